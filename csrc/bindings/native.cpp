@@ -1,0 +1,201 @@
+// native.cpp: the CPU kernels as a Python module. Each function unpacks, releases the GIL, and calls.
+//
+// The Python side has checked shapes, dtypes, strides and index ranges; what is tested here keeps a mistake there from
+// reading wild memory. Arrays are never converted or copied.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <new>
+#include <stdexcept>
+
+#include "pyalign.h"
+
+namespace py = pybind11;
+
+namespace {
+
+void require(bool holds, const char* what) {
+  if (!holds) throw std::invalid_argument(what);
+}
+
+pa_float_type float_type(const py::array& a) {
+  const char kind = a.dtype().kind();
+  require(kind == 'f' && (a.itemsize() == 4 || a.itemsize() == 8), "expected float32 or float64");
+  return a.itemsize() == 4 ? PA_FLOAT32 : PA_FLOAT64;
+}
+
+pa_index_type index_type(const py::array& a) {
+  const char kind = a.dtype().kind();
+  if (kind == 'i' && a.itemsize() == 2) return PA_INT16;
+  if (kind == 'u' && a.itemsize() == 2) return PA_UINT16;
+  if (kind == 'i' && a.itemsize() == 4) return PA_INT32;
+  require(kind == 'i' && a.itemsize() == 8, "expected int16, uint16, int32 or int64");
+  return PA_INT64;
+}
+
+// (n, d) with unit column stride; a single column may have any.
+pa_rows rows_of(const py::array& a, const py::object& terms = py::none()) {
+  require(a.ndim() == 2, "expected two dimensions");
+  require(a.shape(1) <= 1 || a.strides(1) == a.itemsize(), "expected contiguous rows");
+  require(a.strides(0) % a.itemsize() == 0, "expected aligned rows");
+  const double* term_data = nullptr;
+  if (!terms.is_none()) {
+    const auto t = py::cast<py::array_t<double, py::array::c_style>>(terms);
+    require(t.ndim() == 1 && t.shape(0) == a.shape(0), "expected one term per row");
+    term_data = t.data();
+  }
+  return {a.data(), term_data, a.shape(0), a.shape(1), a.strides(0) / a.itemsize(), float_type(a)};
+}
+
+pa_triplets triplets_of(const py::array& a) {
+  require(a.ndim() == 2 && a.shape(1) == 3, "expected shape (t, 3)");
+  require(a.strides(0) % a.itemsize() == 0 && a.strides(1) % a.itemsize() == 0, "expected aligned triplets");
+  return {a.data(), a.shape(0), a.strides(0) / a.itemsize(), a.strides(1) / a.itemsize(), index_type(a)};
+}
+
+void check(pa_status status) {
+  if (status == PA_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (status != PA_OK) throw std::invalid_argument("a kernel refused its arguments");
+}
+
+void* output(py::array& a, int64_t n, int64_t d, pa_float_type type) {
+  require(a.writeable() && float_type(a) == type, "output has the wrong dtype or is read-only");
+  require(a.ndim() == 2 && a.shape(0) == n && a.shape(1) == d, "output has the wrong shape");
+  require(d <= 1 || a.strides(1) == a.itemsize(), "output rows must be contiguous");
+  return a.mutable_data();
+}
+
+py::array row_squares(const py::array& x) {
+  const pa_rows rows = rows_of(x);
+  py::array_t<double> out(rows.n);
+  double* target = out.mutable_data();
+  {
+    py::gil_scoped_release release;
+    check(pa_row_squares(&rows, target));
+  }
+  return out;
+}
+
+void centre_rows(const py::array& x, py::array out) {
+  const pa_rows rows = rows_of(x);
+  require(out.strides(0) == rows.d * out.itemsize(), "output must be contiguous");
+  void* target = output(out, rows.n, rows.d, rows.type);
+  py::gil_scoped_release release;
+  check(pa_centre_rows(&rows, target));
+}
+
+void shift_rows(const py::array& x, const py::array& shift, py::array out) {
+  const pa_rows rows = rows_of(x);
+  require(shift.ndim() == 1 && shift.shape(0) == rows.d && float_type(shift) == rows.type, "bad shift");
+  require(out.strides(0) == rows.d * out.itemsize(), "output must be contiguous");
+  void* target = output(out, rows.n, rows.d, rows.type);
+  py::gil_scoped_release release;
+  check(pa_shift_rows(&rows, shift.data(), target));
+}
+
+void similarity(const py::array& x, const py::object& x_terms, const py::object& y, const py::object& y_terms, int pair,
+                double gamma, py::array out) {
+  const pa_rows left = rows_of(x, x_terms);
+  pa_rows right = left;
+  if (!y.is_none()) right = rows_of(py::cast<py::array>(y), y_terms);
+  require(left.d == right.d && left.type == right.type, "x and y differ in features or dtype");
+  require(pair == PA_DOT || (left.terms && right.terms), "this pair kernel needs row terms");
+  void* target = output(out, left.n, right.n, left.type);
+  const int64_t stride = out.strides(0) / out.itemsize();
+  const pa_rows* second = y.is_none() ? nullptr : &right;
+  py::gil_scoped_release release;
+  check(pa_similarity(&left, second, static_cast<pa_pair>(pair), gamma, target, stride));
+}
+
+py::tuple check_triplets(const py::array& triplets, int64_t n) {
+  const pa_triplets given = triplets_of(triplets);
+  pa_triplet_check report;
+  {
+    py::gil_scoped_release release;
+    check(pa_check_triplets(&given, n, &report));
+  }
+  return py::make_tuple(report.out_of_range, report.repeated, report.smallest, report.largest);
+}
+
+// The outputs that the caller asked for; `sums` is filled when with_sums is set.
+struct Outputs {
+  pa_sums sums;
+  pa_outputs c;
+
+  Outputs(const py::object& choices, const py::object& probabilities, bool with_sums, double temperature, int64_t t,
+          pa_float_type type)
+      : sums(), c{nullptr, nullptr, with_sums ? &sums : nullptr, temperature} {
+    if (!choices.is_none()) {
+      auto a = py::cast<py::array>(choices);
+      require(a.dtype().kind() == 'i' && a.itemsize() == 1 && a.ndim() == 1 && a.shape(0) == t && a.strides(0) == 1 &&
+                  a.writeable(),
+              "choices must be a contiguous int8 array of shape (t,)");
+      c.choices = static_cast<int8_t*>(a.mutable_data());
+    }
+    if (!probabilities.is_none()) {
+      auto a = py::cast<py::array>(probabilities);
+      require(t == 0 || a.strides(0) == 3 * a.itemsize(), "probabilities must be contiguous");
+      c.probabilities = output(a, t, 3, type);
+    }
+  }
+
+  py::object result() const {
+    if (!c.sums) return py::none();
+    return py::make_tuple(sums.right[0], sums.right[1], sums.right[2], sums.ties[0], sums.ties[1], sums.cross_entropy,
+                          sums.entropy);
+  }
+};
+
+py::object triplets_from_matrix(const py::array& similarities, const py::array& triplets, const py::object& choices,
+                                const py::object& probabilities, bool with_sums, double temperature) {
+  const pa_rows s = rows_of(similarities);
+  require(s.n == s.d, "similarities must be square");
+  const pa_triplets given = triplets_of(triplets);
+  const Outputs outputs(choices, probabilities, with_sums, temperature, given.t, s.type);
+  {
+    py::gil_scoped_release release;
+    check(pa_triplets_from_matrix(s.data, s.type, s.stride, &given, &outputs.c));
+  }
+  return outputs.result();
+}
+
+py::object triplets_from_rows(const py::array& x, const py::object& terms, int pair, double gamma,
+                              const py::array& triplets, const py::object& choices, const py::object& probabilities,
+                              bool with_sums, double temperature) {
+  const pa_rows rows = rows_of(x, terms);
+  require(pair != PA_COSINE || rows.terms, "this pair kernel needs row terms");
+  const pa_triplets given = triplets_of(triplets);
+  const Outputs outputs(choices, probabilities, with_sums, temperature, given.t, rows.type);
+  {
+    py::gil_scoped_release release;
+    check(pa_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &outputs.c));
+  }
+  return outputs.result();
+}
+
+py::list isa_names() {
+  py::list names;
+  int runs = 0;
+  for (int k = 0; const char* name = pa_isa_name(k, &runs); ++k) names.append(py::make_tuple(name, runs != 0));
+  return names;
+}
+
+void set_isa(const char* name) { require(pa_set_isa(name) == PA_OK, "this processor cannot run that instruction set"); }
+
+}  // namespace
+
+PYBIND11_MODULE(_native, m) {
+  m.doc() = "pyalign's CPU kernels; see csrc/include/pyalign.h";
+  m.def("row_squares", &row_squares, py::arg("x").noconvert());
+  m.def("centre_rows", &centre_rows, py::arg("x").noconvert(), py::arg("out").noconvert());
+  m.def("shift_rows", &shift_rows, py::arg("x").noconvert(), py::arg("shift").noconvert(), py::arg("out").noconvert());
+  m.def("similarity", &similarity);
+  m.def("check_triplets", &check_triplets);
+  m.def("triplets_from_matrix", &triplets_from_matrix);
+  m.def("triplets_from_rows", &triplets_from_rows);
+  m.def("isa", &pa_isa);
+  m.def("set_isa", &set_isa);
+  m.def("isa_names", &isa_names);
+  m.def("threads", &pa_threads);
+  m.def("set_threads", &pa_set_threads);
+}

@@ -1,0 +1,152 @@
+// dispatch.cpp: one table of kernels per instruction set, chosen once; the number of threads; safety after fork.
+#include <omp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <atomic>
+
+#include "kernels.h"
+
+#if defined(__x86_64__)
+PA_DECLARE_ISA(avx512)
+PA_DECLARE_ISA(avx2)
+PA_DECLARE_ISA(base)
+#elif defined(__aarch64__)
+PA_DECLARE_ISA(neon)
+#else
+PA_DECLARE_ISA(base)
+#endif
+
+namespace {
+
+struct Isa {
+  const char* name;
+  bool runs;
+  Kernels kernels;
+};
+
+#define PA_TABLE(isa)                                                                                          \
+  {                                                                                                            \
+    isa::row_squares, isa::centre_rows, isa::shift_rows, isa::similarity, isa::check_triplets,                   \
+        isa::triplets_from_matrix, isa::triplets_from_rows                                                     \
+  }
+
+// Best first.
+const Isa* isas(int* count) {
+#if defined(__x86_64__)
+  static const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                           __builtin_cpu_supports("fma");
+  static const bool half = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  static const Isa all[] = {
+      {"avx512", wide, PA_TABLE(avx512)}, {"avx2", half, PA_TABLE(avx2)}, {"base", true, PA_TABLE(base)}};
+#elif defined(__aarch64__)
+  static const Isa all[] = {{"neon", true, PA_TABLE(neon)}};
+#else
+  static const Isa all[] = {{"base", true, PA_TABLE(base)}};
+#endif
+  *count = int(sizeof all / sizeof all[0]);
+  return all;
+}
+
+const Isa* find(const char* name) {
+  int count;
+  const Isa* all = isas(&count);
+  for (int k = 0; k < count; ++k)
+    if (all[k].runs && (!name || strcmp(all[k].name, name) == 0)) return &all[k];
+  return nullptr;
+}
+
+// An unknown or impossible PYALIGN_ISA falls back to the best; the Python layer refuses it with a message.
+const Isa* first_choice() {
+  const char* wanted = getenv("PYALIGN_ISA");
+  const Isa* isa = wanted && *wanted ? find(wanted) : nullptr;
+  return isa ? isa : find(nullptr);
+}
+
+std::atomic<const Isa*> chosen{nullptr};
+
+const Isa* isa() {
+  const Isa* now = chosen.load(std::memory_order_acquire);
+  if (!now) chosen.store(now = first_choice(), std::memory_order_release);
+  return now;
+}
+
+const Kernels& kernels() { return isa()->kernels; }
+
+// A child of fork has none of its parent's OpenMP threads and would wait for them for ever: it works alone.
+std::atomic<bool> forked{false};
+std::atomic<int> wanted_threads{0};
+
+struct ForkGuard {
+  ForkGuard() {
+    pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
+  }
+} fork_guard;
+
+int default_threads() {
+  const char* text = getenv("PYALIGN_NUM_THREADS");
+  const int count = text ? atoi(text) : 0;
+  return count > 0 ? count : omp_get_max_threads();
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* pa_isa(void) { return isa()->name; }
+
+pa_status pa_set_isa(const char* name) {
+  const Isa* found = find(name);
+  if (!found) return PA_UNKNOWN_ISA;
+  chosen.store(found, std::memory_order_release);
+  return PA_OK;
+}
+
+const char* pa_isa_name(int k, int* runs) {
+  int count;
+  const Isa* all = isas(&count);
+  if (k < 0 || k >= count) return nullptr;
+  *runs = all[k].runs;
+  return all[k].name;
+}
+
+int pa_threads(void) {
+  if (forked.load()) return 1;
+  const int wanted = wanted_threads.load();
+  return wanted > 0 ? wanted : default_threads();
+}
+
+void pa_set_threads(int threads) { wanted_threads.store(threads > 0 ? threads : 0); }
+
+pa_status pa_row_squares(const pa_rows* x, double* out) {
+  return kernels().row_squares(x, out, pa_threads());
+}
+
+pa_status pa_centre_rows(const pa_rows* x, void* out) { return kernels().centre_rows(x, out, pa_threads()); }
+
+pa_status pa_shift_rows(const pa_rows* x, const void* shift, void* out) {
+  return kernels().shift_rows(x, shift, out, pa_threads());
+}
+
+pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out,
+                        int64_t out_stride) {
+  return kernels().similarity(x, y, pair, gamma, out, out_stride, pa_threads());
+}
+
+pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report) {
+  return kernels().check_triplets(triplets, n, report, pa_threads());
+}
+
+pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, int64_t stride,
+                                  const pa_triplets* triplets, const pa_outputs* outputs) {
+  return kernels().triplets_from_matrix(similarities, type, stride, triplets, outputs, pa_threads());
+}
+
+pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
+                                const pa_outputs* outputs) {
+  return kernels().triplets_from_rows(x, pair, gamma, triplets, outputs, pa_threads());
+}
+
+}  // extern "C"

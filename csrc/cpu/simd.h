@@ -1,0 +1,82 @@
+// simd.h: the vector of this unit's instruction set and the register tile that fits its registers.
+#pragma once
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "kernels.h"
+
+PA_DECLARE_ISA(PA_ISA)
+
+// The register tile: kTileRows rows by kTileVectors vectors of accumulators, with kTileVectors vectors of y and one
+// broadcast of x beside them. kTileRows divides the columns of a tile for float and for double.
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64, kTileRows = 8, kTileVectors = 3;  // 24 + 3 + 1 of 32 registers
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32, kTileRows = 4, kTileVectors = 3;  // 12 + 3 + 1 of 16
+#elif defined(__aarch64__)
+constexpr int kVectorBytes = 16, kTileRows = 6, kTileVectors = 3;  // 18 + 3 + 1 of 32
+#else
+constexpr int kVectorBytes = 16, kTileRows = 4, kTileVectors = 2;  // 8 + 2 + 1 of 16
+#endif
+
+template <class T>
+struct LaneIndex;
+template <>
+struct LaneIndex<float> {
+  typedef int32_t type;
+};
+template <>
+struct LaneIndex<double> {
+  typedef int64_t type;
+};
+
+template <class T>
+struct Simd {
+  typedef T Vector __attribute__((vector_size(kVectorBytes)));
+  typedef typename LaneIndex<T>::type Mask __attribute__((vector_size(kVectorBytes)));
+  static constexpr int lanes = kVectorBytes / sizeof(T);
+
+  static inline __attribute__((always_inline)) Vector load(const T* p) {
+    Vector v;
+    memcpy(&v, p, sizeof v);
+    return v;
+  }
+  static inline __attribute__((always_inline)) void store(T* p, Vector v) { memcpy(p, &v, sizeof v); }
+  static inline __attribute__((always_inline)) T sum(Vector v) {
+    T s = 0;
+    for (int i = 0; i < lanes; ++i) s += v[i];
+    return s;
+  }
+};
+
+// Aligned scratch memory, freed when it leaves its scope; `data` is NULL when there was none to have. Large pieces ask
+// for huge pages: with 4 KiB pages the faults of a first touch cost as much as the work of packing.
+template <class T>
+struct Scratch {
+  T* data;
+  explicit Scratch(int64_t count) : data(nullptr) {
+    const uint64_t bytes = uint64_t(count) * sizeof(T), huge = uint64_t(1) << 21;
+    const uint64_t alignment = bytes >= huge ? huge : 64, rounded = (bytes / alignment + 1) * alignment;
+    data = static_cast<T*>(aligned_alloc(alignment, rounded));
+#if defined(__linux__)
+    if (data && alignment == huge) madvise(data, rounded, MADV_HUGEPAGE);
+#endif
+  }
+  ~Scratch() { free(data); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+};
+
+template <class T>
+inline const T* row(const pa_rows* x, int64_t i) {
+  return static_cast<const T*>(x->data) + i * x->stride;
+}
+
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t blocks(int64_t count, int64_t size) { return (count + size - 1) / size; }

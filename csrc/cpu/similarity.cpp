@@ -1,0 +1,256 @@
+// similarity.cpp: all pairs of rows, as tiles of a matrix product with the similarity taken while a tile is in cache.
+//
+// Division of the work. The rows are packed once into panels (as many rows as a register tile has columns, features
+// outermost); x and y share the layout, so that x with itself is packed once. The result is cut into square blocks; a
+// thread takes one block at a time, accumulates it in a buffer that stays in L2 over slices of kDepth features, turns
+// inner products into similarities row by row, and writes. When y is x, blocks below the diagonal are skipped and each
+// block is written a second time transposed.
+//
+// An element is the sum over features in order, slice by slice, whatever the block, the thread or the side of the
+// diagonal: the result does not depend on the number of threads and is symmetric bit for bit.
+#include "pair.h"
+#include "simd.h"
+
+namespace PA_ISA {
+namespace {
+
+constexpr int64_t kDepth = 128;  // a slice of one panel of y and a tile of x fit in L1 together
+constexpr int64_t kBlock = 192;  // rows and columns of a block: a multiple of the panel width on every instruction set
+constexpr int64_t kBufferStride = kBlock + 16;  // not a power of two: columns spread over cache sets
+constexpr int64_t kTranspose = 16;
+
+template <class T>
+struct Panel {
+  static constexpr int lanes = Simd<T>::lanes, width = kTileVectors * lanes;
+  static_assert(width % kTileRows == 0 && kBlock % width == 0, "tiles must fill panels, and panels blocks");
+};
+
+// In place: rows become columns, by log2(lanes) rounds of interleaving row i with row i + lanes / 2.
+template <class T>
+void transpose(typename Simd<T>::Vector* v) {
+  typedef Simd<T> S;
+  constexpr int lanes = S::lanes, half = lanes / 2;
+  typename S::Mask low, high;
+  for (int i = 0; i < lanes; ++i) {
+    low[i] = i / 2 + (i % 2) * lanes;
+    high[i] = low[i] + half;
+  }
+#pragma GCC unroll 4
+  for (int round = 1; round < lanes; round *= 2) {
+    typename S::Vector w[lanes];
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) {
+      w[2 * i] = __builtin_shuffle(v[i], v[i + half], low);
+      w[2 * i + 1] = __builtin_shuffle(v[i], v[i + half], high);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) v[i] = w[i];
+  }
+}
+
+// One panel of rows i0 .. i0 + width, features outermost: panel[k][lane]; lanes past n are zero.
+template <class T>
+void pack_panel(const pa_rows* x, int64_t i0, T* panel) {
+  typedef Simd<T> S;
+  constexpr int lanes = S::lanes, width = Panel<T>::width;
+  const int64_t d = x->d;
+  for (int64_t k0 = 0; k0 < d; k0 += lanes) {
+    const int64_t depth = smaller(lanes, d - k0), bytes = depth * int64_t(sizeof(T));
+    for (int group = 0; group < width; group += lanes) {
+      typename S::Vector v[lanes];
+      for (int lane = 0; lane < lanes; ++lane) {
+        const int64_t i = i0 + group + lane;
+        v[lane] = typename S::Vector{};
+        if (i < x->n && depth == lanes) v[lane] = S::load(row<T>(x, i) + k0);
+        else if (i < x->n) memcpy(&v[lane], row<T>(x, i) + k0, bytes);
+      }
+      transpose<T>(v);
+      for (int64_t k = 0; k < depth; ++k) S::store(panel + (k0 + k) * width + group, v[k]);
+    }
+  }
+}
+
+template <class T>
+void pack(const pa_rows* x, T* out, int threads) {
+  constexpr int64_t width = Panel<T>::width;
+  const int64_t panels = blocks(x->n, width);
+#pragma omp parallel for schedule(static) num_threads(threads) if (x->n * x->d > 32768)
+  for (int64_t p = 0; p < panels; ++p) pack_panel<T>(x, p * width, out + p * width * x->d);
+}
+
+// One register tile: inner products of kTileRows rows of a panel with all rows of another, over `depth` features.
+template <class T>
+void multiply_tile(int64_t depth, const T* a, const T* b, T* c, bool first) {
+  typedef Simd<T> S;
+  constexpr int lanes = S::lanes, width = Panel<T>::width;
+  typename S::Vector sum[kTileRows][kTileVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kTileVectors; ++v)
+      sum[r][v] = first ? typename S::Vector{} : S::load(c + r * kBufferStride + v * lanes);
+  for (int64_t k = 0; k < depth; ++k, a += width, b += width) {
+    typename S::Vector y[kTileVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kTileVectors; ++v) y[v] = S::load(b + v * lanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kTileRows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVectors; ++v) sum[r][v] += a[r] * y[v];
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kTileVectors; ++v) S::store(c + r * kBufferStride + v * lanes, sum[r][v]);
+}
+
+template <class T>
+struct Job {
+  const pa_rows *x, *y;
+  const T *packed_x, *packed_y;
+  T* out;
+  int64_t out_stride;
+  double gamma;
+  bool symmetric;
+};
+
+// The block's inner products into `buffer`; register tiles wholly below the diagonal are left out.
+template <class T>
+void multiply_block(const Job<T>& job, int64_t i0, int64_t rows, int64_t j0, int64_t columns, T* buffer) {
+  constexpr int64_t width = Panel<T>::width;
+  const int64_t d = job.x->d;
+  for (int64_t k0 = 0; k0 < d; k0 += kDepth) {
+    const int64_t depth = smaller(kDepth, d - k0);
+    for (int64_t j = 0; j < columns; j += width) {
+      const T* b = job.packed_y + (j0 + j) * d + k0 * width;
+      for (int64_t i = 0; i < rows; i += kTileRows) {
+        if (job.symmetric && j0 + j + width <= i0 + i) continue;
+        const T* a = job.packed_x + (i0 + i) / width * width * d + k0 * width + (i0 + i) % width;
+        multiply_tile<T>(depth, a, b, buffer + i * kBufferStride + j, k0 == 0);
+      }
+    }
+  }
+}
+
+template <class T>
+double exact_squared_distance(const T* x, const T* y, int64_t d) {
+  double s = 0.0;
+#pragma omp simd reduction(+ : s)
+  for (int64_t k = 0; k < d; ++k) {
+    const double difference = double(x[k]) - double(y[k]);
+    s += difference * difference;
+  }
+  return s;
+}
+
+// a + b - 2 g cancels for close rows: below this share of a + b the distance is summed from the rows themselves.
+template <class T>
+constexpr double close_share() {
+  return sizeof(T) == 4 ? 1.0 / 1024 : 1.0 / (1 << 20);
+}
+
+// Inner products of row i with rows j0.. into similarities, in place.
+template <class T, pa_pair P>
+void finish_row(const Job<T>& job, int64_t i, int64_t j0, int64_t columns, T* g) {
+  if (P == PA_DOT) return;
+  const double a = job.x->terms[i], gamma = job.gamma;
+  const double* b = job.y->terms + j0;
+  if (!IsDistance<P>::value) {
+#pragma omp simd
+    for (int64_t j = 0; j < columns; ++j) g[j] = T(from_inner_product<P>(g[j], a, b[j]));
+    return;
+  }
+  int close = 0;
+  double squares[kBlock];
+#pragma omp simd reduction(+ : close)
+  for (int64_t j = 0; j < columns; ++j) {
+    squares[j] = squared_distance(g[j], a, b[j]);
+    close += squares[j] <= (a + b[j]) * close_share<T>();
+  }
+  if (close)
+    for (int64_t j = 0; j < columns; ++j)
+      if (squares[j] <= (a + b[j]) * close_share<T>())
+        squares[j] = job.symmetric && i == j0 + j
+                         ? 0.0
+                         : exact_squared_distance(row<T>(job.x, i), row<T>(job.y, j0 + j), job.x->d);
+  for (int64_t j = 0; j < columns; ++j) g[j] = T(from_squared_distance<P>(squares[j], gamma));
+}
+
+// out[j][i] from the block, for j > i: sixteen columns at a time through a strip that fits in L1.
+template <class T>
+void write_mirror(const Job<T>& job, int64_t i0, int64_t rows, int64_t j0, int64_t columns, const T* buffer) {
+  T strip[kTranspose][kBlock];
+  for (int64_t j = 0; j < columns; j += kTranspose) {
+    const int64_t width = smaller(kTranspose, columns - j);
+    for (int64_t i = 0; i < rows; ++i) {
+      const T* source = buffer + i * kBufferStride + j;
+      for (int64_t c = 0; c < kTranspose; ++c) strip[c][i] = source[c];
+    }
+    for (int64_t c = 0; c < width; ++c) {
+      const int64_t above = smaller(rows, j0 + j + c - i0);  // rows with i < j
+      if (above > 0) memcpy(job.out + (j0 + j + c) * job.out_stride + i0, strip[c], above * sizeof(T));
+    }
+  }
+}
+
+template <class T, pa_pair P>
+void one_block(const Job<T>& job, int64_t i0, int64_t j0, T* buffer) {
+  const int64_t rows = smaller(kBlock, job.x->n - i0), columns = smaller(kBlock, job.y->n - j0);
+  multiply_block(job, i0, rows, j0, columns, buffer);
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t first = job.symmetric ? smaller(columns, larger(0, i0 + i - j0)) : 0;
+    T* g = buffer + i * kBufferStride + first;
+    finish_row<T, P>(job, i0 + i, j0 + first, columns - first, g);
+    memcpy(job.out + (i0 + i) * job.out_stride + j0 + first, g, (columns - first) * sizeof(T));
+  }
+  if (job.symmetric) write_mirror(job, i0, rows, j0, columns, buffer);
+}
+
+template <class T, pa_pair P>
+pa_status all_blocks(const Job<T>& job, int threads) {
+  const int64_t down = blocks(job.x->n, kBlock), across = blocks(job.y->n, kBlock);
+  int failed = 0;
+#pragma omp parallel num_threads(threads) if (job.x->n * job.y->n > 4096) reduction(| : failed)
+  {
+    const Scratch<T> buffer(kBlock * kBufferStride);
+    failed |= buffer.data == nullptr;
+#pragma omp for schedule(dynamic)
+    for (int64_t block = 0; block < down * across; ++block) {
+      const int64_t i0 = block / across * kBlock, j0 = block % across * kBlock;
+      const bool below = job.symmetric && j0 + kBlock <= i0;
+      if (buffer.data && !below) one_block<T, P>(job, i0, j0, buffer.data);
+    }
+  }
+  return failed ? PA_OUT_OF_MEMORY : PA_OK;
+}
+
+template <class T>
+pa_status similarity_of(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, T* out, int64_t out_stride,
+                        int threads) {
+  constexpr int64_t width = Panel<T>::width;
+  const Scratch<T> packed_x(blocks(x->n, width) * width * x->d);
+  const Scratch<T> packed_y(y ? blocks(y->n, width) * width * y->d : 0);
+  if (!packed_x.data || !packed_y.data) return PA_OUT_OF_MEMORY;
+  pack<T>(x, packed_x.data, threads);
+  if (y) pack<T>(y, packed_y.data, threads);
+  const Job<T> job = {x, y ? y : x, packed_x.data, y ? packed_y.data : packed_x.data, out, out_stride, gamma, !y};
+  switch (pair) {
+    case PA_DOT: return all_blocks<T, PA_DOT>(job, threads);
+    case PA_COSINE: return all_blocks<T, PA_COSINE>(job, threads);
+    case PA_NEG_SQEUCLIDEAN: return all_blocks<T, PA_NEG_SQEUCLIDEAN>(job, threads);
+    case PA_NEG_EUCLIDEAN: return all_blocks<T, PA_NEG_EUCLIDEAN>(job, threads);
+    case PA_RBF: return all_blocks<T, PA_RBF>(job, threads);
+  }
+  return PA_BAD_ARGUMENT;
+}
+
+}  // namespace
+
+pa_status similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride,
+                     int threads) {
+  if (x->type == PA_FLOAT32)
+    return similarity_of(x, y, pair, gamma, static_cast<float*>(out), out_stride, threads);
+  return similarity_of(x, y, pair, gamma, static_cast<double*>(out), out_stride, threads);
+}
+
+}  // namespace PA_ISA

@@ -1,0 +1,258 @@
+// triplets.cpp: decisions, probabilities and sums over triplets, in one pass over the triplets.
+//
+// Division of the work. A thread takes a chunk of kChunk triplets; a chunk is worked in blocks of kBlock that stay in
+// L1: unpack the indices into three columns, fetch or compute the three similarities, then decide and sum. Each step is
+// a plain loop that vectorises. Sums are kept in float64 per chunk and added in the order of the chunks, so that they
+// do not depend on the number of threads.
+#include "choice.h"
+#include "simd.h"
+
+namespace PA_ISA {
+namespace {
+
+constexpr int64_t kBlock = 512;
+constexpr int64_t kChunk = 32 * kBlock;
+
+struct Items {
+  int32_t column[3][kBlock];
+};
+
+template <class T>
+struct Similarities {
+  T s01[kBlock], s02[kBlock], s12[kBlock];
+};
+
+// Indices of `count` triplets as int32 columns. The contiguous case has constant strides, so that it vectorises.
+template <class I>
+void unpack(const pa_triplets* triplets, int64_t start, int64_t count, Items* items) {
+  const int64_t down = triplets->row_stride, across = triplets->column_stride;
+  const I* source = static_cast<const I*>(triplets->data) + start * down;
+  if (down == 3 && across == 1) {
+    for (int64_t q = 0; q < count; ++q) {
+      items->column[0][q] = int32_t(source[3 * q]);
+      items->column[1][q] = int32_t(source[3 * q + 1]);
+      items->column[2][q] = int32_t(source[3 * q + 2]);
+    }
+    return;
+  }
+  for (int64_t q = 0; q < count; ++q)
+    for (int c = 0; c < 3; ++c) items->column[c][q] = int32_t(source[q * down + c * across]);
+}
+
+void unpack_any(const pa_triplets* triplets, int64_t start, int64_t count, Items* items) {
+  switch (triplets->type) {
+    case PA_INT16: return unpack<int16_t>(triplets, start, count, items);
+    case PA_UINT16: return unpack<uint16_t>(triplets, start, count, items);
+    case PA_INT32: return unpack<int32_t>(triplets, start, count, items);
+    case PA_INT64: return unpack<int64_t>(triplets, start, count, items);
+  }
+}
+
+// Three loads per triplet from a ready matrix.
+template <class T>
+struct FromMatrix {
+  const T* similarities;
+  int64_t stride;
+
+  void fetch(const Items& items, int64_t count, Similarities<T>* s) const {
+    const int32_t *a = items.column[0], *b = items.column[1], *c = items.column[2];
+    for (int64_t q = 0; q < count; ++q) {
+      const T* first = similarities + int64_t(a[q]) * stride;
+      const T* second = similarities + int64_t(b[q]) * stride;
+      s->s01[q] = first[b[q]];
+      s->s02[q] = first[c[q]];
+      s->s12[q] = second[c[q]];
+    }
+  }
+};
+
+// 3 d multiply-adds per triplet from the rows; each line of the next triplet's rows is requested while this one's is
+// used, since rows of a large table come from memory in no order that the processor could foresee.
+template <class T, pa_pair P>
+struct FromRows {
+  const pa_rows* x;
+  double gamma;
+
+  T finish(double value, int64_t i, int64_t j) const {
+    if (IsDistance<P>::value) return T(from_squared_distance<P>(value, gamma));
+    return P == PA_DOT ? T(value) : T(from_inner_product<P>(value, x->terms[i], x->terms[j]));
+  }
+
+  void fetch(const Items& items, int64_t count, Similarities<T>* s) const {
+    for (int64_t q = 0; q < count; ++q) {
+      const int64_t next = q + 1 < count ? q + 1 : q;
+      const int64_t a = items.column[0][q], b = items.column[1][q], c = items.column[2][q];
+      T value[3];
+      three_pairs(row<T>(x, a), row<T>(x, b), row<T>(x, c), row<T>(x, items.column[0][next]),
+                  row<T>(x, items.column[1][next]), row<T>(x, items.column[2][next]), value);
+      s->s01[q] = finish(value[0], a, b);
+      s->s02[q] = finish(value[1], a, c);
+      s->s12[q] = finish(value[2], b, c);
+    }
+  }
+
+  void three_pairs(const T* a, const T* b, const T* c, const T* next_a, const T* next_b, const T* next_c,
+                   T* value) const {
+    typedef Simd<T> S;
+    typedef typename S::Vector V;
+    constexpr int64_t step = 2 * S::lanes;
+    V s01[2] = {}, s02[2] = {}, s12[2] = {};
+    const int64_t d = x->d, whole = d / step * step;
+    for (int64_t k = 0; k < whole; k += step) {
+      for (int64_t line = 0; line < step; line += 64 / int64_t(sizeof(T))) {
+        __builtin_prefetch(next_a + k + line);
+        __builtin_prefetch(next_b + k + line);
+        __builtin_prefetch(next_c + k + line);
+      }
+#pragma GCC unroll 2
+      for (int u = 0; u < 2; ++u) {
+        const V va = S::load(a + k + u * S::lanes), vb = S::load(b + k + u * S::lanes),
+                vc = S::load(c + k + u * S::lanes);
+        s01[u] += term(va, vb);
+        s02[u] += term(va, vc);
+        s12[u] += term(vb, vc);
+      }
+    }
+    T t01 = S::sum(s01[0] + s01[1]), t02 = S::sum(s02[0] + s02[1]), t12 = S::sum(s12[0] + s12[1]);
+    for (int64_t k = whole; k < d; ++k) {
+      t01 += term(a[k], b[k]);
+      t02 += term(a[k], c[k]);
+      t12 += term(b[k], c[k]);
+    }
+    value[0] = t01;
+    value[1] = t02;
+    value[2] = t12;
+  }
+
+  template <class V>
+  static inline __attribute__((always_inline)) V term(V p, V q) {
+    if (!IsDistance<P>::value) return p * q;
+    const V difference = p - q;
+    return difference * difference;
+  }
+};
+
+template <class T>
+void write_choices(const Similarities<T>& s, int64_t count, int8_t* choices) {
+  for (int64_t q = 0; q < count; ++q) choices[q] = int8_t(decide(s.s01[q], s.s02[q], s.s12[q]).odd);
+}
+
+template <class T>
+void write_probabilities(const Similarities<T>& s, int64_t count, double temperature, T* out) {
+  const T inverse = T(1.0 / temperature);
+  for (int64_t q = 0; q < count; ++q) {
+    const Softmax<T> m = softmax(s.s01[q], s.s02[q], s.s12[q], inverse);
+    out[3 * q] = m.e12 / m.z;
+    out[3 * q + 1] = m.e02 / m.z;
+    out[3 * q + 2] = m.e01 / m.z;
+  }
+}
+
+template <class T>
+void add_counts(const Similarities<T>& s, int64_t count, pa_sums* sums) {
+  int32_t right1 = 0, right2 = 0, ties2 = 0, ties3 = 0;
+#pragma omp simd reduction(+ : right1, right2, ties2, ties3)
+  for (int64_t q = 0; q < count; ++q) {
+    const Choice<T> c = decide(s.s01[q], s.s02[q], s.s12[q]);
+    right1 += c.human_pair & (c.pairs_at_maximum == 1);
+    right2 += c.human_pair & (c.pairs_at_maximum == 2);
+    ties2 += c.pairs_at_maximum == 2;
+    ties3 += c.pairs_at_maximum == 3;
+  }
+  sums->right[0] += right1;
+  sums->right[1] += right2;
+  sums->right[2] += ties3;  // in a three-way tie the human pair is always among the three
+  sums->ties[0] += ties2;
+  sums->ties[1] += ties3;
+}
+
+template <class T>
+void add_nats(const Similarities<T>& s, int64_t count, double temperature, pa_sums* sums) {
+  const T inverse = T(1.0 / temperature);
+  double cross_entropy = 0.0, entropy = 0.0;
+#pragma omp simd reduction(+ : cross_entropy, entropy)
+  for (int64_t q = 0; q < count; ++q) {
+    const Softmax<T> m = softmax(s.s01[q], s.s02[q], s.s12[q], inverse);
+    cross_entropy += double(m.log_z - m.a01);
+    entropy += double(entropy_of(m));
+  }
+  sums->cross_entropy += cross_entropy;
+  sums->entropy += entropy;
+}
+
+template <class T, class Source>
+void one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk, const pa_outputs* outputs,
+               pa_sums* sums) {
+  Items items;
+  Similarities<T> s;
+  const int64_t end = smaller(triplets->t, (chunk + 1) * kChunk);
+  for (int64_t start = chunk * kChunk; start < end; start += kBlock) {
+    const int64_t count = smaller(kBlock, end - start);
+    unpack_any(triplets, start, count, &items);
+    source.fetch(items, count, &s);
+    if (outputs->choices) write_choices(s, count, outputs->choices + start);
+    if (outputs->probabilities)
+      write_probabilities(s, count, outputs->temperature, static_cast<T*>(outputs->probabilities) + 3 * start);
+    if (sums) {
+      add_counts(s, count, sums);
+      add_nats(s, count, outputs->temperature, sums);
+    }
+  }
+}
+
+void add_up(const pa_sums* parts, int64_t count, pa_sums* total) {
+  memset(total, 0, sizeof *total);
+  for (int64_t p = 0; p < count; ++p) {
+    for (int m = 0; m < 3; ++m) total->right[m] += parts[p].right[m];
+    for (int m = 0; m < 2; ++m) total->ties[m] += parts[p].ties[m];
+    total->cross_entropy += parts[p].cross_entropy;
+    total->entropy += parts[p].entropy;
+  }
+}
+
+template <class T, class Source>
+pa_status all_chunks(const Source& source, const pa_triplets* triplets, const pa_outputs* outputs, int threads) {
+  const int64_t chunks = blocks(triplets->t, kChunk);
+  const Scratch<pa_sums> parts(chunks);
+  if (!parts.data) return PA_OUT_OF_MEMORY;
+  memset(parts.data, 0, chunks * sizeof(pa_sums));
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (chunks > 1)
+  for (int64_t chunk = 0; chunk < chunks; ++chunk)
+    one_chunk<T>(source, triplets, chunk, outputs, outputs->sums ? parts.data + chunk : nullptr);
+  if (outputs->sums) add_up(parts.data, chunks, outputs->sums);
+  return PA_OK;
+}
+
+template <class T>
+pa_status from_rows_of(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
+                       const pa_outputs* outputs, int threads) {
+  switch (pair) {
+    case PA_DOT: return all_chunks<T>(FromRows<T, PA_DOT>{x, gamma}, triplets, outputs, threads);
+    case PA_COSINE: return all_chunks<T>(FromRows<T, PA_COSINE>{x, gamma}, triplets, outputs, threads);
+    case PA_NEG_SQEUCLIDEAN:
+      return all_chunks<T>(FromRows<T, PA_NEG_SQEUCLIDEAN>{x, gamma}, triplets, outputs, threads);
+    case PA_NEG_EUCLIDEAN:
+      return all_chunks<T>(FromRows<T, PA_NEG_EUCLIDEAN>{x, gamma}, triplets, outputs, threads);
+    case PA_RBF: return all_chunks<T>(FromRows<T, PA_RBF>{x, gamma}, triplets, outputs, threads);
+  }
+  return PA_BAD_ARGUMENT;
+}
+
+}  // namespace
+
+pa_status triplets_from_matrix(const void* similarities, pa_float_type type, int64_t stride,
+                               const pa_triplets* triplets, const pa_outputs* outputs, int threads) {
+  if (type == PA_FLOAT32)
+    return all_chunks<float>(FromMatrix<float>{static_cast<const float*>(similarities), stride}, triplets, outputs,
+                             threads);
+  return all_chunks<double>(FromMatrix<double>{static_cast<const double*>(similarities), stride}, triplets, outputs,
+                            threads);
+}
+
+pa_status triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
+                             const pa_outputs* outputs, int threads) {
+  if (x->type == PA_FLOAT32) return from_rows_of<float>(x, pair, gamma, triplets, outputs, threads);
+  return from_rows_of<double>(x, pair, gamma, triplets, outputs, threads);
+}
+
+}  // namespace PA_ISA

@@ -1,0 +1,101 @@
+/* pyalign.h: every kernel of pyalign as plain C. No Python, no torch, no C++ in the signatures.
+ *
+ * Letters: n, m rows; d features; t triplets. All sizes and strides are int64_t and count elements, not bytes.
+ * Rows are row-major with unit column stride; `stride` is the distance from one row to the next.
+ * The caller has checked shapes, index ranges (0 <= index < n < 2^31) and alignment to the element size.
+ * Every function that can fail returns a pa_status. All results are the same for any number of threads.
+ */
+#ifndef PYALIGN_H
+#define PYALIGN_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { PA_OK = 0, PA_OUT_OF_MEMORY = 1, PA_UNKNOWN_ISA = 2, PA_BAD_ARGUMENT = 3 } pa_status;
+typedef enum { PA_FLOAT32 = 0, PA_FLOAT64 = 1 } pa_float_type;
+typedef enum { PA_INT16 = 0, PA_UINT16 = 1, PA_INT32 = 2, PA_INT64 = 3 } pa_index_type;
+
+/* What is computed from two rows x_i, y_j with inner product g and row terms a_i, b_j. */
+typedef enum {
+  PA_DOT = 0,             /* g                                              no row terms            */
+  PA_COSINE = 1,          /* g * (a_i * b_j)                                a = 1 / |x|, 0 for x = 0 */
+  PA_NEG_SQEUCLIDEAN = 2, /* -max(0, a_i + b_j - 2 g)                       a = |x|^2               */
+  PA_NEG_EUCLIDEAN = 3,   /* -sqrt of the above                             a = |x|^2               */
+  PA_RBF = 4              /* exp(-gamma |x - y|^2), gamma = 1 / (2 sigma^2) a = |x|^2               */
+} pa_pair;
+
+typedef struct {
+  const void* data; /* (n, d) of `type` */
+  const double* terms; /* (n,) row terms of the pair kernel, or NULL for PA_DOT */
+  int64_t n, d, stride;
+  pa_float_type type;
+} pa_rows;
+
+typedef struct {
+  const void* data; /* (t, 3) of `type`, each index in [0, n) */
+  int64_t t, row_stride, column_stride;
+  pa_index_type type;
+} pa_triplets;
+
+typedef struct {
+  int64_t out_of_range;  /* first row with an index outside [0, n), or -1 */
+  int64_t repeated;      /* first row that names an item twice, or -1     */
+  int64_t smallest, largest;
+} pa_triplet_check;
+
+/* Sums over triplets whose last column is the item that the human called odd. */
+typedef struct {
+  int64_t right[3];     /* the human pair is the most similar: alone, in a two-way tie, in a three-way tie */
+  int64_t ties[2];      /* two-way and three-way ties for the most similar pair                          */
+  double cross_entropy; /* nats: sum of -log p(human pair)                                               */
+  double entropy;       /* nats: sum of -sum_p p log p                                                   */
+} pa_sums;
+
+typedef struct {
+  int8_t* choices;     /* (t,): position 0, 1, 2 of the odd item, -1 for a tie; or NULL                    */
+  void* probabilities; /* (t, 3) of the similarities' type: column p = P(position p is odd); or NULL       */
+  pa_sums* sums;       /* or NULL                                                                          */
+  double temperature;  /* p = softmax(s / temperature)                                                     */
+} pa_outputs;
+
+/* out (n,): |x|^2 of each row, accumulated in float64. Not finite where a float32 row is not. */
+pa_status pa_row_squares(const pa_rows* x, double* out);
+
+/* out (n, d) contiguous: d * x - sum(x) of each row (zero for a constant row); its cosine is Pearson's r. */
+pa_status pa_centre_rows(const pa_rows* x, void* out);
+
+/* out (n, d) contiguous: x - shift (d,) with shift of x's type. */
+pa_status pa_shift_rows(const pa_rows* x, const void* shift, void* out);
+
+/* out (n, m) with out_stride >= m, of the rows' type. With y == NULL the result is symmetric and half is computed. */
+pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out,
+                        int64_t out_stride);
+
+pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report);
+
+/* similarities (n, n), read at [earlier position, later position] of each triplet. */
+pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, int64_t stride,
+                                  const pa_triplets* triplets, const pa_outputs* outputs);
+
+/* The same from the rows alone; needs no (n, n) memory. */
+pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
+                                const pa_outputs* outputs);
+
+/* Instruction sets: "base", "avx2", "avx512" on x86-64; "neon" on 64-bit Arm. The environment variable PYALIGN_ISA
+ * names the first choice. */
+const char* pa_isa(void);
+pa_status pa_set_isa(const char* name);
+/* The k-th instruction set that was compiled in, or NULL; *runs says whether this processor can run it. */
+const char* pa_isa_name(int k, int* runs);
+
+/* Threads: PYALIGN_NUM_THREADS, else what OpenMP gives; one after a fork. */
+int pa_threads(void);
+void pa_set_threads(int threads); /* 0: back to the default */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

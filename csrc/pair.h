@@ -1,0 +1,34 @@
+// pair.h: the arithmetic of one pair of rows, from its inner product or squared distance to its similarity.
+//
+// Compiled by g++ and by nvcc. The last step is taken in float64 and rounded once, so that pairs whose similarities
+// are equal in exact arithmetic compare equal: ties of whole-number features survive the square roots of the norms.
+#pragma once
+
+#include "pyalign.h"
+#include "series.h"
+
+// Squared distance from the inner product g and the squared norms a, b: never below zero.
+PA_INLINE double squared_distance(double g, double a, double b) {
+  const double s = (a + b) - 2.0 * g;
+  return s > 0.0 ? s : 0.0;
+}
+
+// Similarity from a squared distance; P is one of the three distance kernels.
+template <pa_pair P>
+PA_INLINE double from_squared_distance(double s, double gamma) {
+  if (P == PA_NEG_SQEUCLIDEAN) return -s;
+  if (P == PA_NEG_EUCLIDEAN) return -sqrt(s);
+  const double x = -gamma * s, least = Series<double>::least_exponent;
+  return exp_of<double>(x > least ? x : least);
+}
+
+// Similarity from the inner product g and the row terms a, b; P is PA_DOT or PA_COSINE.
+template <pa_pair P>
+PA_INLINE double from_inner_product(double g, double a, double b) {
+  return P == PA_COSINE ? g * (a * b) : g;
+}
+
+template <pa_pair P>
+struct IsDistance {
+  static const bool value = P == PA_NEG_SQEUCLIDEAN || P == PA_NEG_EUCLIDEAN || P == PA_RBF;
+};

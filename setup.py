@@ -1,0 +1,39 @@
+"""Runs CMake, which holds the list of sources, and puts the modules beside their only caller."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import pybind11
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+
+class CMakeBuild(build_ext):
+    """One CMake run in a fresh folder: a kept one would remember the ninja of a deleted build environment."""
+
+    def build_extension(self, ext: Extension) -> None:
+        target = Path(self.get_ext_fullpath(ext.name)).resolve()
+        with tempfile.TemporaryDirectory(prefix="pyalign-build-") as folder:
+            self._cmake(Path(__file__).resolve().parent, Path(folder))
+            built = next(Path(folder).glob("_native*" + sysconfig.get_config_var("EXT_SUFFIX")))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(built, target)
+
+    def _cmake(self, source: Path, build: Path) -> None:
+        extra = os.environ.get("PYALIGN_CMAKE_ARGS", "").split()
+        configure = [
+            "cmake", "-S", str(source), "-B", str(build), "-G", "Ninja",
+            f"-DPython_EXECUTABLE={sys.executable}", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}", *extra,
+        ]  # fmt: skip
+        subprocess.run(configure, check=True)
+        subprocess.run(["cmake", "--build", str(build)], check=True)
+
+
+setup(ext_modules=[Extension("pyalign.backends._native", sources=[])], cmdclass={"build_ext": CMakeBuild})
