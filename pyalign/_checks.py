@@ -1,0 +1,129 @@
+"""Checks at the door: every public operation passes its arguments through here, once.
+
+A message names the argument, the rule and what came.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pyalign.backends import TripletCheck
+from pyalign.errors import InputError
+
+INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
+LONGEST_SQUARE = {"float32": 2.0**125, "float64": 2.0**1020}  # |x|^2 at which x.y or |x - y|^2 may overflow
+
+
+def as_rows(x: object, name: str = "x") -> np.ndarray:
+    """`x` as (n, d) float32 or float64 with contiguous rows; copied only where dtype or strides ask for it.
+
+    float64 stays; float16, bfloat16 and small integers become float32; larger integers float64.
+    """
+    a = np.asarray(x)
+    if a.ndim != 2:
+        raise InputError(f"{name} must have shape (n, d); got {a.shape}")
+    if a.shape[0] == 0 or a.shape[1] == 0:
+        raise InputError(f"{name} must have at least one row and one feature; got shape {a.shape}")
+    a = a.astype(_row_dtype(a.dtype, name), copy=False)
+    aligned = a.flags.aligned and a.dtype.isnative and a.strides[0] % a.itemsize == 0 and a.strides[0] >= 0
+    return a if aligned and (a.strides[1] == a.itemsize) else np.ascontiguousarray(a)
+
+
+def _row_dtype(dtype: np.dtype, name: str) -> np.dtype:
+    if dtype == np.float64:
+        return np.dtype(np.float64)
+    if dtype in (np.float16, np.float32, np.int8, np.uint8, np.int16, np.uint16, np.bool_) or dtype.name == "bfloat16":
+        return np.dtype(np.float32)
+    if dtype.kind in "iu":
+        return np.dtype(np.float64)
+    raise InputError(f"{name} must hold real numbers; got dtype {dtype}")
+
+
+def as_triplets(triplets: object) -> np.ndarray:
+    """`triplets` as (t, 3) int16, uint16, int32 or int64, of any strides; other integers are converted."""
+    a = np.asarray(triplets)
+    if a.ndim != 2 or a.shape[1] != 3:
+        raise InputError(f"triplets must have shape (t, 3); got {a.shape}")
+    if a.size == 0:
+        raise InputError("triplets must not be empty; got shape (0, 3)")
+    if a.dtype.kind not in "iu":
+        raise InputError(f"triplets must be integers; got dtype {a.dtype}")
+    if a.dtype == np.uint64 and int(a.max()) >= 2**63:
+        raise InputError(f"triplets must lie in [0, n); got {int(a.max())}")
+    native = a.dtype.newbyteorder("=")
+    dtype = native if native in INDEX_DTYPES else np.dtype(np.int16 if a.itemsize == 1 else np.int64)
+    a = a.astype(dtype, copy=False)
+    whole = all(stride % a.itemsize == 0 for stride in a.strides)
+    return a if a.flags.aligned and whole else np.ascontiguousarray(a)
+
+
+def require_valid(report: TripletCheck, triplets: np.ndarray, n: int) -> None:
+    """Raises unless every triplet names three different items in [0, n)."""
+    if report.out_of_range >= 0:
+        row = report.out_of_range
+        hint = "; is it 1-based?" if report.smallest == 1 and report.largest == n else ""
+        found = triplets[row].tolist()
+        raise InputError(f"triplets must lie in [0, {n}); row {row} is {found}{hint}")
+    if report.repeated >= 0:
+        found = triplets[report.repeated].tolist()
+        raise InputError(f"triplets must name three different items; row {report.repeated} is {found}")
+
+
+def require_finite(bad: np.ndarray, name: str = "x") -> None:
+    """Raises when the mask (n,) marks a row."""
+    if bad.any():
+        rows = "row holds" if int(bad.sum()) == 1 else "rows hold"
+        first = int(bad.argmax())
+        raise InputError(f"{name} must be finite; {int(bad.sum())} of {len(bad)} {rows} NaN or infinity, first row {first}")
+
+
+def not_finite(x: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Mask (n,) of the rows of x that hold NaN or infinity, from |x|^2 in float64, which may overflow by itself."""
+    bad = ~np.isfinite(squares)
+    if x.dtype == np.float64 and bad.any():
+        bad[bad] = ~np.isfinite(x[bad]).all(axis=1)
+    return bad
+
+
+def require_products(squares: np.ndarray, dtype: np.dtype, measure: str, name: str = "x") -> None:
+    """Raises when rows are so long that inner products or squared distances could overflow their dtype."""
+    longest = float(squares.max())
+    if longest > LONGEST_SQUARE[dtype.name]:
+        row = int(squares.argmax())
+        wider = " or pass float64" if dtype == np.float32 else ""
+        raise InputError(
+            f"{name} must be scaled down for measure {measure!r}{wider}; row {row} has length "
+            f"{math.sqrt(longest):.3g}, whose square overflows {dtype.name}"
+        )
+
+
+def as_similarities(similarities: object) -> np.ndarray:
+    """`similarities` as a square float32 or float64 matrix with contiguous rows."""
+    a = np.asarray(similarities)
+    if a.ndim != 2 or a.shape[0] != a.shape[1]:
+        raise InputError(f"similarities must have shape (n, n); got {a.shape}")
+    return as_rows(a, "similarities")
+
+
+def as_temperature(temperature: float) -> float:
+    """A number in [1e-30, 1e30], so that its inverse is one in float32."""
+    try:
+        value = float(temperature)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 1e-30 <= value <= 1e30:
+        raise InputError(f"temperature must be a positive number (1e-30 to 1e30); got {temperature!r}")
+    return value
+
+
+def one_of(value: str, allowed: Sequence[str], name: str) -> str:
+    """`value` when it is allowed; else an error with the nearest."""
+    if value in allowed:
+        return value
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"{name} must be one of {', '.join(allowed)}; got {value!r}{hint}")

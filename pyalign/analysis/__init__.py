@@ -1,0 +1,1 @@
+"""What is concluded from the operations: scores and descriptions, as frozen dataclasses."""

@@ -1,0 +1,200 @@
+"""Odd-one-out accuracy with what is needed to trust it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Sums, get_backend
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.ops._prepare import finite_mask
+from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
+
+TIES = ("fractional", "wrong", "human_alignment")
+NAN = ("raise", "omit")
+
+
+@dataclass(frozen=True, repr=False)
+class Score:
+    """How well similarities predict which item people called odd.
+
+    Attributes:
+        accuracy: fraction of triplets in which the human's pair is the most similar one, ties counted by `ties`.
+        n_triplets: triplets that were scored.
+        n_ties: triplets in which two or three pairs tie for the most similar.
+        n_dropped: triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
+        cross_entropy: nats per triplet, mean of -log p(human's choice).
+        mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3.
+        measure: the similarity measure.
+        temperature: p = softmax(s / temperature).
+        ties: the rule for ties.
+        backend: what computed it.
+    """
+
+    accuracy: float
+    n_triplets: int
+    n_ties: int
+    n_dropped: int
+    cross_entropy: float
+    mean_entropy: float
+    measure: str
+    temperature: float
+    ties: str
+    backend: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The attributes as a dict that json can write."""
+        return asdict(self)
+
+    def __repr__(self) -> str:
+        dropped = f", {self.n_dropped:,} dropped" if self.n_dropped else ""
+        return (
+            f"Score(accuracy={self.accuracy:.3%} of {self.n_triplets:,} triplets, {self.n_ties:,} ties ({self.ties})"
+            f"{dropped}, cross_entropy={self.cross_entropy:.5f} nats, mean_entropy={self.mean_entropy:.5f} nats, "
+            f"measure={self.measure!r}, temperature={self.temperature:g}, backend={self.backend!r})"
+        )
+
+
+def score(
+    x: object,
+    triplets: object,
+    *,
+    measure: str | Measure = "cosine",
+    temperature: float = 1.0,
+    ties: str = "fractional",
+    nan: str = "raise",
+    backend: str = "auto",
+) -> Score:
+    """Odd-one-out accuracy of embeddings on human triplets.
+
+    Args:
+        x: (n, d) real numbers, one row per item.
+        triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
+        measure: see `pyalign.similarity`.
+        temperature: divides the similarities before the softmax; concerns cross-entropy and entropy alone.
+        ties: what a tie for the most similar pair counts. ``"fractional"``: 1/m when the human's pair is among the m
+            tied ones, the only rule whose expectation is right for a random model; ``"wrong"``: nothing;
+            ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code.
+        nan: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity.
+        backend: see `pyalign.similarity`.
+
+    Returns:
+        A `Score`.
+
+    Raises:
+        InputError: as `pyalign.odd_one_out`, and for an unknown rule.
+
+    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+        >>> score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy.__round__(3)
+        0.667
+    """
+    results, n_dropped = score_triplets(
+        x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend
+    )
+    return summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties)
+
+
+def score_triplets(
+    x: object,
+    triplets: object,
+    *,
+    measure: str | Measure = "cosine",
+    temperature: float = 1.0,
+    ties: str = "fractional",
+    nan: str = "raise",
+    backend: str = "auto",
+    choices: bool = False,
+    probabilities: bool = False,
+) -> tuple[TripletResults, int]:
+    """The pass behind `score`, with choices and probabilities where wanted, and the number of dropped triplets.
+
+    A dropped triplet has choice -1 and probabilities NaN.
+    """
+    _checks.one_of(ties, TIES, "ties")
+    _checks.one_of(nan, NAN, "nan")
+    kept = None
+    if nan == "omit":
+        x, triplets, kept = _without_bad_rows(x, triplets, backend)
+    results = run_triplets(
+        x,
+        triplets,
+        measure=measure,
+        temperature=temperature,
+        backend=backend,
+        choices=choices,
+        probabilities=probabilities,
+        sums=True,
+    )
+    if kept is None:
+        return results, 0
+    return _spread(results, kept), int((~kept).sum())
+
+
+def summarise(
+    results: TripletResults, n_dropped: int, *, measure: str | Measure, temperature: float, ties: str
+) -> Score:
+    """A `Score` from the sums of one pass."""
+    sums = results.sums
+    assert sums is not None
+    n = results.n_triplets
+    cross_entropy, entropy = sums.cross_entropy / n, sums.entropy / n
+    if not (np.isfinite(cross_entropy) and np.isfinite(entropy)):
+        raise InputError(f"temperature must be large enough for a finite cross-entropy; got {temperature:g}")
+    return Score(
+        accuracy=accuracy_of(sums, n, ties),
+        n_triplets=n,
+        n_ties=sum(sums.ties),
+        n_dropped=n_dropped,
+        cross_entropy=cross_entropy,
+        mean_entropy=entropy,
+        measure=str(get_measure(measure)),
+        temperature=float(temperature),
+        ties=ties,
+        backend=results.backend,
+    )
+
+
+def accuracy_of(sums: Sums, n: int, ties: str) -> float:
+    """Accuracy (fraction) of n triplets under a rule for ties."""
+    alone, two_way, three_way = sums.right
+    if ties == "wrong":
+        return alone / n
+    if ties == "human_alignment":
+        return (alone + two_way) / n
+    return (alone + two_way / 2 + three_way / 3) / n
+
+
+def _without_bad_rows(
+    x: object, triplets: object, backend: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """x with rows that are not finite set to zero, the triplets that touch none of them, and which those are."""
+    engine = get_backend(backend)
+    rows = _checks.as_rows(x)
+    index = checked_triplets(engine, triplets, len(rows))
+    finite = finite_mask(engine, rows)
+    if finite.all():
+        return rows, index, None
+    kept: np.ndarray = finite[index].all(axis=1)
+    if not kept.any():
+        raise InputError(f"x must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity")
+    return np.where(finite[:, None], rows, rows.dtype.type(0)), index[kept], kept
+
+
+def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:
+    """Choices and probabilities of the kept triplets in the places that they had among all."""
+    choices, probabilities = results.choices, results.probabilities
+    if choices is not None:
+        choices = np.full(len(kept), -1, np.int8)
+        choices[kept] = results.choices
+    if probabilities is not None:
+        probabilities = np.full((len(kept), 3), np.nan, probabilities.dtype)
+        probabilities[kept] = results.probabilities
+    return replace(results, choices=choices, probabilities=probabilities)

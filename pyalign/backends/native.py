@@ -1,0 +1,114 @@
+"""The compiled kernels: C++ with SIMD and OpenMP (csrc/cpu)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from pyalign.backends import Rows, Sums, TripletCheck, Wanted
+from pyalign.errors import InputError
+from pyalign.measures import PAIR_KERNELS
+
+_native: Any
+try:
+    from pyalign.backends import _native
+except ImportError as error:  # an sdist unpacked but not built, or a library that is missing
+    _native, _missing = None, str(error)
+
+
+class NativeBackend:
+    """See `pyalign.backends.Backend`; `csrc/include/pyalign.h` says what each kernel does."""
+
+    name = "native"
+
+    def why_not(self) -> str | None:
+        if _native is None:
+            return f"the compiled module cannot be loaded ({_missing})"
+        _check_environment()
+        return None
+
+    def row_squares(self, x: np.ndarray) -> np.ndarray:
+        squares: np.ndarray = _native.row_squares(x)
+        return squares
+
+    def centre_rows(self, x: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape, x.dtype)
+        _native.centre_rows(x, out)
+        return out
+
+    def shift_rows(self, x: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape, x.dtype)
+        _native.shift_rows(x, shift, out)
+        return out
+
+    def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
+        right = (None, None) if y is None else (y.values, y.terms)
+        _native.similarity(x.values, x.terms, *right, PAIR_KERNELS.index(x.pair), x.gamma, out)
+
+    def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
+        return TripletCheck(*_native.check_triplets(triplets, n))
+
+    def triplets_from_matrix(self, similarities: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
+        return _sums(_native.triplets_from_matrix(similarities, triplets, *_outputs(want)))
+
+    def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
+        pair = PAIR_KERNELS.index(x.pair)
+        return _sums(_native.triplets_from_rows(x.values, x.terms, pair, x.gamma, triplets, *_outputs(want)))
+
+
+def _outputs(want: Wanted) -> tuple[np.ndarray | None, np.ndarray | None, bool, float]:
+    return want.choices, want.probabilities, want.sums, want.temperature
+
+
+def _sums(raw: tuple[float, ...] | None) -> Sums | None:
+    if raw is None:
+        return None
+    a, b, c, two, three = (int(count) for count in raw[:5])
+    return Sums((a, b, c), (two, three), raw[5], raw[6])
+
+
+def _check_environment() -> None:
+    """PYALIGN_ISA and PYALIGN_NUM_THREADS are read by the kernels, which could only ignore a wrong value."""
+    isa = os.environ.get("PYALIGN_ISA")
+    known = instruction_sets()
+    if isa and not known.get(isa):
+        reason = "this processor cannot run it" if isa in known else f"known here: {', '.join(known)}"
+        raise InputError(f"PYALIGN_ISA must name an instruction set of this build; got {isa!r} ({reason})")
+    threads = os.environ.get("PYALIGN_NUM_THREADS")
+    if threads and not (threads.isdecimal() and 0 < int(threads) <= 4096):
+        raise InputError(f"PYALIGN_NUM_THREADS must be a whole number from 1 to 4096; got {threads!r}")
+
+
+def instruction_sets() -> dict[str, bool]:
+    """The instruction sets of this build, best first, and whether this processor runs each."""
+    return {} if _native is None else dict(_native.isa_names())
+
+
+def instruction_set() -> str | None:
+    """The instruction set in use, or None without the compiled module."""
+    return None if _native is None else str(_native.isa())
+
+
+def set_instruction_set(name: str) -> None:
+    """Use the kernels of that instruction set from now on, in this process."""
+    if not instruction_sets().get(name):
+        raise InputError(f"instruction set must be one that this processor runs; got {name!r}")
+    _native.set_isa(name)
+
+
+def num_threads() -> int:
+    """Threads that the compiled kernels use: PYALIGN_NUM_THREADS, else OpenMP's default; 1 after a fork."""
+    return 1 if _native is None else int(_native.threads())
+
+
+def set_num_threads(threads: int) -> None:
+    """Use that many threads from now on, in this process; 0 goes back to the default."""
+    if not 0 <= threads <= 4096:
+        raise InputError(f"threads must be a whole number from 0 to 4096; got {threads}")
+    if _native is not None:
+        _native.set_threads(threads)
+
+
+BACKEND = NativeBackend()

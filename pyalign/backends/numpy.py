@@ -1,0 +1,163 @@
+"""Plain vectorised numpy: runs anywhere, and is what the compiled kernels are timed against.
+
+Inner products come from the BLAS in the rows' dtype; the last step is taken in float64 and rounded once, as in
+csrc/pair.h. Triplets are worked in chunks of `CHUNK`, and sums added in the order of the chunks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyalign.backends import Rows, Sums, TripletCheck, Wanted
+
+CHUNK = 16384
+BLOCK_ELEMENTS = 1 << 22
+FIRST, SECOND = (0, 0, 1), (1, 2, 2)  # the pairs of positions 01, 02, 12
+
+
+class NumpyBackend:
+    """See `pyalign.backends.Backend`."""
+
+    name = "numpy"
+
+    def why_not(self) -> str | None:
+        return None
+
+    def row_squares(self, x: np.ndarray) -> np.ndarray:
+        squares = np.empty(len(x))
+        for part in _row_blocks(x):
+            wide = x[part].astype(np.float64)
+            squares[part] = np.einsum("ij,ij->i", wide, wide)
+        return squares
+
+    def centre_rows(self, x: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape, x.dtype)
+        for part in _row_blocks(x):
+            wide = x[part].astype(np.float64)
+            centred = wide.shape[1] * wide - wide.sum(axis=1, keepdims=True)
+            centred[wide.min(axis=1) == wide.max(axis=1)] = 0.0
+            out[part] = centred
+        return out
+
+    def shift_rows(self, x: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        return x - shift
+
+    def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
+        right = x if y is None else y
+        np.matmul(x.values, right.values.T, out=out)
+        if x.pair == "dot":
+            return
+        for part in _row_blocks(out):
+            out[part] = _finish(x, right, out[part].astype(np.float64), part)
+        if y is None and x.pair not in ("dot", "cosine"):
+            np.fill_diagonal(out, 1.0 if x.pair == "rbf" else 0.0)
+
+    def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
+        if len(triplets) == 0:
+            return TripletCheck(-1, -1, 0, 0)
+        a, b, c = triplets[:, 0], triplets[:, 1], triplets[:, 2]
+        outside = ((triplets < 0) | (triplets >= n)).any(axis=1)
+        repeated = (a == b) | (a == c) | (b == c)
+        return TripletCheck(_first(outside), _first(repeated), int(triplets.min()), int(triplets.max()))
+
+    def triplets_from_matrix(self, similarities: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
+        def look_up(part: np.ndarray) -> list[np.ndarray]:
+            return [similarities[part[:, p], part[:, q]] for p, q in zip(FIRST, SECOND, strict=True)]
+
+        return _run(look_up, triplets, want)
+
+    def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
+        def compute(part: np.ndarray) -> list[np.ndarray]:
+            rows = [x.values[part[:, p]] for p in range(3)]
+            terms = None if x.terms is None else [x.terms[part[:, p]] for p in range(3)]
+            return [_pair(x, rows, terms, p, q) for p, q in zip(FIRST, SECOND, strict=True)]
+
+        step = max(1, BLOCK_ELEMENTS // max(1, x.values.shape[1]))
+        return _run(compute, triplets, want, min(step, CHUNK))
+
+
+def _row_blocks(x: np.ndarray) -> list[slice]:
+    step = max(1, BLOCK_ELEMENTS // max(1, x.shape[1]))
+    return [slice(start, start + step) for start in range(0, len(x), step)]
+
+
+def _first(mask: np.ndarray) -> int:
+    return int(mask.argmax()) if mask.any() else -1
+
+
+def _finish(x: Rows, y: Rows, products: np.ndarray, part: slice) -> np.ndarray:
+    """Similarities of rows `part` of x with all of y, from their inner products (float64)."""
+    assert x.terms is not None and y.terms is not None
+    a, b = x.terms[part, None], y.terms[None, :]
+    if x.pair == "cosine":
+        return products * (a * b)
+    squares = np.maximum((a + b) - 2.0 * products, 0.0)
+    _mend_close(squares, (a + b) * _close_share(x), x.values[part], y.values)
+    return _from_squares(x, squares)
+
+
+def _close_share(x: Rows) -> float:
+    """Below this share of |x|^2 + |y|^2 the distance is summed from the rows: there, a + b - 2 g cancels."""
+    return 2.0**-10 if x.values.dtype == np.float32 else 2.0**-20
+
+
+def _mend_close(squares: np.ndarray, limit: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+    rows, columns = np.nonzero(squares <= limit)
+    for start in range(0, len(rows), CHUNK):
+        i, j = rows[start : start + CHUNK], columns[start : start + CHUNK]
+        difference = x[i].astype(np.float64) - y[j].astype(np.float64)
+        squares[i, j] = np.einsum("ij,ij->i", difference, difference)
+
+
+def _from_squares(x: Rows, squares: np.ndarray) -> np.ndarray:
+    if x.pair == "neg_sqeuclidean":
+        return -squares
+    if x.pair == "neg_euclidean":
+        return -np.sqrt(squares)
+    return np.exp(-x.gamma * squares)
+
+
+def _pair(x: Rows, rows: list[np.ndarray], terms: list[np.ndarray] | None, p: int, q: int) -> np.ndarray:
+    """Similarities of rows[p] with rows[q], one by one: (c,) of the rows' dtype."""
+    if x.pair in ("dot", "cosine"):
+        value = np.einsum("ij,ij->i", rows[p], rows[q]).astype(np.float64)
+        if x.pair == "cosine":
+            assert terms is not None
+            value = value * (terms[p] * terms[q])
+    else:
+        difference = rows[p] - rows[q]
+        value = _from_squares(x, np.einsum("ij,ij->i", difference, difference).astype(np.float64))
+    return value.astype(x.values.dtype)
+
+
+def _run(fetch, triplets: np.ndarray, want: Wanted, chunk: int = CHUNK) -> Sums | None:  # type: ignore[no-untyped-def]
+    right, ties = [0, 0, 0], [0, 0]
+    cross_entropy = entropy = 0.0
+    for start in range(0, len(triplets), chunk):
+        part = slice(start, start + chunk)
+        s = np.stack(fetch(triplets[part]))
+        at_top = s == s.max(axis=0)
+        pairs = at_top.sum(axis=0)
+        if want.choices is not None:
+            want.choices[part] = np.where(pairs == 1, 2 - at_top.argmax(axis=0), -1)
+        if want.probabilities is not None:
+            want.probabilities[part] = np.exp(_log_softmax(s, want.temperature))[::-1].T
+        if want.sums:
+            for m in range(3):
+                right[m] += int((at_top[0] & (pairs == m + 1)).sum())
+            for m in range(2):
+                ties[m] += int((pairs == m + 2).sum())
+            log_p = _log_softmax(s, want.temperature)
+            cross_entropy -= float(log_p[0].sum())
+            entropy -= float((np.exp(log_p) * log_p).sum())
+    return Sums((right[0], right[1], right[2]), (ties[0], ties[1]), cross_entropy, entropy) if want.sums else None
+
+
+def _log_softmax(s: np.ndarray, temperature: float) -> np.ndarray:
+    """Log-probabilities of the three pairs from similarities (3, c); float64."""
+    scaled = (s.astype(np.float64) - s.max(axis=0)) / temperature
+    shifted: np.ndarray = scaled - np.log(np.exp(scaled).sum(axis=0))
+    return shifted
+
+
+BACKEND = NumpyBackend()

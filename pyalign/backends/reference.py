@@ -1,0 +1,153 @@
+"""The definitions as plain loops in float64: slow, and what every other backend is tested against.
+
+A similarity is computed in float64 and rounded once to the rows' dtype; everything after it stays in float64.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pyalign.backends import Rows, Sums, TripletCheck, Wanted
+
+
+def inner_product(x: np.ndarray, y: np.ndarray) -> float:
+    total = 0.0
+    for a, b in zip(x.tolist(), y.tolist(), strict=True):
+        total += a * b
+    return total
+
+
+def squared_distance(x: np.ndarray, y: np.ndarray) -> float:
+    total = 0.0
+    for a, b in zip(x.tolist(), y.tolist(), strict=True):
+        total += (a - b) * (a - b)
+    return total
+
+
+def pair_similarity(x: Rows, i: int, y: Rows, j: int) -> float:
+    """The pair kernel of rows x_i and y_j, rounded to their dtype."""
+    if x.pair in ("dot", "cosine"):
+        value = inner_product(x.values[i], y.values[j])
+        if x.pair == "cosine":
+            assert x.terms is not None and y.terms is not None
+            value = value * (float(x.terms[i]) * float(y.terms[j]))
+    else:
+        value = squared_distance(x.values[i], y.values[j])
+        if x.pair == "neg_sqeuclidean":
+            value = -value
+        elif x.pair == "neg_euclidean":
+            value = -math.sqrt(value)
+        else:
+            value = math.exp(-x.gamma * value)
+    return float(x.values.dtype.type(value))
+
+
+def decide(s01: float, s02: float, s12: float) -> int:
+    """The odd one is the item outside the most similar pair: position 0, 1 or 2; -1 when pairs tie."""
+    top = max(s01, s02, s12)
+    if (s01 == top) + (s02 == top) + (s12 == top) > 1:
+        return -1
+    return 2 if s01 == top else 1 if s02 == top else 0
+
+
+def decide_as_human_alignment(s01: float, s02: float, s12: float) -> int:
+    """The rule of human_alignment's zero-shot scorer (its get_predictions), restated.
+
+    A triplet whose three distances are equal is wrong (-1); else the first of the pairs 01, 02, 12 with the smallest
+    distance (here: the largest similarity) wins, and the item outside it is odd.
+    """
+    if s01 == s02 == s12:
+        return -1
+    top = max(s01, s02, s12)
+    return 2 if s01 == top else 1 if s02 == top else 0
+
+
+def log_probabilities(s01: float, s02: float, s12: float, temperature: float) -> tuple[float, float, float]:
+    """Logarithms of softmax(s / temperature) over the pairs 01, 02, 12."""
+    top = max(s01, s02, s12)
+    scaled = [(s - top) / temperature for s in (s01, s02, s12)]
+    log_sum = math.log(sum(math.exp(a) for a in scaled))
+    return scaled[0] - log_sum, scaled[1] - log_sum, scaled[2] - log_sum
+
+
+def entropy_of(logs: tuple[float, float, float]) -> float:
+    """-sum p log p, in nats."""
+    return -sum(math.exp(a) * a for a in logs)
+
+
+class ReferenceBackend:
+    """See `pyalign.backends.Backend`."""
+
+    name = "reference"
+
+    def why_not(self) -> str | None:
+        return None
+
+    def row_squares(self, x: np.ndarray) -> np.ndarray:
+        return np.array([inner_product(row, row) for row in x], dtype=np.float64)
+
+    def centre_rows(self, x: np.ndarray) -> np.ndarray:
+        out = np.zeros(x.shape, x.dtype)
+        for i, row in enumerate(x):
+            values = row.tolist()
+            if min(values) == max(values):
+                continue
+            total = math.fsum(values)
+            out[i] = [len(values) * v - total for v in values]
+        return out
+
+    def shift_rows(self, x: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        return x - shift
+
+    def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
+        right = x if y is None else y
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                out[i, j] = pair_similarity(x, i, right, j)
+
+    def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
+        out_of_range = repeated = -1
+        items = [[int(i) for i in triplet] for triplet in triplets]
+        for row, triplet in enumerate(items):
+            if out_of_range < 0 and any(not 0 <= i < n for i in triplet):
+                out_of_range = row
+            if repeated < 0 and len(set(triplet)) < 3:
+                repeated = row
+        flat = [i for triplet in items for i in triplet] or [0]
+        return TripletCheck(out_of_range, repeated, min(flat), max(flat))
+
+    def triplets_from_matrix(self, similarities: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
+        def look_up(i: int, j: int) -> float:
+            return float(similarities[i, j])
+
+        return _run(look_up, triplets, want)
+
+    def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
+        def compute(i: int, j: int) -> float:
+            return pair_similarity(x, i, x, j)
+
+        return _run(compute, triplets, want)
+
+
+def _run(similarity_of, triplets: np.ndarray, want: Wanted) -> Sums | None:  # type: ignore[no-untyped-def]
+    right, ties = [0, 0, 0], [0, 0]
+    cross_entropy = entropy = 0.0
+    for row, (i, j, k) in enumerate(triplets.tolist()):
+        s = similarity_of(i, j), similarity_of(i, k), similarity_of(j, k)
+        logs = log_probabilities(*s, want.temperature)
+        if want.choices is not None:
+            want.choices[row] = decide(*s)
+        if want.probabilities is not None:
+            want.probabilities[row] = [math.exp(a) for a in reversed(logs)]
+        pairs = sum(value == max(s) for value in s)
+        right[pairs - 1] += s[0] == max(s)
+        if pairs > 1:
+            ties[pairs - 2] += 1
+        cross_entropy -= logs[0]
+        entropy += entropy_of(logs)
+    return Sums((right[0], right[1], right[2]), (ties[0], ties[1]), cross_entropy, entropy) if want.sums else None
+
+
+BACKEND = ReferenceBackend()

@@ -1,0 +1,17 @@
+"""The errors that pyalign raises for what it was given.
+
+Every message is one sentence on one line: the argument, the rule, and what came.
+"""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """An argument or a file breaks a rule: ``triplets must have shape (t, 3); got (5, 2)``."""
+
+
+class MissingExtraError(ImportError):
+    """A file format or a backend needs a package that is not installed; says which extra brings it."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(f"{what} needs {package}, which is not installed: pip install 'pyalign[{extra}]'")

@@ -1,0 +1,140 @@
+"""The similarity measures, one row each: a transform of the rows and a kernel over pairs of rows.
+
+The transform runs once per matrix; a backend implements only the transforms and pair kernels. Larger always means more
+alike: a distance enters negated, and its name says so.
+
+To add a measure, add a row. To add a pair kernel, see CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pyalign.errors import InputError
+
+# The order is that of `pa_pair` in csrc/include/pyalign.h.
+PAIR_KERNELS = ("dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf")
+MEDIAN_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A similarity measure.
+
+    Attributes:
+        name: as given to ``measure=`` and ``--measure``.
+        transform: what is done to each row first: ``"none"``, ``"centre"`` (subtract the row's mean, up to a
+            positive factor) or ``"shift"`` (subtract one vector from all rows, which leaves distances unchanged
+            and keeps them accurate).
+        pair: the kernel over pairs of rows, one of `PAIR_KERNELS`.
+        formula: for people.
+        sigma: bandwidth of ``rbf`` in the units of the rows; None stands for the median distance.
+    """
+
+    name: str
+    transform: str
+    pair: str
+    formula: str
+    sigma: float | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.sigma is None else f"{self.name}:{self.sigma:g}"
+
+
+MEASURES = {
+    m.name: m
+    for m in (
+        Measure("cosine", "none", "cosine", "x.y / (|x| |y|), 0 for a zero row"),
+        Measure("dot", "none", "dot", "x.y"),
+        Measure("pearson", "centre", "cosine", "cosine of x - mean(x) and y - mean(y)"),
+        Measure("neg_sqeuclidean", "shift", "neg_sqeuclidean", "-|x - y|^2"),
+        Measure("neg_euclidean", "shift", "neg_euclidean", "-|x - y|"),
+        Measure("rbf", "shift", "rbf", "exp(-|x - y|^2 / (2 sigma^2))"),
+    )
+}
+
+
+def get_measure(measure: str | Measure) -> Measure:
+    """The measure of that name; ``"rbf:2.5"`` is ``rbf`` with sigma = 2.5.
+
+    Raises:
+        InputError: unknown name (the message proposes the nearest) or a sigma that is not a positive number.
+
+    Example:
+        >>> get_measure("cosine").pair
+        'cosine'
+        >>> get_measure("rbf:0.5").sigma
+        0.5
+    """
+    if isinstance(measure, Measure):
+        return measure
+    name, colon, sigma = str(measure).partition(":")
+    if name not in MEASURES:
+        near = difflib.get_close_matches(name.replace("-", "_").lower(), MEASURES, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}{hint}")
+    if not colon:
+        return MEASURES[name]
+    if name != "rbf":
+        raise InputError(f"measure {name!r} takes no parameter; got {measure!r}")
+    return with_sigma(MEASURES[name], sigma)
+
+
+def with_sigma(measure: Measure, sigma: str | float) -> Measure:
+    """`measure` with that bandwidth, which must be a positive finite number."""
+    try:
+        value = float(sigma)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise InputError(f"sigma of rbf must be a positive number; got {sigma!r}")
+    return replace(measure, sigma=value)
+
+
+def column_shift(x: np.ndarray) -> np.ndarray:
+    """A vector near the mean row: (d,) of x's dtype, to subtract from rows (n, d) before distances are formed.
+
+    Any vector would be right; one near the mean keeps |x|^2 + |y|^2 - 2 x.y from cancelling. It is taken from at most
+    256 evenly spaced rows, and rounded to whole numbers where those rows are whole, so that whole numbers stay exact.
+    """
+    some = x[:: max(1, len(x) // 256)]
+    mean = some.mean(axis=0, dtype=np.float64)
+    if np.array_equal(np.rint(some), some):
+        mean = np.rint(mean)
+    return mean.astype(x.dtype)
+
+
+def median_distance(x: np.ndarray, y: np.ndarray | None = None) -> float:
+    """Median Euclidean distance between distinct rows of x (n, d), or between rows of x and of y (m, d); float64.
+
+    Above 2,048 rows it is the median over 2,048 evenly spaced ones: the same rows, and so the same value, on every
+    backend.
+
+    Raises:
+        InputError: the median is zero (most rows are equal), so that no bandwidth follows from it.
+    """
+    left = _spaced(x)
+    right = left if y is None else _spaced(y)
+    squares = _squared_distances(left, right)
+    values = squares[np.triu_indices(len(left), 1)] if y is None else squares.ravel()
+    median = float(np.sqrt(np.median(values))) if values.size else 0.0
+    if not median > 0:
+        raise InputError("rbf needs a positive median distance between rows; got 0: give sigma, as in 'rbf:1.0'")
+    return median
+
+
+def _spaced(x: np.ndarray) -> np.ndarray:
+    if len(x) <= MEDIAN_ROWS:
+        return x.astype(np.float64)
+    return x[np.linspace(0, len(x) - 1, MEDIAN_ROWS).astype(np.int64)].astype(np.float64)
+
+
+def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    shift = y.mean(axis=0)
+    a, b = x - shift, y - shift
+    squares = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)[None, :] - 2.0 * (a @ b.T)
+    return np.maximum(squares, 0.0)

@@ -1,0 +1,100 @@
+"""From an array and a measure to rows that a pair kernel can take: transform, row terms, bandwidth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Backend, Rows
+from pyalign.errors import InputError
+from pyalign.measures import Measure, column_shift, median_distance
+
+# Norms outside this range are brought to about 1 before cosines: their float32 products would over- or underflow.
+SAFE_INVERSE_NORM = (2.0**-50, 2.0**50)
+
+
+def prepare(
+    backend: Backend, measure: Measure, x: np.ndarray, y: np.ndarray | None = None
+) -> tuple[Rows, Rows | None]:
+    """Rows of x (n, d) and, where given, of y (m, d), checked to be finite and within range."""
+    _require_range(backend, measure, x, "x")
+    if y is not None:
+        _require_range(backend, measure, y, "y")
+    gamma = _gamma(measure, x, y)
+    shift = column_shift(x) if measure.transform == "shift" else None
+    left = _rows(backend, measure, x, shift, gamma)
+    return left, None if y is None else _rows(backend, measure, y, shift, gamma)
+
+
+def finite_mask(backend: Backend, x: np.ndarray) -> np.ndarray:
+    """Mask (n,) of the rows of x (n, d) that hold no NaN or infinity."""
+    mask: np.ndarray = ~_checks.not_finite(x, _squares(backend, x))
+    return mask
+
+
+def _squares(backend: Backend, x: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return backend.row_squares(x)
+
+
+def _require_range(backend: Backend, measure: Measure, x: np.ndarray, name: str) -> None:
+    squares = _squares(backend, x)
+    _checks.require_finite(_checks.not_finite(x, squares), name)
+    if measure.pair != "cosine":
+        _checks.require_products(squares, x.dtype, measure.name, name)
+
+
+def _gamma(measure: Measure, x: np.ndarray, y: np.ndarray | None) -> float:
+    if measure.pair != "rbf":
+        return 0.0
+    sigma = measure.sigma or median_distance(x, y)
+    gamma = 0.5 / sigma / sigma if sigma > 1e-150 else float("inf")
+    if not 0.0 < gamma < float("inf"):
+        raise InputError(f"sigma of rbf must be a number whose square float64 can hold; got {sigma:g}")
+    return gamma
+
+
+def _rows(backend: Backend, measure: Measure, x: np.ndarray, shift: np.ndarray | None, gamma: float) -> Rows:
+    if measure.transform == "centre":
+        x = backend.centre_rows(_bounded(x))
+    elif shift is not None:
+        x = backend.shift_rows(x, shift)
+    if measure.pair == "dot":
+        return Rows(x, None, "dot")
+    squares = _squares(backend, x)
+    if measure.pair != "cosine":
+        return Rows(x, squares, measure.pair, gamma)
+    return _unit_terms(backend, x, squares)
+
+
+def _bounded(x: np.ndarray) -> np.ndarray:
+    """Rows scaled by powers of two where d * x could overflow; correlation does not change."""
+    largest = float(max(abs(float(x.max())), abs(float(x.min()))))
+    return _rescale(x, np.ones(len(x), bool)) if largest > 2.0**60 else x
+
+
+def _unit_terms(backend: Backend, x: np.ndarray, squares: np.ndarray) -> Rows:
+    """Rows with 1 / |x|, 0 for a zero row; rows of extreme length are first scaled by a power of two, exactly."""
+    terms = _inverse_norms(squares)
+    low, high = SAFE_INVERSE_NORM
+    extreme = (terms < low) | (terms > high)
+    if extreme.any():
+        extreme[extreme] = (x[extreme] != 0).any(axis=1)
+    if extreme.any():
+        x = _rescale(x, extreme)
+        terms = _inverse_norms(_squares(backend, x))
+    return Rows(x, terms, "cosine")
+
+
+def _inverse_norms(squares: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.where(squares > 0.0, 1.0 / np.sqrt(squares), 0.0)
+
+
+def _rescale(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """A copy with the largest magnitude of each marked row brought into [0.5, 1) by a power of two."""
+    x = x.copy()
+    some = x[rows]
+    _, exponent = np.frexp(np.abs(some).max(axis=1, keepdims=True))
+    x[rows] = np.ldexp(some, -exponent)
+    return x

@@ -1,0 +1,202 @@
+"""Odd-one-out decisions and choice probabilities over triplets.
+
+Two routes lead to the three similarities of a triplet. The matrix route computes all (n, n) similarities, n^2 d / 2
+multiply-adds, then takes three loads per triplet. The row route needs no matrix and takes 3 d multiply-adds and three
+rows from memory per triplet. `use_matrix` is the one rule that chooses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Backend, Sums, Wanted, get_backend
+from pyalign.measures import Measure, get_measure
+from pyalign.ops._prepare import prepare
+
+MATRIX_BYTES = 256 << 20
+MATRIX_ELEMENTS_PER_TRIPLET = 16
+
+
+def use_matrix(n: int, t: int, itemsize: int) -> bool:
+    """Whether n items and t triplets go through the (n, n) matrix.
+
+    The product runs at close to the processor's peak and the row route at the speed of its caches, about 16 to 1 per
+    multiply-add: the matrix pays while n^2 / 2 < 16 * 3 t, less a margin for small d. Above 256 MiB it would not fit
+    where the look-ups are cheap.
+
+    Example:
+        >>> use_matrix(1854, 4_700_000, 4), use_matrix(20_000, 5_000_000, 4), use_matrix(1854, 1000, 4)
+        (True, False, False)
+    """
+    return n * n <= MATRIX_ELEMENTS_PER_TRIPLET * t and n * n * itemsize <= MATRIX_BYTES
+
+
+@dataclass(frozen=True)
+class TripletResults:
+    """What one pass over the triplets gave.
+
+    Attributes:
+        backend: the backend that ran.
+        n_triplets: how many triplets there were.
+        choices: int8 (t,) or None.
+        probabilities: (t, 3) of the computation's dtype, or None.
+        sums: or None.
+    """
+
+    backend: str
+    n_triplets: int
+    choices: np.ndarray | None
+    probabilities: np.ndarray | None
+    sums: Sums | None
+
+
+def odd_one_out(
+    x: object, triplets: object, *, measure: str | Measure = "cosine", backend: str = "auto"
+) -> np.ndarray:
+    """The odd item of each triplet: the one outside the most similar pair.
+
+    Args:
+        x: (n, d) real numbers, one row per item.
+        triplets: (t, 3) integers in [0, n), three different items each, in any order.
+        measure: see `pyalign.similarity`.
+        backend: see `pyalign.similarity`.
+
+    Returns:
+        (t,) int8: position 0, 1 or 2 of the odd item, or -1 where two or three pairs tie for the most similar.
+
+    Raises:
+        InputError: as `pyalign.similarity`, and for an index out of range or an item named twice in a triplet.
+
+    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3.
+
+    Example:
+        >>> import numpy as np
+        >>> odd_one_out(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), [[0, 1, 2], [2, 0, 1]])
+        array([2, 0], dtype=int8)
+    """
+    choices = run_triplets(x, triplets, measure=measure, backend=backend, choices=True).choices
+    assert choices is not None
+    return choices
+
+
+def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "auto") -> np.ndarray:
+    """The odd item of each triplet, from a ready matrix of similarities.
+
+    Args:
+        similarities: (n, n), larger is more alike; read at [earlier position, later position] of each triplet, so it
+            need not be symmetric.
+        triplets: (t, 3) integers in [0, n), three different items each.
+        backend: see `pyalign.similarity`.
+
+    Returns:
+        (t,) int8: position 0, 1 or 2 of the odd item, or -1 for a tie.
+
+    Raises:
+        InputError: as `odd_one_out`.
+
+    Example:
+        >>> import numpy as np
+        >>> odd_one_out_from(np.array([[1.0, 0.2, 0.7], [0.2, 1.0, 0.1], [0.7, 0.1, 1.0]]), [[0, 1, 2]])
+        array([1], dtype=int8)
+    """
+    engine = get_backend(backend)
+    matrix = _checks.as_similarities(similarities)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = engine.row_squares(matrix)
+    _checks.require_finite(_checks.not_finite(matrix, squares), "similarities")
+    index = checked_triplets(engine, triplets, len(matrix))
+    choices = np.empty(len(index), np.int8)
+    engine.triplets_from_matrix(matrix, index, Wanted(choices=choices))
+    return choices
+
+
+def choice_probabilities(
+    x: object,
+    triplets: object,
+    *,
+    measure: str | Measure = "cosine",
+    temperature: float = 1.0,
+    backend: str = "auto",
+) -> np.ndarray:
+    """Probability that each position of each triplet is the odd one.
+
+    The pairs' similarities s give ``p(pair) = softmax(s / temperature)`` over the three pairs; the odd item is the one
+    outside the pair. The similarities are those that the decision uses.
+
+    Args:
+        x: (n, d) real numbers, one row per item.
+        triplets: (t, 3) integers in [0, n), three different items each.
+        measure: see `pyalign.similarity`.
+        temperature: in the units of the similarities; it divides.
+        backend: see `pyalign.similarity`.
+
+    Returns:
+        (t, 3) float32 or float64: column p is the probability that position p is odd. Rows sum to 1.
+
+    Raises:
+        InputError: as `odd_one_out`, and for a temperature that is not a positive number.
+
+    Source: Muttenthaler et al., ICLR 2023, equation 1.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> choice_probabilities(x, [[0, 1, 2]]).round(3)
+        array([[0.212, 0.212, 0.576]])
+    """
+    results = run_triplets(
+        x, triplets, measure=measure, temperature=temperature, backend=backend, probabilities=True
+    )
+    assert results.probabilities is not None
+    return results.probabilities
+
+
+def run_triplets(
+    x: object,
+    triplets: object,
+    *,
+    measure: str | Measure = "cosine",
+    temperature: float = 1.0,
+    backend: str = "auto",
+    choices: bool = False,
+    probabilities: bool = False,
+    sums: bool = False,
+) -> TripletResults:
+    """Any of choices, probabilities and sums, in one pass over the triplets; arguments as in `choice_probabilities`.
+
+    Example:
+        >>> import numpy as np
+        >>> run_triplets(np.eye(3), [[0, 1, 2]], choices=True, sums=True).sums.ties
+        (0, 1)
+    """
+    chosen, engine = get_measure(measure), get_backend(backend)
+    rows = _checks.as_rows(x)
+    index = checked_triplets(engine, triplets, len(rows))
+    want = Wanted(
+        choices=np.empty(len(index), np.int8) if choices else None,
+        probabilities=np.empty((len(index), 3), rows.dtype) if probabilities else None,
+        sums=sums,
+        temperature=_checks.as_temperature(temperature),
+    )
+    total = _run(engine, chosen, rows, index, want)
+    return TripletResults(engine.name, len(index), want.choices, want.probabilities, total)
+
+
+def checked_triplets(backend: Backend, triplets: object, n: int) -> np.ndarray:
+    """`triplets` as integers (t, 3), each row three different items in [0, n)."""
+    index = _checks.as_triplets(triplets)
+    _checks.require_valid(backend.check_triplets(index, n), index, n)
+    return index
+
+
+def _run(backend: Backend, measure: Measure, x: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
+    rows, _ = prepare(backend, measure, x)
+    n = len(x)
+    if not use_matrix(n, len(triplets), x.itemsize):
+        return backend.triplets_from_rows(rows, triplets, want)
+    matrix = np.empty((n, n), x.dtype)
+    backend.similarity(rows, None, matrix)
+    return backend.triplets_from_matrix(matrix, triplets, want)
