@@ -78,7 +78,9 @@ def require_finite(bad: np.ndarray, name: str = "x") -> None:
     if bad.any():
         rows = "row holds" if int(bad.sum()) == 1 else "rows hold"
         first = int(bad.argmax())
-        raise InputError(f"{name} must be finite; {int(bad.sum())} of {len(bad)} {rows} NaN or infinity, first row {first}")
+        raise InputError(
+            f"{name} must be finite; {int(bad.sum())} of {len(bad)} {rows} NaN or infinity, first row {first}"
+        )
 
 
 def not_finite(x: np.ndarray, squares: np.ndarray) -> np.ndarray:

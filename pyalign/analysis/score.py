@@ -172,9 +172,7 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
     return (alone + two_way / 2 + three_way / 3) / n
 
 
-def _without_bad_rows(
-    x: object, triplets: object, backend: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """x with rows that are not finite set to zero, the triplets that touch none of them, and which those are."""
     engine = get_backend(backend)
     rows = _checks.as_rows(x)

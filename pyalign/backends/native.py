@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,8 @@ from pyalign.backends import Rows, Sums, TripletCheck, Wanted
 from pyalign.errors import InputError
 from pyalign.measures import PAIR_KERNELS
 
-_native: Any
 try:
-    from pyalign.backends import _native
+    _native: Any = import_module("pyalign.backends._native")
 except ImportError as error:  # an sdist unpacked but not built, or a library that is missing
     _native, _missing = None, str(error)
 

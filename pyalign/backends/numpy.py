@@ -56,9 +56,11 @@ class NumpyBackend:
         if len(triplets) == 0:
             return TripletCheck(-1, -1, 0, 0)
         a, b, c = triplets[:, 0], triplets[:, 1], triplets[:, 2]
-        outside = ((triplets < 0) | (triplets >= n)).any(axis=1)
+        outside = np.any((triplets < 0) | (triplets >= n), axis=1)
         repeated = (a == b) | (a == c) | (b == c)
-        return TripletCheck(_first(outside), _first(repeated), int(triplets.min()), int(triplets.max()))
+        return TripletCheck(
+            _first(np.asarray(outside)), _first(np.asarray(repeated)), int(triplets.min()), int(triplets.max())
+        )
 
     def triplets_from_matrix(self, similarities: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
         def look_up(part: np.ndarray) -> list[np.ndarray]:

@@ -13,9 +13,7 @@ from pyalign.measures import Measure, column_shift, median_distance
 SAFE_INVERSE_NORM = (2.0**-50, 2.0**50)
 
 
-def prepare(
-    backend: Backend, measure: Measure, x: np.ndarray, y: np.ndarray | None = None
-) -> tuple[Rows, Rows | None]:
+def prepare(backend: Backend, measure: Measure, x: np.ndarray, y: np.ndarray | None = None) -> tuple[Rows, Rows | None]:
     """Rows of x (n, d) and, where given, of y (m, d), checked to be finite and within range."""
     _require_range(backend, measure, x, "x")
     if y is not None:

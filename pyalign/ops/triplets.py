@@ -53,9 +53,7 @@ class TripletResults:
     sums: Sums | None
 
 
-def odd_one_out(
-    x: object, triplets: object, *, measure: str | Measure = "cosine", backend: str = "auto"
-) -> np.ndarray:
+def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine", backend: str = "auto") -> np.ndarray:
     """The odd item of each triplet: the one outside the most similar pair.
 
     Args:
@@ -147,9 +145,7 @@ def choice_probabilities(
         >>> choice_probabilities(x, [[0, 1, 2]]).round(3)
         array([[0.212, 0.212, 0.576]])
     """
-    results = run_triplets(
-        x, triplets, measure=measure, temperature=temperature, backend=backend, probabilities=True
-    )
+    results = run_triplets(x, triplets, measure=measure, temperature=temperature, backend=backend, probabilities=True)
     assert results.probabilities is not None
     return results.probabilities
 

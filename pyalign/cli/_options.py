@@ -1,0 +1,152 @@
+"""Options that several commands share, and the readers that follow from them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from pyalign.backends import BACKENDS, native
+from pyalign.errors import InputError
+from pyalign.io import (
+    EmbeddingFile,
+    TripletFile,
+    match_names,
+    read_embeddings,
+    read_names,
+    read_triplets,
+    split_key,
+)
+
+Subparsers = Any  # argparse keeps the type of add_subparsers() to itself
+
+
+def add_command(subparsers: Subparsers, name: str, what: str, example: str) -> argparse.ArgumentParser:
+    """A command with its one-line description and an example under its help."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=what,
+        description=what[0].upper() + what[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def add_triplet_options(parser: argparse.ArgumentParser) -> None:
+    """How a triplet file is laid out."""
+    group = parser.add_argument_group("triplet file")
+    group.add_argument(
+        "--odd-column",
+        choices=("last", "first", "none"),
+        default="last",
+        help="which column holds the item that the person called odd (default: last); none: not recorded",
+    )
+    group.add_argument(
+        "--choice-column",
+        type=column,
+        metavar="K",
+        help="column with the odd item's position, from 0 or by header",
+    )
+    group.add_argument(
+        "--choice-base",
+        type=int,
+        choices=(0, 1),
+        help="whether that position counts from 0 or 1 (default: by range)",
+    )
+    group.add_argument(
+        "--columns",
+        type=columns,
+        metavar="I,J,K",
+        help="the three item columns of a wider file, from 0 or by header",
+    )
+    group.add_argument("--one-based", action="store_true", help="item numbers count from 1")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Where it runs."""
+    group = parser.add_argument_group("running")
+    group.add_argument(
+        "--backend",
+        choices=("auto", *BACKENDS),
+        default="auto",
+        help="what computes (default: the fastest that can)",
+    )
+    group.add_argument(
+        "--threads", type=count, metavar="K", help="threads (default: PYALIGN_NUM_THREADS, else all cores)"
+    )
+
+
+def column(text: str) -> int | str:
+    """A column by number or by header."""
+    return int(text) if text.lstrip("-").isdecimal() else text
+
+
+def columns(text: str) -> tuple[int | str, ...]:
+    """Three columns, separated by commas."""
+    parts = tuple(column(part.strip()) for part in text.split(","))
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(f"expected three columns as I,J,K; got {text!r}")
+    return parts
+
+
+def count(text: str) -> int:
+    """A positive whole number, up to what a system could hold in threads, rows or columns."""
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive whole number; got {text!r}")
+    return value
+
+
+def use_threads(threads: int | None) -> None:
+    """Follows --threads."""
+    if threads is not None:
+        native.set_num_threads(threads)
+
+
+def triplet_file(args: argparse.Namespace) -> TripletFile:
+    """The triplets that the options describe."""
+    path, key = split_key(args.triplets)
+    return read_triplets(
+        path,
+        key=key,
+        columns=args.columns,
+        odd_column=args.odd_column,
+        choice_column=args.choice_column,
+        choice_base=args.choice_base,
+        one_based=args.one_based,
+    )
+
+
+def embedding_file(spec: str, names: tuple[str, ...] | None) -> EmbeddingFile:
+    """Embeddings, with row names from the file of names where there is one."""
+    path, key = split_key(spec)
+    file = read_embeddings(path, key=key)
+    if names is None:
+        return file
+    if len(names) != len(file.values):
+        raise InputError(f"{path}: --names must have a name for each of {len(file.values)} rows; got {len(names)}")
+    return EmbeddingFile(file.values, names)
+
+
+def row_names(path: str | None, triplets: TripletFile) -> tuple[str, ...] | None:
+    """The names of --names, which only triplets that hold names can use."""
+    if path is None:
+        return None
+    if triplets.item_names is None:
+        raise InputError(f"--names {path} has nothing to match: the triplets hold row numbers, not names")
+    return read_names(path)
+
+
+def index_triplets(triplets: TripletFile, embeddings: EmbeddingFile, spec: str) -> np.ndarray:
+    """Triplets as row numbers of these embeddings: names are matched, never assumed to be in order."""
+    if triplets.item_names is None:
+        return triplets.triplets
+    if embeddings.names is None:
+        raise InputError(f"{spec}: the triplets hold names; give the rows' names with --names FILE")
+    try:
+        rows: np.ndarray = match_names(triplets.item_names, embeddings.names)[triplets.triplets]
+    except InputError as error:
+        raise InputError(f"{spec}: {error}") from error
+    return rows

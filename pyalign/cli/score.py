@@ -1,0 +1,180 @@
+"""`pyalign score`: odd-one-out accuracy of embeddings on human triplets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pyalign import __version__, report
+from pyalign.analysis.score import NAN, TIES, score_triplets, summarise
+from pyalign.cli import _options
+from pyalign.errors import InputError
+from pyalign.io import EmbeddingFile, TripletFile, write_array, write_text
+from pyalign.measures import MEASURES, get_measure
+from pyalign.ops.triplets import TripletResults
+
+EXAMPLE = "pyalign score --embeddings clip.npy vgg.npy --triplets triplets.npy --measure cosine dot"
+
+
+def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
+    """The options of `pyalign score`."""
+    parser = _options.add_command(subparsers, "score", "odd-one-out accuracy of embeddings on human triplets", EXAMPLE)
+    parser.add_argument(
+        "--embeddings",
+        nargs="+",
+        required=True,
+        metavar="E",
+        help="files of (n, d) embeddings; FILE::KEY picks an array",
+    )
+    parser.add_argument("--triplets", required=True, metavar="T", help="file of (t, 3) triplets")
+    parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
+    _options.add_triplet_options(parser)
+    group = parser.add_argument_group("scoring")
+    group.add_argument(
+        "--measure",
+        nargs="+",
+        default=["cosine"],
+        metavar="M",
+        help=f"{', '.join(MEASURES)} (default: cosine)",
+    )
+    group.add_argument("--temperature", type=float, default=1.0, metavar="T", help="p = softmax(s / T) (default: 1)")
+    group.add_argument("--ties", choices=TIES, default="fractional", help="what a tie counts (default: fractional)")
+    group.add_argument(
+        "--nan", choices=NAN, default="raise", help="rows with NaN: an error, or left out (default: raise)"
+    )
+    _options.add_run_options(parser)
+    group = parser.add_argument_group("output")
+    group.add_argument("--choices", metavar="OUT.npy", help="write the odd position of each triplet, -1 for a tie")
+    group.add_argument("--probabilities", metavar="OUT.npy", help="write p(position is odd), three per triplet")
+    group.add_argument(
+        "--json", nargs="?", const="-", metavar="PATH", help="write one JSON document to PATH, or to stdout"
+    )
+    return parser
+
+
+class Result(NamedTuple):
+    """One row of the table: what the JSON document holds, and the arrays to write."""
+
+    row: dict[str, Any]
+    choices: np.ndarray | None
+    probabilities: np.ndarray | None
+
+
+def run(args: argparse.Namespace) -> None:
+    """Reads everything, computes everything, and only then writes."""
+    for measure in args.measure:
+        get_measure(measure)
+    _options.use_threads(args.threads)
+    triplets = _options.triplet_file(args)
+    names = _options.row_names(args.names, triplets)
+    results = list(_results(args, triplets, names))
+    _write_arrays(args, results)
+    rows = [result.row for result in results]
+    document = json.dumps({"version": __version__, "triplets": args.triplets, "results": rows}, indent=2)
+    if args.json == "-":
+        print(document)
+        return
+    if args.json:
+        write_text(args.json, document + "\n")
+    if _choices_alone(args) and not args.choices:
+        _print_choices(results)
+    else:
+        print(report.score_table(rows, args.triplets))
+
+
+def _choices_alone(args: argparse.Namespace) -> bool:
+    return args.odd_column == "none" and args.choice_column is None
+
+
+def _results(args: argparse.Namespace, triplets: TripletFile, names: tuple[str, ...] | None) -> Iterator[Result]:
+    total, done = len(args.embeddings) * len(args.measure), 0
+    for spec in args.embeddings:
+        embeddings = _options.embedding_file(spec, names)
+        index = _options.index_triplets(triplets, embeddings, spec)
+        for measure in args.measure:
+            done += 1
+            with report.progress(f"[{done}/{total}] {spec} {measure}", show=total > 1):
+                yield _one(args, spec, embeddings, index, triplets.positions, measure)
+
+
+def _one(
+    args: argparse.Namespace,
+    spec: str,
+    embeddings: EmbeddingFile,
+    index: np.ndarray,
+    positions: np.ndarray | None,
+    measure: str,
+) -> Result:
+    started = time.perf_counter()
+    try:
+        results, n_dropped = score_triplets(
+            embeddings.values,
+            index,
+            measure=measure,
+            temperature=args.temperature,
+            ties=args.ties,
+            nan=args.nan,
+            backend=args.backend,
+            choices=bool(args.choices) or _choices_alone(args),
+            probabilities=bool(args.probabilities),
+        )
+    except InputError as error:
+        raise InputError(f"{spec} with {args.triplets}: {error}") from error
+    seconds = time.perf_counter() - started
+    row = _row(args, results, n_dropped, measure)
+    row = {"embeddings": spec, **row, "seconds": seconds, "triplets_per_second": len(index) / seconds}
+    return Result(row, *_as_in_file(results, positions))
+
+
+def _row(args: argparse.Namespace, results: TripletResults, n_dropped: int, measure: str) -> dict[str, Any]:
+    values = summarise(results, n_dropped, measure=measure, temperature=args.temperature, ties=args.ties).to_dict()
+    if _choices_alone(args):
+        values.update(accuracy=None, cross_entropy=None)
+    order = (
+        "measure",
+        "temperature",
+        "ties",
+        "nan",
+        "backend",
+        "accuracy",
+        "n_triplets",
+        "n_ties",
+        "n_dropped",
+    )
+    values["nan"] = args.nan
+    return {name: values[name] for name in (*order, "cross_entropy", "mean_entropy")}
+
+
+def _as_in_file(results: TripletResults, positions: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Choices and probabilities by the position that an item has in the file, where reading moved the odd one last."""
+    choices, probabilities = results.choices, results.probabilities
+    if positions is None:
+        return choices, probabilities
+    if choices is not None:
+        moved = positions[choices] if positions.ndim == 1 else np.take_along_axis(positions, choices[:, None], 1)[:, 0]
+        choices = np.where(choices < 0, choices, moved).astype(np.int8)
+    if probabilities is not None:
+        target = np.empty_like(probabilities)
+        np.put_along_axis(target, np.broadcast_to(positions, probabilities.shape).astype(np.int64), probabilities, 1)
+        probabilities = target
+    return choices, probabilities
+
+
+def _write_arrays(args: argparse.Namespace, results: list[Result]) -> None:
+    """One result: (t,) and (t, 3); several: a leading axis, in the order of the table."""
+    for path, field in ((args.choices, "choices"), (args.probabilities, "probabilities")):
+        if path:
+            arrays = [getattr(result, field) for result in results]
+            write_array(path, arrays[0] if len(arrays) == 1 else np.stack(arrays))
+
+
+def _print_choices(results: list[Result]) -> None:
+    """A line per triplet, a column per result."""
+    table = np.stack([result.choices for result in results if result.choices is not None], axis=1)
+    np.savetxt(sys.stdout, table, fmt="%d", delimiter="\t")

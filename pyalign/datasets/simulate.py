@@ -1,0 +1,125 @@
+"""Triplets drawn from a known choice model, so that the right answer is known before anything is scored."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign.errors import InputError
+from pyalign.ops.triplets import choice_probabilities
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Simulated answers and what scoring them should give.
+
+    Attributes:
+        triplets: int32 (t, 3), the item called odd last.
+        expected_accuracy: fraction; mean over the drawn triplets of the probability of the model's own best answer.
+        standard_error: fraction; standard deviation of the accuracy around that, over draws of the answers.
+        expected_cross_entropy: nats; mean entropy of the choice probabilities.
+        measure: the similarity measure.
+        temperature: p = softmax(s / temperature).
+        seed: of the generator.
+    """
+
+    triplets: np.ndarray
+    expected_accuracy: float
+    standard_error: float
+    expected_cross_entropy: float
+    measure: str
+    temperature: float
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, without the triplets."""
+        figures = {name: value for name, value in asdict(self).items() if name != "triplets"}
+        return {"n_triplets": len(self.triplets), **figures}
+
+
+def random_embeddings(n: int, d: int, seed: int = 0) -> np.ndarray:
+    """(n, d) float32 Gaussian features whose variance falls as 1 / k over the features, as in trained networks.
+
+    Example:
+        >>> random_embeddings(4, 8).shape
+        (4, 8)
+    """
+    rng = np.random.default_rng([seed, 0])
+    x = rng.standard_normal((n, d), dtype=np.float32)
+    return x * (np.arange(1, d + 1, dtype=np.float32) ** np.float32(-0.5))
+
+
+def random_triplets(n: int, t: int, rng: np.random.Generator) -> np.ndarray:
+    """(t, 3) int32: three different items of n, every ordered triplet equally likely.
+
+    Example:
+        >>> random_triplets(3, 2, np.random.default_rng(0)).sum(axis=1)
+        array([3, 3])
+    """
+    if n < 3:
+        raise InputError(f"triplets need at least three items; got {n}")
+    a = rng.integers(0, n, t, dtype=np.int32)
+    b = rng.integers(0, n - 1, t, dtype=np.int32)
+    c = rng.integers(0, n - 2, t, dtype=np.int32)
+    b += b >= a
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    c += c >= low
+    c += c >= high
+    return np.stack([a, b, c], axis=1)
+
+
+def simulate(
+    x: object, n_triplets: int, *, measure: str = "cosine", temperature: float = 0.1, seed: int = 0
+) -> Simulation:
+    """Answers of people who choose with ``p(pair) = softmax(s / temperature)``.
+
+    Args:
+        x: (n, d) real numbers, one row per item.
+        n_triplets: how many to draw.
+        measure: see `pyalign.similarity`.
+        temperature: in the units of the similarities.
+        seed: the same seed gives the same triplets.
+
+    Returns:
+        A `Simulation`. Scoring x on its triplets gives `expected_accuracy` within a few `standard_error`.
+
+    Raises:
+        InputError: as `pyalign.choice_probabilities`, or fewer than three items.
+
+    Example:
+        >>> import numpy as np
+        >>> drawn = simulate(random_embeddings(50, 16), 1000)
+        >>> drawn.triplets.shape, 1 / 3 < drawn.expected_accuracy < 1
+        ((1000, 3), True)
+    """
+    rng = np.random.default_rng([seed, 1])
+    triplets = random_triplets(len(np.asarray(x)), n_triplets, rng)
+    p = choice_probabilities(x, triplets, measure=measure, temperature=temperature)
+    best = variance = entropy = 0.0
+    for start in range(0, n_triplets, CHUNK):
+        part = slice(start, start + CHUNK)
+        wide = p[part].astype(np.float64)
+        top = wide.max(axis=1)
+        best += float(top.sum())
+        variance += float((top * (1.0 - top)).sum())
+        entropy -= float((wide * np.log(np.maximum(wide, 1e-300))).sum())
+        triplets[part] = _put_odd_last(triplets[part], _draw(wide, rng))
+    expected, error = best / n_triplets, float(np.sqrt(variance)) / n_triplets
+    return Simulation(triplets, expected, error, entropy / n_triplets, measure, temperature, seed)
+
+
+def _draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A position of each row of p (c, 3), with those probabilities."""
+    u = rng.random(len(p)) * p.sum(axis=1)
+    drawn: np.ndarray = (u >= p[:, 0]).astype(np.int64) + (u >= p[:, 0] + p[:, 1])
+    return drawn
+
+
+def _put_odd_last(triplets: np.ndarray, odd: np.ndarray) -> np.ndarray:
+    order = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd]
+    ordered: np.ndarray = np.take_along_axis(triplets, order, axis=1)
+    return ordered

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Runs the main job on built-in data, printing each command before it runs: tools/demo.sh [DIR]
+set -euo pipefail
+dir=${1:-demo}
+mkdir -p "$dir"
+
+run() {
+  printf '\n$'
+  printf ' %q' "$@"
+  printf '\n'
+  "$@"
+}
+
+run pyalign info
+run pyalign sample "$dir"
+run pyalign score --embeddings "$dir/embeddings.npy" --triplets "$dir/triplets.npy"
+
+printf '\nThe same at THINGS size: answers drawn from a known choice model, so the right accuracy is known.\n'
+run pyalign simulate "$dir/things" --items 1854 --features 768 --triplets 4700000
+run pyalign score --embeddings "$dir/things/embeddings.npy" --triplets "$dir/things/triplets.npy" \
+  --temperature 0.1 --json "$dir/things/score.json"
+run pyalign describe "$dir/things/triplets.npy"
+grep triplets_per_second "$dir/things/score.json" | awk '{printf "\n%.1f million triplets per second\n", $2 / 1e6}'
