@@ -1,0 +1,29 @@
+"""Reading and writing data files: the only package of pyalign that opens them.
+
+Embeddings come in as (n, d), triplets as (t, 3) with the odd item last. What a file does wrong is said in
+one line that starts with its path (``pyalign.errors.InputError``); a missing file raises the system's
+``OSError``.
+Only numpy is imported here; a format's package is imported when a file of that format is read.
+"""
+
+from __future__ import annotations
+
+from pyalign.io.embeddings import EmbeddingFile, load_embeddings, read_embeddings
+from pyalign.io.names import match_names, read_names
+from pyalign.io.paths import split_key
+from pyalign.io.triplets import TripletFile, load_triplets, read_triplets
+from pyalign.io.write import write_array, write_text
+
+__all__ = [
+    "EmbeddingFile",
+    "TripletFile",
+    "load_embeddings",
+    "load_triplets",
+    "match_names",
+    "read_embeddings",
+    "read_names",
+    "read_triplets",
+    "split_key",
+    "write_array",
+    "write_text",
+]

@@ -1,0 +1,123 @@
+"""Which columns are the items, which item is the odd one, and the order that puts it last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from pyalign.errors import InputError
+from pyalign.io.paths import Array, PathLike, bad, listing, shorten
+from pyalign.io.tables import Table
+
+OddColumn = Literal["first", "last", "none"]
+Column = int | str
+FIRST = (1, 2, 0)  # where the canonical columns come from when the odd one is first
+
+
+def check_options(
+    columns: Sequence[Column] | None, odd_column: str, choice_column: Column | None, choice_base: int | None
+) -> None:
+    """Refuse options that contradict each other, before a file is opened."""
+    if odd_column not in ("first", "last", "none"):
+        raise InputError(f"odd_column must be 'first', 'last' or 'none'; got {odd_column!r}")
+    if columns is not None and (isinstance(columns, str) or len(columns) != 3):
+        raise InputError(f"columns must be three, as in 0,1,2 or image1,image2,image3; got {columns!r}")
+    if choice_base not in (None, 0, 1):
+        raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
+    if choice_base is not None and choice_column is None:
+        raise InputError("choice_base says how a choice column counts; give choice_column too")
+    if choice_column is not None and odd_column != "last":
+        raise InputError(f"choice_column already says which item is odd; leave odd_column={odd_column!r} out")
+
+
+def by_name(columns: Sequence[Column] | None, choice_column: Column | None) -> bool:
+    """Whether a column is asked for by its header."""
+    asked = [*(columns or ()), *(() if choice_column is None else (choice_column,))]
+    return any(isinstance(column, str) and not column.isdecimal() for column in asked)
+
+
+def resolve(
+    path: PathLike, table: Table, columns: Sequence[Column] | None, choice_column: Column | None
+) -> tuple[tuple[int, ...], int | None]:
+    """The indices of the three item columns and of the choice column."""
+    choice = None if choice_column is None else _index(path, table, choice_column)
+    if columns is not None:
+        items = tuple(_index(path, table, column) for column in columns)
+    else:
+        items = tuple(column for column in range(table.width) if column != choice)
+    if len(items) != 3:
+        raise bad(path, _not_three(table, choice))
+    if len({*items, choice}) != 4:
+        raise bad(path, f"columns {items} and choice column {choice} must be different columns")
+    return items, choice
+
+
+def _index(path: PathLike, table: Table, column: Column) -> int:
+    header = table.header or ()
+    if isinstance(column, str) and header.count(column) == 1:
+        return header.index(column)
+    if isinstance(column, str) and not column.isdecimal():
+        have = f"its columns are {listing(list(header), 20)}"
+        found = have if header else "it has no header, so count columns from 0"
+        times = "twice or more" if column in header else "not"
+        raise bad(path, f"column {column!r} is {times} there; {found}")
+    index = int(column)
+    if not 0 <= index < table.width:
+        raise bad(path, f"has columns 0 to {table.width - 1}; got column {index}")
+    return index
+
+
+def _not_three(table: Table, choice: int | None) -> str:
+    parts = [f"has {table.width} column{'s' * (table.width != 1)}"]
+    parts[0] += f", three besides the choice column {choice} are needed" if choice is not None else ", not 3"
+    if table.header:
+        parts.append(f"header: {shorten(', '.join(table.header), 160)}")
+    parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")
+    if table.width > 3:
+        parts.append("say which three hold the items, for example --columns 0,1,2")
+    if table.width == 4 and choice is None:
+        parts.append(_fourth(table))
+    return "; ".join(parts)
+
+
+def _fourth(table: Table) -> str:
+    """A guess at what a fourth column is, for the message only."""
+    name = table.header[3].lower() if table.header else ""
+    values = {row[3].removesuffix(".0") for row in table.head if len(row) > 3}
+    few = len(values) > 1 and (values <= {"0", "1", "2"} or values <= {"1", "2", "3"})
+    if "choice" in name or (few and not name):
+        return "column 3 looks like a choice: --choice-column 3"
+    return "column 3 looks like a subject or trial number"
+
+
+def odd_last(items: Array, choice: Array | None, odd_column: str) -> tuple[Array, Array | None]:
+    """The items with the odd one last, and for each column the column that it came from."""
+    if choice is not None:
+        return _by_choice(items, choice)
+    if odd_column == "first":
+        return np.ascontiguousarray(items[:, list(FIRST)]), np.array(FIRST, dtype=np.int8)
+    return items, None
+
+
+def _by_choice(items: Array, choice: Array) -> tuple[Array, Array | None]:
+    orders = np.array([FIRST, (0, 2, 1), (0, 1, 2)], dtype=np.int8)
+    positions = orders[choice]
+    if (choice == 2).all():
+        return items, None
+    return np.take_along_axis(items, positions, axis=1), positions
+
+
+def choice_positions(path: PathLike, choice: Array, base: int | None) -> Array:
+    """Positions 0, 1, 2 of the odd items; without a ``base`` the range of the column tells it."""
+    lowest, highest = int(choice.min()), int(choice.max())
+    held = f"the choice column holds {lowest} to {highest}"
+    if lowest < 0 or highest > 3 or (lowest == 0 and highest == 3):
+        raise bad(path, f"{held}; it must hold positions 0 to 2 or 1 to 3")
+    if base is None and lowest > 0 and highest < 3:
+        raise bad(path, f"{held} only, which fits both ways of counting: give choice_base (--choice-base 0 or 1)")
+    base = int(lowest > 0) if base is None else base
+    if lowest < base or highest > base + 2:
+        raise bad(path, f"{held}, which does not fit choice_base {base}")
+    return choice.astype(np.int8) - np.int8(base)

@@ -1,0 +1,93 @@
+"""Files that hold several arrays: list them, choose one, find the row names beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pyalign.io.paths import Array, PathLike, bad, listing
+
+# A 1-D array of strings under one of these keys names the rows of the array beside it.
+NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "filenames", "image_names")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array of a file, not read yet."""
+
+    shape: tuple[int, ...]
+    dtype: str  # numpy's name, or the file's own for types that numpy lacks
+    load: Callable[[], Array]
+
+
+Entries = Mapping[str, Entry]
+
+
+def describe(entries: Entries) -> str:
+    """``fc6 (92, 4096) float32, fc7 (92, 4096) float32``."""
+    return listing([f"{key or 'array'} {entry.shape} {entry.dtype}" for key, entry in entries.items()])
+
+
+def is_float_matrix(entry: Entry) -> bool:
+    """Embeddings are the two-dimensional floats of a file."""
+    return len(entry.shape) == 2 and "float" in entry.dtype
+
+
+def is_integer_table(entry: Entry) -> bool:
+    """Triplets are the two-dimensional integers of a file."""
+    return len(entry.shape) == 2 and entry.dtype.lstrip("u").startswith("int")
+
+
+def choose(
+    path: PathLike,
+    entries: Entries,
+    key: str | None,
+    likely: Callable[[Entry], bool],
+    preferred: str | None = None,
+) -> Entry:
+    """The entry under ``key``; without a key the only entry, the preferred one, or the only likely one."""
+    if not entries:
+        raise bad(path, "holds no arrays")
+    if key is not None:
+        return _under_key(path, entries, key)
+    if len(entries) == 1:
+        return next(iter(entries.values()))
+    if preferred is not None and preferred in entries:
+        return entries[preferred]
+    candidates = [entry for entry in entries.values() if likely(entry)]
+    if len(candidates) != 1:
+        raise bad(path, f"holds several arrays, choose one as FILE::KEY: {describe(entries)}")
+    return candidates[0]
+
+
+def _under_key(path: PathLike, entries: Entries, key: str) -> Entry:
+    entry = entries.get(key) or entries.get(key.strip("/"))
+    if entry is None:
+        raise bad(path, f"has no array {key!r}; it holds {describe(entries)}")
+    return entry
+
+
+def row_names(path: PathLike, entries: Entries, rows: int) -> tuple[str, ...] | None:
+    """The strings stored beside an array under one of ``NAME_KEYS``, when there are any."""
+    for key in NAME_KEYS:
+        entry = entries.get(key)
+        if entry is None or len(entry.shape) != 1 or entry.dtype not in ("str", "bytes"):
+            continue
+        if entry.shape[0] != rows:
+            raise bad(path, f"{key!r} holds {entry.shape[0]} names for {rows} rows")
+        return strings(path, entry.load())
+    return None
+
+
+def strings(path: PathLike, array: Array) -> tuple[str, ...]:
+    """A 1-D array of text (or of UTF-8 bytes, or of Python strings from HDF5) as a tuple of str."""
+    try:
+        return tuple(item.decode() if isinstance(item, bytes) else str(item) for item in array.tolist())
+    except UnicodeDecodeError as error:
+        raise bad(path, "holds names that are not UTF-8") from error
+
+
+def type_name(dtype: object) -> str:
+    """numpy's name of a dtype, with every width of text called ``str`` or ``bytes``."""
+    kind, name = getattr(dtype, "kind", ""), str(getattr(dtype, "name", dtype))
+    return {"U": "str", "S": "bytes"}.get(kind, name)

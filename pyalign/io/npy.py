@@ -1,0 +1,93 @@
+"""``.npy`` and ``.npz``: the headers are read here, so that the errors are ours and nothing is unpickled."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from math import prod
+from typing import IO, Any
+
+import numpy as np
+
+from pyalign.io.entries import Entry, type_name
+from pyalign.io.paths import Array, PathLike, bad, guarded
+
+MAGIC = b"\x93NUMPY"
+READERS = {
+    b"\x01\x00": np.lib.format.read_array_header_1_0,
+    b"\x02\x00": np.lib.format.read_array_header_2_0,
+}
+Header = tuple[tuple[int, ...], bool, "np.dtype[Any]"]
+
+
+def parse_header(path: PathLike, handle: IO[bytes], member: str = "") -> Header:
+    """Shape, order and dtype; leaves the handle at the first byte of the data."""
+    where = f"{member!r} " if member else ""
+    start = handle.read(len(MAGIC) + 2)
+    if start[: len(MAGIC)] != MAGIC:
+        raise bad(path, f"{where}is not a .npy file: it starts with {start[: len(MAGIC)]!r}")
+    reader = READERS.get(start[len(MAGIC) :])
+    if reader is None:
+        raise bad(path, f"{where}has a .npy header of an unknown version")
+    header: Header = guarded(path, ".npy", lambda: reader(handle))
+    return header
+
+
+def check_plain(path: PathLike, header: Header, there: int, member: str = "") -> None:
+    """Refuse Python objects, records and a shape that needs more bytes than are there."""
+    where = f"{member!r} " if member else ""
+    shape, _, dtype = header
+    if dtype.hasobject:
+        raise bad(path, f"{where}holds Python objects (dtype {dtype}), which are never unpickled")
+    record = dtype.names is not None or dtype.subdtype is not None
+    if record or dtype.itemsize == 0 or min(shape, default=0) < 0:
+        raise bad(path, f"{where}has shape {shape} and dtype {dtype}, which is not a plain array")
+    promised = prod(shape) * dtype.itemsize
+    if there < promised:
+        raise bad(path, f"{where}is truncated: {shape} {dtype} takes {promised} bytes, {there} are there")
+
+
+def open_npy(path: PathLike) -> Array:
+    """The array, memory-mapped read-only."""
+    with open(path, "rb") as handle:
+        header = parse_header(path, handle)
+        offset = handle.tell()
+        check_plain(path, header, os.fstat(handle.fileno()).st_size - offset)
+    shape, fortran, dtype = header
+    if prod(shape) == 0:  # nothing to map
+        empty: Array = guarded(path, ".npy", lambda: np.empty(shape, dtype))
+        return empty
+    mapped: Array = guarded(path, ".npy", lambda: np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C"))
+    return mapped
+
+
+def npz_entries(path: PathLike) -> dict[str, Entry]:
+    """The arrays of a ``.npz``, by key."""
+    entries: dict[str, Entry] = guarded(path, ".npz", lambda: _npz_entries(path))
+    return entries
+
+
+def _npz_entries(path: PathLike) -> dict[str, Entry]:
+    import zipfile
+
+    entries = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            if member.endswith(".npy"):
+                with archive.open(member) as handle:
+                    shape, _, dtype = parse_header(path, handle, member)
+                load = partial(guarded, path, ".npz", partial(_read_member, path, member))
+                entries[member[: -len(".npy")]] = Entry(shape, type_name(dtype), load)
+    return entries
+
+
+def _read_member(path: PathLike, member: str) -> Array:
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        with archive.open(member) as handle:
+            header = parse_header(path, handle, member)
+            check_plain(path, header, archive.getinfo(member).file_size - handle.tell(), member)
+        with archive.open(member) as handle:
+            array: Array = np.lib.format.read_array(handle, allow_pickle=False)
+            return array

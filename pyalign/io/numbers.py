@@ -1,0 +1,46 @@
+"""Item numbers: whole, of a type that the kernels read."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyalign.io.paths import Array, PathLike, bad, native
+
+KEPT = ("int16", "uint16", "int32", "int64")  # these are passed on as they come
+
+
+def whole_numbers(path: PathLike, values: Array, what: str = "triplets") -> Array:
+    """Integers as they are (no copy for ``KEPT``); whole floats as the smallest of int32 and int64."""
+    if values.dtype.kind == "f":
+        return _from_floats(path, values, what)
+    if values.dtype.kind not in "iu":
+        raise bad(path, f"{what} must be whole numbers or names; got dtype {values.dtype}")
+    if values.dtype.name in KEPT:
+        return native(values)
+    if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
+        raise bad(path, f"{what} hold {values.max()}, which is more than int64 holds")
+    return values.astype(np.int64 if values.dtype.itemsize >= 4 else np.int32)
+
+
+def _from_floats(path: PathLike, values: Array, what: str) -> Array:
+    exact = 2.0 ** (np.finfo(values.dtype).nmant + 1)  # past it the type skips whole numbers
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.int64)
+        wrong = (whole != values) | (np.abs(values) > exact)
+    if wrong.any():
+        row = int(np.argmax(wrong.reshape(len(values), -1).any(axis=1)))
+        value = values.reshape(len(values), -1)[row][wrong.reshape(len(values), -1)[row]][0]
+        rule = f"larger than {values.dtype} holds exactly" if abs(value) > exact else "not a whole number"
+        raise bad(path, f"{what} must be whole numbers; row {row} (from 0) holds {value}, {rule}")
+    limits = np.iinfo(np.int32)
+    small = not whole.size or (whole.min() >= limits.min and whole.max() <= limits.max)
+    return whole.astype(np.int32) if small else whole
+
+
+def from_one(path: PathLike, items: Array) -> Array:
+    """1-based numbers made 0-based, in the same type."""
+    lowest = items.min()
+    if lowest < 1:
+        raise bad(path, f"triplets hold a {lowest}, so they are not 1-based")
+    shifted: Array = items - items.dtype.type(1)
+    return shifted

@@ -1,0 +1,132 @@
+"""What every reader does first: the file is there, it is a file, and its extension names a known format."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from pyalign.errors import InputError
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+Array: TypeAlias = "npt.NDArray[Any]"
+
+TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+
+
+def bad(path: PathLike, problem: object) -> InputError:
+    """An ``InputError`` of one line that starts with the path."""
+    lines = str(problem).strip().splitlines() or ["unreadable"]
+    return InputError(f"{os.fspath(path)}: {lines[0]}")
+
+
+def shorten(value: object, limit: int = 40) -> str:
+    """``repr`` of a value from a file, cut so that a message stays one readable line."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def listing(words: list[str], limit: int = 10) -> str:
+    """``a, b, c and 4 more``."""
+    more = f" and {len(words) - limit} more" if len(words) > limit else ""
+    return ", ".join(words[:limit]) + more
+
+
+def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
+    """The extension of an existing, regular, non-empty file; one of ``known``.
+
+    A missing or forbidden file raises the system's own ``OSError``, which carries the name.
+    """
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise bad(path, "is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise bad(path, "is not a regular file")
+    suffix = suffix_of(path)
+    if suffix not in known:
+        got = f"unknown extension {suffix!r}" if suffix else "no extension"
+        raise bad(path, f"{got}; {what} are read from {', '.join(known)}")
+    if status.st_size == 0:
+        raise bad(path, "is empty (0 bytes)")
+    with open(path, "rb"):  # so that "permission denied" is said here, not by a library in its own words
+        return suffix
+
+
+def suffix_of(path: PathLike) -> str:
+    """The extension in lower case; ``.csv.gz`` counts as one."""
+    stem, suffix = os.path.splitext(os.fspath(path).lower())
+    return os.path.splitext(stem)[1] + suffix if suffix == ".gz" else suffix
+
+
+def no_key(path: PathLike, key: str | None) -> None:
+    """Refuse a key for a format that holds one array."""
+    if key is not None:
+        raise bad(path, f"a {suffix_of(path)} file holds one array, so the key {key!r} has no meaning")
+
+
+def split_key(spec: PathLike) -> tuple[str, str | None]:
+    """``"features.h5::clip/visual"`` -> ``("features.h5", "clip/visual")``.
+
+    The last ``::`` splits, unless a file of the whole name exists and none of the part before it.
+    """
+    whole = os.fspath(spec)
+    path, mark, key = whole.rpartition("::")
+    if not mark or (os.path.exists(whole) and not os.path.exists(path)):
+        return whole, None
+    if not path or not key:
+        raise InputError(f"{whole}: write FILE::KEY, with a name on both sides of '::'")
+    return path, key
+
+
+def open_text(path: PathLike) -> TextIO:
+    """The file as UTF-8 text, unpacked when its name ends in .gz; a byte order mark is dropped."""
+    if suffix_of(path).endswith(".gz"):
+        import gzip
+
+        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig"))
+    return open(path, encoding="utf-8-sig")
+
+
+@contextmanager
+def text_errors(path: PathLike) -> Iterator[None]:
+    """Say in one line what is wrong with the bytes of a text file."""
+    import csv
+    import gzip
+    import zlib
+
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise bad(path, f"is not UTF-8 text (byte 0x{byte:02x}); save it as UTF-8") from error
+    except EOFError as error:
+        raise bad(path, "is truncated: the gzip stream ends early") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise bad(path, f"is not a sound gzip file ({error})") from error
+    except csv.Error as error:
+        raise bad(path, f"is not readable as a table ({error})") from error
+
+
+def guarded(path: PathLike, kind: str, action: Callable[[], Any]) -> Any:
+    """Run a library's reader; whatever it raises about the content becomes one line with the path.
+
+    Malformed files make these libraries raise almost anything, so the net is wide; ``InputError``,
+    ``ImportError`` and ``MemoryError`` keep their own words.
+    """
+    try:
+        return action()
+    except (InputError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise bad(path, f"is not a sound {kind} file ({detail[:160]})") from error
+
+
+def native(array: Array) -> Array:
+    """The array in this machine's byte order; a copy only when it is in the other one."""
+    return array if array.dtype.isnative else np.asarray(array, dtype=array.dtype.newbyteorder("="))

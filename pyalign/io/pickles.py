@@ -1,0 +1,166 @@
+"""Pickles of ``features[source][model][module] -> ndarray``, read without running anything that they name.
+
+A pickle is a program. This one may call five functions, and they are stand-ins written here: numpy's own
+constructors never see what the file says, so a hostile array state cannot reach them either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from pyalign.io.entries import Entry
+from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
+
+DEEPEST = 4  # source / model / module, and one to spare
+MOST = 100_000  # arrays: a small pickle can name one dict very often
+INSIDE = {  # under numpy 1 and numpy 2
+    f"{core}.{part}.{name}"
+    for core in ("numpy.core", "numpy._core")
+    for part, name in (("multiarray", "_reconstruct"), ("multiarray", "scalar"), ("numeric", "_frombuffer"))
+}
+
+
+class _Dtype:
+    """``numpy.dtype("f4", False, True)`` and its state, for plain numbers only."""
+
+    __slots__ = ("code", "order")
+
+    def __init__(self, code: str) -> None:
+        if not isinstance(code, str) or code.lstrip("<>|=") not in _NUMBERS:
+            raise ValueError(f"an array of dtype {shorten(code)}; only plain numbers are read")
+        self.code, self.order = code.lstrip("<>|="), "<"
+
+    def __setstate__(self, state: Any) -> None:
+        if not (isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">", "|", "=")):
+            raise ValueError("a broken dtype")
+        self.order = state[1]
+
+    def resolve(self) -> np.dtype[Any]:
+        return np.dtype(self.order + self.code)
+
+
+_NUMBERS = ("f2", "f4", "f8", "b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+
+
+class _Ndarray:
+    """An array between ``_reconstruct`` and its state; ``array`` once the state is checked."""
+
+    __slots__ = ("array",)
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, fortran, data = state
+        self.array = _from_bytes(data, dtype, shape, "F" if fortran else "C")
+
+
+def _from_bytes(data: Any, dtype: Any, shape: Any, order: str) -> Array:
+    if isinstance(data, str):  # written under Python 2 or with protocol 2
+        data = data.encode("latin1")
+    if not isinstance(dtype, _Dtype) or not isinstance(data, (bytes, bytearray)):
+        raise ValueError("an array of Python objects; only plain numbers are read")
+    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError("an array without a shape")
+    plain = dtype.resolve()
+    if prod(shape) * plain.itemsize != len(data):
+        raise ValueError(f"an array of shape {shape} with {len(data)} bytes")
+    array: Array = np.frombuffer(data, plain).reshape(shape, order="F" if order == "F" else "C")
+    return native(array)
+
+
+def _reconstruct(*_: Any) -> _Ndarray:
+    return _Ndarray()
+
+
+def _frombuffer(data: Any, dtype: Any, shape: Any, order: str, axes: Any = None) -> _Ndarray:
+    result = _Ndarray()
+    result.array = _from_bytes(data, dtype, shape, order)
+    if order == "K" and axes is not None:  # numpy 2.3 and later: stored in C order, then transposed
+        result.array = result.array.transpose(axes)
+    return result
+
+
+def _scalar(dtype: Any, data: Any) -> _Ndarray:
+    return _frombuffer(data, dtype, (), "C")
+
+
+def _encode(text: str, codec: str) -> bytes:
+    """``_codecs.encode``, which protocol 2 uses for bytes: latin-1 and no other codec."""
+    if codec != "latin1":
+        raise ValueError(f"text in {shorten(codec)}")
+    return text.encode("latin1")
+
+
+_STAND_INS: dict[str, Callable[..., Any]] = {
+    "_reconstruct": _reconstruct,
+    "_frombuffer": _frombuffer,
+    "scalar": _scalar,
+    "_codecs.encode": _encode,
+}
+
+
+class _Global:
+    """What the pickle gets when it asks for a name: callable, and closed to every other change."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *args: Any) -> Any:
+        if self._name == "dtype":
+            return _Dtype(args[0])
+        if self._name not in _STAND_INS:
+            raise ValueError(f"a call of {self._name}")
+        return _STAND_INS[self._name](*args)
+
+    def __setstate__(self, state: Any) -> None:
+        raise ValueError(f"a change to {self._name}")
+
+
+def _find(module: str, name: str) -> _Global:
+    if (module, name) == ("_codecs", "encode"):
+        return _Global("_codecs.encode")
+    if f"{module}.{name}" in {"numpy.ndarray", "numpy.dtype", *INSIDE}:
+        return _Global(name)
+    raise ValueError(f"it asks for {shorten(f'{module}.{name}', 80)}; only dicts of numpy arrays are read")
+
+
+def _read(path: PathLike) -> Any:
+    import pickle
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            return _find(module, name)
+
+    with open(path, "rb") as handle:
+        try:
+            return Unpickler(handle, encoding="latin1").load()
+        except MemoryError as error:  # a length in the pickle, not an array of ours
+            raise ValueError("a length that does not fit in memory") from error
+
+
+def pickle_entries(path: PathLike) -> dict[str, Entry]:
+    """The arrays of nested dicts, by ``source/model/module``."""
+    tree = guarded(path, "pickle", partial(_read, path))
+    entries: dict[str, Entry] = {}
+    _collect(path, tree, "", 0, entries)
+    return entries
+
+
+def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str, Entry]) -> None:
+    if isinstance(node, _Ndarray):
+        array = getattr(node, "array", None)
+        if array is None:
+            raise bad(path, "is not a sound pickle file (an array without data)")
+        if len(entries) == MOST:
+            raise bad(path, f"holds more than {MOST} arrays")
+        entries[key] = Entry(array.shape, array.dtype.name, lambda: array)
+    elif isinstance(node, dict):
+        if depth == DEEPEST:
+            raise bad(path, f"nests dicts deeper than {DEEPEST}; expected features[source][model][module]")
+        for name, child in node.items():
+            _collect(path, child, f"{key}/{name}" if key else str(name), depth + 1, entries)

@@ -1,0 +1,247 @@
+"""Names, paths and keys, writing, and what importing pyalign.io costs."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pyalign.errors import InputError
+from pyalign.io import (
+    load_embeddings,
+    match_names,
+    read_embeddings,
+    read_names,
+    read_triplets,
+    split_key,
+    write_array,
+    write_text,
+)
+
+READERS = [read_embeddings, read_triplets, read_names]
+
+
+@pytest.mark.parametrize(
+    ("file", "raw", "names"),
+    [
+        ("n.txt", "dog\nice cream\nsalt, pepper\n", ("dog", "ice cream", "salt, pepper")),
+        ("n.txt", "\ufeffdog\r\ncat\r\n\r\n", ("dog", "cat")),
+        ("n.txt", "#1\nname\n", ("#1", "name")),
+        ("n.txt.gz", "dog\ncat", ("dog", "cat")),
+        ("n.csv", 'name,x\n"salt, pepper",1\ncat,2\n', ("salt, pepper", "cat")),
+        ("n.csv", "object\nname\n", ("object", "name")),
+        ("n.csv", "object,animal\ndog,1\n", ("dog",)),
+        ("n.tsv.gz", "uniqueID\tx\nice cream\t1\nä\t2\n", ("ice cream", "ä")),
+    ],
+)
+def test_names_stand_one_a_line(tmp_path, file, raw, names):
+    data = raw.encode()
+    (tmp_path / file).write_bytes(gzip.compress(data) if file.endswith(".gz") else data)
+    assert read_names(tmp_path / file) == names
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"a\n\nb\n", "line 2 has no name"),
+        (b"\n\n", "holds no names"),
+        (b"a\nb\0\n", "line 2 holds a NUL byte"),
+        (b"a\n\xe9\n", "not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["txt", "csv", "tsv"])
+def test_names_at_fault_are_refused(tmp_path, refused, raw, said, suffix):
+    (tmp_path / f"n.{suffix}").write_bytes(raw)
+    assert said in refused(read_names, tmp_path / f"n.{suffix}")
+
+
+def test_names_from_npy(tmp_path, refused):
+    path = tmp_path / "n.npy"
+    for values in (np.array(["dog", "ä"]), np.array([b"dog", "ä".encode()])):
+        np.save(path, values)
+        assert read_names(path) == ("dog", "ä")
+    np.save(path, np.array([b"a", b"\xe9"]))
+    assert "not UTF-8" in refused(read_names, path)
+    for values in (np.arange(3), np.array([["a"]]), np.array([], "U1")):
+        np.save(path, values)
+        assert "1-D array of text" in refused(read_names, path)
+
+
+def test_the_names_of_things(data):
+    names = read_names(data / "things/unique_id.txt")
+    assert len(names) == len(set(names)) == 1854
+    assert names[:2] == ("aardvark", "abacus")
+    assert len(read_names(data / "things/things_concepts.tsv")) == 1854
+
+
+def test_names_are_matched_to_rows():
+    rows = match_names(("b", "c", "b"), ["c", "a", "b"])
+    assert rows.dtype == np.int32
+    np.testing.assert_array_equal(rows, [2, 0, 2])
+    assert match_names((), ["a"]).shape == (0,)
+
+
+def test_missing_and_doubled_names_are_listed():
+    with pytest.raises(InputError, match=r"^no row is named 'x0', 'x1', 'x2', 'x3', 'x4' and 2 more \(7 of 8 items"):
+        match_names([*(f"x{index}" for index in range(7)), "a"], ["a"])
+    with pytest.raises(InputError, match=r"^row names must differ; 'a', 'b' occur more than once"):
+        match_names(["c"], ["a", "b", "c", "b", "a"])
+
+
+def test_a_key_is_split_from_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert split_key("x.npy") == ("x.npy", None)
+    assert split_key("x.h5::clip/visual") == ("x.h5", "clip/visual")
+    assert split_key("a::b.h5::k") == ("a::b.h5", "k")
+    (tmp_path / "a::b.npy").touch()
+    assert split_key("a::b.npy") == ("a::b.npy", None)
+    assert split_key(tmp_path / "a::b.npy") == (str(tmp_path / "a::b.npy"), None)
+    assert split_key("a::b.npy::k") == ("a::b.npy", "k")
+    (tmp_path / "a").touch()
+    assert split_key("a::b.npy") == ("a", "b.npy")
+    for spec in ("x.h5::", "::k"):
+        with pytest.raises(InputError, match="FILE::KEY"):
+            split_key(spec)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_missing_file_raises_the_systems_error(tmp_path, read):
+    with pytest.raises(FileNotFoundError, match=r"absent\.csv"):
+        read(tmp_path / "absent.csv")
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_forbidden_file_raises_the_systems_error(tmp_path, read):
+    (tmp_path / "closed.npy").write_bytes(b"x")
+    (tmp_path / "closed.npy").chmod(0)
+    if os.access(tmp_path / "closed.npy", os.R_OK):
+        pytest.skip("this user may read every file")
+    with pytest.raises(PermissionError, match=r"closed\.npy"):
+        read(tmp_path / "closed.npy")
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_folders_pipes_empty_files_and_unknown_extensions(tmp_path, refused, read):
+    (tmp_path / "d.npy").mkdir()
+    assert refused(read, tmp_path / "d.npy") == "is a folder, not a file"
+    os.mkfifo(tmp_path / "p.npy")
+    assert refused(read, tmp_path / "p.npy") == "is not a regular file"
+    for name in ("e.npy", "e.csv"):
+        (tmp_path / name).touch()
+        assert refused(read, tmp_path / name) == "is empty (0 bytes)"
+    (tmp_path / "x.xls").write_bytes(b"x")
+    assert "unknown extension '.xls'" in refused(read, tmp_path / "x.xls")
+    assert "are read from .npy, " in refused(read, tmp_path / "x.xls")
+    (tmp_path / "x.npy.gz").write_bytes(b"x")
+    assert "unknown extension '.npy.gz'" in refused(read, tmp_path / "x.npy.gz")
+    (tmp_path / "x").write_bytes(b"x")
+    assert "no extension" in refused(read, tmp_path / "x")
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4", "U3"])
+def test_a_written_array_comes_back(tmp_path, dtype):
+    values = np.arange(6).reshape(2, 3).astype(dtype)
+    write_array(str(tmp_path / "x.npy"), np.asfortranarray(values))
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), values)
+    assert os.listdir(tmp_path) == ["x.npy"]
+
+
+def test_a_written_file_follows_the_umask_and_links_stay(tmp_path):
+    (tmp_path / "link.json").symlink_to(tmp_path / "x.json")
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "link.json", '{"ä": 1}\n')
+    finally:
+        os.umask(before)
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "x.json").read_bytes() == '{"ä": 1}\n'.encode()
+    assert (tmp_path / "x.json").stat().st_mode & 0o777 == 0o640
+
+
+def test_objects_are_not_written(tmp_path):
+    with pytest.raises(InputError, match=r"x\.npy: Python objects"):
+        write_array(tmp_path / "x.npy", np.array([None]))
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, existing, failure):
+    path = tmp_path / "x.npy"
+    if existing:
+        write_array(path, np.eye(2))
+
+    def fail(handle, *_, **__):
+        handle.write(b"half")
+        raise failure
+
+    monkeypatch.setattr(np.lib.format, "write_array", fail)
+    with pytest.raises(type(failure)) as caught:
+        write_array(path, np.ones(5))
+    if isinstance(failure, OSError):
+        assert str(path) in str(caught.value)
+    assert os.listdir(tmp_path) == ["x.npy"] * existing
+    if existing:
+        np.testing.assert_array_equal(load_embeddings(path), np.eye(2))
+
+
+FULL_DISK = """
+import resource, sys, numpy as np
+from pyalign.io import write_array, write_text
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+for write in (lambda p: write_array(p, np.ones(10_000)), lambda p: write_text(p, "x" * 100_000)):
+    try:
+        write(sys.argv[1])
+    except OSError as error:
+        print(error.errno, error)
+"""
+
+
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path):
+    pytest.importorskip("resource")
+    path = tmp_path / "x.npy"
+    run = [sys.executable, "-c", FULL_DISK, str(path)]
+    lines = subprocess.run(run, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [str(errno.EFBIG)] * 2
+    assert all(str(path) in line and ".tmp" not in line for line in lines)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_missing_folder_is_named_as_asked_for(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        write_text(tmp_path / "absent" / "x.json", "{}")
+    assert str(caught.value).endswith(f"'{tmp_path / 'absent' / 'x.json'}'")
+    (tmp_path / "d").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_text(tmp_path / "d", "{}")
+    assert os.listdir(tmp_path) == ["d"]
+
+
+HEAVY = ["csv", "gzip", "scipy", "h5py", "torch", "pyarrow", "safetensors"]
+IMPORTS = """
+import sys, numpy
+before = set(sys.modules)
+import pyalign.io
+{}
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def heavy_imports(more):
+    run = [sys.executable, "-c", IMPORTS.format(more)]
+    new = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
+    assert "pyalign.io" in new
+    return [module for module in HEAVY if module in new]
+
+
+def test_importing_io_brings_no_format_with_it():
+    assert heavy_imports("") == []
+
+
+def test_the_test_of_imports_can_fail():
+    assert heavy_imports("import gzip") == ["gzip"]

@@ -1,0 +1,178 @@
+"""HDF5, MATLAB and PyTorch files."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from pyalign.errors import MissingExtraError
+from pyalign.io import load_embeddings, read_embeddings
+
+VALUES = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
+
+
+@pytest.mark.parametrize("suffix", ["h5", "hdf5"])
+def test_hdf5_by_path_preferred_name_or_alone(tmp_path, refused, suffix):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / f"x.{suffix}"
+    with h5py.File(path, "w") as file:
+        file["clip/visual"] = VALUES
+    np.testing.assert_array_equal(load_embeddings(path), VALUES)
+    with h5py.File(path, "a") as file:
+        file["clip/text"] = VALUES.astype("f2") * 2
+    assert "clip/text (2, 3) float16, clip/visual (2, 3) float32" in refused(load_embeddings, path)
+    for key in ("clip/text", "/clip/text"):
+        found = load_embeddings(path, key=key)
+        assert found.dtype == np.float16
+        np.testing.assert_array_equal(found, VALUES * 2)
+    with h5py.File(path, "a") as file:
+        file["features"] = VALUES * 3
+    np.testing.assert_array_equal(load_embeddings(path), VALUES * 3)
+    assert "no array 'clip'" in refused(load_embeddings, path, key="clip")
+
+
+def test_hdf5_brings_the_names_of_its_rows(tmp_path, refused):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["features"], file["names"] = VALUES, ["dog", "ä"]
+        file["fixed"] = np.array([b"a", b"b"])
+        file["none"] = h5py.Empty("f4")
+        file["outside"] = h5py.ExternalLink("other.h5", "/x")
+        file["records"] = np.ones((2, 2), "f4,f4")
+    assert read_embeddings(tmp_path / "x.h5").names == ("dog", "ä")
+    assert "no array 'outside'" in refused(load_embeddings, tmp_path / "x.h5", key="outside")
+    assert "real numbers" in refused(load_embeddings, tmp_path / "x.h5", key="records")
+    assert "real numbers" in refused(load_embeddings, tmp_path / "x.h5", key="names")
+
+
+def test_hdf5_without_arrays_or_cut_short(tmp_path, refused):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "x.h5"
+    h5py.File(path, "w").close()
+    assert "holds no arrays" in refused(load_embeddings, path)
+    with h5py.File(path, "w") as file:
+        file["features"] = np.ones((500, 50))
+    whole = path.read_bytes()
+    for length in (1, 100, len(whole) // 2):
+        path.write_bytes(whole[:length])
+        assert "not a sound HDF5 file" in refused(load_embeddings, path)
+
+
+def test_mat_keeps_matlabs_types(tmp_path, refused):
+    scipy_io = pytest.importorskip("scipy.io")
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"rdm": np.arange(6.0).reshape(2, 3)}, do_compression=True)
+    assert load_embeddings(path).dtype == np.float64
+    np.testing.assert_array_equal(load_embeddings(path), np.arange(6).reshape(2, 3))
+    scipy_io.savemat(path, {"a": VALUES, "b": VALUES * 2, "label": "text", "cell": np.array([1, "x"], object)})
+    assert "a (2, 3) float32, b (2, 3) float32" in refused(load_embeddings, path)
+    found = load_embeddings(path, key="b")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, VALUES * 2)
+    for key in ("label", "cell"):
+        assert "real numbers" in refused(load_embeddings, path, key=key)
+
+
+def test_mat_doubles_that_matlab_stored_in_one_byte_each_are_doubles(tmp_path):
+    scipy_io = pytest.importorskip("scipy.io")
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"x": np.arange(6, dtype="u1").reshape(2, 3)})
+    raw = bytearray(path.read_bytes())
+    assert raw[144] == 9  # the class of the variable: uint8
+    raw[144] = 6  # double, its data still in bytes
+    path.write_bytes(raw)
+    found = load_embeddings(path)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, np.arange(6).reshape(2, 3))
+
+
+def test_mat_refuses_sparse_and_cut_files(tmp_path, refused):
+    scipy_io = pytest.importorskip("scipy.io")
+    sparse = pytest.importorskip("scipy.sparse")
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"s": sparse.eye(3)})
+    assert "not a full array" in refused(load_embeddings, path)
+    scipy_io.savemat(path, {"x": np.ones((40, 40))})
+    whole = path.read_bytes()
+    for length in (1, 60, 200, len(whole) // 2):
+        path.write_bytes(whole[:length])
+        assert "not a sound .mat file" in refused(load_embeddings, path)
+
+
+def test_mat_73_is_hdf5_with_columns_first(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "x.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["rdm"] = VALUES.T
+        file["#refs#/a"] = VALUES.T
+    with open(path, "r+b") as handle:
+        handle.write(b"MATLAB 7.3 MAT-file")
+    np.testing.assert_array_equal(load_embeddings(path), VALUES)
+
+
+def test_mat_of_the_things_rdm(data):
+    pytest.importorskip("scipy")
+    rdm = load_embeddings(data / "things/RDM48_triplet.mat")
+    assert rdm.shape == (48, 48)
+    np.testing.assert_allclose(rdm, rdm.T)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "pth"])
+def test_torch_tensor_or_dict(tmp_path, refused, suffix):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / f"x.{suffix}"
+    torch.save(torch.from_numpy(VALUES).requires_grad_(), path)
+    np.testing.assert_array_equal(load_embeddings(path), VALUES)
+    tensors = {"a": torch.from_numpy(VALUES), "clip": {"b": torch.ones(2, 2).half()}, "epoch": 3}
+    torch.save(tensors, path)
+    assert "a (2, 3) float32, clip/b (2, 2) float16" in refused(load_embeddings, path)
+    assert load_embeddings(path, key="clip/b").dtype == np.float16
+    torch.save({"x": torch.from_numpy(VALUES), "names": ["dog", "ä"]}, path)
+    assert read_embeddings(path).names == ("dog", "ä")
+
+
+def test_torch_bfloat16_becomes_the_same_numbers_in_float32(tmp_path):
+    torch = pytest.importorskip("torch")
+    values = torch.randn(4, 6).bfloat16().T
+    torch.save(values, tmp_path / "x.pt")
+    found = load_embeddings(tmp_path / "x.pt")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, values.float().numpy())
+
+
+def test_torch_refuses_other_objects_without_running_them(tmp_path, refused):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x.pt"
+
+    class Run:
+        def __reduce__(self):
+            return pytest.fail, ("unpickled",)
+
+    torch.save({"x": torch.ones(2, 2), "y": Run()}, path)
+    assert "only tensors are read" in refused(load_embeddings, path)
+    torch.save(torch.eye(2).to_sparse(), path)
+    assert "not a sound PyTorch file" in refused(load_embeddings, path)
+    torch.save(torch.ones(2, 2, dtype=torch.complex64), path)
+    assert "complex64" in refused(load_embeddings, path)
+    torch.save(torch.ones(40, 40), path)
+    whole = path.read_bytes()
+    for raw in (whole[:10], whole[: len(whole) // 2], b"not a file of torch"):
+        path.write_bytes(raw)
+        refused(load_embeddings, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [("x.h5", "h5py", "files"), ("x.mat", "scipy", "files"), ("x.pt", "torch", "torch")],
+)
+def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, name, package, extra):
+    (tmp_path / name).write_bytes(b"x")
+    for module in [module for module in sys.modules if module.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError) as caught:
+        load_embeddings(tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    assert f"needs {package}" in str(caught.value) and f"pyalign[{extra}]" in str(caught.value)
