@@ -22,35 +22,46 @@ PA_INLINE Choice<T> decide(T s01, T s02, T s12) {
   return c;
 }
 
-// softmax of the three similarities times the inverse temperature, with its logarithms.
+// softmax of the three similarities times the inverse temperature, as exponentials and their sum.
 template <class T>
 struct Softmax {
-  T a01, a02, a12; // scaled similarities less their maximum: <= 0
-  T e01, e02, e12; // exponentials
-  T z, log_z;
+  T e01, e02, e12, z;
 };
 
 template <class T>
 PA_INLINE Softmax<T> softmax(T s01, T s02, T s12, T inverse_temperature) {
   const T top = s01 > s02 ? (s01 > s12 ? s01 : s12) : (s02 > s12 ? s02 : s12);
   const T least = Series<T>::least_exponent;
+  const T a01 = (s01 - top) * inverse_temperature, a02 = (s02 - top) * inverse_temperature,
+          a12 = (s12 - top) * inverse_temperature;
   Softmax<T> m;
-  m.a01 = (s01 - top) * inverse_temperature;
-  m.a02 = (s02 - top) * inverse_temperature;
-  m.a12 = (s12 - top) * inverse_temperature;
-  m.e01 = exp_of<T>(m.a01 > least ? m.a01 : least);
-  m.e02 = exp_of<T>(m.a02 > least ? m.a02 : least);
-  m.e12 = exp_of<T>(m.a12 > least ? m.a12 : least);
+  m.e01 = exp_of<T>(a01 > least ? a01 : least);
+  m.e02 = exp_of<T>(a02 > least ? a02 : least);
+  m.e12 = exp_of<T>(a12 > least ? a12 : least);
   m.z = m.e01 + m.e02 + m.e12;
-  m.log_z = log_of<T>(m.z);
   return m;
 }
 
-// Nats. A pair below least_exponent adds nothing that the type could hold.
+// Cross-entropy of the human pair (0, 1) and entropy of the choice, in nats.
 template <class T>
-PA_INLINE T entropy_of(const Softmax<T>& m) {
+struct Nats {
+  T cross_entropy, entropy;
+};
+
+// Two exponentials instead of three: the largest similarity's is 1. A pair below least_exponent adds nothing that the
+// type could hold.
+template <class T>
+PA_INLINE Nats<T> nats(T s01, T s02, T s12, T inverse_temperature) {
+  const T more = s01 > s02 ? s01 : s02, less = s01 > s02 ? s02 : s01;
+  const T top = more > s12 ? more : s12, low = less < s12 ? less : s12;
+  const T rest = more < s12 ? more : s12, middle = less > rest ? less : rest;
   const T least = Series<T>::least_exponent;
-  const T weighted = m.e01 * (m.a01 > least ? m.a01 : least) + m.e02 * (m.a02 > least ? m.a02 : least) +
-                     m.e12 * (m.a12 > least ? m.a12 : least);
-  return m.log_z - weighted / m.z;
+  T a = (middle - top) * inverse_temperature, b = (low - top) * inverse_temperature;
+  a = a > least ? a : least;
+  b = b > least ? b : least;
+  const T ea = exp_of<T>(a), eb = exp_of<T>(b), rest_of_z = ea + eb, log_z = log_one_plus<T>(rest_of_z);
+  Nats<T> v;
+  v.cross_entropy = log_z - (s01 - top) * inverse_temperature;
+  v.entropy = log_z - (ea * a + eb * b) / (T(1) + rest_of_z);
+  return v;
 }

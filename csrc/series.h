@@ -1,7 +1,7 @@
 // series.h: exp and log as short series, branch-free, so that loops over them vectorise on every instruction set.
 //
 // Arguments are bounded by the callers: exponents are <= 0 (a maximum is subtracted first, or a distance negated) and
-// the logarithm's argument is a sum of three exponentials whose largest is 1, so it lies in [1, 3].
+// the logarithm is that of a sum of three exponentials whose largest is 1, so that it lies in [1, 3].
 #pragma once
 
 #include <math.h>
@@ -63,13 +63,13 @@ PA_INLINE T exp_of(T x) {
   return p * power;
 }
 
-// log(z) for 1 <= z <= 3: halve z above sqrt 2, then 2 atanh((z - 1) / (z + 1)).
+// log(1 + u) for 0 <= u <= 2, to the last digits of a small u: 2 atanh(f) with f = u / (u + 2), and for u above
+// sqrt 2 - 1 the logarithm of (1 + u) / 2, f = (u - 1) / (u + 3), plus log 2.
 template <class T>
-PA_INLINE T log_of(T z) {
+PA_INLINE T log_one_plus(T u) {
   typedef Series<T> C;
-  const bool high = z > T(1.41421356237309504880);
-  const T m = high ? z * T(0.5) : z;
-  const T f = (m - T(1)) / (m + T(1));
+  const bool high = u > T(0.41421356237309504880);
+  const T f = (high ? u - T(1) : u) / (high ? u + T(3) : u + T(2));
   const T q = f * f;
   T p = T(0);
 #pragma GCC unroll 16

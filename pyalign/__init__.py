@@ -6,12 +6,18 @@
 (2,)
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from pyalign.analysis.score import Score, score
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io import load_embeddings, load_triplets
 from pyalign.measures import MEASURES
 from pyalign.ops.similarity import similarity
 from pyalign.ops.triplets import choice_probabilities, odd_one_out, odd_one_out_from
+
+if TYPE_CHECKING:
+    from pyalign.io import load_embeddings, load_triplets
 
 __version__ = "0.1.0"
 
@@ -28,3 +34,12 @@ __all__ = [
     "score",
     "similarity",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Readers are imported when they are first asked for."""
+    if name in ("load_embeddings", "load_triplets"):
+        from pyalign import io
+
+        return getattr(io, name)
+    raise AttributeError(f"module 'pyalign' has no attribute {name!r}")

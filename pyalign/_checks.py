@@ -5,16 +5,16 @@ A message names the argument, the rule and what came.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from pyalign.backends import TripletCheck
-from pyalign.errors import InputError
+from pyalign.errors import InputError, nearest
 
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
+SHORTEST_SQUARE = {"float32": 2.0**-80, "float64": 2.0**-900}
 LONGEST_SQUARE = {"float32": 2.0**125, "float64": 2.0**1020}  # |x|^2 at which x.y or |x - y|^2 may overflow
 
 
@@ -23,14 +23,24 @@ def as_rows(x: object, name: str = "x") -> np.ndarray:
 
     float64 stays; float16, bfloat16 and small integers become float32; larger integers float64.
     """
-    a = np.asarray(x)
+    a = as_array(x, name, "(n, d)")
     if a.ndim != 2:
         raise InputError(f"{name} must have shape (n, d); got {a.shape}")
     if a.shape[0] == 0 or a.shape[1] == 0:
         raise InputError(f"{name} must have at least one row and one feature; got shape {a.shape}")
-    a = a.astype(_row_dtype(a.dtype, name), copy=False)
-    aligned = a.flags.aligned and a.dtype.isnative and a.strides[0] % a.itemsize == 0 and a.strides[0] >= 0
-    return a if aligned and (a.strides[1] == a.itemsize) else np.ascontiguousarray(a)
+    a = a.astype(_row_dtype(a.dtype.newbyteorder("="), name), copy=False)
+    usable = a.flags.aligned and a.strides[0] % a.itemsize == 0 and a.strides[0] >= 0 and a.strides[1] == a.itemsize
+    return a if usable else np.array(a, order="C")
+
+
+def as_array(value: object, name: str, shape: str) -> np.ndarray:
+    """`value` as an array of that shape, as a message would write it; masked values are refused, since an array without its mask would take them at face value."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InputError(f"{name} must not hold masked values; got {int(np.ma.getmaskarray(value).sum())}")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"{name} must have shape {shape}; got rows of different lengths") from error
 
 
 def _row_dtype(dtype: np.dtype, name: str) -> np.dtype:
@@ -45,7 +55,7 @@ def _row_dtype(dtype: np.dtype, name: str) -> np.dtype:
 
 def as_triplets(triplets: object) -> np.ndarray:
     """`triplets` as (t, 3) int16, uint16, int32 or int64, of any strides; other integers are converted."""
-    a = np.asarray(triplets)
+    a = as_array(triplets, "triplets", "(t, 3)")
     if a.ndim != 2 or a.shape[1] != 3:
         raise InputError(f"triplets must have shape (t, 3); got {a.shape}")
     if a.size == 0:
@@ -58,14 +68,14 @@ def as_triplets(triplets: object) -> np.ndarray:
     dtype = native if native in INDEX_DTYPES else np.dtype(np.int16 if a.itemsize == 1 else np.int64)
     a = a.astype(dtype, copy=False)
     whole = all(stride % a.itemsize == 0 for stride in a.strides)
-    return a if a.flags.aligned and whole else np.ascontiguousarray(a)
+    return a if a.flags.aligned and whole else np.array(a, order="C")
 
 
 def require_valid(report: TripletCheck, triplets: np.ndarray, n: int) -> None:
     """Raises unless every triplet names three different items in [0, n)."""
     if report.out_of_range >= 0:
         row = report.out_of_range
-        hint = "; is it 1-based?" if report.smallest == 1 and report.largest == n else ""
+        hint = "; is it 1-based?" if report.smallest >= 1 and report.largest == n else ""
         found = triplets[row].tolist()
         raise InputError(f"triplets must lie in [0, {n}); row {row} is {found}{hint}")
     if report.repeated >= 0:
@@ -76,7 +86,7 @@ def require_valid(report: TripletCheck, triplets: np.ndarray, n: int) -> None:
 def require_finite(bad: np.ndarray, name: str = "x") -> None:
     """Raises when the mask (n,) marks a row."""
     if bad.any():
-        rows = "row holds" if int(bad.sum()) == 1 else "rows hold"
+        rows = "rows holds" if int(bad.sum()) == 1 else "rows hold"
         first = int(bad.argmax())
         raise InputError(
             f"{name} must be finite; {int(bad.sum())} of {len(bad)} {rows} NaN or infinity, first row {first}"
@@ -89,6 +99,15 @@ def not_finite(x: np.ndarray, squares: np.ndarray) -> np.ndarray:
     if x.dtype == np.float64 and bad.any():
         bad[bad] = ~np.isfinite(x[bad]).all(axis=1)
     return bad
+
+
+def require_digits(x: np.ndarray, squares: np.ndarray, measure: str, name: str = "x") -> None:
+    """Raises when shifted rows are so short that every squared distance would lose its digits to underflow."""
+    if float(squares.max()) < SHORTEST_SQUARE[x.dtype.name] and x.any():
+        raise InputError(
+            f"{name} must be scaled up for measure {measure!r}; its rows differ by at most "
+            f"{2 * float(np.abs(x).max()):.3g} in a feature, whose square underflows {x.dtype.name}"
+        )
 
 
 def require_products(squares: np.ndarray, dtype: np.dtype, measure: str, name: str = "x") -> None:
@@ -105,7 +124,7 @@ def require_products(squares: np.ndarray, dtype: np.dtype, measure: str, name: s
 
 def as_similarities(similarities: object) -> np.ndarray:
     """`similarities` as a square float32 or float64 matrix with contiguous rows."""
-    a = np.asarray(similarities)
+    a = as_array(similarities, "similarities", "(n, n)")
     if a.ndim != 2 or a.shape[0] != a.shape[1]:
         raise InputError(f"similarities must have shape (n, n); got {a.shape}")
     return as_rows(a, "similarities")
@@ -126,6 +145,4 @@ def one_of(value: str, allowed: Sequence[str], name: str) -> str:
     """`value` when it is allowed; else an error with the nearest."""
     if value in allowed:
         return value
-    near = difflib.get_close_matches(str(value), allowed, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"{name} must be one of {', '.join(allowed)}; got {value!r}{hint}")
+    raise InputError(f"{name} must be one of {', '.join(allowed)}; got {value!r}{nearest(value, allowed)}")

@@ -5,6 +5,8 @@ Every message is one sentence on one line: the argument, the rule, and what came
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """An argument or a file breaks a rule: ``triplets must have shape (t, 3); got (5, 2)``."""
@@ -15,3 +17,11 @@ class MissingExtraError(ImportError):
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(f"{what} needs {package}, which is not installed: pip install 'pyalign[{extra}]'")
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """``; did you mean 'cosine'?``, or nothing when no allowed name is near."""
+    import difflib  # slow to import, and needed only for an error
+
+    near = difflib.get_close_matches(str(name).replace("-", "_").lower(), list(allowed), n=1, cutoff=0.4)
+    return f"; did you mean {near[0]!r}?" if near else ""

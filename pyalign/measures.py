@@ -8,13 +8,12 @@ To add a measure, add a row. To add a pair kernel, see CONTRIBUTING.md.
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, nearest
 
 # The order is that of `pa_pair` in csrc/include/pyalign.h.
 PAIR_KERNELS = ("dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf")
@@ -42,7 +41,7 @@ class Measure:
     sigma: float | None = None
 
     def __str__(self) -> str:
-        return self.name if self.sigma is None else f"{self.name}:{self.sigma:g}"
+        return self.name if self.sigma is None else f"{self.name}:{self.sigma!r}"
 
 
 MEASURES = {
@@ -74,9 +73,7 @@ def get_measure(measure: str | Measure) -> Measure:
         return measure
     name, colon, sigma = str(measure).partition(":")
     if name not in MEASURES:
-        near = difflib.get_close_matches(name.replace("-", "_").lower(), MEASURES, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}{hint}")
+        raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}{nearest(name, MEASURES)}")
     if not colon:
         return MEASURES[name]
     if name != "rbf":
@@ -88,7 +85,7 @@ def with_sigma(measure: Measure, sigma: str | float) -> Measure:
     """`measure` with that bandwidth, which must be a positive finite number."""
     try:
         value = float(sigma)
-    except ValueError:
+    except (TypeError, ValueError):
         value = math.nan
     if not (math.isfinite(value) and value > 0):
         raise InputError(f"sigma of rbf must be a positive number; got {sigma!r}")
@@ -96,16 +93,15 @@ def with_sigma(measure: Measure, sigma: str | float) -> Measure:
 
 
 def column_shift(x: np.ndarray) -> np.ndarray:
-    """A vector near the mean row: (d,) of x's dtype, to subtract from rows (n, d) before distances are formed.
+    """A vector amid the rows: (d,) of x's dtype, to subtract from rows (n, d) before distances are formed.
 
-    Any vector would be right; one near the mean keeps |x|^2 + |y|^2 - 2 x.y from cancelling. It is taken from at most
-    256 evenly spaced rows, and rounded to whole numbers where those rows are whole, so that whole numbers stay exact.
+    Any vector would be right; one amid the rows keeps |x|^2 + |y|^2 - 2 x.y from cancelling. It is the median over at
+    most 63 evenly spaced rows: an outlying row does not move it, and as an element of the data it is whole where the
+    data are.
     """
-    some = x[:: max(1, len(x) // 256)]
-    mean = some.mean(axis=0, dtype=np.float64)
-    if np.array_equal(np.rint(some), some):
-        mean = np.rint(mean)
-    return mean.astype(x.dtype)
+    some = x[:: max(1, -(-len(x) // 63))]
+    some = some[: len(some) - 1 + len(some) % 2]  # an odd number, so that the median is one of them
+    return np.partition(some, len(some) // 2, axis=0)[len(some) // 2]
 
 
 def median_distance(x: np.ndarray, y: np.ndarray | None = None) -> float:
@@ -121,7 +117,7 @@ def median_distance(x: np.ndarray, y: np.ndarray | None = None) -> float:
     right = left if y is None else _spaced(y)
     squares = _squared_distances(left, right)
     values = squares[np.triu_indices(len(left), 1)] if y is None else squares.ravel()
-    median = float(np.sqrt(np.median(values))) if values.size else 0.0
+    median = float(np.median(np.sqrt(values))) if values.size else 0.0
     if not median > 0:
         raise InputError("rbf needs a positive median distance between rows; got 0: give sigma, as in 'rbf:1.0'")
     return median

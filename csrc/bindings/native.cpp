@@ -139,7 +139,10 @@ struct Outputs {
     }
   }
 
-  py::object result() const {
+  // False for invalid triplets, None where no sums were asked for.
+  py::object result(pa_status status) const {
+    if (status == PA_INVALID_TRIPLETS) return py::bool_(false);
+    check(status);
     if (!c.sums) return py::none();
     return py::make_tuple(sums.right[0], sums.right[1], sums.right[2], sums.ties[0], sums.ties[1], sums.cross_entropy,
                           sums.entropy);
@@ -152,11 +155,12 @@ py::object triplets_from_matrix(const py::array& similarities, const py::array& 
   require(s.n == s.d, "similarities must be square");
   const pa_triplets given = triplets_of(triplets);
   const Outputs outputs(choices, probabilities, with_sums, temperature, given.t, s.type);
+  pa_status status;
   {
     py::gil_scoped_release release;
-    check(pa_triplets_from_matrix(s.data, s.type, s.stride, &given, &outputs.c));
+    status = pa_triplets_from_matrix(s.data, s.type, s.n, s.stride, &given, &outputs.c);
   }
-  return outputs.result();
+  return outputs.result(status);
 }
 
 py::object triplets_from_rows(const py::array& x, const py::object& terms, int pair, double gamma,
@@ -166,11 +170,12 @@ py::object triplets_from_rows(const py::array& x, const py::object& terms, int p
   require(pair != PA_COSINE || rows.terms, "this pair kernel needs row terms");
   const pa_triplets given = triplets_of(triplets);
   const Outputs outputs(choices, probabilities, with_sums, temperature, given.t, rows.type);
+  pa_status status;
   {
     py::gil_scoped_release release;
-    check(pa_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &outputs.c));
+    status = pa_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &outputs.c);
   }
-  return outputs.result();
+  return outputs.result(status);
 }
 
 py::list isa_names() {

@@ -139,9 +139,9 @@ pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_c
   return kernels().check_triplets(triplets, n, report, pa_threads());
 }
 
-pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, int64_t stride,
+pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
                                   const pa_triplets* triplets, const pa_outputs* outputs) {
-  return kernels().triplets_from_matrix(similarities, type, stride, triplets, outputs, pa_threads());
+  return kernels().triplets_from_matrix(similarities, type, n, stride, triplets, outputs, pa_threads());
 }
 
 pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,

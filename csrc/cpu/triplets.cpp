@@ -1,60 +1,30 @@
 // triplets.cpp: decisions, probabilities and sums over triplets, in one pass over the triplets.
 //
-// Division of the work. A thread takes a chunk of kChunk triplets; a chunk is worked in blocks of kBlock that stay in
-// L1: unpack the indices into three columns, fetch or compute the three similarities, then decide and sum. Each step is
-// a plain loop that vectorises. Sums are kept in float64 per chunk and added in the order of the chunks, so that they
+// Division of the work. A thread takes a chunk of kChunk triplets; a chunk is worked in blocks that stay in L1: unpack and
+// check the indices, fetch or compute the three similarities, then decide and sum. Each step is a plain loop that
+// vectorises. Sums are kept in float64 per chunk and added in the order of the chunks, so that they
 // do not depend on the number of threads.
 #include "choice.h"
 #include "simd.h"
+#include "unpack.h"
 
 namespace PA_ISA {
 namespace {
 
-constexpr int64_t kBlock = 512;
-constexpr int64_t kChunk = 32 * kBlock;
-
-struct Items {
-  int32_t column[3][kBlock];
-};
+constexpr int64_t kChunk = 32 * kTripletBlock;
 
 template <class T>
 struct Similarities {
-  T s01[kBlock], s02[kBlock], s12[kBlock];
+  T s01[kTripletBlock], s02[kTripletBlock], s12[kTripletBlock];
 };
-
-// Indices of `count` triplets as int32 columns. The contiguous case has constant strides, so that it vectorises.
-template <class I>
-void unpack(const pa_triplets* triplets, int64_t start, int64_t count, Items* items) {
-  const int64_t down = triplets->row_stride, across = triplets->column_stride;
-  const I* source = static_cast<const I*>(triplets->data) + start * down;
-  if (down == 3 && across == 1) {
-    for (int64_t q = 0; q < count; ++q) {
-      items->column[0][q] = int32_t(source[3 * q]);
-      items->column[1][q] = int32_t(source[3 * q + 1]);
-      items->column[2][q] = int32_t(source[3 * q + 2]);
-    }
-    return;
-  }
-  for (int64_t q = 0; q < count; ++q)
-    for (int c = 0; c < 3; ++c) items->column[c][q] = int32_t(source[q * down + c * across]);
-}
-
-void unpack_any(const pa_triplets* triplets, int64_t start, int64_t count, Items* items) {
-  switch (triplets->type) {
-    case PA_INT16: return unpack<int16_t>(triplets, start, count, items);
-    case PA_UINT16: return unpack<uint16_t>(triplets, start, count, items);
-    case PA_INT32: return unpack<int32_t>(triplets, start, count, items);
-    case PA_INT64: return unpack<int64_t>(triplets, start, count, items);
-  }
-}
 
 // Three loads per triplet from a ready matrix.
 template <class T>
 struct FromMatrix {
   const T* similarities;
-  int64_t stride;
+  int64_t n, stride;
 
-  void fetch(const Items& items, int64_t count, Similarities<T>* s) const {
+  void fetch(const Items& items, int64_t count, const ReadAhead& ahead, Similarities<T>* s) const {
     const int32_t *a = items.column[0], *b = items.column[1], *c = items.column[2];
     for (int64_t q = 0; q < count; ++q) {
       const T* first = similarities + int64_t(a[q]) * stride;
@@ -62,6 +32,7 @@ struct FromMatrix {
       s->s01[q] = first[b[q]];
       s->s02[q] = first[c[q]];
       s->s12[q] = second[c[q]];
+      ahead.request(q);
     }
   }
 };
@@ -72,13 +43,14 @@ template <class T, pa_pair P>
 struct FromRows {
   const pa_rows* x;
   double gamma;
+  int64_t n;
 
   T finish(double value, int64_t i, int64_t j) const {
     if (IsDistance<P>::value) return T(from_squared_distance<P>(value, gamma));
     return P == PA_DOT ? T(value) : T(from_inner_product<P>(value, x->terms[i], x->terms[j]));
   }
 
-  void fetch(const Items& items, int64_t count, Similarities<T>* s) const {
+  void fetch(const Items& items, int64_t count, const ReadAhead&, Similarities<T>* s) const {
     for (int64_t q = 0; q < count; ++q) {
       const int64_t next = q + 1 < count ? q + 1 : q;
       const int64_t a = items.column[0][q], b = items.column[1][q], c = items.column[2][q];
@@ -172,24 +144,25 @@ void add_nats(const Similarities<T>& s, int64_t count, double temperature, pa_su
   double cross_entropy = 0.0, entropy = 0.0;
 #pragma omp simd reduction(+ : cross_entropy, entropy)
   for (int64_t q = 0; q < count; ++q) {
-    const Softmax<T> m = softmax(s.s01[q], s.s02[q], s.s12[q], inverse);
-    cross_entropy += double(m.log_z - m.a01);
-    entropy += double(entropy_of(m));
+    const Nats<T> v = nats(s.s01[q], s.s02[q], s.s12[q], inverse);
+    cross_entropy += double(v.cross_entropy);
+    entropy += double(v.entropy);
   }
   sums->cross_entropy += cross_entropy;
   sums->entropy += entropy;
 }
 
+// False where the chunk holds a triplet that is not valid.
 template <class T, class Source>
-void one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk, const pa_outputs* outputs,
+bool one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk, const pa_outputs* outputs,
                pa_sums* sums) {
   Items items;
   Similarities<T> s;
   const int64_t end = smaller(triplets->t, (chunk + 1) * kChunk);
-  for (int64_t start = chunk * kChunk; start < end; start += kBlock) {
-    const int64_t count = smaller(kBlock, end - start);
-    unpack_any(triplets, start, count, &items);
-    source.fetch(items, count, &s);
+  for (int64_t start = chunk * kChunk; start < end; start += kTripletBlock) {
+    const int64_t count = smaller(kTripletBlock, end - start);
+    if (!unpack(triplets, start, count, source.n, &items)) return false;
+    source.fetch(items, count, ReadAhead(triplets, start), &s);
     if (outputs->choices) write_choices(s, count, outputs->choices + start);
     if (outputs->probabilities)
       write_probabilities(s, count, outputs->temperature, static_cast<T*>(outputs->probabilities) + 3 * start);
@@ -198,6 +171,7 @@ void one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk,
       add_nats(s, count, outputs->temperature, sums);
     }
   }
+  return true;
 }
 
 void add_up(const pa_sums* parts, int64_t count, pa_sums* total) {
@@ -216,9 +190,11 @@ pa_status all_chunks(const Source& source, const pa_triplets* triplets, const pa
   const Scratch<pa_sums> parts(chunks);
   if (!parts.data) return PA_OUT_OF_MEMORY;
   memset(parts.data, 0, chunks * sizeof(pa_sums));
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (chunks > 1)
+  int invalid = 0;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (chunks > 1) reduction(| : invalid)
   for (int64_t chunk = 0; chunk < chunks; ++chunk)
-    one_chunk<T>(source, triplets, chunk, outputs, outputs->sums ? parts.data + chunk : nullptr);
+    invalid |= !one_chunk<T>(source, triplets, chunk, outputs, outputs->sums ? parts.data + chunk : nullptr);
+  if (invalid) return PA_INVALID_TRIPLETS;
   if (outputs->sums) add_up(parts.data, chunks, outputs->sums);
   return PA_OK;
 }
@@ -227,25 +203,25 @@ template <class T>
 pa_status from_rows_of(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
                        const pa_outputs* outputs, int threads) {
   switch (pair) {
-    case PA_DOT: return all_chunks<T>(FromRows<T, PA_DOT>{x, gamma}, triplets, outputs, threads);
-    case PA_COSINE: return all_chunks<T>(FromRows<T, PA_COSINE>{x, gamma}, triplets, outputs, threads);
+    case PA_DOT: return all_chunks<T>(FromRows<T, PA_DOT>{x, gamma, x->n}, triplets, outputs, threads);
+    case PA_COSINE: return all_chunks<T>(FromRows<T, PA_COSINE>{x, gamma, x->n}, triplets, outputs, threads);
     case PA_NEG_SQEUCLIDEAN:
-      return all_chunks<T>(FromRows<T, PA_NEG_SQEUCLIDEAN>{x, gamma}, triplets, outputs, threads);
+      return all_chunks<T>(FromRows<T, PA_NEG_SQEUCLIDEAN>{x, gamma, x->n}, triplets, outputs, threads);
     case PA_NEG_EUCLIDEAN:
-      return all_chunks<T>(FromRows<T, PA_NEG_EUCLIDEAN>{x, gamma}, triplets, outputs, threads);
-    case PA_RBF: return all_chunks<T>(FromRows<T, PA_RBF>{x, gamma}, triplets, outputs, threads);
+      return all_chunks<T>(FromRows<T, PA_NEG_EUCLIDEAN>{x, gamma, x->n}, triplets, outputs, threads);
+    case PA_RBF: return all_chunks<T>(FromRows<T, PA_RBF>{x, gamma, x->n}, triplets, outputs, threads);
   }
   return PA_BAD_ARGUMENT;
 }
 
 }  // namespace
 
-pa_status triplets_from_matrix(const void* similarities, pa_float_type type, int64_t stride,
+pa_status triplets_from_matrix(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
                                const pa_triplets* triplets, const pa_outputs* outputs, int threads) {
   if (type == PA_FLOAT32)
-    return all_chunks<float>(FromMatrix<float>{static_cast<const float*>(similarities), stride}, triplets, outputs,
+    return all_chunks<float>(FromMatrix<float>{static_cast<const float*>(similarities), n, stride}, triplets, outputs,
                              threads);
-  return all_chunks<double>(FromMatrix<double>{static_cast<const double*>(similarities), stride}, triplets, outputs,
+  return all_chunks<double>(FromMatrix<double>{static_cast<const double*>(similarities), n, stride}, triplets, outputs,
                             threads);
 }
 

@@ -2,7 +2,8 @@
  *
  * Letters: n, m rows; d features; t triplets. All sizes and strides are int64_t and count elements, not bytes.
  * Rows are row-major with unit column stride; `stride` is the distance from one row to the next.
- * The caller has checked shapes, index ranges (0 <= index < n < 2^31) and alignment to the element size.
+ * The caller has checked shapes, n < 2^31 and alignment to the element size. Triplets are checked in passing: kernels
+ * that read them return PA_INVALID_TRIPLETS, with outputs undefined, unless each names three different items in [0, n).
  * Every function that can fail returns a pa_status. All results are the same for any number of threads.
  */
 #ifndef PYALIGN_H
@@ -14,7 +15,7 @@
 extern "C" {
 #endif
 
-typedef enum { PA_OK = 0, PA_OUT_OF_MEMORY = 1, PA_UNKNOWN_ISA = 2, PA_BAD_ARGUMENT = 3 } pa_status;
+typedef enum { PA_OK = 0, PA_OUT_OF_MEMORY = 1, PA_UNKNOWN_ISA = 2, PA_BAD_ARGUMENT = 3, PA_INVALID_TRIPLETS = 4 } pa_status;
 typedef enum { PA_FLOAT32 = 0, PA_FLOAT64 = 1 } pa_float_type;
 typedef enum { PA_INT16 = 0, PA_UINT16 = 1, PA_INT32 = 2, PA_INT64 = 3 } pa_index_type;
 
@@ -35,7 +36,7 @@ typedef struct {
 } pa_rows;
 
 typedef struct {
-  const void* data; /* (t, 3) of `type`, each index in [0, n) */
+  const void* data; /* (t, 3) of `type` */
   int64_t t, row_stride, column_stride;
   pa_index_type type;
 } pa_triplets;
@@ -74,10 +75,11 @@ pa_status pa_shift_rows(const pa_rows* x, const void* shift, void* out);
 pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out,
                         int64_t out_stride);
 
+/* Where and how triplets are invalid: for the message, and for callers that want to know beforehand. */
 pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report);
 
 /* similarities (n, n), read at [earlier position, later position] of each triplet. */
-pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, int64_t stride,
+pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
                                   const pa_triplets* triplets, const pa_outputs* outputs);
 
 /* The same from the rows alone; needs no (n, n) memory. */

@@ -44,15 +44,16 @@ class Description:
     remarks: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write."""
-        return asdict(self)
+        """The attributes as a dict that json can write: a value that is not finite becomes None."""
+        first = tuple(value if np.isfinite(value) else None for value in self.first_row)
+        return {**asdict(self), "first_row": first}
 
 
 def describe(values: object) -> Description:
     """What a two-dimensional array of numbers seems to be, and what is odd about it.
 
-    Whole numbers in three to ten columns, no fraction and none below zero, seem triplets; a symmetric square matrix
-    seems similarities; anything else embeddings.
+    Whole numbers in three to ten columns, no fraction and none below zero, seem triplets unless most rows repeat an
+    item; a symmetric square matrix seems similarities; anything else embeddings.
 
     Raises:
         InputError: not a two-dimensional array of real numbers.
@@ -105,9 +106,10 @@ def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
 
 def _kind(a: np.ndarray, whole: bool, low: float | None) -> str:
     if whole and 3 <= a.shape[1] <= 10 and low is not None and low >= 0 and a.dtype.kind != "b":
-        return "triplets"
+        # Small counts are whole numbers too, but there most rows would name an item twice.
+        return "triplets" if 2 * _repeated(a) <= len(a) or len(a) < 10 else "embeddings"
     square = a.shape[0] == a.shape[1] and a.shape[0] > 1
-    return "similarities" if square and np.array_equal(a, a.T) else "embeddings"
+    return "similarities" if square and np.allclose(a, a.T, rtol=1e-3, atol=0, equal_nan=True) else "embeddings"
 
 
 def _repeated(a: np.ndarray) -> int:
@@ -142,14 +144,22 @@ def _remarks(
         )
     if kind == "triplets" and a.dtype.kind == "f":
         remarks.append("whole numbers stored as floats: they are read as integers")
+    if kind == "similarities" and not a.diagonal().any():
+        remarks.append("the diagonal is zero: these seem distances (dissimilarities), where larger is less alike")
     if repeated:
-        remarks.append(f"{repeated:,} rows name an item twice: not triplets of three different items")
+        remarks.append(f"{_rows(repeated, 'names', 'name')} an item twice: not triplets of three different items")
     if duplicates and kind == "triplets":
-        remarks.append(f"{duplicates:,} rows repeat an earlier one: answers to the same triplet, or copies")
+        remarks.append(
+            f"{_rows(duplicates, 'repeats', 'repeat')} an earlier one: answers to the same triplet, or copies"
+        )
     elif duplicates:
-        remarks.append(f"{duplicates:,} rows equal an earlier one: their similarities will tie")
+        remarks.append(f"{_rows(duplicates, 'equals', 'equal')} an earlier one: their similarities will tie")
     if nan_rows:
-        remarks.append(f"{nan_rows:,} rows hold NaN or infinity: scoring refuses them unless --nan omit")
+        remarks.append(f"{_rows(nan_rows, 'holds', 'hold')} NaN or infinity: scoring refuses them unless --nan omit")
     if zero_rows and kind == "embeddings":
-        remarks.append(f"{zero_rows:,} rows are zero: their cosine to everything is 0")
+        remarks.append(f"{_rows(zero_rows, 'is', 'are')} zero: the cosine with any other is 0")
     return tuple(remarks)
+
+
+def _rows(count: int, one: str, more: str) -> str:
+    return f"{count:,} row {one}" if count == 1 else f"{count:,} rows {more}"

@@ -173,7 +173,7 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
 
 
 def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """x with rows that are not finite set to zero, the triplets that touch none of them, and which those are."""
+    """The finite rows of x, the triplets among them with rows numbered anew, and which triplets those are."""
     engine = get_backend(backend)
     rows = _checks.as_rows(x)
     index = checked_triplets(engine, triplets, len(rows))
@@ -183,7 +183,8 @@ def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[np.nda
     kept: np.ndarray = finite[index].all(axis=1)
     if not kept.any():
         raise InputError(f"x must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity")
-    return np.where(finite[:, None], rows, rows.dtype.type(0)), index[kept], kept
+    renumbered = np.cumsum(finite) - 1
+    return rows[finite], renumbered[index[kept]], kept
 
 
 def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:

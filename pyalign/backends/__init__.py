@@ -70,6 +70,10 @@ class Wanted:
     temperature: float = 1.0
 
 
+class InvalidTripletsError(Exception):
+    """Some triplet is not three different items in [0, n); `Backend.check_triplets` says which."""
+
+
 @dataclass(frozen=True)
 class TripletCheck:
     """First row with an index outside [0, n), first row that names an item twice (-1: none), smallest and largest."""
@@ -81,7 +85,7 @@ class TripletCheck:
 
 
 class Backend(Protocol):
-    """The kernels. The caller has checked shapes, dtypes and index ranges."""
+    """The kernels. The caller has checked shapes and dtypes; triplets are checked in passing, as they are read."""
 
     name: str
 
@@ -104,10 +108,10 @@ class Backend(Protocol):
         """Are these three different items in [0, n)?"""
 
     def triplets_from_matrix(self, similarities: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
-        """Decisions from a ready matrix (n, n)."""
+        """Decisions from a ready matrix (n, n); raises InvalidTripletsError, with the outputs undefined."""
 
     def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
-        """Decisions from the rows, without an (n, n) matrix."""
+        """The same from the rows, without an (n, n) matrix."""
 
 
 def get_backend(name: str = "auto") -> Backend:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.backends import Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import InvalidTripletsError, Rows, Sums, TripletCheck, Wanted
 from pyalign.errors import InputError
 from pyalign.measures import PAIR_KERNELS
 
@@ -62,9 +62,11 @@ def _outputs(want: Wanted) -> tuple[np.ndarray | None, np.ndarray | None, bool, 
     return want.choices, want.probabilities, want.sums, want.temperature
 
 
-def _sums(raw: tuple[float, ...] | None) -> Sums | None:
+def _sums(raw: tuple[float, ...] | bool | None) -> Sums | None:
     if raw is None:
         return None
+    if isinstance(raw, bool):
+        raise InvalidTripletsError
     a, b, c, two, three = (int(count) for count in raw[:5])
     return Sums((a, b, c), (two, three), raw[5], raw[6])
 
@@ -77,7 +79,7 @@ def _check_environment() -> None:
         reason = "this processor cannot run it" if isa in known else f"known here: {', '.join(known)}"
         raise InputError(f"PYALIGN_ISA must name an instruction set of this build; got {isa!r} ({reason})")
     threads = os.environ.get("PYALIGN_NUM_THREADS")
-    if threads and not (threads.isdecimal() and 0 < int(threads) <= 4096):
+    if threads and not (threads.isascii() and threads.isdecimal() and 0 < int(threads) <= 4096):
         raise InputError(f"PYALIGN_NUM_THREADS must be a whole number from 1 to 4096; got {threads!r}")
 
 

@@ -6,9 +6,11 @@ csrc/pair.h. Triplets are worked in chunks of `CHUNK`, and sums added in the ord
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from pyalign.backends import Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import InvalidTripletsError, Rows, Sums, TripletCheck, Wanted
 
 CHUNK = 16384
 BLOCK_ELEMENTS = 1 << 22
@@ -66,7 +68,7 @@ class NumpyBackend:
         def look_up(part: np.ndarray) -> list[np.ndarray]:
             return [similarities[part[:, p], part[:, q]] for p, q in zip(FIRST, SECOND, strict=True)]
 
-        return _run(look_up, triplets, want)
+        return _run(look_up, triplets, len(similarities), want)
 
     def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
         def compute(part: np.ndarray) -> list[np.ndarray]:
@@ -75,7 +77,7 @@ class NumpyBackend:
             return [_pair(x, rows, terms, p, q) for p, q in zip(FIRST, SECOND, strict=True)]
 
         step = max(1, BLOCK_ELEMENTS // max(1, x.values.shape[1]))
-        return _run(compute, triplets, want, min(step, CHUNK))
+        return _run(compute, triplets, len(x.values), want, min(step, CHUNK))
 
 
 def _row_blocks(x: np.ndarray) -> list[slice]:
@@ -132,11 +134,17 @@ def _pair(x: Rows, rows: list[np.ndarray], terms: list[np.ndarray] | None, p: in
     return value.astype(x.values.dtype)
 
 
-def _run(fetch, triplets: np.ndarray, want: Wanted, chunk: int = CHUNK) -> Sums | None:  # type: ignore[no-untyped-def]
+Fetch = Callable[[np.ndarray], list[np.ndarray]]
+
+
+def _run(fetch: Fetch, triplets: np.ndarray, n: int, want: Wanted, chunk: int = CHUNK) -> Sums | None:
     right, ties = [0, 0, 0], [0, 0]
     cross_entropy = entropy = 0.0
     for start in range(0, len(triplets), chunk):
         part = slice(start, start + chunk)
+        check = BACKEND.check_triplets(triplets[part], n)
+        if check.out_of_range >= 0 or check.repeated >= 0:
+            raise InvalidTripletsError
         s = np.stack(fetch(triplets[part]))
         at_top = s == s.max(axis=0)
         pairs = at_top.sum(axis=0)
@@ -149,17 +157,22 @@ def _run(fetch, triplets: np.ndarray, want: Wanted, chunk: int = CHUNK) -> Sums 
                 right[m] += int((at_top[0] & (pairs == m + 1)).sum())
             for m in range(2):
                 ties[m] += int((pairs == m + 2).sum())
-            log_p = _log_softmax(s, want.temperature)
-            cross_entropy -= float(log_p[0].sum())
-            entropy -= float((np.exp(log_p) * log_p).sum())
+            with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the sums
+                log_p = _log_softmax(s, want.temperature)
+                cross_entropy -= float(log_p[0].sum())
+                entropy -= float((np.exp(log_p) * log_p).sum())
     return Sums((right[0], right[1], right[2]), (ties[0], ties[1]), cross_entropy, entropy) if want.sums else None
 
 
 def _log_softmax(s: np.ndarray, temperature: float) -> np.ndarray:
-    """Log-probabilities of the three pairs from similarities (3, c); float64."""
+    """Log-probabilities of the three pairs from similarities (3, c); float64.
+
+    The largest exponential is 1 and stays out of the sum, so that log(1 + tiny) keeps its digits.
+    """
     scaled = (s.astype(np.float64) - s.max(axis=0)) / temperature
-    shifted: np.ndarray = scaled - np.log(np.exp(scaled).sum(axis=0))
-    return shifted
+    exponentials = np.exp(scaled)
+    np.put_along_axis(exponentials, s.argmax(axis=0)[None, :], 0.0, axis=0)
+    return scaled - np.log1p(exponentials.sum(axis=0))
 
 
 BACKEND = NumpyBackend()

@@ -6,10 +6,11 @@ A similarity is computed in float64 and rounded once to the rows' dtype; everyth
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from pyalign.backends import Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import InvalidTripletsError, Rows, Sums, TripletCheck, Wanted
 
 
 def inner_product(x: np.ndarray, y: np.ndarray) -> float:
@@ -67,8 +68,9 @@ def decide_as_human_alignment(s01: float, s02: float, s12: float) -> int:
 def log_probabilities(s01: float, s02: float, s12: float, temperature: float) -> tuple[float, float, float]:
     """Logarithms of softmax(s / temperature) over the pairs 01, 02, 12."""
     top = max(s01, s02, s12)
+    scaled = sorted((s - top) / temperature for s in (s01, s02, s12))
+    log_sum = math.log1p(math.exp(scaled[0]) + math.exp(scaled[1]))  # keeps the digits of log(1 + tiny)
     scaled = [(s - top) / temperature for s in (s01, s02, s12)]
-    log_sum = math.log(sum(math.exp(a) for a in scaled))
     return scaled[0] - log_sum, scaled[1] - log_sum, scaled[2] - log_sum
 
 
@@ -103,9 +105,8 @@ class ReferenceBackend:
 
     def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
         right = x if y is None else y
-        for i in range(out.shape[0]):
-            for j in range(out.shape[1]):
-                out[i, j] = pair_similarity(x, i, right, j)
+        n, m = out.shape
+        out[...] = [[pair_similarity(x, i, right, j) for j in range(m)] for i in range(n)]  # out may be x itself
 
     def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
         out_of_range = repeated = -1
@@ -122,19 +123,21 @@ class ReferenceBackend:
         def look_up(i: int, j: int) -> float:
             return float(similarities[i, j])
 
-        return _run(look_up, triplets, want)
+        return _run(look_up, triplets, len(similarities), want)
 
     def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
         def compute(i: int, j: int) -> float:
             return pair_similarity(x, i, x, j)
 
-        return _run(compute, triplets, want)
+        return _run(compute, triplets, len(x.values), want)
 
 
-def _run(similarity_of, triplets: np.ndarray, want: Wanted) -> Sums | None:  # type: ignore[no-untyped-def]
+def _run(similarity_of: Callable[[int, int], float], triplets: np.ndarray, n: int, want: Wanted) -> Sums | None:
     right, ties = [0, 0, 0], [0, 0]
     cross_entropy = entropy = 0.0
     for row, (i, j, k) in enumerate(triplets.tolist()):
+        if not all(0 <= item < n for item in (i, j, k)) or len({i, j, k}) < 3:
+            raise InvalidTripletsError
         s = similarity_of(i, j), similarity_of(i, k), similarity_of(j, k)
         logs = log_probabilities(*s, want.temperature)
         if want.choices is not None:

@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
-from pyalign import __version__
+from pyalign import __version__, report
 from pyalign.errors import InputError, MissingExtraError
 
 # In the order of `pyalign --help`. Each module has add_parser(subparsers) and run(args).
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; a problem with its input becomes one line on stderr and exit code 1."""
     parser = build_parser()
     _complete(parser)
+    _open_streams()
     args = parser.parse_args(argv)
     try:
         args.run(args)
@@ -43,9 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (InputError, MissingExtraError) as error:
         return _fail(args.command, str(error))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say
+        _drop_output()  # the reader has gone: nothing more to say
         return 1
     except OSError as error:
+        _drop_output()
         reason = error.strerror or str(error)
         return _fail(args.command, f"{error.filename}: {reason}" if error.filename else reason)
     except MemoryError as error:
@@ -57,8 +60,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(command: str, message: str) -> int:
-    print(f"pyalign {command}: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"pyalign {command}: error: {report.one_line(message)}", file=sys.stderr)
     return 1
+
+
+def _open_streams() -> None:
+    """What a terminal's encoding lacks is escaped; a stdout that was closed takes everything and keeps nothing."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """What stdout could not take is dropped, or the interpreter would try again at its end and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complete(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from pyalign.io import (
     split_key,
 )
 
+MOST = 1 << 38  # in threads, rows, columns or triplets
 Subparsers = Any  # argparse keeps the type of add_subparsers() to itself
 
 
@@ -78,6 +81,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def complete_with(action: argparse.Action, words: Iterable[str]) -> None:
+    """What the shell offers for an argument that takes more than a list of choices."""
+    action.completer = lambda **_: list(words)  # type: ignore[attr-defined]
+
+
 def column(text: str) -> int | str:
     """A column by number or by header."""
     return int(text) if text.lstrip("-").isdecimal() else text
@@ -93,10 +101,21 @@ def columns(text: str) -> tuple[int | str, ...]:
 
 def count(text: str) -> int:
     """A positive whole number, up to what a system could hold in threads, rows or columns."""
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive whole number; got {text!r}")
+    value = int(text) if text.isdecimal() and len(text) <= 12 else 0
+    if not 1 <= value <= MOST:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST:,}; got {text!r}")
     return value
+
+
+def require_apart(inputs: Iterable[str], outputs: dict[str, str | None]) -> None:
+    """Raises when an output would replace an input or another output."""
+    taken = {os.path.realpath(split_key(path)[0]): path for path in inputs}
+    for option, path in outputs.items():
+        if path is not None:
+            place = os.path.realpath(path)
+            if place in taken:
+                raise InputError(f"{option} {path} is the same file as {taken[place]}")
+            taken[place] = f"{option} {path}"
 
 
 def use_threads(threads: int | None) -> None:

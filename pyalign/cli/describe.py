@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 
+from pyalign import report
 from pyalign.analysis.describe import Description, describe
 from pyalign.cli import _options
 from pyalign.errors import InputError
@@ -68,7 +69,7 @@ def _text(file: str, found: Description, names: tuple[str, ...] | None) -> str:
     if names:
         facts.append(("names", f"{', '.join(names[:3])}, ... ({len(names):,})"))
     lines = [
-        file,
+        report.one_line(file),
         *(f"  {name:<15} {value}" for name, value in facts),
         *(f"  note: {text}" for text in found.remarks),
     ]

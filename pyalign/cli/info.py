@@ -30,14 +30,14 @@ def run(args: argparse.Namespace) -> None:
         print(json.dumps(facts, indent=2))
         return
     for name in ("version", "python", "numpy", "processor"):
-        print(f"{name:<16} {facts[name]}")
+        print(f"{name:<18} {facts[name]}")
     sets = ", ".join(
         f"{isa}{'' if runs else ' (not on this processor)'}" for isa, runs in facts["instruction_sets"].items()
     )
-    print(f"{'instruction set':<16} {facts['instruction_set'] or 'none'} of {sets or 'none'}")
-    print(f"{'threads':<16} {facts['threads']}")
+    print(f"{'instruction set':<18} {facts['instruction_set'] or 'none'} of {sets or 'none'}")
+    print(f"{'threads':<18} {facts['threads']}")
     for name, reason in facts["backends"].items():
-        print(f"{'backend ' + name:<16} {'ready' if reason is None else f'cannot run: {reason}'}")
+        print(f"{'backend ' + name:<18} {'ready' if reason is None else f'cannot run: {reason}'}")
 
 
 def gather() -> dict[str, Any]:

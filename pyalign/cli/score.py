@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyalign import __version__, report
+from pyalign import __version__, _checks, report
 from pyalign.analysis.score import NAN, TIES, score_triplets, summarise
 from pyalign.cli import _options
 from pyalign.errors import InputError
-from pyalign.io import EmbeddingFile, TripletFile, write_array, write_text
+from pyalign.io import EmbeddingFile, TripletFile, write_files
 from pyalign.measures import MEASURES, get_measure
 from pyalign.ops.triplets import TripletResults
 
-EXAMPLE = "pyalign score --embeddings clip.npy vgg.npy --triplets triplets.npy --measure cosine dot"
+EXAMPLE = "pyalign score --embeddings clip.npy vgg.npy --triplets t.npy --measure dot"
 
 
 def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
@@ -36,13 +36,14 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
     _options.add_triplet_options(parser)
     group = parser.add_argument_group("scoring")
-    group.add_argument(
+    measure = group.add_argument(
         "--measure",
         nargs="+",
         default=["cosine"],
         metavar="M",
         help=f"{', '.join(MEASURES)} (default: cosine)",
     )
+    _options.complete_with(measure, MEASURES)
     group.add_argument("--temperature", type=float, default=1.0, metavar="T", help="p = softmax(s / T) (default: 1)")
     group.add_argument("--ties", choices=TIES, default="fractional", help="what a tie counts (default: fractional)")
     group.add_argument(
@@ -70,18 +71,24 @@ def run(args: argparse.Namespace) -> None:
     """Reads everything, computes everything, and only then writes."""
     for measure in args.measure:
         get_measure(measure)
+    _checks.as_temperature(args.temperature)
+    outputs = {"--choices": args.choices, "--probabilities": args.probabilities}
+    outputs["--json"] = None if args.json == "-" else args.json
+    inputs = (*args.embeddings, args.triplets, *filter(None, [args.names]))
+    _options.require_apart(inputs, outputs)
     _options.use_threads(args.threads)
     triplets = _options.triplet_file(args)
     names = _options.row_names(args.names, triplets)
     results = list(_results(args, triplets, names))
-    _write_arrays(args, results)
     rows = [result.row for result in results]
     document = json.dumps({"version": __version__, "triplets": args.triplets, "results": rows}, indent=2)
+    files = _arrays(args, results)
+    if outputs["--json"] is not None:
+        files[args.json] = document + "\n"
+    write_files(files.items())
     if args.json == "-":
         print(document)
         return
-    if args.json:
-        write_text(args.json, document + "\n")
     if _choices_alone(args) and not args.choices:
         _print_choices(results)
     else:
@@ -166,12 +173,14 @@ def _as_in_file(results: TripletResults, positions: np.ndarray | None) -> tuple[
     return choices, probabilities
 
 
-def _write_arrays(args: argparse.Namespace, results: list[Result]) -> None:
-    """One result: (t,) and (t, 3); several: a leading axis, in the order of the table."""
+def _arrays(args: argparse.Namespace, results: list[Result]) -> dict[str, np.ndarray | str]:
+    """What to write where. One result: (t,) and (t, 3); several: a leading axis, in the order of the table."""
+    files: dict[str, np.ndarray | str] = {}
     for path, field in ((args.choices, "choices"), (args.probabilities, "probabilities")):
-        if path:
+        if path is not None:
             arrays = [getattr(result, field) for result in results]
-            write_array(path, arrays[0] if len(arrays) == 1 else np.stack(arrays))
+            files[path] = arrays[0] if len(arrays) == 1 else np.stack(arrays)
+    return files
 
 
 def _print_choices(results: list[Result]) -> None:

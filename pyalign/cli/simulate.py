@@ -9,7 +9,8 @@ from pathlib import Path
 from pyalign.cli import _options
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.errors import InputError
-from pyalign.io import write_array, write_text
+from pyalign.io import write_files
+from pyalign.measures import MEASURES
 
 EXAMPLE = "pyalign simulate big --items 1854 --features 768 --triplets 4700000"
 
@@ -33,7 +34,10 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
         metavar="T",
         help="triplets (default: 4,700,000)",
     )
-    parser.add_argument("--measure", default="cosine", metavar="M", help="similarity measure (default: cosine)")
+    measure = parser.add_argument(
+        "--measure", default="cosine", metavar="M", help="similarity measure (default: cosine)"
+    )
+    _options.complete_with(measure, MEASURES)
     parser.add_argument("--temperature", type=float, default=0.1, metavar="T", help="p = softmax(s / T) (default: 0.1)")
     parser.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
     return parser
@@ -50,9 +54,9 @@ def run(args: argparse.Namespace) -> None:
     drawn = simulate(x, args.triplets, measure=args.measure, temperature=args.temperature, seed=args.seed)
     folder = Path(args.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_array(folder / "embeddings.npy", x)
-    write_array(folder / "triplets.npy", drawn.triplets)
-    write_text(folder / "expected.json", json.dumps(drawn.to_dict(), indent=2) + "\n")
+    expected = json.dumps(drawn.to_dict(), indent=2) + "\n"
+    arrays = [(folder / "embeddings.npy", x), (folder / "triplets.npy", drawn.triplets)]
+    write_files([*arrays, (folder / "expected.json", expected)])
     print(f"{folder}: {len(x):,} x {x.shape[1]:,} embeddings, {len(drawn.triplets):,} triplets")
     print(
         f"expected with measure {drawn.measure} at T = {drawn.temperature:g}: "

@@ -6,9 +6,10 @@ The triplets are category labels, not human judgments; docs/sample.md says how t
 from __future__ import annotations
 
 import os
-import shutil
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
+
+from pyalign.io import write_files
 
 FILES = ("embeddings.npy", "triplets.npy", "names.txt", "subgroups.txt", "NOTICE.txt", "provenance.json")
 
@@ -29,15 +30,7 @@ def write_sample(folder: str | os.PathLike[str]) -> list[Path]:
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    return [_copy(name, target / name) for name in FILES]
-
-
-def _copy(name: str, target: Path) -> Path:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with as_file(files("pyalign.datasets") / "sample" / name) as source:
-            shutil.copyfile(source, temporary)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target
+    source = files("pyalign.datasets") / "sample"
+    contents = {target / name: (source / name).read_bytes() for name in FILES}
+    write_files(contents.items())
+    return list(contents)

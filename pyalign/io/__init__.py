@@ -12,7 +12,7 @@ from pyalign.io.embeddings import EmbeddingFile, load_embeddings, read_embedding
 from pyalign.io.names import match_names, read_names
 from pyalign.io.paths import split_key
 from pyalign.io.triplets import TripletFile, load_triplets, read_triplets
-from pyalign.io.write import write_array, write_text
+from pyalign.io.write import write_array, write_files, write_text
 
 __all__ = [
     "EmbeddingFile",
@@ -25,5 +25,6 @@ __all__ = [
     "read_triplets",
     "split_key",
     "write_array",
+    "write_files",
     "write_text",
 ]

@@ -50,7 +50,8 @@ def resolve(
     if len(items) != 3:
         raise bad(path, _not_three(table, choice))
     if len({*items, choice}) != 4:
-        raise bad(path, f"columns {items} and choice column {choice} must be different columns")
+        asked = ", ".join(map(str, items)) + ("" if choice is None else f" and choice column {choice}")
+        raise bad(path, f"columns must be different ones; got {asked}")
     return items, choice
 
 

@@ -1,11 +1,13 @@
-"""Writing: the whole file or nothing, never half of one."""
+"""Writing: all the files or none, never half of one."""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
-from contextlib import suppress
-from typing import IO
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +15,66 @@ import numpy.typing as npt
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
 
+Content: TypeAlias = "npt.NDArray[Any] | str | bytes"
+STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, also where that is a plain file
+
 
 def write_array(path: PathLike, array: npt.ArrayLike) -> None:
     """Write a ``.npy`` file: beside its place first, then moved there in one step.
 
     An existing file is replaced or, on any failure, left as it was. Raises OSError (disk full, forbidden).
     """
-    values = np.asarray(array)
-    if values.dtype.hasobject:
-        raise InputError(f"{os.fspath(path)}: Python objects (dtype {values.dtype}) are not written")
-    _replace(path, lambda handle: np.lib.format.write_array(_Plain(handle), values, allow_pickle=False))
+    write_files([(path, np.asarray(array))])
 
 
 def write_text(path: PathLike, text: str) -> None:
     """Write a UTF-8 text file, in the same way."""
-    data = text.encode("utf-8")
-    _replace(path, lambda handle: handle.write(data))
+    write_files([(path, text)])
+
+
+def write_files(files: Iterable[tuple[PathLike, Content]]) -> None:
+    """Write several files (an array as ``.npy``): all beside their places first, and moved there when all are whole.
+
+    A pipe or a device is written into last, and never replaced.
+    """
+    moves: list[tuple[PathLike, str, str]] = []
+    streams: list[tuple[PathLike, Content]] = []
+    try:
+        for path, content in files:
+            if isinstance(content, np.ndarray) and content.dtype.hasobject:
+                raise InputError(f"{os.fspath(path)}: Python objects (dtype {content.dtype}) are not written")
+            with _named(path):
+                if _is_stream(path):
+                    streams.append((path, content))
+                    continue
+                target = os.path.realpath(path)  # a link stays a link
+                moves.append((path, f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp", target))
+                # "x": never another's file; permissions follow the umask, which tempfile's would not
+                with open(moves[-1][1], "xb") as handle:
+                    _fill(handle, content)
+        for path, temporary, target in moves:
+            with _named(path):
+                os.replace(temporary, target)
+        for path, content in streams:
+            with _named(path), open(path, "wb") as handle:
+                _fill(handle, content)
+    finally:
+        for _, temporary, _ in moves:
+            with suppress(OSError):
+                os.unlink(temporary)
+
+
+def _is_stream(path: PathLike) -> bool:
+    """Whether a pipe, a device or an open stream stands there. Raises where a folder does."""
+    if os.fspath(path).startswith(STREAMS):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return not stat.S_ISREG(mode)
 
 
 class _Plain:
@@ -38,17 +84,19 @@ class _Plain:
         self.write = handle.write
 
 
-def _replace(path: PathLike, fill: Callable[[IO[bytes]], object]) -> None:
-    target = os.path.realpath(path)  # a link stays a link
-    temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+def _fill(handle: IO[bytes], content: Content) -> None:
+    if isinstance(content, np.ndarray):
+        np.lib.format.write_array(_Plain(handle), content, allow_pickle=False)
+    else:
+        handle.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def _named(path: PathLike) -> Iterator[None]:
+    """A system error names the file that was asked for, not the one beside it."""
     try:
-        # "x": never another's file; permissions follow the umask, which tempfile's would not
-        with open(temporary, "xb") as handle:
-            fill(handle)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno is not None:  # name the file that was asked for
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-        raise
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error

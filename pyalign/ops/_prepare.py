@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pyalign import _checks
@@ -18,10 +20,12 @@ def prepare(backend: Backend, measure: Measure, x: np.ndarray, y: np.ndarray | N
     _require_range(backend, measure, x, "x")
     if y is not None:
         _require_range(backend, measure, y, "y")
-    gamma = _gamma(measure, x, y)
     shift = column_shift(x) if measure.transform == "shift" else None
-    left = _rows(backend, measure, x, shift, gamma)
-    return left, None if y is None else _rows(backend, measure, y, shift, gamma)
+    left = _rows(backend, measure, x, shift)
+    right = None if y is None else _rows(backend, measure, y, shift)
+    if measure.pair == "rbf":
+        left = replace(left, gamma=_gamma(measure, x, y))
+    return left, right
 
 
 def finite_mask(backend: Backend, x: np.ndarray) -> np.ndarray:
@@ -43,8 +47,7 @@ def _require_range(backend: Backend, measure: Measure, x: np.ndarray, name: str)
 
 
 def _gamma(measure: Measure, x: np.ndarray, y: np.ndarray | None) -> float:
-    if measure.pair != "rbf":
-        return 0.0
+    """1 / (2 sigma^2)."""
     sigma = measure.sigma or median_distance(x, y)
     gamma = 0.5 / sigma / sigma if sigma > 1e-150 else float("inf")
     if not 0.0 < gamma < float("inf"):
@@ -52,7 +55,7 @@ def _gamma(measure: Measure, x: np.ndarray, y: np.ndarray | None) -> float:
     return gamma
 
 
-def _rows(backend: Backend, measure: Measure, x: np.ndarray, shift: np.ndarray | None, gamma: float) -> Rows:
+def _rows(backend: Backend, measure: Measure, x: np.ndarray, shift: np.ndarray | None) -> Rows:
     if measure.transform == "centre":
         x = backend.centre_rows(_bounded(x))
     elif shift is not None:
@@ -61,7 +64,8 @@ def _rows(backend: Backend, measure: Measure, x: np.ndarray, shift: np.ndarray |
         return Rows(x, None, "dot")
     squares = _squares(backend, x)
     if measure.pair != "cosine":
-        return Rows(x, squares, measure.pair, gamma)
+        _checks.require_digits(x, squares, measure.name)
+        return Rows(x, squares, measure.pair)
     return _unit_terms(backend, x, squares)
 
 

@@ -7,12 +7,14 @@ rows from memory per triplet. `use_matrix` is the one rule that chooses.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Backend, Sums, Wanted, get_backend
+from pyalign.backends import Backend, InvalidTripletsError, Sums, Wanted, get_backend
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._prepare import prepare
 
@@ -105,9 +107,10 @@ def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "
     with np.errstate(over="ignore", invalid="ignore"):
         squares = engine.row_squares(matrix)
     _checks.require_finite(_checks.not_finite(matrix, squares), "similarities")
-    index = checked_triplets(engine, triplets, len(matrix))
+    index = _checks.as_triplets(triplets)
     choices = np.empty(len(index), np.int8)
-    engine.triplets_from_matrix(matrix, index, Wanted(choices=choices))
+    with _explained(engine, index, len(matrix)):
+        engine.triplets_from_matrix(matrix, index, Wanted(choices=choices))
     return choices
 
 
@@ -170,15 +173,26 @@ def run_triplets(
     """
     chosen, engine = get_measure(measure), get_backend(backend)
     rows = _checks.as_rows(x)
-    index = checked_triplets(engine, triplets, len(rows))
+    index = _checks.as_triplets(triplets)
     want = Wanted(
         choices=np.empty(len(index), np.int8) if choices else None,
         probabilities=np.empty((len(index), 3), rows.dtype) if probabilities else None,
         sums=sums,
         temperature=_checks.as_temperature(temperature),
     )
-    total = _run(engine, chosen, rows, index, want)
+    with _explained(engine, index, len(rows)):
+        total = _run(engine, chosen, rows, index, want)
     return TripletResults(engine.name, len(index), want.choices, want.probabilities, total)
+
+
+@contextmanager
+def _explained(backend: Backend, triplets: np.ndarray, n: int) -> Iterator[None]:
+    """Kernels check triplets in passing and only say that some are invalid; a second look says which."""
+    try:
+        yield
+    except InvalidTripletsError:
+        _checks.require_valid(backend.check_triplets(triplets, n), triplets, n)
+        raise
 
 
 def checked_triplets(backend: Backend, triplets: object, n: int) -> np.ndarray:

@@ -6,6 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 
+def one_line(text: str) -> str:
+    r"""A file name as it is, but for what would break a line or cannot be shown, which is escaped.
+
+    Example:
+        >>> print(one_line("two\nlines.npy"))
+        two\nlines.npy
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def columns_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under a header, the first column to the left and the others to the right.
 
@@ -40,7 +50,7 @@ def score_table(rows: Sequence[dict[str, Any]], triplets: str) -> str:
     first = rows[0]
     dropped = max(row["n_dropped"] for row in rows)
     notes = [
-        f"triplets: {triplets}",
+        f"triplets: {one_line(triplets)}",
         "chance 33.333 %",
         f"T = {first['temperature']:g}",
         f"ties {first['ties']}",
@@ -56,12 +66,16 @@ def _score_cells(row: dict[str, Any]) -> tuple[str, ...]:
     accuracy = "-" if row["accuracy"] is None else f"{100 * row['accuracy']:.3f} %"
     cross_entropy = "-" if row["cross_entropy"] is None else f"{row['cross_entropy']:.5f}"
     return (
-        row["embeddings"],
+        one_line(row["embeddings"]),
         row["measure"],
         accuracy,
         f"{row['n_ties']:,}",
         cross_entropy,
         f"{row['mean_entropy']:.5f}",
         f"{row['n_triplets']:,}",
-        f"{row['triplets_per_second'] / 1e6:.1f}",
+        _speed(row["triplets_per_second"] / 1e6),
     )
+
+
+def _speed(millions: float) -> str:
+    return f"{millions:.1f}" if millions >= 0.95 else f"{millions:.2g}"

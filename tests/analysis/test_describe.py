@@ -1,0 +1,140 @@
+"""What describe finds in an array, against plain counts."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import draw_triplets, reals, whole
+
+from pyalign.analysis import describe as module
+from pyalign.analysis.describe import describe
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    n=st.integers(1, 40),
+    d=st.integers(1, 12),
+    dtype=st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.int64, np.uint16]),
+    holes=st.integers(0, 5),
+    chunk=st.sampled_from([1, 7, 64, 1 << 22]),
+)
+def test_counts_equal_those_of_plain_loops(seed, n, d, dtype, holes, chunk):
+    rng = np.random.default_rng(seed)
+    a = rng.integers(0 if np.dtype(dtype).kind == "u" else -1, 2, (n, d)).astype(dtype)
+    if np.dtype(dtype).kind == "f":
+        a.ravel()[rng.integers(0, a.size, holes)] = rng.choice([np.nan, np.inf, -np.inf, -0.0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CHUNK_ELEMENTS", chunk)
+        found = describe(a)
+    rows = [tuple("nan" if value != value else value for value in row) for row in a.tolist()]
+    finite = [value for row in a.tolist() for value in row if np.isfinite(value)]
+    assert (found.shape, found.dtype) == ((n, d), str(np.dtype(dtype)))
+    assert found.duplicate_rows == n - len(set(rows))
+    assert found.zero_rows == sum(all(value == 0 for value in row) for row in rows)
+    assert found.nan_rows == sum(not np.isfinite(row).all() for row in a)
+    assert found.smallest == (min(finite) if finite else None)
+    assert found.largest == (max(finite) if finite else None)
+
+
+@pytest.mark.parametrize(
+    "a,kind",
+    [
+        (draw_triplets(0, 9, 50), "triplets"),
+        (draw_triplets(0, 9, 50).astype(np.float32), "triplets"),
+        (draw_triplets(0, 9, 1), "triplets"),
+        (np.c_[draw_triplets(0, 9, 50), np.ones(50, int)], "triplets"),
+        (draw_triplets(0, 9, 50) + 0.5, "embeddings"),
+        (-draw_triplets(0, 9, 50), "embeddings"),
+        (draw_triplets(0, 9, 50)[:, :2], "embeddings"),
+        (np.ones((50, 3), bool), "embeddings"),
+        (whole(0, 50, 40), "embeddings"),
+        (np.where(draw_triplets(0, 9, 50) > 7, np.nan, 1.0), "embeddings"),
+        (reals(0, 12, 7) @ reals(0, 12, 7).T, "similarities"),
+        (reals(0, 12, 12), "embeddings"),
+        (np.eye(2), "similarities"),
+        (np.ones((1, 1)), "embeddings"),
+    ],
+)
+def test_what_an_array_seems_to_be(a, kind):
+    assert describe(a).kind == kind
+
+
+def test_a_similarity_matrix_may_be_asymmetric_by_rounding():
+    """x @ x.T of float32 is not symmetric to the last bit with every BLAS."""
+    s = reals(0, 12, 7) @ reals(0, 12, 7).T
+    s[0, 1] = np.nextafter(s[1, 0], np.float32(9))
+    assert describe(s).kind == "similarities"
+
+
+def test_small_counts_are_not_silently_triplets():
+    """Ten columns of counts, like a bag of words, hold rows that could never be triplets."""
+    assert describe(np.random.default_rng(0).poisson(0.3, (500, 10))).kind == "embeddings"
+
+
+def test_rows_that_differ_in_the_sign_of_zero_are_equal():
+    assert describe(np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, -1.0]])).duplicate_rows == 1
+
+
+@pytest.mark.parametrize("base", [0, 1, None])
+def test_the_base_is_the_smallest_item(base):
+    found = describe(draw_triplets(1, 9, 200) + (5 if base is None else base))
+    assert found.base == base
+    assert any("--one-based" in remark for remark in found.remarks) == (base == 1)
+
+
+def test_repeated_items_are_counted_in_each_pair_of_columns():
+    a = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0], [2, 2, 2], [0, 1, 2]])
+    found = describe(a)
+    assert found.repeated_items == 4
+    assert any(remark.startswith("4 rows name an item twice") for remark in found.remarks)
+
+
+@pytest.mark.parametrize("rows,pieces", [(1, "1 row "), (2, "2 rows ")])
+def test_remarks_count_in_good_english(rows, pieces):
+    x = reals(2, 9, 4)
+    x[:rows] = np.nan
+    assert any(remark.startswith(pieces) for remark in describe(x).remarks)
+
+
+def test_embeddings_get_remarks_on_nan_zero_and_equal_rows():
+    x = reals(2, 9, 4)
+    x[[0, 1]], x[[2, 3]] = np.nan, 0
+    remarks = " / ".join(describe(x).remarks)
+    assert all(piece in remarks for piece in ("NaN", "--nan omit", "zero", "equal an earlier one"))
+
+
+def test_clean_data_get_no_remark():
+    assert describe(reals(2, 9, 4)).remarks == ()
+    assert describe(np.array([[0, 1, 2], [2, 3, 4]])).remarks == ()
+
+
+def test_the_first_row_is_cut_to_eight_values():
+    x = reals(2, 9, 20)
+    assert describe(x).first_row == tuple(x[0, :8].tolist())
+
+
+def test_memory_mapped_and_strided_arrays_are_described_alike(tmp_path):
+    x = whole(2, 40, 8)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert describe(mapped) == describe(x) == describe(np.asfortranarray(x)) == describe(np.repeat(x, 2, 1)[:, ::2])
+
+
+def test_the_facts_are_json():
+    x = reals(2, 9, 4)
+    x[0] = np.nan
+    figures = describe(x).to_dict()
+    assert json.loads(json.dumps(figures, allow_nan=False))["nan_rows"] == 1
+
+
+@pytest.mark.parametrize(
+    "a", [np.zeros(3), np.zeros((2, 3, 4)), np.zeros((0, 3)), np.array([["a", "b"]]), np.zeros((2, 3), complex)]
+)
+def test_anything_but_a_filled_matrix_of_real_numbers_is_refused(a, message_of):
+    message = message_of(describe, a)
+    assert str(a.shape) in message
+    assert str(a.dtype) in message

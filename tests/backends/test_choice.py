@@ -1,0 +1,107 @@
+"""Which backend runs, and why one can't."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import draw_triplets, reals, run_python, whole
+
+import pyalign
+from pyalign.backends import AUTOMATIC, BACKENDS, backend_reasons, get_backend, native
+
+
+def test_the_compiled_module_is_there():
+    """Without it every other test of the native backend would be one of nothing."""
+    assert backend_reasons() == {"native": None, "numpy": None, "reference": None}
+    assert get_backend("auto").name == "native"
+    assert get_backend().why_not() is None
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_name_insists(name):
+    assert get_backend(name).name == name
+    assert pyalign.score(np.eye(3), [[0, 1, 2]], backend=name).backend == name
+
+
+@pytest.mark.parametrize("name", ["cuda", "", "Native", None, 3])
+def test_refuses_an_unknown_name(name, message_of):
+    assert message_of(get_backend, name) == f"backend must be 'auto' or one of native, numpy, reference; got {name!r}"
+
+
+def test_auto_goes_on_to_the_next_and_a_name_says_why_not(monkeypatch, message_of):
+    monkeypatch.setattr(native.NativeBackend, "why_not", lambda self: "the library is missing")
+    assert get_backend("auto").name == "numpy"
+    assert message_of(get_backend, "native") == "no backend can take this input: native: the library is missing"
+    assert backend_reasons()["native"] == "the library is missing"
+
+
+def test_auto_never_chooses_the_reference(monkeypatch, message_of):
+    for name in AUTOMATIC:
+        monkeypatch.setattr(type(get_backend(name)), "why_not", lambda self: "no")
+    assert message_of(get_backend) == "no backend can take this input: native: no; numpy: no"
+
+
+def test_works_without_the_compiled_module():
+    code = """
+import sys
+sys.modules["pyalign.backends._native"] = None
+import pyalign
+from pyalign.backends import backend_reasons, native
+print(pyalign.score([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], [[0, 1, 2]]).backend)
+print(backend_reasons()["native"])
+print(native.instruction_sets(), native.instruction_set(), native.num_threads())
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+    backend, reason, state = done.stdout.splitlines()
+    assert backend == "numpy" and state == "{} None 1"
+    assert reason.startswith("the compiled module cannot be loaded (")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_transforms_agree(backend, dtype):
+    """Squares, centring and shifts of whole numbers are exact."""
+    engine, reference = get_backend(backend), get_backend("reference")
+    for d in (1, 2, 31, 33, 129, 300):
+        x = whole(d, 40, d, dtype=dtype)
+        x[7], x[8] = 3, 0
+        np.testing.assert_array_equal(engine.row_squares(x), reference.row_squares(x))
+        np.testing.assert_array_equal(engine.centre_rows(x), reference.centre_rows(x))
+        np.testing.assert_array_equal(engine.shift_rows(x, x[3]), reference.shift_rows(x, x[3]))
+        assert (engine.centre_rows(x)[7:9] == 0).all()
+
+
+def test_squares_are_summed_in_float64(backend):
+    x = np.full((2, 3), np.float32(1e30))
+    np.testing.assert_allclose(get_backend(backend).row_squares(x), 3e60, rtol=1e-6)
+    x[1, 2] = np.nan
+    assert np.isnan(get_backend(backend).row_squares(x)[1])
+
+
+def test_centring_a_row_with_nan_does_not_make_it_constant(backend):
+    x = np.array([[np.nan, 1, 1], [1, np.nan, 1], [1, 1, np.inf]], np.float32)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(get_backend(backend).centre_rows(x)).any(axis=1).all()
+
+
+def test_constant_rows_far_from_zero_are_centred_to_zero(backend):
+    """Where d * x - sum(x) would leave rounding errors."""
+    x = np.repeat(reals(1, 50, 1, dtype=np.float64) * 1e6, 33, axis=1)
+    assert (get_backend(backend).centre_rows(x) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "int64"])
+@pytest.mark.parametrize("t", [1, 4095, 4096, 4097, 40_000])
+def test_checks_of_triplets_agree(backend, dtype, t):
+    engine, reference = get_backend(backend), get_backend("reference")
+    triplets = draw_triplets(t, 50, t, dtype)
+    rng = np.random.default_rng(t)
+    cases = [(triplets, 50), (triplets + 1, 50), (triplets, int(triplets.max()))]
+    for _ in range(3):
+        broken = triplets.copy()
+        broken[rng.integers(0, t), rng.integers(0, 3)] = 50 if dtype == "uint16" else -1
+        row = rng.integers(0, t)
+        broken[row, 0] = broken[row, 2]
+        cases += [(broken, 50), (broken[:, ::-1], 50), (np.asfortranarray(broken), 50)]
+    for some, n in cases:
+        assert engine.check_triplets(some, n) == reference.check_triplets(some, n)

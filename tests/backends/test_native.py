@@ -1,0 +1,194 @@
+"""The compiled kernels as a whole: instruction sets, threads, forks, concurrent calls, the environment."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from support import MEASURES, draw_triplets, reals, run_python
+
+from pyalign import odd_one_out, score, similarity
+from pyalign.backends import native
+from pyalign.backends.native import _native
+
+RUNNABLE = [name for name, runs in native.instruction_sets().items() if runs]
+
+# Large enough for several blocks, chunks and threads.
+WORK = """
+import numpy as np, pyalign
+from pyalign.backends import native
+rng = np.random.default_rng(0)
+x = rng.normal(size=(600, 64)).astype(np.float32)
+triplets = np.stack([rng.permutation(600)[:3] for _ in range(400)] * 200)
+def work():
+    return pyalign.similarity(x, measure="neg_euclidean").tobytes(), pyalign.score(x, triplets)
+"""
+
+
+def test_best_instruction_set_comes_first_and_is_in_use():
+    names = list(native.instruction_sets())
+    assert names in (["avx512", "avx2", "base"], ["neon"], ["base"])
+    done = run_python("from pyalign.backends import native; print(native.instruction_set())")
+    assert done.stdout.strip() == RUNNABLE[0]
+
+
+def test_instruction_set_is_the_one_asked_for(isa):
+    assert native.instruction_set() == isa
+
+
+def test_refuses_an_instruction_set_that_is_not_there(message_of):
+    assert message_of(native.set_instruction_set, "mmx") == (
+        "instruction set must be one that this processor runs; got 'mmx'"
+    )
+    with pytest.raises(ValueError):
+        _native.set_isa("mmx")
+
+
+def test_threads_are_those_asked_for(set_threads, message_of):
+    default = native.num_threads()
+    assert default >= 1
+    set_threads(3)
+    assert native.num_threads() == 3
+    set_threads(0)
+    assert native.num_threads() == default
+    for threads in (-1, 4097):
+        assert message_of(set_threads, threads) == f"threads must be a whole number from 0 to 4096; got {threads}"
+
+
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_environment_names_the_instruction_set(name):
+    done = run_python(WORK + "work(); print(native.instruction_set())", PYALIGN_ISA=name)
+    assert done.stdout.strip() == name, done.stderr
+
+
+def test_environment_names_the_number_of_threads():
+    """The kernel's threads are counted by the system, where it has /proc."""
+    code = (
+        WORK
+        + """
+import os
+before = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else None
+work()
+print(native.num_threads(), len(os.listdir("/proc/self/task")) - before if before else 2)
+"""
+    )
+    assert run_python(code, PYALIGN_NUM_THREADS="3").stdout.split() == ["3", "2"]
+    assert run_python(code, PYALIGN_NUM_THREADS="1").stdout.split() == ["1", "0"]
+
+
+@pytest.mark.parametrize(
+    "variable,value,message",
+    [
+        ("PYALIGN_ISA", "sse9", "PYALIGN_ISA must name an instruction set of this build; got 'sse9' (known here: "),
+        ("PYALIGN_ISA", "AVX2", "PYALIGN_ISA must name an instruction set of this build; got 'AVX2' (known here: "),
+        *(
+            ("PYALIGN_NUM_THREADS", value, f"PYALIGN_NUM_THREADS must be a whole number from 1 to 4096; got {value!r}")
+            for value in ("0", "-1", "4097", "two", "1.5", " 2", "9" * 30, "\u0663")
+        ),
+    ],
+)
+def test_environment_with_a_wrong_value_is_refused_in_one_line(variable, value, message):
+    code = WORK + "try:\n    work()\nexcept pyalign.InputError as error:\n    print(error)"
+    done = run_python(code, **{variable: value, "PYTHONUTF8": "1"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(message) and len(done.stdout.splitlines()) == 1
+
+
+def test_an_empty_variable_is_none():
+    done = run_python(WORK + "work(); print(native.num_threads() >= 1)", PYALIGN_ISA="", PYALIGN_NUM_THREADS="")
+    assert done.stdout.strip() == "True", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_fork_works_after_its_parent_has_used_threads():
+    """Without care it would wait for threads that only the parent has."""
+    code = (
+        WORK
+        + """
+import os, sys, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork with threads: that is the point
+native.set_num_threads(4)
+expected = work()
+def spawn(depth):
+    child = os.fork()
+    if child == 0:
+        ok = work() == expected and native.num_threads() == 1
+        native.set_num_threads(8)
+        ok = ok and work() == expected and (depth == 0 or spawn(depth - 1))
+        os._exit(0 if ok else 1)
+    return os.waitpid(child, 0)[1] == 0
+ok = [spawn(1) for _ in range(3)]
+print(all(ok), work() == expected, native.num_threads())
+"""
+    )
+    assert run_python(code, timeout=60).stdout.split() == ["True", "True", "4"]
+
+
+def test_concurrent_calls_give_equal_results(isa, route, set_threads):
+    set_threads(3)
+    x, triplets = reals(1, 400, 65), draw_triplets(2, 400, 40_000)
+
+    def work(measure):
+        return similarity(x, measure=measure).tobytes(), score(x, triplets, measure=measure), measure
+
+    expected = {measure: work(measure) for measure in MEASURES}
+    with ThreadPoolExecutor(4) as pool:
+        for result in pool.map(work, list(MEASURES) * 8):
+            assert result == expected[result[2]]
+
+
+def test_repeated_calls_give_equal_results(isa, route):
+    x, triplets = reals(3, 400, 65), draw_triplets(4, 400, 40_000)
+    assert len({score(x, triplets, temperature=0.1) for _ in range(20)}) == 1
+
+
+def test_instruction_sets_give_the_same_decisions_where_sums_are_exact():
+    before = native.instruction_set()
+    x = np.random.default_rng(5).integers(-4, 5, (200, 50)).astype(np.float32)
+    triplets, decisions = draw_triplets(6, 200, 20_000), set()
+    for name in RUNNABLE:
+        native.set_instruction_set(name)
+        decisions.add(odd_one_out(x, triplets, measure="cosine").tobytes())
+    native.set_instruction_set(before)
+    assert len(decisions) == 1
+
+
+X, T = np.ones((4, 3), np.float32), np.array([[0, 1, 2]])
+NONE = (None, None, False, 1.0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: _native.row_squares(X.astype(np.float16)),
+        lambda: _native.row_squares(X[:, ::2]),
+        lambda: _native.row_squares(X[0]),
+        lambda: _native.centre_rows(X, np.empty((4, 2), np.float32)),
+        lambda: _native.centre_rows(X, np.empty((4, 3))),
+        lambda: _native.centre_rows(X, np.empty((4, 6), np.float32)[:, :3]),
+        lambda: _native.shift_rows(X, np.zeros(3), np.empty((4, 3), np.float32)),
+        lambda: _native.shift_rows(X, np.zeros(2, np.float32), np.empty((4, 3), np.float32)),
+        lambda: _native.similarity(X, None, None, None, 1, 0.0, np.empty((4, 4), np.float32)),
+        lambda: _native.similarity(X, np.ones(3), None, None, 1, 0.0, np.empty((4, 4), np.float32)),
+        lambda: _native.similarity(X, None, X[:, :2], None, 0, 0.0, np.empty((4, 4), np.float32)),
+        lambda: _native.similarity(X, None, X.astype(float), None, 0, 0.0, np.empty((4, 4), np.float32)),
+        lambda: _native.similarity(X, None, None, None, 0, 0.0, np.empty((4, 5), np.float32)),
+        lambda: _native.similarity(X, np.ones(4), None, None, 9, 0.0, np.empty((4, 4), np.float32)),
+        lambda: _native.check_triplets(T.astype(np.int8), 4),
+        lambda: _native.check_triplets(T.astype(float), 4),
+        lambda: _native.check_triplets(T[:, :2], 4),
+        lambda: _native.triplets_from_matrix(X, T, *NONE),
+        lambda: _native.triplets_from_matrix(X[:3], T, np.empty(2, np.int8), None, False, 1.0),
+        lambda: _native.triplets_from_matrix(X[:3], T, np.empty(1, np.int16), None, False, 1.0),
+        lambda: _native.triplets_from_matrix(X[:3], T, None, np.empty((1, 3)), False, 1.0),
+        lambda: _native.triplets_from_matrix(X[:3], T, None, np.empty((2, 3), np.float32), False, 1.0),
+        lambda: _native.triplets_from_rows(X, None, 1, 0.0, T, *NONE),
+        lambda: _native.triplets_from_rows(X, None, 9, 0.0, T, *NONE),
+    ],
+)
+def test_the_module_refuses_arrays_that_its_kernels_could_not_read(call):
+    """A mistake in the Python layer must not become a read of wild memory."""
+    with pytest.raises((ValueError, TypeError)):
+        call()

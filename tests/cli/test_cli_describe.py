@@ -1,0 +1,177 @@
+"""`pyalign describe`: as text and as JSON, for each kind of file."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+KEYS = [
+    "file", "names", "kind", "shape", "dtype", "smallest", "largest", "base", "duplicate_rows", "repeated_items",
+    "nan_rows", "zero_rows", "first_row", "remarks",
+]  # fmt: skip
+
+
+def no_constant(name):
+    raise AssertionError(f"{name} is not JSON")
+
+
+@pytest.fixture
+def described(command, folder):
+    """``described("t.npy")``: the JSON document; the text of the same file is checked to hold its figures."""
+
+    def run(name):
+        ran = command("describe", name, "--json")
+        assert (ran.code, ran.err) == (0, "")
+        document = json.loads(ran.out, parse_constant=no_constant)
+        assert list(document) == KEYS
+        assert document["file"] == name
+        text = command("describe", name)
+        assert (text.code, text.err) == (0, "")
+        facts = dict(line.strip().split("  ", 1) for line in text.out.splitlines()[1:] if "  " in line.strip())
+        facts = {key: value.strip() for key, value in facts.items()}
+        rows, columns = document["shape"]
+        assert text.out.splitlines()[0] == name
+        assert facts["shape"] == f"{rows:,} x {columns:,}"
+        assert facts["dtype"] == document["dtype"]
+        for key in ("duplicate_rows", "nan_rows", "zero_rows", "repeated_items"):
+            label = key.replace("_", " ").replace("nan", "NaN")
+            assert facts.get(label) == (None if document[key] is None else f"{document[key]:,}")
+        assert document["kind"] in facts["seems"]
+        assert all(remark in text.out for remark in document["remarks"])
+        return document
+
+    return run
+
+
+@pytest.mark.parametrize("one", [0, 1])
+@pytest.mark.parametrize("suffix", ["npy", "csv"])
+def test_triplets_and_their_base(described, triplets, one, suffix):
+    np.save("a.npy", triplets + one)
+    np.savetxt("a.csv", triplets + one, fmt="%d", delimiter=",")
+    found = described(f"a.{suffix}")
+    assert (found["kind"], found["shape"], found["base"]) == ("triplets", [400, 3], one)
+    assert (found["smallest"], found["largest"]) == (one, 29 + one)
+    assert found["first_row"] == (triplets[0] + one).tolist()
+    assert any("--one-based" in remark for remark in found["remarks"]) == bool(one)
+
+
+def test_triplets_whose_smallest_item_tells_no_base(described, triplets):
+    np.save("a.npy", triplets + 7)
+    assert described("a.npy")["base"] is None
+
+
+def test_triplets_as_floats(described, triplets):
+    np.save("a.npy", triplets.astype(np.float64))
+    found = described("a.npy")
+    assert (found["kind"], found["dtype"]) == ("triplets", "float64")
+    assert any("float" in remark for remark in found["remarks"])
+
+
+def test_four_columns_ask_which_three_are_items(described, triplets):
+    np.save("a.npy", np.c_[triplets, np.arange(400) % 7])
+    found = described("a.npy")
+    assert (found["kind"], found["shape"]) == ("triplets", [400, 4])
+    assert any("--columns" in remark for remark in found["remarks"])
+
+
+def test_repeated_items_and_duplicate_rows_of_triplets(described, triplets):
+    triplets[[3, 9, 11]] = [5, 5, 6], [7, 1, 7], [2, 8, 8]
+    triplets[20:24] = triplets[0]
+    np.save("a.npy", triplets)
+    found = described("a.npy")
+    assert found["repeated_items"] == 3
+    assert found["duplicate_rows"] == 400 - len(np.unique(triplets, axis=0)) >= 4
+
+
+def test_triplets_of_names(described):
+    with open("a.csv", "w", encoding="utf-8") as file:
+        file.write("dog,cat,house\ncat,dog,bus\nbus,süß,dog\n")
+    found = described("a.csv")
+    assert (found["kind"], found["shape"]) == ("triplets", [3, 3])
+    assert found["names"] == ["bus", "cat", "dog"]
+    assert found["first_row"] == [2, 1, 3]  # their places among the sorted names
+
+
+def test_embeddings_with_nan_zero_and_duplicate_rows(described, x):
+    x[[2, 3]] = np.nan
+    x[4, 1] = -np.inf
+    x[[5, 6, 7]] = 0
+    x[8] = x[9]
+    np.save("a.npy", x)
+    found = described("a.npy")
+    assert (found["kind"], found["dtype"], found["shape"]) == ("embeddings", "float32", [30, 6])
+    assert (found["nan_rows"], found["zero_rows"]) == (3, 3)
+    assert found["duplicate_rows"] == 4  # one of NaN, two of zeros, one of numbers
+    assert (found["base"], found["repeated_items"]) == (None, None)
+    finite = x[np.isfinite(x)]
+    assert (found["smallest"], found["largest"]) == (pytest.approx(finite.min()), pytest.approx(finite.max()))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_first_row_of_nan_is_still_json(described, x, value):
+    x[0] = value
+    np.save("a.npy", x)
+    assert described("a.npy")["nan_rows"] == 1
+
+
+def test_embeddings_of_nan_alone_have_no_range(described, x):
+    np.save("a.npy", np.full_like(x, np.nan))
+    found = described("a.npy")
+    assert (found["smallest"], found["largest"], found["nan_rows"]) == (None, None, 30)
+
+
+def test_clean_embeddings_need_no_remark(described):
+    found = described("x.npy")
+    assert (found["kind"], found["remarks"]) == ("embeddings", [])
+
+
+def test_embeddings_with_names(described, x):
+    with open("a.csv", "w") as file:
+        file.writelines(f"n{k},{','.join(map(str, row))}\n" for k, row in enumerate(x.tolist()))
+    found = described("a.csv")
+    assert (found["names"], found["shape"]) == (["n0", "n1", "n2"], [30, 6])
+
+
+def test_a_similarity_matrix(described, x):
+    np.save("a.npy", x @ x.T)
+    found = described("a.npy")
+    assert found["kind"] == "similarities"
+    assert found["shape"] == [30, 30]
+
+
+def test_a_matrix_of_distances_is_not_called_similarities_without_a_word(described, x):
+    np.save("a.npy", np.linalg.norm(x[:, None] - x, axis=2))
+    found = described("a.npy")
+    assert found["kind"] == "similarities"
+    assert any("distance" in remark or "dissimilarit" in remark for remark in found["remarks"])
+
+
+def test_an_array_of_a_file_of_several(described, x, triplets):
+    np.savez("several.npz", x=x, t=triplets)
+    assert described("several.npz::t")["kind"] == "triplets"
+    assert described("several.npz::x")["kind"] == "embeddings"
+
+
+def test_parquet_triplets(described, triplets):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table(dict(zip("abc", triplets.T, strict=True))), "t.parquet")
+    assert described("t.parquet")["kind"] == "triplets"
+
+
+@pytest.mark.parametrize(
+    "name,kind,shape",
+    [
+        ("things/human_triplets_127304.npy", "triplets", [127304, 4]),
+        ("things/clip_vit_b32.npy", "embeddings", [1854, 512]),
+        ("things/spose_embedding_66d_sorted.txt", "embeddings", [1854, 66]),
+    ],
+)
+def test_real_files(described, data, name, kind, shape):
+    found = described(str(data / name))
+    assert (found["kind"], found["shape"], found["nan_rows"]) == (kind, shape, 0)
+
+
+def test_the_zero_row_of_the_real_features_is_found(described, data):
+    assert described(str(data / "things" / "efficientnet_lite0_logits.npy"))["zero_rows"] == 1

@@ -1,0 +1,82 @@
+"""Fixtures: backends, instruction sets, threads, routes, real data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from pyalign.backends import native
+from pyalign.errors import InputError
+
+sys.path.append(str(Path(__file__).parent))  # support.py; last, so that no folder here hides a module
+
+# Fixtures choose a backend or an instruction set once for all examples of a test, which is what is meant.
+settings.register_profile(
+    "pyalign", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("pyalign")
+
+ISAS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]
+
+
+@pytest.fixture(params=ISAS)
+def isa(request):
+    """Each instruction set that this processor runs, in use."""
+    before = native.instruction_set()
+    native.set_instruction_set(request.param)
+    yield request.param
+    native.set_instruction_set(before)
+
+
+@pytest.fixture(params=["numpy", *(f"native-{name}" for name in ISAS)])
+def backend(request):
+    """The name of each fast backend; native once per instruction set."""
+    name, _, instructions = request.param.partition("-")
+    before = native.instruction_set()
+    if instructions:
+        native.set_instruction_set(instructions)
+    yield name
+    if instructions:
+        native.set_instruction_set(before)
+
+
+@pytest.fixture
+def set_threads():
+    """`native.set_num_threads`, undone afterwards."""
+    yield native.set_num_threads
+    native.set_num_threads(0)
+
+
+@pytest.fixture(params=["matrix", "rows"])
+def route(request, monkeypatch):
+    """Both ways from rows to triplets, forced."""
+    monkeypatch.setattr("pyalign.ops.triplets.use_matrix", lambda n, t, itemsize: request.param == "matrix")
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def message_of():
+    """``message_of(function, *args, **options)``: what it refuses with, which must be an InputError of one line."""
+
+    def call(function, *args, **options):
+        with pytest.raises(InputError) as caught:
+            function(*args, **options)
+        message = str(caught.value)
+        assert len(message.splitlines()) == 1
+        return message
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The folder of real data, which is never part of the repository."""
+    beside = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("PYALIGN_TEST_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip("no real data: PYALIGN_TEST_DATA is not set and ../shared/data is not there")
+    return folder

@@ -1,0 +1,104 @@
+"""What the tests share: cases, definitions in float64, and the rule by which decisions on reals may differ.
+
+`definition` is written from the formulas and uses nothing of pyalign, so that a mistake which all backends share shows.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+from hypothesis import strategies as st
+
+MEASURES = ("cosine", "dot", "pearson", "neg_sqeuclidean", "neg_euclidean")
+FLOATS = (np.float32, np.float64)
+# Around vectors, register tiles, panels of 48, blocks of 192 rows; vectors and slices of 128 features.
+ROWS = (1, 2, 3, 31, 32, 33, 47, 48, 49, 191, 192, 193)
+FEATURES = (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 127, 128, 129, 191, 192, 193, 255, 257)
+# Around blocks of 512 triplets and chunks of 16,384.
+TRIPLETS = (1, 2, 511, 512, 513, 16383, 16384, 16385, 50001)
+
+seeds = st.integers(0, 2**32 - 1)
+rows = st.sampled_from(ROWS)
+features = st.sampled_from(FEATURES)
+floats = st.sampled_from(FLOATS)
+
+
+def whole(seed, *shape, dtype=np.float32):
+    """Whole numbers from -4 to 4: every inner product is exact in float32."""
+    return np.random.default_rng(seed).integers(-4, 5, shape).astype(dtype)
+
+
+def reals(seed, *shape, dtype=np.float32):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def draw_triplets(seed, n, t, dtype=np.int64):
+    """(t, 3), three different items of n each."""
+    rng = np.random.default_rng(seed)
+    a, b, c = rng.integers(0, n, t), rng.integers(0, n - 1, t), rng.integers(0, n - 2, t)
+    b += b >= a
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    c += c >= low
+    c += c >= high
+    return np.stack([a, b, c], axis=1).astype(dtype)
+
+
+def definition(x, y, measure, sigma=1.0):
+    """Similarities (n, m) in float64. Exact inner products for whole numbers, by BLAS; distances from differences."""
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    if measure == "pearson":
+        # d x - sum(x): the mean times d, which keeps whole numbers whole.
+        x, y = (z.shape[1] * z - z.sum(axis=1, keepdims=True) for z in (x, y))
+        x, y = (np.where(np.ptp(z, axis=1, keepdims=True) > 0, z, 0) for z in (x, y))
+    if measure in ("cosine", "pearson"):
+        return (x @ y.T) * (_inverse_norms(x)[:, None] * _inverse_norms(y)[None, :])
+    if measure == "dot":
+        return x @ y.T
+    squares = np.stack([((row - y) ** 2).sum(axis=1) for row in x])
+    if measure == "rbf":
+        return np.exp(-squares / (2 * sigma**2))
+    return -squares if measure == "neg_sqeuclidean" else -np.sqrt(squares)
+
+
+def _inverse_norms(x):
+    norms = np.sqrt((x * x).sum(axis=1))
+    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+
+
+def pairs_of(similarities, triplets):
+    """(3, t): similarities of the positions 01, 02, 12."""
+    a, b, c = triplets.T.astype(np.int64)
+    return np.stack([similarities[a, b], similarities[a, c], similarities[b, c]])
+
+
+def decide(s):
+    """Position of the odd item of each column of s (3, t), -1 for a tie."""
+    at_top = s == s.max(axis=0)
+    return np.where(at_top.sum(axis=0) == 1, 2 - at_top.argmax(axis=0), -1)
+
+
+def clear_cut(x, triplets, measure):
+    """Decisions by definition, and which of them no backend may miss: the two best similarities lie further apart than
+    64 eps * scale, where scale is the largest |x|^2 (for cosines 1; distances are compared as their squares).
+    """
+    compared = "neg_sqeuclidean" if measure in ("neg_euclidean", "rbf") else measure
+    s = pairs_of(definition(x, x, compared), triplets)
+    squares = float((x.astype(np.float64) ** 2).sum(axis=1).max())
+    scale = {"cosine": 1.0, "pearson": 1.0, "dot": squares}.get(measure, 4 * squares)
+    ordered = np.sort(s, axis=0)
+    return decide(s), ordered[2] - ordered[1] > 64 * np.finfo(x.dtype).eps * scale
+
+
+def run_python(code, timeout=120, **environment):
+    """A fresh interpreter; a hang is a failure."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYALIGN_")}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )

@@ -1,0 +1,239 @@
+"""pyalign._checks: what passes unchanged, and every refusal with its message."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import reals, whole
+
+from pyalign import _checks
+from pyalign.backends import TripletCheck
+
+# Embeddings
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_fit_are_taken_without_a_copy(dtype):
+    x = reals(1, 6, 8, dtype=dtype)
+    for rows in (x, x[::2], x[:, 2:5], x[1:4, :1], np.broadcast_to(x[0], (5, 8))):
+        taken = _checks.as_rows(rows)
+        assert np.shares_memory(taken, x) and taken.strides == rows.strides and taken.dtype == dtype
+
+
+def unaligned(a):
+    return np.frombuffer(b"0" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f4", ">f8", "float16", ">i2", "int64"])
+@pytest.mark.parametrize("arrange", [np.asfortranarray, lambda x: x[:, ::2], lambda x: x[::-1], unaligned, lambda x: x])
+def test_rows_come_out_aligned_native_and_contiguous(dtype, arrange):
+    """What the kernels rely on."""
+    x = arrange(whole(2, 6, 8).astype(dtype))
+    rows = _checks.as_rows(x)
+    assert rows.flags.aligned and rows.dtype.isnative and rows.strides[1] == rows.itemsize and rows.strides[0] >= 0
+    assert rows.dtype == (np.float64 if x.dtype.kind + str(x.itemsize) in ("f8", "i8") else np.float32)
+    np.testing.assert_array_equal(rows, x)
+
+
+@pytest.mark.parametrize(
+    "x,message",
+    [
+        (np.zeros(3), "x must have shape (n, d); got (3,)"),
+        (np.zeros((2, 3, 4)), "x must have shape (n, d); got (2, 3, 4)"),
+        (1.0, "x must have shape (n, d); got ()"),
+        (np.zeros((0, 4)), "x must have at least one row and one feature; got shape (0, 4)"),
+        (np.zeros((4, 0)), "x must have at least one row and one feature; got shape (4, 0)"),
+        (np.zeros((2, 2), complex), "x must hold real numbers; got dtype complex128"),
+        (np.array([["a", "b"]]), "x must hold real numbers; got dtype <U1"),
+        (np.array([[None, 1]]), "x must hold real numbers; got dtype object"),
+        (np.zeros((2, 2), "M8[s]"), "x must hold real numbers; got dtype datetime64[s]"),
+    ],
+)
+def test_refuses_what_is_no_matrix_of_real_numbers(x, message, message_of):
+    assert message_of(_checks.as_rows, x) == message
+    assert message_of(_checks.as_rows, x, "y") == "y" + message[1:]
+
+
+def test_refuses_rows_of_different_lengths(message_of):
+    assert message_of(_checks.as_rows, [[1, 2], [3]]).startswith("x must have shape (n, d)")
+
+
+def test_refuses_masked_values(message_of):
+    """np.asarray would take what lies under the mask."""
+    x = np.ma.masked_array(reals(3, 3, 2), mask=[[0, 0], [0, 1], [0, 0]])
+    assert message_of(_checks.as_rows, x).startswith("x must")
+
+
+def test_takes_masked_arrays_that_mask_nothing():
+    x = np.ma.masked_array(reals(3, 3, 2))
+    np.testing.assert_array_equal(_checks.as_rows(x), x.data)
+
+
+# Triplets
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "int64"])
+def test_triplets_that_fit_are_taken_without_a_copy(dtype):
+    a = np.arange(60).reshape(10, 6).astype(dtype)
+    one = np.broadcast_to(a[0, :3], (9, 3))
+    for triplets in (a[:, :3], a[::2, ::2], a[::-1, 2::-1], np.asfortranarray(a)[:, 3:], one):
+        taken = _checks.as_triplets(triplets)
+        assert taken.dtype == dtype and taken.strides == triplets.strides
+        assert taken.ctypes.data == triplets.ctypes.data
+
+
+@pytest.mark.parametrize(
+    "given,taken",
+    [
+        ("int8", "int16"),
+        ("uint8", "int16"),
+        ("uint32", "int64"),
+        ("uint64", "int64"),
+        (">i2", "int16"),
+        (">i8", "int64"),
+    ],
+)
+def test_other_integers_become_the_nearest_that_fits(given, taken):
+    triplets = np.array([[0, 1, 127], [3, 2, 1]], given)
+    assert _checks.as_triplets(triplets).dtype == np.dtype(taken)
+    np.testing.assert_array_equal(_checks.as_triplets(triplets), triplets)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "int64"])
+def test_triplets_come_out_aligned(dtype):
+    triplets = np.arange(30).reshape(10, 3).astype(dtype)
+    records = np.zeros(10, [("flag", "i1"), ("items", dtype, 3)])
+    records["items"] = triplets
+    for odd in (unaligned(triplets), records["items"]):
+        taken = _checks.as_triplets(odd)
+        assert taken.flags.aligned and all(stride % taken.itemsize == 0 for stride in taken.strides)
+        np.testing.assert_array_equal(taken, triplets)
+
+
+@pytest.mark.parametrize(
+    "triplets,message",
+    [
+        (np.zeros((5, 2), int), "triplets must have shape (t, 3); got (5, 2)"),
+        (np.zeros((5, 4), int), "triplets must have shape (t, 3); got (5, 4)"),
+        (np.zeros(3, int), "triplets must have shape (t, 3); got (3,)"),
+        ([], "triplets must have shape (t, 3); got (0,)"),
+        (np.zeros((0, 3), int), "triplets must not be empty; got shape (0, 3)"),
+        (np.zeros((5, 3)), "triplets must be integers; got dtype float64"),
+        (np.zeros((5, 3), bool), "triplets must be integers; got dtype bool"),
+        (np.array([["a", "b", "c"]]), "triplets must be integers; got dtype <U1"),
+        (np.array([[0, 1, 2**63]], np.uint64), "triplets must lie in [0, n); got 9223372036854775808"),
+    ],
+)
+def test_refuses_what_is_no_table_of_triplets(triplets, message, message_of):
+    assert message_of(_checks.as_triplets, triplets) == message
+
+
+def test_refuses_triplets_of_different_lengths(message_of):
+    assert message_of(_checks.as_triplets, [[0, 1, 2], [0, 1]]).startswith("triplets must have shape (t, 3)")
+
+
+@pytest.mark.parametrize(
+    "report,message",
+    [
+        (TripletCheck(1, -1, 0, 9), "triplets must lie in [0, 9); row 1 is [8, 9, 1]"),
+        (TripletCheck(1, -1, 1, 9), "triplets must lie in [0, 9); row 1 is [8, 9, 1]; is it 1-based?"),
+        (TripletCheck(1, -1, 1, 10), "triplets must lie in [0, 9); row 1 is [8, 9, 1]"),
+        (TripletCheck(1, 0, 0, 9), "triplets must lie in [0, 9); row 1 is [8, 9, 1]"),
+        (TripletCheck(-1, 0, 0, 8), "triplets must name three different items; row 0 is [2, 2, 1]"),
+    ],
+)
+def test_says_which_triplet_breaks_which_rule(report, message, message_of):
+    assert message_of(_checks.require_valid, report, np.array([[2, 2, 1], [8, 9, 1]]), 9) == message
+
+
+def test_a_clean_report_passes():
+    _checks.require_valid(TripletCheck(-1, -1, 0, 8), np.zeros((0, 3), int), 9)
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    "bad,message",
+    [
+        ([0, 1, 0], "x must be finite; 1 of 3 rows holds NaN or infinity, first row 1"),
+        ([0, 1, 1], "x must be finite; 2 of 3 rows hold NaN or infinity, first row 1"),
+    ],
+)
+def test_says_how_many_rows_are_not_finite(bad, message, message_of):
+    assert message_of(_checks.require_finite, np.array(bad, bool)) == message
+    assert message_of(_checks.require_finite, np.array(bad, bool), "y") == "y" + message[1:]
+    _checks.require_finite(np.zeros(3, bool))
+
+
+def test_squares_that_overflow_do_not_make_a_row_infinite():
+    x = np.array([[1e200, 1], [np.nan, 0], [np.inf, 1e200], [1, 2]])
+    with np.errstate(over="ignore"):
+        squares = (x * x).sum(axis=1)
+    np.testing.assert_array_equal(_checks.not_finite(x, squares), [False, True, True, False])
+
+
+@pytest.mark.parametrize(
+    "dtype,square,message",
+    [
+        (
+            "float32",
+            2.0**126,
+            "x must be scaled down for measure 'dot' or pass float64; row 1 has length 9.22e+18, "
+            "whose square overflows float32",
+        ),
+        (
+            "float64",
+            2.0**1021,
+            "x must be scaled down for measure 'dot'; row 1 has length 4.74e+153, whose square overflows float64",
+        ),
+        (
+            "float64",
+            np.inf,
+            "x must be scaled down for measure 'dot'; row 1 has length inf, whose square overflows float64",
+        ),
+    ],
+)
+def test_refuses_rows_whose_products_overflow(dtype, square, message, message_of):
+    squares = np.array([1.0, square])
+    assert message_of(_checks.require_products, squares, np.dtype(dtype), "dot") == message
+    assert message_of(_checks.require_products, squares, np.dtype(dtype), "dot", "y") == "y" + message[1:]
+    _checks.require_products(squares / 2 if np.isfinite(square) else np.ones(2), np.dtype(dtype), "dot")
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 4), (3, 3, 3)])
+def test_refuses_similarities_that_are_not_square(shape, message_of):
+    assert message_of(_checks.as_similarities, np.zeros(shape)) == f"similarities must have shape (n, n); got {shape}"
+
+
+def test_similarities_are_real_numbers(message_of):
+    message = message_of(_checks.as_similarities, np.eye(3) * 1j)
+    assert message == "similarities must hold real numbers; got dtype complex128"
+    assert message_of(_checks.as_similarities, np.zeros((0, 0))).startswith("similarities must have at least one row")
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1, 1.5, np.float32(2), np.array(3.0), 1e30])
+def test_a_temperature_is_a_positive_number(temperature):
+    assert _checks.as_temperature(temperature) == float(temperature)
+
+
+@pytest.mark.parametrize(
+    "temperature", [0, -1, 1e-31, 1e31, float("nan"), float("inf"), "warm", None, [1, 2], 1j, np.array([1.0, 2.0])]
+)
+def test_refuses_any_other_temperature(temperature, message_of):
+    expected = f"temperature must be a positive number (1e-30 to 1e30); got {temperature!r}"
+    assert message_of(_checks.as_temperature, temperature) == expected
+
+
+@pytest.mark.parametrize(
+    "value,message",
+    [
+        ("blu", "colour must be one of red, blue; got 'blu'; did you mean 'blue'?"),
+        ("xyzzy", "colour must be one of red, blue; got 'xyzzy'"),
+        (7, "colour must be one of red, blue; got 7"),
+        (None, "colour must be one of red, blue; got None"),
+    ],
+)
+def test_refuses_an_unknown_choice_and_proposes_the_nearest(value, message, message_of):
+    assert _checks.one_of("blue", ("red", "blue"), "colour") == "blue"
+    assert message_of(_checks.one_of, value, ("red", "blue"), "colour") == message

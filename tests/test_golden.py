@@ -1,0 +1,97 @@
+"""Figures of real data, to 1e-5: for every backend, instruction set, index type, memory order and number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pyalign import odd_one_out, score
+from pyalign.ops.triplets import run_triplets
+
+# file, measure, accuracy, ties, cross-entropy at T = 1 (None: not published)
+FIGURES = {
+    "clip": ("clip_vit_b32.npy", "cosine", 0.50469, 0, 1.07558),
+    "efficientnet": ("efficientnet_lite0_penultimate.npy", "cosine", 0.43680, None, None),
+    "logits": ("efficientnet_lite0_logits.npy", "cosine", 0.46393, 87, None),
+    "word2vec": ("word2vec.npy", "cosine", 0.46726, None, None),
+    "spose66": ("spose_embedding_66d_sorted.txt", "dot", 0.64749, None, None),
+    "spose49": ("spose_embedding_49d_sorted.txt", "dot", 0.64038, None, None),
+    "vice": ("vice_42d.npy", "dot", 0.63807, None, None),
+}
+
+
+@pytest.fixture(scope="module")
+def things(data):
+    """``things(name)``: the file's array."""
+    kept = {}
+
+    def load(name):
+        if name not in kept:
+            path = data / "things" / name
+            kept[name] = np.loadtxt(path) if path.suffix == ".txt" else np.load(path)
+        return kept[name]
+
+    return load
+
+
+@pytest.fixture
+def triplets(things):
+    return things("human_triplets_127304.npy")[:, :3]  # int16, every fourth column left out
+
+
+@pytest.mark.parametrize("dtype", ["as stored", np.float32, np.float64])
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures(backend, route, things, triplets, name, dtype):
+    file, measure, accuracy, ties, cross_entropy = FIGURES[name]
+    x = things(file) if dtype == "as stored" else things(file).astype(dtype)
+    ours = score(x, triplets, measure=measure, backend=backend)
+    assert ours.n_triplets == 127_304
+    assert ours.accuracy == pytest.approx(accuracy, abs=1e-5)
+    assert ties is None or ours.n_ties == ties
+    assert cross_entropy is None or ours.cross_entropy == pytest.approx(cross_entropy, abs=1e-5)
+
+
+@pytest.fixture(scope="module", params=FIGURES)
+def slice_of_300(request, things):
+    """Rows, triplets, measure and the reference's results; made before a route is forced: it takes the rows."""
+    file, measure, *_ = FIGURES[request.param]
+    items, renumbered = np.unique(things("human_triplets_127304.npy")[:300, :3], return_inverse=True)
+    x, triplets = things(file)[items], renumbered.reshape(300, 3)
+    decisions = odd_one_out(x, triplets, measure=measure, backend="reference")
+    return x, triplets, measure, decisions, score(x, triplets, measure=measure, backend="reference")
+
+
+def test_the_reference_agrees_on_a_slice(backend, route, slice_of_300):
+    x, triplets, measure, decisions, reference = slice_of_300
+    ours = score(x, triplets, measure=measure, backend=backend)
+    assert (ours.accuracy, ours.n_ties) == (reference.accuracy, reference.n_ties)
+    assert ours.cross_entropy == pytest.approx(reference.cross_entropy, rel=2e-6)
+    assert ours.mean_entropy == pytest.approx(reference.mean_entropy, rel=2e-6)
+    np.testing.assert_array_equal(odd_one_out(x, triplets, measure=measure, backend=backend), decisions)
+
+
+@pytest.mark.parametrize("index_dtype", ["int16", "uint16", "int32", "int64"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_index_type_and_memory_order_change_nothing(isa, things, triplets, index_dtype, order):
+    x = things("efficientnet_lite0_logits.npy")
+    expected = run_triplets(x, triplets, choices=True, sums=True)
+    ours = run_triplets(np.asfortranarray(x), np.array(triplets, index_dtype, order=order), choices=True, sums=True)
+    assert ours.sums == expected.sums
+    np.testing.assert_array_equal(ours.choices, expected.choices)
+
+
+def test_the_number_of_threads_changes_nothing(isa, route, things, triplets, set_threads):
+    scores = set()
+    for threads in (1, 2, 3, 8):
+        set_threads(threads)
+        scores.add(score(things("clip_vit_b32.npy"), triplets))
+    assert len(scores) == 1
+
+
+def test_ties_of_the_logits_come_from_the_missing_image(things, triplets):
+    """The row of yo-yo is zero: a tie needs a triplet that holds it."""
+    x = things("efficientnet_lite0_logits.npy")
+    zero = np.flatnonzero(~x.any(axis=1))
+    assert len(zero) == 1
+    tied = odd_one_out(x, triplets) == -1
+    assert (triplets[tied] == zero[0]).any(axis=1).all() and tied.sum() == 87
