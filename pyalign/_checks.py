@@ -34,7 +34,10 @@ def as_rows(x: object, name: str = "x") -> np.ndarray:
 
 
 def as_array(value: object, name: str, shape: str) -> np.ndarray:
-    """`value` as an array of that shape, as a message would write it; masked values are refused, since an array without its mask would take them at face value."""
+    """`value` as an array; the message writes `shape` for the one that it should have.
+
+    Masked values are refused: an array without its mask would take what lies under it at face value.
+    """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name} must not hold masked values; got {int(np.ma.getmaskarray(value).sum())}")
     try:

@@ -73,7 +73,8 @@ def get_measure(measure: str | Measure) -> Measure:
         return measure
     name, colon, sigma = str(measure).partition(":")
     if name not in MEASURES:
-        raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}{nearest(name, MEASURES)}")
+        hint = "; separate measures by spaces" if "," in name else nearest(name, MEASURES)
+        raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}{hint}")
     if not colon:
         return MEASURES[name]
     if name != "rbf":

@@ -99,6 +99,13 @@ def columns(text: str) -> tuple[int | str, ...]:
     return parts
 
 
+def npy_file(text: str) -> str:
+    """A file to write as .npy, under a name that says so; devices and pipes may have any."""
+    if not text.endswith(".npy") and not text.startswith("/dev/"):
+        raise argparse.ArgumentTypeError(f"expected a name that ends in .npy; got {text!r}")
+    return text
+
+
 def count(text: str) -> int:
     """A positive whole number, up to what a system could hold in threads, rows or columns."""
     value = int(text) if text.isdecimal() and len(text) <= 12 else 0

@@ -51,8 +51,9 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     )
     _options.add_run_options(parser)
     group = parser.add_argument_group("output")
-    group.add_argument("--choices", metavar="OUT.npy", help="write the odd position of each triplet, -1 for a tie")
-    group.add_argument("--probabilities", metavar="OUT.npy", help="write p(position is odd), three per triplet")
+    npy: dict[str, Any] = {"type": _options.npy_file, "metavar": "OUT.npy"}
+    group.add_argument("--choices", **npy, help="write the odd position of each triplet, -1 for any tie")
+    group.add_argument("--probabilities", **npy, help="write p(position is odd), three per triplet")
     group.add_argument(
         "--json", nargs="?", const="-", metavar="PATH", help="write one JSON document to PATH, or to stdout"
     )
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
     if _choices_alone(args) and not args.choices:
         _print_choices(results)
     else:
-        print(report.score_table(rows, args.triplets))
+        print(report.score_table(rows, args.triplets, report.terminal_width()))
 
 
 def _choices_alone(args: argparse.Namespace) -> bool:

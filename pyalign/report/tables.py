@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,8 +36,29 @@ def columns_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def score_table(rows: Sequence[dict[str, Any]], triplets: str) -> str:
-    """The results of `pyalign score`, a row each, and a line that says how to read them."""
+def terminal_width() -> int | None:
+    """Columns of the terminal behind stdout, or None where there is none to fit."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def shorten_left(text: str, width: int) -> str:
+    """The end of a path, which tells files apart, in at most `width` characters.
+
+    Example:
+        >>> shorten_left("features/clip/visual.npy", 12)
+        '…/visual.npy'
+    """
+    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+
+
+def score_table(rows: Sequence[dict[str, Any]], triplets: str, width: int | None = None) -> str:
+    """The results of `pyalign score`, a row each, and a line that says how to read them.
+
+    Paths are shortened from the left where the table would be wider than `width`.
+    """
     header = (
         "embeddings",
         "measure",
@@ -46,7 +69,12 @@ def score_table(rows: Sequence[dict[str, Any]], triplets: str) -> str:
         "triplets",
         "M triplets/s",
     )
-    table = columns_table(header, [_score_cells(row) for row in rows])
+    cells = [_score_cells(row) for row in rows]
+    table = columns_table(header, cells)
+    excess = max(map(len, table.splitlines())) - width if width else 0
+    if excess > 0:
+        room = max(12, max(len(row[0]) for row in cells) - excess)
+        table = columns_table(header, [(shorten_left(row[0], room), *row[1:]) for row in cells])
     first = rows[0]
     dropped = max(row["n_dropped"] for row in rows)
     notes = [
