@@ -6,9 +6,9 @@
 // One triplet. s01, s02, s12: similarities of the pairs of positions.
 template <class T>
 struct Choice {
-  int pairs_at_maximum; // 1, or 2 and 3 for ties
-  int human_pair;       // 1 when the pair (0, 1) is at the maximum: the last item is the odd one
-  int odd;              // position of the odd item, -1 for a tie
+  int pairs_at_maximum;  // 1, or 2 and 3 for ties
+  int human_pair;        // 1 when the pair (0, 1) is at the maximum: the last item is the odd one
+  int odd;               // position of the odd item, -1 for a tie
 };
 
 template <class T>

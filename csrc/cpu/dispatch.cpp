@@ -26,11 +26,9 @@ struct Isa {
   Kernels kernels;
 };
 
-#define PA_TABLE(isa)                                                                                          \
-  {                                                                                                            \
-    isa::row_squares, isa::centre_rows, isa::shift_rows, isa::similarity, isa::check_triplets,                   \
-        isa::triplets_from_matrix, isa::triplets_from_rows                                                     \
-  }
+#define PA_TABLE(isa)                                                                       \
+  {isa::row_squares,    isa::centre_rows,          isa::shift_rows,        isa::similarity, \
+   isa::check_triplets, isa::triplets_from_matrix, isa::triplets_from_rows}
 
 // Best first.
 const Isa* isas(int* count) {
@@ -120,9 +118,7 @@ int pa_threads(void) {
 
 void pa_set_threads(int threads) { wanted_threads.store(threads > 0 ? threads : 0); }
 
-pa_status pa_row_squares(const pa_rows* x, double* out) {
-  return kernels().row_squares(x, out, pa_threads());
-}
+pa_status pa_row_squares(const pa_rows* x, double* out) { return kernels().row_squares(x, out, pa_threads()); }
 
 pa_status pa_centre_rows(const pa_rows* x, void* out) { return kernels().centre_rows(x, out, pa_threads()); }
 
@@ -130,8 +126,7 @@ pa_status pa_shift_rows(const pa_rows* x, const void* shift, void* out) {
   return kernels().shift_rows(x, shift, out, pa_threads());
 }
 
-pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out,
-                        int64_t out_stride) {
+pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride) {
   return kernels().similarity(x, y, pair, gamma, out, out_stride, pa_threads());
 }
 

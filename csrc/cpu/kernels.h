@@ -15,18 +15,17 @@ struct Kernels {
   pa_status (*check_triplets)(const pa_triplets*, int64_t, pa_triplet_check*, int threads);
   pa_status (*triplets_from_matrix)(const void*, pa_float_type, int64_t n, int64_t stride, const pa_triplets*,
                                     const pa_outputs*, int threads);
-  pa_status (*triplets_from_rows)(const pa_rows*, pa_pair, double, const pa_triplets*, const pa_outputs*,
-                                  int threads);
+  pa_status (*triplets_from_rows)(const pa_rows*, pa_pair, double, const pa_triplets*, const pa_outputs*, int threads);
 };
 
-#define PA_DECLARE_ISA(isa)                                                                                      \
-  namespace isa {                                                                                                \
-  pa_status row_squares(const pa_rows*, double*, int);                                                           \
-  pa_status centre_rows(const pa_rows*, void*, int);                                                             \
-  pa_status shift_rows(const pa_rows*, const void*, void*, int);                                                 \
-  pa_status similarity(const pa_rows*, const pa_rows*, pa_pair, double, void*, int64_t, int);                    \
-  pa_status check_triplets(const pa_triplets*, int64_t, pa_triplet_check*, int);                                 \
-  pa_status triplets_from_matrix(const void*, pa_float_type, int64_t, int64_t, const pa_triplets*,               \
-                                 const pa_outputs*, int);                                                        \
-  pa_status triplets_from_rows(const pa_rows*, pa_pair, double, const pa_triplets*, const pa_outputs*, int);     \
+#define PA_DECLARE_ISA(isa)                                                                                           \
+  namespace isa {                                                                                                     \
+  pa_status row_squares(const pa_rows*, double*, int);                                                                \
+  pa_status centre_rows(const pa_rows*, void*, int);                                                                  \
+  pa_status shift_rows(const pa_rows*, const void*, void*, int);                                                      \
+  pa_status similarity(const pa_rows*, const pa_rows*, pa_pair, double, void*, int64_t, int);                         \
+  pa_status check_triplets(const pa_triplets*, int64_t, pa_triplet_check*, int);                                      \
+  pa_status triplets_from_matrix(const void*, pa_float_type, int64_t, int64_t, const pa_triplets*, const pa_outputs*, \
+                                 int);                                                                                \
+  pa_status triplets_from_rows(const pa_rows*, pa_pair, double, const pa_triplets*, const pa_outputs*, int);          \
   }

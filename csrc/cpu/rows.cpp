@@ -67,10 +67,8 @@ pa_status centre_rows(const pa_rows* x, void* out, int threads) {
 }
 
 pa_status shift_rows(const pa_rows* x, const void* shift, void* out, int threads) {
-  if (x->type == PA_FLOAT32)
-    shift_rows_of(x, static_cast<const float*>(shift), static_cast<float*>(out), threads);
-  else
-    shift_rows_of(x, static_cast<const double*>(shift), static_cast<double*>(out), threads);
+  if (x->type == PA_FLOAT32) shift_rows_of(x, static_cast<const float*>(shift), static_cast<float*>(out), threads);
+  else shift_rows_of(x, static_cast<const double*>(shift), static_cast<double*>(out), threads);
   return PA_OK;
 }
 

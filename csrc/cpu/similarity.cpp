@@ -210,7 +210,7 @@ template <class T, pa_pair P>
 pa_status all_blocks(const Job<T>& job, int threads) {
   const int64_t down = blocks(job.x->n, kBlock), across = blocks(job.y->n, kBlock);
   int failed = 0;
-#pragma omp parallel num_threads(threads) if (job.x->n * job.y->n > 4096) reduction(| : failed)
+#pragma omp parallel num_threads(threads) if (job.x -> n * job.y->n > 4096) reduction(| : failed)
   {
     const Scratch<T> buffer(kBlock * kBufferStride);
     failed |= buffer.data == nullptr;
@@ -248,8 +248,7 @@ pa_status similarity_of(const pa_rows* x, const pa_rows* y, pa_pair pair, double
 
 pa_status similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride,
                      int threads) {
-  if (x->type == PA_FLOAT32)
-    return similarity_of(x, y, pair, gamma, static_cast<float*>(out), out_stride, threads);
+  if (x->type == PA_FLOAT32) return similarity_of(x, y, pair, gamma, static_cast<float*>(out), out_stride, threads);
   return similarity_of(x, y, pair, gamma, static_cast<double*>(out), out_stride, threads);
 }
 

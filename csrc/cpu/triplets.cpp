@@ -1,7 +1,7 @@
 // triplets.cpp: decisions, probabilities and sums over triplets, in one pass over the triplets.
 //
-// Division of the work. A thread takes a chunk of kChunk triplets; a chunk is worked in blocks that stay in L1: unpack and
-// check the indices, fetch or compute the three similarities, then decide and sum. Each step is a plain loop that
+// Division of the work. A thread takes a chunk of kChunk triplets; a chunk is worked in blocks that stay in L1: unpack
+// and check the indices, fetch or compute the three similarities, then decide and sum. Each step is a plain loop that
 // vectorises. Sums are kept in float64 per chunk and added in the order of the chunks, so that they
 // do not depend on the number of threads.
 #include "choice.h"

@@ -68,9 +68,7 @@ static inline bool unpack(const pa_triplets* triplets, int64_t start, int64_t co
   return false;
 }
 
-static inline int64_t index_size(pa_index_type type) {
-  return type == PA_INT64 ? 8 : type == PA_INT32 ? 4 : 2;
-}
+static inline int64_t index_size(pa_index_type type) { return type == PA_INT64 ? 8 : type == PA_INT32 ? 4 : 2; }
 
 // Reads ahead: row q of the block that follows `start`, requested while this block waits for its look-ups.
 struct ReadAhead {

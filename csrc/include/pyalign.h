@@ -15,7 +15,13 @@
 extern "C" {
 #endif
 
-typedef enum { PA_OK = 0, PA_OUT_OF_MEMORY = 1, PA_UNKNOWN_ISA = 2, PA_BAD_ARGUMENT = 3, PA_INVALID_TRIPLETS = 4 } pa_status;
+typedef enum {
+  PA_OK = 0,
+  PA_OUT_OF_MEMORY = 1,
+  PA_UNKNOWN_ISA = 2,
+  PA_BAD_ARGUMENT = 3,
+  PA_INVALID_TRIPLETS = 4
+} pa_status;
 typedef enum { PA_FLOAT32 = 0, PA_FLOAT64 = 1 } pa_float_type;
 typedef enum { PA_INT16 = 0, PA_UINT16 = 1, PA_INT32 = 2, PA_INT64 = 3 } pa_index_type;
 
@@ -29,7 +35,7 @@ typedef enum {
 } pa_pair;
 
 typedef struct {
-  const void* data; /* (n, d) of `type` */
+  const void* data;    /* (n, d) of `type` */
   const double* terms; /* (n,) row terms of the pair kernel, or NULL for PA_DOT */
   int64_t n, d, stride;
   pa_float_type type;
@@ -42,8 +48,8 @@ typedef struct {
 } pa_triplets;
 
 typedef struct {
-  int64_t out_of_range;  /* first row with an index outside [0, n), or -1 */
-  int64_t repeated;      /* first row that names an item twice, or -1     */
+  int64_t out_of_range; /* first row with an index outside [0, n), or -1 */
+  int64_t repeated;     /* first row that names an item twice, or -1     */
   int64_t smallest, largest;
 } pa_triplet_check;
 
@@ -72,8 +78,7 @@ pa_status pa_centre_rows(const pa_rows* x, void* out);
 pa_status pa_shift_rows(const pa_rows* x, const void* shift, void* out);
 
 /* out (n, m) with out_stride >= m, of the rows' type. With y == NULL the result is symmetric and half is computed. */
-pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out,
-                        int64_t out_stride);
+pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride);
 
 /* Where and how triplets are invalid: for the message, and for callers that want to know beforehand. */
 pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report);
