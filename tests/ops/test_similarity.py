@@ -171,7 +171,24 @@ def test_one_outlying_row_leaves_the_distances_of_the_others_accurate(chosen):
     np.testing.assert_allclose(similarity(x, measure="neg_euclidean", backend=chosen), exact, rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize("dtype,scales", [(np.float32, (1e-30, 1e30)), (np.float64, (1e-200, 1e200))])
+@pytest.mark.parametrize("chosen", ["native", "numpy", "reference"])
+def test_a_cluster_near_zero_keeps_its_distances_beside_a_larger_one_far_away(chosen):
+    """Whatever is subtracted from all rows must not round away what distinguishes some."""
+    x = reals(8, 40, 3)
+    x[:25] += 1e6
+    ours = similarity(x, measure="neg_euclidean", backend=chosen)
+    np.testing.assert_allclose(ours[25:, 25:], definition(x[25:], x[25:], "neg_euclidean"), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize(
+    "dtype,scales",
+    [
+        (np.float32, (1e-30, 1e30)),
+        (np.float32, (1e-37, 1e37)),  # d times such a row, and its sum, overflow
+        (np.float64, (1e-200, 1e200)),
+        (np.float64, (1e-300, 1e307)),
+    ],
+)
 @pytest.mark.parametrize("measure", ["cosine", "pearson"])
 def test_rows_of_extreme_length_keep_their_angles(backend, measure, dtype, scales):
     x = reals(9, 50, 33, dtype=dtype)
@@ -197,6 +214,23 @@ def test_distances_of_tiny_rows_are_right_or_refused(chosen, measure, dtype, sca
         assert "x must be scaled up" in str(error)
         return
     np.testing.assert_allclose(ours / dtype(1 if measure == "rbf" else scale), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype,scale", [(np.float32, 1e-25), (np.float64, 1e-180)])
+@pytest.mark.parametrize("measure", ["dot", "neg_sqeuclidean"])
+def test_rows_whose_products_underflow_are_refused(backend, measure, dtype, scale, message_of):
+    """Instead of a tie in every triplet."""
+    x = reals(10, 20, 33, dtype=dtype) * dtype(scale)
+    message = message_of(similarity, x, measure=measure, backend=backend)
+    assert message.startswith(f"x must be scaled up for measure {measure!r}")
+
+
+@pytest.mark.parametrize("measure", ["dot", "neg_sqeuclidean", "neg_euclidean", "rbf:1"])
+def test_tiny_rows_beside_longer_ones_are_no_error(backend, measure):
+    x, y = np.array([[0], [0], [1e-25]], np.float32), np.array([[1]], np.float32)
+    for a, b in ((x, y), (y, x)):
+        exact = definition(a, b, measure.partition(":")[0])
+        np.testing.assert_allclose(similarity(a, b, measure=measure, backend=backend), exact, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("measure", ["dot", "neg_sqeuclidean", "neg_euclidean", "rbf:1"])

@@ -286,7 +286,7 @@ def test_does_not_depend_on_the_number_of_threads(isa, route, measure, dtype, se
 
 
 @pytest.mark.parametrize("row", [0, 4095, 4096, 16384, 50_000])
-def test_says_which_triplet_is_wrong_whatever_the_threads(backend, row, set_threads, message_of):
+def test_says_which_triplet_is_wrong_whatever_the_threads(backend, route, row, set_threads, message_of):
     x, triplets = whole(27, 30, 3), draw_triplets(28, 30, 50_001)
     outside, repeated = triplets.copy(), triplets.copy()
     outside[row:, 1] = 30
@@ -301,11 +301,36 @@ def test_says_which_triplet_is_wrong_whatever_the_threads(backend, row, set_thre
         )
 
 
-@pytest.mark.parametrize("wrong", [[0, 1, -1], [0, 1, 2**40], [5, 0, 1], [0, 0, 1], [1, 0, 1], [0, 1, 1]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *([0, 1, -1], [-1, 1, 0], [5, 0, 1], [0, 5, 1], [0, 1, 5]),
+        *([-(2**63), 1, 2], [0, 1, 2**32 + 2], [0, 2**31, 2]),
+        *([0, 0, 1], [1, 0, 1], [0, 1, 1]),
+    ],
+)
 @pytest.mark.parametrize("function", [odd_one_out, odd_one_out_from, choice_probabilities])
-def test_refuses_items_that_are_not_there_and_items_named_twice(backend, function, wrong, message_of):
-    message = message_of(function, whole(29, 5, 5), [[0, 1, 2], wrong], backend=backend)
-    assert f"row 1 is {wrong}" in message
+def test_refuses_items_that_are_not_there_and_items_named_twice(backend, route, function, wrong, message_of):
+    """2^32 + 2 would be 2 in 32 bits."""
+    triplets = np.array([[0, 1, 2], wrong])
+    for some in (triplets, np.asfortranarray(triplets), np.repeat(triplets, 2, axis=1)[:, ::2]):
+        assert f"row 1 is {wrong}" in message_of(function, whole(29, 5, 5), some, backend=backend)
+
+
+@pytest.mark.parametrize("index_dtype", ["int16", "uint16", "int32", "int64"])
+@pytest.mark.parametrize("extreme", [np.min, np.max])
+def test_refuses_the_extremes_of_every_index_type(backend, route, index_dtype, extreme, message_of):
+    limits = np.iinfo(index_dtype)
+    triplets = np.array([[0, 1, 2]] * 700, index_dtype)
+    triplets[-1, 1] = extreme([limits.min, limits.max] if limits.min else [5, limits.max])
+    message = message_of(odd_one_out, whole(30, 5, 4), triplets, backend=backend)
+    assert message == f"triplets must lie in [0, 5); row 699 is {triplets[-1].tolist()}"
+
+
+def test_a_negative_16_bit_item_is_not_one_of_many(isa, message_of):
+    """-5 would be 65,531 without its sign."""
+    message = message_of(odd_one_out, whole(31, 70_000, 1), np.array([[0, 1, -5]], np.int16), backend="native")
+    assert message == "triplets must lie in [0, 70000); row 0 is [0, 1, -5]"
 
 
 def test_similarities_must_be_square_and_finite(backend, message_of):

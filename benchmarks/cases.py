@@ -1,0 +1,133 @@
+"""What is measured, as data: sizes, seeded inputs and targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+SEED = 0
+MB = 10**6
+
+
+@dataclass(frozen=True)
+class Case:
+    """Sizes of one input: n rows of d float32 features, t triplets of an integer type (t = 0: no triplets)."""
+
+    name: str
+    n: int
+    d: int
+    t: int = 0
+    index: str = "int32"
+
+    @property
+    def dtype(self) -> str:
+        """Types of the inputs, for the CSV."""
+        return f"float32/{self.index}" if self.t else "float32"
+
+    @property
+    def label(self) -> str:
+        """The sizes, for a reader."""
+        triplets = f", t = {self.t / 1e6:g} M {self.index}" if self.t else ""
+        features = f", d = {self.d:,}" if self.d else ""
+        return f"n = {self.n:,}{features}{triplets}" if self.n else "fresh process"
+
+
+# THINGS: 1,854 objects and 4.7 million triplets, with the features of a ViT-B.
+THINGS = Case("things-int32", 1854, 768, 4_700_000)
+THINGS_INT16 = Case("things-int16", 1854, 768, 4_700_000, "int16")
+THINGS_INT64 = Case("things-int64", 1854, 768, 4_700_000, "int64")
+SQUARE = Case("square-4096", 4096, 768)
+LARGE = Case("large-20k", 20_000, 512, 5_000_000)
+LARGER = Case("large-100k", 100_000, 512, 5_000_000)
+START = Case("start", 0, 0)
+CASES = {c.name: c for c in (THINGS, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, START)}
+
+
+@lru_cache(maxsize=2)
+def embeddings(case: Case) -> np.ndarray:
+    """(n, d) float32; a few features carry most of the variance, as in real ones, so that similarities spread."""
+    rng = np.random.default_rng([SEED, case.n, case.d])
+    x = rng.standard_normal((case.n, case.d), dtype=np.float32)
+    x *= 1.0 / np.sqrt(1.0 + np.arange(case.d, dtype=np.float32))
+    return x
+
+
+@lru_cache(maxsize=2)
+def triplets(case: Case) -> np.ndarray:
+    """(t, 3) integers: three different items, every triplet equally likely."""
+    rng = np.random.default_rng([SEED, case.n, case.t])
+    n, t = case.n, case.t
+    out = np.empty((t, 3), case.index)
+    first = rng.integers(n, size=t, dtype=np.int32)
+    second = rng.integers(n - 1, size=t, dtype=np.int32)
+    second += second >= first
+    third = rng.integers(n - 2, size=t, dtype=np.int32)
+    third += third >= np.minimum(first, second)
+    third += third >= np.maximum(first, second)
+    for column, items in enumerate((first, second, third)):
+        out[:, column] = items
+    return out
+
+
+def unit_rows(x: np.ndarray) -> np.ndarray:
+    """(n, d) rows of length 1."""
+    unit: np.ndarray = x / np.linalg.norm(x, axis=1, keepdims=True)
+    return unit
+
+
+@lru_cache(maxsize=2)
+def similarities(case: Case) -> np.ndarray:
+    """(n, n) cosines."""
+    unit = unit_rows(embeddings(case))
+    matrix: np.ndarray = unit @ unit.T
+    return matrix
+
+
+def forget_inputs() -> None:
+    """Free the inputs that were generated."""
+    for generator in (embeddings, triplets, similarities):
+        generator.cache_clear()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound on pyalign's figure beside a peer's.
+
+    at_least: peer / pyalign, how many times faster (or smaller) pyalign must be.
+    at_most: pyalign / peer, how many times slower (or larger) pyalign may be.
+    """
+
+    op: str
+    case: Case
+    peer: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+SIMILARITY_TARGETS = (
+    Target("similarity cosine", SQUARE, "numpy product", at_most=1.05),
+    *(Target("similarity cosine", SQUARE, peer, at_least=1) for peer in ("torch", "scikit-learn", "numkong")),
+    *(
+        Target("similarity neg_euclidean", SQUARE, peer, at_least=1.5)
+        for peer in ("torch", "scipy", "scikit-learn", "numkong")
+    ),
+)
+
+TARGETS = (
+    Target("odd_one_out_from", THINGS, "numpy", at_least=12),
+    Target("odd_one_out_from", THINGS, "torch", at_least=8),
+    Target("odd_one_out_from", THINGS, "numba", at_least=4),
+    Target("odd_one_out_from", THINGS_INT16, "pyalign int32", at_most=1.5),
+    Target("odd_one_out_from", THINGS_INT64, "pyalign int32", at_most=1.5),
+    *(Target("memory of odd_one_out_from", case, "limit", at_most=1) for case in (THINGS, THINGS_INT16, THINGS_INT64)),
+    Target("score", THINGS, "numpy", at_least=12),
+    Target("score", THINGS, "torch", at_least=5),
+    Target("score", THINGS, "human_alignment", at_least=5000),
+    *SIMILARITY_TARGETS,
+    *(Target("score", case, "numpy", at_least=5) for case in (LARGE, LARGER)),
+    *(Target("memory of score", case, "limit", at_most=1) for case in (LARGE, LARGER)),
+    Target("command pyalign score", THINGS, "numpy", at_most=2),
+    Target("import", START, "numpy", at_most=1.3),
+)

@@ -1,0 +1,212 @@
+"""The registry: for each operation and size, how pyalign and each of its peers do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import pyalign
+from benchmarks import cases, checks, matrix_peers, peers, processes
+from benchmarks.cases import MB, Case, embeddings, similarities, triplets
+from benchmarks.timing import Contender
+
+SUBJECT = "pyalign"
+Builder = Callable[[Case], Contender]
+LOOP_SLICE = 3000  # triplets on which the loop over triplets is timed
+GATHER_SLICE = 400_000  # triplets on which the gathers of rows are timed
+ROW_SLICE = 256  # rows with which scipy's cdist is timed
+CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time: 100 MB and 6 MB of temporaries
+FEW, SOME, MANY = 5, 9, 15
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One operation at one size, done by pyalign and by each of its peers.
+
+    builders: how each contender is made from the case; the ratios are to the first, pyalign.
+    rounds: how often each is measured in a full run.
+    """
+
+    op: str
+    case: Case
+    builders: dict[str, Builder]
+    rounds: int
+    unit: str = "s"
+
+
+def decisions(make: Callable[..., peers.Decisions], **options: Any) -> Builder:
+    """A contender of `odd_one_out_from`."""
+
+    def build(case: Case) -> Contender:
+        s, t = similarities(case), triplets(case)
+        check = checks.same_decisions(lambda: pyalign.odd_one_out_from(s, t))
+        return Contender(make(s, t, **options), check=check)
+
+    return build
+
+
+def _our_decisions(s: np.ndarray, t: np.ndarray, index: str | None = None) -> peers.Decisions:
+    """With the case's own triplets, or with the same ones as integers of another type."""
+    chosen = t if index is None else t.astype(index)
+    return lambda: pyalign.odd_one_out_from(s, chosen)
+
+
+def scores(make: Callable[..., peers.Scores], limit: int | None = None, **options: Any) -> Builder:
+    """A contender of `score`; with a limit it is timed on that many triplets."""
+
+    def build(case: Case) -> Contender:
+        x, t = embeddings(case), triplets(case)[:limit]
+        check = checks.same_means(_our_score(x, t), accuracy_alone=make is peers.human_alignment_score)
+        return Contender(make(x, t, **options), share=len(t) / case.t, check=check)
+
+    return build
+
+
+def _our_score(x: np.ndarray, t: np.ndarray) -> peers.Scores:
+    def score() -> peers.Means:
+        result = pyalign.score(x, t)
+        return result.accuracy, result.cross_entropy, result.mean_entropy
+
+    return score
+
+
+def matrix(
+    make: Callable[..., matrix_peers.Matrix],
+    measure: str,
+    as_similarity: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    **options: Any,
+) -> Builder:
+    """A contender of `similarity`; with `rows` it is timed on that many rows."""
+
+    def build(case: Case) -> Contender:
+        x, rows = embeddings(case), options.get("rows", case.n)
+        check = checks.same_matrix(lambda: pyalign.similarity(x[:ROW_SLICE], x, measure=measure), as_similarity)
+        return Contender(make(x, **options), share=rows / case.n, check=check)
+
+    return build
+
+
+def _our_matrix(measure: str) -> Callable[[np.ndarray], matrix_peers.Matrix]:
+    return lambda x: lambda: pyalign.similarity(x, measure=measure)
+
+
+def figures(call: Callable[[Case], float]) -> Builder:
+    """A contender whose call reports its figure."""
+    return lambda case: Contender(lambda: call(case), reports=True)
+
+
+def command(call: Callable[[Case], Any], checked: bool = False) -> Builder:
+    """A whole process that is timed from outside."""
+
+    def build(case: Case) -> Contender:
+        check = checks.same_accuracy(_our_score(embeddings(case), triplets(case))) if checked else None
+        return Contender(lambda: call(case), check=check)
+
+    return build
+
+
+def _of_things(case: Case) -> Comparison:
+    builders = {
+        SUBJECT: decisions(_our_decisions),
+        "numpy": decisions(peers.numpy_decisions),
+        "numpy take": decisions(peers.numpy_take_decisions),
+        "torch": decisions(peers.torch_decisions),
+        "numba": decisions(peers.numba_decisions),
+        "numba branch-free": decisions(peers.numba_decisions, branches=False),
+    }
+    if case.index != "int32":
+        builders["pyalign int32"] = decisions(_our_decisions, index="int32")
+    return Comparison("odd_one_out_from", case, builders, MANY)
+
+
+def _of_large(case: Case) -> Comparison:
+    builders = {
+        SUBJECT: scores(_our_score),
+        "numpy": scores(peers.numpy_chunked_score, limit=GATHER_SLICE, chunk=CHUNK),
+        "numpy small chunks": scores(peers.numpy_chunked_score, limit=GATHER_SLICE, chunk=SMALL_CHUNK),
+    }
+    return Comparison("score", case, builders, FEW)
+
+
+def _memory(operation: str, case: Case, limit: float) -> Comparison:
+    builders = {
+        SUBJECT: figures(lambda case: processes.memory_growth(operation, case)),
+        "limit": figures(lambda case: limit),
+    }
+    return Comparison(f"memory of {operation}", case, builders, 1, "MB")
+
+
+SCORE = Comparison(
+    "score",
+    cases.THINGS,
+    {
+        SUBJECT: scores(_our_score),
+        "numpy": scores(peers.numpy_score),
+        "numpy take": scores(peers.numpy_score, take=True),
+        "torch": scores(peers.torch_score),
+        "human_alignment": scores(peers.human_alignment_score, limit=LOOP_SLICE),
+    },
+    SOME,
+)
+COSINE = Comparison(
+    "similarity cosine",
+    cases.SQUARE,
+    {
+        SUBJECT: matrix(_our_matrix("cosine"), "cosine"),
+        "numpy product": matrix(matrix_peers.numpy_product, "cosine"),
+        "torch": matrix(matrix_peers.torch_cosine, "cosine"),
+        "scikit-learn": matrix(matrix_peers.sklearn_cosine, "cosine"),
+        "numkong": matrix(matrix_peers.numkong_angles, "cosine", lambda angular: 1 - angular),
+    },
+    MANY,
+)
+DISTANCES = Comparison(
+    "similarity neg_euclidean",
+    cases.SQUARE,
+    {
+        SUBJECT: matrix(_our_matrix("neg_euclidean"), "neg_euclidean"),
+        "torch": matrix(matrix_peers.torch_distances, "neg_euclidean", np.negative),
+        "scipy": matrix(matrix_peers.scipy_distances, "neg_euclidean", np.negative, rows=ROW_SLICE),
+        "scikit-learn": matrix(matrix_peers.sklearn_distances, "neg_euclidean", np.negative),
+        "numkong": matrix(matrix_peers.numkong_distances, "neg_euclidean", np.negative),
+    },
+    SOME,
+)
+COMMAND = Comparison(
+    "command pyalign score",
+    cases.THINGS,
+    {SUBJECT: command(processes.command_score, checked=True), "numpy": command(processes.bare_numpy)},
+    MANY,
+)
+IMPORT = Comparison(
+    "import",
+    cases.START,
+    {
+        SUBJECT: figures(lambda case: processes.import_seconds("pyalign")),
+        "numpy": figures(lambda case: processes.import_seconds("numpy")),
+    },
+    MANY,
+)
+
+THINGS_CASES = (cases.THINGS, cases.THINGS_INT16, cases.THINGS_INT64)
+LARGE_CASES = (cases.LARGE, cases.LARGER)
+TRIPLETS = (
+    *(_of_things(case) for case in THINGS_CASES),
+    # The decisions, a byte each, and less than the smallest copy of the triplets (28 MB).
+    *(_memory("odd_one_out_from", case, case.t / MB + 16) for case in THINGS_CASES),
+)
+LARGE = (*(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 512) for case in LARGE_CASES))
+COMPARISONS = (*TRIPLETS, SCORE, COSINE, DISTANCES, *LARGE, COMMAND, IMPORT)
+
+
+def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:
+    """(comparison, backend) of every contender: the parameters of a pytest benchmark."""
+    return [(comparison, backend) for comparison in comparisons for backend in comparison.builders]
+
+
+def label_of(parameter: object) -> str:
+    """How pytest names a parameter."""
+    return f"{parameter.op}, {parameter.case.name}" if isinstance(parameter, Comparison) else str(parameter)

@@ -1,0 +1,204 @@
+"""The peers of decisions and scores: published or obvious ways, each written as well as it can be in a few lines.
+
+Every function takes its inputs, prepares what a user would have at hand, and returns the call that is timed. Packages
+other than numpy are imported when a peer that needs one is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cases import unit_rows
+
+Decisions = Callable[[], np.ndarray]
+Means = tuple[float, float, float]  # accuracy, cross-entropy, mean entropy
+Scores = Callable[[], Means]
+
+
+# ---------------------------------------------------------------- decisions from a ready matrix
+
+
+def numpy_decisions(s: np.ndarray, triplets: np.ndarray) -> Decisions:
+    """Fancy indexing; the columns are widened once, which is faster than to let each look-up do it."""
+
+    def decide() -> np.ndarray:
+        a, b, c = triplets.T.astype(np.intp)
+        return _numpy_odd(s[a, b], s[a, c], s[b, c])
+
+    return decide
+
+
+def numpy_take_decisions(s: np.ndarray, triplets: np.ndarray) -> Decisions:
+    """`take` at flat positions: the fastest look-up that numpy has."""
+
+    def decide() -> np.ndarray:
+        return _numpy_odd(*_numpy_take(s, triplets))
+
+    return decide
+
+
+def _numpy_take(s: np.ndarray, triplets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    wide = triplets if triplets.dtype.itemsize > 2 else triplets.astype(np.int32)
+    a, b, c = wide.T
+    flat, row = s.ravel(), a * len(s)
+    return flat.take(row + b), flat.take(row + c), flat.take(b * len(s) + c)
+
+
+def _numpy_odd(s01: np.ndarray, s02: np.ndarray, s12: np.ndarray) -> np.ndarray:
+    """argmax of three columns, in comparisons: several times faster than `argmax(axis=0)`."""
+    later = np.where(s02 >= s12, np.int8(1), np.int8(0))
+    odd: np.ndarray = np.where((s01 >= s02) & (s01 >= s12), np.int8(2), later)
+    return odd
+
+
+def torch_decisions(s: np.ndarray, triplets: np.ndarray) -> Decisions:
+    """Gathers at flat positions with `index_select`, twice as fast as `s[a, b]` or `torch.gather` here."""
+    import torch
+
+    matrix, index = torch.from_numpy(s), torch.from_numpy(triplets)
+
+    def decide() -> np.ndarray:
+        s01, s02, s12 = _torch_look_up(matrix, index)
+        odd = torch.where((s01 >= s02) & (s01 >= s12), 2, torch.where(s02 >= s12, 1, 0)).to(torch.int8)
+        return np.asarray(odd)
+
+    return decide
+
+
+def _torch_look_up(matrix: Any, index: Any) -> tuple[Any, Any, Any]:
+    a, b, c = (index if index.itemsize > 2 else index.int()).unbind(1)
+    n, flat = len(matrix), matrix.view(-1)
+    row = a * n
+    return flat.index_select(0, row + b), flat.index_select(0, row + c), flat.index_select(0, b * n + c)
+
+
+def numba_decisions(s: np.ndarray, triplets: np.ndarray, branches: bool = True) -> Decisions:
+    """A parallel loop, compiled here; the plain one with `if` and `elif`, or one without branches."""
+    loop = _numba_loop(branches)
+
+    def decide() -> np.ndarray:
+        out = np.empty(len(triplets), np.int8)
+        loop(s, triplets, out)
+        return out
+
+    decide()
+    return decide
+
+
+@lru_cache
+def _numba_loop(branches: bool) -> Callable[[np.ndarray, np.ndarray, np.ndarray], None]:
+    from numba import njit, prange
+
+    def plain(s: np.ndarray, triplets: np.ndarray, out: np.ndarray) -> None:
+        for q in prange(len(triplets)):
+            i, j, k = triplets[q, 0], triplets[q, 1], triplets[q, 2]
+            s01, s02, s12 = s[i, j], s[i, k], s[j, k]
+            if s01 >= s02 and s01 >= s12:
+                out[q] = 2
+            elif s02 >= s12:
+                out[q] = 1
+            else:
+                out[q] = 0
+
+    def branch_free(s: np.ndarray, triplets: np.ndarray, out: np.ndarray) -> None:
+        for q in prange(len(triplets)):
+            i, j, k = np.uint32(triplets[q, 0]), np.uint32(triplets[q, 1]), np.uint32(triplets[q, 2])
+            s01, s02, s12 = s[i, j], s[i, k], s[j, k]
+            out[q] = 2 * ((s01 >= s02) & (s01 >= s12)) | ((s02 > s01) & (s02 >= s12))
+
+    return njit(parallel=True, fastmath=True)(plain if branches else branch_free)
+
+
+# ---------------------------------------------------------------- scores from embeddings
+
+
+def numpy_score(x: np.ndarray, triplets: np.ndarray, take: bool = False) -> Scores:
+    """Unit rows, one product, fancy look-ups (or `take`), then log-softmax over the three pairs."""
+
+    def score() -> Means:
+        unit = unit_rows(x)
+        s = unit @ unit.T
+        if take:
+            return _numpy_means(np.stack(_numpy_take(s, triplets)))
+        a, b, c = triplets.T.astype(np.intp)
+        return _numpy_means(np.stack((s[a, b], s[a, c], s[b, c])))
+
+    return score
+
+
+def _numpy_means(s: np.ndarray) -> Means:
+    """Accuracy, cross-entropy and mean entropy of similarities (3, t) whose first row is the human's pair."""
+    s -= s.max(axis=0)
+    p = np.exp(s)
+    total = p.sum(axis=0)
+    log_total = np.log(total)
+    p *= s
+    entropy = log_total - p.sum(axis=0) / total
+    accuracy = np.count_nonzero(s[0] == 0) / s.shape[1]
+    return accuracy, float(np.mean(log_total - s[0], dtype=float)), float(np.mean(entropy, dtype=float))
+
+
+def numpy_chunked_score(x: np.ndarray, triplets: np.ndarray, chunk: int) -> Scores:
+    """Without a matrix: the rows of `chunk` triplets at a time, and their inner products by einsum."""
+
+    def score() -> Means:
+        unit, means = unit_rows(x), np.zeros(3)
+        for start in range(0, len(triplets), chunk):
+            a, b, c = (unit[column] for column in triplets[start : start + chunk].T)
+            s = np.stack([np.einsum("ij,ij->i", u, v) for u, v in ((a, b), (a, c), (b, c))])
+            means += np.array(_numpy_means(s)) * (s.shape[1] / len(triplets))
+        return float(means[0]), float(means[1]), float(means[2])
+
+    return score
+
+
+def torch_score(x: np.ndarray, triplets: np.ndarray) -> Scores:
+    """The same in torch; the pairs are kept apart, since log_softmax over a dimension of three is slower."""
+    import torch
+
+    rows, index = torch.from_numpy(x), torch.from_numpy(triplets)
+
+    def score() -> Means:
+        unit = torch.nn.functional.normalize(rows)
+        pairs = _torch_look_up(unit @ unit.T, index)
+        top = torch.maximum(torch.maximum(pairs[0], pairs[1]), pairs[2])
+        shifted = [s.sub_(top) for s in pairs]
+        exps = [s.exp() for s in shifted]
+        total = exps[0] + exps[1] + exps[2]
+        log_total = total.log()
+        weighted = sum(e.mul_(s) for e, s in zip(exps, shifted, strict=True))
+        accuracy = torch.count_nonzero(shifted[0] == 0).item() / len(index)
+        return accuracy, (log_total - shifted[0]).mean().item(), (log_total - weighted / total).mean().item()
+
+    return score
+
+
+def human_alignment_score(x: np.ndarray, triplets: np.ndarray) -> Scores:
+    """The published scorer's way, restated: one triplet at a time, on torch vectors.
+
+    Per triplet three cosine distances and three dot products; no choice when the distances are all the same, else the
+    item outside the nearest pair; probabilities by softmax of the dot products.
+    """
+    import torch
+
+    rows = torch.from_numpy(x)
+
+    def one(i: int, j: int, k: int) -> tuple[int, Any]:
+        a, b, c = rows[i], rows[j], rows[k]
+        pairs = ((a, b), (a, c), (b, c))
+        distances = torch.tensor([1 - u @ v / (u.norm() * v.norm()) for u, v in pairs])
+        dots = torch.tensor([u @ v for u, v in pairs])
+        choice = 2 - int(torch.argmin(distances)) if len(torch.unique(distances)) > 1 else -1
+        return choice, torch.softmax(dots, dim=0)
+
+    def score() -> Means:
+        choices, probabilities = zip(*(one(*triplet) for triplet in triplets), strict=True)
+        p = torch.stack(probabilities)
+        log_p = p.log()
+        return choices.count(2) / len(triplets), -log_p[:, 0].mean().item(), -(p * log_p).sum(1).mean().item()
+
+    return score

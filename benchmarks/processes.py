@@ -1,0 +1,86 @@
+"""What is measured in processes of their own: the command line, imports and peak memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pyalign
+from benchmarks.cases import Case, embeddings, triplets
+
+ROOT = Path(__file__).resolve().parent.parent
+BARE = "import sys, numpy as np; x, t = np.load(sys.argv[1]), np.load(sys.argv[2]); x @ x.T"
+TIMED_IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+
+@lru_cache(maxsize=1)
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder that goes when this process ends; children run in it, and so see the installed pyalign alone."""
+    return tempfile.TemporaryDirectory(prefix="pyalign-benchmarks-")
+
+
+def run(*command: str | Path, folder: str | Path | None = None, **variables: str) -> str:
+    """Standard output of a command, which must succeed; variables are added to its environment."""
+    arguments, environment = [str(part) for part in command], {**os.environ, **variables}
+    # Peers come with the bytecode that pip wrote; pyalign's, installed in place, is written by the first child.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    folder = folder or scratch().name
+    done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return done.stdout
+
+
+@lru_cache(maxsize=1)
+def files(case: Case) -> tuple[Path, Path]:
+    """Embeddings and triplets as .npy files, in the scratch folder."""
+    folder = Path(scratch().name)
+    paths = folder / f"{case.name}-embeddings.npy", folder / f"{case.name}-triplets.npy"
+    np.save(paths[0], embeddings(case))
+    np.save(paths[1], triplets(case))
+    return paths
+
+
+@lru_cache(maxsize=1)
+def require_same_install() -> None:
+    """Children import the installed pyalign, which must be the one that this process has."""
+    theirs = run(sys.executable, "-c", "import pyalign; print(pyalign.__file__)").strip()
+    if not Path(theirs).samefile(pyalign.__file__):
+        raise RuntimeError("the installed pyalign is not the one in this folder; run `pip install -e .` first")
+
+
+def command_score(case: Case) -> dict[str, Any]:
+    """The one result of `pyalign score` on files of that case."""
+    require_same_install()
+    program = Path(sysconfig.get_path("scripts")) / "pyalign"
+    paths = files(case)
+    document = run(program, "score", "--embeddings", paths[0], "--triplets", paths[1], "--json")
+    result: dict[str, Any] = json.loads(document)["results"][0]
+    return result
+
+
+def bare_numpy(case: Case) -> None:
+    """Load both files and multiply."""
+    run(sys.executable, "-c", BARE, *files(case))
+
+
+def import_seconds(package: str) -> float:
+    """Seconds that `import package` takes in a fresh process."""
+    require_same_install()
+    return float(run(sys.executable, "-c", TIMED_IMPORT.format(package)))
+
+
+def memory_growth(operation: str, case: Case) -> float:
+    """Megabytes by which the peak of one call exceeds its inputs."""
+    command = (sys.executable, "-m", "benchmarks.memory", operation, case.name)
+    # A fixed threshold: else glibc keeps what was freed while the inputs were made, and the call would grow into that.
+    return float(run(*command, folder=ROOT, MALLOC_MMAP_THRESHOLD_="65536"))

@@ -1,0 +1,79 @@
+"""The Markdown table of a CSV file: every peer beside pyalign, with the target where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmarks.cases import CASES, TARGETS, Target
+from benchmarks.operations import SUBJECT
+from benchmarks.results import Row
+
+HEAD = ("Operation", "Case", SUBJECT, "Peer", "Peer's", "Ratio", "Target", "Met")
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """A line for each peer of each operation and case, in the order of the rows."""
+    rows = list(rows)
+    subjects = {(row.op, row.case): row for row in rows if row.backend == SUBJECT}
+    targets = {(target.op, target.case.name, target.peer): target for target in TARGETS}
+    lines = [
+        _line(subjects[row.op, row.case], row, targets.get((row.op, row.case, row.backend)))
+        for row in rows
+        if row.backend != SUBJECT
+    ]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD), *lines))
+
+
+def missed(rows: Iterable[Row]) -> list[str]:
+    """The targets that the rows do not meet, or do not speak of."""
+    found = {(row.op, row.case, row.backend): row for row in rows}
+    lines = []
+    for target in TARGETS:
+        row = found.get((target.op, target.case.name, target.peer))
+        name = f"{target.op}, {target.case.name}, {target.peer}"
+        if row is None:
+            lines.append(f"{name}: not measured")
+        elif not is_met(target, row):
+            lines.append(f"{name}: {ratio_text(target, row)}, target {target_text(target)}")
+    return lines
+
+
+def is_met(target: Target, row: Row) -> bool:
+    """Is the peer's ratio within the bound?"""
+    if target.at_least is not None:
+        return row.ratio >= target.at_least
+    assert target.at_most is not None
+    return 1 / row.ratio <= target.at_most
+
+
+def ratio_text(target: Target | None, row: Row) -> str:
+    """peer / pyalign; pyalign / peer where the target is a largest ratio."""
+    inverse = target is not None and target.at_most is not None
+    return f"{significant(1 / row.ratio if inverse else row.ratio)}x"
+
+
+def target_text(target: Target) -> str:
+    """As in `>= 12x`."""
+    return f"≥ {target.at_least:,}x" if target.at_least is not None else f"≤ {target.at_most:,}x"
+
+
+def significant(value: float) -> str:
+    """Three significant digits, never in exponents: 12,300 or 0.0123."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.3g}")
+    digits = max(0, 2 - int(f"{rounded:e}".partition("e")[2]))
+    return f"{rounded:,.{digits}f}"
+
+
+def _line(ours: Row, peer: Row, target: Target | None) -> list[str]:
+    return [
+        f"`{ours.op}`",
+        CASES[ours.case].label,
+        f"{significant(ours.median)} {ours.unit}",
+        peer.backend,
+        f"{significant(peer.median)} {peer.unit}",
+        ratio_text(target, peer),
+        target_text(target) if target else "",
+        ("yes" if is_met(target, peer) else "**no**") if target else "",
+    ]
