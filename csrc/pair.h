@@ -16,8 +16,8 @@ PA_INLINE double squared_distance(double g, double a, double b) {
 // Similarity from a squared distance; P is one of the three distance kernels.
 template <pa_pair P>
 PA_INLINE double from_squared_distance(double s, double gamma) {
-  if (P == PA_NEG_SQEUCLIDEAN) return -s;
-  if (P == PA_NEG_EUCLIDEAN) return -sqrt(s);
+  if (P == PA_NEG_SQEUCLIDEAN) return 0.0 - s;  // not -s: a distance of zero gives 0, not -0
+  if (P == PA_NEG_EUCLIDEAN) return 0.0 - sqrt(s);
   const double x = -gamma * s, least = Series<double>::least_exponent;
   return exp_of<double>(x > least ? x : least);
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from pyalign.backends import TripletCheck
 from pyalign.errors import InputError, nearest
 
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
-SHORTEST_SQUARE = {"float32": 2.0**-80, "float64": 2.0**-900}
+SHORTEST_SQUARE = {"float32": 2.0**-80, "float64": 2.0**-900}  # of the longest row
 LONGEST_SQUARE = {"float32": 2.0**125, "float64": 2.0**1020}  # |x|^2 at which x.y or |x - y|^2 may overflow
 
 
@@ -40,10 +41,23 @@ def as_array(value: object, name: str, shape: str) -> np.ndarray:
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name} must not hold masked values; got {int(np.ma.getmaskarray(value).sum())}")
+    if type(value).__module__.partition(".")[0] == "torch":
+        value = _from_torch(value)
     try:
         return np.asarray(value)
     except ValueError as error:
-        raise InputError(f"{name} must have shape {shape}; got rows of different lengths") from error
+        what = "rows of different lengths" if "inhomogeneous" in str(error) else f"{type(value).__name__}: {error}"
+        raise InputError(f"{name} must have shape {shape}; got {what}") from error
+    except (TypeError, RuntimeError) as error:
+        raise InputError(f"{name} must be an array of numbers; got {type(value).__name__}: {error}") from error
+
+
+def _from_torch(tensor: Any) -> Any:
+    """A tensor as numpy can take it: without its graph, on the CPU, bfloat16 as float32."""
+    if not hasattr(tensor, "detach"):
+        return tensor
+    tensor = tensor.detach().cpu()
+    return tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
 
 
 def _row_dtype(dtype: np.dtype, name: str) -> np.dtype:
@@ -104,12 +118,13 @@ def not_finite(x: np.ndarray, squares: np.ndarray) -> np.ndarray:
     return bad
 
 
-def require_digits(x: np.ndarray, squares: np.ndarray, measure: str, name: str = "x") -> None:
-    """Raises when shifted rows are so short that every squared distance would lose its digits to underflow."""
-    if float(squares.max()) < SHORTEST_SQUARE[x.dtype.name] and x.any():
+def require_digits(arrays: Sequence[np.ndarray], longest: float, measure: str) -> None:
+    """Raises when even the longest row, of |x|^2 = `longest`, is so short that products lose digits to underflow."""
+    if longest < SHORTEST_SQUARE[arrays[0].dtype.name] and any(a.any() for a in arrays):
+        largest = max(float(np.abs(a).max()) for a in arrays)
         raise InputError(
-            f"{name} must be scaled up for measure {measure!r}; its rows differ by at most "
-            f"{2 * float(np.abs(x).max()):.3g} in a feature, whose square underflows {x.dtype.name}"
+            f"x must be scaled up for measure {measure!r}; its rows differ by at most {2 * largest:.3g} in a feature, "
+            f"whose square underflows {arrays[0].dtype.name}"
         )
 
 

@@ -94,15 +94,17 @@ def with_sigma(measure: Measure, sigma: str | float) -> Measure:
 
 
 def column_shift(x: np.ndarray) -> np.ndarray:
-    """A vector amid the rows: (d,) of x's dtype, to subtract from rows (n, d) before distances are formed.
+    """What the rows (n, d) share: (d,) of x's dtype, to subtract from them before distances are formed.
 
-    Any vector would be right; one amid the rows keeps |x|^2 + |y|^2 - 2 x.y from cancelling. It is the median over at
-    most 63 evenly spaced rows: an outlying row does not move it, and as an element of the data it is whole where the
-    data are.
+    A common offset makes |x|^2 + |y|^2 - 2 x.y cancel. Taken is the median over at most 63 evenly spaced rows (an
+    element of the data, so whole where they are), in columns where all of x lies within a factor of two of it: there
+    the subtraction is exact. Elsewhere nothing is taken, since rows near zero would lose what distinguishes them.
     """
     some = x[:: max(1, -(-len(x) // 63))]
     some = some[: len(some) - 1 + len(some) % 2]  # an odd number, so that the median is one of them
-    return np.partition(some, len(some) // 2, axis=0)[len(some) // 2]
+    middle = np.partition(some, len(some) // 2, axis=0)[len(some) // 2]
+    near, far = np.minimum(0.5 * middle, 2 * middle), np.maximum(0.5 * middle, 2 * middle)
+    return np.where((near <= x.min(axis=0)) & (x.max(axis=0) <= far), middle, x.dtype.type(0))
 
 
 def median_distance(x: np.ndarray, y: np.ndarray | None = None) -> float:

@@ -237,3 +237,12 @@ def test_refuses_any_other_temperature(temperature, message_of):
 def test_refuses_an_unknown_choice_and_proposes_the_nearest(value, message, message_of):
     assert _checks.one_of("blue", ("red", "blue"), "colour") == "blue"
     assert message_of(_checks.one_of, value, ("red", "blue"), "colour") == message
+
+
+def test_takes_torch_tensors_with_a_graph_and_in_bfloat16():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    np.testing.assert_array_equal(_checks.as_rows(x), [[1, 2], [3, 4]])
+    rows = _checks.as_rows(x.detach().bfloat16())
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows, [[1, 2], [3, 4]])

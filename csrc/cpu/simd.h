@@ -47,6 +47,16 @@ struct Simd {
     return v;
   }
   static inline __attribute__((always_inline)) void store(T* p, Vector v) { memcpy(p, &v, sizeof v); }
+  // Lane i of the result: lane mask[i] of a and b in a row. Masks are constants by the time that this is compiled.
+  static inline __attribute__((always_inline)) Vector shuffle(Vector a, Vector b, Mask mask) {
+#if defined(__clang__)
+    Vector v;
+    for (int i = 0; i < lanes; ++i) v[i] = mask[i] < lanes ? a[mask[i]] : b[mask[i] - lanes];
+    return v;
+#else
+    return __builtin_shuffle(a, b, mask);
+#endif
+  }
   static inline __attribute__((always_inline)) T sum(Vector v) {
     T s = 0;
     for (int i = 0; i < lanes; ++i) s += v[i];

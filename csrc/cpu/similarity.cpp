@@ -40,8 +40,8 @@ void transpose(typename Simd<T>::Vector* v) {
     typename S::Vector w[lanes];
 #pragma GCC unroll 8
     for (int i = 0; i < half; ++i) {
-      w[2 * i] = __builtin_shuffle(v[i], v[i + half], low);
-      w[2 * i + 1] = __builtin_shuffle(v[i], v[i + half], high);
+      w[2 * i] = S::shuffle(v[i], v[i + half], low);
+      w[2 * i + 1] = S::shuffle(v[i], v[i + half], high);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < lanes; ++i) v[i] = w[i];

@@ -115,9 +115,9 @@ def _mend_close(squares: np.ndarray, limit: np.ndarray, x: np.ndarray, y: np.nda
 
 def _from_squares(x: Rows, squares: np.ndarray) -> np.ndarray:
     if x.pair == "neg_sqeuclidean":
-        return -squares
+        return 0.0 - squares  # not -squares: a distance of zero gives 0, not -0
     if x.pair == "neg_euclidean":
-        return -np.sqrt(squares)
+        return 0.0 - np.sqrt(squares)
     return np.exp(-x.gamma * squares)
 
 

@@ -37,9 +37,9 @@ def pair_similarity(x: Rows, i: int, y: Rows, j: int) -> float:
     else:
         value = squared_distance(x.values[i], y.values[j])
         if x.pair == "neg_sqeuclidean":
-            value = -value
+            value = 0.0 - value  # a distance of zero gives 0, not -0
         elif x.pair == "neg_euclidean":
-            value = -math.sqrt(value)
+            value = 0.0 - math.sqrt(value)
         else:
             value = math.exp(-x.gamma * value)
     return float(x.values.dtype.type(value))

@@ -23,6 +23,10 @@ def prepare(backend: Backend, measure: Measure, x: np.ndarray, y: np.ndarray | N
     shift = column_shift(x) if measure.transform == "shift" else None
     left = _rows(backend, measure, x, shift)
     right = None if y is None else _rows(backend, measure, y, shift)
+    if measure.pair != "cosine":
+        given = [rows for rows in (left, right) if rows is not None]
+        longest = max(float((_squares(backend, r.values) if r.terms is None else r.terms).max()) for r in given)
+        _checks.require_digits([r.values for r in given], longest, measure.name)
     if measure.pair == "rbf":
         left = replace(left, gamma=_gamma(measure, x, y))
     return left, right
@@ -64,7 +68,6 @@ def _rows(backend: Backend, measure: Measure, x: np.ndarray, shift: np.ndarray |
         return Rows(x, None, "dot")
     squares = _squares(backend, x)
     if measure.pair != "cosine":
-        _checks.require_digits(x, squares, measure.name)
         return Rows(x, squares, measure.pair)
     return _unit_terms(backend, x, squares)
 
