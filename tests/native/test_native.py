@@ -1,0 +1,172 @@
+"""check_kernels, the kernels' own program in C, built and run in every way that this machine has tools for."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+SANITIZERS = {
+    "ASAN_OPTIONS": "allocator_may_return_null=1",  # the program asks for too much memory on purpose
+    "TSAN_OPTIONS": "allocator_may_return_null=1:ignore_noninstrumented_modules=1",
+}
+
+
+def which(program):
+    return shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))
+
+
+def require(*programs):
+    """Their paths; skips the test where one is missing."""
+    for program in programs:
+        if not which(program):
+            pytest.skip(f"{program} is not installed.")
+    return [which(program) for program in programs]
+
+
+def build(folder, *options, source=ROOT):
+    """Configures and builds; returns the program."""
+    cmake, ninja = which("cmake"), which("ninja")
+    assert cmake and ninja, "cmake and ninja come with pip install pyalign[test]"
+    fixed = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DPYALIGN_PYTHON=OFF", "-DPYALIGN_TESTS=ON"]
+    must([cmake, "-S", source, "-B", folder, *fixed, *options])
+    must([cmake, "--build", folder])
+    return folder / "check_kernels"
+
+
+def run(command, **environment):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYALIGN_")}
+    # More threads than cores: spinning would cost more than the work.
+    env = {**clean, "OMP_WAIT_POLICY": "passive", **environment}
+    return subprocess.run([str(part) for part in command], env=env, capture_output=True, text=True, errors="replace")
+
+
+def must(command, **environment):
+    """The output of a command that has to succeed."""
+    done = run(command, **environment)
+    assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+def check(command, **environment):
+    """Runs check_kernels; returns the first choice of instruction set and the number of checks of each."""
+    output = must(command, **environment)
+    assert re.fullmatch(r"[1-9]\d* passed, 0 failed", output.splitlines()[-1]), output
+    first = re.search(r"^first choice: (\w+)$", output, re.MULTILINE).group(1)
+    return first, {name: int(count) for name, count in re.findall(r"^(\w+): (\d+) checks$", output, re.MULTILINE)}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("plain"))
+
+
+def test_agrees_with_naive_loops(plain):
+    first, counts = check([plain])
+    assert first == next(iter(counts)), "the best instruction set that runs comes first"
+    assert min(counts.values()) > 50_000
+
+
+def test_environment_names_the_first_choice(plain):
+    last = list(check([plain, "--quick"])[1])[-1]
+    assert check([plain, "--quick"], PYALIGN_ISA=last)[0] == last
+
+
+def test_has_no_memory_error_no_leak_and_no_undefined_behaviour(tmp_path):
+    program = build(tmp_path, "-DPYALIGN_SANITIZE=address,undefined")
+    done = run([program, "--quick"], **SANITIZERS)
+    leaks = {}
+    if "LeakSanitizer has encountered a fatal error" in done.stderr:  # under a debugger or in some containers
+        leaks = {"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":detect_leaks=0"}
+    check([program, "--quick"], **{**SANITIZERS, **leaks})
+
+
+def test_has_no_data_race(tmp_path):
+    """With clang and its OpenMP, which tells ThreadSanitizer of its barriers through libarcher; g++'s does not."""
+    clang, clang_cpp = require("clang", "clang++")
+    archer = Path(clang_cpp).resolve().parents[1] / "lib" / "libarcher.so"
+    if not archer.exists():
+        pytest.skip("clang's OpenMP (libomp-dev) is not installed.")
+    compilers = [f"-DCMAKE_C_COMPILER={clang}", f"-DCMAKE_CXX_COMPILER={clang_cpp}"]
+    program = build(tmp_path, *compilers, "-DPYALIGN_SANITIZE=thread")
+    options = {**SANITIZERS, "OMP_TOOL_LIBRARIES": str(archer), "ARCHER_OPTIONS": "verbose=1"}
+    done = run([program, "--quick"], **options)
+    if "unexpected memory mapping" in done.stderr:
+        pytest.skip("ThreadSanitizer cannot lay out its memory on this kernel.")
+    assert "Archer detected OpenMP application with TSan" in done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+
+
+def test_neon_under_emulation(tmp_path):
+    c, cpp, qemu = require("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64")
+    system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
+    program = build(tmp_path, *system, f"-DCMAKE_C_COMPILER={c}", f"-DCMAKE_CXX_COMPILER={cpp}")
+    first, counts = check([qemu, "-L", "/usr/aarch64-linux-gnu", program, "--quick"])
+    assert first == "neon"
+    assert list(counts) == ["neon"]
+
+
+@pytest.mark.skipif(not X86, reason="Not an x86-64 machine.")
+@pytest.mark.parametrize(("processor", "runs"), [("Haswell", ["avx2", "base"]), ("Nehalem", ["base"])])
+def test_older_processors_under_emulation(plain, processor, runs):
+    (qemu,) = require("qemu-x86_64")
+    first, counts = check([qemu, "-cpu", processor, plain, "--quick"])
+    assert first == runs[0]
+    assert list(counts) == runs
+
+
+def test_instruction_sets_share_no_code(plain):
+    """A weak function built for one of them could be linked into the path of another."""
+    (nm,) = require("nm")
+    for unit in ("check", "rows", "similarity", "triplets"):
+        objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
+        assert objects
+        for path in objects:
+            symbols = must([nm, "-C", path])
+            assert " T " in symbols
+            assert not re.findall(r"^\S* [WVu] .*$", symbols, re.MULTILINE), path
+
+
+# Each kernel file, broken once: what stands there, and what the test puts in its place.
+MUTATIONS = {
+    "row_squares drops the last feature": ("rows.cpp", "k < d; ++k) s +=", "k < d - 1; ++k) s +="),
+    "the mirror image is not written": ("similarity.cpp", "if (job.symmetric) write_mirror", "if (0) write_mirror"),
+    "the row reported is the next": ("check.cpp", "report->repeated = q;", "report->repeated = q + 1;"),
+    "two-way ties are not counted": ("triplets.cpp", "ties2 += c.pairs_at_maximum == 2;", ""),
+    "a repeated item is let through": ("unpack.h", " | uint32_t(b == c);", ";"),
+}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the sources with a build of its own, and the program."""
+    folder = tmp_path_factory.mktemp("copy")
+    for name in ("csrc", "tests/native"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "CMakeLists.txt", folder)
+    return folder, build(folder / "build", source=folder)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_notices_that(copy, mutation):
+    folder, program = copy
+    file, before, after = MUTATIONS[mutation]
+    path = folder / "csrc" / "cpu" / file
+    source = path.read_text()
+    assert source.count(before) == 1, f"{file} no longer holds {before!r} once: choose another mutation"
+    path.write_text(source.replace(before, after))
+    try:
+        build(folder / "build", source=folder)
+        done = run([program, "--quick"])
+    finally:
+        path.write_text(source)
+    assert done.returncode == 1, done.stdout
+    assert "FAILED" in done.stdout
