@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
-BIN = $(VENV)/bin
+BIN = $(abspath $(VENV))/bin
 SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMakeLists.txt setup.py pyproject.toml
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c')
 

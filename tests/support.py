@@ -93,7 +93,7 @@ def clear_cut(x, triplets, measure):
 
 
 def run_python(code, timeout=120, **environment):
-    """A fresh interpreter; a hang is a failure."""
+    """A fresh interpreter, away from the sources so that it imports what is installed; a hang is a failure."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYALIGN_")}
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -101,4 +101,5 @@ def run_python(code, timeout=120, **environment):
         capture_output=True,
         text=True,
         timeout=timeout,
+        cwd=os.sep,
     )

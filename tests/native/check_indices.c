@@ -91,15 +91,18 @@ static void check_faults(int64_t t, pa_index_type type, const Layout* layout) {
   free_questions(&questions);
 }
 
-// A single fault: an index that is negative or that a narrower type would take for an item, or an item named twice.
+// A single fault in one of the columns: an index that is negative, n, or one that a narrower type would take for an
+// item; or an item named twice.
 static void check_fault(int64_t t, pa_index_type type, const Layout* layout) {
+  static const char* const names[4] = {"negative or largest index", "index n", "large index", "one repeated item"};
   const int64_t negative = type == PA_UINT16 ? 65535 : -1, large = type == PA_INT64 ? ((int64_t)1 << 32) + 5 : 32767;
-  for (int k = 0; k < 7; ++k) {
+  const int64_t wrong[3] = {negative, kItems, large};
+  for (int k = 0; k < 12; ++k) {
     Questions questions = make_questions(t, kItems, type, layout);
     const int64_t q = k % 2 ? t - 1 : t / 2;
-    if (k < 4) set_index(&questions, q, k % 3, k < 2 ? negative : large);
-    else repeat_item(&questions, q, k - 4);
-    check_now(&questions, k < 2 ? "negative or largest index" : k < 4 ? "large index" : "one repeated item");
+    if (k / 3 < 3) set_index(&questions, q, k % 3, wrong[k / 3]);
+    else repeat_item(&questions, q, k % 3);
+    check_now(&questions, names[k / 3]);
     free_questions(&questions);
   }
 }

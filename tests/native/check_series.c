@@ -11,7 +11,7 @@
 
 #include "check.h"
 
-enum { kPlaces = 4 };
+static const double kPlaces = 2.5;
 
 typedef struct {
   double p, cross_entropy, entropy;  // the largest errors, in units in the last place
@@ -83,9 +83,9 @@ void check_series(void) {
       const Accuracy worst = measure((pa_float_type)type);
       printf("%s: %s within %.2f units in the last place for p, %.2f for -log p, %.2f for the entropy\n", name,
              type == PA_FLOAT32 ? "float" : "double", worst.p, worst.cross_entropy, worst.entropy);
-      check_that(worst.p < kPlaces, "probabilities are within 4 units in the last place");
-      check_that(worst.cross_entropy < kPlaces, "cross entropies are within 4 units in the last place");
-      check_that(worst.entropy < kPlaces, "entropies are within 4 units in the last place");
+      check_that(worst.p < kPlaces, "probabilities are within 2.5 units in the last place");
+      check_that(worst.cross_entropy < kPlaces, "cross entropies are within 2.5 units in the last place");
+      check_that(worst.entropy < kPlaces, "entropies are within 2.5 units in the last place");
     }
   }
 }

@@ -151,8 +151,10 @@ static int right_triplets(Case* c) {
     unsure += !answer.sure;
     want.cross_entropy += answer.cross_entropy;
     want.entropy += answer.entropy;
-    margin += answer.nats_margin + 1e-15 * (double)p->questions->triplets.t;
+    margin += answer.nats_margin;
   }
+  // The two sums are taken in different orders.
+  margin += ldexp((double)p->questions->triplets.t * fmax(want.cross_entropy, want.entropy), -52);
   return !(p->wanted & SUMS) || right_sums(p, &want, unsure, margin);
 }
 
