@@ -29,7 +29,7 @@ develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'
 
 bench: $(VENV)/created
-	$(BIN)/pip install --quiet '.[bench]'
+	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m benchmarks.compare
 
 $(VENV)/created:

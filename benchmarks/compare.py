@@ -62,6 +62,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="OP", choices=operations, help="of " + ", ".join(operations))
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="default: benchmarks/results/MACHINE.csv")
     parser.add_argument("--table", type=Path, metavar="FILE.csv", help="measure nothing: print the table of that file")
+    parser.add_argument("--targets", action="store_true", help="with --table: only the peers that a target names")
     return parser.parse_args(arguments)
 
 
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, write the CSV file and print its table; or only print."""
     options = parse(arguments)
     if options.table:
-        print(markdown(read_csv(options.table)))
+        print(markdown(read_csv(options.table), options.targets))
         return
     require_native()
     if os.getloadavg()[0] > 0.5:

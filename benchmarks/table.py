@@ -11,15 +11,15 @@ from benchmarks.results import Row
 HEAD = ("Operation", "Case", SUBJECT, "Peer", "Peer's", "Ratio", "Target", "Met")
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """A line for each peer of each operation and case, in the order of the rows."""
+def markdown(rows: Iterable[Row], with_target: bool = False) -> str:
+    """A line for each peer of each operation and case, in the order of the rows; or of those with a target alone."""
     rows = list(rows)
     subjects = {(row.op, row.case): row for row in rows if row.backend == SUBJECT}
     targets = {(target.op, target.case.name, target.peer): target for target in TARGETS}
     lines = [
         _line(subjects[row.op, row.case], row, targets.get((row.op, row.case, row.backend)))
         for row in rows
-        if row.backend != SUBJECT
+        if row.backend != SUBJECT and (not with_target or (row.op, row.case, row.backend) in targets)
     ]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD), *lines))
 
