@@ -21,7 +21,7 @@ template <>
 struct Series<float> {
   typedef int32_t Int;
   static constexpr int exp_terms = 7;    // 0.347^8 / 8! = 5e-9
-  static constexpr int atanh_terms = 6;  // 0.2^12 / 13 = 3e-10
+  static constexpr int atanh_terms = 5;  // 0.2^10 / 11 = 9e-9
   static constexpr int mantissa_bits = 23;
   static constexpr Int bias = 127;
   static constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to the nearest integer
@@ -34,7 +34,7 @@ template <>
 struct Series<double> {
   typedef int64_t Int;
   static constexpr int exp_terms = 13;    // 0.347^14 / 14! = 4e-18
-  static constexpr int atanh_terms = 13;  // 0.2^26 / 27 = 2e-20
+  static constexpr int atanh_terms = 12;  // 0.2^24 / 25 = 7e-19
   static constexpr int mantissa_bits = 52;
   static constexpr Int bias = 1023;
   static constexpr double round_magic = 6755399441055744.0;  // 1.5 * 2^52

@@ -30,29 +30,36 @@ struct Isa {
   {isa::row_squares,    isa::centre_rows,          isa::shift_rows,        isa::similarity, \
    isa::check_triplets, isa::triplets_from_matrix, isa::triplets_from_rows}
 
-// Best first.
-const Isa* isas(int* count) {
 #if defined(__x86_64__)
-  static const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                           __builtin_cpu_supports("fma");
-  static const bool half = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  static const Isa all[] = {
-      {"avx512", wide, PA_TABLE(avx512)}, {"avx2", half, PA_TABLE(avx2)}, {"base", true, PA_TABLE(base)}};
-#elif defined(__aarch64__)
-  static const Isa all[] = {{"neon", true, PA_TABLE(neon)}};
-#else
-  static const Isa all[] = {{"base", true, PA_TABLE(base)}};
-#endif
-  *count = int(sizeof all / sizeof all[0]);
-  return all;
+bool runs_avx512() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
 }
 
+bool runs_avx2() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+// Best first. At file scope: set while the library loads, with no guard that would ask C programs for the C++ runtime.
+const Isa isas[] = {
+#if defined(__x86_64__)
+    {"avx512", runs_avx512(), PA_TABLE(avx512)},
+    {"avx2", runs_avx2(), PA_TABLE(avx2)},
+    {"base", true, PA_TABLE(base)},
+#elif defined(__aarch64__)
+    {"neon", true, PA_TABLE(neon)},
+#else
+    {"base", true, PA_TABLE(base)},
+#endif
+};
+constexpr int kIsas = int(sizeof isas / sizeof isas[0]);
+
 const Isa* find(const char* name) {
-  int count;
-  const Isa* all = isas(&count);
-  for (int k = 0; k < count; ++k)
-    if (all[k].runs && (!name || strcmp(all[k].name, name) == 0)) return &all[k];
+  for (int k = 0; k < kIsas; ++k)
+    if (isas[k].runs && (!name || strcmp(isas[k].name, name) == 0)) return &isas[k];
   return nullptr;
 }
 
@@ -103,11 +110,9 @@ pa_status pa_set_isa(const char* name) {
 }
 
 const char* pa_isa_name(int k, int* runs) {
-  int count;
-  const Isa* all = isas(&count);
-  if (k < 0 || k >= count) return nullptr;
-  *runs = all[k].runs;
-  return all[k].name;
+  if (k < 0 || k >= kIsas) return nullptr;
+  *runs = isas[k].runs;
+  return isas[k].name;
 }
 
 int pa_threads(void) {

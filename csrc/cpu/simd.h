@@ -12,6 +12,9 @@
 
 PA_DECLARE_ISA(PA_ISA)
 
+namespace PA_ISA {
+namespace {
+
 // The register tile: kTileRows rows by kTileVectors vectors of accumulators, with kTileVectors vectors of y and one
 // broadcast of x beside them. kTileRows divides the columns of a tile for float and for double.
 #if defined(__AVX512F__)
@@ -90,3 +93,6 @@ inline const T* row(const pa_rows* x, int64_t i) {
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t blocks(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+}  // namespace
+}  // namespace PA_ISA
