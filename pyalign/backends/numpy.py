@@ -46,7 +46,10 @@ class NumpyBackend:
 
     def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
         right = x if y is None else y
-        np.matmul(x.values, right.values.T, out=out)
+        if out.flags.c_contiguous:
+            np.matmul(x.values, right.values.T, out=out)
+        else:  # matmul would leave the BLAS, and round differently
+            out[...] = x.values @ right.values.T
         if x.pair == "dot":
             return
         for part in _row_blocks(out):
