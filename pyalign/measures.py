@@ -30,7 +30,7 @@ class Measure:
             positive factor) or ``"shift"`` (subtract one vector from all rows, which leaves distances unchanged
             and keeps them accurate).
         pair: the kernel over pairs of rows, one of `PAIR_KERNELS`.
-        formula: for people.
+        formula: for people; `pyalign score --help` shows it.
         sigma: bandwidth of ``rbf`` in the units of the rows; None stands for the median distance.
     """
 

@@ -35,13 +35,14 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--triplets", required=True, metavar="T", help="file of (t, 3) triplets")
     parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
     _options.add_triplet_options(parser)
-    group = parser.add_argument_group("scoring")
+    formulas = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
+    group = parser.add_argument_group("scoring", f"measures, larger is more alike; rbf:2.5 gives sigma:\n{formulas}")
     measure = group.add_argument(
         "--measure",
         nargs="+",
         default=["cosine"],
         metavar="M",
-        help=f"{', '.join(MEASURES)} (default: cosine)",
+        help="one or more of the measures above (default: cosine)",
     )
     _options.complete_with(measure, MEASURES)
     group.add_argument("--temperature", type=float, default=1.0, metavar="T", help="p = softmax(s / T) (default: 1)")
