@@ -241,7 +241,9 @@ def unprivileged(command, monkeypatch, x, triplets):
     np.save(folder / "x.npy", x)
     np.save(folder / "t.npy", triplets)
     monkeypatch.chdir(folder)
-    assert command("score", "--embeddings", "x.npy", "--triplets", "t.npy").code == 0  # every module is imported now
+    for args in (("score", "--embeddings", "x.npy", "--triplets", "t.npy"), ("sample", "warm")):
+        assert command(*args).code == 0  # every module is imported now
+    shutil.rmtree("warm")
     root = os.geteuid() == 0
     yield folder, lambda: os.seteuid(65534 if root else os.geteuid())
     if root:
