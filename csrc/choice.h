@@ -65,3 +65,24 @@ PA_INLINE Nats<T> nats(T s01, T s02, T s12, T inverse_temperature) {
   v.entropy = log_z - (ea * a + eb * b) / (T(1) + rest_of_z);
   return v;
 }
+
+// Cross-entropy of the human pair (0, 1), in nats, and its derivatives with respect to s02 and s12, in units of 1 / T;
+// that with respect to s01 is their negative sum.
+template <class T>
+struct Residuals {
+  T cross_entropy, r02, r12;
+};
+
+template <class T>
+PA_INLINE Residuals<T> residuals(T s01, T s02, T s12, T inverse_temperature) {
+  const T top = s01 > s02 ? (s01 > s12 ? s01 : s12) : (s02 > s12 ? s02 : s12);
+  const Softmax<T> m = softmax(s01, s02, s12, inverse_temperature);
+  // The largest exponential is 1 and stays out of the sum, so that log(1 + tiny) keeps its digits.
+  const T more = m.e01 > m.e02 ? m.e01 : m.e02, less = m.e01 > m.e02 ? m.e02 : m.e01;
+  const T rest_of_z = less + (more < m.e12 ? more : m.e12), p = T(1) / (T(1) + rest_of_z);
+  Residuals<T> r;
+  r.cross_entropy = log_one_plus<T>(rest_of_z) - (s01 - top) * inverse_temperature;
+  r.r02 = m.e02 * p;
+  r.r12 = m.e12 * p;
+  return r;
+}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.backends import TripletCheck
+from pyalign.backends import Array, Backend, TripletCheck
 from pyalign.errors import InputError, nearest
 
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
@@ -25,13 +25,18 @@ def as_rows(x: object, name: str = "x") -> np.ndarray:
     float64 stays; float16, bfloat16 and small integers become float32; larger integers float64.
     """
     a = as_array(x, name, "(n, d)")
-    if a.ndim != 2:
-        raise InputError(f"{name} must have shape (n, d); got {a.shape}")
-    if a.shape[0] == 0 or a.shape[1] == 0:
-        raise InputError(f"{name} must have at least one row and one feature; got shape {a.shape}")
+    require_rows(a.shape, name)
     a = a.astype(_row_dtype(a.dtype.newbyteorder("="), name), copy=False)
     usable = a.flags.aligned and a.strides[0] % a.itemsize == 0 and a.strides[0] >= 0 and a.strides[1] == a.itemsize
     return a if usable else np.array(a, order="C")
+
+
+def require_rows(shape: tuple[int, ...], name: str) -> None:
+    """Raises unless `shape` is (n, d) with n, d >= 1."""
+    if len(shape) != 2:
+        raise InputError(f"{name} must have shape (n, d); got {shape}")
+    if 0 in shape:
+        raise InputError(f"{name} must have at least one row and one feature; got shape {shape}")
 
 
 def as_array(value: object, name: str, shape: str) -> np.ndarray:
@@ -70,13 +75,15 @@ def _row_dtype(dtype: np.dtype, name: str) -> np.dtype:
     raise InputError(f"{name} must hold real numbers; got dtype {dtype}")
 
 
+def result_dtype(x: Array) -> np.dtype:
+    """The dtype of similarities of x, an array or a tensor: float64 for float64, else float32."""
+    return np.dtype(np.float64 if str(x.dtype).endswith("float64") else np.float32)
+
+
 def as_triplets(triplets: object) -> np.ndarray:
     """`triplets` as (t, 3) int16, uint16, int32 or int64, of any strides; other integers are converted."""
     a = as_array(triplets, "triplets", "(t, 3)")
-    if a.ndim != 2 or a.shape[1] != 3:
-        raise InputError(f"triplets must have shape (t, 3); got {a.shape}")
-    if a.size == 0:
-        raise InputError("triplets must not be empty; got shape (0, 3)")
+    require_triplets(a.shape)
     if a.dtype.kind not in "iu":
         raise InputError(f"triplets must be integers; got dtype {a.dtype}")
     if a.dtype == np.uint64 and int(a.max()) >= 2**63:
@@ -88,7 +95,15 @@ def as_triplets(triplets: object) -> np.ndarray:
     return a if a.flags.aligned and whole else np.array(a, order="C")
 
 
-def require_valid(report: TripletCheck, triplets: np.ndarray, n: int) -> None:
+def require_triplets(shape: tuple[int, ...]) -> None:
+    """Raises unless `shape` is (t, 3) with t >= 1."""
+    if len(shape) != 2 or shape[1] != 3:
+        raise InputError(f"triplets must have shape (t, 3); got {shape}")
+    if shape[0] == 0:
+        raise InputError("triplets must not be empty; got shape (0, 3)")
+
+
+def require_valid(report: TripletCheck, triplets: Array, n: int) -> None:
     """Raises unless every triplet names three different items in [0, n)."""
     if report.out_of_range >= 0:
         row = report.out_of_range
@@ -110,21 +125,24 @@ def require_finite(bad: np.ndarray, name: str = "x") -> None:
         )
 
 
-def not_finite(x: np.ndarray, squares: np.ndarray) -> np.ndarray:
+def not_finite(backend: Backend, x: Array, squares: np.ndarray) -> np.ndarray:
     """Mask (n,) of the rows of x that hold NaN or infinity, from |x|^2 in float64, which may overflow by itself."""
     bad = ~np.isfinite(squares)
-    if x.dtype == np.float64 and bad.any():
-        bad[bad] = ~np.isfinite(x[bad]).all(axis=1)
+    if result_dtype(x) == np.float64 and bad.any():
+        bad[bad] = ~np.isfinite(backend.some_rows(x, bad)).all(axis=1)
     return bad
 
 
-def require_digits(arrays: Sequence[np.ndarray], longest: float, measure: str) -> None:
+def require_digits(backend: Backend, arrays: Sequence[Array], longest: float, measure: str) -> None:
     """Raises when even the longest row, of |x|^2 = `longest`, is so short that products lose digits to underflow."""
-    if longest < SHORTEST_SQUARE[arrays[0].dtype.name] and any(a.any() for a in arrays):
-        largest = max(float(np.abs(a).max()) for a in arrays)
+    dtype = result_dtype(arrays[0]).name
+    if longest >= SHORTEST_SQUARE[dtype]:
+        return
+    largest = max(float(backend.row_extremes(a).max()) for a in arrays)
+    if largest > 0:
         raise InputError(
             f"x must be scaled up for measure {measure!r}; its rows differ by at most {2 * largest:.3g} in a feature, "
-            f"whose square underflows {arrays[0].dtype.name}"
+            f"whose square underflows {dtype}"
         )
 
 
@@ -143,9 +161,14 @@ def require_products(squares: np.ndarray, dtype: np.dtype, measure: str, name: s
 def as_similarities(similarities: object) -> np.ndarray:
     """`similarities` as a square float32 or float64 matrix with contiguous rows."""
     a = as_array(similarities, "similarities", "(n, n)")
-    if a.ndim != 2 or a.shape[0] != a.shape[1]:
-        raise InputError(f"similarities must have shape (n, n); got {a.shape}")
+    require_square(a.shape)
     return as_rows(a, "similarities")
+
+
+def require_square(shape: tuple[int, ...]) -> None:
+    """Raises unless `shape` is (n, n)."""
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise InputError(f"similarities must have shape (n, n); got {shape}")
 
 
 def as_temperature(temperature: float) -> float:

@@ -126,10 +126,13 @@ def median_distance(x: np.ndarray, y: np.ndarray | None = None) -> float:
     return median
 
 
+def spaced_rows(n: int) -> np.ndarray:
+    """Indices of at most 2,048 of n rows, evenly spaced: those from which the median distance is taken."""
+    return np.arange(n) if n <= MEDIAN_ROWS else np.linspace(0, n - 1, MEDIAN_ROWS).astype(np.int64)
+
+
 def _spaced(x: np.ndarray) -> np.ndarray:
-    if len(x) <= MEDIAN_ROWS:
-        return x.astype(np.float64)
-    return x[np.linspace(0, len(x) - 1, MEDIAN_ROWS).astype(np.int64)].astype(np.float64)
+    return x[spaced_rows(len(x))].astype(np.float64)
 
 
 def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,25 @@ def isa(request):
     native.set_instruction_set(before)
 
 
-@pytest.fixture(params=["numpy", *(f"native-{name}" for name in ISAS)])
+FAST = ["numpy", *(f"native-{name}" for name in ISAS)]
+TORCH = ["torch"] if find_spec("torch") else []
+
+
+@pytest.fixture(params=[*FAST, *TORCH])
 def backend(request):
     """The name of each fast backend; native once per instruction set."""
-    name, _, instructions = request.param.partition("-")
+    yield from in_use(request.param)
+
+
+@pytest.fixture(params=FAST)
+def host_backend(request):
+    """The name of each fast backend that works on numpy arrays."""
+    yield from in_use(request.param)
+
+
+def in_use(param):
+    """The backend's name, with the instruction set that stands behind it in use."""
+    name, _, instructions = param.partition("-")
     before = native.instruction_set()
     if instructions:
         native.set_instruction_set(instructions)

@@ -122,9 +122,9 @@ struct Outputs {
   pa_sums sums;
   pa_outputs c;
 
-  Outputs(const py::object& choices, const py::object& probabilities, bool with_sums, double temperature, int64_t t,
-          pa_float_type type)
-      : sums(), c{nullptr, nullptr, with_sums ? &sums : nullptr, temperature} {
+  Outputs(const py::object& choices, const py::object& probabilities, const py::object& similarities, bool with_sums,
+          double temperature, int64_t t, pa_float_type type)
+      : sums(), c{nullptr, nullptr, nullptr, with_sums ? &sums : nullptr, temperature} {
     if (!choices.is_none()) {
       auto a = py::cast<py::array>(choices);
       require(a.dtype().kind() == 'i' && a.itemsize() == 1 && a.ndim() == 1 && a.shape(0) == t && a.strides(0) == 1 &&
@@ -132,11 +132,16 @@ struct Outputs {
               "choices must be a contiguous int8 array of shape (t,)");
       c.choices = static_cast<int8_t*>(a.mutable_data());
     }
-    if (!probabilities.is_none()) {
-      auto a = py::cast<py::array>(probabilities);
-      require(t == 0 || a.strides(0) == 3 * a.itemsize(), "probabilities must be contiguous");
-      c.probabilities = output(a, t, 3, type);
-    }
+    c.probabilities = three_each(probabilities, t, type);
+    c.similarities = three_each(similarities, t, type);
+  }
+
+  static void* three_each(const py::object& wanted, int64_t t, pa_float_type type) {
+    if (wanted.is_none()) return nullptr;
+    auto a = py::cast<py::array>(wanted);
+    void* data = output(a, t, 3, type);
+    require(t == 0 || a.strides(0) == 3 * a.itemsize(), "outputs per triplet must be contiguous");
+    return data;
   }
 
   // False for invalid triplets, None where no sums were asked for.
@@ -150,11 +155,12 @@ struct Outputs {
 };
 
 py::object triplets_from_matrix(const py::array& similarities, const py::array& triplets, const py::object& choices,
-                                const py::object& probabilities, bool with_sums, double temperature) {
+                                const py::object& probabilities, const py::object& pairs, bool with_sums,
+                                double temperature) {
   const pa_rows s = rows_of(similarities);
   require(s.n == s.d, "similarities must be square");
   const pa_triplets given = triplets_of(triplets);
-  const Outputs outputs(choices, probabilities, with_sums, temperature, given.t, s.type);
+  const Outputs outputs(choices, probabilities, pairs, with_sums, temperature, given.t, s.type);
   pa_status status;
   {
     py::gil_scoped_release release;
@@ -165,17 +171,36 @@ py::object triplets_from_matrix(const py::array& similarities, const py::array& 
 
 py::object triplets_from_rows(const py::array& x, const py::object& terms, int pair, double gamma,
                               const py::array& triplets, const py::object& choices, const py::object& probabilities,
-                              bool with_sums, double temperature) {
+                              const py::object& pairs, bool with_sums, double temperature) {
   const pa_rows rows = rows_of(x, terms);
   require(pair != PA_COSINE || rows.terms, "this pair kernel needs row terms");
   const pa_triplets given = triplets_of(triplets);
-  const Outputs outputs(choices, probabilities, with_sums, temperature, given.t, rows.type);
+  const Outputs outputs(choices, probabilities, pairs, with_sums, temperature, given.t, rows.type);
   pa_status status;
   {
     py::gil_scoped_release release;
     status = pa_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &outputs.c);
   }
   return outputs.result(status);
+}
+
+// The cross-entropy in nats, or None for invalid triplets.
+py::object triplet_gradient(const py::array& similarities, const py::array& triplets, double temperature, double scale,
+                            py::array gradient) {
+  const pa_rows s = rows_of(similarities);
+  require(s.n == s.d, "similarities must be square");
+  const pa_triplets given = triplets_of(triplets);
+  void* target = output(gradient, s.n, s.n, s.type);
+  require(s.n <= 1 || gradient.strides(0) == s.n * gradient.itemsize(), "gradient must be contiguous");
+  double cross_entropy = 0.0;
+  pa_status status;
+  {
+    py::gil_scoped_release release;
+    status = pa_triplet_gradient(s.data, s.type, s.n, s.stride, &given, temperature, scale, target, &cross_entropy);
+  }
+  if (status == PA_INVALID_TRIPLETS) return py::none();
+  check(status);
+  return py::float_(cross_entropy);
 }
 
 py::list isa_names() {
@@ -198,6 +223,7 @@ PYBIND11_MODULE(_native, m) {
   m.def("check_triplets", &check_triplets);
   m.def("triplets_from_matrix", &triplets_from_matrix);
   m.def("triplets_from_rows", &triplets_from_rows);
+  m.def("triplet_gradient", &triplet_gradient);
   m.def("isa", &pa_isa);
   m.def("set_isa", &set_isa);
   m.def("isa_names", &isa_names);

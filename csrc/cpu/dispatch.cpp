@@ -26,9 +26,9 @@ struct Isa {
   Kernels kernels;
 };
 
-#define PA_TABLE(isa)                                                                       \
-  {isa::row_squares,    isa::centre_rows,          isa::shift_rows,        isa::similarity, \
-   isa::check_triplets, isa::triplets_from_matrix, isa::triplets_from_rows}
+#define PA_TABLE(isa)                                                                        \
+  {isa::row_squares,    isa::centre_rows,          isa::shift_rows,         isa::similarity, \
+   isa::check_triplets, isa::triplets_from_matrix, isa::triplets_from_rows, isa::triplet_gradient}
 
 #if defined(__x86_64__)
 bool runs_avx512() {
@@ -147,6 +147,13 @@ pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, 
 pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
                                 const pa_outputs* outputs) {
   return kernels().triplets_from_rows(x, pair, gamma, triplets, outputs, pa_threads());
+}
+
+pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
+                              const pa_triplets* triplets, double temperature, double scale, void* gradient,
+                              double* cross_entropy) {
+  return kernels().triplet_gradient(similarities, type, n, stride, triplets, temperature, scale, gradient,
+                                    cross_entropy, pa_threads());
 }
 
 }  // extern "C"

@@ -121,6 +121,15 @@ void write_probabilities(const Similarities<T>& s, int64_t count, double tempera
 }
 
 template <class T>
+void write_similarities(const Similarities<T>& s, int64_t count, T* out) {
+  for (int64_t q = 0; q < count; ++q) {
+    out[3 * q] = s.s01[q];
+    out[3 * q + 1] = s.s02[q];
+    out[3 * q + 2] = s.s12[q];
+  }
+}
+
+template <class T>
 void add_counts(const Similarities<T>& s, int64_t count, pa_sums* sums) {
   int32_t right1 = 0, right2 = 0, ties2 = 0, ties3 = 0;
 #pragma omp simd reduction(+ : right1, right2, ties2, ties3)
@@ -166,6 +175,7 @@ bool one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk,
     if (outputs->choices) write_choices(s, count, outputs->choices + start);
     if (outputs->probabilities)
       write_probabilities(s, count, outputs->temperature, static_cast<T*>(outputs->probabilities) + 3 * start);
+    if (outputs->similarities) write_similarities(s, count, static_cast<T*>(outputs->similarities) + 3 * start);
     if (sums) {
       add_counts(s, count, sums);
       add_nats(s, count, outputs->temperature, sums);

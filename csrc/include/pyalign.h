@@ -64,6 +64,7 @@ typedef struct {
 typedef struct {
   int8_t* choices;     /* (t,): position 0, 1, 2 of the odd item, -1 for a tie; or NULL                    */
   void* probabilities; /* (t, 3) of the similarities' type: column p = P(position p is odd); or NULL       */
+  void* similarities;  /* (t, 3) of that type: of the pairs of positions 01, 02, 12; or NULL               */
   pa_sums* sums;       /* or NULL                                                                          */
   double temperature;  /* p = softmax(s / temperature)                                                     */
 } pa_outputs;
@@ -90,6 +91,14 @@ pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, 
 /* The same from the rows alone; needs no (n, n) memory. */
 pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
                                 const pa_outputs* outputs);
+
+/* gradient (n, n) contiguous, of the similarities' type: the derivative of
+ *   scale * sum over triplets of -log softmax(s / temperature)[pair 01]
+ * with respect to the element that was read for each pair; zero elsewhere. *cross_entropy: that sum of -log, in nats,
+ * not scaled. An element is summed in the order of the triplets. n * 2^k < 2^31 with 2^k the rows of 256 KiB. */
+pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
+                              const pa_triplets* triplets, double temperature, double scale, void* gradient,
+                              double* cross_entropy);
 
 /* Instruction sets: "base", "avx2", "avx512" on x86-64; "neon" on 64-bit Arm. The environment variable PYALIGN_ISA
  * names the first choice. */

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Sums, get_backend
+from pyalign.backends import Sums
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
+from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
 
@@ -172,28 +173,35 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
     return (alone + two_way / 2 + three_way / 3) / n
 
 
-def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, Any, np.ndarray | None]:
     """The finite rows of x, the triplets among them with rows numbered anew, and which triplets those are."""
-    engine = get_backend(backend)
-    rows = _checks.as_rows(x)
-    index = checked_triplets(engine, triplets, len(rows))
-    finite = finite_mask(engine, rows)
+    door = open_door(backend, x)
+    rows = door.rows(x)
+    index = checked_triplets(door, triplets, len(rows))
+    finite = finite_mask(door.backend, rows)
     if finite.all():
         return rows, index, None
-    kept: np.ndarray = finite[index].all(axis=1)
+    items = door.host(index)
+    kept: np.ndarray = finite[items].all(axis=1)
     if not kept.any():
         raise InputError(f"x must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity")
     renumbered = np.cumsum(finite) - 1
-    return rows[finite], renumbered[index[kept]], kept
+    return door.take(rows, finite), renumbered[items[kept]], kept
 
 
 def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:
-    """Choices and probabilities of the kept triplets in the places that they had among all."""
-    choices, probabilities = results.choices, results.probabilities
+    """Choices and probabilities of the kept triplets in the places that they had among all; numpy arrays."""
+    choices, probabilities = (_on_host(array) for array in (results.choices, results.probabilities))
     if choices is not None:
-        choices = np.full(len(kept), -1, np.int8)
-        choices[kept] = results.choices
+        all_choices = np.full(len(kept), -1, np.int8)
+        all_choices[kept] = choices
+        choices = all_choices
     if probabilities is not None:
-        probabilities = np.full((len(kept), 3), np.nan, probabilities.dtype)
-        probabilities[kept] = results.probabilities
+        everything = np.full((len(kept), 3), np.nan, probabilities.dtype)
+        everything[kept] = probabilities
+        probabilities = everything
     return replace(results, choices=choices, probabilities=probabilities)
+
+
+def _on_host(array: Any) -> np.ndarray | None:
+    return None if array is None else _checks.as_array(array, "result", "(t, ...)")

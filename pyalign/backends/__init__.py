@@ -1,22 +1,49 @@
 """Backends: the same few kernels, computed by different means, and the choice among them.
 
 A backend is a module-level object with the methods of `Backend`. "auto" chooses the first that can run; a name insists,
-and says why it can't.
+and says why it can't. Host backends work on numpy arrays, tensor backends on torch tensors of any device.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from pyalign.errors import InputError
 
 # In the order in which "auto" tries them; `reference` is for tests and is never chosen by itself.
-BACKENDS = ("native", "numpy", "reference")
+HOST_BACKENDS = ("native", "numpy", "reference")
+TENSOR_BACKENDS = ("cuda", "triton", "torch")
+BACKENDS = HOST_BACKENDS + TENSOR_BACKENDS
 AUTOMATIC = ("native", "numpy")
+
+Array = Any  # a numpy array on the host, a torch tensor with the tensor backends
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the rows lie and what they are, which decides who can take them.
+
+    Attributes:
+        device: as torch writes it, such as "cuda:0"; "cpu" for the host.
+        dtype: of the rows, such as "bfloat16"; "" where it is not known yet.
+        elements: of the similarity matrix, n * m; 0 where none is computed.
+    """
+
+    device: str = "cpu"
+    dtype: str = ""
+    elements: int = 0
+
+    @property
+    def on_host(self) -> bool:
+        """Whether numpy could see the memory."""
+        return self.device == "cpu"
+
+
+HOST = Place()
 
 
 @dataclass(frozen=True)
@@ -24,13 +51,13 @@ class Rows:
     """Rows ready for a pair kernel.
 
     Attributes:
-        values: (n, d) float32 or float64, rows contiguous.
+        values: (n, d) float32 or float64 (on a device also float16 or bfloat16), rows contiguous.
         terms: (n,) float64: 1 / |x| for cosine (0 for a zero row), |x|^2 for the distances, None for dot.
         pair: one of `pyalign.measures.PAIR_KERNELS`.
         gamma: 1 / (2 sigma^2) for rbf, else 0.
     """
 
-    values: np.ndarray
+    values: Array
     terms: np.ndarray | None
     pair: str
     gamma: float = 0.0
@@ -60,12 +87,14 @@ class Wanted:
     Attributes:
         choices: int8 (t,) to fill, or None.
         probabilities: (t, 3) of the similarities' dtype to fill, or None.
+        similarities: (t, 3) of that dtype to fill, of the pairs of positions 01, 02, 12; or None.
         sums: whether to return `Sums`.
         temperature: p = softmax(s / temperature).
     """
 
-    choices: np.ndarray | None = None
-    probabilities: np.ndarray | None = None
+    choices: Array | None = None
+    probabilities: Array | None = None
+    similarities: Array | None = None
     sums: bool = False
     temperature: float = 1.0
 
@@ -85,37 +114,62 @@ class TripletCheck:
 
 
 class Backend(Protocol):
-    """The kernels. The caller has checked shapes and dtypes; triplets are checked in passing, as they are read."""
+    """The kernels. The caller has checked shapes and dtypes; triplets are checked in passing, as they are read.
+
+    What describes rows (squares, extremes, shifts) comes back on the host: the rules that follow from it are the same
+    code for all backends.
+    """
 
     name: str
 
-    def why_not(self) -> str | None:
-        """Why this backend can't run here, or None."""
+    def why_not(self, place: Place = HOST) -> str | None:
+        """Why this backend can't take such rows here, or None."""
 
-    def row_squares(self, x: np.ndarray) -> np.ndarray:
+    def row_squares(self, x: Array) -> np.ndarray:
         """|x|^2 of each row in float64: (n,)."""
 
-    def centre_rows(self, x: np.ndarray) -> np.ndarray:
+    def row_extremes(self, x: Array) -> np.ndarray:
+        """The largest magnitude in each row: (n,) of x's dtype, or float32 for half precision."""
+
+    def column_shift(self, x: Array) -> np.ndarray:
+        """What the rows share: (d,), as `pyalign.measures.column_shift` defines it."""
+
+    def some_rows(self, x: Array, rows: np.ndarray) -> np.ndarray:
+        """Those rows (a mask or indices), on the host; half precision as float32."""
+
+    def centre_rows(self, x: Array) -> Array:
         """d * x - sum(x) of each row, zero for a constant row: (n, d)."""
 
-    def shift_rows(self, x: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    def shift_rows(self, x: Array, shift: np.ndarray) -> Array:
         """x - shift: (n, d)."""
 
-    def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
+    def scale_rows(self, x: Array, exponents: np.ndarray) -> Array:
+        """x * 2^exponents, row by row: (n, d)."""
+
+    def similarity(self, x: Rows, y: Rows | None, out: Array) -> None:
         """All pairs into out (n, m)."""
 
-    def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
+    def check_triplets(self, triplets: Array, n: int) -> TripletCheck:
         """Are these three different items in [0, n)?"""
 
-    def triplets_from_matrix(self, similarities: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
+    def triplets_from_matrix(self, similarities: Array, triplets: Array, want: Wanted) -> Sums | None:
         """Decisions from a ready matrix (n, n); raises InvalidTripletsError, with the outputs undefined."""
 
-    def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
+    def triplets_from_rows(self, x: Rows, triplets: Array, want: Wanted) -> Sums | None:
         """The same from the rows, without an (n, n) matrix."""
 
+    def triplet_gradient(
+        self, similarities: Array, triplets: Array, temperature: float, scale: float, gradient: Array
+    ) -> float:
+        """The sum of the triplets' cross-entropies, in nats, and the derivative of `scale` times it, into (n, n).
 
-def get_backend(name: str = "auto") -> Backend:
-    """The backend of that name, or the first that can run here.
+        The derivative is by the element that was read for each pair; others get 0. Raises InvalidTripletsError, with
+        `gradient` undefined.
+        """
+
+
+def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
+    """The backend of that name, or the first that can take such rows here.
 
     Raises:
         InputError: unknown name, or no backend can run; with the reason of each.
@@ -123,15 +177,41 @@ def get_backend(name: str = "auto") -> Backend:
     if name != "auto" and name not in BACKENDS:
         raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}")
     reasons = []
-    for candidate in AUTOMATIC if name == "auto" else (name,):
-        backend: Backend = import_module(f"pyalign.backends.{candidate}").BACKEND
-        reason = backend.why_not()
+    for candidate in preferred(place) if name == "auto" else (name,):
+        backend = _load(candidate)
+        reason = backend.why_not(place)
         if reason is None:
             return backend
         reasons.append(f"{candidate}: {reason}")
     raise InputError(f"no backend can take this input: {'; '.join(reasons)}")
 
 
+WGMMA_ELEMENTS = 1 << 21
+
+
+def preferred(place: Place) -> tuple[str, ...]:
+    """The order in which "auto" tries the backends for such rows.
+
+    On a device `cuda` comes first. For large similarity matrices of half precision `triton` does, whose products use
+    the warp-group instructions of Hopper and Blackwell; the CUDA kernels stay with those that all processors since
+    Ampere have.
+
+    Example:
+        >>> preferred(Place("cuda:0", "float32")), preferred(Place())
+        (('cuda', 'triton', 'torch'), ('native', 'numpy'))
+    """
+    if place.on_host:
+        return AUTOMATIC
+    if place.dtype in ("float16", "bfloat16") and place.elements >= WGMMA_ELEMENTS:
+        return ("triton", "cuda", "torch")
+    return TENSOR_BACKENDS
+
+
 def backend_reasons() -> dict[str, str | None]:
     """For each backend, why it can't run here, or None."""
-    return {name: import_module(f"pyalign.backends.{name}").BACKEND.why_not() for name in BACKENDS}
+    return {name: _load(name).why_not() for name in BACKENDS}
+
+
+def _load(name: str) -> Backend:
+    backend: Backend = import_module(f"pyalign.backends.{name}").BACKEND
+    return backend

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.backends import InvalidTripletsError, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends._host import HostRows
 from pyalign.errors import InputError
 from pyalign.measures import PAIR_KERNELS
 
@@ -38,12 +39,12 @@ except ImportError as error:  # an sdist unpacked but not built, or a library th
     _native, _missing = None, str(error)
 
 
-class NativeBackend:
+class NativeBackend(HostRows):
     """See `pyalign.backends.Backend`; `csrc/include/pyalign.h` says what each kernel does."""
 
     name = "native"
 
-    def why_not(self) -> str | None:
+    def why_not(self, place: Place = HOST) -> str | None:
         if _native is None:
             return f"the compiled module cannot be loaded ({_missing})"
         _check_environment()
@@ -77,9 +78,17 @@ class NativeBackend:
         pair = PAIR_KERNELS.index(x.pair)
         return _sums(_native.triplets_from_rows(x.values, x.terms, pair, x.gamma, triplets, *_outputs(want)))
 
+    def triplet_gradient(
+        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
+    ) -> float:
+        cross_entropy = _native.triplet_gradient(similarities, triplets, temperature, scale, gradient)
+        if cross_entropy is None:
+            raise InvalidTripletsError
+        return float(cross_entropy)
 
-def _outputs(want: Wanted) -> tuple[np.ndarray | None, np.ndarray | None, bool, float]:
-    return want.choices, want.probabilities, want.sums, want.temperature
+
+def _outputs(want: Wanted) -> tuple[Any, Any, Any, bool, float]:
+    return want.choices, want.probabilities, want.similarities, want.sums, want.temperature
 
 
 def _sums(raw: tuple[float, ...] | bool | None) -> Sums | None:

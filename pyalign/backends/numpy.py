@@ -10,19 +10,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pyalign.backends import InvalidTripletsError, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends._host import HostRows
 
 CHUNK = 16384
 BLOCK_ELEMENTS = 1 << 22
 FIRST, SECOND = (0, 0, 1), (1, 2, 2)  # the pairs of positions 01, 02, 12
 
 
-class NumpyBackend:
+class NumpyBackend(HostRows):
     """See `pyalign.backends.Backend`."""
 
     name = "numpy"
 
-    def why_not(self) -> str | None:
+    def why_not(self, place: Place = HOST) -> str | None:
         return None
 
     def row_squares(self, x: np.ndarray) -> np.ndarray:
@@ -40,9 +41,6 @@ class NumpyBackend:
             centred[wide.min(axis=1) == wide.max(axis=1)] = 0.0
             out[part] = centred
         return out
-
-    def shift_rows(self, x: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        return x - shift
 
     def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
         right = x if y is None else y
@@ -81,6 +79,29 @@ class NumpyBackend:
 
         step = max(1, BLOCK_ELEMENTS // max(1, x.values.shape[1]))
         return _run(compute, triplets, len(x.values), want, min(step, CHUNK))
+
+    def triplet_gradient(
+        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
+    ) -> float:
+        gradient[...] = 0
+        cross_entropy = 0.0
+        for start in range(0, len(triplets), CHUNK):
+            part = _checked(triplets[start : start + CHUNK], len(similarities))
+            pairs = [(part[:, p], part[:, q]) for p, q in zip(FIRST, SECOND, strict=True)]
+            logs = _log_softmax(np.stack([similarities[pair] for pair in pairs]), temperature)
+            cross_entropy -= float(logs[0].sum())
+            residuals = np.exp(logs) * (scale / temperature)
+            residuals[0] = -(residuals[1] + residuals[2])
+            for pair, residual in zip(pairs, residuals, strict=True):
+                np.add.at(gradient, pair, residual.astype(gradient.dtype))
+        return cross_entropy
+
+
+def _checked(triplets: np.ndarray, n: int) -> np.ndarray:
+    check = BACKEND.check_triplets(triplets, n)
+    if check.out_of_range >= 0 or check.repeated >= 0:
+        raise InvalidTripletsError
+    return triplets
 
 
 def _row_blocks(x: np.ndarray) -> list[slice]:
@@ -145,16 +166,15 @@ def _run(fetch: Fetch, triplets: np.ndarray, n: int, want: Wanted, chunk: int = 
     cross_entropy = entropy = 0.0
     for start in range(0, len(triplets), chunk):
         part = slice(start, start + chunk)
-        check = BACKEND.check_triplets(triplets[part], n)
-        if check.out_of_range >= 0 or check.repeated >= 0:
-            raise InvalidTripletsError
-        s = np.stack(fetch(triplets[part]))
+        s = np.stack(fetch(_checked(triplets[part], n)))
         at_top = s == s.max(axis=0)
         pairs = at_top.sum(axis=0)
         if want.choices is not None:
             want.choices[part] = np.where(pairs == 1, 2 - at_top.argmax(axis=0), -1)
         if want.probabilities is not None:
             want.probabilities[part] = np.exp(_log_softmax(s, want.temperature))[::-1].T
+        if want.similarities is not None:
+            want.similarities[part] = s.T
         if want.sums:
             for m in range(3):
                 right[m] += int((at_top[0] & (pairs == m + 1)).sum())

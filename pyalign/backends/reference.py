@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pyalign.backends import InvalidTripletsError, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends._host import HostRows
 
 
 def inner_product(x: np.ndarray, y: np.ndarray) -> float:
@@ -79,12 +80,12 @@ def entropy_of(logs: tuple[float, float, float]) -> float:
     return -sum(math.exp(a) * a for a in logs)
 
 
-class ReferenceBackend:
+class ReferenceBackend(HostRows):
     """See `pyalign.backends.Backend`."""
 
     name = "reference"
 
-    def why_not(self) -> str | None:
+    def why_not(self, place: Place = HOST) -> str | None:
         return None
 
     def row_squares(self, x: np.ndarray) -> np.ndarray:
@@ -99,9 +100,6 @@ class ReferenceBackend:
             total = math.fsum(values)
             out[i] = [len(values) * v - total for v in values]
         return out
-
-    def shift_rows(self, x: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        return x - shift
 
     def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
         right = x if y is None else y
@@ -131,19 +129,41 @@ class ReferenceBackend:
 
         return _run(compute, triplets, len(x.values), want)
 
+    def triplet_gradient(
+        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
+    ) -> float:
+        total = np.zeros(similarities.shape)
+        cross_entropy = 0.0
+        for i, j, k in triplets.tolist():
+            _require_valid((i, j, k), len(similarities))
+            pairs = (i, j), (i, k), (j, k)
+            s01, s02, s12 = (float(similarities[pair]) for pair in pairs)
+            logs = log_probabilities(s01, s02, s12, temperature)
+            cross_entropy -= logs[0]
+            for number, pair in enumerate(pairs):
+                total[pair] += (math.exp(logs[number]) - (number == 0)) * scale / temperature
+        gradient[...] = total
+        return cross_entropy
+
+
+def _require_valid(items: tuple[int, int, int], n: int) -> None:
+    if not all(0 <= item < n for item in items) or len(set(items)) < 3:
+        raise InvalidTripletsError
+
 
 def _run(similarity_of: Callable[[int, int], float], triplets: np.ndarray, n: int, want: Wanted) -> Sums | None:
     right, ties = [0, 0, 0], [0, 0]
     cross_entropy = entropy = 0.0
     for row, (i, j, k) in enumerate(triplets.tolist()):
-        if not all(0 <= item < n for item in (i, j, k)) or len({i, j, k}) < 3:
-            raise InvalidTripletsError
+        _require_valid((i, j, k), n)
         s = similarity_of(i, j), similarity_of(i, k), similarity_of(j, k)
         logs = log_probabilities(*s, want.temperature)
         if want.choices is not None:
             want.choices[row] = decide(*s)
         if want.probabilities is not None:
             want.probabilities[row] = [math.exp(a) for a in reversed(logs)]
+        if want.similarities is not None:
+            want.similarities[row] = s
         pairs = sum(value == max(s) for value in s)
         right[pairs - 1] += s[0] == max(s)
         if pairs > 1:

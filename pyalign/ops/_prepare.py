@@ -1,4 +1,7 @@
-"""From an array and a measure to rows that a pair kernel can take: transform, row terms, bandwidth."""
+"""From rows and a measure to rows that a pair kernel can take: transform, row terms, bandwidth.
+
+The rules are the same for all backends: they look at the rows through the backend, and decide on the host.
+"""
 
 from __future__ import annotations
 
@@ -7,61 +10,67 @@ from dataclasses import replace
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Backend, Rows
+from pyalign.backends import Array, Backend, Rows
 from pyalign.errors import InputError
-from pyalign.measures import Measure, column_shift, median_distance
+from pyalign.measures import Measure, median_distance, spaced_rows
 
 # Norms outside this range are brought to about 1 before cosines: their float32 products would over- or underflow.
 SAFE_INVERSE_NORM = (2.0**-50, 2.0**50)
 
 
-def prepare(backend: Backend, measure: Measure, x: np.ndarray, y: np.ndarray | None = None) -> tuple[Rows, Rows | None]:
+def prepare(backend: Backend, measure: Measure, x: Array, y: Array | None = None) -> tuple[Rows, Rows | None]:
     """Rows of x (n, d) and, where given, of y (m, d), checked to be finite and within range."""
     _require_range(backend, measure, x, "x")
     if y is not None:
         _require_range(backend, measure, y, "y")
-    shift = column_shift(x) if measure.transform == "shift" else None
+    shift = backend.column_shift(x) if measure.transform == "shift" else None
     left = _rows(backend, measure, x, shift)
     right = None if y is None else _rows(backend, measure, y, shift)
     if measure.pair != "cosine":
         given = [rows for rows in (left, right) if rows is not None]
         longest = max(float((_squares(backend, r.values) if r.terms is None else r.terms).max()) for r in given)
-        _checks.require_digits([r.values for r in given], longest, measure.name)
+        _checks.require_digits(backend, [r.values for r in given], longest, measure.name)
     if measure.pair == "rbf":
-        left = replace(left, gamma=_gamma(measure, x, y))
+        left = replace(left, gamma=_gamma(backend, measure, x, y))
     return left, right
 
 
-def finite_mask(backend: Backend, x: np.ndarray) -> np.ndarray:
+def finite_mask(backend: Backend, x: Array) -> np.ndarray:
     """Mask (n,) of the rows of x (n, d) that hold no NaN or infinity."""
-    mask: np.ndarray = ~_checks.not_finite(x, _squares(backend, x))
+    mask: np.ndarray = ~_checks.not_finite(backend, x, _squares(backend, x))
     return mask
 
 
-def _squares(backend: Backend, x: np.ndarray) -> np.ndarray:
+def _squares(backend: Backend, x: Array) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         return backend.row_squares(x)
 
 
-def _require_range(backend: Backend, measure: Measure, x: np.ndarray, name: str) -> None:
+def _require_range(backend: Backend, measure: Measure, x: Array, name: str) -> None:
     squares = _squares(backend, x)
-    _checks.require_finite(_checks.not_finite(x, squares), name)
+    _checks.require_finite(_checks.not_finite(backend, x, squares), name)
     if measure.pair != "cosine":
-        _checks.require_products(squares, x.dtype, measure.name, name)
+        _checks.require_products(squares, _checks.result_dtype(x), measure.name, name)
 
 
-def _gamma(measure: Measure, x: np.ndarray, y: np.ndarray | None) -> float:
+def _gamma(backend: Backend, measure: Measure, x: Array, y: Array | None) -> float:
     """1 / (2 sigma^2)."""
-    sigma = measure.sigma or median_distance(x, y)
+    sigma = measure.sigma or _median_distance(backend, x, y)
     gamma = 0.5 / sigma / sigma if sigma > 1e-150 else float("inf")
     if not 0.0 < gamma < float("inf"):
         raise InputError(f"sigma of rbf must be a number whose square float64 can hold; got {sigma:g}")
     return gamma
 
 
-def _rows(backend: Backend, measure: Measure, x: np.ndarray, shift: np.ndarray | None) -> Rows:
+def _median_distance(backend: Backend, x: Array, y: Array | None) -> float:
+    some = [None if rows is None else backend.some_rows(rows, spaced_rows(len(rows))) for rows in (x, y)]
+    assert some[0] is not None
+    return median_distance(some[0], some[1])
+
+
+def _rows(backend: Backend, measure: Measure, x: Array, shift: np.ndarray | None) -> Rows:
     if measure.transform == "centre":
-        x = backend.centre_rows(_bounded(x))
+        x = backend.centre_rows(_bounded(backend, x))
     elif shift is not None:
         x = backend.shift_rows(x, shift)
     if measure.pair == "dot":
@@ -72,22 +81,23 @@ def _rows(backend: Backend, measure: Measure, x: np.ndarray, shift: np.ndarray |
     return _unit_terms(backend, x, squares)
 
 
-def _bounded(x: np.ndarray) -> np.ndarray:
+def _bounded(backend: Backend, x: Array) -> Array:
     """Rows scaled by powers of two where d * x could overflow; correlation does not change."""
-    largest = float(max(abs(float(x.max())), abs(float(x.min()))))
-    return _rescale(x, np.ones(len(x), bool)) if largest > 2.0**60 else x
+    extremes = backend.row_extremes(x)
+    return _rescale(backend, x, extremes, np.ones(len(x), bool)) if extremes.max() > 2.0**60 else x
 
 
-def _unit_terms(backend: Backend, x: np.ndarray, squares: np.ndarray) -> Rows:
+def _unit_terms(backend: Backend, x: Array, squares: np.ndarray) -> Rows:
     """Rows with 1 / |x|, 0 for a zero row; rows of extreme length are first scaled by a power of two, exactly."""
     terms = _inverse_norms(squares)
     low, high = SAFE_INVERSE_NORM
     extreme = (terms < low) | (terms > high)
     if extreme.any():
-        extreme[extreme] = (x[extreme] != 0).any(axis=1)
-    if extreme.any():
-        x = _rescale(x, extreme)
-        terms = _inverse_norms(_squares(backend, x))
+        extremes = backend.row_extremes(x)
+        extreme &= extremes > 0
+        if extreme.any():
+            x = _rescale(backend, x, extremes, extreme)
+            terms = _inverse_norms(_squares(backend, x))
     return Rows(x, terms, "cosine")
 
 
@@ -96,10 +106,7 @@ def _inverse_norms(squares: np.ndarray) -> np.ndarray:
         return np.where(squares > 0.0, 1.0 / np.sqrt(squares), 0.0)
 
 
-def _rescale(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _rescale(backend: Backend, x: Array, extremes: np.ndarray, rows: np.ndarray) -> Array:
     """A copy with the largest magnitude of each marked row brought into [0.5, 1) by a power of two."""
-    x = x.copy()
-    some = x[rows]
-    _, exponent = np.frexp(np.abs(some).max(axis=1, keepdims=True))
-    x[rows] = np.ldexp(some, -exponent)
-    return x
+    _, exponents = np.frexp(extremes)
+    return backend.scale_rows(x, np.where(rows, -exponents, 0).astype(np.int32))

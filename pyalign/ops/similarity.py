@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
 from pyalign import _checks
-from pyalign.backends import get_backend
+from pyalign.backends import Array
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
+from pyalign.ops._door import Door, length, open_door
 from pyalign.ops._prepare import prepare
 
 
@@ -17,8 +18,8 @@ def similarity(
     *,
     measure: str | Measure = "cosine",
     backend: str = "auto",
-    out: np.ndarray | None = None,
-) -> np.ndarray:
+    out: Any = None,
+) -> Any:
     """Similarity of every row of x with every row of y; larger is more alike.
 
     Args:
@@ -27,11 +28,12 @@ def similarity(
         measure: ``cosine`` (0 for a zero row), ``dot``, ``pearson`` (0 for a constant row), ``neg_sqeuclidean``,
             ``neg_euclidean``, ``rbf`` (``exp(-|x - y|^2 / 2 sigma^2)``, sigma the median distance, or as in
             ``"rbf:2.5"``).
-        backend: ``"auto"``, ``"native"``, ``"numpy"`` or ``"reference"``.
-        out: (n, m) array of the result's dtype to fill, with contiguous rows.
+        backend: ``"auto"``, or one of ``"native"``, ``"numpy"``, ``"reference"`` (on the host), ``"cuda"``,
+            ``"triton"``, ``"torch"`` (on a device).
+        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x lies.
 
     Returns:
-        (n, m) float32 or float64.
+        (n, m) float32 or float64: a numpy array, or for x on a device an array of x's library, there.
 
     Raises:
         InputError: wrong shape or dtype, NaN or infinity, an unknown measure or backend, rows too long for their dtype.
@@ -43,32 +45,26 @@ def similarity(
                [0.707, 1.   , 0.   ],
                [0.   , 0.   , 0.   ]])
     """
-    chosen, engine = get_measure(measure), get_backend(backend)
-    left, right = _matched(x, y)
-    out = _output(out, (len(left), len(left if right is None else right)), left.dtype)
-    rows, others = prepare(engine, chosen, left, right)
-    engine.similarity(rows, others, out)
-    return out
+    chosen = get_measure(measure)
+    door = open_door(backend, x, y, elements=length(x) * length(x if y is None else y))
+    left, right = _matched(door, x, y)
+    shape, dtype = (len(left), len(left if right is None else right)), _checks.result_dtype(left)
+    with door.running():
+        result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
+        rows, others = prepare(door.backend, chosen, left, right)
+        door.backend.similarity(rows, others, result)
+        return door.give(result, out)
 
 
-def _matched(x: object, y: object | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """x and y in one dtype: float64 when either is."""
-    left = _checks.as_rows(x, "x")
+def _matched(door: Door, x: object, y: object | None) -> tuple[Array, Array | None]:
+    """x and y in one dtype: the wider of the two."""
+    left = door.rows(x, "x")
     if y is None:
         return left, None
-    right = _checks.as_rows(y, "y")
+    right = door.rows(y, "y")
     if left.shape[1] != right.shape[1]:
-        raise InputError(f"y must have the {left.shape[1]} features of x; got shape {right.shape}")
-    dtype = np.result_type(left, right)
-    return left.astype(dtype, copy=False), right.astype(dtype, copy=False)
-
-
-def _output(out: np.ndarray | None, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
-    if out is None:
-        return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
-        what = f"{out.shape} {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise InputError(f"out must be an array of shape {shape} and dtype {dtype}; got {what}")
-    if not out.flags.writeable or not out.flags.aligned or (shape[1] > 1 and out.strides[1] != out.itemsize):
-        raise InputError("out must be writeable, with contiguous rows")
-    return out
+        raise InputError(f"y must have the {left.shape[1]} features of x; got shape {tuple(right.shape)}")
+    if left.dtype == right.dtype:
+        return left, right
+    dtype = max(_checks.result_dtype(left), _checks.result_dtype(right))
+    return door.cast(left, dtype), door.cast(right, dtype)

@@ -7,15 +7,15 @@ rows from memory per triplet. `use_matrix` is the one rule that chooses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Backend, InvalidTripletsError, Sums, Wanted, get_backend
+from pyalign.backends import Array, Sums, Wanted
 from pyalign.measures import Measure, get_measure
+from pyalign.ops._door import Door, length, open_door
 from pyalign.ops._prepare import prepare
 
 MATRIX_BYTES = 256 << 20
@@ -46,16 +46,18 @@ class TripletResults:
         choices: int8 (t,) or None.
         probabilities: (t, 3) of the computation's dtype, or None.
         sums: or None.
+
+    Arrays are those of numpy, or lie on the device of x in its library.
     """
 
     backend: str
     n_triplets: int
-    choices: np.ndarray | None
-    probabilities: np.ndarray | None
+    choices: Any
+    probabilities: Any
     sums: Sums | None
 
 
-def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine", backend: str = "auto") -> np.ndarray:
+def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine", backend: str = "auto") -> Any:
     """The odd item of each triplet: the one outside the most similar pair.
 
     Args:
@@ -77,12 +79,10 @@ def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine
         >>> odd_one_out(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), [[0, 1, 2], [2, 0, 1]])
         array([2, 0], dtype=int8)
     """
-    choices = run_triplets(x, triplets, measure=measure, backend=backend, choices=True).choices
-    assert choices is not None
-    return choices
+    return run_triplets(x, triplets, measure=measure, backend=backend, choices=True).choices
 
 
-def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "auto") -> np.ndarray:
+def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "auto") -> Any:
     """The odd item of each triplet, from a ready matrix of similarities.
 
     Args:
@@ -102,16 +102,22 @@ def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "
         >>> odd_one_out_from(np.array([[1.0, 0.2, 0.7], [0.2, 1.0, 0.1], [0.7, 0.1, 1.0]]), [[0, 1, 2]])
         array([1], dtype=int8)
     """
-    engine = get_backend(backend)
-    matrix = _checks.as_similarities(similarities)
+    door = open_door(backend, similarities)
+    matrix = finite_similarities(door, similarities)
+    index = door.triplets(triplets)
+    with door.running(index, len(matrix)):
+        choices = door.empty((len(index),), np.int8)
+        door.backend.triplets_from_matrix(matrix, index, Wanted(choices=choices))
+        return door.give(choices)
+
+
+def finite_similarities(door: Door, similarities: object) -> Array:
+    """A matrix (n, n) without NaN and infinity."""
+    matrix = door.similarities(similarities)
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = engine.row_squares(matrix)
-    _checks.require_finite(_checks.not_finite(matrix, squares), "similarities")
-    index = _checks.as_triplets(triplets)
-    choices = np.empty(len(index), np.int8)
-    with _explained(engine, index, len(matrix)):
-        engine.triplets_from_matrix(matrix, index, Wanted(choices=choices))
-    return choices
+        squares = door.backend.row_squares(matrix)
+    _checks.require_finite(_checks.not_finite(door.backend, matrix, squares), "similarities")
+    return matrix
 
 
 def choice_probabilities(
@@ -121,7 +127,7 @@ def choice_probabilities(
     measure: str | Measure = "cosine",
     temperature: float = 1.0,
     backend: str = "auto",
-) -> np.ndarray:
+) -> Any:
     """Probability that each position of each triplet is the odd one.
 
     The pairs' similarities s give ``p(pair) = softmax(s / temperature)`` over the three pairs; the odd item is the one
@@ -149,7 +155,6 @@ def choice_probabilities(
         array([[0.212, 0.212, 0.576]])
     """
     results = run_triplets(x, triplets, measure=measure, temperature=temperature, backend=backend, probabilities=True)
-    assert results.probabilities is not None
     return results.probabilities
 
 
@@ -171,42 +176,36 @@ def run_triplets(
         >>> run_triplets(np.eye(3), [[0, 1, 2]], choices=True, sums=True).sums.ties
         (0, 1)
     """
-    chosen, engine = get_measure(measure), get_backend(backend)
-    rows = _checks.as_rows(x)
-    index = _checks.as_triplets(triplets)
-    want = Wanted(
-        choices=np.empty(len(index), np.int8) if choices else None,
-        probabilities=np.empty((len(index), 3), rows.dtype) if probabilities else None,
-        sums=sums,
-        temperature=_checks.as_temperature(temperature),
-    )
-    with _explained(engine, index, len(rows)):
-        total = _run(engine, chosen, rows, index, want)
-    return TripletResults(engine.name, len(index), want.choices, want.probabilities, total)
+    chosen = get_measure(measure)
+    n, t = length(x), length(triplets)
+    door = open_door(backend, x, elements=n * n if t and use_matrix(n, t, 4) else 0)
+    rows, index = door.rows(x), door.triplets(triplets)
+    dtype, shape = _checks.result_dtype(rows), (len(index), 3)
+    temperature = _checks.as_temperature(temperature)
+    with door.running(index, len(rows)):
+        want = Wanted(
+            choices=door.empty(shape[:1], np.int8) if choices else None,
+            probabilities=door.empty(shape, dtype) if probabilities else None,
+            sums=sums,
+            temperature=temperature,
+        )
+        total = _run(door, chosen, rows, index, want)
+        given = [None if array is None else door.give(array) for array in (want.choices, want.probabilities)]
+    return TripletResults(door.backend.name, len(index), given[0], given[1], total)
 
 
-@contextmanager
-def _explained(backend: Backend, triplets: np.ndarray, n: int) -> Iterator[None]:
-    """Kernels check triplets in passing and only say that some are invalid; a second look says which."""
-    try:
-        yield
-    except InvalidTripletsError:
-        _checks.require_valid(backend.check_triplets(triplets, n), triplets, n)
-        raise
-
-
-def checked_triplets(backend: Backend, triplets: object, n: int) -> np.ndarray:
+def checked_triplets(door: Door, triplets: object, n: int) -> Array:
     """`triplets` as integers (t, 3), each row three different items in [0, n)."""
-    index = _checks.as_triplets(triplets)
-    _checks.require_valid(backend.check_triplets(index, n), index, n)
+    index = door.triplets(triplets)
+    _checks.require_valid(door.backend.check_triplets(index, n), index, n)
     return index
 
 
-def _run(backend: Backend, measure: Measure, x: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
+def _run(door: Door, measure: Measure, x: Array, triplets: Array, want: Wanted) -> Sums | None:
+    backend, n, dtype = door.backend, len(x), _checks.result_dtype(x)
     rows, _ = prepare(backend, measure, x)
-    n = len(x)
-    if not use_matrix(n, len(triplets), x.itemsize):
+    if not use_matrix(n, len(triplets), dtype.itemsize):
         return backend.triplets_from_rows(rows, triplets, want)
-    matrix = np.empty((n, n), x.dtype)
+    matrix = door.empty((n, n), dtype)
     backend.similarity(rows, None, matrix)
     return backend.triplets_from_matrix(matrix, triplets, want)

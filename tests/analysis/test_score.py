@@ -292,7 +292,10 @@ def test_names_the_bandwidth_that_it_used(backend):
         ({"ties": None}, "ties must be one of fractional, wrong, human_alignment; got None"),
         ({"nan": "drop"}, "nan must be one of raise, omit; got 'drop'"),
         ({"measure": "cosin"}, "measure must be one of "),
-        ({"backend": "cuda"}, "backend must be 'auto' or one of native, numpy, reference; got 'cuda'"),
+        (
+            {"backend": "gpu"},
+            "backend must be 'auto' or one of native, numpy, reference, cuda, triton, torch; got 'gpu'",
+        ),
         ({"temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),
     ],
 )

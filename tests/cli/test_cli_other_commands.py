@@ -10,7 +10,7 @@ import pytest
 from support import reals
 
 import pyalign
-from pyalign.backends import BACKENDS, native
+from pyalign.backends import BACKENDS, backend_reasons, native
 from pyalign.datasets.sample import FILES
 
 # info
@@ -32,11 +32,14 @@ def test_info_as_json(command):
     assert facts["numpy"] == np.__version__
     assert facts["instruction_set"] in facts["instruction_sets"]
     assert facts["threads"] == native.num_threads()
-    assert facts["backends"] == dict.fromkeys(BACKENDS)
+    assert facts["backends"] == backend_reasons()
+    assert list(facts["backends"]) == list(BACKENDS)
 
 
 def test_info_gives_the_reason_where_a_backend_cannot_run(command, monkeypatch):
-    monkeypatch.setattr(native.NativeBackend, "why_not", lambda self: "the compiled module cannot be loaded (test)")
+    monkeypatch.setattr(
+        native.NativeBackend, "why_not", lambda self, place=None: "the compiled module cannot be loaded (test)"
+    )
     assert "cannot run: the compiled module cannot be loaded (test)" in command("info").out
     assert json.loads(command("info", "--json").out)["backends"]["native"].startswith("the compiled module")
 

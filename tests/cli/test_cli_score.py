@@ -9,7 +9,7 @@ import pytest
 from support import draw_triplets, reals, whole
 
 import pyalign
-from pyalign.backends import BACKENDS
+from pyalign.backends import BACKENDS, backend_reasons
 from pyalign.cli import _options
 
 MEASURES = ("cosine", "dot", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:2.5")
@@ -87,10 +87,15 @@ def test_nan_omit_scores_the_triplets_that_touch_no_such_row(results, truth, fol
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_each_backend_gives_the_same_decisions(results, truth, folder, triplets, backend):
+def test_each_backend_gives_the_same_decisions(results, score, truth, folder, triplets, backend):
     x = whole(5, 30, 6)
     np.save("whole.npy", x)
     expected = truth(x, triplets, "dot")
+    if reason := backend_reasons()[backend]:
+        refused = score("--backend", backend, embeddings=["whole.npy"])
+        assert (refused.code, refused.out) == (1, "")
+        assert f"no backend can take this input: {backend}: {reason}" in refused.err
+        return
     (row,) = results("--backend", backend, "--measure", "dot", embeddings=["whole.npy"])
     assert row["backend"] == backend
     assert row["accuracy"] == pytest.approx(expected.credit["fractional"], abs=1e-12)

@@ -87,6 +87,7 @@ void check_rows(void);
 void check_similarity(void);
 void check_triplet_checks(void);
 void check_triplets(void);
+void check_gradient(void);
 void check_series(void);
 void check_limits(void);
 

@@ -21,7 +21,7 @@ static void check_refusal(const Questions* questions, int valid) {
   static float matrix[kItems * kItems];
   const pa_rows rows = {matrix, NULL, kItems, 1, 1, PA_FLOAT32};
   pa_sums sums;
-  const pa_outputs outputs = {NULL, NULL, &sums, 1.0};
+  const pa_outputs outputs = {NULL, NULL, NULL, &sums, 1.0};
   const pa_status want = valid ? PA_OK : PA_INVALID_TRIPLETS;
   int runs;
   const char* name;

@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
   check_similarity();
   check_triplet_checks();
   check_triplets();
+  check_gradient();
   check_series();
   check_limits();
   return report();

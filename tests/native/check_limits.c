@@ -46,7 +46,7 @@ static void check_far_rows(void) {
   check_that(same, "rows past 2^32 elements give the same similarities");
   const pa_triplets triplets = {indices, 1, 1, far, PA_INT32};
   float p[3], q[3];
-  const pa_outputs to_p = {NULL, p, NULL, 40.0}, to_q = {NULL, q, NULL, 40.0};
+  const pa_outputs to_p = {NULL, p, NULL, NULL, 40.0}, to_q = {NULL, q, NULL, NULL, 40.0};
   pa_triplets_from_matrix(near_out, PA_FLOAT32, 3, 3, &triplets, &to_p);
   pa_triplets_from_matrix(out, PA_FLOAT32, 3, far, &triplets, &to_q);
   check_that(memcmp(p, q, sizeof p) == 0, "a matrix past 2^32 elements gives the same probabilities");
@@ -64,7 +64,7 @@ static void check_refusals(void) {
   pa_sums sums;
   const pa_rows rows = {x, NULL, 3, 1, 1, PA_FLOAT32}, endless = {x, NULL, 1, (int64_t)1 << 50, 1, PA_FLOAT32};
   const pa_triplets triplets = {items, 1, 3, 1, PA_INT16}, boundless = {items, (int64_t)1 << 60, 3, 1, PA_INT16};
-  const pa_outputs outputs = {NULL, NULL, &sums, 1.0};
+  const pa_outputs outputs = {NULL, NULL, NULL, &sums, 1.0};
   const pa_pair no_pair = (pa_pair)7;
   check_that(pa_similarity(&rows, NULL, no_pair, 0.0, out, 3) == PA_BAD_ARGUMENT, "similarity refuses an unknown pair");
   check_that(pa_triplets_from_rows(&rows, no_pair, 0.0, &triplets, &outputs) == PA_BAD_ARGUMENT,

@@ -1,4 +1,4 @@
-// check_triplets.c: pa_triplets_from_matrix and pa_triplets_from_rows: choices, probabilities and sums.
+// check_triplets.c: pa_triplets_from_matrix and pa_triplets_from_rows: choices, probabilities, similarities and sums.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +11,11 @@ static const Sizes few_triplet_counts = {4, {0, 1, 513, 16385}};
 static const Sizes feature_counts = {12, {1, 2, 3, 15, 16, 17, 127, 128, 129, 255, 256, 257}};
 static const Sizes few_feature_counts = {3, {1, 17, 129}};
 
-enum { CHOICES = 1, PROBABILITIES = 2, SUMS = 4, ALL = 7, kItems = 61 };
+enum { CHOICES = 1, PROBABILITIES = 2, SUMS = 4, SIMILARITIES = 8, ALL = 15, kItems = 61 };
 static const char* const index_names[4] = {"int16", "uint16", "int32", "int64"};
 
-// c->out holds the sums, then (t, 3) probabilities, then (t,) choices, then a few bytes that nobody may write.
+// c->out holds the sums, then (t, 3) probabilities, (t, 3) similarities and (t,) choices, then a few bytes that nobody
+// may write.
 typedef struct {
   Case base;
   const Questions* questions;
@@ -32,15 +33,17 @@ typedef struct {
 
 static void* probabilities_of(const TripletCase* p) { return (char*)p->base.out + sizeof(pa_sums); }
 
-static int8_t* choices_of(const TripletCase* p) {
-  return (int8_t*)probabilities_of(p) + (size_t)(3 * p->questions->triplets.t) * size_of(p->type);
-}
+static size_t three_each(const TripletCase* p) { return (size_t)(3 * p->questions->triplets.t) * size_of(p->type); }
+
+static void* similarities_of(const TripletCase* p) { return (char*)probabilities_of(p) + three_each(p); }
+
+static int8_t* choices_of(const TripletCase* p) { return (int8_t*)similarities_of(p) + three_each(p); }
 
 static pa_status run_triplets(Case* c) {
   const TripletCase* p = (const TripletCase*)c;
-  const pa_outputs outputs = {p->wanted & CHOICES ? choices_of(p) : NULL,
-                              p->wanted & PROBABILITIES ? probabilities_of(p) : NULL,
-                              p->wanted & SUMS ? (pa_sums*)c->out : NULL, p->temperature};
+  const pa_outputs outputs = {
+      p->wanted & CHOICES ? choices_of(p) : NULL, p->wanted & PROBABILITIES ? probabilities_of(p) : NULL,
+      p->wanted & SIMILARITIES ? similarities_of(p) : NULL, p->wanted & SUMS ? (pa_sums*)c->out : NULL, p->temperature};
   if (p->matrix)
     return pa_triplets_from_matrix(p->matrix, p->type, kItems, p->matrix_stride, &p->questions->triplets, &outputs);
   return pa_triplets_from_rows(&p->rows, p->pair, p->gamma, &p->questions->triplets, &outputs);
@@ -51,10 +54,11 @@ typedef struct Answer {
   int at_maximum, odd, human;  // odd: -1 for a tie; human: the human pair is at the maximum
   int sure;                    // rounding cannot have changed these
   double p[3], p_margin[3], cross_entropy, entropy, nats_margin;
+  Expected s[3];
 } Answer;
 
 static Answer decide(const Expected s[3], int exact) {
-  Answer answer = {0, -1, 0, 1, {0}, {0}, 0, 0, 0};
+  Answer answer = {0, -1, 0, 1, {0}, {0}, 0, 0, 0, {s[0], s[1], s[2]}};
   int top = 0;
   for (int k = 1; k < 3; ++k)
     if (exact ? s[k].rank > s[top].rank : s[k].value > s[top].value) top = k;
@@ -107,6 +111,12 @@ static int right_answer(TripletCase* p, int64_t q, const Answer* answer) {
       return complain(&p->base, "probability [%lld, %d] is %.9g, not %.9g +- %.2g", (long long)q, k, got, answer->p[k],
                       answer->p_margin[k]);
   }
+  for (int k = 0; k < 3 && p->wanted & SIMILARITIES; ++k) {  // pairs 01, 02, 12: those without position 2, 1, 0
+    const Expected want = answer->s[2 - k];
+    const double got = get(similarities_of(p), p->type, 3 * q + k);
+    if (!(fabs(got - want.value) <= want.margin + (p->exact ? 4 * unit(p->type) * fabs(want.value) : 0.0)))
+      return complain(&p->base, "similarity [%lld, %d] is %.9g, not %.9g", (long long)q, k, got, want.value);
+  }
   return 1;
 }
 
@@ -130,8 +140,10 @@ static int right_bytes(TripletCase* p) {
   const char *probabilities = probabilities_of(p), *choices = (const char*)choices_of(p);
   const char *start = p->base.out, *end = choices + p->questions->triplets.t, *last = start + p->base.bytes;
   if (!(p->wanted & SUMS) && !untouched(start, sizeof(pa_sums))) return complain(&p->base, "wrote sums unasked");
-  if (!(p->wanted & PROBABILITIES) && !untouched(probabilities, (size_t)(choices - probabilities)))
+  if (!(p->wanted & PROBABILITIES) && !untouched(probabilities, three_each(p)))
     return complain(&p->base, "wrote probabilities unasked");
+  if (!(p->wanted & SIMILARITIES) && !untouched(probabilities + three_each(p), three_each(p)))
+    return complain(&p->base, "wrote similarities unasked");
   if (!(p->wanted & CHOICES) && !untouched(choices, (size_t)(end - choices)))
     return complain(&p->base, "wrote choices unasked");
   return untouched(end, (size_t)(last - end)) || complain(&p->base, "wrote past the end");
@@ -162,7 +174,7 @@ static void check_outputs(TripletCase* p, int wanted) {
   const pa_triplets* triplets = &p->questions->triplets;
   p->base.run = run_triplets;
   p->base.right = right_triplets;
-  p->base.bytes = sizeof(pa_sums) + (size_t)triplets->t * (3 * size_of(p->type) + 1) + 8;
+  p->base.bytes = sizeof(pa_sums) + (size_t)triplets->t * (6 * size_of(p->type) + 1) + 8;
   p->base.out = allocate(p->base.bytes);
   p->wanted = wanted;
   Answer* answers = allocate((size_t)triplets->t * sizeof(Answer));

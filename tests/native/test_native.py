@@ -126,7 +126,7 @@ def test_older_processors_under_emulation(plain, processor, runs):
 def test_instruction_sets_share_no_code(plain):
     """A weak function built for one of them could be linked into the path of another."""
     (nm,) = require("nm")
-    for unit in ("check", "rows", "similarity", "triplets"):
+    for unit in ("check", "gradient", "rows", "similarity", "triplets"):
         objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
         assert objects
         for path in objects:
@@ -141,6 +141,7 @@ MUTATIONS = {
     "the mirror image is not written": ("similarity.cpp", "if (job.symmetric) write_mirror", "if (0) write_mirror"),
     "the row reported is the next": ("check.cpp", "report->repeated = q;", "report->repeated = q + 1;"),
     "two-way ties are not counted": ("triplets.cpp", "ties2 += c.pairs_at_maximum == 2;", ""),
+    "bands are added to the wrong rows": ("gradient.cpp", "int64_t row = band << plan.shift", "int64_t row = band"),
     "a repeated item is let through": ("unpack.h", " | uint32_t(b == c);", ";"),
 }
 

@@ -59,7 +59,8 @@ def test_decisions_on_reals_differ_within_rounding_alone(backend, route, measure
     expected, clear = clear_cut(x, triplets, measure)
     ours = odd_one_out(x, triplets, measure=measure, backend=backend)
     np.testing.assert_array_equal(ours[clear], expected[clear])
-    if d > 2:  # cosines of single numbers, and correlations of two, are 1 or -1: ties
+    # Cosines of single numbers, and correlations of two, are 1 or -1: ties. Few items make few different triplets.
+    if d > 2 and n > 30:
         assert clear.mean() > 0.95
 
 

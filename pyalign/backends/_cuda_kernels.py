@@ -1,0 +1,123 @@
+"""The CUDA kernels on tensors: addresses and sizes handed to `_cuda`, on the caller's stream, without a copy.
+
+csrc/include/pyalign_cuda.h says what each kernel does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyalign.backends import Place
+from pyalign.measures import PAIR_KERNELS
+
+TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
+INDEX_TYPES = {torch.int16: 0, torch.int32: 2, torch.int64: 3}
+
+try:
+    _cuda: Any = import_module("pyalign.backends._cuda")
+except ImportError as error:
+    _cuda, _missing = None, str(error)
+
+
+class CudaKernels:
+    """See `pyalign.backends._tensors.Kernels`."""
+
+    @property
+    def home(self) -> str:
+        """Emulated kernels, which tests build, run on the memory of the host."""
+        return "cpu" if _cuda is not None and _cuda.emulated else "cuda"
+
+    def why_not(self, place: Place) -> str | None:
+        if _cuda is None:
+            return f"the CUDA kernels were not built, or cannot be loaded ({_missing})"
+        count, reason = _cuda.device_count()
+        if count == 0:
+            return str(reason)
+        if torch.device(place.device).type != self.home:
+            return f"it takes CUDA arrays; these lie on {place.device}"
+        if self.home == "cuda" and not torch.cuda.is_available():
+            return "this torch was built without CUDA: pip install a CUDA build of torch"
+        return None
+
+    def similarity(
+        self, x: Tensor, x_terms: Tensor | None, y: Tensor | None, y_terms: Tensor | None, pair: str, gamma: float,
+        tf32: bool, out: Tensor,
+    ) -> None:  # fmt: skip
+        right = None if y is None else _rows(y, y_terms)
+        kernel = PAIR_KERNELS.index(pair)
+        _cuda.similarity(
+            _rows(x, x_terms), right, kernel, gamma, tf32, out.data_ptr(), _row_stride(out), _stream(out)
+        )  # fmt: skip
+
+    def triplets_from_matrix(
+        self, similarities: Tensor, triplets: Tensor, choices: Tensor | None, probabilities: Tensor | None,
+        pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
+    ) -> None:  # fmt: skip
+        outputs = *_addresses(choices, probabilities, pairs, sums), temperature, invalid.data_ptr()
+        workspace = _sums_workspace(triplets, sums)
+        _cuda.triplets_from_matrix(
+            *_matrix(similarities), _triplets(triplets), outputs, workspace.data_ptr(), _stream(triplets)
+        )  # fmt: skip
+
+    def triplets_from_rows(
+        self, x: Tensor, terms: Tensor | None, pair: str, gamma: float, triplets: Tensor, choices: Tensor | None,
+        probabilities: Tensor | None, pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
+    ) -> None:  # fmt: skip
+        outputs = *_addresses(choices, probabilities, pairs, sums), temperature, invalid.data_ptr()
+        workspace = _sums_workspace(triplets, sums)
+        _cuda.triplets_from_rows(
+            _rows(x, terms), PAIR_KERNELS.index(pair), gamma, _triplets(triplets), outputs, workspace.data_ptr(),
+            _stream(triplets),
+        )  # fmt: skip
+
+    def triplet_gradient(
+        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
+        cross_entropy: Tensor, invalid: Tensor,
+    ) -> None:  # fmt: skip
+        workspace = _bytes(_cuda.gradient_workspace(len(similarities), len(triplets)), triplets)
+        _cuda.triplet_gradient(
+            *_matrix(similarities), _triplets(triplets), temperature, scale, gradient.data_ptr(),
+            cross_entropy.data_ptr(), invalid.data_ptr(), workspace.data_ptr(), _stream(triplets),
+        )  # fmt: skip
+
+
+def _row_stride(a: Tensor) -> int:
+    """Elements from row to row; of a single row torch may say anything."""
+    return a.stride(0) if len(a) > 1 else max(a.stride(0), a.shape[1])
+
+
+def _rows(x: Tensor, terms: Tensor | None) -> tuple[int, int, int, int, int, int]:
+    address = 0 if terms is None else terms.data_ptr()
+    return x.data_ptr(), address, x.shape[0], x.shape[1], _row_stride(x), TYPES[x.dtype]
+
+
+def _matrix(similarities: Tensor) -> tuple[int, int, int, int]:
+    return similarities.data_ptr(), TYPES[similarities.dtype], len(similarities), _row_stride(similarities)
+
+
+def _triplets(triplets: Tensor) -> tuple[int, int, int, int, int]:
+    return triplets.data_ptr(), len(triplets), triplets.stride(0), triplets.stride(1), INDEX_TYPES[triplets.dtype]
+
+
+def _addresses(*tensors: Tensor | None) -> tuple[int, ...]:
+    return tuple(0 if tensor is None else tensor.data_ptr() for tensor in tensors)
+
+
+def _bytes(count: int, beside: Tensor) -> Tensor:
+    """Scratch memory of torch's allocator, which hands it on in the order of the stream."""
+    return torch.empty(count, dtype=torch.uint8, device=beside.device)
+
+
+def _sums_workspace(triplets: Tensor, sums: Tensor | None) -> Tensor:
+    return _bytes(0 if sums is None else _cuda.sums_workspace(len(triplets)), triplets)
+
+
+def _stream(beside: Tensor) -> int:
+    return torch.cuda.current_stream(beside.device).cuda_stream if beside.is_cuda else 0
+
+
+KERNELS = CudaKernels()

@@ -1,0 +1,37 @@
+"""Backends that need an extra: the backend, or a stand-in that says what is missing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import cast
+
+from pyalign.backends import HOST, Backend, Place
+
+
+class Missing:
+    """Stands in for a backend that can't be loaded; it can only say why."""
+
+    def __init__(self, name: str, reason: str):
+        self.name, self.reason = name, reason
+
+    def why_not(self, place: Place = HOST) -> str | None:
+        return self.reason
+
+
+def tensor_backend(name: str, packages: tuple[str, ...], *, half: bool) -> Backend:
+    """The backend with the kernels of `pyalign.backends._NAME_kernels`, which needs these packages.
+
+    half: whether its kernels take float16 and bfloat16 rows as they are.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            extra = "torch" if package == "torch" else "gpu"
+            return cast(Backend, Missing(name, f"{package} is not installed: pip install 'pyalign[{extra}]'"))
+    try:
+        kernels = import_module(f"pyalign.backends._{name}_kernels").KERNELS
+        tensors = import_module("pyalign.backends._tensors")
+    except (ImportError, OSError) as error:
+        return cast(Backend, Missing(name, f"it cannot be loaded ({error})"))
+    backend: Backend = tensors.TensorBackend(name, kernels, half=half)
+    return backend

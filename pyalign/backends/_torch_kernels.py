@@ -1,0 +1,174 @@
+"""The kernels in plain torch.
+
+Inner products come from torch's matmul; the last step is taken in float64 and rounded once, as in csrc/pair.h. Triplets
+are worked in chunks, which bounds the temporaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from pyalign.backends import Place
+from pyalign.backends._tensors import row_blocks
+
+CHUNK = 1 << 20
+GATHERED_ELEMENTS = 1 << 24
+FIRST, SECOND = (0, 0, 1), (1, 2, 2)  # the pairs of positions 01, 02, 12
+Similarities = Callable[[Tensor], Tensor]  # from triplets (c, 3) to (3, c)
+
+
+class TorchKernels:
+    """See `pyalign.backends._tensors.Kernels`."""
+
+    home = "cpu"
+
+    def why_not(self, place: Place) -> str | None:
+        try:
+            torch.zeros(1, dtype=torch.float64, device=place.device)
+        except (RuntimeError, TypeError, AssertionError) as error:
+            return f"it needs float64 on {place.device} ({str(error).splitlines()[0]})"
+        return None
+
+    def similarity(
+        self, x: Tensor, x_terms: Tensor | None, y: Tensor | None, y_terms: Tensor | None, pair: str, gamma: float,
+        tf32: bool, out: Tensor,
+    ) -> None:  # fmt: skip
+        right, right_terms = (x, x_terms) if y is None else (y, y_terms)
+        products = x.to(out.dtype) @ right.to(out.dtype).T
+        if x_terms is not None and right_terms is not None and pair != "dot":
+            for part in row_blocks(products):
+                wide = products[part].double()
+                products[part] = _finish(pair, gamma, x, right, x_terms, right_terms, wide, part)
+        if y is None:
+            products = torch.triu(products) + torch.triu(products, 1).T
+            if pair not in ("dot", "cosine"):
+                products.fill_diagonal_(1.0 if pair == "rbf" else 0.0)
+        out.copy_(products)
+
+    def triplets_from_matrix(
+        self, similarities: Tensor, triplets: Tensor, choices: Tensor | None, probabilities: Tensor | None,
+        pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
+    ) -> None:  # fmt: skip
+        def look_up(part: Tensor) -> Tensor:
+            return torch.stack([similarities[part[:, p], part[:, q]] for p, q in zip(FIRST, SECOND, strict=True)])
+
+        outputs = choices, probabilities, pairs, sums, temperature, invalid
+        _run(look_up, triplets, len(similarities), CHUNK, *outputs)
+
+    def triplets_from_rows(
+        self, x: Tensor, terms: Tensor | None, pair: str, gamma: float, triplets: Tensor, choices: Tensor | None,
+        probabilities: Tensor | None, pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
+    ) -> None:  # fmt: skip
+        def compute(part: Tensor) -> Tensor:
+            rows = [x[part[:, p]] for p in range(3)]
+            inverse = None if terms is None else [terms[part[:, p]] for p in range(3)]
+            return torch.stack([_pair(pair, gamma, rows, inverse, p, q) for p, q in zip(FIRST, SECOND, strict=True)])
+
+        outputs = choices, probabilities, pairs, sums, temperature, invalid
+        _run(compute, triplets, len(x), max(1, min(CHUNK, GATHERED_ELEMENTS // x.shape[1])), *outputs)
+
+    def triplet_gradient(
+        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
+        cross_entropy: Tensor, invalid: Tensor,
+    ) -> None:  # fmt: skip
+        n = len(similarities)
+        gradient.zero_()
+        for index, valid in _checked_chunks(triplets, n, CHUNK, invalid):
+            places = torch.stack([index[:, p] * n + index[:, q] for p, q in zip(FIRST, SECOND, strict=True)])
+            logs = _log_softmax(similarities[places // n, places % n], temperature)
+            cross_entropy -= torch.where(valid, logs[0], 0.0).sum()
+            residuals = torch.where(valid, logs.exp() * (scale / temperature), 0.0)
+            residuals[0] = -(residuals[1] + residuals[2])
+            gradient.view(-1).index_put_((places.flatten(),), residuals.flatten().to(gradient.dtype), accumulate=True)
+
+
+def _finish(
+    pair: str, gamma: float, x: Tensor, y: Tensor, a: Tensor, b: Tensor, products: Tensor, part: slice
+) -> Tensor:
+    """Similarities of rows `part` of x with all of y, from their inner products (float64)."""
+    terms = a[part, None], b[None, :]
+    if pair == "cosine":
+        return products * (terms[0] * terms[1])
+    together = terms[0] + terms[1]
+    squares = (together - 2.0 * products).clamp_min_(0.0)
+    # Below this share of |x|^2 + |y|^2 the distance is summed from the rows: there, the difference cancels.
+    share = 2.0**-20 if x.dtype == torch.float64 else 2.0**-10
+    rows, columns = torch.nonzero(squares <= share * together, as_tuple=True)
+    for i, j in zip(rows.split(1 << 14), columns.split(1 << 14), strict=True):
+        squares[i, j] = (x[part][i].double() - y[j].double()).square().sum(dim=1)
+    return _from_squares(pair, gamma, squares)
+
+
+def _from_squares(pair: str, gamma: float, squares: Tensor) -> Tensor:
+    if pair == "neg_sqeuclidean":
+        return 0.0 - squares  # not -squares: a distance of zero gives 0, not -0
+    if pair == "neg_euclidean":
+        return 0.0 - squares.sqrt()
+    return torch.exp(-gamma * squares)
+
+
+def _pair(pair: str, gamma: float, rows: list[Tensor], terms: list[Tensor] | None, p: int, q: int) -> Tensor:
+    """Similarities of rows[p] with rows[q], one by one: (c,)."""
+    dtype = torch.float64 if rows[p].dtype == torch.float64 else torch.float32
+    left, right = rows[p].to(dtype), rows[q].to(dtype)
+    if pair in ("dot", "cosine"):
+        value = (left * right).sum(dim=1).double()
+        if pair == "cosine":
+            assert terms is not None
+            value = value * (terms[p] * terms[q])
+    else:
+        value = _from_squares(pair, gamma, (left - right).square_().sum(dim=1).double())
+    return value.to(dtype)
+
+
+def _checked_chunks(triplets: Tensor, n: int, chunk: int, invalid: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Chunks of triplets as int64, and which of them are valid; the others name items 0, 0, 0 instead."""
+    for part in triplets.split(chunk):
+        index = part.long()
+        a, b, c = index.unbind(dim=1)
+        valid = ((index >= 0) & (index < n)).all(dim=1) & (a != b) & (a != c) & (b != c)
+        invalid |= (~valid).any().to(invalid.dtype)
+        yield torch.where(valid[:, None], index, 0), valid
+
+
+def _run(
+    fetch: Similarities, triplets: Tensor, n: int, chunk: int, choices: Tensor | None, probabilities: Tensor | None,
+    pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
+) -> None:  # fmt: skip
+    start = 0
+    for index, valid in _checked_chunks(triplets, n, chunk, invalid):
+        part = slice(start, start := start + len(index))
+        s = fetch(index)
+        at_top = s == s.amax(dim=0)
+        count = at_top.sum(dim=0)
+        if choices is not None:
+            odd = torch.where((count == 1) & valid, 2 - at_top.int().argmax(dim=0), -1)
+            choices[part] = odd.to(torch.int8)
+        if pairs is not None:
+            pairs[part] = torch.where(valid, s, torch.nan).T
+        if probabilities is None and sums is None:
+            continue
+        logs = _log_softmax(s, temperature)
+        if probabilities is not None:
+            probabilities[part] = torch.where(valid, logs.exp().flip(0), torch.nan).T.to(probabilities.dtype)
+        if sums is not None:
+            right = [at_top[0] & (count == m) for m in (1, 2, 3)]
+            counts = [torch.sum(mask & valid) for mask in (*right, count == 2, count == 3)]
+            nats = [-logs[0], -(logs.exp() * logs).sum(dim=0)]
+            sums += torch.stack([c.double() for c in counts] + [torch.where(valid, v, 0.0).sum() for v in nats])
+
+
+def _log_softmax(s: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities (3, c) of the pairs, in float64.
+
+    The largest exponential is 1 and stays out of the sum, so that log(1 + tiny) keeps its digits.
+    """
+    scaled = (s.double() - s.amax(dim=0)) / temperature
+    exponentials = scaled.exp().scatter_(0, s.argmax(dim=0, keepdim=True), 0.0)
+    return scaled - torch.log1p(exponentials.sum(dim=0))
+
+
+KERNELS = TorchKernels()

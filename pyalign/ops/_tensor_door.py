@@ -1,0 +1,141 @@
+"""The door for torch tensors; see `pyalign.ops._door`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyalign import _checks
+from pyalign.backends import Backend, Place
+from pyalign.errors import InputError
+from pyalign.ops._door import device_of, explained, host_output
+
+HALF = (torch.float16, torch.bfloat16)
+TO_FLOAT32 = (*HALF, torch.float32, torch.int8, torch.uint8, torch.int16, torch.bool)
+INDICES = (torch.int16, torch.int32, torch.int64)
+
+
+class TensorDoor:
+    """Tensors on the device of the rows, or on the backend's home for rows from the host."""
+
+    def __init__(self, backend: Backend, place: Place, origin: object):
+        self.backend = backend
+        self.from_host = place.on_host
+        home: str = getattr(backend, "kernels").home  # noqa: B009
+        self.device = torch.device(home if place.on_host else place.device)
+        self.library = "numpy" if place.on_host else type(origin).__module__.partition(".")[0]
+
+    def rows(self, x: object, name: str = "x") -> Tensor:
+        a = self._bring(x, lambda: _checks.as_rows(x, name), name)
+        _checks.require_rows(tuple(a.shape), name)
+        if a.dtype in TO_FLOAT32:
+            a = a if a.dtype in HALF and getattr(self.backend, "half") else a.to(torch.float32)  # noqa: B009
+        elif a.dtype != torch.float64:
+            if a.is_complex():
+                raise InputError(f"{name} must hold real numbers; got dtype {_name(a)}")
+            a = a.to(torch.float64)
+        return _with_contiguous_rows(a)
+
+    def triplets(self, triplets: object) -> Tensor:
+        a = self._bring(triplets, lambda: _signed(_checks.as_triplets(triplets)), "triplets")
+        _checks.require_triplets(tuple(a.shape))
+        if a.is_floating_point() or a.is_complex() or a.dtype == torch.bool:
+            raise InputError(f"triplets must be integers; got dtype {_name(a)}")
+        return a if a.dtype in INDICES else a.to(torch.int64)
+
+    def similarities(self, similarities: object) -> Tensor:
+        a = self._bring(similarities, lambda: _checks.as_similarities(similarities), "similarities")
+        _checks.require_square(tuple(a.shape))
+        wide = a.to(torch.float32) if a.dtype in TO_FLOAT32 else a.to(torch.float64)
+        return _with_contiguous_rows(wide)
+
+    def cast(self, x: Tensor, dtype: Any) -> Tensor:
+        return x.to(_torch_dtype(dtype))
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Tensor:
+        return torch.empty(shape, dtype=_torch_dtype(dtype), device=self.device)
+
+    def output(self, out: object, shape: tuple[int, ...], dtype: Any) -> Tensor:
+        if self.from_host:
+            host_output(out, shape, dtype)
+            return self.empty(shape, dtype)
+        wanted = _torch_dtype(dtype)
+        a = _as_tensor(out) if device_of(out) == str(self.device) else None
+        if a is None or tuple(a.shape) != shape or a.dtype != wanted:
+            what = type(out).__name__ if a is None else f"{tuple(a.shape)} {_name(a)}"
+            wanted_text = f"shape {shape} and dtype {np.dtype(dtype)} on {self.device}"
+            raise InputError(f"out must be an array of {wanted_text}; got {what}")
+        if shape[1] > 1 and a.stride(1) != 1:
+            raise InputError("out must have contiguous rows")
+        return a
+
+    def take(self, x: Tensor, rows: np.ndarray) -> Tensor:
+        return x[torch.from_numpy(rows).to(x.device)]
+
+    def host(self, array: Tensor) -> np.ndarray:
+        return array.cpu().numpy()
+
+    def give(self, result: Tensor, out: Any = None) -> Any:
+        if out is not None:
+            if self.from_host:
+                out[...] = result.cpu().numpy()
+            return out
+        if self.from_host:
+            return result.cpu().numpy()
+        if self.library in ("cupy", "jax", "jaxlib"):
+            module: Any = import_module("cupy" if self.library == "cupy" else "jax.numpy")
+            return module.from_dlpack(result)
+        return result
+
+    @contextmanager
+    def running(self, triplets: Tensor | None = None, n: int = 0) -> Iterator[None]:
+        with explained(self.backend, triplets, n):
+            try:
+                yield
+            except torch.OutOfMemoryError as error:
+                reason = str(error).splitlines()[0]
+                raise MemoryError(f"the memory of {self.device} is not enough for this input ({reason})") from error
+
+    def _bring(self, value: object, from_host: Any, name: str) -> Tensor:
+        """`value` as a tensor on this door's device; arrays on another device are refused."""
+        place = device_of(value)
+        if place == "cpu":
+            host = from_host()
+            return torch.from_numpy(host if host.flags.writeable else host.copy()).to(self.device)
+        a = _as_tensor(value)
+        if a.device != self.device and not (self.device.index is None and a.device.type == self.device.type):
+            raise InputError(f"{name} must lie on the host or on {self.device}; got {a.device}")
+        return a
+
+
+def _as_tensor(value: Any) -> Tensor:
+    """A view of a device array, without its graph."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    return torch.from_dlpack(value) if hasattr(value, "__dlpack__") else torch.as_tensor(value)
+
+
+def _with_contiguous_rows(a: Tensor) -> Tensor:
+    return a if a.stride(1) == 1 or a.shape[1] == 1 else a.contiguous()
+
+
+def _signed(triplets: np.ndarray) -> np.ndarray:
+    """uint16, for which torch has few operations, as int32; and no negative strides, which torch has not."""
+    if triplets.dtype == np.uint16:
+        return triplets.astype(np.int32)
+    return triplets if all(stride >= 0 for stride in triplets.strides) else triplets.copy()
+
+
+def _torch_dtype(dtype: Any) -> torch.dtype:
+    found: torch.dtype = getattr(torch, np.dtype(dtype).name)
+    return found
+
+
+def _name(a: Tensor) -> str:
+    return str(a.dtype).rpartition(".")[2]

@@ -1,0 +1,129 @@
+// check_gradient.c: pa_triplet_gradient against a plain loop in double, which adds in the order of the triplets.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+// Around blocks of 512, chunks of 16,384 and a slab of 64 chunks; rows around the bands of 256 KiB.
+static const Sizes triplet_counts = {8, {0, 1, 511, 513, 16384, 16385, 3 * 16384 + 7, 64 * 16384 + 5}};
+static const Sizes few_triplet_counts = {4, {0, 1, 513, 2 * 16384 + 5}};
+static const Sizes row_counts = {6, {3, 4, 61, 255, 256, 700}};
+static const Sizes few_row_counts = {3, {3, 61, 300}};
+
+// c->out holds the cross-entropy, then the gradient (n, n), then a few bytes that nobody may write.
+typedef struct {
+  Case base;
+  const Questions* questions;
+  const void* matrix;
+  int64_t n, stride;
+  double temperature, scale;
+  pa_float_type type;
+  const double *gradient, *size;  // (n, n): the sum, and that of the magnitudes of what is added
+  double cross_entropy;
+} GradientCase;
+
+static char* gradient_of(const GradientCase* p) { return (char*)p->base.out + sizeof(double); }
+
+static pa_status run_gradient(Case* c) {
+  const GradientCase* p = (const GradientCase*)c;
+  return pa_triplet_gradient(p->matrix, p->type, p->n, p->stride, &p->questions->triplets, p->temperature, p->scale,
+                             gradient_of(p), c->out);
+}
+
+static int right_gradient(Case* c) {
+  const GradientCase* p = (const GradientCase*)c;
+  const double u = unit(p->type), t = (double)p->questions->triplets.t;
+  const double *got = c->out, in_order = ldexp(t * p->cross_entropy, -52);
+  const double entropy_margin = 64.0 * u * (p->cross_entropy + t) + in_order;
+  if (!(fabs(*got - p->cross_entropy) <= entropy_margin))
+    return complain(c, "cross entropy is %.12g, not %.12g", *got, p->cross_entropy);
+  for (int64_t k = 0; k < p->n * p->n; ++k) {
+    const double value = get(gradient_of(p), p->type, k), margin = u * (256.0 + t / (double)p->n) * p->size[k];
+    if (!(fabs(value - p->gradient[k]) <= margin))
+      return complain(c, "element [%lld, %lld] is %.9g, not %.9g +- %.2g", (long long)(k / p->n), (long long)(k % p->n),
+                      value, p->gradient[k], margin);
+  }
+  const size_t used = sizeof(double) + (size_t)(p->n * p->n) * size_of(p->type);
+  return untouched((char*)c->out + used, c->bytes - used) || complain(c, "wrote past the end");
+}
+
+static void add(double* gradient, double* size, int64_t k, double value) {
+  gradient[k] += value;
+  size[k] += fabs(value);
+}
+
+// One triplet of items a, b, c by the definition; returns its cross-entropy.
+static double add_triplet(const GradientCase* p, const int64_t* item, double* gradient, double* size) {
+  const int64_t at[3] = {item[0] * p->n + item[1], item[0] * p->n + item[2], item[1] * p->n + item[2]};
+  const int64_t from[3] = {item[0] * p->stride + item[1], item[0] * p->stride + item[2], item[1] * p->stride + item[2]};
+  double a[3], top = -INFINITY, z = 0.0;
+  for (int k = 0; k < 3; ++k) top = fmax(top, a[k] = get(p->matrix, p->type, from[k]) / p->temperature);
+  for (int k = 0; k < 3; ++k) z += exp(a[k] - top);
+  for (int k = 0; k < 3; ++k) {
+    const double probability = exp(a[k] - top) / z;
+    add(gradient, size, at[k], p->scale / p->temperature * (probability - (k == 0)));
+    if (k == 0) size[at[0]] += p->scale / p->temperature * probability;
+  }
+  return log(z) - (a[0] - top);
+}
+
+static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type type) {
+  const int64_t stride = n + number % 3;
+  char* matrix = allocate((size_t)(n * stride) * size_of(type));
+  for (int64_t k = 0; k < n * stride; ++k) put(matrix, type, k, NAN);
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) put(matrix, type, i * stride + j, (double)random_below(1 << 20) / (1 << 19));
+  Questions questions = make_questions(t, n, (pa_index_type)(number % 4), layouts + number % kLayouts);
+  double *gradient = allocate((size_t)(n * n) * sizeof(double)), *size = allocate((size_t)(n * n) * sizeof(double));
+  for (int64_t k = 0; k < n * n; ++k) gradient[k] = size[k] = 0.0;
+  GradientCase p = {{run_gradient, right_gradient, NULL, 0, "", ""},
+                    &questions,
+                    matrix,
+                    n,
+                    stride,
+                    number % 2 ? 0.3 : 1.0,
+                    number % 3 ? 1.0 : 0.125,
+                    type,
+                    gradient,
+                    size,
+                    0.0};
+  for (int64_t q = 0; q < t; ++q) p.cross_entropy += add_triplet(&p, questions.plain + 3 * q, gradient, size);
+  p.base.bytes = sizeof(double) + (size_t)(n * n) * size_of(type) + 16;
+  p.base.out = allocate(p.base.bytes);
+  snprintf(p.base.name, sizeof p.base.name, "gradient, %s, n %lld, t %lld", type == PA_FLOAT32 ? "float" : "double",
+           (long long)n, (long long)t);
+  check_case(&p.base);
+  free(p.base.out);
+  free(size);
+  free(gradient);
+  free_questions(&questions);
+  free(matrix);
+}
+
+static void check_refusals(void) {
+  float matrix[16] = {0}, gradient[16];
+  double cross_entropy;
+  for (int column = 0; column < 3; ++column) {
+    Questions questions = make_questions(600, 4, PA_INT32, layouts);
+    set_index(&questions, 599, column, column == 1 ? -1 : 4);
+    const pa_status status =
+        pa_triplet_gradient(matrix, PA_FLOAT32, 4, 4, &questions.triplets, 1.0, 1.0, gradient, &cross_entropy);
+    check_that(status == PA_INVALID_TRIPLETS, "pa_triplet_gradient refuses an item out of range");
+    free_questions(&questions);
+  }
+  check_that(pa_triplet_gradient(matrix, PA_FLOAT32, INT32_MAX, 4, NULL, 1.0, 1.0, gradient, &cross_entropy) != PA_OK,
+             "pa_triplet_gradient refuses rows beyond its offsets");
+}
+
+void check_gradient(void) {
+  const Sizes *t = quick ? &few_triplet_counts : &triplet_counts, *n = quick ? &few_row_counts : &row_counts;
+  int number = 0;
+  for (int type = PA_FLOAT32; type <= PA_FLOAT64; ++type)
+    for (int i = 0; i < n->count; ++i)
+      for (int k = 0; k < t->count; ++k)
+        if (t->values[k] < 100000 || n->values[i] == 256)
+          check_gradient_case(n->values[i], t->values[k], number++, (pa_float_type)type);
+  check_refusals();
+}
