@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pyalign.analysis.score import Score, score
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.measures import MEASURES
+from pyalign.ops.gradient import triplet_gradient
 from pyalign.ops.similarity import similarity
 from pyalign.ops.triplets import choice_probabilities, odd_one_out, odd_one_out_from
 
@@ -33,6 +34,7 @@ __all__ = [
     "odd_one_out_from",
     "score",
     "similarity",
+    "triplet_gradient",
 ]
 
 

@@ -149,9 +149,9 @@ class TensorBackend:
         return x
 
     def similarity(self, x: Rows, y: Rows | None, out: Tensor) -> None:
-        left, right = (x.values, _terms(x)), (None, None) if y is None else (y.values, _terms(y))
+        values, terms = (None, None) if y is None else (y.values, _terms(y))
         with current_device(out.device):
-            self.kernels.similarity(*left, *right, x.pair, x.gamma, tf32_allowed(), out)
+            self.kernels.similarity(x.values, _terms(x), values, terms, x.pair, x.gamma, tf32_allowed(), out)
 
     def check_triplets(self, triplets: Tensor, n: int) -> TripletCheck:
         wide = triplets.long()

@@ -1,0 +1,1 @@
+"""pyalign inside other tools."""

@@ -1,0 +1,94 @@
+"""From the derivative by similarities to the derivative by rows, for every measure, in differentiable torch.
+
+With weights g_ij = dL / ds_ij the derivative by x_i is sum_j g_ij ds_ij / dx_i:
+
+    dot              sum_j g_ij y_j
+    cosine           (sum_j g_ij v_j - (sum_j g_ij s_ij) u_i) / |x_i|     u, v: unit rows; 0 for a zero row
+    the distances    sum_j w_ij (y_j - x_i)     w = 2 g for -|x - y|^2, g / |x - y| for -|x - y|, 2 gamma g s for rbf
+
+Pearson is the cosine of centred rows: what it gives is centred already. At distance zero, where -|x - y| has no
+derivative, 0 is taken. The weights may be a matrix or a list of pairs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pyalign.measures import Measure
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Weights and similarities of all pairs: (n, m) each."""
+
+    weights: Tensor
+    similarities: Tensor
+
+    def product(self, weights: Tensor, rows: Tensor) -> Tensor:
+        """sum_j weights_ij rows_j: (n, d)."""
+        return weights @ rows
+
+    def sums(self, weights: Tensor) -> Tensor:
+        """sum_j weights_ij: (n, 1)."""
+        return weights.sum(dim=1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Weights and similarities of a list of pairs (i, j): (p,) each, for n rows with themselves."""
+
+    i: Tensor
+    j: Tensor
+    n: int
+    weights: Tensor
+    similarities: Tensor
+
+    def product(self, weights: Tensor, rows: Tensor) -> Tensor:
+        """sum_j weights_ij rows_j: (n, d), without an (n, n) or a (p, d) array."""
+        places = torch.stack([self.i, self.j])
+        matrix = torch.sparse_coo_tensor(places, weights, (self.n, self.n), check_invariants=False).coalesce()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # once a process, that the layout is in beta
+            product: Tensor = matrix.to_sparse_csr() @ rows
+        return product
+
+    def sums(self, weights: Tensor) -> Tensor:
+        """sum_j weights_ij: (n, 1)."""
+        return self.product(weights, torch.ones(self.n, 1, dtype=weights.dtype, device=weights.device))
+
+
+def pull_back(measure: Measure, gamma: float | Tensor, pairs: Dense | Pairs, x: Tensor, y: Tensor) -> Tensor:
+    """dL / dx (n, d) from dL / ds; what follows through y is another call, with the roles exchanged."""
+    dtype = pairs.weights.dtype
+    x, y = x.to(dtype), y.to(dtype)
+    g, s = pairs.weights, pairs.similarities
+    if measure.pair == "dot":
+        return pairs.product(g, y)
+    if measure.transform == "centre":
+        x, y = x - x.mean(dim=1, keepdim=True), y - y.mean(dim=1, keepdim=True)
+    if measure.pair == "cosine":
+        inverse = _inverse_norms(x)
+        return inverse * (pairs.product(g, _inverse_norms(y) * y) - pairs.sums(g * s) * inverse * x)
+    offset = y.detach().mean(dim=0)  # leaves the differences, and keeps their digits
+    w = _distance_weights(measure.pair, gamma, g, s)
+    return pairs.product(w, y - offset) - pairs.sums(w) * (x - offset)
+
+
+def _inverse_norms(x: Tensor) -> Tensor:
+    """1 / |x|, 0 for a zero row: (n, 1)."""
+    squares = x.square().sum(dim=1, keepdim=True)
+    positive = squares > 0
+    return torch.where(positive, torch.where(positive, squares, 1.0).rsqrt(), 0.0)
+
+
+def _distance_weights(pair: str, gamma: float | Tensor, g: Tensor, s: Tensor) -> Tensor:
+    if pair == "neg_sqeuclidean":
+        return 2.0 * g
+    if pair == "rbf":
+        return 2.0 * gamma * g * s
+    apart = s < 0
+    return torch.where(apart, g / torch.where(apart, -s, 1.0), 0.0)

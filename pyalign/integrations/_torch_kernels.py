@@ -1,0 +1,194 @@
+"""What the torch ops run: rows prepared and kernels called on tensors of one device, without waiting for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyalign import _checks
+from pyalign.backends import Place, _tensors, get_backend, preferred
+from pyalign.backends._tensors import Kernels, on_host, result_dtype
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure, median_distance, spaced_rows
+from pyalign.ops.triplets import use_matrix
+
+INDEX_DTYPES = (torch.int16, torch.int32, torch.int64)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows ready for the kernels, with the terms that the pair kernel needs: see `pyalign.backends.Rows`."""
+
+    values: Tensor
+    terms: Tensor | None
+
+
+@lru_cache(maxsize=64)
+def kernels_for(device: str, dtype: str, elements: int) -> tuple[Kernels, bool]:
+    """The kernels for rows on that device, and whether they take half precision as it is."""
+    if device == "cpu":
+        candidates = [import_module(f"pyalign.backends._{name}_kernels").KERNELS for name in ("native", "torch")]
+        return next(kernels for kernels in candidates if kernels.why_not(Place()) is None), False
+    place = Place(device, dtype, elements)
+    backend = get_backend("auto", place)
+    return getattr(backend, "kernels"), getattr(backend, "half")  # noqa: B009
+
+
+def _kernels(x: Tensor, m: int) -> tuple[Kernels, bool]:
+    """As `kernels_for`; sizes that lead to the same order of backends share an entry."""
+    device, dtype = str(x.device), str(x.dtype).rpartition(".")[2]
+    large = preferred(Place(device, dtype, len(x) * m)) != preferred(Place(device, dtype))
+    return kernels_for(device, dtype, len(x) * m if large else 0)
+
+
+def check_rows(x: Tensor, y: Tensor | None = None) -> None:
+    """Raises InputError unless x is (n, d) and y, where given, (m, d), of real numbers on the same device."""
+    for name, rows in (("x", x), ("y", y)):
+        if rows is None:
+            continue
+        _checks.require_rows(tuple(rows.shape), name)
+        if not rows.is_floating_point():
+            raise InputError(f"{name} must hold floating-point numbers; got dtype {rows.dtype}")
+    if y is not None and x.shape[1] != y.shape[1]:
+        raise InputError(f"y must have the {x.shape[1]} features of x; got shape {tuple(y.shape)}")
+    if y is not None and x.device != y.device:
+        raise InputError(f"y must lie on {x.device} with x; got {y.device}")
+
+
+def check_triplets(x: Tensor, triplets: Tensor) -> None:
+    """Raises InputError unless triplets are integers (t, 3) beside x; their values are looked at by the kernels."""
+    _checks.require_triplets(tuple(triplets.shape))
+    if triplets.is_floating_point() or triplets.is_complex() or triplets.dtype == torch.bool:
+        raise InputError(f"triplets must be integers; got dtype {triplets.dtype}")
+    if triplets.device != x.device:
+        raise InputError(f"triplets must lie on {x.device} with x; got {triplets.device}")
+
+
+def bandwidth(measure: Measure, x: Tensor, y: Tensor | None) -> float:
+    """1 / (2 sigma^2) of rbf, else 0. Without a given sigma this waits for the device, for the median distance."""
+    if measure.pair != "rbf":
+        return 0.0
+    sigma = measure.sigma or median_distance(_sample(x), None if y is None else _sample(y))
+    return 0.5 / sigma / sigma
+
+
+def _sample(rows: Tensor) -> np.ndarray:
+    return on_host(rows[torch.as_tensor(spaced_rows(len(rows)), device=rows.device)])
+
+
+def _prepared(x: Tensor, measure: Measure, shift: Tensor | None, half: bool) -> Prepared:
+    if measure.transform == "centre":
+        x = _tensors.centre_rows(x)
+    elif shift is not None:
+        x = x - shift
+    if not half:
+        x = x.to(result_dtype(x))
+    if x.stride(1) != 1 and x.shape[1] > 1:
+        x = x.contiguous()
+    if measure.pair == "dot":
+        return Prepared(x, None)
+    squares = _tensors.row_squares(x)
+    if measure.pair != "cosine":
+        return Prepared(x, squares)
+    return Prepared(x, torch.where(squares > 0, squares.rsqrt(), 0.0))
+
+
+def similarity(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
+    """(n, m) float32 or float64, as `pyalign.similarity`."""
+    check_rows(x, y)
+    chosen = get_measure(measure)
+    if y is not None and x.dtype != y.dtype:
+        dtype = torch.promote_types(result_dtype(x), result_dtype(y))
+        x, y = x.to(dtype), y.to(dtype)
+    m = len(x if y is None else y)
+    kernels, half = _kernels(x, m)
+    with _tensors.current_device(x.device):
+        shift = _tensors.column_shift(x) if chosen.transform == "shift" else None
+        left = _prepared(x, chosen, shift, half)
+        right = None if y is None else _prepared(y, chosen, shift, half)
+        out = torch.empty(len(x), m, dtype=result_dtype(x), device=x.device)
+        gamma = bandwidth(chosen, x, y)
+        values, terms = (None, None) if right is None else (right.values, right.terms)
+        tf32 = _tensors.tf32_allowed()
+        kernels.similarity(left.values, left.terms, values, terms, chosen.pair, gamma, tf32, out)
+    return out
+
+
+def odd_one_out(x: Tensor, triplets: Tensor, measure: str) -> Tensor:
+    """(t,) int8, as `pyalign.odd_one_out`."""
+    check_rows(x)
+    check_triplets(x, triplets)
+    choices = torch.empty(len(triplets), dtype=torch.int8, device=x.device)
+    _from_triplets(x, triplets, get_measure(measure), choices=choices)
+    return choices
+
+
+def loss(x: Tensor, triplets: Tensor, measure: str, temperature: float) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy (), and the similarities that its gradient needs: (n, n), or (t, 3) without a matrix."""
+    check_rows(x)
+    check_triplets(x, triplets)
+    temperature = _checks.as_temperature(temperature)
+    sums = torch.zeros(7, dtype=torch.float64, device=x.device)
+    similarities, invalid = _from_triplets(x, triplets, get_measure(measure), sums=sums, temperature=temperature)
+    mean = (sums[5] / len(triplets)).to(result_dtype(x))
+    return torch.where(invalid[0] > 0, torch.nan, mean), similarities
+
+
+def _from_triplets(
+    x: Tensor, triplets: Tensor, measure: Measure, *, choices: Tensor | None = None, sums: Tensor | None = None,
+    temperature: float = 1.0,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Fills what is given, by the route of `use_matrix`; the similarities of that route, and the flag."""
+    index = _index(triplets)
+    invalid = torch.zeros(1, dtype=torch.int32, device=x.device)
+    matrix = uses_matrix(x, triplets)
+    if matrix:
+        s = similarity(x, None, str(measure))
+    with _tensors.current_device(x.device):
+        if matrix:
+            kernels, _ = _kernels(x, len(x))
+            kernels.triplets_from_matrix(s, index, choices, None, None, sums, temperature, invalid)
+        else:
+            kernels, half = _kernels(x, 0)
+            rows = _prepared(x, measure, _tensors.column_shift(x) if measure.transform == "shift" else None, half)
+            s = torch.empty(len(index), 3, dtype=result_dtype(x), device=x.device)
+            gamma = bandwidth(measure, x, None)
+            pairs = s if sums is not None else None
+            kernels.triplets_from_rows(
+                rows.values, rows.terms, measure.pair, gamma, index, choices, None, pairs, sums, temperature, invalid
+            )  # fmt: skip
+    if x.device.type == "cpu" and invalid.item():
+        array = index.numpy()
+        backend = get_backend()
+        _checks.require_valid(backend.check_triplets(array, len(x)), array, len(x))
+    return s, invalid
+
+
+def uses_matrix(x: Tensor, triplets: Tensor) -> bool:
+    """Whether the loss goes through an (n, n) matrix."""
+    return use_matrix(len(x), len(triplets), 8 if x.dtype == torch.float64 else 4)
+
+
+def matrix_gradient(similarities: Tensor, triplets: Tensor, temperature: float) -> Tensor:
+    """Derivative (n, n) of the mean cross-entropy by the elements that were read."""
+    n = len(similarities)
+    kernels, _ = kernels_for(str(similarities.device), str(similarities.dtype).rpartition(".")[2], 0)
+    gradient = torch.empty(n, n, dtype=similarities.dtype, device=similarities.device)
+    cross_entropy = torch.zeros(1, dtype=torch.float64, device=similarities.device)
+    invalid = torch.zeros(1, dtype=torch.int32, device=similarities.device)
+    with _tensors.current_device(similarities.device):
+        kernels.triplet_gradient(
+            similarities, _index(triplets), temperature, 1.0 / len(triplets), gradient, cross_entropy, invalid
+        )  # fmt: skip
+    return gradient
+
+
+def _index(triplets: Tensor) -> Tensor:
+    if triplets.dtype in INDEX_DTYPES:
+        return triplets
+    return triplets.to(torch.int16 if triplets.element_size() == 1 else torch.int64)

@@ -1,0 +1,50 @@
+"""The cross-entropy of triplets and its gradient by the similarities: the inner loop of every fit to triplets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyalign import _checks
+from pyalign.ops._door import open_door
+from pyalign.ops.triplets import finite_similarities
+
+
+def triplet_gradient(
+    similarities: object, triplets: object, *, temperature: float = 1.0, backend: str = "auto"
+) -> tuple[float, Any]:
+    """Mean cross-entropy of triplets under similarities, and its derivative by each similarity.
+
+    A triplet (i, j, k) whose last item was called odd costs ``-log softmax(s / temperature)[0]`` of its three
+    similarities ``s = (s_ij, s_ik, s_jk)``. With S = Z Z^T the gradient by Z is ``(G + G^T) Z``: no memory of (t, d) is
+    ever needed.
+
+    Args:
+        similarities: (n, n), larger is more alike; read at [earlier position, later position] of each triplet.
+        triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one.
+        temperature: in the units of the similarities; it divides.
+        backend: see `pyalign.similarity`.
+
+    Returns:
+        The mean cross-entropy in nats, and its gradient (n, n) in the similarities' dtype: by the element that was read
+        for each pair, 0 elsewhere. The sum is taken in the order of the triplets, whatever the number of threads.
+
+    Raises:
+        InputError: as `pyalign.odd_one_out_from`, and for a temperature that is not a positive number.
+
+    Source: Muttenthaler et al., ICLR 2023, equation 2 (without the penalty).
+
+    Example:
+        >>> import numpy as np
+        >>> loss, gradient = triplet_gradient(np.zeros((3, 3)), [[0, 1, 2]])
+        >>> round(loss, 4), gradient.round(2).tolist()
+        (1.0986, [[0.0, -0.67, 0.33], [0.0, 0.0, 0.33], [0.0, 0.0, 0.0]])
+    """
+    door = open_door(backend, similarities)
+    matrix = finite_similarities(door, similarities)
+    index = door.triplets(triplets)
+    n, t = len(matrix), len(index)
+    temperature = _checks.as_temperature(temperature)
+    with door.running(index, n):
+        gradient = door.empty((n, n), _checks.result_dtype(matrix))
+        total = door.backend.triplet_gradient(matrix, index, temperature, 1.0 / t, gradient)
+        return total / t, door.give(gradient)

@@ -1,0 +1,243 @@
+"""pyalign.integrations.torch on the CPU: ops that equal the Python API, differentiate, trace and train."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from support import draw_triplets, run_python, whole
+
+import pyalign
+from pyalign import InputError
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+import pyalign.integrations.torch as integration  # noqa: E402
+
+MEASURES = ("dot", "cosine", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:1.5")
+ops = torch.ops.pyalign
+
+
+def rows(n=7, d=5, dtype=torch.float64, seed=0, grad=True):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, d, dtype=dtype, generator=generator).requires_grad_(grad)
+
+
+def triplets(n=7, t=9, seed=0, dtype=torch.int64):
+    return torch.from_numpy(draw_triplets(seed, n, t)).to(dtype)
+
+
+def composed(x, index, measure, temperature):
+    """The loss in plain torch, whose gradients come from autograd."""
+    x = x - x.mean(dim=1, keepdim=True) if measure == "pearson" else x
+    squares = (x[:, None, :] - x[None, :, :]).square().sum(dim=2)
+    if measure in ("cosine", "pearson"):
+        x = torch.nn.functional.normalize(x, dim=1)
+    s = {
+        "neg_sqeuclidean": lambda: -squares,
+        "neg_euclidean": lambda: -torch.where(squares > 0, squares, 1.0).sqrt(),
+        "rbf:1.5": lambda: torch.exp(-squares / (2 * 1.5**2)),
+    }.get(measure, lambda: x @ x.T)()
+    a, b, c = index.long().unbind(dim=1)
+    logits = torch.stack([s[a, b], s[a, c], s[b, c]], dim=1) / temperature
+    return torch.nn.functional.cross_entropy(logits, torch.zeros(len(index), dtype=torch.long))
+
+
+# The route: 9 triplets of 7 rows go through the matrix, 2 triplets of 7 rows through the rows.
+ROUTES = pytest.mark.parametrize("t", [200, 2], ids=["matrix", "rows"])
+
+
+@pytest.mark.parametrize("measure", [*MEASURES, "rbf"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_similarity_equals_the_python_api(measure, dtype):
+    x, y = (torch.from_numpy(whole(seed, n, 6)).to(dtype) for seed, n in ((1, 9), (2, 5)))
+    for others in (None, y):
+        ours = ops.similarity(x, others, measure)
+        expected = pyalign.similarity(x, others, measure=measure)
+        assert ours.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+        np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@ROUTES
+def test_odd_one_out_equals_the_python_api(measure, t):
+    x, index = torch.from_numpy(whole(3, 40, 3)), triplets(40, t * 100)
+    ours = ops.odd_one_out(x, index, measure)
+    assert ours.dtype == torch.int8
+    np.testing.assert_array_equal(ours.numpy(), pyalign.odd_one_out(x, index, measure=measure))
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@ROUTES
+def test_triplet_loss_is_the_cross_entropy_of_score(measure, t):
+    x, index = rows(7, 5, torch.float32, grad=False), triplets(7, t)
+    expected = pyalign.score(x, index, measure=measure, temperature=0.5).cross_entropy
+    assert float(ops.triplet_loss(x, index, measure, 0.5)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_gradients_of_similarity_agree_with_finite_differences(measure):
+    x, y = rows(), rows(4, seed=1)
+    assert torch.autograd.gradcheck(lambda a, b: ops.similarity(a, b, measure), (x, y))
+    off_diagonal = 1 - torch.eye(7, dtype=torch.float64)  # -|x - y| has no derivative at distance zero
+    assert torch.autograd.gradcheck(lambda a: ops.similarity(a, None, measure) * off_diagonal, (x,))
+
+
+@pytest.mark.parametrize("measure", ["dot", "cosine", "pearson", "neg_sqeuclidean", "rbf:1.5"])
+def test_second_gradients_of_similarity_agree_with_finite_differences(measure):
+    assert torch.autograd.gradgradcheck(lambda a, b: ops.similarity(a, b, measure), (rows(3, 3), rows(2, 3, seed=1)))
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@ROUTES
+def test_gradients_of_triplet_loss_agree_with_finite_differences(measure, t):
+    assert torch.autograd.gradcheck(lambda a: ops.triplet_loss(a, triplets(7, t), measure, 0.7), (rows(),))
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@ROUTES
+def test_gradients_of_triplet_loss_equal_those_of_plain_torch(measure, dtype, t):
+    x, index = rows(30, 8, dtype), triplets(30, t * 20)
+    (ours,) = torch.autograd.grad(ops.triplet_loss(x, index, measure, 0.7), x)
+    (expected,) = torch.autograd.grad(composed(x, index, measure, 0.7), x)
+    torch.testing.assert_close(ours, expected, rtol=1e-4 if dtype == torch.float32 else 1e-10, atol=1e-7)
+
+
+def test_gradients_where_rows_are_zero_or_equal_are_finite():
+    x = torch.zeros(4, 3, dtype=torch.float64)
+    x[2] = x[3] = 1.0
+    for measure in MEASURES:
+        leaf = x.clone().requires_grad_()
+        ops.triplet_loss(leaf, triplets(4, 50), measure, 1.0).backward()
+        assert torch.isfinite(leaf.grad).all(), measure
+
+
+@pytest.mark.parametrize("measure", [*MEASURES, "rbf"])
+def test_opcheck_passes(measure):
+    x, y = rows(), rows(4, seed=1)
+    torch.library.opcheck(ops.similarity.default, (x, y, measure))
+    torch.library.opcheck(ops.similarity.default, (x, None, measure))
+    torch.library.opcheck(ops.odd_one_out.default, (x, triplets(), measure))
+    for t in (200, 2):
+        torch.library.opcheck(ops.triplet_loss.default, (x, triplets(7, t), measure, 0.7))
+        torch.library.opcheck(ops._triplet_loss.default, (x, triplets(7, t), measure, 0.7))
+
+
+@pytest.mark.parametrize("measure", ["dot", "cosine", "rbf:1.5"])
+@ROUTES
+def test_compiles_as_one_graph(measure, t):
+    """backend="aot_eager" traces forward and backward as any compiler would, without one."""
+    index = triplets(7, t)
+
+    def step(x):
+        return ops.triplet_loss(x * 2, index, measure, 0.7) + ops.similarity(x, None, measure).sum()
+
+    x, other = rows(), rows()
+    step(other).backward()
+    torch.compile(step, fullgraph=True, backend="aot_eager")(x).backward()
+    torch.testing.assert_close(x.grad, other.grad)
+
+
+def test_compiles_with_the_default_compiler():
+    loss = integration.TripletLoss("cosine", 0.1)
+    network = torch.nn.Linear(4, 3)
+    compiled = torch.compile(lambda x, index: loss(network(x), index), fullgraph=True)
+    x, index = rows(9, 4, torch.float32), triplets(9, 50)
+    compiled(x, index).backward()
+    grad, network.weight.grad = network.weight.grad, None
+    loss(network(x), index).backward()
+    torch.testing.assert_close(grad, network.weight.grad)
+
+
+def test_fake_tensors_have_the_shapes_and_dtypes_of_results():
+    with torch._subclasses.fake_tensor.FakeTensorMode():
+        x, y, index = torch.empty(6, 3, dtype=torch.float16), torch.empty(4, 3), torch.empty(5, 3, dtype=torch.int32)
+        assert (ops.similarity(x, y, "dot").shape, ops.similarity(x, None, "dot").dtype) == ((6, 4), torch.float32)
+        assert (ops.odd_one_out(x, index, "dot").shape, ops.odd_one_out(x, index).dtype) == ((5,), torch.int8)
+        assert (ops.triplet_loss(x.double(), index).shape, ops.triplet_loss(x.double(), index).dtype) == (
+            (),
+            torch.float64,
+        )
+
+
+def test_vmap_is_a_loop_over_the_first_dimension():
+    x, index = torch.stack([rows(grad=False, seed=k) for k in range(3)]), triplets(7, 30)
+    for k, s in enumerate(torch.vmap(lambda a: ops.similarity(a, None, "cosine"))(x)):
+        torch.testing.assert_close(s, ops.similarity(x[k], None, "cosine"))
+    for k, choices in enumerate(torch.vmap(lambda a: ops.odd_one_out(a, index, "cosine"))(x)):
+        torch.testing.assert_close(choices, ops.odd_one_out(x[k], index, "cosine"))
+    losses = torch.vmap(lambda a, i: ops.triplet_loss(a, i, "dot", 1.0), in_dims=(0, None))(x, index)
+    torch.testing.assert_close(losses, torch.stack([ops.triplet_loss(a, index, "dot", 1.0) for a in x]))
+
+
+@ROUTES
+def test_module_trains_a_network(t):
+    """A linear map that must undo a rotation of the features with the largest scale."""
+    torch.manual_seed(0)
+    x, truth = torch.randn(60, 8), torch.diag(torch.tensor([3.0, 3.0, 0, 0, 0, 0, 0, 0]))
+    index = torch.from_numpy(draw_triplets(1, 60, 3000 if t == 200 else 100))
+    z = x @ truth
+    odd = ops.odd_one_out(z, index, "neg_sqeuclidean").long()
+    order = torch.tensor([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd]
+    index = index.gather(1, order)
+    network, loss = torch.nn.Linear(8, 2, bias=False), integration.TripletLoss("neg_sqeuclidean", 1.0)
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.05)
+    first = loss(network(x), index).item()
+    for _ in range(100):
+        optimiser.zero_grad()
+        value = loss(network(x), index)
+        value.backward()
+        optimiser.step()
+    assert value.item() < 0.3 * first
+    accuracy = pyalign.score(network(x), index, measure="neg_sqeuclidean").accuracy
+    assert accuracy > 0.9
+
+
+def test_module_can_be_copied_pickled_and_shown():
+    loss = integration.TripletLoss("rbf:2", 0.5)
+    assert repr(loss) == "TripletLoss(measure='rbf:2.0', temperature=0.5)"
+    assert repr(copy.deepcopy(loss)) == repr(loss)
+    assert repr(integration.TripletLoss()) == "TripletLoss(measure='dot', temperature=1)"
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.int64, torch.uint8])
+def test_takes_indices_of_any_type_and_layout(dtype):
+    x = rows(grad=False)
+    expected = ops.triplet_loss(x, triplets(7, 30), "dot", 1.0)
+    for index in (triplets(7, 30, dtype=dtype), triplets(7, 30, dtype=dtype).T.contiguous().T):
+        torch.testing.assert_close(ops.triplet_loss(x, index, "dot", 1.0), expected)
+    torch.testing.assert_close(ops.triplet_loss(x.T.contiguous().T, triplets(7, 30), "dot", 1.0), expected)
+
+
+def test_refuses_what_it_cannot_use():
+    x, index = rows(grad=False), triplets()
+    bad = index.clone()
+    bad[3, 1] = 7
+    for call, message in (
+        (lambda: ops.similarity(x[0], None, "dot"), r"x must have shape \(n, d\); got \(5,\)"),
+        (lambda: ops.similarity(x, x[:, :2], "dot"), r"y must have the 5 features of x; got shape \(7, 2\)"),
+        (lambda: ops.similarity(x, None, "cosin"), "measure must be one of"),
+        (lambda: ops.similarity(x.long(), None, "dot"), "x must hold floating-point numbers"),
+        (lambda: ops.odd_one_out(x, index[:, :2], "dot"), r"triplets must have shape \(t, 3\)"),
+        (lambda: ops.odd_one_out(x, index.double(), "dot"), "triplets must be integers"),
+        (lambda: ops.triplet_loss(x, bad, "dot", 1.0), r"triplets must lie in \[0, 7\); row 3 is"),
+        (lambda: ops.triplet_loss(x, index, "dot", 0.0), "temperature must be a positive number"),
+        (lambda: integration.TripletLoss(temperature=-1), "temperature must be a positive number"),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+def test_rows_with_nan_give_nan_and_no_error():
+    x = rows(grad=False)
+    x[2, 1] = torch.nan
+    assert ops.triplet_loss(x, triplets(7, 200), "dot", 1.0).isnan()
+
+
+def test_importing_pyalign_does_not_load_torch_and_the_integration_does():
+    done = run_python("import sys, pyalign; print('torch' in sys.modules)")
+    assert done.stdout.strip() == "False"
+    done = run_python("import sys, pyalign.integrations.torch; print('torch' in sys.modules, 'triton' in sys.modules)")
+    assert done.stdout.split()[0] == "True", done.stderr

@@ -1,0 +1,111 @@
+"""pyalign.triplet_gradient: equal to the definition, to finite differences, and the same for any number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from support import FLOATS, draw_triplets, floats, pairs_of, reals, seeds
+
+import pyalign
+from pyalign import triplet_gradient
+
+
+def by_definition(s, triplets, temperature):
+    """Mean cross-entropy, its gradient, and the sum of the magnitudes in each element; float64, nothing of pyalign."""
+    pairs = pairs_of(s.astype(np.float64), triplets) / temperature
+    exponentials = np.exp(pairs - pairs.max(axis=0))
+    p = exponentials / exponentials.sum(axis=0)
+    residuals = (p - np.array([[1], [0], [0]])) / temperature / len(triplets)
+    gradient, magnitude = np.zeros(s.shape), np.zeros(s.shape)
+    a, b, c = triplets.T.astype(np.int64)
+    for (i, j), residual in zip(((a, b), (a, c), (b, c)), residuals, strict=True):
+        np.add.at(gradient, (i, j), residual)
+        np.add.at(magnitude, (i, j), 1 / temperature / len(triplets))
+    return -np.log(p[0]).mean(), gradient, magnitude
+
+
+def matrix(seed, n, dtype):
+    return reals(seed, n, n, dtype=dtype)  # not symmetric: which of its halves is read shows
+
+
+@given(
+    st.sampled_from((3, 5, 61, 200)), st.sampled_from((1, 2, 511, 513, 20000)), floats, seeds, st.sampled_from((0.3, 1))
+)
+@example(700, 40000, np.float32, 0, 1.0)
+def test_equals_the_definition(backend, n, t, dtype, seed, temperature):
+    s, triplets = matrix(seed, n, dtype), draw_triplets(seed, n, t)
+    loss, gradient = triplet_gradient(s, triplets, temperature=temperature, backend=backend)
+    expected_loss, expected, magnitude = by_definition(s, triplets, temperature)
+    eps = float(np.finfo(dtype).eps)
+    assert loss == pytest.approx(expected_loss, rel=16 * eps, abs=16 * eps)
+    assert gradient.dtype == dtype
+    # A sum in the rows' dtype of as many terms as triplets read the element.
+    terms = magnitude.max() * t * temperature
+    assert (abs(gradient - expected) <= (64 + terms) * eps * magnitude).all()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_equals_the_reference(backend, dtype):
+    s, triplets = matrix(1, 9, dtype), draw_triplets(1, 9, 300)
+    loss, gradient = triplet_gradient(s, triplets, temperature=0.5, backend=backend)
+    expected_loss, expected = triplet_gradient(s, triplets, temperature=0.5, backend="reference")
+    assert loss == pytest.approx(expected_loss, rel=16 * float(np.finfo(dtype).eps))
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=64 * np.finfo(dtype).eps)
+
+
+def test_agrees_with_finite_differences(backend):
+    s, triplets = matrix(2, 5, np.float64), draw_triplets(2, 5, 40)
+    _, gradient = triplet_gradient(s, triplets, temperature=0.7, backend=backend)
+    for i, j in np.ndindex(5, 5):
+        step = np.zeros((5, 5))
+        step[i, j] = 1e-5
+        up, down = (triplet_gradient(s + sign * step, triplets, temperature=0.7)[0] for sign in (1, -1))
+        assert gradient[i, j] == pytest.approx((up - down) / 2e-5, abs=1e-9)
+
+
+def test_loss_is_the_cross_entropy_of_score(backend):
+    x, triplets = reals(3, 40, 7), draw_triplets(3, 40, 5000)
+    s = pyalign.similarity(x, measure="dot")
+    loss, _ = triplet_gradient(s, triplets, temperature=2.0, backend=backend)
+    assert loss == pytest.approx(pyalign.score(x, triplets, measure="dot", temperature=2.0).cross_entropy, rel=1e-6)
+
+
+def test_does_not_depend_on_the_number_of_threads(isa, set_threads):
+    s, triplets = matrix(4, 300, np.float32), draw_triplets(4, 300, 70_000)
+    results = []
+    for threads in (1, 2, 3, 7):
+        set_threads(threads)
+        loss, gradient = triplet_gradient(s, triplets)
+        results.append((loss, gradient.tobytes()))
+    assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "int64", "uint8"])
+def test_takes_triplets_of_every_type_and_layout(backend, dtype):
+    s, triplets = matrix(5, 50, np.float32), draw_triplets(5, 50, 1000)
+    expected = triplet_gradient(s, triplets, backend=backend)[1]
+    for arranged in (triplets.astype(dtype), np.asfortranarray(triplets.astype(dtype)), triplets.astype(dtype)[::-1]):
+        ours = triplet_gradient(s, arranged, backend=backend)[1]
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
+    wide = np.zeros((50, 60), np.float32)
+    wide[:, 5:55] = s
+    np.testing.assert_array_equal(triplet_gradient(wide[:, 5:55], triplets, backend=backend)[1], expected)
+
+
+def test_extreme_similarities_neither_overflow_nor_give_nan(backend):
+    s = np.array([[0, 1e30, -1e30], [0, 0, 1e30], [0, 0, 0]], np.float32)
+    loss, gradient = triplet_gradient(s, [[0, 1, 2]], temperature=1e-3, backend=backend)
+    assert loss == pytest.approx(np.log(2), rel=1e-6)
+    np.testing.assert_allclose(gradient, [[0, -500, 0], [0, 0, 500], [0, 0, 0]], rtol=1e-6, atol=1e-30)
+
+
+def test_refuses_what_it_cannot_use(backend, message_of):
+    s = np.eye(4)
+    gradient = triplet_gradient
+    assert message_of(gradient, s, [[0, 1, 4]], backend=backend) == "triplets must lie in [0, 4); row 0 is [0, 1, 4]"
+    assert "three different items" in message_of(gradient, s, [[0, 1, 2], [3, 3, 1]], backend=backend)
+    assert message_of(gradient, s[:3], [[0, 1, 2]], backend=backend).startswith("similarities must have shape (n, n)")
+    assert message_of(gradient, s * np.nan, [[0, 1, 2]], backend=backend).startswith("similarities must be finite")
+    assert message_of(gradient, s, [[0, 1, 2]], temperature=0, backend=backend).startswith("temperature must be")
