@@ -41,8 +41,9 @@ THINGS_INT64 = Case("things-int64", 1854, 768, 4_700_000, "int64")
 SQUARE = Case("square-4096", 4096, 768)
 LARGE = Case("large-20k", 20_000, 512, 5_000_000)
 LARGER = Case("large-100k", 100_000, 512, 5_000_000)
+TRAINING = Case("training-1m", 1854, 512, 1_000_000)  # one full-batch step of a probe
 START = Case("start", 0, 0)
-CASES = {c.name: c for c in (THINGS, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, START)}
+CASES = {c.name: c for c in (THINGS, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, START)}
 
 
 @lru_cache(maxsize=2)
@@ -128,6 +129,9 @@ TARGETS = (
     *SIMILARITY_TARGETS,
     *(Target("score", case, "numpy", at_least=5) for case in (LARGE, LARGER)),
     *(Target("memory of score", case, "limit", at_most=1) for case in (LARGE, LARGER)),
+    Target("triplet_loss", TRAINING, "torch", at_least=4),
+    Target("triplet_gradient", TRAINING, "torch", at_least=10),
+    Target("memory of triplet_loss", TRAINING, "limit", at_most=1),
     Target("command pyalign score", THINGS, "numpy", at_most=2),
     Target("import", START, "numpy", at_most=1.3),
 )

@@ -59,6 +59,17 @@ def same_matrix(ours: Callable[[], np.ndarray], as_similarity: Callable[[np.ndar
     return check
 
 
+def same_step(ours: Callable[[], tuple[float, np.ndarray]]) -> Check:
+    """The loss, and the gradient relative to its largest element."""
+
+    def check(theirs: tuple[float, np.ndarray]) -> None:
+        loss, gradient = ours()
+        assert abs(theirs[0] - loss) < TOLERANCE
+        np.testing.assert_allclose(theirs[1], gradient, rtol=0, atol=1e-4 * abs(gradient).max())
+
+    return check
+
+
 def same_accuracy(ours: Callable[[], Means]) -> Check:
     """The result of the command line, as its JSON has it."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import pyalign
-from benchmarks import cases, checks, matrix_peers, peers, processes
+from benchmarks import cases, checks, loss_peers, matrix_peers, peers, processes
 from benchmarks.cases import MB, Case, embeddings, similarities, triplets
 from benchmarks.timing import Contender
 
@@ -17,6 +17,7 @@ SUBJECT = "pyalign"
 Builder = Callable[[Case], Contender]
 LOOP_SLICE = 3000  # triplets on which the loop over triplets is timed
 GATHER_SLICE = 400_000  # triplets on which the gathers of rows are timed
+GATHER_STEP_SLICE = 50_000  # the same, where a backward pass keeps what was gathered
 ROW_SLICE = 256  # rows with which scipy's cdist is timed
 CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time: 100 MB and 6 MB of temporaries
 FEW, SOME, MANY = 5, 9, 15
@@ -91,6 +92,21 @@ def matrix(
 
 def _our_matrix(measure: str) -> Callable[[np.ndarray], matrix_peers.Matrix]:
     return lambda x: lambda: pyalign.similarity(x, measure=measure)
+
+
+def steps(
+    make: Callable[..., loss_peers.Step],
+    ours: Callable[..., loss_peers.Step],
+    inputs: Callable[[Case], np.ndarray],
+    limit: int | None = None,
+) -> Builder:
+    """A contender of `triplet_loss` or `triplet_gradient`; with a limit it is timed on that many triplets."""
+
+    def build(case: Case) -> Contender:
+        values, t = inputs(case), triplets(case)[:limit]
+        return Contender(make(values, t), share=len(t) / case.t, check=checks.same_step(ours(values, t)))
+
+    return build
 
 
 def figures(call: Callable[[Case], float]) -> Builder:
@@ -191,6 +207,26 @@ IMPORT = Comparison(
     MANY,
 )
 
+LOSS = Comparison(
+    "triplet_loss",
+    cases.TRAINING,
+    {
+        SUBJECT: steps(loss_peers.our_loss, loss_peers.our_loss, embeddings),
+        "torch": steps(loss_peers.torch_loss, loss_peers.our_loss, embeddings),
+        "torch rows": steps(loss_peers.torch_rows_loss, loss_peers.our_loss, embeddings, limit=GATHER_STEP_SLICE),
+    },
+    SOME,
+)
+GRADIENT = Comparison(
+    "triplet_gradient",
+    cases.TRAINING,
+    {
+        SUBJECT: steps(loss_peers.our_gradient, loss_peers.our_gradient, similarities),
+        "torch": steps(loss_peers.torch_gradient, loss_peers.our_gradient, similarities),
+    },
+    SOME,
+)
+
 THINGS_CASES = (cases.THINGS, cases.THINGS_INT16, cases.THINGS_INT64)
 LARGE_CASES = (cases.LARGE, cases.LARGER)
 TRIPLETS = (
@@ -199,7 +235,9 @@ TRIPLETS = (
     *(_memory("odd_one_out_from", case, case.t / MB + 16) for case in THINGS_CASES),
 )
 LARGE = (*(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 512) for case in LARGE_CASES))
-COMPARISONS = (*TRIPLETS, SCORE, COSINE, DISTANCES, *LARGE, COMMAND, IMPORT)
+# The array (t, d) that is not needed, once.
+LOSSES = (LOSS, GRADIENT, _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB))
+COMPARISONS = (*TRIPLETS, SCORE, COSINE, DISTANCES, *LARGE, *LOSSES, COMMAND, IMPORT)
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:

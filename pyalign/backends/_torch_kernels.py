@@ -26,6 +26,8 @@ class TorchKernels:
     home = "cpu"
 
     def why_not(self, place: Place) -> str | None:
+        if place.device == "meta":
+            return "tensors on the meta device hold no numbers"
         try:
             torch.zeros(1, dtype=torch.float64, device=place.device)
         except (RuntimeError, TypeError, AssertionError) as error:

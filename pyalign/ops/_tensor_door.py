@@ -27,8 +27,7 @@ class TensorDoor:
     def __init__(self, backend: Backend, place: Place, origin: object):
         self.backend = backend
         self.from_host = place.on_host
-        home: str = getattr(backend, "kernels").home  # noqa: B009
-        self.device = torch.device(home if place.on_host else place.device)
+        self.device = _home(backend) if place.on_host else _as_tensor(origin).device
         self.library = "numpy" if place.on_host else type(origin).__module__.partition(".")[0]
 
     def rows(self, x: object, name: str = "x") -> Tensor:
@@ -66,8 +65,8 @@ class TensorDoor:
             host_output(out, shape, dtype)
             return self.empty(shape, dtype)
         wanted = _torch_dtype(dtype)
-        a = _as_tensor(out) if device_of(out) == str(self.device) else None
-        if a is None or tuple(a.shape) != shape or a.dtype != wanted:
+        a = None if device_of(out) == "cpu" else _as_tensor(out)
+        if a is None or a.device != self.device or tuple(a.shape) != shape or a.dtype != wanted:
             what = type(out).__name__ if a is None else f"{tuple(a.shape)} {_name(a)}"
             wanted_text = f"shape {shape} and dtype {np.dtype(dtype)} on {self.device}"
             raise InputError(f"out must be an array of {wanted_text}; got {what}")
@@ -104,14 +103,19 @@ class TensorDoor:
 
     def _bring(self, value: object, from_host: Any, name: str) -> Tensor:
         """`value` as a tensor on this door's device; arrays on another device are refused."""
-        place = device_of(value)
-        if place == "cpu":
+        if device_of(value) == "cpu":
             host = from_host()
             return torch.from_numpy(host if host.flags.writeable else host.copy()).to(self.device)
         a = _as_tensor(value)
-        if a.device != self.device and not (self.device.index is None and a.device.type == self.device.type):
+        if a.device != self.device:
             raise InputError(f"{name} must lie on the host or on {self.device}; got {a.device}")
         return a
+
+
+def _home(backend: Backend) -> torch.device:
+    """Where a backend wants inputs from the host."""
+    home: str = getattr(backend, "kernels").home  # noqa: B009
+    return torch.device("cuda", torch.cuda.current_device()) if home == "cuda" else torch.device(home)
 
 
 def _as_tensor(value: Any) -> Tensor:

@@ -1,0 +1,220 @@
+"""On a real device: THINGS size, offsets past 2^31, streams, other libraries, memory that runs out, the torch ops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import MEASURES, draw_triplets, reals, whole
+
+import pyalign
+
+pytestmark = pytest.mark.gpu
+HALF = ("float16", "bfloat16")
+
+
+def on_device(array, dtype=None):
+    torch = pytest.importorskip("torch")
+    return torch.from_numpy(array).cuda().to(getattr(torch, dtype) if dtype else None)
+
+
+def to_host(result):
+    return result.cpu().numpy()
+
+
+@pytest.mark.parametrize("measure", [*MEASURES, "rbf:20"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", *HALF])
+def test_decisions_equal_those_of_the_cpu_at_the_size_of_things(engine, measure, dtype):
+    if engine == "triton" and dtype == "float64":
+        pytest.skip("triton takes no float64")
+    x, triplets = whole(0, 1854, 40), draw_triplets(0, 1854, 4_700_000, np.int32)
+    expected = pyalign.odd_one_out(x, triplets, measure=measure)
+    ours = pyalign.odd_one_out(on_device(x, dtype), on_device(triplets), measure=measure, backend=engine)
+    assert ours.is_cuda
+    if not measure.startswith("rbf"):  # exp may collapse two values in one arithmetic and not in the other
+        np.testing.assert_array_equal(to_host(ours), expected)
+    assert (to_host(ours) == expected).mean() > 0.999
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("n,m,d", [(1, 1, 1), (33, 129, 31), (1854, 1854, 768), (1000, 3000, 65)])
+def test_similarities_are_within_rounding_of_the_cpu(engine, measure, n, m, d):
+    x, y = reals(1, n, d), reals(2, m, d)
+    ours = to_host(pyalign.similarity(on_device(x), on_device(y), measure=measure, backend=engine))
+    expected = pyalign.similarity(x.astype(np.float64), y.astype(np.float64), measure=measure)
+    scale = {"cosine": 1.0, "pearson": 1.0}.get(measure, 4.0 * d)
+    square = measure == "neg_euclidean"
+    difference = abs(ours.astype(np.float64) ** 2 - expected**2) if square else abs(ours - expected)
+    assert difference.max() <= 64 * np.finfo(np.float32).eps * scale
+
+
+@pytest.mark.parametrize("dtype", ["float32", *HALF])
+def test_similarity_of_rows_with_themselves_is_symmetric_bit_for_bit(engine, dtype):
+    s = pyalign.similarity(on_device(reals(3, 1854, 768), dtype), measure="neg_euclidean", backend=engine)
+    assert bool((s == s.T).all()) and bool((s.diagonal() == 0).all())
+
+
+@pytest.mark.parametrize("precision", ["highest", "high"])
+def test_tf32_is_used_where_the_user_allows_it_alone(engine, precision):
+    torch = pytest.importorskip("torch")
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        x = reals(4, 1000, 512)
+        error = abs(to_host(pyalign.similarity(on_device(x), measure="dot", backend=engine)) - x @ x.T).max()
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert error < (2e-4 if precision == "highest" else 0.5)
+
+
+def test_score_equals_that_of_the_cpu(engine):
+    x, triplets = reals(5, 1854, 768), draw_triplets(5, 1854, 4_700_000, np.int32)
+    for some in (4_700_000, 20_000):  # through the matrix, and from the rows
+        ours = pyalign.score(on_device(x), on_device(triplets[:some]), temperature=0.1, backend=engine)
+        expected = pyalign.score(x, triplets[:some], temperature=0.1)
+        assert ours.backend == engine
+        assert ours.accuracy == pytest.approx(expected.accuracy, abs=1e-5)
+        assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-6)
+        assert ours.mean_entropy == pytest.approx(expected.mean_entropy, rel=1e-6)
+
+
+def test_gradient_equals_that_of_the_cpu_and_is_the_same_every_time(engine):
+    s, triplets = reals(6, 1854, 1854), draw_triplets(6, 1854, 1_000_000, np.int32)
+    loss, gradient = pyalign.triplet_gradient(on_device(s), on_device(triplets), backend=engine)
+    expected_loss, expected = pyalign.triplet_gradient(s, triplets)
+    assert loss == pytest.approx(expected_loss, rel=1e-6)
+    np.testing.assert_allclose(to_host(gradient), expected, rtol=0, atol=1e-5 * abs(expected).max())
+    again = pyalign.triplet_gradient(on_device(s), on_device(triplets), backend=engine)[1]
+    assert bool((again == gradient).all())
+
+
+def test_invalid_triplets_are_named(engine, message_of):
+    x, triplets = on_device(whole(7, 50, 4)), draw_triplets(7, 50, 10_000)
+    for bad, rule in ((50, "must lie in [0, 50)"), (-1, "must lie in [0, 50)"), (2**40, "must lie in [0, 50)")):
+        broken = triplets.copy()
+        broken[7777, 1] = bad
+        message = message_of(pyalign.odd_one_out, x, on_device(broken), backend=engine)
+        assert rule in message and "row 7777" in message
+
+
+def test_offsets_pass_two_to_the_31_in_the_matrix(engine):
+    """46,400 rows: their matrix has 2.15e9 elements, 8.6 GB."""
+    torch = pytest.importorskip("torch")
+    if torch.cuda.mem_get_info()[0] < 20 << 30:
+        pytest.skip("needs 20 GB of free device memory")
+    n = 46_400
+    x = on_device(whole(8, n, 8))
+    s = pyalign.similarity(x, measure="dot", backend=engine)
+    last = x[-3:].double() @ x.double().T
+    assert bool((s[-3:].double() == last).all()) and bool((s[:, -3:].T.double() == last).all())
+    triplets = draw_triplets(8, n, 100_000)
+    triplets[0] = n - 3, n - 2, n - 1
+    ours = pyalign.odd_one_out_from(s, on_device(triplets), backend=engine)
+    np.testing.assert_array_equal(to_host(ours), pyalign.odd_one_out(to_host(x), triplets, measure="dot"))
+
+
+def test_offsets_pass_two_to_the_31_in_the_triplets(engine):
+    """720 million triplets: their indices are 2.16e9 numbers, 8.6 GB."""
+    torch = pytest.importorskip("torch")
+    if torch.cuda.mem_get_info()[0] < 40 << 30:
+        pytest.skip("needs 40 GB of free device memory")
+    some = on_device(draw_triplets(9, 100, 1_000_000, np.int32))
+    s = on_device(whole(9, 100, 100))
+    ours = pyalign.odd_one_out_from(s, some.repeat(720, 1), backend=engine)
+    expected = pyalign.odd_one_out_from(s, some, backend=engine)
+    assert bool((ours.view(720, -1) == expected).all())
+
+
+def test_work_is_queued_on_the_stream_of_the_caller(engine):
+    """The rows are written on a side stream, behind work that takes long: read too early they would be zero."""
+    torch = pytest.importorskip("torch")
+    x, triplets = whole(10, 1000, 16), on_device(draw_triplets(10, 1000, 300_000))
+    expected, source = pyalign.odd_one_out(x, to_host(triplets), measure="dot"), on_device(x)
+    late, stream = torch.zeros_like(source), torch.cuda.Stream()
+    torch.cuda.synchronize()
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(50_000_000)
+        late.copy_(source)
+        ours = pyalign.odd_one_out(late, triplets, measure="dot", backend=engine)
+    np.testing.assert_array_equal(to_host(ours), expected)
+
+
+def test_results_stay_on_another_device(engine):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two devices")
+    x, triplets = on_device(whole(11, 60, 5)).to("cuda:1"), draw_triplets(11, 60, 5000)
+    ours = pyalign.odd_one_out(x, triplets, backend=engine)
+    assert str(ours.device) == "cuda:1" and torch.cuda.current_device() == 0
+    np.testing.assert_array_equal(to_host(ours), pyalign.odd_one_out(to_host(x), triplets))
+
+
+def test_memory_that_runs_out_is_said_in_one_line_and_leaves_a_working_process(engine):
+    torch = pytest.importorskip("torch")
+    free = torch.cuda.mem_get_info()[0]
+    n = int((free / 4) ** 0.5) + 50_000
+    with pytest.raises(MemoryError, match="the memory of cuda:0 is not enough"):
+        pyalign.similarity(torch.zeros(n, 1, device="cuda"), backend=engine, measure="dot")
+    assert float(pyalign.similarity(torch.ones(2, 1, device="cuda"), measure="dot", backend=engine)[0, 1]) == 1.0
+
+
+def test_arrays_of_cupy_stay_in_cupy(engine):
+    cupy = pytest.importorskip("cupy")
+    x, triplets = whole(12, 60, 5), draw_triplets(12, 60, 5000)
+    ours = pyalign.odd_one_out(cupy.asarray(x), cupy.asarray(triplets), backend=engine)
+    assert isinstance(ours, cupy.ndarray)
+    np.testing.assert_array_equal(cupy.asnumpy(ours), pyalign.odd_one_out(x, triplets))
+
+
+def test_inputs_from_the_host_come_back_to_the_host(engine):
+    x, triplets = whole(13, 60, 5), draw_triplets(13, 60, 5000, np.uint16)
+    ours = pyalign.odd_one_out(x, triplets, backend=engine)
+    assert isinstance(ours, np.ndarray)
+    np.testing.assert_array_equal(ours, pyalign.odd_one_out(x, triplets))
+
+
+@pytest.mark.parametrize("measure", ["dot", "cosine", "neg_sqeuclidean", "rbf:1.5"])
+def test_torch_ops_equal_those_of_the_cpu(measure):
+    torch = pytest.importorskip("torch")
+    import pyalign.integrations.torch  # noqa: F401
+
+    ops = torch.ops.pyalign
+    for t in (50_000, 40):  # through the matrix, and from the rows
+        x, triplets = torch.from_numpy(reals(14, 300, 16)), torch.from_numpy(draw_triplets(14, 300, t))
+        results = []
+        for device in ("cpu", "cuda"):
+            leaf = x.to(device).requires_grad_()
+            loss = ops.triplet_loss(leaf, triplets.to(device), measure, 0.5)
+            loss.backward()
+            results.append((loss.item(), leaf.grad.cpu()))
+        assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
+        torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-3, atol=1e-6)
+    double = torch.from_numpy(reals(15, 6, 4, dtype=np.float64)).cuda().requires_grad_()
+    some = torch.from_numpy(draw_triplets(15, 6, 50)).cuda()
+    assert torch.autograd.gradcheck(lambda a: ops.triplet_loss(a, some, measure, 0.7), (double,))
+
+
+def test_torch_ops_compile_on_the_device_and_do_not_wait_for_it():
+    torch = pytest.importorskip("torch")
+    from pyalign.integrations.torch import TripletLoss
+
+    network, loss = torch.nn.Linear(64, 32).cuda(), TripletLoss("cosine", 0.1)
+    x, triplets = on_device(reals(16, 500, 64)), on_device(draw_triplets(16, 500, 20_000))
+    step = torch.compile(lambda a: loss(network(a), triplets), fullgraph=True)
+    step(x).backward()
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step(x).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert bool(torch.isfinite(network.weight.grad).all())
+
+
+def test_an_invalid_triplet_makes_the_loss_of_the_torch_op_nan():
+    torch = pytest.importorskip("torch")
+    import pyalign.integrations.torch  # noqa: F401
+
+    x, triplets = on_device(reals(17, 50, 4)), on_device(draw_triplets(17, 50, 5000))
+    triplets[123, 2] = 50
+    assert torch.ops.pyalign.triplet_loss(x, triplets, "dot", 1.0).isnan()
+    assert int(torch.ops.pyalign.odd_one_out(x, triplets, "dot")[123]) == -1

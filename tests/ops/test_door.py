@@ -1,0 +1,162 @@
+"""Where inputs lie and results go: tensors on a "device" that is the CPU by another name, and arrays of the host."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import MEASURES, draw_triplets, reals, whole
+
+import pyalign
+from pyalign import InputError
+from pyalign.backends import Place, preferred
+from pyalign.ops import _door
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """Tensors of torch count as lying on a device "cpu:0", which only the torch backend serves."""
+    real = _door.device_of
+
+    def device_of(value):
+        return "cpu:0" if isinstance(value, torch.Tensor) else real(value)
+
+    monkeypatch.setattr(_door, "device_of", device_of)
+    monkeypatch.setattr("pyalign.ops._tensor_door.device_of", device_of)
+    return "cpu:0"
+
+
+class OnCuda:
+    """Says by DLPack that it lies on a CUDA device."""
+
+    dtype, shape = "float32", (4, 3)
+
+    def __dlpack_device__(self):
+        return 2, 1
+
+
+class OldCuda:
+    def __init__(self):
+        self.__cuda_array_interface__ = {"version": 2}
+
+
+@pytest.mark.parametrize("measure", [*MEASURES, "rbf"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int16])
+def test_results_of_device_rows_stay_on_the_device(device, measure, dtype):
+    x, triplets = torch.from_numpy(whole(1, 40, 5)).to(dtype), torch.from_numpy(draw_triplets(1, 40, 3000))
+    host = x.double().numpy() if dtype == torch.float64 else x.float().numpy()
+    s = pyalign.similarity(x, measure=measure)
+    assert isinstance(s, torch.Tensor) and s.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    np.testing.assert_allclose(s.numpy(), pyalign.similarity(host, measure=measure), rtol=1e-6, atol=1e-30)
+    for some in (triplets, triplets[:20], triplets[:20].numpy()):
+        ours = pyalign.odd_one_out(x, some, measure=measure)
+        assert isinstance(ours, torch.Tensor) and ours.dtype == torch.int8
+        np.testing.assert_array_equal(ours.numpy(), pyalign.odd_one_out(host, some, measure=measure))
+        p = pyalign.choice_probabilities(x, some, measure=measure)
+        np.testing.assert_allclose(p.numpy(), pyalign.choice_probabilities(host, some, measure=measure), atol=1e-6)
+
+
+def test_scores_of_device_rows_equal_those_of_the_host(device):
+    x, triplets = torch.from_numpy(reals(2, 60, 7)), torch.from_numpy(draw_triplets(2, 60, 5000))
+    x[5, 2] = torch.nan
+    ours, expected = (pyalign.score(rows, triplets, nan="omit") for rows in (x, x.numpy()))
+    assert ours.backend == "torch" and ours.n_dropped == expected.n_dropped > 0
+    assert ours.accuracy == expected.accuracy
+    assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-6)
+    with pytest.raises(InputError, match="x must be finite; 1 of 60 rows holds NaN or infinity, first row 5"):
+        pyalign.score(x, triplets)
+
+
+def test_similarity_fills_a_tensor_on_the_device(device, message_of):
+    x, out = torch.from_numpy(reals(3, 9, 4)), torch.zeros(9, 12)
+    given = out[:, 1:10]
+    assert pyalign.similarity(x, out=given) is given
+    np.testing.assert_array_equal(out[:, 1:10].numpy(), pyalign.similarity(x).numpy())
+    assert bool((out[:, 0] == 0).all()) and bool((out[:, 10:] == 0).all())
+    wanted = "out must be an array of shape (9, 9) and dtype float32 on cpu; got "
+    assert message_of(pyalign.similarity, x, out=np.empty((9, 9), np.float32)) == wanted + "ndarray"
+    assert message_of(pyalign.similarity, x, out=torch.empty(9, 8)) == wanted + "(9, 8) float32"
+    assert message_of(pyalign.similarity, x, out=torch.empty(9, 9).T[:, :]) == "out must have contiguous rows"
+
+
+def test_a_host_array_is_filled_from_a_tensor_backend():
+    x, out = reals(4, 9, 4), np.zeros((9, 9), np.float32)
+    assert pyalign.similarity(x, out=out, backend="torch") is out
+    np.testing.assert_allclose(out, pyalign.similarity(x), rtol=1e-6)
+
+
+def test_rows_of_any_layout_give_the_same(device):
+    x, triplets = torch.from_numpy(reals(5, 30, 6)), draw_triplets(5, 30, 2000)
+    expected = pyalign.choice_probabilities(x, triplets).numpy()
+    for rows in (x.T.contiguous().T, torch.cat([x, x], dim=1)[:, :6], x.clone().requires_grad_()):
+        np.testing.assert_array_equal(pyalign.choice_probabilities(rows, triplets).numpy(), expected)
+    for dtype in (np.int16, np.uint16, np.int32, np.uint8, ">i4"):
+        np.testing.assert_array_equal(pyalign.choice_probabilities(x, triplets.astype(dtype)).numpy(), expected)
+    for arranged in (triplets[::-1][::-1], np.asfortranarray(triplets)):
+        np.testing.assert_array_equal(pyalign.choice_probabilities(x, arranged).numpy(), expected)
+    extreme = x.double() * torch.tensor(1e-200, dtype=torch.float64)
+    np.testing.assert_allclose(pyalign.choice_probabilities(extreme, triplets).numpy(), expected, atol=1e-6)
+
+
+def test_the_answers_to_bad_input_are_those_of_the_host(device, message_of):
+    x, triplets = torch.from_numpy(reals(6, 8, 3)), torch.from_numpy(draw_triplets(6, 8, 50))
+    bad = triplets.clone()
+    bad[7, 1] = 8
+    twice = triplets.clone()
+    twice[9, 1] = twice[9, 0]
+    for call, args in (
+        (pyalign.similarity, (x[0],)),
+        (pyalign.similarity, (x[:0],)),
+        (pyalign.similarity, (x, x[:, :2])),
+        (pyalign.similarity, (x * torch.tensor(1e30),), ),
+        (pyalign.odd_one_out, (x, triplets[:, :2])),
+        (pyalign.odd_one_out, (x, triplets[:0])),
+        (pyalign.odd_one_out, (x, bad)),
+        (pyalign.odd_one_out, (x, twice)),
+        (pyalign.odd_one_out_from, (x, triplets)),
+        (pyalign.triplet_gradient, (x[:, :0], triplets)),
+    ):  # fmt: skip
+        options = {"measure": "dot"} if call in (pyalign.similarity, pyalign.odd_one_out) else {}
+        host = tuple(value.numpy() for value in args)
+        assert message_of(call, *args, **options) == message_of(call, *host, **options)
+    assert message_of(pyalign.odd_one_out, x, triplets.double()) == "triplets must be integers; got dtype float64"
+    assert message_of(pyalign.similarity, x.to(torch.complex64)) == "x must hold real numbers; got dtype complex64"
+
+
+def test_arrays_on_two_devices_are_refused(device, message_of):
+    x = torch.zeros(4, 3)
+    assert message_of(pyalign.similarity, x, OnCuda()) == "x and y must lie on one device; got cpu:0 and cuda:1"
+    assert message_of(pyalign.similarity, x, np.eye(3)) == "x and y must lie on one device; got cpu:0 and cpu"
+
+
+def test_devices_are_found_by_every_protocol():
+    assert _door.device_of(OnCuda()) == "cuda:1"
+    assert _door.device_of(OldCuda()) == "cuda"
+    assert [_door.device_of(value) for value in (np.eye(2), [[1.0]], torch.eye(2))] == ["cpu"] * 3
+    assert _door.device_of(torch.empty(2, device="meta")) == "meta"
+    assert _door.place_of((OnCuda(), None), 5) == Place("cuda:1", "float32", 5)
+
+
+def test_rows_on_a_device_that_nothing_serves_are_refused_with_the_reasons(message_of):
+    message = message_of(pyalign.similarity, torch.empty(3, 2, device="meta"))
+    assert message.startswith("no backend can take this input: cuda: ") and "triton: " in message
+
+
+def test_auto_prefers_by_device_dtype_and_size():
+    assert preferred(Place()) == ("native", "numpy")
+    assert preferred(Place("cuda:0", "float32", 10**9)) == ("cuda", "triton", "torch")
+    assert preferred(Place("cuda:0", "bfloat16", 10**9)) == ("triton", "cuda", "torch")
+    assert preferred(Place("cuda:0", "bfloat16", 10)) == ("cuda", "triton", "torch")
+
+
+def test_memory_that_runs_out_on_a_device_is_said_in_one_line(device, monkeypatch):
+    def fail(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB.\nmore")
+
+    monkeypatch.setattr("pyalign.backends._torch_kernels.TorchKernels.similarity", fail)
+    with pytest.raises(MemoryError) as caught:
+        pyalign.similarity(torch.ones(3, 2))
+    assert str(caught.value) == (
+        "the memory of cpu is not enough for this input (CUDA out of memory. Tried to allocate 8.00 GiB.)"
+    )
