@@ -6,12 +6,13 @@ import csv
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timezone
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from benchmarks.operations import SUBJECT, Comparison
 from benchmarks.timing import median_ratio, quantiles
@@ -39,9 +40,6 @@ class Row:
     version: str
     commit: str
     date: str
-
-
-COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def rows_of(comparison: Comparison, measured: dict[str, list[float]]) -> list[Row]:
@@ -93,14 +91,14 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
-def write_csv(path: Path, rows: Iterable[Row]) -> None:
-    """The whole file or nothing: written beside it, then renamed."""
+def write_csv(path: Path, rows: Sequence[Any]) -> None:
+    """Rows of one dataclass; the whole file or nothing: written beside it, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", newline="", encoding="utf-8") as handle:
             writer = csv.writer(handle, lineterminator="\n")
-            writer.writerow(COLUMNS)
+            writer.writerow(field.name for field in fields(rows[0]))
             writer.writerows([_cell(value) for value in astuple(row)] for row in rows)
         temporary.replace(path)
     finally:

@@ -63,7 +63,7 @@ def test_tf32_is_used_where_the_user_allows_it_alone(engine, precision):
         error = abs(to_host(pyalign.similarity(on_device(x), measure="dot", backend=engine)) - x @ x.T).max()
     finally:
         torch.set_float32_matmul_precision(before)
-    assert error < (2e-4 if precision == "highest" else 0.5)
+    assert error < (2e-3 if precision == "highest" else 0.5)
 
 
 def test_score_equals_that_of_the_cpu(engine):

@@ -1,0 +1,250 @@
+"""What runs on the device: pyalign's backends and their peers, as calls on tensors that are already there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+import pyalign
+import pyalign.integrations.torch  # noqa: F401
+from benchmarks import cases
+from benchmarks.gpu_cases import GpuCase
+from pyalign.backends import TENSOR_BACKENDS, Place, get_backend
+from pyalign.errors import InputError
+
+Call = Callable[[], Any]
+
+
+def rows_of(case: GpuCase) -> Tensor:
+    """(n, d) on the device, of the case's dtype."""
+    x = torch.from_numpy(cases.embeddings(case.case)).cuda()
+    return x if case.dtype in ("float32", "tf32") else x.to(getattr(torch, case.dtype))
+
+
+def contenders(case: GpuCase) -> dict[str, Call]:
+    """Every backend of pyalign that runs here, then the peers."""
+    return {**_ours(case), **PEERS[case.op](case)}
+
+
+def _ours(case: GpuCase) -> dict[str, Call]:
+    if case.op == "triplet_loss":  # the op chooses the backend by itself
+        return {"pyalign": _our_loss(case)}
+    calls = {}
+    for name in TENSOR_BACKENDS:
+        try:
+            backend: Any = get_backend(name, Place("cuda:0", case.dtype))
+        except InputError:
+            continue
+        calls[f"pyalign {name}"] = OURS[case.op](case, backend.kernels)
+    return calls
+
+
+def _index(case: GpuCase) -> Tensor:
+    return torch.from_numpy(cases.triplets(case.case)).cuda()
+
+
+def _matrix(case: GpuCase) -> Tensor:
+    return torch.from_numpy(cases.similarities(case.case)).cuda()
+
+
+def _flag() -> Tensor:
+    return torch.zeros(1, dtype=torch.int32, device="cuda")
+
+
+# ---------------------------------------------------------------- pyalign's kernels, without the checks that wait
+
+
+def _our_decisions(case: GpuCase, kernels: Any) -> Call:
+    s, index, flag = _matrix(case), _index(case), _flag()
+    choices = torch.empty(len(index), dtype=torch.int8, device="cuda")
+
+    def decide() -> Tensor:
+        kernels.triplets_from_matrix(s, index, choices, None, None, None, 1.0, flag)
+        return choices
+
+    return decide
+
+
+def _our_sums(case: GpuCase, kernels: Any) -> Call:
+    s, index, flag = _matrix(case), _index(case), _flag()
+
+    def add() -> Tensor:
+        sums = torch.zeros(7, dtype=torch.float64, device="cuda")
+        kernels.triplets_from_matrix(s, index, None, None, None, sums, 1.0, flag)
+        return sums[5]
+
+    return add
+
+
+def _our_decisions_from_rows(case: GpuCase, kernels: Any) -> Call:
+    x, index, flag = rows_of(case), _index(case), _flag()
+    choices = torch.empty(len(index), dtype=torch.int8, device="cuda")
+
+    def decide() -> Tensor:
+        kernels.triplets_from_rows(x, None, "dot", 0.0, index, choices, None, None, None, 1.0, flag)
+        return choices
+
+    return decide
+
+
+def _our_similarity(case: GpuCase, kernels: Any) -> Call:
+    x = rows_of(case)
+    terms = 1.0 / x.double().norm(dim=1)
+    out = torch.empty(len(x), len(x), device="cuda")
+
+    def similarities() -> Tensor:
+        kernels.similarity(x, terms, None, None, "cosine", 0.0, case.dtype == "tf32", out)
+        return out
+
+    return similarities
+
+
+def _our_gradient(case: GpuCase, kernels: Any) -> Call:
+    s, index, flag = _matrix(case), _index(case), _flag()
+    gradient, total = torch.empty_like(s), torch.zeros(1, dtype=torch.float64, device="cuda")
+
+    def derive() -> Tensor:
+        kernels.triplet_gradient(s, index, 1.0, 1.0 / len(index), gradient, total, flag)
+        return gradient
+
+    return derive
+
+
+def _our_loss(case: GpuCase) -> Call:
+    """Forward and backward, as users call it."""
+    index = _index(case)
+    return _step(rows_of(case), lambda x: torch.ops.pyalign.triplet_loss(x, index, "dot", 1.0))
+
+
+OURS = {
+    "odd_one_out_from": _our_decisions,
+    "score sums": _our_sums,
+    "odd_one_out": _our_decisions_from_rows,
+    "similarity cosine": _our_similarity,
+    "triplet_gradient": _our_gradient,
+}
+
+
+# ---------------------------------------------------------------- peers
+
+
+def _step(values: Tensor, loss: Callable[[Tensor], Tensor]) -> Call:
+    leaf = values.clone().requires_grad_()
+
+    def step() -> Any:
+        leaf.grad = None
+        loss(leaf).backward()
+        return leaf.grad
+
+    return step
+
+
+def _look_up(s: Tensor, index: Tensor) -> Tensor:
+    a, b, c = index.unbind(1)
+    n, flat = len(s), s.view(-1)
+    return torch.stack([flat[a * n + b], flat[a * n + c], flat[b * n + c]])
+
+
+def _odd(pairs: Tensor) -> Tensor:
+    return (2 - pairs.argmax(dim=0)).to(torch.int8)
+
+
+def _entropy(pairs: Tensor) -> Tensor:
+    return (torch.logsumexp(pairs, dim=0) - pairs[0]).double().sum()
+
+
+def _mean_loss(s: Tensor, index: Tensor) -> Tensor:
+    pairs = _look_up(s, index)
+    return (torch.logsumexp(pairs, dim=0) - pairs[0]).mean()
+
+
+def _plain_and_compiled(call: Callable[..., Tensor], *inputs: Tensor) -> dict[str, Call]:
+    compiled = torch.compile(call)
+    return {"torch": lambda: call(*inputs), "torch compiled": lambda: compiled(*inputs)}
+
+
+def _decision_peers(case: GpuCase) -> dict[str, Call]:
+    s, index = _matrix(case), _index(case)
+    peers = _plain_and_compiled(lambda s, index: _odd(_look_up(s, index)), s, index)
+    if find_spec("cupy"):
+        import cupy
+
+        matrix, triplets = cupy.from_dlpack(s), cupy.from_dlpack(index)
+
+        def with_cupy() -> Any:
+            a, b, c = triplets.T
+            pairs = cupy.stack([matrix[a, b], matrix[a, c], matrix[b, c]])
+            return torch.from_dlpack((2 - pairs.argmax(axis=0)).astype(cupy.int8))
+
+        peers["cupy"] = with_cupy
+    return peers
+
+
+def _sum_peers(case: GpuCase) -> dict[str, Call]:
+    return _plain_and_compiled(lambda s, index: _entropy(_look_up(s, index)), _matrix(case), _index(case))
+
+
+def _row_peers(case: GpuCase) -> dict[str, Call]:
+    """Rows gathered 16,384 triplets at a time: all at once they would need 30 GB."""
+
+    def decide(x: Tensor, index: Tensor) -> Tensor:
+        choices = []
+        for part in index.split(16_384):
+            a, b, c = (x[part[:, p].long()].float() for p in range(3))
+            choices.append(_odd(torch.stack([(a * b).sum(1), (a * c).sum(1), (b * c).sum(1)])))
+        return torch.cat(choices)
+
+    x, index = rows_of(case), _index(case)
+    return {"torch": lambda: decide(x, index)}
+
+
+def _similarity_peers(case: GpuCase) -> dict[str, Call]:
+    """The vendor's product alone, and followed by the epilogue."""
+    x = rows_of(case)
+    torch.backends.cuda.matmul.allow_tf32 = case.dtype == "tf32"
+    inverse = 1.0 / x.float().norm(dim=1)
+
+    def with_epilogue(x: Tensor) -> Tensor:
+        return (x @ x.T).float() * inverse[:, None] * inverse[None, :]
+
+    return {
+        "product alone": lambda: x @ x.T,
+        **_plain_and_compiled(with_epilogue, x),
+        "torch normalised": lambda: functional.normalize(x.float(), dim=1) @ functional.normalize(x.float(), dim=1).T,
+    }
+
+
+def _gradient_peers(case: GpuCase) -> dict[str, Call]:
+    index = _index(case)
+    return {"torch": _step(_matrix(case), lambda s: _mean_loss(s, index))}
+
+
+def _loss_peers(case: GpuCase) -> dict[str, Call]:
+    index = _index(case)
+    compiled = torch.compile(lambda x: _mean_loss(x @ x.T, index))
+    peers = {"torch": lambda x: _mean_loss(x @ x.T, index), "torch compiled": compiled}
+    if find_spec("pykeops"):
+        from pykeops.torch import LazyTensor
+
+        def with_keops(x: Tensor) -> Tensor:
+            a, b, c = (LazyTensor(x[index[:, p].long()][:, None, :]) for p in range(3))
+            pairs = torch.cat([(u * v).sum(2).sum(1) for u, v in ((a, b), (a, c), (b, c))], dim=1)
+            return (torch.logsumexp(pairs, dim=1) - pairs[:, 0]).mean()
+
+        peers["keops"] = with_keops
+    return {name: _step(rows_of(case), call) for name, call in peers.items()}
+
+
+PEERS: dict[str, Callable[[GpuCase], dict[str, Call]]] = {
+    "odd_one_out_from": _decision_peers,
+    "score sums": _sum_peers,
+    "odd_one_out": _row_peers,
+    "similarity cosine": _similarity_peers,
+    "triplet_gradient": _gradient_peers,
+    "triplet_loss": _loss_peers,
+}
