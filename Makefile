@@ -6,7 +6,7 @@ VENV ?= .venv
 DEMO ?= demo
 BIN = $(abspath $(VENV))/bin
 SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMakeLists.txt setup.py pyproject.toml
-CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c')
+CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test check lint develop bench clean
 
@@ -24,6 +24,8 @@ lint: $(VENV)/installed-test
 
 check: $(VENV)/installed-test
 	PATH="$(BIN):$$PATH" $(BIN)/pytest -q tests docs README.md --pyargs pyalign
+	@if ls $(VENV)/lib/python3*/site-packages/pyalign/backends/_cuda*.so >/dev/null 2>&1; then \
+		$(BIN)/python tools/kernel_table.py; else echo "no CUDA kernels here: nothing to print of them"; fi
 
 develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'
@@ -37,8 +39,9 @@ $(VENV)/created:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	touch $@
 
+# The demo needs no device, and torch is not there: the CUDA kernels would only take time.
 $(VENV)/installed: $(VENV)/created $(SOURCES)
-	$(BIN)/pip install --quiet .
+	PYALIGN_CMAKE_ARGS="-DPYALIGN_CUDA=OFF $$PYALIGN_CMAKE_ARGS" $(BIN)/pip install --quiet .
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/created $(SOURCES)

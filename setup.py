@@ -20,11 +20,20 @@ class CMakeBuild(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         target = Path(self.get_ext_fullpath(ext.name)).resolve()
+        suffix = sysconfig.get_config_var("EXT_SUFFIX")
         with tempfile.TemporaryDirectory(prefix="pyalign-build-") as folder:
             self._cmake(Path(__file__).resolve().parent, Path(folder))
-            built = next(Path(folder).glob("_native*" + sysconfig.get_config_var("EXT_SUFFIX")))
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(built, target)
+            shutil.copy2(Path(folder, "_native" + suffix), target)
+            for place in self._places(target):
+                (place / ("_cuda" + suffix)).unlink(missing_ok=True)  # of an earlier build
+                for built in Path(folder).glob("_cuda*" + suffix):  # where CMake has found nvcc
+                    shutil.copy2(built, place)
+
+    def _places(self, target: Path) -> list[Path]:
+        """Where modules go that setuptools does not know of: an editable installation has them among the sources."""
+        sources = Path(__file__).resolve().parent / "pyalign" / "backends"
+        return [target.parent, sources] if getattr(self, "editable_mode", False) else [target.parent]
 
     def _cmake(self, source: Path, build: Path) -> None:
         extra = os.environ.get("PYALIGN_CMAKE_ARGS", "").split()

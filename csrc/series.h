@@ -14,6 +14,15 @@
 #define PA_INLINE static inline __attribute__((always_inline))
 #endif
 
+// Before a loop with a constant bound. Device code takes other words than g++, and nvcc's host code neither.
+#if defined(__CUDA_ARCH__)
+#define PA_UNROLL _Pragma("unroll")
+#elif defined(__CUDACC__)
+#define PA_UNROLL
+#else
+#define PA_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 template <class T>
 struct Series;
 
@@ -51,7 +60,7 @@ PA_INLINE T exp_of(T x) {
   const T k = shifted - C::round_magic;
   const T r = (x - k * C::ln2_high) - k * C::ln2_low;
   T p = T(1);
-#pragma GCC unroll 16
+  PA_UNROLL
   for (int i = C::exp_terms; i > 0; --i) p = T(1) + p * (r * (T(1) / T(i)));
   typename C::Int bits, magic_bits;
   memcpy(&bits, &shifted, sizeof bits);
@@ -72,7 +81,7 @@ PA_INLINE T log_one_plus(T u) {
   const T f = (high ? u - T(1) : u) / (high ? u + T(3) : u + T(2));
   const T q = f * f;
   T p = T(0);
-#pragma GCC unroll 16
+  PA_UNROLL
   for (int i = C::atanh_terms - 1; i >= 0; --i) p = p * q + T(2) / T(2 * i + 1);
   return p * f + (high ? T(0.69314718055994530942) : T(0));
 }

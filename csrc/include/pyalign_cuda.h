@@ -66,6 +66,7 @@ int pa_cuda_triplet_gradient(const void* similarities, pa_cuda_type type, int64_
                              const pa_triplets* triplets, double temperature, double scale, void* gradient,
                              double* cross_entropy, int32_t* invalid, void* workspace, void* stream);
 
+/* Asks the current device how its sort works; where that fails: minus the cudaError_t. */
 int64_t pa_cuda_gradient_workspace(int64_t n, int64_t t);
 
 /* Devices that can be used; when 0, *reason says why. */

@@ -36,7 +36,8 @@ def build(folder, *options, source=ROOT):
     """Configures and builds; returns the program."""
     cmake, ninja = which("cmake"), which("ninja")
     assert cmake and ninja, "cmake and ninja come with pip install pyalign[test]"
-    fixed = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DPYALIGN_PYTHON=OFF", "-DPYALIGN_TESTS=ON"]
+    parts = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_TESTS=ON"]
+    fixed = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", *parts]
     must([cmake, "-S", source, "-B", folder, *fixed, *options])
     must([cmake, "--build", folder])
     return folder / "check_kernels"
