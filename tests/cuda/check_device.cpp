@@ -1,0 +1,54 @@
+// check_device.cpp: devices and errors.
+#include "check.h"
+
+#ifdef PA_EMULATION
+#include "emulation.h"
+#endif
+
+static void check_errors() {
+  check_that(std::string(pa_cuda_error_name(2)) == "cudaErrorMemoryAllocation", "errors have names");
+  check_that(std::string(pa_cuda_error_text(2)) == "out of memory", "errors have a text");
+}
+
+static void check_set_device() {
+  int previous = -1;
+  check_that(pa_cuda_set_device(0, &previous) == 0 && previous == 0, "set_device gives the previous device");
+  check_that(pa_cuda_set_device(1000, &previous) != 0, "set_device refuses a device that does not exist");
+  check_that(pa_cuda_set_device(0, &previous) == 0 && previous == 0, "an error does not stay");
+}
+
+// An error of one call must not be found by the next one.
+static void check_that_errors_do_not_stay() {
+  const Table x(3, 3, 0, PA_CUDA_FLOAT32, WHOLE);
+  Output out(9 * sizeof(float));
+  int previous;
+  pa_cuda_set_device(1000, &previous);
+  const pa_cuda_rows rows = x.rows(PA_DOT);
+  check_that(pa_cuda_similarity(&rows, nullptr, PA_DOT, 0.0, 0, out.device(), 3, nullptr) == 0,
+             "a call does not report the error of the one before");
+}
+
+static void check_no_device() {
+#ifdef PA_EMULATION
+  const char* reason = nullptr;
+  int previous;
+  emulation::set_devices(0);
+  check_that(pa_cuda_device_count(&reason) == 0 && reason && *reason, "no device, and a reason");
+  check_that(pa_cuda_set_device(0, &previous) != 0, "set_device refuses where there is no device");
+  emulation::set_devices(2);
+  check_that(pa_cuda_device_count(&reason) == 2, "two devices");
+  check_that(
+      pa_cuda_set_device(1, &previous) == 0 && previous == 0 && pa_cuda_set_device(0, &previous) == 0 && previous == 1,
+      "set_device changes devices");
+  emulation::set_devices(1);
+#endif
+}
+
+void check_device() {
+  const char* reason = nullptr;
+  check_that(pa_cuda_device_count(&reason) >= 1, "there is a device");
+  check_errors();
+  check_set_device();
+  check_that_errors_do_not_stay();
+  check_no_device();
+}

@@ -1,0 +1,212 @@
+// emulation.h: as much of CUDA as the kernels use, on the CPU: g++ -x c++ -DPA_EMULATION compiles the same .cu files.
+//
+// Every thread of a block is a fiber; one runs at a time, until it waits for others. Blocks run one after the other on
+// the thread that launches, and a launch returns when all are done. The order of threads and blocks is that of their
+// numbers, or with a seed other than 0 a random one: a kernel that lacks a barrier then gives other results.
+//
+// Stricter than a device. These end the process with a message that says where: barriers that not all threads reach, or
+// at different places in the source; lanes that a mask names and that miss, have ended or call something else; reading
+// from a lane outside the mask. Shared memory is all ones, NaN for any float, when a block starts. Memory is ordered by
+// __syncthreads and __syncwarp only, not by shuffles, as CUDA says and as ThreadSanitizer is told.
+#pragma once
+
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <functional>
+#include <vector>
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__ static
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+#define __align__(bytes) __attribute__((aligned(bytes)))
+// With -fdata-sections, shared_memory.ld gathers these; in kernels with internal linkage AddressSanitizer guards them.
+#define __shared__ static
+
+#define PA_LAUNCH(kernel, grid, block, stream, ...) \
+  ((void)(stream), emulation::launch(#kernel, dim3(grid), dim3(block), [&] { kernel(__VA_ARGS__); }))
+
+// --- vector types, with the alignment that a device insists on
+
+#define PA_VECTORS(type, name, wide, wider)                        \
+  struct alignas(wide) name##2 { type x, y; };                     \
+  struct alignas(wider) name##4 { type x, y, z, w; };              \
+  inline name##2 make_##name##2(type x, type y) { return {x, y}; } \
+  inline name##4 make_##name##4(type x, type y, type z, type w) { return {x, y, z, w}; }
+
+PA_VECTORS(signed char, char, 2, 4)
+PA_VECTORS(unsigned char, uchar, 2, 4)
+PA_VECTORS(short, short, 4, 8)
+PA_VECTORS(unsigned short, ushort, 4, 8)
+PA_VECTORS(int, int, 8, 16)
+PA_VECTORS(unsigned, uint, 8, 16)
+PA_VECTORS(float, float, 8, 16)
+PA_VECTORS(double, double, 16, 16)
+#undef PA_VECTORS
+
+struct uint3 {
+  unsigned x, y, z;
+};
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned width = 1, unsigned height = 1, unsigned depth = 1) : x(width), y(height), z(depth) {}
+};
+
+// --- the machine
+
+namespace emulation {
+
+// 0: in order. At first what the environment variable PYALIGN_EMULATION_SEED says.
+void set_seed(uint64_t seed);
+void set_devices(int count);  // what cudaGetDeviceCount finds; 1 at first
+
+void launch(const char* kernel, dim3 blocks, dim3 threads, const std::function<void()>& body);
+bool configure(uint64_t threads, dim3 blocks);  // false, and the last error, for a shape that CUDA refuses
+
+struct Place {
+  uint3 thread, block;
+  dim3 threads, blocks;
+  unsigned lane;
+};
+extern const Place* place;  // of the running thread
+
+[[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
+bool is_shared(const void* address, size_t bytes);
+
+// All lanes of the mask meet; then `collective` works on what they brought, and they go on.
+typedef void (*Collective)(void* const brought[32], unsigned mask);
+void meet(unsigned mask, Collective collective, void* brought, const char* what, const char* file, int line);
+
+struct Exchange {
+  uint64_t value, result;
+  unsigned source;  // lane
+};
+void exchange(void* const brought[32], unsigned mask);
+void ballot(void* const brought[32], unsigned mask);
+
+template <class T>
+T shuffle(unsigned mask, T value, unsigned source, const char* what, const char* file, int line) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8, "CUDA shuffles 4 or 8 bytes");
+  Exchange e = {0, 0, source};
+  memcpy(&e.value, &value, sizeof value);
+  meet(mask, exchange, &e, what, file, line);
+  memcpy(&value, &e.result, sizeof value);
+  return value;
+}
+
+// Copies that a thread has asked for and that have not landed; see tensor_core_emulation.h.
+struct AsyncCopy {
+  void* to;
+  unsigned char bytes[16];
+  int64_t group;
+};
+struct AsyncCopies {
+  std::vector<AsyncCopy> waiting;
+  int64_t group = 0;  // that the next copy belongs to
+};
+AsyncCopies& async_copies();  // of the running thread
+
+}  // namespace emulation
+
+#define threadIdx (emulation::place->thread)
+#define blockIdx (emulation::place->block)
+#define blockDim (emulation::place->threads)
+#define gridDim (emulation::place->blocks)
+
+// --- what threads do together; every call knows its place in the source
+
+#define PA_CALLED_FROM const char *file = __builtin_FILE(), int line = __builtin_LINE()
+
+void __syncthreads(PA_CALLED_FROM);
+
+inline void __syncwarp(unsigned mask = 0xffffffffu, PA_CALLED_FROM) {
+  emulation::meet(mask, nullptr, nullptr, "__syncwarp", file, line);
+}
+
+template <class T>
+T __shfl_sync(unsigned mask, T value, int lane, int width = 32, PA_CALLED_FROM) {
+  const unsigned self = emulation::place->lane, first = self / width * width;
+  return emulation::shuffle(mask, value, first + unsigned(lane) % width, "__shfl_sync", file, line);
+}
+
+template <class T>
+T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, PA_CALLED_FROM) {
+  const unsigned self = emulation::place->lane;
+  return emulation::shuffle(mask, value, self % width < delta ? self : self - delta, "__shfl_up_sync", file, line);
+}
+
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, PA_CALLED_FROM) {
+  const unsigned self = emulation::place->lane, inside = self % width + delta < unsigned(width);
+  return emulation::shuffle(mask, value, inside ? self + delta : self, "__shfl_down_sync", file, line);
+}
+
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, PA_CALLED_FROM) {
+  const unsigned self = emulation::place->lane, other = self ^ unsigned(bits), end = self / width * width + width;
+  return emulation::shuffle(mask, value, other < end ? other : self, "__shfl_xor_sync", file, line);
+}
+
+inline unsigned __ballot_sync(unsigned mask, int predicate, PA_CALLED_FROM) {
+  emulation::Exchange e = {predicate != 0, 0, 0};
+  emulation::meet(mask, emulation::ballot, &e, "__ballot_sync", file, line);
+  return unsigned(e.result);
+}
+
+inline int __any_sync(unsigned mask, int predicate, PA_CALLED_FROM) {
+  return __ballot_sync(mask, predicate, file, line) != 0;
+}
+
+inline int __all_sync(unsigned mask, int predicate, PA_CALLED_FROM) {
+  return __ballot_sync(mask, predicate, file, line) == mask;
+}
+
+// --- what a thread does alone
+
+template <class T>
+T __ldg(const T* address) {
+  return *address;
+}
+
+// Atomic for ThreadSanitizer too, and like CUDA's without order.
+template <class T>
+T atomicExch(T* address, T value) {
+  return __atomic_exchange_n(address, value, __ATOMIC_RELAXED);
+}
+
+template <class T>
+T atomicOr(T* address, T value) {
+  return __atomic_fetch_or(address, value, __ATOMIC_RELAXED);
+}
+
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
+inline int __ffs(int bits) { return __builtin_ffs(bits); }
+inline int __clz(int bits) { return bits ? __builtin_clz(unsigned(bits)) : 32; }
+
+// --- the host's side
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+  cudaErrorInvalidDevice = 101
+};
+typedef struct CUstream_st* cudaStream_t;
+
+cudaError_t cudaGetLastError();
+cudaError_t cudaPeekAtLastError();
+const char* cudaGetErrorName(cudaError_t error);
+const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaGetDevice(int* device);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaMemsetAsync(void* address, int byte, size_t bytes, cudaStream_t stream = nullptr);

@@ -1,0 +1,81 @@
+// runtime.cpp: the host's side of the emulated CUDA: errors, devices, memory.
+#include "emulation.h"
+
+namespace {
+
+cudaError_t last_error = cudaSuccess;
+int device_count = 1, current_device = 0;
+
+cudaError_t note(cudaError_t error) {
+  if (error != cudaSuccess) last_error = error;
+  return error;
+}
+
+struct Text {
+  cudaError_t error;
+  const char *name, *text;
+};
+const Text texts[] = {
+    {cudaSuccess, "cudaSuccess", "no error"},
+    {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
+    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
+    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
+    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver",
+     "CUDA driver version is insufficient for CUDA runtime version"},
+    {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
+    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"}};
+const Text unknown = {cudaSuccess, "unrecognized error code", "unrecognized error code"};
+
+const Text& text_of(cudaError_t error) {
+  for (const Text& text : texts)
+    if (text.error == error) return text;
+  return unknown;
+}
+
+}  // namespace
+
+namespace emulation {
+
+void set_devices(int count) {
+  device_count = count;
+  current_device = 0;
+}
+
+bool configure(uint64_t threads, dim3 blocks) {
+  const bool fits = threads > 0 && blocks.x > 0 && blocks.y > 0 && blocks.z > 0 && blocks.x <= INT_MAX &&
+                    blocks.y <= 65535 && blocks.z <= 65535;
+  return note(fits ? cudaSuccess : cudaErrorInvalidConfiguration) == cudaSuccess;
+}
+
+}  // namespace emulation
+
+cudaError_t cudaGetLastError() {
+  const cudaError_t error = last_error;
+  last_error = cudaSuccess;
+  return error;
+}
+
+cudaError_t cudaPeekAtLastError() { return last_error; }
+const char* cudaGetErrorName(cudaError_t error) { return text_of(error).name; }
+const char* cudaGetErrorString(cudaError_t error) { return text_of(error).text; }
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = device_count;
+  return note(device_count ? cudaSuccess : cudaErrorNoDevice);
+}
+
+cudaError_t cudaGetDevice(int* device) {
+  *device = current_device;
+  return note(device_count ? cudaSuccess : cudaErrorNoDevice);
+}
+
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= device_count) return note(device_count ? cudaErrorInvalidDevice : cudaErrorNoDevice);
+  current_device = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* address, int byte, size_t bytes, cudaStream_t) {
+  memset(address, byte, bytes);
+  return cudaSuccess;
+}

@@ -1,0 +1,257 @@
+"""The CUDA kernels on the CPU: check_cuda and check_emulation, plain and under sanitizers, and on kernels broken once.
+
+ThreadSanitizer sees a missing barrier, AddressSanitizer a bound that is not kept, and its companion for undefined
+behaviour a vector access that is not aligned. Each builds in a copy of the sources of its own, which tests break.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MEMORY, THREADS = "address,undefined", "thread"
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="The emulator needs GNU ld.")
+
+
+def run(command, **environment):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYALIGN_")}
+    env = {**clean, "TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0", **environment}
+    options = {"env": env, "capture_output": True, "text": True, "errors": "replace", "timeout": 600}
+    return subprocess.run([str(part) for part in command], **options)
+
+
+def must(command, **environment):
+    """The output of a command that has to succeed."""
+    done = run(command, **environment)
+    assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+def which(program):
+    found = shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))
+    assert found, "cmake and ninja come with pip install pyalign[test]"
+    return found
+
+
+class Tree:
+    """A copy of the sources, and its build with one choice of sanitizers."""
+
+    def __init__(self, folder, sanitizers=""):
+        self.source, self._build = folder / "source", folder / "build"
+        for name in ("csrc", "tests/cuda"):
+            shutil.copytree(ROOT / name, self.source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "CMakeLists.txt", self.source)
+        options = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_CUDA_EMULATION=ON"]
+        generator = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={which('ninja')}"]
+        must(
+            [
+                which("cmake"),
+                "-S",
+                self.source,
+                "-B",
+                self._build,
+                *generator,
+                *options,
+                f"-DPYALIGN_SANITIZE={sanitizers}",
+            ]
+        )
+        self.build("check_cuda", "check_emulation")
+
+    def build(self, *targets):
+        must([which("cmake"), "--build", self._build, "--target", *targets])
+
+    def run(self, program, *arguments, **environment):
+        return run([self._build / "tests" / "cuda" / program, *arguments], **environment)
+
+    def must_pass(self, program, *arguments):
+        done = self.run(program, *arguments)
+        passed = re.fullmatch(r"([1-9]\d*) passed, 0 failed", (done.stdout.splitlines() or [""])[-1])
+        assert done.returncode == 0 and passed, done.stdout[-3000:] + done.stderr[-6000:]
+        return int(passed.group(1))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return Tree(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory):
+    return Tree(tmp_path_factory.mktemp("memory"), MEMORY)
+
+
+@pytest.fixture(scope="module")
+def threads(tmp_path_factory):
+    tree = Tree(tmp_path_factory.mktemp("threads"), THREADS)
+    if "unexpected memory mapping" in tree.run("check_emulation").stderr:
+        pytest.skip("ThreadSanitizer cannot lay out its memory on this kernel.")
+    return tree
+
+
+@pytest.fixture
+def tree(request):
+    return request.getfixturevalue(request.param)
+
+
+# --- the emulator
+
+EVERY_TREE = pytest.mark.parametrize("tree", ["plain", "memory", "threads"], indirect=True)
+
+
+@EVERY_TREE
+def test_the_emulator_runs_right_kernels_right(tree):
+    tree.must_pass("check_emulation")
+
+
+MISTAKES = {
+    "divergence": "barrier divergence: threads wait at different places",
+    "ended": "barrier divergence: a thread ended, others wait",
+    "missing-lane": "barrier divergence",
+    "ended-lane": "deadlock|has ended",
+    "partial-warp": "no lane 24",
+    "outside-mask": "lane 0 reads lane 20, which is not in the mask",
+    "large-block": "257 threads in a block, the most is 256",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_emulator_refuses(plain, mistake):
+    done = plain.run("check_emulation", mistake)
+    assert done.returncode != 0
+    assert re.search(rf"CUDA emulation: .*({MISTAKES[mistake]})", done.stderr), done.stderr
+    if mistake not in ("large-block", "ended-lane"):
+        assert re.search(r"check_emulation\.cu:\d+", done.stderr), done.stderr
+
+
+def line_of(text):
+    """Where check_emulation.cu holds it."""
+    lines = (ROOT / "tests" / "cuda" / "check_emulation.cu").read_text().splitlines()
+    (number,) = [k for k, line in enumerate(lines, 1) if text in line]
+    return f"check_emulation.cu:{number}"
+
+
+@pytest.mark.parametrize(
+    ("tree", "mistake", "message", "place"),
+    [
+        ("memory", "past-shared", "index 4 out of bounds", "parts[warp + (mistake == PAST_SHARED)]"),
+        ("memory", "past-global", "heap-buffer-overflow", "(mistake == PAST_GLOBAL)];"),
+        ("threads", "no-barrier", "data race", "? parts[lane] : 0.0f"),
+        ("threads", "shuffle-as-barrier", "data race", "= values[other]"),
+    ],
+    indirect=["tree"],
+)
+def test_a_sanitizer_reports_with_file_and_line(tree, mistake, message, place):
+    done = tree.run("check_emulation", mistake)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert line_of(place) in done.stderr
+
+
+def test_a_missing_barrier_changes_the_result_too(plain):
+    assert plain.run("check_emulation", "no-barrier").returncode == 1
+
+
+# --- the kernels
+
+
+def test_agree_with_naive_loops_in_any_order_of_threads(plain):
+    assert plain.must_pass("check_cuda") > 6_000
+
+
+@pytest.mark.parametrize("seed", [1000, 2000])
+def test_other_orders_of_threads_change_no_bit(plain, seed):
+    plain.must_pass("check_cuda", "--quick", "--seed", seed)
+
+
+def test_no_access_is_out_of_bounds_or_misaligned(memory):
+    memory.must_pass("check_cuda", "--quick")
+
+
+def test_no_barrier_is_missing(threads):
+    threads.must_pass("check_cuda", "--quick")
+
+
+# --- the checks themselves: each kernel file, broken in one place. What stands there, what is put in its place, and the
+# part of check_cuda that has to notice.
+
+BARRIER = "__syncthreads();"
+BROKEN = {
+    # Seen as races.
+    "similarity: a slice is read before it is written": (
+        "threads", "similarity", "plain_tiles.cuh", f"next + P::buffer / 2);\n    {BARRIER}", "next + P::buffer / 2);"),
+    "similarity: a strip is read before it is written": (
+        "threads", "similarity", "plain_tiles.cuh", f"{BARRIER}\n    write_strip", "write_strip"),
+    "similarity: a stage is written before it was read": (
+        "threads", "similarity", "tensor_tiles.cuh", f"{BARRIER}  // this", "// this"),
+    "similarity: the mirror is read before it is written": (
+        "threads", "similarity", "tile.cuh", f"{BARRIER}\n  write_mirror", "write_mirror"),
+    "similarity: copies are not waited for": (
+        "threads", "similarity", "tensor_tiles.cuh", "copy_wait<kStages - 2>();", ""),
+    "similarity: one copy too few is waited for": (
+        "threads", "similarity", "tensor_tiles.cuh", "copy_wait<kStages - 2>();", "copy_wait<kStages - 1>();"),
+    "triplets: sums of warps are read before they are written": (
+        "threads", "triplets", "triplet.cuh", f"{BARRIER}\n  if (threadIdx.x >= kSums)", "if (threadIdx.x >= kSums)"),
+    "triplets: the flag is not written by an atomic": (
+        "threads", "triplets", "from_matrix.cuh", "atomicExch(want.invalid, 1);", "*want.invalid = 1;"),
+    "gradient: runs of warps are read before they are written": (
+        "threads", "gradient", "runs.cuh", f"{BARRIER}\n  if (!first", "if (!first"),
+    "gradient: runs of warps are written before they were read": (
+        "threads", "gradient", "runs.cuh", f"of_warps[w].sum;\n  {BARRIER}", "of_warps[w].sum;"),
+    # Seen as wrong accesses.
+    "similarity: columns past the last are written": (
+        "memory", "similarity", "tile.cuh", "i < job.x.n && j < job.y.n &&", "i < job.x.n &&"),
+    "similarity: copies go past the end of a row": (
+        "memory", "similarity", "tensor_tiles.cuh", "left < 16 ? int(left) : 16", "16"),
+    "triplets: indices that are not aligned are read by 16 bytes": (
+        "memory", "triplets", "triplet.cuh", "is_aligned(triplets.data)", "true"),
+    "triplets: choices past the last are written": (
+        "memory", "triplets", "from_matrix.cuh", "left < kOfThread ? int(left) : kOfThread", "kOfThread"),
+    "triplets: negative indices are followed": (
+        "memory", "triplets", "triplet.cuh", "uint64_t(a) < limit", "a < n"),
+    # Seen as wrong results.
+    "similarity: the mirror image is not written": (
+        "threads", "similarity", "tile.cuh", "write_mirror<Height, Width, Pitch, Threads>(job, at, strip);", ""),
+    "similarity: close rows are not summed from the rows": (
+        "threads", "similarity", "tile.cuh", "s <= (a + b) * job.close_share", "false"),
+    "similarity: TF32 is cut off, not rounded": (
+        "threads", "similarity", "tensor_tiles.cuh", "r[v] = to_tf32(value);", ""),
+    "similarity: rows of a stage meet in the banks": (
+        "threads", "similarity", "tensor_tiles.cuh", "chunk ^ (row / 2 % 4)", "chunk"),
+    "triplets: the flag is not set": (
+        "threads", "triplets", "from_rows.cuh", "if (!items.valid) atomicExch(want.invalid, 1);", ""),
+    "triplets: indices are cut to 32 bits": (
+        "threads", "triplets", "triplet.cuh", "uint64_t(b) < limit", "uint64_t(int32_t(b)) < limit"),
+    "similarity: later launches repeat the first tiles": (
+        "threads", "tiles", "tile.cuh", "tile = job.first_tile + blockIdx.x;", "tile = blockIdx.x;"),
+    "gradient: later slabs overwrite": (
+        "threads", "gradient", "gradient.cu", "gradient.add = first > 0;", "gradient.add = false;"),
+    "gradient: parts of long runs are lost": (
+        "threads", "gradient", "runs.cuh", "if (next < tiles && !after_end)", "if (next < tiles && lane == 0)"),
+    "gradient: the sort leaves out a bit": (
+        "threads", "gradient", "gradient.cu", "bits_of(no_pair(problem.n));", "bits_of(no_pair(problem.n)) - 1;"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("tree", "broken"), [(BROKEN[name][0], name) for name in BROKEN], indirect=["tree"])
+def test_notice_that(tree, broken):
+    _, part, file, before, after = BROKEN[broken]
+    path = tree.source / "csrc" / "cuda" / file
+    source = path.read_text()
+    assert source.count(before) == 1, f"{file} no longer holds {before!r} once: choose another mutation"
+    path.write_text(source.replace(before, after))
+    try:
+        tree.build("check_cuda")
+        done = tree.run("check_cuda", "--quick", part)
+    finally:
+        path.write_text(source)
+    assert done.returncode != 0, done.stdout
+    assert re.search("FAILED|data race|runtime error|AddressSanitizer|CUDA emulation", done.stdout + done.stderr)
