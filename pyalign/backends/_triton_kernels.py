@@ -1,0 +1,44 @@
+"""The operations of csrc/include/pyalign_cuda.h as Triton kernels on torch tensors.
+
+All tensors of a call lie on one device. A call queues its work on the current stream of that device and waits for
+nothing, but that the first similarity of a size class times its configurations. The caller has checked shapes, dtypes,
+strides, d >= 1 and n < 2^31; float64 input is for other backends. Triplets are checked in passing, as the header says.
+All results are the same from run to run.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from pyalign.backends import Place
+from pyalign.backends._triton_gradient import triplet_gradient
+from pyalign.backends._triton_similarity import similarity
+from pyalign.backends._triton_triplets import triplets_from_matrix, triplets_from_rows
+
+
+class TritonKernels:
+    """See `pyalign.backends._tensors.Kernels`."""
+
+    similarity = staticmethod(similarity)
+    triplets_from_matrix = staticmethod(triplets_from_matrix)
+    triplets_from_rows = staticmethod(triplets_from_rows)
+    triplet_gradient = staticmethod(triplet_gradient)
+
+    @property
+    def home(self) -> str:
+        """Triton's interpreter works on the memory of the host."""
+        return "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
+
+    def why_not(self, place: Place) -> str | None:
+        if place.dtype == "float64":
+            return "it takes no float64 rows"
+        if self.home == "cpu":
+            return None if place.on_host else f"it interprets on the CPU; the rows lie on {place.device}"
+        if not torch.cuda.is_available():
+            return "torch finds no CUDA device"
+        return None if place.device.startswith("cuda") else f"it takes CUDA arrays; these lie on {place.device}"
+
+
+KERNELS = TritonKernels()

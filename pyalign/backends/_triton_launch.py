@@ -1,0 +1,60 @@
+"""How Triton kernels are launched: on the device of their tensors, or only noted down for a compiler without a device.
+
+Every launch passes through `launch`, so that what `recorded` collects is what would run: a kernel, a configuration or
+a combination of types cannot be forgotten by the checks that compile ahead of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import triton
+
+INTERPRETED: bool = triton.knobs.runtime.interpret  # kernels run on the CPU, 5 to 15 ms a program: blocks are tiny then
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch: `kernel` is a jitted or autotuned function, `constants` its compile-time arguments and options."""
+
+    kernel: Any
+    arguments: tuple[Any, ...]
+    constants: dict[str, Any]
+
+
+_record: list[Launch] | None = None
+
+
+@contextmanager
+def recorded() -> Iterator[list[Launch]]:
+    """Collects launches in place of making them; tensors may be on the device "meta". Not for several threads."""
+    global _record
+    before, _record = _record, []
+    try:
+        yield _record
+    finally:
+        _record = before
+
+
+def launch(kernel: Any, grid: Any, *arguments: Any, **constants: Any) -> None:
+    """Queues the kernel on the current stream of the device that holds its first argument."""
+    constants = {**constants, "enable_fp_fusion": True}  # Triton's default depends on its version
+    if _record is not None:
+        _record.append(Launch(kernel, arguments, constants))
+        return
+    with torch.cuda.device_of(arguments[0]):
+        kernel[grid](*arguments, **constants)
+
+
+def blocks(count: int, size: int) -> int:
+    """How many blocks of that size hold `count` things."""
+    return -(-count // size)
+
+
+def unused(like: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What stands for a tensor that is not there: a null address of the right type, never read or written."""
+    return torch.empty(0, dtype=dtype, device=like.device)

@@ -1,0 +1,108 @@
+"""The Triton kernels compiled ahead of time, for devices that this machine need not have."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+tl = pytest.importorskip("triton.language", reason="triton is not installed")
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+
+import torch  # noqa: E402
+import triton  # noqa: E402
+import triton_table  # noqa: E402
+
+from pyalign.backends import _triton_close, _triton_gradient, _triton_similarity, _triton_triplets  # noqa: E402
+from pyalign.backends._triton_launch import Launch  # noqa: E402
+
+MODULES = _triton_close, _triton_gradient, _triton_similarity, _triton_triplets
+ARCHES = 80, 90, 100
+TENSOR_CORES = r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b"
+
+
+@triton.jit
+def greedy_kernel(x, y, out, d, SIZE: tl.constexpr, DEPTH: tl.constexpr):
+    """One tile of a matrix product, of whatever size."""
+    rows, features = tl.arange(0, SIZE), tl.arange(0, DEPTH)
+    g = tl.zeros((SIZE, SIZE), tl.float32)
+    for start in range(0, d, DEPTH):
+        a = tl.load(x + rows[:, None] * d + (start + features)[None, :])
+        b = tl.load(y + rows[:, None] * d + (start + features)[None, :])
+        g = tl.dot(a, tl.trans(b), g)
+    tl.store(out + rows[:, None] * SIZE + rows[None, :], g)
+
+
+def greedy(arch, **constants):
+    x, out = (torch.empty(256, 256, dtype=dtype, device="meta") for dtype in (torch.bfloat16, torch.float32))
+    return triton_table.compile_for(
+        Launch(greedy_kernel, (x, x, out, 256), {**constants, "enable_fp_fusion": True}), arch
+    )[0]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return list(triton_table.table(ARCHES))
+
+
+def kernels_of(module):
+    return {name for name in vars(module) if name.endswith("_kernel")}
+
+
+def test_no_kernel_spills_or_takes_too_much(table):
+    assert [fault for row in table for fault in row.faults()] == []
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_every_kernel_in_every_configuration_is_in_the_table(table, arch):
+    rows = [row for row in table if row.arch == arch]
+    assert {row.kernel for row in rows} == set().union(*map(kernels_of, MODULES))
+    tiles = {triton_table.short(str(tile)) for some in _triton_similarity.TILES.values() for tile in some}
+    assert {row.configuration for row in rows if row.kernel == "similarity_kernel"} == tiles
+    for first in ("fp32", "fp16", "bf16"):
+        for narrow in (False, True):
+            for kernel in ("similarity_kernel", "from_rows_kernel"):
+                assert [r for r in rows if r.kernel == kernel and r.types.split()[0] == first and r.narrow == narrow]
+
+
+@pytest.mark.parametrize(("arch", "instruction"), [(80, "mma.sync"), (90, "wgmma.mma_async"), (100, "tcgen05.mma")])
+def test_products_are_those_of_tensor_cores_where_they_may_be(table, arch, instruction):
+    for row in table:
+        if row.kernel == "similarity_kernel" and row.arch == arch:
+            found = set(re.findall(TENSOR_CORES, row.ptx))
+            exact = row.types.startswith("fp32") and "TF32" not in row.types
+            assert found == (set() if exact else {instruction}), row.types
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_kernel_that_spills_is_caught(arch):
+    row = greedy(arch, SIZE=256, DEPTH=32, num_warps=4, num_stages=1)
+    assert row.stack > 0
+    assert any("stack" in fault for fault in row.faults())
+
+
+def test_a_kernel_with_too_much_shared_memory_is_caught():
+    row = greedy(80, SIZE=128, DEPTH=128, num_warps=8, num_stages=4)
+    assert row.shared > 163 * 1024
+    assert any("shared" in fault for fault in row.faults())
+
+
+def test_a_kernel_within_the_limits_has_no_faults():
+    row = greedy(80, SIZE=64, DEPTH=32, num_warps=4, num_stages=2)
+    assert row.faults() == [] and row.registers > 0 and row.shared > 0
+    assert dataclasses.replace(row, registers=256).faults()
+
+
+def test_the_tool_says_so_by_its_exit_code(monkeypatch, capsys):
+    row = greedy(80, SIZE=64, DEPTH=32, num_warps=4, num_stages=2)
+    monkeypatch.setattr(sys, "argv", ["triton_table.py", "--arch", "80"])
+    for stack, code in ((0, 0), (8, 1)):
+        monkeypatch.setattr(triton_table, "table", lambda arches, stack=stack: [dataclasses.replace(row, stack=stack)])
+        assert triton_table.main() == code
+        assert ("stack 8 > 0" in capsys.readouterr().out) == (code == 1)
+    monkeypatch.setattr(triton_table, "table", lambda arches: [])
+    assert triton_table.main() == 1

@@ -1,0 +1,171 @@
+"""All pairs of rows by the Triton kernels, against the definition in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support import definition, reals, whole
+from triton_cases import DEVICE, DTYPES, EPS, PAIRS, kernels, rows, similarity, terms_of, wide
+
+from pyalign.backends._triton_close import MEND_BLOCK, MEND_STRIP
+
+SIGMA = 5.0
+GAMMA = 1 / (2 * SIGMA**2)
+DISTANCES = "neg_sqeuclidean", "neg_euclidean", "rbf"
+SHAPES = (1, 1, 1), (2, 33, 3), (31, 32, 17), (33, 5, 32), (40, 70, 65)
+
+
+def exact(x, y, pair):
+    """The definition, rounded once."""
+    return definition(wide(x), wide(y), pair, SIGMA).astype(np.float32)
+
+
+def same(got, expected, pair):
+    """Equal bit for bit; exp may differ in the last place from one library to another."""
+    if pair == "rbf":
+        np.testing.assert_allclose(got, expected, rtol=2 * EPS, atol=0)
+    else:
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_whole_numbers_give_the_definition_rounded_once(pair, dtype):
+    for seed, (n, m, d) in enumerate(SHAPES):
+        x, y = rows(whole(seed, n, d), dtype), rows(whole(seed + 50, m, d), dtype)
+        same(similarity(x, y, pair, GAMMA), exact(x, y, pair), pair)
+        same(similarity(x, None, pair, GAMMA), exact(x, x, pair), pair)
+
+
+@pytest.mark.parametrize("pair", ["dot", "rbf"])
+def test_many_rows_of_tiles(pair):
+    """More than one group of tiles, and a last group of fewer."""
+    x, y = rows(whole(1, 300, 3)), rows(whole(2, 40, 3))
+    same(similarity(x, y, pair, GAMMA), exact(x, y, pair), pair)
+    same(similarity(y, x, pair, GAMMA), exact(y, x, pair), pair)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_of_itself_is_symmetric_bit_for_bit_with_an_exact_diagonal(pair):
+    x = rows(reals(3, 75, 37))
+    s = similarity(x, None, pair, GAMMA)
+    assert torch.equal(s, s.T)
+    if pair in DISTANCES:
+        assert (s.diagonal() == (1.0 if pair == "rbf" else 0.0)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_reals_lie_within_rounding(pair, dtype):
+    x, y = rows(reals(4, 40, 50), dtype), rows(reals(5, 35, 50), dtype)
+    lengths = np.sqrt((wide(x) ** 2).sum(1))[:, None], np.sqrt((wide(y) ** 2).sum(1))[None, :]
+    product = 50 * EPS * lengths[0] * lengths[1]  # bound of a sum of 50 products
+    expected = definition(wide(x), wide(y), pair, SIGMA)
+    squares = -definition(wide(x), wide(y), "neg_sqeuclidean")
+    bound = {
+        "dot": product,
+        "cosine": 50 * EPS,
+        "neg_sqeuclidean": 2 * product,
+        "neg_euclidean": 2 * product / np.sqrt(squares),
+        "rbf": 2 * product * GAMMA,
+    }[pair]
+    assert (abs(similarity(x, y, pair, GAMMA).numpy() - expected) <= bound + 2 * EPS * abs(expected)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("pair", DISTANCES)
+def test_close_rows_keep_their_digits(pair, dtype):
+    """|x|^2 + |y|^2 - 2 x.y would have none: rows share an offset of 64 and differ by eighths."""
+    values = 64 + np.random.default_rng(6).integers(-2, 3, (40, 20)) / 8
+    x = rows(values, torch.float32 if dtype == torch.bfloat16 else dtype)  # bfloat16 could not hold them
+    if dtype == torch.bfloat16:
+        x = rows(1 + np.random.default_rng(6).integers(0, 2, (40, 20)) / 128, dtype)
+    for s in (similarity(x, None, pair, GAMMA), similarity(x, x, pair, GAMMA)):
+        same(s, exact(x, x, pair), pair)
+
+
+@pytest.mark.parametrize("pair", DISTANCES)
+def test_close_reals_are_rounded_once(pair):
+    """Their sums have more digits than float32."""
+    x = rows(1 + reals(21, 40, 20) / 100)
+    same(similarity(x, None, pair, GAMMA), exact(x, x, pair), pair)
+
+
+@pytest.mark.parametrize("pair", DISTANCES)
+def test_a_close_pair_changes_no_other(pair):
+    """Though its block is visited again: a value follows from its two rows."""
+    values = reals(22, 40, 23)
+    before = similarity(rows(values), None, pair, GAMMA)
+    values[5] = values[9]
+    after = similarity(rows(values), None, pair, GAMMA)
+    others = [i for i in range(40) if i != 5]
+    assert torch.equal(before[others][:, others], after[others][:, others])
+    assert after[5, 9] == (1.0 if pair == "rbf" else 0.0)
+
+
+@pytest.mark.parametrize("pair", DISTANCES)
+def test_few_close_pairs_far_out_are_found(pair):
+    """One beyond the first strip of blocks, one in the last column, none in the block between."""
+    m = MEND_BLOCK * MEND_STRIP + 50
+    x, y = reals(7, 3, 9), reals(8, m, 9)
+    y[MEND_BLOCK * MEND_STRIP + 3] = x[2] * np.float32(1.0001)
+    y[m - 1] = x[0]
+    x, y = rows(x), rows(y)
+    for got, expected in (
+        (similarity(x, y, pair, GAMMA).numpy(), exact(x, y, pair)),
+        (similarity(y, x, pair, GAMMA).numpy(), exact(y, x, pair)),
+    ):
+        close = definition(wide(x), wide(y), "neg_sqeuclidean") > -1e-3
+        assert close.sum() == 2
+        close = close if got.shape == close.shape else close.T
+        np.testing.assert_allclose(got[close], expected[close], rtol=2 * EPS)
+        np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_rows_of_zeros(pair):
+    values = whole(11, 34, 5)
+    values[[0, 33]] = 0
+    x = rows(values)
+    same(similarity(x, None, pair, GAMMA), exact(x, x, pair), pair)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_row_with_nan_spoils_no_other(pair):
+    values = reals(12, 40, 8)
+    clean = similarity(rows(values), None, pair, GAMMA)
+    values[7, 3] = np.nan
+    s = similarity(rows(values), None, pair, GAMMA)
+    others = [i for i in range(40) if i != 7]
+    assert torch.equal(s[others][:, others], clean[others][:, others])
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_rows_at_any_distance(pair):
+    """Every other row of contiguous ones, and contiguous rows that 16-byte loads can read."""
+    values = whole(13, 66, 32)
+    x = torch.from_numpy(values).to(DEVICE)
+    for some in (x, x[::2], x[5:]):
+        same(similarity(some, None, pair, GAMMA), exact(some, some, pair), pair)
+
+
+def test_tf32_may_round_the_factors_alone():
+    x, y = rows(reals(14, 33, 40)), rows(reals(15, 20, 40))
+    expected = definition(wide(x), wide(y), "dot")
+    bound = 2.0**-10 * (abs(wide(x)) @ abs(wide(y)).T)
+    assert (abs(similarity(x, y, "dot", tf32=True).numpy() - expected) <= bound).all()
+    x = rows(whole(16, 33, 40))  # fit in TF32
+    np.testing.assert_array_equal(similarity(x, None, "dot", tf32=True), exact(x, x, "dot"))
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 3), (3, 0)])
+def test_no_rows(n, m):
+    x, y = torch.ones(n, 4, device=DEVICE), torch.ones(m, 4, device=DEVICE)
+    out = torch.empty(n, m, device=DEVICE)
+    kernels.similarity(x, terms_of(x, "rbf"), y, terms_of(y, "rbf"), "rbf", 1.0, False, out)
+
+
+def test_the_same_every_time():
+    x = rows(reals(17, 70, 33))
+    assert torch.equal(similarity(x, None, "rbf", GAMMA), similarity(x, None, "rbf", GAMMA))

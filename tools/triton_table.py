@@ -1,0 +1,210 @@
+"""Compile every Triton kernel ahead of time, without a device, and print what it takes of a multiprocessor.
+
+    python tools/triton_table.py [--arch 80 90 100]
+
+Calls the functions of pyalign.backends._triton_kernels on tensors without memory (device "meta"), notes what they
+launch, and compiles that in every configuration for every architecture, as a launch would. Exits with 1 where a kernel
+spills registers to memory, takes more than 255 registers, or more shared memory than a block of the architecture may.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+
+from pyalign.backends import _triton_kernels as kernels
+from pyalign.backends._triton_launch import Launch, recorded
+from pyalign.backends._triton_outputs import INDEX_TYPES
+from pyalign.measures import PAIR_KERNELS
+
+SHARED_LIMIT = {80: 163 << 10, 90: 227 << 10, 100: 227 << 10}  # of a block, in bytes (CUDA programming guide)
+REGISTER_LIMIT = 255
+CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+ROW_TYPES = torch.float32, torch.float16, torch.bfloat16
+
+
+@dataclass(frozen=True)
+class Row:
+    """One compiled kernel: what it is, what it takes, and whether its loads of rows are narrow."""
+
+    kernel: str
+    types: str
+    configuration: str
+    arch: int
+    registers: int
+    shared: int
+    stack: int
+    narrow: bool
+    ptx: str
+
+    def faults(self) -> list[str]:
+        limits = ("registers", REGISTER_LIMIT), ("shared", SHARED_LIMIT[self.arch]), ("stack", 0)
+        return [
+            f"{self.kernel} ({self.types}; {self.configuration}) sm_{self.arch}: {name} {getattr(self, name)} > {limit}"
+            for name, limit in limits
+            if getattr(self, name) > limit
+        ]
+
+
+class _Compiler:
+    """Stands for Triton's driver: a device of some architecture, for which kernels are compiled and never run."""
+
+    def __init__(self, arch: int) -> None:
+        self.arch = arch
+
+    def get_current_device(self) -> int:
+        return self.arch  # Triton keeps one cache for each device
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", self.arch, 32)
+
+
+def _meta(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.empty(shape, dtype=dtype, device="meta")
+
+
+def _similarities() -> None:
+    """Rows that 16-byte loads can read (d = 512) and rows that they can't."""
+    for dtype, d, tf32 in itertools.product(ROW_TYPES, (512, 511), (False, True)):
+        x, terms, out = _meta(512, d, dtype=dtype), _meta(512, dtype=torch.float64), _meta(512, 512)
+        for pair in PAIR_KERNELS:
+            kernels.similarity(x, terms, None, None, pair, 0.0, tf32, out)
+            kernels.similarity(x, terms, x, terms, pair, 0.0, tf32, out)
+
+
+def _triplets() -> None:
+    """Contiguous triplets, and those of a column-major file; n * n below and above what 32 bits hold."""
+    invalid = _meta(1, dtype=torch.int32)
+    for dtype, contiguous in itertools.product(INDEX_TYPES, (True, False)):
+        triplets = _meta(4096, 3, dtype=dtype) if contiguous else _meta(3, 4097, dtype=dtype).T
+        kernels.triplets_from_matrix(_meta(512, 512), triplets, None, None, None, None, 1.0, invalid)
+        for row_type, d in itertools.product(ROW_TYPES, (512, 511)):
+            x, terms = _meta(512, d, dtype=row_type), _meta(512, dtype=torch.float64)
+            kernels.triplets_from_rows(x, terms, "rbf", 1.0, triplets, None, None, None, None, 1.0, invalid)
+        for n in (512, 50000):
+            gradient, total = _meta(n, n), _meta(1, dtype=torch.float64)
+            kernels.triplet_gradient(gradient, triplets, 1.0, 1.0, gradient, total, invalid)
+
+
+GROUPS = {"similarity": _similarities, "triplets": _triplets}
+
+
+def launches(group: str) -> list[Launch]:
+    """What the functions of that group launch, in every combination of types and alignments."""
+    with recorded() as found:
+        GROUPS[group]()
+    return list(found)
+
+
+def compile_for(launch: Launch, arch: int, seen: set[str] | None = None) -> list[Row]:
+    """One row for each configuration of the launch whose binary is not among those `seen`, which it joins."""
+    before = triton.runtime.driver._active
+    triton.runtime.driver.set_active(_Compiler(arch))
+    try:
+        done = launch.kernel.warmup(*launch.arguments, grid=(1,), **launch.constants)
+    finally:
+        triton.runtime.driver.set_active(before)
+    configurations = [str(config) for config in getattr(launch.kernel, "configs", [""])]
+    done = done if isinstance(done, list) else [done]
+    seen = set() if seen is None else seen
+    rows = []
+    for configuration, compiled in zip(configurations, done, strict=True):
+        if compiled.hash not in seen:
+            seen.add(compiled.hash)
+            rows.append(_row(arch, configuration, compiled))
+    return rows
+
+
+def _row(arch: int, configuration: str, compiled: Any) -> Row:
+    usage = resource_usage(compiled.asm["cubin"])
+    shared, stack = usage["SHARED"] + compiled.metadata.shared, max(usage["STACK"], usage["LOCAL"])
+    name, types, odd = compiled.metadata.name, _types(compiled.src), _odd_sizes(compiled.src)
+    types += f" (odd: {', '.join(odd)})" if odd else ""
+    return Row(
+        name, types, short(configuration), arch, usage["REG"], shared, stack, bool(odd), compiled.asm["ptx"]
+    )  # fmt: skip
+
+
+def _types(source: Any) -> str:
+    """Types of the tensors, in order, and the flags that are set at compile time."""
+    tensors = [kind[1:] for kind in source.signature.values() if kind.startswith("*")]
+    flags = [source.fn.params[path[0]].name for path, value in source.constants.items() if value is True]
+    return " ".join([*dict.fromkeys(tensors), *flags])
+
+
+def _odd_sizes(source: Any) -> list[str]:
+    """Sizes that are no multiples of 16, where Triton asks, so that loads are narrow."""
+    aligned = {path[0] for path, attributes in source.attrs.items() if attributes}
+    asked = [parameter for parameter in source.fn.params if not parameter.do_not_specialize]
+    return [p.name for p in asked if source.signature[p.name] in ("i32", "i64") and p.num not in aligned]
+
+
+def short(configuration: str) -> str:
+    """tile, depth, warps and stages of a configuration, as 128x64x16 8w 3s."""
+    number = dict(re.findall(r"(\w+): (\d+)", configuration))
+    if "TILE_M" not in number:
+        return "fixed"
+    tile = "x".join(number[name] for name in ("TILE_M", "TILE_N", "DEPTH"))
+    return f"{tile} {number['num_warps']}w {number['num_stages']}s"
+
+
+def resource_usage(cubin: bytes) -> dict[str, int]:
+    """REG, STACK, SHARED and LOCAL of the kernel in a cubin, from the cuobjdump of Triton's wheel."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        done = subprocess.run([CUOBJDUMP, "-res-usage", file.name], capture_output=True, text=True, check=True)
+    found = {name: int(value) for name, value in re.findall(r"(REG|STACK|SHARED|LOCAL):(\d+)", done.stdout)}
+    if found.keys() != {"REG", "STACK", "SHARED", "LOCAL"}:
+        raise RuntimeError(f"cuobjdump gave no resource usage: {done.stdout}{done.stderr}")
+    return found
+
+
+def compile_group(arch: int, group: str) -> list[Row]:
+    """Every kernel of the group in every configuration; a binary that several launches share appears once."""
+    seen: set[str] = set()
+    return [row for launch in launches(group) for row in compile_for(launch, arch, seen)]
+
+
+def table(arches: Iterable[int]) -> Iterator[Row]:
+    """All rows, by as many processes as there are cores."""
+    tasks = list(itertools.product(arches, GROUPS))
+    with ProcessPoolExecutor(min(len(tasks), os.cpu_count() or 1), get_context("spawn")) as pool:
+        for rows in pool.map(compile_group, *zip(*tasks, strict=True)):
+            yield from rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--arch", nargs="+", type=int, default=list(SHARED_LIMIT), choices=list(SHARED_LIMIT))
+    rows = []
+    print("kernel              arch  registers  shared  stack  configuration     types")
+    for row in table(parser.parse_args().arch):
+        numbers = f"{row.registers:>9}  {row.shared:>6}  {row.stack:>5}"
+        print(f"{row.kernel:<18}  {row.arch:>4}  {numbers}  {row.configuration:<16}  {row.types}", flush=True)
+        rows.append(row)
+    faults = [fault for row in rows for fault in row.faults()]
+    print(f"{len(rows)} kernels", *faults, sep="\n")
+    return 1 if faults or not rows else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
