@@ -1,4 +1,4 @@
-"""The cross-entropy of triplets and its gradient, forward and backward: pyalign and its peers."""
+"""The cross-entropy of triplets and its gradient, forward and backward."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks.operations import LOSSES, Comparison, contenders_of, label_of
 
+Run = Callable[[Comparison, str], None]
 
-@pytest.mark.parametrize("comparison,backend", contenders_of(*LOSSES), ids=label_of)
-def bench_loss(run: Callable[[Comparison, str], None], comparison: Comparison, backend: str) -> None:
-    """One contender."""
+
+@pytest.mark.parametrize(("comparison", "backend"), contenders_of(*LOSSES), ids=label_of)
+def test_loss(comparison: Comparison, backend: str, run: Run) -> None:
     run(comparison, backend)

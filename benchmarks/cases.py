@@ -130,7 +130,6 @@ TARGETS = (
     *(Target("score", case, "numpy", at_least=5) for case in (LARGE, LARGER)),
     *(Target("memory of score", case, "limit", at_most=1) for case in (LARGE, LARGER)),
     Target("triplet_loss", TRAINING, "torch", at_least=4),
-    Target("triplet_gradient", TRAINING, "torch", at_least=10),
     Target("memory of triplet_loss", TRAINING, "limit", at_most=1),
     Target("command pyalign score", THINGS, "numpy", at_most=2),
     Target("import", START, "numpy", at_most=1.3),

@@ -26,12 +26,12 @@ def our_loss(x: np.ndarray, triplets: np.ndarray) -> Step:
     return _training_step(x, lambda leaf: torch.ops.pyalign.triplet_loss(leaf, index, "dot", 1.0))
 
 
-def torch_loss(x: np.ndarray, triplets: np.ndarray) -> Step:
+def torch_loss(x: np.ndarray, triplets: np.ndarray, flat: bool = False) -> Step:
     """The product of all rows, then a gather of three similarities for each triplet."""
     import torch
 
     index = torch.from_numpy(triplets)
-    return _training_step(x, lambda leaf: _of_similarities(leaf @ leaf.T, index))
+    return _training_step(x, lambda leaf: _of_similarities(leaf @ leaf.T, index, flat))
 
 
 def torch_rows_loss(x: np.ndarray, triplets: np.ndarray) -> Step:
@@ -52,12 +52,12 @@ def our_gradient(s: np.ndarray, triplets: np.ndarray) -> Step:
     return lambda: pyalign.triplet_gradient(s, triplets)
 
 
-def torch_gradient(s: np.ndarray, triplets: np.ndarray) -> Step:
+def torch_gradient(s: np.ndarray, triplets: np.ndarray, flat: bool = False) -> Step:
     """Autograd through a gather of ready similarities."""
     import torch
 
     index = torch.from_numpy(triplets)
-    return _training_step(s, lambda leaf: _of_similarities(leaf, index))
+    return _training_step(s, lambda leaf: _of_similarities(leaf, index, flat))
 
 
 def _training_step(values: np.ndarray, loss_of: Callable[[Any], Any]) -> Step:
@@ -74,11 +74,13 @@ def _training_step(values: np.ndarray, loss_of: Callable[[Any], Any]) -> Step:
     return step
 
 
-def _of_similarities(s: Any, index: Any) -> Any:
-    """Look-ups at flat positions, torch's fastest."""
+def _of_similarities(s: Any, index: Any, flat: bool) -> Any:
+    """Look-ups as `s[a, b]`, or at flat positions by `index_select`, torch's fastest."""
     a, b, c = index.unbind(1)
-    n, flat = len(s), s.view(-1)
-    return _of_pairs(*(flat.index_select(0, place) for place in (a * n + b, a * n + c, b * n + c)))
+    if not flat:
+        return _of_pairs(s[a, b], s[a, c], s[b, c])
+    n, line = len(s), s.view(-1)
+    return _of_pairs(*(line.index_select(0, place) for place in (a * n + b, a * n + c, b * n + c)))
 
 
 def _of_pairs(s01: Any, s02: Any, s12: Any) -> Any:

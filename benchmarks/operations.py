@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,7 @@ LOSS = Comparison(
     {
         SUBJECT: steps(loss_peers.our_loss, loss_peers.our_loss, embeddings),
         "torch": steps(loss_peers.torch_loss, loss_peers.our_loss, embeddings),
+        "torch flat": steps(partial(loss_peers.torch_loss, flat=True), loss_peers.our_loss, embeddings),
         "torch rows": steps(loss_peers.torch_rows_loss, loss_peers.our_loss, embeddings, limit=GATHER_STEP_SLICE),
     },
     SOME,
@@ -223,6 +225,7 @@ GRADIENT = Comparison(
     {
         SUBJECT: steps(loss_peers.our_gradient, loss_peers.our_gradient, similarities),
         "torch": steps(loss_peers.torch_gradient, loss_peers.our_gradient, similarities),
+        "torch flat": steps(partial(loss_peers.torch_gradient, flat=True), loss_peers.our_gradient, similarities),
     },
     SOME,
 )

@@ -23,6 +23,11 @@ struct Residual {
   T value;
 };
 
+struct Block {
+  Items items;
+  int64_t count;
+};
+
 template <class T>
 struct Plan {
   const T* similarities;
@@ -62,16 +67,15 @@ bool count_bands(const Plan<T>& plan, int64_t first, int64_t end, int32_t* start
 
 // The derivatives with respect to the three similarities of each triplet of a block, and their cross-entropy in nats.
 template <class T>
-double derivatives(const Plan<T>& plan, const Items& items, int64_t count, const ReadAhead& ahead, T* r01, T* r02,
-                   T* r12) {
-  const int32_t *a = items.column[0], *b = items.column[1], *c = items.column[2];
+double derivatives(const Plan<T>& plan, const Block& block, T* r01, T* r02, T* r12) {
+  const int32_t *a = block.items.column[0], *b = block.items.column[1], *c = block.items.column[2];
+  const int64_t count = block.count;
   T s01[kTripletBlock], s02[kTripletBlock], s12[kTripletBlock];
   for (int64_t q = 0; q < count; ++q) {
     const T* first = plan.similarities + int64_t(a[q]) * plan.stride;
     s01[q] = first[b[q]];
     s02[q] = first[c[q]];
     s12[q] = plan.similarities[int64_t(b[q]) * plan.stride + c[q]];
-    ahead.request(q);
   }
   double cross_entropy = 0.0;
 #pragma omp simd reduction(+ : cross_entropy)
@@ -85,28 +89,50 @@ double derivatives(const Plan<T>& plan, const Items& items, int64_t count, const
   return cross_entropy;
 }
 
+// Appends the residuals of one block to the lists, and asks meanwhile for the similarities of the block that follows:
+// the one waits for stores, the other for the cache.
+template <class T>
+void append(const Plan<T>& plan, const Block& block, const Block& following, const T* r01, const T* r02, const T* r12,
+            int32_t* next, Residual<T>* out) {
+  const int32_t *a = block.items.column[0], *b = block.items.column[1], *c = block.items.column[2];
+  const int32_t n = int32_t(plan.n), mask = (1 << plan.shift) - 1;
+  for (int64_t q = 0; q < block.count; ++q) {
+    const int32_t row_a = (a[q] & mask) * n, row_b = (b[q] & mask) * n;
+    int32_t* of_a = next + (a[q] >> plan.shift);
+    out[*of_a] = {row_a + b[q], r01[q]};
+    out[*of_a + 1] = {row_a + c[q], r02[q]};
+    *of_a += 2;
+    int32_t* of_b = next + (b[q] >> plan.shift);
+    out[(*of_b)++] = {row_b + c[q], r12[q]};
+    if (q < following.count) {
+      const int32_t second = following.items.column[1][q], third = following.items.column[2][q];
+      const T* row = plan.similarities + int64_t(following.items.column[0][q]) * plan.stride;
+      __builtin_prefetch(row + second);
+      __builtin_prefetch(row + third);
+      __builtin_prefetch(plan.similarities + int64_t(second) * plan.stride + third);
+    }
+  }
+}
+
+// The block of triplets from q on, which counting has found valid; none past the end.
+template <class T>
+void take(const Plan<T>& plan, int64_t q, int64_t end, Block* block) {
+  block->count = smaller(kTripletBlock, larger(0, end - q));
+  if (block->count > 0) unpack(plan.triplets, q, block->count, plan.n, &block->items);
+}
+
 template <class T>
 double fill_lists(const Plan<T>& plan, int64_t first, int64_t end, Residual<T>* out, const int32_t* starts) {
-  Items items;
+  Block blocks[2];
   T r01[kTripletBlock], r02[kTripletBlock], r12[kTripletBlock];
   int32_t next[kBands];
   double cross_entropy = 0.0;
   memcpy(next, starts, plan.bands * sizeof *next);
-  const int32_t n = int32_t(plan.n), mask = (1 << plan.shift) - 1;
-  for (int64_t q = first; q < end; q += kTripletBlock) {
-    const int64_t count = smaller(kTripletBlock, end - q);
-    unpack(plan.triplets, q, count, plan.n, &items);
-    cross_entropy += derivatives(plan, items, count, ReadAhead(plan.triplets, q), r01, r02, r12);
-    const int32_t *a = items.column[0], *b = items.column[1], *c = items.column[2];
-    for (int64_t r = 0; r < count; ++r) {
-      const int32_t row_a = (a[r] & mask) * n, row_b = (b[r] & mask) * n;
-      int32_t* of_a = next + (a[r] >> plan.shift);
-      out[*of_a] = {row_a + b[r], r01[r]};
-      out[*of_a + 1] = {row_a + c[r], r02[r]};
-      *of_a += 2;
-      int32_t* of_b = next + (b[r] >> plan.shift);
-      out[(*of_b)++] = {row_b + c[r], r12[r]};
-    }
+  take(plan, first, end, &blocks[0]);
+  for (int64_t q = first, now = 0; q < end; q += kTripletBlock, now = 1 - now) {
+    take(plan, q + kTripletBlock, end, &blocks[1 - now]);
+    cross_entropy += derivatives(plan, blocks[now], r01, r02, r12);
+    append(plan, blocks[now], blocks[1 - now], r01, r02, r12, next, out);
   }
   return cross_entropy;
 }

@@ -14,6 +14,7 @@ from pyalign import _checks
 from pyalign.backends import Place, _tensors, get_backend, preferred
 from pyalign.backends._tensors import Kernels, on_host, result_dtype
 from pyalign.errors import InputError
+from pyalign.integrations._pull_back import Dense
 from pyalign.measures import Measure, get_measure, median_distance, spaced_rows
 from pyalign.ops.triplets import use_matrix
 
@@ -169,6 +170,18 @@ def _from_triplets(
     return s, invalid
 
 
+def add_transpose(a: Tensor, step: int = 512) -> Tensor:
+    """a + a.T of a square matrix, in its own memory: new pages would cost more than the additions."""
+    for i in range(0, len(a), step):
+        on = a[i : i + step, i : i + step]
+        on.copy_(on + on.T)
+        for j in range(i + step, len(a), step):
+            upper, lower = a[i : i + step, j : j + step], a[j : j + step, i : i + step]
+            upper += lower.T
+            lower.copy_(upper.T)
+    return a
+
+
 def uses_matrix(x: Tensor, triplets: Tensor) -> bool:
     """Whether the loss goes through an (n, n) matrix."""
     return use_matrix(len(x), len(triplets), 8 if x.dtype == torch.float64 else 4)
@@ -186,6 +199,20 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, temperature: float) 
             similarities, _index(triplets), temperature, 1.0 / len(triplets), gradient, cross_entropy, invalid
         )  # fmt: skip
     return gradient
+
+
+class Product(Dense):
+    """Weights whose product with the rows is that of the compiled kernels, where these have one: it is quicker than
+    torch's, and the same for any number of threads. Not differentiable.
+    """
+
+    def product(self, weights: Tensor, rows: Tensor) -> Tensor:
+        if weights.device.type != "cpu":
+            return weights @ rows
+        kernels, _ = _kernels(weights, rows.shape[1])
+        out = torch.empty(len(weights), rows.shape[1], dtype=weights.dtype)
+        kernels.similarity(weights, None, rows.T.contiguous(), None, "dot", 0.0, False, out)
+        return out
 
 
 def _index(triplets: Tensor) -> Tensor:

@@ -130,10 +130,10 @@ def _triplet_loss_backward(
     gamma = kernels.bandwidth(chosen, x, None)
     if kernels.uses_matrix(x, triplets):
         by_element = kernels.matrix_gradient(similarities, triplets, temperature)
-        pairs: Dense | Pairs = Dense(by_element + by_element.T, similarities)
+        pairs: Dense | Pairs = kernels.Product(kernels.add_transpose(by_element), similarities)
     else:
         pairs = _listed(similarities, triplets, len(x), temperature)
-    return (grad * pull_back(chosen, gamma, pairs, x, x)).to(x.dtype)
+    return pull_back(chosen, gamma, pairs, x, x).mul_(grad).to(x.dtype)
 
 
 def _listed(similarities: Tensor, triplets: Tensor, n: int, temperature: float) -> Pairs:
