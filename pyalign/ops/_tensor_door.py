@@ -39,6 +39,7 @@ class TensorDoor:
             if a.is_complex():
                 raise InputError(f"{name} must hold real numbers; got dtype {_name(a)}")
             a = a.to(torch.float64)
+        self._require_taken(a)
         return _with_contiguous_rows(a)
 
     def triplets(self, triplets: object) -> Tensor:
@@ -52,6 +53,7 @@ class TensorDoor:
         a = self._bring(similarities, lambda: _checks.as_similarities(similarities), "similarities")
         _checks.require_square(tuple(a.shape))
         wide = a.to(torch.float32) if a.dtype in TO_FLOAT32 else a.to(torch.float64)
+        self._require_taken(wide)
         return _with_contiguous_rows(wide)
 
     def cast(self, x: Tensor, dtype: Any) -> Tensor:
@@ -94,22 +96,34 @@ class TensorDoor:
 
     @contextmanager
     def running(self, triplets: Tensor | None = None, n: int = 0) -> Iterator[None]:
-        with explained(self.backend, triplets, n):
-            try:
-                yield
-            except torch.OutOfMemoryError as error:
-                reason = str(error).splitlines()[0]
-                raise MemoryError(f"the memory of {self.device} is not enough for this input ({reason})") from error
+        with explained(self.backend, triplets, n), _within_memory(self.device):
+            yield
+
+    def _require_taken(self, a: Tensor) -> None:
+        """Rows from the host get their dtype here, after the backend was chosen."""
+        reason = self.backend.why_not(Place(str(a.device), _name(a)))
+        if reason is not None:
+            raise InputError(f"no backend can take this input: {self.backend.name}: {reason}")
 
     def _bring(self, value: object, from_host: Any, name: str) -> Tensor:
         """`value` as a tensor on this door's device; arrays on another device are refused."""
         if device_of(value) == "cpu":
             host = from_host()
-            return torch.from_numpy(host if host.flags.writeable else host.copy()).to(self.device)
+            with _within_memory(self.device):
+                return torch.from_numpy(host if host.flags.writeable else host.copy()).to(self.device)
         a = _as_tensor(value)
         if a.device != self.device:
             raise InputError(f"{name} must lie on the host or on {self.device}; got {a.device}")
         return a
+
+
+@contextmanager
+def _within_memory(device: torch.device) -> Iterator[None]:
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        reason = str(error).splitlines()[0]
+        raise MemoryError(f"the memory of {device} is not enough for this input ({reason})") from error
 
 
 def _home(backend: Backend) -> torch.device:

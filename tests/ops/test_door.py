@@ -152,7 +152,7 @@ def test_auto_prefers_by_device_dtype_and_size():
 
 def test_memory_that_runs_out_on_a_device_is_said_in_one_line(device, monkeypatch):
     def fail(*args):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB.\nmore")
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB.\nmore")
 
     monkeypatch.setattr("pyalign.backends._torch_kernels.TorchKernels.similarity", fail)
     with pytest.raises(MemoryError) as caught:

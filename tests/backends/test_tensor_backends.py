@@ -1,0 +1,159 @@
+"""backend="cuda" on emulated kernels and backend="triton" in Triton's interpreter, through all of the Python code.
+
+The sizes are small, since an emulated block takes milliseconds; tests/cuda and tests/triton hold the kernels themselves
+against naive loops. The checks run in a process of their own: Triton decides to interpret when it is imported.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+
+import pybind11
+import pytest
+from support import run_python
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+
+CHECKS = """
+import sys
+sys.path.insert(0, {tests!r})
+import numpy as np, pytest, torch, pyalign
+import pyalign.integrations.torch
+from support import MEASURES, definition, draw_triplets, reals, whole
+from pyalign import InputError, backends
+from pyalign.backends import get_backend
+
+name, half = {name!r}, ("float16", "bfloat16")
+assert get_backend(name).name == name and backends.backend_reasons()[name] is None
+
+def same(ours, expected, tolerance=0.0):
+    assert type(ours) is np.ndarray and ours.dtype == expected.dtype and ours.shape == expected.shape
+    np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance)
+
+for dtype in {dtypes}:
+    x, y = whole(1, 9, 5, dtype=dtype), whole(2, 35, 5, dtype=dtype)
+    for measure in (*MEASURES, "rbf:3", "rbf"):
+        exact = 1e-6 if measure.startswith("rbf") else 4e-7 if measure == "neg_euclidean" else 0.0
+        for a, b in ((x, y), (x, None)):
+            ours = pyalign.similarity(a, b, measure=measure, backend=name)
+            same(ours, pyalign.similarity(a, b, measure=measure), exact)
+        for t in (300, 3):  # through the matrix, and from the rows
+            some = draw_triplets(3, 9, t)
+            choices = pyalign.odd_one_out(x, some, measure=measure, backend=name)
+            same(choices, pyalign.odd_one_out(x, some, measure=measure))
+            p = pyalign.choice_probabilities(x, some, measure=measure, temperature=3.0, backend=name)
+            same(p, pyalign.choice_probabilities(x, some, measure=measure, temperature=3.0), 1e-5)
+            ours = pyalign.score(x, some, measure=measure, backend=name)
+            expected = pyalign.score(x, some, measure=measure)
+            assert (ours.backend, ours.accuracy, ours.n_ties) == (name, expected.accuracy, expected.n_ties)
+            assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-5, abs=1e-5)
+    s, some = reals(4, 20, 20, dtype=dtype), draw_triplets(4, 20, 500)
+    loss, gradient = pyalign.triplet_gradient(s, some, temperature=0.5, backend=name)
+    expected_loss, expected = pyalign.triplet_gradient(s, some, temperature=0.5)
+    assert abs(loss - expected_loss) < 1e-6, (loss, expected_loss)
+    same(gradient, expected, 1e-6)
+    same(pyalign.odd_one_out_from(s, some, backend=name), pyalign.odd_one_out_from(s, some))
+
+# Half precision, which the kernels take as it is: tensors of the host are numpy arrays to pyalign, so the rows go in
+# through a door that is told that they lie on a device.
+from pyalign.ops import _door, _tensor_door
+real = _door.device_of
+_door.device_of = _tensor_door.device_of = lambda v: "cpu:0" if isinstance(v, torch.Tensor) else real(v)
+kernels = get_backend(name).kernels
+type(kernels).why_not, before = (lambda self, place: None), type(kernels).why_not
+x = torch.from_numpy(whole(5, 12, 6))
+some = draw_triplets(5, 12, 400)
+for dtype in half:
+    for measure in MEASURES:
+        ours = pyalign.odd_one_out(x.to(getattr(torch, dtype)), some, measure=measure, backend=name)
+        np.testing.assert_array_equal(ours.numpy(), pyalign.odd_one_out(x.numpy(), some, measure=measure))
+type(kernels).why_not = before
+_door.device_of = _tensor_door.device_of = real
+
+# Bad input.
+x = whole(6, 30, 4)
+for bad in (30, -1, 2**40):
+    broken = draw_triplets(6, 30, 400)
+    broken[321, 1] = bad
+    for call in (pyalign.odd_one_out, pyalign.score):
+        with pytest.raises(InputError, match=rf"triplets must lie in \\[0, 30\\); row 321 is"):
+            call(x, broken, backend=name)
+for index in (np.int16, np.uint16, np.int32):
+    some = draw_triplets(7, 30, 100, index)
+    for arranged in (some, np.asfortranarray(some), some[::-1]):
+        same(pyalign.odd_one_out(x, arranged, backend=name), pyalign.odd_one_out(x, arranged))
+
+# The torch ops, on these kernels.
+from pyalign.integrations import _torch_kernels
+_torch_kernels.kernels_for.cache_clear()
+plain = _torch_kernels.kernels_for("cpu", "float32", 0)
+for measure in ("dot", "cosine", "neg_sqeuclidean"):
+    for t in (200, 3):
+        results = []
+        for chosen in (plain, (kernels, True)):
+            _torch_kernels.kernels_for = lambda *_, chosen=chosen: chosen
+            leaf = torch.from_numpy(reals(8, 9, 5)).requires_grad_()
+            loss = torch.ops.pyalign.triplet_loss(leaf, torch.from_numpy(draw_triplets(8, 9, t)), measure, 0.5)
+            loss.backward()
+            results.append((loss.item(), leaf.grad))
+        assert abs(results[0][0] - results[1][0]) < 1e-6 * max(1, results[0][0]), (measure, t, results)
+        torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-6)
+print("all of", name)
+"""
+
+
+@pytest.fixture(scope="session")
+def emulated_module(tmp_path_factory):
+    """The CUDA module, its kernels compiled for the CPU."""
+    folder = tmp_path_factory.mktemp("emulated")
+    scripts = Path(sysconfig.get_path("scripts"))
+    configure = [
+        scripts / "cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={scripts / 'ninja'}",
+        "-DPYALIGN_CUDA=OFF", "-DPYALIGN_CUDA_EMULATION=ON", f"-DPython_EXECUTABLE={sys.executable}",
+        f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+    ]  # fmt: skip
+    for command in (configure, [scripts / "cmake", "--build", folder, "--target", "_cuda_emulated"]):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return next(folder.glob("_cuda_emulated*" + sysconfig.get_config_var("EXT_SUFFIX")))
+
+
+def checks(name, dtypes):
+    return CHECKS.format(tests=str(ROOT / "tests"), name=name, dtypes=dtypes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld")
+def test_cuda_backend_on_emulated_kernels(emulated_module):
+    load = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("_cuda_emulated", {str(emulated_module)!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+sys.modules["pyalign.backends._cuda"] = module
+"""
+    done = run_python(load + checks("cuda", "(np.float32, np.float64)"), timeout=600)
+    assert done.stdout.strip() == "all of cuda", done.stderr
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+def test_triton_backend_in_the_interpreter():
+    done = run_python(checks("triton", "(np.float32,)"), timeout=600, TRITON_INTERPRET="1")
+    assert done.stdout.strip() == "all of triton", done.stderr
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+def test_triton_refuses_float64_rows(message_of):
+    code = """
+import numpy as np, pyalign
+try:
+    pyalign.score(np.eye(4), [[0, 1, 2]], backend="triton")
+except pyalign.InputError as error:
+    print(error)
+"""
+    done = run_python(code, TRITON_INTERPRET="1")
+    assert done.stdout.strip() == "no backend can take this input: triton: it takes no float64 rows", done.stderr
