@@ -125,19 +125,33 @@ def odd_one_out(x: Tensor, triplets: Tensor, measure: str) -> Tensor:
     check_rows(x)
     check_triplets(x, triplets)
     choices = torch.empty(len(triplets), dtype=torch.int8, device=x.device)
-    _from_triplets(x, triplets, get_measure(measure), choices=choices)
+    _, invalid = _from_triplets(x, triplets, get_measure(measure), choices=choices)
+    _raise_invalid(x, triplets, invalid)
     return choices
 
 
-def loss(x: Tensor, triplets: Tensor, measure: str, temperature: float) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy (), and the similarities that its gradient needs: (n, n), or (t, 3) without a matrix."""
+def loss(
+    x: Tensor, triplets: Tensor, measure: str, temperature: float, training: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean cross-entropy (), and what its gradient will need.
+
+    With a matrix of similarities: that matrix (n, n) and, in training, the derivative by its elements plus its
+    transpose, from the same pass over the triplets; (0, 0) otherwise. Without: the similarities (t, 3), and (0, 0).
+    """
     check_rows(x)
     check_triplets(x, triplets)
     temperature = _checks.as_temperature(temperature)
-    sums = torch.zeros(7, dtype=torch.float64, device=x.device)
-    similarities, invalid = _from_triplets(x, triplets, get_measure(measure), sums=sums, temperature=temperature)
-    mean = (sums[5] / len(triplets)).to(result_dtype(x))
-    return torch.where(invalid[0] > 0, torch.nan, mean), similarities
+    chosen, dtype = get_measure(measure), result_dtype(x)
+    gradient = torch.empty(0, 0, dtype=dtype, device=x.device)
+    if training and uses_matrix(x, triplets):
+        similarities = similarity(x, None, measure)
+        total, gradient, invalid = matrix_gradient(similarities, triplets, temperature)
+    else:
+        sums = torch.zeros(7, dtype=torch.float64, device=x.device)
+        similarities, invalid = _from_triplets(x, triplets, chosen, sums=sums, temperature=temperature)
+        total = sums[5]
+    _raise_invalid(x, triplets, invalid)
+    return torch.where(invalid[0] > 0, torch.nan, (total / len(triplets)).to(dtype)), similarities, gradient
 
 
 def _from_triplets(
@@ -163,11 +177,14 @@ def _from_triplets(
             kernels.triplets_from_rows(
                 rows.values, rows.terms, measure.pair, gamma, index, choices, None, pairs, sums, temperature, invalid
             )  # fmt: skip
-    if x.device.type == "cpu" and invalid.item():
-        array = index.numpy()
-        backend = get_backend()
-        _checks.require_valid(backend.check_triplets(array, len(x)), array, len(x))
     return s, invalid
+
+
+def _raise_invalid(x: Tensor, triplets: Tensor, invalid: Tensor) -> None:
+    """Only on the CPU, where looking at the flag waits for nothing."""
+    if x.device.type == "cpu" and invalid.item():
+        array = _index(triplets).numpy()
+        _checks.require_valid(get_backend().check_triplets(array, len(x)), array, len(x))
 
 
 def add_transpose(a: Tensor, step: int = 512) -> Tensor:
@@ -187,18 +204,19 @@ def uses_matrix(x: Tensor, triplets: Tensor) -> bool:
     return use_matrix(len(x), len(triplets), 8 if x.dtype == torch.float64 else 4)
 
 
-def matrix_gradient(similarities: Tensor, triplets: Tensor, temperature: float) -> Tensor:
-    """Derivative (n, n) of the mean cross-entropy by the elements that were read."""
+def matrix_gradient(similarities: Tensor, triplets: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum of the cross-entropies (), the derivative of their mean by the elements that were read plus its transpose
+    (n, n), and the flag of invalid triplets (1,).
+    """
     n = len(similarities)
     kernels, _ = kernels_for(str(similarities.device), str(similarities.dtype).rpartition(".")[2], 0)
     gradient = torch.empty(n, n, dtype=similarities.dtype, device=similarities.device)
     cross_entropy = torch.zeros(1, dtype=torch.float64, device=similarities.device)
     invalid = torch.zeros(1, dtype=torch.int32, device=similarities.device)
+    outputs = gradient, cross_entropy, invalid
     with _tensors.current_device(similarities.device):
-        kernels.triplet_gradient(
-            similarities, _index(triplets), temperature, 1.0 / len(triplets), gradient, cross_entropy, invalid
-        )  # fmt: skip
-    return gradient
+        kernels.triplet_gradient(similarities, _index(triplets), temperature, 1.0 / len(triplets), *outputs)
+    return cross_entropy[0], add_transpose(gradient), invalid
 
 
 class Product(Dense):

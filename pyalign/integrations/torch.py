@@ -107,32 +107,39 @@ def _(x: Tensor, triplets: Tensor, measure: str = "cosine") -> Tensor:
     return x.new_empty((triplets.shape[0],), dtype=torch.int8)
 
 
-@torch.library.custom_op("pyalign::_triplet_loss", mutates_args=())
-def _triplet_loss(x: Tensor, triplets: Tensor, measure: str, temperature: float) -> tuple[Tensor, Tensor]:
-    return kernels.loss(x, triplets, measure, temperature)
+# torch keeps compiled graphs on disk under the public op, and they call these two: after a change of what these take or
+# give, graphs from before fail until that cache (TORCHINDUCTOR_CACHE_DIR) is deleted.
+@torch.library.custom_op("pyalign::_triplet_loss_parts", mutates_args=())
+def _triplet_loss_parts(
+    x: Tensor, triplets: Tensor, measure: str, temperature: float, training: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    return kernels.loss(x, triplets, measure, temperature, training)
 
 
-@_triplet_loss.register_fake
-def _(x: Tensor, triplets: Tensor, measure: str, temperature: float) -> tuple[Tensor, Tensor]:
+@_triplet_loss_parts.register_fake
+def _(x: Tensor, triplets: Tensor, measure: str, temperature: float, training: bool) -> tuple[Tensor, Tensor, Tensor]:
     kernels.check_rows(x)
     kernels.check_triplets(x, triplets)
     get_measure(measure)
     dtype, n, t = result_dtype(x), x.shape[0], triplets.shape[0]
-    kept = (n, n) if kernels.uses_matrix(x, triplets) else (t, 3)
-    return x.new_empty((), dtype=dtype), x.new_empty(kept, dtype=dtype)
+    matrix = kernels.uses_matrix(x, triplets)
+    shapes = (), (n, n) if matrix else (t, 3), (n, n) if matrix and training else (0, 0)
+    loss, similarities, gradient = (x.new_empty(shape, dtype=dtype) for shape in shapes)
+    return loss, similarities, gradient
 
 
 @torch.library.custom_op("pyalign::_triplet_loss_backward", mutates_args=())
 def _triplet_loss_backward(
-    grad: Tensor, x: Tensor, similarities: Tensor, triplets: Tensor, measure: str, temperature: float
+    grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, measure: str, temperature: float
 ) -> Tensor:
     chosen = get_measure(measure)
     gamma = kernels.bandwidth(chosen, x, None)
-    if kernels.uses_matrix(x, triplets):
-        by_element = kernels.matrix_gradient(similarities, triplets, temperature)
-        pairs: Dense | Pairs = kernels.Product(kernels.add_transpose(by_element), similarities)
+    if not kernels.uses_matrix(x, triplets):
+        pairs: Dense | Pairs = _listed(similarities, triplets, len(x), temperature)
     else:
-        pairs = _listed(similarities, triplets, len(x), temperature)
+        if len(gradient) == 0:  # autograd came in by a way that the forward pass could not see
+            gradient = kernels.matrix_gradient(similarities, triplets, temperature)[1]
+        pairs = kernels.Product(gradient, similarities)
     return pull_back(chosen, gamma, pairs, x, x).mul_(grad).to(x.dtype)
 
 
@@ -148,26 +155,27 @@ def _listed(similarities: Tensor, triplets: Tensor, n: int, temperature: float) 
 
 
 @_triplet_loss_backward.register_fake
-def _(grad: Tensor, x: Tensor, similarities: Tensor, triplets: Tensor, measure: str, temperature: float) -> Tensor:
+def _(
+    grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, measure: str, temperature: float
+) -> Tensor:
     return torch.empty_like(x, memory_format=torch.contiguous_format)
 
 
-def _keep_similarities(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    x, triplets, ctx.measure, ctx.temperature = inputs
-    ctx.save_for_backward(x, output[1], triplets)
-    ctx.mark_non_differentiable(output[1])
+def _keep_similarities(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    x, triplets, ctx.measure, ctx.temperature, _ = inputs
+    ctx.save_for_backward(x, output[1], output[2], triplets)
+    ctx.mark_non_differentiable(output[1], output[2])
     ctx.set_materialize_grads(False)
 
 
-def _loss_gradient(ctx: Any, grad: Tensor | None, _: Any) -> tuple[Tensor | None, None, None, None]:
+def _loss_gradient(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, None, None, None, None]:
     if grad is None:
-        return None, None, None, None
-    x, similarities, triplets = ctx.saved_tensors
-    inner = torch.ops.pyalign._triplet_loss_backward
-    return inner(grad, x, similarities, triplets, ctx.measure, ctx.temperature), None, None, None
+        return None, None, None, None, None
+    backward = torch.ops.pyalign._triplet_loss_backward
+    return backward(grad, *ctx.saved_tensors, ctx.measure, ctx.temperature), None, None, None, None
 
 
-_triplet_loss.register_autograd(_loss_gradient, setup_context=_keep_similarities)
+_triplet_loss_parts.register_autograd(_loss_gradient, setup_context=_keep_similarities)
 
 torch.library.define("pyalign::triplet_loss", TRIPLET_LOSS)
 
@@ -179,7 +187,8 @@ def triplet_loss(x: Tensor, triplets: Tensor, measure: str = "dot", temperature:
     The last column is the odd item. Needs no memory of (t, d): through an (n, n) matrix where that pays, else from the
     rows. Differentiable once.
     """
-    loss: Tensor = torch.ops.pyalign._triplet_loss(x, triplets, measure, temperature)[0]
+    training = torch.is_grad_enabled() and x.requires_grad
+    loss: Tensor = torch.ops.pyalign._triplet_loss_parts(x, triplets, measure, temperature, training)[0]
     return loss
 
 
@@ -199,7 +208,7 @@ def _one_by_one(op: Any) -> Any:
     return rule
 
 
-for _op in (similarity, odd_one_out, _bandwidth, _triplet_loss, _triplet_loss_backward):
+for _op in (similarity, odd_one_out, _bandwidth, _triplet_loss_parts, _triplet_loss_backward):
     _op.register_vmap(_one_by_one(_op))
 
 

@@ -105,6 +105,26 @@ def test_gradients_of_triplet_loss_equal_those_of_plain_torch(measure, dtype, t)
     torch.testing.assert_close(ours, expected, rtol=1e-4 if dtype == torch.float32 else 1e-10, atol=1e-7)
 
 
+@pytest.mark.parametrize("measure", MEASURES)
+@ROUTES
+def test_the_gradient_is_the_same_whether_the_forward_pass_expected_it(measure, t):
+    x, index = rows(30, 8), triplets(30, t * 20)
+    grads = []
+    for training in (True, False):
+        loss = ops._triplet_loss_parts(x, index, measure, 0.7, training)[0]
+        grads.append(torch.autograd.grad(loss, x, retain_graph=True)[0])
+        torch.testing.assert_close(torch.autograd.grad(3 * loss, x)[0], 3 * grads[-1])  # a second time
+    torch.testing.assert_close(*grads, rtol=0, atol=0)
+
+
+def test_loss_without_gradients_equals_that_with_them():
+    x, index = rows(30, 8), triplets(30, 4000)
+    with torch.no_grad():
+        without = ops.triplet_loss(x, index, "cosine", 0.2)
+    assert not without.requires_grad
+    torch.testing.assert_close(ops.triplet_loss(x, index, "cosine", 0.2).detach(), without, rtol=1e-12, atol=0)
+
+
 def test_gradients_where_rows_are_zero_or_equal_are_finite():
     x = torch.zeros(4, 3, dtype=torch.float64)
     x[2] = x[3] = 1.0
@@ -122,7 +142,8 @@ def test_opcheck_passes(measure):
     torch.library.opcheck(ops.odd_one_out.default, (x, triplets(), measure))
     for t in (200, 2):
         torch.library.opcheck(ops.triplet_loss.default, (x, triplets(7, t), measure, 0.7))
-        torch.library.opcheck(ops._triplet_loss.default, (x, triplets(7, t), measure, 0.7))
+        for training in (True, False):
+            torch.library.opcheck(ops._triplet_loss_parts.default, (x, triplets(7, t), measure, 0.7, training))
 
 
 @pytest.mark.parametrize("measure", ["dot", "cosine", "rbf:1.5"])
@@ -140,7 +161,8 @@ def test_compiles_as_one_graph(measure, t):
     torch.testing.assert_close(x.grad, other.grad)
 
 
-def test_compiles_with_the_default_compiler():
+def test_compiles_with_the_default_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # no graph of an earlier version
     loss = integration.TripletLoss("cosine", 0.1)
     network = torch.nn.Linear(4, 3)
     compiled = torch.compile(lambda x, index: loss(network(x), index), fullgraph=True)
