@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from pyalign import _checks
 from pyalign.backends import Place, _tensors, get_backend, preferred
-from pyalign.backends._tensors import Kernels, on_host, result_dtype
+from pyalign.backends._tensors import Kernels, TensorBackend, on_host, result_dtype
 from pyalign.errors import InputError
 from pyalign.integrations._pull_back import Dense
 from pyalign.measures import Measure, get_measure, median_distance, spaced_rows
@@ -36,8 +37,8 @@ def kernels_for(device: str, dtype: str, elements: int) -> tuple[Kernels, bool]:
         candidates = [import_module(f"pyalign.backends._{name}_kernels").KERNELS for name in ("native", "torch")]
         return next(kernels for kernels in candidates if kernels.why_not(Place()) is None), False
     place = Place(device, dtype, elements)
-    backend = get_backend("auto", place)
-    return getattr(backend, "kernels"), getattr(backend, "half")  # noqa: B009
+    backend = cast(TensorBackend, get_backend("auto", place))
+    return backend.kernels, backend.half
 
 
 def _kernels(x: Tensor, m: int) -> tuple[Kernels, bool]:

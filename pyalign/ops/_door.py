@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -23,7 +23,9 @@ DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 class Door(Protocol):
     """Inputs checked and brought to where the backend works."""
 
-    backend: Backend
+    @property
+    def backend(self) -> Backend:
+        """What computes."""
 
     def rows(self, x: object, name: str = "x") -> Array:
         """(n, d) of a dtype that the backend takes, rows contiguous; as `pyalign._checks.as_rows`."""
@@ -67,7 +69,7 @@ def open_door(backend: str, *inputs: object, elements: int = 0) -> Door:
         return HostDoor(engine)
     from pyalign.ops._tensor_door import TensorDoor  # loads torch
 
-    return TensorDoor(engine, place, inputs[0])
+    return TensorDoor(cast(Any, engine), place, inputs[0])
 
 
 def place_of(inputs: tuple[object, ...], elements: int = 0) -> Place:

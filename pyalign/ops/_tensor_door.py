@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from pyalign import _checks
-from pyalign.backends import Backend, Place
+from pyalign.backends import Place
+from pyalign.backends._tensors import TensorBackend
 from pyalign.errors import InputError
 from pyalign.ops._door import device_of, explained, host_output
 
@@ -24,7 +25,7 @@ INDICES = (torch.int16, torch.int32, torch.int64)
 class TensorDoor:
     """Tensors on the device of the rows, or on the backend's home for rows from the host."""
 
-    def __init__(self, backend: Backend, place: Place, origin: object):
+    def __init__(self, backend: TensorBackend, place: Place, origin: object):
         self.backend = backend
         self.from_host = place.on_host
         self.device = _home(backend) if place.on_host else _as_tensor(origin).device
@@ -34,7 +35,7 @@ class TensorDoor:
         a = self._bring(x, lambda: _checks.as_rows(x, name), name)
         _checks.require_rows(tuple(a.shape), name)
         if a.dtype in TO_FLOAT32:
-            a = a if a.dtype in HALF and getattr(self.backend, "half") else a.to(torch.float32)  # noqa: B009
+            a = a if a.dtype in HALF and self.backend.half else a.to(torch.float32)
         elif a.dtype != torch.float64:
             if a.is_complex():
                 raise InputError(f"{name} must hold real numbers; got dtype {_name(a)}")
@@ -126,9 +127,9 @@ def _within_memory(device: torch.device) -> Iterator[None]:
         raise MemoryError(f"the memory of {device} is not enough for this input ({reason})") from error
 
 
-def _home(backend: Backend) -> torch.device:
+def _home(backend: TensorBackend) -> torch.device:
     """Where a backend wants inputs from the host."""
-    home: str = getattr(backend, "kernels").home  # noqa: B009
+    home = backend.kernels.home
     return torch.device("cuda", torch.cuda.current_device()) if home == "cuda" else torch.device(home)
 
 
