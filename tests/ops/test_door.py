@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from support import MEASURES, draw_triplets, reals, whole
@@ -122,6 +125,54 @@ def test_the_answers_to_bad_input_are_those_of_the_host(device, message_of):
         assert message_of(call, *args, **options) == message_of(call, *host, **options)
     assert message_of(pyalign.odd_one_out, x, triplets.double()) == "triplets must be integers; got dtype float64"
     assert message_of(pyalign.similarity, x.to(torch.complex64)) == "x must hold real numbers; got dtype complex64"
+
+
+class Foreign:
+    """An array of another library, which speaks DLPack and no word of numpy."""
+
+    def __init__(self, array):
+        self.array, self.dtype, self.shape = array, array.dtype, array.shape
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+@pytest.fixture
+def foreign(device, monkeypatch):
+    """Arrays of `Foreign` lie on the device as well."""
+    before = _door.device_of
+
+    def device_of(value):
+        return device if isinstance(value, Foreign) else before(value)
+
+    monkeypatch.setattr(_door, "device_of", device_of)
+    monkeypatch.setattr("pyalign.ops._tensor_door.device_of", device_of)
+
+
+def test_arrays_of_other_libraries_are_taken_without_a_copy(foreign):
+    x, triplets = reals(7, 20, 5), draw_triplets(7, 20, 900)
+    door = _door.open_door("auto", Foreign(x))
+    assert door.rows(Foreign(x)).data_ptr() == x.ctypes.data
+    assert door.triplets(Foreign(triplets)).data_ptr() == triplets.ctypes.data
+    ours = pyalign.odd_one_out(Foreign(x), Foreign(triplets))
+    np.testing.assert_array_equal(ours.numpy(), pyalign.odd_one_out(x, triplets))
+    tensor = torch.from_numpy(x)
+    assert _door.open_door("auto", tensor).rows(tensor).data_ptr() == x.ctypes.data
+
+
+@pytest.mark.parametrize("library,maker", [("cupy", "cupy"), ("jax", "jax.numpy"), ("jaxlib.xla", "jax.numpy")])
+def test_results_go_back_to_the_library_of_the_rows(foreign, monkeypatch, library, maker):
+    """With a stand-in for the library, which only says that it was asked."""
+    monkeypatch.setattr(Foreign, "__module__", library)
+    for part in {"jax", maker} if maker.startswith("jax") else {maker}:
+        monkeypatch.setitem(sys.modules, part, SimpleNamespace(from_dlpack=lambda tensor: (maker, tensor)))
+    x = reals(8, 20, 5)
+    made_by, result = pyalign.similarity(Foreign(x))
+    assert made_by == maker
+    np.testing.assert_allclose(result.numpy(), pyalign.similarity(x), rtol=1e-6)
 
 
 def test_arrays_on_two_devices_are_refused(device, message_of):
