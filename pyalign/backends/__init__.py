@@ -7,6 +7,7 @@ and says why it can't. Host backends work on numpy arrays, tensor backends on to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -186,15 +187,14 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
     raise InputError(f"no backend can take this input: {'; '.join(reasons)}")
 
 
-WGMMA_ELEMENTS = 1 << 21
+WARP_GROUP_ELEMENTS = 1 << 21
 
 
 def preferred(place: Place) -> tuple[str, ...]:
     """The order in which "auto" tries the backends for such rows.
 
-    On a device `cuda` comes first. For large similarity matrices of half precision `triton` does, whose products use
-    the warp-group instructions of Hopper and Blackwell; the CUDA kernels stay with those that all processors since
-    Ampere have.
+    On a device `cuda` comes first. For large similarity matrices of half precision on Hopper and later `triton` does:
+    its products use their warp-group instructions, the CUDA kernels those that all processors since Ampere have.
 
     Example:
         >>> preferred(Place("cuda:0", "float32")), preferred(Place())
@@ -202,9 +202,20 @@ def preferred(place: Place) -> tuple[str, ...]:
     """
     if place.on_host:
         return AUTOMATIC
-    if place.dtype in ("float16", "bfloat16") and place.elements >= WGMMA_ELEMENTS:
+    half = place.dtype in ("float16", "bfloat16")
+    if half and place.elements >= WARP_GROUP_ELEMENTS and has_warp_groups(place.device):
         return ("triton", "cuda", "torch")
     return TENSOR_BACKENDS
+
+
+@lru_cache
+def has_warp_groups(device: str) -> bool:
+    """Whether a device is of NVIDIA's Hopper generation (9.0) or later."""
+    try:
+        torch = import_module("torch")
+        return bool(torch.cuda.get_device_capability(device) >= (9, 0))
+    except (ImportError, RuntimeError, AssertionError, ValueError):  # no torch, or none with CUDA, or no CUDA device
+        return False
 
 
 def backend_reasons() -> dict[str, str | None]:

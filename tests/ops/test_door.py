@@ -10,7 +10,7 @@ import pytest
 from support import MEASURES, draw_triplets, reals, whole
 
 import pyalign
-from pyalign import InputError
+from pyalign import InputError, backends
 from pyalign.backends import Place, preferred
 from pyalign.ops import _door
 
@@ -194,11 +194,19 @@ def test_rows_on_a_device_that_nothing_serves_are_refused_with_the_reasons(messa
     assert message.startswith("no backend can take this input: cuda: ") and "triton: " in message
 
 
-def test_auto_prefers_by_device_dtype_and_size():
+@pytest.mark.parametrize("hopper", [True, False])
+def test_auto_prefers_by_device_dtype_and_size(monkeypatch, hopper):
+    monkeypatch.setattr(backends, "has_warp_groups", lambda device: hopper)
     assert preferred(Place()) == ("native", "numpy")
     assert preferred(Place("cuda:0", "float32", 10**9)) == ("cuda", "triton", "torch")
-    assert preferred(Place("cuda:0", "bfloat16", 10**9)) == ("triton", "cuda", "torch")
     assert preferred(Place("cuda:0", "bfloat16", 10)) == ("cuda", "triton", "torch")
+    assert (preferred(Place("cuda:0", "bfloat16", 10**9))[0] == "triton") == hopper
+
+
+def test_a_machine_without_a_device_has_no_warp_groups():
+    assert backends.has_warp_groups("meta") is False
+    if not torch.cuda.is_available():
+        assert backends.has_warp_groups("cuda:0") is False
 
 
 def test_memory_that_runs_out_on_a_device_is_said_in_one_line(device, monkeypatch):
