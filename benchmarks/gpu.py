@@ -89,6 +89,7 @@ def _race(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[fl
         for name in list(calls)[:: -1 if number % 2 else 1]:
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             flush.zero_()
+            torch.cuda._sleep(2_000_000)  # about 1 ms, in which the call's launches queue up behind it
             start.record()
             calls[name]()
             end.record()

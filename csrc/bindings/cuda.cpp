@@ -1,7 +1,8 @@
 // cuda.cpp: the CUDA kernels as a Python module, of plain integers: addresses on the device, sizes, types, a stream. No
 // arrays of numpy or torch, so that one build serves every version of them.
 //
-// The Python side has checked shapes, types and devices. Calls only queue work, so the GIL is kept.
+// The Python side has checked shapes, types and devices. A launch may wait where the device's queue is full: the GIL is
+// released.
 #include <pybind11/pybind11.h>
 
 #include <new>
@@ -74,16 +75,27 @@ pa_cuda_outputs outputs_of(const py::tuple& outputs) {
 void similarity(const py::tuple& x, const py::object& y, int pair, double gamma, bool tf32, uintptr_t out,
                 int64_t out_stride, uintptr_t stream) {
   const pa_cuda_rows left = rows_of(x), right = y.is_none() ? left : rows_of(y.cast<py::tuple>());
-  check(pa_cuda_similarity(&left, y.is_none() ? nullptr : &right, static_cast<pa_pair>(pair), gamma, tf32, pointer(out),
-                           out_stride, pointer(stream)));
+  const pa_cuda_rows* second = y.is_none() ? nullptr : &right;
+  int error;
+  {
+    py::gil_scoped_release release;
+    error = pa_cuda_similarity(&left, second, static_cast<pa_pair>(pair), gamma, tf32, pointer(out), out_stride,
+                               pointer(stream));
+  }
+  check(error);
 }
 
 void triplets_from_matrix(uintptr_t similarities, int type, int64_t n, int64_t stride, const py::tuple& triplets,
                           const py::tuple& outputs, uintptr_t workspace, uintptr_t stream) {
   const pa_triplets given = triplets_of(triplets);
   const pa_cuda_outputs wanted = outputs_of(outputs);
-  check(pa_cuda_triplets_from_matrix(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given, &wanted,
-                                     pointer(workspace), pointer(stream)));
+  int error;
+  {
+    py::gil_scoped_release release;
+    error = pa_cuda_triplets_from_matrix(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
+                                         &wanted, pointer(workspace), pointer(stream));
+  }
+  check(error);
 }
 
 void triplets_from_rows(const py::tuple& x, int pair, double gamma, const py::tuple& triplets, const py::tuple& outputs,
@@ -91,17 +103,27 @@ void triplets_from_rows(const py::tuple& x, int pair, double gamma, const py::tu
   const pa_cuda_rows rows = rows_of(x);
   const pa_triplets given = triplets_of(triplets);
   const pa_cuda_outputs wanted = outputs_of(outputs);
-  check(pa_cuda_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &wanted, pointer(workspace),
-                                   pointer(stream)));
+  int error;
+  {
+    py::gil_scoped_release release;
+    error = pa_cuda_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &wanted, pointer(workspace),
+                                       pointer(stream));
+  }
+  check(error);
 }
 
 void triplet_gradient(uintptr_t similarities, int type, int64_t n, int64_t stride, const py::tuple& triplets,
                       double temperature, double scale, uintptr_t gradient, uintptr_t cross_entropy, uintptr_t invalid,
                       uintptr_t workspace, uintptr_t stream) {
   const pa_triplets given = triplets_of(triplets);
-  check(pa_cuda_triplet_gradient(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given, temperature,
-                                 scale, pointer(gradient), pointer<double>(cross_entropy), pointer<int32_t>(invalid),
-                                 pointer(workspace), pointer(stream)));
+  int error;
+  {
+    py::gil_scoped_release release;
+    error = pa_cuda_triplet_gradient(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
+                                     temperature, scale, pointer(gradient), pointer<double>(cross_entropy),
+                                     pointer<int32_t>(invalid), pointer(workspace), pointer(stream));
+  }
+  check(error);
 }
 
 py::tuple device_count() {

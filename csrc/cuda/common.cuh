@@ -108,6 +108,12 @@ PA_INLINE int64_t pieces(int64_t size, int64_t piece) { return (size + piece - 1
 
 inline int launch_error() { return int(cudaGetLastError()); }
 
+// An error that is handed to the caller must not be found again by the next launch.
+inline int taken(int error) {
+  if (error) (void)cudaGetLastError();
+  return error;
+}
+
 // The sum over the warp, in every lane. Lanes at distance 16, 8, ... are added: always in the same order.
 template <class V>
 __device__ V warp_sum(V value) {

@@ -162,16 +162,16 @@ int all_slabs(const Problem<T>& problem, Gradient<T> gradient, double* cross_ent
   const int64_t n = problem.n, t = problem.triplets.t;
   const size_t bytes = size_t(n) * size_t(n) * sizeof(T);
   if (const cudaError_t error = cudaMemsetAsync(gradient.data, 0, bytes, static_cast<cudaStream_t>(stream)))
-    return int(error);
+    return taken(int(error));
   if (const cudaError_t error = cudaMemsetAsync(cross_entropy, 0, sizeof(double), static_cast<cudaStream_t>(stream)))
-    return int(error);
+    return taken(int(error));
   if (t == 0) return 0;
   const Buffers<E> buffers(workspace, n, t);
-  if (buffers.error) return buffers.error;
+  if (buffers.error) return taken(buffers.error);
   for (int64_t first = 0; first < t; first += kSlab) {
     gradient.add = first > 0;
     const int error = add_slab(problem, first, slab_of(t - first), gradient, cross_entropy, buffers, stream);
-    if (error) return error;
+    if (error) return taken(error);
   }
   return 0;
 }

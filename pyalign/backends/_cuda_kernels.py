@@ -15,6 +15,7 @@ from pyalign.backends import Place
 from pyalign.measures import PAIR_KERNELS
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
+OLDEST = (8, 0)
 INDEX_TYPES = {torch.int16: 0, torch.int32: 2, torch.int64: 3}
 
 try:
@@ -41,6 +42,8 @@ class CudaKernels:
             return f"it takes CUDA arrays; these lie on {place.device}"
         if self.home == "cuda" and not torch.cuda.is_available():
             return "this torch was built without CUDA: pip install a CUDA build of torch"
+        if self.home == "cuda" and torch.cuda.get_device_capability(place.device) < OLDEST:
+            return f"it takes devices of compute capability 8.0 (Ampere) and later; {place.device} is older"
         return None
 
     def similarity(

@@ -92,7 +92,7 @@ def column_shift(x: Tensor) -> Tensor:
     """What the rows share, (d,): the rule of `pyalign.measures.column_shift`."""
     some = x[:: max(1, -(-len(x) // SAMPLE_ROWS))]
     some = some[: len(some) - 1 + len(some) % 2]
-    middle = some.median(dim=0).values
+    middle = some.sort(dim=0).values[len(some) // 2]  # median() is refused where only deterministic kernels may run
     near, far = torch.minimum(0.5 * middle, 2 * middle), torch.maximum(0.5 * middle, 2 * middle)
     return torch.where((near <= x.amin(dim=0)) & (x.amax(dim=0) <= far), middle, torch.zeros_like(middle))
 
@@ -192,7 +192,12 @@ class TensorBackend:
 
 def tf32_allowed() -> bool:
     """Whether float32 products may be rounded to TF32: the user's setting in torch, off unless they turn it on."""
-    return torch.get_float32_matmul_precision() != "highest"
+    newer = getattr(
+        torch.backends.cuda.matmul, "fp32_precision", "none"
+    )  # torch 2.9, which then refuses the older name
+    if newer in ("tf32", "ieee"):
+        return bool(newer == "tf32")
+    return bool(torch.get_float32_matmul_precision() != "highest")
 
 
 def _terms(rows: Rows) -> Tensor | None:

@@ -39,11 +39,12 @@ class TorchKernels:
         tf32: bool, out: Tensor,
     ) -> None:  # fmt: skip
         right, right_terms = (x, x_terms) if y is None else (y, y_terms)
-        products = x.to(out.dtype) @ right.to(out.dtype).T
+        with torch.autocast(x.device.type, enabled=False):
+            products = x.to(out.dtype) @ right.to(out.dtype).T
         if x_terms is not None and right_terms is not None and pair != "dot":
             for part in row_blocks(products):
                 wide = products[part].double()
-                products[part] = _finish(pair, gamma, x, right, x_terms, right_terms, wide, part)
+                products[part] = _finish(pair, gamma, x, right, x_terms, right_terms, wide, part, tf32)
         if y is None:
             products = torch.triu(products) + torch.triu(products, 1).T
             if pair not in ("dot", "cosine"):
@@ -88,7 +89,7 @@ class TorchKernels:
 
 
 def _finish(
-    pair: str, gamma: float, x: Tensor, y: Tensor, a: Tensor, b: Tensor, products: Tensor, part: slice
+    pair: str, gamma: float, x: Tensor, y: Tensor, a: Tensor, b: Tensor, products: Tensor, part: slice, tf32: bool
 ) -> Tensor:
     """Similarities of rows `part` of x with all of y, from their inner products (float64)."""
     terms = a[part, None], b[None, :]
@@ -97,7 +98,7 @@ def _finish(
     together = terms[0] + terms[1]
     squares = (together - 2.0 * products).clamp_min_(0.0)
     # Below this share of |x|^2 + |y|^2 the distance is summed from the rows: there, the difference cancels.
-    share = 2.0**-20 if x.dtype == torch.float64 else 2.0**-10
+    share = 2.0**-20 if x.dtype == torch.float64 else 2.0**-4 if tf32 and x.dtype == torch.float32 else 2.0**-10
     rows, columns = torch.nonzero(squares <= share * together, as_tuple=True)
     for i, j in zip(rows.split(1 << 14), columns.split(1 << 14), strict=True):
         squares[i, j] = (x[part][i].double() - y[j].double()).square().sum(dim=1)

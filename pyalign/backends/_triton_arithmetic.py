@@ -18,7 +18,8 @@ NEG_SQEUCLIDEAN = tl.constexpr(2)
 NEG_EUCLIDEAN = tl.constexpr(3)
 RBF = tl.constexpr(4)
 
-CLOSE_SHARE = tl.constexpr(1.0 / 1024)  # below this share of a + b, a + b - 2 g has too few digits left
+CLOSE_SHARE = 1.0 / 1024  # below this share of a + b, a + b - 2 g has too few digits left
+CLOSE_TF32 = 1.0 / 16  # with factors that the tensor cores cut to 11 bits: at this share 2 % of the distance
 LEAST_EXPONENT = tl.constexpr(-87.0)  # exp stays a normal number
 LEAST_EXPONENT_64 = tl.constexpr(-708.0)
 LOG2_E = tl.constexpr(1.44269504088896340736)

@@ -29,6 +29,7 @@ import triton.language as tl
 
 from pyalign.backends._triton_arithmetic import (
     CLOSE_SHARE,
+    CLOSE_TF32,
     COSINE,
     DOT,
     NEG_EUCLIDEAN,
@@ -89,24 +90,24 @@ def tile_of(program, n, m, TILE_M, TILE_N, GROUP):
 
 
 @triton.jit
-def similarity_or_nan(g, a, b, gamma, PAIR: tl.constexpr):
+def similarity_or_nan(g, a, b, gamma, PAIR: tl.constexpr, CLOSE: tl.constexpr):
     """float32 similarity from inner products and squared norms; NaN for close pairs."""
     s = squared_distance(g.to(tl.float64), a, b)
-    return tl.where(s <= (a + b) * CLOSE_SHARE, float("nan"), from_squared_distance(s, gamma, PAIR))
+    return tl.where(s <= (a + b) * CLOSE, float("nan"), from_squared_distance(s, gamma, PAIR))
 
 
 @triton.jit
-def similarity_of(g, a, b, gamma, pair):
+def similarity_of(g, a, b, gamma, pair, CLOSE: tl.constexpr):
     """The last step, each pair kernel in a branch of its own, so that float64 values of one live at a time."""
     value = g
     if pair == COSINE:
         value = (g.to(tl.float64) * (a * b)).to(tl.float32)
     elif pair == NEG_SQEUCLIDEAN:
-        value = similarity_or_nan(g, a, b, gamma, NEG_SQEUCLIDEAN)
+        value = similarity_or_nan(g, a, b, gamma, NEG_SQEUCLIDEAN, CLOSE)
     elif pair == NEG_EUCLIDEAN:
-        value = similarity_or_nan(g, a, b, gamma, NEG_EUCLIDEAN)
+        value = similarity_or_nan(g, a, b, gamma, NEG_EUCLIDEAN, CLOSE)
     else:
-        value = similarity_or_nan(g, a, b, gamma, RBF)
+        value = similarity_or_nan(g, a, b, gamma, RBF, CLOSE)
     return value
 
 
@@ -122,18 +123,18 @@ def mark_close(marks, close, row, column, n, m, TILE_M: tl.constexpr, MARK: tl.c
 @triton.jit
 def finish(
     g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric,
-    MARK: tl.constexpr, TILE_M: tl.constexpr, WIDTH: tl.constexpr, PART: tl.constexpr,
+    CLOSE: tl.constexpr, MARK: tl.constexpr, TILE_M: tl.constexpr, WIDTH: tl.constexpr, PART: tl.constexpr,
 ):  # fmt: skip
     """Writes the similarities of (TILE_M, WIDTH) inner products, PART columns after PART: registers for float64."""
     if WIDTH > PART:
         left, right = tl.split(tl.permute(tl.reshape(g, (TILE_M, 2, WIDTH // 2)), (0, 2, 1)))
         finish(
             left, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair,
-            symmetric, MARK, TILE_M, WIDTH // 2, PART,
+            symmetric, CLOSE, MARK, TILE_M, WIDTH // 2, PART,
         )  # fmt: skip
         finish(
             right, row, column + WIDTH // 2, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair,
-            symmetric, MARK, TILE_M, WIDTH // 2, PART,
+            symmetric, CLOSE, MARK, TILE_M, WIDTH // 2, PART,
         )  # fmt: skip
     else:
         rows, columns = row + tl.arange(0, TILE_M), column + tl.arange(0, WIDTH)
@@ -143,7 +144,7 @@ def finish(
         if pair != DOT:
             a = tl.load(x_terms + rows, mask=rows < n, other=0.0)[:, None]
             b = tl.load(y_terms + columns, mask=columns < m, other=0.0)[None, :]
-            g = similarity_of(g, a, b, gamma, pair)
+            g = similarity_of(g, a, b, gamma, pair, CLOSE)
         if pair > COSINE:
             g = tl.where(i == diagonal, tl.where(pair == RBF, 1.0, 0.0), g)
             mark_close(marks, wanted & (g != g), row, column, n, m, TILE_M, MARK)
@@ -156,8 +157,8 @@ def finish(
 @triton.jit(do_not_specialize=["n", "m", "pair", "symmetric", "size_class"])
 def similarity_kernel(
     x, y, x_terms, y_terms, out, marks, n: tl.int64, m: tl.int64, d, x_stride, y_stride, out_stride,
-    gamma: tl.float64, pair, symmetric, size_class, TF32: tl.constexpr, WIDEN: tl.constexpr, MARK: tl.constexpr,
-    TILE_M: tl.constexpr, TILE_N: tl.constexpr, DEPTH: tl.constexpr, GROUP: tl.constexpr,
+    gamma: tl.float64, pair, symmetric, size_class, TF32: tl.constexpr, WIDEN: tl.constexpr, CLOSE: tl.constexpr,
+    MARK: tl.constexpr, TILE_M: tl.constexpr, TILE_N: tl.constexpr, DEPTH: tl.constexpr, GROUP: tl.constexpr,
 ):  # fmt: skip
     down, across = tile_of(tl.program_id(0), n, m, TILE_M, TILE_N, GROUP)
     if (symmetric != 0) & ((across + 1) * TILE_N <= down * TILE_M):
@@ -166,7 +167,7 @@ def similarity_kernel(
     g = inner_products(x, y, row, column, n, m, d, x_stride, y_stride, TF32, WIDEN, TILE_M, TILE_N, DEPTH)
     finish(
         g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric,
-        MARK, TILE_M, TILE_N, TILE_N // 4,
+        CLOSE, MARK, TILE_M, TILE_N, TILE_N // 4,
     )  # fmt: skip
 
 
@@ -207,10 +208,11 @@ def similarity(
     distance = pair not in ("dot", "cosine")
     down, across = blocks(n, MEND_BLOCK), blocks(m, MEND_BLOCK)
     marks = torch.zeros(down * across if distance else 0, dtype=torch.int8, device=x.device)
+    kind = "half" if x.dtype != torch.float32 else "tf32" if tf32 else "exact"
     launch(
-        TUNED["half" if x.dtype != torch.float32 else "tf32" if tf32 else "exact"], _tiles(n, m),
+        TUNED[kind], _tiles(n, m),
         x, right, left_terms, right_terms, out, marks, n, m, d, *strides, *last, _size_class(n, m, d),
-        TF32=tf32 and x.dtype == torch.float32, WIDEN=INTERPRETED, MARK=MEND_BLOCK,
+        TF32=kind == "tf32", WIDEN=INTERPRETED, CLOSE=CLOSE_TF32 if kind == "tf32" else CLOSE_SHARE, MARK=MEND_BLOCK,
     )  # fmt: skip
     if distance:
         mend_close(x, right, out, marks, *last)

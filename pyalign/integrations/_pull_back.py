@@ -30,7 +30,8 @@ class Dense:
 
     def product(self, weights: Tensor, rows: Tensor) -> Tensor:
         """sum_j weights_ij rows_j: (n, d)."""
-        return weights @ rows
+        with torch.autocast(weights.device.type, enabled=False):
+            return weights @ rows
 
     def sums(self, weights: Tensor) -> Tensor:
         """sum_j weights_ij: (n, 1)."""
@@ -39,21 +40,35 @@ class Dense:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Weights and similarities of a list of pairs (i, j): (p,) each, for n rows with themselves."""
+    """Weights and similarities of a list of pairs (i, j) in the order of i, for n rows with themselves.
 
-    i: Tensor
+    Attributes:
+        starts: (n + 1,), where the pairs of each i begin.
+        j: (p,).
+        weights, similarities: (p,).
+    """
+
+    starts: Tensor
     j: Tensor
     n: int
     weights: Tensor
     similarities: Tensor
 
+    @classmethod
+    def sorted(cls, i: Tensor, j: Tensor, n: int, weights: Tensor, similarities: Tensor) -> Pairs:
+        """From pairs in any order; waits for nothing."""
+        i, order = torch.sort(i, stable=True)
+        starts = torch.searchsorted(i, torch.arange(n + 1, device=i.device))
+        return cls(starts, j[order], n, weights[order], similarities[order])
+
     def product(self, weights: Tensor, rows: Tensor) -> Tensor:
         """sum_j weights_ij rows_j: (n, d), without an (n, n) or a (p, d) array."""
-        places = torch.stack([self.i, self.j])
-        matrix = torch.sparse_coo_tensor(places, weights, (self.n, self.n), check_invariants=False).coalesce()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # once a process, that the layout is in beta
-            product: Tensor = matrix.to_sparse_csr() @ rows
+            size = self.n, self.n
+            matrix = torch.sparse_csr_tensor(self.starts, self.j, weights, size, check_invariants=False)
+            with torch.autocast(weights.device.type, enabled=False):
+                product: Tensor = matrix @ rows
         return product
 
     def sums(self, weights: Tensor) -> Tensor:

@@ -189,7 +189,9 @@ def _raise_invalid(x: Tensor, triplets: Tensor, invalid: Tensor) -> None:
 
 
 def add_transpose(a: Tensor, step: int = 512) -> Tensor:
-    """a + a.T of a square matrix, in its own memory: new pages would cost more than the additions."""
+    """a + a.T of a square matrix; on the CPU in its own memory, since new pages would cost more than the additions."""
+    if a.device.type != "cpu":
+        return a + a.T
     for i in range(0, len(a), step):
         on = a[i : i + step, i : i + step]
         on.copy_(on + on.T)
@@ -227,7 +229,7 @@ class Product(Dense):
 
     def product(self, weights: Tensor, rows: Tensor) -> Tensor:
         if weights.device.type != "cpu":
-            return weights @ rows
+            return super().product(weights, rows)
         kernels, _ = _kernels(weights, rows.shape[1])
         out = torch.empty(len(weights), rows.shape[1], dtype=weights.dtype)
         kernels.similarity(weights, None, rows.T.contiguous(), None, "dot", 0.0, False, out)

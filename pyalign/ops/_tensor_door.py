@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pyalign import _checks
 from pyalign.backends import Place
-from pyalign.backends._tensors import TensorBackend
+from pyalign.backends._tensors import TensorBackend, current_device
 from pyalign.errors import InputError
 from pyalign.ops._door import device_of, explained, host_output
 
@@ -68,7 +68,7 @@ class TensorDoor:
             host_output(out, shape, dtype)
             return self.empty(shape, dtype)
         wanted = _torch_dtype(dtype)
-        a = None if device_of(out) == "cpu" else _as_tensor(out)
+        a = None if device_of(out) == "cpu" or self.library.startswith("jax") else _as_tensor(out)
         if a is None or a.device != self.device or tuple(a.shape) != shape or a.dtype != wanted:
             what = type(out).__name__ if a is None else f"{tuple(a.shape)} {_name(a)}"
             wanted_text = f"shape {shape} and dtype {np.dtype(dtype)} on {self.device}"
@@ -84,16 +84,21 @@ class TensorDoor:
         return array.cpu().numpy()
 
     def give(self, result: Tensor, out: Any = None) -> Any:
-        if out is not None:
-            if self.from_host:
-                out[...] = result.cpu().numpy()
-            return out
         if self.from_host:
-            return result.cpu().numpy()
-        if self.library in ("cupy", "jax", "jaxlib"):
-            module: Any = import_module("cupy" if self.library == "cupy" else "jax.numpy")
+            host = result.cpu().numpy()
+            if out is None:
+                return host
+            out[...] = host
+            return out
+        theirs = self._theirs(result)  # orders their stream after torch's, for `out` too
+        return theirs if out is None else out
+
+    def _theirs(self, result: Tensor) -> Any:
+        if self.library not in ("cupy", "jax", "jaxlib"):
+            return result
+        module: Any = import_module("cupy" if self.library == "cupy" else "jax.numpy")
+        with current_device(result.device):
             return module.from_dlpack(result)
-        return result
 
     @contextmanager
     def running(self, triplets: Tensor | None = None, n: int = 0) -> Iterator[None]:
@@ -137,7 +142,15 @@ def _as_tensor(value: Any) -> Tensor:
     """A view of a device array, without its graph."""
     if isinstance(value, Tensor):
         return value.detach()
-    return torch.from_dlpack(value) if hasattr(value, "__dlpack__") else torch.as_tensor(value)
+    if hasattr(value, "__dlpack__"):
+        return torch.from_dlpack(value)
+    tensor = torch.as_tensor(value)  # by __cuda_array_interface__, whose stream torch does not look at
+    stream = value.__cuda_array_interface__.get("stream")
+    if stream is not None:
+        default = stream in (1, 2)
+        theirs = torch.cuda.default_stream() if default else torch.cuda.ExternalStream(stream, tensor.device)
+        torch.cuda.current_stream(tensor.device).wait_stream(theirs)
+    return tensor
 
 
 def _with_contiguous_rows(a: Tensor) -> Tensor:

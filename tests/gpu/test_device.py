@@ -63,7 +63,7 @@ def test_tf32_is_used_where_the_user_allows_it_alone(engine, precision):
         error = abs(to_host(pyalign.similarity(on_device(x), measure="dot", backend=engine)) - x @ x.T).max()
     finally:
         torch.set_float32_matmul_precision(before)
-    assert error < (2e-3 if precision == "highest" else 0.5)
+    assert error < 2e-3 if precision == "highest" else 5e-3 < error < 1.0
 
 
 def test_score_equals_that_of_the_cpu(engine):
@@ -72,7 +72,7 @@ def test_score_equals_that_of_the_cpu(engine):
         ours = pyalign.score(on_device(x), on_device(triplets[:some]), temperature=0.1, backend=engine)
         expected = pyalign.score(x, triplets[:some], temperature=0.1)
         assert ours.backend == engine
-        assert ours.accuracy == pytest.approx(expected.accuracy, abs=1e-5)
+        assert ours.accuracy == pytest.approx(expected.accuracy, abs=1e-4)  # two decisions of 20,000 within rounding
         assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-6)
         assert ours.mean_entropy == pytest.approx(expected.mean_entropy, rel=1e-6)
 
@@ -99,8 +99,9 @@ def test_invalid_triplets_are_named(engine, message_of):
 def test_offsets_pass_two_to_the_31_in_the_matrix(engine):
     """46,400 rows: their matrix has 2.15e9 elements, 8.6 GB."""
     torch = pytest.importorskip("torch")
-    if torch.cuda.mem_get_info()[0] < 20 << 30:
-        pytest.skip("needs 20 GB of free device memory")
+    torch.cuda.empty_cache()
+    if torch.cuda.mem_get_info()[0] < 50 << 30:
+        pytest.skip("needs 50 GB of free device memory")
     n = 46_400
     x = on_device(whole(8, n, 8))
     s = pyalign.similarity(x, measure="dot", backend=engine)
@@ -115,6 +116,7 @@ def test_offsets_pass_two_to_the_31_in_the_matrix(engine):
 def test_offsets_pass_two_to_the_31_in_the_triplets(engine):
     """720 million triplets: their indices are 2.16e9 numbers, 8.6 GB."""
     torch = pytest.importorskip("torch")
+    torch.cuda.empty_cache()
     if torch.cuda.mem_get_info()[0] < 40 << 30:
         pytest.skip("needs 40 GB of free device memory")
     some = on_device(draw_triplets(9, 100, 1_000_000, np.int32))
@@ -127,6 +129,8 @@ def test_offsets_pass_two_to_the_31_in_the_triplets(engine):
 def test_work_is_queued_on_the_stream_of_the_caller(engine):
     """The rows are written on a side stream, behind work that takes long: read too early they would be zero."""
     torch = pytest.importorskip("torch")
+    import pyalign.integrations.torch
+
     x, triplets = whole(10, 1000, 16), on_device(draw_triplets(10, 1000, 300_000))
     expected, source = pyalign.odd_one_out(x, to_host(triplets), measure="dot"), on_device(x)
     late, stream = torch.zeros_like(source), torch.cuda.Stream()
@@ -134,8 +138,14 @@ def test_work_is_queued_on_the_stream_of_the_caller(engine):
     with torch.cuda.stream(stream):
         torch.cuda._sleep(50_000_000)
         late.copy_(source)
-        ours = pyalign.odd_one_out(late, triplets, measure="dot", backend=engine)
-    np.testing.assert_array_equal(to_host(ours), expected)
+        checked = pyalign.odd_one_out(late, triplets, measure="dot", backend=engine)
+        late.zero_()
+        torch.cuda._sleep(50_000_000)
+        late.copy_(source)
+        unchecked = torch.ops.pyalign.odd_one_out(late, triplets, "dot")  # waits for nothing
+    stream.synchronize()
+    np.testing.assert_array_equal(to_host(checked), expected)
+    np.testing.assert_array_equal(to_host(unchecked), expected)
 
 
 def test_results_stay_on_another_device(engine):
@@ -150,8 +160,7 @@ def test_results_stay_on_another_device(engine):
 
 def test_memory_that_runs_out_is_said_in_one_line_and_leaves_a_working_process(engine):
     torch = pytest.importorskip("torch")
-    free = torch.cuda.mem_get_info()[0]
-    n = int((free / 4) ** 0.5) + 50_000
+    n = int((torch.cuda.mem_get_info()[1] / 4) ** 0.5) + 1000  # their matrix is larger than all of the memory
     with pytest.raises(MemoryError, match="the memory of cuda:0 is not enough"):
         pyalign.similarity(torch.zeros(n, 1, device="cuda"), backend=engine, measure="dot")
     assert float(pyalign.similarity(torch.ones(2, 1, device="cuda"), measure="dot", backend=engine)[0, 1]) == 1.0
@@ -193,12 +202,14 @@ def test_torch_ops_equal_those_of_the_cpu(measure):
     assert torch.autograd.gradcheck(lambda a: ops.triplet_loss(a, some, measure, 0.7), (double,))
 
 
-def test_torch_ops_compile_on_the_device_and_do_not_wait_for_it():
+@pytest.mark.parametrize("measure", ["dot", "cosine", "pearson", "neg_euclidean", "rbf:2"])
+@pytest.mark.parametrize("t", [20_000, 40], ids=["matrix", "rows"])
+def test_torch_ops_compile_on_the_device_and_do_not_wait_for_it(measure, t):
     torch = pytest.importorskip("torch")
     from pyalign.integrations.torch import TripletLoss
 
-    network, loss = torch.nn.Linear(64, 32).cuda(), TripletLoss("cosine", 0.1)
-    x, triplets = on_device(reals(16, 500, 64)), on_device(draw_triplets(16, 500, 20_000))
+    network, loss = torch.nn.Linear(64, 32).cuda(), TripletLoss(measure, 0.1)
+    x, triplets = on_device(reals(16, 500, 64)), on_device(draw_triplets(16, 500, t))
     step = torch.compile(lambda a: loss(network(a), triplets), fullgraph=True)
     step(x).backward()
     torch.cuda.synchronize()
@@ -214,7 +225,10 @@ def test_an_invalid_triplet_makes_the_loss_of_the_torch_op_nan():
     torch = pytest.importorskip("torch")
     import pyalign.integrations.torch  # noqa: F401
 
-    x, triplets = on_device(reals(17, 50, 4)), on_device(draw_triplets(17, 50, 5000))
-    triplets[123, 2] = 50
-    assert torch.ops.pyalign.triplet_loss(x, triplets, "dot", 1.0).isnan()
-    assert int(torch.ops.pyalign.odd_one_out(x, triplets, "dot")[123]) == -1
+    for t, bad in ((5000, 50), (40, 2**40), (40, -1)):  # through the matrix, and from the rows
+        x, triplets = on_device(reals(17, 50, 4)).requires_grad_(), on_device(draw_triplets(17, 50, t))
+        triplets[12, 2] = bad
+        loss = torch.ops.pyalign.triplet_loss(x, triplets, "cosine", 1.0)
+        loss.backward()
+        assert loss.isnan()
+        assert int(torch.ops.pyalign.odd_one_out(x, triplets, "dot")[12]) == -1

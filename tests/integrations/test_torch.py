@@ -269,3 +269,55 @@ def test_importing_pyalign_does_not_load_torch_and_the_integration_does():
 def test_adding_the_transpose_in_place_equals_adding_it(n):
     a = rows(n, n, grad=False)
     torch.testing.assert_close(integration.kernels.add_transpose(a.clone(), step=4), a + a.T, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("bad", [7, -1, 2**40])
+def test_invalid_triplets_that_nobody_refused_weigh_nothing(bad):
+    """On a device they are not refused: the gradient must not read at their places."""
+    valid, index = triplets(7, 9), triplets(7, 10)
+    index[:9], index[9] = valid, torch.tensor([0, bad, 2])
+    s = rows(10, 3, grad=False)
+    s[9] = torch.nan
+    ours = integration._listed(s, index, 7, 0.5)
+    without = integration._listed(s[:9], valid, 7, 0.5)
+    x = rows(grad=False)
+    for weights in ("weights", "similarities"):
+        product, expected = (pairs.product(getattr(pairs, weights), x) for pairs in (ours, without))
+        share = 0.9 if weights == "weights" else 1.0  # a mean over ten triplets
+        torch.testing.assert_close(product, share * expected)
+
+
+@ROUTES
+def test_autocast_does_not_reach_inside(t):
+    x, index = rows(dtype=torch.float32), triplets(7, t)
+    expected = ops.triplet_loss(x, index, "cosine", 0.2)
+    (grad,) = torch.autograd.grad(expected, x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = ops.triplet_loss(x, index, "cosine", 0.2)
+        (ours,) = torch.autograd.grad(loss, x)
+        s = pyalign.similarity(x, backend="torch")
+        leaf = x.detach().requires_grad_()
+        (of_similarity,) = torch.autograd.grad(ops.similarity(leaf, None, "cosine").square().sum(), leaf)
+    torch.testing.assert_close((loss, ours), (expected, grad))
+    np.testing.assert_allclose(s, pyalign.similarity(x), rtol=1e-5, atol=1e-6)
+    (plain,) = torch.autograd.grad(ops.similarity(leaf, None, "cosine").square().sum(), leaf)
+    torch.testing.assert_close(of_similarity, plain)
+
+
+def test_works_with_either_way_of_setting_the_precision_of_products():
+    code = """
+import torch, pyalign.integrations.torch
+from pyalign.backends._tensors import tf32_allowed
+x = torch.eye(3)
+print(tf32_allowed())
+torch.set_float32_matmul_precision("high")
+print(tf32_allowed())
+torch.set_float32_matmul_precision("highest")
+if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+    for precision in ("tf32", "ieee"):
+        torch.backends.cuda.matmul.fp32_precision = precision
+        print(tf32_allowed(), torch.ops.pyalign.similarity(x, None, "dot").trace().item())
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() in (["False", "True"], ["False", "True", "True 3.0", "False 3.0"])
