@@ -7,10 +7,11 @@
 #include "pyalign.h"
 #include "series.h"
 
-// Squared distance from the inner product g and the squared norms a, b: never below zero.
+// Squared distance from the inner product g and the squared norms a, b: never below zero. NaN stays NaN, here and
+// below.
 PA_INLINE double squared_distance(double g, double a, double b) {
   const double s = (a + b) - 2.0 * g;
-  return s > 0.0 ? s : 0.0;
+  return s < 0.0 ? 0.0 : s;
 }
 
 // Similarity from a squared distance; P is one of the three distance kernels.
@@ -19,7 +20,7 @@ PA_INLINE double from_squared_distance(double s, double gamma) {
   if (P == PA_NEG_SQEUCLIDEAN) return 0.0 - s;  // not -s: a distance of zero gives 0, not -0
   if (P == PA_NEG_EUCLIDEAN) return 0.0 - sqrt(s);
   const double x = -gamma * s, least = Series<double>::least_exponent;
-  return exp_of<double>(x > least ? x : least);
+  return exp_of<double>(x < least ? least : x);
 }
 
 // Similarity from the inner product g and the row terms a, b; P is PA_DOT or PA_COSINE.

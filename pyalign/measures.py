@@ -93,6 +93,14 @@ def with_sigma(measure: Measure, sigma: str | float) -> Measure:
     return replace(measure, sigma=value)
 
 
+def gamma_of(sigma: float) -> float:
+    """1 / (2 sigma^2)."""
+    gamma = 0.5 / sigma / sigma if sigma > 1e-150 else float("inf")
+    if not 0.0 < gamma < float("inf"):
+        raise InputError(f"sigma of rbf must be a number whose square float64 can hold; got {sigma:g}")
+    return gamma
+
+
 def column_shift(x: np.ndarray) -> np.ndarray:
     """What the rows (n, d) share: (d,) of x's dtype, to subtract from them before distances are formed.
 

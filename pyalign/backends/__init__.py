@@ -6,6 +6,7 @@ and says why it can't. Host backends work on numpy arrays, tensor backends on to
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -138,6 +139,9 @@ class Backend(Protocol):
     def some_rows(self, x: Array, rows: np.ndarray) -> np.ndarray:
         """Those rows (a mask or indices), on the host; half precision as float32."""
 
+    def widened(self, x: Array) -> Array:
+        """x in the dtype of its similarities: half precision as float32."""
+
     def centre_rows(self, x: Array) -> Array:
         """d * x - sum(x) of each row, zero for a constant row: (n, d)."""
 
@@ -167,6 +171,15 @@ class Backend(Protocol):
         The derivative is by the element that was read for each pair; others get 0. Raises InvalidTripletsError, with
         `gradient` undefined.
         """
+
+
+# A fork copies no threads, but the state of libraries that had some: OpenMP would wait for them for ever.
+_imported_by = os.getpid()
+
+
+def is_forked_child() -> bool:
+    """Whether this process was forked since pyalign was imported."""
+    return os.getpid() != _imported_by
 
 
 def get_backend(name: str = "auto", place: Place = HOST) -> Backend:

@@ -97,6 +97,14 @@ def column_shift(x: Tensor) -> Tensor:
     return torch.where((near <= x.amin(dim=0)) & (x.amax(dim=0) <= far), middle, torch.zeros_like(middle))
 
 
+def scale_rows(x: Tensor, exponents: Tensor) -> Tensor:
+    """x * 2^exponents, row by row, in two steps: each a power of two that the dtype holds."""
+    half = torch.div(exponents, 2, rounding_mode="floor")
+    for step in (half, exponents - half):
+        x = x * torch.exp2(step.to(torch.float64)).to(x.dtype)[:, None]
+    return x
+
+
 def on_host(x: Tensor) -> np.ndarray:
     """A copy on the host; half precision as float32."""
     wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
@@ -137,16 +145,14 @@ class TensorBackend:
     def centre_rows(self, x: Tensor) -> Tensor:
         return centre_rows(x)
 
+    def widened(self, x: Tensor) -> Tensor:
+        return x.to(result_dtype(x))
+
     def shift_rows(self, x: Tensor, shift: np.ndarray) -> Tensor:
         return x - torch.as_tensor(shift, device=x.device).to(x.dtype)
 
     def scale_rows(self, x: Tensor, exponents: np.ndarray) -> Tensor:
-        """In two steps, each a power of two that the dtype holds."""
-        whole = torch.as_tensor(exponents, device=x.device)
-        half = torch.div(whole, 2, rounding_mode="floor")
-        for step in (half, whole - half):
-            x = x * torch.exp2(step.to(torch.float64)).to(x.dtype)[:, None]
-        return x
+        return scale_rows(x, torch.as_tensor(exponents, device=x.device))
 
     def similarity(self, x: Rows, y: Rows | None, out: Tensor) -> None:
         values, terms = (None, None) if y is None else (y.values, _terms(y))

@@ -58,9 +58,9 @@ def log_one_plus(u):
 
 @triton.jit
 def squared_distance(g, a, b):
-    """From the inner product g and the squared norms a, b in float64: never below zero."""
+    """From the inner product g and the squared norms a, b in float64: never below zero, and NaN where one is."""
     s = (a + b) - 2.0 * g
-    return tl.where(s > 0.0, s, 0.0)
+    return tl.where(s < 0.0, 0.0, s)
 
 
 @triton.jit

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted, is_forked_child
 from pyalign.backends._host import HostRows
 from pyalign.errors import InputError
 from pyalign.measures import PAIR_KERNELS
@@ -35,6 +35,8 @@ def _load() -> Any:
 
 try:
     _native: Any = _load()
+    if is_forked_child():  # its guard was not there when the fork came
+        _native.set_threads(1)
 except ImportError as error:  # an sdist unpacked but not built, or a library that is missing
     _native, _missing = None, str(error)
 

@@ -84,7 +84,7 @@ def pull_back(measure: Measure, gamma: float | Tensor, pairs: Dense | Pairs, x: 
     if measure.pair == "dot":
         return pairs.product(g, y)
     if measure.transform == "centre":
-        x, y = x - x.mean(dim=1, keepdim=True), y - y.mean(dim=1, keepdim=True)
+        x, y = _centred(x), _centred(y)
     if measure.pair == "cosine":
         inverse = _inverse_norms(x)
         return inverse * (pairs.product(g, _inverse_norms(y) * y) - pairs.sums(g * s) * inverse * x)
@@ -93,11 +93,18 @@ def pull_back(measure: Measure, gamma: float | Tensor, pairs: Dense | Pairs, x: 
     return pairs.product(w, y - offset) - pairs.sums(w) * (x - offset)
 
 
+def _centred(x: Tensor) -> Tensor:
+    """x minus the mean of each row, 0 for a constant row."""
+    wide = x.double()
+    centred = wide - wide.mean(dim=1, keepdim=True)
+    return torch.where(x.amin(dim=1, keepdim=True) == x.amax(dim=1, keepdim=True), 0.0, centred).to(x.dtype)
+
+
 def _inverse_norms(x: Tensor) -> Tensor:
     """1 / |x|, 0 for a zero row: (n, 1)."""
-    squares = x.square().sum(dim=1, keepdim=True)
-    positive = squares > 0
-    return torch.where(positive, torch.where(positive, squares, 1.0).rsqrt(), 0.0)
+    norms = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float64)
+    positive = norms > 0
+    return torch.where(positive, 1.0 / torch.where(positive, norms, 1.0), 0.0).to(x.dtype)
 
 
 def _distance_weights(pair: str, gamma: float | Tensor, g: Tensor, s: Tensor) -> Tensor:

@@ -16,9 +16,10 @@ from pyalign.backends import Place, _tensors, get_backend, preferred
 from pyalign.backends._tensors import Kernels, TensorBackend, on_host, result_dtype
 from pyalign.errors import InputError
 from pyalign.integrations._pull_back import Dense
-from pyalign.measures import Measure, get_measure, median_distance, spaced_rows
+from pyalign.measures import Measure, gamma_of, get_measure, median_distance, spaced_rows
 from pyalign.ops.triplets import use_matrix
 
+LONGEST = 2.0**100  # |x|^2 beyond which, or below whose inverse, a row is scaled before its cosines are taken
 INDEX_DTYPES = (torch.int16, torch.int32, torch.int64)
 
 
@@ -75,8 +76,7 @@ def bandwidth(measure: Measure, x: Tensor, y: Tensor | None) -> float:
     """1 / (2 sigma^2) of rbf, else 0. Without a given sigma this waits for the device, for the median distance."""
     if measure.pair != "rbf":
         return 0.0
-    sigma = measure.sigma or median_distance(_sample(x), None if y is None else _sample(y))
-    return 0.5 / sigma / sigma
+    return gamma_of(measure.sigma or median_distance(_sample(x), None if y is None else _sample(y)))
 
 
 def _sample(rows: Tensor) -> np.ndarray:
@@ -97,6 +97,10 @@ def _prepared(x: Tensor, measure: Measure, shift: Tensor | None, half: bool) -> 
     squares = _tensors.row_squares(x)
     if measure.pair != "cosine":
         return Prepared(x, squares)
+    if x.device.type == "cpu" and bool(((squares > LONGEST) | (squares < 1 / LONGEST) & (squares > 0)).any()):
+        _, exponents = torch.frexp(x.abs().amax(dim=1))
+        x = _tensors.scale_rows(x, -exponents)
+        squares = _tensors.row_squares(x)
     return Prepared(x, torch.where(squares > 0, squares.rsqrt(), 0.0))
 
 
@@ -111,6 +115,8 @@ def similarity(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
     kernels, half = _kernels(x, m)
     with _tensors.current_device(x.device):
         shift = _tensors.column_shift(x) if chosen.transform == "shift" else None
+        if shift is not None and y is not None:  # of y it may not be exact in half precision
+            x, y, shift = x.to(result_dtype(x)), y.to(result_dtype(y)), shift.to(result_dtype(shift))
         left = _prepared(x, chosen, shift, half)
         right = None if y is None else _prepared(y, chosen, shift, half)
         out = torch.empty(len(x), m, dtype=result_dtype(x), device=x.device)
@@ -128,7 +134,11 @@ def odd_one_out(x: Tensor, triplets: Tensor, measure: str) -> Tensor:
     choices = torch.empty(len(triplets), dtype=torch.int8, device=x.device)
     _, invalid = _from_triplets(x, triplets, get_measure(measure), choices=choices)
     _raise_invalid(x, triplets, invalid)
-    return choices
+    finite = torch.isfinite(x).all(dim=1)
+    if x.device.type == "cpu" and finite.all():  # elsewhere a look would wait
+        return choices
+    known = finite[_index(triplets).long().clamp(0, len(x) - 1)].all(dim=1)
+    return torch.where(known, choices, -1)
 
 
 def loss(
@@ -152,7 +162,8 @@ def loss(
         similarities, invalid = _from_triplets(x, triplets, chosen, sums=sums, temperature=temperature)
         total = sums[5]
     _raise_invalid(x, triplets, invalid)
-    return torch.where(invalid[0] > 0, torch.nan, (total / len(triplets)).to(dtype)), similarities, gradient
+    unknown = (invalid[0] > 0) | ~torch.isfinite(x).all()  # kernels may drop a NaN where they take a maximum
+    return torch.where(unknown, torch.nan, (total / len(triplets)).to(dtype)), similarities, gradient
 
 
 def _from_triplets(
@@ -204,7 +215,8 @@ def add_transpose(a: Tensor, step: int = 512) -> Tensor:
 
 def uses_matrix(x: Tensor, triplets: Tensor) -> bool:
     """Whether the loss goes through an (n, n) matrix."""
-    return use_matrix(len(x), len(triplets), 8 if x.dtype == torch.float64 else 4)
+    n, t = x.shape[0], triplets.shape[0]  # not len(), which would bind a compiled graph to one number of triplets
+    return use_matrix(n, t, 8 if x.dtype == torch.float64 else 4)
 
 
 def matrix_gradient(similarities: Tensor, triplets: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:

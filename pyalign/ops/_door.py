@@ -74,7 +74,7 @@ def open_door(backend: str, *inputs: object, elements: int = 0) -> Door:
 
 def place_of(inputs: tuple[object, ...], elements: int = 0) -> Place:
     """Where the inputs lie: all on the host, or all on one device."""
-    places = [device_of(value) for value in inputs if value is not None]
+    places = [device_of(value) for value in inputs if value is not None] or ["cpu"]
     if len(set(places)) > 1:
         raise InputError(f"x and y must lie on one device; got {' and '.join(places)}")
     if places[0] == "cpu":

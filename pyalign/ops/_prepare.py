@@ -11,8 +11,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Backend, Rows
-from pyalign.errors import InputError
-from pyalign.measures import Measure, median_distance, spaced_rows
+from pyalign.measures import Measure, gamma_of, median_distance, spaced_rows
 
 # Norms outside this range are brought to about 1 before cosines: their float32 products would over- or underflow.
 SAFE_INVERSE_NORM = (2.0**-50, 2.0**50)
@@ -24,6 +23,8 @@ def prepare(backend: Backend, measure: Measure, x: Array, y: Array | None = None
     if y is not None:
         _require_range(backend, measure, y, "y")
     shift = backend.column_shift(x) if measure.transform == "shift" else None
+    if shift is not None and y is not None and shift.any():  # of y it may not be exact in half precision
+        x, y = backend.widened(x), backend.widened(y)
     left = _rows(backend, measure, x, shift)
     right = None if y is None else _rows(backend, measure, y, shift)
     if measure.pair != "cosine":
@@ -55,11 +56,7 @@ def _require_range(backend: Backend, measure: Measure, x: Array, name: str) -> N
 
 def _gamma(backend: Backend, measure: Measure, x: Array, y: Array | None) -> float:
     """1 / (2 sigma^2)."""
-    sigma = measure.sigma or _median_distance(backend, x, y)
-    gamma = 0.5 / sigma / sigma if sigma > 1e-150 else float("inf")
-    if not 0.0 < gamma < float("inf"):
-        raise InputError(f"sigma of rbf must be a number whose square float64 can hold; got {sigma:g}")
-    return gamma
+    return gamma_of(measure.sigma or _median_distance(backend, x, y))
 
 
 def _median_distance(backend: Backend, x: Array, y: Array | None) -> float:

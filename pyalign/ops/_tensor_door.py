@@ -127,7 +127,9 @@ class TensorDoor:
 def _within_memory(device: torch.device) -> Iterator[None]:
     try:
         yield
-    except torch.cuda.OutOfMemoryError as error:
+    except RuntimeError as error:  # torch's own error of a device is one, and that of the CPU has no class
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
+            raise
         reason = str(error).splitlines()[0]
         raise MemoryError(f"the memory of {device} is not enough for this input ({reason})") from error
 

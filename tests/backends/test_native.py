@@ -192,3 +192,24 @@ def test_the_module_refuses_arrays_that_its_kernels_could_not_read(call):
     """A mistake in the Python layer must not become a read of wild memory."""
     with pytest.raises((ValueError, TypeError)):
         call()
+
+
+def test_a_child_forked_before_the_kernels_were_loaded_works_alone():
+    """Another library may have started OpenMP's threads by then, of which a fork copies none."""
+    code = """
+import multiprocessing as mp
+import numpy as np, pyalign
+x, triplets = np.random.default_rng(0).normal(size=(600, 64)), [[0, 1, 2]] * 20000
+def work(_):
+    from pyalign.backends import native
+    return pyalign.score(x, triplets).n_triplets, native.num_threads()
+try:
+    import torch
+    torch.randn(500, 500) @ torch.randn(500, 500)
+except ImportError:
+    pass
+with mp.get_context("fork").Pool(2) as pool:
+    print(pool.map(work, range(2)))
+"""
+    done = run_python(code, timeout=60)
+    assert done.stdout.strip() == "[(20000, 1), (20000, 1)]", done.stderr

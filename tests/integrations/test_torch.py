@@ -252,10 +252,60 @@ def test_refuses_what_it_cannot_use():
             call()
 
 
-def test_rows_with_nan_give_nan_and_no_error():
-    x = rows(grad=False)
+@pytest.mark.parametrize("measure", MEASURES)
+@ROUTES
+def test_rows_with_nan_give_nan_and_no_error(measure, t):
+    x, index = rows(grad=False), triplets(7, t)
+    index[0] = torch.tensor([0, 1, 2])
     x[2, 1] = torch.nan
-    assert ops.triplet_loss(x, triplets(7, 200), "dot", 1.0).isnan()
+    assert ops.triplet_loss(x, index, measure, 1.0).isnan()
+    assert int(ops.odd_one_out(x, index, measure)[0]) == -1
+    s = ops.similarity(x, None, measure)
+    assert s[2, [0, 1, 3, 4, 5, 6]].isnan().all() and torch.isfinite(s[[0, 1, 3]][:, [0, 1, 3]]).all()
+    assert ops.triplet_loss(torch.full((7, 5), torch.nan), index, measure, 1.0).isnan()
+
+
+def test_compiles_once_for_many_numbers_of_triplets(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    loss = torch.compile(integration.TripletLoss("cosine", 0.1), fullgraph=True, backend="aot_eager")
+    x = rows(30, 8, torch.float32)
+    for t in range(500, 512):
+        index = triplets(30, t)
+        torch.testing.assert_close(loss(x, index), ops.triplet_loss(x, index, "cosine", 0.1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_of_a_constant_row_under_pearson_are_zero(dtype):
+    x = rows(4, 7, dtype, grad=False)
+    x[1] = 0.1
+    x.requires_grad_()
+    ops.similarity(x, None, "pearson").square().sum().backward()
+    assert (x.grad[1] == 0).all() and x.grad.abs().max() < 100
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e20])
+@pytest.mark.parametrize("measure", ["cosine", "pearson"])
+def test_rows_of_extreme_length_keep_their_angles(measure, scale):
+    x = rows(9, 8, torch.float32, grad=False)
+    long = (x * scale).requires_grad_()
+    torch.testing.assert_close(ops.similarity(long, None, measure), ops.similarity(x, None, measure))
+    leaf = x.clone().requires_grad_()
+    for rows_of, factor in ((long, scale), (leaf, 1.0)):
+        ops.triplet_loss(rows_of, triplets(9, 300), measure, 0.5).backward()
+        rows_of.grad *= factor
+    torch.testing.assert_close(long.grad, leaf.grad, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_distances_between_half_precision_rows_far_apart_are_exact(dtype):
+    x, y = torch.full((3, 8), 1000.0).to(dtype), torch.full((1, 8), 3.0).to(dtype)
+    expected = -((8 * 997.0**2) ** 0.5)
+    assert ops.similarity(x, y, "neg_euclidean")[0, 0].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_refuses_a_bandwidth_whose_square_is_none():
+    with pytest.raises(InputError, match="sigma of rbf must be"):
+        ops.similarity(rows(grad=False), None, "rbf:1e-200")
 
 
 def test_importing_pyalign_does_not_load_torch_and_the_integration_does():

@@ -209,6 +209,17 @@ def test_a_machine_without_a_device_has_no_warp_groups():
         assert backends.has_warp_groups("cuda:0") is False
 
 
+def test_nothing_is_refused_as_anything_else(message_of):
+    assert message_of(pyalign.similarity, None).startswith("x must ")
+    assert message_of(pyalign.score, None, [[0, 1, 2]]).startswith("x must ")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_shift_that_half_precision_cannot_take_from_y_is_taken_in_float32(device, dtype):
+    x, y = torch.full((3, 8), 1000.0).to(dtype), torch.full((1, 8), 3.0).to(dtype)
+    assert pyalign.similarity(x, y, measure="neg_sqeuclidean")[0, 0].item() == -8 * 997.0**2
+
+
 def test_memory_that_runs_out_on_a_device_is_said_in_one_line(device, monkeypatch):
     def fail(*args):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB.\nmore")
