@@ -117,6 +117,15 @@ py::tuple check_triplets(const py::array& triplets, int64_t n) {
   return py::make_tuple(report.out_of_range, report.repeated, report.smallest, report.largest);
 }
 
+int8_t* int8_each(const py::object& wanted, int64_t t) {
+  if (wanted.is_none()) return nullptr;
+  auto a = py::cast<py::array>(wanted);
+  require(a.dtype().kind() == 'i' && a.itemsize() == 1 && a.ndim() == 1 && a.shape(0) == t && a.strides(0) == 1 &&
+              a.writeable(),
+          "expected a contiguous int8 array of shape (t,)");
+  return static_cast<int8_t*>(a.mutable_data());
+}
+
 // The outputs that the caller asked for; `sums` is filled when with_sums is set.
 struct Outputs {
   pa_sums sums;
@@ -125,13 +134,7 @@ struct Outputs {
   Outputs(const py::object& choices, const py::object& probabilities, const py::object& similarities, bool with_sums,
           double temperature, int64_t t, pa_float_type type)
       : sums(), c{nullptr, nullptr, nullptr, with_sums ? &sums : nullptr, temperature} {
-    if (!choices.is_none()) {
-      auto a = py::cast<py::array>(choices);
-      require(a.dtype().kind() == 'i' && a.itemsize() == 1 && a.ndim() == 1 && a.shape(0) == t && a.strides(0) == 1 &&
-                  a.writeable(),
-              "choices must be a contiguous int8 array of shape (t,)");
-      c.choices = static_cast<int8_t*>(a.mutable_data());
-    }
+    c.choices = int8_each(choices, t);
     c.probabilities = three_each(probabilities, t, type);
     c.similarities = three_each(similarities, t, type);
   }
@@ -203,6 +206,25 @@ py::object triplet_gradient(const py::array& similarities, const py::array& trip
   return py::float_(cross_entropy);
 }
 
+// One number per triplet, of the similarities' type.
+void* one_each(const py::object& wanted, int64_t t, pa_float_type type) {
+  if (wanted.is_none()) return nullptr;
+  auto a = py::cast<py::array>(wanted);
+  require(a.writeable() && float_type(a) == type && a.ndim() == 1 && a.shape(0) == t, "bad output");
+  require(t <= 1 || a.strides(0) == a.itemsize(), "outputs per triplet must be contiguous");
+  return a.mutable_data();
+}
+
+void outcomes(const py::array& similarities, double temperature, const py::object& verdicts,
+              const py::object& cross_entropy, const py::object& entropy) {
+  const pa_rows s = rows_of(similarities);
+  require(s.d == 3 && (s.n <= 1 || s.stride == 3), "similarities must be contiguous, of shape (t, 3)");
+  int8_t* target = int8_each(verdicts, s.n);
+  void *first = one_each(cross_entropy, s.n, s.type), *second = one_each(entropy, s.n, s.type);
+  py::gil_scoped_release release;
+  check(pa_outcomes(s.data, s.type, s.n, temperature, target, first, second));
+}
+
 py::list isa_names() {
   py::list names;
   int runs = 0;
@@ -224,6 +246,7 @@ PYBIND11_MODULE(_native, m) {
   m.def("triplets_from_matrix", &triplets_from_matrix);
   m.def("triplets_from_rows", &triplets_from_rows);
   m.def("triplet_gradient", &triplet_gradient);
+  m.def("outcomes", &outcomes);
   m.def("isa", &pa_isa);
   m.def("set_isa", &set_isa);
   m.def("isa_names", &isa_names);

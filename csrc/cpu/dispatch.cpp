@@ -26,9 +26,9 @@ struct Isa {
   Kernels kernels;
 };
 
-#define PA_TABLE(isa)                                                                        \
-  {isa::row_squares,    isa::centre_rows,          isa::shift_rows,         isa::similarity, \
-   isa::check_triplets, isa::triplets_from_matrix, isa::triplets_from_rows, isa::triplet_gradient}
+#define PA_TABLE(isa)                                                                                               \
+  {isa::row_squares,          isa::centre_rows,        isa::shift_rows,       isa::similarity, isa::check_triplets, \
+   isa::triplets_from_matrix, isa::triplets_from_rows, isa::triplet_gradient, isa::outcomes}
 
 #if defined(__x86_64__)
 bool runs_avx512() {
@@ -154,6 +154,11 @@ pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int6
                               double* cross_entropy) {
   return kernels().triplet_gradient(similarities, type, n, stride, triplets, temperature, scale, gradient,
                                     cross_entropy, pa_threads());
+}
+
+pa_status pa_outcomes(const void* similarities, pa_float_type type, int64_t t, double temperature, int8_t* verdicts,
+                      void* cross_entropy, void* entropy) {
+  return kernels().outcomes(similarities, type, t, temperature, verdicts, cross_entropy, entropy, pa_threads());
 }
 
 }  // extern "C"

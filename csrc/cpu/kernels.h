@@ -18,6 +18,7 @@ struct Kernels {
   pa_status (*triplets_from_rows)(const pa_rows*, pa_pair, double, const pa_triplets*, const pa_outputs*, int threads);
   pa_status (*triplet_gradient)(const void*, pa_float_type, int64_t n, int64_t stride, const pa_triplets*,
                                 double temperature, double scale, void*, double*, int threads);
+  pa_status (*outcomes)(const void*, pa_float_type, int64_t t, double temperature, int8_t*, void*, void*, int threads);
 };
 
 #define PA_DECLARE_ISA(isa)                                                                                           \
@@ -32,4 +33,5 @@ struct Kernels {
   pa_status triplets_from_rows(const pa_rows*, pa_pair, double, const pa_triplets*, const pa_outputs*, int);          \
   pa_status triplet_gradient(const void*, pa_float_type, int64_t, int64_t, const pa_triplets*, double, double, void*, \
                              double*, int);                                                                           \
+  pa_status outcomes(const void*, pa_float_type, int64_t, double, int8_t*, void*, void*, int);                        \
   }

@@ -92,6 +92,12 @@ pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, 
 pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
                                 const pa_outputs* outputs);
 
+/* What becomes of each triplet, from its similarities (t, 3) contiguous, of the pairs of positions 01, 02, 12, none
+ * NaN. NULL for what is not wanted. verdicts (t,): m pairs share the maximum: m where the human pair 01 is among them,
+ * else -m. cross_entropy, entropy (t,) of the similarities' type, in nats: -log p(human pair) and -sum_p p log p. */
+pa_status pa_outcomes(const void* similarities, pa_float_type type, int64_t t, double temperature, int8_t* verdicts,
+                      void* cross_entropy, void* entropy);
+
 /* gradient (n, n) contiguous, of the similarities' type: the derivative of
  *   scale * sum over triplets of -log softmax(s / temperature)[pair 01]
  * with respect to the element that was read for each pair; zero elsewhere. *cross_entropy: that sum of -log, in nats,

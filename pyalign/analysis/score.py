@@ -114,10 +114,11 @@ def score_triplets(
     backend: str = "auto",
     choices: bool = False,
     probabilities: bool = False,
+    similarities: bool = False,
 ) -> tuple[TripletResults, int]:
-    """The pass behind `score`, with choices and probabilities where wanted, and the number of dropped triplets.
+    """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
 
-    A dropped triplet has choice -1 and probabilities NaN.
+    A dropped triplet has choice -1, probabilities NaN and similarities NaN.
     """
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan, NAN, "nan")
@@ -132,6 +133,7 @@ def score_triplets(
         backend=backend,
         choices=choices,
         probabilities=probabilities,
+        similarities=similarities,
         sums=True,
     )
     if kept is None:
@@ -190,18 +192,16 @@ def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, A
 
 
 def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:
-    """Choices and probabilities of the kept triplets in the places that they had among all; numpy arrays."""
-    choices, probabilities = (_on_host(array) for array in (results.choices, results.probabilities))
-    if choices is not None:
-        all_choices = np.full(len(kept), -1, np.int8)
-        all_choices[kept] = choices
-        choices = all_choices
-    if probabilities is not None:
-        everything = np.full((len(kept), 3), np.nan, probabilities.dtype)
-        everything[kept] = probabilities
-        probabilities = everything
-    return replace(results, choices=choices, probabilities=probabilities)
+    """Arrays of the kept triplets in the places that they had among all; numpy arrays."""
+    choices, probabilities, similarities = (
+        None if array is None else _placed(_checks.as_array(array, "result", "(t, ...)"), kept)
+        for array in (results.choices, results.probabilities, results.similarities)
+    )
+    return replace(results, choices=choices, probabilities=probabilities, similarities=similarities)
 
 
-def _on_host(array: Any) -> np.ndarray | None:
-    return None if array is None else _checks.as_array(array, "result", "(t, ...)")
+def _placed(array: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """-1 or NaN in the other places."""
+    everywhere = np.full((len(kept), *array.shape[1:]), np.nan if array.dtype.kind == "f" else -1, array.dtype)
+    everywhere[kept] = array
+    return everywhere

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -173,6 +173,24 @@ class Backend(Protocol):
         """
 
 
+class HostBackend(Backend, Protocol):
+    """What backends on the host compute besides: what comes after the similarities of each triplet."""
+
+    def outcomes(
+        self,
+        similarities: np.ndarray,
+        temperature: float,
+        verdicts: np.ndarray | None,
+        cross_entropy: np.ndarray | None,
+        entropy: np.ndarray | None,
+    ) -> None:
+        """Fills what is wanted of each triplet, from the similarities (t, 3) of its pairs 01, 02, 12.
+
+        verdicts int8 (t,): m pairs share the maximum: m where the human pair 01 is among them, else -m. cross_entropy
+        and entropy (t,) of the similarities' dtype: -log p(human pair) and -sum_p p log p, in nats.
+        """
+
+
 # A fork copies no threads, but the state of libraries that had some: OpenMP would wait for them for ever.
 _imported_by = os.getpid()
 
@@ -198,6 +216,11 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
             return backend
         reasons.append(f"{candidate}: {reason}")
     raise InputError(f"no backend can take this input: {'; '.join(reasons)}")
+
+
+def get_host_backend(name: str = "auto") -> HostBackend:
+    """The host backend of that name; for the name of a tensor backend the one that "auto" chooses on the host."""
+    return cast(HostBackend, get_backend("auto" if name in TENSOR_BACKENDS else name))
 
 
 WARP_GROUP_ELEMENTS = 1 << 21

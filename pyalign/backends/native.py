@@ -88,6 +88,16 @@ class NativeBackend(HostRows):
             raise InvalidTripletsError
         return float(cross_entropy)
 
+    def outcomes(
+        self,
+        similarities: np.ndarray,
+        temperature: float,
+        verdicts: np.ndarray | None,
+        cross_entropy: np.ndarray | None,
+        entropy: np.ndarray | None,
+    ) -> None:
+        _native.outcomes(similarities, temperature, verdicts, cross_entropy, entropy)
+
 
 def _outputs(want: Wanted) -> tuple[Any, Any, Any, bool, float]:
     return want.choices, want.probabilities, want.similarities, want.sums, want.temperature

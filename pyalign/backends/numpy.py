@@ -96,6 +96,29 @@ class NumpyBackend(HostRows):
                 np.add.at(gradient, pair, residual.astype(gradient.dtype))
         return cross_entropy
 
+    def outcomes(
+        self,
+        similarities: np.ndarray,
+        temperature: float,
+        verdicts: np.ndarray | None,
+        cross_entropy: np.ndarray | None,
+        entropy: np.ndarray | None,
+    ) -> None:
+        for start in range(0, len(similarities), CHUNK):
+            part = slice(start, start + CHUNK)
+            s = np.ascontiguousarray(similarities[part].T)
+            if verdicts is not None:
+                at_top = s == s.max(axis=0)
+                verdicts[part] = np.where(at_top[0], 1, -1) * at_top.sum(axis=0)
+            if cross_entropy is None and entropy is None:
+                continue
+            with np.errstate(over="ignore", invalid="ignore"):
+                logs = _log_softmax(s, temperature)
+                if cross_entropy is not None:
+                    cross_entropy[part] = 0.0 - logs[0]
+                if entropy is not None:
+                    entropy[part] = 0.0 - (np.exp(logs) * logs).sum(axis=0)
+
 
 def _checked(triplets: np.ndarray, n: int) -> np.ndarray:
     check = BACKEND.check_triplets(triplets, n)

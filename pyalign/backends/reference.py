@@ -145,6 +145,25 @@ class ReferenceBackend(HostRows):
         gradient[...] = total
         return cross_entropy
 
+    def outcomes(
+        self,
+        similarities: np.ndarray,
+        temperature: float,
+        verdicts: np.ndarray | None,
+        cross_entropy: np.ndarray | None,
+        entropy: np.ndarray | None,
+    ) -> None:
+        for row, (s01, s02, s12) in enumerate(similarities.tolist()):
+            s = s01, s02, s12
+            logs = log_probabilities(*s, temperature)
+            if verdicts is not None:
+                pairs = sum(value == max(s) for value in s)
+                verdicts[row] = pairs if s[0] == max(s) else -pairs
+            if cross_entropy is not None:
+                cross_entropy[row] = -logs[0]
+            if entropy is not None:
+                entropy[row] = entropy_of(logs)
+
 
 def _require_valid(items: tuple[int, int, int], n: int) -> None:
     if not all(0 <= item < n for item in items) or len(set(items)) < 3:

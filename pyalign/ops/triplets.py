@@ -46,6 +46,7 @@ class TripletResults:
         choices: int8 (t,) or None.
         probabilities: (t, 3) of the computation's dtype, or None.
         sums: or None.
+        similarities: (t, 3) of that dtype, of the pairs of positions 01, 02, 12, or None.
 
     Arrays are those of numpy, or lie on the device of x in its library.
     """
@@ -55,6 +56,7 @@ class TripletResults:
     choices: Any
     probabilities: Any
     sums: Sums | None
+    similarities: Any = None
 
 
 def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine", backend: str = "auto") -> Any:
@@ -168,8 +170,11 @@ def run_triplets(
     choices: bool = False,
     probabilities: bool = False,
     sums: bool = False,
+    similarities: bool = False,
 ) -> TripletResults:
-    """Any of choices, probabilities and sums, in one pass over the triplets; arguments as in `choice_probabilities`.
+    """Any of choices, probabilities, similarities and sums, in one pass over the triplets.
+
+    Arguments are those of `choice_probabilities`.
 
     Example:
         >>> import numpy as np
@@ -186,12 +191,14 @@ def run_triplets(
         want = Wanted(
             choices=door.empty(shape[:1], np.int8) if choices else None,
             probabilities=door.empty(shape, dtype) if probabilities else None,
+            similarities=door.empty(shape, dtype) if similarities else None,
             sums=sums,
             temperature=temperature,
         )
         total = _run(door, chosen, rows, index, want)
-        given = [None if array is None else door.give(array) for array in (want.choices, want.probabilities)]
-    return TripletResults(door.backend.name, len(index), given[0], given[1], total)
+        wanted = want.choices, want.probabilities, want.similarities
+        given = [None if array is None else door.give(array) for array in wanted]
+    return TripletResults(door.backend.name, len(index), given[0], given[1], total, given[2])
 
 
 def checked_triplets(door: Door, triplets: object, n: int) -> Array:

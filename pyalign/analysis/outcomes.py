@@ -1,0 +1,88 @@
+"""What becomes of each triplet: the basis of intervals, comparisons, calibration and lists of failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.score import Score, score_triplets, summarise
+from pyalign.backends import get_host_backend
+from pyalign.measures import Measure
+
+CREDIT_UNIT = 6  # credits of 1, 1/2 and 1/3 are whole sixths
+CREDITS = {"fractional": (0, 6, 3, 2), "wrong": (0, 6, 0, 0), "human_alignment": (0, 6, 6, 0)}
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What becomes of each scored triplet.
+
+    Attributes:
+        score: the `Score` of all of them.
+        kept: (t,) mask of the triplets that were scored, or None for all: ``nan="omit"`` leaves some out. The arrays
+            below hold the c scored ones alone, in their order.
+        similarities: (c, 3) of the pairs of positions 01, 02, 12.
+        verdicts: int8 (c,): m pairs share the maximum; m where the human pair 01 is among them, else -m.
+        cross_entropy: (c,) nats: -log p(human pair).
+        entropy: (c,) nats, of the choice probabilities.
+    """
+
+    score: Score
+    kept: np.ndarray | None
+    similarities: np.ndarray
+    verdicts: np.ndarray
+    cross_entropy: np.ndarray
+    entropy: np.ndarray
+
+    def credits(self, ties: str = "fractional") -> np.ndarray:
+        """int16 (c,): what each triplet counts under a rule for ties, in sixths."""
+        return credits_of(self.verdicts, ties)
+
+
+def credits_of(verdicts: np.ndarray, ties: str) -> np.ndarray:
+    """int16 (c,): what verdicts count under a rule for ties, in sixths.
+
+    Example:
+        >>> credits_of(np.array([1, 2, 3, -1, -2], np.int8), "fractional")
+        array([6, 3, 2, 0, 0], dtype=int16)
+    """
+    table = np.zeros(7, np.int16)
+    table[:4] = CREDITS[ties]
+    credits: np.ndarray = table[verdicts]  # -1, -2, -3 are the last places, which hold 0
+    return credits
+
+
+def triplet_outcomes(
+    x: object,
+    triplets: object,
+    *,
+    measure: str | Measure = "cosine",
+    temperature: float = 1.0,
+    ties: str = "fractional",
+    nan: str = "raise",
+    backend: str = "auto",
+) -> Outcomes:
+    """The outcome of each triplet; arguments and errors as `pyalign.score`.
+
+    Example:
+        >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+        >>> outcomes = triplet_outcomes(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]])
+        >>> outcomes.verdicts, outcomes.credits()
+        (array([ 1,  1, -1], dtype=int8), array([6, 6, 0], dtype=int16))
+    """
+    results, n_dropped = score_triplets(
+        x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend, similarities=True
+    )
+    score = summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties)
+    similarities = _checks.as_array(results.similarities, "result", "(t, 3)")
+    kept = None
+    if n_dropped:
+        kept = ~np.isnan(similarities[:, 0])
+        similarities = similarities[kept]
+    t, dtype = len(similarities), similarities.dtype
+    verdicts, cross_entropy, entropy = np.empty(t, np.int8), np.empty(t, dtype), np.empty(t, dtype)
+    host = get_host_backend(backend)
+    host.outcomes(np.ascontiguousarray(similarities), float(temperature), verdicts, cross_entropy, entropy)
+    return Outcomes(score, kept, similarities, verdicts, cross_entropy, entropy)
