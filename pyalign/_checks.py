@@ -187,3 +187,11 @@ def one_of(value: str, allowed: Sequence[str], name: str) -> str:
     if value in allowed:
         return value
     raise InputError(f"{name} must be one of {', '.join(allowed)}; got {value!r}{nearest(value, allowed)}")
+
+
+def whole_number(value: object, name: str, least: int, most: int = 2**31 - 1) -> int:
+    """`value` as an int in [least, most]."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not least <= int(value) <= most:  # type: ignore[call-overload]
+        raise InputError(f"{name} must be a whole number from {least:,} to {most:,}; got {value!r}")
+    return int(value)  # type: ignore[call-overload]

@@ -126,6 +126,19 @@ void triplet_gradient(uintptr_t similarities, int type, int64_t n, int64_t strid
   check(error);
 }
 
+void resample_items(const py::tuple& triplets, int64_t n, uintptr_t multiplicities, int64_t lanes, uintptr_t values,
+                    int64_t v, uintptr_t sums, uintptr_t invalid, uintptr_t stream) {
+  const pa_triplets given = triplets_of(triplets);
+  int error;
+  {
+    py::gil_scoped_release release;
+    error =
+        pa_cuda_resample_items(&given, n, pointer<const uint8_t>(multiplicities), lanes, pointer<const int16_t>(values),
+                               v, pointer<int64_t>(sums), pointer<int32_t>(invalid), pointer(stream));
+  }
+  check(error);
+}
+
 py::tuple device_count() {
   const char* reason = nullptr;
   const int count = pa_cuda_device_count(&reason);
@@ -152,6 +165,8 @@ PYBIND11_MODULE(PA_MODULE, m) {
   m.def("triplet_gradient", &triplet_gradient, py::arg("similarities"), py::arg("type"), py::arg("n"),
         py::arg("stride"), py::arg("triplets"), py::arg("temperature"), py::arg("scale"), py::arg("gradient"),
         py::arg("cross_entropy"), py::arg("invalid"), py::arg("workspace"), py::arg("stream"));
+  m.def("resample_items", &resample_items, py::arg("triplets"), py::arg("n"), py::arg("multiplicities"),
+        py::arg("lanes"), py::arg("values"), py::arg("v"), py::arg("sums"), py::arg("invalid"), py::arg("stream"));
   m.def("sums_workspace", &pa_cuda_sums_workspace, py::arg("t"));
   m.def(
       "gradient_workspace", [](int64_t n, int64_t t) { return bytes_or_error(pa_cuda_gradient_workspace(n, t)); },

@@ -225,6 +225,52 @@ void outcomes(const py::array& similarities, double temperature, const py::objec
   check(pa_outcomes(s.data, s.type, s.n, temperature, target, first, second));
 }
 
+// A contiguous array of two dimensions and that type.
+template <class T>
+T* contiguous(const py::array& a, int64_t rows, int64_t columns) {
+  require(py::isinstance<py::array_t<T>>(a) && a.ndim() == 2 && a.shape(0) == rows && a.shape(1) == columns &&
+              (a.flags() & py::array::c_style),
+          "expected a contiguous array of another shape or dtype");
+  return static_cast<T*>(const_cast<void*>(a.data()));
+}
+
+struct Resampled {
+  const int16_t* values;
+  int64_t v, lanes;
+  int64_t* sums;
+
+  Resampled(const py::array& values_, int64_t t, py::array& sums_)
+      : v(values_.shape(0)), lanes(sums_.ndim() == 2 ? sums_.shape(1) : 0) {
+    values = contiguous<int16_t>(values_, v, t);
+    sums = contiguous<int64_t>(sums_, 1 + v, lanes);
+    require(sums_.writeable(), "sums must be writeable");
+  }
+};
+
+// False for invalid triplets.
+bool resample_items(const py::array& triplets, const py::array& multiplicities, const py::array& values,
+                    py::array sums) {
+  const pa_triplets given = triplets_of(triplets);
+  const Resampled r(values, given.t, sums);
+  const int64_t n = multiplicities.shape(0);
+  const uint8_t* table = contiguous<uint8_t>(multiplicities, n, r.lanes);
+  pa_status status;
+  {
+    py::gil_scoped_release release;
+    status = pa_resample_items(&given, n, table, r.lanes, r.values, r.v, r.sums);
+  }
+  if (status == PA_INVALID_TRIPLETS) return false;
+  check(status);
+  return true;
+}
+
+void resample_rows(const py::array& keys, const py::array& values, py::array sums) {
+  const Resampled r(values, values.shape(1), sums);
+  const uint32_t* key = contiguous<uint32_t>(keys, r.lanes / 64, 64);
+  py::gil_scoped_release release;
+  check(pa_resample_rows(values.shape(1), key, r.lanes, r.values, r.v, r.sums));
+}
+
 py::list isa_names() {
   py::list names;
   int runs = 0;
@@ -247,6 +293,8 @@ PYBIND11_MODULE(_native, m) {
   m.def("triplets_from_rows", &triplets_from_rows);
   m.def("triplet_gradient", &triplet_gradient);
   m.def("outcomes", &outcomes);
+  m.def("resample_items", &resample_items);
+  m.def("resample_rows", &resample_rows);
   m.def("isa", &pa_isa);
   m.def("set_isa", &set_isa);
   m.def("isa_names", &isa_names);

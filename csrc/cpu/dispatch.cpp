@@ -26,9 +26,10 @@ struct Isa {
   Kernels kernels;
 };
 
-#define PA_TABLE(isa)                                                                                               \
-  {isa::row_squares,          isa::centre_rows,        isa::shift_rows,       isa::similarity, isa::check_triplets, \
-   isa::triplets_from_matrix, isa::triplets_from_rows, isa::triplet_gradient, isa::outcomes}
+#define PA_TABLE(isa)                                                                              \
+  {isa::row_squares,    isa::centre_rows,          isa::shift_rows,         isa::similarity,       \
+   isa::check_triplets, isa::triplets_from_matrix, isa::triplets_from_rows, isa::triplet_gradient, \
+   isa::outcomes,       isa::resample_items,       isa::resample_rows}
 
 #if defined(__x86_64__)
 bool runs_avx512() {
@@ -159,6 +160,16 @@ pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int6
 pa_status pa_outcomes(const void* similarities, pa_float_type type, int64_t t, double temperature, int8_t* verdicts,
                       void* cross_entropy, void* entropy) {
   return kernels().outcomes(similarities, type, t, temperature, verdicts, cross_entropy, entropy, pa_threads());
+}
+
+pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
+                            const int16_t* values, int64_t v, int64_t* sums) {
+  return kernels().resample_items(triplets, n, multiplicities, lanes, values, v, sums, pa_threads());
+}
+
+pa_status pa_resample_rows(int64_t t, const uint32_t* keys, int64_t lanes, const int16_t* values, int64_t v,
+                           int64_t* sums) {
+  return kernels().resample_rows(t, keys, lanes, values, v, sums, pa_threads());
 }
 
 }  // extern "C"

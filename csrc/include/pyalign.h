@@ -98,6 +98,17 @@ pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, co
 pa_status pa_outcomes(const void* similarities, pa_float_type type, int64_t t, double temperature, int8_t* verdicts,
                       void* cross_entropy, void* entropy);
 
+/* Sums over triplets under many resamples at once. lanes: the number of resamples, a multiple of 64. values (v, t)
+ * contiguous: what is summed. sums (1 + v, lanes): of each resample the sum of the triplets' weights w, then the sums
+ * of w * values; exact. items: w is the product of the multiplicities (n, lanes) of the triplet's three items, each at
+ * most 31. It is the pigeonhole bootstrap when the multiplicities are how often each of n draws has hit an item. rows:
+ * w is drawn for each row by itself, Poisson(1). Lanes l and l + 32 of a group of 64 share 32 bits of a hash of the
+ *   row's number, t < 2^32, and of keys (lanes / 64, 2, 32). */
+pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
+                            const int16_t* values, int64_t v, int64_t* sums);
+pa_status pa_resample_rows(int64_t t, const uint32_t* keys, int64_t lanes, const int16_t* values, int64_t v,
+                           int64_t* sums);
+
 /* gradient (n, n) contiguous, of the similarities' type: the derivative of
  *   scale * sum over triplets of -log softmax(s / temperature)[pair 01]
  * with respect to the element that was read for each pair; zero elsewhere. *cross_entropy: that sum of -log, in nats,

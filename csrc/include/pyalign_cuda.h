@@ -69,6 +69,10 @@ int pa_cuda_triplet_gradient(const void* similarities, pa_cuda_type type, int64_
 /* Asks the current device how its sort works; where that fails: minus the cudaError_t. */
 int64_t pa_cuda_gradient_workspace(int64_t n, int64_t t);
 
+/* pa_resample_items of pyalign.h. multiplicities aligned to 4; sums int64 (1 + v, lanes), written whole. */
+int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
+                           const int16_t* values, int64_t v, int64_t* sums, int32_t* invalid, void* stream);
+
 /* Devices that can be used; when 0, *reason says why. */
 int pa_cuda_device_count(const char** reason);
 

@@ -22,6 +22,8 @@ TENSOR_BACKENDS = ("cuda", "triton", "torch")
 BACKENDS = HOST_BACKENDS + TENSOR_BACKENDS
 AUTOMATIC = ("native", "numpy")
 
+LANES = 64  # resamples that a kernel takes side by side
+
 Array = Any  # a numpy array on the host, a torch tensor with the tensor backends
 
 
@@ -172,6 +174,14 @@ class Backend(Protocol):
         `gradient` undefined.
         """
 
+    def resample_items(self, triplets: Array, multiplicities: Array, values: Array, sums: Array) -> None:
+        """Sums over triplets under many resamples of the items: exact, and so equal on every backend.
+
+        multiplicities (n, b) uint8, at most 31, b a multiple of `LANES`: the weight w of a triplet is the product of
+        its items'. values (v, t) int16, contiguous. sums (1 + v, b) int64: sum of w, then of w * value. Raises
+        InvalidTripletsError, with `sums` undefined.
+        """
+
 
 class HostBackend(Backend, Protocol):
     """What backends on the host compute besides: what comes after the similarities of each triplet."""
@@ -188,6 +198,13 @@ class HostBackend(Backend, Protocol):
 
         verdicts int8 (t,): m pairs share the maximum: m where the human pair 01 is among them, else -m. cross_entropy
         and entropy (t,) of the similarities' dtype: -log p(human pair) and -sum_p p log p, in nats.
+        """
+
+    def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
+        """The same sums with weights drawn for each triplet by itself, Poisson(1).
+
+        Lanes l and l + 32 of a group of `LANES` share 32 bits of a hash of the triplet's number and of keys
+        (b / LANES, 64) uint32; see csrc/cpu/resample.cpp.
         """
 
 

@@ -87,6 +87,15 @@ class CudaKernels:
             cross_entropy.data_ptr(), invalid.data_ptr(), workspace.data_ptr(), _stream(triplets),
         )  # fmt: skip
 
+    def resample_items(
+        self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
+    ) -> None:
+        n, lanes = multiplicities.shape
+        _cuda.resample_items(
+            _triplets(triplets), n, multiplicities.data_ptr(), lanes, values.data_ptr(), len(values), sums.data_ptr(),
+            invalid.data_ptr(), _stream(triplets),
+        )  # fmt: skip
+
 
 def _row_stride(a: Tensor) -> int:
     """Elements from row to row; of a single row torch may say anything."""

@@ -59,6 +59,15 @@ class NativeKernels:
         except InvalidTripletsError:
             invalid.fill_(1)
 
+    def resample_items(
+        self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
+    ) -> None:
+        arrays = (tensor.numpy() for tensor in (triplets, multiplicities, values, sums))
+        try:
+            native.BACKEND.resample_items(*arrays)
+        except InvalidTripletsError:
+            invalid.fill_(1)
+
 
 def _rows(x: Tensor, terms: Tensor | None, pair: str, gamma: float) -> Rows:
     values = x.to(result_dtype(x))

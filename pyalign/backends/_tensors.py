@@ -58,6 +58,11 @@ class Kernels(Protocol):
     ) -> None:  # fmt: skip
         """gradient (n, n) contiguous; cross_entropy (1,) float64: see `Backend.triplet_gradient`."""
 
+    def resample_items(
+        self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
+    ) -> None:
+        """sums (1 + v, b) int64, all contiguous: see `Backend.resample_items`."""
+
 
 def result_dtype(x: Tensor) -> torch.dtype:
     """float64 for float64, else float32."""
@@ -191,6 +196,13 @@ class TensorBackend:
         if invalid.item():
             raise InvalidTripletsError
         return cross_entropy.item()
+
+    def resample_items(self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor) -> None:
+        invalid = _flag(triplets)
+        with current_device(triplets.device):
+            self.kernels.resample_items(triplets, multiplicities, values, sums, invalid)
+        if invalid.item():
+            raise InvalidTripletsError
 
     def _sums(self, want: Wanted, triplets: Tensor) -> Tensor | None:
         return torch.zeros(7, dtype=torch.float64, device=triplets.device) if want.sums else None

@@ -87,6 +87,21 @@ class TorchKernels:
             residuals[0] = -(residuals[1] + residuals[2])
             gradient.view(-1).index_put_((places.flatten(),), residuals.flatten().to(gradient.dtype), accumulate=True)
 
+    def resample_items(
+        self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
+    ) -> None:
+        n, lanes = multiplicities.shape
+        sums.zero_()
+        start = 0
+        for index, valid in _checked_chunks(triplets, n, max(1, GATHERED_ELEMENTS // lanes), invalid):
+            part = slice(start, start := start + len(index))
+            # Products in float64, whose sums over a chunk are exact: w * value < 2^30, and a chunk has fewer than 2^23.
+            weights = valid.double()[:, None]
+            for column in index.unbind(dim=1):
+                weights = weights * multiplicities[column].double()
+            sums[0] += weights.sum(dim=0).long()
+            sums[1:] += (values[:, part].double() @ weights).long()
+
 
 def _finish(
     pair: str, gamma: float, x: Tensor, y: Tensor, a: Tensor, b: Tensor, products: Tensor, part: slice, tf32: bool

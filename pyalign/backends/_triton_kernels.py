@@ -12,7 +12,7 @@ import os
 
 import torch
 
-from pyalign.backends import Place
+from pyalign.backends import Place, _torch_kernels
 from pyalign.backends._triton_gradient import triplet_gradient
 from pyalign.backends._triton_similarity import similarity
 from pyalign.backends._triton_triplets import triplets_from_matrix, triplets_from_rows
@@ -25,6 +25,7 @@ class TritonKernels:
     triplets_from_matrix = staticmethod(triplets_from_matrix)
     triplets_from_rows = staticmethod(triplets_from_rows)
     triplet_gradient = staticmethod(triplet_gradient)
+    resample_items = _torch_kernels.KERNELS.resample_items  # gathers and a product: nothing for Triton to fuse
 
     @property
     def home(self) -> str:

@@ -98,6 +98,15 @@ class NativeBackend(HostRows):
     ) -> None:
         _native.outcomes(similarities, temperature, verdicts, cross_entropy, entropy)
 
+    def resample_items(
+        self, triplets: np.ndarray, multiplicities: np.ndarray, values: np.ndarray, sums: np.ndarray
+    ) -> None:
+        if not _native.resample_items(triplets, multiplicities, values, sums):
+            raise InvalidTripletsError
+
+    def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
+        _native.resample_rows(keys, values, sums)
+
 
 def _outputs(want: Wanted) -> tuple[Any, Any, Any, bool, float]:
     return want.choices, want.probabilities, want.similarities, want.sums, want.temperature

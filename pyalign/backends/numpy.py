@@ -119,6 +119,51 @@ class NumpyBackend(HostRows):
                 if entropy is not None:
                     entropy[part] = 0.0 - (np.exp(logs) * logs).sum(axis=0)
 
+    def resample_items(
+        self, triplets: np.ndarray, multiplicities: np.ndarray, values: np.ndarray, sums: np.ndarray
+    ) -> None:
+        n, lanes = multiplicities.shape
+
+        def weights(part: slice) -> np.ndarray:
+            a, b, c = _checked(triplets[part], n).T
+            return multiplicities[a].astype(np.float64) * multiplicities[b] * multiplicities[c]
+
+        _weighted_sums(weights, values, sums, step=max(1, BLOCK_ELEMENTS // lanes))
+
+    def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
+        def weights(part: slice) -> np.ndarray:
+            rows = np.arange(part.start, min(part.stop, values.shape[1]), dtype=np.uint32)
+            return poisson_weights(rows, keys).astype(np.float64)
+
+        _weighted_sums(weights, values, sums, step=max(1, BLOCK_ELEMENTS // sums.shape[1]))
+
+
+# 65536 P(w >= k) for w ~ Poisson(1), k = 1, 2, ...; their sum is 65536: the mean of the weights is 1 exactly.
+POISSON_AT_LEAST = (41427, 17317, 5263, 1244, 240, 39, 5, 1)
+
+
+def poisson_weights(rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Weights of rows (c,) uint32 under keys (g, 64) uint32: (c, 64 g) uint8, as csrc/cpu/resample.cpp draws them."""
+    pairs = keys.reshape(-1, 2, 32)
+    x = (rows * np.uint32(0x9E3779B1))[:, None, None] ^ pairs[:, 0]
+    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D) + pairs[:, 1]
+    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+    x ^= x >> np.uint32(16)
+    draws = np.concatenate([x & np.uint32(0xFFFF), x >> np.uint32(16)], axis=2).reshape(len(rows), -1)
+    bounds = np.array(POISSON_AT_LEAST, np.uint32)
+    weights: np.ndarray = (draws[..., None] < bounds).sum(axis=-1, dtype=np.uint8)
+    return weights
+
+
+def _weighted_sums(weights: Callable[[slice], np.ndarray], values: np.ndarray, sums: np.ndarray, step: int) -> None:
+    """Products in float64, whose sums over a block are exact: w * value < 2^30, fewer than 2^23 rows a block."""
+    sums[...] = 0
+    for start in range(0, values.shape[1], step):
+        part = slice(start, start + step)
+        w = weights(part)
+        sums[0] += w.sum(axis=0).astype(np.int64)
+        sums[1:] += (values[:, part].astype(np.float64) @ w).astype(np.int64)
+
 
 def _checked(triplets: np.ndarray, n: int) -> np.ndarray:
     check = BACKEND.check_triplets(triplets, n)

@@ -164,6 +164,40 @@ class ReferenceBackend(HostRows):
             if entropy is not None:
                 entropy[row] = entropy_of(logs)
 
+    def resample_items(
+        self, triplets: np.ndarray, multiplicities: np.ndarray, values: np.ndarray, sums: np.ndarray
+    ) -> None:
+        sums[...] = 0
+        for row, (i, j, k) in enumerate(triplets.tolist()):
+            _require_valid((i, j, k), len(multiplicities))
+            for b in range(sums.shape[1]):
+                w = int(multiplicities[i, b]) * int(multiplicities[j, b]) * int(multiplicities[k, b])
+                _add_weighted(w, values[:, row], sums[:, b])
+
+    def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
+        sums[...] = 0
+        for row in range(values.shape[1]):
+            for b in range(sums.shape[1]):
+                _add_weighted(poisson_weight(row, b, keys), values[:, row], sums[:, b])
+
+
+def _add_weighted(w: int, values: np.ndarray, sums: np.ndarray) -> None:
+    sums[0] += w
+    for number, value in enumerate(values.tolist()):
+        sums[1 + number] += w * value
+
+
+def poisson_weight(row: int, b: int, keys: np.ndarray) -> int:
+    """The weight of a row in resample b: how many of 65536 P(w >= k), k = 1, 2, ..., lie above 16 bits of a hash."""
+    group, lane = divmod(b, 64)
+    first, second = int(keys[group, lane % 32]), int(keys[group, 32 + lane % 32])
+    x = (row * 0x9E3779B1) % 2**32 ^ first
+    x = ((x ^ x >> 16) * 0x7FEB352D + second) % 2**32
+    x = (x ^ x >> 15) * 0x846CA68B % 2**32
+    x ^= x >> 16
+    draw = x % 2**16 if lane < 32 else x >> 16
+    return sum(draw < bound for bound in (41427, 17317, 5263, 1244, 240, 39, 5, 1))
+
 
 def _require_valid(items: tuple[int, int, int], n: int) -> None:
     if not all(0 <= item < n for item in items) or len(set(items)) < 3:

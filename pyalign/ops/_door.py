@@ -36,6 +36,9 @@ class Door(Protocol):
     def similarities(self, similarities: object) -> Array:
         """(n, n) float32 or float64, rows contiguous."""
 
+    def bring(self, array: np.ndarray) -> Array:
+        """Our own array from the host, where the backend works."""
+
     def cast(self, x: Array, dtype: Any) -> Array:
         """x in that numpy dtype."""
 
@@ -115,6 +118,9 @@ class HostDoor:
 
     def similarities(self, similarities: object) -> np.ndarray:
         return _checks.as_similarities(similarities)
+
+    def bring(self, array: np.ndarray) -> np.ndarray:
+        return array
 
     def cast(self, x: np.ndarray, dtype: Any) -> np.ndarray:
         return x.astype(dtype, copy=False)

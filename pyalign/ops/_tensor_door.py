@@ -57,6 +57,10 @@ class TensorDoor:
         self._require_taken(wide)
         return _with_contiguous_rows(wide)
 
+    def bring(self, array: np.ndarray) -> Tensor:
+        with _within_memory(self.device):
+            return torch.from_numpy(array).to(self.device)
+
     def cast(self, x: Tensor, dtype: Any) -> Tensor:
         return x.to(_torch_dtype(dtype))
 

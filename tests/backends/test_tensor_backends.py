@@ -27,6 +27,7 @@ import pyalign.integrations.torch
 from support import MEASURES, definition, draw_triplets, reals, whole
 from pyalign import InputError, backends
 from pyalign.backends import get_backend
+from pyalign.ops.resample import object_sums
 
 name, half = {name!r}, ("float16", "bfloat16")
 assert get_backend(name).name == name and backends.backend_reasons()[name] is None
@@ -52,6 +53,9 @@ for dtype in {dtypes}:
             expected = pyalign.score(x, some, measure=measure)
             assert (ours.backend, ours.accuracy, ours.n_ties) == (name, expected.accuracy, expected.n_ties)
             assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-5, abs=1e-5)
+    some, values = draw_triplets(9, 9, 400), np.arange(-600, 600, dtype=np.int16).reshape(3, 400)
+    sums = object_sums(some, 9, values, resamples=70, backend=name)
+    same(sums, object_sums(some, 9, values, resamples=70))
     s, some = reals(4, 20, 20, dtype=dtype), draw_triplets(4, 20, 500)
     loss, gradient = pyalign.triplet_gradient(s, some, temperature=0.5, backend=name)
     expected_loss, expected = pyalign.triplet_gradient(s, some, temperature=0.5)

@@ -115,6 +115,7 @@ Answer answer_of(const Expected s[3], bool exact, double temperature, pa_cuda_ty
 void check_similarity();
 void check_triplets();
 void check_gradient();
+void check_resample();
 void check_device();
 void check_tiles();  // on the emulator only, like the next
 void check_far();

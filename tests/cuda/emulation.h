@@ -185,6 +185,11 @@ T atomicOr(T* address, T value) {
   return __atomic_fetch_or(address, value, __ATOMIC_RELAXED);
 }
 
+template <class T>
+T atomicAdd(T* address, T value) {
+  return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
+}
+
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline int __ffs(int bits) { return __builtin_ffs(bits); }
 inline int __clz(int bits) { return bits ? __builtin_clz(unsigned(bits)) : 32; }

@@ -238,6 +238,10 @@ BROKEN = {
         "threads", "gradient", "runs.cuh", "if (next < tiles && !after_end)", "if (next < tiles && lane == 0)"),
     "gradient: the sort leaves out a bit": (
         "threads", "gradient", "gradient.cu", "bits_of(no_pair(problem.n));", "bits_of(no_pair(problem.n)) - 1;"),
+    "resample: sums of threads are read before they are written": (
+        "threads", "resample", "resample.cu", f"[l];\n    {BARRIER}", "[l];"),
+    "resample: later rows of values repeat the first": (
+        "threads", "resample", "resample.cu", "r.values[(first + c - 1)", "r.values[c"),
 }  # fmt: skip
 
 

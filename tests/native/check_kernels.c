@@ -114,6 +114,8 @@ int main(int argc, char** argv) {
   check_triplet_checks();
   check_triplets();
   check_gradient();
+  check_outcomes();
+  check_resample();
   check_series();
   check_limits();
   return report();

@@ -127,7 +127,7 @@ def test_older_processors_under_emulation(plain, processor, runs):
 def test_instruction_sets_share_no_code(plain):
     """A weak function built for one of them could be linked into the path of another."""
     (nm,) = require("nm")
-    for unit in ("check", "gradient", "rows", "similarity", "triplets"):
+    for unit in ("check", "gradient", "outcomes", "resample", "rows", "similarity", "triplets"):
         objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
         assert objects
         for path in objects:
@@ -143,6 +143,8 @@ MUTATIONS = {
     "the row reported is the next": ("check.cpp", "report->repeated = q;", "report->repeated = q + 1;"),
     "two-way ties are not counted": ("triplets.cpp", "ties2 += c.pairs_at_maximum == 2;", ""),
     "bands are added to the wrong rows": ("gradient.cpp", "int64_t row = band << plan.shift", "int64_t row = band"),
+    "a group of resamples takes the multiplicities of the first": ("resample.cpp", "+ group * kLanes + part", "+ part"),
+    "an entropy is that of another temperature": ("outcomes.cpp", "inverse_temperature).entropy", "T(1)).entropy"),
     "a repeated item is let through": ("unpack.h", " | uint32_t(b == c);", ";"),
 }
 

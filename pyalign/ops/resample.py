@@ -1,0 +1,152 @@
+"""Sums over triplets under resamples of the items, of the triplets, or of the people who answered.
+
+A resample is a weight per triplet; what a statistic needs of it are weighted sums. All sums are of whole numbers, so
+that they are the same on every backend and for any number of threads, and every resample has a counter of its own in a
+counter-based generator (Philox), so that it does not depend on how many are drawn at once.
+
+* Objects, the pigeonhole bootstrap (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007): n draws of
+  the n items with replacement; a triplet weighs the product of its items' multiplicities.
+* Triplets: weights Poisson(1) one by one, the Poisson form of the plain bootstrap.
+* Subjects, the cluster bootstrap: draws of the people with replacement; a triplet weighs its person's multiplicity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from pyalign.backends import LANES, get_host_backend
+from pyalign.ops._door import open_door
+
+TABLE_BYTES = 1 << 18  # of multiplicities that kernels look up at once, so that they stay in L2
+LANES_AT_ONCE = 512  # at most: what a step costs in time, and a kernel in memory for sums
+OBJECTS, TRIPLETS, SUBJECTS = 1, 2, 3  # streams of the generator
+Done = Callable[[int], None]
+
+
+def object_sums(
+    triplets: object,
+    n: int,
+    values: np.ndarray,
+    *,
+    resamples: int,
+    seed: int = 0,
+    backend: str = "auto",
+    done: Done | None = None,
+) -> np.ndarray:
+    """Sums under resamples of the n items.
+
+    Args:
+        triplets: (t, 3) integers in [0, n), three different items each.
+        n: how many items there are to draw from.
+        values: (v, t) int16.
+        resamples: how many, b.
+        seed: the same seed gives the same resamples, whatever their number.
+        backend: see `pyalign.similarity`.
+        done: called now and then with the number of resamples that are done.
+
+    Returns:
+        (b, 1 + v) int64: the sum of the triplets' weights, and that of weight * value for each row of values.
+
+    Example:
+        >>> sums = object_sums([[0, 1, 2], [1, 2, 3]], 4, np.array([[6, 0]], np.int16), resamples=5)
+        >>> sums.shape, bool((sums[:, 1] <= 6 * sums[:, 0]).all())
+        ((5, 2), True)
+    """
+    door = open_door(backend, triplets)
+    index, given = door.triplets(triplets), _as_values(values)
+    there = door.bring(given)
+
+    def compute(first: int, count: int) -> np.ndarray:
+        table = door.bring(multiplicities(n, first, count, seed=seed, stream=OBJECTS))
+        with door.running(index, n):
+            sums = door.empty((1 + len(given), count), np.int64)
+            door.backend.resample_items(index, table, there, sums)
+            return door.host(sums)
+
+    return _in_steps(compute, len(given), resamples, TABLE_BYTES // max(1, n), done)
+
+
+def triplet_sums(
+    values: np.ndarray, *, resamples: int, seed: int = 0, backend: str = "auto", done: Done | None = None
+) -> np.ndarray:
+    """The same sums with a weight Poisson(1) for each triplet by itself; arguments as in `object_sums`."""
+    host, given = get_host_backend(backend), _as_values(values)
+
+    def compute(first: int, count: int) -> np.ndarray:
+        sums = np.empty((1 + len(given), count), np.int64)
+        host.resample_rows(_keys(first, count, seed), given, sums)
+        return sums
+
+    return _in_steps(compute, len(given), resamples, LANES_AT_ONCE // 2, done)
+
+
+def subject_sums(subjects: np.ndarray, values: np.ndarray, *, resamples: int, seed: int = 0) -> np.ndarray:
+    """The same sums under resamples of people; subjects: (t,) integers in [0, s), the person of each triplet.
+
+    Example:
+        >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), resamples=3).shape
+        (3, 2)
+    """
+    given = _as_values(values)
+    n = int(subjects.max()) + 1
+    of_person = np.stack([np.bincount(subjects, row, minlength=n) for row in (None, *given)])  # exact below 2^53
+    sums = np.empty((resamples, len(of_person)), np.int64)
+    for first, count in _steps(resamples, LANES_AT_ONCE):
+        table = multiplicities(n, first, count, seed=seed, stream=SUBJECTS)
+        products = table.T.astype(np.float64) @ of_person.T
+        sums[first : first + count] = products.astype(np.int64)[: resamples - first]
+    return sums
+
+
+def multiplicities(n: int, first: int, count: int, *, seed: int, stream: int) -> np.ndarray:
+    """(n, count) uint8: how often n draws with replacement hit each of n items, in resamples first, first + 1, ...
+
+    A draw is floor(n u) for a 32-bit number u / 2^32: its probabilities are off by less than n / 2^32.
+
+    Example:
+        >>> multiplicities(5, 0, 64, seed=0, stream=OBJECTS).sum(axis=0).tolist() == [5] * 64
+        True
+    """
+    table = np.empty((count, n), np.uint8)
+    for row in range(count):
+        draws = (_raw(n, first + row, seed, stream) >> np.uint64(32)) * np.uint64(n) >> np.uint64(32)
+        table[row] = np.bincount(draws.astype(np.int64), minlength=n)
+    return np.ascontiguousarray(table.T)
+
+
+def _keys(first: int, count: int, seed: int) -> np.ndarray:
+    """(count / 64, 64) uint32: the keys of resamples first .. first + count, group by group."""
+    groups = range(first // LANES, (first + count) // LANES)
+    return np.stack([_raw(LANES // 2, group, seed, TRIPLETS).view(np.uint32) for group in groups])
+
+
+def _raw(size: int, counter: int, seed: int, stream: int) -> np.ndarray:
+    """(size,) uint64 of Philox: the key is that of the seed and the stream, the counter says which resample."""
+    key = np.random.SeedSequence([seed, stream]).generate_state(2, np.uint64)
+    raw: np.ndarray = np.random.Philox(key=key, counter=[0, 0, 0, counter]).random_raw(size)
+    return raw
+
+
+def _in_steps(
+    compute: Callable[[int, int], np.ndarray], v: int, resamples: int, at_once: int, done: Done | None
+) -> np.ndarray:
+    """(b, 1 + v) from the sums (1 + v, count) of one step after the other."""
+    sums = np.empty((resamples, 1 + v), np.int64)
+    for first, count in _steps(resamples, at_once):
+        sums[first : first + count] = compute(first, count).T[: resamples - first]
+        if done is not None:
+            done(min(resamples, first + count))
+    return sums
+
+
+def _steps(resamples: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """(first, count) of each step; counts are whole groups of lanes."""
+    step = min(LANES_AT_ONCE, max(LANES, at_once // LANES * LANES))
+    for first in range(0, resamples, step):
+        yield first, min(step, -(-(resamples - first) // LANES) * LANES)
+
+
+def _as_values(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, np.int16)

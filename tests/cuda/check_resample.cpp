@@ -1,0 +1,96 @@
+// check_resample.cpp: pa_cuda_resample_items.
+#include "check.h"
+
+struct ResampleCase {
+  const int64_t n, lanes, v;
+  Questions* questions;
+  Memory multiplicities, values;
+  Output sums, invalid;
+
+  ResampleCase(int64_t items, int64_t resamples, int64_t rows, Questions* q)
+      : n(items),
+        lanes(resamples),
+        v(rows),
+        questions(q),
+        multiplicities(size_t(items * resamples)),
+        values(size_t(rows * q->t) * sizeof(int16_t)),
+        sums(size_t((1 + rows) * resamples) * sizeof(int64_t)),
+        invalid(sizeof(int32_t)) {
+    for (int64_t k = 0; k < n * lanes; ++k) multiplicities.host()[k] = char(random_below(k % 7 ? 4 : 32));
+    for (int64_t k = 0; k < v * q->t; ++k) {
+      const int16_t value = int16_t(random_below(65536) - 32768);
+      memcpy(values.host() + k * sizeof value, &value, sizeof value);
+    }
+    multiplicities.upload();
+    values.upload();
+  }
+
+  int run() {
+    const int32_t before = 7;
+    const pa_triplets triplets = questions->triplets();
+    invalid.set(&before);
+    return pa_cuda_resample_items(&triplets, n, reinterpret_cast<const uint8_t*>(multiplicities.device()), lanes,
+                                  reinterpret_cast<const int16_t*>(values.device()), v,
+                                  static_cast<int64_t*>(sums.device()), static_cast<int32_t*>(invalid.device()),
+                                  nullptr);
+  }
+
+  int64_t expected(int64_t row, int64_t lane) const {
+    int64_t sum = 0;
+    for (int64_t q = 0; q < questions->t; ++q) {
+      if (!questions->valid(q)) continue;
+      int64_t weight = 1;
+      for (int k = 0; k < 3; ++k)
+        weight *= uint8_t(multiplicities.host()[questions->plain[size_t(3 * q + k)] * lanes + lane]);
+      int16_t value = 1;
+      if (row > 0) memcpy(&value, values.host() + ((row - 1) * questions->t + q) * sizeof value, sizeof value);
+      sum += weight * value;
+    }
+    return sum;
+  }
+
+  std::string judge() const {
+    bool all_valid = true;
+    for (int64_t q = 0; q < questions->t; ++q) all_valid = all_valid && questions->valid(q);
+    for (int64_t k = 0; k < (1 + v) * lanes; ++k) {
+      int64_t got;
+      memcpy(&got, sums.host() + k * sizeof got, sizeof got);
+      const int64_t want = expected(k / lanes, k % lanes);
+      if (got != want)
+        return text("sum %lld of lane %lld is %lld, not %lld", (long long)(k / lanes), (long long)(k % lanes),
+                    (long long)got, (long long)want);
+    }
+    int32_t flag;
+    memcpy(&flag, invalid.host(), sizeof flag);
+    return flag == (all_valid ? 7 : 1) ? "" : text("the flag is %d", int(flag));
+  }
+};
+
+static void check_now(const char* what, int64_t n, int64_t lanes, int64_t v, Questions* questions) {
+  ResampleCase c(n, lanes, v, questions);
+  check_case(
+      {text("resample, %s, n %lld, t %lld, lanes %lld, v %lld, %s %s", what, (long long)n, (long long)questions->t,
+            (long long)lanes, (long long)v, index_names[questions->type], layout_names[questions->layout]),
+       {&c.sums, &c.invalid},
+       [&c] { return c.run(); },
+       [&c] { return c.judge(); }});
+}
+
+void check_resample() {
+  int number = 0;
+  for (const int64_t t : {0, 1, 15, 16, 17, 4096, 4097})  // around a round of a block, and its piece
+    for (const int64_t v : {0, 3, 5}) {
+      if (quick && number % 2) {
+        ++number;
+        continue;
+      }
+      const int64_t n = number % 2 ? 5 : 61, lanes = number % 3 ? 64 : 128;
+      Questions questions(t, n, pa_index_type(number % 4), number % kLayouts);
+      check_now("random", n, lanes, v, &questions);
+      ++number;
+      if (t == 0) continue;
+      Questions broken(t, n, PA_INT64, 0);
+      broken.set(t / 2, number % 3, number % 2 ? n : -1);
+      check_now("invalid", n, lanes, v, &broken);
+    }
+}
