@@ -195,3 +195,14 @@ def whole_number(value: object, name: str, least: int, most: int = 2**31 - 1) ->
     if not whole or not least <= int(value) <= most:  # type: ignore[call-overload]
         raise InputError(f"{name} must be a whole number from {least:,} to {most:,}; got {value!r}")
     return int(value)  # type: ignore[call-overload]
+
+
+def fraction(value: object, name: str) -> float:
+    """`value` as a number strictly between 0 and 1."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0.0 < number < 1.0:
+        raise InputError(f"{name} must lie between 0 and 1; got {value!r}")
+    return number

@@ -19,6 +19,30 @@ TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")
 
 
+CHANCE = 1 / 3
+
+
+@dataclass(frozen=True)
+class GroupScore:
+    """The score of the triplets that share a label.
+
+    Attributes:
+        group: the label.
+        accuracy: fraction, ties counted as in the whole.
+        n_triplets: how many triplets have the label.
+        cross_entropy: nats per triplet.
+        ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group.
+        standard_error: of the accuracy, or None likewise.
+    """
+
+    group: str
+    accuracy: float
+    n_triplets: int
+    cross_entropy: float
+    ci: tuple[float, float] | None = None
+    standard_error: float | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class Score:
     """How well similarities predict which item people called odd.
@@ -34,6 +58,18 @@ class Score:
         temperature: p = softmax(s / temperature).
         ties: the rule for ties.
         backend: what computed it.
+        ci: interval of the accuracy, (low, high) fractions; None unless asked for, as all that follow.
+        cross_entropy_ci: interval of the cross-entropy, nats.
+        standard_error: of the accuracy, a fraction.
+        cross_entropy_standard_error: nats.
+        ci_by: what is drawn anew: "objects", "triplets" or "subjects".
+        ci_method: "bootstrap" or "analytic".
+        confidence: of the intervals, a fraction.
+        resamples: bootstrap resamples.
+        seed: of the resamples.
+        ceiling: the noise ceiling, a fraction.
+        fraction_of_ceiling: how far the accuracy has come from chance (1/3, at 0) to the ceiling (at 1).
+        groups: the scores of labelled groups of triplets.
     """
 
     accuracy: float
@@ -46,6 +82,18 @@ class Score:
     temperature: float
     ties: str
     backend: str
+    ci: tuple[float, float] | None = None
+    cross_entropy_ci: tuple[float, float] | None = None
+    standard_error: float | None = None
+    cross_entropy_standard_error: float | None = None
+    ci_by: str | None = None
+    ci_method: str | None = None
+    confidence: float | None = None
+    resamples: int | None = None
+    seed: int | None = None
+    ceiling: float | None = None
+    fraction_of_ceiling: float | None = None
+    groups: tuple[GroupScore, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The attributes as a dict that json can write."""
@@ -53,10 +101,12 @@ class Score:
 
     def __repr__(self) -> str:
         dropped = f", {self.n_dropped:,} dropped" if self.n_dropped else ""
+        interval = f" [{self.ci[0]:.3%}, {self.ci[1]:.3%}] over {self.ci_by}" if self.ci else ""
         return (
-            f"Score(accuracy={self.accuracy:.3%} of {self.n_triplets:,} triplets, {self.n_ties:,} ties ({self.ties})"
-            f"{dropped}, cross_entropy={self.cross_entropy:.5f} nats, mean_entropy={self.mean_entropy:.5f} nats, "
-            f"measure={self.measure!r}, temperature={self.temperature:g}, backend={self.backend!r})"
+            f"Score(accuracy={self.accuracy:.3%}{interval} of {self.n_triplets:,} triplets, {self.n_ties:,} ties "
+            f"({self.ties}){dropped}, cross_entropy={self.cross_entropy:.5f} nats, "
+            f"mean_entropy={self.mean_entropy:.5f} nats, measure={self.measure!r}, "
+            f"temperature={self.temperature:g}, backend={self.backend!r})"
         )
 
 
@@ -69,6 +119,14 @@ def score(
     ties: str = "fractional",
     nan: str = "raise",
     backend: str = "auto",
+    ci: str | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    ci_method: str = "bootstrap",
+    subjects: object = None,
+    groups: object = None,
+    ceiling: float | None = None,
 ) -> Score:
     """Odd-one-out accuracy of embeddings on human triplets.
 
@@ -82,14 +140,26 @@ def score(
             ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity.
         backend: see `pyalign.similarity`.
+        ci: what intervals and standard errors are over; None: there are none. ``"objects"``: other objects like
+            these, by the pigeonhole bootstrap; ``"triplets"``: other triplets of these objects; ``"subjects"``: other
+            people.
+        confidence: of the intervals.
+        resamples: bootstrap resamples.
+        seed: the same seed gives the same intervals on every backend and with any number of threads.
+        ci_method: ``"bootstrap"``, or ``"analytic"`` for closed forms: estimate +- z standard errors, which for objects
+            are clustered by shared objects.
+        subjects: (t,) who answered each triplet, any labels; for ``ci="subjects"``.
+        groups: (t,) labels of the triplets, to be scored each by itself too.
+        ceiling: noise ceiling (`pyalign.noise_ceiling`), a fraction above 1/3; gives `fraction_of_ceiling`.
 
     Returns:
         A `Score`.
 
     Raises:
-        InputError: as `pyalign.odd_one_out`, and for an unknown rule.
+        InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet.
 
-    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3.
+    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3; Owen, "The
+    pigeonhole bootstrap", Annals of Applied Statistics 2007.
 
     Example:
         >>> import numpy as np
@@ -97,10 +167,26 @@ def score(
         >>> score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy.__round__(3)
         0.667
     """
-    results, n_dropped = score_triplets(
-        x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend
-    )
-    return summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties)
+    if ci is None and groups is None:
+        results, n_dropped = score_triplets(
+            x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend
+        )
+        result = summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties)
+    else:
+        from pyalign.analysis import outcomes, with_intervals  # they build on this module
+
+        plan = with_intervals.plan_of(ci, ci_method, confidence, resamples, seed)
+        options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
+        found = outcomes.triplet_outcomes(x, triplets, **options, backend=backend)
+        result = with_intervals.with_intervals(found, triplets, plan, subjects=subjects, groups=groups)
+    return result if ceiling is None else with_ceiling(result, ceiling)
+
+
+def with_ceiling(result: Score, ceiling: float) -> Score:
+    """The score with its place between chance and a noise ceiling."""
+    if not CHANCE < ceiling <= 1:
+        raise InputError(f"ceiling must lie above 1/3 and be at most 1; got {ceiling!r}")
+    return replace(result, ceiling=ceiling, fraction_of_ceiling=(result.accuracy - CHANCE) / (ceiling - CHANCE))
 
 
 def score_triplets(

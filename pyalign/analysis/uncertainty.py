@@ -1,0 +1,282 @@
+"""Standard errors and intervals: what would come out with other objects, other triplets or other people.
+
+The three answer different questions. Of "objects": the accuracy on objects like these, which is what a claim about a
+model is about; triplets share objects, so that errors come in clusters. Of "triplets": on these very objects, with
+other triplets. Of "subjects": with other people. `docs/statistics.md` says what each covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.errors import InputError
+from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
+
+BY = ("objects", "triplets", "subjects")
+METHODS = ("bootstrap", "analytic")
+FINEST = 32767  # steps between 0 and the largest cross-entropy
+DENSE_PAIRS = 1 << 26
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How uncertainty is to be measured: checked options.
+
+    Attributes:
+        by: what is drawn anew: "objects", "triplets" or "subjects".
+        method: "bootstrap", or "analytic" for the closed form of the standard error.
+        confidence: of the intervals, a fraction.
+        resamples: bootstrap resamples.
+        seed: of the resamples.
+    """
+
+    by: str
+    method: str = "bootstrap"
+    confidence: float = 0.95
+    resamples: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _checks.one_of(self.by, BY, "ci")
+        _checks.one_of(self.method, METHODS, "ci_method")
+        _checks.fraction(self.confidence, "confidence")
+        _checks.whole_number(self.resamples, "resamples", 2)
+        _checks.whole_number(self.seed, "seed", 0)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The triplets of a result as resampling sees them.
+
+    Attributes:
+        triplets: (t, 3) integers in [0, n), where n counts the items that occur; on the host or on a device.
+        n: how many different items occur.
+        subjects: (t,) integers in [0, s), or None.
+        backend: what computed the result, which computes the resamples too.
+    """
+
+    triplets: Any
+    n: int
+    subjects: np.ndarray | None
+    backend: str
+
+    @classmethod
+    def of(cls, triplets: object, outcomes: Sequence[Outcomes], subjects: object = None) -> Sample:
+        """Of triplets that `outcomes` were made from; of those alone that all of them kept."""
+        index = _checks.as_array(triplets, "triplets", "(t, 3)")
+        codes = None if subjects is None else subject_codes(subjects, len(index))
+        kept = common(outcomes)
+        if kept is not None:
+            index, codes = index[kept], None if codes is None else codes[kept]
+        occurs = np.zeros(int(index.max()) + 1, bool)
+        for column in index.T:
+            occurs[column] = True
+        n = int(occurs.sum())
+        if n < len(occurs):
+            index = (np.cumsum(occurs, dtype=np.int32) - np.int32(1))[index]
+        return cls(index, n, codes, outcomes[0].score.backend)
+
+
+def common(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
+    """(t,) mask of the triplets that all of them kept, or None for all."""
+    masks = [one.kept for one in outcomes if one.kept is not None]
+    return np.logical_and.reduce(masks) if masks else None
+
+
+def subject_codes(subjects: object, t: int) -> np.ndarray:
+    """(t,) int64 in [0, s): numbers for the people, of any labels; at least two of them.
+
+    Example:
+        >>> subject_codes(["anna", "ben", "anna"], 3)
+        array([0, 1, 0])
+    """
+    labels = np.asarray(subjects)
+    if labels.shape != (t,):
+        raise InputError(f"subjects must have shape (t,) = ({t},); got {labels.shape}")
+    names, codes = np.unique(labels, return_inverse=True)
+    if len(names) < 2:
+        raise InputError(f"subjects must name at least two people; got {len(names)}")
+    return codes.astype(np.int64)
+
+
+def values_of(outcomes: Sequence[Outcomes], ties: str, kept: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """What is averaged, as whole numbers: (2 m, t) int16, and the unit of each row (2 m,).
+
+    Rows 2 k and 2 k + 1 are the credits of model k, in sixths, and its cross-entropies, in steps of 1 / 32,767 of the
+    largest.
+    """
+    rows, units = [], []
+    for one in outcomes:
+        cross_entropy = kept_of(one.cross_entropy, one, kept)
+        step = float(cross_entropy.max()) / FINEST or 1.0
+        rows.append(kept_of(one.credits(ties), one, kept))
+        rows.append(np.rint(cross_entropy * (1.0 / step)).astype(np.int16))
+        units += [1.0 / CREDIT_UNIT, step]
+    return np.stack(rows), np.array(units)
+
+
+def kept_of(array: np.ndarray, one: Outcomes, kept: np.ndarray | None) -> np.ndarray:
+    """Of an array of the triplets that `one` kept, those that all keep."""
+    if kept is None or one.kept is None:
+        return array if kept is None else array[kept]
+    within: np.ndarray = array[kept[one.kept]]
+    return within
+
+
+def replicates(sample: Sample, values: np.ndarray, plan: Plan, done: Done | None = None) -> np.ndarray:
+    """(b, v) weighted means of values (v, t) under each resample; NaN where a resample leaves no triplet."""
+    options = {"resamples": plan.resamples, "seed": plan.seed}
+    if plan.by == "objects":
+        sums = object_sums(sample.triplets, sample.n, values, **options, backend=sample.backend, done=done)
+    elif plan.by == "triplets":
+        sums = triplet_sums(values, **options, backend=sample.backend, done=done)
+    else:
+        sums = subject_sums(_people(sample), values, **options)
+    with np.errstate(invalid="ignore"):
+        means: np.ndarray = sums[:, 1:] / sums[:, :1].astype(np.float64)
+    return means
+
+
+def require_triplets(means: np.ndarray, plan: Plan) -> None:
+    """Raises where a resample left no triplet."""
+    empty = int(np.isnan(means[:, 0]).sum())
+    if empty:
+        raise InputError(
+            f"triplets must be enough for every resample of {plan.by} to leave one; {empty:,} of "
+            f"{plan.resamples:,} resamples leave none"
+        )
+
+
+def standard_errors(sample: Sample, values: np.ndarray, plan: Plan) -> np.ndarray:
+    """(v,) closed-form standard errors of the means of values (v, t)."""
+    residuals = values - values.mean(axis=1, dtype=np.float64, keepdims=True)
+    if plan.by == "triplets":
+        return (
+            residuals.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
+            if values.shape[1] > 1
+            else np.full(len(values), np.nan)
+        )
+    if plan.by == "subjects":
+        return np.array([_by_subject(row, _people(sample)) for row in residuals])
+    index = _checks.as_array(sample.triplets, "triplets", "(t, 3)")
+    return object_clustered_errors(residuals, index, sample.n)
+
+
+def _people(sample: Sample) -> np.ndarray:
+    if sample.subjects is None:
+        raise InputError('subjects must say who answered each triplet for ci="subjects"; got none')
+    return sample.subjects
+
+
+def _by_subject(residuals: np.ndarray, subjects: np.ndarray) -> float:
+    """Cluster-robust (sandwich) standard error of a mean, with the small-sample factor s / (s - 1)."""
+    sums = np.bincount(subjects, residuals)
+    people = int((np.bincount(subjects) > 0).sum())
+    return float(np.sqrt((sums**2).sum() * people / (people - 1)) / len(residuals))
+
+
+def object_clustered_errors(residuals: np.ndarray, triplets: np.ndarray, n: int) -> np.ndarray:
+    """(v,) standard errors of means whose triplets are correlated where they share an object.
+
+    The sum of e_s e_t over all pairs of triplets s, t that share at least one of their objects, by inclusion and
+    exclusion: pairs that share an object, less those that share two, plus those that share three.
+
+    Args:
+        residuals: (v, t), values less their mean.
+        triplets: (t, 3) integers in [0, n).
+        n: how many items there are.
+
+    Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011, for a common set of clusters
+    in all three positions (dyadic-robust standard errors, extended from pairs to triplets).
+    """
+    low, middle, high = _sorted_columns(triplets)
+    pairs = np.concatenate([low * n + middle, low * n + high, middle * n + high])
+    if n * n > DENSE_PAIRS:
+        pairs = np.unique(pairs, return_inverse=True)[1]
+    same = _ranks_of_sets(low, middle, high, n)
+    variances = []
+    for row in residuals:
+        by_object = np.sum([np.bincount(column, row, minlength=n) for column in (low, middle, high)], axis=0)
+        by_pair, by_set = np.bincount(pairs, np.tile(row, 3)), np.bincount(same, row)
+        shared = float((by_object**2).sum() - (by_pair**2).sum() + (by_set**2).sum())
+        variances.append(max(shared, float((row**2).sum())))  # the former may be negative for few objects
+    return np.sqrt(variances) / residuals.shape[1]
+
+
+def _sorted_columns(triplets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    a, b, c = (column.astype(np.int64) for column in triplets.T)
+    low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+    return low, a + b + c - low - high, high
+
+
+def _ranks_of_sets(low: np.ndarray, middle: np.ndarray, high: np.ndarray, n: int) -> np.ndarray:
+    """(t,) int64: the same number for triplets of the same three objects."""
+    if n >= 1 << 21:  # n^3 would not fit
+        _, first = np.unique(low * n + middle, return_inverse=True)
+    else:
+        first = low * n + middle
+    return np.unique(first * n + high, return_inverse=True)[1]
+
+
+def percentile_interval(means: np.ndarray, confidence: float) -> Interval:
+    """The middle share of the resamples' means."""
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(means, [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+def normal_interval(mean: float, error: float, confidence: float) -> Interval:
+    """mean +- z error.
+
+    Example:
+        >>> low, high = normal_interval(0.6722, 0.0053, 0.95)
+        >>> round(low, 4), round(high, 4)
+        (0.6618, 0.6826)
+    """
+    z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+    return mean - z * error, mean + z * error
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """Standard error and interval of each of several means.
+
+    Attributes:
+        errors: (v,).
+        intervals: v of them.
+        means: (b, v) of the resamples, or None for the closed form.
+    """
+
+    errors: np.ndarray
+    intervals: tuple[Interval, ...]
+    means: np.ndarray | None
+
+
+def uncertainty(
+    sample: Sample,
+    values: np.ndarray,
+    units: np.ndarray,
+    estimates: Sequence[float],
+    plan: Plan,
+    done: Done | None = None,
+) -> Uncertain:
+    """Of the means of values (v, t) in these units; `estimates` are the means of all triplets."""
+    if plan.method == "analytic":
+        errors = standard_errors(sample, values, plan) * units
+        pairs = zip(estimates, errors, strict=True)
+        return Uncertain(errors, tuple(normal_interval(m, float(e), plan.confidence) for m, e in pairs), None)
+    means = replicates(sample, values, plan, done)
+    require_triplets(means, plan)
+    # The estimates were not rounded to steps: what rounding has moved is moved back, the same in every resample.
+    means = (means - values.mean(axis=1, dtype=np.float64)) * units + np.asarray(estimates)
+    intervals = tuple(percentile_interval(column, plan.confidence) for column in means.T)
+    return Uncertain(means.std(axis=0, ddof=1), intervals, means)

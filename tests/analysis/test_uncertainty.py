@@ -1,0 +1,210 @@
+"""Standard errors and intervals: against plain definitions, on every backend, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import draw_triplets, reals, seeds, whole
+
+from pyalign import score
+from pyalign.analysis.uncertainty import BY, METHODS, object_clustered_errors, subject_codes
+from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
+
+X, T = whole(1, 40, 6), draw_triplets(1, 40, 1500)
+PEOPLE = np.arange(1500) % 13
+
+
+def naive(x, triplets, by, people, resamples, seed):
+    """(b, 2) accuracies and cross-entropies under the same resamples, from the outcomes of single triplets."""
+    items = np.unique(triplets)
+    rows = [score(x, row[None], measure="dot", temperature=9.0) for row in triplets]
+    credits, nats = (np.array([getattr(row, name) for row in rows]) for name in ("accuracy", "cross_entropy"))
+    if by == "objects":
+        table = multiplicities(len(items), 0, resamples, seed=seed, stream=OBJECTS)
+        w = table[np.searchsorted(items, triplets)].astype(np.int64).prod(axis=1)
+    else:
+        w = multiplicities(people.max() + 1, 0, resamples, seed=seed, stream=SUBJECTS)[people].astype(np.int64)
+    return np.stack([(w * value[:, None]).sum(axis=0) / w.sum(axis=0) for value in (credits, nats)], axis=1)
+
+
+@pytest.mark.parametrize("by", ["objects", "subjects"])
+def test_bootstrap_intervals_equal_a_plain_loop(by):
+    x, triplets, people = X, T[:300] // 2 * 2 % 39, PEOPLE[:300]  # even items alone: 20 of 40 occur
+    triplets = triplets[[len(set(row)) == 3 for row in triplets.tolist()]]
+    people = people[: len(triplets)]
+    means = naive(x, triplets, by, people, 128, 3)
+    found = score(
+        x, triplets, measure="dot", temperature=9.0, ci=by, resamples=128, seed=3, subjects=people, confidence=0.9
+    )
+    np.testing.assert_allclose(found.ci, np.quantile(means[:, 0], [0.05, 0.95]), rtol=1e-12)
+    np.testing.assert_allclose(found.standard_error, means[:, 0].std(ddof=1), rtol=1e-12)
+    # Cross-entropies are resampled in steps of 1 / 32,767 of the largest.
+    np.testing.assert_allclose(found.cross_entropy_ci, np.quantile(means[:, 1], [0.05, 0.95]), atol=2e-5)
+    np.testing.assert_allclose(found.cross_entropy_standard_error, means[:, 1].std(ddof=1), rtol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("by", BY)
+def test_are_the_same_on_every_backend(backend, by, method):
+    options = {"measure": "dot", "temperature": 30.0, "ci": by, "ci_method": method, "subjects": PEOPLE, "seed": 5}
+    expected, found = (score(X, T, **options, resamples=70, backend=name) for name in ("numpy", backend))
+    assert (found.ci, found.standard_error) == (expected.ci, expected.standard_error)
+    np.testing.assert_allclose(found.cross_entropy_ci, expected.cross_entropy_ci, atol=1e-6)
+    assert found.accuracy == expected.accuracy == score(X, T, measure="dot").accuracy
+
+
+@pytest.mark.parametrize("by", BY)
+def test_are_the_same_for_any_number_of_threads(set_threads, by):
+    results = []
+    for threads in (1, 2, 5):
+        set_threads(threads)
+        results.append(score(X, T, measure="dot", ci=by, resamples=64, subjects=PEOPLE))
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("by", BY)
+def test_another_seed_draws_others(by):
+    one, same, other = (score(X, T, ci=by, resamples=64, subjects=PEOPLE, seed=seed) for seed in (0, 0, 1))
+    assert one == same and one.ci != other.ci
+
+
+@given(seeds, st.integers(4, 9), st.integers(2, 40))
+def test_the_closed_form_for_objects_is_the_double_sum_over_triplets_that_share_one(seed, n, t):
+    triplets = draw_triplets(seed, n, t)
+    e = reals(seed, 2, t, dtype=np.float64)
+    e -= e.mean(axis=1, keepdims=True)
+    share = (triplets[:, None, :, None] == triplets[None, :, None, :]).any(axis=(2, 3))
+    for row, error in zip(e, object_clustered_errors(e, triplets, n), strict=True):
+        expected = max(row @ share @ row, (row**2).sum())
+        assert error == pytest.approx(np.sqrt(expected) / t, rel=1e-9)
+
+
+def test_the_closed_form_for_objects_takes_many_objects():
+    """Numbers of pairs and of sets that no dense table could hold give the same as renumbered ones."""
+    triplets, e = draw_triplets(3, 50, 400), reals(3, 1, 400, dtype=np.float64)
+    expected = object_clustered_errors(e, triplets, 50)
+    np.testing.assert_allclose(object_clustered_errors(e, triplets * 60_001, 3_000_051), expected, rtol=1e-12)
+
+
+def test_the_closed_form_for_triplets_is_that_of_a_mean():
+    credits = np.array([score(X, row[None], measure="dot").accuracy for row in T])
+    found = score(X, T, measure="dot", ci="triplets", ci_method="analytic", confidence=0.6826894921370859)
+    assert found.standard_error == pytest.approx(credits.std(ddof=1) / np.sqrt(len(T)), rel=1e-12)
+    assert found.ci == pytest.approx(
+        (found.accuracy - found.standard_error, found.accuracy + found.standard_error), rel=1e-9
+    )
+    assert found.resamples is None and found.seed is None
+
+
+def test_bootstrap_and_closed_form_agree_where_they_measure_the_same():
+    """For triplets and for people: within five standard errors of a standard deviation from 4,000 resamples."""
+    for by in ("triplets", "subjects"):
+        bootstrap, closed = (
+            score(X, T, measure="dot", ci=by, ci_method=method, resamples=4000, subjects=PEOPLE) for method in METHODS
+        )
+        few = 1 / np.sqrt(1 - 1 / 13) if by == "subjects" else 1.0  # the sandwich's small-sample factor
+        assert bootstrap.standard_error * few == pytest.approx(closed.standard_error, rel=5 / np.sqrt(8000))
+
+
+def test_the_object_interval_holds_the_closed_form_within_it():
+    """The pigeonhole bootstrap is conservative: it never falls below the object-clustered error by more than noise."""
+    bootstrap, closed = (score(X, T, measure="dot", ci="objects", ci_method=method) for method in METHODS)
+    assert bootstrap.standard_error > 0.9 * closed.standard_error
+
+
+def test_left_out_triplets_are_left_out_of_the_resamples():
+    x = X.copy()
+    x[7] = np.nan
+    kept = (T != 7).all(axis=1)
+    for by in BY:
+        found = score(x, T, nan="omit", ci=by, resamples=64, subjects=PEOPLE)
+        alone = score(np.nan_to_num(x), T[kept], ci=by, resamples=64, subjects=PEOPLE[kept])
+        assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
+
+
+def test_groups_are_scored_each_by_itself():
+    labels = np.array(["a", "b", "c"])[np.arange(1500) % 7 % 3]
+    found = score(X, T, measure="dot", groups=labels)
+    assert [group.group for group in found.groups] == ["a", "b", "c"]
+    for group in found.groups:
+        alone = score(X, T[labels == group.group], measure="dot")
+        assert (group.accuracy, group.n_triplets) == (pytest.approx(alone.accuracy, rel=1e-14), alone.n_triplets)
+        assert group.cross_entropy == pytest.approx(alone.cross_entropy, rel=1e-6)
+        assert group.ci is None
+    with_ci = score(X, T, measure="dot", groups=labels, ci="objects", resamples=100)
+    for group in with_ci.groups:
+        assert group.ci[0] < group.accuracy < group.ci[1] and group.standard_error > 0
+    assert with_ci.ci == score(X, T, measure="dot", ci="objects", resamples=100).ci
+    one = score(X, T, groups=np.zeros(1500, int), ci="objects", resamples=100)
+    assert one.groups[0].ci == pytest.approx(one.ci, rel=1e-12) and one.groups[0].standard_error > 0
+
+
+def test_a_group_that_resamples_miss_has_no_interval():
+    labels = np.arange(1500) == 3
+    rare = score(X, T, groups=labels, ci="objects", resamples=100).groups[1]
+    assert rare.group == "True" and rare.n_triplets == 1 and rare.ci is None and rare.standard_error is None
+
+
+def test_random_rows_have_an_interval_that_covers_a_third():
+    x, triplets = reals(8, 300, 20), draw_triplets(8, 300, 20_000)
+    low, high = score(x, triplets, ci="objects").ci
+    assert low < 1 / 3 < high
+
+
+@pytest.mark.parametrize("by", BY)
+def test_a_constant_model_is_at_chance_without_doubt(by):
+    """All triplets tie: a third of a credit each, in every resample."""
+    found = score(np.ones((40, 3)), T, ci=by, resamples=64, subjects=PEOPLE)
+    assert found.ci == pytest.approx((1 / 3, 1 / 3), rel=1e-12) and found.standard_error < 1e-15
+
+
+def test_fraction_of_ceiling_runs_from_chance_to_the_ceiling():
+    found = score(X, T, measure="dot", ceiling=0.6722)
+    assert found.fraction_of_ceiling == pytest.approx((found.accuracy - 1 / 3) / (0.6722 - 1 / 3))
+    assert score(np.ones((40, 3)), T, ceiling=0.6722).fraction_of_ceiling == pytest.approx(0, abs=1e-12)
+
+
+def test_all_of_it_can_be_written_as_json():
+    import json
+
+    found = score(X, T, ci="objects", resamples=64, groups=np.arange(1500) % 2)
+    again = json.loads(json.dumps(found.to_dict()))
+    assert again["ci"] == list(found.ci) and again["groups"][0]["n_triplets"] == 750
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ci": "items"}, "ci must be one of objects, triplets, subjects; got 'items'"),
+        ({"ci": "objects", "ci_method": "exact"}, "ci_method must be one of bootstrap, analytic; got 'exact'"),
+        ({"ci": "objects", "confidence": 95}, "confidence must lie between 0 and 1; got 95"),
+        ({"ci": "objects", "confidence": "high"}, "confidence must lie between 0 and 1; got 'high'"),
+        ({"ci": "objects", "resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
+        ({"ci": "objects", "resamples": 1e3}, "resamples must be a whole number from 2 to 2,147,483,647; got 1000.0"),
+        ({"ci": "objects", "seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
+        ({"ci": "subjects"}, 'subjects must say who answered each triplet for ci="subjects"; got none'),
+        ({"ci": "subjects", "subjects": [1, 2]}, "subjects must have shape (t,) = (1500,); got (2,)"),
+        ({"ci": "subjects", "subjects": [4] * 1500}, "subjects must name at least two people; got 1"),
+        ({"groups": [1, 2]}, "groups must have shape (t,) = (1500,); got (2,)"),
+        ({"ceiling": 0.3}, "ceiling must lie above 1/3 and be at most 1; got 0.3"),
+        ({"ceiling": float("nan")}, "ceiling must lie above 1/3 and be at most 1; got nan"),
+    ],
+)
+def test_bad_options_are_one_clear_line(message_of, options, message):
+    assert message_of(score, X, T, **options).startswith(message)
+
+
+def test_resamples_that_leave_no_triplet_are_one_clear_line(message_of):
+    message = message_of(score, X, T[:2], ci="objects", resamples=64)
+    assert message.startswith("triplets must be enough for every resample of objects to leave one; ")
+    assert message.endswith(" of 64 resamples leave none")
+
+
+def test_people_may_have_any_labels():
+    assert subject_codes(["b", "a", "b"], 3).tolist() == [1, 0, 1]
+    assert subject_codes(np.array([900, -3, 900]), 3).tolist() == [1, 0, 1]
+    names = [f"person {k}" for k in PEOPLE]
+    one, other = (score(X, T, ci="subjects", subjects=people, resamples=64) for people in (PEOPLE, names))
+    assert one.standard_error > 0 and other.standard_error > 0
