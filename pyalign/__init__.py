@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pyalign.analysis.score import Score, score
@@ -18,30 +19,44 @@ from pyalign.ops.similarity import similarity
 from pyalign.ops.triplets import choice_probabilities, odd_one_out, odd_one_out_from
 
 if TYPE_CHECKING:
+    from pyalign.analysis.compare import Comparison, compare
+    from pyalign.analysis.permutation import PermutationTest, permutation_test
     from pyalign.io import load_embeddings, load_triplets
 
 __version__ = "0.1.0"
 
 __all__ = [
     "MEASURES",
+    "Comparison",
     "InputError",
     "MissingExtraError",
+    "PermutationTest",
     "Score",
     "choice_probabilities",
+    "compare",
     "load_embeddings",
     "load_triplets",
     "odd_one_out",
     "odd_one_out_from",
+    "permutation_test",
     "score",
     "similarity",
     "triplet_gradient",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Readers are imported when they are first asked for."""
-    if name in ("load_embeddings", "load_triplets"):
-        from pyalign import io
+# Imported when they are first asked for: name -> module.
+_LATER = {
+    "Comparison": "analysis.compare",
+    "PermutationTest": "analysis.permutation",
+    "compare": "analysis.compare",
+    "load_embeddings": "io",
+    "load_triplets": "io",
+    "permutation_test": "analysis.permutation",
+}
 
-        return getattr(io, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f"pyalign.{_LATER[name]}"), name)
     raise AttributeError(f"module 'pyalign' has no attribute {name!r}")

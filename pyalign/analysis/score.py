@@ -96,8 +96,8 @@ class Score:
     groups: tuple[GroupScore, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write."""
-        return asdict(self)
+        """The attributes as a dict that json can write, without those that were not asked for."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def __repr__(self) -> str:
         dropped = f", {self.n_dropped:,} dropped" if self.n_dropped else ""

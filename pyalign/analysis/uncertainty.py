@@ -76,6 +76,8 @@ class Sample:
         codes = None if subjects is None else subject_codes(subjects, len(index))
         kept = common(outcomes)
         if kept is not None:
+            if not kept.any():
+                raise InputError("models must share at least one triplet whose rows are finite in all; got none")
             index, codes = index[kept], None if codes is None else codes[kept]
         occurs = np.zeros(int(index.max()) + 1, bool)
         for column in index.T:

@@ -51,6 +51,9 @@ class Door(Protocol):
     def take(self, x: Array, rows: np.ndarray) -> Array:
         """The rows that the mask (n,) marks."""
 
+    def reordered(self, matrix: Array, order: np.ndarray) -> Array:
+        """Rows and columns of a matrix (n, n) in another order (n,)."""
+
     def host(self, array: Array) -> np.ndarray:
         """A numpy array of the same values."""
 
@@ -133,6 +136,9 @@ class HostDoor:
 
     def take(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return x[rows]
+
+    def reordered(self, matrix: np.ndarray, order: np.ndarray) -> np.ndarray:
+        return np.take(matrix[order], order, axis=1)
 
     def host(self, array: np.ndarray) -> np.ndarray:
         return array

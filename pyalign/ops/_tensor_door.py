@@ -84,6 +84,10 @@ class TensorDoor:
     def take(self, x: Tensor, rows: np.ndarray) -> Tensor:
         return x[torch.from_numpy(rows).to(x.device)]
 
+    def reordered(self, matrix: Tensor, order: np.ndarray) -> Tensor:
+        places = self.bring(order)
+        return matrix[places][:, places].contiguous()
+
     def host(self, array: Tensor) -> np.ndarray:
         return array.cpu().numpy()
 

@@ -21,7 +21,7 @@ from pyalign.ops._door import open_door
 
 TABLE_BYTES = 1 << 18  # of multiplicities that kernels look up at once, so that they stay in L2
 LANES_AT_ONCE = 512  # at most: what a step costs in time, and a kernel in memory for sums
-OBJECTS, TRIPLETS, SUBJECTS = 1, 2, 3  # streams of the generator
+OBJECTS, TRIPLETS, SUBJECTS, PERMUTATIONS = 1, 2, 3, 4  # streams of the generator
 Done = Callable[[int], None]
 
 
@@ -114,6 +114,17 @@ def multiplicities(n: int, first: int, count: int, *, seed: int, stream: int) ->
         draws = (_raw(n, first + row, seed, stream) >> np.uint64(32)) * np.uint64(n) >> np.uint64(32)
         table[row] = np.bincount(draws.astype(np.int64), minlength=n)
     return np.ascontiguousarray(table.T)
+
+
+def permutation(n: int, counter: int, *, seed: int) -> np.ndarray:
+    """(n,) int64: a random order of n items, that of this counter.
+
+    Example:
+        >>> sorted(permutation(5, 0, seed=0).tolist())
+        [0, 1, 2, 3, 4]
+    """
+    order: np.ndarray = np.argsort(_raw(n, counter, seed, PERMUTATIONS), kind="stable")
+    return order
 
 
 def _keys(first: int, count: int, seed: int) -> np.ndarray:

@@ -1,0 +1,143 @@
+"""Chance level of these triplets for these embeddings: the accuracy when rows and items are matched at random."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.analysis.score import accuracy_of
+from pyalign.backends import Wanted
+from pyalign.measures import Measure, get_measure
+from pyalign.ops._door import open_door
+from pyalign.ops._prepare import prepare
+from pyalign.ops.resample import Done, permutation
+from pyalign.ops.triplets import use_matrix
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """An accuracy against those under random matchings of rows and items.
+
+    Attributes:
+        accuracy: of the embeddings as they are, a fraction.
+        p_value: share of matchings that reach it, the given one among them: (1 + reached) / (1 + permutations).
+        null_mean: mean accuracy under random matchings: the chance level.
+        null_ci: the middle share `confidence` of those accuracies.
+        null_standard_deviation: theirs.
+        permutations: how many.
+        confidence: of `null_ci`.
+        seed: of the permutations.
+        n_triplets: triplets that were scored.
+    """
+
+    accuracy: float
+    p_value: float
+    null_mean: float
+    null_ci: tuple[float, float]
+    null_standard_deviation: float
+    permutations: int
+    confidence: float
+    seed: int
+    n_triplets: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The attributes as a dict that json can write."""
+        return asdict(self)
+
+
+def permutation_test(
+    x: object,
+    triplets: object,
+    *,
+    measure: str | Measure = "cosine",
+    ties: str = "fractional",
+    backend: str = "auto",
+    permutations: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    done: Done | None = None,
+) -> PermutationTest:
+    """How accurate these embeddings would be if their rows belonged to the items in random order.
+
+    1/3 is the chance level of a model that knows nothing. This is that of this model and these triplets: it keeps the
+    similarities with their ties and hubs, and the triplets with their repeated objects.
+
+    Args:
+        x: (n, d) real numbers, one row per item, finite.
+        triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
+        measure, ties, backend: see `pyalign.score`.
+        permutations: random matchings.
+        confidence: of the interval of the accuracies under them.
+        seed: the same seed gives the same permutations on every backend.
+        done: called now and then with the number of permutations that are done.
+
+    Returns:
+        A `PermutationTest`.
+
+    Raises:
+        InputError: as `pyalign.score`.
+
+    Source: Phipson and Smyth, "Permutation p-values should never be zero", 2010, for the 1 that is added.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(20, 3))
+        >>> triplets = np.stack([np.random.default_rng(k).permutation(20)[:3] for k in range(200)])
+        >>> found = permutation_test(x, triplets, permutations=99)
+        >>> found.null_ci[0] < 1 / 3 < found.null_ci[1], found.p_value > 0.01
+        (True, True)
+    """
+    _checks.whole_number(permutations, "permutations", 1)
+    _checks.fraction(confidence, "confidence")
+    _checks.whole_number(seed, "seed", 0)
+    score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend).score
+    accuracies = _permuted(x, triplets, get_measure(measure), ties, backend, permutations, seed, done)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(accuracies, [tail, 1 - tail])
+    reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
+    return PermutationTest(
+        accuracy=score.accuracy,
+        p_value=(1 + reached) / (1 + permutations),
+        null_mean=float(accuracies.mean()),
+        null_ci=(float(low), float(high)),
+        null_standard_deviation=float(accuracies.std(ddof=1)) if permutations > 1 else 0.0,
+        permutations=permutations,
+        confidence=float(confidence),
+        seed=seed,
+        n_triplets=score.n_triplets,
+    )
+
+
+def _permuted(
+    x: object, triplets: object, measure: Measure, ties: str, backend: str, permutations: int, seed: int,
+    done: Done | None,
+) -> np.ndarray:  # fmt: skip
+    """(permutations,) accuracies."""
+    door = open_door(backend, x)
+    values, index = door.rows(x), door.triplets(triplets)
+    n, t, dtype = len(values), len(index), _checks.result_dtype(values)
+    rows, _ = prepare(door.backend, measure, values)
+    matrix = None
+    if use_matrix(n, t, dtype.itemsize):
+        matrix = door.empty((n, n), dtype)
+        door.backend.similarity(rows, None, matrix)
+    on_host = None if matrix is not None and n * n < 3 * t else door.host(index)
+    accuracies = np.empty(permutations)
+    for k in range(permutations):
+        order = permutation(n, k, seed=seed)
+        if on_host is not None:  # fewer elements to move than the matrix has
+            moved = door.bring(order.astype(np.int32)[on_host])
+            if matrix is None:
+                sums = door.backend.triplets_from_rows(rows, moved, Wanted(sums=True))
+            else:
+                sums = door.backend.triplets_from_matrix(matrix, moved, Wanted(sums=True))
+        else:
+            sums = door.backend.triplets_from_matrix(door.reordered(matrix, order), index, Wanted(sums=True))
+        assert sums is not None
+        accuracies[k] = accuracy_of(sums, t, ties)
+        if done is not None:
+            done(k + 1)
+    return accuracies
