@@ -19,6 +19,7 @@ from pyalign.ops.similarity import similarity
 from pyalign.ops.triplets import choice_probabilities, odd_one_out, odd_one_out_from
 
 if TYPE_CHECKING:
+    from pyalign.analysis.ceiling import NoiseCeiling, fraction_of_ceiling, noise_ceiling
     from pyalign.analysis.compare import Comparison, compare
     from pyalign.analysis.permutation import PermutationTest, permutation_test
     from pyalign.io import load_embeddings, load_triplets
@@ -30,12 +31,15 @@ __all__ = [
     "Comparison",
     "InputError",
     "MissingExtraError",
+    "NoiseCeiling",
     "PermutationTest",
     "Score",
     "choice_probabilities",
     "compare",
+    "fraction_of_ceiling",
     "load_embeddings",
     "load_triplets",
+    "noise_ceiling",
     "odd_one_out",
     "odd_one_out_from",
     "permutation_test",
@@ -44,19 +48,21 @@ __all__ = [
     "triplet_gradient",
 ]
 
-
 # Imported when they are first asked for: name -> module.
 _LATER = {
-    "Comparison": "analysis.compare",
-    "PermutationTest": "analysis.permutation",
-    "compare": "analysis.compare",
-    "load_embeddings": "io",
-    "load_triplets": "io",
-    "permutation_test": "analysis.permutation",
+    "Comparison": "pyalign.analysis.compare",
+    "NoiseCeiling": "pyalign.analysis.ceiling",
+    "PermutationTest": "pyalign.analysis.permutation",
+    "compare": "pyalign.analysis.compare",
+    "fraction_of_ceiling": "pyalign.analysis.ceiling",
+    "load_embeddings": "pyalign.io",
+    "load_triplets": "pyalign.io",
+    "noise_ceiling": "pyalign.analysis.ceiling",
+    "permutation_test": "pyalign.analysis.permutation",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        return getattr(import_module(f"pyalign.{_LATER[name]}"), name)
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'pyalign' has no attribute {name!r}")

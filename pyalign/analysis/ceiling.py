@@ -1,0 +1,210 @@
+"""The noise ceiling: how well the answers of people predict those of other people."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.divergences import entropy
+from pyalign.analysis.leave_one_out import leave_one_out
+from pyalign.analysis.repeats import find_repeats
+from pyalign.errors import InputError
+
+CHANCE = 1 / 3
+
+
+@dataclass(frozen=True)
+class NoiseCeiling:
+    """How far people agree on repeated triplets, and what that leaves for a model to reach. Shares are fractions.
+
+    Attributes:
+        ceiling: mean over the repeated triplets of the majority share: the share of the most frequent answer.
+        standard_error: of that mean; NaN for a single triplet.
+        ci: (low, high), `ceiling` +- z standard errors; within [0, 1].
+        n_distinct: distinct triplets that were answered at least twice.
+        n_answers: answers to them.
+        leave_one_out: share of answers that the majority of the other persons' answers to the same triplet predicts;
+            m tied majorities predict 1/m each.
+        leave_one_out_standard_error: of that share; clustered by triplet, and by person where persons are known.
+        leave_one_out_ci: (low, high), in the same way.
+        n_predicted: answers that another person's answer could predict.
+        best_accuracy: the highest accuracy that any model can have on these answers.
+        least_cross_entropy: nats per answer, the lowest cross-entropy that any model can have on these answers: their
+            mean entropy.
+        corrected_entropy: nats per answer, that entropy with the correction of Miller and Madow for few answers.
+        n_persons: persons among these answers, or None where persons are not known.
+        confidence: of the intervals.
+        remarks: what a person should know before using it, a sentence each.
+    """
+
+    ceiling: float
+    standard_error: float
+    ci: tuple[float, float]
+    n_distinct: int
+    n_answers: int
+    leave_one_out: float
+    leave_one_out_standard_error: float
+    leave_one_out_ci: tuple[float, float]
+    n_predicted: int
+    best_accuracy: float
+    least_cross_entropy: float
+    corrected_entropy: float
+    n_persons: int | None
+    confidence: float
+    remarks: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The attributes as a dict that json can write: what no single triplet gives becomes None."""
+        return {name: _finite(value) for name, value in asdict(self).items()}
+
+
+def noise_ceiling(
+    triplets: object, *, subjects: object = None, counts: object = None, confidence: float = 0.95
+) -> NoiseCeiling:
+    """How well people predict people: from triplets that were answered more than once.
+
+    Rows repeat a triplet when they hold the same three items, in any order. Three ceilings follow, see `NoiseCeiling`:
+    the mean majority share, which few answers push up; the leave-one-person-out share, which they push down; and the
+    plug-in bounds on the accuracy and cross-entropy of any model, which are too good for few answers.
+
+    Args:
+        triplets: (t, 3) integers >= 0, three different items each; the last column is the item called odd, unless
+            counts are given.
+        subjects: (t,) numbers or strings: who gave each answer. Without them each answer is a different person's.
+        counts: (t, 3): how many people called each position odd, in place of single answers.
+        confidence: of the intervals, which are normal ones.
+
+    Raises:
+        InputError: no triplet is answered twice; subjects of another length, of one person, or of no two persons who
+            answered the same triplet; counts of another shape, negative or all 0 in a row; both of them.
+
+    Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects", 2020, and
+    Muttenthaler et al., ICLR 2023: their 67.22 % +- 1.04 % is the mean majority share of 1,000 repeated triplets and
+    1.96 standard errors.
+
+    Example:
+        >>> people = noise_ceiling([[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 4, 5], [3, 4, 5], [0, 1, 5]])
+        >>> round(people.ceiling, 4), people.n_distinct, people.n_answers
+        (0.8333, 2, 5)
+        >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
+        0.6
+    """
+    _require_confidence(confidence)
+    if subjects is not None and counts is not None:
+        raise InputError("subjects and counts must not both be given: counts do not say whose answer is whose")
+    repeats = find_repeats(triplets, counts)
+    persons = None if subjects is None else as_subjects(subjects, len(repeats.inverse))
+    answers = repeats.answers
+    repeated = answers >= 2
+    if not repeated.any():
+        raise InputError(
+            f"triplets must hold some that are answered at least twice; all {len(answers):,} are answered once"
+        )
+    shares = repeats.counts[repeated].max(axis=1) / answers[repeated]
+    error = float(shares.std(ddof=1) / math.sqrt(len(shares))) if len(shares) > 1 else math.nan
+    others = leave_one_out(repeats, persons)
+    total = int(answers[repeated].sum())
+    plug_in, corrected = _entropies(repeats.counts[repeated])
+    return NoiseCeiling(
+        ceiling=float(shares.mean()),
+        standard_error=error,
+        ci=_interval(float(shares.mean()), error, confidence),
+        n_distinct=len(shares),
+        n_answers=total,
+        leave_one_out=others.share,
+        leave_one_out_standard_error=others.standard_error,
+        leave_one_out_ci=_interval(others.share, others.standard_error, confidence),
+        n_predicted=others.n,
+        best_accuracy=float(repeats.counts[repeated].max(axis=1).sum() / total),
+        least_cross_entropy=plug_in,
+        corrected_entropy=corrected,
+        n_persons=None if persons is None else len(np.unique(persons[repeated[repeats.inverse]])),
+        confidence=float(confidence),
+        remarks=_remarks(repeats.counts[repeated]),
+    )
+
+
+def fraction_of_ceiling(accuracy: float, ceiling: float) -> float:
+    """How far an accuracy has come on the way from chance (1/3) to the ceiling: 0 at chance, 1 at the ceiling.
+
+    Args:
+        accuracy: a fraction.
+        ceiling: a fraction above 1/3, such as ``noise_ceiling(...).ceiling``.
+
+    Raises:
+        InputError: a fraction that is none, or a ceiling that is not above chance.
+
+    Source: Schrimpf et al., "Brain-Score", 2018: scores are divided by their ceiling, here both above chance.
+
+    Example:
+        >>> round(fraction_of_ceiling(0.5, 0.6722), 4)
+        0.4918
+    """
+    if not 0 <= accuracy <= 1:
+        raise InputError(f"accuracy must be a fraction from 0 to 1; got {accuracy!r}")
+    if not CHANCE < ceiling <= 1:
+        raise InputError(f"ceiling must be a fraction above chance (1/3), at most 1; got {ceiling!r}")
+    return (accuracy - CHANCE) / (ceiling - CHANCE)
+
+
+def as_subjects(subjects: object, t: int) -> np.ndarray:
+    """`subjects` as int64 (t,) codes from 0, in the order of the sorted labels.
+
+    Raises:
+        InputError: not (t,), neither numbers nor strings, NaN, or one person alone.
+    """
+    a = _checks.as_array(subjects, "subjects", "(t,)")
+    if a.shape != (t,):
+        raise InputError(f"subjects must have one entry per triplet, shape {(t,)}; got {a.shape}")
+    if a.dtype.kind not in "iufUS":
+        raise InputError(f"subjects must be numbers or strings; got dtype {a.dtype}")
+    if a.dtype.kind == "f" and not np.isfinite(a).all():
+        raise InputError(f"subjects must be finite; row {int(np.isfinite(a).argmin())} is {a[np.isfinite(a).argmin()]}")
+    labels, codes = np.unique(a, return_inverse=True)
+    if len(labels) < 2:
+        raise InputError(f"subjects must be at least two persons, so that one can be left out; got {labels.tolist()}")
+    return codes.reshape(-1)
+
+
+def _require_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence must be a number between 0 and 1; got {confidence!r}")
+
+
+def _entropies(counts: np.ndarray) -> tuple[float, float]:
+    """Mean over answers of the entropy of their triplet's shares, in nats: as it is, and after Miller and Madow.
+
+    Source: Miller, "Note on the bias of information estimates", 1955: a sample of size n that shows k categories has
+    an entropy that is too low by about (k - 1) / 2n.
+    """
+    answers = counts.sum(axis=1)
+    sums = float((answers * entropy(counts / answers[:, None])).sum())
+    missing = float(((counts > 0).sum(axis=1) - 1).sum() / 2)
+    return sums / int(answers.sum()), (sums + missing) / int(answers.sum())
+
+
+def _remarks(counts: np.ndarray) -> tuple[str, ...]:
+    """Signs that the counts are not what people answered."""
+    if len(counts) < 10 or counts.max() > 1:
+        return ()
+    return (
+        f"no two of {int(counts.sum()):,} answers to the same triplet agree: equal rows may have been removed from the "
+        "triplets, which then say nothing about agreement",
+    )
+
+
+def _interval(mean: float, error: float, confidence: float) -> tuple[float, float]:
+    from statistics import NormalDist  # slow to import
+
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
+    return (max(0.0, mean - reach), min(1.0, mean + reach)) if math.isfinite(reach) else (math.nan, math.nan)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_finite, value))
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,159 @@
+"""Repeated triplets: rows that show the same three items in any order, brought together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import get_host_backend
+from pyalign.errors import InputError
+
+MOST_ANSWERS = 2**31  # to one position in one row of counts: sums then stay exact in float64
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The distinct sets of three items among t rows, and how often each item was called odd.
+
+    Attributes:
+        triplets: int64 (u, 3), the distinct sets: items ascending within a row, rows ascending.
+        inverse: int64 (t,), the set of each row.
+        counts: int64 (u, 3), how many answers called the item at that position of the set odd.
+        odd: int8 (t,), the position within its set of the item that the row calls odd; None where counts were given.
+    """
+
+    triplets: np.ndarray
+    inverse: np.ndarray
+    counts: np.ndarray
+    odd: np.ndarray | None
+
+    @property
+    def answers(self) -> np.ndarray:
+        """int64 (u,): how many answers each set has."""
+        totals: np.ndarray = self.counts.sum(axis=1)
+        return totals
+
+
+def find_repeats(triplets: object, counts: object = None) -> Repeats:
+    """Groups triplets by the set of their items.
+
+    Args:
+        triplets: (t, 3) integers >= 0, three different items each. Without counts the last column is the item that
+            one person called odd.
+        counts: (t, 3), how many people called each position of that row odd.
+
+    Raises:
+        InputError: not such triplets; counts of another shape, not whole, negative, or all 0 in a row.
+
+    Example:
+        >>> repeats = find_repeats([[5, 2, 9], [9, 2, 5], [2, 5, 9], [1, 2, 3]])
+        >>> repeats.triplets.tolist(), repeats.counts.tolist()
+        ([[1, 2, 3], [2, 5, 9]], [[0, 0, 1], [0, 1, 2]])
+        >>> repeats.inverse, repeats.odd
+        (array([1, 1, 1, 0]), array([2, 1, 2, 2], dtype=int8))
+    """
+    index = _checks.as_triplets(triplets)
+    n = int(index.max()) + 1
+    _checks.require_valid(get_host_backend("auto").check_triplets(index, n), index, n)
+    if counts is not None:
+        return _from_counts(index, as_counts(counts, len(index)), n)
+    columns = _ascending(index)
+    last = index[:, 2]
+    odd = (last > columns[0]).view(np.int8) + (last == columns[2]).view(np.int8)
+    groups = _group(columns, n)
+    flat = np.bincount(3 * groups.ranks + odd[groups.order], minlength=3 * len(groups.sets))
+    return Repeats(groups.sets, groups.inverse(), flat.reshape(-1, 3), odd)
+
+
+def as_counts(counts: object, t: int) -> np.ndarray:
+    """`counts` as int64 (t, 3): whole numbers >= 0, at least one answer in each row."""
+    a = _checks.as_array(counts, "counts", "(t, 3)")
+    if a.shape != (t, 3):
+        raise InputError(f"counts must have shape (t, 3), here {(t, 3)}; got {a.shape}")
+    if a.dtype.kind not in "iuf":
+        raise InputError(f"counts must be whole numbers; got dtype {a.dtype}")
+    with np.errstate(invalid="ignore"):
+        checks = (
+            (~(a == np.floor(a)), "be whole numbers"),
+            (a < 0, "not be negative"),
+            (a > MOST_ANSWERS, f"be at most {MOST_ANSWERS:,}"),
+            ((a == 0).all(axis=1)[:, None], "hold at least one answer in each row"),
+        )
+    for wrong, rule in checks:
+        if wrong.any():
+            row = int(wrong.any(axis=1).argmax())
+            raise InputError(f"counts must {rule}; row {row} is {a[row].tolist()}")
+    return a.astype(np.int64)
+
+
+def _from_counts(index: np.ndarray, counts: np.ndarray, n: int) -> Repeats:
+    groups = _group(_ascending(index), n)
+    ascending = np.take_along_axis(counts, np.argsort(index, axis=1), axis=1)[groups.order]
+    places = 3 * groups.ranks[:, None] + np.arange(3)
+    flat = np.bincount(places.ravel(), weights=ascending.ravel(), minlength=3 * len(groups.sets))
+    return Repeats(groups.sets, groups.inverse(), flat.reshape(-1, 3).astype(np.int64), None)
+
+
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _ascending(index: np.ndarray) -> Columns:
+    """The smallest, middle and largest item of each row, by comparisons of whole columns: faster than a sort."""
+    a, b, c = index.T
+    small, large = np.minimum(a, b), np.maximum(a, b)
+    middle = np.maximum(small, np.minimum(large, c))
+    return np.minimum(small, c), middle, np.maximum(large, c)
+
+
+class _Groups(NamedTuple):
+    """order: (t,) rows, equal ones side by side. ranks: (t,) the set of each row in that order. sets: (u, 3)."""
+
+    order: np.ndarray
+    ranks: np.ndarray
+    sets: np.ndarray
+
+    def inverse(self) -> np.ndarray:
+        """The set of each row, in the order of the rows."""
+        inverse = np.empty_like(self.ranks)
+        inverse[self.order] = self.ranks
+        return inverse
+
+
+def _group(columns: Columns, n: int) -> _Groups:
+    """Groups rows by the number that their ascending items make in base n, or by the items where int64 is too short."""
+    if n**3 >= 2**63:
+        order = np.lexsort(columns[::-1])
+        rows = np.stack(columns, axis=1)[order].astype(np.int64)
+        first = _first(rows)
+        return _Groups(order, np.cumsum(first) - 1, rows[first])
+    key = columns[0].astype(np.int64)
+    for column in columns[1:]:
+        key *= n
+        key += column
+    order, key = _sorted(key, n**3)
+    first = _first(key[:, None])
+    pairs, high = np.divmod(key[first], n)
+    return _Groups(order, np.cumsum(first) - 1, np.stack([*np.divmod(pairs, n), high], axis=1))
+
+
+def _first(rows: np.ndarray) -> np.ndarray:
+    """Which of the sorted rows differ from the one before."""
+    first = np.ones(len(rows), np.bool_)
+    first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+    return first
+
+
+def _sorted(key: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """An order that sorts keys below `limit`, and the sorted keys."""
+    bits = len(key).bit_length()
+    if limit >= 2 ** (63 - bits):
+        order = np.argsort(key)
+        return order, key[order]
+    # Numbers that hold key and row sort in half the time of an argsort, which fetches keys from all over.
+    key <<= bits
+    key |= np.arange(len(key))
+    key.sort()
+    return key & ((1 << bits) - 1), key >> bits

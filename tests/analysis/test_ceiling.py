@@ -1,0 +1,289 @@
+"""Noise ceilings: against a plain loop over answers, in cases worked out by hand, and on real data."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from support import draw_triplets, seeds
+
+import pyalign
+from pyalign import fraction_of_ceiling, noise_ceiling
+
+
+def by_loop(triplets, subjects=None):
+    """The definitions, answer by answer."""
+    subjects = range(len(triplets)) if subjects is None else subjects
+    answers = defaultdict(list)
+    for (a, b, c), who in zip(np.asarray(triplets).tolist(), subjects, strict=True):
+        answers[frozenset((a, b, c))].append((who, c))
+    repeated = [told for told in answers.values() if len(told) > 1]
+    shares, right, best, entropies, corrected = [], [], 0, 0.0, 0.0
+    for told in repeated:
+        called = Counter(item for _, item in told)
+        shares.append(max(called.values()) / len(told))
+        best += max(called.values())
+        entropies -= sum(k * math.log(k / len(told)) for k in called.values())
+        corrected += (len(called) - 1) / 2
+        for who, item in told:
+            others = Counter(other for person, other in told if person != who)
+            if others:
+                tied = [other for other, k in others.items() if k == max(others.values())]
+                right.append((item in tied) / len(tied))
+    n = sum(map(len, repeated))
+    error = np.std(shares, ddof=1) / math.sqrt(len(shares)) if len(shares) > 1 else math.nan
+    return {
+        "ceiling": np.mean(shares), "standard_error": error, "n_distinct": len(repeated), "n_answers": n,
+        "leave_one_out": np.mean(right), "n_predicted": len(right), "best_accuracy": best / n,
+        "least_cross_entropy": entropies / n, "corrected_entropy": (entropies + corrected) / n,
+    }  # fmt: skip
+
+
+def same(found, expected):
+    values = {name: getattr(found, name) for name in expected}
+    assert values == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
+
+
+def error_by_loop(triplets, subjects):
+    """Standard error of the leave-one-person-out share: clusters of triplets and of persons, by deletion of each."""
+    answers = defaultdict(list)
+    for (a, b, c), who in zip(triplets.tolist(), subjects.tolist(), strict=True):
+        answers[frozenset((a, b, c))].append((who, c))
+
+    def right_and_n(told):
+        right, n = 0.0, 0
+        for who, item in told:
+            others = Counter(other for person, other in told if person != who)
+            tied = [other for other, k in others.items() if k == max(others.values())]
+            right, n = right + (item in tied) / max(len(tied), 1), n + bool(others)
+        return right, n
+
+    share = np.sum([right_and_n(told) for told in answers.values()], axis=0)
+    n, share = share[1], share[0] / share[1]
+    by_set, by_person, both = [], defaultdict(float), 0.0
+    for told in answers.values():
+        right, known = right_and_n(told)
+        if known:
+            by_set.append(right - share * known)
+        for who in {person for person, _ in told}:
+            without = right_and_n([answer for answer in told if answer[0] != who])
+            added = (right - share * known) - (without[0] - share * without[1])
+            if known:
+                by_person[who] += added
+                both += added**2
+    variances = [sum(v * v for v in c) * len(c) / (len(c) - 1) for c in (by_set, list(by_person.values()))]
+    return math.sqrt(max(variances[0], sum(variances) - both)) / n
+
+
+@given(seeds)
+def test_the_error_of_the_leave_one_out_share_is_that_of_a_loop(seed):
+    triplets, subjects = draw_triplets(seed, 5, 80), np.random.default_rng(seed).integers(0, 6, 80)
+    people = noise_ceiling(triplets, subjects=subjects)
+    assert people.leave_one_out_standard_error == pytest.approx(error_by_loop(triplets, subjects), rel=1e-9)
+
+
+def flat(people):
+    """All numbers, in a row."""
+    values = people.to_dict()
+    assert not values.pop("remarks")
+    rows = [value if isinstance(value, tuple) else (value,) for value in values.values()]
+    return [math.nan if value is None else value for row in rows for value in row]
+
+
+@given(seeds)
+def test_equal_a_loop_over_answers(seed):
+    triplets = draw_triplets(seed, 5, 60)
+    same(noise_ceiling(triplets), by_loop(triplets))
+
+
+@given(seeds)
+def test_with_persons_equal_a_loop_over_answers(seed):
+    triplets, subjects = draw_triplets(seed, 5, 80), np.random.default_rng(seed).integers(0, 4, 80)
+    same(noise_ceiling(triplets, subjects=subjects), by_loop(triplets, subjects))
+
+
+@given(seeds)
+def test_counts_give_what_their_answers_give(seed):
+    rng = np.random.default_rng(seed)
+    triplets = np.unique(np.sort(draw_triplets(seed, 6, 9), axis=1), axis=0)
+    triplets = rng.permuted(triplets, axis=1)
+    counts = rng.integers(0, 4, triplets.shape) + np.eye(3, dtype=int)[rng.integers(0, 3, len(triplets))]
+    counts[0, 0] += 2
+    orders = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
+    single = [
+        row[orders[k]] for row, times in zip(triplets, counts, strict=True) for k in range(3) for _ in range(times[k])
+    ]
+    found, expected = noise_ceiling(triplets, counts=counts), noise_ceiling(np.array(single))
+    assert flat(found) == pytest.approx(flat(expected), rel=1e-12, nan_ok=True)
+
+
+def test_the_order_of_rows_items_and_names_of_persons_changes_nothing():
+    triplets, subjects = draw_triplets(1, 6, 200), np.random.default_rng(1).integers(0, 5, 200)
+    expected = noise_ceiling(triplets, subjects=subjects)
+    mixed = np.random.default_rng(2).permutation(200)
+    swapped = triplets[mixed][:, [1, 0, 2]]
+    names = np.array(["zoe", "ann", "bob", "eve", "kim"])[subjects[mixed]]
+    found = noise_ceiling(swapped, subjects=names)
+    assert flat(found) == pytest.approx(flat(expected), rel=1e-12)
+
+
+def test_of_two_answers_in_agreement_and_two_that_differ():
+    people = noise_ceiling([[0, 1, 2], [1, 0, 2], [3, 4, 5], [3, 5, 4]])
+    assert (people.ceiling, people.leave_one_out, people.best_accuracy) == (0.75, 0.5, 0.75)
+    assert people.least_cross_entropy == pytest.approx(math.log(2) / 2)
+    assert people.corrected_entropy == pytest.approx((2 * math.log(2) + 0.5) / 4)
+    assert people.standard_error == pytest.approx(0.25)  # shares 1 and 1/2: sd sqrt(1/8), over sqrt(2)
+    assert people.ci == (pytest.approx(0.75 - 1.959964 * 0.25), 1.0)  # no share is above 1
+
+
+def test_a_person_who_repeats_an_answer_is_not_predicted_from_it():
+    triplets, subjects = [[0, 1, 2], [0, 1, 2], [0, 2, 1]], ["a", "a", "b"]
+    assert noise_ceiling(triplets).leave_one_out == pytest.approx((0.5 + 0.5 + 0) / 3)
+    assert noise_ceiling(triplets, subjects=subjects).leave_one_out == 0
+
+
+def test_unanimous_people_have_a_ceiling_of_one_and_no_entropy():
+    people = noise_ceiling(np.repeat([[0, 1, 2], [3, 1, 2]], 4, axis=0), subjects=list("abcd") * 2)
+    assert (people.ceiling, people.ci, people.leave_one_out, people.best_accuracy) == (1, (1, 1), 1, 1)
+    assert (people.least_cross_entropy, people.corrected_entropy) == (0, 0)
+
+
+def test_guessing_leaves_the_leave_one_out_share_at_chance_but_not_the_majority_share():
+    triplets = np.random.default_rng(3).permuted(
+        np.repeat([[3 * k, 3 * k + 1, 3 * k + 2] for k in range(20_000)], 2, axis=0), axis=1
+    )
+    people = noise_ceiling(triplets)
+    assert people.ceiling == pytest.approx(2 / 3, abs=0.01)
+    assert people.leave_one_out_ci[0] < 1 / 3 < people.leave_one_out_ci[1]
+
+
+def test_intervals_widen_with_confidence_and_are_centred():
+    triplets = draw_triplets(5, 8, 300)
+    narrow, wide = noise_ceiling(triplets, confidence=0.5), noise_ceiling(triplets, confidence=0.99)
+    assert wide.ci[0] < narrow.ci[0] < narrow.ceiling < narrow.ci[1] < wide.ci[1]
+    assert sum(narrow.leave_one_out_ci) / 2 == pytest.approx(narrow.leave_one_out)
+    at_95 = noise_ceiling(triplets)
+    assert at_95.ci[1] - at_95.ceiling == pytest.approx(1.959964 * at_95.standard_error, rel=1e-6)
+
+
+def test_leave_one_out_intervals_cover_the_truth_about_as_often_as_they_say():
+    """Persons of two minds: answers depend on the person and on the triplet, so plain intervals would be too short."""
+    means, inside = [], []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        careful, easy = rng.random(40) < 0.5, rng.random(150) < 0.5
+        sets = np.repeat(np.arange(150), 8)
+        persons = np.concatenate([rng.choice(40, 8, replace=False) for _ in range(150)])
+        p = np.where(careful[persons], 0.9, 0.4) * np.where(easy[sets], 1, 0.6)
+        odd = np.where(rng.random(1200) < p, 2, rng.integers(0, 2, 1200))
+        items = 3 * sets[:, None] + np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd]
+        people = noise_ceiling(items, subjects=persons)
+        means.append(people.leave_one_out)
+        inside.append(people.leave_one_out_ci)
+    truth = np.mean(means)
+    coverage = np.mean([low < truth < high for low, high in inside])
+    assert 0.90 <= coverage <= 0.99
+
+
+def test_a_single_triplet_has_no_standard_error_and_json_says_null():
+    people = noise_ceiling([[0, 1, 2], [0, 1, 2]])
+    assert math.isnan(people.standard_error)
+    written = json.loads(json.dumps(people.to_dict(), allow_nan=False))
+    assert written["ceiling"] == 1
+    assert (written["standard_error"], written["ci"], written["leave_one_out_ci"]) == (None, [None] * 2, [None] * 2)
+
+
+def test_answers_that_never_agree_are_remarked_on():
+    sets = np.arange(30).reshape(10, 3)
+    different = np.concatenate([sets, sets[:, [0, 2, 1]]])
+    assert "equal rows may have been removed" in noise_ceiling(different).remarks[0]
+    assert noise_ceiling(np.concatenate([different, sets[:1]])).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"triplets": [[0, 1, 2], [3, 4, 5]]},
+         "triplets must hold some that are answered at least twice; all 2 are answered once"),
+        ({"subjects": [7, 7]}, "subjects must be at least two persons, so that one can be left out; got [7]"),
+        ({"subjects": ["a"]}, "subjects must have one entry per triplet, shape (2,); got (1,)"),
+        ({"subjects": [1.0, np.nan]}, "subjects must be finite; row 1 is nan"),
+        ({"subjects": [True, False]}, "subjects must be numbers or strings; got dtype bool"),
+        ({"triplets": [[0, 1, 2], [0, 1, 2], [3, 4, 5]], "subjects": [1, 1, 2]},
+         "subjects must include two persons who answered the same triplet; no triplet has two"),
+        ({"counts": [[0, 0, 1]]}, "counts must have shape (t, 3), here (2, 3); got (1, 3)"),
+        ({"counts": [[0, 0, 1]] * 2, "subjects": [1, 2]},
+         "subjects and counts must not both be given: counts do not say whose answer is whose"),
+        ({"confidence": 1.0}, "confidence must be a number between 0 and 1; got 1.0"),
+        ({"confidence": math.nan}, "confidence must be a number between 0 and 1; got nan"),
+    ],
+)  # fmt: skip
+def test_what_has_no_ceiling_is_refused(message_of, options, message):
+    assert message_of(noise_ceiling, **{"triplets": [[0, 1, 2], [2, 1, 0]], **options}) == message
+
+
+def test_fraction_of_ceiling_is_0_at_chance_and_1_at_the_ceiling():
+    assert fraction_of_ceiling(1 / 3, 0.6722) == 0
+    assert fraction_of_ceiling(0.6722, 0.6722) == 1
+    assert fraction_of_ceiling(0.2, 0.6722) < 0
+
+
+@pytest.mark.parametrize("values", [(1.2, 0.6), (math.nan, 0.6), (0.5, 1 / 3), (0.5, 67.22), (0.5, math.nan)])
+def test_fractions_that_are_none_are_refused(message_of, values):
+    assert "must be a fraction" in message_of(fraction_of_ceiling, *values)
+
+
+# Real data
+
+
+@pytest.fixture(scope="module")
+def hard(data):
+    file = np.load(data / "things" / "hard_440_choice_counts.npz")
+    return file["triplets_sorted0"], file["odd_counts"]
+
+
+def test_ceilings_of_the_440_hard_triplets_equal_a_direct_count(hard):
+    triplets, counts = hard
+    shares, right, best, answers, entropies = [], 0.0, 0, 0, 0.0
+    for row in counts.tolist():
+        total = sum(row)
+        shares.append(max(row) / total)
+        best, answers = best + max(row), answers + total
+        entropies -= sum(k * math.log(k / total) for k in row if k)
+        for position in range(3):
+            others = [k - (p == position) for p, k in enumerate(row)]
+            tied = [p for p in range(3) if others[p] == max(others)]
+            right += row[position] * (position in tied) / len(tied)
+    people = noise_ceiling(triplets, counts=counts)
+    assert (people.n_distinct, people.n_answers, people.n_predicted) == (440, answers, answers)
+    assert people.ceiling == pytest.approx(sum(shares) / 440, rel=1e-12)
+    assert people.standard_error == pytest.approx(np.std(shares, ddof=1) / math.sqrt(440), rel=1e-12)
+    assert people.leave_one_out == pytest.approx(right / answers, rel=1e-12)
+    assert people.best_accuracy == pytest.approx(best / answers, rel=1e-12)
+    assert people.least_cross_entropy == pytest.approx(entropies / answers, rel=1e-12)
+    assert round(people.ceiling, 4) == 0.5786
+
+
+def test_ceilings_of_the_answers_with_persons_equal_a_direct_count(data):
+    """127,304 answers of 264 persons: 732 triplets were answered at least twice, by 92 of them."""
+    answers = np.load(data / "things" / "human_triplets_127304.npy")
+    people = noise_ceiling(answers[:, :3], subjects=answers[:, 3])
+    same(people, by_loop(answers[:, :3], answers[:, 3].tolist()))
+    assert (people.n_distinct, people.n_answers, people.n_persons) == (732, 2392, 92)
+    assert len(np.unique(answers[:, 3])) == 264
+
+
+def test_the_file_of_distinct_answers_is_remarked_on(data):
+    """885 of its triplets are answered in two or three ways, none twice in the same."""
+    people = noise_ceiling(np.load(data / "things" / "human_triplets_375429.npy"))
+    assert people.n_distinct == 885
+    assert people.leave_one_out == 0
+    assert "2,139 answers" in people.remarks[0]
+
+
+def test_is_public():
+    assert pyalign.NoiseCeiling.__name__ == "NoiseCeiling"
