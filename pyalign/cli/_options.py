@@ -9,17 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from pyalign.analysis.score import NAN, TIES
 from pyalign.backends import BACKENDS, native
 from pyalign.errors import InputError
 from pyalign.io import (
     EmbeddingFile,
+    Subjects,
     TripletFile,
     match_names,
+    read_counts,
     read_embeddings,
     read_names,
+    read_subjects,
     read_triplets,
     split_key,
 )
+from pyalign.measures import MEASURES
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
 Subparsers = Any  # argparse keeps the type of add_subparsers() to itself
@@ -65,6 +70,52 @@ def add_triplet_options(parser: argparse.ArgumentParser) -> None:
         help="the three item columns of a wider file, from 0 or by header",
     )
     group.add_argument("--one-based", action="store_true", help="item numbers count from 1")
+
+
+def add_subject_options(parser: argparse.ArgumentParser) -> None:
+    """Who gave the answers."""
+    group = parser.add_argument_group("people").add_mutually_exclusive_group()
+    group.add_argument("--subjects", metavar="FILE", help="who gave each answer: a file of t numbers or strings")
+    group.add_argument(
+        "--subject-column",
+        type=column,
+        metavar="K",
+        help="column of the triplet file that says so, from 0 or by header",
+    )
+
+
+def add_counts_option(parser: argparse.ArgumentParser) -> None:
+    """Counts of answers in place of single ones."""
+    parser.add_argument(
+        "--counts",
+        metavar="FILE",
+        help="file of (t, 3): how many people called each position odd; FILE::KEY picks an array",
+    )
+
+
+def add_measure_options(parser: argparse.ArgumentParser, several: bool) -> None:
+    """How a model's similarities become choices."""
+    formulas = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
+    group = parser.add_argument_group("model", f"measures, larger is more alike; rbf:2.5 gives sigma:\n{formulas}")
+    measure = group.add_argument(
+        "--measure",
+        nargs="+" if several else None,
+        default=["cosine"] if several else "cosine",
+        metavar="M",
+        help=f"{'one or more' if several else 'one'} of the measures above (default: cosine)",
+    )
+    complete_with(measure, MEASURES)
+    group.add_argument("--ties", choices=TIES, default="fractional", help="what a tie counts (default: fractional)")
+    group.add_argument(
+        "--nan", choices=NAN, default="raise", help="rows with NaN: an error, or left out (default: raise)"
+    )
+
+
+def add_json_option(group: Any) -> None:
+    """One document, to a file or to stdout."""
+    group.add_argument(
+        "--json", nargs="?", const="-", metavar="PATH", help="write one JSON document to PATH, or to stdout"
+    )
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +193,34 @@ def triplet_file(args: argparse.Namespace) -> TripletFile:
         choice_column=args.choice_column,
         choice_base=args.choice_base,
         one_based=args.one_based,
+        subject_column=getattr(args, "subject_column", None),
     )
+
+
+def subjects_of(args: argparse.Namespace, triplets: TripletFile) -> Subjects | None:
+    """Who gave each answer: from --subjects or --subject-column, or None."""
+    if triplets.subjects is not None and triplets.subject_labels is not None:
+        return Subjects(triplets.subjects, triplets.subject_labels)
+    if args.subjects is None:
+        return None
+    path, key = split_key(args.subjects)
+    subjects = read_subjects(path, key=key)
+    if len(subjects.codes) != len(triplets.triplets):
+        rule = f"subjects must have one entry per triplet ({len(triplets.triplets)})"
+        raise InputError(f"{args.subjects}: {rule}; got {len(subjects.codes)}")
+    return subjects
+
+
+def counts_of(args: argparse.Namespace) -> np.ndarray | None:
+    """The counts of --counts, by the position that items have in the triplet file, or None."""
+    if args.counts is None:
+        if args.odd_column == "none" and args.choice_column is None:
+            raise InputError("--odd-column none says that no answer is recorded: give --counts")
+        return None
+    if args.choice_column is not None or args.odd_column == "first":
+        raise InputError("--counts says how often each position was odd: leave --odd-column and --choice-column out")
+    path, key = split_key(args.counts)
+    return read_counts(path, key=key)
 
 
 def embedding_file(spec: str, names: tuple[str, ...] | None) -> EmbeddingFile:

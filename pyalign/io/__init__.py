@@ -11,17 +11,21 @@ from __future__ import annotations
 from pyalign.io.embeddings import EmbeddingFile, load_embeddings, read_embeddings
 from pyalign.io.names import match_names, read_names
 from pyalign.io.paths import split_key
+from pyalign.io.subjects import Subjects, read_counts, read_subjects
 from pyalign.io.triplets import TripletFile, load_triplets, read_triplets
 from pyalign.io.write import write_array, write_files, write_text
 
 __all__ = [
     "EmbeddingFile",
+    "Subjects",
     "TripletFile",
     "load_embeddings",
     "load_triplets",
     "match_names",
+    "read_counts",
     "read_embeddings",
     "read_names",
+    "read_subjects",
     "read_triplets",
     "split_key",
     "write_array",

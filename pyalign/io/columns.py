@@ -32,27 +32,36 @@ def check_options(
         raise InputError(f"choice_column already says which item is odd; leave odd_column={odd_column!r} out")
 
 
-def by_name(columns: Sequence[Column] | None, choice_column: Column | None) -> bool:
+def by_name(columns: Sequence[Column] | None, *others: Column | None) -> bool:
     """Whether a column is asked for by its header."""
-    asked = [*(columns or ()), *(() if choice_column is None else (choice_column,))]
+    asked = [*(columns or ()), *(column for column in others if column is not None)]
     return any(isinstance(column, str) and not column.isdecimal() for column in asked)
 
 
 def resolve(
-    path: PathLike, table: Table, columns: Sequence[Column] | None, choice_column: Column | None
-) -> tuple[tuple[int, ...], int | None]:
-    """The indices of the three item columns and of the choice column."""
-    choice = None if choice_column is None else _index(path, table, choice_column)
+    path: PathLike,
+    table: Table,
+    columns: Sequence[Column] | None,
+    choice_column: Column | None,
+    subject_column: Column | None = None,
+) -> tuple[tuple[int, ...], int | None, int | None]:
+    """The indices of the three item columns, of the choice column and of the subject column."""
+    choice, subject = (
+        None if column is None else _index(path, table, column) for column in (choice_column, subject_column)
+    )
     if columns is not None:
         items = tuple(_index(path, table, column) for column in columns)
     else:
-        items = tuple(column for column in range(table.width) if column != choice)
-    if len(items) != 3:
-        raise bad(path, _not_three(table, choice))
-    if len({*items, choice}) != 4:
-        asked = ", ".join(map(str, items)) + ("" if choice is None else f" and choice column {choice}")
+        items = tuple(column for column in range(table.width) if column not in (choice, subject))
+    others = {"choice": choice, "subject": subject}
+    said = " and ".join(f"{name} column {column}" for name, column in others.items() if column is not None)
+    used = [*items, *(column for column in others.values() if column is not None)]
+    if len(items) != 3 and (choice is None or choice != subject):
+        raise bad(path, _not_three(table, said))
+    if len(set(used)) != len(used):
+        asked = ", ".join(map(str, items)) + (f" and {said}" if said else "")
         raise bad(path, f"columns must be different ones; got {asked}")
-    return items, choice
+    return items, choice, subject
 
 
 def _index(path: PathLike, table: Table, column: Column) -> int:
@@ -70,15 +79,15 @@ def _index(path: PathLike, table: Table, column: Column) -> int:
     return index
 
 
-def _not_three(table: Table, choice: int | None) -> str:
+def _not_three(table: Table, said: str) -> str:
     parts = [f"has {table.width} column{'s' * (table.width != 1)}"]
-    parts[0] += f", three besides the choice column {choice} are needed" if choice is not None else ", not 3"
+    parts[0] += f", three besides the {said} are needed" if said else ", not 3"
     if table.header:
         parts.append(f"header: {shorten(', '.join(table.header), 160)}")
     parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")
     if table.width > 3:
         parts.append("say which three hold the items, for example --columns 0,1,2")
-    if table.width == 4 and choice is None:
+    if table.width == 4 and not said:
         parts.append(_fourth(table))
     return "; ".join(parts)
 

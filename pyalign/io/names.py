@@ -27,8 +27,7 @@ def read_names(path: PathLike) -> tuple[str, ...]:
     suffix = check_file(path, "names", (".npy", *TEXT))
     if suffix == ".npy":
         return _from_array(path)
-    with text_errors(path):
-        names, several = _first_column(path, suffix)
+    names, several = first_column(path, suffix)
     while names and not names[-1]:
         names.pop()
     if not names:
@@ -50,11 +49,11 @@ def _from_array(path: PathLike) -> tuple[str, ...]:
     return strings(path, array)
 
 
-def _first_column(path: PathLike, suffix: str) -> tuple[list[str], bool]:
-    """The names, and whether other columns stand beside them."""
+def first_column(path: PathLike, suffix: str) -> tuple[list[str], bool]:
+    """The cells of the first column, and whether other columns stand beside them."""
     import csv
 
-    with open_text(path) as handle:
+    with text_errors(path), open_text(path) as handle:
         lines = _lines(path, handle)
         cells = csv.reader(lines) if suffix.startswith(".csv") else (line.split("\t") for line in lines)
         rows = [row or [""] for row in cells]

@@ -6,6 +6,7 @@ import numpy as np
 
 from pyalign.io.paths import Array, PathLike, bad, native
 
+EXACT = 2.0**53  # past it float64 skips whole numbers
 KEPT = ("int16", "uint16", "int32", "int64")  # these are passed on as they come
 
 

@@ -10,6 +10,7 @@ from pyalign.io.columns import Column, OddColumn, by_name, check_options, choice
 from pyalign.io.names import match_names
 from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad
+from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import open_table
 
 
@@ -22,11 +23,15 @@ class TripletFile:
     item_names: the sorted distinct names when the file holds names; ``triplets`` then index into them.
     positions: None when the columns stand as in the file. Otherwise int8 (3,) or (t, 3): ``positions[p]`` is
         the place (0, 1, 2), among the item columns of the file (in the order of ``columns``), of column p.
+    subjects: int32 (t,), who gave each answer, as indices into ``subject_labels``; None without a subject column.
+    subject_labels: the distinct persons, in order.
     """
 
     triplets: Array
     item_names: tuple[str, ...] | None
     positions: Array | None
+    subjects: Array | None = None
+    subject_labels: tuple[str, ...] | None = None
 
 
 def read_triplets(
@@ -38,6 +43,7 @@ def read_triplets(
     choice_column: Column | None = None,
     choice_base: int | None = None,
     one_based: bool = False,
+    subject_column: Column | None = None,
 ) -> TripletFile:
     """Read (t, 3) triplets of item numbers or names.
 
@@ -48,6 +54,7 @@ def read_triplets(
     choice_column: the column that holds the odd item's place among the three, from 0 or by header.
     choice_base: whether that place counts from 0 or from 1; without it, its range decides.
     one_based: item numbers count from 1; the result counts from 0.
+    subject_column: the column, of numbers or strings, that says who answered, from 0 or by header.
 
     Raises InputError (the file's fault, in one line that starts with its path), OSError (missing or
     forbidden), MissingExtraError (the format needs a package). Item numbers are not compared with a number
@@ -62,9 +69,9 @@ def read_triplets(
            [1, 8, 3]], dtype=int32)
     """
     check_options(columns, odd_column, choice_column, choice_base)
-    table = open_table(path, key, by_name(columns, choice_column))
-    items, choice = resolve(path, table, columns, choice_column)
-    read = table.take(items, choice)
+    table = open_table(path, key, by_name(columns, choice_column, subject_column))
+    items, choice, subject = resolve(path, table, columns, choice_column, subject_column)
+    read = table.take(items, choice, subject)
     triplets = whole_numbers(path, read.items)
     if one_based:
         if read.item_names is not None:
@@ -74,7 +81,9 @@ def read_triplets(
     if read.choice is not None:
         place = choice_positions(path, whole_numbers(path, read.choice, "the choice column"), choice_base)
     triplets, positions = odd_last(triplets, place, odd_column)
-    return TripletFile(triplets, read.item_names, positions)
+    if read.subject is None:
+        return TripletFile(triplets, read.item_names, positions)
+    return TripletFile(triplets, read.item_names, positions, *code_subjects(path, read.subject))
 
 
 def load_triplets(

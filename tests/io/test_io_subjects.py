@@ -1,0 +1,206 @@
+"""Who answered, as a file of its own or a column of the triplets; and counts of answers."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from pyalign.io import read_counts, read_subjects, read_triplets
+
+ITEMS = np.array([[3, 7, 11], [0, 2, 1], [9, 8, 5], [3, 11, 7]])
+
+
+def text(path, lines):
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("values", "codes", "labels"),
+    [
+        (np.array([7, 3, 7, 10], np.int16), [1, 0, 1, 2], ("3", "7", "10")),
+        (np.array([7.0, 3.5, 7.0, 10.0]), [1, 0, 1, 2], ("3.5", "7", "10")),
+        (np.array(["b", "a", "b", "é"]), [1, 0, 1, 2], ("a", "b", "é")),
+        (np.array([b"b", b"a"]), [1, 0], ("a", "b")),
+    ],
+)
+def test_an_array_of_numbers_or_strings(tmp_path, values, codes, labels):
+    np.save(tmp_path / "s.npy", values)
+    np.savez(tmp_path / "s.npz", persons=values, triplets=ITEMS)
+    for found in (read_subjects(tmp_path / "s.npy"), read_subjects(tmp_path / "s.npz", key="persons")):
+        assert (found.codes.tolist(), found.labels) == (codes, labels)
+        assert found.codes.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "labels"),
+    [
+        ("s.txt", ["10", "9", "10"], ("9", "10")),
+        ("s.txt", ["1.000e+01", "9.000e+00", "1.000e+01"], ("9", "10")),
+        ("s.txt", ["ann lee", "bob, jr", "ann lee"], ("ann lee", "bob, jr")),
+        ("s.txt", ["A10", "9", "A10", ""], ("9", "A10")),
+        ("s.csv", ["who", "10", "9", "10"], ("9", "10")),
+        ("s.csv", ["subject_id", "b", "a", "b"], ("a", "b")),
+        ("s.tsv", ["Participant", "b", "a", "b"], ("a", "b")),
+        ("s.txt", ["10000000000000000000001", "10000000000000000000000", "10000000000000000000001"],
+         ("10000000000000000000000", "10000000000000000000001")),
+    ],
+)  # fmt: skip
+def test_a_line_for_each_answer(tmp_path, name, lines, labels):
+    path = text(tmp_path / name, lines)
+    found = read_subjects(path)
+    assert found.labels == labels
+    first, second, third = found.codes.tolist()
+    assert first == third != second
+    zipped = tmp_path / f"{name}.gz"
+    zipped.write_bytes(gzip.compress(path.read_bytes()))
+    assert read_subjects(zipped).codes.tolist() == found.codes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "said"),
+    [
+        ("s.txt", ["1", "", "2"], "line 2 has no subject"),
+        ("s.txt", ["subject"], "holds no subjects"),
+        ("s.csv", ["1,2", "3,4"], "subjects must be one column; of a triplet file choose one with --subject-column"),
+        ("s.txt", ["1", "nan"], "row 1 (from 0) has no subject: nan"),
+    ],
+)
+def test_text_without_a_subject_is_refused(tmp_path, refused, name, lines, said):
+    assert said in refused(read_subjects, text(tmp_path / name, lines))
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 1)), np.array([]), np.array([True]), np.array([1j])])
+def test_arrays_of_anything_else_are_refused(tmp_path, refused, values):
+    np.save(tmp_path / "s.npy", values)
+    assert "must be a filled 1-d array of numbers or strings; got shape" in refused(read_subjects, tmp_path / "s.npy")
+
+
+def test_other_formats_and_needless_keys_are_refused(tmp_path, refused):
+    assert "unknown extension '.mat'; subjects are read from .npy" in refused(
+        read_subjects, text(tmp_path / "s.mat", ["1"])
+    )
+    assert "has no meaning" in refused(read_subjects, text(tmp_path / "s.txt", ["1"]), key="a")
+
+
+# A column of the triplets
+
+
+@pytest.fixture(params=["npy", "npz", "csv", "names.csv", "parquet"])
+def table(request, tmp_path):
+    """``table(subjects)``: a file of the triplets with that column fourth, and a header where there can be one."""
+
+    def write(subjects):
+        kind, items = request.param, ITEMS
+        path = tmp_path / f"t.{kind}"
+        if kind in ("npy", "npz"):
+            rows = np.column_stack([items, subjects])
+            np.save(path, rows) if kind == "npy" else np.savez(path, t=rows)
+            return path
+        if kind == "parquet":
+            pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+            columns = {f"image{k + 1}": items[:, k] for k in range(3)}
+            parquet.write_table(pa.table({**columns, "who": list(subjects)}), path)
+            return path
+        cells = [[f"item{k:02d}" if kind == "names.csv" else str(k) for k in row] for row in items.tolist()]
+        lines = [",".join([*row, str(who)]) for row, who in zip(cells, subjects, strict=True)]
+        return text(path, ["image1,image2,image3,who", *lines])
+
+    return write
+
+
+def test_numbers_in_a_column(table):
+    path = table(np.array([30, 4, 30, 100]))
+    for column in (3, "who") if path.suffix in (".csv", ".parquet") else (3,):
+        found = read_triplets(path, subject_column=column)
+        assert found.subjects.tolist() == [1, 0, 1, 2]
+        assert found.subject_labels == ("4", "30", "100")
+        expected = np.searchsorted(np.unique(ITEMS), ITEMS) if found.item_names else ITEMS
+        np.testing.assert_array_equal(found.triplets, expected)
+
+
+def test_strings_in_a_column(table):
+    found = read_triplets(table(["bob", "ann", "bob", "4"]), subject_column=3)
+    assert found.subjects.tolist() == [2, 1, 2, 0]
+    assert found.subject_labels == ("4", "ann", "bob")
+
+
+def test_a_string_below_many_numbers_and_long_numbers_that_floats_confuse(tmp_path):
+    rows = [f"{k},{k + 1},{k + 2},{k % 7}" for k in range(100)]
+    found = read_triplets(text(tmp_path / "t.csv", [*rows, "1,2,3,anna"]), subject_column=3)
+    assert found.subject_labels == (*map(str, range(7)), "anna")
+    long = ["1,2,3,9007199254740993", "1,2,4,9007199254740992", "1,2,5,9007199254740993"]
+    assert read_triplets(text(tmp_path / "t.csv", long), subject_column=3).subjects.tolist() == [1, 0, 1]
+
+
+def test_beside_a_choice_column_and_others(tmp_path):
+    lines = ["image1,image2,image3,choice,subject_id,RT", "8,3,5,1,a,0.5", "2,9,4,3,b,0.7"]
+    found = read_triplets(
+        text(tmp_path / "t.csv", lines), columns=("image1", "image2", "image3"), choice_column="choice",
+        one_based=True, subject_column="subject_id",
+    )  # fmt: skip
+    assert found.triplets.tolist() == [[2, 4, 7], [1, 8, 3]]
+    assert (found.subjects.tolist(), found.subject_labels) == ([0, 1], ("a", "b"))
+
+
+def test_without_the_option_a_plain_file_is_mapped_and_has_no_subjects(tmp_path):
+    np.save(tmp_path / "t.npy", ITEMS)
+    found = read_triplets(tmp_path / "t.npy")
+    assert isinstance(found.triplets, np.memmap)
+    assert (found.subjects, found.subject_labels) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("width", "options", "said"),
+    [
+        (3, {"subject_column": 2}, "has 3 columns, three besides the subject column 2 are needed"),
+        (5, {"subject_column": 3}, "has 5 columns, three besides the subject column 3 are needed"),
+        (5, {"subject_column": 3, "choice_column": 3}, "got 0, 1, 2, 4 and choice column 3 and subject column 3"),
+        (4, {"subject_column": 0, "columns": (0, 1, 2)}, "columns must be different ones; got 0, 1, 2 and subject"),
+        (4, {"subject_column": 4}, "has columns 0 to 3; got column 4"),
+        (4, {"subject_column": "who"}, "column 'who' is not there; it has no header"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(tmp_path, refused, width, options, said):
+    np.save(tmp_path / "t.npy", np.arange(2 * width).reshape(2, width))
+    assert said in refused(read_triplets, tmp_path / "t.npy", **options)
+
+
+def test_an_empty_cell_is_refused(tmp_path, refused):
+    lines = ["1,2,3,a", "4,5,6,", "7,8,9,b"]
+    assert "row 1 (from 0) has no subject" in refused(read_triplets, text(tmp_path / "t.csv", lines), subject_column=3)
+
+
+def test_the_real_file_has_264_persons(data):
+    found = read_triplets(data / "things" / "human_triplets_127304.npy", subject_column=3)
+    assert found.triplets.shape == (127_304, 3)
+    assert found.subject_labels == tuple(map(str, range(264)))
+
+
+# Counts
+
+
+def test_counts_from_each_kind_of_file(tmp_path, data):
+    counts = [[1, 2, 0], [4, 0, 9]]
+    np.save(tmp_path / "c.npy", np.array(counts, np.uint8))
+    text(tmp_path / "c.csv", ["a,b,c", "1,2,0", "4,0,9"])
+    np.savez(tmp_path / "c.npz", odd=np.array(counts), other=np.zeros(3))
+    for name, key in (("c.npy", None), ("c.csv", None), ("c.npz", "odd"), ("c.npz", None)):
+        assert read_counts(tmp_path / name, key=key).tolist() == counts
+    assert read_counts(data / "things" / "hard_440_choice_counts.npz", key="odd_counts").shape == (440, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.ones((2, 4), int), "counts must have 3 columns; got 4"),
+        (np.ones(3, int), "counts must have shape (t, 3); got (3,)"),
+        (np.full((2, 3), 0.5), "counts must be whole numbers; row 0 (from 0) holds 0.5"),
+        (np.empty((0, 3)), "counts are empty"),
+    ],
+)
+def test_what_are_no_counts_is_refused(tmp_path, refused, values, said):
+    np.save(tmp_path / "c.npy", values)
+    assert said in refused(read_counts, tmp_path / "c.npy")
