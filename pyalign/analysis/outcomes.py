@@ -10,6 +10,7 @@ from pyalign import _checks
 from pyalign.analysis.score import Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
 from pyalign.measures import Measure
+from pyalign.ops.triplets import TripletResults
 
 CREDIT_UNIT = 6  # credits of 1, 1/2 and 1/3 are whole sixths
 CREDITS = {"fractional": (0, 6, 3, 2), "wrong": (0, 6, 0, 0), "human_alignment": (0, 6, 6, 0)}
@@ -75,14 +76,18 @@ def triplet_outcomes(
     results, n_dropped = score_triplets(
         x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend, similarities=True
     )
-    score = summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties)
+    return outcomes_of(results, summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties))
+
+
+def outcomes_of(results: TripletResults, score: Score) -> Outcomes:
+    """The outcomes of a pass that kept the similarities, and that gave `score`."""
     similarities = _checks.as_array(results.similarities, "result", "(t, 3)")
     kept = None
-    if n_dropped:
+    if score.n_dropped:
         kept = ~np.isnan(similarities[:, 0])
         similarities = similarities[kept]
     t, dtype = len(similarities), similarities.dtype
     verdicts, cross_entropy, entropy = np.empty(t, np.int8), np.empty(t, dtype), np.empty(t, dtype)
-    host = get_host_backend(backend)
-    host.outcomes(np.ascontiguousarray(similarities), float(temperature), verdicts, cross_entropy, entropy)
+    host = get_host_backend(results.backend)
+    host.outcomes(np.ascontiguousarray(similarities), score.temperature, verdicts, cross_entropy, entropy)
     return Outcomes(score, kept, similarities, verdicts, cross_entropy, entropy)

@@ -17,9 +17,7 @@ from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
 
 TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")
-
-
-CHANCE = 1 / 3
+BY = ("objects", "triplets", "subjects")  # what intervals are over
 
 
 @dataclass(frozen=True)
@@ -184,9 +182,9 @@ def score(
 
 def with_ceiling(result: Score, ceiling: float) -> Score:
     """The score with its place between chance and a noise ceiling."""
-    if not CHANCE < ceiling <= 1:
-        raise InputError(f"ceiling must lie above 1/3 and be at most 1; got {ceiling!r}")
-    return replace(result, ceiling=ceiling, fraction_of_ceiling=(result.accuracy - CHANCE) / (ceiling - CHANCE))
+    from pyalign.analysis.ceiling import fraction_of_ceiling  # few need it
+
+    return replace(result, ceiling=ceiling, fraction_of_ceiling=fraction_of_ceiling(result.accuracy, ceiling))
 
 
 def score_triplets(

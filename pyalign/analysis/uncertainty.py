@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.ceiling import as_subjects
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.analysis.score import BY
 from pyalign.errors import InputError
 from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
 
-BY = ("objects", "triplets", "subjects")
 METHODS = ("bootstrap", "analytic")
 FINEST = 32767  # steps between 0 and the largest cross-entropy
 DENSE_PAIRS = 1 << 26
@@ -73,7 +73,7 @@ class Sample:
     def of(cls, triplets: object, outcomes: Sequence[Outcomes], subjects: object = None) -> Sample:
         """Of triplets that `outcomes` were made from; of those alone that all of them kept."""
         index = _checks.as_array(triplets, "triplets", "(t, 3)")
-        codes = None if subjects is None else subject_codes(subjects, len(index))
+        codes = None if subjects is None else as_subjects(subjects, len(index))
         kept = common(outcomes)
         if kept is not None:
             if not kept.any():
@@ -92,22 +92,6 @@ def common(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
     """(t,) mask of the triplets that all of them kept, or None for all."""
     masks = [one.kept for one in outcomes if one.kept is not None]
     return np.logical_and.reduce(masks) if masks else None
-
-
-def subject_codes(subjects: object, t: int) -> np.ndarray:
-    """(t,) int64 in [0, s): numbers for the people, of any labels; at least two of them.
-
-    Example:
-        >>> subject_codes(["anna", "ben", "anna"], 3)
-        array([0, 1, 0])
-    """
-    labels = np.asarray(subjects)
-    if labels.shape != (t,):
-        raise InputError(f"subjects must have shape (t,) = ({t},); got {labels.shape}")
-    names, codes = np.unique(labels, return_inverse=True)
-    if len(names) < 2:
-        raise InputError(f"subjects must name at least two people; got {len(names)}")
-    return codes.astype(np.int64)
 
 
 def values_of(outcomes: Sequence[Outcomes], ties: str, kept: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -244,6 +228,8 @@ def normal_interval(mean: float, error: float, confidence: float) -> Interval:
         >>> round(low, 4), round(high, 4)
         (0.6618, 0.6826)
     """
+    from statistics import NormalDist  # slow to import
+
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
     return mean - z * error, mean + z * error
 

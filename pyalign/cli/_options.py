@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pyalign.analysis.score import NAN, TIES
+from pyalign.analysis.score import BY, NAN, TIES
 from pyalign.backends import BACKENDS, native
 from pyalign.errors import InputError
 from pyalign.io import (
@@ -93,6 +93,19 @@ def add_counts_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_input_options(parser: argparse.ArgumentParser) -> None:
+    """Several embeddings of the same items, and triplets."""
+    parser.add_argument(
+        "--embeddings",
+        nargs="+",
+        required=True,
+        metavar="E",
+        help="files of (n, d) embeddings; FILE::KEY picks an array",
+    )
+    parser.add_argument("--triplets", required=True, metavar="T", help="file of (t, 3) triplets")
+    parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
+
+
 def add_measure_options(parser: argparse.ArgumentParser, several: bool) -> None:
     """How a model's similarities become choices."""
     formulas = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
@@ -111,6 +124,16 @@ def add_measure_options(parser: argparse.ArgumentParser, several: bool) -> None:
     )
 
 
+def add_interval_options(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Over what intervals are, and how."""
+    group = parser.add_argument_group("intervals")
+    what = "intervals over other objects like these, other triplets of these, or other people"
+    group.add_argument("--ci", choices=BY, default=default, help=f"{what} (default: {default or 'none'})")
+    group.add_argument("--confidence", type=float, default=0.95, metavar="P", help="of the intervals (default: 0.95)")
+    group.add_argument("--resamples", type=count, default=1000, metavar="B", help="of the bootstrap (default: 1000)")
+    group.add_argument("--seed", type=int, default=0, metavar="S", help="of the resamples (default: 0)")
+
+
 def add_json_option(group: Any) -> None:
     """One document, to a file or to stdout."""
     group.add_argument(
@@ -125,7 +148,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=("auto", *BACKENDS),
         default="auto",
-        help="what computes (default: the fastest that can)",
+        metavar="NAME",
+        help=f"what computes: {', '.join(BACKENDS)} (default: the fastest that can)",
     )
     group.add_argument(
         "--threads", type=count, metavar="K", help="threads (default: PYALIGN_NUM_THREADS, else all cores)"
@@ -221,6 +245,39 @@ def counts_of(args: argparse.Namespace) -> np.ndarray | None:
         raise InputError("--counts says how often each position was odd: leave --odd-column and --choice-column out")
     path, key = split_key(args.counts)
     return read_counts(path, key=key)
+
+
+def model_names(specs: Sequence[str], labels: Sequence[str] | None) -> list[str]:
+    """Different names of models: the labels, or the specifications of their files."""
+    if labels is not None and len(labels) != len(specs):
+        raise InputError(f"--labels must name each of {len(specs)} models; got {len(labels)}")
+    names = list(labels or specs)
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"models must have different names (--labels gives some); got {twice[0]!r} twice")
+    return names
+
+
+def models_and_triplets(
+    args: argparse.Namespace, names: Sequence[str], triplets: TripletFile
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The embeddings of each model, and the triplets as row numbers, which are the same in all of them.
+
+    Where the triplets hold names, the rows of each model are brought into the order of the first.
+    """
+    rows = row_names(args.names, triplets)
+    files = [embedding_file(spec, rows) for spec in args.embeddings]
+    index = index_triplets(triplets, files[0], args.embeddings[0])
+    if triplets.item_names is None:
+        return {name: file.values for name, file in zip(names, files, strict=True)}, index
+    models = {}
+    for name, file, spec in zip(names, files, args.embeddings, strict=True):
+        own = index_triplets(triplets, file, spec)
+        n = int(index.max()) + 1
+        place = np.zeros(n, np.int64)
+        place[index.ravel()] = own.ravel()
+        models[name] = file.values if (own == index).all() else file.values[place]
+    return models, index
 
 
 def embedding_file(spec: str, names: tuple[str, ...] | None) -> EmbeddingFile:

@@ -6,16 +6,21 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign import __version__, _checks, report
-from pyalign.analysis.score import NAN, TIES, score_triplets, summarise
+from pyalign.analysis.outcomes import outcomes_of
+from pyalign.analysis.permutation import permutation_test
+from pyalign.analysis.score import NAN, TIES, Score, score_triplets, summarise, with_ceiling
+from pyalign.analysis.uncertainty import METHODS, Plan
+from pyalign.analysis.with_intervals import plan_of, with_intervals
 from pyalign.cli import _options
 from pyalign.errors import InputError
-from pyalign.io import EmbeddingFile, TripletFile, write_files
+from pyalign.io import EmbeddingFile, TripletFile, read_subjects, split_key, write_files
 from pyalign.measures import MEASURES, get_measure
 from pyalign.ops.triplets import TripletResults
 
@@ -25,15 +30,7 @@ EXAMPLE = "pyalign score --embeddings clip.npy vgg.npy --triplets t.npy --measur
 def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     """The options of `pyalign score`."""
     parser = _options.add_command(subparsers, "score", "odd-one-out accuracy of embeddings on human triplets", EXAMPLE)
-    parser.add_argument(
-        "--embeddings",
-        nargs="+",
-        required=True,
-        metavar="E",
-        help="files of (n, d) embeddings; FILE::KEY picks an array",
-    )
-    parser.add_argument("--triplets", required=True, metavar="T", help="file of (t, 3) triplets")
-    parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
+    _options.add_input_options(parser)
     _options.add_triplet_options(parser)
     formulas = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
     group = parser.add_argument_group("scoring", f"measures, larger is more alike; rbf:2.5 gives sigma:\n{formulas}")
@@ -50,14 +47,23 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     group.add_argument(
         "--nan", choices=NAN, default="raise", help="rows with NaN: an error, or left out (default: raise)"
     )
+    _options.add_interval_options(parser, None)
+    _options.add_subject_options(parser)
+    group = parser.add_argument_group("besides")
+    group.add_argument("--ci-method", choices=METHODS, default="bootstrap", help="how (default: bootstrap)")
+    group.add_argument("--groups", metavar="FILE", help="file of t labels: scores of each group of triplets too")
+    group.add_argument(
+        "--ceiling", type=float, metavar="C", help="noise ceiling (a fraction): how far from chance to there"
+    )
+    group.add_argument(
+        "--permutations", type=_options.count, metavar="K", help="chance level by K random matchings of rows and items"
+    )
     _options.add_run_options(parser)
     group = parser.add_argument_group("output")
     npy: dict[str, Any] = {"type": _options.npy_file, "metavar": "OUT.npy"}
     group.add_argument("--choices", **npy, help="write the odd position of each triplet, -1 for any tie")
     group.add_argument("--probabilities", **npy, help="write p(position is odd), three per triplet")
-    group.add_argument(
-        "--json", nargs="?", const="-", metavar="PATH", help="write one JSON document to PATH, or to stdout"
-    )
+    _options.add_json_option(group)
     return parser
 
 
@@ -74,14 +80,17 @@ def run(args: argparse.Namespace) -> None:
     for measure in args.measure:
         get_measure(measure)
     _checks.as_temperature(args.temperature)
+    plan = plan_of(args.ci, args.ci_method, args.confidence, args.resamples, args.seed)
+    _require_answers(args)
     outputs = {"--choices": args.choices, "--probabilities": args.probabilities}
     outputs["--json"] = None if args.json == "-" else args.json
-    inputs = (*args.embeddings, args.triplets, *filter(None, [args.names]))
+    inputs = (*args.embeddings, args.triplets, *filter(None, [args.names, args.subjects, args.groups]))
     _options.require_apart(inputs, outputs)
     _options.use_threads(args.threads)
     triplets = _options.triplet_file(args)
     names = _options.row_names(args.names, triplets)
-    results = list(_results(args, triplets, names))
+    extras = _extras(args, triplets, plan)
+    results = list(_results(args, triplets, names, extras))
     rows = [result.row for result in results]
     document = json.dumps({"version": __version__, "triplets": args.triplets, "results": rows}, indent=2)
     files = _arrays(args, results)
@@ -95,21 +104,54 @@ def run(args: argparse.Namespace) -> None:
         _print_choices(results)
     else:
         print(report.score_table(rows, args.triplets, report.terminal_width()))
+        for row in rows:
+            print(report.group_table(row), end="")
+
+
+class Extras(NamedTuple):
+    """What is asked for besides the score."""
+
+    plan: Plan | None
+    subjects: np.ndarray | None
+    groups: np.ndarray | None
+
+
+def _extras(args: argparse.Namespace, triplets: TripletFile, plan: Plan | None) -> Extras:
+    subjects = _options.subjects_of(args, triplets)
+    groups = None
+    if args.groups is not None:
+        path, key = split_key(args.groups)
+        labels = read_subjects(path, key=key)
+        if len(labels.codes) != len(triplets.triplets):
+            rule = f"groups must have one label per triplet ({len(triplets.triplets)})"
+            raise InputError(f"{args.groups}: {rule}; got {len(labels.codes)}")
+        groups = np.array(labels.labels)[labels.codes]
+    return Extras(plan, None if subjects is None else subjects.codes, groups)
+
+
+def _require_answers(args: argparse.Namespace) -> None:
+    asked = {"--ci": args.ci, "--groups": args.groups, "--ceiling": args.ceiling, "--permutations": args.permutations}
+    named = [option for option, value in asked.items() if value is not None]
+    if named and _choices_alone(args):
+        raise InputError(f"{named[0]} needs the people's answers, which --odd-column none says are not recorded")
 
 
 def _choices_alone(args: argparse.Namespace) -> bool:
     return args.odd_column == "none" and args.choice_column is None
 
 
-def _results(args: argparse.Namespace, triplets: TripletFile, names: tuple[str, ...] | None) -> Iterator[Result]:
+def _results(
+    args: argparse.Namespace, triplets: TripletFile, names: tuple[str, ...] | None, extras: Extras
+) -> Iterator[Result]:
     total, done = len(args.embeddings) * len(args.measure), 0
     for spec in args.embeddings:
         embeddings = _options.embedding_file(spec, names)
         index = _options.index_triplets(triplets, embeddings, spec)
         for measure in args.measure:
             done += 1
-            with report.progress(f"[{done}/{total}] {spec} {measure}", show=total > 1):
-                yield _one(args, spec, embeddings, index, triplets.positions, measure)
+            long = total > 1 or extras.plan is not None or args.permutations is not None
+            with report.progress(f"[{done}/{total}] {spec} {measure}", show=long) as say:
+                yield _one(args, spec, embeddings, index, triplets.positions, measure, extras, say)
 
 
 def _one(
@@ -119,6 +161,8 @@ def _one(
     index: np.ndarray,
     positions: np.ndarray | None,
     measure: str,
+    extras: Extras,
+    say: Callable[[str], None],
 ) -> Result:
     started = time.perf_counter()
     try:
@@ -132,11 +176,13 @@ def _one(
             backend=args.backend,
             choices=bool(args.choices) or _choices_alone(args),
             probabilities=bool(args.probabilities),
+            similarities=extras.plan is not None or extras.groups is not None,
         )
+        seconds = time.perf_counter() - started
+        row = _row(args, results, n_dropped, measure)
+        row.update(_besides(args, embeddings, index, results, n_dropped, measure, extras, say))
     except InputError as error:
         raise InputError(f"{spec} with {args.triplets}: {error}") from error
-    seconds = time.perf_counter() - started
-    row = _row(args, results, n_dropped, measure)
     row = {"embeddings": spec, **row, "seconds": seconds, "triplets_per_second": len(index) / seconds}
     return Result(row, *_as_in_file(results, positions))
 
@@ -158,6 +204,40 @@ def _row(args: argparse.Namespace, results: TripletResults, n_dropped: int, meas
     )
     values["nan"] = args.nan
     return {name: values[name] for name in (*order, "cross_entropy", "mean_entropy")}
+
+
+BASIC = {field.name for field in fields(Score) if field.default is MISSING}
+
+
+def _besides(
+    args: argparse.Namespace,
+    embeddings: EmbeddingFile,
+    index: np.ndarray,
+    results: TripletResults,
+    n_dropped: int,
+    measure: str,
+    extras: Extras,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Intervals, groups, place below the ceiling, chance level: what was asked for."""
+    score = summarise(results, n_dropped, measure=measure, temperature=args.temperature, ties=args.ties)
+    if extras.plan is not None or extras.groups is not None:
+        found = outcomes_of(results, score)
+        score = with_intervals(
+            found, index, extras.plan, subjects=extras.subjects, groups=extras.groups,
+            done=lambda b: say(f"resample {b:,}/{args.resamples:,}"),
+        )  # fmt: skip
+    if args.ceiling is not None:
+        score = with_ceiling(score, args.ceiling)
+    more = {name: value for name, value in score.to_dict().items() if name not in BASIC}
+    if args.permutations is not None:
+        test = permutation_test(
+            embeddings.values, index, measure=measure, ties=args.ties, backend=args.backend, seed=args.seed,
+            permutations=args.permutations, confidence=args.confidence,
+            done=lambda k: say(f"permutation {k:,}/{args.permutations:,}"),
+        )  # fmt: skip
+        more["permutation_test"] = test.to_dict()
+    return more
 
 
 def _as_in_file(results: TripletResults, positions: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:

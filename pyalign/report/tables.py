@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -59,23 +59,27 @@ def score_table(rows: Sequence[dict[str, Any]], triplets: str, width: int | None
 
     Paths are shortened from the left where the table would be wider than `width`.
     """
-    header = (
+    first = rows[0]
+    header = [
         "embeddings",
         "measure",
         "accuracy",
+        *_if(first, "ci", f"{100 * first.get('confidence', 0):g} % interval", "s.e."),
+        *_if(first, "fraction_of_ceiling", "of ceiling"),
+        *_if(first, "permutation_test", "chance", "p"),
         "ties",
         "cross-entropy",
+        *_if(first, "ci", "interval"),
         "entropy",
         "triplets",
         "M triplets/s",
-    )
+    ]
     cells = [_score_cells(row) for row in rows]
     table = columns_table(header, cells)
     excess = max(map(len, table.splitlines())) - width if width else 0
     if excess > 0:
         room = max(12, max(len(row[0]) for row in cells) - excess)
         table = columns_table(header, [(shorten_left(row[0], room), *row[1:]) for row in cells])
-    first = rows[0]
     dropped = max(row["n_dropped"] for row in rows)
     notes = [
         f"triplets: {one_line(triplets)}",
@@ -85,6 +89,11 @@ def score_table(rows: Sequence[dict[str, Any]], triplets: str, width: int | None
         "nats (log 3 = 1.09861)",
         f"backend {first['backend']}",
     ]
+    if "ci" in first:
+        how = f"{first['resamples']:,} resamples, seed {first['seed']}" if "seed" in first else "closed form"
+        notes.insert(1, f"intervals over {first['ci_by']} ({how})")
+    if "ceiling" in first:
+        notes.insert(1, f"ceiling {100 * first['ceiling']:.3f} %")
     if dropped:
         notes.insert(1, f"up to {dropped:,} dropped (NaN)")
     return f"{table}\n{'; '.join(notes)}"
@@ -97,12 +106,63 @@ def _score_cells(row: dict[str, Any]) -> tuple[str, ...]:
         one_line(row["embeddings"]),
         row["measure"],
         accuracy,
+        *_if(row, "ci", lambda: percent_interval(row["ci"]), lambda: percent(row["standard_error"])),
+        *_if(row, "fraction_of_ceiling", lambda: f"{row['fraction_of_ceiling']:.3f}"),
+        *_if(row, "permutation_test", *_permutation_cells(row)),
         f"{row['n_ties']:,}",
         cross_entropy,
+        *_if(row, "ci", lambda: "{:.5f} to {:.5f}".format(*row["cross_entropy_ci"])),
         f"{row['mean_entropy']:.5f}",
         f"{row['n_triplets']:,}",
         _speed(row["triplets_per_second"] / 1e6),
     )
+
+
+def _permutation_cells(row: dict[str, Any]) -> tuple[Callable[[], str], Callable[[], str]]:
+    return (
+        lambda: percent_interval(row["permutation_test"]["null_ci"]),
+        lambda: f"{row['permutation_test']['p_value']:.3g}",
+    )
+
+
+def _if(row: dict[str, Any], name: str, *cells: str | Callable[[], str]) -> list[str]:
+    """The cells where the row has that entry."""
+    return [cell if isinstance(cell, str) else cell() for cell in cells] if name in row else []
+
+
+def percent(share: float) -> str:
+    """A fraction as people read it.
+
+    Example:
+        >>> percent(0.5), percent_interval((0.4912, 0.51))
+        ('50.000 %', '49.120 to 51.000 %')
+    """
+    return f"{100 * share:.3f} %"
+
+
+def percent_interval(interval: Sequence[float]) -> str:
+    """An interval of fractions as people read it."""
+    return f"{100 * interval[0]:.3f} to {100 * interval[1]:.3f} %"
+
+
+def group_table(row: dict[str, Any]) -> str:
+    """The groups of one result of `pyalign score`, a row each; nothing where there are none."""
+    groups = row.get("groups")
+    if not groups:
+        return ""
+    header = ("group", "accuracy", "interval", "s.e.", "cross-entropy", "triplets")
+    cells = [
+        (
+            one_line(group["group"]),
+            percent(group["accuracy"]),
+            percent_interval(group["ci"]) if group["ci"] else "-",
+            percent(group["standard_error"]) if group["standard_error"] is not None else "-",
+            f"{group['cross_entropy']:.5f}",
+            f"{group['n_triplets']:,}",
+        )
+        for group in groups
+    ]
+    return f"\n{one_line(row['embeddings'])} with {row['measure']}, by group\n{columns_table(header, cells)}\n"
 
 
 def _speed(millions: float) -> str:
