@@ -19,6 +19,7 @@ from pyalign.ops.similarity import similarity
 from pyalign.ops.triplets import choice_probabilities, odd_one_out, odd_one_out_from
 
 if TYPE_CHECKING:
+    from pyalign.analysis.agreement import Agreement, agreement
     from pyalign.analysis.ceiling import NoiseCeiling, fraction_of_ceiling, noise_ceiling
     from pyalign.analysis.compare import Comparison, compare
     from pyalign.analysis.permutation import PermutationTest, permutation_test
@@ -28,12 +29,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "MEASURES",
+    "Agreement",
     "Comparison",
     "InputError",
     "MissingExtraError",
     "NoiseCeiling",
     "PermutationTest",
     "Score",
+    "agreement",
     "choice_probabilities",
     "compare",
     "fraction_of_ceiling",
@@ -50,9 +53,11 @@ __all__ = [
 
 # Imported when they are first asked for: name -> module.
 _LATER = {
+    "Agreement": "pyalign.analysis.agreement",
     "Comparison": "pyalign.analysis.compare",
     "NoiseCeiling": "pyalign.analysis.ceiling",
     "PermutationTest": "pyalign.analysis.permutation",
+    "agreement": "pyalign.analysis.agreement",
     "compare": "pyalign.analysis.compare",
     "fraction_of_ceiling": "pyalign.analysis.ceiling",
     "load_embeddings": "pyalign.io",

@@ -15,6 +15,7 @@ from pyalign.analysis.repeats import find_repeats
 from pyalign.errors import InputError
 
 CHANCE = 1 / 3
+MOST_EXACT = 300
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class NoiseCeiling:
         ceiling: mean over the repeated triplets of the majority share: the share of the most frequent answer.
         standard_error: of that mean; NaN for a single triplet.
         ci: (low, high), `ceiling` +- z standard errors; within [0, 1].
+        guessing: the mean majority share that pure guessing would give with as many answers.
         n_distinct: distinct triplets that were answered at least twice.
         n_answers: answers to them.
         leave_one_out: share of answers that the majority of the other persons' answers to the same triplet predicts;
@@ -44,6 +46,7 @@ class NoiseCeiling:
     ceiling: float
     standard_error: float
     ci: tuple[float, float]
+    guessing: float
     n_distinct: int
     n_answers: int
     leave_one_out: float
@@ -113,6 +116,7 @@ def noise_ceiling(
         ceiling=float(shares.mean()),
         standard_error=error,
         ci=_interval(float(shares.mean()), error, confidence),
+        guessing=_guessing(answers[repeated]),
         n_distinct=len(shares),
         n_answers=total,
         leave_one_out=others.share,
@@ -185,6 +189,29 @@ def _entropies(counts: np.ndarray) -> tuple[float, float]:
     sums = float((answers * entropy(counts / answers[:, None])).sum())
     missing = float(((counts > 0).sum(axis=1) - 1).sum() / 2)
     return sums / int(answers.sum()), (sums + missing) / int(answers.sum())
+
+
+def guessing_share(n: int) -> float:
+    """Expected majority share of n answers that are guesses among three items; exact up to n = 300.
+
+    Example:
+        >>> round(guessing_share(2), 4), round(guessing_share(10), 4), round(guessing_share(1000), 4)
+        (0.6667, 0.4927, 0.3488)
+    """
+    if n > MOST_EXACT:
+        # The largest of three shares, which are nearly normal: E max of three normals is 3 / (2 sqrt(pi)).
+        return CHANCE + 1.5 / math.sqrt(3 * math.pi * n)
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    a, b = np.ogrid[: n + 1, : n + 1]
+    c = n - a - b
+    logs = factorials[n] - factorials[a] - factorials[b] - factorials[np.maximum(c, 0)] - n * math.log(3)
+    most = np.maximum(np.maximum(a, b), c)
+    return float((np.exp(logs) * most)[c >= 0].sum() / n)
+
+
+def _guessing(answers: np.ndarray) -> float:
+    numbers, times = np.unique(answers, return_counts=True)
+    return float(np.array([guessing_share(int(n)) for n in numbers]) @ times / times.sum())
 
 
 def _remarks(counts: np.ndarray) -> tuple[str, ...]:

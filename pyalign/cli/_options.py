@@ -93,8 +93,8 @@ def add_counts_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_input_options(parser: argparse.ArgumentParser) -> None:
-    """Several embeddings of the same items, and triplets."""
+def add_model_inputs(parser: argparse.ArgumentParser) -> None:
+    """Embeddings, triplets, names."""
     parser.add_argument(
         "--embeddings",
         nargs="+",
@@ -106,7 +106,7 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
 
 
-def add_measure_options(parser: argparse.ArgumentParser, several: bool) -> None:
+def add_measure_options(parser: argparse.ArgumentParser, several: bool) -> Any:
     """How a model's similarities become choices."""
     formulas = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
     group = parser.add_argument_group("model", f"measures, larger is more alike; rbf:2.5 gives sigma:\n{formulas}")
@@ -122,6 +122,7 @@ def add_measure_options(parser: argparse.ArgumentParser, several: bool) -> None:
     group.add_argument(
         "--nan", choices=NAN, default="raise", help="rows with NaN: an error, or left out (default: raise)"
     )
+    return group
 
 
 def add_interval_options(parser: argparse.ArgumentParser, default: str | None) -> None:

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
 def _text(triplets: str, people: NoiseCeiling) -> str:
     rows = [
         ("majority share", *_share(people.ceiling, people.standard_error, people.ci)),
+        ("  of pure guessing", f"{100 * people.guessing:.3f} %", "", ""),
         (
             "leave one person out",
             *_share(people.leave_one_out, people.leave_one_out_standard_error, people.leave_one_out_ci),

@@ -20,7 +20,7 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     """The options of `pyalign compare`."""
     what = "paired differences between models, ranks, and agreement of their errors"
     parser = _options.add_command(subparsers, "compare", what, EXAMPLE)
-    _options.add_input_options(parser)
+    _options.add_model_inputs(parser)
     parser.add_argument("--labels", nargs="+", metavar="L", help="names for the models (default: their files)")
     _options.add_triplet_options(parser)
     _options.add_measure_options(parser, several=False)

@@ -30,7 +30,7 @@ EXAMPLE = "pyalign score --embeddings clip.npy vgg.npy --triplets t.npy --measur
 def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     """The options of `pyalign score`."""
     parser = _options.add_command(subparsers, "score", "odd-one-out accuracy of embeddings on human triplets", EXAMPLE)
-    _options.add_input_options(parser)
+    _options.add_model_inputs(parser)
     _options.add_triplet_options(parser)
     formulas = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
     group = parser.add_argument_group("scoring", f"measures, larger is more alike; rbf:2.5 gives sigma:\n{formulas}")

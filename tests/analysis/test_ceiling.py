@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections import Counter, defaultdict
@@ -13,6 +14,7 @@ from support import draw_triplets, seeds
 
 import pyalign
 from pyalign import fraction_of_ceiling, noise_ceiling
+from pyalign.analysis.ceiling import guessing_share
 
 
 def by_loop(triplets, subjects=None):
@@ -158,7 +160,24 @@ def test_guessing_leaves_the_leave_one_out_share_at_chance_but_not_the_majority_
     )
     people = noise_ceiling(triplets)
     assert people.ceiling == pytest.approx(2 / 3, abs=0.01)
+    assert people.guessing == pytest.approx(2 / 3, rel=1e-12)
     assert people.leave_one_out_ci[0] < 1 / 3 < people.leave_one_out_ci[1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
+def test_the_share_of_guessing_is_that_of_all_ways_to_guess(n):
+    ways = [max(Counter(way).values()) / n for way in itertools.product(range(3), repeat=n)]
+    assert guessing_share(n) == pytest.approx(np.mean(ways), rel=1e-12)
+
+
+def test_the_share_of_guessing_goes_on_smoothly_past_what_is_exact():
+    steps = np.diff([guessing_share(n) for n in (299, 300, 301, 302)])
+    assert (steps < 0).all() and (steps > -2e-4).all()
+
+
+def test_guessing_is_the_mean_over_triplets():
+    people = noise_ceiling(np.repeat([[0, 1, 2], [3, 1, 2], [4, 1, 2]], [2, 3, 3], axis=0))
+    assert people.guessing == pytest.approx((2 / 3 + 2 * 17 / 27) / 3)
 
 
 def test_intervals_widen_with_confidence_and_are_centred():

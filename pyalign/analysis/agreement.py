@@ -1,0 +1,215 @@
+"""A model beside many people: its choice probabilities against the shares of their answers, triplet by triplet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign.analysis.correlation import pearson, spearman
+from pyalign.analysis.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
+from pyalign.analysis.repeats import find_repeats
+from pyalign.errors import InputError
+from pyalign.measures import Measure
+
+EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
+
+
+@dataclass(frozen=True)
+class AgreementBin:
+    """The triplets on which people agree so far. Fractions; None in an empty bin.
+
+    Attributes:
+        low, high: of the majority share; low <= share < high, in the last bin also share = high.
+        n_distinct: triplets in the bin.
+        majority_share: mean, what the best model could have as accuracy.
+        accuracy: mean share of people's answers that the model predicts.
+        majority_accuracy: mean credit of the model when the majority's answer is the right one.
+        majority_probability: mean probability that the model gives to the majority's answer.
+    """
+
+    low: float
+    high: float
+    n_distinct: int
+    majority_share: float | None
+    accuracy: float | None
+    majority_accuracy: float | None
+    majority_probability: float | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a model's choices compare with those of many people, over distinct triplets that each count the same.
+
+    Correlations are NaN where either side is constant.
+
+    Attributes:
+        n_distinct: triplets with at least `min_answers` answers, over which everything here is taken.
+        n_answers: answers to them.
+        n_dropped: such triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
+        share_pearson: correlation of the model's probabilities with people's shares, over all three choices of every
+            triplet: 3 n_distinct pairs of numbers.
+        entropy_pearson, entropy_spearman: correlation of the model's entropy with that of people.
+        model_entropy, human_entropy: means, nats; that of people is too low for few answers.
+        kl: mean Kullback-Leibler divergence of the model from people, nats: people || model.
+        js_distance: mean Jensen-Shannon distance, the root of a divergence in nats; at most sqrt(log 2) = 0.8326.
+        accuracy: mean share of people's answers that the model predicts.
+        majority_accuracy: mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
+        majority_share: mean, the highest `accuracy` that any model could have.
+        bins: the same by majority share.
+        min_answers, measure, temperature, ties, backend: how it was computed.
+    """
+
+    n_distinct: int
+    n_answers: int
+    n_dropped: int
+    share_pearson: float
+    entropy_pearson: float
+    entropy_spearman: float
+    model_entropy: float
+    human_entropy: float
+    kl: float
+    js_distance: float
+    accuracy: float
+    majority_accuracy: float
+    majority_share: float
+    bins: tuple[AgreementBin, ...]
+    min_answers: int
+    measure: str
+    temperature: float
+    ties: str
+    backend: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The attributes as a dict that json can write: a correlation that does not exist becomes None."""
+        values = asdict(self)
+        return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
+
+
+def agreement(
+    x: object,
+    triplets: object,
+    *,
+    counts: object = None,
+    measure: str | Measure = "cosine",
+    temperature: float = 1.0,
+    min_answers: int = 2,
+    edges: Sequence[float] = EDGES,
+    ties: str = "fractional",
+    nan: str = "raise",
+    backend: str = "auto",
+) -> Agreement:
+    """A model's choice probabilities against the shares of many people's answers to the same triplets.
+
+    Args:
+        x: (n, d) real numbers, one row per item.
+        triplets: (t, 3) integers in [0, n); the last column is the item called odd, unless counts are given. Rows with
+            the same three items are answers to one triplet.
+        counts: (t, 3): how many people called each position odd, in place of single answers.
+        measure, temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
+        min_answers: triplets with fewer answers are left out.
+        edges: of the bins of the majority share, ascending.
+        ties, nan, backend: see `pyalign.score`.
+
+    Raises:
+        InputError: as `pyalign.score`; no triplet with so many answers; counts of another shape, negative or all 0 in
+            a row; edges that do not ascend.
+
+    Example:
+        >>> x = np.array([[2.0, 0.0], [1.8, 0.4], [0.0, 2.0], [0.6, 0.6]])
+        >>> found = agreement(x, [[0, 1, 2], [1, 2, 3]], counts=[[3, 2, 45], [15, 30, 5]], measure="dot")
+        >>> round(found.share_pearson, 3), found.accuracy, round(found.js_distance, 3)
+        (0.948, 0.75, 0.096)
+    """
+    limits = _checked_edges(edges)
+    if min_answers < 1:
+        raise InputError(f"min_answers must be at least 1; got {min_answers}")
+    repeats = find_repeats(triplets, counts)
+    enough = repeats.answers >= min_answers
+    if not enough.any():
+        most = int(repeats.answers.max())
+        raise InputError(f"triplets must hold some with at least {min_answers} answers; got at most {most} for any")
+    outcomes = triplet_outcomes(
+        x,
+        repeats.triplets[enough],
+        measure=measure,
+        temperature=temperature,
+        ties=ties,
+        nan=nan,
+        backend=backend,
+    )
+    people = repeats.counts[enough]
+    return _compare(outcomes, people if outcomes.kept is None else people[outcomes.kept], limits, min_answers)
+
+
+def _checked_edges(edges: Sequence[float]) -> np.ndarray:
+    limits = np.asarray(edges, dtype=np.float64)
+    if limits.ndim != 1 or len(limits) < 2 or not (np.diff(limits) > 0).all():
+        raise InputError(f"edges must be two or more numbers that ascend; got {list(edges)}")
+    if limits[0] > EDGES[0] or limits[-1] < 1:
+        raise InputError(f"edges must span all majority shares, 1/3 to 1; got {limits[0]:g} to {limits[-1]:g}")
+    return limits
+
+
+def _compare(outcomes: Outcomes, counts: np.ndarray, limits: np.ndarray, min_answers: int) -> Agreement:
+    """counts: (c, 3), of the triplets that were scored."""
+    score = outcomes.score
+    answers = counts.sum(axis=1)
+    shares = counts / answers[:, None]
+    top = counts == counts.max(axis=1, keepdims=True)
+    majority = top / top.sum(axis=1, keepdims=True)
+    logs = log_choice_probabilities(outcomes.similarities, score.temperature)
+    model = np.exp(logs)
+    credits = _credits(outcomes.similarities, score.ties)
+    columns = np.stack(
+        [shares.max(axis=1), *((weights * values).sum(axis=1) for weights, values in
+         ((shares, credits), (majority, credits), (majority, model)))]
+    )  # fmt: skip
+    means = columns.mean(axis=1)
+    human_entropy = entropy(shares)
+    model_entropy = outcomes.entropy.astype(np.float64)
+    return Agreement(
+        n_distinct=len(counts),
+        n_answers=int(answers.sum()),
+        n_dropped=score.n_dropped,
+        share_pearson=pearson(model.ravel(), shares.ravel()),
+        entropy_pearson=pearson(model_entropy, human_entropy),
+        entropy_spearman=spearman(model_entropy, human_entropy),
+        model_entropy=float(model_entropy.mean()),
+        human_entropy=float(human_entropy.mean()),
+        kl=float(kl_of_logs(shares, logs).mean()),
+        js_distance=float(js_distance(shares, model).mean()),
+        majority_share=float(means[0]),
+        accuracy=float(means[1]),
+        majority_accuracy=float(means[2]),
+        bins=_bins(columns, limits),
+        min_answers=int(min_answers),
+        measure=score.measure,
+        temperature=score.temperature,
+        ties=score.ties,
+        backend=score.backend,
+    )
+
+
+def _credits(similarities: np.ndarray, ties: str) -> np.ndarray:
+    """(c, 3): what the model's choice counts when the item at that position was called odd, as a fraction."""
+    top = similarities[:, ::-1] == similarities.max(axis=1, keepdims=True)  # pair 2 - p is the one without p
+    tied = top.sum(axis=1, keepdims=True)
+    return credits_of(np.where(top, tied, -tied), ties) / CREDIT_UNIT
+
+
+def _bins(columns: np.ndarray, limits: np.ndarray) -> tuple[AgreementBin, ...]:
+    """columns: (4, c), the fields of `AgreementBin` in their order, for each triplet."""
+    last = len(limits) - 2
+    # Shares such as 3/10 and edges such as 0.3 may differ in the last bit.
+    place = np.clip(np.searchsorted(limits, columns[0] + 1e-12, side="right") - 1, 0, last)
+    sizes = np.bincount(place, minlength=last + 1)
+    bins = []
+    for k, size in enumerate(sizes.tolist()):
+        means = columns[:, place == k].mean(axis=1).tolist() if size else [None] * 4
+        bins.append(AgreementBin(float(limits[k]), float(limits[k + 1]), size, *means))
+    return tuple(bins)
