@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, agreement
     from pyalign.analysis.ceiling import NoiseCeiling, fraction_of_ceiling, noise_ceiling
     from pyalign.analysis.compare import Comparison, compare
+    from pyalign.analysis.failures import Failures, failures
     from pyalign.analysis.permutation import PermutationTest, permutation_test
     from pyalign.io import load_embeddings, load_triplets
 
@@ -31,6 +32,7 @@ __all__ = [
     "MEASURES",
     "Agreement",
     "Comparison",
+    "Failures",
     "InputError",
     "MissingExtraError",
     "NoiseCeiling",
@@ -39,6 +41,7 @@ __all__ = [
     "agreement",
     "choice_probabilities",
     "compare",
+    "failures",
     "fraction_of_ceiling",
     "load_embeddings",
     "load_triplets",
@@ -55,10 +58,12 @@ __all__ = [
 _LATER = {
     "Agreement": "pyalign.analysis.agreement",
     "Comparison": "pyalign.analysis.compare",
+    "Failures": "pyalign.analysis.failures",
     "NoiseCeiling": "pyalign.analysis.ceiling",
     "PermutationTest": "pyalign.analysis.permutation",
     "agreement": "pyalign.analysis.agreement",
     "compare": "pyalign.analysis.compare",
+    "failures": "pyalign.analysis.failures",
     "fraction_of_ceiling": "pyalign.analysis.ceiling",
     "load_embeddings": "pyalign.io",
     "load_triplets": "pyalign.io",

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pyalign import _checks
 from pyalign.analysis.divergences import entropy
 from pyalign.analysis.leave_one_out import leave_one_out
-from pyalign.analysis.repeats import find_repeats
+from pyalign.analysis.repeats import checked_subjects, find_repeats
 from pyalign.errors import InputError
 
 CHANCE = 1 / 3
@@ -100,7 +99,7 @@ def noise_ceiling(
     if subjects is not None and counts is not None:
         raise InputError("subjects and counts must not both be given: counts do not say whose answer is whose")
     repeats = find_repeats(triplets, counts)
-    persons = None if subjects is None else as_subjects(subjects, len(repeats.inverse))
+    persons = None if subjects is None else _codes_of(subjects, len(repeats.inverse))
     answers = repeats.answers
     repeated = answers >= 2
     if not repeated.any():
@@ -155,20 +154,9 @@ def fraction_of_ceiling(accuracy: float, ceiling: float) -> float:
     return (accuracy - CHANCE) / (ceiling - CHANCE)
 
 
-def as_subjects(subjects: object, t: int) -> np.ndarray:
-    """`subjects` as int64 (t,) codes from 0, in the order of the sorted labels.
-
-    Raises:
-        InputError: not (t,), neither numbers nor strings, NaN, or one person alone.
-    """
-    a = _checks.as_array(subjects, "subjects", "(t,)")
-    if a.shape != (t,):
-        raise InputError(f"subjects must have one entry per triplet, shape {(t,)}; got {a.shape}")
-    if a.dtype.kind not in "iufUS":
-        raise InputError(f"subjects must be numbers or strings; got dtype {a.dtype}")
-    if a.dtype.kind == "f" and not np.isfinite(a).all():
-        raise InputError(f"subjects must be finite; row {int(np.isfinite(a).argmin())} is {a[np.isfinite(a).argmin()]}")
-    labels, codes = np.unique(a, return_inverse=True)
+def _codes_of(subjects: object, t: int) -> np.ndarray:
+    """`subjects` as int64 (t,) codes from 0, of two persons or more."""
+    labels, codes = np.unique(checked_subjects(subjects, t), return_inverse=True)
     if len(labels) < 2:
         raise InputError(f"subjects must be at least two persons, so that one can be left out; got {labels.tolist()}")
     return codes.reshape(-1)

@@ -89,6 +89,19 @@ def as_counts(counts: object, t: int) -> np.ndarray:
     return a.astype(np.int64)
 
 
+def checked_subjects(subjects: object, t: int) -> np.ndarray:
+    """`subjects` as an array (t,) of finite numbers or strings."""
+    a = _checks.as_array(subjects, "subjects", "(t,)")
+    if a.shape != (t,):
+        raise InputError(f"subjects must have one entry per triplet, shape {(t,)}; got {a.shape}")
+    if a.dtype.kind not in "iufUS":
+        raise InputError(f"subjects must be numbers or strings; got dtype {a.dtype}")
+    if a.dtype.kind == "f" and not np.isfinite(a).all():
+        row = int(np.isfinite(a).argmin())
+        raise InputError(f"subjects must be finite; row {row} is {a[row]}")
+    return a
+
+
 def _from_counts(index: np.ndarray, counts: np.ndarray, n: int) -> Repeats:
     groups = _group(_ascending(index), n)
     ascending = np.take_along_axis(counts, np.argsort(index, axis=1), axis=1)[groups.order]

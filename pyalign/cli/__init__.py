@@ -14,7 +14,7 @@ from pyalign import __version__, report
 from pyalign.errors import InputError, MissingExtraError
 
 # In the order of `pyalign --help`. Each module has add_parser(subparsers) and run(args).
-COMMANDS = ("score", "compare", "ceiling", "agreement", "describe", "sample", "simulate", "info")
+COMMANDS = ("score", "compare", "ceiling", "agreement", "failures", "describe", "sample", "simulate", "info")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -93,7 +93,9 @@ def add_counts_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_model_inputs(parser: argparse.ArgumentParser) -> None:
+def add_model_inputs(
+    parser: argparse.ArgumentParser, names: str = "names of the embeddings' rows, when the triplets hold names"
+) -> None:
     """Embeddings, triplets, names."""
     parser.add_argument(
         "--embeddings",
@@ -103,7 +105,7 @@ def add_model_inputs(parser: argparse.ArgumentParser) -> None:
         help="files of (n, d) embeddings; FILE::KEY picks an array",
     )
     parser.add_argument("--triplets", required=True, metavar="T", help="file of (t, 3) triplets")
-    parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
+    parser.add_argument("--names", metavar="FILE", help=names)
 
 
 def add_measure_options(parser: argparse.ArgumentParser, several: bool) -> Any:
