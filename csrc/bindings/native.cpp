@@ -271,6 +271,29 @@ void resample_rows(const py::array& keys, const py::array& values, py::array sum
   check(pa_resample_rows(values.shape(1), key, r.lanes, r.values, r.v, r.sums));
 }
 
+// One float64 per triplet to read, or NULL.
+const double* double_each(const py::object& given, int64_t t) {
+  if (given.is_none()) return nullptr;
+  const auto a = py::cast<py::array>(given);
+  require(float_type(a) == PA_FLOAT64 && a.ndim() == 1 && a.shape(0) == t && (t <= 1 || a.strides(0) == 8),
+          "expected a contiguous float64 array of shape (t,)");
+  return static_cast<const double*>(a.data());
+}
+
+py::tuple temperature_sums(const py::array& similarities, const py::object& targets, const py::object& weights,
+                           double beta, const py::object& confidences) {
+  const pa_rows s = rows_of(similarities);
+  require(s.d == 3 && (s.n <= 1 || s.stride == 3), "similarities must be contiguous, of shape (t, 3)");
+  const double *u = double_each(targets, s.n), *w = double_each(weights, s.n);
+  double* wanted = static_cast<double*>(one_each(confidences, s.n, PA_FLOAT64));
+  pa_loss_sums sums;
+  {
+    py::gil_scoped_release release;
+    check(pa_temperature_sums(s.data, s.type, s.n, u, w, beta, wanted, &sums));
+  }
+  return py::make_tuple(sums.weight, sums.loss, sums.first, sums.second, sums.first_squared, sums.shortfall);
+}
+
 py::list isa_names() {
   py::list names;
   int runs = 0;
@@ -295,6 +318,7 @@ PYBIND11_MODULE(_native, m) {
   m.def("outcomes", &outcomes);
   m.def("resample_items", &resample_items);
   m.def("resample_rows", &resample_rows);
+  m.def("temperature_sums", &temperature_sums);
   m.def("isa", &pa_isa);
   m.def("set_isa", &set_isa);
   m.def("isa_names", &isa_names);

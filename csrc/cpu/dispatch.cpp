@@ -29,7 +29,7 @@ struct Isa {
 #define PA_TABLE(isa)                                                                              \
   {isa::row_squares,    isa::centre_rows,          isa::shift_rows,         isa::similarity,       \
    isa::check_triplets, isa::triplets_from_matrix, isa::triplets_from_rows, isa::triplet_gradient, \
-   isa::outcomes,       isa::resample_items,       isa::resample_rows}
+   isa::outcomes,       isa::resample_items,       isa::resample_rows,      isa::temperature_sums}
 
 #if defined(__x86_64__)
 bool runs_avx512() {
@@ -170,6 +170,11 @@ pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_
 pa_status pa_resample_rows(int64_t t, const uint32_t* keys, int64_t lanes, const int16_t* values, int64_t v,
                            int64_t* sums) {
   return kernels().resample_rows(t, keys, lanes, values, v, sums, pa_threads());
+}
+
+pa_status pa_temperature_sums(const void* similarities, pa_float_type type, int64_t t, const double* targets,
+                              const double* weights, double beta, double* confidences, pa_loss_sums* sums) {
+  return kernels().temperature_sums(similarities, type, t, targets, weights, beta, confidences, sums, pa_threads());
 }
 
 }  // extern "C"

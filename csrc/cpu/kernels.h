@@ -23,6 +23,8 @@ struct Kernels {
                               int64_t*, int threads);
   pa_status (*resample_rows)(int64_t t, const uint32_t*, int64_t lanes, const int16_t*, int64_t v, int64_t*,
                              int threads);
+  pa_status (*temperature_sums)(const void*, pa_float_type, int64_t t, const double*, const double*, double beta,
+                                double*, pa_loss_sums*, int threads);
 };
 
 #define PA_DECLARE_ISA(isa)                                                                                           \
@@ -41,4 +43,6 @@ struct Kernels {
   pa_status resample_items(const pa_triplets*, int64_t, const uint8_t*, int64_t, const int16_t*, int64_t, int64_t*,   \
                            int);                                                                                      \
   pa_status resample_rows(int64_t, const uint32_t*, int64_t, const int16_t*, int64_t, int64_t*, int);                 \
+  pa_status temperature_sums(const void*, pa_float_type, int64_t, const double*, const double*, double, double*,      \
+                             pa_loss_sums*, int);                                                                     \
   }

@@ -61,6 +61,15 @@ typedef struct {
   double entropy;       /* nats: sum of -sum_p p log p                                                   */
 } pa_sums;
 
+/* Sums over triplets with target similarity u, weight w and loss f = log sum exp(beta s) - beta u, in nats. */
+typedef struct {
+  double weight;        /* sum of w                                                                        */
+  double loss;          /* sum of w f                                                                      */
+  double first, second; /* sums of w f' and w f'', derivatives by beta: E_p[s] - u, Var_p[s]               */
+  double first_squared; /* sum of (w f')^2, of which a standard error is made                              */
+  double shortfall;     /* sum of w (max s - u): the limit of sum w f' for beta without bound              */
+} pa_loss_sums;
+
 typedef struct {
   int8_t* choices;     /* (t,): position 0, 1, 2 of the odd item, -1 for a tie; or NULL                    */
   void* probabilities; /* (t, 3) of the similarities' type: column p = P(position p is odd); or NULL       */
@@ -108,6 +117,12 @@ pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_
                             const int16_t* values, int64_t v, int64_t* sums);
 pa_status pa_resample_rows(int64_t t, const uint32_t* keys, int64_t lanes, const int16_t* values, int64_t v,
                            int64_t* sums);
+
+/* The loss of inverse temperature beta >= 0 and its derivatives, from similarities as above. targets (t,): sum_p q_p
+ * s_p over the three pairs, for choice probabilities q; NULL: the human pair's s01. weights (t,) >= 0, or NULL for 1.
+ * confidences (t,): the largest of the three probabilities, or NULL. Everything in float64. */
+pa_status pa_temperature_sums(const void* similarities, pa_float_type type, int64_t t, const double* targets,
+                              const double* weights, double beta, double* confidences, pa_loss_sums* sums);
 
 /* gradient (n, n) contiguous, of the similarities' type: the derivative of
  *   scale * sum over triplets of -log softmax(s / temperature)[pair 01]

@@ -85,6 +85,30 @@ class Sums:
 
 
 @dataclass(frozen=True)
+class LossSums:
+    """Sums over triplets of the loss of an inverse temperature beta, and of its derivatives by beta.
+
+    With similarities s of the three pairs, target similarity u and weight w the loss of a triplet is
+    ``f = log sum exp(beta s) - beta u``.
+
+    Attributes:
+        weight: sum of w.
+        loss: sum of w f, in nats.
+        first: sum of w f', where f' is E_p[s] - u.
+        second: sum of w f'', where f'' is Var_p[s].
+        first_squared: sum of (w f')^2.
+        shortfall: sum of w (max s - u), the limit of `first` for beta without bound.
+    """
+
+    weight: float
+    loss: float
+    first: float
+    second: float
+    first_squared: float
+    shortfall: float
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What to compute for triplets: arrays to fill, and whether to sum.
 
@@ -205,6 +229,21 @@ class HostBackend(Backend, Protocol):
 
         Lanes l and l + 32 of a group of `LANES` share 32 bits of a hash of the triplet's number and of keys
         (b / LANES, 64) uint32; see csrc/cpu/resample.cpp.
+        """
+
+    def temperature_sums(
+        self,
+        similarities: np.ndarray,
+        targets: np.ndarray | None,
+        weights: np.ndarray | None,
+        beta: float,
+        confidences: np.ndarray | None = None,
+    ) -> LossSums:
+        """The loss of inverse temperature beta over similarities (t, 3), computed in float64.
+
+        targets: float64 (t,), the target similarity u of each triplet; None: that of the human pair 01. A u above the
+            largest similarity, which rounding can bring about, counts as that. weights: float64 (t,), None for 1.
+        confidences: float64 (t,) to fill with the largest of the three probabilities, or None.
         """
 
 

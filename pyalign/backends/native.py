@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted, is_forked_child
+from pyalign.backends import (
+    HOST,
+    InvalidTripletsError,
+    LossSums,
+    Place,
+    Rows,
+    Sums,
+    TripletCheck,
+    Wanted,
+    is_forked_child,
+)
 from pyalign.backends._host import HostRows
 from pyalign.errors import InputError
 from pyalign.measures import PAIR_KERNELS
@@ -97,6 +107,16 @@ class NativeBackend(HostRows):
         entropy: np.ndarray | None,
     ) -> None:
         _native.outcomes(similarities, temperature, verdicts, cross_entropy, entropy)
+
+    def temperature_sums(
+        self,
+        similarities: np.ndarray,
+        targets: np.ndarray | None,
+        weights: np.ndarray | None,
+        beta: float,
+        confidences: np.ndarray | None = None,
+    ) -> LossSums:
+        return LossSums(*_native.temperature_sums(similarities, targets, weights, beta, confidences))
 
     def resample_items(
         self, triplets: np.ndarray, multiplicities: np.ndarray, values: np.ndarray, sums: np.ndarray

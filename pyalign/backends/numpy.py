@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
 
 CHUNK = 16384
@@ -118,6 +118,34 @@ class NumpyBackend(HostRows):
                     cross_entropy[part] = 0.0 - logs[0]
                 if entropy is not None:
                     entropy[part] = 0.0 - (np.exp(logs) * logs).sum(axis=0)
+
+    def temperature_sums(
+        self,
+        similarities: np.ndarray,
+        targets: np.ndarray | None,
+        weights: np.ndarray | None,
+        beta: float,
+        confidences: np.ndarray | None = None,
+    ) -> LossSums:
+        total = np.zeros(6)
+        for start in range(0, len(similarities), CHUNK):
+            part = slice(start, start + CHUNK)
+            s = np.array(similarities[part].T, np.float64, order="C")
+            top = s.max(axis=0)
+            target = (s[0] if targets is None else np.minimum(targets[part], top)) - top
+            s -= top
+            p = np.exp(_log_softmax(s, 1.0 / beta)) if beta > 0 else np.full(s.shape, 1.0 / 3.0)
+            confidence = p.max(axis=0)
+            mean, square = (p * s).sum(axis=0), (p * s * s).sum(axis=0)
+            first = mean - target
+            loss = -np.log(confidence) - beta * target
+            weight = np.ones(len(top)) if weights is None else weights[part]
+            weighted = weight * first
+            columns = weight, weight * loss, weighted, weight * (square - mean * mean), weighted**2, weight * -target
+            total += [column.sum() for column in columns]
+            if confidences is not None:
+                confidences[part] = confidence
+        return LossSums(*total.tolist())
 
     def resample_items(
         self, triplets: np.ndarray, multiplicities: np.ndarray, values: np.ndarray, sums: np.ndarray

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
 
 
@@ -163,6 +163,32 @@ class ReferenceBackend(HostRows):
                 cross_entropy[row] = -logs[0]
             if entropy is not None:
                 entropy[row] = entropy_of(logs)
+
+    def temperature_sums(
+        self,
+        similarities: np.ndarray,
+        targets: np.ndarray | None,
+        weights: np.ndarray | None,
+        beta: float,
+        confidences: np.ndarray | None = None,
+    ) -> LossSums:
+        parts: list[tuple[float, ...]] = []
+        for row, (s01, s02, s12) in enumerate(similarities.tolist()):
+            top = max(s01, s02, s12)
+            u = s01 if targets is None else min(float(targets[row]), top)
+            w = 1.0 if weights is None else float(weights[row])
+            shifted = s01 - top, s02 - top, s12 - top
+            exponentials = [math.exp(beta * x) for x in shifted]
+            z = sum(exponentials)
+            mean = sum(e * x for e, x in zip(exponentials, shifted, strict=True)) / z
+            variance = sum(e * (x - mean) ** 2 for e, x in zip(exponentials, shifted, strict=True)) / z
+            first = mean - (u - top)
+            parts.append(
+                (w, w * (math.log(z) - beta * (u - top)), w * first, w * variance, (w * first) ** 2, w * (top - u))
+            )
+            if confidences is not None:
+                confidences[row] = 1.0 / z
+        return LossSums(*(math.fsum(part[k] for part in parts) for k in range(6)))
 
     def resample_items(
         self, triplets: np.ndarray, multiplicities: np.ndarray, values: np.ndarray, sums: np.ndarray
