@@ -20,6 +20,7 @@ from pyalign.ops.triplets import choice_probabilities, odd_one_out, odd_one_out_
 
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, agreement
+    from pyalign.analysis.calibration import Calibration, calibrate
     from pyalign.analysis.ceiling import NoiseCeiling, fraction_of_ceiling, noise_ceiling
     from pyalign.analysis.compare import Comparison, compare
     from pyalign.analysis.failures import Failures, failures
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "MEASURES",
     "Agreement",
+    "Calibration",
     "Comparison",
     "Failures",
     "InputError",
@@ -39,6 +41,7 @@ __all__ = [
     "PermutationTest",
     "Score",
     "agreement",
+    "calibrate",
     "choice_probabilities",
     "compare",
     "failures",
@@ -57,11 +60,13 @@ __all__ = [
 # Imported when they are first asked for: name -> module.
 _LATER = {
     "Agreement": "pyalign.analysis.agreement",
+    "Calibration": "pyalign.analysis.calibration",
     "Comparison": "pyalign.analysis.compare",
     "Failures": "pyalign.analysis.failures",
     "NoiseCeiling": "pyalign.analysis.ceiling",
     "PermutationTest": "pyalign.analysis.permutation",
     "agreement": "pyalign.analysis.agreement",
+    "calibrate": "pyalign.analysis.calibration",
     "compare": "pyalign.analysis.compare",
     "failures": "pyalign.analysis.failures",
     "fraction_of_ceiling": "pyalign.analysis.ceiling",
