@@ -55,7 +55,7 @@ def equal_mass_edges(confidence: np.ndarray, weights: np.ndarray | None, bins: i
     confidence, weights = confidence[::step], None if weights is None else weights[::step]
     t = len(confidence)
     if weights is None:
-        ranks = np.unique(-(-np.arange(1, bins + 1) * t // bins) - 1)
+        ranks = np.unique(-(-np.arange(1, bins) * t // bins) - 1)
         inner = np.partition(confidence, ranks)[ranks]
     else:
         order = np.argsort(confidence, kind="stable")
@@ -107,7 +107,7 @@ def _totals(confidence: np.ndarray, accuracy: np.ndarray, weights: np.ndarray | 
 
 
 def _places(confidence: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """How many inner edges lie below each confidence; counted one by one, which for a few is far quicker than search."""
+    """How many inner edges lie below each confidence; for a few, far quicker than search."""
     if len(inner) > FEW_EDGES:
         return np.searchsorted(inner, confidence, side="left")
     places = np.zeros(len(confidence), np.uint8)

@@ -14,13 +14,33 @@ from pyalign import __version__, report
 from pyalign.errors import InputError, MissingExtraError
 
 # In the order of `pyalign --help`. Each module has add_parser(subparsers) and run(args).
-COMMANDS = ("score", "compare", "ceiling", "agreement", "failures", "describe", "sample", "simulate", "info")
+COMMANDS = (
+    "score",
+    "compare",
+    "ceiling",
+    "agreement",
+    "calibrate",
+    "failures",
+    "describe",
+    "sample",
+    "simulate",
+    "info",
+)
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help with room for the longest command beside what it does."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 4 + max(map(len, COMMANDS))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of every command."""
     parser = argparse.ArgumentParser(
         prog="pyalign",
+        formatter_class=_Formatter,
         description="How well does a representation agree with human similarity judgments?",
         epilog="example: pyalign sample demo && "
         "pyalign score --embeddings demo/embeddings.npy --triplets demo/triplets.npy",

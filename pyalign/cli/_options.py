@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.analysis.score import BY, NAN, TIES
 from pyalign.backends import BACKENDS, native
 from pyalign.errors import InputError
@@ -26,6 +27,7 @@ from pyalign.io import (
 )
 from pyalign.measures import MEASURES
 
+TEMPERATURE_HELP = "p = softmax(s / T) (default: 1); FILE::MODEL/MODULE: one of human_alignment, for dot"
 MOST = 1 << 38  # in threads, rows, columns or triplets
 Subparsers = Any  # argparse keeps the type of add_subparsers() to itself
 
@@ -190,6 +192,31 @@ def count(text: str) -> int:
     if not 1 <= value <= MOST:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST:,}; got {text!r}")
     return value
+
+
+def temperature(text: str) -> float | str:
+    """A number, or FILE::MODEL/MODULE, which `use_temperature` reads."""
+    if "::" in text:
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a number or FILE::MODEL/MODULE; got {text!r}") from error
+
+
+def use_temperature(args: argparse.Namespace) -> float:
+    """Checks --temperature, and reads it where it stands in a file of human_alignment: those belong to dot products."""
+    if isinstance(args.temperature, str):
+        wrong = [measure for measure in args.measure if measure != "dot"]
+        if wrong:
+            raise InputError(f"--temperature {args.temperature} belongs to --measure dot; got {wrong[0]}")
+        path, name = split_key(args.temperature)
+        if name is None:
+            raise InputError(f"--temperature {args.temperature}: write FILE::MODEL/MODULE")
+        from pyalign.integrations.human_alignment import find_temperature
+
+        args.temperature = find_temperature(path, name).temperature
+    return _checks.as_temperature(args.temperature)
 
 
 def require_apart(inputs: Iterable[str], outputs: dict[str, str | None]) -> None:

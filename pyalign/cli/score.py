@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyalign import __version__, _checks, report
+from pyalign import __version__, report
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score import NAN, TIES, Score, score_triplets, summarise, with_ceiling
@@ -42,7 +42,13 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
         help="one or more of the measures above (default: cosine)",
     )
     _options.complete_with(measure, MEASURES)
-    group.add_argument("--temperature", type=float, default=1.0, metavar="T", help="p = softmax(s / T) (default: 1)")
+    group.add_argument(
+        "--temperature",
+        type=_options.temperature,
+        default=1.0,
+        metavar="T",
+        help=_options.TEMPERATURE_HELP,
+    )
     group.add_argument("--ties", choices=TIES, default="fractional", help="what a tie counts (default: fractional)")
     group.add_argument(
         "--nan", choices=NAN, default="raise", help="rows with NaN: an error, or left out (default: raise)"
@@ -79,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     """Reads everything, computes everything, and only then writes."""
     for measure in args.measure:
         get_measure(measure)
-    _checks.as_temperature(args.temperature)
+    _options.use_temperature(args)
     plan = plan_of(args.ci, args.ci_method, args.confidence, args.resamples, args.seed)
     _require_answers(args)
     outputs = {"--choices": args.choices, "--probabilities": args.probabilities}

@@ -1,0 +1,30 @@
+"""JSON documents."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pyalign.io.paths import PathLike, bad, open_text, text_errors
+
+
+def read_json(path: PathLike) -> Any:
+    """The document in a ``.json`` file, as Python objects.
+
+    Raises InputError (not UTF-8, not JSON; in one line that starts with the path), OSError (missing or forbidden).
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "document.json")
+    ...     _ = path.write_text('{"a": [1, 2]}')
+    ...     read_json(path)
+    {'a': [1, 2]}
+    """
+    with text_errors(path), open_text(path) as handle:
+        text = handle.read()
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise bad(path, f"is not JSON: {error.msg}, line {error.lineno} column {error.colno}") from error
+    except RecursionError as error:
+        raise bad(path, "is not a sound JSON file: it nests too deep") from error
