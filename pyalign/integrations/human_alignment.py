@@ -6,7 +6,6 @@ temperature divides, so that theirs becomes ``1 / temperature`` with measure "do
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +88,6 @@ def _items(path: PathLike, value: Any, where: str) -> Iterator[tuple[str, Any]]:
 
 def _converted(path: PathLike, where: str, value: Any) -> ModelTemperature:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 1e-30 <= value <= 1e30:
-        raise bad(path, f"temperatures must be positive numbers (1e-30 to 1e30); {where} is {value!r}")
+    if not number or not 1e-30 <= value <= 1e30:
+        raise bad(path, f"temperatures must be positive numbers (1e-30 to 1e30); {where} is {value!r:.60}")
     return ModelTemperature(1.0 / value, float(value))

@@ -26,5 +26,5 @@ def read_json(path: PathLike) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise bad(path, f"is not JSON: {error.msg}, line {error.lineno} column {error.colno}") from error
-    except RecursionError as error:
-        raise bad(path, "is not a sound JSON file: it nests too deep") from error
+    except (RecursionError, ValueError) as error:  # nested too deep, or an integer of thousands of digits
+        raise bad(path, f"is not a sound JSON file: {error}") from error

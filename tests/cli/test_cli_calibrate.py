@@ -1,0 +1,228 @@
+"""`pyalign calibrate`, and `pyalign score --temperature FILE::MODEL/MODULE`."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import draw_triplets, reals
+
+import pyalign
+from pyalign.datasets.simulate import simulate
+
+
+@pytest.fixture
+def x():
+    return reals(1, 30, 6)
+
+
+@pytest.fixture
+def triplets(x):
+    return simulate(x, 4000, temperature=0.4, seed=2).triplets
+
+
+@pytest.fixture
+def calibrate(command, folder):
+    """``calibrate("--seed", 1)``: the command on x.npy and t.npy."""
+
+    def run(*options, embeddings=("x.npy",), on="t.npy"):
+        return command("calibrate", "--embeddings", *embeddings, "--triplets", on, *options)
+
+    return run
+
+
+@pytest.fixture
+def rows(calibrate):
+    """The ``results`` of the JSON document."""
+
+    def run(*options, **files):
+        ran = calibrate(*options, "--json", **files)
+        assert (ran.code, ran.err) == (0, "")
+        return json.loads(ran.out)["results"]
+
+    return run
+
+
+def plain(calibration, **more):
+    """A calibration as its JSON gives it back."""
+    return json.loads(json.dumps({**calibration.to_dict(), **more}))
+
+
+@pytest.mark.parametrize(
+    "options,arguments",
+    [
+        ((), {}),
+        (("--split", "none", "--bins", 4), {"split": None, "bins": 4}),
+        (("--split", "triplets", "--held-out", 0.3, "--seed", 7), {"split": "triplets", "held_out": 0.3, "seed": 7}),
+        (("--measure", "neg_euclidean", "--ties", "wrong"), {"measure": "neg_euclidean", "ties": "wrong"}),
+        (("--backend", "numpy"), {"backend": "numpy"}),
+    ],
+    ids=str,
+)
+def test_options_are_those_of_the_function(rows, x, triplets, options, arguments):
+    (row,) = rows(*options)
+    assert row.pop("seconds") > 0
+    assert row == plain(pyalign.calibrate(x, triplets, **arguments), embeddings="x.npy")
+
+
+def test_a_table_with_a_row_for_each_embedding_and_measure(calibrate, rows, x):
+    np.save("y.npy", x * 2)
+    options = {"embeddings": ("x.npy", "y.npy")}
+    found = rows("--measure", "cosine", "dot", **options)
+    assert [(row["embeddings"], row["measure"]) for row in found] == [
+        ("x.npy", "cosine"), ("x.npy", "dot"), ("y.npy", "cosine"), ("y.npy", "dot")]  # fmt: skip
+    assert found[3]["temperature"] == pytest.approx(4 * found[1]["temperature"], rel=1e-6)
+    lines = calibrate("--measure", "cosine", "dot", **options).out.splitlines()
+    assert len(lines) == 6
+    for line, row in zip(lines[1:], found, strict=False):
+        cells = line.split()
+        assert cells[:2] == [row["embeddings"], row["measure"]]
+        assert cells[2] == f"{row['temperature']:.5g}"
+        assert cells[5] == f"{row['test']['cross_entropy']:.5f}"
+    assert "held-out 50 % of objects" in lines[-1]
+
+
+def test_one_result_shows_its_reliability(calibrate, rows):
+    (row,) = rows()
+    lines = calibrate().out.splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("confidence"))
+    assert [int(line.split()[-1]) for line in lines[start + 1 :]] == [c for c in row["equal_mass"]["count"] if c]
+
+
+def test_json_goes_to_a_file_beside_the_table(calibrate, folder):
+    ran = calibrate("--json", "out.json")
+    assert (ran.code, ran.err) == (0, "")
+    document = json.loads((folder / "out.json").read_text())
+    assert document["version"] == pyalign.__version__ and len(document["results"]) == 1
+    assert "T = 1" in ran.out
+
+
+# Soft targets
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz::counts", "csv"])
+def test_counts_come_from_any_file(rows, x, triplets, suffix):
+    counts = np.random.default_rng(0).integers([0, 0, 2], [4, 4, 6], (4000, 3))
+    np.save("counts.npy", counts), np.savez("counts.npz", counts=counts)
+    np.savetxt("counts.csv", counts, fmt="%d", delimiter=",")
+    (row,) = rows("--targets", f"counts.{suffix}", "--odd-column", "none")
+    row.pop("seconds")
+    assert row == plain(pyalign.calibrate(x, triplets, targets=counts), embeddings="x.npy")
+    assert row["targets"] == "counts"
+
+
+def test_probabilities_from_text_may_be_rounded(rows, x, triplets):
+    p = pyalign.choice_probabilities(x, triplets, temperature=0.3)
+    np.savetxt("p.csv", p, fmt="%.4f", delimiter=",")
+    (row,) = rows("--targets", "p.csv")
+    assert row["targets"] == "probabilities"
+    assert row["temperature"] == pytest.approx(0.3, rel=1e-3)
+
+
+def test_targets_follow_the_items_where_the_odd_one_stands_first_in_the_file(rows, triplets):
+    p = np.random.default_rng(0).dirichlet([1, 1, 3], 4000)
+    np.save("p.npy", p), np.save("p_first.npy", p[:, [2, 0, 1]]), np.save("first.npy", triplets[:, [2, 0, 1]])
+    (row,) = rows("--targets", "p.npy")
+    (same,) = rows("--targets", "p_first.npy", "--odd-column", "first", on="first.npy")
+    assert (same["temperature"], same["test"]) == (pytest.approx(row["temperature"]), pytest.approx(row["test"]))
+
+
+def test_a_concept_embedding_makes_targets(rows, x, triplets):
+    concept = np.abs(reals(5, 30, 4))
+    np.save("vice.npy", concept)
+    (row,) = rows("--target-embedding", "vice.npy", "--target-temperature", 2.5)
+    p = pyalign.choice_probabilities(concept, triplets, measure="dot", temperature=2.5)
+    row.pop("seconds")
+    assert row == plain(pyalign.calibrate(x, triplets, targets=p), embeddings="x.npy")
+    assert row["divergences"]["js_distance"] > 0
+
+
+def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triplets, folder):
+    names = np.array([f"item{k:02d}" for k in range(30)])
+    order = np.random.default_rng(1).permutation(30)
+    np.savez("x.npz", features=x[order], names=names[order])
+    np.savez("c.npz", features=x, names=names)
+    (folder / "t.csv").write_text("\n".join(",".join(names[row]) for row in triplets))
+    (row,) = rows(
+        "--target-embedding", "c.npz", "--measure", "dot", "--split", "none", embeddings=("x.npz",), on="t.csv"
+    )
+    assert row["temperature"] == pytest.approx(1.0, rel=1e-5)
+    assert row["divergences"]["kl"] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options,pieces",
+    [
+        (("--odd-column", "none"), ["--odd-column none", "--targets"]),
+        (("--targets", "missing.npy"), ["missing.npy", "No such file"]),
+        (("--targets", "x.npy"), ["x.npy", "(4000, 3)", "(30, 6)"]),
+        (("--targets", "half.npy"), ["x.npy with t.npy", "sum to 1", "row 0 sums to 0.75"]),
+        (("--target-embedding", "short.npy"), ["short.npy with t.npy", "[0, 10)"]),
+        (("--target-embedding", "x.npy", "--target-temperature", "0"), ["temperature", "0"]),
+        (("--target-embedding", "x.npy", "--target-measure", "dott"), ["'dott'", "dot"]),
+        (("--measure", "cosin"), ["did you mean 'cosine'?"]),
+        (("--held-out", "1"), ["held_out", "1"]),
+        (("--held-out", "0.01"), ["held_out must leave triplets"]),
+        (("--seed", "-1"), ["seed", "-1"]),
+        (("--bins", "0"), ["bins", "0"]),
+        (("--json", "x.npy"), ["--json x.npy is the same file"]),
+        (("--targets", "half.npy", "--json", "half.npy"), ["--json half.npy is the same file"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_line(refused, x, options, pieces):
+    np.save("half.npy", np.full((4000, 3), 0.25)), np.save("short.npy", x[:10])
+    message = refused("calibrate", "--embeddings", "x.npy", "--triplets", "t.npy", *options)
+    assert all(piece in message for piece in pieces)
+
+
+def test_a_model_without_an_optimum_is_named_with_the_reason(refused):
+    np.save("ones.npy", np.ones((30, 4)))
+    message = refused("calibrate", "--embeddings", "x.npy", "ones.npy", "--triplets", "t.npy", "--json", "out.json")
+    assert message.startswith("ones.npy with t.npy: ") and "better than chance" in message
+
+
+# Temperatures of human_alignment
+
+
+@pytest.fixture
+def temperatures(folder):
+    (folder / "model_dict.json").write_text('{"a/b": {"m": {"temperature": {"vice": 0.5}}}}')
+
+
+def test_score_takes_a_temperature_of_human_alignment(results, temperatures):
+    (row,) = results("--measure", "dot", "--temperature", "model_dict.json::a/b/m/vice")
+    (same,) = results("--measure", "dot", "--temperature", "2")
+    assert (row["temperature"], row["cross_entropy"]) == (2.0, same["cross_entropy"])
+
+
+@pytest.mark.parametrize(
+    "options,pieces",
+    [
+        (("--temperature", "model_dict.json::a/b/m/vice"), ["--measure dot", "cosine"]),
+        (("--measure", "dot", "--temperature", "model_dict.json::a/b/m"), ["did you mean 'a/b/m/vice'?"]),
+        (("--measure", "dot", "--temperature", "none.json::a"), ["none.json", "No such file"]),
+        (("--measure", "dot", "--temperature", "t.npy::a"), ["t.npy"]),
+        (("--measure", "dot", "--temperature", "::a"), ["FILE::"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_temperature_that_is_not_there_or_not_of_dot_is_refused(score_refused, temperatures, options, pieces):
+    message = score_refused(*options)
+    assert all(piece in message for piece in pieces)
+
+
+def test_a_temperature_that_is_no_number_is_a_usage_error(score):
+    ran = score("--temperature", "warm")
+    assert ran.code == 2 and "expected a number or FILE::MODEL/MODULE; got 'warm'" in ran.err
+
+
+def test_choices_drawn_at_random_are_no_better_than_chance_or_have_a_wide_interval(x):
+    """Either is an honest answer; a confident temperature isn't."""
+    try:
+        found = pyalign.calibrate(x, draw_triplets(9, 30, 4000), split=None)
+    except pyalign.InputError as error:
+        assert "better than chance" in str(error)
+    else:
+        assert found.temperature_ci[1] / found.temperature_ci[0] > 2
