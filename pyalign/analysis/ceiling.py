@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from pyalign.analysis.divergences import entropy
+from pyalign.analysis.intervals import share_interval
 from pyalign.analysis.leave_one_out import leave_one_out
-from pyalign.analysis.repeats import checked_subjects, find_repeats
+from pyalign.analysis.repeats import find_repeats, subject_codes
 from pyalign.errors import InputError
 
 CHANCE = 1 / 3
@@ -99,7 +100,7 @@ def noise_ceiling(
     if subjects is not None and counts is not None:
         raise InputError("subjects and counts must not both be given: counts do not say whose answer is whose")
     repeats = find_repeats(triplets, counts)
-    persons = None if subjects is None else _codes_of(subjects, len(repeats.inverse))
+    persons = None if subjects is None else subject_codes(subjects, len(repeats.inverse))
     answers = repeats.answers
     repeated = answers >= 2
     if not repeated.any():
@@ -114,13 +115,13 @@ def noise_ceiling(
     return NoiseCeiling(
         ceiling=float(shares.mean()),
         standard_error=error,
-        ci=_interval(float(shares.mean()), error, confidence),
+        ci=share_interval(float(shares.mean()), error, confidence),
         guessing=_guessing(answers[repeated]),
         n_distinct=len(shares),
         n_answers=total,
         leave_one_out=others.share,
         leave_one_out_standard_error=others.standard_error,
-        leave_one_out_ci=_interval(others.share, others.standard_error, confidence),
+        leave_one_out_ci=share_interval(others.share, others.standard_error, confidence),
         n_predicted=others.n,
         best_accuracy=float(repeats.counts[repeated].max(axis=1).sum() / total),
         least_cross_entropy=plug_in,
@@ -152,14 +153,6 @@ def fraction_of_ceiling(accuracy: float, ceiling: float) -> float:
     if not CHANCE < ceiling <= 1:
         raise InputError(f"ceiling must be a fraction above chance (1/3), at most 1; got {ceiling!r}")
     return (accuracy - CHANCE) / (ceiling - CHANCE)
-
-
-def _codes_of(subjects: object, t: int) -> np.ndarray:
-    """`subjects` as int64 (t,) codes from 0, of two persons or more."""
-    labels, codes = np.unique(checked_subjects(subjects, t), return_inverse=True)
-    if len(labels) < 2:
-        raise InputError(f"subjects must be at least two persons, so that one can be left out; got {labels.tolist()}")
-    return codes.reshape(-1)
 
 
 def _require_confidence(confidence: float) -> None:
@@ -210,13 +203,6 @@ def _remarks(counts: np.ndarray) -> tuple[str, ...]:
         f"no two of {int(counts.sum()):,} answers to the same triplet agree: equal rows may have been removed from the "
         "triplets, which then say nothing about agreement",
     )
-
-
-def _interval(mean: float, error: float, confidence: float) -> tuple[float, float]:
-    from statistics import NormalDist  # slow to import
-
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
-    return (max(0.0, mean - reach), min(1.0, mean + reach)) if math.isfinite(reach) else (math.nan, math.nan)
 
 
 def _finite(value: Any) -> Any:

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from pyalign.analysis.intervals import Interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
 from pyalign.analysis.score import Score
 from pyalign.analysis.uncertainty import (
-    Interval,
     Plan,
     Sample,
     common,
     kept_of,
-    percentile_interval,
     replicates,
     require_triplets,
     values_of,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.intervals import percentile_interval
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.score import accuracy_of
 from pyalign.backends import Wanted
@@ -95,14 +96,12 @@ def permutation_test(
     _checks.whole_number(seed, "seed", 0)
     score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend).score
     accuracies = _permuted(x, triplets, get_measure(measure), ties, backend, permutations, seed, done)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(accuracies, [tail, 1 - tail])
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     return PermutationTest(
         accuracy=score.accuracy,
         p_value=(1 + reached) / (1 + permutations),
         null_mean=float(accuracies.mean()),
-        null_ci=(float(low), float(high)),
+        null_ci=percentile_interval(accuracies, confidence),
         null_standard_deviation=float(accuracies.std(ddof=1)) if permutations > 1 else 0.0,
         permutations=permutations,
         confidence=float(confidence),

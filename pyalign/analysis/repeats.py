@@ -102,6 +102,14 @@ def checked_subjects(subjects: object, t: int) -> np.ndarray:
     return a
 
 
+def subject_codes(subjects: object, t: int) -> np.ndarray:
+    """`subjects` as int64 (t,) codes from 0, of two persons or more."""
+    labels, codes = np.unique(checked_subjects(subjects, t), return_inverse=True)
+    if len(labels) < 2:
+        raise InputError(f"subjects must be at least two persons, so that one can be left out; got {labels.tolist()}")
+    return codes.reshape(-1)
+
+
 def _from_counts(index: np.ndarray, counts: np.ndarray, n: int) -> Repeats:
     groups = _group(_ascending(index), n)
     ascending = np.take_along_axis(counts, np.argsort(index, axis=1), axis=1)[groups.order]

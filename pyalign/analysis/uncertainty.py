@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.ceiling import as_subjects
+from pyalign.analysis.intervals import Interval, normal_interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.analysis.repeats import subject_codes
 from pyalign.analysis.score import BY
 from pyalign.errors import InputError
 from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
@@ -23,8 +24,6 @@ from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
 METHODS = ("bootstrap", "analytic")
 FINEST = 32767  # steps between 0 and the largest cross-entropy
 DENSE_PAIRS = 1 << 26
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Sample:
     def of(cls, triplets: object, outcomes: Sequence[Outcomes], subjects: object = None) -> Sample:
         """Of triplets that `outcomes` were made from; of those alone that all of them kept."""
         index = _checks.as_array(triplets, "triplets", "(t, 3)")
-        codes = None if subjects is None else as_subjects(subjects, len(index))
+        codes = None if subjects is None else subject_codes(subjects, len(index))
         kept = common(outcomes)
         if kept is not None:
             if not kept.any():
@@ -211,27 +210,6 @@ def _ranks_of_sets(low: np.ndarray, middle: np.ndarray, high: np.ndarray, n: int
     else:
         first = low * n + middle
     return np.unique(first * n + high, return_inverse=True)[1]
-
-
-def percentile_interval(means: np.ndarray, confidence: float) -> Interval:
-    """The middle share of the resamples' means."""
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail])
-    return float(low), float(high)
-
-
-def normal_interval(mean: float, error: float, confidence: float) -> Interval:
-    """mean +- z error.
-
-    Example:
-        >>> low, high = normal_interval(0.6722, 0.0053, 0.95)
-        >>> round(low, 4), round(high, 4)
-        (0.6618, 0.6826)
-    """
-    from statistics import NormalDist  # slow to import
-
-    z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
-    return mean - z * error, mean + z * error
 
 
 @dataclass(frozen=True)

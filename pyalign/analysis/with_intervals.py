@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from pyalign.analysis.intervals import normal_interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.analysis.score import GroupScore, Score
 from pyalign.analysis.uncertainty import (
     Plan,
     Sample,
-    normal_interval,
-    percentile_interval,
     replicates,
     standard_errors,
     uncertainty,

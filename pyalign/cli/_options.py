@@ -288,6 +288,33 @@ def model_names(specs: Sequence[str], labels: Sequence[str] | None) -> list[str]
     return names
 
 
+class SameRows:
+    """Row numbers mean the same items in all embeddings: as many rows, and the same names where files hold some."""
+
+    def __init__(self, names: tuple[str, ...] | None, matched: bool) -> None:
+        self.names, self.matched = names, matched
+        self.first: tuple[str, int] | None = None
+        self.named = ""
+
+    def check(self, spec: str, embeddings: EmbeddingFile) -> None:
+        """Raises when rows of `embeddings` are not those of the ones before; names that are matched may differ."""
+        if self.matched:
+            return
+        before, n = self.first = self.first or (spec, len(embeddings.values))
+        if len(embeddings.values) != n:
+            raise InputError(f"{spec}: has {len(embeddings.values)} rows, {before} has {n}: not the same items")
+        if self.names is None:
+            self.names, self.named = embeddings.names, spec
+        if embeddings.names is None or self.names is None or embeddings.names == self.names:
+            return
+        row, name, other = next(
+            (k, a, b) for k, (a, b) in enumerate(zip(embeddings.names, self.names, strict=True)) if a != b
+        )
+        raise InputError(
+            f"{spec}: row {row} is {name!r}, in {self.named} {other!r}; row numbers must mean the same items"
+        )
+
+
 def models_and_triplets(
     args: argparse.Namespace, names: Sequence[str], triplets: TripletFile
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -298,6 +325,9 @@ def models_and_triplets(
     rows = row_names(args.names, triplets)
     files = [embedding_file(spec, rows) for spec in args.embeddings]
     index = index_triplets(triplets, files[0], args.embeddings[0])
+    same = SameRows(rows, triplets.item_names is not None)
+    for spec, file in zip(args.embeddings, files, strict=True):
+        same.check(spec, file)
     if triplets.item_names is None:
         return {name: file.values for name, file in zip(names, files, strict=True)}, index
     models = {}

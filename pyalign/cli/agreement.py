@@ -16,7 +16,7 @@ from pyalign.errors import InputError
 from pyalign.io import TripletFile, write_files
 from pyalign.measures import get_measure
 
-EXAMPLE = "pyalign agreement --embeddings spose.txt --triplets t.npy --counts c.npy --measure dot"
+EXAMPLE = "pyalign agreement --embeddings spose.txt --triplets t.npy --counts c.npy"
 
 
 def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:

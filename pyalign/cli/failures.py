@@ -80,7 +80,7 @@ def _find(args: argparse.Namespace) -> Failures:
     triplets = replace(triplets, triplets=answers.triplets)
     names = None if args.names is None else read_names(args.names)
     verdicts: list[ModelVerdicts] = []
-    rows = _Rows(names, triplets.item_names is not None)
+    rows = _options.SameRows(names, triplets.item_names is not None)
     for spec in args.embeddings:
         embeddings = _options.embedding_file(spec, names)
         rows.check(spec, embeddings)
@@ -88,33 +88,6 @@ def _find(args: argparse.Namespace) -> Failures:
             verdicts.append(_verdicts(args, spec, embeddings, triplets))
     named = triplets.item_names or rows.names
     return list_failures(args.embeddings, verdicts, answers, families=args.families, names=named, limit=args.limit)
-
-
-class _Rows:
-    """That row numbers mean the same items in all embeddings: as many rows, and the same names where files hold some."""
-
-    def __init__(self, names: tuple[str, ...] | None, matched: bool) -> None:
-        self.names, self.matched = names, matched
-        self.first: tuple[str, int] | None = None
-        self.named = ""
-
-    def check(self, spec: str, embeddings: EmbeddingFile) -> None:
-        """Raises when rows of `embeddings` are not those of the ones before; names that are matched may differ."""
-        if self.matched:
-            return
-        before, n = self.first = self.first or (spec, len(embeddings.values))
-        if len(embeddings.values) != n:
-            raise InputError(f"{spec}: has {len(embeddings.values)} rows, {before} has {n}: not the same items")
-        if self.names is None:
-            self.names, self.named = embeddings.names, spec
-        if embeddings.names is None or self.names is None or embeddings.names == self.names:
-            return
-        row, name, other = next(
-            (k, a, b) for k, (a, b) in enumerate(zip(embeddings.names, self.names, strict=True)) if a != b
-        )
-        raise InputError(
-            f"{spec}: row {row} is {name!r}, in {self.named} {other!r}; row numbers must mean the same items"
-        )
 
 
 def _verdicts(args: argparse.Namespace, spec: str, embeddings: EmbeddingFile, triplets: TripletFile) -> ModelVerdicts:

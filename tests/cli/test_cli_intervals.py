@@ -130,9 +130,7 @@ def test_compare_refuses_in_one_line(refused, models, folder, x):
     ask = ("compare", "--triplets", "t.npy", "--resamples", "64", "--json", "out.json", "--embeddings")
     assert refused(*ask, "x.npy") == "t.npy: models must be at least two; got 1"
     assert refused(*ask, "x.npy", "x.npy").startswith("models must have different names")
-    assert refused(*ask, "x.npy", "short.npy") == (
-        "t.npy: models must have the same number of items; got x.npy: 30, short.npy: 20"
-    )
+    assert refused(*ask, "x.npy", "short.npy") == ("short.npy: has 20 rows, x.npy has 30: not the same items")
     assert refused(*ask, "x.npy", "y.npy", "--labels", "a") == "--labels must name each of 2 models; got 1"
     broken = x.copy()
     broken[2] = np.nan
