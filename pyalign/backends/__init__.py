@@ -285,8 +285,9 @@ WARP_GROUP_ELEMENTS = 1 << 21
 def preferred(place: Place) -> tuple[str, ...]:
     """The order in which "auto" tries the backends for such rows.
 
-    On a device `cuda` comes first. For large similarity matrices of half precision on Hopper and later `triton` does:
-    its products use their warp-group instructions, the CUDA kernels those that all processors since Ampere have.
+    On a device `cuda` comes first. For large similarity matrices of half precision on Hopper and Blackwell (that of
+    data centres) `triton` does: its products use their warp-group instructions, the CUDA kernels those that all
+    processors since Ampere have.
 
     Example:
         >>> preferred(Place("cuda:0", "float32")), preferred(Place())
@@ -302,10 +303,13 @@ def preferred(place: Place) -> tuple[str, ...]:
 
 @lru_cache
 def has_warp_groups(device: str) -> bool:
-    """Whether a device is of NVIDIA's Hopper generation (9.0) or later."""
+    """Whether a device multiplies by groups of warps: Hopper (9.0) and the Blackwell of data centres (10, 11).
+
+    That of graphics cards (12.x) has a higher number and the instructions of Ampere.
+    """
     try:
         torch = import_module("torch")
-        return bool(torch.cuda.get_device_capability(device) >= (9, 0))
+        return bool((9, 0) <= torch.cuda.get_device_capability(device) < (12, 0))
     except (ImportError, RuntimeError, AssertionError, ValueError):  # no torch, or none with CUDA, or no CUDA device
         return False
 

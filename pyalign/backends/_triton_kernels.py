@@ -17,6 +17,8 @@ from pyalign.backends._triton_gradient import triplet_gradient
 from pyalign.backends._triton_similarity import similarity
 from pyalign.backends._triton_triplets import triplets_from_matrix, triplets_from_rows
 
+OLDEST = (8, 0)  # what Triton compiles for
+
 
 class TritonKernels:
     """See `pyalign.backends._tensors.Kernels`."""
@@ -39,7 +41,11 @@ class TritonKernels:
             return None if place.on_host else f"it interprets on the CPU; the rows lie on {place.device}"
         if not torch.cuda.is_available():
             return "torch finds no CUDA device"
-        return None if place.device.startswith("cuda") else f"it takes CUDA arrays; these lie on {place.device}"
+        if not place.device.startswith("cuda"):
+            return f"it takes CUDA arrays; these lie on {place.device}"
+        if torch.version.hip is None and torch.cuda.get_device_capability(place.device) < OLDEST:
+            return f"it takes devices of compute capability 8.0 (Ampere) and later; {place.device} is older"
+        return None
 
 
 KERNELS = TritonKernels()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -201,6 +203,29 @@ def test_auto_prefers_by_device_dtype_and_size(monkeypatch, hopper):
     assert preferred(Place("cuda:0", "float32", 10**9)) == ("cuda", "triton", "torch")
     assert preferred(Place("cuda:0", "bfloat16", 10)) == ("cuda", "triton", "torch")
     assert (preferred(Place("cuda:0", "bfloat16", 10**9))[0] == "triton") == hopper
+
+
+@pytest.mark.parametrize("capability,has", [((8, 9), False), ((9, 0), True), ((10, 3), True), ((12, 0), False)])
+def test_the_blackwell_of_graphics_cards_has_no_warp_groups(monkeypatch, capability, has):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    backends.has_warp_groups.cache_clear()
+    try:
+        assert backends.has_warp_groups("cuda:0") is has
+        assert (preferred(Place("cuda:0", "float16", 10**9))[0] == "triton") is has
+    finally:
+        backends.has_warp_groups.cache_clear()
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+def test_triton_leaves_devices_before_ampere_to_torch(monkeypatch):
+    kernels = import_module("pyalign.backends._triton_kernels").KERNELS
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for capability, refused in (((7, 5), True), ((8, 0), False)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
+        reason = kernels.why_not(Place("cuda:0", "float32"))
+        assert (reason is not None) is refused
+        assert not refused or "8.0 (Ampere) and later; cuda:0 is older" in reason
 
 
 def test_a_machine_without_a_device_has_no_warp_groups():
