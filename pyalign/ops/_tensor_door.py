@@ -158,7 +158,8 @@ def _as_tensor(value: Any) -> Tensor:
     stream = value.__cuda_array_interface__.get("stream")
     if stream is not None:
         default = stream in (1, 2)
-        theirs = torch.cuda.default_stream() if default else torch.cuda.ExternalStream(stream, tensor.device)
+        where = tensor.device  # not the current one, which may be another
+        theirs = torch.cuda.default_stream(where) if default else torch.cuda.ExternalStream(stream, where)
         torch.cuda.current_stream(tensor.device).wait_stream(theirs)
     return tensor
 

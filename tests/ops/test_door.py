@@ -18,6 +18,8 @@ from pyalign.ops import _door
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from pyalign.ops import _tensor_door  # noqa: E402
+
 
 @pytest.fixture
 def device(monkeypatch):
@@ -189,6 +191,23 @@ def test_devices_are_found_by_every_protocol():
     assert [_door.device_of(value) for value in (np.eye(2), [[1.0]], torch.eye(2))] == ["cpu"] * 3
     assert _door.device_of(torch.empty(2, device="meta")) == "meta"
     assert _door.place_of((OnCuda(), None), 5) == Place("cuda:1", "float32", 5)
+
+
+@pytest.mark.parametrize(
+    "stream,waited",
+    [(None, []), (1, ["default of cuda:1"]), (2, ["default of cuda:1"]), (7777, ["7777 of cuda:1"])],
+)
+def test_work_waits_for_the_stream_that_an_array_interface_names(monkeypatch, stream, waited):
+    """Of the device that holds the array, which need not be the current one."""
+    seen, on_device = [], SimpleNamespace(device="cuda:1")
+    ours = SimpleNamespace(wait_stream=lambda theirs: seen.append(theirs))
+    monkeypatch.setattr(torch, "as_tensor", lambda value: on_device)
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device="cuda:0": f"default of {device}")
+    monkeypatch.setattr(torch.cuda, "ExternalStream", lambda address, device="cuda:0": f"{address} of {device}")
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device="cuda:0": ours if device == "cuda:1" else None)
+    value = SimpleNamespace(__cuda_array_interface__={"version": 3, "stream": stream})
+    assert _tensor_door._as_tensor(value) is on_device
+    assert seen == waited
 
 
 def test_rows_on_a_device_that_nothing_serves_are_refused_with_the_reasons(message_of):
