@@ -119,7 +119,7 @@ def similarity(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
             x, y, shift = x.to(result_dtype(x)), y.to(result_dtype(y)), shift.to(result_dtype(shift))
         left = _prepared(x, chosen, shift, half)
         right = None if y is None else _prepared(y, chosen, shift, half)
-        out = torch.empty(len(x), m, dtype=result_dtype(x), device=x.device)
+        out = empty_matrix(len(x), m, x)
         gamma = bandwidth(chosen, x, y)
         values, terms = (None, None) if right is None else (right.values, right.terms)
         tf32 = _tensors.tf32_allowed()
@@ -162,7 +162,7 @@ def loss(
         similarities, invalid = _from_triplets(x, triplets, chosen, sums=sums, temperature=temperature)
         total = sums[5]
     _raise_invalid(x, triplets, invalid)
-    unknown = (invalid[0] > 0) | ~torch.isfinite(x).all()  # kernels may drop a NaN where they take a maximum
+    unknown = (invalid[0] > 0) | ~all_finite(x)  # kernels may drop a NaN where they take a maximum
     return torch.where(unknown, torch.nan, (total / len(triplets)).to(dtype)), similarities, gradient
 
 
@@ -200,17 +200,40 @@ def _raise_invalid(x: Tensor, triplets: Tensor, invalid: Tensor) -> None:
 
 
 def add_transpose(a: Tensor, step: int = 512) -> Tensor:
-    """a + a.T of a square matrix; on the CPU in its own memory, since new pages would cost more than the additions."""
+    """a + a.T of a square matrix; on the CPU in its own memory, since new pages would cost more than the additions.
+
+    There by numpy, which starts no threads: memory bounds it, and where other work shares the cores each of torch's
+    twenty parallel steps would wait for a thread that does not run.
+    """
     if a.device.type != "cpu":
         return a + a.T
-    for i in range(0, len(a), step):
-        on = a[i : i + step, i : i + step]
-        on.copy_(on + on.T)
-        for j in range(i + step, len(a), step):
-            upper, lower = a[i : i + step, j : j + step], a[j : j + step, i : i + step]
+    matrix = a.numpy()
+    for i in range(0, len(matrix), step):
+        on = matrix[i : i + step, i : i + step]
+        on += on.T.copy()
+        for j in range(i + step, len(matrix), step):
+            upper, lower = matrix[i : i + step, j : j + step], matrix[j : j + step, i : i + step]
             upper += lower.T
-            lower.copy_(upper.T)
+            lower[...] = upper.T
     return a
+
+
+def all_finite(x: Tensor) -> Tensor:
+    """Whether x, not empty, holds neither NaN nor infinity: (). One pass, where torch.isfinite takes five."""
+    smallest, largest = torch.aminmax(x)
+    return torch.isfinite(smallest) & torch.isfinite(largest)
+
+
+def empty_matrix(n: int, m: int, like: Tensor) -> Tensor:
+    """(n, m) of the dtype of results for rows `like`, beside them.
+
+    On the CPU in numpy's memory, which asks for huge pages: every step of training has its matrices anew, and each
+    small page would fault when it is first touched.
+    """
+    dtype = result_dtype(like)
+    if like.device.type != "cpu":
+        return torch.empty(n, m, dtype=dtype, device=like.device)
+    return torch.from_numpy(np.empty((n, m), np.float64 if dtype == torch.float64 else np.float32))
 
 
 def uses_matrix(x: Tensor, triplets: Tensor) -> bool:
@@ -225,7 +248,7 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, temperature: float) 
     """
     n = len(similarities)
     kernels, _ = kernels_for(str(similarities.device), str(similarities.dtype).rpartition(".")[2], 0)
-    gradient = torch.empty(n, n, dtype=similarities.dtype, device=similarities.device)
+    gradient = empty_matrix(n, n, similarities)
     cross_entropy = torch.zeros(1, dtype=torch.float64, device=similarities.device)
     invalid = torch.zeros(1, dtype=torch.int32, device=similarities.device)
     outputs = gradient, cross_entropy, invalid

@@ -371,3 +371,29 @@ if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
     done = run_python(code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() in (["False", "True"], ["False", "True", "True 3.0", "False 3.0"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("place", [(0, 0), (37, 61), (99, 76)])
+def test_one_value_that_is_not_finite_is_found(dtype, place):
+    x = rows(100, 77, dtype, grad=False)
+    x[0, 1] = torch.finfo(dtype).max
+    x[0, 2] = torch.finfo(dtype).min
+    assert integration.kernels.all_finite(x)
+    for bad in (torch.nan, torch.inf, -torch.inf):
+        x[place] = bad
+        assert not integration.kernels.all_finite(x)
+
+
+def test_a_step_of_training_gives_torch_little_to_do_in_parallel():
+    """Where other work shares the cores, each of torch's parallel steps can wait for a thread that does not run."""
+    from torch.profiler import ProfilerActivity, profile
+
+    x, index = rows(1600, 32, torch.float32), triplets(1600, 300_000)
+    assert integration.kernels.uses_matrix(x, index)
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:
+        ops.triplet_loss(x, index, "dot", 1.0).backward()
+    passes = "copy_ add add_ mul mul_ abs eq ne all aminmax where".split()
+    shapes = [event.input_shapes for event in seen.events() if event.name in {f"aten::{name}" for name in passes}]
+    large = [shape for shape in shapes if any(np.prod(size) > 1 << 15 for size in shape if size)]
+    assert 2 <= len(large) <= 4, large  # is x finite; its transpose; the factor of the loss
