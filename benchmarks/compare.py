@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.cases import forget_inputs
 from benchmarks.checks import require_native
 from benchmarks.operations import COMPARISONS, SUBJECT, Comparison
-from benchmarks.results import Row, machine, read_csv, rows_of, write_csv
+from benchmarks.results import Row, machine, merged, read_csv, rows_of, write_csv
 from benchmarks.table import markdown, missed
 from benchmarks.timing import Contender, race, warm_up
 
@@ -59,7 +59,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="example: python -m benchmarks.compare --quick --only score --out benchmarks/results/trial.csv",
     )
     parser.add_argument("--quick", action="store_true", help=f"at most {QUICK_ROUNDS} rounds of each comparison")
-    parser.add_argument("--only", nargs="+", metavar="OP", choices=operations, help="of " + ", ".join(operations))
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="OP",
+        choices=operations,
+        help="of " + ", ".join(operations) + "; other rows of the file stay",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="default: benchmarks/results/MACHINE.csv")
     parser.add_argument("--table", type=Path, metavar="FILE.csv", help="measure nothing: print the table of that file")
     parser.add_argument("--targets", action="store_true", help="with --table: only the peers that a target names")
@@ -78,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = [c for c in COMPARISONS if options.only is None or c.op in options.only]
     rows = [row for comparison in chosen for row in measure(comparison, options.quick)]
     out = options.out or Path(__file__).with_name("results") / f"{machine()}.csv"
-    write_csv(out, rows)
+    write_csv(out, merged(rows, out) if options.only else rows)
     print(markdown(read_csv(out)))
     say("\n".join([f"wrote {out}", *(f"missed: {line}" for line in missed(rows) if "not measured" not in line)]))
 

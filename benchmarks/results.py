@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.operations import SUBJECT, Comparison
+from benchmarks.operations import COMPARISONS, SUBJECT, Comparison
 from benchmarks.timing import median_ratio, quantiles
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,6 +107,18 @@ def write_csv(path: Path, rows: Sequence[Any]) -> None:
 
 def _cell(value: object) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def merged(rows: Sequence[Row], path: Path) -> list[Row]:
+    """`rows`, and those of the file at `path` for operations that `rows` does not hold; in the order of COMPARISONS.
+
+    Every row says of itself when it was measured, and at which commit.
+    """
+    measured = {row.op for row in rows}
+    kept = [row for row in read_csv(path) if row.op not in measured] if path.exists() else []
+    order = list(dict.fromkeys((c.op, c.case.name) for c in COMPARISONS))
+    places = {key: place for place, key in enumerate(order)}
+    return sorted([*kept, *rows], key=lambda row: places.get((row.op, row.case), len(places)))
 
 
 def read_csv(path: Path) -> list[Row]:

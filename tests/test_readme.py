@@ -22,3 +22,27 @@ def test_the_predictions_for_devices_are_those_of_the_benchmark():
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
     assert len(table.splitlines()) > 10
     assert table in (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
+
+
+def test_measuring_some_operations_again_keeps_the_rows_of_the_others(tmp_path):
+    path, code = (
+        tmp_path / "results.csv",
+        """
+import dataclasses, sys
+from pathlib import Path
+from benchmarks import compare
+from benchmarks.results import read_csv, write_csv
+committed, path = read_csv(Path(sys.argv[1])), Path(sys.argv[2])
+write_csv(path, committed)
+again = [row for row in committed if row.op == "score"]
+compare.measure = lambda comparison, quick: [
+    dataclasses.replace(row, median=1.5) for row in again if row.case == comparison.case.name
+]
+compare.main(["--only", "score", "--out", str(path)])
+found = read_csv(path)
+assert [(row.op, row.backend, row.case) for row in found] == [(row.op, row.backend, row.case) for row in committed]
+assert {row.median for row in found if row.op == "score"} == {1.5}
+assert [row for row in found if row.op != "score"] == [row for row in committed if row.op != "score"]
+""",
+    )
+    subprocess.run([sys.executable, "-c", code, RESULTS, path], cwd=ROOT, check=True, capture_output=True)
