@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
@@ -103,3 +106,9 @@ def run_python(code, timeout=120, **environment):
         timeout=timeout,
         cwd=os.sep,
     )
+
+
+def find_nvcc():
+    """Its path or None: from PATH, from packages of this Python, or where the toolkit's installer puts it."""
+    pip = Path(sysconfig.get_path("purelib"), "nvidia", "cu13", "bin")
+    return shutil.which("nvcc") or shutil.which("nvcc", path=f"{pip}:/usr/local/cuda/bin")

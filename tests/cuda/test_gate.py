@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+from support import find_nvcc
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "kernel_table.py"
@@ -47,11 +46,6 @@ def load_tool():
 
 
 kernel_table = load_tool()
-
-
-def find_nvcc():
-    pip = Path(sysconfig.get_path("purelib"), "nvidia", "cu13", "bin")
-    return shutil.which("nvcc") or shutil.which("nvcc", path=f"{pip}:/usr/local/cuda/bin")
 
 
 def find_cuobjdump():
