@@ -6,6 +6,7 @@ VENV ?= .venv
 DEMO ?= demo
 BIN = $(abspath $(VENV))/bin
 SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMakeLists.txt setup.py pyproject.toml
+TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test check lint develop bench clean
@@ -44,7 +45,14 @@ $(VENV)/installed: $(VENV)/created $(SOURCES)
 	PYALIGN_CMAKE_ARGS="-DPYALIGN_CUDA=OFF $$PYALIGN_CMAKE_ARGS" $(BIN)/pip install --quiet .
 	touch $@
 
-$(VENV)/installed-test: $(VENV)/created $(SOURCES)
+# The CUDA kernels are compiled in every run of the tests: where the machine has no nvcc, by that of PyPI.
+$(VENV)/toolkit: $(VENV)/created
+	@if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || [ -n "$$CUDACXX" ]; then :; \
+	elif [ "$$(uname -s)" = Linux ]; then echo "no nvcc: installing $(TOOLKIT)"; \
+		$(BIN)/pip install --quiet $(TOOLKIT:%='%==13.*') || echo "no nvcc to be had: the CUDA kernels are not compiled"; fi
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/created $(VENV)/toolkit $(SOURCES)
 	$(BIN)/pip install --quiet '.[test]'
 	touch $@ $(VENV)/installed
 
