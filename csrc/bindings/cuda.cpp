@@ -145,12 +145,6 @@ py::tuple device_count() {
   return py::make_tuple(count, reason ? py::object(py::str(reason)) : py::object(py::none()));
 }
 
-int set_device(int device) {
-  int previous = 0;
-  check(pa_cuda_set_device(device, &previous));
-  return previous;
-}
-
 }  // namespace
 
 PYBIND11_MODULE(PA_MODULE, m) {
@@ -172,5 +166,4 @@ PYBIND11_MODULE(PA_MODULE, m) {
       "gradient_workspace", [](int64_t n, int64_t t) { return bytes_or_error(pa_cuda_gradient_workspace(n, t)); },
       py::arg("n"), py::arg("t"));
   m.def("device_count", &device_count);
-  m.def("set_device", &set_device, py::arg("device"));
 }
