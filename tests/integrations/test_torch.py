@@ -217,6 +217,22 @@ def test_module_trains_a_network(t):
     assert accuracy > 0.9
 
 
+def test_module_takes_triplets_of_a_batch_and_of_a_full_table():
+    """The same triplets, once as rows of the whole table and once as rows of the items that they name."""
+    torch.manual_seed(0)
+    table, loss = torch.nn.Embedding(500, 6), integration.TripletLoss("cosine", 0.2)
+    index = torch.from_numpy(draw_triplets(2, 40, 300)) * 12
+    whole_table = loss(table.weight, index)
+    (expected,) = torch.autograd.grad(whole_table, table.weight)
+    items, within = torch.unique(index, return_inverse=True)
+    of_batch = loss(table(items), within)
+    (ours,) = torch.autograd.grad(of_batch, table.weight)
+    torch.testing.assert_close((of_batch, ours), (whole_table, expected))
+    others = torch.ones(500, dtype=torch.bool)
+    others[items] = False
+    assert (expected[others] == 0).all() and (expected[items].abs().sum(dim=1) > 0).all()
+
+
 def test_module_can_be_copied_pickled_and_shown():
     loss = integration.TripletLoss("rbf:2", 0.5)
     assert repr(loss) == "TripletLoss(measure='rbf:2.0', temperature=0.5)"
