@@ -13,7 +13,7 @@ from support import find_nvcc
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_NVCC = "no nvcc that works was found"
-OLD = """case "$*" in *--version*) echo "Cuda compilation tools, release 11.5, V11.5.119"; exit;; esac"""
+OLD = """[ "$*" = -V ] && echo "Cuda compilation tools, release 11.5, V11.5.119" && exit"""  # CMake says --version
 NO_CUB = """for file; do case $file in *.cu) grep -q cub/ "$file" && exit 1;; esac; done"""
 
 
