@@ -192,14 +192,22 @@ def table(arches: Iterable[int]) -> Iterator[Row]:
             yield from rows
 
 
+HEAD = "kernel              arch  registers  shared  stack  configuration     types"
+
+
+def line(row: Row) -> str:
+    """A row of the table under HEAD."""
+    numbers = f"{row.registers:>9}  {row.shared:>6}  {row.stack:>5}"
+    return f"{row.kernel:<18}  {row.arch:>4}  {numbers}  {row.configuration:<16}  {row.types}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arch", nargs="+", type=int, default=list(SHARED_LIMIT), choices=list(SHARED_LIMIT))
     rows = []
-    print("kernel              arch  registers  shared  stack  configuration     types")
+    print(HEAD)
     for row in table(parser.parse_args().arch):
-        numbers = f"{row.registers:>9}  {row.shared:>6}  {row.stack:>5}"
-        print(f"{row.kernel:<18}  {row.arch:>4}  {numbers}  {row.configuration:<16}  {row.types}", flush=True)
+        print(line(row), flush=True)
         rows.append(row)
     faults = [fault for row in rows for fault in row.faults()]
     print(f"{len(rows)} kernels", *faults, sep="\n")
