@@ -170,8 +170,9 @@ def _compare(outcomes: Outcomes, counts: np.ndarray, limits: np.ndarray, min_ans
          ((shares, credits), (majority, credits), (majority, model)))]
     )  # fmt: skip
     means = columns.mean(axis=1)
-    human_entropy = entropy(shares)
-    model_entropy = outcomes.entropy.astype(np.float64)
+    # Sorted, so that the same three numbers in another order have the same entropy bit for bit, and the same rank.
+    human_entropy = entropy(np.sort(shares, axis=1))
+    model_entropy = entropy(np.exp(log_choice_probabilities(np.sort(outcomes.similarities, axis=1), score.temperature)))
     return Agreement(
         n_distinct=len(counts),
         n_answers=int(answers.sum()),

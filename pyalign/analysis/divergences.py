@@ -54,8 +54,8 @@ def log_choice_probabilities(similarities: np.ndarray, temperature: float = 1.0)
         >>> np.exp(log_choice_probabilities(np.array([[2.0, 1.0, 1.0]]))).round(3)
         array([[0.212, 0.212, 0.576]])
     """
-    z = similarities[:, ::-1].astype(np.float64) / temperature
-    z -= z.max(axis=1, keepdims=True)
+    z = similarities[:, ::-1].astype(np.float64)
+    z = (z - z.max(axis=1, keepdims=True)) / temperature  # in this order equal differences give equal probabilities
     logs: np.ndarray = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     return logs
 

@@ -56,7 +56,7 @@ class Failures:
         """The attributes as a dict that json can write; each group holds a dict per triplet."""
         fields = ("models", "families", "n_triplets", "n_dropped", "n_undecided", "n_wrong", "measure", "ties")
         groups = [
-            {"right": g.right, "wrong": g.wrong, "n": g.n, "triplets": list(self._records(g))} for g in self.groups
+            {"right": g.right, "wrong": g.wrong, "n": g.n, "triplets": list(self.records(g))} for g in self.groups
         ]
         return {**{name: getattr(self, name) for name in fields}, "groups": groups}
 
@@ -86,7 +86,7 @@ class Failures:
             ]
         )
         for group in self.groups:
-            for record in self._records(group):
+            for record in self.records(group):
                 share = record["human_share"]
                 cells = [group.right or "", group.wrong or "every model", record["row"], *record["items"]]
                 cells += [*(record["names"] if named else ()), *record["margins"].values()]
@@ -94,16 +94,17 @@ class Failures:
                 writer.writerow(cells)
         return out.getvalue()
 
-    def _records(self, group: FailureGroup) -> Iterator[dict[str, Any]]:
+    def records(self, group: FailureGroup) -> Iterator[dict[str, Any]]:
+        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject."""
         shares = [None if math.isnan(share) else share for share in group.human_shares.tolist()]
         people = [None] * len(shares) if group.subjects is None else group.subjects.tolist()
-        columns = (group.rows.tolist(), group.triplets.tolist(), _shortest(group.margins), shares)
+        columns = (group.rows.tolist(), group.triplets.tolist(), group.margins, shares)
         for row, items, margins, share, n, who in zip(*columns, group.n_answers.tolist(), people, strict=True):
             yield {
                 "row": row,
                 "items": items,
                 "names": None if self.names is None else [self.names[item] for item in items],
-                "margins": dict(zip(self.models, margins, strict=True)),
+                "margins": dict(zip(self.models, map(_shortest, margins), strict=True)),
                 "human_share": share,
                 "n_answers": n,
                 "subject": who,
@@ -217,6 +218,6 @@ def _sizes(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {n}" for name, n in sizes.items())
 
 
-def _shortest(margins: np.ndarray) -> list[list[float]]:
-    """Numbers as few digits tell them in their own type: 0.1 rather than 0.10000000149."""
-    return [[float(str(value)) for value in row] for row in margins]
+def _shortest(value: np.floating[Any]) -> float:
+    """In as few digits as tell it from others of its type: 0.1 rather than 0.10000000149."""
+    return float(str(value))

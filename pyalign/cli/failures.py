@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from pyalign import __version__, report
-from pyalign.analysis.failure_groups import ModelVerdicts, human_answers, model_verdicts
+from pyalign.analysis.failure_groups import FailureGroup, ModelVerdicts, human_answers, model_verdicts
 from pyalign.analysis.failures import Failures, list_failures, require_families
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.cli import _options
@@ -18,7 +17,7 @@ from pyalign.errors import InputError
 from pyalign.io import EmbeddingFile, TripletFile, read_names, write_files
 from pyalign.measures import get_measure
 
-EXAMPLE = "pyalign failures --embeddings a.npy b.npy --triplets t.npy --out failures.csv"
+EXAMPLE = "pyalign failures --embeddings a.npy b.npy --triplets t.npy --out f.csv"
 SHOWN = 3  # of each group, on the terminal
 
 
@@ -60,10 +59,13 @@ def run(args: argparse.Namespace) -> None:
     _options.require_apart(inputs, {"--out": args.out, "--json": path})
     _options.use_threads(args.threads)
     found = _find(args)
-    document = json.dumps({"version": __version__, "triplets": args.triplets, **found.to_dict()}, indent=2)
+    table = args.out is not None and args.out.endswith(".csv")
+    document = ""
+    if args.json is not None or (args.out is not None and not table):
+        document = json.dumps({"version": __version__, "triplets": args.triplets, **found.to_dict()}, indent=2)
     files = {} if path is None else {path: document + "\n"}
     if args.out is not None:
-        files[args.out] = found.to_csv() if args.out.endswith(".csv") else document + "\n"
+        files[args.out] = found.to_csv() if table else document + "\n"
     write_files(files.items())
     print(document if args.json == "-" else _text(args.triplets, found))
 
@@ -117,20 +119,26 @@ def _text(triplets: str, found: Failures) -> str:
     notes += [f"{found.n_dropped:,} dropped (NaN)"] * bool(found.n_dropped)
     notes += [f"{found.n_undecided:,} without a majority left out"] * bool(found.n_undecided)
     tables.append("; ".join(notes))
-    tables += [_examples(group) for group in found.to_dict()["groups"] if group["triplets"]]
+    tables += [_examples(found, group) for group in found.groups if len(group.rows)]
     return "\n\n".join(tables)
 
 
-def _examples(group: dict[str, Any]) -> str:
-    right = f", right for {group['right']}" if group["right"] else ""
-    rows = []
-    for record in group["triplets"][:SHOWN]:
+def _examples(found: Failures, group: FailureGroup) -> str:
+    right = f", right for {group.right}" if group.right else ""
+    rows, answers = [], set()
+    for record in found.records(group):
+        answer = frozenset(record["items"]), record["items"][2]
+        if answer in answers:  # the same answer again
+            continue
+        answers.add(answer)
         items = [report.one_line(str(item)) for item in record["names"] or record["items"]]
         share = "-" if record["human_share"] is None else f"{100 * record['human_share']:.1f} %"
         margins = (f"{margin:.4g}" for margin in record["margins"].values())
         rows.append((f"{items[0]}, {items[1]} | {items[2]}", f"{record['row']}", share, *margins))
+        if len(rows) == SHOWN:
+            break
     header = ("pair | odd one of people", "row", "people", *(f"margin {k + 1}" for k in range(len(rows[0]) - 3)))
-    return f"wrong for {group['wrong'] or 'every model'}{right}, the clearest:\n{report.columns_table(header, rows)}"
+    return f"wrong for {group.wrong or 'every model'}{right}, the clearest:\n{report.columns_table(header, rows)}"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -1,0 +1,213 @@
+"""Failures: against a loop over triplets, the order, what is written, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from support import definition, draw_triplets, pairs_of, seeds, whole
+
+from pyalign import failures
+from pyalign.analysis.score import TIES
+
+
+def three_models(seed, n=12):
+    return {name: whole(seed + k, n, 2 + k, dtype=np.float64) for k, name in enumerate(("a", "b", "c"))}
+
+
+def by_loop(models, triplets, ties):
+    """For each triplet and model: 1 right, -1 wrong, 0 neither; and the margin."""
+    kinds, margins = [], []
+    for x in models.values():
+        s = pairs_of(definition(x, x, "dot"), triplets)
+        tied = (s == s.max(axis=0)).sum(axis=0)
+        full = {"fractional": tied == 1, "wrong": tied == 1, "human_alignment": tied < 3}[ties]
+        none = {"fractional": tied < 0, "wrong": tied > 1, "human_alignment": tied == 3}[ties]
+        best = s[0] == s.max(axis=0)
+        kinds.append(np.where(best & full, 1, np.where(~best | none, -1, 0)))
+        margins.append(s[0] - np.maximum(s[1], s[2]))
+    return np.array(kinds), np.array(margins)
+
+
+@given(seeds)
+def test_groups_are_those_of_a_loop(seed):
+    models, triplets = three_models(seed), draw_triplets(seed, 12, 200)
+    for ties in TIES:
+        kinds, margins = by_loop(models, triplets, ties)
+        found = failures(models, triplets, families=["one", "two", "two"], measure="dot", ties=ties)
+        expected = {
+            (None, None): (kinds == -1).all(axis=0),
+            ("one", "two"): (kinds[0] == 1) & (kinds[1:] == -1).all(axis=0),
+            ("two", "one"): (kinds[0] == -1) & (kinds[1:] == 1).all(axis=0),
+        }
+        assert [(group.right, group.wrong) for group in found.groups] == list(expected)
+        assert found.n_wrong == tuple((kinds == -1).sum(axis=1))
+        for group, mask in zip(found.groups, expected.values(), strict=True):
+            assert sorted(group.rows) == np.flatnonzero(mask).tolist()
+            assert group.n == mask.sum()
+            np.testing.assert_array_equal(group.triplets, triplets[group.rows])
+            np.testing.assert_array_equal(group.margins, margins[:, group.rows].T)
+
+
+def test_the_clearest_come_first_whatever_the_length_of_the_rows():
+    models, triplets = three_models(5), draw_triplets(6, 12, 300)
+    found = failures(models, triplets, measure="dot").groups[0]
+    _, margins = by_loop(models, triplets, "fractional")
+    unit = margins / np.sqrt((margins**2).mean(axis=1, keepdims=True))
+    nearest = unit[:, found.rows].max(axis=0)
+    assert (np.diff(nearest) >= -1e-12).all() and np.ptp(nearest) > 0.1
+    longer = failures({**models, "b": 1000 * models["b"]}, triplets, measure="dot").groups[0]
+    np.testing.assert_array_equal(longer.rows, found.rows)
+
+
+def test_a_limit_keeps_the_clearest_and_the_count():
+    models, triplets = three_models(5), draw_triplets(6, 12, 300)
+    whole_list, short = (failures(models, triplets, measure="dot", limit=limit).groups[0] for limit in (None, 3))
+    assert short.n == whole_list.n > 3
+    assert short.rows.tolist() == whole_list.rows[:3].tolist()
+    assert len(failures(models, triplets, measure="dot", limit=0).groups[0].rows) == 0
+
+
+def test_a_model_never_fails_where_it_is_right_and_one_model_alone_lists_its_errors():
+    x, triplets = np.array([[0.0], [1.0], [5.0]]), np.array([[0, 1, 2], [0, 2, 1], [2, 1, 0]])
+    found = failures({"line": x}, triplets, measure="neg_euclidean")
+    assert found.groups[0].rows.tolist() == [1, 2]
+    assert found.groups[0].margins[:, 0].tolist() == [-4, -3]
+    assert found.n_wrong == (2,)
+
+
+def test_ties_and_constant_models_are_neither_right_nor_wrong_unless_ties_are_wrong():
+    constant, triplets = np.ones((5, 3)), draw_triplets(1, 5, 20)
+    assert failures({"constant": constant}, triplets).n_wrong == (0,)
+    assert failures({"constant": constant}, triplets, ties="wrong").n_wrong == (20,)
+
+
+def test_shares_are_given_where_answers_repeat():
+    triplets = [[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 4, 5]]
+    found = failures({"constant": np.ones((6, 2))}, triplets, ties="wrong").groups[0]
+    by_row = dict(zip(found.rows.tolist(), zip(found.human_shares, found.n_answers, strict=True), strict=True))
+    assert by_row[0] == by_row[1] == (pytest.approx(2 / 3), 3)
+    assert by_row[2] == (pytest.approx(1 / 3), 3)
+    assert np.isnan(by_row[3][0]) and by_row[3][1] == 1
+
+
+def test_with_counts_the_majority_is_right_and_what_has_none_is_left_out():
+    line = np.array([[0.0], [1.0], [5.0], [7.0]])
+    triplets, counts = [[2, 0, 1], [0, 1, 3], [3, 2, 1]], [[9, 0, 1], [4, 5, 1], [3, 3, 0]]
+    found = failures({"line": line}, triplets, counts=counts, measure="neg_euclidean")
+    assert (found.n_triplets, found.n_undecided) == (2, 1)
+    assert found.groups[0].rows.tolist() == [1]
+    assert found.groups[0].triplets.tolist() == [[0, 3, 1]]
+    assert found.groups[0].human_shares.tolist() == [0.5]
+    assert found.groups[0].n_answers.tolist() == [10]
+
+
+def test_counts_of_one_answer_each_give_what_the_answers_give():
+    models, triplets = three_models(2), draw_triplets(3, 12, 50)
+    _, first = np.unique(np.sort(triplets, axis=1), axis=0, return_index=True)
+    triplets = triplets[first]
+    by_answer = failures(models, triplets, measure="dot").groups[0]
+    turned = triplets[:, [2, 0, 1]]
+    by_count = failures(models, turned, counts=np.tile([1, 0, 0], (len(triplets), 1)), measure="dot").groups[0]
+    np.testing.assert_array_equal(by_count.rows, by_answer.rows)
+    np.testing.assert_array_equal(by_count.margins, by_answer.margins)
+    np.testing.assert_array_equal(by_count.triplets[:, 2], by_answer.triplets[:, 2])
+
+
+def test_what_one_model_was_not_asked_is_left_out_for_all():
+    models, triplets = three_models(2), draw_triplets(3, 12, 200)
+    broken = {**models, "b": models["b"].copy()}
+    broken["b"][4] = np.inf
+    found = failures(broken, triplets, measure="dot", nan="omit", families=["one", "two", "two"])
+    kept = (triplets != 4).all(axis=1)
+    alone = failures(models, triplets[kept], measure="dot", families=["one", "two", "two"])
+    assert (found.n_triplets, found.n_dropped) == (kept.sum(), (~kept).sum())
+    assert found.n_wrong == alone.n_wrong
+    for with_rest, without in zip(found.groups, alone.groups, strict=True):
+        np.testing.assert_array_equal(with_rest.rows, np.flatnonzero(kept)[without.rows])
+
+
+def test_the_table_and_the_document_hold_every_triplet_with_names_margins_shares_and_persons():
+    models, triplets = three_models(5), draw_triplets(6, 12, 100)
+    names = [f"item, {k}" for k in range(12)]
+    people = np.array(["ann", "bob"])[np.arange(100) % 2]
+    found = failures(models, triplets, families=["one", "two", "two"], names=names, subjects=people, measure="dot")
+    rows = list(csv.DictReader(io.StringIO(found.to_csv())))
+    document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    listed = [(group, record) for group in document["groups"] for record in group["triplets"]]
+    assert len(rows) == len(listed) == sum(group.n for group in found.groups)
+    _, margins = by_loop(models, triplets, "fractional")
+    for cells, (group, record) in zip(rows, listed, strict=True):
+        row = record["row"]
+        assert record["items"] == triplets[row].tolist()
+        assert record["names"] == [names[item] for item in record["items"]]
+        assert list(record["margins"].values()) == margins[:, row].tolist()
+        assert record["subject"] == cells["subject"] == people[row]
+        assert (cells["right"], cells["wrong"]) == (group["right"] or "", group["wrong"] or "every model")
+        assert [cells["name_1"], cells["name_2"], cells["odd_name"]] == record["names"]
+        assert [int(cells[key]) for key in ("row", "item_1", "item_2", "odd_item")] == [row, *record["items"]]
+        assert [float(cells[f"margin {model}"]) for model in models] == list(record["margins"].values())
+        assert cells["human_share"] == ("" if record["human_share"] is None else str(record["human_share"]))
+        assert int(cells["n_answers"]) == record["n_answers"]
+
+
+def test_numbers_of_single_precision_are_written_as_short_as_they_are():
+    x = np.array([[0.1], [0.3], [1.0]], np.float32)
+    record = failures({"x": x}, [[0, 2, 1]], measure="neg_euclidean").to_dict()["groups"][0]["triplets"][0]
+    margin = np.float32(-0.9) + np.float32(0.2)
+    assert record["margins"]["x"] == pytest.approx(float(margin), abs=1e-6)
+    assert len(str(record["margins"]["x"])) <= 11
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"models": {}}, "models must be at least one; got none"),
+        ({"families": ["a"]}, "families must be one per model (2); got 1"),
+        ({"families": ["a", "a"]}, "families must be at least two different ones; got 'a' alone"),
+        ({"models": {"p": np.eye(3), "q": np.eye(4)}},
+         "models must have one row for each of the same items; got p: 3, q: 4 rows"),
+        ({"names": ["a", "b"]}, "names must be one per row of the models (3); got 2"),
+        ({"limit": -1}, "limit must not be negative; got -1"),
+        ({"subjects": [1, 2]}, "subjects must have one entry per triplet, shape (1,); got (2,)"),
+        ({"counts": [[1, 2]]}, "counts must have shape (t, 3), here (1, 3); got (1, 2)"),
+        ({"counts": [[2, 2, 1]]}, "counts must have a majority in at least one triplet; all 1 tie"),
+        ({"counts": [[2, 1, 1]], "subjects": [1]},
+         "subjects and counts must not both be given: counts do not say whose answer is whose"),
+        ({"models": {"p": np.eye(3), "q": np.diag([1, np.nan, 1])}},
+         "model 'q': x must be finite; 1 of 3 rows holds NaN or infinity, first row 1"),
+        ({"triplets": [[0, 1, 3]]}, "model 'p': triplets must lie in [0, 3); row 0 is [0, 1, 3]"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_listed_is_refused(message_of, options, message):
+    given = {"models": {"p": np.eye(3), "q": np.eye(3)}, "triplets": [[0, 1, 2]], **options}
+    assert message_of(failures, **given) == message
+
+
+def test_models_that_were_never_asked_the_same_are_refused(message_of):
+    p, q = np.eye(6), np.eye(6)
+    p[0], q[5] = np.nan, np.nan
+    said = message_of(failures, {"p": p, "q": q}, [[0, 1, 2], [3, 4, 5]], nan="omit")
+    assert said == "models must all be finite in the rows of at least one triplet; of 2 there is none"
+
+
+# Real data
+
+
+def test_on_real_models_failures_add_up(data):
+    answers = np.load(data / "things" / "human_triplets_127304.npy")
+    models = {
+        name: np.load(data / "things" / f"{name}.npy")
+        for name in ("clip_vit_b32", "efficientnet_lite0_penultimate", "efficientnet_lite0_logits")
+    }
+    found = failures(models, answers[:, :3], subjects=answers[:, 3], families=["clip", "conv", "conv"], limit=10)
+    assert found.n_triplets == 127_304
+    assert 1 - found.n_wrong[0] / 127_304 == pytest.approx(0.50469, abs=1e-5)
+    everyone = found.groups[0]
+    assert everyone.n < min(found.n_wrong)
+    assert (everyone.margins < 0).all()
+    np.testing.assert_array_equal(everyone.subjects, answers[everyone.rows, 3])
