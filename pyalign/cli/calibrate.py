@@ -12,7 +12,6 @@ import numpy as np
 
 from pyalign import __version__, report
 from pyalign.analysis.calibration import calibrate
-from pyalign.analysis.score import NAN, TIES
 from pyalign.analysis.splits import SPLITS
 from pyalign.cli import _options
 from pyalign.errors import InputError
@@ -39,11 +38,8 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
     _options.add_triplet_options(parser)
     _add_target_options(parser)
+    _options.add_measure_options(parser, several=True)
     group = parser.add_argument_group("fitting")
-    measure = group.add_argument(
-        "--measure", nargs="+", default=["cosine"], metavar="M", help="one or more measures (default: cosine)"
-    )
-    _options.complete_with(measure, MEASURES)
     group.add_argument(
         "--split",
         choices=(*SPLITS, "none"),
@@ -54,15 +50,8 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     group.add_argument("--held-out", type=float, default=0.5, metavar="P", help="fraction to report on (default: 0.5)")
     group.add_argument("--seed", type=int, default=0, help="seed of the split (default: 0)")
     group.add_argument("--bins", type=int, default=10, metavar="B", help="bins of confidence (default: 10)")
-    group.add_argument("--ties", choices=TIES, default="fractional", help="what a tie counts (default: fractional)")
-    group.add_argument(
-        "--nan", choices=NAN, default="raise", help="rows with NaN: an error, or left out (default: raise)"
-    )
     _options.add_run_options(parser)
-    group = parser.add_argument_group("output")
-    group.add_argument(
-        "--json", nargs="?", const="-", metavar="PATH", help="write one JSON document to PATH, or to stdout"
-    )
+    _options.add_json_option(parser.add_argument_group("output"))
     return parser
 
 
