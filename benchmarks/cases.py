@@ -72,6 +72,14 @@ def triplets(case: Case) -> np.ndarray:
     return out
 
 
+@lru_cache(maxsize=1)
+def answers(case: Case) -> np.ndarray:
+    """(t, 3) int32: triplets that were answered by p = softmax(cosine / 0.1), so that a temperature can be fitted."""
+    from pyalign.datasets.simulate import simulate
+
+    return simulate(embeddings(case), case.t, temperature=0.1, seed=SEED).triplets
+
+
 def unit_rows(x: np.ndarray) -> np.ndarray:
     """(n, d) rows of length 1."""
     unit: np.ndarray = x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -88,7 +96,7 @@ def similarities(case: Case) -> np.ndarray:
 
 def forget_inputs() -> None:
     """Free the inputs that were generated."""
-    for generator in (embeddings, triplets, similarities):
+    for generator in (embeddings, triplets, answers, similarities):
         generator.cache_clear()
 
 
@@ -131,6 +139,7 @@ TARGETS = (
     *(Target("memory of score", case, "limit", at_most=1) for case in (LARGE, LARGER)),
     Target("triplet_loss", TRAINING, "torch", at_least=4),
     Target("memory of triplet_loss", TRAINING, "limit", at_most=1),
+    Target("calibrate", THINGS, "pyalign score", at_most=10),
     Target("command pyalign score", THINGS, "numpy", at_most=2),
     Target("import", START, "numpy", at_most=1.3),
 )

@@ -70,6 +70,15 @@ def same_step(ours: Callable[[], tuple[float, np.ndarray]]) -> Check:
     return check
 
 
+def same_temperature(ours: Callable[[], float]) -> Check:
+    """Equal, where the peer finds one."""
+
+    def check(theirs: float) -> None:
+        np.testing.assert_allclose(theirs, ours(), rtol=1e-4)
+
+    return check
+
+
 def same_accuracy(ours: Callable[[], Means]) -> Check:
     """The result of the command line, as its JSON has it."""
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import pyalign
-from benchmarks import cases, checks, loss_peers, matrix_peers, peers, processes
-from benchmarks.cases import MB, Case, embeddings, similarities, triplets
+from benchmarks import calibration_peers, cases, checks, loss_peers, matrix_peers, peers, processes
+from benchmarks.cases import MB, Case, answers, embeddings, similarities, triplets
 from benchmarks.timing import Contender
 
 SUBJECT = "pyalign"
@@ -106,6 +106,17 @@ def steps(
     def build(case: Case) -> Contender:
         values, t = inputs(case), triplets(case)[:limit]
         return Contender(make(values, t), share=len(t) / case.t, check=checks.same_step(ours(values, t)))
+
+    return build
+
+
+def temperatures(make: Callable[..., calibration_peers.Temperature], fits: bool = True) -> Builder:
+    """A contender of `calibrate`; `fits`: its result is a temperature."""
+
+    def build(case: Case) -> Contender:
+        x, t = embeddings(case), answers(case)
+        check = checks.same_temperature(calibration_peers.our_temperature(x, t)) if fits else None
+        return Contender(make(x, t), check=check)
 
     return build
 
@@ -208,6 +219,16 @@ IMPORT = Comparison(
     MANY,
 )
 
+CALIBRATION = Comparison(
+    "calibrate",
+    cases.THINGS,
+    {
+        SUBJECT: temperatures(calibration_peers.our_temperature),
+        "pyalign score": temperatures(calibration_peers.score_pass, fits=False),
+        "scipy": temperatures(calibration_peers.scipy_temperature),
+    },
+    SOME,
+)
 LOSS = Comparison(
     "triplet_loss",
     cases.TRAINING,
@@ -240,7 +261,7 @@ TRIPLETS = (
 LARGE = (*(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 512) for case in LARGE_CASES))
 # The array (t, d) that is not needed, once.
 LOSSES = (LOSS, GRADIENT, _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB))
-COMPARISONS = (*TRIPLETS, SCORE, COSINE, DISTANCES, *LARGE, *LOSSES, COMMAND, IMPORT)
+COMPARISONS = (*TRIPLETS, SCORE, CALIBRATION, COSINE, DISTANCES, *LARGE, *LOSSES, COMMAND, IMPORT)
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:
