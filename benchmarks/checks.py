@@ -44,6 +44,15 @@ def same_means(ours: Callable[[], Means], accuracy_alone: bool = False) -> Check
     return check
 
 
+def same_first_rows(ours: Callable[[], np.ndarray]) -> Check:
+    """Equal to the first rows of ours, of which the peer has computed a few."""
+
+    def check(theirs: np.ndarray) -> None:
+        np.testing.assert_array_equal(theirs, ours()[: len(theirs)])
+
+    return check
+
+
 def same_matrix(ours: Callable[[], np.ndarray], as_similarity: Callable[[np.ndarray], np.ndarray]) -> Check:
     """Equal in the rows that `ours` has, off the diagonal: a peer's distance of a row to itself is mere rounding.
 

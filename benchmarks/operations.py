@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 import pyalign
-from benchmarks import calibration_peers, cases, checks, loss_peers, matrix_peers, peers, processes
+from benchmarks import (
+    calibration_peers,
+    cases,
+    checks,
+    loss_peers,
+    matrix_peers,
+    peers,
+    processes,
+    resample_peers,
+)
 from benchmarks.cases import MB, Case, answers, embeddings, similarities, triplets
 from benchmarks.timing import Contender
 
@@ -19,6 +28,7 @@ Builder = Callable[[Case], Contender]
 LOOP_SLICE = 3000  # triplets on which the loop over triplets is timed
 GATHER_SLICE = 400_000  # triplets on which the gathers of rows are timed
 GATHER_STEP_SLICE = 50_000  # the same, where a backward pass keeps what was gathered
+LOOP_RESAMPLES = 4  # resamples on which the loop over resamples is timed
 ROW_SLICE = 256  # rows with which scipy's cdist is timed
 CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time: 100 MB and 6 MB of temporaries
 FEW, SOME, MANY = 5, 9, 15
@@ -121,6 +131,29 @@ def temperatures(make: Callable[..., calibration_peers.Temperature], fits: bool 
     return build
 
 
+def resamples(models: int = 1) -> Builder:
+    """A contender of `object resamples`: pyalign, for so many models at once."""
+
+    def build(case: Case) -> Contender:
+        return Contender(resample_peers.our_sums(triplets(case), case.n, models))
+
+    return build
+
+
+def score_with_intervals(case: Case) -> Contender:
+    """The score with intervals over objects, from 1,000 resamples."""
+    x, t = embeddings(case), triplets(case)
+    return Contender(lambda: pyalign.score(x, t, ci="objects"))
+
+
+def numpy_resamples(case: Case) -> Contender:
+    """Timed on a few of the resamples."""
+    t = triplets(case)
+    check = checks.same_first_rows(resample_peers.our_sums(t, case.n))
+    share = LOOP_RESAMPLES / resample_peers.RESAMPLES
+    return Contender(resample_peers.numpy_sums(t, case.n, LOOP_RESAMPLES), share=share, check=check)
+
+
 def figures(call: Callable[[Case], float]) -> Builder:
     """A contender whose call reports its figure."""
     return lambda case: Contender(lambda: call(case), reports=True)
@@ -219,6 +252,24 @@ IMPORT = Comparison(
     MANY,
 )
 
+RESAMPLES = Comparison(
+    "object resamples",
+    cases.THINGS,
+    {
+        SUBJECT: resamples(),
+        "numpy": numpy_resamples,
+    },
+    SOME,
+)
+INTERVALS = Comparison(
+    "score with intervals",
+    cases.THINGS,
+    {SUBJECT: score_with_intervals, "one second": figures(lambda case: 1.0), "pyalign score": scores(_our_score)},
+    SOME,
+)
+MODELS = Comparison(
+    "object resamples, 4 models", cases.THINGS, {SUBJECT: resamples(4), "pyalign 1 model": resamples(1)}, SOME
+)
 CALIBRATION = Comparison(
     "calibrate",
     cases.THINGS,
@@ -261,7 +312,20 @@ TRIPLETS = (
 LARGE = (*(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 512) for case in LARGE_CASES))
 # The array (t, d) that is not needed, once.
 LOSSES = (LOSS, GRADIENT, _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB))
-COMPARISONS = (*TRIPLETS, SCORE, CALIBRATION, COSINE, DISTANCES, *LARGE, *LOSSES, COMMAND, IMPORT)
+COMPARISONS = (
+    *TRIPLETS,
+    SCORE,
+    RESAMPLES,
+    MODELS,
+    INTERVALS,
+    CALIBRATION,
+    COSINE,
+    DISTANCES,
+    *LARGE,
+    *LOSSES,
+    COMMAND,
+    IMPORT,
+)
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:

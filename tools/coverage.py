@@ -1,11 +1,11 @@
 """How often the intervals of `pyalign.score` hold the true value, by simulation.
 
-    python tools/coverage.py [--draws 400] [--resamples 400] [--seed 0] [--table docs/statistics.md]
+    python tools/coverage.py [--draws 400] [--resamples 400] [--seed 0]
 
-A population has 40,000 objects, with features and with what people see in them: the features that a model has, and some that it
-lacks. Its true accuracy and cross-entropy are those of 2 million triplets. Then, again and again: objects are drawn anew,
-or triplets of the same objects, or people, whose answers follow choice probabilities (people differ in how often they
-guess); the model is scored, and the interval either holds the true value or does not.
+A population has 40,000 objects, with features, of which people see all and the model has most. Its true accuracy and
+cross-entropy are those of 2 million triplets. Then, again and again: objects are drawn anew, or triplets of the same
+objects, or people, who differ in how often they guess; answers follow choice probabilities; the model is scored, and
+the interval either holds the true value or does not.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class World:
 
 Drawn = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 GUESS = 0.2
+PEOPLES_OBJECTS = 300
 
 
 def other_objects(world: World, rng: np.random.Generator, n: int, t: int) -> Drawn:
@@ -58,7 +59,7 @@ def other_triplets(world: World, rng: np.random.Generator, n: int, t: int) -> Dr
 
 
 def other_people(world: World, rng: np.random.Generator, people: int, each: int) -> Drawn:
-    items = np.arange(300)
+    items = np.arange(PEOPLES_OBJECTS)
     lapses = rng.beta(0.4, 1.6, people)  # mean 0.2: some hardly look
     subjects = np.repeat(np.arange(people), each)
     return world.objects[items, :SEEN], world.answered(items, people * each, rng, lapses[subjects]), subjects
@@ -82,10 +83,8 @@ CASES: list[tuple[Callable[..., Drawn], str, str, tuple[int, int], tuple[float, 
 def truth(world: World, draw: Callable[..., Drawn], sizes: tuple[int, int], seed: int) -> tuple[float, float]:
     """Accuracy and cross-entropy of the population: all objects, or all answers to these."""
     rng = np.random.default_rng([seed, 1])
-    if draw is other_objects:
-        items = np.arange(POPULATION)
-    else:
-        items = np.arange(sizes[0] if draw is other_triplets else 300)
+    sizes_of = {other_objects: POPULATION, other_triplets: sizes[0]}
+    items = np.arange(sizes_of.get(draw, PEOPLES_OBJECTS))
     answered = world.answered(items, TRUTH, rng, GUESS)  # the mean lapse is all that matters to a mean
     found = pyalign.score(world.objects[items, :SEEN], answered)
     return found.accuracy, found.cross_entropy
@@ -106,7 +105,7 @@ def coverage(world: World, case: int, draws: int, resamples: int, seed: int) -> 
 
 
 def main() -> int:
-    """Prints a row for each case; the exit code says whether all lie where they should, within what so few draws can tell."""
+    """Prints a row for each case; 0 when all lie where they should, as far as so few draws can tell."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=400)
     parser.add_argument("--resamples", type=int, default=400)
