@@ -22,6 +22,7 @@ typedef int32_t Sums32 __attribute__((vector_size(kVectorBytes)));
 constexpr int kWords = kVectorBytes / 2;      // resamples in a vector of weights
 constexpr int kParts = int(kLanes) / kWords;  // vectors of weights of one triplet
 constexpr int kSlices = 2 * kParts;           // vectors of a pair of triplets
+constexpr int kInSlice = kVectorBytes / 4;    // resamples in one of them
 
 #define PA_LANES static inline __attribute__((always_inline))
 

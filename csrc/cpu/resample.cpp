@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kBlock = 64;          // triplets whose weights wait in L1
 constexpr int64_t kPieces = 64;         // of the triplets, at most: what a thread takes at a time
-constexpr int kTogether = 4;            // rows of values that share a load of weights
+constexpr int kTogether = 5;            // rows of values that share a load of weights
 constexpr int64_t kLargest = 31;        // multiplicity: its cube fits in 15 bits
 constexpr int64_t kRoom = 1 << 16;      // triplets * weight that fit in 31 bits beside values of 15
 constexpr int64_t kPoissonLargest = 8;  // of a weight by rows
@@ -41,17 +41,28 @@ struct ByItems {
     unpacked = q;
     return unpack(triplets, q, smaller(kTripletBlock, end - q), n, &items);
   }
-  Words weight(int64_t at, int64_t group, int part) const {
-    const uint8_t* table = multiplicities + group * kLanes + part * kWords;
-    return widen(table + items.column[0][at] * lanes) * widen(table + items.column[1][at] * lanes) *
-           widen(table + items.column[2][at] * lanes);
+  struct Places {
+    const uint8_t *a, *b, *c;
+    Words weight(int part) const {
+      const int64_t at = int64_t(part) * kWords;
+      return widen(a + at) * widen(b + at) * widen(c + at);
+    }
+  };
+  Places places(int64_t at, const uint8_t* table) const {
+    return {table + items.column[0][at] * lanes, table + items.column[1][at] * lanes,
+            table + items.column[2][at] * lanes};
   }
   void fill(int64_t q, int64_t count, int64_t group, Weights* weights) const {
-    const int64_t first = q - unpacked;
-    for (int part = 0; part < kParts; ++part)
-      for (int64_t k = 0; k < count; k += 2)
-        put(weights, k, part, weight(first + k, group, part),
-            k + 1 < count ? weight(first + k + 1, group, part) : Words{});
+    const int64_t first = q - unpacked, whole = count / 2 * 2;
+    const uint8_t* table = multiplicities + group * kLanes;
+    for (int64_t k = 0; k < whole; k += 2) {
+      const Places one = places(first + k, table), other = places(first + k + 1, table);
+#pragma GCC unroll 8
+      for (int part = 0; part < kParts; ++part) put(weights, k, part, one.weight(part), other.weight(part));
+    }
+    if (whole == count) return;
+    const Places last = places(first + whole, table);
+    for (int part = 0; part < kParts; ++part) put(weights, whole, part, last.weight(part), Words{});
   }
 };
 
@@ -100,18 +111,23 @@ struct ByRows {
   }
 };
 
-// Adds the sums of `Count` rows of values under the weights; sums of a row: kLanes numbers.
+// Adds the sums of `Count` rows of values under the weights; sums of a row: kLanes numbers in the order of the slices.
 template <int Count>
 void add_rows(const Weights& weights, int64_t pairs, const int16_t (*values)[kBlock], int64_t* const* sums) {
+  alignas(64) int32_t of_lanes[Count][kLanes];
   for (int slice = 0; slice < kSlices; ++slice) {
     Sums32 total[Count] = {};
     for (int64_t p = 0; p < pairs; ++p) {
       const Words w = weights.of_pair[p][slice];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int c = 0; c < Count; ++c) total[c] += multiply_add(w, both(values[c] + 2 * p));
     }
-    for (int c = 0; c < Count; ++c)
-      for (int e = 0; e < kVectorBytes / 4; ++e) sums[c][lane_of(slice, e)] += total[c][e];
+#pragma GCC unroll 8
+    for (int c = 0; c < Count; ++c) memcpy(of_lanes[c] + slice * kInSlice, &total[c], sizeof total[c]);
+  }
+  for (int c = 0; c < Count; ++c) {
+    int64_t* target = sums[c];
+    for (int64_t l = 0; l < kLanes; ++l) target[l] += of_lanes[c][l];
   }
 }
 
@@ -134,6 +150,7 @@ void add_all(const Plan& plan, const Weights& weights, int64_t q, int64_t count,
       if (count % 2) values[c][count] = 0;
     }
     const int64_t pairs = blocks(count, 2);
+    if (rows == 5) add_rows<5>(weights, pairs, values, targets);
     if (rows == 4) add_rows<4>(weights, pairs, values, targets);
     if (rows == 3) add_rows<3>(weights, pairs, values, targets);
     if (rows == 2) add_rows<2>(weights, pairs, values, targets);
@@ -141,7 +158,8 @@ void add_all(const Plan& plan, const Weights& weights, int64_t q, int64_t count,
   }
 }
 
-// Triplets first .. end into sums (1 + v, groups, kLanes). False where one is not valid.
+// Triplets first .. end into sums (1 + v, groups, kLanes), lanes in the order of the slices. False where one is not
+// valid.
 template <class Source>
 bool one_piece(const Plan& plan, Source source, int64_t first, int64_t end, int64_t* sums) {
   Weights weights;
@@ -175,7 +193,10 @@ pa_status resample(const Plan& plan, const Source& source, int64_t* sums, int th
   if (invalid) return PA_INVALID_TRIPLETS;
   memset(sums, 0, size * sizeof(int64_t));
   for (int64_t piece = 0; piece < pieces; ++piece)
-    for (int64_t k = 0; k < size; ++k) sums[k] += parts.data[piece * size + k];
+    for (int64_t k = 0; k < size; ++k) {
+      const int64_t at = k % kLanes;
+      sums[k - at + lane_of(int(at / kInSlice), int(at % kInSlice))] += parts.data[piece * size + k];
+    }
   return PA_OK;
 }
 
