@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.analysis.divergences import entropy
 from pyalign.analysis.intervals import share_interval
 from pyalign.analysis.leave_one_out import leave_one_out
@@ -96,7 +97,7 @@ def noise_ceiling(
         >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
         0.6
     """
-    _require_confidence(confidence)
+    confidence = _checks.fraction(confidence, "confidence")
     if subjects is not None and counts is not None:
         raise InputError("subjects and counts must not both be given: counts do not say whose answer is whose")
     repeats = find_repeats(triplets, counts)
@@ -127,7 +128,7 @@ def noise_ceiling(
         least_cross_entropy=plug_in,
         corrected_entropy=corrected,
         n_persons=None if persons is None else len(np.unique(persons[repeated[repeats.inverse]])),
-        confidence=float(confidence),
+        confidence=confidence,
         remarks=_remarks(repeats.counts[repeated]),
     )
 
@@ -153,11 +154,6 @@ def fraction_of_ceiling(accuracy: float, ceiling: float) -> float:
     if not CHANCE < ceiling <= 1:
         raise InputError(f"ceiling must be a fraction above chance (1/3), at most 1; got {ceiling!r}")
     return (accuracy - CHANCE) / (ceiling - CHANCE)
-
-
-def _require_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must be a number between 0 and 1; got {confidence!r}")
 
 
 def _entropies(counts: np.ndarray) -> tuple[float, float]:

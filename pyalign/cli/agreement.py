@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pyalign import __version__, _checks, report
+from pyalign import __version__, report
 from pyalign.analysis.agreement import Agreement, AgreementBin, agreement
 from pyalign.cli import _options
 from pyalign.errors import InputError
@@ -34,7 +34,9 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     )
     _options.add_triplet_options(parser)
     group = _options.add_measure_options(parser, several=True)
-    group.add_argument("--temperature", type=float, default=1.0, metavar="T", help="p = softmax(s / T) (default: 1)")
+    group.add_argument(
+        "--temperature", type=_options.temperature, default=1.0, metavar="T", help=_options.TEMPERATURE_HELP
+    )
     _options.add_run_options(parser)
     _options.add_json_option(parser)
     return parser
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     """Reads, compares, prints."""
     for measure in args.measure:
         get_measure(measure)
-    _checks.as_temperature(args.temperature)
+    args.temperature = _options.use_temperature(args)
     path = None if args.json == "-" else args.json
     inputs = filter(None, [*args.embeddings, args.triplets, args.names, args.counts])
     _options.require_apart(inputs, {"--json": path})
@@ -104,7 +106,7 @@ def _text(triplets: str, results: list[tuple[str, Agreement]]) -> str:
     notes = [
         f"triplets: {report.one_line(triplets)}",
         f"{first.n_distinct:,} with at least {first.min_answers} answers, {first.n_answers:,} answers",
-        f"people: entropy {first.human_entropy:.5f}, majority share {_percent(first.majority_share)}",
+        f"people: entropy {first.human_entropy:.5f}, majority share {report.percent(first.majority_share)}",
         f"T = {first.temperature:g}",
         f"ties {first.ties}",
         "entropy and KL in nats, JS the root of nats",
@@ -124,8 +126,8 @@ def _cells(spec: str, found: Agreement) -> tuple[str, ...]:
         found.measure,
         *("-" if math.isnan(r) else f"{r:.4f}" for r in correlations),
         *(f"{value:.5f}" for value in (found.model_entropy, found.kl, found.js_distance)),
-        _percent(found.accuracy),
-        _percent(found.majority_accuracy),
+        report.percent(found.accuracy),
+        report.percent(found.majority_accuracy),
     )
 
 
@@ -143,4 +145,4 @@ def _bins(bins: tuple[AgreementBin, ...]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.3f} %"
+    return "-" if share is None else report.percent(share)

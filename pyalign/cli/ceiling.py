@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 
 from pyalign import __version__, report
 from pyalign.analysis.ceiling import NoiseCeiling, noise_ceiling
@@ -52,12 +53,12 @@ def run(args: argparse.Namespace) -> None:
 def _text(triplets: str, people: NoiseCeiling) -> str:
     rows = [
         ("majority share", *_share(people.ceiling, people.standard_error, people.ci)),
-        ("  of pure guessing", f"{100 * people.guessing:.3f} %", "", ""),
+        ("  of pure guessing", report.percent(people.guessing), "", ""),
         (
             "leave one person out",
             *_share(people.leave_one_out, people.leave_one_out_standard_error, people.leave_one_out_ci),
         ),
-        ("best accuracy of any model", f"{100 * people.best_accuracy:.3f} %", "", ""),
+        ("best accuracy of any model", report.percent(people.best_accuracy), "", ""),
         ("least cross-entropy", f"{people.least_cross_entropy:.5f} nats", "", ""),
         ("  corrected for few answers", f"{people.corrected_entropy:.5f} nats", "", ""),
     ]
@@ -73,6 +74,6 @@ def _text(triplets: str, people: NoiseCeiling) -> str:
 
 
 def _share(share: float, error: float, ci: tuple[float, float]) -> tuple[str, str, str]:
-    if error != error:  # NaN: of a single triplet
-        return f"{100 * share:.3f} %", "-", "-"
-    return f"{100 * share:.3f} %", f"{100 * error:.3f} %", f"{100 * ci[0]:.3f} to {100 * ci[1]:.3f} %"
+    if math.isnan(error):  # of a single triplet
+        return report.percent(share), "-", "-"
+    return report.percent(share), report.percent(error), report.percent_interval(ci)

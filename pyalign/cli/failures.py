@@ -107,12 +107,13 @@ def _verdicts(args: argparse.Namespace, spec: str, embeddings: EmbeddingFile, tr
 def _text(triplets: str, found: Failures) -> str:
     families = found.families or ("",) * len(found.models)
     rows = [
-        (report.one_line(model), family, f"{wrong:,}", _percent(wrong, found.n_triplets))
+        (report.one_line(model), family, f"{wrong:,}", report.percent(wrong / found.n_triplets))
         for model, family, wrong in zip(found.models, families, found.n_wrong, strict=True)
     ]
     tables = [report.columns_table(("model", "family", "wrong", "share"), rows)]
     groups = [
-        (g.wrong or "every model", g.right or "-", f"{g.n:,}", _percent(g.n, found.n_triplets)) for g in found.groups
+        (g.wrong or "every model", g.right or "-", f"{g.n:,}", report.percent(g.n / found.n_triplets))
+        for g in found.groups
     ]
     tables.append(report.columns_table(("wrong", "right", "triplets", "share"), groups))
     notes = [f"triplets: {report.one_line(triplets)}", f"{found.n_triplets:,} triplets", f"measure {found.measure}"]
@@ -139,7 +140,3 @@ def _examples(found: Failures, group: FailureGroup) -> str:
             break
     header = ("pair | odd one of people", "row", "people", *(f"margin {k + 1}" for k in range(len(rows[0]) - 3)))
     return f"wrong for {group.wrong or 'every model'}{right}, the clearest:\n{report.columns_table(header, rows)}"
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.3f} %"

@@ -237,8 +237,8 @@ def test_answers_that_never_agree_are_remarked_on():
         ({"counts": [[0, 0, 1]]}, "counts must have shape (t, 3), here (2, 3); got (1, 3)"),
         ({"counts": [[0, 0, 1]] * 2, "subjects": [1, 2]},
          "subjects and counts must not both be given: counts do not say whose answer is whose"),
-        ({"confidence": 1.0}, "confidence must be a number between 0 and 1; got 1.0"),
-        ({"confidence": math.nan}, "confidence must be a number between 0 and 1; got nan"),
+        ({"confidence": 1.0}, "confidence must lie between 0 and 1; got 1.0"),
+        ({"confidence": math.nan}, "confidence must lie between 0 and 1; got nan"),
     ],
 )  # fmt: skip
 def test_what_has_no_ceiling_is_refused(message_of, options, message):

@@ -112,7 +112,7 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
          "--counts says how often each position was odd: leave --odd-column and --choice-column out"),
         (("--triplets", "t3.npy", "--odd-column", "none"),
          "--odd-column none says that no answer is recorded: give --counts"),
-        (("--triplets", "t3.npy", "--confidence", "1"), "confidence must be a number between 0 and 1; got 1.0"),
+        (("--triplets", "t3.npy", "--confidence", "1"), "confidence must lie between 0 and 1; got 1.0"),
         (("--triplets", "t3.npy", "--json", "t3.npy"), "--json t3.npy is the same file as t3.npy"),
     ],
 )  # fmt: skip

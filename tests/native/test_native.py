@@ -143,7 +143,11 @@ MUTATIONS = {
     "the row reported is the next": ("check.cpp", "report->repeated = q;", "report->repeated = q + 1;"),
     "two-way ties are not counted": ("triplets.cpp", "ties2 += c.pairs_at_maximum == 2;", ""),
     "bands are added to the wrong rows": ("gradient.cpp", "int64_t row = band << plan.shift", "int64_t row = band"),
-    "a group of resamples takes the multiplicities of the first": ("resample.cpp", "multiplicities + group * kLanes;", "multiplicities;"),
+    "a group of resamples takes the multiplicities of the first": (
+        "resample.cpp",
+        "multiplicities + group * kLanes;",
+        "multiplicities;",
+    ),
     "an entropy is that of another temperature": ("outcomes.cpp", "inverse_temperature).entropy", "T(1)).entropy"),
     "a repeated item is let through": ("unpack.h", " | uint32_t(b == c);", ";"),
 }
