@@ -18,6 +18,7 @@ from benchmarks import (
     matrix_peers,
     peers,
     processes,
+    repeat_peers,
     resample_peers,
 )
 from benchmarks.cases import MB, Case, answers, embeddings, similarities, triplets
@@ -302,6 +303,28 @@ GRADIENT = Comparison(
     SOME,
 )
 
+
+def repeats(make: Callable[[np.ndarray], Callable[[], repeat_peers.Groups]]) -> Builder:
+    """A contender of `find_repeats`."""
+
+    def build(case: Case) -> Contender:
+        t = triplets(case)
+        return Contender(make(t), check=repeat_peers.same_groups(repeat_peers.our_repeats(t)))
+
+    return build
+
+
+REPEATS = Comparison(
+    "find_repeats",
+    cases.THINGS,
+    {
+        SUBJECT: repeats(repeat_peers.our_repeats),
+        "numpy unique of rows": repeats(repeat_peers.numpy_rows),
+        "numpy unique of keys": repeats(repeat_peers.numpy_keys),
+    },
+    FEW,
+)
+
 THINGS_CASES = (cases.THINGS, cases.THINGS_INT16, cases.THINGS_INT64)
 LARGE_CASES = (cases.LARGE, cases.LARGER)
 TRIPLETS = (
@@ -312,20 +335,8 @@ TRIPLETS = (
 LARGE = (*(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 512) for case in LARGE_CASES))
 # The array (t, d) that is not needed, once.
 LOSSES = (LOSS, GRADIENT, _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB))
-COMPARISONS = (
-    *TRIPLETS,
-    SCORE,
-    RESAMPLES,
-    MODELS,
-    INTERVALS,
-    CALIBRATION,
-    COSINE,
-    DISTANCES,
-    *LARGE,
-    *LOSSES,
-    COMMAND,
-    IMPORT,
-)
+STATISTICS = (RESAMPLES, MODELS, INTERVALS, CALIBRATION, REPEATS)
+COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, COMMAND, IMPORT)
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:
