@@ -94,7 +94,7 @@ class FailureGroup:
     """Triplets that fail in the same way, the clearest first.
 
     Clear is what lies far from a tie for every model concerned: margins, in units of their root mean square over all
-    triplets, of the model that comes nearest to one.
+    triplets, of the model that comes nearest to one; where these are equal, their sum over the models.
 
     Attributes:
         right: the family whose models all get them right; None: no such demand.
@@ -137,8 +137,8 @@ def group_failures(
         for k in losers:
             chosen &= models[k].wrong
         rows = np.flatnonzero(chosen)
-        nearest = np.min([*(clear[k][rows] for k in winners), *(-clear[k][rows] for k in losers)], axis=0)
-        listed = rows[np.argsort(-nearest, kind="stable")][:limit]
+        distances = np.array([*(clear[k][rows] for k in winners), *(-clear[k][rows] for k in losers)])
+        listed = rows[np.lexsort((-distances.sum(axis=0), -distances.min(axis=0)))][:limit]
         return FailureGroup(
             right=right,
             wrong=wrong,

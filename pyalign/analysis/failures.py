@@ -148,7 +148,7 @@ def failures(
         ...     {"line": line, "flipped": -line[[0, 2, 1, 3]]}, [[0, 1, 2], [2, 3, 0], [0, 3, 1]],
         ...     families=["a", "b"], names=["ant", "bee", "cat", "dog"], measure="neg_euclidean")
         >>> [(group.right, group.wrong, group.rows.tolist()) for group in found.groups]
-        [(None, None, [2]), ('a', 'b', [0, 1]), ('b', 'a', [])]
+        [(None, None, [2]), ('a', 'b', [1, 0]), ('b', 'a', [])]
         >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
         {'line': -6.0, 'flipped': -5.0}
     """

@@ -125,7 +125,9 @@ def _cells(spec: str, found: Agreement) -> tuple[str, ...]:
         report.one_line(spec),
         found.measure,
         *("-" if math.isnan(r) else f"{r:.4f}" for r in correlations),
-        *(f"{value:.5f}" for value in (found.model_entropy, found.kl, found.js_distance)),
+        f"{found.model_entropy:.5f}",
+        f"{found.kl:.5f}" if found.kl < 1e5 else f"{found.kl:.3e}",  # at very low temperatures
+        f"{found.js_distance:.5f}",
         report.percent(found.accuracy),
         report.percent(found.majority_accuracy),
     )

@@ -64,6 +64,14 @@ def test_the_clearest_come_first_whatever_the_length_of_the_rows():
     np.testing.assert_array_equal(longer.rows, found.rows)
 
 
+def test_a_model_without_margins_leaves_the_order_to_the_others():
+    x, triplets = three_models(5)["b"], draw_triplets(6, 12, 300)
+    options = {"measure": "dot", "ties": "wrong"}
+    alone = failures({"x": x}, triplets, **options).groups[0]
+    beside = failures({"x": x, "constant": np.ones((12, 2))}, triplets, **options).groups[0]
+    np.testing.assert_array_equal(beside.rows, alone.rows)
+
+
 def test_a_limit_keeps_the_clearest_and_the_count():
     models, triplets = three_models(5), draw_triplets(6, 12, 300)
     whole_list, short = (failures(models, triplets, measure="dot", limit=limit).groups[0] for limit in (None, 3))
@@ -97,10 +105,10 @@ def test_shares_are_given_where_answers_repeat():
 
 def test_with_counts_the_majority_is_right_and_what_has_none_is_left_out():
     line = np.array([[0.0], [1.0], [5.0], [7.0]])
-    triplets, counts = [[2, 0, 1], [0, 1, 3], [3, 2, 1]], [[9, 0, 1], [4, 5, 1], [3, 3, 0]]
+    triplets, counts = [[3, 2, 1], [2, 0, 1], [0, 1, 3]], [[3, 3, 0], [9, 0, 1], [4, 5, 1]]
     found = failures({"line": line}, triplets, counts=counts, measure="neg_euclidean")
     assert (found.n_triplets, found.n_undecided) == (2, 1)
-    assert found.groups[0].rows.tolist() == [1]
+    assert found.groups[0].rows.tolist() == [2]
     assert found.groups[0].triplets.tolist() == [[0, 3, 1]]
     assert found.groups[0].human_shares.tolist() == [0.5]
     assert found.groups[0].n_answers.tolist() == [10]
@@ -122,9 +130,9 @@ def test_what_one_model_was_not_asked_is_left_out_for_all():
     models, triplets = three_models(2), draw_triplets(3, 12, 200)
     broken = {**models, "b": models["b"].copy()}
     broken["b"][4] = np.inf
-    found = failures(broken, triplets, measure="dot", nan="omit", families=["one", "two", "two"])
+    found = failures(broken, triplets, measure="dot", nan="omit", families=["one", "two", "three"])
     kept = (triplets != 4).all(axis=1)
-    alone = failures(models, triplets[kept], measure="dot", families=["one", "two", "two"])
+    alone = failures(models, triplets[kept], measure="dot", families=["one", "two", "three"])
     assert (found.n_triplets, found.n_dropped) == (kept.sum(), (~kept).sum())
     assert found.n_wrong == alone.n_wrong
     for with_rest, without in zip(found.groups, alone.groups, strict=True):

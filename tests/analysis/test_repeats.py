@@ -37,12 +37,16 @@ def test_do_not_depend_on_the_index_type_or_memory_order(dtype, order):
     check(triplets, find_repeats(np.array(triplets, dtype, order=order)))
 
 
-@pytest.mark.parametrize("largest", [2**16 - 1, 2**18, 2**20, 2**21 - 2, 2**21 - 1, 2**31, 2**62])
+LARGEST = (2**16 - 1, 2**18 - 2, 2**18, 2**20, 2**21 - 2, 2**21 - 1, 2**21 + 50, 2**31, 2**62)
+
+
+@pytest.mark.parametrize("largest", LARGEST)
 def test_are_exact_for_every_size_of_item_number(largest):
     """Keys with the row packed in, keys alone, and items that no key of 64 bits holds."""
-    items = np.append(np.random.default_rng(0).integers(0, largest, 11), largest)
-    triplets = items[draw_triplets(2, 12, 700)]
-    check(triplets, find_repeats(triplets))
+    spread = np.append(np.random.default_rng(0).integers(0, largest, 11), largest)
+    for items in (spread, largest - np.arange(12)):
+        triplets = items[draw_triplets(2, 12, 700)]
+        check(triplets, find_repeats(triplets))
 
 
 def test_counts_go_with_their_items_and_add_up_over_repeated_rows():
