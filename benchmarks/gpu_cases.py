@@ -103,6 +103,13 @@ def _loss(case: Case) -> GpuCase:
     )  # fmt: skip
 
 
+def _resamples(case: Case) -> GpuCase:
+    """1,024 resamples in 16 groups: three items of 64 bytes from L2 a triplet and group, two values; three sums."""
+    groups = 1024 // 64
+    memory, l2 = groups * (12 + 4) * case.t, groups * 3 * 64 * case.t
+    return GpuCase("object resamples", case, "float32", memory, l2, 1024 * (2 + 2 * 3) * case.t, 2)
+
+
 GPU_CASES = (
     _decisions(THINGS),
     _sums(THINGS),
@@ -111,4 +118,5 @@ GPU_CASES = (
     *(_similarity(SQUARE, dtype) for dtype in SIZES),
     _gradient(TRAINING),
     _loss(TRAINING),
+    _resamples(THINGS),
 )

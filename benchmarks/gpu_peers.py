@@ -14,6 +14,7 @@ import pyalign
 import pyalign.integrations.torch  # noqa: F401
 from benchmarks import cases
 from benchmarks.gpu_cases import GpuCase
+from benchmarks.resample_peers import OBJECTS, multiplicities, values
 from pyalign.backends import TENSOR_BACKENDS, Place, get_backend
 from pyalign.errors import InputError
 
@@ -115,6 +116,19 @@ def _our_gradient(case: GpuCase, kernels: Any) -> Call:
     return derive
 
 
+def _our_resamples(case: GpuCase, kernels: Any) -> Call:
+    index, flag = _index(case), _flag()
+    table = torch.from_numpy(multiplicities(case.case.n, 0, 1024, seed=0, stream=OBJECTS)).cuda()
+    given = torch.from_numpy(values(len(index), 1)).cuda()
+    sums = torch.empty(1 + len(given), 1024, dtype=torch.int64, device="cuda")
+
+    def add() -> Tensor:
+        kernels.resample_items(index, table, given, sums, flag)
+        return sums
+
+    return add
+
+
 def _our_loss(case: GpuCase) -> Call:
     """Forward and backward, as users call it."""
     index = _index(case)
@@ -127,6 +141,7 @@ OURS = {
     "odd_one_out": _our_decisions_from_rows,
     "similarity cosine": _our_similarity,
     "triplet_gradient": _our_gradient,
+    "object resamples": _our_resamples,
 }
 
 
@@ -247,4 +262,5 @@ PEERS: dict[str, Callable[[GpuCase], dict[str, Call]]] = {
     "similarity cosine": _similarity_peers,
     "triplet_gradient": _gradient_peers,
     "triplet_loss": _loss_peers,
+    "object resamples": lambda case: {},  # plain torch is one of pyalign's own backends
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyalign import odd_one_out, score
+from pyalign import compare, odd_one_out, score
 from pyalign.ops.triplets import run_triplets
 
 # file, measure, accuracy, ties, cross-entropy at T = 1 (None: not published)
@@ -95,3 +95,44 @@ def test_ties_of_the_logits_come_from_the_missing_image(things, triplets):
     assert len(zero) == 1
     tied = odd_one_out(x, triplets) == -1
     assert (triplets[tied] == zero[0]).any(axis=1).all() and tied.sum() == 87
+
+
+def test_intervals_of_real_people(things):
+    """Over people, as a plain loop over them gives it; over objects wider, and each holds the accuracy."""
+    answers = things("human_triplets_127304.npy")
+    x, triplets, people = things("clip_vit_b32.npy"), answers[:, :3], answers[:, 3]
+    over = {by: score(x, triplets, ci=by, ci_method="analytic", subjects=people) for by in ("subjects", "objects")}
+    right = odd_one_out(x, triplets) == 2
+    off = [(right[people == person] - right.mean()).sum() for person in np.unique(people)]
+    s = len(off)
+    assert s == 264
+    assert over["subjects"].standard_error == pytest.approx(
+        np.sqrt(np.sum(np.square(off)) * s / (s - 1)) / len(right), rel=1e-9
+    )
+    assert over["objects"].standard_error > over["subjects"].standard_error
+    for method in ("bootstrap", "analytic"):
+        low, high = score(x, triplets, ci="objects", ci_method=method).ci
+        assert low < 0.50469 < high
+
+
+def test_models_of_the_data_are_ranked_and_near_ones_are_not_told_apart(things, triplets):
+    models = {name: things(f"{name}.npy") for name in ("clip_vit_b32", "word2vec", "efficientnet_lite0_logits")}
+    found = compare(models, triplets)
+    assert [model.rank for model in found.models] == [1, 2, 3]
+    assert found.models[0].rank_ci == (1, 1) and found.models[1].rank_ci == (2, 3)
+    pairs = {(pair.a, pair.b): pair for pair in found.pairs}
+    near = pairs["word2vec", "efficientnet_lite0_logits"]
+    assert near.ci[0] < 0 < near.ci[1] and near.p_adjusted > 0.05
+    far = pairs["clip_vit_b32", "word2vec"]
+    assert far.ci[0] > 0.02 and far.p_adjusted < 0.01
+    assert all(0 < pair.error_consistency < 0.4 and pair.both_wrong > pair.both_wrong_expected for pair in found.pairs)
+
+
+def test_models_that_know_nothing_do_not_pass_for_good_ones(things, triplets):
+    n = 1854
+    random = np.random.default_rng(0).normal(size=(n, 64))
+    found = compare({"random": random, "constant": np.ones((n, 3)), "clip": things("clip_vit_b32.npy")}, triplets)
+    by_name = {model.model: model for model in found.models}
+    assert by_name["random"].ci[0] < 1 / 3 < by_name["random"].ci[1]
+    assert by_name["constant"].accuracy == pytest.approx(1 / 3, rel=1e-12) and by_name["constant"].n_ties == 127_304
+    assert by_name["clip"].rank_ci == (1, 1)

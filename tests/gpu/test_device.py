@@ -7,6 +7,7 @@ import pytest
 from support import MEASURES, draw_triplets, reals, whole
 
 import pyalign
+from pyalign.ops.resample import object_sums
 
 pytestmark = pytest.mark.gpu
 HALF = ("float16", "bfloat16")
@@ -75,6 +76,20 @@ def test_score_equals_that_of_the_cpu(engine):
         assert ours.accuracy == pytest.approx(expected.accuracy, abs=1e-4)  # two decisions of 20,000 within rounding
         assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-6)
         assert ours.mean_entropy == pytest.approx(expected.mean_entropy, rel=1e-6)
+
+
+def test_resamples_are_those_of_the_cpu_bit_for_bit(engine):
+    triplets = draw_triplets(6, 1854, 4_700_000, np.int32)
+    values = np.random.default_rng(6).integers(-32768, 32768, (3, len(triplets)), dtype=np.int16)
+    ours = object_sums(on_device(triplets), 1854, values, resamples=130, backend=engine)
+    np.testing.assert_array_equal(ours, object_sums(triplets, 1854, values, resamples=130))
+
+
+def test_intervals_are_those_of_the_cpu(engine):
+    x, triplets = whole(7, 1854, 40), draw_triplets(7, 1854, 400_000, np.int32)
+    ours = pyalign.score(on_device(x), on_device(triplets), measure="dot", ci="objects", backend=engine)
+    expected = pyalign.score(x, triplets, measure="dot", ci="objects")
+    assert (ours.ci, ours.standard_error) == (expected.ci, expected.standard_error)
 
 
 def test_gradient_equals_that_of_the_cpu_and_is_the_same_every_time(engine):
