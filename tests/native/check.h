@@ -89,6 +89,7 @@ void check_triplet_checks(void);
 void check_triplets(void);
 void check_gradient(void);
 void check_outcomes(void);
+void check_temperature(void);
 void check_resample(void);
 void check_series(void);
 void check_limits(void);

@@ -115,6 +115,7 @@ int main(int argc, char** argv) {
   check_triplets();
   check_gradient();
   check_outcomes();
+  check_temperature();
   check_resample();
   check_series();
   check_limits();
