@@ -11,7 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pyalign.analysis.score import Score, score
+from pyalign.analysis.accuracy import Score, fraction_of_ceiling
+from pyalign.analysis.score import score
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.measures import MEASURES
 from pyalign.ops.gradient import triplet_gradient
@@ -21,7 +22,7 @@ from pyalign.ops.triplets import choice_probabilities, odd_one_out, odd_one_out_
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, agreement
     from pyalign.analysis.calibration import Calibration, calibrate
-    from pyalign.analysis.ceiling import NoiseCeiling, fraction_of_ceiling, noise_ceiling
+    from pyalign.analysis.ceiling import NoiseCeiling, noise_ceiling
     from pyalign.analysis.compare import Comparison, compare
     from pyalign.analysis.failures import Failures, failures
     from pyalign.analysis.permutation import PermutationTest, permutation_test
@@ -69,7 +70,6 @@ _LATER = {
     "calibrate": "pyalign.analysis.calibration",
     "compare": "pyalign.analysis.compare",
     "failures": "pyalign.analysis.failures",
-    "fraction_of_ceiling": "pyalign.analysis.ceiling",
     "load_embeddings": "pyalign.io",
     "load_triplets": "pyalign.io",
     "noise_ceiling": "pyalign.analysis.ceiling",

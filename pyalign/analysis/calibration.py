@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import Answers
 from pyalign.analysis.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.analysis.reliability import Reliability, equal_mass_edges, equal_width_edges, reliability
-from pyalign.analysis.score import NAN, TIES, score_triplets
 from pyalign.analysis.splits import split_triplets
 from pyalign.analysis.targets import as_targets
 from pyalign.analysis.temperature import interval, minimise, standard_error

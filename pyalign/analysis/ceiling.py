@@ -133,29 +133,6 @@ def noise_ceiling(
     )
 
 
-def fraction_of_ceiling(accuracy: float, ceiling: float) -> float:
-    """How far an accuracy has come on the way from chance (1/3) to the ceiling: 0 at chance, 1 at the ceiling.
-
-    Args:
-        accuracy: a fraction.
-        ceiling: a fraction above 1/3, such as ``noise_ceiling(...).ceiling``.
-
-    Raises:
-        InputError: a fraction that is none, or a ceiling that is not above chance.
-
-    Source: Schrimpf et al., "Brain-Score", 2018: scores are divided by their ceiling, here both above chance.
-
-    Example:
-        >>> round(fraction_of_ceiling(0.5, 0.6722), 4)
-        0.4918
-    """
-    if not 0 <= accuracy <= 1:
-        raise InputError(f"accuracy must be a fraction from 0 to 1; got {accuracy!r}")
-    if not CHANCE < ceiling <= 1:
-        raise InputError(f"ceiling must be a fraction above chance (1/3), at most 1; got {ceiling!r}")
-    return (accuracy - CHANCE) / (ceiling - CHANCE)
-
-
 def _entropies(counts: np.ndarray) -> tuple[float, float]:
     """Mean over answers of the entropy of their triplet's shares, in nats: as it is, and after Miller and Madow.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.score import Score, score_triplets, summarise
+from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
 from pyalign.measures import Measure
 from pyalign.ops.triplets import TripletResults

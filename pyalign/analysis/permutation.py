@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.accuracy import accuracy_of
 from pyalign.analysis.intervals import percentile_interval
 from pyalign.analysis.outcomes import triplet_outcomes
-from pyalign.analysis.score import accuracy_of
 from pyalign.backends import Wanted
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door

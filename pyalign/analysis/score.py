@@ -1,111 +1,27 @@
-"""Odd-one-out accuracy with what is needed to trust it."""
+"""Odd-one-out accuracy with what is needed to trust it: intervals, groups of triplets, a ceiling."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pyalign import _checks
-from pyalign.backends import Sums
+from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling, score_triplets, summarise
+from pyalign.analysis.intervals import normal_interval, percentile_interval
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
+from pyalign.analysis.uncertainty import (
+    Plan,
+    Sample,
+    replicates,
+    standard_errors,
+    uncertainty,
+    values_of,
+)
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
-from pyalign.ops._door import open_door
-from pyalign.ops._prepare import finite_mask
-from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
-
-TIES = ("fractional", "wrong", "human_alignment")
-NAN = ("raise", "omit")
-BY = ("objects", "triplets", "subjects")  # what intervals are over
-
-
-@dataclass(frozen=True)
-class GroupScore:
-    """The score of the triplets that share a label.
-
-    Attributes:
-        group: the label.
-        accuracy: fraction, ties counted as in the whole.
-        n_triplets: how many triplets have the label.
-        cross_entropy: nats per triplet.
-        ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group.
-        standard_error: of the accuracy, or None likewise.
-    """
-
-    group: str
-    accuracy: float
-    n_triplets: int
-    cross_entropy: float
-    ci: tuple[float, float] | None = None
-    standard_error: float | None = None
-
-
-@dataclass(frozen=True, repr=False)
-class Score:
-    """How well similarities predict which item people called odd.
-
-    Attributes:
-        accuracy: fraction of triplets in which the human's pair is the most similar one, ties counted by `ties`.
-        n_triplets: triplets that were scored.
-        n_ties: triplets in which two or three pairs tie for the most similar.
-        n_dropped: triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
-        cross_entropy: nats per triplet, mean of -log p(human's choice).
-        mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3.
-        measure: the similarity measure.
-        temperature: p = softmax(s / temperature).
-        ties: the rule for ties.
-        backend: what computed it.
-        ci: interval of the accuracy, (low, high) fractions; None unless asked for, as all that follow.
-        cross_entropy_ci: interval of the cross-entropy, nats.
-        standard_error: of the accuracy, a fraction.
-        cross_entropy_standard_error: nats.
-        ci_by: what is drawn anew: "objects", "triplets" or "subjects".
-        ci_method: "bootstrap" or "analytic".
-        confidence: of the intervals, a fraction.
-        resamples: bootstrap resamples.
-        seed: of the resamples.
-        ceiling: the noise ceiling, a fraction.
-        fraction_of_ceiling: how far the accuracy has come from chance (1/3, at 0) to the ceiling (at 1).
-        groups: the scores of labelled groups of triplets.
-    """
-
-    accuracy: float
-    n_triplets: int
-    n_ties: int
-    n_dropped: int
-    cross_entropy: float
-    mean_entropy: float
-    measure: str
-    temperature: float
-    ties: str
-    backend: str
-    ci: tuple[float, float] | None = None
-    cross_entropy_ci: tuple[float, float] | None = None
-    standard_error: float | None = None
-    cross_entropy_standard_error: float | None = None
-    ci_by: str | None = None
-    ci_method: str | None = None
-    confidence: float | None = None
-    resamples: int | None = None
-    seed: int | None = None
-    ceiling: float | None = None
-    fraction_of_ceiling: float | None = None
-    groups: tuple[GroupScore, ...] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write, without those that were not asked for."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-    def __repr__(self) -> str:
-        dropped = f", {self.n_dropped:,} dropped" if self.n_dropped else ""
-        interval = f" [{self.ci[0]:.3%}, {self.ci[1]:.3%}] over {self.ci_by}" if self.ci else ""
-        return (
-            f"Score(accuracy={self.accuracy:.3%}{interval} of {self.n_triplets:,} triplets, {self.n_ties:,} ties "
-            f"({self.ties}){dropped}, cross_entropy={self.cross_entropy:.5f} nats, "
-            f"mean_entropy={self.mean_entropy:.5f} nats, measure={self.measure!r}, "
-            f"temperature={self.temperature:g}, backend={self.backend!r})"
-        )
+from pyalign.measures import Measure
+from pyalign.ops.resample import Done
 
 
 def score(
@@ -165,127 +81,95 @@ def score(
         >>> score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy.__round__(3)
         0.667
     """
-    if ci is None and groups is None:
-        results, n_dropped = score_triplets(
-            x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend
-        )
-        result = summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties)
+    plan = plan_of(ci, ci_method, confidence, resamples, seed)
+    options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties}
+    if plan is None and groups is None:
+        results, n_dropped = score_triplets(x, triplets, **options, nan=nan, backend=backend)
+        result = summarise(results, n_dropped, **options)
     else:
-        from pyalign.analysis import outcomes, with_intervals  # they build on this module
-
-        plan = with_intervals.plan_of(ci, ci_method, confidence, resamples, seed)
-        options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
-        found = outcomes.triplet_outcomes(x, triplets, **options, backend=backend)
-        result = with_intervals.with_intervals(found, triplets, plan, subjects=subjects, groups=groups)
+        found = triplet_outcomes(x, triplets, **options, nan=nan, backend=backend)
+        result = with_intervals(found, triplets, plan, subjects=subjects, groups=groups)
     return result if ceiling is None else with_ceiling(result, ceiling)
 
 
 def with_ceiling(result: Score, ceiling: float) -> Score:
     """The score with its place between chance and a noise ceiling."""
-    from pyalign.analysis.ceiling import fraction_of_ceiling  # few need it
-
     return replace(result, ceiling=ceiling, fraction_of_ceiling=fraction_of_ceiling(result.accuracy, ceiling))
 
 
-def score_triplets(
-    x: object,
+def plan_of(ci: str | None, ci_method: str, confidence: float, resamples: int, seed: int) -> Plan | None:
+    """The plan of these options, checked; None for no intervals."""
+    return None if ci is None else Plan(ci, ci_method, confidence, resamples, seed)
+
+
+def with_intervals(
+    outcomes: Outcomes,
     triplets: object,
+    plan: Plan | None,
     *,
-    measure: str | Measure = "cosine",
-    temperature: float = 1.0,
-    ties: str = "fractional",
-    nan: str = "raise",
-    backend: str = "auto",
-    choices: bool = False,
-    probabilities: bool = False,
-    similarities: bool = False,
-) -> tuple[TripletResults, int]:
-    """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
-
-    A dropped triplet has choice -1, probabilities NaN and similarities NaN.
-    """
-    _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan, NAN, "nan")
-    kept = None
-    if nan == "omit":
-        x, triplets, kept = _without_bad_rows(x, triplets, backend)
-    results = run_triplets(
-        x,
-        triplets,
-        measure=measure,
-        temperature=temperature,
-        backend=backend,
-        choices=choices,
-        probabilities=probabilities,
-        similarities=similarities,
-        sums=True,
-    )
-    if kept is None:
-        return results, 0
-    return _spread(results, kept), int((~kept).sum())
-
-
-def summarise(
-    results: TripletResults, n_dropped: int, *, measure: str | Measure, temperature: float, ties: str
+    subjects: object = None,
+    groups: object = None,
+    done: Done | None = None,
 ) -> Score:
-    """A `Score` from the sums of one pass."""
-    sums = results.sums
-    assert sums is not None
-    n = results.n_triplets
-    cross_entropy, entropy = sums.cross_entropy / n, sums.entropy / n
-    if not (np.isfinite(cross_entropy) and np.isfinite(entropy)):
-        raise InputError(f"temperature must be large enough for a finite cross-entropy; got {temperature:g}")
-    return Score(
-        accuracy=accuracy_of(sums, n, ties),
-        n_triplets=n,
-        n_ties=sum(sums.ties),
-        n_dropped=n_dropped,
-        cross_entropy=cross_entropy,
-        mean_entropy=entropy,
-        measure=str(get_measure(measure)),
-        temperature=float(temperature),
-        ties=ties,
-        backend=results.backend,
-    )
+    """The score of `outcomes` with the intervals of a plan, and with the scores of groups (t,) of triplets."""
+    score = outcomes.score
+    if plan is None and groups is None:
+        return score
+    sample = Sample.of(triplets, [outcomes], subjects if plan is not None and plan.by == "subjects" else None)
+    values, units = values_of([outcomes], score.ties, None)
+    if plan is not None:
+        found = uncertainty(sample, values, units, (score.accuracy, score.cross_entropy), plan, done)
+        bootstrap = plan.method == "bootstrap"
+        score = replace(
+            score,
+            ci=found.intervals[0],
+            cross_entropy_ci=found.intervals[1],
+            standard_error=float(found.errors[0]),
+            cross_entropy_standard_error=float(found.errors[1]),
+            ci_by=plan.by,
+            ci_method=plan.method,
+            confidence=float(plan.confidence),
+            resamples=plan.resamples if bootstrap else None,
+            seed=plan.seed if bootstrap else None,
+        )
+    if groups is not None:
+        labels = _labels(groups, outcomes)
+        score = replace(score, groups=tuple(_group_scores(outcomes, values, sample, labels, plan)))
+    return score
 
 
-def accuracy_of(sums: Sums, n: int, ties: str) -> float:
-    """Accuracy (fraction) of n triplets under a rule for ties."""
-    alone, two_way, three_way = sums.right
-    if ties == "wrong":
-        return alone / n
-    if ties == "human_alignment":
-        return (alone + two_way) / n
-    return (alone + two_way / 2 + three_way / 3) / n
+def _labels(groups: object, outcomes: Outcomes) -> np.ndarray:
+    """(c,) labels of the scored triplets."""
+    t = len(outcomes.verdicts) if outcomes.kept is None else len(outcomes.kept)
+    labels = np.asarray(groups)
+    if labels.shape != (t,):
+        raise InputError(f"groups must have shape (t,) = ({t},); got {labels.shape}")
+    return labels if outcomes.kept is None else labels[outcomes.kept]
 
 
-def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, Any, np.ndarray | None]:
-    """The finite rows of x, the triplets among them with rows numbered anew, and which triplets those are."""
-    door = open_door(backend, x)
-    rows = door.rows(x)
-    index = checked_triplets(door, triplets, len(rows))
-    finite = finite_mask(door.backend, rows)
-    if finite.all():
-        return rows, index, None
-    items = door.host(index)
-    kept: np.ndarray = finite[items].all(axis=1)
-    if not kept.any():
-        raise InputError(f"x must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity")
-    renumbered = np.cumsum(finite) - 1
-    return door.take(rows, finite), renumbered[items[kept]], kept
+def _group_scores(
+    outcomes: Outcomes, values: np.ndarray, sample: Sample, labels: np.ndarray, plan: Plan | None
+) -> Iterator[GroupScore]:
+    names, codes = np.unique(labels, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    for name, members in zip(names, np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True):
+        own = values[:, members]
+        cross_entropy = float(outcomes.cross_entropy[members].mean(dtype=np.float64))
+        score = GroupScore(str(name), float(own[0].mean()) / CREDIT_UNIT, len(members), cross_entropy)
+        yield score if plan is None else _with_interval(score, own[:1], _part(sample, members), plan)
 
 
-def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:
-    """Arrays of the kept triplets in the places that they had among all; numpy arrays."""
-    choices, probabilities, similarities = (
-        None if array is None else _placed(_checks.as_array(array, "result", "(t, ...)"), kept)
-        for array in (results.choices, results.probabilities, results.similarities)
-    )
-    return replace(results, choices=choices, probabilities=probabilities, similarities=similarities)
+def _part(sample: Sample, members: np.ndarray) -> Sample:
+    """Some of the triplets, among the same objects: they are drawn together with all others."""
+    subjects = None if sample.subjects is None else sample.subjects[members]
+    return replace(sample, triplets=sample.triplets[members], subjects=subjects)
 
 
-def _placed(array: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """-1 or NaN in the other places."""
-    everywhere = np.full((len(kept), *array.shape[1:]), np.nan if array.dtype.kind == "f" else -1, array.dtype)
-    everywhere[kept] = array
-    return everywhere
+def _with_interval(score: GroupScore, credits: np.ndarray, sample: Sample, plan: Plan) -> GroupScore:
+    if plan.method == "analytic":
+        error = float(standard_errors(sample, credits, plan)[0]) / CREDIT_UNIT
+        return replace(score, standard_error=error, ci=normal_interval(score.accuracy, error, plan.confidence))
+    means = replicates(sample, credits, plan)[:, 0] / CREDIT_UNIT
+    if np.isnan(means).any():
+        return score
+    return replace(score, standard_error=float(means.std(ddof=1)), ci=percentile_interval(means, plan.confidence))

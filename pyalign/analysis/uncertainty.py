@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.accuracy import BY
 from pyalign.analysis.intervals import Interval, normal_interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.analysis.repeats import subject_codes
-from pyalign.analysis.score import BY
 from pyalign.errors import InputError
 from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
 

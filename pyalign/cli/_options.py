@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.score import BY, NAN, TIES
+from pyalign.analysis.accuracy import BY, NAN, TIES
 from pyalign.backends import BACKENDS, native
 from pyalign.errors import InputError
 from pyalign.io import (

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyalign import __version__, report
+from pyalign.analysis.accuracy import NAN, TIES, Score, score_triplets, summarise
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
-from pyalign.analysis.score import NAN, TIES, Score, score_triplets, summarise, with_ceiling
+from pyalign.analysis.score import plan_of, with_ceiling, with_intervals
 from pyalign.analysis.uncertainty import METHODS, Plan
-from pyalign.analysis.with_intervals import plan_of, with_intervals
 from pyalign.cli import _options
 from pyalign.errors import InputError
 from pyalign.io import EmbeddingFile, TripletFile, read_subjects, split_key, write_files

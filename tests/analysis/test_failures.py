@@ -12,7 +12,7 @@ from hypothesis import given
 from support import definition, draw_triplets, pairs_of, seeds, whole
 
 from pyalign import failures
-from pyalign.analysis.score import TIES
+from pyalign.analysis.accuracy import TIES
 
 
 def three_models(seed, n=12):

@@ -8,8 +8,8 @@ from hypothesis import given
 from support import FLOATS, TRIPLETS, draw_triplets, reals, seeds, whole
 
 from pyalign import score
+from pyalign.analysis.accuracy import TIES
 from pyalign.analysis.outcomes import triplet_outcomes
-from pyalign.analysis.score import TIES
 from pyalign.backends import get_host_backend
 
 # An exponent of up to 87 (708 in float64) carries a relative rounding of its own size.

@@ -12,7 +12,7 @@ from support import FLOATS, MEASURES, definition, draw_triplets, pairs_of, reals
 
 from pyalign import Score, similarity
 from pyalign import score as score_of
-from pyalign.analysis.score import TIES, score_triplets
+from pyalign.analysis.accuracy import TIES, score_triplets
 from pyalign.backends.reference import decide, decide_as_human_alignment
 
 TEMPERATURES = (1e-4, 1e-2, 0.07, 1.0, 30.0, 1e4)

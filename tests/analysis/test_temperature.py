@@ -46,8 +46,10 @@ def test_is_that_of_a_general_minimiser(seed, t, log_scale, strength, soft):
     assume((s.mean(axis=1) < targets).mean() > 0.5 and s.mean() < targets.mean() and (targets < s.max(axis=1)).any())
     found = fitted(s, targets, weights)
     beta, least = by_scipy(s, targets, weights, found.beta)
-    assert found.beta == pytest.approx(beta, rel=1e-6)
     ours = HOST.temperature_sums(s, targets, weights, found.beta)
+    # By values alone a minimum is found to where its curvature drowns in rounding; by derivatives to the last digits.
+    flat = np.sqrt(2.0**-52 * ours.loss / (ours.second * found.beta**2))
+    assert found.beta == pytest.approx(beta, rel=1e-6 + 4 * flat)
     assert ours.loss / ours.weight <= least * (1 + 1e-14)
     assert abs(ours.first) <= 1e-9 * ours.second * found.beta
     assert found.steps < 60

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals, seeds, whole
 
 from pyalign import score
-from pyalign.analysis.score import BY
+from pyalign.analysis.accuracy import BY
 from pyalign.analysis.uncertainty import METHODS, object_clustered_errors
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 
