@@ -213,6 +213,7 @@ def use_temperature(args: argparse.Namespace) -> float:
         path, name = split_key(args.temperature)
         if name is None:
             raise InputError(f"--temperature {args.temperature}: write FILE::MODEL/MODULE")
+        require_apart([args.temperature], {"--json": None if args.json == "-" else args.json})
         from pyalign.integrations.human_alignment import find_temperature
 
         args.temperature = find_temperature(path, name).temperature

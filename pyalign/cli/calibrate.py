@@ -27,15 +27,7 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     """The options of `pyalign calibrate`."""
     what = "fit the temperature of choice probabilities; report their calibration"
     parser = _options.add_command(subparsers, "calibrate", what, EXAMPLE)
-    parser.add_argument(
-        "--embeddings",
-        nargs="+",
-        required=True,
-        metavar="E",
-        help="files of (n, d) embeddings; FILE::KEY picks an array",
-    )
-    parser.add_argument("--triplets", required=True, metavar="T", help="file of (t, 3) triplets")
-    parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
+    _options.add_model_inputs(parser)
     _options.add_triplet_options(parser)
     _add_target_options(parser)
     _options.add_measure_options(parser, several=True)

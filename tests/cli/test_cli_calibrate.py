@@ -205,6 +205,10 @@ def test_score_takes_a_temperature_of_human_alignment(results, temperatures):
         (("--measure", "dot", "--temperature", "none.json::a"), ["none.json", "No such file"]),
         (("--measure", "dot", "--temperature", "t.npy::a"), ["t.npy"]),
         (("--measure", "dot", "--temperature", "::a"), ["FILE::"]),
+        (
+            ("--measure", "dot", "--temperature", "model_dict.json::a/b/m/vice", "--json", "model_dict.json"),
+            ["--json model_dict.json is the same file"],
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
