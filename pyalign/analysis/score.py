@@ -160,7 +160,7 @@ def _group_scores(
 
 
 def _part(sample: Sample, members: np.ndarray) -> Sample:
-    """Some of the triplets, among the same objects: they are drawn together with all others."""
+    """Some of the triplets, among the same objects and people: they are drawn together with all others."""
     subjects = None if sample.subjects is None else sample.subjects[members]
     return replace(sample, triplets=sample.triplets[members], subjects=subjects)
 

@@ -17,7 +17,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import BY
 from pyalign.analysis.intervals import Interval, normal_interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
-from pyalign.analysis.repeats import subject_codes
+from pyalign.analysis.repeats import checked_subjects, subject_codes
 from pyalign.errors import InputError
 from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
 
@@ -59,32 +59,36 @@ class Sample:
     Attributes:
         triplets: (t, 3) integers in [0, n), where n counts the items that occur; on the host or on a device.
         n: how many different items occur.
-        subjects: (t,) integers in [0, s), or None.
+        subjects: (t,) integers in [0, people), or None.
+        people: how many different persons occur; 0 where they are not known.
         backend: what computed the result, which computes the resamples too.
     """
 
     triplets: Any
     n: int
     subjects: np.ndarray | None
+    people: int
     backend: str
 
     @classmethod
     def of(cls, triplets: object, outcomes: Sequence[Outcomes], subjects: object = None) -> Sample:
         """Of triplets that `outcomes` were made from; of those alone that all of them kept."""
         index = _checks.as_array(triplets, "triplets", "(t, 3)")
-        codes = None if subjects is None else subject_codes(subjects, len(index))
+        persons = None if subjects is None else checked_subjects(subjects, len(index))
         kept = common(outcomes)
         if kept is not None:
             if not kept.any():
                 raise InputError("models must share at least one triplet whose rows are finite in all; got none")
-            index, codes = index[kept], None if codes is None else codes[kept]
+            index, persons = index[kept], None if persons is None else persons[kept]
+        codes = None if persons is None else subject_codes(persons, len(index))
         occurs = np.zeros(int(index.max()) + 1, bool)
         for column in index.T:
             occurs[column] = True
         n = int(occurs.sum())
         if n < len(occurs):
             index = (np.cumsum(occurs, dtype=np.int32) - np.int32(1))[index]
-        return cls(index, n, codes, outcomes[0].score.backend)
+        people = 0 if codes is None else int(codes.max()) + 1
+        return cls(index, n, codes, people, outcomes[0].score.backend)
 
 
 def common(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
@@ -125,7 +129,7 @@ def replicates(sample: Sample, values: np.ndarray, plan: Plan, done: Done | None
     elif plan.by == "triplets":
         sums = triplet_sums(values, **options, backend=sample.backend, done=done)
     else:
-        sums = subject_sums(_people(sample), values, **options)
+        sums = subject_sums(_people(sample), values, people=sample.people, **options)
     with np.errstate(invalid="ignore"):
         means: np.ndarray = sums[:, 1:] / sums[:, :1].astype(np.float64)
     return means

@@ -82,19 +82,20 @@ def triplet_sums(
     return _in_steps(compute, len(given), resamples, LANES_AT_ONCE // 2, done)
 
 
-def subject_sums(subjects: np.ndarray, values: np.ndarray, *, resamples: int, seed: int = 0) -> np.ndarray:
-    """The same sums under resamples of people; subjects: (t,) integers in [0, s), the person of each triplet.
+def subject_sums(
+    subjects: np.ndarray, values: np.ndarray, *, people: int, resamples: int, seed: int = 0
+) -> np.ndarray:
+    """The same sums under resamples of people; subjects: (t,) integers in [0, people), the person of each triplet.
 
     Example:
-        >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), resamples=3).shape
+        >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), people=2, resamples=3).shape
         (3, 2)
     """
     given = _as_values(values)
-    n = int(subjects.max()) + 1
-    of_person = np.stack([np.bincount(subjects, row, minlength=n) for row in (None, *given)])  # exact below 2^53
+    of_person = np.stack([np.bincount(subjects, row, minlength=people) for row in (None, *given)])  # exact below 2^53
     sums = np.empty((resamples, len(of_person)), np.int64)
     for first, count in _steps(resamples, LANES_AT_ONCE):
-        table = multiplicities(n, first, count, seed=seed, stream=SUBJECTS)
+        table = multiplicities(people, first, count, seed=seed, stream=SUBJECTS)
         products = table.T.astype(np.float64) @ of_person.T
         sums[first : first + count] = products.astype(np.int64)[: resamples - first]
     return sums

@@ -148,6 +148,32 @@ def test_a_group_that_resamples_miss_has_no_interval():
     assert rare.group == "True" and rare.n_triplets == 1 and rare.ci is None and rare.standard_error is None
 
 
+def test_groups_meet_the_resamples_of_all_people():
+    """A group without the last persons is drawn among all of them: many resamples hold nobody of it."""
+    few = np.where(PEOPLE < 2, "few", "rest")
+    found = score(X, T, measure="dot", groups=few, ci="subjects", subjects=PEOPLE, resamples=100)
+    assert found.groups[0].ci is None
+    half = score(X, T, measure="dot", groups=PEOPLE < 9, ci="subjects", subjects=PEOPLE, resamples=100).groups[1]
+    members = np.isin(PEOPLE, np.arange(9))
+    credits = np.array([score(X, row[None], measure="dot").accuracy for row in T[members]])
+    w = multiplicities(13, 0, 100, seed=0, stream=SUBJECTS)[PEOPLE[members]].astype(np.int64)
+    means = (w * credits[:, None]).sum(axis=0) / w.sum(axis=0)
+    np.testing.assert_allclose(half.ci, np.quantile(means, [0.025, 0.975]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method):
+    x = X.copy()
+    x[7] = np.nan
+    touched = (T == 7).any(axis=1)
+    options = {"nan": "omit", "ci": "subjects", "ci_method": method, "resamples": 64}
+    found = score(x, T, subjects=np.where(touched, 99, PEOPLE), **options)
+    alone = score(X, T[~touched], subjects=PEOPLE[~touched], **options)
+    assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
+    message = message_of(score, x, T, subjects=touched.astype(int), **options)
+    assert message.startswith("subjects must be at least two persons")
+
+
 def test_random_rows_have_an_interval_that_covers_a_third():
     x, triplets = reals(8, 300, 20), draw_triplets(8, 300, 20_000)
     low, high = score(x, triplets, ci="objects").ci

@@ -69,7 +69,7 @@ def test_fewer_resamples_are_the_first_of_more():
         np.testing.assert_array_equal(few, many[:some])
         few, many = (triplet_sums(values, resamples=b) for b in (some, more))
         np.testing.assert_array_equal(few, many[:some])
-        few, many = (subject_sums(subjects, values, resamples=b) for b in (some, more))
+        few, many = (subject_sums(subjects, values, people=11, resamples=b) for b in (some, more))
         np.testing.assert_array_equal(few, many[:some])
 
 
@@ -117,7 +117,7 @@ def test_weights_of_rows_are_poisson_and_independent():
 def test_resamples_of_people_weigh_all_that_a_person_said():
     subjects, values = np.array([0, 2, 2, 1, 0]), np.array([[6, 3, 0, 2, 6]], np.int16)
     table = multiplicities(3, 0, 64, seed=9, stream=3)
-    sums = subject_sums(subjects, values, resamples=64, seed=9)
+    sums = subject_sums(subjects, values, people=3, resamples=64, seed=9)
     np.testing.assert_array_equal(sums[:, 0], table[subjects].sum(axis=0))
     np.testing.assert_array_equal(sums[:, 1], (table[subjects] * values.T.astype(np.int64)).sum(axis=0))
 
