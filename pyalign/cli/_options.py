@@ -266,6 +266,12 @@ def subjects_of(args: argparse.Namespace, triplets: TripletFile) -> Subjects | N
     return subjects
 
 
+def require_answers(args: argparse.Namespace, what: str) -> None:
+    """Raises where --odd-column none says that there are no answers, which `what` needs."""
+    if args.odd_column == "none" and args.choice_column is None:
+        raise InputError(f"{what} needs the people's answers, which --odd-column none says are not recorded")
+
+
 def counts_of(args: argparse.Namespace) -> np.ndarray | None:
     """The counts of --counts, by the position that items have in the triplet file, or None."""
     if args.counts is None:
@@ -321,24 +327,26 @@ def models_and_triplets(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The embeddings of each model, and the triplets as row numbers, which are the same in all of them.
 
-    Where the triplets hold names, the rows of each model are brought into the order of the first.
+    Where the triplets hold names and files differ in their rows, models keep the rows of the triplets' items alone, in
+    the order of the first.
     """
     rows = row_names(args.names, triplets)
     files = [embedding_file(spec, rows) for spec in args.embeddings]
-    index = index_triplets(triplets, files[0], args.embeddings[0])
     same = SameRows(rows, triplets.item_names is not None)
     for spec, file in zip(args.embeddings, files, strict=True):
         same.check(spec, file)
-    if triplets.item_names is None:
+    indices = [index_triplets(triplets, file, spec) for spec, file in zip(args.embeddings, files, strict=True)]
+    index, n = indices[0], len(files[0].values)
+    if all(len(file.values) == n and (own == index).all() for file, own in zip(files, indices, strict=True)):
         return {name: file.values for name, file in zip(names, files, strict=True)}, index
+    used = np.flatnonzero(np.bincount(index.ravel(), minlength=n))
+    place = np.zeros(n, np.int64)
     models = {}
-    for name, file, spec in zip(names, files, args.embeddings, strict=True):
-        own = index_triplets(triplets, file, spec)
-        n = int(index.max()) + 1
-        place = np.zeros(n, np.int64)
+    for name, file, own in zip(names, files, indices, strict=True):
         place[index.ravel()] = own.ravel()
-        models[name] = file.values if (own == index).all() else file.values[place]
-    return models, index
+        models[name] = file.values[place[used]]
+    place[used] = np.arange(len(used))
+    return models, place[index]
 
 
 def embedding_file(spec: str, names: tuple[str, ...] | None) -> EmbeddingFile:

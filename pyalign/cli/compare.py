@@ -35,6 +35,7 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Reads, compares, prints."""
     get_measure(args.measure)
+    _options.require_answers(args, "compare")
     _checks.as_temperature(args.temperature)
     Plan(args.ci, "bootstrap", args.confidence, args.resamples, args.seed)
     path = None if args.json == "-" else args.json

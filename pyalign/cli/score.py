@@ -138,8 +138,8 @@ def _extras(args: argparse.Namespace, triplets: TripletFile, plan: Plan | None) 
 def _require_answers(args: argparse.Namespace) -> None:
     asked = {"--ci": args.ci, "--groups": args.groups, "--ceiling": args.ceiling, "--permutations": args.permutations}
     named = [option for option, value in asked.items() if value is not None]
-    if named and _choices_alone(args):
-        raise InputError(f"{named[0]} needs the people's answers, which --odd-column none says are not recorded")
+    if named:
+        _options.require_answers(args, named[0])
 
 
 def _choices_alone(args: argparse.Namespace) -> bool:

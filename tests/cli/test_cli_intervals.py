@@ -125,6 +125,36 @@ def test_compare_matches_rows_by_name(command, folder, models, x, triplets):
     assert (pair["difference"], pair["ci"], pair["error_consistency"]) == (0.0, [0.0, 0.0], 1.0)
 
 
+def test_compare_matches_names_where_files_hold_other_items_too(command, folder, x, triplets):
+    """More rows, fewer rows, another order: the items of the triplets are what is compared."""
+    names, spare = [f"item{k}" for k in range(len(x))], np.full((1, x.shape[1]), np.nan, x.dtype)
+    triplets = triplets[(triplets < 26).all(axis=1)]
+    order = np.random.default_rng(5).permutation(len(x))
+    files = {
+        "a.csv": (x, names),
+        "b.csv": (x[:28], names[:28]),
+        "c.csv": (x[order], [names[k] for k in order]),
+        "d.csv": (np.concatenate([spare, x]), ["extra", *names]),
+    }
+    for path, (rows, of_rows) in files.items():
+        lines = [",".join([name, *map(str, row)]) for name, row in zip(of_rows, rows.tolist(), strict=True)]
+        (folder / path).write_text("\n".join(["name," + ",".join("abcdef"), *lines]) + "\n")
+    (folder / "named.csv").write_text("\n".join(",".join(names[k] for k in row) for row in triplets.tolist()) + "\n")
+    for first in ("a.csv", "d.csv"):
+        others = [path for path in files if path != first]
+        options = ("--embeddings", first, *others, "--triplets", "named.csv", "--resamples", "64", "--json")
+        ran = command("compare", *options)
+        assert (ran.code, ran.err) == (0, "")
+        found = json.loads(ran.out)
+        assert {(pair["difference"], *pair["ci"]) for pair in found["pairs"]} == {(0.0, 0.0, 0.0)}
+        assert found["models"][0]["accuracy"] == pytest.approx(pyalign.score(x, triplets).accuracy)
+
+
+def test_compare_needs_answers(refused, models):
+    message = refused("compare", "--embeddings", *models, "--triplets", "t.npy", "--odd-column", "none")
+    assert message == "compare needs the people's answers, which --odd-column none says are not recorded"
+
+
 def test_compare_refuses_in_one_line(refused, models, folder, x):
     np.save("short.npy", x[:20])
     ask = ("compare", "--triplets", "t.npy", "--resamples", "64", "--json", "out.json", "--embeddings")
