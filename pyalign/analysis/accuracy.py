@@ -201,7 +201,7 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
         return alone / n
     if ties == "human_alignment":
         return (alone + two_way) / n
-    return (alone + two_way / 2 + three_way / 3) / n
+    return (6 * alone + 3 * two_way + 2 * three_way) / (6 * n)  # whole numbers: rounded once
 
 
 def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, Any, np.ndarray | None]:

@@ -17,6 +17,7 @@ from pyalign.analysis.uncertainty import (
     Plan,
     Sample,
     common,
+    in_units,
     kept_of,
     replicates,
     require_triplets,
@@ -204,7 +205,7 @@ def compare_outcomes(
     means = replicates(sample, values, plan, done)
     require_triplets(means, plan)
     estimates = np.array([_means(one, score, kept) for one in outcomes]).ravel()
-    means = (means - values.mean(axis=1, dtype=np.float64)) * units + estimates
+    means = in_units(means, values, units, estimates)
     right = np.stack([kept_of(one.verdicts, one, kept) == 1 for one in outcomes])
     pairs = [
         _pair(names[a], names[b], estimates[2 * a : 2 * a + 2] - estimates[2 * b : 2 * b + 2],

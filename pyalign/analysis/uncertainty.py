@@ -108,7 +108,7 @@ def values_of(outcomes: Sequence[Outcomes], ties: str, kept: np.ndarray | None) 
         cross_entropy = kept_of(one.cross_entropy, one, kept)
         step = float(cross_entropy.max()) / FINEST or 1.0
         rows.append(kept_of(one.credits(ties), one, kept))
-        rows.append(np.rint(cross_entropy * (1.0 / step)).astype(np.int16))
+        rows.append(np.rint(cross_entropy / np.float64(step)).astype(np.int16))  # 1 / step may overflow float32
         units += [1.0 / CREDIT_UNIT, step]
     return np.stack(rows), np.array(units)
 
@@ -133,6 +133,17 @@ def replicates(sample: Sample, values: np.ndarray, plan: Plan, done: Done | None
     with np.errstate(invalid="ignore"):
         means: np.ndarray = sums[:, 1:] / sums[:, :1].astype(np.float64)
     return means
+
+
+def in_units(means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: Sequence[float]) -> np.ndarray:
+    """(b, 2 m) means of resamples in the units of the rows of `values_of`.
+
+    Cross-entropies were rounded to steps, their estimates were not: what rounding has moved is moved back, the same in
+    every resample. Credits are exact, and stay so: equal sums in a resample are equal accuracies.
+    """
+    shift = np.asarray(estimates) - values.mean(axis=1, dtype=np.float64) * units
+    shift[::2] = 0.0
+    return means * units + shift
 
 
 def require_triplets(means: np.ndarray, plan: Plan) -> None:
@@ -246,7 +257,6 @@ def uncertainty(
         return Uncertain(errors, tuple(normal_interval(m, float(e), plan.confidence) for m, e in pairs), None)
     means = replicates(sample, values, plan, done)
     require_triplets(means, plan)
-    # The estimates were not rounded to steps: what rounding has moved is moved back, the same in every resample.
-    means = (means - values.mean(axis=1, dtype=np.float64)) * units + np.asarray(estimates)
+    means = in_units(means, values, units, estimates)
     intervals = tuple(percentile_interval(column, plan.confidence) for column in means.T)
     return Uncertain(means.std(axis=0, ddof=1), intervals, means)

@@ -15,6 +15,7 @@ from support import draw_triplets, reals, seeds, whole
 from pyalign import compare, score
 from pyalign.analysis.accuracy import BY
 from pyalign.analysis.paired import error_consistency, holm, ranks_of, two_sided_p
+from pyalign.ops.resample import SUBJECTS, multiplicities
 
 N, T = 60, draw_triplets(1, 60, 4000)
 PEOPLE = np.arange(4000) % 17
@@ -47,6 +48,18 @@ def test_differences_are_paired():
     near = compare({"x": x, "near": x + 0.02 * reals(6, N, 30)}, T, resamples=400).pairs[0]
     apart = compare({"x": x, "other": reals(7, N, 30)}, T, resamples=400).pairs[0]
     assert near.standard_error < 0.3 * apart.standard_error
+
+
+def test_resamples_in_which_two_models_are_equal_count_on_both_sides():
+    """Credits are whole numbers: equal ones must not differ by rounding, in p-values or ranks."""
+    models, triplets = {"a": reals(9, N, 3), "b": reals(59, N, 3)}, T[:90]
+    found = compare(models, triplets, ci="subjects", subjects=np.arange(90) % 6, resamples=400, measure="dot")
+    credits = np.array([[score(x, row[None], measure="dot").accuracy for row in triplets] for x in models.values()])
+    sixths = np.rint(6 * credits).astype(np.int64)
+    w = multiplicities(6, 0, 400, seed=0, stream=SUBJECTS)[np.arange(90) % 6].astype(np.int64)
+    a, b = sixths @ w
+    assert (a == b).sum() > 5
+    assert found.pairs[0].p_value == min(1.0, 2 * (1 + min((a <= b).sum(), (a >= b).sum())) / 401)
 
 
 def test_a_better_model_is_found_better():

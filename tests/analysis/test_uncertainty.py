@@ -10,7 +10,8 @@ from support import draw_triplets, reals, seeds, whole
 
 from pyalign import score
 from pyalign.analysis.accuracy import BY
-from pyalign.analysis.uncertainty import METHODS, object_clustered_errors
+from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.analysis.uncertainty import METHODS, object_clustered_errors, values_of
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 
 X, T = whole(1, 40, 6), draw_triplets(1, 40, 1500)
@@ -172,6 +173,16 @@ def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method
     assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
     message = message_of(score, x, T, subjects=touched.astype(int), **options)
     assert message.startswith("subjects must be at least two persons")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_the_smallest_cross_entropies_are_counted_in_steps(backend):
+    x = np.array([[1.0], [1.0], [0.0], [2.0], [2.0]], np.float32)
+    outcomes = triplet_outcomes(x, [[0, 1, 2], [3, 4, 2]], measure="dot", temperature=1 / 95, backend=backend)
+    assert 0 < outcomes.cross_entropy[0] < 1e-37
+    values, units = values_of([outcomes], "fractional", None)
+    assert values[1, 0] == 32767
+    assert (values[1] * units[1]).tolist() == pytest.approx(outcomes.cross_entropy.tolist(), rel=1e-4, abs=0)
 
 
 def test_random_rows_have_an_interval_that_covers_a_third():
