@@ -30,7 +30,8 @@ class GroupScore:
         accuracy: fraction, ties counted as in the whole.
         n_triplets: how many triplets have the label.
         cross_entropy: nats per triplet.
-        ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group.
+        ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the
+            closed form a single triplet, person or set of objects.
         standard_error: of the accuracy, or None likewise.
     """
 

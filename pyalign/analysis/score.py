@@ -168,6 +168,8 @@ def _part(sample: Sample, members: np.ndarray) -> Sample:
 def _with_interval(score: GroupScore, credits: np.ndarray, sample: Sample, plan: Plan) -> GroupScore:
     if plan.method == "analytic":
         error = float(standard_errors(sample, credits, plan)[0]) / CREDIT_UNIT
+        if np.isnan(error):
+            return score
         return replace(score, standard_error=error, ci=normal_interval(score.accuracy, error, plan.confidence))
     means = replicates(sample, credits, plan)[:, 0] / CREDIT_UNIT
     if np.isnan(means).any():

@@ -23,7 +23,7 @@ from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
 
 METHODS = ("bootstrap", "analytic")
 FINEST = 32767  # steps between 0 and the largest cross-entropy
-DENSE_PAIRS = 1 << 26
+SMALL_TABLE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -157,18 +157,28 @@ def require_triplets(means: np.ndarray, plan: Plan) -> None:
 
 
 def standard_errors(sample: Sample, values: np.ndarray, plan: Plan) -> np.ndarray:
-    """(v,) closed-form standard errors of the means of values (v, t)."""
+    """(v,) closed-form standard errors of the means of values (v, t); NaN where nothing that is drawn anew varies."""
+    if not _varies(sample, plan):
+        return np.full(len(values), np.nan)
     residuals = values - values.mean(axis=1, dtype=np.float64, keepdims=True)
     if plan.by == "triplets":
-        return (
-            residuals.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
-            if values.shape[1] > 1
-            else np.full(len(values), np.nan)
-        )
+        errors: np.ndarray = residuals.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
+        return errors
     if plan.by == "subjects":
         return np.array([_by_subject(row, _people(sample)) for row in residuals])
     index = _checks.as_array(sample.triplets, "triplets", "(t, 3)")
     return object_clustered_errors(residuals, index, sample.n)
+
+
+def _varies(sample: Sample, plan: Plan) -> bool:
+    """Whether there are two triplets, two sets of objects or two persons: of one, nobody knows what others would be."""
+    if plan.by == "triplets":
+        return len(sample.triplets) > 1
+    if plan.by == "subjects":
+        people = _people(sample)
+        return bool((people != people[0]).any())
+    index = _checks.as_array(sample.triplets, "triplets", "(t, 3)")
+    return not np.isin(index, index[0]).all()
 
 
 def _people(sample: Sample) -> np.ndarray:
@@ -200,15 +210,15 @@ def object_clustered_errors(residuals: np.ndarray, triplets: np.ndarray, n: int)
     """
     low, middle, high = _sorted_columns(triplets)
     pairs = np.concatenate([low * n + middle, low * n + high, middle * n + high])
-    if n * n > DENSE_PAIRS:
+    if n * n > max(SMALL_TABLE, 4 * len(low)):  # a dense table would be mostly empty
         pairs = np.unique(pairs, return_inverse=True)[1]
     same = _ranks_of_sets(low, middle, high, n)
     variances = []
     for row in residuals:
         by_object = np.sum([np.bincount(column, row, minlength=n) for column in (low, middle, high)], axis=0)
         by_pair, by_set = np.bincount(pairs, np.tile(row, 3)), np.bincount(same, row)
-        shared = float((by_object**2).sum() - (by_pair**2).sum() + (by_set**2).sum())
-        variances.append(max(shared, float((row**2).sum())))  # the former may be negative for few objects
+        shared = float(by_object @ by_object - by_pair @ by_pair + by_set @ by_set)
+        variances.append(max(shared, float(row @ row)))  # the former may be negative for few objects
     return np.sqrt(variances) / residuals.shape[1]
 
 
@@ -253,6 +263,9 @@ def uncertainty(
     """Of the means of values (v, t) in these units; `estimates` are the means of all triplets."""
     if plan.method == "analytic":
         errors = standard_errors(sample, values, plan) * units
+        if np.isnan(errors).any():
+            what = {"objects": "sets of three objects", "triplets": "triplets"}.get(plan.by, "persons")
+            raise InputError(f"triplets must be of at least two {what} for a standard error over {plan.by}; got one")
         pairs = zip(estimates, errors, strict=True)
         return Uncertain(errors, tuple(normal_interval(m, float(e), plan.confidence) for m, e in pairs), None)
     means = replicates(sample, values, plan, done)

@@ -82,9 +82,7 @@ def triplet_sums(
     return _in_steps(compute, len(given), resamples, LANES_AT_ONCE // 2, done)
 
 
-def subject_sums(
-    subjects: np.ndarray, values: np.ndarray, *, people: int, resamples: int, seed: int = 0
-) -> np.ndarray:
+def subject_sums(subjects: np.ndarray, values: np.ndarray, *, people: int, resamples: int, seed: int = 0) -> np.ndarray:
     """The same sums under resamples of people; subjects: (t,) integers in [0, people), the person of each triplet.
 
     Example:

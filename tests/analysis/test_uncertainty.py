@@ -237,6 +237,21 @@ def test_bad_options_are_one_clear_line(message_of, options, message):
     assert message_of(score, X, T, **options).startswith(message)
 
 
+@pytest.mark.parametrize("by", BY)
+def test_one_of_what_is_drawn_anew_has_no_closed_form(message_of, by):
+    """Neither 0 nor NaN nor infinity: an error for the whole, None for a group."""
+    labels = np.where(np.arange(1500) == 3, "one", "rest") if by != "subjects" else PEOPLE
+    groups = score(X, T, ci=by, ci_method="analytic", subjects=PEOPLE, groups=labels).groups
+    assert (groups[0].ci, groups[0].standard_error) == (None, None)
+    assert (groups[-1].ci is None) == (by == "subjects")
+    if by != "subjects":
+        found = message_of(score, X, T[:1], ci=by, ci_method="analytic")
+        assert found.startswith("triplets must be of at least two ") and found.endswith(f" over {by}; got one")
+    same_set = np.array([[0, 1, 2], [2, 0, 1], [2, 1, 0]])
+    if by == "objects":
+        assert message_of(score, X, same_set, ci=by, ci_method="analytic").endswith("got one")
+
+
 def test_resamples_that_leave_no_triplet_are_one_clear_line(message_of):
     message = message_of(score, X, T[:2], ci="objects", resamples=64)
     assert message.startswith("triplets must be enough for every resample of objects to leave one; ")
