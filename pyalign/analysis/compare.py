@@ -205,7 +205,7 @@ def compare_outcomes(
     means = replicates(sample, values, plan, done)
     require_triplets(means, plan)
     estimates = np.array([_means(one, score, kept) for one in outcomes]).ravel()
-    means = in_units(means, values, units, estimates)
+    means = in_units(means, values, units, estimates.tolist())
     right = np.stack([kept_of(one.verdicts, one, kept) == 1 for one in outcomes])
     pairs = [
         _pair(names[a], names[b], estimates[2 * a : 2 * a + 2] - estimates[2 * b : 2 * b + 2],

@@ -70,7 +70,8 @@ def score(
         A `Score`.
 
     Raises:
-        InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet.
+        InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet; for a
+            closed form of a single triplet, person or set of objects.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3; Owen, "The
     pigeonhole bootstrap", Annals of Applied Statistics 2007.
