@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
-from pyalign.analysis.repeats import checked_subjects, find_repeats
+from pyalign.analysis.repeats import checked_labels, find_repeats
 from pyalign.errors import InputError
 
 
@@ -36,7 +36,7 @@ def human_answers(triplets: object, subjects: object = None, counts: object = No
         raise InputError("subjects and counts must not both be given: counts do not say whose answer is whose")
     repeats = find_repeats(triplets, counts)
     t = len(repeats.inverse)
-    people = None if subjects is None else checked_subjects(subjects, t)
+    people = None if subjects is None else checked_labels(subjects, t)
     called = repeats.counts[repeats.inverse]
     totals = called.sum(axis=1)
     rows = np.arange(t)

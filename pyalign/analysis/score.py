@@ -11,6 +11,7 @@ import numpy as np
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling, score_triplets, summarise
 from pyalign.analysis.intervals import normal_interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
+from pyalign.analysis.repeats import checked_labels
 from pyalign.analysis.uncertainty import (
     Plan,
     Sample,
@@ -19,7 +20,6 @@ from pyalign.analysis.uncertainty import (
     uncertainty,
     values_of,
 )
-from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops.resample import Done
 
@@ -142,9 +142,7 @@ def with_intervals(
 def _labels(groups: object, outcomes: Outcomes) -> np.ndarray:
     """(c,) labels of the scored triplets."""
     t = len(outcomes.verdicts) if outcomes.kept is None else len(outcomes.kept)
-    labels = np.asarray(groups)
-    if labels.shape != (t,):
-        raise InputError(f"groups must have shape (t,) = ({t},); got {labels.shape}")
+    labels = checked_labels(groups, t, "groups", "biufUS")
     return labels if outcomes.kept is None else labels[outcomes.kept]
 
 

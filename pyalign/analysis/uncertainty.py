@@ -17,7 +17,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import BY
 from pyalign.analysis.intervals import Interval, normal_interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
-from pyalign.analysis.repeats import checked_subjects, subject_codes
+from pyalign.analysis.repeats import checked_labels, subject_codes
 from pyalign.errors import InputError
 from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
 
@@ -74,7 +74,7 @@ class Sample:
     def of(cls, triplets: object, outcomes: Sequence[Outcomes], subjects: object = None) -> Sample:
         """Of triplets that `outcomes` were made from; of those alone that all of them kept."""
         index = _checks.as_array(triplets, "triplets", "(t, 3)")
-        persons = None if subjects is None else checked_subjects(subjects, len(index))
+        persons = None if subjects is None else checked_labels(subjects, len(index))
         kept = common(outcomes)
         if kept is not None:
             if not kept.any():

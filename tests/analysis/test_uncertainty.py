@@ -228,7 +228,14 @@ def test_all_of_it_can_be_written_as_json():
             {"ci": "subjects", "subjects": [4] * 1500},
             "subjects must be at least two persons, so that one can be left out; got [4]",
         ),
-        ({"groups": [1, 2]}, "groups must have shape (t,) = (1500,); got (2,)"),
+        ({"groups": [1, 2]}, "groups must have one entry per triplet, shape (1500,); got (2,)"),
+        ({"groups": [[1], [1, 2]]}, "groups must have shape (t,); got rows of different lengths"),
+        ({"groups": [np.nan] * 1500}, "groups must be finite; row 0 is nan"),
+        ({"groups": ["a", None] * 750}, "groups must be numbers, or strings throughout; row 1 is None"),
+        (
+            {"ci": "subjects", "subjects": np.array(["a", 7, "b"] * 500, object)},
+            "subjects must be numbers, or strings throughout; row 1 is 7",
+        ),
         ({"ceiling": 0.3}, "ceiling must be a fraction above chance (1/3), at most 1; got 0.3"),
         ({"ceiling": float("nan")}, "ceiling must be a fraction above chance (1/3), at most 1; got nan"),
     ],
@@ -256,6 +263,13 @@ def test_resamples_that_leave_no_triplet_are_one_clear_line(message_of):
     message = message_of(score, X, T[:2], ci="objects", resamples=64)
     assert message.startswith("triplets must be enough for every resample of objects to leave one; ")
     assert message.endswith(" of 64 resamples leave none")
+
+
+def test_strings_may_come_as_objects_as_from_a_column_of_pandas():
+    names = np.array([f"person {k}" for k in PEOPLE])
+    options = {"ci": "subjects", "resamples": 64}
+    found = score(X, T, subjects=names.astype(object), groups=names.astype(object), **options)
+    assert found == score(X, T, subjects=names, groups=names, **options)
 
 
 def test_people_may_have_any_labels():
