@@ -6,7 +6,7 @@ A message names the argument, the rule and what came.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -195,6 +195,20 @@ def whole_number(value: object, name: str, least: int, most: int = 2**31 - 1) ->
     if not whole or not least <= int(value) <= most:  # type: ignore[call-overload]
         raise InputError(f"{name} must be a whole number from {least:,} to {most:,}; got {value!r}")
     return int(value)  # type: ignore[call-overload]
+
+
+def named_models(models: object) -> None:
+    """Raises unless `models` maps names to embeddings."""
+    if not isinstance(models, Mapping):
+        raise InputError(f"models must map names to embeddings, as a dict does; got {type(models).__name__}")
+
+
+def real_number(value: object, name: str) -> float:
+    """`value` as a float, which may be NaN."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be a number; got {value!r}") from error
 
 
 def fraction(value: object, name: str) -> float:

@@ -188,6 +188,9 @@ def fraction_of_ceiling(accuracy: float, ceiling: float) -> float:
         >>> round(fraction_of_ceiling(0.5, 0.6722), 4)
         0.4918
     """
+    accuracy, ceiling = (
+        _checks.real_number(value, name) for value, name in ((accuracy, "accuracy"), (ceiling, "ceiling"))
+    )
     if not 0 <= accuracy <= 1:
         raise InputError(f"accuracy must be a fraction from 0 to 1; got {accuracy!r}")
     if not CHANCE < ceiling <= 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.analysis.correlation import pearson, spearman
 from pyalign.analysis.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
@@ -126,8 +127,7 @@ def agreement(
         (0.948, 0.75, 0.096)
     """
     limits = _checked_edges(edges)
-    if min_answers < 1:
-        raise InputError(f"min_answers must be at least 1; got {min_answers}")
+    _checks.whole_number(min_answers, "min_answers", 1)
     repeats = find_repeats(triplets, counts)
     enough = repeats.answers >= min_answers
     if not enough.any():
@@ -147,9 +147,12 @@ def agreement(
 
 
 def _checked_edges(edges: Sequence[float]) -> np.ndarray:
-    limits = np.asarray(edges, dtype=np.float64)
+    try:
+        limits = np.asarray(edges, dtype=np.float64)
+    except (TypeError, ValueError):
+        limits = np.empty(0)
     if limits.ndim != 1 or len(limits) < 2 or not (np.diff(limits) > 0).all():
-        raise InputError(f"edges must be two or more numbers that ascend; got {list(edges)}")
+        raise InputError(f"edges must be two or more numbers that ascend; got {edges!r}")
     if limits[0] > EDGES[0] or limits[-1] < 1:
         raise InputError(f"edges must span all majority shares, 1/3 to 1; got {limits[0]:g} to {limits[-1]:g}")
     return limits

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.intervals import Interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
@@ -163,6 +164,7 @@ def compare(
         >>> found.pairs[0].p_value < 0.05, [model.rank for model in found.models]
         (True, [1.0, 2.0])
     """
+    _checks.named_models(models)
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
     plan = Plan(ci, "bootstrap", confidence, resamples, seed)

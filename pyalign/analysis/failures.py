@@ -152,6 +152,7 @@ def failures(
         >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
         {'line': -6.0, 'flipped': -5.0}
     """
+    _checks.named_models(models)
     require_families(list(models), families)
     answers = human_answers(triplets, subjects, counts)
     models = {name: x if hasattr(x, "shape") else _checks.as_array(x, name, "(n, d)") for name, x in models.items()}
@@ -193,8 +194,8 @@ def list_failures(
     limit: int | None = None,
 ) -> Failures:
     """`failures` from what each model made of the same triplets."""
-    if limit is not None and limit < 0:
-        raise InputError(f"limit must not be negative; got {limit}")
+    if limit is not None:
+        _checks.whole_number(limit, "limit", 0)
     asked = np.logical_and.reduce([~np.isnan(model.margins) for model in verdicts])
     if not asked.any():
         raise InputError(

@@ -11,6 +11,7 @@ from pyalign import _checks
 from pyalign.backends import get_host_backend
 from pyalign.errors import InputError
 
+LARGEST = 2**63 - 1  # items are numbered in int64, and so is their number
 MOST_ANSWERS = 2**31  # to one position in one row of counts: sums then stay exact in float64
 
 
@@ -57,6 +58,8 @@ def find_repeats(triplets: object, counts: object = None) -> Repeats:
     """
     index = _checks.as_triplets(triplets)
     n = int(index.max()) + 1
+    if n > LARGEST:
+        raise InputError(f"triplets must lie in [0, {LARGEST:,}); got {n - 1}")
     _checks.require_valid(get_host_backend("auto").check_triplets(index, n), index, n)
     if counts is not None:
         return _from_counts(index, as_counts(counts, len(index)), n)

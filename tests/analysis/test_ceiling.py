@@ -256,6 +256,17 @@ def test_fractions_that_are_none_are_refused(message_of, values):
     assert "must be a fraction" in message_of(fraction_of_ceiling, *values)
 
 
+def test_a_ceiling_that_is_no_number_is_refused(message_of):
+    assert message_of(fraction_of_ceiling, 0.5, "0.6x") == "ceiling must be a number; got '0.6x'"
+
+
+@pytest.mark.parametrize("counts", [None, [[1, 2, 3]] * 2])
+def test_the_largest_number_of_an_item_is_refused_in_one_line(message_of, counts):
+    message = message_of(noise_ceiling, [[0, 1, 2**63 - 1]] * 2, counts=counts)
+    assert message == "triplets must lie in [0, 9,223,372,036,854,775,807); got 9223372036854775807"
+    assert noise_ceiling([[0, 1, 2**63 - 2]] * 2).ceiling == 1.0
+
+
 # Real data
 
 

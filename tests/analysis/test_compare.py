@@ -135,6 +135,7 @@ def test_can_be_written_as_json():
 
 def test_bad_models_are_one_clear_line(message_of):
     x = MODELS["a"]
+    assert message_of(compare, [x, x], T) == "models must map names to embeddings, as a dict does; got list"
     assert message_of(compare, {"x": x}, T) == "models must be at least two; got 1"
     found = message_of(compare, {"x": x, "y": x[:50]}, T)
     assert found == "models must have the same number of items; got x: 60, y: 50"
