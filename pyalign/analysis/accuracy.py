@@ -131,7 +131,7 @@ def score_triplets(
     _checks.one_of(nan, NAN, "nan")
     kept = None
     if nan == "omit":
-        x, triplets, kept = _without_bad_rows(x, triplets, backend)
+        x, triplets, kept = without_bad_rows(x, triplets, backend)
     results = run_triplets(
         x,
         triplets,
@@ -208,7 +208,7 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
     return (6 * alone + 3 * two_way + 2 * three_way) / (6 * n)  # whole numbers: rounded once
 
 
-def _without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, Any, np.ndarray | None]:
+def without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, Any, np.ndarray | None]:
     """The finite rows of x, the triplets among them with rows numbered anew, and which triplets those are."""
     door = open_door(backend, x)
     rows = door.rows(x)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import accuracy_of
+from pyalign.analysis.accuracy import NAN, accuracy_of, without_bad_rows
 from pyalign.analysis.intervals import percentile_interval
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.backends import Wanted
@@ -56,6 +56,7 @@ def permutation_test(
     *,
     measure: str | Measure = "cosine",
     ties: str = "fractional",
+    nan: str = "raise",
     backend: str = "auto",
     permutations: int = 1000,
     confidence: float = 0.95,
@@ -68,9 +69,10 @@ def permutation_test(
     similarities with their ties and hubs, and the triplets with their repeated objects.
 
     Args:
-        x: (n, d) real numbers, one row per item, finite.
+        x: (n, d) real numbers, one row per item.
         triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
         measure, ties, backend: see `pyalign.score`.
+        nan: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is.
         permutations: random matchings.
         confidence: of the interval of the accuracies under them.
         seed: the same seed gives the same permutations on every backend.
@@ -94,6 +96,9 @@ def permutation_test(
     _checks.whole_number(permutations, "permutations", 1)
     _checks.fraction(confidence, "confidence")
     _checks.whole_number(seed, "seed", 0)
+    _checks.one_of(nan, NAN, "nan")
+    if nan == "omit":
+        x, triplets, _ = without_bad_rows(x, triplets, backend)
     score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend).score
     accuracies = _permuted(x, triplets, get_measure(measure), ties, backend, permutations, seed, done)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order

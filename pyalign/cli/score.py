@@ -238,8 +238,8 @@ def _besides(
     more = {name: value for name, value in score.to_dict().items() if name not in BASIC}
     if args.permutations is not None:
         test = permutation_test(
-            embeddings.values, index, measure=measure, ties=args.ties, backend=args.backend, seed=args.seed,
-            permutations=args.permutations, confidence=args.confidence,
+            embeddings.values, index, measure=measure, ties=args.ties, nan=args.nan, backend=args.backend,
+            seed=args.seed, permutations=args.permutations, confidence=args.confidence,
             done=lambda k: say(f"permutation {k:,}/{args.permutations:,}"),
         )  # fmt: skip
         more["permutation_test"] = test.to_dict()

@@ -70,3 +70,11 @@ def test_bad_options_are_one_clear_line(message_of):
     broken[3] = np.nan
     assert message_of(permutation_test, broken, T).startswith("x must be finite; 1 of 30 rows")
     assert message_of(permutation_test, X, T + 1).startswith("triplets must lie in [0, 30)")
+
+
+def test_rows_with_nan_and_their_triplets_may_be_left_out(backend):
+    x, triplets = reals(1, 30, 4), draw_triplets(1, 29, 400)
+    broken = np.concatenate([x[:7], np.full((1, 4), np.nan, np.float32), x[7:29]])
+    shifted = np.concatenate([triplets + (triplets >= 7), [[7, 0, 1]]])
+    found = permutation_test(broken, shifted, nan="omit", permutations=20, backend=backend)
+    assert found == permutation_test(x[:29], triplets, permutations=20, backend=backend)
