@@ -272,6 +272,15 @@ def require_answers(args: argparse.Namespace, what: str) -> None:
         raise InputError(f"{what} needs the people's answers, which --odd-column none says are not recorded")
 
 
+def require_use_of_subjects(args: argparse.Namespace) -> None:
+    """Raises where people are given to a command whose intervals are not over people."""
+    if args.ci == "subjects":
+        return
+    for option, value in (("--subjects", args.subjects), ("--subject-column", args.subject_column)):
+        if value is not None:
+            raise InputError(f"{option} {value} serves intervals over people alone: add --ci subjects")
+
+
 def counts_of(args: argparse.Namespace) -> np.ndarray | None:
     """The counts of --counts, by the position that items have in the triplet file, or None."""
     if args.counts is None:

@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
     """Reads, compares, prints."""
     get_measure(args.measure)
     _options.require_answers(args, "compare")
+    _options.require_use_of_subjects(args)
     _checks.as_temperature(args.temperature)
     Plan(args.ci, "bootstrap", args.confidence, args.resamples, args.seed)
     path = None if args.json == "-" else args.json

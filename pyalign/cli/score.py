@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> None:
     _options.use_temperature(args)
     plan = plan_of(args.ci, args.ci_method, args.confidence, args.resamples, args.seed)
     _require_answers(args)
+    _options.require_use_of_subjects(args)
     outputs = {"--choices": args.choices, "--probabilities": args.probabilities}
     outputs["--json"] = None if args.json == "-" else args.json
     inputs = (*args.embeddings, args.triplets, *filter(None, [args.names, args.subjects, args.groups]))

@@ -78,6 +78,11 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
         (("--ci", "objects", "--seed", "-1"), "seed must be a whole number from 0 to 2,147,483,647; got -1"),
         (("--ceiling", "0.2"), "ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
         (("--odd-column", "none", "--ci", "objects"), "--ci needs the people's answers"),
+        (("--subjects", "few.txt"), "--subjects few.txt serves intervals over people alone: add --ci subjects"),
+        (
+            ("--ci", "objects", "--subject-column", "3"),
+            "--subject-column 3 serves intervals over people alone: add --ci subjects",
+        ),
         (("--groups", "few.txt"), "few.txt: groups must have one label per triplet (400); got 2"),
         (
             ("--ci", "subjects", "--subjects", "few.txt"),
