@@ -5,8 +5,8 @@
 // are summed in one pass, in 64-bit registers; the block's threads are added up in shared memory and the block's sums
 // by atomics, one a resample and row: whole numbers have one sum in any order.
 //
-// A triplet and group take 192 bytes of L2 beside 12 of indices, which the 16 threads share. On an H100 16 groups, 1,024
-// resamples, of 4.7 M triplets are 14.4 GB: at 5.5 TB/s 2.6 ms are predicted for up to three rows of values.
+// A triplet and group take 192 bytes of L2 beside 12 of indices, which the 16 threads share. On an H100 16 groups,
+// 1,024 resamples, of 4.7 M triplets are 14.4 GB: at 5.5 TB/s 2.6 ms are predicted for up to three rows of values.
 #include "common.cuh"
 #include "triplet.cuh"
 

@@ -59,7 +59,7 @@ class TensorDoor:
 
     def bring(self, array: np.ndarray) -> Tensor:
         with _within_memory(self.device):
-            return torch.from_numpy(array).to(self.device)
+            return _from_host(array).to(self.device)
 
     def cast(self, x: Tensor, dtype: Any) -> Tensor:
         return x.to(_torch_dtype(dtype))
@@ -124,7 +124,7 @@ class TensorDoor:
         if device_of(value) == "cpu":
             host = from_host()
             with _within_memory(self.device):
-                return torch.from_numpy(host if host.flags.writeable else host.copy()).to(self.device)
+                return _from_host(host).to(self.device)
         a = _as_tensor(value)
         if a.device != self.device:
             raise InputError(f"{name} must lie on the host or on {self.device}; got {a.device}")
@@ -162,6 +162,11 @@ def _as_tensor(value: Any) -> Tensor:
         theirs = torch.cuda.default_stream(where) if default else torch.cuda.ExternalStream(stream, where)
         torch.cuda.current_stream(tensor.device).wait_stream(theirs)
     return tensor
+
+
+def _from_host(array: np.ndarray) -> Tensor:
+    """A view where torch takes one: of memory that may be written to."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def _with_contiguous_rows(a: Tensor) -> Tensor:

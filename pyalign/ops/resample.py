@@ -13,6 +13,7 @@ counter-based generator (Philox), so that it does not depend on how many are dra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from pyalign.backends import LANES, get_host_backend
 from pyalign.ops._door import open_door
 
 TABLE_BYTES = 1 << 18  # of multiplicities that kernels look up at once, so that they stay in L2
+KEPT_BYTES = 1 << 20  # tables of multiplicities up to this size are kept for the next call
 LANES_AT_ONCE = 512  # at most: what a step costs in time, and a kernel in memory for sums
 OBJECTS, TRIPLETS, SUBJECTS, PERMUTATIONS = 1, 2, 3, 4  # streams of the generator
 Done = Callable[[int], None]
@@ -108,11 +110,24 @@ def multiplicities(n: int, first: int, count: int, *, seed: int, stream: int) ->
         >>> multiplicities(5, 0, 64, seed=0, stream=OBJECTS).sum(axis=0).tolist() == [5] * 64
         True
     """
+    draw = _kept_draws if n * count <= KEPT_BYTES else _draws
+    return draw(n, first, count, seed, stream)
+
+
+def _draws(n: int, first: int, count: int, seed: int, stream: int) -> np.ndarray:
     table = np.empty((count, n), np.uint8)
     for row in range(count):
         draws = (_raw(n, first + row, seed, stream) >> np.uint64(32)) * np.uint64(n) >> np.uint64(32)
         table[row] = np.bincount(draws.astype(np.int64), minlength=n)
     return np.ascontiguousarray(table.T)
+
+
+@lru_cache(maxsize=32)
+def _kept_draws(n: int, first: int, count: int, seed: int, stream: int) -> np.ndarray:
+    """Read-only: groups of triplets, and one model after the other, meet the same resamples."""
+    table = _draws(n, first, count, seed, stream)
+    table.flags.writeable = False
+    return table
 
 
 def permutation(n: int, counter: int, *, seed: int) -> np.ndarray:
@@ -134,9 +149,13 @@ def _keys(first: int, count: int, seed: int) -> np.ndarray:
 
 def _raw(size: int, counter: int, seed: int, stream: int) -> np.ndarray:
     """(size,) uint64 of Philox: the key is that of the seed and the stream, the counter says which resample."""
-    key = np.random.SeedSequence([seed, stream]).generate_state(2, np.uint64)
-    raw: np.ndarray = np.random.Philox(key=key, counter=[0, 0, 0, counter]).random_raw(size)
+    raw: np.ndarray = np.random.Philox(key=_key(seed, stream), counter=[0, 0, 0, counter]).random_raw(size)
     return raw
+
+
+@lru_cache(maxsize=8)
+def _key(seed: int, stream: int) -> np.ndarray:
+    return np.random.SeedSequence([seed, stream]).generate_state(2, np.uint64)
 
 
 def _in_steps(
