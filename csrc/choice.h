@@ -66,13 +66,20 @@ PA_INLINE Nats<T> nats(T s01, T s02, T s12, T inverse_temperature) {
   return v;
 }
 
-// Cross-entropy of the human pair (0, 1), in nats, and its derivatives with respect to s02 and s12, in units of 1 / T;
-// that with respect to s01 is their negative sum.
+// Cross-entropy of the answer, in nats, and its derivatives with respect to s02 and s12, in units of 1 / T; that with
+// respect to s01 is their negative sum.
 template <class T>
 struct Residuals {
   T cross_entropy, r02, r12;
 };
 
+// How much the answers weigh that call position p odd: pair 01 is left when position 2 is.
+template <class T>
+struct Answers {
+  T odd0, odd1, odd2;
+};
+
+// One answer: the last item is odd.
 template <class T>
 PA_INLINE Residuals<T> residuals(T s01, T s02, T s12, T inverse_temperature) {
   const T top = s01 > s02 ? (s01 > s12 ? s01 : s12) : (s02 > s12 ? s02 : s12);
@@ -84,5 +91,21 @@ PA_INLINE Residuals<T> residuals(T s01, T s02, T s12, T inverse_temperature) {
   r.cross_entropy = log_one_plus<T>(rest_of_z) - (s01 - top) * inverse_temperature;
   r.r02 = m.e02 * p;
   r.r12 = m.e12 * p;
+  return r;
+}
+
+// Answers of any weight: sum of weight * -log p.
+template <class T>
+PA_INLINE Residuals<T> residuals(T s01, T s02, T s12, T inverse_temperature, const Answers<T>& y) {
+  const T top = s01 > s02 ? (s01 > s12 ? s01 : s12) : (s02 > s12 ? s02 : s12), all = y.odd0 + y.odd1 + y.odd2;
+  const Softmax<T> m = softmax(s01, s02, s12, inverse_temperature);
+  const T more = m.e01 > m.e02 ? m.e01 : m.e02, less = m.e01 > m.e02 ? m.e02 : m.e01;
+  const T rest_of_z = less + (more < m.e12 ? more : m.e12), share = all / (T(1) + rest_of_z);
+  // An answer of no weight adds nothing, however far its similarity lies below the others.
+  const T below = y.odd2 * (s01 - top) + y.odd1 * (s02 - top) + y.odd0 * (s12 - top);
+  Residuals<T> r;
+  r.cross_entropy = all * log_one_plus<T>(rest_of_z) - below * inverse_temperature;
+  r.r02 = m.e02 * share - y.odd1;
+  r.r12 = m.e12 * share - y.odd0;
   return r;
 }

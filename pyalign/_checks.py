@@ -182,6 +182,17 @@ def as_temperature(temperature: float) -> float:
     return value
 
 
+def total_weight(targets: Array, t: int) -> float:
+    """The sum of weights of answers, which must be (t, 3), finite, at least 0, and positive in sum."""
+    if tuple(targets.shape) != (t, 3):
+        raise InputError(f"targets must have shape ({t}, 3), a row for each triplet; got {tuple(targets.shape)}")
+    smallest, total = float(targets.min()), float(targets.sum())
+    if not (smallest >= 0 and 0 < total < math.inf):
+        got = f"smallest {smallest:g}, sum {total:g}"
+        raise InputError(f"targets must be finite, at least 0, and not all 0; got {got}")
+    return total
+
+
 def one_of(value: str, allowed: Sequence[str], name: str) -> str:
     """`value` when it is allowed; else an error with the nearest."""
     if value in allowed:

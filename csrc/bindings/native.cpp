@@ -188,18 +188,27 @@ py::object triplets_from_rows(const py::array& x, const py::object& terms, int p
 }
 
 // The cross-entropy in nats, or None for invalid triplets.
-py::object triplet_gradient(const py::array& similarities, const py::array& triplets, double temperature, double scale,
-                            py::array gradient) {
+py::object triplet_gradient(const py::array& similarities, const py::array& triplets, const py::object& targets,
+                            double temperature, double scale, py::array gradient) {
   const pa_rows s = rows_of(similarities);
   require(s.n == s.d, "similarities must be square");
   const pa_triplets given = triplets_of(triplets);
   void* target = output(gradient, s.n, s.n, s.type);
   require(s.n <= 1 || gradient.strides(0) == s.n * gradient.itemsize(), "gradient must be contiguous");
+  const void* weights = nullptr;
+  if (!targets.is_none()) {
+    const auto a = py::cast<py::array>(targets);
+    const pa_rows rows = rows_of(a);
+    require(rows.n == given.t && rows.d == 3 && rows.type == s.type && (given.t == 0 || rows.stride == 3),
+            "targets must be contiguous, (t, 3) of the similarities' dtype");
+    weights = rows.data;
+  }
   double cross_entropy = 0.0;
   pa_status status;
   {
     py::gil_scoped_release release;
-    status = pa_triplet_gradient(s.data, s.type, s.n, s.stride, &given, temperature, scale, target, &cross_entropy);
+    status =
+        pa_triplet_gradient(s.data, s.type, s.n, s.stride, &given, weights, temperature, scale, target, &cross_entropy);
   }
   if (status == PA_INVALID_TRIPLETS) return py::none();
   check(status);

@@ -151,9 +151,9 @@ pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, co
 }
 
 pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                              const pa_triplets* triplets, double temperature, double scale, void* gradient,
-                              double* cross_entropy) {
-  return kernels().triplet_gradient(similarities, type, n, stride, triplets, temperature, scale, gradient,
+                              const pa_triplets* triplets, const void* targets, double temperature, double scale,
+                              void* gradient, double* cross_entropy) {
+  return kernels().triplet_gradient(similarities, type, n, stride, triplets, targets, temperature, scale, gradient,
                                     cross_entropy, pa_threads());
 }
 

@@ -25,7 +25,7 @@ struct Residual {
 
 struct Block {
   Items items;
-  int64_t count;
+  int64_t count, start;
 };
 
 template <class T>
@@ -33,6 +33,7 @@ struct Plan {
   const T* similarities;
   int64_t stride, n;
   const pa_triplets* triplets;
+  const T* targets;  // (t, 3) weights of the answers, or NULL: the last item is odd
   T inverse_temperature, scale;
   int shift;  // band of row i: i >> shift
   int64_t bands;
@@ -78,6 +79,19 @@ double derivatives(const Plan<T>& plan, const Block& block, T* r01, T* r02, T* r
     s12[q] = plan.similarities[int64_t(b[q]) * plan.stride + c[q]];
   }
   double cross_entropy = 0.0;
+  if (plan.targets) {
+    const T* y = plan.targets + 3 * block.start;
+#pragma omp simd reduction(+ : cross_entropy)
+    for (int64_t q = 0; q < count; ++q) {
+      const Answers<T> answers = {y[3 * q], y[3 * q + 1], y[3 * q + 2]};
+      const Residuals<T> r = residuals(s01[q], s02[q], s12[q], plan.inverse_temperature, answers);
+      r02[q] = r.r02 * plan.scale;
+      r12[q] = r.r12 * plan.scale;
+      r01[q] = -(r02[q] + r12[q]);
+      cross_entropy += double(r.cross_entropy);
+    }
+    return cross_entropy;
+  }
 #pragma omp simd reduction(+ : cross_entropy)
   for (int64_t q = 0; q < count; ++q) {
     const Residuals<T> r = residuals(s01[q], s02[q], s12[q], plan.inverse_temperature);
@@ -117,6 +131,7 @@ void append(const Plan<T>& plan, const Block& block, const Block& following, con
 // The block of triplets from q on, which counting has found valid; none past the end.
 template <class T>
 void take(const Plan<T>& plan, int64_t q, int64_t end, Block* block) {
+  block->start = q;
   block->count = smaller(kTripletBlock, larger(0, end - q));
   if (block->count > 0) unpack(plan.triplets, q, block->count, plan.n, &block->items);
 }
@@ -168,8 +183,8 @@ bool one_slab(const Plan<T>& plan, int64_t first, int64_t count, double* parts, 
 }
 
 template <class T>
-pa_status gradient_of(const T* similarities, int64_t n, int64_t stride, const pa_triplets* triplets, double temperature,
-                      double scale, T* gradient, double* cross_entropy, int threads) {
+pa_status gradient_of(const T* similarities, int64_t n, int64_t stride, const pa_triplets* triplets, const T* targets,
+                      double temperature, double scale, T* gradient, double* cross_entropy, int threads) {
   const int shift = band_shift(n, sizeof(T));
   if (((n << shift) >> 31) != 0) return PA_BAD_ARGUMENT;  // an offset in a band would not fit
   const int64_t bands = blocks(n, int64_t(1) << shift);
@@ -179,7 +194,7 @@ pa_status gradient_of(const T* similarities, int64_t n, int64_t stride, const pa
   const Scratch<double> parts(larger(chunks, 1));
   if (!lists.data || !starts.data || !parts.data) return PA_OUT_OF_MEMORY;
   const T inverse = T(1.0 / temperature);
-  const Plan<T> plan = {similarities,           stride, n,     triplets,   inverse,
+  const Plan<T> plan = {similarities,           stride, n,     triplets,   targets,    inverse,
                         T(scale / temperature), shift,  bands, lists.data, starts.data};
   if (chunks == 0) memset(gradient, 0, n * n * sizeof(T));
   for (int64_t first = 0; first < chunks; first += slab)
@@ -193,13 +208,13 @@ pa_status gradient_of(const T* similarities, int64_t n, int64_t stride, const pa
 }  // namespace
 
 pa_status triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                           const pa_triplets* triplets, double temperature, double scale, void* gradient,
-                           double* cross_entropy, int threads) {
+                           const pa_triplets* triplets, const void* targets, double temperature, double scale,
+                           void* gradient, double* cross_entropy, int threads) {
   if (type == PA_FLOAT32)
-    return gradient_of(static_cast<const float*>(similarities), n, stride, triplets, temperature, scale,
-                       static_cast<float*>(gradient), cross_entropy, threads);
-  return gradient_of(static_cast<const double*>(similarities), n, stride, triplets, temperature, scale,
-                     static_cast<double*>(gradient), cross_entropy, threads);
+    return gradient_of(static_cast<const float*>(similarities), n, stride, triplets, static_cast<const float*>(targets),
+                       temperature, scale, static_cast<float*>(gradient), cross_entropy, threads);
+  return gradient_of(static_cast<const double*>(similarities), n, stride, triplets, static_cast<const double*>(targets),
+                     temperature, scale, static_cast<double*>(gradient), cross_entropy, threads);
 }
 
 }  // namespace PA_ISA

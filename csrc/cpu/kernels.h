@@ -17,7 +17,7 @@ struct Kernels {
                                     const pa_outputs*, int threads);
   pa_status (*triplets_from_rows)(const pa_rows*, pa_pair, double, const pa_triplets*, const pa_outputs*, int threads);
   pa_status (*triplet_gradient)(const void*, pa_float_type, int64_t n, int64_t stride, const pa_triplets*,
-                                double temperature, double scale, void*, double*, int threads);
+                                const void* targets, double temperature, double scale, void*, double*, int threads);
   pa_status (*outcomes)(const void*, pa_float_type, int64_t t, double temperature, int8_t*, void*, void*, int threads);
   pa_status (*resample_items)(const pa_triplets*, int64_t n, const uint8_t*, int64_t lanes, const int16_t*, int64_t v,
                               int64_t*, int threads);
@@ -37,8 +37,8 @@ struct Kernels {
   pa_status triplets_from_matrix(const void*, pa_float_type, int64_t, int64_t, const pa_triplets*, const pa_outputs*, \
                                  int);                                                                                \
   pa_status triplets_from_rows(const pa_rows*, pa_pair, double, const pa_triplets*, const pa_outputs*, int);          \
-  pa_status triplet_gradient(const void*, pa_float_type, int64_t, int64_t, const pa_triplets*, double, double, void*, \
-                             double*, int);                                                                           \
+  pa_status triplet_gradient(const void*, pa_float_type, int64_t, int64_t, const pa_triplets*, const void*, double,   \
+                             double, void*, double*, int);                                                            \
   pa_status outcomes(const void*, pa_float_type, int64_t, double, int8_t*, void*, void*, int);                        \
   pa_status resample_items(const pa_triplets*, int64_t, const uint8_t*, int64_t, const int16_t*, int64_t, int64_t*,   \
                            int);                                                                                      \

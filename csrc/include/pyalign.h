@@ -126,11 +126,13 @@ pa_status pa_temperature_sums(const void* similarities, pa_float_type type, int6
 
 /* gradient (n, n) contiguous, of the similarities' type: the derivative of
  *   scale * sum over triplets of -log softmax(s / temperature)[pair 01]
+ * or, with targets (t, 3) contiguous of the similarities' type, of
+ *   scale * sum over triplets and positions p of -targets[p] * log softmax(s / temperature)[the pair without p]
  * with respect to the element that was read for each pair; zero elsewhere. *cross_entropy: that sum of -log, in nats,
  * not scaled. An element is summed in the order of the triplets. n * 2^k < 2^31 with 2^k the rows of 256 KiB. */
 pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                              const pa_triplets* triplets, double temperature, double scale, void* gradient,
-                              double* cross_entropy);
+                              const pa_triplets* triplets, const void* targets, double temperature, double scale,
+                              void* gradient, double* cross_entropy);
 
 /* Instruction sets: "base", "avx2", "avx512" on x86-64; "neon" on 64-bit Arm. The environment variable PYALIGN_ISA
  * names the first choice. */

@@ -190,9 +190,13 @@ class Backend(Protocol):
         """The same from the rows, without an (n, n) matrix."""
 
     def triplet_gradient(
-        self, similarities: Array, triplets: Array, temperature: float, scale: float, gradient: Array
-    ) -> float:
+        self, similarities: Array, triplets: Array, temperature: float, scale: float, gradient: Array,
+        targets: Array | None = None,
+    ) -> float:  # fmt: skip
         """The sum of the triplets' cross-entropies, in nats, and the derivative of `scale` times it, into (n, n).
+
+        targets: (t, 3) contiguous of the similarities' dtype, how much the answers weigh that call position p odd; None
+        where each triplet has one, the last.
 
         The derivative is by the element that was read for each pair; others get 0. Raises InvalidTripletsError, with
         `gradient` undefined.

@@ -186,13 +186,19 @@ class TensorBackend:
         return _read_sums(sums, invalid)
 
     def triplet_gradient(
-        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor
-    ) -> float:
+        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
+        targets: Tensor | None = None,
+    ) -> float:  # fmt: skip
         invalid = _flag(triplets)
         cross_entropy = torch.zeros(1, dtype=torch.float64, device=triplets.device)
         with current_device(triplets.device):
             outputs = gradient, cross_entropy, invalid
-            self.kernels.triplet_gradient(similarities, triplets, temperature, scale, *outputs)
+            if targets is None:
+                self.kernels.triplet_gradient(similarities, triplets, temperature, scale, *outputs)
+            else:  # in plain torch, whatever the device
+                from pyalign.backends._torch_kernels import KERNELS
+
+                KERNELS.triplet_gradient(similarities, triplets, temperature, scale, *outputs, targets)
         if invalid.item():
             raise InvalidTripletsError
         return cross_entropy.item()

@@ -75,15 +75,22 @@ class TorchKernels:
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
-        cross_entropy: Tensor, invalid: Tensor,
+        cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
     ) -> None:  # fmt: skip
-        n = len(similarities)
+        n, start = len(similarities), 0
         gradient.zero_()
         for index, valid in _checked_chunks(triplets, n, CHUNK, invalid):
+            part = slice(start, start := start + len(index))
             places = torch.stack([index[:, p] * n + index[:, q] for p, q in zip(FIRST, SECOND, strict=True)])
             logs = _log_softmax(similarities[places // n, places % n], temperature)
-            cross_entropy -= torch.where(valid, logs[0], 0.0).sum()
-            residuals = torch.where(valid, logs.exp() * (scale / temperature), 0.0)
+            if targets is None:
+                cross_entropy -= torch.where(valid, logs[0], 0.0).sum()
+                slope = logs.exp()
+            else:
+                y = targets[part].double().T.flip(0)  # of pairs 01, 02, 12
+                cross_entropy -= torch.where(valid & (y > 0), y * logs, 0.0).sum()
+                slope = y.sum(dim=0) * logs.exp() - y
+            residuals = torch.where(valid, slope * (scale / temperature), 0.0)
             residuals[0] = -(residuals[1] + residuals[2])
             gradient.view(-1).index_put_((places.flatten(),), residuals.flatten().to(gradient.dtype), accumulate=True)
 

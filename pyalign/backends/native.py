@@ -91,9 +91,10 @@ class NativeBackend(HostRows):
         return _sums(_native.triplets_from_rows(x.values, x.terms, pair, x.gamma, triplets, *_outputs(want)))
 
     def triplet_gradient(
-        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
-    ) -> float:
-        cross_entropy = _native.triplet_gradient(similarities, triplets, temperature, scale, gradient)
+        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None,
+    ) -> float:  # fmt: skip
+        cross_entropy = _native.triplet_gradient(similarities, triplets, targets, temperature, scale, gradient)
         if cross_entropy is None:
             raise InvalidTripletsError
         return float(cross_entropy)

@@ -81,16 +81,19 @@ class NumpyBackend(HostRows):
         return _run(compute, triplets, len(x.values), want, min(step, CHUNK))
 
     def triplet_gradient(
-        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
-    ) -> float:
+        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None,
+    ) -> float:  # fmt: skip
         gradient[...] = 0
         cross_entropy = 0.0
         for start in range(0, len(triplets), CHUNK):
             part = _checked(triplets[start : start + CHUNK], len(similarities))
             pairs = [(part[:, p], part[:, q]) for p, q in zip(FIRST, SECOND, strict=True)]
             logs = _log_softmax(np.stack([similarities[pair] for pair in pairs]), temperature)
-            cross_entropy -= float(logs[0].sum())
-            residuals = np.exp(logs) * (scale / temperature)
+            y = None if targets is None else targets[start : start + CHUNK].T[::-1].astype(np.float64)
+            cross_entropy -= float(logs[0].sum() if y is None else np.where(y > 0, y * logs, 0.0).sum())
+            p = np.exp(logs)
+            residuals = (p if y is None else y.sum(axis=0) * p - y) * (scale / temperature)
             residuals[0] = -(residuals[1] + residuals[2])
             for pair, residual in zip(pairs, residuals, strict=True):
                 np.add.at(gradient, pair, residual.astype(gradient.dtype))

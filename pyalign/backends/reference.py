@@ -130,18 +130,21 @@ class ReferenceBackend(HostRows):
         return _run(compute, triplets, len(x.values), want)
 
     def triplet_gradient(
-        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
-    ) -> float:
+        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None,
+    ) -> float:  # fmt: skip
         total = np.zeros(similarities.shape)
         cross_entropy = 0.0
-        for i, j, k in triplets.tolist():
+        for row, (i, j, k) in enumerate(triplets.tolist()):
             _require_valid((i, j, k), len(similarities))
+            weights = [1.0, 0.0, 0.0] if targets is None else targets[row, ::-1].tolist()  # of pairs 01, 02, 12
             pairs = (i, j), (i, k), (j, k)
             s01, s02, s12 = (float(similarities[pair]) for pair in pairs)
             logs = log_probabilities(s01, s02, s12, temperature)
-            cross_entropy -= logs[0]
             for number, pair in enumerate(pairs):
-                total[pair] += (math.exp(logs[number]) - (number == 0)) * scale / temperature
+                cross_entropy -= weights[number] * logs[number] if weights[number] else 0.0
+                residual = sum(weights) * math.exp(logs[number]) - weights[number]
+                total[pair] += residual * scale / temperature
         gradient[...] = total
         return cross_entropy
 

@@ -10,7 +10,7 @@ from pyalign.ops.triplets import finite_similarities
 
 
 def triplet_gradient(
-    similarities: object, triplets: object, *, temperature: float = 1.0, backend: str = "auto"
+    similarities: object, triplets: object, *, targets: object = None, temperature: float = 1.0, backend: str = "auto"
 ) -> tuple[float, Any]:
     """Mean cross-entropy of triplets under similarities, and its derivative by each similarity.
 
@@ -21,6 +21,8 @@ def triplet_gradient(
     Args:
         similarities: (n, n), larger is more alike; read at [earlier position, later position] of each triplet.
         triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one.
+        targets: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd; the
+            mean is then over all answers. None: one answer each, the last item.
         temperature: in the units of the similarities; it divides.
         backend: see `pyalign.similarity`.
 
@@ -42,9 +44,13 @@ def triplet_gradient(
     door = open_door(backend, similarities)
     matrix = finite_similarities(door, similarities)
     index = door.triplets(triplets)
-    n, t = len(matrix), len(index)
+    n, dtype, answers = len(matrix), _checks.result_dtype(matrix), float(len(index))
     temperature = _checks.as_temperature(temperature)
+    weights = None
+    if targets is not None:
+        weights = door.cast(door.rows(targets, "targets"), dtype)
+        answers = _checks.total_weight(weights, len(index))
     with door.running(index, n):
-        gradient = door.empty((n, n), _checks.result_dtype(matrix))
-        total = door.backend.triplet_gradient(matrix, index, temperature, 1.0 / t, gradient)
-        return total / t, door.give(gradient)
+        gradient = door.empty((n, n), dtype)
+        total = door.backend.triplet_gradient(matrix, index, temperature, 1.0 / answers, gradient, weights)
+        return total / answers, door.give(gradient)

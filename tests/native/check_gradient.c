@@ -16,7 +16,7 @@ static const Sizes few_row_counts = {3, {3, 61, 300}};
 typedef struct {
   Case base;
   const Questions* questions;
-  const void* matrix;
+  const void *matrix, *targets;
   int64_t n, stride;
   double temperature, scale;
   pa_float_type type;
@@ -28,8 +28,8 @@ static char* gradient_of(const GradientCase* p) { return (char*)p->base.out + si
 
 static pa_status run_gradient(Case* c) {
   const GradientCase* p = (const GradientCase*)c;
-  return pa_triplet_gradient(p->matrix, p->type, p->n, p->stride, &p->questions->triplets, p->temperature, p->scale,
-                             gradient_of(p), c->out);
+  return pa_triplet_gradient(p->matrix, p->type, p->n, p->stride, &p->questions->triplets, p->targets, p->temperature,
+                             p->scale, gradient_of(p), c->out);
 }
 
 static int right_gradient(Case* c) {
@@ -54,22 +54,28 @@ static void add(double* gradient, double* size, int64_t k, double value) {
   size[k] += fabs(value);
 }
 
-// One triplet of items a, b, c by the definition; returns its cross-entropy.
-static double add_triplet(const GradientCase* p, const int64_t* item, double* gradient, double* size) {
+// The triplet number q of items a, b, c by the definition; returns its cross-entropy.
+static double add_triplet(const GradientCase* p, int64_t q, double* gradient, double* size) {
+  const int64_t* item = p->questions->plain + 3 * q;
   const int64_t at[3] = {item[0] * p->n + item[1], item[0] * p->n + item[2], item[1] * p->n + item[2]};
   const int64_t from[3] = {item[0] * p->stride + item[1], item[0] * p->stride + item[2], item[1] * p->stride + item[2]};
-  double a[3], top = -INFINITY, z = 0.0;
+  double a[3], y[3] = {1.0, 0.0, 0.0}, top = -INFINITY, z = 0.0, cross_entropy = 0.0;
+  if (p->targets)  // pair k is left when position 2 - k is odd
+    for (int k = 0; k < 3; ++k) y[k] = get(p->targets, p->type, 3 * q + 2 - k);
   for (int k = 0; k < 3; ++k) top = fmax(top, a[k] = get(p->matrix, p->type, from[k]) / p->temperature);
   for (int k = 0; k < 3; ++k) z += exp(a[k] - top);
   for (int k = 0; k < 3; ++k) {
     const double probability = exp(a[k] - top) / z;
-    add(gradient, size, at[k], p->scale / p->temperature * (probability - (k == 0)));
-    if (k == 0) size[at[0]] += p->scale / p->temperature * probability;
+    add(gradient, size, at[k], p->scale / p->temperature * ((y[0] + y[1] + y[2]) * probability - y[k]));
+    // The first residual is the negative sum of the others, each of them a difference of what adds up to all answers.
+    size[at[k]] += p->scale / p->temperature * (p->targets ? y[0] + y[1] + y[2] : k == 0 ? probability : 0.0);
+    cross_entropy += y[k] * (log(z) - (a[k] - top));
   }
-  return log(z) - (a[0] - top);
+  return cross_entropy;
 }
 
 static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type type) {
+  const int soft = number % 2;
   const int64_t stride = n + number % 3;
   char* matrix = allocate((size_t)(n * stride) * size_of(type));
   for (int64_t k = 0; k < n * stride; ++k) put(matrix, type, k, NAN);
@@ -78,24 +84,28 @@ static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type 
   Questions questions = make_questions(t, n, (pa_index_type)(number % 4), layouts + number % kLayouts);
   double *gradient = allocate((size_t)(n * n) * sizeof(double)), *size = allocate((size_t)(n * n) * sizeof(double));
   for (int64_t k = 0; k < n * n; ++k) gradient[k] = size[k] = 0.0;
+  char* targets = allocate((size_t)(3 * t + 1) * size_of(type));
+  for (int64_t k = 0; k < 3 * t; ++k) put(targets, type, k, (double)random_below(1 << 10) / (1 << 10));
   GradientCase p = {{run_gradient, right_gradient, NULL, 0, "", ""},
                     &questions,
                     matrix,
+                    soft ? targets : NULL,
                     n,
                     stride,
-                    number % 2 ? 0.3 : 1.0,
+                    number % 5 ? 0.3 : 1.0,
                     number % 3 ? 1.0 : 0.125,
                     type,
                     gradient,
                     size,
                     0.0};
-  for (int64_t q = 0; q < t; ++q) p.cross_entropy += add_triplet(&p, questions.plain + 3 * q, gradient, size);
+  for (int64_t q = 0; q < t; ++q) p.cross_entropy += add_triplet(&p, q, gradient, size);
   p.base.bytes = sizeof(double) + (size_t)(n * n) * size_of(type) + 16;
   p.base.out = allocate(p.base.bytes);
-  snprintf(p.base.name, sizeof p.base.name, "gradient, %s, n %lld, t %lld", type == PA_FLOAT32 ? "float" : "double",
-           (long long)n, (long long)t);
+  snprintf(p.base.name, sizeof p.base.name, "gradient, %s%s, n %lld, t %lld", type == PA_FLOAT32 ? "float" : "double",
+           soft ? ", soft" : "", (long long)n, (long long)t);
   check_case(&p.base);
   free(p.base.out);
+  free(targets);
   free(size);
   free(gradient);
   free_questions(&questions);
@@ -109,12 +119,13 @@ static void check_refusals(void) {
     Questions questions = make_questions(600, 4, PA_INT32, layouts);
     set_index(&questions, 599, column, column == 1 ? -1 : 4);
     const pa_status status =
-        pa_triplet_gradient(matrix, PA_FLOAT32, 4, 4, &questions.triplets, 1.0, 1.0, gradient, &cross_entropy);
+        pa_triplet_gradient(matrix, PA_FLOAT32, 4, 4, &questions.triplets, NULL, 1.0, 1.0, gradient, &cross_entropy);
     check_that(status == PA_INVALID_TRIPLETS, "pa_triplet_gradient refuses an item out of range");
     free_questions(&questions);
   }
-  check_that(pa_triplet_gradient(matrix, PA_FLOAT32, INT32_MAX, 4, NULL, 1.0, 1.0, gradient, &cross_entropy) != PA_OK,
-             "pa_triplet_gradient refuses rows beyond its offsets");
+  check_that(
+      pa_triplet_gradient(matrix, PA_FLOAT32, INT32_MAX, 4, NULL, NULL, 1.0, 1.0, gradient, &cross_entropy) != PA_OK,
+      "pa_triplet_gradient refuses rows beyond its offsets");
 }
 
 void check_gradient(void) {

@@ -109,3 +109,88 @@ def test_refuses_what_it_cannot_use(backend, message_of):
     assert message_of(gradient, s[:3], [[0, 1, 2]], backend=backend).startswith("similarities must have shape (n, n)")
     assert message_of(gradient, s * np.nan, [[0, 1, 2]], backend=backend).startswith("similarities must be finite")
     assert message_of(gradient, s, [[0, 1, 2]], temperature=0, backend=backend).startswith("temperature must be")
+
+
+# Soft targets
+
+
+def soft_definition(s, triplets, targets, temperature):
+    """Mean over all answers, and its gradient; float64."""
+    logs = pairs_of(s.astype(np.float64), triplets) / temperature
+    logs = logs - logs.max(axis=0)
+    logs -= np.log(np.exp(logs).sum(axis=0))
+    y = targets.T[::-1]
+    gradient = np.zeros(s.shape)
+    a, b, c = triplets.T.astype(np.int64)
+    residuals = (y.sum(axis=0) * np.exp(logs) - y) / temperature / y.sum()
+    for (i, j), residual in zip(((a, b), (a, c), (b, c)), residuals, strict=True):
+        np.add.at(gradient, (i, j), residual)
+    return -(y * logs).sum() / y.sum(), gradient
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(st.sampled_from((1, 511, 513, 17000)), seeds, st.sampled_from((0.3, 1)))
+def test_soft_targets_equal_the_definition(backend, dtype, t, seed, temperature):
+    s, triplets = matrix(seed, 40, dtype), draw_triplets(seed, 40, t)
+    targets = np.random.default_rng(seed).integers(0, 4, (t, 3)) + np.array([0, 0, 1])
+    loss, gradient = triplet_gradient(s, triplets, targets=targets, temperature=temperature, backend=backend)
+    expected_loss, expected = soft_definition(s, triplets, targets, temperature)
+    eps = float(np.finfo(dtype).eps)
+    assert loss == pytest.approx(expected_loss, rel=64 * eps)
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=200 * eps / temperature)
+
+
+def test_soft_targets_equal_the_reference():
+    s, triplets = matrix(1, 9, np.float64), draw_triplets(1, 9, 60)
+    targets = np.random.default_rng(0).random((60, 3)) * [1, 1, 0]
+    results = [
+        triplet_gradient(s, triplets, targets=targets, backend=name) for name in ("native", "numpy", "reference")
+    ]
+    for loss, gradient in results[:2]:
+        assert loss == pytest.approx(results[2][0], rel=1e-12)
+        np.testing.assert_allclose(gradient, results[2][1], atol=1e-14)
+
+
+def test_one_answer_as_a_target_is_the_answer(backend):
+    s, triplets = matrix(2, 30, np.float32), draw_triplets(2, 30, 2000)
+    hard = triplet_gradient(s, triplets, backend=backend)
+    soft = triplet_gradient(s, triplets, targets=np.tile([0, 0, 7], (2000, 1)), backend=backend)
+    assert soft[0] == pytest.approx(hard[0], rel=1e-6)
+    np.testing.assert_allclose(soft[1], hard[1], atol=1e-8)
+
+
+def test_targets_move_with_the_positions_and_weights_count_as_repeats(backend):
+    s = matrix(3, 30, np.float64)
+    s = s + s.T
+    triplets = draw_triplets(3, 30, 500)
+    moved = triplet_gradient(s, triplets[:, [2, 0, 1]], targets=np.tile([1.0, 0, 0], (500, 1)), backend=backend)
+    plain = triplet_gradient(s, triplets, backend=backend)
+    assert moved[0] == pytest.approx(plain[0], rel=1e-9)
+    np.testing.assert_allclose(moved[1] + moved[1].T, plain[1] + plain[1].T, atol=1e-12)
+    weights = np.arange(500) % 3
+    weighted = triplet_gradient(s, triplets, targets=np.outer(weights, [0, 0, 1.0]), backend=backend)
+    repeated = triplet_gradient(s, np.repeat(triplets, weights, axis=0), backend=backend)
+    assert weighted[0] == pytest.approx(repeated[0], rel=1e-9)
+    np.testing.assert_allclose(weighted[1], repeated[1], atol=1e-12)
+
+
+def test_soft_targets_do_not_depend_on_the_number_of_threads(isa, set_threads):
+    s, triplets = matrix(4, 300, np.float32), draw_triplets(4, 300, 70_000)
+    targets = np.random.default_rng(0).random((70_000, 3))
+    results = set()
+    for threads in (1, 2, 7):
+        set_threads(threads)
+        loss, gradient = triplet_gradient(s, triplets, targets=targets)
+        results.add((loss, gradient.tobytes()))
+    assert len(results) == 1
+
+
+def test_refuses_targets_that_are_no_weights(backend, message_of):
+    s, gradient = np.eye(4), triplet_gradient
+    assert message_of(gradient, s, [[0, 1, 2]], targets=[[1, 0]], backend=backend) == (
+        "targets must have shape (1, 3), a row for each triplet; got (1, 2)"
+    )
+    for wrong in ([[1, 0, -1]], [[0, 0, 0]], [[0, np.nan, 1]]):
+        assert "targets must be finite, at least 0" in message_of(
+            gradient, s, [[0, 1, 2]], targets=wrong, backend=backend
+        )
