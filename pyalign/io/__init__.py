@@ -12,12 +12,14 @@ from pyalign.io.embeddings import EmbeddingFile, load_embeddings, read_embedding
 from pyalign.io.names import match_names, read_names
 from pyalign.io.paths import split_key
 from pyalign.io.subjects import Subjects, read_counts, read_subjects
+from pyalign.io.transform import Transform, read_transform, write_transform
 from pyalign.io.triplets import TripletFile, load_triplets, read_triplets
 from pyalign.io.write import write_array, write_files, write_text
 
 __all__ = [
     "EmbeddingFile",
     "Subjects",
+    "Transform",
     "TripletFile",
     "load_embeddings",
     "load_triplets",
@@ -26,9 +28,11 @@ __all__ = [
     "read_embeddings",
     "read_names",
     "read_subjects",
+    "read_transform",
     "read_triplets",
     "split_key",
     "write_array",
     "write_files",
     "write_text",
+    "write_transform",
 ]

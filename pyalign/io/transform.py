@@ -1,0 +1,107 @@
+"""Linear transforms as gLocal publishes them: ``weights``, ``bias`` (or none), scalar ``mean`` and ``std``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+
+from pyalign.errors import InputError
+from pyalign.io.npy import npz_entries
+from pyalign.io.paths import Array, PathLike, bad, check_file
+from pyalign.io.write import write_files
+
+
+@dataclass(frozen=True, eq=False)
+class Transform:
+    """``((x - mean) / std) @ weights + bias``, a learned map of a representation.
+
+    Attributes:
+        weights: (d, r).
+        bias: (r,), or None for no bias.
+        mean, std: scalars that standardise x; std is positive.
+
+    Example:
+        >>> doubled = Transform(2 * np.eye(2, dtype=np.float32), None, 0.0, 1.0)
+        >>> doubled.apply(np.ones((1, 2), np.float32))
+        array([[2., 2.]], dtype=float32)
+    """
+
+    weights: Array
+    bias: Array | None
+    mean: float
+    std: float
+
+    def apply(self, x: object) -> Array:
+        """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.
+
+        Raises:
+            InputError: x has other features than the weights.
+        """
+        rows = np.asarray(x)
+        d = len(self.weights)
+        if rows.ndim != 2 or rows.shape[1] != d:
+            raise InputError(f"x must have the {d} features of the transform; got shape {rows.shape}")
+        weights = self.weights.astype(np.float64)
+        out = np.empty((len(rows), weights.shape[1]), np.float64 if rows.dtype == np.float64 else np.float32)
+        step = max(1, (1 << 22) // max(1, d))
+        for start in range(0, len(rows), step):
+            part = (rows[start : start + step].astype(np.float64) - self.mean) / self.std
+            out[start : start + step] = part @ weights + (0.0 if self.bias is None else self.bias)
+        return out
+
+
+def read_transform(path: PathLike) -> Transform:
+    """Read a ``.npz`` with ``weights`` (d, r), perhaps ``bias`` (r,), and scalars ``mean`` and ``std``.
+
+    Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
+    """
+    check_file(path, "transforms", (".npz",))
+    entries = npz_entries(path)
+    missing = [key for key in ("weights", "mean", "std") if key not in entries]
+    if missing:
+        raise bad(path, f"a transform holds weights, mean and std, perhaps bias; {missing[0]!r} is missing")
+    arrays: dict[str, Array] = {
+        key: entries[key].load() for key in ("weights", "bias", "mean", "std") if key in entries
+    }
+    for key, array in arrays.items():
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise bad(path, f"{key} must hold finite numbers; got dtype {array.dtype}")
+    return _checked(path, arrays)
+
+
+def _checked(path: PathLike, arrays: dict[str, Array]) -> Transform:
+    weights, bias = arrays["weights"], arrays.get("bias")
+    if weights.ndim != 2 or 0 in weights.shape:
+        raise bad(path, f"weights must have shape (d, r); got {weights.shape}")
+    if bias is not None and bias.shape != weights.shape[1:]:
+        raise bad(path, f"bias must have shape {weights.shape[1:]}; got {bias.shape}")
+    for key in ("mean", "std"):
+        if arrays[key].size != 1:
+            raise bad(path, f"{key} must be one number; got shape {arrays[key].shape}")
+    mean, std = float(arrays["mean"].ravel()[0]), float(arrays["std"].ravel()[0])
+    if not std > 0:
+        raise bad(path, f"std must be positive; got {std:g}")
+    return Transform(weights, bias, mean, std)
+
+
+def transform_bytes(transform: Transform) -> bytes:
+    """The ``.npz`` of a transform: float32 weights and bias, as published, and float64 scalars."""
+    arrays = {"weights": transform.weights.astype(np.float32), "mean": np.array(transform.mean)}
+    if transform.bias is not None:
+        arrays["bias"] = transform.bias.astype(np.float32)
+    arrays["std"] = np.array(transform.std)
+    buffer = BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def write_transform(path: PathLike, transform: Transform) -> None:
+    """Write a ``.npz`` that `read_transform` and gLocal read, whole or not at all.
+
+    Raises InputError (a name that does not end in .npz) and OSError.
+    """
+    if not str(path).endswith(".npz") and not str(path).startswith("/dev/"):
+        raise InputError(f"{path}: a transform is written as .npz")
+    write_files([(path, transform_bytes(transform))])

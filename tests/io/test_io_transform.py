@@ -1,0 +1,79 @@
+"""Transforms: the published file, what is written is read back, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import reals
+
+from pyalign import Transform, read_transform, write_transform
+
+
+def parts(**changes):
+    arrays = {"weights": reals(1, 4, 3), "bias": reals(2, 3), "mean": np.array(0.5), "std": np.array(2.0)}
+    return {name: a for name, a in {**arrays, **changes}.items() if a is not None}
+
+
+@pytest.mark.parametrize("bias", [None, reals(2, 3)])
+def test_what_is_written_is_read_back(tmp_path, bias):
+    path = tmp_path / "t.npz"
+    write_transform(path, Transform(reals(1, 4, 3), bias, 0.5, 2.0))
+    read = read_transform(path)
+    np.testing.assert_array_equal(read.weights, reals(1, 4, 3))
+    assert (read.bias is None) == (bias is None) and (read.mean, read.std) == (0.5, 2.0)
+    with np.load(path) as file:  # as gLocal reads it
+        assert file["mean"].shape == file["std"].shape == ()
+        assert ("bias" in file) == (bias is not None)
+        assert file["weights"].dtype == np.float32
+
+
+def test_the_published_transform_is_applied_as_published(data):
+    path = data / "glocal" / "resnet18_avgpool_transform.npz"
+    x = reals(3, 50, 512)
+    with np.load(path) as file:
+        w, b, mean, std = (file[key].astype(np.float64) for key in ("weights", "bias", "mean", "std"))
+    ours = read_transform(path).apply(x)
+    assert ours.shape == (50, 512) and ours.dtype == np.float32
+    np.testing.assert_allclose(ours, ((x - mean) / std) @ w + b, rtol=1e-4, atol=1e-5)
+
+
+def test_the_published_file_survives_being_written_again(data, tmp_path):
+    original = read_transform(data / "glocal" / "resnet18_avgpool_transform.npz")
+    write_transform(tmp_path / "again.npz", original)
+    again = read_transform(tmp_path / "again.npz")
+    np.testing.assert_array_equal(again.weights, original.weights)
+    np.testing.assert_array_equal(again.bias, original.bias)
+    assert (again.mean, again.std) == (original.mean, original.std)
+
+
+def test_rows_keep_their_kind_and_blocks_change_nothing():
+    transform = Transform(reals(1, 6, 2), None, 0.1, 3.0)
+    x = reals(2, 1000, 6, dtype=np.float64)
+    assert transform.apply(x).dtype == np.float64
+    assert transform.apply(x.astype(np.float16)).dtype == np.float32
+    np.testing.assert_allclose(transform.apply(x), ((x - 0.1) / 3.0) @ transform.weights, rtol=1e-6, atol=1e-9)
+
+
+REFUSED = [
+    ({"weights": None}, "'weights' is missing"),
+    ({"mean": None}, "'mean' is missing"),
+    ({"weights": reals(1, 4)}, "weights must have shape (d, r); got (4,)"),
+    ({"bias": reals(1, 2)}, "bias must have shape (3,); got (2,)"),
+    ({"std": np.array(0.0)}, "std must be positive; got 0"),
+    ({"mean": reals(1, 4)}, "mean must be one number; got shape (4,)"),
+    ({"weights": reals(1, 4, 3) * np.nan}, "weights must hold finite numbers"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED, ids=lambda v: str(v)[:24])
+def test_refuses_a_file_that_is_no_transform(tmp_path, message_of, changes, message):
+    path = tmp_path / "t.npz"
+    np.savez(path, **parts(**changes))
+    found = message_of(read_transform, path)
+    assert found.startswith(f"{path}: ") and message in found
+
+
+def test_refuses_other_names_and_keeps_what_was_there(tmp_path, message_of):
+    assert message_of(read_transform, __file__).startswith(f"{__file__}: unknown extension '.py'")
+    assert "written as .npz" in message_of(write_transform, tmp_path / "t.npy", Transform(**parts()))
+    assert list(tmp_path.iterdir()) == []
