@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pyalign.analysis.compare import Comparison, compare
     from pyalign.analysis.failures import Failures, failures
     from pyalign.analysis.permutation import PermutationTest, permutation_test
-    from pyalign.io import load_embeddings, load_triplets
+    from pyalign.analysis.probing import cross_validate_probe, fit_probe
+    from pyalign.analysis.probing.estimator import TripletProbe
+    from pyalign.io import Transform, load_embeddings, load_triplets, read_transform, write_transform
 
 __version__ = "0.1.0"
 
@@ -41,11 +43,15 @@ __all__ = [
     "NoiseCeiling",
     "PermutationTest",
     "Score",
+    "Transform",
+    "TripletProbe",
     "agreement",
     "calibrate",
     "choice_probabilities",
     "compare",
+    "cross_validate_probe",
     "failures",
+    "fit_probe",
     "fraction_of_ceiling",
     "load_embeddings",
     "load_triplets",
@@ -53,9 +59,11 @@ __all__ = [
     "odd_one_out",
     "odd_one_out_from",
     "permutation_test",
+    "read_transform",
     "score",
     "similarity",
     "triplet_gradient",
+    "write_transform",
 ]
 
 # Imported when they are first asked for: name -> module.
@@ -66,14 +74,20 @@ _LATER = {
     "Failures": "pyalign.analysis.failures",
     "NoiseCeiling": "pyalign.analysis.ceiling",
     "PermutationTest": "pyalign.analysis.permutation",
+    "Transform": "pyalign.io",
+    "TripletProbe": "pyalign.analysis.probing.estimator",
     "agreement": "pyalign.analysis.agreement",
     "calibrate": "pyalign.analysis.calibration",
     "compare": "pyalign.analysis.compare",
+    "cross_validate_probe": "pyalign.analysis.probing",
     "failures": "pyalign.analysis.failures",
+    "fit_probe": "pyalign.analysis.probing",
     "load_embeddings": "pyalign.io",
     "load_triplets": "pyalign.io",
     "noise_ceiling": "pyalign.analysis.ceiling",
     "permutation_test": "pyalign.analysis.permutation",
+    "read_transform": "pyalign.io",
+    "write_transform": "pyalign.io",
 }
 
 

@@ -1,0 +1,12 @@
+"""Probing: the linear map of a representation that best predicts human answers, with a certificate of its optimum.
+
+`products` and `objective` the loss and its gradient; `basis` and `parameters` the coordinates; `search`, `solve` and
+`certificate` the way to the optimum; `problem` and `fit` put them together. `splits`, `choose` and `cross_validate` say
+how good a probe is on what it has not seen; `estimator` is the scikit-learn face.
+"""
+
+from pyalign.analysis.probing.cross_validate import ProbeCrossValidation, cross_validate_probe
+from pyalign.analysis.probing.fit import ProbeFit, fit_probe
+from pyalign.analysis.probing.options import ProbeOptions
+
+__all__ = ["ProbeCrossValidation", "ProbeFit", "ProbeOptions", "cross_validate_probe", "fit_probe"]

@@ -1,0 +1,237 @@
+"""The choice of a penalty's strength by triplets that a fit has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign.analysis.probing.fit import ProbeFit, fit_path
+from pyalign.analysis.probing.options import ProbeOptions, as_strength
+from pyalign.analysis.probing.problem import Map, Problem
+from pyalign.analysis.probing.splits import Fold, folds_of
+from pyalign.analysis.score import score
+from pyalign.errors import InputError
+from pyalign.ops.triplets import choice_probabilities, odd_one_out
+
+# Shares of the strength from which on the best map is zero. On THINGS the best is near the sixth (docs/probing.md).
+SHARES = tuple(float(share) for share in np.geomspace(0.1, 0.001, 8))
+PATIENCE = 2  # a path ends when the cross-entropy of held-out triplets has been above its least that often in a row
+INNER_FOLDS = 3
+ROUNDS = 1  # of a fit on the path: within about 1e-5 of its optimum
+# The best strength falls with the number of triplets t as t^-1/2 where it balances the noise of the gradient, as 1/t
+# where it stands for a prior that does not change. Between the two, as on THINGS:
+GROWTH = 0.75
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a long computation is, for whoever watches.
+
+    Attributes:
+        stage: such as "fold 2/3, inner 1/3" or "refit".
+        l2: strength of the penalty.
+        n_passes: of the present fit.
+        objective: nats, at the last pass.
+        accuracy: on held-out triplets, of the last fit that was scored; None before there is one.
+    """
+
+    stage: str
+    l2: float
+    n_passes: int
+    objective: float
+    accuracy: float | None
+
+
+Reporter = Callable[[Progress], None]
+Maker = Callable[[np.ndarray, np.ndarray, ProbeOptions, "np.ndarray | None"], Problem]
+
+
+def silent(progress: Progress) -> None:
+    """A reporter that does nothing."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a strength was chosen.
+
+    Attributes:
+        l2: the strength for a fit to all triplets that took part.
+        strengths: those that were tried, strongest first, in the geometric mean over the inner folds.
+        cross_entropy, accuracy: nats and fraction, of held-out triplets at each; mean over the inner folds.
+        n_passes: over all triplets of an inner fold, in sum.
+        interrupted: Ctrl-C came; what is there may be incomplete.
+        best: the last fit.
+    """
+
+    l2: float
+    strengths: tuple[float, ...]
+    cross_entropy: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    n_passes: int
+    interrupted: bool
+    best: ProbeFit | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Strengths and curves as a dict that json can write."""
+        names = ("l2", "strengths", "cross_entropy", "accuracy", "n_passes")
+        return {name: getattr(self, name) for name in names}
+
+
+def choose_strength(
+    x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, penalties: object = "auto", split: str = "objects",
+    subjects: np.ndarray | None = None, answers: np.ndarray | None = None, seed: int = 0, stage: str = "inner",
+    report: Reporter = silent, make: Maker = Problem,
+) -> Choice:  # fmt: skip
+    """The strength with the least cross-entropy on held-out triplets, over `INNER_FOLDS` inner folds.
+
+    A parabola through the three best in the logarithm places the least between the strengths that were tried. An inner
+    fold has fewer triplets than the fit to come, so the strength is scaled by (t_inner / t)^`GROWTH`.
+
+    make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
+    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero.
+    """
+    strengths = as_strengths(penalties)
+    paths: list[_Path] = []
+    folds = folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects)
+    for number, fold in enumerate(folds):
+        paths.append(
+            _path(x, triplets, answers, fold, options, strengths, f"{stage} {number + 1}/{INNER_FOLDS}", report, make)
+        )
+        if paths[-1].interrupted:
+            break
+    shortest = min(len(path.scores) for path in paths)
+    n_passes, best = sum(path.n_passes for path in paths), paths[-1].best
+    if shortest == 0:
+        return Choice(float("nan"), (), (), (), n_passes, True, best)
+    tried = np.exp(np.mean([np.log(path.strengths[:shortest]) for path in paths], axis=0))
+    nats = np.mean([[s.cross_entropy for s in path.scores[:shortest]] for path in paths], axis=0)
+    right = np.mean([[s.accuracy for s in path.scores[:shortest]] for path in paths], axis=0)
+    growth = (np.mean([path.n_triplets for path in paths]) / len(triplets)) ** GROWTH
+    l2 = least_of(tried, nats) * growth
+    curves = [tuple(map(float, curve)) for curve in (tried, nats, right)]
+    return Choice(float(l2), curves[0], curves[1], curves[2], n_passes, paths[-1].interrupted, best)
+
+
+def as_strengths(penalties: object) -> tuple[float, ...] | None:
+    """Strengths, strongest first; None for ``"auto"``."""
+    if isinstance(penalties, str):
+        if penalties == "auto":
+            return None
+        raise InputError(f"penalties must be 'auto' or numbers; got {penalties!r}")
+    values = penalties if isinstance(penalties, Sequence | np.ndarray) else (penalties,)
+    strengths = tuple(sorted({as_strength(value, "penalties") for value in values}, reverse=True))
+    if not strengths or strengths[-1] <= 0:
+        raise InputError(f"penalties must be positive numbers; got {penalties!r}")
+    return strengths
+
+
+def least_of(strengths: np.ndarray, nats: np.ndarray) -> float:
+    """The strength at which a parabola in its logarithm, through the least of `nats` and its neighbours, is least.
+
+    Example:
+        >>> round(least_of(np.array([1.0, 0.1, 0.01]), np.array([4.0, 1.0, 4.0])), 6)
+        0.1
+    """
+    k = int(np.argmin(nats))
+    if not 0 < k < len(nats) - 1:
+        return float(strengths[k])
+    logs = np.log(strengths[k - 1 : k + 2])
+    curve = np.polynomial.Polynomial.fit(logs, nats[k - 1 : k + 2], 2).convert()
+    return float(np.exp(np.clip(-curve.coef[1] / (2 * curve.coef[2]), logs.min(), logs.max())))
+
+
+@dataclass
+class _Path:
+    strengths: tuple[float, ...]
+    scores: list[HeldOut]
+    n_triplets: int
+    n_passes: int = 0
+    interrupted: bool = False
+    best: ProbeFit | None = None
+
+
+def _path(
+    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
+    strengths: tuple[float, ...] | None, stage: str, report: Reporter, make: Maker,
+) -> _Path:  # fmt: skip
+    """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
+    problem = problem_of(x, triplets, answers, fold, options, make)
+    if strengths is None:
+        strongest = problem.zero_strength()
+        strengths = tuple(share * strongest for share in SHARES)
+    path = _Path(strengths, [], problem.n_triplets)
+    worse = 0
+    fits = fit_path(problem, strengths, rounds=ROUNDS, watch=watcher(stage, path, report))
+    for fit in fits:
+        path.n_passes += fit.n_passes
+        path.best = fit
+        if fit.interrupted:
+            path.interrupted = True
+            break
+        path.scores.append(held_out_score(fit, x, triplets[fold.test], part_of(answers, fold.test)))
+        least = min(s.cross_entropy for s in path.scores)
+        worse = worse + 1 if path.scores[-1].cross_entropy > least else 0
+        if worse == PATIENCE:
+            break
+    return path
+
+
+def watcher(stage: str, path: Any, report: Reporter) -> Callable[[int, float, Map], None]:
+    """Passes of a fit, as `Progress`."""
+
+    def watch(passes: int, value: float, at: Map) -> None:
+        scores = getattr(path, "scores", [])
+        tried = getattr(path, "strengths", ())
+        l2 = tried[min(len(scores), len(tried) - 1)] if tried else float("nan")
+        report(Progress(stage, l2, passes, value, scores[-1].accuracy if scores else None))
+
+    return watch
+
+
+def problem_of(
+    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
+    make: Maker = Problem,
+) -> Problem:  # fmt: skip
+    """The training side of a fold: nothing of the held-out rows enters, not even their mean."""
+    place = np.full(len(x), -1, np.int64)
+    place[fold.train_items] = np.arange(len(fold.train_items))
+    return make(x[fold.train_items], place[triplets[fold.train]], options, part_of(answers, fold.train))
+
+
+def part_of(answers: np.ndarray | None, triplets: np.ndarray) -> np.ndarray | None:
+    """The answers to those triplets."""
+    return None if answers is None else answers[triplets]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Figures of triplets that a fit has not seen: fraction, and nats; means over the answers."""
+
+    accuracy: float
+    cross_entropy: float
+
+
+def held_out_score(fit: ProbeFit, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None = None) -> HeldOut:
+    """Accuracy and cross-entropy of a fit on triplets that it has not seen."""
+    items, local = np.unique(triplets, return_inverse=True)
+    options = fit.options
+    return scored(fit.transform.apply(x[items]), local.reshape(-1, 3), answers, options.measure, options.temperature)
+
+
+def scored(
+    rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: str, temperature: float = 1.0
+) -> HeldOut:
+    """`pyalign.score`, or with soft targets the share of answers that call the same item odd; a tie counts 1/3."""
+    if answers is None:
+        found = score(rows, triplets, measure=measure, temperature=temperature)
+        return HeldOut(found.accuracy, found.cross_entropy)
+    p = choice_probabilities(rows, triplets, measure=measure, temperature=temperature).astype(np.float64)
+    odd, weight = odd_one_out(rows, triplets, measure=measure).astype(np.int64), answers.sum()
+    agree = np.where(
+        odd < 0, answers.sum(axis=1) / 3, np.take_along_axis(answers, np.maximum(odd, 0)[:, None], 1)[:, 0]
+    )
+    nats = -np.where(answers > 0, answers * np.log(np.maximum(p, np.finfo(float).tiny)), 0.0).sum()
+    return HeldOut(float(agree.sum() / weight), float(nats / weight))

@@ -1,0 +1,275 @@
+"""Cross-validation of a probe: every figure is of triplets that chose nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pyalign.analysis.probing.answers import answer_weights
+from pyalign.analysis.probing.choose import (
+    GROWTH,
+    Choice,
+    Maker,
+    Reporter,
+    as_strengths,
+    choose_strength,
+    held_out_score,
+    part_of,
+    problem_of,
+    scored,
+    silent,
+    watcher,
+)
+from pyalign.analysis.probing.fit import ProbeFit, fit_path
+from pyalign.analysis.probing.glocal import GlocalProblem
+from pyalign.analysis.probing.intervals import mean_interval
+from pyalign.analysis.probing.options import ProbeOptions
+from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
+from pyalign.analysis.probing.splits import Fold, folds_of
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold.
+
+    Attributes:
+        l2: strength of the penalty, chosen within the training triplets.
+        accuracy: fraction of the test triplets.
+        cross_entropy: nats, of the test triplets.
+        zero_shot_accuracy: fraction of the same triplets, by cosines of the rows as they came.
+        n_train, n_test: triplets.
+        rank: columns of the map.
+        gap: nats; see `ProbeFit`.
+        n_passes: over the training triplets, those of the choice included.
+        seconds: that the fold took.
+        strengths, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
+    """
+
+    l2: float
+    accuracy: float
+    cross_entropy: float
+    zero_shot_accuracy: float
+    n_train: int
+    n_test: int
+    rank: int
+    gap: float | None
+    n_passes: int
+    seconds: float
+    strengths: tuple[float, ...]
+    inner_cross_entropy: tuple[float, ...]
+    inner_accuracy: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as a dict that json can write."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, figures: dict[str, Any]) -> FoldResult:
+        """Back from `to_dict`, through json or not."""
+        curves = ("strengths", "inner_cross_entropy", "inner_accuracy")
+        values: dict[str, Any] = {**figures, **{name: tuple(figures[name]) for name in curves}}
+        return cls(**values)
+
+
+@dataclass(frozen=True, repr=False)
+class ProbeCrossValidation:
+    """How well a probe predicts answers about what it has not seen, and the probe fitted to everything.
+
+    Attributes:
+        accuracy: fraction; mean over the folds.
+        accuracy_interval: 95 % interval of that mean.
+        cross_entropy, cross_entropy_interval: the same in nats.
+        zero_shot_accuracy: fraction; mean over the folds, of the same triplets without a probe.
+        folds: a `FoldResult` each.
+        split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
+        seed: of the split.
+        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths; where Ctrl-C came before
+            that, the last fit; None where there is none.
+        interrupted: whether Ctrl-C came; figures are then of the folds that were finished, NaN where there is none.
+        seconds: that all of it took.
+    """
+
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    cross_entropy: float
+    cross_entropy_interval: tuple[float, float]
+    zero_shot_accuracy: float
+    folds: tuple[FoldResult, ...]
+    split: str
+    seed: int
+    fit: ProbeFit | None
+    interrupted: bool
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as a dict that json can write, without the map."""
+        nested = {"folds": [fold.to_dict() for fold in self.folds], "fit": self.fit.to_dict() if self.fit else None}
+        return {name: nested.get(name, value) for name, value in vars(self).items()}
+
+    def __repr__(self) -> str:
+        low, high = self.accuracy_interval
+        return (
+            f"ProbeCrossValidation(accuracy={self.accuracy:.3%} ({low:.3%} to {high:.3%}; zero-shot "
+            f"{self.zero_shot_accuracy:.3%}), cross_entropy={self.cross_entropy:.5f} nats, "
+            f"{len(self.folds)} folds over {self.split})"
+        )
+
+
+def cross_validate_probe(
+    x: object, triplets: object, *, folds: int = 3, penalties: object = "auto", seed: int = 0, split: str = "objects",
+    subjects: object = None, targets: object = None, weights: object = None, smoothing: float = 0.0,
+    images: object = None, alpha: float = 0.25, tau: float = 0.1,
+    finished: Sequence[FoldResult] = (), report: Reporter = silent,
+    on_fold: Callable[[FoldResult], None] | None = None, **options: Any,
+) -> ProbeCrossValidation:  # fmt: skip
+    """Folds of a probe, each with the penalty chosen inside, then a refit on everything.
+
+    Args:
+        x: (n, d) real numbers, one row per item.
+        triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
+        folds: how many.
+        penalties: strengths to choose from, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
+            map is zero.
+        seed: of the split and of the starts.
+        split: ``"objects"``: test triplets are of held-out objects alone, training triplets of the others alone;
+            ``"triplets"`` and ``"subjects"``: other answers, other people, about the same objects.
+        subjects: (t,) who answered each triplet, for ``split="subjects"``.
+        targets, weights, smoothing: see `fit_probe`; of held-out triplets accuracy is then the share of answers that
+            call the same item odd.
+        images: (m, d) other images whose similarities are to be kept, with penalty ``"identity"``; alpha, tau: see
+            `pyalign.analysis.probing.glocal.fit_glocal`.
+        finished: results of the first folds, from a run that was cut off; they are taken as they are.
+        report: called with a `Progress` at each pass.
+        on_fold: called with each `FoldResult`.
+        options: those of `ProbeOptions`.
+
+    Returns:
+        A `ProbeCrossValidation`.
+
+    Raises:
+        InputError: as `fit_probe`, and for a split that leaves a fold empty.
+        MissingExtraError: scipy is not installed.
+
+    Source: Muttenthaler et al., ICLR 2023, section 5 (where the test set also stops the training).
+
+    Example:
+        >>> from pyalign.datasets.simulate import random_embeddings, simulate
+        >>> x = random_embeddings(60, 8)
+        >>> result = cross_validate_probe(x, simulate(x, 6000, measure="dot").triplets)
+        >>> result.accuracy > 0.5, result.split
+        (True, 'objects')
+    """
+    began = time.perf_counter()
+    rows = finite_rows(x)
+    index = valid_triplets(triplets, len(rows))
+    chosen = ProbeOptions(seed=seed, **options)
+    as_strengths(penalties)
+    people = None if subjects is None else np.asarray(subjects)
+    answers = answer_weights(len(index), targets, weights, smoothing)
+    make: Maker = Problem
+    if images is not None:
+        make = partial(GlocalProblem, images=finite_rows(images), alpha=alpha, tau=tau)
+    run = _Run(make, rows, index, answers, chosen, penalties, split, people, seed, report)
+    results, best = list(finished), None
+    for number, fold in enumerate(folds_of(index, len(rows), split=split, folds=folds, seed=seed, subjects=people)):
+        if number < len(finished):
+            continue
+        result, best = run.fold(fold, f"fold {number + 1}/{folds}")
+        if result is None:
+            return _summary(results, split, seed, best, True, began)
+        results.append(result)
+        if on_fold is not None:
+            on_fold(result)
+    fit = run.refit(results)
+    return _summary(results, split, seed, fit, fit.interrupted, began)
+
+
+@dataclass
+class _Run:
+    make: Maker
+    x: np.ndarray
+    triplets: np.ndarray
+    answers: np.ndarray | None
+    options: ProbeOptions
+    penalties: object
+    split: str
+    subjects: np.ndarray | None
+    seed: int
+    report: Reporter
+
+    def fold(self, fold: Fold, stage: str) -> tuple[FoldResult | None, ProbeFit | None]:
+        """One fold and its fit; no result where Ctrl-C came."""
+        began = time.perf_counter()
+        inside = np.zeros(len(self.x), np.int64)
+        inside[fold.train_items] = np.arange(len(fold.train_items))
+        choice = choose_strength(
+            self.x[fold.train_items], inside[self.triplets[fold.train]], self.options, penalties=self.penalties,
+            split=self.split, subjects=None if self.subjects is None else self.subjects[fold.train], seed=self.seed,
+            answers=part_of(self.answers, fold.train), stage=f"{stage}, inner", report=self.report,
+            make=self.make,
+        )  # fmt: skip
+        if choice.interrupted:
+            return None, choice.best
+        problem = problem_of(self.x, self.triplets, self.answers, fold, self.options, self.make)
+        fit = next(fit_path(problem, [choice.l2], watch=watcher(stage, _Fixed(choice.l2), self.report)))
+        if fit.interrupted:
+            return None, fit
+        return self._result(fold, choice, fit, time.perf_counter() - began), fit
+
+    def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, seconds: float) -> FoldResult:
+        test, answers = self.triplets[fold.test], part_of(self.answers, fold.test)
+        found = held_out_score(fit, self.x, test, answers)
+        return FoldResult(
+            l2=choice.l2,
+            accuracy=found.accuracy,
+            cross_entropy=found.cross_entropy,
+            zero_shot_accuracy=scored(self.x, test, answers, "cosine").accuracy,
+            n_train=len(fold.train),
+            n_test=len(fold.test),
+            rank=fit.rank,
+            gap=fit.gap,
+            n_passes=choice.n_passes + fit.n_passes,
+            seconds=seconds,
+            strengths=choice.strengths,
+            inner_cross_entropy=choice.cross_entropy,
+            inner_accuracy=choice.accuracy,
+        )
+
+    def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
+        """All triplets, with the strengths of the folds, which had fewer triplets."""
+        logs = [np.log(r.l2) + GROWTH * np.log(r.n_train / len(self.triplets)) for r in results]
+        l2 = float(np.exp(np.mean(logs)))
+        problem = self.make(self.x, self.triplets, self.options, self.answers)
+        return next(fit_path(problem, [l2], watch=watcher("refit", _Fixed(l2), self.report)))
+
+
+class _Fixed:
+    """What `watcher` looks at, for a fit at one strength."""
+
+    def __init__(self, l2: float) -> None:
+        self.strengths, self.scores = (l2,), ()
+
+
+def _summary(
+    results: Sequence[FoldResult], split: str, seed: int, fit: ProbeFit | None, interrupted: bool, began: float
+) -> ProbeCrossValidation:
+    right, nats = ([getattr(r, name) for r in results] for name in ("accuracy", "cross_entropy"))
+    none = float("nan")
+    return ProbeCrossValidation(
+        accuracy=float(np.mean(right)) if results else none,
+        accuracy_interval=mean_interval(right),
+        cross_entropy=float(np.mean(nats)) if results else none,
+        cross_entropy_interval=mean_interval(nats),
+        zero_shot_accuracy=float(np.mean([r.zero_shot_accuracy for r in results])) if results else none,
+        folds=tuple(results),
+        split=split,
+        seed=seed,
+        fit=fit,
+        interrupted=interrupted,
+        seconds=time.perf_counter() - began,
+    )

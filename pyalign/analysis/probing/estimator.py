@@ -1,0 +1,125 @@
+"""`TripletProbe`: a probe as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyalign.analysis.probing.answers import answer_weights
+from pyalign.analysis.probing.choose import Choice, choose_strength
+from pyalign.analysis.probing.fit import ProbeFit, fit_path
+from pyalign.analysis.probing.options import ProbeOptions, as_strength
+from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
+from pyalign.analysis.score import score
+from pyalign.errors import MissingExtraError
+
+try:
+    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.utils.validation import check_is_fitted
+except ImportError as error:
+    raise MissingExtraError("TripletProbe", "scikit-learn", "probe") from error
+
+if TYPE_CHECKING:
+    from pyalign.io import Transform
+
+
+class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The linear map of a representation that best predicts which item people call odd.
+
+    Minimises the mean cross-entropy of triplets under S = Z Z^T, Z = standardise(x) W (+ b), plus l2 times a norm of W,
+    to its optimum. Rows are objects; triplets stand where scikit-learn has y.
+
+    Args:
+        l2: strength of the penalty, or ``"auto"``: chosen on held-out objects (three inner folds), then refitted.
+        penalty, rank, bias, measure, temperature, standardise, tolerance, max_iterations: see
+            `pyalign.analysis.probing.ProbeOptions`.
+        smoothing: pseudo-counts added to the answers for each position.
+        seed: of the inner folds and the start.
+
+    Attributes:
+        transform_: the map, a `pyalign.Transform`; `pyalign.write_transform` saves it.
+        l2_: the strength.
+        fit_: figures of the fit, with the certificate of its optimum.
+        choice_: how the strength was chosen; None where it was given.
+        n_features_in_: d.
+
+    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5.
+
+    Example:
+        >>> from pyalign.datasets.simulate import random_embeddings, simulate
+        >>> x = random_embeddings(60, 8)
+        >>> probe = TripletProbe(l2=0.01).fit(x, simulate(x, 3000, measure="dot").triplets)
+        >>> probe.transform(x).shape[0], probe.fit_.gap < 1e-4
+        (60, True)
+    """
+
+    def __init__(
+        self,
+        *,
+        l2: float | str = "auto",
+        penalty: str = "squared",
+        rank: int | str = "full",
+        bias: bool = False,
+        measure: str = "dot",
+        temperature: float = 1.0,
+        standardise: str = "global",
+        tolerance: float = 1e-4,
+        max_iterations: int = 1000,
+        smoothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.l2 = l2
+        self.penalty = penalty
+        self.rank = rank
+        self.bias = bias
+        self.measure = measure
+        self.temperature = temperature
+        self.standardise = standardise
+        self.tolerance = tolerance
+        self.max_iterations = max_iterations
+        self.smoothing = smoothing
+        self.seed = seed
+
+    def fit(self, x: object, triplets: object, targets: object = None, weights: object = None) -> TripletProbe:
+        """Fits the map.
+
+        Args:
+            x: (n, d) real numbers, one row per item.
+            triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
+            targets, weights: soft targets (t, 3) and weights (t,), see `pyalign.fit_probe`.
+
+        Raises:
+            InputError: as `pyalign.score`, and for an unknown option.
+        """
+        options = self._options()
+        l2 = None if self.l2 == "auto" else as_strength(self.l2)
+        rows = finite_rows(x)
+        index = valid_triplets(triplets, len(rows))
+        answers = answer_weights(len(index), targets, weights, self.smoothing)
+        choice: Choice | None = None
+        fit: ProbeFit | None = None
+        if l2 is None:
+            choice = choose_strength(rows, index, options, answers=answers, seed=options.seed)
+            l2, fit = choice.l2, choice.best if choice.interrupted else None
+        self.fit_ = fit or next(fit_path(Problem(rows, index, options, answers), [l2]))
+        if self.fit_.interrupted:
+            warnings.warn("interrupted: the probe is the best map so far, not the optimum", stacklevel=2)
+        self.choice_, self.l2_ = choice, self.fit_.l2
+        self.transform_: Transform = self.fit_.transform
+        self.n_features_in_ = rows.shape[1]
+        return self
+
+    def transform(self, x: object) -> np.ndarray:
+        """x (n, d) mapped: (n, r) float64 where x is, else float32."""
+        check_is_fitted(self)
+        return self.transform_.apply(x)
+
+    def score(self, x: object, triplets: object) -> float:
+        """Odd-one-out accuracy (fraction) of the mapped rows on triplets of x's rows."""
+        return score(self.transform(x), triplets, measure=self.measure, temperature=self.temperature).accuracy
+
+    def _options(self) -> ProbeOptions:
+        names = ProbeOptions.__dataclass_fields__
+        return ProbeOptions(**{name: value for name, value in self.get_params().items() if name in names})

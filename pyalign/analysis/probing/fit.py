@@ -1,0 +1,141 @@
+"""Fits of a probe: one penalty strength, or a path of them with warm starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyalign import _checks
+from pyalign.analysis.probing.answers import answer_weights
+from pyalign.analysis.probing.options import ProbeOptions, as_strength
+from pyalign.analysis.probing.problem import Map, Problem
+from pyalign.analysis.probing.search import ROUNDS, Search, Watcher, ignore
+from pyalign.analysis.probing.threads import one_blas_thread
+from pyalign.io import Transform
+
+
+@dataclass(frozen=True)
+class ProbeFit:
+    """A fitted probe.
+
+    Attributes:
+        transform: the map, for rows as they came.
+        l2: the penalty's strength.
+        cross_entropy: nats, mean over the triplets of the fit.
+        objective: nats, cross_entropy + l2 * penalty.
+        gap: nats; the objective is certified to lie at most this far above the optimum over maps of any rank. None
+            where the problem isn't convex, or the fit was not asked for a certificate.
+        gradient_norm: of the objective by the parameters of the last L-BFGS run.
+        rank: columns of the weights.
+        n_triplets: how many triplets it was fitted to.
+        n_iterations, n_passes: of L-BFGS; a pass is one loss with its gradient over all triplets.
+        seconds: that the fit took.
+        interrupted: whether Ctrl-C stopped it; the map is the best so far.
+        options: the probe's other options.
+    """
+
+    transform: Transform
+    l2: float
+    cross_entropy: float
+    objective: float
+    gap: float | None
+    gradient_norm: float
+    rank: int
+    n_triplets: int
+    n_iterations: int
+    n_passes: int
+    seconds: float
+    interrupted: bool
+    options: ProbeOptions
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as a dict that json can write, without the map."""
+        names = (
+            "l2", "cross_entropy", "objective", "gap", "gradient_norm", "rank", "n_triplets", "n_iterations",
+            "n_passes", "seconds", "interrupted",
+        )  # fmt: skip
+        return {**{name: getattr(self, name) for name in names}, "options": self.options.to_dict()}
+
+
+def fit_probe(
+    x: object, triplets: object, *, l2: float, targets: object = None, weights: object = None, smoothing: float = 0.0,
+    start: Transform | None = None, **options: Any,
+) -> ProbeFit:  # fmt: skip
+    """The map W that makes x predict the answers: mean cross-entropy plus l2 times a norm of W, at its least.
+
+    Args:
+        x: (n, d) real numbers, one row per item.
+        triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
+        l2: strength of the penalty.
+        targets: (t, 3) soft targets: how often, or with which probability, each position was called odd; the loss is
+            then the mean over all answers. None: one answer each, the last item.
+        weights: (t,) further weights of the triplets.
+        smoothing: pseudo-counts that are added to each position's answers.
+        start: a map to start from.
+        options: those of `ProbeOptions`.
+
+    Returns:
+        A `ProbeFit`.
+
+    Raises:
+        InputError: as `pyalign.score`, and for an unknown option.
+        MissingExtraError: scipy is not installed.
+
+    Source: Muttenthaler et al., ICLR 2023, section 5 (there with |W|_F, by Adam).
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> fit = fit_probe(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], l2=0.01)
+        >>> fit.cross_entropy < 1.0, fit.gap < 1e-4
+        (True, True)
+    """
+    chosen = ProbeOptions(**options)
+    answers = answer_weights(len(_checks.as_triplets(triplets)), targets, weights, smoothing)
+    problem = Problem(x, triplets, chosen, answers)
+    return next(fit_path(problem, [as_strength(l2)], start=None if start is None else problem.map_of(start)))
+
+
+def fit_path(
+    problem: Problem,
+    strengths: Sequence[float],
+    *,
+    start: Map | None = None,
+    rounds: int = ROUNDS,
+    watch: Watcher = ignore,
+) -> Iterator[ProbeFit]:
+    """A fit for each strength, each from where the one before ended; strongest first is quickest.
+
+    rounds: of columns added and L-BFGS, at most; one brings a convex problem within about 1e-5 of its optimum.
+    watch: called with (pass, objective, map) after each pass.
+    """
+    for strength in strengths:
+        began = time.perf_counter()
+        search = Search(problem, strength, watch)
+        with one_blas_thread():
+            start = search.run(start, rounds)
+            fit = _result(search, start, time.perf_counter() - began)
+        yield fit
+        if search.interrupted:
+            return
+
+
+def _result(search: Search, at: Map, seconds: float) -> ProbeFit:
+    found = search.look(at)
+    return ProbeFit(
+        transform=search.problem.transform(at),
+        l2=search.strength,
+        cross_entropy=found.loss,
+        objective=search.objective(at, found),
+        gap=search.gap(at, found),
+        gradient_norm=search.gradient_norm,
+        rank=at.weights.shape[1],
+        n_triplets=search.problem.n_triplets,
+        n_iterations=search.iterations,
+        n_passes=search.passes,
+        seconds=seconds,
+        interrupted=search.interrupted,
+        options=search.problem.options,
+    )

@@ -1,0 +1,89 @@
+"""What a probe is: the form of the map, its penalty and the model of choice. Checked once, here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pyalign import _checks
+from pyalign.analysis.probing.basis import STANDARDISE
+from pyalign.analysis.probing.parameters import PENALTIES
+from pyalign.errors import InputError
+
+MEASURES = ("dot", "cosine")
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """The options of a probe but for the penalty's strength.
+
+    Attributes:
+        penalty: ``"squared"``, |W|_F^2, which is the trace of M = W W^T; ``"frobenius"``, |W|_F, as published;
+            ``"identity"``, |W - m I|_F^2 with m = mean(diag W), as in gLocal, with cosines divided by m^2;
+            ``"nuclear"``, the sum of W's singular values.
+        rank: ``"full"``, the largest number of columns of W, or ``"diagonal"``, one scale per feature.
+        bias: whether Z = X W + b has a b, on which there is no penalty.
+        measure: similarity of rows of Z: ``"dot"``, or ``"cosine"`` (with penalty ``"identity"``: a cosine does not see
+            the length of W, which the other penalties would shrink to nothing).
+        temperature: p = softmax(s / temperature).
+        standardise: ``"global"``, one mean and deviation of all numbers; ``"features"``, of each; ``"none"``.
+        tolerance: nats; a fit stops when the objective is certified to lie this close to the optimum or, where there is
+            no certificate, when an iteration lowers it by less than 1e-5 of this.
+        max_iterations: of L-BFGS.
+        seed: of the start.
+    """
+
+    penalty: str = "squared"
+    rank: int | str = "full"
+    bias: bool = False
+    measure: str = "dot"
+    temperature: float = 1.0
+    standardise: str = "global"
+    tolerance: float = 1e-4
+    max_iterations: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _checks.one_of(self.penalty, PENALTIES, "penalty")
+        _checks.one_of(self.measure, MEASURES, "measure")
+        _checks.one_of(self.standardise, STANDARDISE, "standardise")
+        _checks.as_temperature(self.temperature)
+        self._check_rank()
+        if self.measure == "cosine" and self.penalty != "identity":
+            raise InputError(
+                f"penalty must be 'identity' with measure 'cosine', which does not see the length of W that the others "
+                f"would shrink; got {self.penalty!r}"
+            )
+        if not self.tolerance > 0:
+            raise InputError(f"tolerance must be a positive number; got {self.tolerance!r}")
+        if not isinstance(self.max_iterations, int) or self.max_iterations < 1:
+            raise InputError(f"max_iterations must be a positive whole number; got {self.max_iterations!r}")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise InputError(f"seed must be a whole number of at least 0; got {self.seed!r}")
+
+    def _check_rank(self) -> None:
+        whole = isinstance(self.rank, int) and not isinstance(self.rank, bool) and self.rank >= 1
+        if self.rank not in ("full", "diagonal") and not whole:
+            raise InputError(f"rank must be 'full', 'diagonal' or a positive whole number; got {self.rank!r}")
+        if self.penalty == "identity" and self.rank != "full" and self.rank != "diagonal":
+            raise InputError(f"rank must be 'full' or 'diagonal' with penalty 'identity'; got {self.rank!r}")
+
+    @property
+    def convex(self) -> bool:
+        """Whether the problem is convex in M = W W^T, so that a duality gap bounds the distance to the optimum."""
+        return self.penalty == "squared" and self.measure == "dot" and not self.bias
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as a dict that json can write."""
+        return asdict(self)
+
+
+def as_strength(value: object, name: str = "l2") -> float:
+    """A penalty strength: a number of at least 0."""
+    try:
+        strength = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        strength = float("nan")
+    if not 0 <= strength < float("inf"):
+        raise InputError(f"{name} must be 'auto' or a number of at least 0; got {value!r}")
+    return strength

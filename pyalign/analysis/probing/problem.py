@@ -1,0 +1,126 @@
+"""One set of triplets made ready for fits: rows standardised, in coordinates that converge fast, and a start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.probing.basis import (
+    Basis,
+    Standardisation,
+    own_basis,
+    principal_basis,
+    standardisation,
+)
+from pyalign.analysis.probing.certificate import steepest_strength
+from pyalign.analysis.probing.objective import Slope, TripletTerm
+from pyalign.analysis.probing.options import ProbeOptions
+from pyalign.analysis.probing.threads import one_blas_thread
+from pyalign.backends import get_backend
+from pyalign.io import Transform
+
+
+@dataclass(frozen=True)
+class Map:
+    """A linear map in the coordinates of a problem: weights V (k, r) and bias (r,)."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+
+
+class Problem:
+    """The loss of triplets as a function of a `Map`, for any penalty strength.
+
+    Args:
+        x: (n, d) real numbers, one row per item. Its mean and deviation standardise; of its rows, the loss sees those
+            that triplets name.
+        triplets: (t, 3) integers in [0, n), the odd item last.
+        options: see `ProbeOptions`.
+        answers: (t, 3), see `pyalign.analysis.probing.answers.answer_weights`.
+
+    Raises:
+        InputError: as `pyalign.score`, and for x that can't be standardised.
+    """
+
+    def __init__(self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None) -> None:
+        rows = finite_rows(x)
+        index = valid_triplets(triplets, len(rows))
+        self.options, self.d, self.n_triplets = options, rows.shape[1], len(index)
+        self.dtype = rows.dtype
+        self.standardisation: Standardisation = standardisation(rows, options.standardise)
+        items, renumbered = np.unique(index, return_inverse=True)
+        with one_blas_thread():
+            self.basis = self._basis(self.standardisation.apply(rows[items]))
+        local = np.ascontiguousarray(renumbered.reshape(-1, 3).astype(np.int32))
+        self.term = TripletTerm(
+            self.basis.rows, local, measure=options.measure, temperature=options.temperature, answers=answers
+        )
+
+    def _basis(self, rows: np.ndarray) -> Basis:
+        if self.options.rank == "diagonal":
+            return own_basis(rows, self.dtype)
+        return principal_basis(rows, self.dtype, complete=self.options.penalty == "identity")
+
+    @property
+    def directions(self) -> int:
+        """k: the coordinates of a column of the weights."""
+        return len(self.basis.stretch)
+
+    @property
+    def largest_rank(self) -> int:
+        """The number of columns that the weights may have."""
+        rank = self.options.rank
+        return min(rank, self.directions) if isinstance(rank, int) else self.directions
+
+    def slope(self, at: Map, wide: bool = False) -> Slope:
+        """The loss and its derivatives; wide: in float64, whatever the rows' dtype."""
+        return (self.wide_term if wide else self.term)(at.weights, at.bias)
+
+    def total(self, loss: float, at: Map) -> float:
+        """The loss without its penalty, from that of the triplets."""
+        return loss
+
+    @cached_property
+    def wide_term(self) -> TripletTerm:
+        """The loss in float64."""
+        return self.term.widened()
+
+    def zero_strength(self) -> float:
+        """The strength of the squared penalty from which on the best map is zero."""
+        with one_blas_thread():
+            return steepest_strength(self.term, self.basis, self.options.rank == "diagonal")
+
+    def transform(self, at: Map) -> Transform:
+        """The map for rows as they came: ``((x - mean) / std) @ weights + bias`` with scalar mean and std."""
+        weights = self.basis.weights(at.weights)
+        mean, std = self.standardisation.mean, self.standardisation.std
+        bias = at.bias if self.options.bias else None
+        if mean.ndim == 0:
+            return Transform(weights, bias, float(mean), float(std))
+        folded = weights / std[:, None]
+        return Transform(folded, at.bias - mean @ folded, 0.0, 1.0)
+
+    def map_of(self, transform: Transform) -> Map:
+        """The map whose transform that is: a start for a fit."""
+        std = self.standardisation.std
+        weights = transform.weights * (1.0 if std.ndim == 0 else std[:, None])
+        bias = transform.bias if self.options.bias and transform.bias is not None else None
+        r = weights.shape[1]
+        return Map(self.basis.coordinates(weights), np.zeros(r) if bias is None else bias.astype(np.float64))
+
+
+def finite_rows(x: object) -> np.ndarray:
+    """x as (n, d) float32 or float64 without NaN and infinity."""
+    rows = _checks.as_rows(x)
+    _checks.require_finite(~np.isfinite(rows).all(axis=1))
+    return rows
+
+
+def valid_triplets(triplets: object, n: int) -> np.ndarray:
+    """triplets as integers (t, 3), each three different items in [0, n)."""
+    index = _checks.as_triplets(triplets)
+    _checks.require_valid(get_backend("auto").check_triplets(index, n), index, n)
+    return index

@@ -1,0 +1,204 @@
+"""Splits, the choice of a strength, cross-validation: what is held out stays out, and figures are those of score."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import draw_triplets, reals, seeds
+
+import pyalign
+from pyalign import cross_validate_probe
+from pyalign.analysis.probing import choose, fit_probe
+from pyalign.analysis.probing.choose import choose_strength, least_of
+from pyalign.analysis.probing.options import ProbeOptions
+from pyalign.analysis.probing.splits import folds_of
+from pyalign.datasets.simulate import simulate
+
+
+def world(seed=0, n=90, t=20000):
+    x = reals(seed, n, 8)
+    return x, simulate(x[:, :3], t, measure="dot", temperature=1.0, seed=seed).triplets
+
+
+# Splits
+
+
+@given(seeds, st.sampled_from((2, 3, 5)))
+def test_over_objects_no_held_out_object_is_in_a_training_triplet(seed, folds):
+    triplets = draw_triplets(seed, 60, 3000)
+    tested = []
+    for fold in folds_of(triplets, 60, folds=folds, seed=seed):
+        train, test = triplets[fold.train], triplets[fold.test]
+        outside = np.setdiff1d(np.arange(60), fold.train_items)
+        assert np.isin(train, fold.train_items).all() and np.isin(test, outside).all()
+        assert len(fold.train) == np.isin(triplets, fold.train_items).all(axis=1).sum()
+        assert len(fold.test) == np.isin(triplets, outside).all(axis=1).sum()
+        tested.append(outside)
+    np.testing.assert_array_equal(np.sort(np.concatenate(tested)), np.arange(60))
+    assert np.ptp([len(items) for items in tested]) <= 1
+
+
+@given(seeds, st.sampled_from((2, 3, 7)))
+def test_over_triplets_each_is_tested_once(seed, folds):
+    triplets = draw_triplets(seed, 20, 100)
+    found = list(folds_of(triplets, 20, split="triplets", folds=folds, seed=seed))
+    np.testing.assert_array_equal(np.sort(np.concatenate([f.test for f in found])), np.arange(100))
+    assert all(len(np.intersect1d(f.train, f.test)) == 0 for f in found)
+
+
+def test_over_subjects_nobody_stands_on_both_sides():
+    triplets, subjects = draw_triplets(1, 20, 500), np.random.default_rng(0).choice([3, 5, 8, 13, 21], 500)
+    tested = []
+    for fold in folds_of(triplets, 20, split="subjects", folds=2, subjects=subjects):
+        assert not set(subjects[fold.train]) & set(subjects[fold.test])
+        assert len(fold.train) + len(fold.test) == 500
+        tested += list(set(subjects[fold.test]))
+    assert sorted(tested) == [3, 5, 8, 13, 21]
+
+
+def test_the_same_seed_gives_the_same_folds_and_another_others():
+    triplets = draw_triplets(1, 40, 2000)
+    first, same, other = ([f.test.tolist() for f in folds_of(triplets, 40, seed=seed)] for seed in (0, 0, 1))
+    assert first == same != other
+
+
+def test_refuses_splits_that_leave_nothing(message_of):
+    triplets = draw_triplets(1, 20, 30)
+
+    def split(**options):
+        return list(folds_of(triplets, 20, **options))
+
+    assert message_of(split, split="items").startswith("split must be one of objects, triplets, subjects")
+    assert "folds must be a whole number from 2" in message_of(split, folds=1)
+    assert "folds must be a whole number from 2 to the number of objects (20)" in message_of(split, folds=21)
+    assert "has no test ones" in message_of(split, folds=10)
+    assert message_of(split, split="subjects") == "subjects must be given to split over subjects; got None"
+    assert "subjects must have shape (30,)" in message_of(split, split="subjects", subjects=[1, 2])
+
+
+# The choice
+
+
+def test_the_least_of_a_parabola_lies_between_the_strengths():
+    strengths = np.array([1.0, 0.1, 0.01, 0.001])
+    assert least_of(strengths, (np.log(strengths) - np.log(0.05)) ** 2) == pytest.approx(0.05)
+    assert least_of(strengths, np.array([1.0, 2.0, 3.0, 4.0])) == 1.0
+    assert least_of(strengths, np.array([4.0, 3.0, 2.0, 1.0])) == 0.001
+
+
+def test_a_path_ends_when_held_out_triplets_get_worse():
+    x, triplets = world(t=4000)
+    choice = choose_strength(x, triplets, ProbeOptions(), penalties=np.geomspace(3, 1e-5, 14))
+    assert choose.PATIENCE < len(choice.strengths) < 14
+    assert choice.strengths[-1] < choice.l2 < choice.strengths[0]
+
+
+def test_automatic_strengths_do_not_depend_on_the_scale_of_the_features():
+    x, triplets = world()
+    one, other = (choose_strength(factor * x, triplets, ProbeOptions()) for factor in (1, 100))
+    assert one.l2 == pytest.approx(other.l2, rel=1e-2)
+    loose = [choose_strength(factor * x, triplets, ProbeOptions(standardise="none")).l2 for factor in (1, 100)]
+    assert loose[1] == pytest.approx(1e4 * loose[0], rel=0.5)  # the curve is flat there
+
+
+# Cross-validation
+
+
+@pytest.fixture(scope="module")
+def validated():
+    x, triplets = world()
+    return x, triplets, cross_validate_probe(x, triplets, folds=3, seed=5)
+
+
+def test_every_fold_can_be_had_by_hand(validated):
+    x, triplets, result = validated
+    for fold, found in zip(folds_of(triplets, len(x), folds=3, seed=5), result.folds, strict=True):
+        place = np.full(len(x), -1)
+        place[fold.train_items] = np.arange(len(fold.train_items))
+        fit = fit_probe(x[fold.train_items], place[triplets[fold.train]], l2=found.l2, seed=5)
+        z = fit.transform.apply(x)
+        assert found.accuracy == pytest.approx(
+            pyalign.score(z, triplets[fold.test], measure="dot").accuracy, abs=2 / found.n_test
+        )
+        assert found.zero_shot_accuracy == pyalign.score(x, triplets[fold.test]).accuracy
+        assert (found.n_train, found.n_test) == (len(fold.train), len(fold.test))
+    assert result.accuracy == pytest.approx(np.mean([f.accuracy for f in result.folds]))
+    low, high = result.accuracy_interval
+    assert low < result.accuracy < high
+
+
+def test_a_probe_helps_on_held_out_objects_and_the_refit_uses_everything(validated):
+    _, triplets, result = validated
+    assert result.accuracy > result.zero_shot_accuracy + 0.05
+    assert result.fit.n_triplets == len(triplets) and not result.interrupted
+    assert result.fit.l2 < np.exp(np.mean(np.log([f.l2 for f in result.folds])))
+    assert json.loads(json.dumps(result.to_dict()))["folds"][0]["n_train"] == result.folds[0].n_train
+    assert "3 folds over objects" in repr(result)
+
+
+def test_a_probe_of_shuffled_choices_is_at_chance_on_held_out_objects():
+    x, triplets = world()
+    shuffled = np.random.default_rng(0).permuted(triplets, axis=1)
+    result = cross_validate_probe(x, shuffled, folds=3)
+    n = sum(fold.n_test for fold in result.folds)
+    assert abs(result.accuracy - 1 / 3) < 4 * np.sqrt(2 / 9 / n)
+    assert result.cross_entropy < np.log(3) + 0.02
+
+
+def test_features_of_held_out_objects_change_no_fold():
+    """Not even through a mean: a fold's fit does not see them."""
+    x, triplets = world()
+    fold = next(folds_of(triplets, len(x), seed=0))
+    outside = np.setdiff1d(np.arange(len(x)), fold.train_items)
+    moved = x.copy()
+    moved[outside] = 50 * reals(9, len(outside), 8)
+    first = [cross_validate_probe(rows, triplets, penalties=[0.1]).folds[0] for rows in (x, moved)]
+    assert first[0].inner_cross_entropy == first[1].inner_cross_entropy
+    assert first[0].accuracy > first[1].accuracy
+
+
+def test_finished_folds_are_taken_as_they_are(validated):
+    x, triplets, result = validated
+    seen = []
+    again = cross_validate_probe(x, triplets, seed=5, finished=result.folds[:2], on_fold=seen.append)
+    assert again.folds[:2] == result.folds[:2] and len(seen) == 1
+    assert again.accuracy == result.accuracy and again.fit.l2 == result.fit.l2
+    np.testing.assert_array_equal(again.fit.transform.weights, result.fit.transform.weights)
+
+
+def test_an_interruption_returns_what_is_finished_and_the_last_map(validated):
+    x, triplets, result = validated
+
+    def stop(progress):
+        if progress.stage == "fold 2/3, inner 2/3":
+            raise KeyboardInterrupt
+
+    cut = cross_validate_probe(x, triplets, seed=5, report=stop)
+    assert cut.interrupted and len(cut.folds) == 1
+    assert cut.folds[0].accuracy == result.folds[0].accuracy
+    assert np.isnan(cut.accuracy_interval).all() and cut.fit.interrupted
+
+
+def test_over_triplets_and_subjects_the_same_objects_are_known(validated):
+    x, triplets, result = validated
+    subjects = np.arange(len(triplets)) % 11
+    known = cross_validate_probe(x, triplets, split="triplets", penalties=[0.3, 0.03, 0.003])
+    people = cross_validate_probe(x, triplets, split="subjects", subjects=subjects, penalties=[0.3, 0.03, 0.003])
+    assert known.folds[0].n_train + known.folds[0].n_test == len(triplets)
+    assert min(known.accuracy, people.accuracy) > result.accuracy - 0.02
+    assert (known.split, people.split) == ("triplets", "subjects")
+
+
+def test_refuses_what_it_does_not_know(message_of):
+    x, triplets = world(t=100)
+    assert message_of(cross_validate_probe, x, triplets, penalties="best") == (
+        "penalties must be 'auto' or numbers; got 'best'"
+    )
+    assert message_of(cross_validate_probe, x, triplets, penalties=[0.1, -1]).startswith(
+        "penalties must be 'auto' or a"
+    )
+    assert message_of(cross_validate_probe, x, triplets, penalties=[]) == "penalties must be positive numbers; got []"
