@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from pyalign._checks import one_of
 from pyalign.errors import InputError
 from pyalign.ops.triplets import choice_probabilities
 
 CHUNK = 1 << 20
+TRIES = 50  # of at least 1,024 draws without a triplet, after which there are taken to be none
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,72 @@ def random_triplets(n: int, t: int, rng: np.random.Generator) -> np.ndarray:
     return np.stack([a, b, c], axis=1)
 
 
+KINDS = ("uniform", "within", "across")
+
+
+def category_triplets(
+    n: int, t: int, rng: np.random.Generator, kind: str = "uniform", categories: np.ndarray | None = None
+) -> np.ndarray:
+    """(t, 3) int32: three different items of n, of one category, of none in common, or any.
+
+    kind, categories: see `simulate`. Within categories, every triplet of a category is equally likely.
+
+    Raises:
+        InputError: categories are missing, of another shape, or leave no such triplet.
+
+    Example:
+        >>> members = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], bool)
+        >>> np.sort(category_triplets(4, 1, np.random.default_rng(0), "within", members))
+        array([[0, 1, 2]], dtype=int32)
+    """
+    one_of(kind, KINDS, "kind")
+    if kind == "uniform":
+        return random_triplets(n, t, rng)
+    if categories is None:
+        raise InputError(f"categories must be given for triplets {kind} categories; got None")
+    members = np.asarray(categories).astype(bool)
+    if members.ndim != 2 or len(members) != n:
+        raise InputError(f"categories must have shape (n, c) with n = {n}; got {members.shape}")
+    return _within(members, t, rng) if kind == "within" else _across(members, t, rng)
+
+
+def _within(members: np.ndarray, t: int, rng: np.random.Generator) -> np.ndarray:
+    sizes = members.sum(axis=0).astype(np.float64)
+    ways = sizes * (sizes - 1) * (sizes - 2)
+    if not ways.max(initial=0) > 0:
+        raise InputError("triplets within categories need a category of at least three items; there is none")
+    out = np.empty((t, 3), np.int32)
+    chosen = rng.choice(len(sizes), t, p=ways / ways.sum())
+    for category in np.unique(chosen):
+        items = np.flatnonzero(members[:, category])
+        rows = np.flatnonzero(chosen == category)
+        out[rows] = items[random_triplets(len(items), len(rows), rng)]
+    return out
+
+
+def _across(members: np.ndarray, t: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws of three items that belong somewhere, until there are t whose categories differ."""
+    items = np.flatnonzero(members.any(axis=1))
+    weights = members[items].astype(np.int32)
+    parts: list[np.ndarray] = []
+    found = tries = 0
+    while found < t and len(items) >= 3:
+        drawn = random_triplets(len(items), max(1024, 2 * (t - found)), rng)
+        a, b, c = (weights[drawn[:, p]] for p in range(3))
+        shared = ((a * b) + (a * c) + (b * c)).any(axis=1)
+        parts.append(items[drawn[~shared]].astype(np.int32))
+        found, tries = found + len(parts[-1]), tries + 1
+        if found == 0 and tries == TRIES:
+            break
+    if found < t:
+        raise InputError("triplets across categories need three items that share none; none were found")
+    return np.concatenate(parts)[:t]
+
+
 def simulate(
-    x: object, n_triplets: int, *, measure: str = "cosine", temperature: float = 0.1, seed: int = 0
-) -> Simulation:
+    x: object, n_triplets: int, *, measure: str = "cosine", temperature: float = 0.1, seed: int = 0,
+    kind: str = "uniform", categories: np.ndarray | None = None,
+) -> Simulation:  # fmt: skip
     """Answers of people who choose with ``p(pair) = softmax(s / temperature)``.
 
     Args:
@@ -83,6 +148,9 @@ def simulate(
         measure: see `pyalign.similarity`.
         temperature: in the units of the similarities.
         seed: the same seed gives the same triplets.
+        kind: which items stand together: ``"uniform"``, any three; ``"within"``, three of one category; ``"across"``,
+            three that share none.
+        categories: (n, c) booleans, what belongs to which category; for ``"within"`` and ``"across"``.
 
     Returns:
         A `Simulation`. Scoring x on its triplets gives `expected_accuracy` within a few `standard_error`.
@@ -97,7 +165,7 @@ def simulate(
         ((1000, 3), True)
     """
     rng = np.random.default_rng([seed, 1])
-    triplets = random_triplets(len(np.asarray(x)), n_triplets, rng)
+    triplets = category_triplets(len(np.asarray(x)), n_triplets, rng, kind, categories)
     p = choice_probabilities(x, triplets, measure=measure, temperature=temperature)
     best = variance = entropy = 0.0
     for start in range(0, n_triplets, CHUNK):
