@@ -21,6 +21,9 @@ COMMANDS = (
     "agreement",
     "calibrate",
     "failures",
+    "probe",
+    "transform",
+    "triplets",
     "describe",
     "sample",
     "simulate",
@@ -73,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(args.command, f"{error.filename}: {reason}" if error.filename else reason)
     except MemoryError as error:
         return _fail(args.command, f"not enough memory: {error}" if str(error) else "not enough memory")
-    except KeyboardInterrupt:
-        print(f"pyalign {args.command}: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"pyalign {args.command}: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
         return 130
     return 0
 

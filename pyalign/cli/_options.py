@@ -22,6 +22,7 @@ from pyalign.io import (
     read_embeddings,
     read_names,
     read_subjects,
+    read_transform,
     read_triplets,
     split_key,
 )
@@ -367,6 +368,16 @@ def embedding_file(spec: str, names: tuple[str, ...] | None) -> EmbeddingFile:
     if len(names) != len(file.values):
         raise InputError(f"{path}: --names must have a name for each of {len(file.values)} rows; got {len(names)}")
     return EmbeddingFile(file.values, names)
+
+
+def transformed(file: EmbeddingFile, spec: str, path: str | None) -> EmbeddingFile:
+    """The embeddings after the linear map of a file, where one is given."""
+    if path is None:
+        return file
+    try:
+        return EmbeddingFile(read_transform(path).apply(file.values), file.names)
+    except InputError as error:
+        raise error if str(error).startswith(path) else InputError(f"{spec} with {path}: {error}") from error
 
 
 def row_names(path: str | None, triplets: TripletFile) -> tuple[str, ...] | None:

@@ -31,6 +31,9 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     """The options of `pyalign score`."""
     parser = _options.add_command(subparsers, "score", "odd-one-out accuracy of embeddings on human triplets", EXAMPLE)
     _options.add_model_inputs(parser)
+    parser.add_argument(
+        "--transform", metavar="W.npz", help="linear map that the embeddings go through first, as `probe` writes it"
+    )
     _options.add_triplet_options(parser)
     formulas = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
     group = parser.add_argument_group("scoring", f"measures, larger is more alike; rbf:2.5 gives sigma:\n{formulas}")
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> None:
     _options.require_use_of_subjects(args)
     outputs = {"--choices": args.choices, "--probabilities": args.probabilities}
     outputs["--json"] = None if args.json == "-" else args.json
-    inputs = (*args.embeddings, args.triplets, *filter(None, [args.names, args.subjects, args.groups]))
+    inputs = (*args.embeddings, args.triplets, *filter(None, [args.names, args.subjects, args.groups, args.transform]))
     _options.require_apart(inputs, outputs)
     _options.use_threads(args.threads)
     triplets = _options.triplet_file(args)
@@ -152,7 +155,7 @@ def _results(
 ) -> Iterator[Result]:
     total, done = len(args.embeddings) * len(args.measure), 0
     for spec in args.embeddings:
-        embeddings = _options.embedding_file(spec, names)
+        embeddings = _options.transformed(_options.embedding_file(spec, names), spec, args.transform)
         index = _options.index_triplets(triplets, embeddings, spec)
         for measure in args.measure:
             done += 1
@@ -190,6 +193,8 @@ def _one(
         row.update(_besides(args, embeddings, index, results, n_dropped, measure, extras, say))
     except InputError as error:
         raise InputError(f"{spec} with {args.triplets}: {error}") from error
+    if args.transform:
+        row["transform"] = args.transform
     row = {"embeddings": spec, **row, "seconds": seconds, "triplets_per_second": len(index) / seconds}
     return Result(row, *_as_in_file(results, positions))
 

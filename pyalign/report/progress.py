@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from shutil import get_terminal_size
+
+SHORTEST = 0.1  # seconds between two texts of a line that changes
 
 
 @contextmanager
@@ -23,4 +26,24 @@ def progress(text: str, show: bool = True) -> Iterator[Callable[[str], None]]:
         yield say
     finally:
         if visible:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+class ProgressLine:
+    """A line on stderr that changes, at most ten times a second; nothing where stderr is no terminal."""
+
+    def __init__(self, show: bool = True) -> None:
+        self.visible = show and sys.stderr is not None and sys.stderr.isatty()
+        self.last = float("-inf")
+
+    def show(self, text: str) -> None:
+        """The line's text from now on, unless the last one has only just appeared."""
+        now = time.monotonic()
+        if self.visible and now - self.last >= SHORTEST:
+            self.last = now
+            print(f"\r\x1b[K{text[: get_terminal_size().columns - 1]}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """The line is gone."""
+        if self.visible:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)

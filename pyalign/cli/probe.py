@@ -1,0 +1,292 @@
+"""`pyalign probe`: the linear map of embeddings that best predicts human answers, cross-validated."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyalign import __version__, report
+from pyalign.cli import _options
+from pyalign.errors import InputError
+from pyalign.io import write_files
+from pyalign.io.npy import open_npy
+from pyalign.io.paths import check_file
+from pyalign.io.transform import transform_bytes
+
+if TYPE_CHECKING:
+    from pyalign.analysis.probing.choose import Progress
+    from pyalign.analysis.probing.cross_validate import FoldResult, ProbeCrossValidation
+
+EXAMPLE = "pyalign probe --embeddings clip.npy --triplets t.npy --out transform.npz"
+PENALTIES = ("squared", "frobenius", "identity", "nuclear")
+RECIPES = ("muttenthaler2023",)
+SPLITS = ("objects", "triplets", "subjects")
+
+
+def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
+    """The options of `pyalign probe`."""
+    what = "learn the linear map of embeddings that best predicts human answers"
+    parser = _options.add_command(subparsers, "probe", what, EXAMPLE)
+    parser.add_argument("--embeddings", required=True, metavar="E", help="file of (n, d) embeddings; FILE::KEY")
+    parser.add_argument("--triplets", required=True, metavar="T", help="file of (t, 3) triplets")
+    parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
+    _options.add_triplet_options(parser)
+    group = parser.add_argument_group("cross-validation")
+    group.add_argument("--folds", type=_options.count, default=3, metavar="K", help="folds (default: 3)")
+    group.add_argument("--split", choices=SPLITS, default="objects", help="what a fold holds out (default: objects)")
+    group.add_argument("--subjects", metavar="S.npy", help="(t,) who answered each triplet, for --split subjects")
+    group.add_argument("--seed", type=int, default=0, help="of the split and of the starts (default: 0)")
+    group.add_argument(
+        "--recipe", choices=RECIPES, help="train by the published recipe instead (Adam, |W|_F, early stopping)"
+    )
+    _add_map_options(parser)
+    group = parser.add_argument_group("gLocal", "keep which other images are close; takes --penalty identity")
+    group.add_argument("--images", metavar="Y", help="file of (m, d) embeddings of other images; FILE::KEY")
+    group.add_argument("--alpha", type=float, default=0.25, help="weight of the local term (default: 0.25)")
+    group.add_argument("--tau", type=float, default=0.1, help="temperature of the local term (default: 0.1)")
+    group = parser.add_argument_group("answers", "instead of one answer for each triplet")
+    group.add_argument("--targets", metavar="P.npy", help="(t, 3) counts or probabilities that a position is odd")
+    group.add_argument("--weights", metavar="V.npy", help="(t,) weights of the triplets")
+    group.add_argument(
+        "--smoothing", type=float, default=0.0, metavar="A", help="pseudo-counts for each position (default: 0)"
+    )
+    group = parser.add_argument_group("running")
+    group.add_argument("--threads", type=_options.count, metavar="K", help="threads (default: all cores)")
+    group.add_argument("--resume", action="store_true", help="take the folds that an interrupted run left by --out")
+    group = parser.add_argument_group("output")
+    group.add_argument("--out", metavar="W.npz", help="write the map that is fitted to all triplets")
+    group.add_argument(
+        "--json", nargs="?", const="-", metavar="PATH", help="write one JSON document to PATH, or to stdout"
+    )
+    return parser
+
+
+def _add_map_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("map")
+    group.add_argument(
+        "--penalty", choices=PENALTIES, default="squared", help="norm of W that is penalised (default: squared)"
+    )
+    group.add_argument(
+        "--l2",
+        nargs="+",
+        type=float,
+        metavar="L",
+        help="strengths to choose from (default: eight, by the data); the choice is made inside a fold",
+    )
+    group.add_argument(
+        "--rank",
+        type=_rank,
+        default="full",
+        metavar="R",
+        help="columns of W: full, diagonal or a number (default: full)",
+    )
+    group.add_argument("--bias", action="store_true", help="add a bias after W")
+    group.add_argument("--measure", choices=("dot", "cosine"), default="dot", help="similarity (default: dot)")
+    group.add_argument("--temperature", type=float, default=1.0, metavar="T", help="p = softmax(s / T) (default: 1)")
+    group.add_argument(
+        "--standardise",
+        choices=("global", "features", "none"),
+        default="global",
+        help="by one mean and deviation, by those of each feature, or not (default: global)",
+    )
+    group.add_argument(
+        "--tolerance", type=float, default=1e-4, metavar="G", help="nats to the optimum, certified (default: 1e-4)"
+    )
+
+
+def _rank(text: str) -> int | str:
+    return text if text in ("full", "diagonal") else _options.count(text)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Reads, cross-validates, refits, and only then writes; folds that are finished are kept beside --out."""
+    from pyalign.analysis.probing.cross_validate import cross_validate_probe
+
+    job = _Job.of(args)
+    if args.recipe:
+        _run_recipe(args, job)
+        return
+    line = report.ProgressLine()
+    try:
+        result = cross_validate_probe(
+            job.x, job.triplets, folds=args.folds, penalties=args.l2 or "auto", seed=args.seed, split=args.split,
+            subjects=job.subjects, **job.answers, images=job.images, alpha=args.alpha, tau=args.tau,
+            finished=job.finished, report=lambda at: line.show(progress_text(at)),
+            on_fold=job.keep, **job.options,
+        )  # fmt: skip
+    finally:
+        line.clear()
+    if result.interrupted:
+        raise KeyboardInterrupt(_write_what_there_is(args, job, result))
+    local = {} if job.images is None else {"local": _local(job.images, result)}
+    document = json.dumps({"version": __version__, **job.inputs, **result.to_dict(), **local}, indent=2)
+    _write(args, document, result)
+    job.forget()
+    print(document if args.json == "-" else report.probe_table({**result.to_dict(), **local}))
+
+
+def _local(images: np.ndarray, result: ProbeCrossValidation) -> dict[str, float]:
+    """How much of the neighbourhoods of other images the map keeps."""
+    from pyalign.analysis.probing.glocal import NEIGHBOURS, neighbour_overlap
+
+    assert result.fit is not None
+    k = min(NEIGHBOURS, len(images) - 1)
+    return {"neighbours": k, "overlap": neighbour_overlap(images, result.fit.transform.apply(images), k)}
+
+
+def _run_recipe(args: argparse.Namespace, job: _Job) -> None:
+    """The published algorithm, fold by fold; --out gets the last fold's last map, as published."""
+    from pyalign.analysis.probing.recipe import cross_validate_recipe
+
+    if len(args.l2 or [0]) > 1:
+        raise InputError(f"--recipe takes one --l2; got {len(args.l2)}")
+    if args.split != "objects" or args.resume or args.targets or args.weights:
+        raise InputError("--recipe takes folds over objects and one answer for each triplet, from the start")
+    line = report.ProgressLine()
+    l2 = args.l2[0] if args.l2 else 1e-3
+    try:
+        fits = cross_validate_recipe(
+            job.x, job.triplets, folds=args.folds, l2=l2, seed=args.seed,
+            on_epoch=lambda fold, epoch, at: line.show(
+                f"fold {fold}/{args.folds}: epoch {epoch}, loss {at.loss:.5f}, {100 * (at.accuracy or 0):.2f} %"
+            ),
+        )  # fmt: skip
+    finally:
+        line.clear()
+    folds = [fit.to_dict() for fit in fits]
+    document = json.dumps({"version": __version__, **job.inputs, "recipe": args.recipe, "folds": folds}, indent=2)
+    files: dict[str, str | bytes] = {args.out: transform_bytes(fits[-1].transform)} if args.out else {}
+    if args.json and args.json != "-":
+        files[args.json] = document + "\n"
+    write_files(files.items())
+    if fits[-1].interrupted:
+        where = f"the map so far is in {args.out}" if args.out else ""
+        raise KeyboardInterrupt(where)
+    print(document if args.json == "-" else report.recipe_table(folds))
+
+
+def progress_text(at: Progress) -> str:
+    """``fold 2/3, inner 1/3: penalty 0.0322, pass 24, loss 0.86045, held-out 59.2 %``."""
+    held_out = "" if at.accuracy is None else f", held-out {100 * at.accuracy:.2f} %"
+    return f"{at.stage}: penalty {at.l2:.4g}, pass {at.n_passes}, loss {at.objective:.5f}{held_out}"
+
+
+@dataclass
+class _Job:
+    """What was read, and the folds that are finished."""
+
+    x: np.ndarray
+    triplets: np.ndarray
+    subjects: np.ndarray | None
+    answers: dict[str, Any]
+    images: np.ndarray | None
+    options: dict[str, Any]
+    inputs: dict[str, Any]
+    state: Path | None
+    mark: str
+    finished: list[FoldResult]
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> _Job:
+        """Everything that the command line names, read and checked."""
+        if args.seed < 0:
+            raise InputError(f"--seed must not be negative; got {args.seed}")
+        if args.out and not args.out.endswith(".npz"):
+            raise InputError(f"--out must end in .npz; got {args.out}")
+        if args.resume and not args.out:
+            raise InputError("--resume needs --out, beside which an interrupted run leaves its folds")
+        outputs = {"--out": args.out, "--json": None if args.json == "-" else args.json}
+        inputs = (
+            args.embeddings,
+            args.triplets,
+            *filter(None, [args.names, args.subjects, args.targets, args.weights, args.images]),
+        )
+        _options.require_apart(inputs, outputs)
+        _options.use_threads(args.threads)
+        read = _options.triplet_file(args)
+        embeddings = _options.embedding_file(args.embeddings, _options.row_names(args.names, read))
+        triplets = _options.index_triplets(read, embeddings, args.embeddings)
+        subjects, targets, weights = (_array(path) for path in (args.subjects, args.targets, args.weights))
+        answers = {"targets": targets, "weights": weights, "smoothing": args.smoothing}
+        names = ("penalty", "rank", "bias", "measure", "temperature", "standardise", "tolerance")
+        options = {name: getattr(args, name) for name in names}
+        images = _options.embedding_file(args.images, None).values if args.images else None
+        given = [a for a in (subjects, targets, weights, images) if a is not None]
+        mark = _fingerprint(
+            [embeddings.values, triplets, *given],
+            [args.smoothing, args.alpha, args.tau, options, args.l2, args.folds, args.split, args.seed],
+        )
+        state = Path(f"{args.out}.folds.json") if args.out else None
+        told = {"embeddings": args.embeddings, "triplets": args.triplets, "options": {**options, "seed": args.seed}}
+        finished = _finished(state, mark) if args.resume and state is not None else []
+        return cls(embeddings.values, triplets, subjects, answers, images, options, told, state, mark, finished)
+
+    def keep(self, fold: FoldResult) -> None:
+        """A finished fold, beside the map to come."""
+        self.finished.append(fold)
+        if self.state is not None:
+            folds = [fold.to_dict() for fold in self.finished]
+            write_files([(self.state, json.dumps({"of": self.mark, "folds": folds}) + "\n")])
+
+    def forget(self) -> None:
+        """The folds beside the map, which is written."""
+        if self.state is not None and self.state.exists():
+            os.unlink(self.state)
+
+
+def _array(path: str | None) -> np.ndarray | None:
+    """A .npy file, where one is given."""
+    if path is None:
+        return None
+    check_file(path, "arrays", (".npy",))
+    return open_npy(path)
+
+
+def _fingerprint(arrays: list[np.ndarray], settings: list[Any]) -> str:
+    """Of everything on which the folds depend."""
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    for array in arrays:
+        digest.update(str((array.shape, array.dtype)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _finished(state: Path, mark: str) -> list[FoldResult]:
+    from pyalign.analysis.probing.cross_validate import FoldResult
+
+    if not state.exists():
+        raise InputError(f"--resume finds no {state}: nothing was interrupted, or it has finished")
+    try:
+        document = json.loads(state.read_text(encoding="utf-8"))
+        folds = [FoldResult.from_dict(fold) for fold in document["folds"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{state}: not what an interrupted run leaves") from error
+    if document.get("of") != mark:
+        raise InputError(f"{state}: left by a run with other data or other options; delete it, or run as before")
+    return folds
+
+
+def _write_what_there_is(args: argparse.Namespace, job: _Job, result: ProbeCrossValidation) -> str:
+    done = f"{len(result.folds)} of {args.folds} folds are finished"
+    if not args.out or result.fit is None:
+        return f"{done}; nothing was written"
+    write_files([(args.out, transform_bytes(result.fit.transform))])
+    kept = f"the best map so far, of {result.fit.n_triplets:,} triplets, is in {args.out}"
+    return f"{done}; {kept}; go on with --resume" if job.finished else f"{done}; {kept}"
+
+
+def _write(args: argparse.Namespace, document: str, result: ProbeCrossValidation) -> None:
+    files: dict[str, str | bytes] = {}
+    if args.out:
+        assert result.fit is not None
+        files[args.out] = transform_bytes(result.fit.transform)
+    if args.json and args.json != "-":
+        files[args.json] = document + "\n"
+    write_files(files.items())

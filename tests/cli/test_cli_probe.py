@@ -1,0 +1,234 @@
+"""`pyalign probe`, `pyalign transform` and `pyalign score --transform`."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import reals
+
+import pyalign
+from pyalign import cross_validate_probe, read_transform
+from pyalign.analysis.probing import choose, cross_validate
+from pyalign.cli import probe as probe_command
+from pyalign.datasets.simulate import simulate
+
+pytest.importorskip("scipy")
+
+
+@pytest.fixture
+def people(folder):
+    """Embeddings p.npy and the answers of people who see three of their features, a.npy."""
+    x = reals(1, 60, 6)
+    triplets = simulate(x[:, :3], 6000, measure="dot", seed=2).triplets
+    np.save("p.npy", x)
+    np.save("a.npy", triplets)
+    return x, triplets
+
+
+@pytest.fixture
+def probe(command, people):
+    def run(*options):
+        return command("probe", "--embeddings", "p.npy", "--triplets", "a.npy", *options)
+
+    return run
+
+
+def without_times(document):
+    drop = {"seconds"}
+    if isinstance(document, dict):
+        return {name: without_times(value) for name, value in document.items() if name not in drop}
+    return [without_times(value) for value in document] if isinstance(document, list) else document
+
+
+def test_figures_are_those_of_the_api_and_the_map_is_the_refit(probe, people):
+    ran = probe("--json", "--out", "w.npz", "--seed", "3", "--folds", "2")
+    assert (ran.code, ran.err) == (0, "")
+    document, expected = json.loads(ran.out), cross_validate_probe(*people, folds=2, seed=3)
+    figures = json.loads(json.dumps(expected.to_dict()))
+    assert without_times(figures).items() <= without_times(document).items()
+    assert document["embeddings"] == "p.npy" and document["version"] == pyalign.__version__
+    np.testing.assert_array_equal(read_transform("w.npz").weights, expected.fit.transform.weights.astype(np.float32))
+
+
+def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
+    ran = probe()
+    header, *rows = ran.out.splitlines()
+    assert header.split()[:4] == ["fold", "l2", "accuracy", "zero-shot"]
+    assert [row.split()[0] for row in rows[:5]] == ["1", "2", "3", "mean", "all"]
+    result = cross_validate_probe(*people)
+    assert f"{100 * result.accuracy:.3f} %" in rows[3]
+    assert "held-out objects" in rows[5]
+
+
+def test_options_reach_the_probe(probe):
+    ran = probe("--json", "--rank", "2", "--penalty", "frobenius", "--bias", "--standardise", "features", "--l2", "0.1",
+                "0.01", "--tolerance", "1e-3", "--temperature", "2", "--split", "triplets")  # fmt: skip
+    document = json.loads(ran.out)
+    options = document["fit"]["options"]
+    assert (options["rank"], options["penalty"], options["bias"], options["standardise"]) == (
+        2, "frobenius", True, "features"
+    )  # fmt: skip
+    assert (options["tolerance"], options["temperature"], document["split"]) == (1e-3, 2.0, "triplets")
+    assert document["folds"][0]["strengths"] == pytest.approx([0.1, 0.01]) and document["fit"]["rank"] <= 2
+
+
+def test_over_subjects_with_a_file_of_them(probe, people):
+    np.save("s.npy", np.arange(6000) % 7)
+    assert json.loads(probe("--split", "subjects", "--subjects", "s.npy", "--json", "--l2", "0.1").out)["split"] == (
+        "subjects"
+    )
+
+
+def test_soft_targets_and_weights_come_from_files(probe, people):
+    x, triplets = people
+    targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 2])
+    np.save("targets.npy", targets)
+    np.save("weights.npy", np.arange(6000) % 3)
+    ran = probe("--targets", "targets.npy", "--weights", "weights.npy", "--smoothing", "0.5", "--l2", "0.05", "--json")
+    expected = cross_validate_probe(
+        x, triplets, targets=targets, weights=np.arange(6000) % 3, smoothing=0.5, penalties=[0.05]
+    )
+    assert json.loads(ran.out)["accuracy"] == expected.accuracy
+
+
+def test_score_with_a_transform_is_the_score_of_the_transformed_file(probe, command, people):
+    probe("--out", "w.npz", "--l2", "0.05")
+    made = command("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
+    assert (made.code, made.err) == (0, "")
+    np.testing.assert_array_equal(np.load("z.npy"), read_transform("w.npz").apply(people[0]))
+    rows = []
+    for options in (["--embeddings", "p.npy", "--transform", "w.npz"], ["--embeddings", "z.npy"]):
+        ran = command("score", *options, "--triplets", "a.npy", "--measure", "dot", "--json")
+        rows.append(json.loads(ran.out)["results"][0])
+    assert rows[0]["transform"] == "w.npz" and "transform" not in rows[1]
+    assert (rows[0]["accuracy"], rows[0]["cross_entropy"]) == (rows[1]["accuracy"], rows[1]["cross_entropy"])
+    assert rows[0]["accuracy"] > pyalign.score(*people).accuracy + 0.03
+
+
+def test_the_published_transform_applies_to_embeddings_of_its_width(command, folder, data):
+    x = reals(2, 9, 512)
+    np.save("wide.npy", x)
+    path = data / "glocal" / "resnet18_avgpool_transform.npz"
+    assert command("transform", "--embeddings", "wide.npy", "--transform", path, "--out", "z.npy").code == 0
+    with np.load(path) as file:
+        expected = ((x - file["mean"]) / file["std"]) @ file["weights"] + file["bias"]
+    np.testing.assert_allclose(np.load("z.npy"), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_other_images_keep_their_neighbours(probe, folder):
+    np.save("images.npy", reals(7, 100, 6))
+    args = ("--penalty", "identity", "--l2", "0.01", "--images", "images.npy", "--alpha")
+    overlaps = [json.loads(probe(*args, alpha, "--json").out)["local"]["overlap"] for alpha in ("0", "0.9")]
+    assert overlaps[0] < overlaps[1]
+    assert "of the 10 nearest neighbours of other images the map keeps" in probe(*args, "0.9").out
+
+
+def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
+    from pyalign.analysis.probing import recipe
+
+    monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
+    document = json.loads(probe("--recipe", "muttenthaler2023", "--l2", "0.01", "--json", "--out", "w.npz").out)
+    assert [len(fold["curve"]) for fold in document["folds"]] == [2, 2, 2]
+    assert read_transform("w.npz").weights.shape == (6, 6)
+    assert probe("--recipe", "muttenthaler2023").out.splitlines()[-1].startswith("by the triplets that ended")
+
+
+def _few_epochs(self):
+    for name, value in {"start_deviation": 1e-3, "rate": 1e-3, "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1,
+                        "epochs": 2}.items():  # fmt: skip
+        object.__setattr__(self, name, value)
+
+
+# Ctrl-C and --resume
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """``cut("fold 2/3, inner 1/3")``: Ctrl-C there."""
+
+    def at(stage):
+        real = cross_validate.cross_validate_probe
+
+        def interrupted(*args, report, **options):
+            def stop(progress):
+                if progress.stage == stage and progress.n_passes == 3:
+                    raise KeyboardInterrupt
+
+            return real(*args, report=stop, **options)
+
+        monkeypatch.setattr(cross_validate, "cross_validate_probe", interrupted)
+
+    return at
+
+
+def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(probe, cut, folder, monkeypatch):
+    whole = json.loads(probe("--json").out)
+    cut("fold 2/3, inner 1/3")
+    ran = probe("--out", "w.npz")
+    assert (ran.code, ran.out) == (130, "")
+    assert ran.err.startswith("pyalign probe: interrupted; 1 of 3 folds are finished; the best map so far, of ")
+    assert ran.err.endswith("is in w.npz; go on with --resume\n")
+    assert read_transform("w.npz").weights.shape[0] == 6
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    seen = []
+    real = choose.choose_strength
+    monkeypatch.setattr(cross_validate, "choose_strength", lambda *a, **o: seen.append(1) or real(*a, **o))
+    document = json.loads(probe("--out", "w.npz", "--resume", "--json").out)
+    assert len(seen) == 2
+    assert without_times(document["folds"]) == without_times(whole["folds"])
+    assert not (folder / "w.npz.folds.json").exists()
+
+
+def test_ctrl_c_without_an_output_writes_nothing(probe, cut, folder):
+    cut("fold 1/3, inner 1/3")
+    ran = probe()
+    assert ran.code == 130
+    assert ran.err == "pyalign probe: interrupted; 0 of 3 folds are finished; nothing was written\n"
+
+
+def test_resume_refuses_another_run(probe, cut, refused, folder):
+    cut("fold 2/3, inner 1/3")
+    probe("--out", "w.npz")
+    args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
+    assert "other data or other options" in refused(*args, "--seed", "9")
+    (folder / "w.npz.folds.json").write_text("{}")
+    assert "not what an interrupted run leaves" in refused(*args)
+    (folder / "w.npz.folds.json").unlink()
+    assert "--resume finds no w.npz.folds.json" in refused(*args)
+
+
+def test_the_progress_line_says_where_it_is():
+    at = choose.Progress("fold 2/3, inner 1/3", 0.0322, 24, 0.860454, 0.592)
+    expected = "fold 2/3, inner 1/3: penalty 0.0322, pass 24, loss 0.86045, held-out 59.20 %"
+    assert probe_command.progress_text(at) == expected
+
+
+REFUSED = [
+    (["--out", "w.npy"], "--out must end in .npz; got w.npy"),
+    (["--resume"], "--resume needs --out"),
+    (["--seed", "-1"], "--seed must not be negative"),
+    (["--l2", "-1"], "penalties must be 'auto' or a number of at least 0; got -1.0"),
+    (["--folds", "1"], "folds must be a whole number from 2"),
+    (["--split", "subjects"], "subjects must be given to split over subjects"),
+    (["--recipe", "muttenthaler2023", "--l2", "1", "2"], "--recipe takes one --l2; got 2"),
+    (["--recipe", "muttenthaler2023", "--split", "triplets"], "--recipe takes folds over objects"),
+    (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
+    (["--out", "missing/w.npz", "--l2", "0.1"], "missing/w.npz"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED, ids=lambda v: str(v)[:20])
+def test_refuses_in_one_line_and_writes_nothing(refused, people, options, message):
+    assert message in refused("probe", "--embeddings", "p.npy", "--triplets", "a.npy", *options)
+
+
+def test_transform_refuses_other_features_and_other_names(refused, folder, people):
+    np.savez("w.npz", weights=np.eye(4), mean=np.array(0.0), std=np.array(1.0))
+    message = refused("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
+    assert message == "p.npy with w.npz: x must have the 4 features of the transform; got shape (60, 6)"
+    assert "is the same file as" in refused(
+        "transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "p.npy"
+    )
