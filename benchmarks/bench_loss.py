@@ -1,4 +1,4 @@
-"""The cross-entropy of triplets and its gradient, forward and backward."""
+"""The cross-entropy of triplets and its gradient, forward and backward, and a step of a probe."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.operations import LOSSES, Comparison, contenders_of, label_of
+from benchmarks.operations import LOSSES, PROBE, Comparison, contenders_of, label_of
 
 Run = Callable[[Comparison, str], None]
 
 
-@pytest.mark.parametrize(("comparison", "backend"), contenders_of(*LOSSES), ids=label_of)
+@pytest.mark.parametrize(("comparison", "backend"), contenders_of(*LOSSES, PROBE), ids=label_of)
 def test_loss(comparison: Comparison, backend: str, run: Run) -> None:
     run(comparison, backend)

@@ -17,6 +17,7 @@ from benchmarks import (
     loss_peers,
     matrix_peers,
     peers,
+    probe_peers,
     processes,
     repeat_peers,
     resample_peers,
@@ -28,6 +29,7 @@ SUBJECT = "pyalign"
 Builder = Callable[[Case], Contender]
 LOOP_SLICE = 3000  # triplets on which the loop over triplets is timed
 GATHER_SLICE = 400_000  # triplets on which the gathers of rows are timed
+ONE_HOT_SLICE = 1024  # triplets on which the published one-hot products are timed
 GATHER_STEP_SLICE = 50_000  # the same, where a backward pass keeps what was gathered
 LOOP_RESAMPLES = 4  # resamples on which the loop over resamples is timed
 ROW_SLICE = 256  # rows with which scipy's cdist is timed
@@ -302,6 +304,17 @@ GRADIENT = Comparison(
     },
     SOME,
 )
+PROBE = Comparison(
+    "probe step",
+    cases.TRAINING,
+    {
+        SUBJECT: steps(probe_peers.our_step, probe_peers.our_step, embeddings),
+        "torch": steps(probe_peers.torch_gather_step, probe_peers.our_step, embeddings),
+        "torch flat": steps(partial(probe_peers.torch_gather_step, flat=True), probe_peers.our_step, embeddings),
+        "one-hot": steps(probe_peers.one_hot_step, probe_peers.our_step, embeddings, limit=ONE_HOT_SLICE),
+    },
+    SOME,
+)
 
 
 def repeats(make: Callable[[np.ndarray], Callable[[], repeat_peers.Groups]]) -> Builder:
@@ -336,7 +349,7 @@ LARGE = (*(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 51
 # The array (t, d) that is not needed, once.
 LOSSES = (LOSS, GRADIENT, _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB))
 STATISTICS = (RESAMPLES, MODELS, INTERVALS, CALIBRATION, REPEATS)
-COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, COMMAND, IMPORT)
+COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, COMMAND, IMPORT)
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:
