@@ -1,5 +1,6 @@
-"""Pages whose examples need torch are left out where it is not installed."""
+"""Pages whose examples need packages that are not installed are left out."""
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["torch.md"]
+needed = {"torch.md": ["torch"], "probing.md": ["scipy", "sklearn"]}
+collect_ignore = [page for page, packages in needed.items() if not all(map(find_spec, packages))]
