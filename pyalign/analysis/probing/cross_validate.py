@@ -27,7 +27,7 @@ from pyalign.analysis.probing.choose import (
 )
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
 from pyalign.analysis.probing.glocal import GlocalProblem
-from pyalign.analysis.probing.intervals import mean_interval
+from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
 from pyalign.analysis.probing.splits import Fold, folds_of
@@ -41,6 +41,8 @@ class FoldResult:
         l2: strength of the penalty, chosen within the training triplets.
         accuracy: fraction of the test triplets.
         cross_entropy: nats, of the test triplets.
+        accuracy_error, cross_entropy_error: standard errors over held-out objects, triplets or people, as the split has
+            it; None with soft targets.
         zero_shot_accuracy: fraction of the same triplets, by cosines of the rows as they came.
         n_train, n_test: triplets.
         rank: columns of the map.
@@ -53,6 +55,8 @@ class FoldResult:
     l2: float
     accuracy: float
     cross_entropy: float
+    accuracy_error: float | None
+    cross_entropy_error: float | None
     zero_shot_accuracy: float
     n_train: int
     n_test: int
@@ -82,7 +86,7 @@ class ProbeCrossValidation:
 
     Attributes:
         accuracy: fraction; mean over the folds.
-        accuracy_interval: 95 % interval of that mean.
+        accuracy_interval: 95 % interval of that mean, over objects, triplets or people like those that folds held out.
         cross_entropy, cross_entropy_interval: the same in nats.
         zero_shot_accuracy: fraction; mean over the folds, of the same triplets without a probe.
         folds: a `FoldResult` each.
@@ -224,10 +228,17 @@ class _Run:
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, seconds: float) -> FoldResult:
         test, answers = self.triplets[fold.test], part_of(self.answers, fold.test)
         found = held_out_score(fit, self.x, test, answers)
+        errors: tuple[float | None, float | None] = (None, None)
+        if answers is None:
+            people = None if self.subjects is None else self.subjects[fold.test]
+            options, rows = self.options, fit.transform.apply(self.x)
+            errors = held_out_errors(rows, test, self.split, options.measure, options.temperature, people)
         return FoldResult(
             l2=choice.l2,
             accuracy=found.accuracy,
             cross_entropy=found.cross_entropy,
+            accuracy_error=errors[0],
+            cross_entropy_error=errors[1],
             zero_shot_accuracy=scored(self.x, test, answers, "cosine").accuracy,
             n_train=len(fold.train),
             n_test=len(fold.test),
@@ -262,9 +273,9 @@ def _summary(
     none = float("nan")
     return ProbeCrossValidation(
         accuracy=float(np.mean(right)) if results else none,
-        accuracy_interval=mean_interval(right),
+        accuracy_interval=mean_interval(right, [r.accuracy_error for r in results]),
         cross_entropy=float(np.mean(nats)) if results else none,
-        cross_entropy_interval=mean_interval(nats),
+        cross_entropy_interval=mean_interval(nats, [r.cross_entropy_error for r in results]),
         zero_shot_accuracy=float(np.mean([r.zero_shot_accuracy for r in results])) if results else none,
         folds=tuple(results),
         split=split,

@@ -1,29 +1,58 @@
-"""Confidence intervals of a probe's figures. The one place to change when a better one is at hand."""
+"""Confidence intervals of a probe's figures, over what its folds hold out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
+
+from pyalign.analysis.score import score
+from pyalign.errors import InputError
 
 LEVEL = 0.95
 
 
-def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
-    """Interval of the mean of figures of folds, by Student's t with one degree of freedom less than folds.
+def held_out_errors(
+    rows: np.ndarray, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None
+) -> tuple[float | None, float | None]:
+    """Standard errors of accuracy and cross-entropy of a fold, over other objects, triplets or people like its own.
 
-    Folds over objects share no test triplets, but most of their training triplets; the interval takes them for
-    independent and is a little too narrow for it, and wide because folds are few.
+    None and None where the fold is too small for a closed form.
+    """
+    try:
+        found = score(
+            rows, triplets, measure=measure, temperature=temperature, ci=split, ci_method="analytic", subjects=subjects
+        )
+    except InputError:
+        return None, None
+    return found.standard_error, found.cross_entropy_standard_error
+
+
+def mean_interval(
+    values: Sequence[float], errors: Sequence[float | None] = (), level: float = LEVEL
+) -> tuple[float, float]:
+    """Interval of the mean of folds' figures; NaN where there are fewer than two.
+
+    With the folds' standard errors it is mean +- z * error: folds hold out different objects (or triplets, or people),
+    so their errors are independent but for what their training sets share. Without, it is Student's t over the folds.
 
     Example:
         >>> low, high = mean_interval([0.58, 0.59, 0.6])
         >>> round(low, 3), round(high, 3)
         (0.565, 0.615)
+        >>> low, high = mean_interval([0.58, 0.59, 0.6], [0.003, 0.003, 0.003])
+        >>> round(low, 4), round(high, 4)
+        (0.5866, 0.5934)
     """
-    from scipy.stats import t  # with the rest of scipy, when a probe is fitted
-
     figures = np.asarray(values, dtype=np.float64)
     if len(figures) < 2:
         return float("nan"), float("nan")
-    half = float(t.ppf(0.5 + level / 2, len(figures) - 1) * figures.std(ddof=1) / np.sqrt(len(figures)))
+    known = [error for error in errors if error is not None]
+    if len(known) == len(figures):
+        half = NormalDist().inv_cdf(0.5 + level / 2) * float(np.sqrt(np.square(known).sum())) / len(figures)
+    else:
+        from scipy.stats import t  # with the rest of scipy, when a probe is fitted
+
+        half = float(t.ppf(0.5 + level / 2, len(figures) - 1) * figures.std(ddof=1) / np.sqrt(len(figures)))
     return float(figures.mean()) - half, float(figures.mean()) + half
