@@ -17,7 +17,7 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.measures import MEASURES
 from pyalign.ops.gradient import triplet_gradient
 from pyalign.ops.similarity import similarity
-from pyalign.ops.triplets import choice_probabilities, odd_one_out, odd_one_out_from
+from pyalign.ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
 
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, agreement
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pyalign.analysis.permutation import PermutationTest, permutation_test
     from pyalign.analysis.probing import cross_validate_probe, fit_probe
     from pyalign.analysis.probing.estimator import TripletProbe
+    from pyalign.datasets.triplets import sample_triplets
     from pyalign.io import Transform, load_embeddings, load_triplets, read_transform, write_transform
 
 __version__ = "0.1.0"
@@ -48,6 +49,7 @@ __all__ = [
     "agreement",
     "calibrate",
     "choice_probabilities",
+    "choice_probabilities_from",
     "compare",
     "cross_validate_probe",
     "failures",
@@ -60,6 +62,7 @@ __all__ = [
     "odd_one_out_from",
     "permutation_test",
     "read_transform",
+    "sample_triplets",
     "score",
     "similarity",
     "triplet_gradient",
@@ -87,6 +90,7 @@ _LATER = {
     "noise_ceiling": "pyalign.analysis.ceiling",
     "permutation_test": "pyalign.analysis.permutation",
     "read_transform": "pyalign.io",
+    "sample_triplets": "pyalign.datasets.triplets",
     "write_transform": "pyalign.io",
 }
 

@@ -8,6 +8,7 @@ Only numpy is imported here; a format's package is imported when a file of that 
 
 from __future__ import annotations
 
+from pyalign.io.categories import read_categories
 from pyalign.io.embeddings import EmbeddingFile, load_embeddings, read_embeddings
 from pyalign.io.names import match_names, read_names
 from pyalign.io.paths import split_key
@@ -24,6 +25,7 @@ __all__ = [
     "load_embeddings",
     "load_triplets",
     "match_names",
+    "read_categories",
     "read_counts",
     "read_embeddings",
     "read_names",

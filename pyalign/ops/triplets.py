@@ -160,6 +160,41 @@ def choice_probabilities(
     return results.probabilities
 
 
+def choice_probabilities_from(
+    similarities: object, triplets: object, *, temperature: float = 1.0, backend: str = "auto"
+) -> Any:
+    """Probability that each position of each triplet is the odd one, from a ready matrix of similarities.
+
+    Args:
+        similarities: (n, n), larger is more alike; read as by `odd_one_out_from`.
+        triplets: (t, 3) integers in [0, n), three different items each.
+        temperature: in the units of the similarities; it divides.
+        backend: see `pyalign.similarity`.
+
+    Returns:
+        (t, 3) float32 or float64: column p is the probability that position p is odd. Rows sum to 1.
+
+    Raises:
+        InputError: as `choice_probabilities`.
+
+    Source: Muttenthaler et al., ICLR 2023, equation 1.
+
+    Example:
+        >>> import numpy as np
+        >>> choice_probabilities_from(np.eye(3), [[0, 1, 2]]).round(3)
+        array([[0.333, 0.333, 0.333]])
+    """
+    door = open_door(backend, similarities)
+    matrix = finite_similarities(door, similarities)
+    index = door.triplets(triplets)
+    temperature = _checks.as_temperature(temperature)
+    with door.running(index, len(matrix)):
+        probabilities = door.empty((len(index), 3), _checks.result_dtype(matrix))
+        want = Wanted(probabilities=probabilities, temperature=temperature)
+        door.backend.triplets_from_matrix(matrix, index, want)
+        return door.give(probabilities)
+
+
 def run_triplets(
     x: object,
     triplets: object,

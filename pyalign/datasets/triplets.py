@@ -1,0 +1,242 @@
+"""Triplets answered by a representation, for simulation and distillation: of any items, within categories or across."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.datasets.simulate import draw_odd, put_odd_last, random_triplets
+from pyalign.errors import InputError
+from pyalign.ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
+
+SCHEMES = ("uniform", "within", "across")
+PRECOMPUTED = "precomputed"
+ROUNDS = 100  # without a single triplet to keep, one after the other: there is none, or as good as none
+FEWEST = 1000  # triplets of a round that replaces others
+ASYMMETRY = 1e-5  # of the largest similarity: what rounding may do to a symmetric matrix
+Candidates = Callable[[int, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class SampledTriplets:
+    """Triplets and how they came about.
+
+    Attributes:
+        triplets: int32 (t, 3), the item called odd last.
+        probabilities: (t, 3), column p the probability that the item in column p is odd; None unless asked for.
+        n_tied: drawn again because two or three pairs tied.
+        n_sharing: drawn again because the third item shared a category with one of the two (scheme ``"across"``).
+    """
+
+    triplets: np.ndarray
+    probabilities: np.ndarray | None
+    n_tied: int
+    n_sharing: int
+
+
+@overload
+def sample_triplets(
+    x: object, n_triplets: int, *, measure: str = ..., categories: object = ..., scheme: str = ...,
+    temperature: float | None = ..., soft: Literal[False] = ..., seed: int = ...,
+) -> np.ndarray: ...  # fmt: skip
+@overload
+def sample_triplets(
+    x: object, n_triplets: int, *, measure: str = ..., categories: object = ..., scheme: str = ...,
+    temperature: float | None = ..., soft: Literal[True], seed: int = ...,
+) -> tuple[np.ndarray, np.ndarray]: ...  # fmt: skip
+def sample_triplets(
+    x: object, n_triplets: int, *, measure: str = "cosine", categories: object = None, scheme: str = "uniform",
+    temperature: float | None = None, soft: bool = False, seed: int = 0,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Random triplets of items, answered by the similarities of x.
+
+    Args:
+        x: (n, d) real numbers, one row per item; with ``measure="precomputed"`` (n, n) symmetric similarities, larger
+            is more alike.
+        n_triplets: how many.
+        measure: see `pyalign.similarity`; or ``"precomputed"``.
+        categories: for the schemes within and across: (n,) labels, of which an empty text or a negative number says
+            that an item has no category; or (n, c) of 0 and 1, where an item may have several categories or none.
+        scheme: which items meet. ``"uniform"``: any three, all sets equally likely. ``"within"``: all three of one
+            category; each set of each category is equally likely, so that a set of two categories comes twice as often.
+            ``"across"``: two of one category and one of another, which shares no category with either of the two (the
+            coarse-category task of Muttenthaler et al., ICLR 2023); each such choice is equally likely. The categories
+            decide which items meet, x decides which is odd.
+        temperature: None: the odd one is the item outside the most similar pair, and triplets whose best pairs tie are
+            drawn again. A number: the odd one is drawn with ``p(pair) = softmax(s / temperature)``.
+        soft: whether to return the probabilities too; they need a temperature.
+        seed: the same seed gives the same triplets.
+
+    Returns:
+        int32 (t, 3), the odd item last; with `soft` also (t, 3) float32 or float64, column p the probability that the
+        item in column p is odd. The uniform scheme with a temperature gives the triplets of `simulate`.
+
+    Raises:
+        InputError: as `pyalign.choice_probabilities`; categories that are missing, unused or hold no such triplet; and
+            x that ties in every triplet.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+        >>> sample_triplets(x, 2, categories=["a", "a", "b", "b"], scheme="across").shape
+        (2, 3)
+        >>> triplets, p = sample_triplets(x, 5, temperature=0.1, soft=True)
+        >>> p.sum(axis=1).round(3)
+        array([1., 1., 1., 1., 1.])
+    """
+    drawn = draw_triplets(
+        x, n_triplets, measure=measure, categories=categories, scheme=scheme, temperature=temperature, soft=soft,
+        seed=seed,
+    )  # fmt: skip
+    return drawn.triplets if drawn.probabilities is None else (drawn.triplets, drawn.probabilities)
+
+
+def draw_triplets(
+    x: object, n_triplets: int, *, measure: str = "cosine", categories: object = None, scheme: str = "uniform",
+    temperature: float | None = None, soft: bool = False, seed: int = 0,
+) -> SampledTriplets:  # fmt: skip
+    """`sample_triplets` with the counts of what was drawn again; arguments and errors as there."""
+    if not isinstance(n_triplets, int | np.integer) or n_triplets < 1:
+        raise InputError(f"n_triplets must be a positive whole number; got {n_triplets!r}")
+    if soft and temperature is None:
+        raise InputError("temperature must be a number for soft=True, whose probabilities it divides; got None")
+    rows = _symmetric(x) if measure == PRECOMPUTED else _checks.as_array(x, "x", "(n, d)")
+    meet = _scheme(scheme, categories, len(rows))
+    rng = np.random.default_rng([seed, 1])
+    kept: list[np.ndarray] = []
+    soft_kept: list[np.ndarray] = []
+    found = n_tied = n_sharing = empty = 0
+    while found < n_triplets:
+        size = n_triplets - found if not kept and not empty else max(n_triplets - found, FEWEST)
+        candidates = meet(size, rng)
+        n_sharing += size - len(candidates)
+        odd, p = _answers(rows, candidates, measure, temperature, rng)
+        decided = odd >= 0
+        n_tied += int((~decided).sum())
+        room = slice(0, n_triplets - found)
+        kept.append(put_odd_last(candidates[decided], odd[decided])[room])
+        if soft and p is not None:
+            soft_kept.append(put_odd_last(p, odd)[room])
+        found += len(kept[-1])
+        empty = 0 if len(kept[-1]) else empty + 1
+        if empty == ROUNDS:
+            why = "tied" if n_tied else "had a third item that shares a category with one of the two"
+            raise InputError(f"x and categories must leave triplets to draw; all of {ROUNDS} rounds in a row {why}")
+    return SampledTriplets(np.concatenate(kept), np.concatenate(soft_kept) if soft else None, n_tied, n_sharing)
+
+
+def _answers(
+    x: np.ndarray, triplets: np.ndarray, measure: str, temperature: float | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The odd position of each triplet, -1 for a tie, and the probabilities where there is a temperature."""
+    if len(triplets) == 0:
+        return np.empty(0, np.int8), None if temperature is None else np.empty((0, 3), np.float32)
+    if temperature is None:
+        given = measure == PRECOMPUTED
+        return odd_one_out_from(x, triplets) if given else odd_one_out(x, triplets, measure=measure), None
+    if measure == PRECOMPUTED:
+        p = choice_probabilities_from(x, triplets, temperature=temperature)
+    else:
+        p = choice_probabilities(x, triplets, measure=measure, temperature=temperature)
+    return draw_odd(p, rng), p
+
+
+def _symmetric(x: object) -> np.ndarray:
+    matrix = _checks.as_similarities(x)
+    apart = float(np.abs(matrix - matrix.T).max())
+    if apart > ASYMMETRY * float(np.abs(matrix).max()):
+        raise InputError(f"x must be symmetric for measure 'precomputed'; it differs from its transpose by {apart:.3g}")
+    return matrix
+
+
+# Which items meet
+
+
+def _scheme(scheme: str, categories: object, n: int) -> Candidates:
+    _checks.one_of(scheme, SCHEMES, "scheme")
+    if scheme == "uniform":
+        if categories is not None:
+            raise InputError("categories must be None for scheme 'uniform', which has no use for them")
+        return lambda t, rng: random_triplets(n, t, rng)
+    if categories is None:
+        raise InputError(f"categories must be given for scheme {scheme!r}; got None")
+    members = memberships(categories, n)
+    return _Within(members) if scheme == "within" else _Across(members)
+
+
+def memberships(categories: object, n: int) -> np.ndarray:
+    """Categories as bool (n, c); see `sample_triplets`.
+
+    Example:
+        >>> memberships(["cat", "", "dog"], 3).astype(int).tolist()
+        [[1, 0], [0, 0], [0, 1]]
+    """
+    given = _checks.as_array(categories, "categories", "(n,) or (n, c)")
+    if given.ndim not in (1, 2) or len(given) != n:
+        raise InputError(f"categories must have shape ({n},) or ({n}, c), a row per item; got {given.shape}")
+    if given.ndim == 2:
+        if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
+            raise InputError("categories of shape (n, c) must hold 0 and 1 alone")
+        return given.astype(bool)
+    if given.dtype.kind not in "biuUS":
+        raise InputError(f"categories must be whole numbers or text; got dtype {given.dtype}")
+    none = given == given.dtype.type() if given.dtype.kind in "US" else given < 0
+    labels, code = np.unique(given, return_inverse=True)
+    member: np.ndarray = (code[:, None] == np.arange(len(labels))) & ~none[:, None]
+    return member[:, member.any(axis=0)]
+
+
+class _Groups:
+    """The items of each category, one list after the other."""
+
+    def __init__(self, members: np.ndarray, of_size: Any, scheme: str, least: int) -> None:
+        self.members = members
+        self.sizes = members.sum(axis=0)
+        self.items = np.nonzero(members.T)[1].astype(np.int32)
+        self.starts = np.cumsum(self.sizes) - self.sizes
+        weights = of_size(self.sizes.astype(np.float64))
+        if not weights.sum() > 0:
+            largest = int(self.sizes.max(initial=0))
+            raise InputError(
+                f"categories must have {least} items in one of them for scheme {scheme!r}; the largest has {largest}"
+            )
+        self.weights = weights / weights.sum()
+
+    def some(self, t: int, rng: np.random.Generator) -> np.ndarray:
+        """(t,) categories, each as often as it has sets."""
+        return rng.choice(len(self.sizes), t, p=self.weights)
+
+
+class _Within(_Groups):
+    """Three items of one category."""
+
+    def __init__(self, members: np.ndarray) -> None:
+        super().__init__(members, lambda m: m * (m - 1) * (m - 2), "within", 3)
+
+    def __call__(self, t: int, rng: np.random.Generator) -> np.ndarray:
+        category = self.some(t, rng)
+        places = random_triplets(self.sizes[category], t, rng)
+        return self.items[self.starts[category][:, None] + places]
+
+
+class _Across(_Groups):
+    """Two items of one category and one that has another and shares none with them; fewer than asked for."""
+
+    def __init__(self, members: np.ndarray) -> None:
+        super().__init__(members, lambda m: m * (m - 1), "across", 2)
+        self.others = np.flatnonzero(members.any(axis=1)).astype(np.int32)
+
+    def __call__(self, t: int, rng: np.random.Generator) -> np.ndarray:
+        category = self.some(t, rng)
+        first = rng.integers(0, self.sizes[category])
+        second = rng.integers(0, self.sizes[category] - 1)
+        second += second >= first
+        pair = self.items[self.starts[category][:, None] + np.stack([first, second], axis=1)]
+        third = rng.choice(self.others, t)
+        shares = (self.members[pair].any(axis=1) & self.members[third]).any(axis=1)
+        drawn = np.column_stack([pair, third])[~shares]
+        return rng.permuted(drawn, axis=1)  # no position tells which item is of the other category

@@ -1,0 +1,40 @@
+"""Categories of items: a label each, or a column per category."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyalign.io.embeddings import read_embeddings
+from pyalign.io.names import read_names
+from pyalign.io.npy import open_npy
+from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, open_text, text_errors
+
+
+def read_categories(path: PathLike) -> Array:
+    """Labels (n,), or memberships (n, c) of 0 and 1, in the order of the file.
+
+    ``.txt``: one label a line. ``.csv`` and ``.tsv`` (each also ``.gz``): one column of labels, or a column of 0 and 1
+    per category, under a header. ``.npy``: labels (n,), whole numbers or text, or memberships (n, c).
+
+    Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
+    """
+    suffix = check_file(path, "categories", (".npy", *TEXT))
+    if suffix == ".npy":
+        array = open_npy(path)
+        if array.ndim not in (1, 2) or array.size == 0:
+            raise bad(path, f"categories must have shape (n,) or (n, c); got {array.shape}")
+        return array if array.ndim == 1 else _zeros_and_ones(path, array)
+    if suffix.startswith(".txt") or not _several_columns(path, suffix):
+        return np.array(read_names(path))
+    return _zeros_and_ones(path, read_embeddings(path).values)
+
+
+def _several_columns(path: PathLike, suffix: str) -> bool:
+    with text_errors(path), open_text(path) as handle:
+        return ("," if suffix.startswith(".csv") else "\t") in handle.readline()
+
+
+def _zeros_and_ones(path: PathLike, values: Array) -> Array:
+    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise bad(path, f"several columns of categories must hold 0 and 1; got dtype {values.dtype} with other values")
+    return values.astype(bool)
