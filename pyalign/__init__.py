@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pyalign.analysis.ceiling import NoiseCeiling, noise_ceiling
     from pyalign.analysis.compare import Comparison, compare
     from pyalign.analysis.failures import Failures, failures
+    from pyalign.analysis.neighbours import neighbour_overlap
     from pyalign.analysis.permutation import PermutationTest, permutation_test
-    from pyalign.analysis.probing import cross_validate_probe, fit_probe
+    from pyalign.analysis.probing import cross_validate_probe, fit_glocal, fit_probe
     from pyalign.analysis.probing.estimator import TripletProbe
     from pyalign.datasets.triplets import sample_triplets
     from pyalign.io import Transform, load_embeddings, load_triplets, read_transform, write_transform
@@ -53,10 +54,12 @@ __all__ = [
     "compare",
     "cross_validate_probe",
     "failures",
+    "fit_glocal",
     "fit_probe",
     "fraction_of_ceiling",
     "load_embeddings",
     "load_triplets",
+    "neighbour_overlap",
     "noise_ceiling",
     "odd_one_out",
     "odd_one_out_from",
@@ -84,9 +87,11 @@ _LATER = {
     "compare": "pyalign.analysis.compare",
     "cross_validate_probe": "pyalign.analysis.probing",
     "failures": "pyalign.analysis.failures",
+    "fit_glocal": "pyalign.analysis.probing",
     "fit_probe": "pyalign.analysis.probing",
     "load_embeddings": "pyalign.io",
     "load_triplets": "pyalign.io",
+    "neighbour_overlap": "pyalign.analysis.neighbours",
     "noise_ceiling": "pyalign.analysis.ceiling",
     "permutation_test": "pyalign.analysis.permutation",
     "read_transform": "pyalign.io",

@@ -134,11 +134,11 @@ def run(args: argparse.Namespace) -> None:
 
 def _local(images: np.ndarray, result: ProbeCrossValidation) -> dict[str, float]:
     """How much of the neighbourhoods of other images the map keeps."""
-    from pyalign.analysis.probing.glocal import NEIGHBOURS, neighbour_overlap
+    from pyalign.analysis.neighbours import neighbour_overlap
 
     assert result.fit is not None
-    k = min(NEIGHBOURS, len(images) - 1)
-    return {"neighbours": k, "overlap": neighbour_overlap(images, result.fit.transform.apply(images), k)}
+    k = min(10, len(images) - 1)
+    return {"neighbours": k, "overlap": neighbour_overlap(images, result.fit.transform.apply(images), k=(k,))[k]}
 
 
 def _run_recipe(args: argparse.Namespace, job: _Job) -> None:

@@ -2,11 +2,21 @@
 
 `products` and `objective` the loss and its gradient; `basis` and `parameters` the coordinates; `search`, `solve` and
 `certificate` the way to the optimum; `problem` and `fit` put them together. `splits`, `choose` and `cross_validate` say
-how good a probe is on what it has not seen; `estimator` is the scikit-learn face.
+how good a probe is on what it has not seen; `estimator` is the scikit-learn face. `local` and `glocal`: a map that also
+keeps the neighbours of other images.
 """
 
 from pyalign.analysis.probing.cross_validate import ProbeCrossValidation, cross_validate_probe
 from pyalign.analysis.probing.fit import ProbeFit, fit_probe
+from pyalign.analysis.probing.glocal import GlocalFit, fit_glocal
 from pyalign.analysis.probing.options import ProbeOptions
 
-__all__ = ["ProbeCrossValidation", "ProbeFit", "ProbeOptions", "cross_validate_probe", "fit_probe"]
+__all__ = [
+    "GlocalFit",
+    "ProbeCrossValidation",
+    "ProbeFit",
+    "ProbeOptions",
+    "cross_validate_probe",
+    "fit_glocal",
+    "fit_probe",
+]

@@ -31,6 +31,7 @@ from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
 from pyalign.analysis.probing.splits import Fold, folds_of
+from pyalign.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,8 @@ def cross_validate_probe(
     answers = answer_weights(len(index), targets, weights, smoothing)
     make: Maker = Problem
     if images is not None:
+        if chosen.penalty != "identity":
+            raise InputError(f"penalty must be 'identity' with other images; got {chosen.penalty!r}")
         make = partial(GlocalProblem, images=finite_rows(images), alpha=alpha, tau=tau)
     run = _Run(make, rows, index, answers, chosen, penalties, split, people, seed, report)
     results, best = list(finished), None

@@ -1,177 +1,291 @@
-"""gLocal: a map that agrees with people and keeps which images are close to which.
+"""gLocal: a linear map that predicts human answers and keeps who is near whom among other images.
 
-(1 - alpha) * cross-entropy of triplets + alpha * cross-entropy between softmax(S / tau) of cosines before and after the
-map, over batches of other images, with the diagonal left out; plus the distance of W to a multiple of the identity.
-
-Source: Muttenthaler et al., "Improving neural network representations using human similarity judgments", NeurIPS 2023,
-equations 2 to 5.
+Minimises (1 - alpha) * mean cross-entropy of triplets + alpha * `LocalTerm` + l2 * penalty, by full-batch L-BFGS from a
+multiple of the identity.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 
-from pyalign.analysis.probing.fit import ProbeFit, fit_path
-from pyalign.analysis.probing.objective import Slope, through_norms, unit_rows
+from pyalign import _checks
+from pyalign.analysis.neighbours import neighbour_overlap
+from pyalign.analysis.probing.basis import Basis, own_basis, principal_basis
+from pyalign.analysis.probing.local import LocalTerm, image_batches
+from pyalign.analysis.probing.objective import Slope
 from pyalign.analysis.probing.options import ProbeOptions, as_strength
-from pyalign.analysis.probing.problem import Map, Problem, finite_rows
-from pyalign.analysis.probing.products import gram, product
-from pyalign.backends import get_backend
+from pyalign.analysis.probing.parameters import Full
+from pyalign.analysis.probing.problem import Map, Problem, finite_rows, valid_triplets
+from pyalign.analysis.probing.solve import minimise
+from pyalign.analysis.probing.threads import one_blas_thread
+from pyalign.analysis.score import score
 from pyalign.errors import InputError
+from pyalign.io import Transform
 
-NEIGHBOURS = 10
-BLOCK_ELEMENTS = 1 << 24
+PENALTIES = ("identity", "frobenius", "squared")
+FEWEST_IMAGES = 3  # two neighbours each, so that there is something to keep
+NEIGHBOURS = (1, 10)
+FIRST_SIMILARITY = 0.1  # size of the similarities that the first map gives: well below a nat
+Reporter = Callable[[int, float], None]
 
 
-class LocalTerm:
-    """Mean cross-entropy (nats) between softmax(cosines / tau) of rows before and after a map, in batches.
+def silent(passes: int, objective: float) -> None:
+    """A reporter that does nothing."""
 
-    Args:
-        before: (m, d) rows whose cosines are to be kept.
-        rows: (m, k) the same rows in the coordinates of the map.
-        tau: temperature, on both sides.
-        batch: rows whose similarities are compared with each other.
 
-    Example:
-        >>> x = np.random.default_rng(0).normal(size=(6, 3))
-        >>> term = LocalTerm(x, x, tau=0.5, batch=6)
-        >>> kept, bent = term(np.eye(3)).value, term(np.diag([1.0, 9.0, 1.0])).value
-        >>> kept < bent
-        True
+@dataclass(frozen=True)
+class GlocalOptions:
+    """The options of `fit_glocal`; see there."""
+
+    alpha: float = 0.25
+    tau: float = 0.1
+    l2: float = 0.1
+    penalty: str = "identity"
+    bias: bool = False
+    batch_size: int = 1024
+    batches: int | None = None
+    tolerance: float = 1e-7
+    max_iterations: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.alpha, int | float) or not 0 <= self.alpha < 1:
+            raise InputError(
+                f"alpha must be a number from 0 to below 1, where triplets count nothing; got {self.alpha!r}"
+            )
+        try:
+            _checks.as_temperature(self.tau)
+        except InputError as error:
+            raise InputError(str(error).replace("temperature", "tau", 1)) from error
+        as_strength(self.l2)
+        _checks.one_of(self.penalty, PENALTIES, "penalty")
+        if not self.tolerance > 0:
+            raise InputError(f"tolerance must be a positive number; got {self.tolerance!r}")
+        least = {"batch_size": FEWEST_IMAGES, "max_iterations": 1, "seed": 0}
+        if self.batches is not None:
+            least["batches"] = 1
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
+                raise InputError(f"{name} must be a whole number of at least {smallest}; got {value!r}")
+
+
+@dataclass(frozen=True)
+class GlocalFit:
+    """A fitted gLocal map.
+
+    Attributes:
+        transform: the map, for rows as they came: ``((x - mean) / std) @ weights + bias``.
+        objective: nats; (1 - alpha) * cross_entropy + alpha * local_cross_entropy + l2 * penalty.
+        cross_entropy: nats, mean over the triplets of the fit.
+        accuracy: fraction of the triplets of the fit, which flatters: score others.
+        local_cross_entropy: nats, mean over the images.
+        teacher_entropy: nats; the least that `local_cross_entropy` can be.
+        penalty: the norm that l2 multiplies.
+        neighbours_kept: for k = 1 and 10, the fraction of an image's k nearest others (by cosine) that are among them
+            after the map too; see `pyalign.neighbour_overlap`. Of all images, also those in no batch.
+        gradient_norm: of the objective by the parameters, where the fit ended.
+        n_triplets, n_images, n_batches: images that took part, and their batches.
+        n_iterations, n_passes: of L-BFGS; a pass is one loss with its gradient over all triplets and batches.
+        seconds: that it took.
+        interrupted: whether Ctrl-C stopped it; the map is the best so far.
+        options: of the fit.
     """
 
-    def __init__(self, before: np.ndarray, rows: np.ndarray, *, tau: float, batch: int) -> None:
-        self.backend, self.tau = get_backend("auto"), tau
-        count = -(-len(rows) // batch)
-        self.parts = np.array_split(np.arange(len(rows)), count)
-        self.rows = [np.ascontiguousarray(rows[part]) for part in self.parts]
-        self.across = [np.ascontiguousarray(part.T) for part in self.rows]
-        self.targets = [self._probabilities(unit_rows(before[part])[0])[0] for part in self.parts]
-        self.n = len(rows)
+    transform: Transform
+    objective: float
+    cross_entropy: float
+    accuracy: float
+    local_cross_entropy: float
+    teacher_entropy: float
+    penalty: float
+    neighbours_kept: dict[int, float]
+    gradient_norm: float
+    n_triplets: int
+    n_images: int
+    n_batches: int
+    n_iterations: int
+    n_passes: int
+    seconds: float
+    interrupted: bool
+    options: GlocalOptions
 
-    def __call__(self, weights: np.ndarray, slope: bool = True) -> Slope:
-        """The value and, where wanted, its derivative by weights (k, r)."""
-        value, by_weights = 0.0, np.zeros_like(weights, dtype=np.float64)
-        for rows, across, target in zip(self.rows, self.across, self.targets, strict=True):
-            units, inverse = unit_rows(product(self.backend, rows, weights.astype(rows.dtype)))
-            p, logs = self._probabilities(units)
-            value -= float(np.einsum("ij,ij->", target, logs, dtype=np.float64)) / self.n
-            if slope:
-                residuals = (p - target) * (1.0 / (self.tau * self.n))
-                by_units = product(self.backend, residuals + residuals.T, units)
-                by_weights += product(self.backend, across, through_norms(by_units, units, inverse))
-        return Slope(value, by_weights, np.zeros(weights.shape[1]))
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as a dict that json can write, without the map."""
+        figures = {name: value for name, value in vars(self).items() if name not in ("transform", "options")}
+        figures["neighbours_kept"] = {str(k): kept for k, kept in self.neighbours_kept.items()}
+        return {**figures, "options": asdict(self.options)}
 
-    def _probabilities(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """softmax(cosines / tau) of each row over the others, and its logarithm; 0 on the diagonal, in both."""
-        logs = gram(self.backend, units) / np.asarray(self.tau, units.dtype)
-        np.fill_diagonal(logs, -np.inf)
-        logs -= logs.max(axis=1, keepdims=True)
-        p = np.exp(logs)
-        total = p.sum(axis=1, keepdims=True)
-        logs -= np.log(total)
-        np.fill_diagonal(logs, 0.0)
-        return p / total, logs
+
+def fit_glocal(x: object, triplets: object, images: object, *, report: Reporter = silent, **options: Any) -> GlocalFit:
+    """The map that makes x predict the answers while other images keep their neighbours.
+
+    Args:
+        x: (n, d) real numbers, one row per item. Its mean and deviation standardise, as in the probe.
+        triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
+        images: (m, d), the same representation of other images, at least three. Without them there is nothing local to
+            keep; images of many kinds, unlike x's, are best.
+        report: called with (pass, objective) after each pass.
+        options: alpha (0.25), the share of the local loss, from 0 to below 1; tau (0.1), which divides the cosines;
+            l2 (0.1), strength of the penalty; penalty ``"identity"``, |W - m I|_F^2 with m = mean(diag W),
+            ``"frobenius"``, |W|_F, un-squared as published, or ``"squared"``; bias (False); batch_size (1024), the most
+            images among which neighbours are looked for; batches (None: all), how many batches take part; tolerance
+            (1e-7), the relative fall of the objective below which an iteration is the last; max_iterations (1000); seed
+            (0), of the batches.
+
+    Returns:
+        A `GlocalFit`.
+
+    Raises:
+        InputError: as `pyalign.score`; images with other features or fewer than three; an unknown option.
+        MissingExtraError: scipy is not installed.
+
+    Source: Muttenthaler et al., "Improving neural network representations using human similarity judgments", NeurIPS
+    2023, equation 5. There by SGD; the published code also leaves the images unstandardised when it trains, not when it
+    applies the map. Here both are standardised, and the teacher is the images as they came.
+
+    Example:
+        >>> from pyalign.datasets.simulate import random_embeddings, simulate
+        >>> x = random_embeddings(60, 8)
+        >>> fit = fit_glocal(x, simulate(x, 3000, measure="dot").triplets, random_embeddings(50, 8, seed=1))
+        >>> fit.transform.weights.shape, fit.local_cross_entropy >= fit.teacher_entropy
+        ((8, 8), True)
+    """
+    began = time.perf_counter()
+    chosen = GlocalOptions(**options)
+    probe = ProbeOptions(penalty=chosen.penalty, bias=chosen.bias, seed=chosen.seed)
+    problem = GlocalProblem(
+        x, triplets, probe, images=images, alpha=chosen.alpha, tau=chosen.tau, batch_size=chosen.batch_size,
+        batches=chosen.batches,
+    )  # fmt: skip
+    fit = _Fit(problem, chosen)
+    with one_blas_thread():
+        solved = minimise(
+            fit.function, fit.start(), tolerance=chosen.tolerance, iterations=chosen.max_iterations,
+            watch=lambda passes, value, _: report(passes, value),
+        )  # fmt: skip
+        at = fit.as_map(solved.theta)
+        transform = problem.transform(at)
+        index = valid_triplets(triplets, len(finite_rows(x)))
+        accuracy = score(transform.apply(finite_rows(x)), index, measure="dot").accuracy
+        losses = fit.losses(solved.theta)
+    k = [number for number in NEIGHBOURS if number < len(problem.images)]
+    return GlocalFit(
+        transform=transform,
+        **losses,
+        accuracy=accuracy,
+        neighbours_kept=neighbour_overlap(problem.images, transform.apply(problem.images), k=k),
+        gradient_norm=solved.gradient_norm,
+        n_triplets=problem.n_triplets,
+        n_images=problem.local_term.count,
+        n_batches=len(problem.local_term.batches),
+        n_iterations=solved.iterations,
+        n_passes=solved.passes,
+        seconds=time.perf_counter() - began,
+        interrupted=solved.interrupted,
+        options=chosen,
+    )
 
 
 class GlocalProblem(Problem):
-    """Triplets and the similarities of other images.
+    """Triplets and who is near whom among other images, as a function of a map: what a `Problem` is to the probe.
 
     Args:
-        images: (m, d) rows of other images, m >= 3.
-        alpha: weight of the local term, from 0 to 1.
-        tau, batch: see `LocalTerm`.
+        x, triplets, options, answers: see `Problem`.
+        images, alpha, tau, batch_size, batches: see `fit_glocal`.
     """
 
     def __init__(
         self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None, *,
-        images: object, alpha: float = 0.25, tau: float = 0.1, batch: int = 1024,
+        images: object, alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
     ) -> None:  # fmt: skip
-        if options.penalty != "identity":
-            raise InputError(f"penalty must be 'identity' with other images; got {options.penalty!r}")
-        if not 0 <= alpha <= 1:
-            raise InputError(f"alpha must be a number from 0 to 1; got {alpha!r}")
-        if not tau > 0:
-            raise InputError(f"tau must be a positive number; got {tau!r}")
+        GlocalOptions(alpha=alpha, tau=tau, batch_size=batch_size, batches=batches)  # checks them
+        self.alpha, self.images = float(alpha), _other_images(images, finite_rows(x).shape[1])
         super().__init__(x, triplets, options, answers)
-        others = finite_rows(images)
-        if others.shape[1] != self.d or len(others) < 3:
-            raise InputError(f"images must have shape (m, {self.d}) with m >= 3; got {others.shape}")
-        if not isinstance(batch, int) or batch < 3:
-            raise InputError(f"batch must be a whole number of at least 3; got {batch!r}")
-        standard = self.standardisation.apply(others)
-        axes = self.basis.axes
-        along = (standard if axes is None else standard @ axes) * self.basis.stretch
-        self.alpha = float(alpha)
-        self.local = LocalTerm(standard.astype(self.dtype), along.astype(self.dtype), tau=float(tau), batch=batch)
+        chosen = image_batches(len(self.images), batch_size, batches, options.seed)
+        self.local_term = LocalTerm(self.image_rows, self.images, chosen, tau=float(tau))
+
+    def _basis(self, rows: np.ndarray) -> Basis:
+        """A basis of all features, conditioned for items and images alike; the images' rows go to `image_rows`."""
+        both = np.concatenate([rows, self.standardisation.apply(self.images)])
+        if self.options.rank == "diagonal":
+            basis = own_basis(both, self.dtype)
+        else:
+            basis = principal_basis(both, self.dtype, complete=True)
+        self.image_rows = basis.rows[len(rows) :]
+        return Basis(basis.axes, basis.stretch, basis.rows[: len(rows)])
 
     def slope(self, at: Map, wide: bool = False) -> Slope:
-        """Both losses, weighted, and their derivatives."""
-        return super().slope(at, wide).scaled(1.0 - self.alpha) + self.local(at.weights).scaled(self.alpha)
+        """(1 - alpha) of one loss and alpha of the other, which is not computed where it counts nothing."""
+        slope = super().slope(at, wide).scaled(1.0 - self.alpha)
+        if self.alpha == 0:
+            return slope
+        return slope + (self.wide_local_term if wide else self.local_term)(at.weights, at.bias).scaled(self.alpha)
 
     def total(self, loss: float, at: Map) -> float:
-        """Both losses, weighted."""
-        return (1.0 - self.alpha) * loss + self.alpha * self.local(at.weights, slope=False).value
+        """Both losses in float64, from that of the triplets."""
+        if self.alpha == 0:
+            return loss
+        return (1.0 - self.alpha) * loss + self.alpha * self.wide_local_term(at.weights, at.bias).value
+
+    @cached_property
+    def wide_local_term(self) -> LocalTerm:
+        """The local loss in float64."""
+        return self.local_term.widened()
 
 
-def fit_glocal(
-    x: object, triplets: object, images: object, *, l2: float, alpha: float = 0.25, tau: float = 0.1,
-    batch: int = 1024, **options: object,
-) -> ProbeFit:  # fmt: skip
-    """A map fitted to triplets and to the similarities of other images.
+class _Fit:
+    """The objective as a function of a flat vector: weights of full rank and, where wanted, the bias."""
 
-    Args:
-        x: (n, d) rows of the items that triplets name.
-        triplets: (t, 3) integers in [0, n), the odd item last.
-        images: (m, d) rows of other images, whose cosines are to be kept.
-        l2: strength of the distance to a multiple of the identity.
-        alpha: weight of the local term, from 0 (triplets alone) to 1.
-        tau: temperature of the softmax over images.
-        batch: images that are compared with each other.
-        options: those of `ProbeOptions` but for the penalty.
+    def __init__(self, problem: GlocalProblem, options: GlocalOptions) -> None:
+        self.problem, self.options = problem, options
+        self.form = Full(problem.basis, problem.directions, options.penalty)
 
-    Returns:
-        A `ProbeFit`; its cross_entropy is that of the triplets, its objective holds both terms.
+    def start(self) -> np.ndarray:
+        """A multiple of the identity, in whose similarities nothing is decided yet."""
+        d = self.problem.d
+        scale = np.sqrt(FIRST_SIMILARITY / np.sqrt(d))
+        theta = self.form.start(self.problem.basis.coordinates(scale * np.eye(d)))
+        return np.concatenate([theta, np.zeros(d if self.options.bias else 0)])
 
-    Raises:
-        InputError: as `fit_probe`, and for images of other features.
+    def as_map(self, theta: np.ndarray) -> Map:
+        """Weights and bias of the parameters."""
+        bias = theta[self.form.size :] if self.options.bias else np.zeros(self.form.shape[1])
+        return Map(self.form.weights(theta[: self.form.size]), bias)
 
-    Example:
-        >>> rng = np.random.default_rng(0)
-        >>> x, images = rng.normal(size=(9, 4)), rng.normal(size=(50, 4))
-        >>> fit = fit_glocal(x, [[0, 1, 2], [3, 4, 5], [6, 7, 8]], images, l2=0.1)
-        >>> neighbour_overlap(images, fit.transform.apply(images), k=5) > 0.5
-        True
-    """
-    chosen = ProbeOptions(penalty="identity", **options)  # type: ignore[arg-type]
-    problem = GlocalProblem(x, triplets, chosen, images=images, alpha=alpha, tau=tau, batch=batch)
-    return next(fit_path(problem, [as_strength(l2)]))
+    def function(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """The objective and its derivative by the parameters."""
+        slope = self.problem.slope(self.as_map(theta))
+        norm, by_norm = self.form.penalty(theta[: self.form.size])
+        by_theta = self.form.pull_back(theta, slope.weights) + self.options.l2 * by_norm
+        value = slope.value + self.options.l2 * norm
+        return value, np.concatenate([by_theta, slope.bias]) if self.options.bias else by_theta
 
-
-def neighbour_overlap(before: object, after: object, k: int = NEIGHBOURS) -> float:
-    """Mean share (fraction) of the k nearest neighbours of a row, by cosines, that are so in both representations.
-
-    before, after: (m, d) and (m, r), the same items. Chance is k / (m - 1).
-
-    Example:
-        >>> x = np.random.default_rng(0).normal(size=(30, 4))
-        >>> neighbour_overlap(x, 2 * x, k=3)
-        1.0
-    """
-    x, z = finite_rows(before), finite_rows(after)
-    if len(x) != len(z) or not 1 <= k < len(x):
-        raise InputError(f"before and after must have the same rows, more than k = {k}; got {len(x)} and {len(z)}")
-    units = unit_rows(x)[0], unit_rows(z)[0]
-    shared, step = 0, max(1, BLOCK_ELEMENTS // len(x))
-    for start in range(0, len(x), step):
-        near = [_nearest(u, slice(start, start + step), k) for u in units]
-        shared += sum(len(np.intersect1d(a, b, assume_unique=True)) for a, b in zip(*near, strict=True))
-    return shared / (k * len(x))
+    def losses(self, theta: np.ndarray) -> dict[str, float]:
+        """Both losses and the penalty, in float64."""
+        at, alpha, local = self.as_map(theta), self.problem.alpha, self.problem.wide_local_term
+        nats = self.problem.wide_term(at.weights, at.bias).value
+        local_nats, norm = local(at.weights, at.bias).value, self.form.penalty(theta[: self.form.size])[0]
+        return {
+            "objective": (1 - alpha) * nats + alpha * local_nats + self.options.l2 * norm,
+            "cross_entropy": nats,
+            "local_cross_entropy": local_nats,
+            "teacher_entropy": local.entropy(),
+            "penalty": norm,
+        }
 
 
-def _nearest(units: np.ndarray, part: slice, k: int) -> np.ndarray:
-    """(b, k) the nearest others of those rows."""
-    similarities = product(get_backend("auto"), units[part], units.T)
-    similarities[np.arange(len(similarities)), np.arange(part.start, part.start + len(similarities))] = -np.inf
-    nearest: np.ndarray = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
-    return nearest
+def _other_images(images: object, d: int) -> np.ndarray:
+    rows = _checks.as_rows(images, "images")
+    _checks.require_finite(~np.isfinite(rows).all(axis=1), "images")
+    if rows.shape[1] != d:
+        raise InputError(f"images must have the {d} features of x; got shape {rows.shape}")
+    if len(rows) < FEWEST_IMAGES:
+        raise InputError(f"images must be at least {FEWEST_IMAGES}; got {len(rows)}")
+    return rows
