@@ -2,5 +2,5 @@
 
 from importlib.util import find_spec
 
-needed = {"torch.md": ["torch"], "probing.md": ["scipy", "sklearn"]}
+needed = {"torch.md": ["torch"], "probing.md": ["scipy", "sklearn"], "glocal.md": ["scipy"]}
 collect_ignore = [page for page, packages in needed.items() if not all(map(find_spec, packages))]

@@ -22,6 +22,7 @@ COMMANDS = (
     "calibrate",
     "failures",
     "probe",
+    "glocal",
     "transform",
     "triplets",
     "describe",

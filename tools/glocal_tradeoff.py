@@ -1,0 +1,81 @@
+"""The table of docs/glocal.md: answers predicted and neighbours kept by gLocal on THINGS, for several alphas.
+
+    python tools/glocal_tradeoff.py --data ../shared/data
+
+CLIP ViT-B/32 stands on both sides. Of each fold over objects, the triplets of the training objects are fitted. There
+are no other images at hand, so that half of the held-out objects, which are in no triplet of the fit, stand in for
+them; their answers take no part. Neighbours are counted among that half ("fitted") and among the other half, to which
+nothing was fitted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import pyalign
+from pyalign.analysis.probing.splits import folds_of
+
+SETTINGS = (
+    "identity:0.1:0 identity:0.1:0.25 identity:0.1:0.5 identity:0.3:0 identity:1:0 identity:1:0.25 "
+    "squared:0.03:0 squared:0.03:0.25 squared:0.03:0.5"
+).split()
+HEADER = (
+    "penalty", "l2", "alpha", "accuracy", "cross-entropy", "1 kept", "10 kept", "1 kept, fitted", "10 kept, fitted",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Prints a line of the table as soon as its folds are done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--settings", nargs="+", default=SETTINGS, metavar="PENALTY:L2:ALPHA")
+    args = parser.parse_args()
+    x = np.load(args.data / "things/clip_vit_b32.npy").astype(np.float32)
+    triplets = np.load(args.data / "things/human_triplets_375429.npy")
+    folds = list(_folds(x, triplets, args.folds, args.seed))
+    print("| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER))
+    zero = [pyalign.score(x, test, measure="cosine") for _, _, _, test, _ in folds]
+    print(_line(("none", "", ""), [(s.accuracy, s.cross_entropy, 1.0, 1.0, 1.0, 1.0) for s in zero]), flush=True)
+    for setting in args.settings:
+        penalty, l2, alpha = setting.split(":")
+        figures = [_fold(x, *fold, penalty=penalty, l2=float(l2), alpha=float(alpha)) for fold in folds]
+        print(_line((penalty, l2, alpha), figures), flush=True)
+
+
+def _folds(x: np.ndarray, triplets: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
+    """Training objects, their triplets, objects that stand in for images, test triplets, objects of nothing."""
+    rng = np.random.default_rng(seed)
+    for fold in folds_of(triplets, len(x), folds=folds, seed=seed):
+        place = np.full(len(x), -1)
+        place[fold.train_items] = np.arange(len(fold.train_items))
+        others = rng.permutation(np.setdiff1d(np.arange(len(x)), fold.train_items))
+        half = len(others) // 2
+        yield fold.train_items, place[triplets[fold.train]], others[:half], triplets[fold.test], others[half:]
+
+
+def _fold(
+    x: np.ndarray, items: np.ndarray, triplets: np.ndarray, images: np.ndarray, test: np.ndarray, unseen: np.ndarray,
+    **options: object,
+) -> tuple[float, ...]:  # fmt: skip
+    fit = pyalign.fit_glocal(x[items], triplets, x[images], **options)
+    z = fit.transform.apply(x)
+    scored = pyalign.score(z, test, measure="dot")
+    kept = pyalign.neighbour_overlap(x[unseen], z[unseen])
+    return scored.accuracy, scored.cross_entropy, *kept.values(), *fit.neighbours_kept.values()
+
+
+def _line(first: tuple[str, ...], figures: list[tuple[float, ...]]) -> str:
+    """A line of the table: means over the folds."""
+    accuracy, nats, *kept = np.mean(figures, axis=0)
+    cells = (*first, f"{100 * accuracy:.2f} %", f"{nats:.4f}", *(f"{100 * share:.1f} %" for share in kept))
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()
