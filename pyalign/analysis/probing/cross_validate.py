@@ -26,7 +26,7 @@ from pyalign.analysis.probing.choose import (
     watcher,
 )
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
-from pyalign.analysis.probing.glocal import GlocalProblem
+from pyalign.analysis.probing.glocal_problem import GlocalProblem
 from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets

@@ -9,27 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from pyalign import _checks
 from pyalign.analysis.neighbours import neighbour_overlap
-from pyalign.analysis.probing.basis import Basis, own_basis, principal_basis
-from pyalign.analysis.probing.local import LocalTerm, image_batches
-from pyalign.analysis.probing.objective import Slope
-from pyalign.analysis.probing.options import ProbeOptions, as_strength
+from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
+from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.parameters import Full
-from pyalign.analysis.probing.problem import Map, Problem, finite_rows, valid_triplets
+from pyalign.analysis.probing.problem import Map, finite_rows, valid_triplets
 from pyalign.analysis.probing.solve import minimise
 from pyalign.analysis.probing.threads import one_blas_thread
 from pyalign.analysis.score import score
-from pyalign.errors import InputError
 from pyalign.io import Transform
 
-PENALTIES = ("identity", "frobenius", "squared")
-FEWEST_IMAGES = 3  # two neighbours each, so that there is something to keep
 NEIGHBOURS = (1, 10)
 FIRST_SIMILARITY = 0.1  # size of the similarities that the first map gives: well below a nat
 Reporter = Callable[[int, float], None]
@@ -37,43 +30,6 @@ Reporter = Callable[[int, float], None]
 
 def silent(passes: int, objective: float) -> None:
     """A reporter that does nothing."""
-
-
-@dataclass(frozen=True)
-class GlocalOptions:
-    """The options of `fit_glocal`; see there."""
-
-    alpha: float = 0.25
-    tau: float = 0.1
-    l2: float = 0.1
-    penalty: str = "identity"
-    bias: bool = False
-    batch_size: int = 1024
-    batches: int | None = None
-    tolerance: float = 1e-7
-    max_iterations: int = 1000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.alpha, int | float) or not 0 <= self.alpha < 1:
-            raise InputError(
-                f"alpha must be a number from 0 to below 1, where triplets count nothing; got {self.alpha!r}"
-            )
-        try:
-            _checks.as_temperature(self.tau)
-        except InputError as error:
-            raise InputError(str(error).replace("temperature", "tau", 1)) from error
-        as_strength(self.l2)
-        _checks.one_of(self.penalty, PENALTIES, "penalty")
-        if not self.tolerance > 0:
-            raise InputError(f"tolerance must be a positive number; got {self.tolerance!r}")
-        least = {"batch_size": FEWEST_IMAGES, "max_iterations": 1, "seed": 0}
-        if self.batches is not None:
-            least["batches"] = 1
-        for name, smallest in least.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
-                raise InputError(f"{name} must be a whole number of at least {smallest}; got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -193,53 +149,6 @@ def fit_glocal(x: object, triplets: object, images: object, *, report: Reporter 
     )
 
 
-class GlocalProblem(Problem):
-    """Triplets and who is near whom among other images, as a function of a map: what a `Problem` is to the probe.
-
-    Args:
-        x, triplets, options, answers: see `Problem`.
-        images, alpha, tau, batch_size, batches: see `fit_glocal`.
-    """
-
-    def __init__(
-        self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None, *,
-        images: object, alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
-    ) -> None:  # fmt: skip
-        GlocalOptions(alpha=alpha, tau=tau, batch_size=batch_size, batches=batches)  # checks them
-        self.alpha, self.images = float(alpha), _other_images(images, finite_rows(x).shape[1])
-        super().__init__(x, triplets, options, answers)
-        chosen = image_batches(len(self.images), batch_size, batches, options.seed)
-        self.local_term = LocalTerm(self.image_rows, self.images, chosen, tau=float(tau))
-
-    def _basis(self, rows: np.ndarray) -> Basis:
-        """A basis of all features, conditioned for items and images alike; the images' rows go to `image_rows`."""
-        both = np.concatenate([rows, self.standardisation.apply(self.images)])
-        if self.options.rank == "diagonal":
-            basis = own_basis(both, self.dtype)
-        else:
-            basis = principal_basis(both, self.dtype, complete=True)
-        self.image_rows = basis.rows[len(rows) :]
-        return Basis(basis.axes, basis.stretch, basis.rows[: len(rows)])
-
-    def slope(self, at: Map, wide: bool = False) -> Slope:
-        """(1 - alpha) of one loss and alpha of the other, which is not computed where it counts nothing."""
-        slope = super().slope(at, wide).scaled(1.0 - self.alpha)
-        if self.alpha == 0:
-            return slope
-        return slope + (self.wide_local_term if wide else self.local_term)(at.weights, at.bias).scaled(self.alpha)
-
-    def total(self, loss: float, at: Map) -> float:
-        """Both losses in float64, from that of the triplets."""
-        if self.alpha == 0:
-            return loss
-        return (1.0 - self.alpha) * loss + self.alpha * self.wide_local_term(at.weights, at.bias).value
-
-    @cached_property
-    def wide_local_term(self) -> LocalTerm:
-        """The local loss in float64."""
-        return self.local_term.widened()
-
-
 class _Fit:
     """The objective as a function of a flat vector: weights of full rank and, where wanted, the bias."""
 
@@ -279,13 +188,3 @@ class _Fit:
             "teacher_entropy": local.entropy(),
             "penalty": norm,
         }
-
-
-def _other_images(images: object, d: int) -> np.ndarray:
-    rows = _checks.as_rows(images, "images")
-    _checks.require_finite(~np.isfinite(rows).all(axis=1), "images")
-    if rows.shape[1] != d:
-        raise InputError(f"images must have the {d} features of x; got shape {rows.shape}")
-    if len(rows) < FEWEST_IMAGES:
-        raise InputError(f"images must be at least {FEWEST_IMAGES}; got {len(rows)}")
-    return rows

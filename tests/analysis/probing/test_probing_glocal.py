@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support import reals, seeds
 
 from pyalign import cross_validate_probe, fit_glocal, fit_probe, neighbour_overlap, read_transform, score, similarity
-from pyalign.analysis.probing.glocal import GlocalOptions, GlocalProblem, _Fit
+from pyalign.analysis.probing.glocal import _Fit
+from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
 from pyalign.analysis.probing.local import LocalTerm, image_batches
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.splits import folds_of
