@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.analysis.probing.answers import answer_weights
 from pyalign.analysis.probing.choose import Choice, choose_strength
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
 from pyalign.analysis.probing.options import ProbeOptions, as_strength
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
+from pyalign.analysis.probing.recipe import RecipeFit, fit_recipe
 from pyalign.analysis.score import score
-from pyalign.errors import MissingExtraError
+from pyalign.errors import InputError, MissingExtraError
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
@@ -23,6 +25,9 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     from pyalign.io import Transform
+
+
+SOLVERS = ("lbfgs", "adam")
 
 
 class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -36,12 +41,15 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         penalty, rank, bias, measure, temperature, standardise, tolerance, max_iterations: see
             `pyalign.analysis.probing.ProbeOptions`.
         smoothing: pseudo-counts added to the answers for each position.
+        solver: ``"lbfgs"``, to the optimum; ``"adam"``, the published recipe for replication
+            (`pyalign.analysis.probing.recipe.fit_recipe`), which has its own penalty, "frobenius", and l2 = 1e-3 unless
+            given, ends when its training loss stops falling, and takes no other option.
         seed: of the inner folds and the start.
 
     Attributes:
         transform_: the map, a `pyalign.Transform`; `pyalign.write_transform` saves it.
         l2_: the strength.
-        fit_: figures of the fit, with the certificate of its optimum.
+        fit_: figures of the fit, with the certificate of its optimum; a `RecipeFit` from ``"adam"``.
         choice_: how the strength was chosen; None where it was given.
         n_features_in_: d.
 
@@ -68,6 +76,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tolerance: float = 1e-4,
         max_iterations: int = 1000,
         smoothing: float = 0.0,
+        solver: str = "lbfgs",
         seed: int = 0,
     ) -> None:
         self.l2 = l2
@@ -80,6 +89,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.tolerance = tolerance
         self.max_iterations = max_iterations
         self.smoothing = smoothing
+        self.solver = solver
         self.seed = seed
 
     def fit(self, x: object, triplets: object, targets: object = None, weights: object = None) -> TripletProbe:
@@ -97,18 +107,31 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         l2 = None if self.l2 == "auto" else as_strength(self.l2)
         rows = finite_rows(x)
         index = valid_triplets(triplets, len(rows))
+        self.n_features_in_ = rows.shape[1]
+        if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
+            return self._by_recipe(rows, index, l2, given=targets is not None or weights is not None)
         answers = answer_weights(len(index), targets, weights, self.smoothing)
         choice: Choice | None = None
         fit: ProbeFit | None = None
         if l2 is None:
             choice = choose_strength(rows, index, options, answers=answers, seed=options.seed)
             l2, fit = choice.l2, choice.best if choice.interrupted else None
-        self.fit_ = fit or next(fit_path(Problem(rows, index, options, answers), [l2]))
+        self.fit_: ProbeFit | RecipeFit = fit or next(fit_path(Problem(rows, index, options, answers), [l2]))
         if self.fit_.interrupted:
             warnings.warn("interrupted: the probe is the best map so far, not the optimum", stacklevel=2)
         self.choice_, self.l2_ = choice, self.fit_.l2
         self.transform_: Transform = self.fit_.transform
-        self.n_features_in_ = rows.shape[1]
+        return self
+
+    def _by_recipe(self, rows: np.ndarray, index: np.ndarray, l2: float | None, given: bool) -> TripletProbe:
+        """The published training; refuses options that it would not read."""
+        unread = {**self._options().to_dict(), "seed": 0} != {**ProbeOptions(penalty=self.penalty).to_dict(), "seed": 0}
+        if unread or given or self.smoothing or self.penalty not in ("squared", "frobenius"):
+            raise InputError(
+                "solver 'adam' takes l2 and seed alone, and one answer for each triplet; got other options"
+            )
+        self.fit_ = fit_recipe(rows, index, l2=1e-3 if l2 is None else l2, seed=self.seed)
+        self.choice_, self.l2_, self.transform_ = None, self.fit_.l2, self.fit_.transform
         return self
 
     def transform(self, x: object) -> np.ndarray:

@@ -18,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from pyalign import TripletProbe
+from pyalign.analysis.probing.recipe import fit_recipe
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,20 @@ def test_soft_targets_reach_the_fit(world):
     probe = TripletProbe().fit(x, triplets, targets, weights)
     same = TripletProbe(l2=probe.l2_).fit(x, triplets[1::2], targets[1::2])
     assert probe.fit_.objective == pytest.approx(same.fit_.objective, abs=1e-3)
+
+
+def test_solver_adam_is_the_recipe(world):
+    x, triplets = world
+    probe = TripletProbe(solver="adam", l2=0.1, seed=4).fit(x[:30], triplets[(triplets < 30).all(axis=1)][:300])
+    expected = fit_recipe(x[:30], triplets[(triplets < 30).all(axis=1)][:300], l2=0.1, seed=4)
+    np.testing.assert_array_equal(probe.transform_.weights, expected.transform.weights)
+    assert probe.l2_ == 0.1 and probe.transform(x).shape == (80, 10)
+
+
+def test_solver_adam_refuses_options_that_it_would_not_read(world, message_of):
+    for options in ({"rank": 2}, {"bias": True}, {"penalty": "nuclear"}, {"smoothing": 1.0}):
+        assert "solver 'adam' takes l2 and seed alone" in message_of(TripletProbe(solver="adam", **options).fit, *world)
+    assert message_of(TripletProbe(solver="sgd").fit, *world).startswith("solver must be one of lbfgs, adam; got 'sgd'")
 
 
 def test_works_at_the_end_of_a_pipeline(world):
