@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign import __version__, report
 from pyalign.analysis.agreement import Agreement, AgreementBin, agreement
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import TripletFile, write_files
 from pyalign.measures import get_measure
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> None:
     inputs = filter(None, [*args.embeddings, args.triplets, args.names, args.counts])
     _options.require_apart(inputs, {"--json": path})
     _options.use_threads(args.threads)
-    counts = _options.counts_of(args)
-    results = list(_results(args, _options.triplet_file(args), counts))
+    counts = _inputs.counts_of(args)
+    results = list(_results(args, _inputs.triplet_file(args), counts))
     rows = [{"embeddings": spec, **found.to_dict()} for spec, found in results]
     document = json.dumps({"version": __version__, "triplets": args.triplets, "results": rows}, indent=2)
     if path is not None:
@@ -63,10 +63,10 @@ def run(args: argparse.Namespace) -> None:
 def _results(
     args: argparse.Namespace, triplets: TripletFile, counts: np.ndarray | None
 ) -> Iterator[tuple[str, Agreement]]:
-    names = _options.row_names(args.names, triplets)
+    names = _inputs.row_names(args.names, triplets)
     for spec in args.embeddings:
-        embeddings = _options.embedding_file(spec, names)
-        index = _options.index_triplets(triplets, embeddings, spec)
+        embeddings = _inputs.embedding_file(spec, names)
+        index = _inputs.index_triplets(triplets, embeddings, spec)
         for measure in args.measure:
             try:
                 with report.progress(f"{spec} {measure}"):

@@ -13,7 +13,7 @@ import numpy as np
 from pyalign import __version__, report
 from pyalign.analysis.calibration import calibrate
 from pyalign.analysis.splits import SPLITS
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import EmbeddingFile, TripletFile, read_embeddings, split_key, write_files
 from pyalign.measures import MEASURES, get_measure
@@ -83,13 +83,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _results(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    triplets = _options.triplet_file(args)
-    names = _options.row_names(args.names, triplets)
+    triplets = _inputs.triplet_file(args)
+    names = _inputs.row_names(args.names, triplets)
     targets = _targets(args, triplets, names)
     total, done = len(args.embeddings) * len(args.measure), 0
     for spec in args.embeddings:
-        embeddings = _options.embedding_file(spec, names)
-        index = _options.index_triplets(triplets, embeddings, spec)
+        embeddings = _inputs.embedding_file(spec, names)
+        index = _inputs.index_triplets(triplets, embeddings, spec)
         for measure in args.measure:
             done += 1
             with report.progress(f"[{done}/{total}] {spec} {measure}", show=total > 1):
@@ -132,8 +132,8 @@ def _targets(args: argparse.Namespace, triplets: TripletFile, names: tuple[str, 
     if not args.target_embedding:
         return None
     spec = args.target_embedding
-    concept = _options.embedding_file(spec, names)
-    index = _options.index_triplets(triplets, concept, spec)
+    concept = _inputs.embedding_file(spec, names)
+    index = _inputs.index_triplets(triplets, concept, spec)
     try:
         probabilities: np.ndarray = choice_probabilities(
             concept.values, index, measure=args.target_measure, temperature=args.target_temperature

@@ -8,7 +8,7 @@ import math
 
 from pyalign import __version__, report
 from pyalign.analysis.ceiling import NoiseCeiling, noise_ceiling
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import write_files
 
@@ -32,9 +32,9 @@ def run(args: argparse.Namespace) -> None:
     """Reads, counts, prints."""
     path = None if args.json == "-" else args.json
     _options.require_apart(filter(None, [args.triplets, args.subjects, args.counts]), {"--json": path})
-    counts = _options.counts_of(args)
-    triplets = _options.triplet_file(args)
-    subjects = _options.subjects_of(args, triplets)
+    counts = _inputs.counts_of(args)
+    triplets = _inputs.triplet_file(args)
+    subjects = _inputs.subjects_of(args, triplets)
     try:
         people = noise_ceiling(
             triplets.triplets,

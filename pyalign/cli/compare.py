@@ -8,7 +8,7 @@ import json
 from pyalign import __version__, _checks, report
 from pyalign.analysis.compare import Comparison, compare
 from pyalign.analysis.uncertainty import Plan
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import write_files
 from pyalign.measures import get_measure
@@ -35,18 +35,18 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Reads, compares, prints."""
     get_measure(args.measure)
-    _options.require_answers(args, "compare")
-    _options.require_use_of_subjects(args)
+    _inputs.require_answers(args, "compare")
+    _inputs.require_use_of_subjects(args)
     _checks.as_temperature(args.temperature)
     Plan(args.ci, "bootstrap", args.confidence, args.resamples, args.seed)
     path = None if args.json == "-" else args.json
     inputs = (*args.embeddings, args.triplets, *filter(None, [args.names, args.subjects]))
     _options.require_apart(inputs, {"--json": path})
     _options.use_threads(args.threads)
-    names = _options.model_names(args.embeddings, args.labels)
-    triplets = _options.triplet_file(args)
-    subjects = _options.subjects_of(args, triplets)
-    models, index = _options.models_and_triplets(args, names, triplets)
+    names = _inputs.model_names(args.embeddings, args.labels)
+    triplets = _inputs.triplet_file(args)
+    subjects = _inputs.subjects_of(args, triplets)
+    models, index = _inputs.models_and_triplets(args, names, triplets)
     try:
         with report.progress("compare") as say:
             found = compare(

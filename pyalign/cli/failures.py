@@ -12,7 +12,7 @@ from pyalign import __version__, report
 from pyalign.analysis.failure_groups import FailureGroup, ModelVerdicts, human_answers, model_verdicts
 from pyalign.analysis.failures import Failures, list_failures, require_families
 from pyalign.analysis.outcomes import triplet_outcomes
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import EmbeddingFile, TripletFile, read_names, write_files
 from pyalign.measures import get_measure
@@ -71,9 +71,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _find(args: argparse.Namespace) -> Failures:
-    counts = _options.counts_of(args)
-    triplets = _options.triplet_file(args)
-    subjects = _options.subjects_of(args, triplets)
+    counts = _inputs.counts_of(args)
+    triplets = _inputs.triplet_file(args)
+    subjects = _inputs.subjects_of(args, triplets)
     people = None if subjects is None else np.array(subjects.labels)[subjects.codes]
     try:
         answers = human_answers(triplets.triplets, people, counts)
@@ -82,9 +82,9 @@ def _find(args: argparse.Namespace) -> Failures:
     triplets = replace(triplets, triplets=answers.triplets)
     names = None if args.names is None else read_names(args.names)
     verdicts: list[ModelVerdicts] = []
-    rows = _options.SameRows(names, triplets.item_names is not None)
+    rows = _inputs.SameRows(names, triplets.item_names is not None)
     for spec in args.embeddings:
-        embeddings = _options.embedding_file(spec, names)
+        embeddings = _inputs.embedding_file(spec, names)
         rows.check(spec, embeddings)
         with report.progress(spec):
             verdicts.append(_verdicts(args, spec, embeddings, triplets))
@@ -93,7 +93,7 @@ def _find(args: argparse.Namespace) -> Failures:
 
 
 def _verdicts(args: argparse.Namespace, spec: str, embeddings: EmbeddingFile, triplets: TripletFile) -> ModelVerdicts:
-    index = _options.index_triplets(triplets, embeddings, spec)
+    index = _inputs.index_triplets(triplets, embeddings, spec)
     try:
         return model_verdicts(
             triplet_outcomes(

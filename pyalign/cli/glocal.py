@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyalign import __version__, report
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import write_files
 from pyalign.io.transform import transform_bytes
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
     """Reads, fits, and only then writes."""
     from pyalign.analysis.probing import fit_glocal
 
-    x, triplets, images = _inputs(args)
+    x, triplets, images = _read(args)
     names = ("alpha", "tau", "penalty", "l2", "bias", "batch_size", "batches", "seed")
     line = report.ProgressLine()
     try:
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
     print(document if args.json == "-" else _table(fit))
 
 
-def _inputs(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _read(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if args.seed < 0:
         raise InputError(f"--seed must not be negative; got {args.seed}")
     if not args.out.endswith(".npz"):
@@ -105,10 +105,10 @@ def _inputs(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarra
     outputs = {"--out": args.out, "--json": None if args.json == "-" else args.json}
     _options.require_apart((args.embeddings, args.triplets, args.images, *filter(None, [args.names])), outputs)
     _options.use_threads(args.threads)
-    read = _options.triplet_file(args)
-    embeddings = _options.embedding_file(args.embeddings, _options.row_names(args.names, read))
-    triplets = _options.index_triplets(read, embeddings, args.embeddings)
-    return embeddings.values, triplets, _options.embedding_file(args.images, None).values
+    read = _inputs.triplet_file(args)
+    embeddings = _inputs.embedding_file(args.embeddings, _inputs.row_names(args.names, read))
+    triplets = _inputs.index_triplets(read, embeddings, args.embeddings)
+    return embeddings.values, triplets, _inputs.embedding_file(args.images, None).values
 
 
 def _table(fit: GlocalFit) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyalign import __version__, report
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import write_files
 from pyalign.io.npy import open_npy
@@ -210,14 +210,14 @@ class _Job:
         )
         _options.require_apart(inputs, outputs)
         _options.use_threads(args.threads)
-        read = _options.triplet_file(args)
-        embeddings = _options.embedding_file(args.embeddings, _options.row_names(args.names, read))
-        triplets = _options.index_triplets(read, embeddings, args.embeddings)
+        read = _inputs.triplet_file(args)
+        embeddings = _inputs.embedding_file(args.embeddings, _inputs.row_names(args.names, read))
+        triplets = _inputs.index_triplets(read, embeddings, args.embeddings)
         subjects, targets, weights = (_array(path) for path in (args.subjects, args.targets, args.weights))
         answers = {"targets": targets, "weights": weights, "smoothing": args.smoothing}
         names = ("penalty", "rank", "bias", "measure", "temperature", "standardise", "tolerance")
         options = {name: getattr(args, name) for name in names}
-        images = _options.embedding_file(args.images, None).values if args.images else None
+        images = _inputs.embedding_file(args.images, None).values if args.images else None
         given = [a for a in (subjects, targets, weights, images) if a is not None]
         mark = _fingerprint(
             [embeddings.values, triplets, *given],

@@ -18,7 +18,7 @@ from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score import plan_of, with_ceiling, with_intervals
 from pyalign.analysis.uncertainty import METHODS, Plan
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import EmbeddingFile, TripletFile, read_subjects, split_key, write_files
 from pyalign.measures import MEASURES, get_measure
@@ -91,14 +91,14 @@ def run(args: argparse.Namespace) -> None:
     _options.use_temperature(args)
     plan = plan_of(args.ci, args.ci_method, args.confidence, args.resamples, args.seed)
     _require_answers(args)
-    _options.require_use_of_subjects(args)
+    _inputs.require_use_of_subjects(args)
     outputs = {"--choices": args.choices, "--probabilities": args.probabilities}
     outputs["--json"] = None if args.json == "-" else args.json
     inputs = (*args.embeddings, args.triplets, *filter(None, [args.names, args.subjects, args.groups, args.transform]))
     _options.require_apart(inputs, outputs)
     _options.use_threads(args.threads)
-    triplets = _options.triplet_file(args)
-    names = _options.row_names(args.names, triplets)
+    triplets = _inputs.triplet_file(args)
+    names = _inputs.row_names(args.names, triplets)
     extras = _extras(args, triplets, plan)
     results = list(_results(args, triplets, names, extras))
     rows = [result.row for result in results]
@@ -127,7 +127,7 @@ class Extras(NamedTuple):
 
 
 def _extras(args: argparse.Namespace, triplets: TripletFile, plan: Plan | None) -> Extras:
-    subjects = _options.subjects_of(args, triplets)
+    subjects = _inputs.subjects_of(args, triplets)
     groups = None
     if args.groups is not None:
         path, key = split_key(args.groups)
@@ -143,7 +143,7 @@ def _require_answers(args: argparse.Namespace) -> None:
     asked = {"--ci": args.ci, "--groups": args.groups, "--ceiling": args.ceiling, "--permutations": args.permutations}
     named = [option for option, value in asked.items() if value is not None]
     if named:
-        _options.require_answers(args, named[0])
+        _inputs.require_answers(args, named[0])
 
 
 def _choices_alone(args: argparse.Namespace) -> bool:
@@ -155,8 +155,8 @@ def _results(
 ) -> Iterator[Result]:
     total, done = len(args.embeddings) * len(args.measure), 0
     for spec in args.embeddings:
-        embeddings = _options.transformed(_options.embedding_file(spec, names), spec, args.transform)
-        index = _options.index_triplets(triplets, embeddings, spec)
+        embeddings = _inputs.transformed(_inputs.embedding_file(spec, names), spec, args.transform)
+        index = _inputs.index_triplets(triplets, embeddings, spec)
         for measure in args.measure:
             done += 1
             long = total > 1 or extras.plan is not None or args.permutations is not None

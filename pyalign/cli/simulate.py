@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.errors import InputError
 from pyalign.io import write_files
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     if args.seed < 0:
         raise InputError(f"--seed must not be negative; got {args.seed}")
     if args.embeddings:
-        x = _options.embedding_file(args.embeddings, None).values
+        x = _inputs.embedding_file(args.embeddings, None).values
     else:
         x = random_embeddings(args.items, args.features, args.seed)
     drawn = simulate(x, args.triplets, measure=args.measure, temperature=args.temperature, seed=args.seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.io import write_array
 
 EXAMPLE = "pyalign transform --embeddings x.npy --transform w.npz --out z.npy"
@@ -28,7 +28,7 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Reads, multiplies, writes."""
     _options.require_apart((args.embeddings, args.transform), {"--out": args.out})
-    file = _options.embedding_file(args.embeddings, None)
-    mapped = _options.transformed(file, args.embeddings, args.transform).values
+    file = _inputs.embedding_file(args.embeddings, None)
+    mapped = _inputs.transformed(file, args.embeddings, args.transform).values
     write_array(args.out, mapped)
     print(f"{args.out}: {mapped.shape[0]:,} x {mapped.shape[1]:,} {mapped.dtype}")

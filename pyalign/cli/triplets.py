@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from pyalign import __version__, report
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 from pyalign.datasets.triplets import PRECOMPUTED, SCHEMES, SampledTriplets, draw_triplets
 from pyalign.errors import InputError
 from pyalign.io import read_categories, write_files
@@ -100,12 +100,12 @@ def run(args: argparse.Namespace) -> None:
 def _rows(args: argparse.Namespace) -> tuple[np.ndarray, str]:
     """The embeddings, mapped where that is asked for, or the similarities; and the measure."""
     if args.embeddings:
-        file = _options.embedding_file(args.embeddings, None)
-        return _options.transformed(file, args.embeddings, args.transform).values, args.measure or "cosine"
+        file = _inputs.embedding_file(args.embeddings, None)
+        return _inputs.transformed(file, args.embeddings, args.transform).values, args.measure or "cosine"
     for option in ("transform", "measure"):
         if getattr(args, option) is not None:
             raise InputError(f"--{option} is for embeddings; --similarities has no use for it")
-    return _options.embedding_file(args.similarities, None).values, PRECOMPUTED
+    return _inputs.embedding_file(args.similarities, None).values, PRECOMPUTED
 
 
 def _figures(args: argparse.Namespace, measure: str, drawn: SampledTriplets) -> dict[str, object]:

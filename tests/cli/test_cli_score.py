@@ -10,7 +10,7 @@ from support import draw_triplets, reals, whole
 
 import pyalign
 from pyalign.backends import BACKENDS, backend_reasons
-from pyalign.cli import _options
+from pyalign.cli import _inputs, _options
 
 MEASURES = ("cosine", "dot", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:2.5")
 TIMES = {"seconds", "triplets_per_second"}
@@ -145,13 +145,13 @@ def test_triplets_are_read_once_and_each_embedding_file_once(results, folder, mo
     np.save("y.npy", x)
     read = {"read_triplets": [], "read_embeddings": []}
     for name, calls in read.items():
-        original = getattr(_options, name)
+        original = getattr(_inputs, name)
 
         def counted(path, _original=original, _calls=calls, **options):
             _calls.append(path)
             return _original(path, **options)
 
-        monkeypatch.setattr(_options, name, counted)
+        monkeypatch.setattr(_inputs, name, counted)
     assert len(results("--measure", "cosine", "dot", embeddings=["x.npy", "y.npy"])) == 4
     assert read == {"read_triplets": ["t.npy"], "read_embeddings": ["x.npy", "y.npy"]}
 
