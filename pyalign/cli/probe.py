@@ -214,14 +214,14 @@ class _Job:
         embeddings = _inputs.embedding_file(args.embeddings, _inputs.row_names(args.names, read))
         triplets = _inputs.index_triplets(read, embeddings, args.embeddings)
         subjects, targets, weights = (_array(path) for path in (args.subjects, args.targets, args.weights))
-        answers = {"targets": targets, "weights": weights, "smoothing": args.smoothing}
-        names = ("penalty", "rank", "bias", "measure", "temperature", "standardise", "tolerance")
+        answers = {"targets": targets, "weights": weights}
+        names = ("penalty", "rank", "bias", "measure", "temperature", "standardise", "tolerance", "smoothing")
         options = {name: getattr(args, name) for name in names}
         images = _inputs.embedding_file(args.images, None).values if args.images else None
         given = [a for a in (subjects, targets, weights, images) if a is not None]
         mark = _fingerprint(
             [embeddings.values, triplets, *given],
-            [args.smoothing, args.alpha, args.tau, options, args.l2, args.folds, args.split, args.seed],
+            [args.alpha, args.tau, options, args.l2, args.folds, args.split, args.seed],
         )
         state = Path(f"{args.out}.folds.json") if args.out else None
         told = {"embeddings": args.embeddings, "triplets": args.triplets, "options": {**options, "seed": args.seed}}

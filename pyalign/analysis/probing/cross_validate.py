@@ -127,7 +127,7 @@ class ProbeCrossValidation:
 
 def cross_validate_probe(
     x: object, triplets: object, *, folds: int = 3, penalties: object = "auto", seed: int = 0, split: str = "objects",
-    subjects: object = None, targets: object = None, weights: object = None, smoothing: float = 0.0,
+    subjects: object = None, targets: object = None, weights: object = None,
     images: object = None, alpha: float = 0.25, tau: float = 0.1,
     finished: Sequence[FoldResult] = (), report: Reporter = silent,
     on_fold: Callable[[FoldResult], None] | None = None, **options: Any,
@@ -144,7 +144,7 @@ def cross_validate_probe(
         split: ``"objects"``: test triplets are of held-out objects alone, training triplets of the others alone;
             ``"triplets"`` and ``"subjects"``: other answers, other people, about the same objects.
         subjects: (t,) who answered each triplet, for ``split="subjects"``.
-        targets, weights, smoothing: see `fit_probe`; of held-out triplets accuracy is then the share of answers that
+        targets, weights: see `fit_probe`; of held-out triplets accuracy is then the share of answers that
             call the same item odd.
         images: (m, d) other images whose similarities are to be kept, with penalty ``"identity"``; alpha, tau: see
             `pyalign.analysis.probing.glocal.fit_glocal`.
@@ -175,7 +175,7 @@ def cross_validate_probe(
     chosen = ProbeOptions(seed=seed, **options)
     as_strengths(penalties)
     people = None if subjects is None else np.asarray(subjects)
-    answers = answer_weights(len(index), targets, weights, smoothing)
+    answers = answer_weights(len(index), targets, weights)
     make: Maker = Problem
     if images is not None:
         if chosen.penalty != "identity":

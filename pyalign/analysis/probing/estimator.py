@@ -110,7 +110,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = rows.shape[1]
         if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
             return self._by_recipe(rows, index, l2, given=targets is not None or weights is not None)
-        answers = answer_weights(len(index), targets, weights, self.smoothing)
+        answers = answer_weights(len(index), targets, weights)
         choice: Choice | None = None
         fit: ProbeFit | None = None
         if l2 is None:
@@ -126,7 +126,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _by_recipe(self, rows: np.ndarray, index: np.ndarray, l2: float | None, given: bool) -> TripletProbe:
         """The published training; refuses options that it would not read."""
         unread = {**self._options().to_dict(), "seed": 0} != {**ProbeOptions(penalty=self.penalty).to_dict(), "seed": 0}
-        if unread or given or self.smoothing or self.penalty not in ("squared", "frobenius"):
+        if unread or given or self.penalty not in ("squared", "frobenius"):
             raise InputError(
                 "solver 'adam' takes l2 and seed alone, and one answer for each triplet; got other options"
             )

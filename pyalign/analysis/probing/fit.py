@@ -60,7 +60,7 @@ class ProbeFit:
 
 
 def fit_probe(
-    x: object, triplets: object, *, l2: float, targets: object = None, weights: object = None, smoothing: float = 0.0,
+    x: object, triplets: object, *, l2: float, targets: object = None, weights: object = None,
     start: Transform | None = None, **options: Any,
 ) -> ProbeFit:  # fmt: skip
     """The map W that makes x predict the answers: mean cross-entropy plus l2 times a norm of W, at its least.
@@ -72,7 +72,6 @@ def fit_probe(
         targets: (t, 3) soft targets: how often, or with which probability, each position was called odd; the loss is
             then the mean over all answers. None: one answer each, the last item.
         weights: (t,) further weights of the triplets.
-        smoothing: pseudo-counts that are added to each position's answers.
         start: a map to start from.
         options: those of `ProbeOptions`.
 
@@ -93,7 +92,7 @@ def fit_probe(
         (True, True)
     """
     chosen = ProbeOptions(**options)
-    answers = answer_weights(len(_checks.as_triplets(triplets)), targets, weights, smoothing)
+    answers = answer_weights(len(_checks.as_triplets(triplets)), targets, weights)
     problem = Problem(x, triplets, chosen, answers)
     return next(fit_path(problem, [as_strength(l2)], start=None if start is None else problem.map_of(start)))
 

@@ -30,6 +30,7 @@ class ProbeOptions:
         tolerance: nats; a fit stops when the objective is certified to lie this close to the optimum or, where there is
             no certificate, when an iteration lowers it by less than 1e-5 of this.
         max_iterations: of L-BFGS.
+        smoothing: pseudo-counts that a fit adds to each position's answers; 0: none. Held-out ones are never smoothed.
         seed: of the start.
     """
 
@@ -41,6 +42,7 @@ class ProbeOptions:
     standardise: str = "global"
     tolerance: float = 1e-4
     max_iterations: int = 1000
+    smoothing: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class ProbeOptions:
             raise InputError(f"tolerance must be a positive number; got {self.tolerance!r}")
         if not isinstance(self.max_iterations, int) or self.max_iterations < 1:
             raise InputError(f"max_iterations must be a positive whole number; got {self.max_iterations!r}")
+        if not (isinstance(self.smoothing, int | float) and 0 <= self.smoothing < float("inf")):
+            raise InputError(f"smoothing must be a number of at least 0; got {self.smoothing!r}")
         if not isinstance(self.seed, int) or self.seed < 0:
             raise InputError(f"seed must be a whole number of at least 0; got {self.seed!r}")
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.probing.answers import smoothed
 from pyalign.analysis.probing.basis import (
     Basis,
     Standardisation,
@@ -56,7 +57,11 @@ class Problem:
             self.basis = self._basis(self.standardisation.apply(rows[items]))
         local = np.ascontiguousarray(renumbered.reshape(-1, 3).astype(np.int32))
         self.term = TripletTerm(
-            self.basis.rows, local, measure=options.measure, temperature=options.temperature, answers=answers
+            self.basis.rows,
+            local,
+            measure=options.measure,
+            temperature=options.temperature,
+            answers=smoothed(answers, len(index), options.smoothing),
         )
 
     def _basis(self, rows: np.ndarray) -> Basis:

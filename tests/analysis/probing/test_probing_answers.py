@@ -8,8 +8,9 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign.analysis.probing import fit_probe
-from pyalign.analysis.probing.answers import answer_weights
+from pyalign.analysis.probing.answers import answer_weights, smoothed
 from pyalign.analysis.probing.choose import scored
+from pyalign.datasets.simulate import simulate
 
 
 def test_counts_are_the_same_as_repeated_triplets():
@@ -45,7 +46,8 @@ def test_soft_answers_of_a_known_map_are_fitted_to_their_entropy():
 
 def test_smoothing_is_off_by_default_and_shrinks_answers():
     assert answer_weights(5) is None
-    np.testing.assert_allclose(answer_weights(1, [[0, 0, 4]], smoothing=1), np.array([[1, 1, 5]]) * 4 / 7)
+    np.testing.assert_allclose(smoothed(np.array([[0.0, 0, 4]]), 1, 1), np.array([[1, 1, 5]]) * 4 / 7)
+    assert smoothed(None, 5, 0.0) is None
     x, triplets = reals(5, 30, 4), draw_triplets(5, 30, 500)
     plain, smooth = (fit_probe(x, triplets, l2=0.01, smoothing=a) for a in (0.0, 1.0))
     assert np.linalg.norm(smooth.transform.weights) < np.linalg.norm(plain.transform.weights)
@@ -63,7 +65,15 @@ def test_held_out_accuracy_is_the_share_of_answers_that_agree():
     ({"weights": [1, 2]}, "weights must have shape (3,), one for each triplet; got (2,)"),
     ({"weights": [1, -2, 1]}, "weights must be finite and at least 0; got -2"),
     ({"weights": [0, 0, 0]}, "targets must be finite, at least 0, and not all 0"),
-    ({"smoothing": -1}, "smoothing must be a number of at least 0; got -1"),
 ])  # fmt: skip
 def test_refuses_what_is_no_weight(message_of, given, message):
     assert message_of(answer_weights, 3, **given).startswith(message)
+
+
+def test_held_out_answers_are_not_smoothed():
+    x = reals(6, 60, 4)
+    triplets = simulate(x[:, :2], 5000, measure="dot", seed=1).triplets
+    plain, smooth = (pyalign.cross_validate_probe(x, triplets, penalties=[0.02], smoothing=a) for a in (0.0, 0.5))
+    assert smooth.zero_shot_accuracy == plain.zero_shot_accuracy
+    assert smooth.accuracy == pytest.approx(plain.accuracy, abs=0.05)
+    assert smooth.fit.cross_entropy != plain.fit.cross_entropy

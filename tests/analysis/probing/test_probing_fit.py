@@ -210,6 +210,7 @@ REFUSALS = [
     ({"tolerance": 0}, "tolerance must be a positive number; got 0"),
     ({"seed": -1}, "seed must be a whole number of at least 0; got -1"),
     ({"max_iterations": 0}, "max_iterations must be a positive whole number; got 0"),
+    ({"smoothing": -1}, "smoothing must be a number of at least 0; got -1"),
     ({"l2": -1}, "l2 must be 'auto' or a number of at least 0; got -1"),
 ]  # fmt: skip
 
