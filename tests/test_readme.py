@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = "benchmarks/results/amd-epyc-zen5-2c.csv"
+RESULTS = "benchmarks/results/amd-epyc-zen4-2c.csv"
 
 
 def test_the_table_of_speeds_is_made_from_the_committed_results():
@@ -35,6 +35,7 @@ from benchmarks.results import read_csv, write_csv
 committed, path = read_csv(Path(sys.argv[1])), Path(sys.argv[2])
 write_csv(path, committed)
 again = [row for row in committed if row.op == "score"]
+compare.require_native = lambda: None  # here the sources stand before what is installed
 compare.measure = lambda comparison, quick: [
     dataclasses.replace(row, median=1.5) for row in again if row.case == comparison.case.name
 ]
