@@ -57,7 +57,7 @@ class Sample:
     """The triplets of a result as resampling sees them.
 
     Attributes:
-        triplets: (t, 3) integers in [0, n), where n counts the items that occur; on the host or on a device.
+        triplets: (t, 3) integers in [0, n), where n counts the items that occur; on the host.
         n: how many different items occur.
         subjects: (t,) integers in [0, people), or None.
         people: how many different persons occur; 0 where they are not known.
