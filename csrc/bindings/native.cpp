@@ -5,8 +5,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <new>
 #include <stdexcept>
+#include <vector>
 
 #include "pyalign.h"
 
@@ -107,6 +109,23 @@ void similarity(const py::array& x, const py::object& x_terms, const py::object&
   check(pa_similarity(&left, second, static_cast<pa_pair>(pair), gamma, target, stride));
 }
 
+void product(const py::array& x, const py::array& y, py::array out) {
+  const pa_rows left = rows_of(x), right = rows_of(y);
+  require(left.d == right.n && left.type == right.type, "x and y do not fit together");
+  void* target = output(out, left.n, right.d, left.type);
+  const int64_t stride = out.strides(0) / out.itemsize();
+  py::gil_scoped_release release;
+  check(pa_product(&left, &right, target, stride));
+}
+
+void add_transpose(py::array a) {
+  const pa_rows rows = rows_of(a);
+  require(rows.n == rows.d && (rows.n <= 1 || rows.stride == rows.n), "a must be square and contiguous");
+  void* target = output(a, rows.n, rows.n, rows.type);
+  py::gil_scoped_release release;
+  check(pa_add_transpose(target, rows.type, rows.n));
+}
+
 py::tuple check_triplets(const py::array& triplets, int64_t n) {
   const pa_triplets given = triplets_of(triplets);
   pa_triplet_check report;
@@ -187,22 +206,28 @@ py::object triplets_from_rows(const py::array& x, const py::object& terms, int p
   return outputs.result(status);
 }
 
+// Weights of answers, (t, 3), or NULL.
+const void* targets_of(const py::object& targets, int64_t t, pa_float_type type) {
+  if (targets.is_none()) return nullptr;
+  const pa_rows rows = rows_of(py::cast<py::array>(targets));
+  require(rows.n == t && rows.d == 3 && rows.type == type && (t == 0 || rows.stride == 3),
+          "targets must be contiguous, (t, 3) of the similarities' dtype");
+  return rows.data;
+}
+
+void* square_output(py::array& a, const pa_rows& s) {
+  require(s.n == s.d, "similarities must be square");
+  require(s.n <= 1 || a.strides(0) == s.n * a.itemsize(), "gradient must be contiguous");
+  return output(a, s.n, s.n, s.type);
+}
+
 // The cross-entropy in nats, or None for invalid triplets.
 py::object triplet_gradient(const py::array& similarities, const py::array& triplets, const py::object& targets,
                             double temperature, double scale, py::array gradient) {
   const pa_rows s = rows_of(similarities);
-  require(s.n == s.d, "similarities must be square");
   const pa_triplets given = triplets_of(triplets);
-  void* target = output(gradient, s.n, s.n, s.type);
-  require(s.n <= 1 || gradient.strides(0) == s.n * gradient.itemsize(), "gradient must be contiguous");
-  const void* weights = nullptr;
-  if (!targets.is_none()) {
-    const auto a = py::cast<py::array>(targets);
-    const pa_rows rows = rows_of(a);
-    require(rows.n == given.t && rows.d == 3 && rows.type == s.type && (given.t == 0 || rows.stride == 3),
-            "targets must be contiguous, (t, 3) of the similarities' dtype");
-    weights = rows.data;
-  }
+  void* target = square_output(gradient, s);
+  const void* weights = targets_of(targets, given.t, s.type);
   double cross_entropy = 0.0;
   pa_status status;
   {
@@ -213,6 +238,54 @@ py::object triplet_gradient(const py::array& similarities, const py::array& trip
   if (status == PA_INVALID_TRIPLETS) return py::none();
   check(status);
   return py::float_(cross_entropy);
+}
+
+// A plan and its memory.
+struct Plan {
+  std::vector<uint16_t> items, others;
+  py::array_t<int64_t> order;
+  std::vector<int64_t> first, second;
+  pa_triplet_plan c;
+
+  Plan(int64_t n, int64_t t) : items(3 * t), others(2 * t), order(t), c() {
+    c.n = n;
+    c.t = t;
+    c.bands = pa_plan_bands(n, &c.shift);
+    require(c.bands > 0 && c.bands <= 64, "too many items for a plan");
+    first.resize(c.bands + 1);
+    second.resize(c.bands * c.bands);
+    c.items = items.data();
+    c.others = others.data();
+    c.order = order.mutable_data();
+    c.first = first.data();
+    c.second = second.data();
+  }
+};
+
+// None for invalid triplets.
+py::object plan_triplets(const py::array& triplets, int64_t n) {
+  const pa_triplets given = triplets_of(triplets);
+  auto plan = std::make_unique<Plan>(n, given.t);
+  pa_status status;
+  {
+    py::gil_scoped_release release;
+    status = pa_plan_triplets(&given, &plan->c);
+  }
+  if (status == PA_INVALID_TRIPLETS) return py::none();
+  check(status);
+  return py::cast(std::move(plan));
+}
+
+double planned_gradient(const py::array& similarities, const Plan& plan, const py::object& targets, double temperature,
+                        double scale, py::array gradient) {
+  const pa_rows s = rows_of(similarities);
+  require(s.n == plan.c.n, "the plan is for another number of items");
+  void* target = square_output(gradient, s);
+  const void* weights = targets_of(targets, plan.c.t, s.type);
+  double cross_entropy = 0.0;
+  py::gil_scoped_release release;
+  check(pa_planned_gradient(s.data, s.type, s.stride, &plan.c, weights, temperature, scale, target, &cross_entropy));
+  return cross_entropy;
 }
 
 // One number per triplet, of the similarities' type.
@@ -320,10 +393,15 @@ PYBIND11_MODULE(_native, m) {
   m.def("centre_rows", &centre_rows, py::arg("x").noconvert(), py::arg("out").noconvert());
   m.def("shift_rows", &shift_rows, py::arg("x").noconvert(), py::arg("shift").noconvert(), py::arg("out").noconvert());
   m.def("similarity", &similarity);
+  m.def("product", &product);
+  m.def("add_transpose", &add_transpose);
   m.def("check_triplets", &check_triplets);
   m.def("triplets_from_matrix", &triplets_from_matrix);
   m.def("triplets_from_rows", &triplets_from_rows);
   m.def("triplet_gradient", &triplet_gradient);
+  py::class_<Plan>(m, "Plan").def_property_readonly("order", [](const Plan& plan) { return plan.order; });
+  m.def("plan_triplets", &plan_triplets);
+  m.def("planned_gradient", &planned_gradient);
   m.def("outcomes", &outcomes);
   m.def("resample_items", &resample_items);
   m.def("resample_rows", &resample_rows);

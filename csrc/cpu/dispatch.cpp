@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "kernels.h"
+#include "plan.h"
 
 #if defined(__x86_64__)
 PA_DECLARE_ISA(avx512)
@@ -26,10 +27,23 @@ struct Isa {
   Kernels kernels;
 };
 
-#define PA_TABLE(isa)                                                                              \
-  {isa::row_squares,    isa::centre_rows,          isa::shift_rows,         isa::similarity,       \
-   isa::check_triplets, isa::triplets_from_matrix, isa::triplets_from_rows, isa::triplet_gradient, \
-   isa::outcomes,       isa::resample_items,       isa::resample_rows,      isa::temperature_sums}
+#define PA_TABLE(isa)         \
+  {isa::row_squares,          \
+   isa::centre_rows,          \
+   isa::shift_rows,           \
+   isa::similarity,           \
+   isa::product,              \
+   isa::add_transpose,        \
+   isa::check_triplets,       \
+   isa::triplets_from_matrix, \
+   isa::triplets_from_rows,   \
+   isa::triplet_gradient,     \
+   isa::plan_triplets,        \
+   isa::planned_gradient,     \
+   isa::outcomes,             \
+   isa::resample_items,       \
+   isa::resample_rows,        \
+   isa::temperature_sums}
 
 #if defined(__x86_64__)
 bool runs_avx512() {
@@ -136,6 +150,14 @@ pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double
   return kernels().similarity(x, y, pair, gamma, out, out_stride, pa_threads());
 }
 
+pa_status pa_product(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride) {
+  return kernels().product(x, y, out, out_stride, pa_threads());
+}
+
+pa_status pa_add_transpose(void* a, pa_float_type type, int64_t n) {
+  return kernels().add_transpose(a, type, n, pa_threads());
+}
+
 pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report) {
   return kernels().check_triplets(triplets, n, report, pa_threads());
 }
@@ -154,6 +176,22 @@ pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int6
                               const pa_triplets* triplets, const void* targets, double temperature, double scale,
                               void* gradient, double* cross_entropy) {
   return kernels().triplet_gradient(similarities, type, n, stride, triplets, targets, temperature, scale, gradient,
+                                    cross_entropy, pa_threads());
+}
+
+int64_t pa_plan_bands(int64_t n, int* shift) {
+  *shift = plan_shift(n);
+  return n > kMostItems ? 0 : plan_bands(n);
+}
+
+pa_status pa_plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan) {
+  return kernels().plan_triplets(triplets, plan);
+}
+
+pa_status pa_planned_gradient(const void* similarities, pa_float_type type, int64_t stride, const pa_triplet_plan* plan,
+                              const void* targets, double temperature, double scale, void* gradient,
+                              double* cross_entropy) {
+  return kernels().planned_gradient(similarities, type, stride, plan, targets, temperature, scale, gradient,
                                     cross_entropy, pa_threads());
 }
 

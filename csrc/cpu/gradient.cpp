@@ -5,9 +5,7 @@
 // and the triplets are taken in slabs, in two passes each. First, chunks of triplets in parallel: a chunk writes its
 // residuals as (offset in the band, value) into one list per band. Second, bands in parallel: a band adds its lists in
 // the order of the chunks. So every element is summed in the order of the triplets, whatever the number of threads.
-#include "choice.h"
-#include "simd.h"
-#include "unpack.h"
+#include "residuals.h"
 
 namespace PA_ISA {
 namespace {
@@ -29,12 +27,12 @@ struct Block {
 };
 
 template <class T>
-struct Plan {
+struct Task {
   const T* similarities;
   int64_t stride, n;
   const pa_triplets* triplets;
   const T* targets;  // (t, 3) weights of the answers, or NULL: the last item is odd
-  T inverse_temperature, scale;
+  Loss<T> loss;
   int shift;  // band of row i: i >> shift
   int64_t bands;
   Residual<T>* residuals;  // [chunk of the slab][3 * kChunk]
@@ -51,134 +49,112 @@ int band_shift(int64_t n, int64_t itemsize) {
 // starts[b]: where the list of band b begins. Pairs 01 and 02 go to the band of item 0, pair 12 to that of item 1.
 // False where the chunk holds a triplet that is not valid.
 template <class T>
-bool count_bands(const Plan<T>& plan, int64_t first, int64_t end, int32_t* starts) {
+bool count_bands(const Task<T>& task, int64_t first, int64_t end, int32_t* starts) {
   Items items;
-  memset(starts, 0, (plan.bands + 1) * sizeof *starts);
+  memset(starts, 0, (task.bands + 1) * sizeof *starts);
   for (int64_t q = first; q < end; q += kTripletBlock) {
     const int64_t count = smaller(kTripletBlock, end - q);
-    if (!unpack(plan.triplets, q, count, plan.n, &items)) return false;
+    if (!unpack(task.triplets, q, count, task.n, &items)) return false;
     for (int64_t r = 0; r < count; ++r) {
-      starts[(items.column[0][r] >> plan.shift) + 1] += 2;
-      starts[(items.column[1][r] >> plan.shift) + 1] += 1;
+      starts[(items.column[0][r] >> task.shift) + 1] += 2;
+      starts[(items.column[1][r] >> task.shift) + 1] += 1;
     }
   }
-  for (int64_t b = 0; b < plan.bands; ++b) starts[b + 1] += starts[b];
+  for (int64_t b = 0; b < task.bands; ++b) starts[b + 1] += starts[b];
   return true;
 }
 
-// The derivatives with respect to the three similarities of each triplet of a block, and their cross-entropy in nats.
+// The similarities of a block of triplets.
 template <class T>
-double derivatives(const Plan<T>& plan, const Block& block, T* r01, T* r02, T* r12) {
+void gather(const Task<T>& task, const Block& block, Pairs<T>* pairs) {
   const int32_t *a = block.items.column[0], *b = block.items.column[1], *c = block.items.column[2];
-  const int64_t count = block.count;
-  T s01[kTripletBlock], s02[kTripletBlock], s12[kTripletBlock];
-  for (int64_t q = 0; q < count; ++q) {
-    const T* first = plan.similarities + int64_t(a[q]) * plan.stride;
-    s01[q] = first[b[q]];
-    s02[q] = first[c[q]];
-    s12[q] = plan.similarities[int64_t(b[q]) * plan.stride + c[q]];
+  for (int64_t q = 0; q < block.count; ++q) {
+    const T* first = task.similarities + int64_t(a[q]) * task.stride;
+    pairs->p01[q] = first[b[q]];
+    pairs->p02[q] = first[c[q]];
+    pairs->p12[q] = task.similarities[int64_t(b[q]) * task.stride + c[q]];
   }
-  double cross_entropy = 0.0;
-  if (plan.targets) {
-    const T* y = plan.targets + 3 * block.start;
-#pragma omp simd reduction(+ : cross_entropy)
-    for (int64_t q = 0; q < count; ++q) {
-      const Answers<T> answers = {y[3 * q], y[3 * q + 1], y[3 * q + 2]};
-      const Residuals<T> r = residuals(s01[q], s02[q], s12[q], plan.inverse_temperature, answers);
-      r02[q] = r.r02 * plan.scale;
-      r12[q] = r.r12 * plan.scale;
-      r01[q] = -(r02[q] + r12[q]);
-      cross_entropy += double(r.cross_entropy);
-    }
-    return cross_entropy;
-  }
-#pragma omp simd reduction(+ : cross_entropy)
-  for (int64_t q = 0; q < count; ++q) {
-    const Residuals<T> r = residuals(s01[q], s02[q], s12[q], plan.inverse_temperature);
-    r02[q] = r.r02 * plan.scale;
-    r12[q] = r.r12 * plan.scale;
-    r01[q] = -(r02[q] + r12[q]);
-    cross_entropy += double(r.cross_entropy);
-  }
-  return cross_entropy;
 }
 
 // Appends the residuals of one block to the lists, and asks meanwhile for the similarities of the block that follows:
 // the one waits for stores, the other for the cache.
 template <class T>
-void append(const Plan<T>& plan, const Block& block, const Block& following, const T* r01, const T* r02, const T* r12,
-            int32_t* next, Residual<T>* out) {
+void append(const Task<T>& task, const Block& block, const Block& following, const Pairs<T>& pairs, int32_t* next,
+            Residual<T>* out) {
   const int32_t *a = block.items.column[0], *b = block.items.column[1], *c = block.items.column[2];
-  const int32_t n = int32_t(plan.n), mask = (1 << plan.shift) - 1;
+  const int32_t n = int32_t(task.n), mask = (1 << task.shift) - 1;
   for (int64_t q = 0; q < block.count; ++q) {
     const int32_t row_a = (a[q] & mask) * n, row_b = (b[q] & mask) * n;
-    int32_t* of_a = next + (a[q] >> plan.shift);
-    out[*of_a] = {row_a + b[q], r01[q]};
-    out[*of_a + 1] = {row_a + c[q], r02[q]};
+    int32_t* of_a = next + (a[q] >> task.shift);
+    out[*of_a] = {row_a + b[q], pairs.p01[q]};
+    out[*of_a + 1] = {row_a + c[q], pairs.p02[q]};
     *of_a += 2;
-    int32_t* of_b = next + (b[q] >> plan.shift);
-    out[(*of_b)++] = {row_b + c[q], r12[q]};
+    int32_t* of_b = next + (b[q] >> task.shift);
+    out[(*of_b)++] = {row_b + c[q], pairs.p12[q]};
     if (q < following.count) {
       const int32_t second = following.items.column[1][q], third = following.items.column[2][q];
-      const T* row = plan.similarities + int64_t(following.items.column[0][q]) * plan.stride;
+      const T* row = task.similarities + int64_t(following.items.column[0][q]) * task.stride;
       __builtin_prefetch(row + second);
       __builtin_prefetch(row + third);
-      __builtin_prefetch(plan.similarities + int64_t(second) * plan.stride + third);
+      __builtin_prefetch(task.similarities + int64_t(second) * task.stride + third);
     }
   }
 }
 
 // The block of triplets from q on, which counting has found valid; none past the end.
 template <class T>
-void take(const Plan<T>& plan, int64_t q, int64_t end, Block* block) {
+void take(const Task<T>& task, int64_t q, int64_t end, Block* block) {
   block->start = q;
   block->count = smaller(kTripletBlock, larger(0, end - q));
-  if (block->count > 0) unpack(plan.triplets, q, block->count, plan.n, &block->items);
+  if (block->count > 0) unpack(task.triplets, q, block->count, task.n, &block->items);
 }
 
 template <class T>
-double fill_lists(const Plan<T>& plan, int64_t first, int64_t end, Residual<T>* out, const int32_t* starts) {
+double fill_lists(const Task<T>& task, int64_t first, int64_t end, Residual<T>* out, const int32_t* starts) {
   Block blocks[2];
-  T r01[kTripletBlock], r02[kTripletBlock], r12[kTripletBlock];
+  Pairs<T> pairs;
   int32_t next[kBands];
   double cross_entropy = 0.0;
-  memcpy(next, starts, plan.bands * sizeof *next);
-  take(plan, first, end, &blocks[0]);
+  memcpy(next, starts, task.bands * sizeof *next);
+  take(task, first, end, &blocks[0]);
   for (int64_t q = first, now = 0; q < end; q += kTripletBlock, now = 1 - now) {
-    take(plan, q + kTripletBlock, end, &blocks[1 - now]);
-    cross_entropy += derivatives(plan, blocks[now], r01, r02, r12);
-    append(plan, blocks[now], blocks[1 - now], r01, r02, r12, next, out);
+    take(task, q + kTripletBlock, end, &blocks[1 - now]);
+    const Block& block = blocks[now];
+    gather(task, block, &pairs);
+    cross_entropy +=
+        to_residuals(task.loss, task.targets ? task.targets + 3 * block.start : nullptr, block.count, &pairs);
+    append(task, block, blocks[1 - now], pairs, next, out);
   }
   return cross_entropy;
 }
 
 template <class T>
-void add_band(const Plan<T>& plan, int64_t band, int64_t chunks, bool first_slab, T* gradient) {
-  const int64_t row = band << plan.shift, rows = smaller(int64_t(1) << plan.shift, plan.n - row);
-  T* target = gradient + row * plan.n;
-  if (first_slab) memset(target, 0, rows * plan.n * sizeof(T));
+void add_band(const Task<T>& task, int64_t band, int64_t chunks, bool first_slab, T* gradient) {
+  const int64_t row = band << task.shift, rows = smaller(int64_t(1) << task.shift, task.n - row);
+  T* target = gradient + row * task.n;
+  if (first_slab) memset(target, 0, rows * task.n * sizeof(T));
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const int32_t* starts = plan.starts + chunk * (plan.bands + 1);
-    const Residual<T>* list = plan.residuals + chunk * 3 * kChunk;
+    const int32_t* starts = task.starts + chunk * (task.bands + 1);
+    const Residual<T>* list = task.residuals + chunk * 3 * kChunk;
     for (int32_t p = starts[band]; p < starts[band + 1]; ++p) target[list[p].offset] += list[p].value;
   }
 }
 
 // The slab of chunks first .. first + count; their cross-entropies into `parts`. False for invalid triplets.
 template <class T>
-bool one_slab(const Plan<T>& plan, int64_t first, int64_t count, double* parts, T* gradient, int threads) {
+bool one_slab(const Task<T>& task, int64_t first, int64_t count, double* parts, T* gradient, int threads) {
   int invalid = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (count > 1) reduction(| : invalid)
   for (int64_t c = 0; c < count; ++c) {
-    const int64_t start = (first + c) * kChunk, end = smaller(plan.triplets->t, start + kChunk);
-    int32_t* starts = plan.starts + c * (plan.bands + 1);
-    if (count_bands(plan, start, end, starts))
-      parts[first + c] = fill_lists(plan, start, end, plan.residuals + c * 3 * kChunk, starts);
+    const int64_t start = (first + c) * kChunk, end = smaller(task.triplets->t, start + kChunk);
+    int32_t* starts = task.starts + c * (task.bands + 1);
+    if (count_bands(task, start, end, starts))
+      parts[first + c] = fill_lists(task, start, end, task.residuals + c * 3 * kChunk, starts);
     else invalid = 1;
   }
   if (invalid) return false;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (plan.bands > 1)
-  for (int64_t band = 0; band < plan.bands; ++band) add_band(plan, band, count, first == 0, gradient);
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (task.bands > 1)
+  for (int64_t band = 0; band < task.bands; ++band) add_band(task, band, count, first == 0, gradient);
   return true;
 }
 
@@ -193,12 +169,11 @@ pa_status gradient_of(const T* similarities, int64_t n, int64_t stride, const pa
   const Scratch<int32_t> starts(slab * (bands + 1));
   const Scratch<double> parts(larger(chunks, 1));
   if (!lists.data || !starts.data || !parts.data) return PA_OUT_OF_MEMORY;
-  const T inverse = T(1.0 / temperature);
-  const Plan<T> plan = {similarities,           stride, n,     triplets,   targets,    inverse,
-                        T(scale / temperature), shift,  bands, lists.data, starts.data};
+  const Task<T> task = {similarities,         stride, n,     triplets,   targets,
+                        {temperature, scale}, shift,  bands, lists.data, starts.data};
   if (chunks == 0) memset(gradient, 0, n * n * sizeof(T));
   for (int64_t first = 0; first < chunks; first += slab)
-    if (!one_slab(plan, first, smaller(slab, chunks - first), parts.data, gradient, threads))
+    if (!one_slab(task, first, smaller(slab, chunks - first), parts.data, gradient, threads))
       return PA_INVALID_TRIPLETS;
   *cross_entropy = 0.0;
   for (int64_t c = 0; c < chunks; ++c) *cross_entropy += parts.data[c];

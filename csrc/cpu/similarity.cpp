@@ -9,7 +9,7 @@
 // An element is the sum over features in order, slice by slice, whatever the block, the thread or the side of the
 // diagonal: the result does not depend on the number of threads and is symmetric bit for bit.
 #include "pair.h"
-#include "simd.h"
+#include "panels.h"
 
 namespace PA_ISA {
 namespace {
@@ -18,65 +18,7 @@ constexpr int64_t kDepth = 128;  // a slice of one panel of y and a tile of x fi
 constexpr int64_t kBlock = 192;  // rows and columns of a block: a multiple of the panel width on every instruction set
 constexpr int64_t kBufferStride = kBlock + 16;  // not a power of two: columns spread over cache sets
 constexpr int64_t kTranspose = 16;
-
-template <class T>
-struct Panel {
-  static constexpr int lanes = Simd<T>::lanes, width = kTileVectors * lanes;
-  static_assert(width % kTileRows == 0 && kBlock % width == 0, "tiles must fill panels, and panels blocks");
-};
-
-// In place: rows become columns, by log2(lanes) rounds of interleaving row i with row i + lanes / 2.
-template <class T>
-void transpose(typename Simd<T>::Vector* v) {
-  typedef Simd<T> S;
-  constexpr int lanes = S::lanes, half = lanes / 2;
-  typename S::Mask low, high;
-  for (int i = 0; i < lanes; ++i) {
-    low[i] = i / 2 + (i % 2) * lanes;
-    high[i] = low[i] + half;
-  }
-#pragma GCC unroll 4
-  for (int round = 1; round < lanes; round *= 2) {
-    typename S::Vector w[lanes];
-#pragma GCC unroll 8
-    for (int i = 0; i < half; ++i) {
-      w[2 * i] = S::shuffle(v[i], v[i + half], low);
-      w[2 * i + 1] = S::shuffle(v[i], v[i + half], high);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) v[i] = w[i];
-  }
-}
-
-// One panel of rows i0 .. i0 + width, features outermost: panel[k][lane]; lanes past n are zero.
-template <class T>
-void pack_panel(const pa_rows* x, int64_t i0, T* panel) {
-  typedef Simd<T> S;
-  constexpr int lanes = S::lanes, width = Panel<T>::width;
-  const int64_t d = x->d;
-  for (int64_t k0 = 0; k0 < d; k0 += lanes) {
-    const int64_t depth = smaller(lanes, d - k0), bytes = depth * int64_t(sizeof(T));
-    for (int group = 0; group < width; group += lanes) {
-      typename S::Vector v[lanes];
-      for (int lane = 0; lane < lanes; ++lane) {
-        const int64_t i = i0 + group + lane;
-        v[lane] = typename S::Vector{};
-        if (i < x->n && depth == lanes) v[lane] = S::load(row<T>(x, i) + k0);
-        else if (i < x->n) memcpy(&v[lane], row<T>(x, i) + k0, bytes);
-      }
-      transpose<T>(v);
-      for (int64_t k = 0; k < depth; ++k) S::store(panel + (k0 + k) * width + group, v[k]);
-    }
-  }
-}
-
-template <class T>
-void pack(const pa_rows* x, T* out, int threads) {
-  constexpr int64_t width = Panel<T>::width;
-  const int64_t panels = blocks(x->n, width);
-#pragma omp parallel for schedule(static) num_threads(threads) if (x->n * x->d > 32768)
-  for (int64_t p = 0; p < panels; ++p) pack_panel<T>(x, p * width, out + p * width * x->d);
-}
+static_assert(kBlock % Panel<float>::width == 0 && kBlock % Panel<double>::width == 0, "panels must fill blocks");
 
 // One register tile: inner products of kTileRows rows of a panel with all rows of another, over `depth` features.
 template <class T>
@@ -244,7 +186,26 @@ pa_status similarity_of(const pa_rows* x, const pa_rows* y, pa_pair pair, double
   return PA_BAD_ARGUMENT;
 }
 
+// x (n, d) times y (d, m): the inner products of x's rows and y's columns.
+template <class T>
+pa_status product_of(const pa_rows* x, const pa_rows* y, T* out, int64_t out_stride, int threads) {
+  constexpr int64_t width = Panel<T>::width;
+  const Scratch<T> packed_x(blocks(x->n, width) * width * x->d);
+  const Scratch<T> packed_y(blocks(y->d, width) * width * x->d);
+  if (!packed_x.data || !packed_y.data) return PA_OUT_OF_MEMORY;
+  pack<T>(x, packed_x.data, threads);
+  pack_columns<T>(y, packed_y.data, threads);
+  const pa_rows columns = {y->data, nullptr, y->d, y->n, y->stride, y->type};
+  const Job<T> job = {x, &columns, packed_x.data, packed_y.data, out, out_stride, 0.0, false};
+  return all_blocks<T, PA_DOT>(job, threads);
+}
+
 }  // namespace
+
+pa_status product(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride, int threads) {
+  if (x->type == PA_FLOAT32) return product_of(x, y, static_cast<float*>(out), out_stride, threads);
+  return product_of(x, y, static_cast<double*>(out), out_stride, threads);
+}
 
 pa_status similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride,
                      int threads) {

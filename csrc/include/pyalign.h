@@ -47,6 +47,17 @@ typedef struct {
   pa_index_type type;
 } pa_triplets;
 
+/* Triplets in the order in which gradient passes that are repeated are quickest. */
+typedef struct {
+  int64_t n, t, bands;
+  int shift;        /* the band of item i is i >> shift */
+  uint16_t* items;  /* (t, 3), sorted by item 0, then item 1 */
+  uint16_t* others; /* (t, 2): items 1 and 2, sorted by the band of item 1, then as `items` */
+  int64_t* order;   /* (t,): which triplet stands there */
+  int64_t* first;   /* (bands + 1): where in `items` each band of item 0 begins */
+  int64_t* second;  /* (bands, bands): where in `others` the triplets of each [band of item 0][band of item 1] begin */
+} pa_triplet_plan;
+
 typedef struct {
   int64_t out_of_range; /* first row with an index outside [0, n), or -1 */
   int64_t repeated;     /* first row that names an item twice, or -1     */
@@ -89,6 +100,13 @@ pa_status pa_shift_rows(const pa_rows* x, const void* shift, void* out);
 
 /* out (n, m) with out_stride >= m, of the rows' type. With y == NULL the result is symmetric and half is computed. */
 pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride);
+
+/* out (n, m) with out_stride >= m: x (n, d) times y, whose d rows hold m numbers each: y->n == x->d, of one type. An
+ * element is summed in the order of the features: the same bits for any number of threads, which no BLAS promises. */
+pa_status pa_product(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride);
+
+/* a (n, n) contiguous becomes a plus its transpose. */
+pa_status pa_add_transpose(void* a, pa_float_type type, int64_t n);
 
 /* Where and how triplets are invalid: for the message, and for callers that want to know beforehand. */
 pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report);
@@ -133,6 +151,18 @@ pa_status pa_temperature_sums(const void* similarities, pa_float_type type, int6
 pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
                               const pa_triplets* triplets, const void* targets, double temperature, double scale,
                               void* gradient, double* cross_entropy);
+
+/* How many bands of rows a plan for n items has, and the power of two of rows in each; 0 where n is beyond 65,536. */
+int64_t pa_plan_bands(int64_t n, int* shift);
+
+/* Fills a plan, whose n, t, bands, shift and memory come from the caller. PA_INVALID_TRIPLETS as above. */
+pa_status pa_plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan);
+
+/* As pa_triplet_gradient, over the triplets of a plan that pa_plan_triplets has filled; targets stand in the order of
+ * the plan, in which an element is summed: first what triplets add to it as pair 01 or 02, then as pair 12. */
+pa_status pa_planned_gradient(const void* similarities, pa_float_type type, int64_t stride, const pa_triplet_plan* plan,
+                              const void* targets, double temperature, double scale, void* gradient,
+                              double* cross_entropy);
 
 /* Instruction sets: "base", "avx2", "avx512" on x86-64; "neon" on 64-bit Arm. The environment variable PYALIGN_ISA
  * names the first choice. */

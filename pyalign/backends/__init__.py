@@ -212,7 +212,25 @@ class Backend(Protocol):
 
 
 class HostBackend(Backend, Protocol):
-    """What backends on the host compute besides: what comes after the similarities of each triplet."""
+    """What backends on the host compute besides: what comes after the similarities of each triplet, and products."""
+
+    def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+        """out (n, m) = a (n, k) @ b (k, m), all of one dtype with contiguous rows."""
+
+    def add_transpose(self, a: np.ndarray) -> None:
+        """a (n, n) contiguous += a.T."""
+
+    def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
+        """Triplets made ready for many gradient passes, with their `order` (t,); None where the backend has no plans.
+
+        Raises InvalidTripletsError.
+        """
+
+    def planned_gradient(
+        self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None,
+    ) -> float:  # fmt: skip
+        """As `triplet_gradient`, over the triplets of a plan; targets in its order, in which elements are summed."""
 
     def outcomes(
         self,

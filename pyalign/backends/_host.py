@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pyalign.measures import column_shift
 
 
 class HostRows:
-    """The methods of `pyalign.backends.Backend` that are no kernels, for numpy arrays."""
+    """The methods of `pyalign.backends.HostBackend` that are no kernels, for numpy arrays."""
+
+    def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+        np.matmul(a, b, out=out)
+
+    def add_transpose(self, a: np.ndarray) -> None:
+        a += a.T.copy()
+
+    def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
+        return None
+
+    def planned_gradient(
+        self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None,
+    ) -> float:  # fmt: skip
+        raise NotImplementedError("plan_triplets has made no plan")
 
     def row_extremes(self, x: np.ndarray) -> np.ndarray:
         extremes: np.ndarray = np.maximum(x.max(axis=1), -x.min(axis=1))

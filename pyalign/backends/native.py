@@ -24,6 +24,7 @@ from pyalign.errors import InputError
 from pyalign.measures import PAIR_KERNELS
 
 SPIN_COUNT = "20000"
+MOST_PLANNED = 1 << 16  # items of a plan are 16-bit numbers
 
 
 def _load() -> Any:
@@ -80,6 +81,12 @@ class NativeBackend(HostRows):
         right = (None, None) if y is None else (y.values, y.terms)
         _native.similarity(x.values, x.terms, *right, PAIR_KERNELS.index(x.pair), x.gamma, out)
 
+    def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+        _native.product(a, b, out)
+
+    def add_transpose(self, a: np.ndarray) -> None:
+        _native.add_transpose(a)
+
     def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
         return TripletCheck(*_native.check_triplets(triplets, n))
 
@@ -98,6 +105,20 @@ class NativeBackend(HostRows):
         if cross_entropy is None:
             raise InvalidTripletsError
         return float(cross_entropy)
+
+    def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
+        if n > MOST_PLANNED or len(triplets) == 0:
+            return None
+        plan = _native.plan_triplets(triplets, n)
+        if plan is None:
+            raise InvalidTripletsError
+        return plan
+
+    def planned_gradient(
+        self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None,
+    ) -> float:  # fmt: skip
+        return float(_native.planned_gradient(similarities, plan, targets, temperature, scale, gradient))
 
     def outcomes(
         self,

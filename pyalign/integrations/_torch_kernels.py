@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pyalign import _checks
-from pyalign.backends import Place, _tensors, get_backend, preferred
+from pyalign.backends import Place, _tensors, get_backend, get_host_backend, preferred
 from pyalign.backends._tensors import Kernels, TensorBackend, on_host, result_dtype
 from pyalign.errors import InputError
 from pyalign.integrations._pull_back import Dense
@@ -199,22 +199,11 @@ def _raise_invalid(x: Tensor, triplets: Tensor, invalid: Tensor) -> None:
         _checks.require_valid(get_backend().check_triplets(array, len(x)), array, len(x))
 
 
-def add_transpose(a: Tensor, step: int = 512) -> Tensor:
-    """a + a.T of a square matrix; on the CPU in its own memory, since new pages would cost more than the additions.
-
-    There by numpy, which starts no threads: memory bounds it, and where other work shares the cores each of torch's
-    twenty parallel steps would wait for a thread that does not run.
-    """
+def add_transpose(a: Tensor) -> Tensor:
+    """a + a.T of a square matrix; on the CPU in its own memory, since new pages would cost more than the additions."""
     if a.device.type != "cpu":
         return a + a.T
-    matrix = a.numpy()
-    for i in range(0, len(matrix), step):
-        on = matrix[i : i + step, i : i + step]
-        on += on.T.copy()
-        for j in range(i + step, len(matrix), step):
-            upper, lower = matrix[i : i + step, j : j + step], matrix[j : j + step, i : i + step]
-            upper += lower.T
-            lower[...] = upper.T
+    get_host_backend().add_transpose(a.numpy())
     return a
 
 
@@ -258,16 +247,15 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, temperature: float) 
 
 
 class Product(Dense):
-    """Weights whose product with the rows is that of the compiled kernels, where these have one: it is quicker than
-    torch's, and the same for any number of threads. Not differentiable.
+    """Weights whose product with the rows is that of the compiled kernels, where these run: it is the same for any
+    number of threads. Not differentiable.
     """
 
     def product(self, weights: Tensor, rows: Tensor) -> Tensor:
         if weights.device.type != "cpu":
             return super().product(weights, rows)
-        kernels, _ = _kernels(weights, rows.shape[1])
         out = torch.empty(len(weights), rows.shape[1], dtype=weights.dtype)
-        kernels.similarity(weights, None, rows.T.contiguous(), None, "dot", 0.0, False, out)
+        get_host_backend().product(weights.numpy(), rows.contiguous().numpy(), out.numpy())
         return out
 
 

@@ -1,4 +1,5 @@
-// check_gradient.c: pa_triplet_gradient against a plain loop in double, which adds in the order of the triplets.
+// check_gradient.c: pa_triplet_gradient, and pa_planned_gradient after pa_plan_triplets, against a plain loop in
+// double, which adds in the order of the triplets.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 // Around blocks of 512, chunks of 16,384 and a slab of 64 chunks; rows around the bands of 256 KiB.
 static const Sizes triplet_counts = {8, {0, 1, 511, 513, 16384, 16385, 3 * 16384 + 7, 64 * 16384 + 5}};
 static const Sizes few_triplet_counts = {4, {0, 1, 513, 2 * 16384 + 5}};
-static const Sizes row_counts = {6, {3, 4, 61, 255, 256, 700}};
+static const Sizes row_counts = {8, {3, 4, 61, 64, 65, 255, 256, 700}};
 static const Sizes few_row_counts = {3, {3, 61, 300}};
 
 // c->out holds the cross-entropy, then the gradient (n, n), then a few bytes that nobody may write.
@@ -30,6 +31,51 @@ static pa_status run_gradient(Case* c) {
   const GradientCase* p = (const GradientCase*)c;
   return pa_triplet_gradient(p->matrix, p->type, p->n, p->stride, &p->questions->triplets, p->targets, p->temperature,
                              p->scale, gradient_of(p), c->out);
+}
+
+typedef struct {
+  pa_triplet_plan plan;
+  char* targets;  // in the order of the plan
+} Planned;
+
+static Planned make_plan(const GradientCase* p) {
+  const int64_t t = p->questions->triplets.t;
+  Planned planned;
+  pa_triplet_plan* plan = &planned.plan;
+  plan->n = p->n;
+  plan->t = t;
+  plan->bands = pa_plan_bands(p->n, &plan->shift);
+  plan->items = allocate((size_t)(3 * t + 1) * sizeof(uint16_t));
+  plan->others = allocate((size_t)(2 * t + 1) * sizeof(uint16_t));
+  plan->order = allocate((size_t)(t + 1) * sizeof(int64_t));
+  plan->first = allocate((size_t)(plan->bands + 1) * sizeof(int64_t));
+  plan->second = allocate((size_t)(plan->bands * plan->bands) * sizeof(int64_t));
+  planned.targets = allocate((size_t)(3 * t + 1) * size_of(p->type));
+  return planned;
+}
+
+static void free_plan(Planned* planned) {
+  free(planned->targets);
+  free(planned->plan.second);
+  free(planned->plan.first);
+  free(planned->plan.order);
+  free(planned->plan.others);
+  free(planned->plan.items);
+}
+
+static pa_status run_planned(Case* c) {
+  const GradientCase* p = (const GradientCase*)c;
+  Planned planned = make_plan(p);
+  pa_status status = pa_plan_triplets(&p->questions->triplets, &planned.plan);
+  if (status == PA_OK && p->targets)
+    for (int64_t q = 0; q < planned.plan.t; ++q)
+      for (int k = 0; k < 3; ++k)
+        put(planned.targets, p->type, 3 * q + k, get(p->targets, p->type, 3 * planned.plan.order[q] + k));
+  if (status == PA_OK)
+    status = pa_planned_gradient(p->matrix, p->type, p->stride, &planned.plan, p->targets ? planned.targets : NULL,
+                                 p->temperature, p->scale, gradient_of(p), c->out);
+  free_plan(&planned);
+  return status;
 }
 
 static int right_gradient(Case* c) {
@@ -104,6 +150,10 @@ static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type 
   snprintf(p.base.name, sizeof p.base.name, "gradient, %s%s, n %lld, t %lld", type == PA_FLOAT32 ? "float" : "double",
            soft ? ", soft" : "", (long long)n, (long long)t);
   check_case(&p.base);
+  p.base.run = run_planned;
+  snprintf(p.base.name, sizeof p.base.name, "planned gradient, %s%s, n %lld, t %lld",
+           type == PA_FLOAT32 ? "float" : "double", soft ? ", soft" : "", (long long)n, (long long)t);
+  check_case(&p.base);
   free(p.base.out);
   free(targets);
   free(size);
@@ -121,11 +171,30 @@ static void check_refusals(void) {
     const pa_status status =
         pa_triplet_gradient(matrix, PA_FLOAT32, 4, 4, &questions.triplets, NULL, 1.0, 1.0, gradient, &cross_entropy);
     check_that(status == PA_INVALID_TRIPLETS, "pa_triplet_gradient refuses an item out of range");
+    const GradientCase p = {.questions = &questions, .n = 4, .type = PA_FLOAT32};
+    Planned planned = make_plan(&p);
+    check_that(pa_plan_triplets(&questions.triplets, &planned.plan) == PA_INVALID_TRIPLETS,
+               "pa_plan_triplets refuses an item out of range");
+    ++planned.plan.bands;
+    check_that(pa_plan_triplets(&questions.triplets, &planned.plan) == PA_BAD_ARGUMENT,
+               "pa_plan_triplets refuses bands that are not pa_plan_bands");
+    free_plan(&planned);
     free_questions(&questions);
   }
   check_that(
       pa_triplet_gradient(matrix, PA_FLOAT32, INT32_MAX, 4, NULL, NULL, 1.0, 1.0, gradient, &cross_entropy) != PA_OK,
       "pa_triplet_gradient refuses rows beyond its offsets");
+}
+
+static void check_bands(void) {
+  static const int64_t most = 1 << 16;
+  int shift = 0;
+  for (int64_t n = 0; n <= most; n += 1 + n / 7) {
+    const int64_t bands = pa_plan_bands(n, &shift);
+    check_that(bands <= 64 && bands << shift >= n && (bands - 1) << shift <= n, "the bands of a plan hold all items");
+  }
+  check_that(pa_plan_bands(most, &shift) == 64 && pa_plan_bands(most + 1, &shift) == 0,
+             "a plan is for at most 65,536 items");
 }
 
 void check_gradient(void) {
@@ -136,5 +205,6 @@ void check_gradient(void) {
       for (int k = 0; k < t->count; ++k)
         if (t->values[k] < 100000 || n->values[i] == 256)
           check_gradient_case(n->values[i], t->values[k], number++, (pa_float_type)type);
+  check_bands();
   check_refusals();
 }

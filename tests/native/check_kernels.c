@@ -111,6 +111,7 @@ int main(int argc, char** argv) {
   check_dispatch();
   check_rows();
   check_similarity();
+  check_products();
   check_triplet_checks();
   check_triplets();
   check_gradient();
