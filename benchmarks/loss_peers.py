@@ -52,6 +52,12 @@ def our_gradient(s: np.ndarray, triplets: np.ndarray) -> Step:
     return lambda: pyalign.triplet_gradient(s, triplets)
 
 
+def our_planned_gradient(s: np.ndarray, triplets: np.ndarray) -> Step:
+    """`pyalign.triplet_gradient` with a plan, which is made before: the pass that a fit repeats."""
+    plan = pyalign.TripletPlan(triplets, len(s))
+    return lambda: pyalign.triplet_gradient(s, plan)
+
+
 def torch_gradient(s: np.ndarray, triplets: np.ndarray, flat: bool = False) -> Step:
     """Autograd through a gather of ready similarities."""
     import torch
@@ -72,6 +78,15 @@ def _training_step(values: np.ndarray, loss_of: Callable[[Any], Any]) -> Step:
         return loss.item(), leaf.grad.numpy()
 
     return step
+
+
+def torch_planned_gradient(s: np.ndarray, triplets: np.ndarray) -> Step:
+    """Autograd through `index_select` at flat positions that are made before."""
+    import torch
+
+    a, b, c = torch.from_numpy(triplets.astype(np.int64)).unbind(1)
+    places = [i * len(s) + j for i, j in ((a, b), (a, c), (b, c))]
+    return _training_step(s, lambda leaf: _of_pairs(*(leaf.view(-1).index_select(0, place) for place in places)))
 
 
 def _of_similarities(s: Any, index: Any, flat: bool) -> Any:

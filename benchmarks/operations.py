@@ -304,6 +304,17 @@ GRADIENT = Comparison(
     },
     SOME,
 )
+PLANNED = Comparison(
+    "triplet_gradient, planned",
+    cases.TRAINING,
+    {
+        SUBJECT: steps(loss_peers.our_planned_gradient, loss_peers.our_gradient, similarities),
+        "torch": steps(loss_peers.torch_gradient, loss_peers.our_gradient, similarities),
+        "torch planned": steps(loss_peers.torch_planned_gradient, loss_peers.our_gradient, similarities),
+        "pyalign unplanned": steps(loss_peers.our_gradient, loss_peers.our_gradient, similarities),
+    },
+    SOME,
+)
 PROBE = Comparison(
     "probe step",
     cases.TRAINING,
@@ -347,7 +358,12 @@ TRIPLETS = (
 )
 LARGE = (*(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 512) for case in LARGE_CASES))
 # The array (t, d) that is not needed, once.
-LOSSES = (LOSS, GRADIENT, _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB))
+LOSSES = (
+    LOSS,
+    GRADIENT,
+    PLANNED,
+    _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
+)
 STATISTICS = (RESAMPLES, MODELS, INTERVALS, CALIBRATION, REPEATS)
 COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, COMMAND, IMPORT)
 

@@ -16,6 +16,7 @@ from pyalign.analysis.score import score
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.measures import MEASURES
 from pyalign.ops.gradient import triplet_gradient
+from pyalign.ops.plan import TripletPlan
 from pyalign.ops.similarity import similarity
 from pyalign.ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
 
@@ -46,6 +47,7 @@ __all__ = [
     "PermutationTest",
     "Score",
     "Transform",
+    "TripletPlan",
     "TripletProbe",
     "agreement",
     "calibrate",

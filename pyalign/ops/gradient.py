@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from pyalign import _checks
-from pyalign.ops._door import open_door
+from pyalign.backends import HostBackend
+from pyalign.errors import InputError
+from pyalign.ops._door import HostDoor, open_door
+from pyalign.ops.plan import TripletPlan
 from pyalign.ops.triplets import finite_similarities
 
 
@@ -20,7 +23,8 @@ def triplet_gradient(
 
     Args:
         similarities: (n, n), larger is more alike; read at [earlier position, later position] of each triplet.
-        triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one.
+        triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one. Or a `TripletPlan`,
+            which makes repeated passes over the same triplets quicker.
         targets: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd; the
             mean is then over all answers. None: one answer each, the last item.
         temperature: in the units of the similarities; it divides.
@@ -28,7 +32,8 @@ def triplet_gradient(
 
     Returns:
         The mean cross-entropy in nats, and its gradient (n, n) in the similarities' dtype: by the element that was read
-        for each pair, 0 elsewhere. The sum is taken in the order of the triplets, whatever the number of threads.
+        for each pair, 0 elsewhere. The sum is taken in the order of the triplets, or of the plan, whatever the number
+        of threads.
 
     Raises:
         InputError: as `pyalign.odd_one_out_from`, and for a temperature that is not a positive number.
@@ -43,9 +48,18 @@ def triplet_gradient(
     """
     door = open_door(backend, similarities)
     matrix = finite_similarities(door, similarities)
-    index = door.triplets(triplets)
-    n, dtype, answers = len(matrix), _checks.result_dtype(matrix), float(len(index))
+    n, dtype = len(matrix), _checks.result_dtype(matrix)
     temperature = _checks.as_temperature(temperature)
+    if isinstance(triplets, TripletPlan):
+        plan, triplets = triplets, triplets.triplets
+        _check_plan(plan, n, targets)
+        if isinstance(door, HostDoor):
+            gradient = door.empty((n, n), dtype)
+            total = plan.run(cast(HostBackend, door.backend), matrix, temperature, 1.0 / plan.answers, gradient)
+            return total / plan.answers, gradient
+        targets = plan.targets
+    index = door.triplets(triplets)
+    answers = float(len(index))
     weights = None
     if targets is not None:
         weights = door.cast(door.rows(targets, "targets"), dtype)
@@ -54,3 +68,10 @@ def triplet_gradient(
         gradient = door.empty((n, n), dtype)
         total = door.backend.triplet_gradient(matrix, index, temperature, 1.0 / answers, gradient, weights)
         return total / answers, door.give(gradient)
+
+
+def _check_plan(plan: TripletPlan, n: int, targets: object) -> None:
+    if plan.n != n:
+        raise InputError(f"similarities must be of the {plan.n} items of the plan; got shape ({n}, {n})")
+    if targets is not None:
+        raise InputError("targets must be given to the TripletPlan; got a plan and targets beside it")

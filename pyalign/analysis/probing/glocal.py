@@ -179,7 +179,7 @@ class _Fit:
     def losses(self, theta: np.ndarray) -> dict[str, float]:
         """Both losses and the penalty, in float64."""
         at, alpha, local = self.as_map(theta), self.problem.alpha, self.problem.wide_local_term
-        nats = self.problem.wide_term(at.weights, at.bias).value
+        nats = self.problem.term.widened(at.weights, at.bias).value
         local_nats, norm = local(at.weights, at.bias).value, self.form.penalty(theta[: self.form.size])[0]
         return {
             "objective": (1 - alpha) * nats + alpha * local_nats + self.options.l2 * norm,

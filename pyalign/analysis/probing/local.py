@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign.analysis.probing.objective import Slope, through_norms, unit_rows
 from pyalign.analysis.probing.products import gram, product
-from pyalign.backends import Backend, get_backend
+from pyalign.backends import HostBackend, get_host_backend
 
 KEPT_BYTES = 1 << 30  # of teachers; those of further batches are computed again at each pass
 
@@ -49,7 +49,7 @@ class LocalTerm:
     def __init__(self, rows: np.ndarray, images: np.ndarray, batches: list[np.ndarray], *, tau: float) -> None:
         self.rows, self.images, self.batches, self.tau = rows, images, batches, tau
         self.count = sum(map(len, batches))
-        self.backend: Backend = get_backend("auto")
+        self.backend: HostBackend = get_host_backend()
         self.teachers: dict[int, np.ndarray] = {}
 
     def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
@@ -72,7 +72,8 @@ class LocalTerm:
         residuals -= p
         np.fill_diagonal(residuals, 0.0)
         residuals *= rows.dtype.type(1.0 / (self.tau * self.count))
-        by_z = through_norms(product(self.backend, residuals + residuals.T, units), units, inverse)
+        self.backend.add_transpose(residuals)
+        by_z = through_norms(product(self.backend, residuals, units), units, inverse)
         by_weights = product(self.backend, np.ascontiguousarray(rows.T), by_z)
         return Slope(value, by_weights.astype(np.float64), by_z.sum(axis=0, dtype=np.float64))
 

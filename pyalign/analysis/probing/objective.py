@@ -7,12 +7,15 @@ unless the rows are float64), losses are summed in float64.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from pyalign.analysis.probing.products import add_transpose, gram, product
-from pyalign.backends import Backend, Wanted, get_backend
+from pyalign.analysis.probing.products import gram, product
+from pyalign.backends import HostBackend, Wanted, get_host_backend
+from pyalign.ops.plan import TripletPlan
 
 SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count as 0
 
@@ -42,6 +45,7 @@ class TripletTerm:
         measure: ``"dot"`` or ``"cosine"``.
         temperature: divides the similarities.
         answers: (t, 3) weights of the answers that call position p odd; None: one for the last.
+        sort: see `pyalign.TripletPlan`.
 
     Source: Muttenthaler et al., ICLR 2023, equation 2.
 
@@ -54,13 +58,14 @@ class TripletTerm:
 
     def __init__(
         self, rows: np.ndarray, triplets: np.ndarray, *, measure: str = "dot", temperature: float = 1.0,
-        answers: np.ndarray | None = None,
+        answers: np.ndarray | None = None, sort: bool = True,
     ) -> None:  # fmt: skip
         self.rows, self.triplets = rows, triplets
         self.measure, self.temperature = measure, temperature
         self.answers = None if answers is None else np.ascontiguousarray(answers, rows.dtype)
         self.weight = float(len(triplets)) if answers is None else float(answers.sum(dtype=np.float64))
-        self.backend: Backend = get_backend("auto")
+        self.backend: HostBackend = get_host_backend()
+        self.plan = TripletPlan(triplets, len(rows), targets=self.answers, sort=sort)
         self.across = np.ascontiguousarray(rows.T)
 
     def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
@@ -83,12 +88,13 @@ class TripletTerm:
         """The loss, and G + G^T (n, n) with G the derivative by the similarities that were read."""
         gradient = np.empty_like(similarities)
         scale = 1.0 / self.weight
-        given = similarities, self.triplets, self.temperature, scale, gradient, self.answers
-        return self.backend.triplet_gradient(*given) * scale, add_transpose(gradient)
+        value = self.plan.run(self.backend, similarities, self.temperature, scale, gradient) * scale
+        self.backend.add_transpose(gradient)
+        return value, gradient
 
     def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """In float64: the loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3)."""
-        wide = self.widened()
+        wide = self.widened
         z = wide.embed(weights, bias)
         units, inverse = unit_rows(z) if self.measure == "cosine" else (z, None)
         similarities = gram(self.backend, units)
@@ -103,13 +109,14 @@ class TripletTerm:
             half *= inverse * inverse.T
         return value, half, probabilities
 
+    @cached_property
     def widened(self) -> TripletTerm:
         """The same in float64."""
         if self.rows.dtype == np.float64:
             return self
-        rows = self.rows.astype(np.float64)
-        options = {"measure": self.measure, "temperature": self.temperature}
-        return TripletTerm(rows, self.triplets, answers=self.answers, **options)  # type: ignore[arg-type]
+        wide = copy(self)
+        wide.rows, wide.across = self.rows.astype(np.float64), self.across.astype(np.float64)
+        return wide
 
     def mean_entropy(self, share: float, probabilities: np.ndarray) -> float:
         """Mean entropy (nats) of share * p + (1 - share) * answer, over the answers."""

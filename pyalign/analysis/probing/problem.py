@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -82,16 +81,11 @@ class Problem:
 
     def slope(self, at: Map, wide: bool = False) -> Slope:
         """The loss and its derivatives; wide: in float64, whatever the rows' dtype."""
-        return (self.wide_term if wide else self.term)(at.weights, at.bias)
+        return (self.term.widened if wide else self.term)(at.weights, at.bias)
 
     def total(self, loss: float, at: Map) -> float:
         """The loss without its penalty, from that of the triplets."""
         return loss
-
-    @cached_property
-    def wide_term(self) -> TripletTerm:
-        """The loss in float64."""
-        return self.term.widened()
 
     def zero_strength(self) -> float:
         """The strength of the squared penalty from which on the best map is zero."""

@@ -146,7 +146,7 @@ class Adam:
     def step(self, batch: np.ndarray) -> float:
         """One step on those triplets; its loss before the step."""
         items, local = np.unique(self.triplets[batch], return_inverse=True)
-        term = TripletTerm(self.rows[items], local.reshape(-1, 3).astype(np.int32))
+        term = TripletTerm(self.rows[items], local.reshape(-1, 3).astype(np.int32), sort=False)
         slope = term(self.weights, np.zeros(self.weights.shape[1]))
         norm = float(np.sqrt(np.einsum("ij,ij->", self.weights, self.weights, dtype=np.float64)))
         gradient = (slope.weights + self.l2 / norm * self.weights).astype(self.weights.dtype)

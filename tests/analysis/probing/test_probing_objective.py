@@ -11,7 +11,7 @@ from support import draw_triplets, reals, seeds
 from pyalign.analysis.probing.basis import own_basis, principal_basis, standardisation
 from pyalign.analysis.probing.objective import TripletTerm
 from pyalign.analysis.probing.parameters import Diagonal, Factored, Full
-from pyalign.analysis.probing.products import add_transpose, gram, product
+from pyalign.analysis.probing.products import gram, product
 from pyalign.backends import get_backend
 
 MEASURES = ("dot", "cosine")
@@ -182,10 +182,3 @@ def test_standardisations_are_of_all_numbers_or_of_each_feature():
     np.testing.assert_allclose(each.mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(each.std(axis=0), [1, 1, 1, 0], atol=1e-9)
     np.testing.assert_array_equal(standardisation(x, "none").apply(x), x)
-
-
-@pytest.mark.parametrize("n", [1, 3, 511, 512, 513, 1100])
-def test_a_matrix_and_its_transpose_are_added_in_place(n):
-    a = reals(1, n, n)
-    expected = a + a.T
-    np.testing.assert_array_equal(add_transpose(a), expected)
