@@ -1,0 +1,35 @@
+"""What a probe reaches on human answers about objects that it has not seen, with every figure of triplets that chose nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyalign import cross_validate_probe, load_embeddings, load_triplets, score
+
+
+@pytest.fixture(scope="module")
+def things(data):
+    return data / "things"
+
+
+@pytest.mark.parametrize(
+    ("file", "zero_shot", "accuracy", "cross_entropy"),
+    [
+        ("clip_vit_b32.npy", 0.5045, 0.592, 0.8900),
+        ("efficientnet_lite0_penultimate.npy", 0.437, 0.52, 0.992),
+        ("efficientnet_lite0_logits.npy", 0.464, 0.51, 0.998),
+    ],
+)
+def test_held_out_accuracy_with_the_penalty_chosen_inside(things, file, zero_shot, accuracy, cross_entropy):
+    x, triplets = load_embeddings(things / file), load_triplets(things / "human_triplets_375429.npy")
+    # CLIP: all eight strengths. The others, where the same question is asked again, three of them.
+    found = cross_validate_probe(x, triplets, penalties="auto" if "clip" in file else (0.3, 0.15, 0.08))
+    assert found.zero_shot_accuracy == pytest.approx(zero_shot, abs=0.002)
+    assert found.accuracy >= accuracy
+    assert found.cross_entropy <= cross_entropy
+    assert max(fold.gap for fold in found.folds) <= 1e-4
+    low, high = found.accuracy_interval
+    assert low < found.accuracy < high < low + 0.03
+    # The map that was fitted to everything knows what it is scored on, and so is above that.
+    fitted = score(found.fit.transform.apply(x), triplets, measure="dot")
+    assert found.accuracy < fitted.accuracy < found.accuracy + 0.2
