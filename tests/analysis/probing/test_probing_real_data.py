@@ -1,4 +1,4 @@
-"""What a probe reaches on human answers about objects that it has not seen, with every figure of triplets that chose nothing."""
+"""What a probe reaches on human answers about objects that it has not seen; no figure is of triplets that chose it."""
 
 from __future__ import annotations
 
