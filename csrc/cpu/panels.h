@@ -8,8 +8,7 @@ namespace {
 
 template <class T>
 struct Panel {
-  static constexpr int lanes = Simd<T>::lanes, width = kTileVectors * lanes;
-  static_assert(width % kTileRows == 0, "tiles must fill panels");
+  static constexpr int width = kTileVectors * Simd<T>::lanes;
 };
 
 // In place: rows become columns, by log2(lanes) rounds of interleaving row i with row i + lanes / 2.

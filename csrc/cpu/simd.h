@@ -16,7 +16,7 @@ namespace PA_ISA {
 namespace {
 
 // The register tile: kTileRows rows by kTileVectors vectors of accumulators, with kTileVectors vectors of y and one
-// broadcast of x beside them. kTileRows divides the columns of a tile for float and for double.
+// broadcast of x beside them. kTileRows divides the rows of a block (similarity.cpp).
 #if defined(__AVX512F__)
 constexpr int kVectorBytes = 64, kTileRows = 8, kTileVectors = 3;  // 24 + 3 + 1 of 32 registers
 #elif defined(__AVX2__)

@@ -1,10 +1,10 @@
 // similarity.cpp: all pairs of rows, as tiles of a matrix product with the similarity taken while a tile is in cache.
 //
-// Division of the work. The rows are packed once into panels (as many rows as a register tile has columns, features
-// outermost); x and y share the layout, so that x with itself is packed once. The result is cut into square blocks; a
-// thread takes one block at a time, accumulates it in a buffer that stays in L2 over slices of kDepth features, turns
-// inner products into similarities row by row, and writes. When y is x, blocks below the diagonal are skipped and each
-// block is written a second time transposed.
+// Division of the work. The rows of y are packed once into panels (as many rows as a register tile has columns,
+// features outermost); those of x are read where they lie. The result is cut into square blocks; a thread takes one
+// block at a time, accumulates it in a buffer that stays in L2 over slices of kDepth features, turns inner products
+// into similarities row by row, and writes. When y is x, blocks below the diagonal are skipped and each block is
+// written a second time transposed.
 //
 // An element is the sum over features in order, slice by slice, whatever the block, the thread or the side of the
 // diagonal: the result does not depend on the number of threads and is symmetric bit for bit.
@@ -19,26 +19,30 @@ constexpr int64_t kBlock = 192;  // rows and columns of a block: a multiple of t
 constexpr int64_t kBufferStride = kBlock + 16;  // not a power of two: columns spread over cache sets
 constexpr int64_t kTranspose = 16;
 static_assert(kBlock % Panel<float>::width == 0 && kBlock % Panel<double>::width == 0, "panels must fill blocks");
+static_assert(kBlock % kTileRows == 0, "tiles must fill blocks");
 
-// One register tile: inner products of kTileRows rows of a panel with all rows of another, over `depth` features.
+// One register tile: inner products of kTileRows rows with all rows of a panel, over `depth` features.
 template <class T>
-void multiply_tile(int64_t depth, const T* a, const T* b, T* c, bool first) {
+void multiply_tile(int64_t depth, const T* const* rows, const T* b, T* c, bool first) {
   typedef Simd<T> S;
   constexpr int lanes = S::lanes, width = Panel<T>::width;
+  const T* a[kTileRows];
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) a[r] = rows[r];
   typename S::Vector sum[kTileRows][kTileVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < kTileVectors; ++v)
       sum[r][v] = first ? typename S::Vector{} : S::load(c + r * kBufferStride + v * lanes);
-  for (int64_t k = 0; k < depth; ++k, a += width, b += width) {
+  for (int64_t k = 0; k < depth; ++k, b += width) {
     typename S::Vector y[kTileVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kTileVectors; ++v) y[v] = S::load(b + v * lanes);
 #pragma GCC unroll 8
     for (int r = 0; r < kTileRows; ++r)
 #pragma GCC unroll 4
-      for (int v = 0; v < kTileVectors; ++v) sum[r][v] += a[r] * y[v];
+      for (int v = 0; v < kTileVectors; ++v) sum[r][v] += a[r][k] * y[v];
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r)
@@ -49,7 +53,7 @@ void multiply_tile(int64_t depth, const T* a, const T* b, T* c, bool first) {
 template <class T>
 struct Job {
   const pa_rows *x, *y;
-  const T *packed_x, *packed_y;
+  const T* packed;
   T* out;
   int64_t out_stride;
   double gamma;
@@ -64,10 +68,11 @@ void multiply_block(const Job<T>& job, int64_t i0, int64_t rows, int64_t j0, int
   for (int64_t k0 = 0; k0 < d; k0 += kDepth) {
     const int64_t depth = smaller(kDepth, d - k0);
     for (int64_t j = 0; j < columns; j += width) {
-      const T* b = job.packed_y + (j0 + j) * d + k0 * width;
+      const T* b = job.packed + (j0 + j) * d + k0 * width;
       for (int64_t i = 0; i < rows; i += kTileRows) {
         if (job.symmetric && j0 + j + width <= i0 + i) continue;
-        const T* a = job.packed_x + (i0 + i) / width * width * d + k0 * width + (i0 + i) % width;
+        const T* a[kTileRows];  // past the last row, that row again
+        for (int r = 0; r < kTileRows; ++r) a[r] = row<T>(job.x, smaller(i0 + i + r, job.x->n - 1)) + k0;
         multiply_tile<T>(depth, a, b, buffer + i * kBufferStride + j, k0 == 0);
       }
     }
@@ -170,12 +175,11 @@ template <class T>
 pa_status similarity_of(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, T* out, int64_t out_stride,
                         int threads) {
   constexpr int64_t width = Panel<T>::width;
-  const Scratch<T> packed_x(blocks(x->n, width) * width * x->d);
-  const Scratch<T> packed_y(y ? blocks(y->n, width) * width * y->d : 0);
-  if (!packed_x.data || !packed_y.data) return PA_OUT_OF_MEMORY;
-  pack<T>(x, packed_x.data, threads);
-  if (y) pack<T>(y, packed_y.data, threads);
-  const Job<T> job = {x, y ? y : x, packed_x.data, y ? packed_y.data : packed_x.data, out, out_stride, gamma, !y};
+  const pa_rows* right = y ? y : x;
+  const Scratch<T> packed(blocks(right->n, width) * width * right->d);
+  if (!packed.data) return PA_OUT_OF_MEMORY;
+  pack<T>(right, packed.data, threads);
+  const Job<T> job = {x, right, packed.data, out, out_stride, gamma, !y};
   switch (pair) {
     case PA_DOT: return all_blocks<T, PA_DOT>(job, threads);
     case PA_COSINE: return all_blocks<T, PA_COSINE>(job, threads);
@@ -190,13 +194,11 @@ pa_status similarity_of(const pa_rows* x, const pa_rows* y, pa_pair pair, double
 template <class T>
 pa_status product_of(const pa_rows* x, const pa_rows* y, T* out, int64_t out_stride, int threads) {
   constexpr int64_t width = Panel<T>::width;
-  const Scratch<T> packed_x(blocks(x->n, width) * width * x->d);
-  const Scratch<T> packed_y(blocks(y->d, width) * width * x->d);
-  if (!packed_x.data || !packed_y.data) return PA_OUT_OF_MEMORY;
-  pack<T>(x, packed_x.data, threads);
-  pack_columns<T>(y, packed_y.data, threads);
+  const Scratch<T> packed(blocks(y->d, width) * width * x->d);
+  if (!packed.data) return PA_OUT_OF_MEMORY;
+  pack_columns<T>(y, packed.data, threads);
   const pa_rows columns = {y->data, nullptr, y->d, y->n, y->stride, y->type};
-  const Job<T> job = {x, &columns, packed_x.data, packed_y.data, out, out_stride, 0.0, false};
+  const Job<T> job = {x, &columns, packed.data, out, out_stride, 0.0, false};
   return all_blocks<T, PA_DOT>(job, threads);
 }
 
