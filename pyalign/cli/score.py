@@ -131,7 +131,7 @@ def _extras(args: argparse.Namespace, triplets: TripletFile, plan: Plan | None) 
     groups = None
     if args.groups is not None:
         path, key = split_key(args.groups)
-        labels = read_subjects(path, key=key)
+        labels = read_subjects(path, key=key, noun="group")
         if len(labels.codes) != len(triplets.triplets):
             rule = f"groups must have one label per triplet ({len(triplets.triplets)})"
             raise InputError(f"{args.groups}: {rule}; got {len(labels.codes)}")

@@ -30,11 +30,12 @@ class Subjects(NamedTuple):
     labels: tuple[str, ...]
 
 
-def read_subjects(path: PathLike, *, key: str | None = None) -> Subjects:
-    """The persons who gave t answers, from a file of t numbers or strings.
+def read_subjects(path: PathLike, *, key: str | None = None, noun: str = "subject") -> Subjects:
+    """The persons who gave t answers, or other labels of theirs, from a file of t numbers or strings.
 
     path: a 1-d ``.npy``, ``.npz`` (with a key), or a text file, one a line; each of these also ``.gz``. A first line
         such as ``subject`` or ``participant_id`` is a header, and so is one word above numbers.
+    noun: what messages call them.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -43,11 +44,11 @@ def read_subjects(path: PathLike, *, key: str | None = None) -> Subjects:
     ...     read_subjects(path)
     Subjects(codes=array([1, 0, 1], dtype=int32), labels=('9', '10'))
     """
-    suffix = check_file(path, "subjects", KNOWN)
+    suffix = check_file(path, f"{noun}s", KNOWN)
     if suffix == ".npz":
-        return code_subjects(path, choose(path, npz_entries(path), key, _is_row).load())
+        return code_subjects(path, choose(path, npz_entries(path), key, _is_row).load(), noun)
     no_key(path, key)
-    return code_subjects(path, open_npy(path) if suffix == ".npy" else _lines(path, suffix))
+    return code_subjects(path, open_npy(path) if suffix == ".npy" else _lines(path, suffix, noun), noun)
 
 
 def read_counts(path: PathLike, *, key: str | None = None) -> Array:
@@ -61,21 +62,21 @@ def read_counts(path: PathLike, *, key: str | None = None) -> Array:
     return whole_numbers(path, table.take((0, 1, 2), None, None).items, "counts")
 
 
-def code_subjects(path: PathLike, values: Array | Sequence[str]) -> Subjects:
+def code_subjects(path: PathLike, values: Array | Sequence[str], noun: str = "subject") -> Subjects:
     """Numbers or strings (t,) as codes and their labels."""
     if isinstance(values, np.ndarray):
         if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iufUS":
             held = f"shape {values.shape}, dtype {values.dtype}"
-            raise bad(path, f"subjects must be a filled 1-d array of numbers or strings; got {held}")
+            raise bad(path, f"{noun}s must be a filled 1-d array of numbers or strings; got {held}")
         if values.dtype.kind in "iuf":
-            return _code_numbers(path, values)
+            return _code_numbers(path, values, noun)
         values = strings(path, values)
     if "" in values:
-        raise bad(path, f"row {values.index('')} (from 0) has no subject")
+        raise bad(path, f"row {values.index('')} (from 0) has no {noun}")
     if all(map(is_number, values)):
         numbers = np.array(values, dtype=np.float64)
         if not (np.abs(numbers) >= EXACT).any():  # there numbers that differ may read as one
-            return _code_numbers(path, numbers)
+            return _code_numbers(path, numbers, noun)
     codes: dict[str, int] = {}
     found = np.array([codes.setdefault(value, len(codes)) for value in values], dtype=np.int32)
     labels = sorted(codes)
@@ -84,10 +85,10 @@ def code_subjects(path: PathLike, values: Array | Sequence[str]) -> Subjects:
     return Subjects(rank[found], tuple(labels))
 
 
-def _code_numbers(path: PathLike, values: Array) -> Subjects:
+def _code_numbers(path: PathLike, values: Array, noun: str) -> Subjects:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         row = int(np.isfinite(values).argmin())
-        raise bad(path, f"row {row} (from 0) has no subject: {values[row]}")
+        raise bad(path, f"row {row} (from 0) has no {noun}: {values[row]}")
     numbers, codes = np.unique(values, return_inverse=True)
     labels = tuple(str(int(number)) if number == int(number) else repr(number) for number in numbers.tolist())
     return Subjects(codes.reshape(-1).astype(np.int32), labels)
@@ -97,18 +98,19 @@ def _is_row(entry: Entry) -> bool:
     return len(entry.shape) == 1
 
 
-def _lines(path: PathLike, suffix: str) -> list[str]:
+def _lines(path: PathLike, suffix: str, noun: str) -> list[str]:
     labels, several = first_column(path, suffix)
     if several:
-        raise bad(path, "subjects must be one column; of a triplet file choose one with --subject-column")
+        hint = "; of a triplet file choose one with --subject-column" if noun == "subject" else ""
+        raise bad(path, f"{noun}s must be one column{hint}")
     while labels and not labels[-1]:
         labels.pop()
     if "" in labels:
-        raise bad(path, f"line {labels.index('') + 1} has no subject; without one the rows below it would shift")
+        raise bad(path, f"line {labels.index('') + 1} has no {noun}; without one the rows below it would shift")
     if labels and (labels[0].lower() in HEADERS or _above_numbers(labels)):
         del labels[0]
     if not labels:
-        raise bad(path, "holds no subjects")
+        raise bad(path, f"holds no {noun}s")
     return labels
 
 

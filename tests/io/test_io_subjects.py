@@ -72,6 +72,20 @@ def test_text_without_a_subject_is_refused(tmp_path, refused, name, lines, said)
     assert said in refused(read_subjects, text(tmp_path / name, lines))
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["a", "", "b"], "line 2 has no group"),
+        (["1,2", "3,4"], "groups must be one column"),
+        (["1", "nan"], "no group: nan"),
+    ],
+)
+def test_messages_call_other_labels_by_their_name(tmp_path, refused, lines, said):
+    message = refused(read_subjects, text(tmp_path / ("g.csv" if "," in lines[0] else "g.txt"), lines), noun="group")
+    assert said in message
+    assert "subject" not in message
+
+
 @pytest.mark.parametrize("values", [np.zeros((2, 1)), np.array([]), np.array([True]), np.array([1j])])
 def test_arrays_of_anything_else_are_refused(tmp_path, refused, values):
     np.save(tmp_path / "s.npy", values)
