@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> None:
     plan = plan_of(args.ci, args.ci_method, args.confidence, args.resamples, args.seed)
     _require_answers(args)
     _inputs.require_use_of_subjects(args)
+    _require_use_of_intervals(args)
     outputs = {"--choices": args.choices, "--probabilities": args.probabilities}
     outputs["--json"] = None if args.json == "-" else args.json
     inputs = (*args.embeddings, args.triplets, *filter(None, [args.names, args.subjects, args.groups, args.transform]))
@@ -144,6 +145,14 @@ def _require_answers(args: argparse.Namespace) -> None:
     named = [option for option, value in asked.items() if value is not None]
     if named:
         _inputs.require_answers(args, named[0])
+
+
+def _require_use_of_intervals(args: argparse.Namespace) -> None:
+    if args.ci is not None:
+        return
+    for option, value, default in (("--ci-method", args.ci_method, "bootstrap"), ("--resamples", args.resamples, 1000)):
+        if value != default:
+            raise InputError(f"{option} {value} serves intervals alone: add --ci objects, triplets or subjects")
 
 
 def _choices_alone(args: argparse.Namespace) -> bool:

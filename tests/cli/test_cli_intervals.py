@@ -83,6 +83,8 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
             ("--ci", "objects", "--subject-column", "3"),
             "--subject-column 3 serves intervals over people alone: add --ci subjects",
         ),
+        (("--resamples", "64"), "--resamples 64 serves intervals alone: add --ci objects, triplets or subjects"),
+        (("--ci-method", "analytic"), "--ci-method analytic serves intervals alone: add --ci objects"),
         (("--groups", "few.txt"), "few.txt: groups must have one label per triplet (400); got 2"),
         (
             ("--ci", "subjects", "--subjects", "few.txt"),
