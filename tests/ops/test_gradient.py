@@ -174,6 +174,18 @@ def test_targets_move_with_the_positions_and_weights_count_as_repeats(backend):
     np.testing.assert_allclose(weighted[1], repeated[1], atol=1e-12)
 
 
+def test_takes_targets_of_every_type_and_layout(backend):
+    s, triplets = matrix(5, 30, np.float32), draw_triplets(5, 30, 500)
+    counts = np.random.default_rng(5).integers(0, 4, (500, 4))
+    for dtype in ("uint8", "int64", "float16", "float32", "float64"):
+        given = counts.astype(dtype)
+        expected = triplet_gradient(s, triplets, targets=np.ascontiguousarray(given[:, :3]), backend=backend)
+        for arranged in (given[:, :3], np.asfortranarray(given[:, :3]), given[:, :3].tolist()):
+            loss, gradient = triplet_gradient(s, triplets, targets=arranged, backend=backend)
+            assert loss == expected[0]
+            np.testing.assert_array_equal(gradient, expected[1])
+
+
 @pytest.mark.parametrize("odd", [0, 1, 2])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_what_is_missing_to_a_probability_of_one_keeps_its_digits(backend, dtype, odd):
