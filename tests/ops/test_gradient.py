@@ -189,14 +189,14 @@ def test_takes_targets_of_every_type_and_layout(backend):
 @pytest.mark.parametrize("odd", [0, 1, 2])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_what_is_missing_to_a_probability_of_one_keeps_its_digits(backend, dtype, odd):
-    """Similarities 20 below the chosen pair's: p is 1 in float32, and 1 - p is 4e-9."""
+    """Similarities 60 below the chosen pair's: p is 1 in any type, and 1 - p is 2e-26."""
     first, second = [(1, 2), (0, 2), (0, 1)][odd]
-    s = np.full((3, 3), -20, dtype)
+    s = np.full((3, 3), -60, dtype)
     s[first, second] = 0
     loss, gradient = triplet_gradient(s, [[0, 1, 2]], targets=np.eye(3)[[odd]], backend=backend)
-    expected = np.exp(-20.0) * np.triu(np.ones((3, 3)), 1)
-    expected[first, second] = -2 * np.exp(-20.0)
-    assert loss == pytest.approx(2 * np.exp(-20.0), rel=1e-5)
+    expected = np.exp(-60.0) * np.triu(np.ones((3, 3)), 1)
+    expected[first, second] = -2 * np.exp(-60.0)
+    assert loss == pytest.approx(2 * np.exp(-60.0), rel=1e-5)
     np.testing.assert_allclose(gradient, expected, rtol=1e-5)
 
 
