@@ -9,12 +9,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import sysconfig
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pybind11
 import pytest
-from support import run_python
+from support import draw_triplets, reals, run_python
+
+from pyalign.backends import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
@@ -173,3 +177,18 @@ except pyalign.InputError as error:
 """
     done = run_python(code, TRITON_INTERPRET="1")
     assert done.stdout.strip() == "no backend can take this input: triton: it takes no float64 rows", done.stderr
+
+
+@pytest.mark.parametrize("name", ["native", "torch"])
+def test_kernels_of_the_cpu_take_targets_on_tensors(name):
+    torch = pytest.importorskip("torch")
+    kernels = import_module(f"pyalign.backends._{name}_kernels").KERNELS
+    s, triplets = reals(0, 12, 12, dtype=np.float64), draw_triplets(0, 12, 200)
+    targets = np.random.default_rng(0).dirichlet([0.3] * 3, 200)
+    arrays = [torch.from_numpy(array) for array in (s, triplets, np.empty_like(s), targets)]
+    total, invalid = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.int32)
+    kernels.triplet_gradient(*arrays[:2], 0.5, 2.0, arrays[2], total, invalid, arrays[3])
+    expected = np.empty_like(s)
+    assert total.item() == pytest.approx(reference.BACKEND.triplet_gradient(s, triplets, 0.5, 2.0, expected, targets))
+    np.testing.assert_allclose(arrays[2].numpy(), expected, rtol=0, atol=1e-12)
+    assert invalid.item() == 0
