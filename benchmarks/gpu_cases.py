@@ -82,14 +82,15 @@ def _similarity(case: Case, dtype: str) -> GpuCase:
     return GpuCase("similarity cosine", case, dtype, memory, memory, case.n**2 * case.d, 1, aim)
 
 
-def _gradient(case: Case) -> GpuCase:
+def _gradient(case: Case, *, targets: bool = False) -> GpuCase:
     """Look-ups as decisions; 3 t keys and entries of 4 bytes each sorted in three passes that read and write them, the
-    residuals written and gathered, the gradient written twice.
+    residuals written and gathered, the gradient written twice. With targets, three numbers a triplet more are read.
     """
     sort = 3 * 2 * 8 * 3 * case.t
-    memory = 12 * case.t + 4 * case.n**2 * 3 + 12 * case.t + sort
+    memory = 12 * case.t + 4 * case.n**2 * 3 + 12 * case.t + sort + 12 * case.t * targets
     l2 = 3 * SECTOR * case.t + 3 * SECTOR * case.t
-    return GpuCase("triplet_gradient", case, "float32", memory, l2, 80 * case.t, 8)
+    op = "triplet_gradient soft" if targets else "triplet_gradient"
+    return GpuCase(op, case, "float32", memory, l2, 80 * case.t, 8)
 
 
 def _loss(case: Case) -> GpuCase:
@@ -117,6 +118,7 @@ GPU_CASES = (
     _from_rows(LARGER, "bfloat16"),
     *(_similarity(SQUARE, dtype) for dtype in SIZES),
     _gradient(TRAINING),
+    _gradient(TRAINING, targets=True),
     _loss(TRAINING),
     _resamples(THINGS),
 )

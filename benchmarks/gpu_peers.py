@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
@@ -51,6 +52,14 @@ def _index(case: GpuCase) -> Tensor:
 
 def _matrix(case: GpuCase) -> Tensor:
     return torch.from_numpy(cases.similarities(case.case)).cuda()
+
+
+def _targets(case: GpuCase) -> Tensor | None:
+    """(t, 3) counts of three answers to each triplet, where the case has soft targets."""
+    if not case.op.endswith(" soft"):
+        return None
+    answers = np.random.default_rng(0).multinomial(3, [0.2, 0.2, 0.6], case.case.t)
+    return torch.from_numpy(answers.astype(np.float32)).cuda()
 
 
 def _flag() -> Tensor:
@@ -106,11 +115,11 @@ def _our_similarity(case: GpuCase, kernels: Any) -> Call:
 
 
 def _our_gradient(case: GpuCase, kernels: Any) -> Call:
-    s, index, flag = _matrix(case), _index(case), _flag()
+    s, index, targets, flag = _matrix(case), _index(case), _targets(case), _flag()
     gradient, total = torch.empty_like(s), torch.zeros(1, dtype=torch.float64, device="cuda")
 
     def derive() -> Tensor:
-        kernels.triplet_gradient(s, index, 1.0, 1.0 / len(index), gradient, total, flag)
+        kernels.triplet_gradient(s, index, 1.0, 1.0 / len(index), gradient, total, flag, targets)
         return gradient
 
     return derive
@@ -141,6 +150,7 @@ OURS = {
     "odd_one_out": _our_decisions_from_rows,
     "similarity cosine": _our_similarity,
     "triplet_gradient": _our_gradient,
+    "triplet_gradient soft": _our_gradient,
     "object resamples": _our_resamples,
 }
 
@@ -173,9 +183,11 @@ def _entropy(pairs: Tensor) -> Tensor:
     return (torch.logsumexp(pairs, dim=0) - pairs[0]).double().sum()
 
 
-def _mean_loss(s: Tensor, index: Tensor) -> Tensor:
+def _mean_loss(s: Tensor, index: Tensor, targets: Tensor | None = None) -> Tensor:
     pairs = _look_up(s, index)
-    return (torch.logsumexp(pairs, dim=0) - pairs[0]).mean()
+    if targets is None:
+        return (torch.logsumexp(pairs, dim=0) - pairs[0]).mean()
+    return -(targets.T.flip(0) * torch.log_softmax(pairs, dim=0)).sum() / len(index)
 
 
 def _plain_and_compiled(call: Callable[..., Tensor], *inputs: Tensor) -> dict[str, Call]:
@@ -235,8 +247,8 @@ def _similarity_peers(case: GpuCase) -> dict[str, Call]:
 
 
 def _gradient_peers(case: GpuCase) -> dict[str, Call]:
-    index = _index(case)
-    return {"torch": _step(_matrix(case), lambda s: _mean_loss(s, index))}
+    index, targets = _index(case), _targets(case)
+    return {"torch": _step(_matrix(case), lambda s: _mean_loss(s, index, targets))}
 
 
 def _loss_peers(case: GpuCase) -> dict[str, Call]:
@@ -261,6 +273,7 @@ PEERS: dict[str, Callable[[GpuCase], dict[str, Call]]] = {
     "odd_one_out": _row_peers,
     "similarity cosine": _similarity_peers,
     "triplet_gradient": _gradient_peers,
+    "triplet_gradient soft": _gradient_peers,
     "triplet_loss": _loss_peers,
     "object resamples": lambda case: {},  # plain torch is one of pyalign's own backends
 }

@@ -100,12 +100,13 @@ PA_INLINE Residuals<T> residuals(T s01, T s02, T s12, T inverse_temperature, con
   const T top = s01 > s02 ? (s01 > s12 ? s01 : s12) : (s02 > s12 ? s02 : s12), all = y.odd0 + y.odd1 + y.odd2;
   const Softmax<T> m = softmax(s01, s02, s12, inverse_temperature);
   const T more = m.e01 > m.e02 ? m.e01 : m.e02, less = m.e01 > m.e02 ? m.e02 : m.e01;
-  const T rest_of_z = less + (more < m.e12 ? more : m.e12), share = all / (T(1) + rest_of_z);
+  const T rest_of_z = less + (more < m.e12 ? more : m.e12), p = T(1) / (T(1) + rest_of_z);
   // An answer of no weight adds nothing, however far its similarity lies below the others.
   const T below = y.odd2 * (s01 - top) + y.odd1 * (s02 - top) + y.odd0 * (s12 - top);
   Residuals<T> r;
   r.cross_entropy = all * log_one_plus<T>(rest_of_z) - below * inverse_temperature;
-  r.r02 = m.e02 * share - y.odd1;
-  r.r12 = m.e12 * share - y.odd0;
+  // all * p02 - odd1, as what other answers say of the pair and what its own miss: 1 - p keeps its digits near p = 1.
+  r.r02 = (m.e02 * (y.odd2 + y.odd0) - y.odd1 * (m.e01 + m.e12)) * p;
+  r.r12 = (m.e12 * (y.odd2 + y.odd1) - y.odd0 * (m.e01 + m.e02)) * p;
   return r;
 }

@@ -101,7 +101,8 @@ def _triplets() -> None:
             kernels.triplets_from_rows(x, terms, "rbf", 1.0, triplets, None, None, None, None, 1.0, invalid)
         for n in (512, 50000):
             gradient, total = _meta(n, n), _meta(1, dtype=torch.float64)
-            kernels.triplet_gradient(gradient, triplets, 1.0, 1.0, gradient, total, invalid)
+            for targets in (None, _meta(4096, 3)):
+                kernels.triplet_gradient(gradient, triplets, 1.0, 1.0, gradient, total, invalid, targets)
 
 
 GROUPS = {"similarity": _similarities, "triplets": _triplets}

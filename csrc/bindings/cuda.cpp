@@ -113,15 +113,16 @@ void triplets_from_rows(const py::tuple& x, int pair, double gamma, const py::tu
 }
 
 void triplet_gradient(uintptr_t similarities, int type, int64_t n, int64_t stride, const py::tuple& triplets,
-                      double temperature, double scale, uintptr_t gradient, uintptr_t cross_entropy, uintptr_t invalid,
-                      uintptr_t workspace, uintptr_t stream) {
+                      uintptr_t targets, double temperature, double scale, uintptr_t gradient, uintptr_t cross_entropy,
+                      uintptr_t invalid, uintptr_t workspace, uintptr_t stream) {
   const pa_triplets given = triplets_of(triplets);
   int error;
   {
     py::gil_scoped_release release;
     error = pa_cuda_triplet_gradient(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
-                                     temperature, scale, pointer(gradient), pointer<double>(cross_entropy),
-                                     pointer<int32_t>(invalid), pointer(workspace), pointer(stream));
+                                     pointer(targets), temperature, scale, pointer(gradient),
+                                     pointer<double>(cross_entropy), pointer<int32_t>(invalid), pointer(workspace),
+                                     pointer(stream));
   }
   check(error);
 }
@@ -157,8 +158,8 @@ PYBIND11_MODULE(PA_MODULE, m) {
   m.def("triplets_from_rows", &triplets_from_rows, py::arg("x"), py::arg("pair"), py::arg("gamma"), py::arg("triplets"),
         py::arg("outputs"), py::arg("workspace"), py::arg("stream"));
   m.def("triplet_gradient", &triplet_gradient, py::arg("similarities"), py::arg("type"), py::arg("n"),
-        py::arg("stride"), py::arg("triplets"), py::arg("temperature"), py::arg("scale"), py::arg("gradient"),
-        py::arg("cross_entropy"), py::arg("invalid"), py::arg("workspace"), py::arg("stream"));
+        py::arg("stride"), py::arg("triplets"), py::arg("targets"), py::arg("temperature"), py::arg("scale"),
+        py::arg("gradient"), py::arg("cross_entropy"), py::arg("invalid"), py::arg("workspace"), py::arg("stream"));
   m.def("resample_items", &resample_items, py::arg("triplets"), py::arg("n"), py::arg("multiplicities"),
         py::arg("lanes"), py::arg("values"), py::arg("v"), py::arg("sums"), py::arg("invalid"), py::arg("stream"));
   m.def("sums_workspace", &pa_cuda_sums_workspace, py::arg("t"));

@@ -1,15 +1,17 @@
 // gradient.cu: the derivative of the cross-entropy with respect to the similarities, without an atomic per triplet.
 //
 // Division of the work. A thread turns one triplet into three entries: the pair that was read, i n + j, and the
-// residual, softmax minus target. A stable radix sort by just the bits that pairs need brings the entries of a pair
-// together, in the order of the triplets; then blocks add runs of equal pairs up, each in a tile of 2,048 entries, and
-// every element of the gradient is written once. Runs that cross tiles leave their parts, which a warp each adds in the
-// order of the tiles, so that one pair in all triplets is no slow case. Slabs of 2^22 triplets bound the workspace;
-// later slabs add. Atomic adds would wait for each other where pairs repeat, and round in the order of their arrival.
+// residual, softmax minus target; without targets, that of the last item's answer. A stable radix sort by just the bits
+// that pairs need brings the entries of a pair together, in the order of the triplets; then blocks add runs of equal
+// pairs up, each in a tile of 2,048 entries, and every element of the gradient is written once. Runs that cross tiles
+// leave their parts, which a warp each adds in the order of the tiles, so that one pair in all triplets is no slow
+// case. Slabs of 2^22 triplets bound the workspace; later slabs add. Atomic adds would wait for each other where pairs
+// repeat, and round in the order of their arrival.
 //
 // Roofline on an H100, predicted, for float32 and n = 1,854. A triplet's three entries of 8 bytes are written, read for
 // the digits, read and written in each of three passes, and read for the sums: with its indices about 220 bytes of
-// memory, and 96 bytes of L2 for the look-ups. At 3.35 TB/s that is 15 G triplets/s, 0.3 ms for 4.7 M.
+// memory, and 96 bytes of L2 for the look-ups. At 3.35 TB/s that is 15 G triplets/s, 0.3 ms for 4.7 M. Targets are 12
+// bytes more, 5 %.
 //
 // Sums of a pair are taken in float64, and rounded once a slab.
 #include "common.cuh"
@@ -38,11 +40,21 @@ struct Problem {
   const T* similarities;
   int64_t n, stride;
   pa_triplets triplets;
+  const T* targets;  // (t, 3), or null where not Soft
   T inverse_temperature;
   int32_t* invalid;
 };
 
-// The entries of one triplet. Those of one that is not valid are of no pair.
+// Decided when compiled, since targets take registers: without them more warps wait for look-ups at once.
+template <bool Soft, class T>
+__device__ Residuals<T> residuals_of(const Problem<T>& problem, const Three<T>& s, int64_t q) {
+  if (!Soft) return residuals(s.s01, s.s02, s.s12, problem.inverse_temperature);
+  const T* y = problem.targets + 3 * q;
+  const Answers<T> answers = {__ldg(y), __ldg(y + 1), __ldg(y + 2)};
+  return residuals(s.s01, s.s02, s.s12, problem.inverse_temperature, answers);
+}
+
+// The entries of triplet q. Those of one that is not valid are of no pair.
 template <class E>
 struct Entries {
   typename E::Key keys[3];
@@ -50,24 +62,22 @@ struct Entries {
   double cross_entropy;
 };
 
-template <class E, class T>
-__device__ Entries<E> entries_of(const Problem<T>& problem, const Items& items) {
+template <class E, bool Soft, class T>
+__device__ Entries<E> entries_of(const Problem<T>& problem, const Items& items, int64_t q) {
   typedef typename E::Key Key;
   typedef typename E::Value Value;
   const Key none = Key(no_pair(problem.n));
   if (!items.valid) return {{none, none, none}, {}, 0.0};
   const int64_t n = problem.n, a = items.at[0], b = items.at[1], c = items.at[2];
   const Three<T> s = look_up(problem.similarities, problem.stride, items);
-  const Softmax<T> m = softmax(s.s01, s.s02, s.s12, problem.inverse_temperature);
-  const Nats<T> v = nats(s.s01, s.s02, s.s12, problem.inverse_temperature);
-  const T human = -(m.e02 + m.e12) / m.z;  // p - 1, without the loss of digits near 1
+  const Residuals<T> r = residuals_of<Soft>(problem, s, q);
   return {{Key(a * n + b), Key(a * n + c), Key(b * n + c)},
-          {Value(human), Value(m.e02 / m.z), Value(m.e12 / m.z)},
-          double(v.cross_entropy)};
+          {Value(-(r.r02 + r.r12)), Value(r.r02), Value(r.r12)},
+          double(r.cross_entropy)};
 }
 
 // Entry p count + q is of pair p of triplet first + q.
-template <class E, class T>
+template <class E, class T, bool Soft>
 __global__ void __launch_bounds__(kThreads)
     make_entries(const Problem<T> problem, int64_t first, int64_t count, typename E::Key* keys,
                  typename E::Value* values, double* parts) {
@@ -75,7 +85,7 @@ __global__ void __launch_bounds__(kThreads)
   double cross_entropy = 0.0;
   if (q < count) {
     const Items items = read_triplet(problem.triplets, first + q, problem.n);
-    const Entries<E> entries = entries_of<E>(problem, items);
+    const Entries<E> entries = entries_of<E, Soft>(problem, items, first + q);
     PA_UNROLL
     for (int p = 0; p < 3; ++p) {
       keys[p * count + q] = entries.keys[p];
@@ -143,8 +153,8 @@ int add_slab(const Problem<T>& problem, int64_t first, int64_t count, const Grad
              double* cross_entropy, Buffers<E> buffers, void* stream) {
   auto& pairs = buffers.pairs;
   const int64_t entries = 3 * count, tiles = pieces(entries, kOfTile), blocks = pieces(count, kThreads);
-  PA_LAUNCH((make_entries<E, T>), blocks, kThreads, stream, problem, first, count, pairs.keys, pairs.values,
-            buffers.parts);
+  const auto make = problem.targets ? make_entries<E, T, true> : make_entries<E, T, false>;
+  PA_LAUNCH(make, blocks, kThreads, stream, problem, first, count, pairs.keys, pairs.values, buffers.parts);
   if (const int error = launch_error()) return error;
   PA_LAUNCH(add_parts<kThreads>, 1, kThreads, stream, buffers.parts, blocks, gradient.add, cross_entropy);
   if (const int error = launch_error()) return error;
@@ -177,9 +187,11 @@ int all_slabs(const Problem<T>& problem, Gradient<T> gradient, double* cross_ent
 }
 
 template <class T>
-int gradient_of(const void* similarities, int64_t n, int64_t stride, const pa_triplets* triplets, double temperature,
-                double scale, void* gradient, double* cross_entropy, int32_t* invalid, void* workspace, void* stream) {
-  const Problem<T> problem = {static_cast<const T*>(similarities), n, stride, *triplets, T(1.0 / temperature), invalid};
+int gradient_of(const void* similarities, int64_t n, int64_t stride, const pa_triplets* triplets, const void* targets,
+                double temperature, double scale, void* gradient, double* cross_entropy, int32_t* invalid,
+                void* workspace, void* stream) {
+  const T inverse = T(1.0 / temperature), *const answers = static_cast<const T*>(targets);
+  const Problem<T> problem = {static_cast<const T*>(similarities), n, stride, *triplets, answers, inverse, invalid};
   const Gradient<T> target = {static_cast<T*>(gradient), n, scale / temperature, false};
   if constexpr (sizeof(T) == sizeof(ShortEntry::Value))
     if (fits_short_entry(n)) return all_slabs<ShortEntry>(problem, target, cross_entropy, workspace, stream);
@@ -198,15 +210,15 @@ int64_t workspace_of(int64_t n, int64_t t) {
 }  // namespace pa
 
 int pa_cuda_triplet_gradient(const void* similarities, pa_cuda_type type, int64_t n, int64_t stride,
-                             const pa_triplets* triplets, double temperature, double scale, void* gradient,
-                             double* cross_entropy, int32_t* invalid, void* workspace, void* stream) {
+                             const pa_triplets* triplets, const void* targets, double temperature, double scale,
+                             void* gradient, double* cross_entropy, int32_t* invalid, void* workspace, void* stream) {
   using namespace pa;
   if (type == PA_CUDA_FLOAT32)
-    return gradient_of<float>(similarities, n, stride, triplets, temperature, scale, gradient, cross_entropy, invalid,
-                              workspace, stream);
+    return gradient_of<float>(similarities, n, stride, triplets, targets, temperature, scale, gradient, cross_entropy,
+                              invalid, workspace, stream);
   if (type == PA_CUDA_FLOAT64)
-    return gradient_of<double>(similarities, n, stride, triplets, temperature, scale, gradient, cross_entropy, invalid,
-                               workspace, stream);
+    return gradient_of<double>(similarities, n, stride, triplets, targets, temperature, scale, gradient, cross_entropy,
+                               invalid, workspace, stream);
   return int(cudaErrorInvalidValue);
 }
 

@@ -60,11 +60,13 @@ int64_t pa_cuda_sums_workspace(int64_t t);
 
 /* gradient (n, n) contiguous, of the similarities' type: the derivative of
  *   scale * sum over triplets of -log softmax(s / temperature)[pair 01]
+ * or, with targets (t, 3) contiguous of the similarities' type, of
+ *   scale * sum over triplets and positions p of -targets[p] * log softmax(s / temperature)[the pair without p]
  * with respect to the element that was read for each pair; zero elsewhere. cross_entropy (1,): that sum of -log, in
  * nats, not scaled. workspace: pa_cuda_gradient_workspace(n, t) bytes, aligned to 256. */
 int pa_cuda_triplet_gradient(const void* similarities, pa_cuda_type type, int64_t n, int64_t stride,
-                             const pa_triplets* triplets, double temperature, double scale, void* gradient,
-                             double* cross_entropy, int32_t* invalid, void* workspace, void* stream);
+                             const pa_triplets* triplets, const void* targets, double temperature, double scale,
+                             void* gradient, double* cross_entropy, int32_t* invalid, void* workspace, void* stream);
 
 /* Asks the current device how its sort works; where that fails: minus the cudaError_t. */
 int64_t pa_cuda_gradient_workspace(int64_t n, int64_t t);

@@ -79,11 +79,11 @@ class CudaKernels:
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
-        cross_entropy: Tensor, invalid: Tensor,
+        cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
     ) -> None:  # fmt: skip
         workspace = _bytes(_cuda.gradient_workspace(len(similarities), len(triplets)), triplets)
         _cuda.triplet_gradient(
-            *_matrix(similarities), _triplets(triplets), temperature, scale, gradient.data_ptr(),
+            *_matrix(similarities), _triplets(triplets), *_addresses(targets), temperature, scale, gradient.data_ptr(),
             cross_entropy.data_ptr(), invalid.data_ptr(), workspace.data_ptr(), _stream(triplets),
         )  # fmt: skip
 

@@ -51,11 +51,12 @@ class NativeKernels:
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
-        cross_entropy: Tensor, invalid: Tensor,
+        cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
     ) -> None:  # fmt: skip
         arrays = similarities.numpy(), triplets.numpy()
+        outputs = gradient.numpy(), None if targets is None else targets.numpy()
         try:
-            cross_entropy[0] = native.BACKEND.triplet_gradient(*arrays, temperature, scale, gradient.numpy())
+            cross_entropy[0] = native.BACKEND.triplet_gradient(*arrays, temperature, scale, *outputs)
         except InvalidTripletsError:
             invalid.fill_(1)
 

@@ -54,9 +54,9 @@ class Kernels(Protocol):
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
-        cross_entropy: Tensor, invalid: Tensor,
+        cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
     ) -> None:  # fmt: skip
-        """gradient (n, n) contiguous; cross_entropy (1,) float64: see `Backend.triplet_gradient`."""
+        """gradient (n, n) contiguous; cross_entropy (1,) float64; targets: see `Backend.triplet_gradient`."""
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
@@ -193,12 +193,7 @@ class TensorBackend:
         cross_entropy = torch.zeros(1, dtype=torch.float64, device=triplets.device)
         with current_device(triplets.device):
             outputs = gradient, cross_entropy, invalid
-            if targets is None:
-                self.kernels.triplet_gradient(similarities, triplets, temperature, scale, *outputs)
-            else:  # in plain torch, whatever the device
-                from pyalign.backends._torch_kernels import KERNELS
-
-                KERNELS.triplet_gradient(similarities, triplets, temperature, scale, *outputs, targets)
+            self.kernels.triplet_gradient(similarities, triplets, temperature, scale, *outputs, targets)
         if invalid.item():
             raise InvalidTripletsError
         return cross_entropy.item()

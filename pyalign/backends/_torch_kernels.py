@@ -83,13 +83,14 @@ class TorchKernels:
             part = slice(start, start := start + len(index))
             places = torch.stack([index[:, p] * n + index[:, q] for p, q in zip(FIRST, SECOND, strict=True)])
             logs = _log_softmax(similarities[places // n, places % n], temperature)
+            p = logs.exp()
             if targets is None:
                 cross_entropy -= torch.where(valid, logs[0], 0.0).sum()
-                slope = logs.exp()
+                slope = p
             else:
                 y = targets[part].double().T.flip(0)  # of pairs 01, 02, 12
                 cross_entropy -= torch.where(valid & (y > 0), y * logs, 0.0).sum()
-                slope = y.sum(dim=0) * logs.exp() - y
+                slope = _others(y) * p - y * _others(p)
             residuals = torch.where(valid, slope * (scale / temperature), 0.0)
             residuals[0] = -(residuals[1] + residuals[2])
             gradient.view(-1).index_put_((places.flatten(),), residuals.flatten().to(gradient.dtype), accumulate=True)
@@ -184,6 +185,11 @@ def _run(
             counts = [torch.sum(mask & valid) for mask in (*right, count == 2, count == 3)]
             nats = [-logs[0], -(logs.exp() * logs).sum(dim=0)]
             sums += torch.stack([c.double() for c in counts] + [torch.where(valid, v, 0.0).sum() for v in nats])
+
+
+def _others(v: Tensor) -> Tensor:
+    """Of three rows the sum of the two others: all * p - y is others(y) * p - y * others(p), without cancellation."""
+    return v[[1, 0, 0]] + v[[2, 2, 1]]
 
 
 def _log_softmax(s: Tensor, temperature: float) -> Tensor:

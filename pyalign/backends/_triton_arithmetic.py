@@ -119,6 +119,24 @@ def softmax(s01, s02, s12, inverse_temperature):
 
 
 @triton.jit
+def residuals(s01, s02, s12, inverse_temperature, odd0, odd1, odd2):
+    """Cross-entropy of answers that weigh odd0, odd1, odd2, and its derivatives by s02 and s12, in units of 1 / T."""
+    top = largest(s01, s02, s12)
+    e01, e02, e12, _ = softmax(s01, s02, s12, inverse_temperature)
+    # The largest exponential is 1 and stays out of the sum, so that log(1 + tiny) keeps its digits.
+    more, less = tl.where(e01 > e02, e01, e02), tl.where(e01 > e02, e02, e01)
+    rest_of_z = less + tl.where(more < e12, more, e12)
+    p = tl.div_rn(tl.zeros_like(rest_of_z) + 1.0, 1.0 + rest_of_z)
+    # An answer of no weight adds nothing, however far its similarity lies below the others.
+    below = odd2 * (s01 - top) + odd1 * (s02 - top) + odd0 * (s12 - top)
+    cross_entropy = (odd0 + odd1 + odd2) * log_one_plus(rest_of_z) - below * inverse_temperature
+    # What other answers say of the pair and what its own miss: 1 - p keeps its digits near p = 1.
+    r02 = (e02 * (odd2 + odd0) - odd1 * (e01 + e12)) * p
+    r12 = (e12 * (odd2 + odd1) - odd0 * (e01 + e02)) * p
+    return cross_entropy, r02, r12
+
+
+@triton.jit
 def nats(s01, s02, s12, inverse_temperature):
     """Cross-entropy of the human pair (0, 1) and entropy of the choice, float32."""
     more, less = tl.where(s01 > s02, s01, s02), tl.where(s01 > s02, s02, s01)

@@ -1,8 +1,8 @@
 """The derivative of the triplets' cross-entropy with respect to every similarity, without atomics.
 
 Division of the work, for slabs of at most `SLAB` triplets, so that the workspace is bounded:
-1. one lane per triplet computes three residuals (softmax less one for the human pair, scaled) and the element
-   i * n + j that each belongs to; the cross-entropy is summed by block, in float64;
+1. one lane per triplet computes three residuals (softmax less target, scaled; without targets, that of the last
+   item's answer) and the element i * n + j that each belongs to; the cross-entropy is summed by block, in float64;
 2. torch sorts the elements, stably, so that the residuals of one element are neighbours in the order of the triplets;
 3. one program per block of sorted entries sums each run of equal elements by a segmented scan in float64, and adds
    those runs to the gradient that lie in the block as a whole;
@@ -13,7 +13,8 @@ Each element is written by one lane of one kernel, and all orders are fixed.
 
 Prediction for an H100, t = 4.7 M, n = 1,854: sorting 14.1 M pairs of a 32-bit key and a 64-bit number in four passes
 moves about 14.1 M * 12 * 2 * 4 bytes = 1.35 GB, 0.4 ms of HBM; the other kernels move about 30 bytes for each of the
-14.1 M entries and 36 for a triplet, 0.6 GB or 0.18 ms; and 13.7 MB of gradient.
+14.1 M entries and 36 for a triplet, 0.6 GB or 0.18 ms; and 13.7 MB of gradient. Targets are 12 bytes more for a
+triplet, 56 MB or 17 us.
 """
 
 # Annotations mean something to Triton: mypy has to do without in kernels.
@@ -24,8 +25,8 @@ import torch
 import triton
 import triton.language as tl
 
-from pyalign.backends._triton_arithmetic import nats, softmax
-from pyalign.backends._triton_launch import INTERPRETED, blocks, launch
+from pyalign.backends._triton_arithmetic import residuals as residuals_of
+from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
 from pyalign.backends._triton_outputs import ABOUT_TRIPLETS, about, read_triplets
 from pyalign.backends._triton_triplets import MATRIX_BLOCK, look_up
 
@@ -35,23 +36,30 @@ BLOCK = 16 if INTERPRETED else 1024
 
 @triton.jit(do_not_specialize=["n", "stride", "end", *ABOUT_TRIPLETS[:5]])
 def residual_kernel(
-    similarities, keys, residuals, partials, invalid, n, stride, triplets: tl.int64, index_type, t: tl.int64,
-    row_stride, column_stride, end: tl.int64, inverse_temperature: tl.float32, factor: tl.float32, BLOCK: tl.constexpr,
+    similarities, targets, keys, residuals, partials, invalid, n, stride, triplets: tl.int64, index_type, t: tl.int64,
+    row_stride, column_stride, end: tl.int64, inverse_temperature: tl.float32, factor: tl.float32, SOFT: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """keys, residuals (3, t): of the pairs 01, 02, 12. A triplet that is not valid belongs to no element: `end`."""
+    """keys, residuals (3, t): of the pairs 01, 02, 12. A triplet that is not valid belongs to no element: `end`.
+
+    targets (t, 3) are read where SOFT; else the last item is odd.
+    """
     q = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = q < t
     i, j, k, valid = read_triplets(triplets, index_type, t, n, row_stride, column_stride, q, invalid)
     s01, s02, s12 = look_up(similarities, i, j, k, stride, valid)
-    _, e02, e12, z = softmax(s01, s02, s12, inverse_temperature)
-    scaled = tl.div_rn(factor + tl.zeros_like(z), z)
-    tl.store(residuals + q, -(e02 + e12) * scaled, mask=inside)  # p - 1 without cancellation
-    tl.store(residuals + t + q, e02 * scaled, mask=inside)
-    tl.store(residuals + 2 * t + q, e12 * scaled, mask=inside)
+    odd0, odd1, odd2 = 0.0, 0.0, 1.0
+    if SOFT:
+        odd0 = tl.load(targets + 3 * q, mask=valid, other=0.0)
+        odd1 = tl.load(targets + 3 * q + 1, mask=valid, other=0.0)
+        odd2 = tl.load(targets + 3 * q + 2, mask=valid, other=0.0)
+    cross_entropy, r02, r12 = residuals_of(s01, s02, s12, inverse_temperature, odd0, odd1, odd2)
+    tl.store(residuals + q, -(r02 + r12) * factor, mask=inside)
+    tl.store(residuals + t + q, r02 * factor, mask=inside)
+    tl.store(residuals + 2 * t + q, r12 * factor, mask=inside)
     tl.store(keys + q, tl.where(valid, i * n + j, end).to(keys.dtype.element_ty), mask=inside)
     tl.store(keys + t + q, tl.where(valid, i * n + k, end).to(keys.dtype.element_ty), mask=inside)
     tl.store(keys + 2 * t + q, tl.where(valid, j * n + k, end).to(keys.dtype.element_ty), mask=inside)
-    cross_entropy, _ = nats(s01, s02, s12, inverse_temperature)
     tl.store(partials + tl.program_id(0), tl.sum(tl.where(valid, cross_entropy.to(tl.float64), 0.0), 0))
 
 
@@ -132,8 +140,11 @@ def triplet_gradient(
     gradient: torch.Tensor,
     cross_entropy: torch.Tensor,
     invalid: torch.Tensor,
+    targets: torch.Tensor | None = None,
 ) -> None:
     """The derivative of scale * sum over triplets of -log softmax(s / temperature)[pair 01].
+
+    Or, with targets, of scale * sum over triplets and positions p of -targets[p] * log softmax(...)[pair without p].
 
     Args:
         similarities: (n, n) float32 with unit column stride.
@@ -141,16 +152,20 @@ def triplet_gradient(
         gradient: (n, n) float32, contiguous: with respect to the element that was read for each pair; zero elsewhere.
         cross_entropy: (1,) float64: that sum of -log, in nats, not scaled.
         invalid: (1,) int32, set to 1 where a triplet is not three different items in [0, n), which adds nothing.
+        targets: (t, 3) float32, contiguous, how much the answers weigh that call position p odd; None: 0, 0, 1.
     """
     gradient.zero_()
     cross_entropy.zero_()
     for start in range(0, len(triplets), SLAB):
-        _add_slab(similarities, triplets[start : start + SLAB], temperature, scale, gradient, cross_entropy, invalid)
+        part = slice(start, start + SLAB)
+        answers = None if targets is None else targets[part]
+        _add_slab(similarities, triplets[part], answers, temperature, scale, gradient, cross_entropy, invalid)
 
 
 def _add_slab(
     similarities: torch.Tensor,
     triplets: torch.Tensor,
+    targets: torch.Tensor | None,
     temperature: float,
     scale: float,
     gradient: torch.Tensor,
@@ -163,8 +178,10 @@ def _add_slab(
     residuals = torch.empty(3 * t, dtype=torch.float32, device=device)
     partials = torch.empty(blocks(t, MATRIX_BLOCK), dtype=torch.float64, device=device)
     launch(
-        residual_kernel, (len(partials),), similarities, keys, residuals, partials, invalid, n, similarities.stride(0),
-        *about(triplets), end, 1.0 / temperature, scale / temperature, BLOCK=MATRIX_BLOCK,
+        residual_kernel, (len(partials),), similarities,
+        unused(similarities, torch.float32) if targets is None else targets, keys, residuals, partials, invalid, n,
+        similarities.stride(0), *about(triplets), end, 1.0 / temperature, scale / temperature,
+        SOFT=targets is not None, BLOCK=MATRIX_BLOCK,
     )  # fmt: skip
     cross_entropy += partials.sum()
     keys, order = torch.sort(keys, stable=True)

@@ -93,7 +93,7 @@ class NumpyBackend(HostRows):
             y = None if targets is None else targets[start : start + CHUNK].T[::-1].astype(np.float64)
             cross_entropy -= float(logs[0].sum() if y is None else np.where(y > 0, y * logs, 0.0).sum())
             p = np.exp(logs)
-            residuals = (p if y is None else y.sum(axis=0) * p - y) * (scale / temperature)
+            residuals = (p if y is None else _others(y) * p - y * _others(p)) * (scale / temperature)
             residuals[0] = -(residuals[1] + residuals[2])
             for pair, residual in zip(pairs, residuals, strict=True):
                 np.add.at(gradient, pair, residual.astype(gradient.dtype))
@@ -284,6 +284,12 @@ def _run(fetch: Fetch, triplets: np.ndarray, n: int, want: Wanted, chunk: int = 
                 cross_entropy -= float(log_p[0].sum())
                 entropy -= float((np.exp(log_p) * log_p).sum())
     return Sums((right[0], right[1], right[2]), (ties[0], ties[1]), cross_entropy, entropy) if want.sums else None
+
+
+def _others(v: np.ndarray) -> np.ndarray:
+    """Of three rows the sum of the two others: all * p - y is others(y) * p - y * others(p), without cancellation."""
+    total: np.ndarray = v[[1, 0, 0]] + v[[2, 2, 1]]
+    return total
 
 
 def _log_softmax(s: np.ndarray, temperature: float) -> np.ndarray:

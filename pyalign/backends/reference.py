@@ -143,7 +143,10 @@ class ReferenceBackend(HostRows):
             logs = log_probabilities(s01, s02, s12, temperature)
             for number, pair in enumerate(pairs):
                 cross_entropy -= weights[number] * logs[number] if weights[number] else 0.0
-                residual = sum(weights) * math.exp(logs[number]) - weights[number]
+                # sum(weights) * p - weight, as two terms that keep the digits of 1 - p.
+                others = [other for other in range(3) if other != number]
+                more = sum(weights[other] for other in others) * math.exp(logs[number])
+                residual = more - weights[number] * sum(math.exp(logs[other]) for other in others)
                 total[pair] += residual * scale / temperature
         gradient[...] = total
         return cross_entropy

@@ -42,6 +42,9 @@ class Door(Protocol):
     def cast(self, x: Array, dtype: Any) -> Array:
         """x in that numpy dtype."""
 
+    def weights(self, x: object, dtype: Any, name: str) -> Array:
+        """Numbers (t, k) of that numpy dtype, contiguous, whatever rows the backend takes."""
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """A new array of that numpy dtype."""
 
@@ -127,6 +130,9 @@ class HostDoor:
 
     def cast(self, x: np.ndarray, dtype: Any) -> np.ndarray:
         return x.astype(dtype, copy=False)
+
+    def weights(self, x: object, dtype: Any, name: str) -> np.ndarray:
+        return np.ascontiguousarray(_checks.as_rows(x, name), dtype)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         return np.empty(shape, dtype)

@@ -32,13 +32,10 @@ class TensorDoor:
         self.library = "numpy" if place.on_host else type(origin).__module__.partition(".")[0]
 
     def rows(self, x: object, name: str = "x") -> Tensor:
-        a = self._bring(x, lambda: _checks.as_rows(x, name), name)
-        _checks.require_rows(tuple(a.shape), name)
+        a = self._real(x, name)
         if a.dtype in TO_FLOAT32:
             a = a if a.dtype in HALF and self.backend.half else a.to(torch.float32)
-        elif a.dtype != torch.float64:
-            if a.is_complex():
-                raise InputError(f"{name} must hold real numbers; got dtype {_name(a)}")
+        else:
             a = a.to(torch.float64)
         self._require_taken(a)
         return _with_contiguous_rows(a)
@@ -63,6 +60,9 @@ class TensorDoor:
 
     def cast(self, x: Tensor, dtype: Any) -> Tensor:
         return x.to(_torch_dtype(dtype))
+
+    def weights(self, x: object, dtype: Any, name: str) -> Tensor:
+        return self._real(x, name).to(_torch_dtype(dtype)).contiguous()
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Tensor:
         return torch.empty(shape, dtype=_torch_dtype(dtype), device=self.device)
@@ -112,6 +112,14 @@ class TensorDoor:
     def running(self, triplets: Tensor | None = None, n: int = 0) -> Iterator[None]:
         with explained(self.backend, triplets, n), _within_memory(self.device):
             yield
+
+    def _real(self, x: object, name: str) -> Tensor:
+        """(n, d) of real numbers on this door's device."""
+        a = self._bring(x, lambda: _checks.as_rows(x, name), name)
+        _checks.require_rows(tuple(a.shape), name)
+        if a.is_complex():
+            raise InputError(f"{name} must hold real numbers; got dtype {_name(a)}")
+        return a
 
     def _require_taken(self, a: Tensor) -> None:
         """Rows from the host get their dtype here, after the backend was chosen."""

@@ -62,7 +62,7 @@ def triplet_gradient(
     answers = float(len(index))
     weights = None
     if targets is not None:
-        weights = door.cast(door.rows(targets, "targets"), dtype)
+        weights = door.weights(targets, dtype, "targets")
         answers = _checks.total_weight(weights, len(index))
     with door.running(index, n):
         gradient = door.empty((n, n), dtype)

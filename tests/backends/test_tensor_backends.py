@@ -9,12 +9,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import sysconfig
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pybind11
 import pytest
-from support import run_python
+from support import draw_triplets, reals, run_python
+
+from pyalign.backends import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
@@ -61,6 +65,13 @@ for dtype in {dtypes}:
     expected_loss, expected = pyalign.triplet_gradient(s, some, temperature=0.5)
     assert abs(loss - expected_loss) < 1e-6, (loss, expected_loss)
     same(gradient, expected, 1e-6)
+    counts = np.random.default_rng(5).integers(0, 4, (500, 4))
+    shares = np.asfortranarray(np.random.default_rng(6).dirichlet([0.3] * 3, 500))
+    for targets in (counts[:, :3], counts[:, 1:].astype(float), shares, shares.astype(np.float32).tolist()):
+        loss, gradient = pyalign.triplet_gradient(s, some, targets=targets, temperature=0.5, backend=name)
+        expected_loss, expected = pyalign.triplet_gradient(s, some, targets=targets, temperature=0.5)
+        assert abs(loss - expected_loss) < 1e-6, (loss, expected_loss)
+        same(gradient, expected, 1e-6)
     same(pyalign.odd_one_out_from(s, some, backend=name), pyalign.odd_one_out_from(s, some))
 
 # Half precision, which the kernels take as it is: tensors of the host are numpy arrays to pyalign, so the rows go in
@@ -87,6 +98,11 @@ for bad in (30, -1, 2**40):
     for call in (pyalign.odd_one_out, pyalign.score):
         with pytest.raises(InputError, match=rf"triplets must lie in \\[0, 30\\); row 321 is"):
             call(x, broken, backend=name)
+for wrong in ([[1, 0, -1]], [[0, 0, 0]], [[0, np.nan, 1]]):
+    with pytest.raises(InputError, match="targets must be finite, at least 0"):
+        pyalign.triplet_gradient(x[:4, :4], [[0, 1, 2]], targets=wrong, backend=name)
+with pytest.raises(InputError, match=r"triplets must lie in \\[0, 30\\); row 321 is"):
+    pyalign.triplet_gradient(whole(6, 30, 30), broken, targets=np.ones((400, 3)), backend=name)
 for index in (np.int16, np.uint16, np.int32):
     some = draw_triplets(7, 30, 100, index)
     for arranged in (some, np.asfortranarray(some), some[::-1]):
@@ -161,3 +177,18 @@ except pyalign.InputError as error:
 """
     done = run_python(code, TRITON_INTERPRET="1")
     assert done.stdout.strip() == "no backend can take this input: triton: it takes no float64 rows", done.stderr
+
+
+@pytest.mark.parametrize("name", ["native", "torch"])
+def test_kernels_of_the_cpu_take_targets_on_tensors(name):
+    torch = pytest.importorskip("torch")
+    kernels = import_module(f"pyalign.backends._{name}_kernels").KERNELS
+    s, triplets = reals(0, 12, 12, dtype=np.float64), draw_triplets(0, 12, 200)
+    targets = np.random.default_rng(0).dirichlet([0.3] * 3, 200)
+    arrays = [torch.from_numpy(array) for array in (s, triplets, np.empty_like(s), targets)]
+    total, invalid = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.int32)
+    kernels.triplet_gradient(*arrays[:2], 0.5, 2.0, arrays[2], total, invalid, arrays[3])
+    expected = np.empty_like(s)
+    assert total.item() == pytest.approx(reference.BACKEND.triplet_gradient(s, triplets, 0.5, 2.0, expected, targets))
+    np.testing.assert_allclose(arrays[2].numpy(), expected, rtol=0, atol=1e-12)
+    assert invalid.item() == 0

@@ -55,8 +55,8 @@ void run(const Data& data, Results* r) {
   r->error |= pa_cuda_triplets_from_matrix(data.matrix, PA_CUDA_FLOAT32, n, data.stride, &triplets, &from_matrix,
                                            nullptr, nullptr);
   r->error |= pa_cuda_triplets_from_rows(&x, PA_DOT, 0.0, &triplets, &from_rows, nullptr, nullptr);
-  r->error |= pa_cuda_triplet_gradient(data.matrix, PA_CUDA_FLOAT32, n, data.stride, &triplets, 40.0, 1.0, r->gradient,
-                                       &r->cross_entropy, &r->invalid, aligned, nullptr);
+  r->error |= pa_cuda_triplet_gradient(data.matrix, PA_CUDA_FLOAT32, n, data.stride, &triplets, nullptr, 40.0, 1.0,
+                                       r->gradient, &r->cross_entropy, &r->invalid, aligned, nullptr);
   for (int i = 0; i < n; ++i) memcpy(r->products[i], data.matrix + i * data.stride, sizeof r->products[i]);
 }
 

@@ -1,9 +1,25 @@
 // check_gradient.cpp: pa_cuda_triplet_gradient.
+#include <memory>
+
 #include "check.h"
 
 static const std::vector<int64_t> triplet_counts = {0, 1, 3, 4, 5, 31, 127, 128, 129, 255, 256, 257, 1000, 5000};
 static const std::vector<int64_t> few_triplet_counts = {0, 1, 5, 129, 1000, 5000};
 static const double temperatures[] = {1.0, 0.07, 25.0, 1e-30, 1e30};
+
+// The answers: none given, so that every triplet has one, the last item; counts, some triplets without any; or shares.
+enum Targets { LAST_IS_ODD, COUNTS, SHARES, kTargets };
+static const char* const target_names[kTargets] = {"no targets", "counts", "shares"};
+
+// (t, 3), by position.
+static std::vector<double> draw_targets(Targets kind, const Questions& questions, pa_cuda_type type) {
+  std::vector<double> y;
+  for (int64_t k = 0; k < 3 * questions.t; ++k) {
+    const double share = random_below(4) ? fabs(random_real()) : 0.0, count = k / 3 % 7 ? double(random_below(4)) : 0.0;
+    y.push_back(questions.valid(k / 3) ? rounded(type, kind == SHARES ? share : count) : double(NAN));
+  }
+  return y;
+}
 
 struct GradientCase {
   const pa_cuda_type type;
@@ -11,7 +27,9 @@ struct GradientCase {
   const double temperature, scale;
   Questions* questions;
   Memory data;
-  std::vector<double> plain;  // (n, n)
+  std::vector<double> plain;        // (n, n)
+  std::vector<double> targets;      // (t, 3), or empty
+  std::unique_ptr<Memory> answers;  // the same behind one element that nobody may read
   Output gradient, cross_entropy, invalid;
 
   GradientCase(pa_cuda_type of, int64_t items, double t, double factor, Questions* q)
@@ -33,15 +51,35 @@ struct GradientCase {
     data.upload();
   }
 
+  void give(const std::vector<double>& y) {
+    targets = y;
+    answers = std::make_unique<Memory>((1 + y.size()) * size_of(type));
+    put(answers->host(), type, 0, NAN);
+    for (size_t k = 0; k < y.size(); ++k) put(answers->host(), type, int64_t(k) + 1, y[k]);
+    answers->upload();
+  }
+
   int run() {
     const int32_t before = 7;
     const pa_triplets triplets = questions->triplets();
     invalid.set(&before);
     Memory workspace(size_t(pa_cuda_gradient_workspace(n, triplets.t)));
     workspace.upload();  // nothing that could be taken for sums
-    return pa_cuda_triplet_gradient(data.device(), type, n, stride, &triplets, temperature, scale, gradient.device(),
-                                    static_cast<double*>(cross_entropy.device()),
+    return pa_cuda_triplet_gradient(data.device(), type, n, stride, &triplets,
+                                    answers ? answers->device() + size_of(type) : nullptr, temperature, scale,
+                                    gradient.device(), static_cast<double*>(cross_entropy.device()),
                                     static_cast<int32_t*>(invalid.device()), workspace.device(), nullptr);
+  }
+
+  // The gradient (n, n) and the cross-entropy, from a run of its own.
+  std::vector<double> results() {
+    for (Output* output : {&gradient, &cross_entropy, &invalid}) output->clear();
+    check_that(run() == 0, "the gradient runs");
+    for (Output* output : {&gradient, &cross_entropy}) output->download();
+    std::vector<double> all;
+    for (int64_t k = 0; k < n * n; ++k) all.push_back(get(gradient.host(), type, k));
+    all.push_back(get(cross_entropy.host(), PA_CUDA_FLOAT64, 0));
+    return all;
   }
 
   std::string judge() const;
@@ -56,27 +94,41 @@ struct NaiveGradient {
 
   explicit NaiveGradient(const GradientCase& c) : value(c.plain.size()), size(c.plain.size()), margin(c.plain.size()) {
     for (int64_t q = 0; q < c.questions->t; ++q)
-      if (c.questions->valid(q)) add(c, &c.questions->plain[size_t(3 * q)]);
+      if (c.questions->valid(q)) add(c, q);
       else all_valid = false;
     const double u = unit(c.type), sums = 16 * u + ldexp(double(c.questions->t), -53);
     for (size_t k = 0; k < value.size(); ++k) margin[k] += sums * size[k] + u * fabs(value[k]);
     cross_entropy_margin += fabs(cross_entropy) * ldexp(double(c.questions->t), -52);
   }
 
-  void add(const GradientCase& c, const int64_t* item) {
+  // Pairs are named by the position that they leave out.
+  void add(const GradientCase& c, int64_t q) {
+    const int64_t* item = &c.questions->plain[size_t(3 * q)];
     const size_t pairs[3] = {size_t(item[1] * c.n + item[2]), size_t(item[0] * c.n + item[2]),
                              size_t(item[0] * c.n + item[1])};
+    const double last[3] = {0, 0, 1}, *y = c.answers ? &c.targets[size_t(3 * q)] : last, u = unit(c.type);
     Expected s[3];
     for (int k = 0; k < 3; ++k) s[k] = {c.plain[pairs[k]], 0.0, c.plain[pairs[k]]};
-    const Answer answer = answer_of(s, true, c.temperature, c.type);
+    double p[3], p_margin[3], residual_margin[3];
     for (int k = 0; k < 3; ++k) {
-      const double factor = c.scale / c.temperature, residual = factor * (answer.p[k] - (k == 2));
-      value[pairs[k]] += residual;
-      size[pairs[k]] += fabs(residual);
-      margin[pairs[k]] += fabs(factor) * (answer.p_margin[k] + (k == 2 ? 2 * unit(c.type) : 0.0));
+      const Expected turned[3] = {s[(k + 1) % 3], s[(k + 2) % 3], s[k]};  // the answer that leaves pair k
+      const Answer answer = answer_of(turned, true, c.temperature, c.type);
+      p[k] = answer.p[2];
+      p_margin[k] = answer.p_margin[2];
+      if (y[k] == 0.0) continue;
+      cross_entropy += y[k] * answer.cross_entropy;
+      cross_entropy_margin += y[k] * (answer.cross_entropy_margin + 4 * u * answer.cross_entropy);
     }
-    cross_entropy += answer.cross_entropy;
-    cross_entropy_margin += answer.cross_entropy_margin;
+    for (int k = 0; k < 3; ++k) {
+      // Of the answers that leave other pairs, the share p; of those that leave this one, what is missing to 1.
+      const int l = (k + 1) % 3, m = (k + 2) % 3;
+      const double more = (y[l] + y[m]) * p[k], less = y[k] * (p[l] + p[m]), factor = c.scale / c.temperature;
+      residual_margin[k] = (y[l] + y[m]) * p_margin[k] + y[k] * (p_margin[l] + p_margin[m]) + 6 * u * (more + less);
+      if (k == 2) residual_margin[k] = residual_margin[0] + residual_margin[1] + u * fabs(more - less);
+      value[pairs[k]] += factor * (more - less);
+      size[pairs[k]] += fabs(factor * (more - less));
+      margin[pairs[k]] += fabs(factor) * residual_margin[k];
+    }
   }
 };
 
@@ -95,10 +147,11 @@ std::string GradientCase::judge() const {
   return flag == (want.all_valid ? 7 : 1) ? "" : text("the flag is %d", int(flag));
 }
 
-static void check_now(const char* what, pa_cuda_type type, int64_t n, double temperature, double scale,
+static void check_now(const char* what, pa_cuda_type type, int64_t n, double temperature, double scale, Targets kind,
                       Questions* questions) {
   GradientCase c(type, n, temperature, scale, questions);
-  check_case({text("gradient, %s, %s, n %lld, t %lld, %s %s, T %g, scale %g", what,
+  if (kind != LAST_IS_ODD) c.give(draw_targets(kind, *questions, type));
+  check_case({text("gradient, %s, %s, %s, n %lld, t %lld, %s %s, T %g, scale %g", what, target_names[kind],
                    type == PA_CUDA_FLOAT32 ? "float32" : "float64", (long long)n, (long long)questions->t,
                    index_names[questions->type], layout_names[questions->layout], temperature, scale),
               {&c.gradient, &c.cross_entropy, &c.invalid},
@@ -106,9 +159,10 @@ static void check_now(const char* what, pa_cuda_type type, int64_t n, double tem
               [&c] { return c.judge(); }});
 }
 
-static void check_random(int64_t t, int64_t n, pa_cuda_type type) {
+static void check_random(int64_t t, int64_t n, int number, pa_cuda_type type) {
   Questions questions(t, n, pa_index_type(random_below(4)), int(random_below(kLayouts)));
-  check_now("random", type, n, temperatures[random_below(5)], random_below(2) ? 1e-4 : -3.0, &questions);
+  const double temperature = temperatures[random_below(5)], scale = random_below(2) ? 1e-4 : -3.0;
+  check_now("random", type, n, temperature, scale, Targets(number % kTargets), &questions);
 }
 
 // Runs of one pair that cross threads, warps and blocks: the same triplet t times, or two that share a pair.
@@ -119,16 +173,41 @@ static void check_one_pair(int64_t t, int64_t n, int number, pa_cuda_type type) 
     questions.set(q, 1, n - 1);
     questions.set(q, 2, number % 2 && q % 2 ? 1 : 0);
   }
-  check_now("one pair", type, n, 1.0, 1.0, &questions);
+  check_now("one pair", type, n, 1.0, 1.0, Targets(number % kTargets), &questions);
 }
 
+// Targets of triplets that are not valid are NaN.
 static void check_invalid(int64_t t, int64_t n, int number, pa_cuda_type type) {
   Questions questions(t, n, PA_INT64, number % kLayouts);
   const int64_t wrong[4] = {n, -1, int64_t(1) << 40, questions.plain[size_t((number + 1) % 3)]};
   for (const int64_t q : {int64_t(0), t / 2, t - 1}) questions.set(q, number % 3, wrong[number % 4]);
-  check_now("invalid", type, n, 1.0, 1.0, &questions);
+  const Targets kind = Targets((number + 1) % kTargets);
+  check_now("invalid", type, n, 1.0, 1.0, kind, &questions);
   for (int64_t q = 0; q < t; ++q) questions.set(q, 0, n + q);
-  check_now("none valid", type, n, 1.0, 1.0, &questions);
+  check_now("none valid", type, n, 1.0, 1.0, kind, &questions);
+}
+
+// What holds bit for bit; the first where no product is fused with a sum, which may be done in two ways.
+#if defined(PA_EMULATION) && defined(__x86_64__)
+constexpr bool kFuses = false;
+#else
+constexpr bool kFuses = true;
+#endif
+
+static void check_equal_answers(int64_t t, int64_t n, pa_cuda_type type) {
+  Questions questions(t, n, PA_INT32, 0);
+  GradientCase c(type, n, 0.25, 3.0, &questions);
+  const std::vector<double> plain = c.results();
+  std::vector<double> last(size_t(3 * t)), counts = draw_targets(COUNTS, questions, type);
+  for (size_t q = 0; q < size_t(t); ++q) last[3 * q + 2] = 1.0;
+  c.give(last);
+  check_that(c.results() == plain || kFuses, text("gradient, t %lld: targets 0, 0, 1 change no bit", (long long)t));
+  c.give(counts);
+  std::vector<double> once = c.results();
+  for (double& y : counts) y *= 8;
+  for (double& value : once) value *= 8;
+  c.give(counts);
+  check_that(c.results() == once, text("gradient, t %lld: eight times the answers, eight times all", (long long)t));
 }
 
 void check_gradient() {
@@ -136,10 +215,12 @@ void check_gradient() {
   int number = 0;
   for (const pa_cuda_type type : {PA_CUDA_FLOAT32, PA_CUDA_FLOAT64})
     for (const int64_t t : counts) {
-      for (const int64_t n : {3, 7, 61, 61, 61, 200}) check_random(t, n, type);
+      int place = number;
+      for (const int64_t n : {3, 7, 61, 61, 61, 200}) check_random(t, n, place++, type);
       check_one_pair(t, 5, number, type);
       check_one_pair(t, 61, number + 1, type);
       if (t > 0) check_invalid(t, 7, number, type);
+      check_equal_answers(t, 61, type);
       ++number;
     }
 }

@@ -236,6 +236,9 @@ BROKEN = {
         "threads", "gradient", "gradient.cu", "gradient.add = first > 0;", "gradient.add = false;"),
     "gradient: parts of long runs are lost": (
         "threads", "gradient", "runs.cuh", "if (next < tiles && !after_end)", "if (next < tiles && lane == 0)"),
+    "gradient: later slabs have the answers of the first": (
+        "threads", "gradient", "gradient.cu", "<E, Soft>(problem, items, first + q)",
+        "<E, Soft>(problem, items, q)"),
     "gradient: the sort leaves out a bit": (
         "threads", "gradient", "gradient.cu", "bits_of(no_pair(problem.n));", "bits_of(no_pair(problem.n)) - 1;"),
     "resample: sums of threads are read before they are written": (

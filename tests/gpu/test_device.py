@@ -102,6 +102,26 @@ def test_gradient_equals_that_of_the_cpu_and_is_the_same_every_time(engine):
     assert bool((again == gradient).all())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradient_of_soft_targets_equals_that_of_the_cpu_and_is_the_same_every_time(engine, dtype):
+    if engine == "triton" and dtype == "float64":
+        pytest.skip("triton takes no float64")
+    t = 5_000_000  # more than a slab of 2^22
+    s, triplets = reals(6, 1854, 1854), on_device(draw_triplets(6, 1854, t, np.int32))
+    counts = np.random.default_rng(6).integers(0, 4, (t, 3))
+    given = on_device(s, dtype)
+    loss, gradient = pyalign.triplet_gradient(given, triplets, targets=on_device(counts), backend=engine)
+    expected_loss, expected = pyalign.triplet_gradient(s.astype(dtype), to_host(triplets), targets=counts)
+    assert loss == pytest.approx(expected_loss, rel=1e-6)
+    np.testing.assert_allclose(to_host(gradient), expected, rtol=0, atol=1e-5 * abs(expected).max())
+    again = pyalign.triplet_gradient(given, triplets, targets=counts.astype(np.float32), backend=engine)[1]
+    assert bool((again == gradient).all())
+    hard = pyalign.triplet_gradient(given, triplets, backend=engine)
+    soft = pyalign.triplet_gradient(given, triplets, targets=np.tile([0, 0, 1], (t, 1)), backend=engine)
+    assert soft[0] == pytest.approx(hard[0], rel=1e-6)  # a compiler may fuse the two arithmetics in different ways
+    assert float((soft[1] - hard[1]).abs().max()) <= 1e-6 * float(hard[1].abs().max())
+
+
 def test_invalid_triplets_are_named(engine, message_of):
     x, triplets = on_device(whole(7, 50, 4)), draw_triplets(7, 50, 10_000)
     for bad, rule in ((50, "must lie in [0, 50)"), (-1, "must lie in [0, 50)"), (2**40, "must lie in [0, 50)")):

@@ -174,6 +174,32 @@ def test_targets_move_with_the_positions_and_weights_count_as_repeats(backend):
     np.testing.assert_allclose(weighted[1], repeated[1], atol=1e-12)
 
 
+def test_takes_targets_of_every_type_and_layout(backend):
+    s, triplets = matrix(5, 30, np.float32), draw_triplets(5, 30, 500)
+    counts = np.random.default_rng(5).integers(0, 4, (500, 4))
+    for dtype in ("uint8", "int64", "float16", "float32", "float64"):
+        given = counts.astype(dtype)
+        expected = triplet_gradient(s, triplets, targets=np.ascontiguousarray(given[:, :3]), backend=backend)
+        for arranged in (given[:, :3], np.asfortranarray(given[:, :3]), given[:, :3].tolist()):
+            loss, gradient = triplet_gradient(s, triplets, targets=arranged, backend=backend)
+            assert loss == expected[0]
+            np.testing.assert_array_equal(gradient, expected[1])
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_is_missing_to_a_probability_of_one_keeps_its_digits(backend, dtype, odd):
+    """Similarities 60 below the chosen pair's: p is 1 in any type, and 1 - p is 2e-26."""
+    first, second = [(1, 2), (0, 2), (0, 1)][odd]
+    s = np.full((3, 3), -60, dtype)
+    s[first, second] = 0
+    loss, gradient = triplet_gradient(s, [[0, 1, 2]], targets=np.eye(3)[[odd]], backend=backend)
+    expected = np.exp(-60.0) * np.triu(np.ones((3, 3)), 1)
+    expected[first, second] = -2 * np.exp(-60.0)
+    assert loss == pytest.approx(2 * np.exp(-60.0), rel=1e-5)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5)
+
+
 def test_soft_targets_do_not_depend_on_the_number_of_threads(isa, set_threads):
     s, triplets = matrix(4, 300, np.float32), draw_triplets(4, 300, 70_000)
     targets = np.random.default_rng(0).random((70_000, 3))

@@ -71,6 +71,14 @@ def test_every_kernel_in_every_configuration_is_in_the_table(table, arch):
                 assert [r for r in rows if r.kernel == kernel and r.types.split()[0] == first and r.narrow == narrow]
 
 
+@pytest.mark.parametrize("arch", ARCHES)
+def test_the_gradient_is_compiled_with_and_without_targets(table, arch):
+    rows = [row for row in table if row.arch == arch and row.kernel == "residual_kernel"]
+    for keys in ("i32", "i64"):
+        found = {"SOFT" in row.types.split() for row in rows if keys in row.types.split()}
+        assert found == {False, True}, keys
+
+
 @pytest.mark.parametrize(("arch", "instruction"), [(80, "mma.sync"), (90, "wgmma.mma_async"), (100, "tcgen05.mma")])
 def test_products_are_those_of_tensor_cores_where_they_may_be(table, arch, instruction):
     for row in table:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from support import draw_triplets, pairs_of, reals
-from triton_cases import DEVICE, INDEX_TYPES, guarded, index, kernels, log_softmax, matrix
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import draw_triplets, pairs_of, reals, seeds
+from triton_cases import DEVICE, INDEX_TYPES, INTERPRETED, guarded, index, kernels, log_softmax, matrix
 
-from pyalign.backends import _triton_gradient
+from pyalign.backends import _triton_gradient, reference
 from pyalign.backends._triton_gradient import BLOCK, SLAB
 
 RUN_LENGTHS = 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 5 * BLOCK + 3, BLOCK * BLOCK + 7
 
 
-def gradient_of(similarities, triplets, temperature=1.0, scale=1.0):
+def gradient_of(similarities, triplets, temperature=1.0, scale=1.0, targets=None):
     """(n, n), the cross-entropy and the flag, from the kernels."""
     n = len(similarities)
     flat, check = guarded(n * n, dtype=torch.float32)
@@ -22,7 +24,7 @@ def gradient_of(similarities, triplets, temperature=1.0, scale=1.0):
     total = torch.full((1,), torch.nan, dtype=torch.float64, device=DEVICE)
     invalid = torch.zeros(1, dtype=torch.int32, device=DEVICE)
     gradient = flat.view(n, n)
-    kernels.triplet_gradient(matrix(similarities), triplets, temperature, scale, gradient, total, invalid)
+    kernels.triplet_gradient(matrix(similarities), triplets, temperature, scale, gradient, total, invalid, targets)
     check()
     return gradient.cpu().numpy(), total.item(), invalid.item()
 
@@ -123,3 +125,76 @@ def test_the_same_every_time():
     first, second = gradient_of(similarities, triplets), gradient_of(similarities, triplets)
     np.testing.assert_array_equal(first[0], second[0])
     assert first[1] == second[1]
+
+
+# Soft targets
+
+
+def answers(targets):
+    """(t, 3) contiguous on the device, off by one element from where memory begins, which holds NaN like the end."""
+    values = torch.from_numpy(np.asarray(targets, np.float32))
+    around = torch.full((values.numel() + 2,), torch.nan, device=DEVICE)
+    around[1:-1] = values.flatten()
+    return around[1:-1].view(-1, 3)
+
+
+def draw_targets(seed, t):
+    """Counts of 0 to 3 and shares, some triplets without any answer."""
+    rng = np.random.default_rng(seed)
+    counts, shares = rng.integers(0, 4, (t, 3)), rng.dirichlet([0.3] * 3, t)
+    return np.where(rng.random((t, 1)) < 0.5, counts, shares).astype(np.float32)
+
+
+@settings(max_examples=12)
+@given(seeds, st.sampled_from([1, 5, SLAB, SLAB + 1, 2 * SLAB + 9]), st.sampled_from([0.1, 1.0, 30.0]))
+def test_soft_targets_equal_the_reference(seed, t, temperature):
+    similarities, triplets, targets = reals(seed, 20, 20), draw_triplets(seed, 20, t), draw_targets(seed, t)
+    got, total, invalid = gradient_of(similarities, index(triplets), temperature, 2.0, answers(targets))
+    expected, s = np.zeros((20, 20)), similarities.astype(np.float64)
+    expected_total = reference.BACKEND.triplet_gradient(s, triplets, temperature, 2.0, expected, targets)
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=4e-6 / temperature * np.sqrt(t))
+    np.testing.assert_allclose(total, expected_total, rtol=1e-6)
+    assert invalid == 0
+
+
+def test_one_answer_as_a_target_is_the_answer():
+    """Bit for bit in the interpreter; a compiler may fuse products and sums of the two in different ways."""
+    similarities, triplets = reals(10, 12, 12), index(draw_triplets(10, 12, SLAB + 9))
+    plain = gradient_of(similarities, triplets, 0.5, 3.0)
+    soft = gradient_of(similarities, triplets, 0.5, 3.0, answers(np.tile([0, 0, 1], (SLAB + 9, 1))))
+    tolerance = 0.0 if INTERPRETED else 1e-6
+    np.testing.assert_allclose(soft[0], plain[0], rtol=tolerance, atol=tolerance)
+    assert soft[1] == pytest.approx(plain[1], rel=tolerance, abs=0)
+
+
+def test_eight_times_the_answers_are_eight_times_the_gradient():
+    similarities, triplets = reals(11, 12, 12), index(draw_triplets(11, 12, 50))
+    once, eight = (gradient_of(similarities, triplets, 0.5, 1.0, answers(f * draw_targets(11, 50))) for f in (1, 8))
+    np.testing.assert_array_equal(eight[0], 8 * once[0])
+    assert eight[1] == 8 * once[1]
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2])
+def test_what_is_missing_to_a_probability_of_one_keeps_its_digits(odd):
+    """Similarities 60 below the chosen pair's: p is 1 in any type, and 1 - p is 2e-26."""
+    similarities = np.full((3, 3), -60.0)
+    first, second = [(1, 2), (0, 2), (0, 1)][odd]
+    similarities[first, second] = 0.0
+    got, total, _ = gradient_of(similarities, index([[0, 1, 2]]), targets=answers(np.eye(3)[[odd]]))
+    small = np.exp(-60.0)
+    expected = np.full((3, 3), small) * np.triu(np.ones((3, 3)), 1)
+    expected[first, second] = -2 * small
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+    np.testing.assert_allclose(total, 2 * small, rtol=1e-5)
+
+
+def test_targets_of_triplets_that_are_not_valid_count_for_nothing():
+    similarities, triplets, targets = reals(12, 20, 20), draw_triplets(12, 20, 40), draw_targets(12, 40)
+    bad, lost = triplets.copy(), targets.copy()
+    bad[[0, 17, 39]], lost[[0, 17, 39]] = [[0, 1, 20], [3, 3, 4], [-1, 3, 4]], np.nan
+    keep = np.setdiff1d(np.arange(40), [0, 17, 39])
+    got, total, invalid = gradient_of(similarities, index(bad), targets=answers(lost))
+    clean, clean_total, _ = gradient_of(similarities, index(triplets[keep]), targets=answers(targets[keep]))
+    np.testing.assert_array_equal(got, clean)
+    np.testing.assert_allclose(total, clean_total, rtol=1e-14)
+    assert invalid == 1
