@@ -138,15 +138,20 @@ def add_json_option(group: Any) -> None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Where it runs."""
     group = parser.add_argument_group("running")
+    add_backend(group)
+    group.add_argument(
+        "--threads", type=count, metavar="K", help="threads (default: PYALIGN_NUM_THREADS, else all cores)"
+    )
+
+
+def add_backend(group: Any) -> None:
+    """What computes."""
     group.add_argument(
         "--backend",
         choices=("auto", *BACKENDS),
         default="auto",
         metavar="NAME",
         help=f"what computes: {', '.join(BACKENDS)} (default: the fastest that can)",
-    )
-    group.add_argument(
-        "--threads", type=count, metavar="K", help="threads (default: PYALIGN_NUM_THREADS, else all cores)"
     )
 
 

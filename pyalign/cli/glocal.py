@@ -34,6 +34,7 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     _options.add_triplet_options(parser)
     _add_map_options(parser)
     group = parser.add_argument_group("running")
+    _options.add_backend(group)
     group.add_argument("--threads", type=_options.count, metavar="K", help="threads (default: all cores)")
     group = parser.add_argument_group("output")
     group.add_argument("--out", required=True, metavar="W.npz", help="write the map; Ctrl-C writes the best so far")
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     from pyalign.analysis.probing import fit_glocal
 
     x, triplets, images = _read(args)
-    names = ("alpha", "tau", "penalty", "l2", "bias", "batch_size", "batches", "seed")
+    names = ("alpha", "tau", "penalty", "l2", "bias", "batch_size", "batches", "seed", "backend")
     line = report.ProgressLine()
     try:
         fit = fit_glocal(

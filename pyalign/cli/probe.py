@@ -58,6 +58,7 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
         "--smoothing", type=float, default=0.0, metavar="A", help="pseudo-counts for each position (default: 0)"
     )
     group = parser.add_argument_group("running")
+    _options.add_backend(group)
     group.add_argument("--threads", type=_options.count, metavar="K", help="threads (default: all cores)")
     group.add_argument("--resume", action="store_true", help="take the folds that an interrupted run left by --out")
     group = parser.add_argument_group("output")
@@ -119,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
             job.x, job.triplets, folds=args.folds, penalties=args.l2 or "auto", seed=args.seed, split=args.split,
             subjects=job.subjects, **job.answers, images=job.images, alpha=args.alpha, tau=args.tau,
             finished=job.finished, report=lambda at: line.show(progress_text(at)),
-            on_fold=job.keep, **job.options,
+            on_fold=job.keep, backend=args.backend, **job.options,
         )  # fmt: skip
     finally:
         line.clear()
@@ -149,6 +150,8 @@ def _run_recipe(args: argparse.Namespace, job: _Job) -> None:
         raise InputError(f"--recipe takes one --l2; got {len(args.l2)}")
     if args.split != "objects" or args.resume or args.targets or args.weights:
         raise InputError("--recipe takes folds over objects and one answer for each triplet, from the start")
+    if args.backend != "auto":
+        raise InputError(f"--recipe works on the host, without --backend; got {args.backend}")
     line = report.ProgressLine()
     l2 = args.l2[0] if args.l2 else 1e-3
     try:
@@ -221,7 +224,7 @@ class _Job:
         given = [a for a in (subjects, targets, weights, images) if a is not None]
         mark = _fingerprint(
             [embeddings.values, triplets, *given],
-            [args.alpha, args.tau, options, args.l2, args.folds, args.split, args.seed],
+            [args.alpha, args.tau, options, args.l2, args.folds, args.split, args.seed, args.backend],
         )
         state = Path(f"{args.out}.folds.json") if args.out else None
         told = {"embeddings": args.embeddings, "triplets": args.triplets, "options": {**options, "seed": args.seed}}

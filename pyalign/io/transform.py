@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 
+from pyalign.backends import Place, get_backend
 from pyalign.errors import InputError
 from pyalign.io.npy import npz_entries
 from pyalign.io.paths import Array, PathLike, bad, check_file
@@ -33,23 +35,59 @@ class Transform:
     mean: float
     std: float
 
-    def apply(self, x: object) -> Array:
+    def apply(self, x: object) -> Any:
         """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.
 
+        A tensor of torch on a device is transformed there, and the result is one; all else gives a numpy array.
+
         Raises:
-            InputError: x has other features than the weights.
+            InputError: x has other features than the weights, or is on a device but no tensor.
         """
-        rows = np.asarray(x)
-        d = len(self.weights)
-        if rows.ndim != 2 or rows.shape[1] != d:
-            raise InputError(f"x must have the {d} features of the transform; got shape {rows.shape}")
+        if type(x).__module__.partition(".")[0] == "torch":
+            return self._apply_to_tensor(x)
+        try:
+            rows = np.asarray(x)
+        except TypeError as error:  # an array of a device that does not copy itself
+            raise InputError(f"x must lie on the host or be a tensor of torch; got {type(x).__name__}") from error
+        self._require_features(rows.shape)
         weights = self.weights.astype(np.float64)
         out = np.empty((len(rows), weights.shape[1]), np.float64 if rows.dtype == np.float64 else np.float32)
-        step = max(1, (1 << 22) // max(1, d))
+        step = _block(len(weights))
         for start in range(0, len(rows), step):
             part = (rows[start : start + step].astype(np.float64) - self.mean) / self.std
             out[start : start + step] = part @ weights + (0.0 if self.bias is None else self.bias)
         return out
+
+    def _apply_to_tensor(self, x: Any) -> Any:
+        """Without its graph: the map is no layer of a network."""
+        import torch
+
+        x = x.detach()
+        if _on_host(x):
+            return self.apply((x.float() if x.dtype == torch.bfloat16 else x).numpy())
+        self._require_features(tuple(x.shape))
+        get_backend("torch", Place(str(x.device)))  # refuses devices without float64
+        weights = torch.as_tensor(self.weights, dtype=torch.float64, device=x.device)
+        bias = 0.0 if self.bias is None else torch.as_tensor(self.bias, dtype=torch.float64, device=x.device)
+        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+        out = torch.empty((len(x), weights.shape[1]), dtype=dtype, device=x.device)
+        step = _block(len(weights))
+        for part, filled in zip(x.split(step), out.split(step), strict=True):
+            filled.copy_((part.double() - self.mean) / self.std @ weights + bias)
+        return out
+
+    def _require_features(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2 or shape[1] != len(self.weights):
+            raise InputError(f"x must have the {len(self.weights)} features of the transform; got shape {shape}")
+
+
+def _on_host(tensor: Any) -> bool:
+    return bool(tensor.device.type == "cpu")
+
+
+def _block(d: int) -> int:
+    """Rows of d features to transform at once."""
+    return max(1, (1 << 22) // max(1, d))
 
 
 def read_transform(path: PathLike) -> Transform:

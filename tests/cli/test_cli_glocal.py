@@ -53,6 +53,13 @@ def test_the_table_says_what_the_figures_are_of(glocal):
     assert "which flatters" in ran.out
 
 
+def test_the_backend_reaches_the_fit(glocal):
+    pytest.importorskip("torch")
+    ours, expected = (json.loads(glocal("--json", "--backend", name).out) for name in ("torch", "native"))
+    assert (ours["backend"], expected["backend"]) == ("torch", "native")
+    assert ours["objective"] == pytest.approx(expected["objective"], abs=1e-5)
+
+
 def test_score_takes_the_map(glocal, command):
     document = json.loads(glocal("--json").out)
     ran = command(

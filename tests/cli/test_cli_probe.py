@@ -11,6 +11,7 @@ from support import reals
 import pyalign
 from pyalign import cross_validate_probe, read_transform
 from pyalign.analysis.probing import choose, cross_validate
+from pyalign.backends import BACKENDS, backend_reasons
 from pyalign.cli import probe as probe_command
 from pyalign.datasets.simulate import simulate
 
@@ -141,6 +142,29 @@ def _few_epochs(self):
         object.__setattr__(self, name, value)
 
 
+@pytest.mark.parametrize("name", ["auto", *BACKENDS])
+def test_every_backend_computes_the_probe_or_says_why_not(command, refused, folder, name):
+    """Few objects and triplets: plain loops are among the backends."""
+    x = reals(1, 18, 4)
+    np.save("p.npy", x)
+    np.save("a.npy", simulate(x[:, :2], 400, measure="dot", seed=2).triplets)
+    args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--l2", "0.1", "--folds", "2", "--split",
+            "triplets", "--tolerance", "1e-2")  # fmt: skip
+    reason = None if name == "auto" else backend_reasons()[name]
+    if reason is not None:
+        assert refused(*args, "--backend", name, "--out", "w.npz") == (
+            f"no backend can take this input: {name}: {reason}"
+        )
+        return
+    expected = json.loads(command(*args, "--json").out)
+    ran = command(*args, "--backend", name, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    document = json.loads(ran.out)
+    assert document["fit"]["backend"] == ("native" if name == "auto" else name)
+    assert document["fit"]["objective"] == pytest.approx(expected["fit"]["objective"], abs=1e-3)
+    assert document["accuracy"] == pytest.approx(expected["accuracy"], abs=0.01)
+
+
 # Ctrl-C and --resume
 
 
@@ -194,6 +218,7 @@ def test_resume_refuses_another_run(probe, cut, refused, folder):
     probe("--out", "w.npz")
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
     assert "other data or other options" in refused(*args, "--seed", "9")
+    assert "other data or other options" in refused(*args, "--backend", "numpy")
     (folder / "w.npz.folds.json").write_text("{}")
     assert "not what an interrupted run leaves" in refused(*args)
     (folder / "w.npz.folds.json").unlink()
@@ -215,6 +240,10 @@ REFUSED = [
     (["--split", "subjects"], "subjects must be given to split over subjects"),
     (["--recipe", "muttenthaler2023", "--l2", "1", "2"], "--recipe takes one --l2; got 2"),
     (["--recipe", "muttenthaler2023", "--split", "triplets"], "--recipe takes folds over objects"),
+    (
+        ["--recipe", "muttenthaler2023", "--backend", "torch"],
+        "--recipe works on the host, without --backend; got torch",
+    ),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
     (["--out", "missing/w.npz", "--l2", "0.1"], "missing/w.npz"),
 ]

@@ -21,19 +21,6 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from pyalign.ops import _tensor_door  # noqa: E402
 
 
-@pytest.fixture
-def device(monkeypatch):
-    """Tensors of torch count as lying on a device "cpu:0", which only the torch backend serves."""
-    real = _door.device_of
-
-    def device_of(value):
-        return "cpu:0" if isinstance(value, torch.Tensor) else real(value)
-
-    monkeypatch.setattr(_door, "device_of", device_of)
-    monkeypatch.setattr("pyalign.ops._tensor_door.device_of", device_of)
-    return "cpu:0"
-
-
 class OnCuda:
     """Says by DLPack that it lies on a CUDA device."""
 

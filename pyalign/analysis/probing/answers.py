@@ -52,7 +52,7 @@ def smoothed(answers: np.ndarray | None, t: int, pseudo_counts: float) -> np.nda
 
 
 def _weights(weights: object, t: int) -> np.ndarray:
-    values = np.asarray(weights, dtype=np.float64)
+    values = _checks.as_array(weights, "weights", f"({t},)").astype(np.float64)
     if values.shape != (t,):
         raise InputError(f"weights must have shape ({t},), one for each triplet; got {values.shape}")
     if not (np.isfinite(values).all() and (values >= 0).all()):

@@ -44,8 +44,7 @@ def curvature(
     strength: of the penalty on trace(M).
     """
     loss, by_gram, probabilities = term.by_gram(weights, bias)
-    rows = basis.rows.astype(np.float64) / basis.stretch
-    slope = rows.T @ (by_gram @ rows)
+    slope = term.between_directions(by_gram, basis.stretch)
     if diagonal:
         values, vectors = slope.diagonal(), np.empty((len(slope), 0))
     else:

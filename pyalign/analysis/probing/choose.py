@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign.analysis.probing.algebra import Algebra, algebra_for
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
 from pyalign.analysis.probing.options import ProbeOptions, as_strength
 from pyalign.analysis.probing.problem import Map, Problem
@@ -171,7 +172,7 @@ def _path(
         if fit.interrupted:
             path.interrupted = True
             break
-        path.scores.append(held_out_score(fit, x, triplets[fold.test], part_of(answers, fold.test)))
+        path.scores.append(held_out_score(fit, x, triplets[fold.test], part_of(answers, fold.test), problem.on))
         least = min(s.cross_entropy for s in path.scores)
         worse = worse + 1 if path.scores[-1].cross_entropy > least else 0
         if worse == PATIENCE:
@@ -214,22 +215,29 @@ class HeldOut:
     cross_entropy: float
 
 
-def held_out_score(fit: ProbeFit, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None = None) -> HeldOut:
-    """Accuracy and cross-entropy of a fit on triplets that it has not seen."""
+def held_out_score(
+    fit: ProbeFit, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, on: Algebra
+) -> HeldOut:
+    """Accuracy and cross-entropy of a fit on triplets that it has not seen, computed where it was fitted."""
     items, local = np.unique(triplets, return_inverse=True)
     options = fit.options
-    return scored(fit.transform.apply(x[items]), local.reshape(-1, 3), answers, options.measure, options.temperature)
+    rows = fit.transform.apply(x[items])
+    return scored(rows, local.reshape(-1, 3), answers, options.measure, options.temperature, on)
 
 
 def scored(
-    rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: str, temperature: float = 1.0
-) -> HeldOut:
+    rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: str, temperature: float = 1.0,
+    on: Algebra | None = None,
+) -> HeldOut:  # fmt: skip
     """`pyalign.score`, or with soft targets the share of answers that call the same item odd; a tie counts 1/3."""
+    on = on or algebra_for()
+    z, backend = on.for_scoring(rows), on.backend.name
     if answers is None:
-        found = score(rows, triplets, measure=measure, temperature=temperature)
+        found = score(z, triplets, measure=measure, temperature=temperature, backend=backend)
         return HeldOut(found.accuracy, found.cross_entropy)
-    p = choice_probabilities(rows, triplets, measure=measure, temperature=temperature).astype(np.float64)
-    odd, weight = odd_one_out(rows, triplets, measure=measure).astype(np.int64), answers.sum()
+    p = choice_probabilities(z, triplets, measure=measure, temperature=temperature, backend=backend)
+    odd = on.fetched(odd_one_out(z, triplets, measure=measure, backend=backend)).astype(np.int64)
+    p, weight = on.fetched(p).astype(np.float64), answers.sum()
     agree = np.where(
         odd < 0, answers.sum(axis=1) / 3, np.take_along_axis(answers, np.maximum(odd, 0)[:, None], 1)[:, 0]
     )

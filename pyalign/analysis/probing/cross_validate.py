@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
+from pyalign.analysis.probing.algebra import Algebra, algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
 from pyalign.analysis.probing.choose import (
     GROWTH,
@@ -130,7 +132,7 @@ def cross_validate_probe(
     subjects: object = None, targets: object = None, weights: object = None,
     images: object = None, alpha: float = 0.25, tau: float = 0.1,
     finished: Sequence[FoldResult] = (), report: Reporter = silent,
-    on_fold: Callable[[FoldResult], None] | None = None, **options: Any,
+    on_fold: Callable[[FoldResult], None] | None = None, backend: str = "auto", **options: Any,
 ) -> ProbeCrossValidation:  # fmt: skip
     """Folds of a probe, each with the penalty chosen inside, then a refit on everything.
 
@@ -151,6 +153,7 @@ def cross_validate_probe(
         finished: results of the first folds, from a run that was cut off; they are taken as they are.
         report: called with a `Progress` at each pass.
         on_fold: called with each `FoldResult`.
+        backend: where losses, gradients and held-out figures are computed: see `fit_probe`.
         options: those of `ProbeOptions`.
 
     Returns:
@@ -170,18 +173,19 @@ def cross_validate_probe(
         (True, 'objects')
     """
     began = time.perf_counter()
-    rows = finite_rows(x)
-    index = valid_triplets(triplets, len(rows))
+    on = algebra_for(backend, x)
+    rows = finite_rows(host_rows(on, x))
+    index = valid_triplets(host_triplets(on, triplets), len(rows))
     chosen = ProbeOptions(seed=seed, **options)
     as_strengths(penalties)
-    people = None if subjects is None else np.asarray(subjects)
+    people = None if subjects is None else _checks.as_array(subjects, "subjects", "(t,)")
     answers = answer_weights(len(index), targets, weights)
-    make: Maker = Problem
+    make: Maker = partial(Problem, on=on)
     if images is not None:
         if chosen.penalty != "identity":
             raise InputError(f"penalty must be 'identity' with other images; got {chosen.penalty!r}")
-        make = partial(GlocalProblem, images=finite_rows(images), alpha=alpha, tau=tau)
-    run = _Run(make, rows, index, answers, chosen, penalties, split, people, seed, report)
+        make = partial(GlocalProblem, on=on, images=host_rows(on, images, "images"), alpha=alpha, tau=tau)
+    run = _Run(on, make, rows, index, answers, chosen, penalties, split, people, seed, report)
     results, best = list(finished), None
     for number, fold in enumerate(folds_of(index, len(rows), split=split, folds=folds, seed=seed, subjects=people)):
         if number < len(finished):
@@ -198,6 +202,7 @@ def cross_validate_probe(
 
 @dataclass
 class _Run:
+    on: Algebra
     make: Maker
     x: np.ndarray
     triplets: np.ndarray
@@ -230,19 +235,21 @@ class _Run:
 
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, seconds: float) -> FoldResult:
         test, answers = self.triplets[fold.test], part_of(self.answers, fold.test)
-        found = held_out_score(fit, self.x, test, answers)
+        found = held_out_score(fit, self.x, test, answers, self.on)
         errors: tuple[float | None, float | None] = (None, None)
         if answers is None:
             people = None if self.subjects is None else self.subjects[fold.test]
-            options, rows = self.options, fit.transform.apply(self.x)
-            errors = held_out_errors(rows, test, self.split, options.measure, options.temperature, people)
+            options, rows = self.options, self.on.for_scoring(fit.transform.apply(self.x))
+            errors = held_out_errors(
+                rows, test, self.split, options.measure, options.temperature, people, self.on.backend.name
+            )
         return FoldResult(
             l2=choice.l2,
             accuracy=found.accuracy,
             cross_entropy=found.cross_entropy,
             accuracy_error=errors[0],
             cross_entropy_error=errors[1],
-            zero_shot_accuracy=scored(self.x, test, answers, "cosine").accuracy,
+            zero_shot_accuracy=scored(self.x, test, answers, "cosine", on=self.on).accuracy,
             n_train=len(fold.train),
             n_test=len(fold.test),
             rank=fit.rank,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
 from pyalign.analysis.probing.choose import Choice, choose_strength
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
@@ -44,6 +46,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         solver: ``"lbfgs"``, to the optimum; ``"adam"``, the published recipe for replication
             (`pyalign.analysis.probing.recipe.fit_recipe`), which has its own penalty, "frobenius", and l2 = 1e-3 unless
             given, ends when its training loss stops falling, and takes no other option.
+        backend: where loss and gradient are computed: see `pyalign.fit_probe`. ``"adam"`` works on the host.
         seed: of the inner folds and the start.
 
     Attributes:
@@ -77,6 +80,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         max_iterations: int = 1000,
         smoothing: float = 0.0,
         solver: str = "lbfgs",
+        backend: str = "auto",
         seed: int = 0,
     ) -> None:
         self.l2 = l2
@@ -90,6 +94,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.max_iterations = max_iterations
         self.smoothing = smoothing
         self.solver = solver
+        self.backend = backend
         self.seed = seed
 
     def fit(self, x: object, triplets: object, targets: object = None, weights: object = None) -> TripletProbe:
@@ -105,8 +110,9 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         options = self._options()
         l2 = None if self.l2 == "auto" else as_strength(self.l2)
-        rows = finite_rows(x)
-        index = valid_triplets(triplets, len(rows))
+        on = algebra_for(self.backend, x)
+        rows = finite_rows(host_rows(on, x))
+        index = valid_triplets(host_triplets(on, triplets), len(rows))
         self.n_features_in_ = rows.shape[1]
         if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
             return self._by_recipe(rows, index, l2, given=targets is not None or weights is not None)
@@ -114,9 +120,10 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         choice: Choice | None = None
         fit: ProbeFit | None = None
         if l2 is None:
-            choice = choose_strength(rows, index, options, answers=answers, seed=options.seed)
+            make = partial(Problem, on=on)
+            choice = choose_strength(rows, index, options, answers=answers, seed=options.seed, make=make)
             l2, fit = choice.l2, choice.best if choice.interrupted else None
-        self.fit_: ProbeFit | RecipeFit = fit or next(fit_path(Problem(rows, index, options, answers), [l2]))
+        self.fit_: ProbeFit | RecipeFit = fit or next(fit_path(Problem(rows, index, options, answers, on), [l2]))
         if self.fit_.interrupted:
             warnings.warn("interrupted: the probe is the best map so far, not the optimum", stacklevel=2)
         self.choice_, self.l2_ = choice, self.fit_.l2
@@ -125,6 +132,10 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _by_recipe(self, rows: np.ndarray, index: np.ndarray, l2: float | None, given: bool) -> TripletProbe:
         """The published training; refuses options that it would not read."""
+        if self.backend != "auto":
+            raise InputError(
+                f"backend must be 'auto' with solver 'adam', which works on the host; got {self.backend!r}"
+            )
         unread = {**self._options().to_dict(), "seed": 0} != {**ProbeOptions(penalty=self.penalty).to_dict(), "seed": 0}
         if unread or given or self.penalty not in ("squared", "frobenius"):
             raise InputError(
@@ -134,14 +145,16 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.choice_, self.l2_, self.transform_ = None, self.fit_.l2, self.fit_.transform
         return self
 
-    def transform(self, x: object) -> np.ndarray:
-        """x (n, d) mapped: (n, r) float64 where x is, else float32."""
+    def transform(self, x: object) -> Any:
+        """x (n, d) mapped: (n, r) float64 where x is, else float32; see `pyalign.Transform.apply`."""
         check_is_fitted(self)
         return self.transform_.apply(x)
 
     def score(self, x: object, triplets: object) -> float:
         """Odd-one-out accuracy (fraction) of the mapped rows on triplets of x's rows."""
-        return score(self.transform(x), triplets, measure=self.measure, temperature=self.temperature).accuracy
+        z = self.transform(x)
+        found = score(z, triplets, measure=self.measure, temperature=self.temperature, backend=self.backend)
+        return found.accuracy
 
     def _options(self) -> ProbeOptions:
         names = ProbeOptions.__dataclass_fields__

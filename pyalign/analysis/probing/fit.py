@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyalign import _checks
+from pyalign.analysis.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
 from pyalign.analysis.probing.options import ProbeOptions, as_strength
 from pyalign.analysis.probing.problem import Map, Problem
@@ -33,6 +33,7 @@ class ProbeFit:
         n_iterations, n_passes: of L-BFGS; a pass is one loss with its gradient over all triplets.
         seconds: that the fit took.
         interrupted: whether Ctrl-C stopped it; the map is the best so far.
+        backend: what computed it.
         options: the probe's other options.
     """
 
@@ -48,20 +49,21 @@ class ProbeFit:
     n_passes: int
     seconds: float
     interrupted: bool
+    backend: str
     options: ProbeOptions
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as a dict that json can write, without the map."""
         names = (
             "l2", "cross_entropy", "objective", "gap", "gradient_norm", "rank", "n_triplets", "n_iterations",
-            "n_passes", "seconds", "interrupted",
+            "n_passes", "seconds", "interrupted", "backend",
         )  # fmt: skip
         return {**{name: getattr(self, name) for name in names}, "options": self.options.to_dict()}
 
 
 def fit_probe(
     x: object, triplets: object, *, l2: float, targets: object = None, weights: object = None,
-    start: Transform | None = None, **options: Any,
+    start: Transform | None = None, backend: str = "auto", **options: Any,
 ) -> ProbeFit:  # fmt: skip
     """The map W that makes x predict the answers: mean cross-entropy plus l2 times a norm of W, at its least.
 
@@ -73,13 +75,16 @@ def fit_probe(
             then the mean over all answers. None: one answer each, the last item.
         weights: (t,) further weights of the triplets.
         start: a map to start from.
+        backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
+            the compiled kernels. ``"torch"``, ``"cuda"``, ``"triton"``: that one, on the device of x, or on its own
+            where x is on the host. Rows, triplets and answers stay there for the whole fit.
         options: those of `ProbeOptions`.
 
     Returns:
         A `ProbeFit`.
 
     Raises:
-        InputError: as `pyalign.score`, and for an unknown option.
+        InputError: as `pyalign.score`, for an unknown option, and for a backend that can't run here.
         MissingExtraError: scipy is not installed.
 
     Source: Muttenthaler et al., ICLR 2023, section 5 (there with |W|_F, by Adam).
@@ -91,9 +96,10 @@ def fit_probe(
         >>> fit.cross_entropy < 1.0, fit.gap < 1e-4
         (True, True)
     """
-    chosen = ProbeOptions(**options)
-    answers = answer_weights(len(_checks.as_triplets(triplets)), targets, weights)
-    problem = Problem(x, triplets, chosen, answers)
+    chosen, on = ProbeOptions(**options), algebra_for(backend, x)
+    index = host_triplets(on, triplets)
+    answers = answer_weights(len(index), targets, weights)
+    problem = Problem(host_rows(on, x), index, chosen, answers, on)
     return next(fit_path(problem, [as_strength(l2)], start=None if start is None else problem.map_of(start)))
 
 
@@ -136,5 +142,6 @@ def _result(search: Search, at: Map, seconds: float) -> ProbeFit:
         n_passes=search.passes,
         seconds=seconds,
         interrupted=search.interrupted,
+        backend=search.problem.on.backend.name,
         options=search.problem.options,
     )

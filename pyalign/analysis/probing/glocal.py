@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from pyalign.analysis.neighbours import neighbour_overlap
+from pyalign.analysis.probing.algebra import algebra_for, host_rows, host_triplets
+from pyalign.analysis.probing.choose import scored
 from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.parameters import Full
-from pyalign.analysis.probing.problem import Map, finite_rows, valid_triplets
+from pyalign.analysis.probing.problem import Map
 from pyalign.analysis.probing.solve import minimise
 from pyalign.analysis.probing.threads import one_blas_thread
-from pyalign.analysis.score import score
 from pyalign.io import Transform
 
 NEIGHBOURS = (1, 10)
@@ -51,6 +52,7 @@ class GlocalFit:
         n_iterations, n_passes: of L-BFGS; a pass is one loss with its gradient over all triplets and batches.
         seconds: that it took.
         interrupted: whether Ctrl-C stopped it; the map is the best so far.
+        backend: what computed it.
         options: of the fit.
     """
 
@@ -70,6 +72,7 @@ class GlocalFit:
     n_passes: int
     seconds: float
     interrupted: bool
+    backend: str
     options: GlocalOptions
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,7 +82,9 @@ class GlocalFit:
         return {**figures, "options": asdict(self.options)}
 
 
-def fit_glocal(x: object, triplets: object, images: object, *, report: Reporter = silent, **options: Any) -> GlocalFit:
+def fit_glocal(
+    x: object, triplets: object, images: object, *, report: Reporter = silent, backend: str = "auto", **options: Any
+) -> GlocalFit:
     """The map that makes x predict the answers while other images keep their neighbours.
 
     Args:
@@ -88,6 +93,8 @@ def fit_glocal(x: object, triplets: object, images: object, *, report: Reporter 
         images: (m, d), the same representation of other images, at least three. Without them there is nothing local to
             keep; images of many kinds, unlike x's, are best.
         report: called with (pass, objective) after each pass.
+        backend: where both losses and their gradients are computed: see `fit_probe`. Images may lie where x does, or
+            on the host.
         options: alpha (0.25), the share of the local loss, from 0 to below 1; tau (0.1), which divides the cosines;
             l2 (0.1), strength of the penalty; penalty ``"identity"``, |W - m I|_F^2 with m = mean(diag W),
             ``"frobenius"``, |W|_F, un-squared as published, or ``"squared"``; bias (False); batch_size (1024), the most
@@ -116,9 +123,11 @@ def fit_glocal(x: object, triplets: object, images: object, *, report: Reporter 
     began = time.perf_counter()
     chosen = GlocalOptions(**options)
     probe = ProbeOptions(penalty=chosen.penalty, bias=chosen.bias, seed=chosen.seed)
+    on = algebra_for(backend, x)
+    rows, index = host_rows(on, x), host_triplets(on, triplets)
     problem = GlocalProblem(
-        x, triplets, probe, images=images, alpha=chosen.alpha, tau=chosen.tau, batch_size=chosen.batch_size,
-        batches=chosen.batches,
+        rows, index, probe, on=on, images=host_rows(on, images, "images"), alpha=chosen.alpha, tau=chosen.tau,
+        batch_size=chosen.batch_size, batches=chosen.batches,
     )  # fmt: skip
     fit = _Fit(problem, chosen)
     with one_blas_thread():
@@ -128,8 +137,7 @@ def fit_glocal(x: object, triplets: object, images: object, *, report: Reporter 
         )  # fmt: skip
         at = fit.as_map(solved.theta)
         transform = problem.transform(at)
-        index = valid_triplets(triplets, len(finite_rows(x)))
-        accuracy = score(transform.apply(finite_rows(x)), index, measure="dot").accuracy
+        accuracy = scored(transform.apply(rows), index, None, "dot", on=on).accuracy
         losses = fit.losses(solved.theta)
     k = [number for number in NEIGHBOURS if number < len(problem.images)]
     return GlocalFit(
@@ -145,6 +153,7 @@ def fit_glocal(x: object, triplets: object, images: object, *, report: Reporter 
         n_passes=solved.passes,
         seconds=time.perf_counter() - began,
         interrupted=solved.interrupted,
+        backend=on.backend.name,
         options=chosen,
     )
 

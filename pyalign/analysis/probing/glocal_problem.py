@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.probing.algebra import Algebra
 from pyalign.analysis.probing.basis import Basis, own_basis, principal_basis
 from pyalign.analysis.probing.local import LocalTerm, image_batches
 from pyalign.analysis.probing.objective import Slope
@@ -60,19 +61,20 @@ class GlocalProblem(Problem):
     """Triplets and who is near whom among other images, as a function of a map: what a `Problem` is to the probe.
 
     Args:
-        x, triplets, options, answers: see `Problem`.
+        x, triplets, options, answers, on: see `Problem`.
         images, alpha, tau, batch_size, batches: see `fit_glocal`.
     """
 
     def __init__(
-        self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None, *,
-        images: object, alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
+        self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None,
+        on: Algebra | None = None, *, images: object, alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024,
+        batches: int | None = None,
     ) -> None:  # fmt: skip
         GlocalOptions(alpha=alpha, tau=tau, batch_size=batch_size, batches=batches)  # checks them
         self.alpha, self.images = float(alpha), _other_images(images, finite_rows(x).shape[1])
-        super().__init__(x, triplets, options, answers)
+        super().__init__(x, triplets, options, answers, on)
         chosen = image_batches(len(self.images), batch_size, batches, options.seed)
-        self.local_term = LocalTerm(self.image_rows, self.images, chosen, tau=float(tau))
+        self.local_term = LocalTerm(self.image_rows, self.images, chosen, tau=float(tau), on=self.on)
 
     def _basis(self, rows: np.ndarray) -> Basis:
         """A basis of all features, conditioned for items and images alike; the images' rows go to `image_rows`."""

@@ -8,22 +8,25 @@ from statistics import NormalDist
 import numpy as np
 
 from pyalign.analysis.score import score
+from pyalign.backends import Array
 from pyalign.errors import InputError
 
 LEVEL = 0.95
 
 
 def held_out_errors(
-    rows: np.ndarray, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None
-) -> tuple[float | None, float | None]:
+    rows: Array, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None,
+    backend: str = "auto",
+) -> tuple[float | None, float | None]:  # fmt: skip
     """Standard errors of accuracy and cross-entropy of a fold, over other objects, triplets or people like its own.
 
     None and None where the fold is too small for a closed form.
     """
     try:
         found = score(
-            rows, triplets, measure=measure, temperature=temperature, ci=split, ci_method="analytic", subjects=subjects
-        )
+            rows, triplets, measure=measure, temperature=temperature, ci=split, ci_method="analytic",
+            subjects=subjects, backend=backend,
+        )  # fmt: skip
     except InputError:
         return None, None
     return found.standard_error, found.cross_entropy_standard_error

@@ -7,11 +7,14 @@ float64.
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Any
+
 import numpy as np
 
-from pyalign.analysis.probing.objective import Slope, through_norms, unit_rows
-from pyalign.analysis.probing.products import gram, product
-from pyalign.backends import HostBackend, get_host_backend
+from pyalign.analysis.probing.algebra import Algebra, algebra_for, through_norms
+from pyalign.analysis.probing.objective import Slope
+from pyalign.backends import Array
 
 KEPT_BYTES = 1 << 30  # of teachers; those of further batches are computed again at each pass
 
@@ -35,6 +38,7 @@ class LocalTerm:
         images: (m, d) the same images as they came: the teacher.
         batches: of images; those in none take no part.
         tau: divides the cosines, on both sides.
+        on: where it is computed, to which all of these are brought; None: on the host.
 
     Source: Muttenthaler et al., "Improving neural network representations using human similarity judgments", NeurIPS
     2023, section 3.
@@ -46,54 +50,52 @@ class LocalTerm:
         True
     """
 
-    def __init__(self, rows: np.ndarray, images: np.ndarray, batches: list[np.ndarray], *, tau: float) -> None:
-        self.rows, self.images, self.batches, self.tau = rows, images, batches, tau
+    def __init__(
+        self, rows: np.ndarray, images: np.ndarray, batches: list[np.ndarray], *, tau: float, on: Algebra | None = None
+    ) -> None:
+        self.on = on or algebra_for()
+        self.dtype, bring = rows.dtype, self.on.door.bring
+        self.rows, self.images, self.tau = bring(rows), bring(images), tau
+        self.batches: list[Array] = [bring(batch) for batch in batches]
         self.count = sum(map(len, batches))
-        self.backend: HostBackend = get_host_backend()
-        self.teachers: dict[int, np.ndarray] = {}
+        self.teachers: dict[int, Array] = {}
 
     def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
         """The value and its derivatives at weights (k, r) and bias (r,)."""
-        total = Slope(0.0, np.zeros(weights.shape), np.zeros(bias.shape))
-        for number in range(len(self.batches)):
-            total = total + self._batch(number, weights, bias)
-        return total
+        bring = self.on.door.bring
+        with self.on.door.running():
+            given = bring(weights.astype(self.dtype)), bring(bias.astype(self.dtype)) if bias.any() else None
+            value, by_weights, by_bias = self._batch(0, *given)
+            for number in range(1, len(self.batches)):
+                more = self._batch(number, *given)
+                value, by_weights, by_bias = value + more[0], by_weights + more[1], by_bias + more[2]
+            return Slope(float(value), *self.on.fetched_slope(by_weights, by_bias))
 
-    def _batch(self, number: int, weights: np.ndarray, bias: np.ndarray) -> Slope:
-        rows = self.rows[self.batches[number]]
-        z = product(self.backend, rows, weights.astype(rows.dtype))
-        if bias.any():
-            z += bias.astype(rows.dtype)
-        units, inverse = unit_rows(z)
-        logs = self._log_softmax(units)
+    def _batch(self, number: int, weights: Array, bias: Array | None) -> tuple[Any, Array, Array]:
+        """The value and its derivatives in float64, where they were computed."""
+        on, rows = self.on, self.rows[self.batches[number]]
+        z = on.product(rows, weights)
+        if bias is not None:
+            z += bias
+        units, inverse = on.unit_rows(z)
+        logs = on.log_shares(on.gram(units), self.tau)
         p = self.teacher(number)
-        value = -float(np.einsum("ij,ij->", p, logs, dtype=np.float64)) / self.count
-        residuals = np.exp(logs)
+        value = -on.inner(p, logs) / self.count
+        residuals = on.exp(logs)
         residuals -= p
-        np.fill_diagonal(residuals, 0.0)
-        residuals *= rows.dtype.type(1.0 / (self.tau * self.count))
-        self.backend.add_transpose(residuals)
-        by_z = through_norms(product(self.backend, residuals, units), units, inverse)
-        by_weights = product(self.backend, np.ascontiguousarray(rows.T), by_z)
-        return Slope(value, by_weights.astype(np.float64), by_z.sum(axis=0, dtype=np.float64))
+        on.fill_diagonal(residuals, 0.0)
+        residuals *= 1.0 / (self.tau * self.count)
+        by_z = through_norms(on, on.product(on.with_transpose(residuals), units), units, inverse)
+        by_weights = on.product(on.transposed(rows), by_z)
+        return value, on.door.cast(by_weights, np.float64), on.column_sums(by_z)
 
-    def _log_softmax(self, units: np.ndarray) -> np.ndarray:
-        """log p (b, b) of each image over the others; the diagonal is 0, so that it adds nothing where p is 0 there."""
-        s = gram(self.backend, units)
-        s *= s.dtype.type(1.0 / self.tau)
-        np.fill_diagonal(s, -np.inf)
-        s -= s.max(axis=1, keepdims=True)
-        s -= np.log(np.exp(s).sum(axis=1, dtype=np.float64, keepdims=True)).astype(s.dtype)
-        np.fill_diagonal(s, 0.0)
-        return s
-
-    def teacher(self, number: int) -> np.ndarray:
+    def teacher(self, number: int) -> Array:
         """p (b, b) of a batch before the map; 0 on the diagonal."""
         if number in self.teachers:
             return self.teachers[number]
-        images = self.images[self.batches[number]].astype(self.rows.dtype)
-        p = np.exp(self._log_softmax(unit_rows(images)[0]))
-        np.fill_diagonal(p, 0.0)
+        on, images = self.on, self.on.door.cast(self.images[self.batches[number]], self.dtype)
+        p = on.exp(on.log_shares(on.gram(on.unit_rows(images)[0]), self.tau))
+        on.fill_diagonal(p, 0.0)
         if sum(kept.nbytes for kept in self.teachers.values()) + p.nbytes <= KEPT_BYTES:
             self.teachers[number] = p
         return p
@@ -102,12 +104,15 @@ class LocalTerm:
         """Mean entropy (nats) of the teacher: the least that the cross-entropy can be."""
         total = 0.0
         for number in range(len(self.batches)):
-            p = self.teacher(number).astype(np.float64)
-            total -= float(np.einsum("ij,ij->", p, np.log(np.maximum(p, np.finfo(float).tiny))))
+            p = self.on.door.cast(self.teacher(number), np.float64)
+            total -= float(self.on.inner(p, self.on.log(p.clip(min=float(np.finfo(float).tiny)))))
         return total / self.count
 
     def widened(self) -> LocalTerm:
         """The same in float64."""
-        if self.rows.dtype == np.float64:
+        if self.dtype == np.float64:
             return self
-        return LocalTerm(self.rows.astype(np.float64), self.images, self.batches, tau=self.tau)
+        wide = copy(self)
+        wide.on, wide.dtype, wide.teachers = self.on.widened(), np.dtype(np.float64), {}
+        wide.rows = self.on.door.cast(self.rows, np.float64)
+        return wide

@@ -2,7 +2,7 @@
 
 With Z = X V + b and S = Z Z^T, one pass over the triplets adds the softmax residuals into G (n, n); then
 dZ = (G + G^T) Z and dV = X^T dZ. No array of (t, d) is ever made. Products and residuals have the rows' dtype (float32
-unless the rows are float64), losses are summed in float64.
+unless the rows are float64), losses are summed in float64. `pyalign.analysis.probing.algebra` says where.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from pyalign.analysis.probing.products import gram, product
-from pyalign.backends import HostBackend, Wanted, get_host_backend
-from pyalign.ops.plan import TripletPlan
-
-SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count as 0
+from pyalign.analysis.probing.algebra import Algebra, algebra_for, through_norms
+from pyalign.backends import Array, Wanted
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,7 @@ class TripletTerm:
         temperature: divides the similarities.
         answers: (t, 3) weights of the answers that call position p odd; None: one for the last.
         sort: see `pyalign.TripletPlan`.
+        on: where it is computed, to which all of these are brought; None: on the host.
 
     Source: Muttenthaler et al., ICLR 2023, equation 2.
 
@@ -58,89 +56,87 @@ class TripletTerm:
 
     def __init__(
         self, rows: np.ndarray, triplets: np.ndarray, *, measure: str = "dot", temperature: float = 1.0,
-        answers: np.ndarray | None = None, sort: bool = True,
+        answers: np.ndarray | None = None, sort: bool = True, on: Algebra | None = None,
     ) -> None:  # fmt: skip
-        self.rows, self.triplets = rows, triplets
+        self.on = on or algebra_for()
+        self.dtype, bring = rows.dtype, self.on.door.bring
+        self.rows, self.triplets = bring(rows), bring(triplets)
         self.measure, self.temperature = measure, temperature
-        self.answers = None if answers is None else np.ascontiguousarray(answers, rows.dtype)
+        self.answers = None if answers is None else bring(np.ascontiguousarray(answers, self.dtype))
+        self.plan = self.on.plan(self.triplets, len(rows), self.answers, sort)
         self.weight = float(len(triplets)) if answers is None else float(answers.sum(dtype=np.float64))
-        self.backend: HostBackend = get_host_backend()
-        self.plan = TripletPlan(triplets, len(rows), targets=self.answers, sort=sort)
-        self.across = np.ascontiguousarray(rows.T)
+        self.across = self.on.transposed(self.rows)
 
     def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
         """The value and its derivatives at weights (k, r) and bias (r,)."""
-        z = self.embed(weights, bias)
-        units, inverse = unit_rows(z) if self.measure == "cosine" else (z, None)
-        value, both = self.residuals(gram(self.backend, units))
-        by_units = product(self.backend, both, units)
-        by_z = by_units if inverse is None else through_norms(by_units, units, inverse)
-        by_weights = product(self.backend, self.across, by_z)
-        return Slope(value, by_weights.astype(np.float64), by_z.sum(axis=0, dtype=np.float64))
+        on = self.on
+        with on.door.running():
+            z = self.embed(weights, bias)
+            units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
+            value, both = self.residuals(on.gram(units))
+            by_units = on.product(both, units)
+            by_z = by_units if inverse is None else through_norms(on, by_units, units, inverse)
+            return Slope(value, *on.fetched_slope(on.product(self.across, by_z), on.column_sums(by_z)))
 
-    def embed(self, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    def embed(self, weights: np.ndarray, bias: np.ndarray) -> Array:
         """Z = rows @ weights + bias: (n, r) of the rows' dtype."""
-        dtype = self.rows.dtype
-        z = product(self.backend, self.rows, weights.astype(dtype))
-        return z + bias.astype(dtype) if bias.any() else z
+        z = self.on.product(self.rows, self.on.door.bring(weights.astype(self.dtype)))
+        return z + self.on.door.bring(bias.astype(self.dtype)) if bias.any() else z
 
-    def residuals(self, similarities: np.ndarray) -> tuple[float, np.ndarray]:
+    def residuals(self, similarities: Array) -> tuple[float, Array]:
         """The loss, and G + G^T (n, n) with G the derivative by the similarities that were read."""
-        gradient = np.empty_like(similarities)
+        gradient = self.on.door.empty(similarities.shape, self.dtype)
         scale = 1.0 / self.weight
-        value = self.plan.run(self.backend, similarities, self.temperature, scale, gradient) * scale
-        self.backend.add_transpose(gradient)
-        return value, gradient
+        total = self.on.gradient(self.plan, similarities, self.temperature, scale, gradient)
+        return total * scale, self.on.with_transpose(gradient)
 
-    def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, Array, Array]:
         """In float64: the loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3)."""
         wide = self.widened
-        z = wide.embed(weights, bias)
-        units, inverse = unit_rows(z) if self.measure == "cosine" else (z, None)
-        similarities = gram(self.backend, units)
-        value, both = wide.residuals(similarities)
-        probabilities = np.empty((len(self.triplets), 3))
-        want = Wanted(probabilities=probabilities, temperature=self.temperature)
-        self.backend.triplets_from_matrix(similarities, self.triplets, want)
-        half = 0.5 * both
-        if inverse is not None:
-            along = np.einsum("ij,ij->i", half, similarities)
-            half[np.diag_indices_from(half)] -= along
-            half *= inverse * inverse.T
-        return value, half, probabilities
+        on = wide.on
+        with on.door.running():
+            z = wide.embed(weights, bias)
+            units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
+            similarities = on.gram(units)
+            value, both = wide.residuals(similarities)
+            probabilities = on.door.empty((len(self.triplets), 3), np.float64)
+            want = Wanted(probabilities=probabilities, temperature=self.temperature)
+            on.backend.triplets_from_matrix(similarities, self.triplets, want)
+            half = 0.5 * both
+            if inverse is not None:
+                on.reduce_diagonal(half, on.dots(half, similarities))
+                half *= inverse * inverse.T
+            return value, half, probabilities
+
+    def between_directions(self, by_gram: Array, stretch: np.ndarray) -> np.ndarray:
+        """X^T H X (k, k) of a matrix H (n, n) and X = rows / stretch, in float64."""
+        door = self.on.door
+        with door.running():
+            rows = door.cast(self.rows, np.float64) / door.bring(stretch)
+            return self.on.fetched(rows.T @ (by_gram @ rows))
 
     @cached_property
     def widened(self) -> TripletTerm:
         """The same in float64."""
-        if self.rows.dtype == np.float64:
+        if self.dtype == np.float64:
             return self
         wide = copy(self)
-        wide.rows, wide.across = self.rows.astype(np.float64), self.across.astype(np.float64)
+        wide.on, wide.dtype = self.on.widened(), np.dtype(np.float64)
+        wide.rows = self.on.door.cast(self.rows, np.float64)
+        wide.across = self.on.transposed(wide.rows)
         return wide
 
-    def mean_entropy(self, share: float, probabilities: np.ndarray) -> float:
+    def mean_entropy(self, share: float, probabilities: Array) -> float:
         """Mean entropy (nats) of share * p + (1 - share) * answer, over the answers."""
-        mixed = share * probabilities
-        if self.answers is None:
-            weights: np.ndarray | float = 1.0
-            mixed[:, 2] += 1.0 - share
-        else:
-            wide = self.answers.astype(np.float64)
-            weights = wide.sum(axis=1)
-            mixed += (1.0 - share) * wide / np.maximum(weights, np.finfo(float).tiny)[:, None]
-        logs = np.log(np.maximum(mixed, np.finfo(float).tiny))
-        return -float((weights * np.einsum("ij,ij->i", mixed, logs)).sum()) / self.weight
-
-
-def unit_rows(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of length 1, and 1 / |z| (n, 1); both 0 for a zero row, whose cosines are 0."""
-    norms = np.sqrt(np.einsum("ij,ij->i", z, z, dtype=np.float64))
-    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > SMALLEST_NORM)
-    inverse = inverse.astype(z.dtype)[:, None]
-    return z * inverse, inverse
-
-
-def through_norms(by_units: np.ndarray, units: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """From the derivative by unit rows to that by the rows: only what is orthogonal to a row turns it."""
-    along = np.einsum("ij,ij->i", by_units, units)[:, None]
-    return (by_units - along * units) * inverse
+        on, tiny = self.on, float(np.finfo(float).tiny)
+        with on.door.running():
+            mixed = share * probabilities
+            if self.answers is None:
+                weights: Array = 1.0
+                mixed[:, 2] += 1.0 - share
+            else:
+                wide = on.door.cast(self.answers, np.float64)
+                weights = wide.sum(axis=1)
+                mixed += (1.0 - share) * wide / weights.clip(min=tiny)[:, None]
+            logs = on.log(mixed.clip(min=tiny))
+            return -float((weights * on.dots(mixed, logs)).sum()) / self.weight

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.probing.algebra import Algebra, algebra_for
 from pyalign.analysis.probing.answers import smoothed
 from pyalign.analysis.probing.basis import (
     Basis,
@@ -40,12 +41,17 @@ class Problem:
         triplets: (t, 3) integers in [0, n), the odd item last.
         options: see `ProbeOptions`.
         answers: (t, 3), see `pyalign.analysis.probing.answers.answer_weights`.
+        on: where the loss is computed; None: on the host.
 
     Raises:
         InputError: as `pyalign.score`, and for x that can't be standardised.
     """
 
-    def __init__(self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None) -> None:
+    def __init__(
+        self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None,
+        on: Algebra | None = None,
+    ) -> None:  # fmt: skip
+        self.on = on or algebra_for()
         rows = finite_rows(x)
         index = valid_triplets(triplets, len(rows))
         self.options, self.d, self.n_triplets = options, rows.shape[1], len(index)
@@ -61,6 +67,7 @@ class Problem:
             measure=options.measure,
             temperature=options.temperature,
             answers=smoothed(answers, len(index), options.smoothing),
+            on=self.on,
         )
 
     def _basis(self, rows: np.ndarray) -> Basis:
