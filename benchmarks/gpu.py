@@ -55,7 +55,7 @@ def measure(case: GpuCase, rounds: int, card: Card | None) -> list[GpuRow]:
     calls = contenders(case)
     expected = next(iter(calls.values()))().clone()
     for name, call in calls.items():
-        _agree(name, case, call().reshape(expected.shape).to(expected.dtype), expected)
+        _agree(name, case, call().reshape(expected.shape).to(expected), expected)
     times = _race(calls, rounds)
     ours, bound = next(iter(times.values())), float("nan") if card is None else case.seconds(card)
     today = datetime.now(timezone.utc).date().isoformat()

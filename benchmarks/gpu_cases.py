@@ -104,6 +104,17 @@ def _loss(case: Case) -> GpuCase:
     )  # fmt: skip
 
 
+def _probe_step(case: Case) -> GpuCase:
+    """A pass of a probe of full rank: rows times weights there and back, half of Z Z^T, the gradient, (G + G^T) Z.
+
+    Weights and gradient (d, d) also come from the host and go there, over a bus that is not counted.
+    """
+    n, d, gradient = case.n, case.d, _gradient(case)
+    products = 4 * n * d**2 + 3 * n**2 * d
+    memory = gradient.memory + 4 * (4 * n**2 + 6 * n * d + 2 * d**2)
+    return GpuCase("probe step", case, "float32", memory, gradient.l2, gradient.flops + products, 20)
+
+
 def _resamples(case: Case) -> GpuCase:
     """1,024 resamples in 16 groups: three items of 64 bytes from L2 a triplet and group, two values; three sums."""
     groups = 1024 // 64
@@ -120,5 +131,6 @@ GPU_CASES = (
     _gradient(TRAINING),
     _gradient(TRAINING, targets=True),
     _loss(TRAINING),
+    _probe_step(TRAINING),
     _resamples(THINGS),
 )

@@ -15,7 +15,10 @@ import pyalign
 import pyalign.integrations.torch  # noqa: F401
 from benchmarks import cases
 from benchmarks.gpu_cases import GpuCase
+from benchmarks.probe_peers import start
 from benchmarks.resample_peers import OBJECTS, multiplicities, values
+from pyalign.analysis.probing.algebra import algebra_for
+from pyalign.analysis.probing.objective import TripletTerm
 from pyalign.backends import TENSOR_BACKENDS, Place, get_backend
 from pyalign.errors import InputError
 
@@ -42,7 +45,8 @@ def _ours(case: GpuCase) -> dict[str, Call]:
             backend: Any = get_backend(name, Place("cuda:0", case.dtype))
         except InputError:
             continue
-        calls[f"pyalign {name}"] = OURS[case.op](case, backend.kernels)
+        step = case.op == "probe step"
+        calls[f"pyalign {name}"] = _our_probe_step(case, name) if step else OURS[case.op](case, backend.kernels)
     return calls
 
 
@@ -142,6 +146,13 @@ def _our_loss(case: GpuCase) -> Call:
     """Forward and backward, as users call it."""
     index = _index(case)
     return _step(rows_of(case), lambda x: torch.ops.pyalign.triplet_loss(x, index, "dot", 1.0))
+
+
+def _our_probe_step(case: GpuCase, name: str) -> Call:
+    """As a fit takes it: weights come from the host, their gradient goes there."""
+    x, weights = cases.embeddings(case.case), start(case.case.d)
+    term = TripletTerm(x, cases.triplets(case.case), on=algebra_for(name, rows_of(case)))
+    return lambda: torch.from_numpy(term(weights, np.zeros(len(weights))).weights)
 
 
 OURS = {
@@ -267,6 +278,18 @@ def _loss_peers(case: GpuCase) -> dict[str, Call]:
     return {name: _step(rows_of(case), call) for name, call in peers.items()}
 
 
+def _probe_peers(case: GpuCase) -> dict[str, Call]:
+    """Autograd, with the weights on the device, where an optimiser of torch would leave them."""
+    rows, index = rows_of(case), _index(case)
+    weights = torch.from_numpy(start(case.case.d)).float().cuda()
+
+    def loss(w: Tensor) -> Tensor:
+        z = rows @ w
+        return _mean_loss(z @ z.T, index)
+
+    return {"torch": _step(weights, loss), "torch compiled": _step(weights, torch.compile(loss))}
+
+
 PEERS: dict[str, Callable[[GpuCase], dict[str, Call]]] = {
     "odd_one_out_from": _decision_peers,
     "score sums": _sum_peers,
@@ -275,5 +298,6 @@ PEERS: dict[str, Callable[[GpuCase], dict[str, Call]]] = {
     "triplet_gradient": _gradient_peers,
     "triplet_gradient soft": _gradient_peers,
     "triplet_loss": _loss_peers,
+    "probe step": _probe_peers,
     "object resamples": lambda case: {},  # plain torch is one of pyalign's own backends
 }

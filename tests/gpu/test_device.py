@@ -7,6 +7,7 @@ import pytest
 from support import MEASURES, draw_triplets, reals, whole
 
 import pyalign
+from pyalign.datasets.simulate import simulate
 from pyalign.ops.resample import object_sums
 
 pytestmark = pytest.mark.gpu
@@ -120,6 +121,60 @@ def test_gradient_of_soft_targets_equals_that_of_the_cpu_and_is_the_same_every_t
     soft = pyalign.triplet_gradient(given, triplets, targets=np.tile([0, 0, 1], (t, 1)), backend=engine)
     assert soft[0] == pytest.approx(hard[0], rel=1e-6)  # a compiler may fuse the two arithmetics in different ways
     assert float((soft[1] - hard[1]).abs().max()) <= 1e-6 * float(hard[1].abs().max())
+
+
+@pytest.mark.parametrize("targets", [False, True], ids=["odd", "soft"])
+def test_a_probe_ends_where_that_of_the_cpu_ends(engine, targets):
+    """At the size of THINGS; what it needs in float64 plain torch computes where the backend takes none."""
+    x = reals(18, 1854, 64)
+    triplets = simulate(x[:, :8], 200_000, measure="dot", temperature=4.0, seed=18).triplets
+    y = np.random.default_rng(18).integers(0, 3, (len(triplets), 3)) + np.array([0, 0, 4]) if targets else None
+    expected = pyalign.fit_probe(x, triplets, l2=0.05, targets=y)
+    given = None if y is None else on_device(y)
+    ours = pyalign.fit_probe(on_device(x), on_device(triplets), l2=0.05, targets=given, backend=engine)
+    assert (ours.backend, expected.backend) == (engine, "native")
+    assert ours.objective == pytest.approx(expected.objective, abs=1e-5)
+    assert ours.gap <= ours.options.tolerance
+    assert isinstance(ours.transform.weights, np.ndarray)
+    z = ours.transform.apply(on_device(x))
+    assert z.is_cuda
+    np.testing.assert_allclose(to_host(z), ours.transform.apply(x), rtol=1e-5, atol=1e-6)
+    from_host = pyalign.fit_probe(x, triplets, l2=0.05, targets=y, backend=engine)
+    assert from_host.backend == engine and from_host.objective == pytest.approx(expected.objective, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"measure": "cosine", "penalty": "identity"}, {"bias": True}, {"rank": 4}, {"rank": "diagonal"}],
+    ids=str,
+)
+def test_probes_of_every_form_end_where_those_of_the_cpu_end(engine, options):
+    x = reals(19, 300, 24)
+    triplets = simulate(x[:, :4], 30_000, measure="dot", temperature=2.0, seed=19).triplets
+    expected = pyalign.fit_probe(x, triplets, l2=0.05, **options)
+    ours = pyalign.fit_probe(on_device(x), triplets, l2=0.05, backend=engine, **options)
+    assert ours.objective == pytest.approx(expected.objective, abs=1e-4)  # rounding decides where the last iteration is
+
+
+def test_a_probe_is_cross_validated_and_keeps_neighbours_on_the_device(engine):
+    x, images = reals(20, 120, 16), reals(21, 200, 16)
+    triplets = simulate(x[:, :4], 40_000, measure="dot", temperature=2.0, seed=20).triplets
+    device, where = on_device(x), {"backend": engine}
+    ours, expected = (
+        pyalign.cross_validate_probe(rows, triplets, penalties=[0.1, 0.03], **options)
+        for rows, options in ((device, where), (x, {}))
+    )
+    assert ours.fit.backend == engine
+    assert ours.accuracy == pytest.approx(expected.accuracy, abs=0.01)
+    assert ours.cross_entropy == pytest.approx(expected.cross_entropy, abs=1e-3)
+    near, far = (
+        pyalign.fit_glocal(rows, triplets, other, batch_size=64, **options)
+        for rows, other, options in ((device, on_device(images), where), (x, images, {}))
+    )
+    assert near.backend == engine and near.objective == pytest.approx(far.objective, abs=1e-5)
+    if engine == "triton":
+        with pytest.raises(pyalign.InputError, match="triton: it takes no float64 rows"):
+            pyalign.fit_probe(device.double(), triplets, l2=0.1, backend=engine)
 
 
 def test_invalid_triplets_are_named(engine, message_of):

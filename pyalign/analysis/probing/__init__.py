@@ -1,9 +1,9 @@
 """Probing: the linear map of a representation that best predicts human answers, with a certificate of its optimum.
 
-`products` and `objective` the loss and its gradient; `basis` and `parameters` the coordinates; `search`, `solve` and
-`certificate` the way to the optimum; `problem` and `fit` put them together. `splits`, `choose` and `cross_validate` say
-how good a probe is on what it has not seen; `estimator` is the scikit-learn face. `local` and `glocal`: a map that also
-keeps the neighbours of other images.
+`objective` the loss and its gradient, by the `algebra` of the host (`products`) or of a device; `basis` and
+`parameters` the coordinates; `search`, `solve` and `certificate` the way to the optimum; `problem` and `fit` put them
+together. `splits`, `choose` and `cross_validate` say how good a probe is on what it has not seen; `estimator` is the
+scikit-learn face. `local` and `glocal`: a map that also keeps the neighbours of other images.
 """
 
 from pyalign.analysis.probing.cross_validate import ProbeCrossValidation, cross_validate_probe

@@ -76,8 +76,8 @@ def fit_probe(
         weights: (t,) further weights of the triplets.
         start: a map to start from.
         backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
-            the compiled kernels. ``"torch"``, ``"cuda"``, ``"triton"``: that one, on the device of x, or on its own
-            where x is on the host. Rows, triplets and answers stay there for the whole fit.
+            the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host
+            on the current CUDA device, torch on the CPU. Rows, triplets and answers stay there for the whole fit.
         options: those of `ProbeOptions`.
 
     Returns:
