@@ -38,6 +38,15 @@ MEASURES = ("dot", "cosine")
 T = 3000
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """The tensors are small: threads would wait for each other longer than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module", params=[np.float32, np.float64], ids=["float32", "float64"])
 def world(request):
     x = reals(1, 50, 10, dtype=request.param)
@@ -256,6 +265,12 @@ def test_a_cross_validation_scores_where_it_fits(world, monkeypatch):
     cross_validate_probe(*world, backend="torch", penalties=[0.1])
     cross_validate_probe(*world, backend="torch", penalties=[0.1], targets=np.ones((T, 3)))
     assert used == {("score", "torch"), ("choice_probabilities", "torch"), ("odd_one_out", "torch")}
+
+
+def test_rows_are_scored_on_the_device_of_x_rather_than_on_that_of_the_backend(device):
+    rows = reals(1, 4, 3)
+    for x, kind in ((torch.from_numpy(rows), torch.Tensor), (rows, np.ndarray)):
+        assert isinstance(algebra_for("torch", x).for_scoring(rows), kind)
 
 
 def test_the_estimator_fits_on_tensors(device, world):
