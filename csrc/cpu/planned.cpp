@@ -44,7 +44,7 @@ Span others_of_band(const pa_triplet_plan* plan, int64_t band) {
 template <class T>
 void request(const T* matrix, int64_t stride, int64_t n, Span rows) {
   for (int64_t i = rows.first; i < rows.end; ++i)
-    for (int64_t j = 0; j < n; j += 64 / int64_t(sizeof(T))) __builtin_prefetch(matrix + i * stride + j);
+    for (int64_t j = 0; j < n; j += 64 / int64_t(sizeof(T))) prefetch_to_l2(matrix + i * stride + j);
 }
 
 template <class T>

@@ -4,11 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 #include "kernels.h"
+#include "scratch.h"
 
 PA_DECLARE_ISA(PA_ISA)
 
@@ -67,20 +65,21 @@ struct Simd {
   }
 };
 
-// Aligned scratch memory, freed when it leaves its scope; `data` is NULL when there was none to have. Large pieces ask
-// for huge pages: with 4 KiB pages the faults of a first touch cost as much as the work of packing.
+// Aligned scratch memory, given back when it leaves its scope; `data` is NULL when there was none to have. Large pieces
+// come from scratch.cpp, which keeps some for the next call.
 template <class T>
 struct Scratch {
   T* data;
-  explicit Scratch(int64_t count) : data(nullptr) {
-    const uint64_t bytes = uint64_t(count) * sizeof(T), huge = uint64_t(1) << 21;
-    const uint64_t alignment = bytes >= huge ? huge : 64, rounded = (bytes / alignment + 1) * alignment;
-    data = static_cast<T*>(aligned_alloc(alignment, rounded));
-#if defined(__linux__)
-    if (data && alignment == huge) madvise(data, rounded, MADV_HUGEPAGE);
-#endif
+  uint64_t kept;  // what scratch.cpp knows the piece by, 0 for a small one
+  explicit Scratch(int64_t count) : data(nullptr), kept(0) {
+    const uint64_t bytes = uint64_t(count) * sizeof(T);
+    if (bytes >= kLargeScratch) data = static_cast<T*>(take_scratch(bytes, &kept));
+    else data = static_cast<T*>(aligned_alloc(64, (bytes / 64 + 1) * 64));
   }
-  ~Scratch() { free(data); }
+  ~Scratch() {
+    if (kept) give_scratch(data, kept);
+    else free(data);
+  }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 };
@@ -89,6 +88,8 @@ template <class T>
 inline const T* row(const pa_rows* x, int64_t i) {
   return static_cast<const T*>(x->data) + i * x->stride;
 }
+
+static inline void prefetch_to_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }

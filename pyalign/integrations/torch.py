@@ -140,7 +140,7 @@ def _triplet_loss_backward(
         if len(gradient) == 0:  # autograd came in by a way that the forward pass could not see
             gradient = kernels.matrix_gradient(similarities, triplets, temperature)[1]
         pairs = kernels.Product(gradient, similarities)
-    return pull_back(chosen, gamma, pairs, x, x).mul_(grad).to(x.dtype)
+    return kernels.scaled(pull_back(chosen, gamma, pairs, x, x), grad).to(x.dtype)
 
 
 def _listed(similarities: Tensor, triplets: Tensor, n: int, temperature: float) -> Pairs:

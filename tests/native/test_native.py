@@ -127,7 +127,8 @@ def test_older_processors_under_emulation(plain, processor, runs):
 def test_instruction_sets_share_no_code(plain):
     """A weak function built for one of them could be linked into the path of another."""
     (nm,) = require("nm")
-    for unit in ("check", "gradient", "outcomes", "resample", "rows", "similarity", "triplets"):
+    units = ("check", "gradient", "outcomes", "plan", "planned", "resample", "rows", "similarity", "temperature")
+    for unit in (*units, "transpose", "triplets"):
         objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
         assert objects
         for path in objects:
@@ -142,7 +143,13 @@ MUTATIONS = {
     "the mirror image is not written": ("similarity.cpp", "if (job.symmetric) write_mirror", "if (0) write_mirror"),
     "the row reported is the next": ("check.cpp", "report->repeated = q;", "report->repeated = q + 1;"),
     "two-way ties are not counted": ("triplets.cpp", "ties2 += c.pairs_at_maximum == 2;", ""),
-    "bands are added to the wrong rows": ("gradient.cpp", "int64_t row = band << plan.shift", "int64_t row = band"),
+    "bands are added to the wrong rows": ("gradient.cpp", "int64_t row = band << task.shift", "int64_t row = band"),
+    "a carried value is read and not replaced": ("planned.cpp", "pass.values[place[r]] = pairs.p12[r];", ""),
+    "squares on the diagonal are left out": (
+        "transpose.cpp",
+        "larger(i, j0); j < j1; j += lanes",
+        "larger(i + 1, j0); j < j1; j += lanes",
+    ),
     "a group of resamples takes the multiplicities of the first": (
         "resample.cpp",
         "multiplicities + group * kLanes;",
