@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-PAUSE = 0.03  # seconds; idle threads of the last contender's library spin for some milliseconds
+PAUSE = 0.1  # seconds; idle threads of the last contender's library spin, those of OpenBLAS for more than 30 ms
 SHORTEST = 0.06  # seconds; quicker calls are repeated within a round to last about that long
 MOST_REPEATS = 20
 
