@@ -401,15 +401,16 @@ def test_one_value_that_is_not_finite_is_found(dtype, place):
         assert not integration.kernels.all_finite(x)
 
 
-def test_a_step_of_training_gives_torch_little_to_do_in_parallel():
-    """Where other work shares the cores, each of torch's parallel steps can wait for a thread that does not run."""
+def test_a_step_of_training_gives_torch_nothing_to_do_in_parallel():
+    """After a parallel step its threads spin, on the cores that our kernels need next."""
     from torch.profiler import ProfilerActivity, profile
 
     x, index = rows(1600, 32, torch.float32), triplets(1600, 300_000)
     assert integration.kernels.uses_matrix(x, index)
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:
         ops.triplet_loss(x, index, "dot", 1.0).backward()
+    events = [event for event in seen.events() if any(np.prod(size) > 1 << 15 for size in event.input_shapes if size)]
+    names = {event.name for event in events}
+    assert any("triplet_loss" in name for name in names)
     passes = "copy_ add add_ mul mul_ abs eq ne all aminmax where".split()
-    shapes = [event.input_shapes for event in seen.events() if event.name in {f"aten::{name}" for name in passes}]
-    large = [shape for shape in shapes if any(np.prod(size) > 1 << 15 for size in shape if size)]
-    assert 2 <= len(large) <= 4, large  # is x finite; its transpose; the factor of the loss
+    assert not names & {f"aten::{name}" for name in passes}
