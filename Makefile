@@ -24,7 +24,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/lint-imports
 
 check: $(VENV)/installed-test
-	PATH="$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile tests docs README.md --pyargs pyalign
+	PATH="$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests docs README.md --pyargs pyalign
 	@if ls $(VENV)/lib/python3*/site-packages/pyalign/backends/_cuda*.so >/dev/null 2>&1; then \
 		$(BIN)/python tools/kernel_table.py; else echo "no CUDA kernels here: nothing to print of them"; fi
 
