@@ -145,8 +145,11 @@ def test_the_module_refuses_arrays_that_do_not_fit():
         (s, None, np.empty((3, 4), np.float32)[:, :3]),
         (s, np.ones((2, 3), np.float32), np.empty((3, 3), np.float32)),
         (s, np.ones((1, 3)), np.empty((3, 3), np.float32)),
+        (s, [[1.0, 1.0, 1.0]], np.empty((3, 3), np.float32)),
+        (np.zeros((3, 3)), [[1.0, 1.0, 1.0]], np.empty((3, 3))),
     ):
         with pytest.raises(ValueError):
             _native.planned_gradient(similarities, plan, targets, 1.0, 1.0, gradient)
-    with pytest.raises(ValueError):
-        _native.plan_triplets(np.array([[0, 1, 2]]), 65_537)
+    for n in (0, -1, 65_537, 2**63 - 1):
+        with pytest.raises(ValueError):
+            _native.plan_triplets(np.array([[0, 1, 2]]), n)
