@@ -15,9 +15,9 @@ class TripletPlan:
     """Triplets sorted for repeated gradient passes: for fits whose triplets stay the same.
 
     `pyalign.triplet_gradient` takes it in the place of triplets. Making it costs as much as a few passes; each then
-    takes about half as long, since look-ups and additions stay in cache (csrc/cpu/planned.cpp). That concerns the
-    compiled kernels: others, and devices, take the triplets as they were given. So does a pass over more than 65,536
-    items.
+    takes about half as long, since look-ups and additions stay in cache (csrc/cpu/planned.cpp). It pays where triplets
+    are many: with few of them against the n^2 similarities, a pass is no quicker. All that concerns the compiled
+    kernels: others, and devices, take the triplets as they were given. So does a pass over more than 65,536 items.
 
     Args:
         triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one. Not to be changed
