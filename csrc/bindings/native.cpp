@@ -20,6 +20,12 @@ void require(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(what);
 }
 
+// py::cast makes a new array of a list, which is gone before its memory is read.
+py::array array_of(const py::object& given) {
+  require(py::isinstance<py::array>(given), "expected an array of numpy");
+  return py::reinterpret_borrow<py::array>(given);
+}
+
 pa_float_type float_type(const py::array& a) {
   const char kind = a.dtype().kind();
   require(kind == 'f' && (a.itemsize() == 4 || a.itemsize() == 8), "expected float32 or float64");
@@ -42,9 +48,10 @@ pa_rows rows_of(const py::array& a, const py::object& terms = py::none()) {
   require(a.strides(0) % a.itemsize() == 0, "expected aligned rows");
   const double* term_data = nullptr;
   if (!terms.is_none()) {
-    const auto t = py::cast<py::array_t<double, py::array::c_style>>(terms);
+    const py::array t = array_of(terms);
+    require(py::isinstance<py::array_t<double, py::array::c_style>>(t), "expected contiguous float64 terms");
     require(t.ndim() == 1 && t.shape(0) == a.shape(0), "expected one term per row");
-    term_data = t.data();
+    term_data = static_cast<const double*>(t.data());
   }
   return {a.data(), term_data, a.shape(0), a.shape(1), a.strides(0) / a.itemsize(), float_type(a)};
 }
@@ -99,7 +106,7 @@ void similarity(const py::array& x, const py::object& x_terms, const py::object&
                 double gamma, py::array out) {
   const pa_rows left = rows_of(x, x_terms);
   pa_rows right = left;
-  if (!y.is_none()) right = rows_of(py::cast<py::array>(y), y_terms);
+  if (!y.is_none()) right = rows_of(array_of(y), y_terms);
   require(left.d == right.d && left.type == right.type, "x and y differ in features or dtype");
   require(pair == PA_DOT || (left.terms && right.terms), "this pair kernel needs row terms");
   void* target = output(out, left.n, right.n, left.type);
@@ -138,7 +145,7 @@ py::tuple check_triplets(const py::array& triplets, int64_t n) {
 
 int8_t* int8_each(const py::object& wanted, int64_t t) {
   if (wanted.is_none()) return nullptr;
-  auto a = py::cast<py::array>(wanted);
+  auto a = array_of(wanted);
   require(a.dtype().kind() == 'i' && a.itemsize() == 1 && a.ndim() == 1 && a.shape(0) == t && a.strides(0) == 1 &&
               a.writeable(),
           "expected a contiguous int8 array of shape (t,)");
@@ -160,7 +167,7 @@ struct Outputs {
 
   static void* three_each(const py::object& wanted, int64_t t, pa_float_type type) {
     if (wanted.is_none()) return nullptr;
-    auto a = py::cast<py::array>(wanted);
+    auto a = array_of(wanted);
     void* data = output(a, t, 3, type);
     require(t == 0 || a.strides(0) == 3 * a.itemsize(), "outputs per triplet must be contiguous");
     return data;
@@ -209,8 +216,8 @@ py::object triplets_from_rows(const py::array& x, const py::object& terms, int p
 // Weights of answers, (t, 3), or NULL.
 const void* targets_of(const py::object& targets, int64_t t, pa_float_type type) {
   if (targets.is_none()) return nullptr;
-  const pa_rows rows = rows_of(py::cast<py::array>(targets));
-  require(rows.n == t && rows.d == 3 && rows.type == type && (t == 0 || rows.stride == 3),
+  const pa_rows rows = rows_of(array_of(targets));
+  require(rows.n == t && rows.d == 3 && rows.type == type && (t <= 1 || rows.stride == 3),
           "targets must be contiguous, (t, 3) of the similarities' dtype");
   return rows.data;
 }
@@ -291,7 +298,7 @@ double planned_gradient(const py::array& similarities, const Plan& plan, const p
 // One number per triplet, of the similarities' type.
 void* one_each(const py::object& wanted, int64_t t, pa_float_type type) {
   if (wanted.is_none()) return nullptr;
-  auto a = py::cast<py::array>(wanted);
+  auto a = array_of(wanted);
   require(a.writeable() && float_type(a) == type && a.ndim() == 1 && a.shape(0) == t, "bad output");
   require(t <= 1 || a.strides(0) == a.itemsize(), "outputs per triplet must be contiguous");
   return a.mutable_data();
@@ -356,7 +363,7 @@ void resample_rows(const py::array& keys, const py::array& values, py::array sum
 // One float64 per triplet to read, or NULL.
 const double* double_each(const py::object& given, int64_t t) {
   if (given.is_none()) return nullptr;
-  const auto a = py::cast<py::array>(given);
+  const auto a = array_of(given);
   require(float_type(a) == PA_FLOAT64 && a.ndim() == 1 && a.shape(0) == t && (t <= 1 || a.strides(0) == 8),
           "expected a contiguous float64 array of shape (t,)");
   return static_cast<const double*>(a.data());

@@ -180,8 +180,10 @@ pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int6
 }
 
 int64_t pa_plan_bands(int64_t n, int* shift) {
+  *shift = 0;
+  if (n > kMostItems) return 0;
   *shift = plan_shift(n);
-  return n > kMostItems ? 0 : plan_bands(n);
+  return plan_bands(n);
 }
 
 pa_status pa_plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan) {

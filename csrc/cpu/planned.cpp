@@ -40,9 +40,10 @@ Span others_of_band(const pa_triplet_plan* plan, int64_t band) {
   return {plan->second[band], band + 1 < plan->bands ? plan->second[band + 1] : plan->t};
 }
 
-// Asks for rows that random look-ups would otherwise wait for one by one.
+// Asks for rows that random look-ups would otherwise wait for one by one, unless these need few of their lines.
 template <class T>
-void request(const T* matrix, int64_t stride, int64_t n, Span rows) {
+void request(const T* matrix, int64_t stride, int64_t n, Span rows, int64_t look_ups) {
+  if (look_ups < (rows.end - rows.first) * n * int64_t(sizeof(T)) / 64 / 2) return;
   for (int64_t i = rows.first; i < rows.end; ++i)
     for (int64_t j = 0; j < n; j += 64 / int64_t(sizeof(T))) prefetch_to_l2(matrix + i * stride + j);
 }
@@ -51,7 +52,7 @@ template <class T>
 void look_up(const Pass<T>& pass, int64_t band) {
   const pa_triplet_plan* plan = pass.plan;
   const Span part = others_of_band(plan, band);
-  if (part.first < part.end) request(pass.similarities, pass.stride, plan->n, rows_of_band(plan, band));
+  request(pass.similarities, pass.stride, plan->n, rows_of_band(plan, band), part.end - part.first);
   const uint16_t* item = plan->others + 2 * part.first;
   for (int64_t p = part.first; p < part.end; ++p, item += 2)
     pass.values[p] = pass.similarities[item[0] * pass.stride + item[1]];
@@ -106,7 +107,7 @@ template <class T>
 void add_values(const Pass<T>& pass, int64_t band) {
   const pa_triplet_plan* plan = pass.plan;
   const Span part = others_of_band(plan, band);
-  if (part.first < part.end) request(pass.gradient, plan->n, plan->n, rows_of_band(plan, band));
+  request(pass.gradient, plan->n, plan->n, rows_of_band(plan, band), part.end - part.first);
   const uint16_t* item = plan->others + 2 * part.first;
   for (int64_t p = part.first; p < part.end; ++p, item += 2)
     pass.gradient[item[0] * plan->n + item[1]] += pass.values[p];

@@ -2,7 +2,8 @@
 //
 // A step of training asks for the same pieces again and again. Memory that goes back to the system has to be cleared
 // by it when it is next touched, which costs a step a tenth of its time. So a few pieces, kMostKept bytes in all, wait
-// in slots; a slot is emptied and filled by a single exchange, so that threads and forked children need no lock.
+// in slots; a slot is emptied and filled by a single exchange, so that threads and forked children need no lock. A
+// piece that fits none of many requests is let go: it would keep out those that the present work needs.
 #include "scratch.h"
 
 #include <stdlib.h>
@@ -15,13 +16,14 @@
 namespace {
 
 constexpr int kSlots = 8;
-#if defined(PA_KEEP_NO_SCRATCH)  // sanitizers are to see every piece come and go
+constexpr uint64_t kMostPasses = 32;  // more requests than a step has
+#if defined(PA_KEEP_NO_SCRATCH)       // sanitizers are to see every piece come and go
 constexpr uint64_t kMostKept = 0;
 #else
 constexpr uint64_t kMostKept = uint64_t(64) << 20;
 #endif
 
-// A piece that waits: its size stands in its first bytes.
+// A piece that waits: first its size, then how many requests it has not fitted.
 std::atomic<uint64_t*> slots[kSlots];
 std::atomic<uint64_t> kept{0};
 
@@ -58,7 +60,7 @@ void* take_scratch(uint64_t bytes, uint64_t* size) {
       *size = found;
       return piece;
     }
-    if (!put_away(piece)) drop(piece);
+    if (++piece[1] > kMostPasses || !put_away(piece)) drop(piece);
   }
   *size = (bytes / kLargeScratch + 1) * kLargeScratch;
   if (void* data = take_new(*size)) return data;
@@ -71,7 +73,8 @@ void give_scratch(void* data, uint64_t size) {
   if (!data) return;
   if (kept.fetch_add(size) + size <= kMostKept) {
     uint64_t* piece = static_cast<uint64_t*>(data);
-    *piece = size;
+    piece[0] = size;
+    piece[1] = 0;
     if (put_away(piece)) return;
   }
   kept.fetch_sub(size);

@@ -65,6 +65,7 @@ template <class T>
 void multiply_block(const Job<T>& job, int64_t i0, int64_t rows, int64_t j0, int64_t columns, T* buffer) {
   constexpr int64_t width = Panel<T>::width;
   const int64_t d = job.x->d;
+  if (d == 0) memset(buffer, 0, kBlock * kBufferStride * sizeof(T));
   for (int64_t k0 = 0; k0 < d; k0 += kDepth) {
     const int64_t depth = smaller(kDepth, d - k0);
     for (int64_t j = 0; j < columns; j += width) {

@@ -15,15 +15,16 @@ class TripletPlan:
     """Triplets sorted for repeated gradient passes: for fits whose triplets stay the same.
 
     `pyalign.triplet_gradient` takes it in the place of triplets. Making it costs as much as a few passes; each then
-    takes about half as long, since look-ups and additions stay in cache (csrc/cpu/planned.cpp). That concerns the
-    compiled kernels: others, and devices, take the triplets as they were given. So does a pass over more than 65,536
-    items.
+    takes about half as long, since look-ups and additions stay in cache (csrc/cpu/planned.cpp). It pays where triplets
+    are many: with few of them against the n^2 similarities, a pass is no quicker. All that concerns the compiled
+    kernels: others, and devices, take the triplets as they were given. So does a pass over more than 65,536 items.
 
     Args:
         triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one. Not to be changed
             afterwards.
         n: number of items.
-        targets: (t, 3) numbers of at least 0, see `pyalign.triplet_gradient`. None: one answer each, the last item.
+        targets: (t, 3) numbers of at least 0, see `pyalign.triplet_gradient`. Not to be changed afterwards. None: one
+            answer each, the last item.
         sort: False where too few passes follow for an order to pay.
 
     Attributes:
@@ -67,8 +68,12 @@ class TripletPlan:
 
     def _targets(self, dtype: np.dtype, planned: bool) -> np.ndarray | None:
         """In the order of the triplets that the pass goes over; kept, since passes are repeated."""
-        if self.targets is None or not planned:
-            return None if self.targets is None else np.ascontiguousarray(self.targets, dtype)
-        if dtype not in self._ready:
-            self._ready[dtype] = np.ascontiguousarray(self.targets[self._native.order], dtype)
-        return self._ready[dtype]
+        if self.targets is None or (planned and dtype in self._ready):
+            return None if self.targets is None else self._ready[dtype]
+        targets = self.targets[self._native.order] if planned else self.targets
+        with np.errstate(over="ignore", under="ignore"):
+            targets = np.ascontiguousarray(targets, dtype)
+        _checks.total_weight(targets, len(targets))  # float32 may hold less than what was given
+        if planned:
+            self._ready[dtype] = targets
+        return targets

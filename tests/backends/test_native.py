@@ -213,3 +213,26 @@ with mp.get_context("fork").Pool(2) as pool:
 """
     done = run_python(code, timeout=60)
     assert done.stdout.strip() == "[(20000, 1), (20000, 1)]", done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is counted by Linux")
+def test_scratch_memory_that_fits_no_request_makes_room():
+    code = """
+import numpy as np, os
+from pyalign.backends import _native
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+x = np.ones((180, 48 * 2**20 // 8 // 192))
+def dots(mib):
+    y = x[:, :mib * 2**20 // 8 // 192]
+    _native.similarity(y[:1], None, y, None, 0, 0.0, np.empty((1, 180)))
+dots(4)
+before = resident()
+dots(48)
+print(resident() - before)
+for _ in range(40):
+    dots(20)
+print(resident() - before)
+"""
+    kept, left = map(float, run_python(code).stdout.split())
+    assert kept > 40 and left < 30

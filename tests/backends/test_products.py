@@ -76,3 +76,9 @@ A = np.ones((3, 4), np.float32)
 def test_the_module_refuses_arrays_that_do_not_fit(call):
     with pytest.raises(ValueError):
         call()
+
+
+def test_a_product_over_no_features_is_zero(isa):
+    out = np.full((3, 4), np.nan)
+    _native.product(np.ones((3, 0)), np.ones((5, 4))[:0], out)
+    assert not out.any()

@@ -220,3 +220,12 @@ def test_refuses_targets_that_are_no_weights(backend, message_of):
         assert "targets must be finite, at least 0" in message_of(
             gradient, s, [[0, 1, 2]], targets=wrong, backend=backend
         )
+
+
+def test_targets_of_one_triplet_may_lie_in_a_wider_row():
+    wide, s = np.arange(6.0)[None], reals(0, 3, 3, dtype=np.float64)
+    for triplets in ([[0, 1, 2]], None):
+        given = wide[:, :3]
+        plan = triplets or pyalign.TripletPlan([[0, 1, 2]], 3, targets=given)
+        loss, _ = triplet_gradient(s, plan, targets=given if triplets else None, backend="native")
+        assert loss == triplet_gradient(s, [[0, 1, 2]], targets=given.copy(), backend="native")[0]

@@ -137,6 +137,16 @@ def test_refuses_what_it_cannot_use(sort, message_of):
     )
 
 
+@pytest.mark.parametrize("sort", [False, True])
+@pytest.mark.parametrize("weight", [1e39, 1e-300])
+def test_refuses_targets_that_the_dtype_of_the_similarities_cannot_hold(sort, weight, message_of):
+    plan = TripletPlan([[0, 1, 2]], 3, targets=[[0, 0, weight]], sort=sort)
+    for _ in range(2):
+        message = message_of(triplet_gradient, np.zeros((3, 3), np.float32), plan)
+        assert message.startswith("targets must be finite, at least 0, and not all 0")
+    assert triplet_gradient(np.zeros((3, 3)), plan)[0] == pytest.approx(np.log(3))
+
+
 def test_the_module_refuses_arrays_that_do_not_fit():
     plan, s = _native.plan_triplets(np.array([[0, 1, 2]]), 3), np.zeros((3, 3), np.float32)
     for similarities, targets, gradient in (
@@ -145,8 +155,11 @@ def test_the_module_refuses_arrays_that_do_not_fit():
         (s, None, np.empty((3, 4), np.float32)[:, :3]),
         (s, np.ones((2, 3), np.float32), np.empty((3, 3), np.float32)),
         (s, np.ones((1, 3)), np.empty((3, 3), np.float32)),
+        (s, [[1.0, 1.0, 1.0]], np.empty((3, 3), np.float32)),
+        (np.zeros((3, 3)), [[1.0, 1.0, 1.0]], np.empty((3, 3))),
     ):
         with pytest.raises(ValueError):
             _native.planned_gradient(similarities, plan, targets, 1.0, 1.0, gradient)
-    with pytest.raises(ValueError):
-        _native.plan_triplets(np.array([[0, 1, 2]]), 65_537)
+    for n in (0, -1, 65_537, 2**63 - 1):
+        with pytest.raises(ValueError):
+            _native.plan_triplets(np.array([[0, 1, 2]]), n)
