@@ -138,6 +138,7 @@ TARGETS = (
     *(Target("score", case, "numpy", at_least=5) for case in (LARGE, LARGER)),
     *(Target("memory of score", case, "limit", at_most=1) for case in (LARGE, LARGER)),
     Target("triplet_loss", TRAINING, "torch", at_least=4),
+    Target("triplet_gradient", TRAINING, "torch", at_least=10),
     Target("triplet_gradient, planned", TRAINING, "torch", at_least=10),
     Target("probe step", TRAINING, "torch", at_least=3),
     Target("probe step", TRAINING, "one-hot", at_least=1000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,26 @@ from pyalign import _checks
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.ops._door import explained
 
+IN_CACHE = 2048  # items; with more of them a band of rows is beyond a usual L2
+SHARE, LARGER_SHARE = 0.05, 0.2  # triplets by n^2 from which on a planned pass was the quicker, with few items and many
+
+
+def pays(t: int, n: int) -> bool:
+    """Whether passes over t triplets of n items are quicker sorted.
+
+    >>> pays(120_000, 1236), pays(100_000, 3000)
+    (True, False)
+    """
+    return t >= (SHARE if n <= IN_CACHE else LARGER_SHARE) * n * n
+
 
 class TripletPlan:
     """Triplets sorted for repeated gradient passes: for fits whose triplets stay the same.
 
-    `pyalign.triplet_gradient` takes it in the place of triplets. Making it costs as much as a few passes; each then
-    takes about half as long, since look-ups and additions stay in cache (csrc/cpu/planned.cpp). It pays where triplets
-    are many: with few of them against the n^2 similarities, a pass is no quicker. All that concerns the compiled
-    kernels: others, and devices, take the triplets as they were given. So does a pass over more than 65,536 items.
+    `pyalign.triplet_gradient` takes it in the place of triplets. Making it costs as much as a few passes; each is then
+    1.5 times as fast for t = n^2 / 4 triplets and twice as fast for n^2, since look-ups and additions stay in cache
+    (csrc/cpu/planned.cpp). Where triplets are few against n^2 nothing is gained and they are taken as they were given;
+    so they are by devices, by backends other than the compiled one, and for more than 65,536 items.
 
     Args:
         triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one. Not to be changed
@@ -25,7 +38,7 @@ class TripletPlan:
         n: number of items.
         targets: (t, 3) numbers of at least 0, see `pyalign.triplet_gradient`. Not to be changed afterwards. None: one
             answer each, the last item.
-        sort: False where too few passes follow for an order to pay.
+        sort: whether to sort; None: where it pays in many passes (`pays`).
 
     Attributes:
         triplets, n, targets: as they were given.
@@ -42,7 +55,7 @@ class TripletPlan:
         (1.0986, 2.0)
     """
 
-    def __init__(self, triplets: object, n: int, *, targets: object = None, sort: bool = True) -> None:
+    def __init__(self, triplets: object, n: int, *, targets: object = None, sort: bool | None = None) -> None:
         self.n = _checks.whole_number(n, "n", 3)
         self.triplets = _checks.as_triplets(triplets)
         self.targets = None if targets is None else _checks.as_rows(targets, "targets")
@@ -50,11 +63,15 @@ class TripletPlan:
         if self.targets is not None:
             self.answers = _checks.total_weight(self.targets, len(self.triplets))
         backend = get_host_backend()
+        self._sort = pays(len(self.triplets), self.n) if sort is None else sort
         with explained(backend, self.triplets, self.n):
-            self._native: Any = backend.plan_triplets(self.triplets, self.n) if sort else None
+            self._native: Any = backend.plan_triplets(self.triplets, self.n) if self._sort else None
         if self._native is None:
             _checks.require_valid(backend.check_triplets(self.triplets, self.n), self.triplets, self.n)
         self._ready: dict[np.dtype, np.ndarray] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(TripletPlan, targets=self.targets, sort=self._sort), (self.triplets, self.n)
 
     def run(
         self, backend: HostBackend, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -103,7 +105,7 @@ def test_stands_in_the_place_of_triplets(backend, soft):
     if backend == "torch":
         pytest.importorskip("torch")
     triplets, targets = draw_triplets(9, 40, 900), np.abs(reals(1, 900, 3)) if soft else None
-    plan = TripletPlan(triplets, 40, targets=targets)
+    plan = TripletPlan(triplets, 40, targets=targets, sort=True)
     for dtype in FLOATS:
         s = reals(2, 40, 40, dtype=dtype)
         loss, gradient = triplet_gradient(s, plan, temperature=0.5, backend=backend)
@@ -111,6 +113,23 @@ def test_stands_in_the_place_of_triplets(backend, soft):
         assert loss == pytest.approx(expected, rel=1e-6)
         assert gradient.dtype == dtype
         np.testing.assert_allclose(gradient, by_s, rtol=0, atol=1e-6)
+
+
+def test_sorts_where_that_pays_and_as_it_is_told():
+    for n, share, sorts in ((1000, 0.06, True), (1000, 0.04, False), (3000, 0.21, True), (3000, 0.1, False)):
+        triplets = np.broadcast_to([0, 1, 2], (int(share * n * n), 3))
+        assert (TripletPlan(triplets, n)._native is not None) == sorts
+    assert TripletPlan([[0, 1, 2]], 3, sort=True)._native is not None
+    assert TripletPlan([[0, 1, 2]], 3, sort=False)._native is None
+
+
+def test_can_be_pickled():
+    triplets, targets, s = draw_triplets(1, 30, 600), np.abs(reals(1, 600, 3)), reals(2, 30, 30)
+    plan = TripletPlan(triplets, 30, targets=targets)
+    loss, gradient = triplet_gradient(s, plan)
+    again, by_s = triplet_gradient(s, pickle.loads(pickle.dumps(plan)))
+    assert again == loss
+    np.testing.assert_array_equal(by_s, gradient)
 
 
 def test_more_items_than_it_can_number_are_taken_as_they_are():

@@ -35,7 +35,7 @@ class TensorAlgebra:
         door.backend = get_backend("torch", place)  # type: ignore[assignment]
         return TensorAlgebra(door)
 
-    def plan(self, triplets: Tensor, n: int, answers: Tensor | None, sort: bool) -> tuple[Tensor, Tensor | None]:
+    def plan(self, triplets: Tensor, n: int, answers: Tensor | None, sort: bool | None) -> tuple[Tensor, Tensor | None]:
         """As they are: a device sorts by place in each pass."""
         return triplets, answers
 

@@ -33,7 +33,7 @@ class Algebra(Protocol):
     def widened(self) -> Algebra:
         """The one for float64 in the same place."""
 
-    def plan(self, triplets: Array, n: int, answers: Array | None, sort: bool) -> Any:
+    def plan(self, triplets: Array, n: int, answers: Array | None, sort: bool | None) -> Any:
         """Triplets and answers made ready for `gradient`; sort: see `pyalign.TripletPlan`."""
 
     def gradient(self, plan: Any, similarities: Array, temperature: float, scale: float, gradient: Array) -> float:
@@ -101,8 +101,8 @@ class HostAlgebra:
     def widened(self) -> HostAlgebra:
         return self
 
-    def plan(self, triplets: np.ndarray, n: int, answers: np.ndarray | None, sort: bool) -> TripletPlan:
-        return TripletPlan(triplets, n, targets=answers, sort=sort and self.backend.name == "native")
+    def plan(self, triplets: np.ndarray, n: int, answers: np.ndarray | None, sort: bool | None) -> TripletPlan:
+        return TripletPlan(triplets, n, targets=answers, sort=sort if self.backend.name == "native" else False)
 
     def gradient(
         self, plan: TripletPlan, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray

@@ -56,7 +56,7 @@ class TripletTerm:
 
     def __init__(
         self, rows: np.ndarray, triplets: np.ndarray, *, measure: str = "dot", temperature: float = 1.0,
-        answers: np.ndarray | None = None, sort: bool = True, on: Algebra | None = None,
+        answers: np.ndarray | None = None, sort: bool | None = None, on: Algebra | None = None,
     ) -> None:  # fmt: skip
         self.on = on or algebra_for()
         self.dtype, bring = rows.dtype, self.on.door.bring
