@@ -31,7 +31,8 @@ def answer_weights(t: int, targets: object = None, weights: object = None) -> np
         _checks.total_weight(y, t)
     if weights is not None:
         y = y * _weights(weights, t)[:, None]
-        _checks.total_weight(y, t)
+        if not 0 < y.sum() < np.inf:
+            raise InputError(f"weights must leave answers of a positive, finite total; got {y.sum():g}")
     return y
 
 

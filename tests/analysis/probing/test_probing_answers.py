@@ -64,7 +64,7 @@ def test_held_out_accuracy_is_the_share_of_answers_that_agree():
     ({"targets": -np.ones((3, 3))}, "targets must be finite, at least 0"),
     ({"weights": [1, 2]}, "weights must have shape (3,), one for each triplet; got (2,)"),
     ({"weights": [1, -2, 1]}, "weights must be finite and at least 0; got -2"),
-    ({"weights": [0, 0, 0]}, "targets must be finite, at least 0, and not all 0"),
+    ({"weights": [0, 0, 0]}, "weights must leave answers of a positive, finite total; got 0"),
 ])  # fmt: skip
 def test_refuses_what_is_no_weight(message_of, given, message):
     assert message_of(answer_weights, 3, **given).startswith(message)
