@@ -1,7 +1,8 @@
 // cuda.cpp: the CUDA kernels as a Python module, of plain integers: addresses on the device, sizes, types, a stream. No
 // arrays of numpy or torch, so that one build serves every version of them.
 //
-// The Python side has checked shapes, types and devices. A launch may wait where the device's queue is full: the GIL is
+// The Python side has checked shapes, types and devices, and names the device: this module's runtime is linked in, and
+// is not to depend on what torch's takes for current. A launch may wait where the device's queue is full: the GIL is
 // released.
 #include <pybind11/pybind11.h>
 
@@ -32,9 +33,16 @@ void check(int64_t error) {
   throw py::error_already_set();
 }
 
-int64_t bytes_or_error(int64_t bytes) {
-  if (bytes < 0) check(-bytes);
-  return bytes;
+// What `call` returns with `device` as the current one, without the GIL.
+template <class Call>
+auto on_device(int device, Call call) {
+  const py::gil_scoped_release release;
+  int previous = 0;
+  if (const int error = pa_cuda_set_device(device, &previous)) return decltype(call())(error);
+  const auto result = call();
+  int ours;
+  const int error = previous == device ? 0 : pa_cuda_set_device(previous, &ours);
+  return error && result == 0 ? decltype(call())(error) : result;
 }
 
 template <class T = void>
@@ -73,71 +81,65 @@ pa_cuda_outputs outputs_of(const py::tuple& outputs) {
 }
 
 void similarity(const py::tuple& x, const py::object& y, int pair, double gamma, bool tf32, uintptr_t out,
-                int64_t out_stride, uintptr_t stream) {
+                int64_t out_stride, int device, uintptr_t stream) {
   const pa_cuda_rows left = rows_of(x), right = y.is_none() ? left : rows_of(y.cast<py::tuple>());
   const pa_cuda_rows* second = y.is_none() ? nullptr : &right;
-  int error;
-  {
-    py::gil_scoped_release release;
-    error = pa_cuda_similarity(&left, second, static_cast<pa_pair>(pair), gamma, tf32, pointer(out), out_stride,
-                               pointer(stream));
-  }
-  check(error);
+  check(on_device(device, [&] {
+    return pa_cuda_similarity(&left, second, static_cast<pa_pair>(pair), gamma, tf32, pointer(out), out_stride,
+                              pointer(stream));
+  }));
 }
 
 void triplets_from_matrix(uintptr_t similarities, int type, int64_t n, int64_t stride, const py::tuple& triplets,
-                          const py::tuple& outputs, uintptr_t workspace, uintptr_t stream) {
+                          const py::tuple& outputs, uintptr_t workspace, int device, uintptr_t stream) {
   const pa_triplets given = triplets_of(triplets);
   const pa_cuda_outputs wanted = outputs_of(outputs);
-  int error;
-  {
-    py::gil_scoped_release release;
-    error = pa_cuda_triplets_from_matrix(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
-                                         &wanted, pointer(workspace), pointer(stream));
-  }
-  check(error);
+  check(on_device(device, [&] {
+    return pa_cuda_triplets_from_matrix(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
+                                        &wanted, pointer(workspace), pointer(stream));
+  }));
 }
 
 void triplets_from_rows(const py::tuple& x, int pair, double gamma, const py::tuple& triplets, const py::tuple& outputs,
-                        uintptr_t workspace, uintptr_t stream) {
+                        uintptr_t workspace, int device, uintptr_t stream) {
   const pa_cuda_rows rows = rows_of(x);
   const pa_triplets given = triplets_of(triplets);
   const pa_cuda_outputs wanted = outputs_of(outputs);
-  int error;
-  {
-    py::gil_scoped_release release;
-    error = pa_cuda_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &wanted, pointer(workspace),
-                                       pointer(stream));
-  }
-  check(error);
+  check(on_device(device, [&] {
+    return pa_cuda_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &wanted, pointer(workspace),
+                                      pointer(stream));
+  }));
 }
 
 void triplet_gradient(uintptr_t similarities, int type, int64_t n, int64_t stride, const py::tuple& triplets,
                       uintptr_t targets, double temperature, double scale, uintptr_t gradient, uintptr_t cross_entropy,
-                      uintptr_t invalid, uintptr_t workspace, uintptr_t stream) {
+                      uintptr_t invalid, uintptr_t workspace, int device, uintptr_t stream) {
   const pa_triplets given = triplets_of(triplets);
-  int error;
-  {
-    py::gil_scoped_release release;
-    error = pa_cuda_triplet_gradient(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
-                                     pointer(targets), temperature, scale, pointer(gradient),
-                                     pointer<double>(cross_entropy), pointer<int32_t>(invalid), pointer(workspace),
-                                     pointer(stream));
-  }
-  check(error);
+  check(on_device(device, [&] {
+    return pa_cuda_triplet_gradient(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
+                                    pointer(targets), temperature, scale, pointer(gradient),
+                                    pointer<double>(cross_entropy), pointer<int32_t>(invalid), pointer(workspace),
+                                    pointer(stream));
+  }));
+}
+
+int64_t gradient_workspace(int type, int64_t n, int64_t t, int device) {
+  int64_t bytes = 0;
+  check(on_device(device, [&] {
+    bytes = pa_cuda_gradient_workspace(static_cast<pa_cuda_type>(type), n, t);
+    return bytes < 0 ? -bytes : 0;
+  }));
+  return bytes;
 }
 
 void resample_items(const py::tuple& triplets, int64_t n, uintptr_t multiplicities, int64_t lanes, uintptr_t values,
-                    int64_t v, uintptr_t sums, uintptr_t invalid, uintptr_t stream) {
+                    int64_t v, uintptr_t sums, uintptr_t invalid, int device, uintptr_t stream) {
   const pa_triplets given = triplets_of(triplets);
-  int error;
-  {
-    py::gil_scoped_release release;
-    error =
-        pa_cuda_resample_items(&given, n, pointer<const uint8_t>(multiplicities), lanes, pointer<const int16_t>(values),
-                               v, pointer<int64_t>(sums), pointer<int32_t>(invalid), pointer(stream));
-  }
-  check(error);
+  check(on_device(device, [&] {
+    return pa_cuda_resample_items(&given, n, pointer<const uint8_t>(multiplicities), lanes,
+                                  pointer<const int16_t>(values), v, pointer<int64_t>(sums), pointer<int32_t>(invalid),
+                                  pointer(stream));
+  }));
 }
 
 py::tuple device_count() {
@@ -152,19 +154,20 @@ PYBIND11_MODULE(PA_MODULE, m) {
   m.doc() = "pyalign's CUDA kernels; see csrc/include/pyalign_cuda.h";
   m.attr("emulated") = PA_EMULATED;
   m.def("similarity", &similarity, py::arg("x"), py::arg("y").none(true), py::arg("pair"), py::arg("gamma"),
-        py::arg("tf32"), py::arg("out"), py::arg("out_stride"), py::arg("stream"));
+        py::arg("tf32"), py::arg("out"), py::arg("out_stride"), py::arg("device"), py::arg("stream"));
   m.def("triplets_from_matrix", &triplets_from_matrix, py::arg("similarities"), py::arg("type"), py::arg("n"),
-        py::arg("stride"), py::arg("triplets"), py::arg("outputs"), py::arg("workspace"), py::arg("stream"));
+        py::arg("stride"), py::arg("triplets"), py::arg("outputs"), py::arg("workspace"), py::arg("device"),
+        py::arg("stream"));
   m.def("triplets_from_rows", &triplets_from_rows, py::arg("x"), py::arg("pair"), py::arg("gamma"), py::arg("triplets"),
-        py::arg("outputs"), py::arg("workspace"), py::arg("stream"));
+        py::arg("outputs"), py::arg("workspace"), py::arg("device"), py::arg("stream"));
   m.def("triplet_gradient", &triplet_gradient, py::arg("similarities"), py::arg("type"), py::arg("n"),
         py::arg("stride"), py::arg("triplets"), py::arg("targets"), py::arg("temperature"), py::arg("scale"),
-        py::arg("gradient"), py::arg("cross_entropy"), py::arg("invalid"), py::arg("workspace"), py::arg("stream"));
+        py::arg("gradient"), py::arg("cross_entropy"), py::arg("invalid"), py::arg("workspace"), py::arg("device"),
+        py::arg("stream"));
   m.def("resample_items", &resample_items, py::arg("triplets"), py::arg("n"), py::arg("multiplicities"),
-        py::arg("lanes"), py::arg("values"), py::arg("v"), py::arg("sums"), py::arg("invalid"), py::arg("stream"));
+        py::arg("lanes"), py::arg("values"), py::arg("v"), py::arg("sums"), py::arg("invalid"), py::arg("device"),
+        py::arg("stream"));
   m.def("sums_workspace", &pa_cuda_sums_workspace, py::arg("t"));
-  m.def(
-      "gradient_workspace", [](int64_t n, int64_t t) { return bytes_or_error(pa_cuda_gradient_workspace(n, t)); },
-      py::arg("n"), py::arg("t"));
+  m.def("gradient_workspace", &gradient_workspace, py::arg("type"), py::arg("n"), py::arg("t"), py::arg("device"));
   m.def("device_count", &device_count);
 }

@@ -24,7 +24,7 @@
 #define PA_GRID_MOST 2147483647  // blocks of a launch: CUDA's limit
 #endif
 #ifndef PA_GRADIENT_SLAB
-#define PA_GRADIENT_SLAB (int64_t(1) << 22)  // triplets: 0.4 GB of workspace
+#define PA_GRADIENT_SLAB (int64_t(1) << 22)  // triplets: 0.2 GB of workspace, 0.4 GB in float64
 #endif
 #ifndef PA_GRADIENT_KEY_BITS
 #define PA_GRADIENT_KEY_BITS 32  // of a short key

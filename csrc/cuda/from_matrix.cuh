@@ -6,22 +6,14 @@
 namespace pa {
 namespace {
 
-constexpr int kOfThread = 4;
+constexpr int kOfThread = 4;  // as `read_packed` takes them
 constexpr int kOfBlock = kOfThread * kThreads;
 
 // The `count` triplets from q on, four but at the end.
 __device__ inline void read_four(const pa_triplets& triplets, bool packed, int64_t q, int count, int64_t n,
                                  Items (&items)[kOfThread]) {
-  if (packed && count == kOfThread) {
-    const int4* const source = reinterpret_cast<const int4*>(static_cast<const int32_t*>(triplets.data) + 3 * q);
-    const int4 u = __ldg(source), v = __ldg(source + 1), w = __ldg(source + 2);
-    items[0] = checked(u.x, u.y, u.z, n);
-    items[1] = checked(u.w, v.x, v.y, n);
-    items[2] = checked(v.z, v.w, w.x, n);
-    items[3] = checked(w.y, w.z, w.w, n);
-    return;
-  }
-  read_triplets(triplets, q, count, n, items);
+  if (packed && count == kOfThread) read_packed(triplets, q, n, items);
+  else read_triplets(triplets, q, count, n, items);
 }
 
 // Three values of each of `count` triplets.

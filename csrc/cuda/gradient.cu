@@ -222,11 +222,9 @@ int pa_cuda_triplet_gradient(const void* similarities, pa_cuda_type type, int64_
   return int(cudaErrorInvalidValue);
 }
 
-int64_t pa_cuda_gradient_workspace(int64_t n, int64_t t) {
+int64_t pa_cuda_gradient_workspace(pa_cuda_type type, int64_t n, int64_t t) {
   using namespace pa;
   if (t == 0) return 0;
-  const int64_t bytes = workspace_of<LongEntry>(n, t);
-  if (bytes < 0 || !fits_short_entry(n)) return bytes;
-  const int64_t other = workspace_of<ShortEntry>(n, t);
-  return other < 0 || other > bytes ? other : bytes;  // room for either type of similarities, or the error
+  if (type == PA_CUDA_FLOAT32 && fits_short_entry(n)) return workspace_of<ShortEntry>(n, t);
+  return workspace_of<LongEntry>(n, t);
 }

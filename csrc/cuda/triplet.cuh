@@ -49,10 +49,41 @@ __device__ inline Items read_triplet(const pa_triplets& triplets, int64_t q, int
   return one[0];
 }
 
-// Whether four triplets from a multiple of four on are three aligned chunks.
+// What one load instruction fetches of indices: a part of the 12 of four triplets, 8 bytes where these are 24.
+template <class I>
+struct alignas(sizeof(I) == 2 ? 8 : 16) Pack {
+  static constexpr int size = (sizeof(I) == 2 ? 8 : 16) / sizeof(I);
+  I at[size];
+};
+
+// Whether four triplets from a multiple of four on are aligned packs.
 inline bool are_packed(const pa_triplets& triplets) {
-  return triplets.type == PA_INT32 && triplets.row_stride == 3 && triplets.column_stride == 1 &&
-         is_aligned(triplets.data);
+  const bool narrow = triplets.type == PA_INT16 || triplets.type == PA_UINT16;
+  return triplets.row_stride == 3 && triplets.column_stride == 1 &&
+         reinterpret_cast<uintptr_t>(triplets.data) % (narrow ? 8 : 16) == 0;
+}
+
+template <class I>
+__device__ void load_packed(const pa_triplets& triplets, int64_t q, int64_t (&items)[4][3]) {
+  const auto source = reinterpret_cast<const Pack<I>*>(static_cast<const I*>(triplets.data) + 3 * q);
+  Pack<I> packs[12 / Pack<I>::size];
+  PA_UNROLL
+  for (int v = 0; v < 12 / Pack<I>::size; ++v) packs[v] = source[v];
+  PA_UNROLL
+  for (int v = 0; v < 12; ++v) items[v / 3][v % 3] = packs[v / Pack<I>::size].at[v % Pack<I>::size];
+}
+
+// Four triplets of packed indices, from a multiple of four on.
+__device__ inline void read_packed(const pa_triplets& triplets, int64_t q, int64_t n, Items (&items)[4]) {
+  int64_t loaded[4][3] = {};
+  switch (triplets.type) {
+    case PA_INT16: load_packed<int16_t>(triplets, q, loaded); break;
+    case PA_UINT16: load_packed<uint16_t>(triplets, q, loaded); break;
+    case PA_INT32: load_packed<int32_t>(triplets, q, loaded); break;
+    case PA_INT64: load_packed<int64_t>(triplets, q, loaded); break;
+  }
+  PA_UNROLL
+  for (int k = 0; k < 4; ++k) items[k] = checked(loaded[k][0], loaded[k][1], loaded[k][2], n);
 }
 
 // Similarities of the pairs of positions 01, 02, 12.

@@ -1,9 +1,9 @@
 // triplets.cu: decisions, probabilities and sums over triplets, in one pass over the triplets.
 //
-// From a ready matrix: a thread takes four triplets. Contiguous int32 indices come in three 16-byte loads, then twelve
-// look-ups are on the way at once. Each is a sector of 32 bytes of L2, 96 bytes a triplet, against 12 bytes of indices
-// and 1 of the choice from memory: on an H100, while the matrix fits in L2, 5.5 TB/s / 96 bytes = 57 G triplets/s are
-// predicted, 0.08 ms for 4.7 M.
+// From a ready matrix: a thread takes four triplets. Contiguous indices come in 16-byte loads, three of int32 or six of
+// int64 (in three of 8 bytes those of 16 bits), then twelve look-ups are on the way at once. Each is a sector of 32
+// bytes of L2, 96 bytes a triplet, against 12 bytes of int32 indices and 1 of the choice from memory: on an H100, while
+// the matrix fits in L2, 5.5 TB/s / 96 bytes = 57 G triplets/s are predicted, 0.08 ms for 4.7 M.
 //
 // From the rows: a warp takes 16 triplets, one after the other; lanes stride over the features by 16-byte loads and add
 // up with shuffles. Each lane then decides the triplet of its number, so that exp and log are not repeated by all.

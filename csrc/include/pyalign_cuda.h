@@ -63,13 +63,13 @@ int64_t pa_cuda_sums_workspace(int64_t t);
  * or, with targets (t, 3) contiguous of the similarities' type, of
  *   scale * sum over triplets and positions p of -targets[p] * log softmax(s / temperature)[the pair without p]
  * with respect to the element that was read for each pair; zero elsewhere. cross_entropy (1,): that sum of -log, in
- * nats, not scaled. workspace: pa_cuda_gradient_workspace(n, t) bytes, aligned to 256. */
+ * nats, not scaled. workspace: pa_cuda_gradient_workspace(type, n, t) bytes, aligned to 256. */
 int pa_cuda_triplet_gradient(const void* similarities, pa_cuda_type type, int64_t n, int64_t stride,
                              const pa_triplets* triplets, const void* targets, double temperature, double scale,
                              void* gradient, double* cross_entropy, int32_t* invalid, void* workspace, void* stream);
 
-/* Asks the current device how its sort works; where that fails: minus the cudaError_t. */
-int64_t pa_cuda_gradient_workspace(int64_t n, int64_t t);
+/* For similarities of `type`. Asks the current device how its sort works; where that fails: minus the cudaError_t. */
+int64_t pa_cuda_gradient_workspace(pa_cuda_type type, int64_t n, int64_t t);
 
 /* pa_resample_items of pyalign.h. multiplicities aligned to 4; sums int64 (1 + v, lanes), written whole. */
 int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,

@@ -53,7 +53,7 @@ class CudaKernels:
         right = None if y is None else _rows(y, y_terms)
         kernel = PAIR_KERNELS.index(pair)
         _cuda.similarity(
-            _rows(x, x_terms), right, kernel, gamma, tf32, out.data_ptr(), _row_stride(out), _stream(out)
+            _rows(x, x_terms), right, kernel, gamma, tf32, out.data_ptr(), _row_stride(out), *_queue(out)
         )  # fmt: skip
 
     def triplets_from_matrix(
@@ -63,7 +63,7 @@ class CudaKernels:
         outputs = *_addresses(choices, probabilities, pairs, sums), temperature, invalid.data_ptr()
         workspace = _sums_workspace(triplets, sums)
         _cuda.triplets_from_matrix(
-            *_matrix(similarities), _triplets(triplets), outputs, workspace.data_ptr(), _stream(triplets)
+            *_matrix(similarities), _triplets(triplets), outputs, workspace.data_ptr(), *_queue(triplets)
         )  # fmt: skip
 
     def triplets_from_rows(
@@ -74,17 +74,18 @@ class CudaKernels:
         workspace = _sums_workspace(triplets, sums)
         _cuda.triplets_from_rows(
             _rows(x, terms), PAIR_KERNELS.index(pair), gamma, _triplets(triplets), outputs, workspace.data_ptr(),
-            _stream(triplets),
+            *_queue(triplets),
         )  # fmt: skip
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
         cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
     ) -> None:  # fmt: skip
-        workspace = _bytes(_cuda.gradient_workspace(len(similarities), len(triplets)), triplets)
+        size = TYPES[similarities.dtype], len(similarities), len(triplets)
+        workspace = _bytes(_cuda.gradient_workspace(*size, _queue(triplets)[0]), triplets)
         _cuda.triplet_gradient(
             *_matrix(similarities), _triplets(triplets), *_addresses(targets), temperature, scale, gradient.data_ptr(),
-            cross_entropy.data_ptr(), invalid.data_ptr(), workspace.data_ptr(), _stream(triplets),
+            cross_entropy.data_ptr(), invalid.data_ptr(), workspace.data_ptr(), *_queue(triplets),
         )  # fmt: skip
 
     def resample_items(
@@ -93,7 +94,7 @@ class CudaKernels:
         n, lanes = multiplicities.shape
         _cuda.resample_items(
             _triplets(triplets), n, multiplicities.data_ptr(), lanes, values.data_ptr(), len(values), sums.data_ptr(),
-            invalid.data_ptr(), _stream(triplets),
+            invalid.data_ptr(), *_queue(triplets),
         )  # fmt: skip
 
 
@@ -128,8 +129,9 @@ def _sums_workspace(triplets: Tensor, sums: Tensor | None) -> Tensor:
     return _bytes(0 if sums is None else _cuda.sums_workspace(len(triplets)), triplets)
 
 
-def _stream(beside: Tensor) -> int:
-    return torch.cuda.current_stream(beside.device).cuda_stream if beside.is_cuda else 0
+def _queue(beside: Tensor) -> tuple[int, int]:
+    """The device and torch's current stream there."""
+    return (beside.get_device(), torch.cuda.current_stream(beside.device).cuda_stream) if beside.is_cuda else (0, 0)
 
 
 KERNELS = CudaKernels()

@@ -49,7 +49,7 @@ void run(const Data& data, Results* r) {
   const pa_cuda_rows x = {data.rows, nullptr, n, d, data.stride, PA_CUDA_FLOAT32};
   const pa_triplets triplets = data.triplets();
   const pa_cuda_outputs from_matrix = probabilities_of(r, 0), from_rows = probabilities_of(r, 1);
-  std::vector<char> workspace(size_t(pa_cuda_gradient_workspace(n, 1)) + 256);
+  std::vector<char> workspace(size_t(pa_cuda_gradient_workspace(PA_CUDA_FLOAT32, n, 1)) + 256);
   char* aligned = workspace.data() + (256 - uintptr_t(workspace.data()) % 256) % 256;
   r->error |= pa_cuda_similarity(&x, nullptr, PA_DOT, 0.0, 0, data.matrix, data.stride, nullptr);
   r->error |= pa_cuda_triplets_from_matrix(data.matrix, PA_CUDA_FLOAT32, n, data.stride, &triplets, &from_matrix,

@@ -63,7 +63,7 @@ struct GradientCase {
     const int32_t before = 7;
     const pa_triplets triplets = questions->triplets();
     invalid.set(&before);
-    Memory workspace(size_t(pa_cuda_gradient_workspace(n, triplets.t)));
+    Memory workspace(size_t(pa_cuda_gradient_workspace(type, n, triplets.t)));
     workspace.upload();  // nothing that could be taken for sums
     return pa_cuda_triplet_gradient(data.device(), type, n, stride, &triplets,
                                     answers ? answers->device() + size_of(type) : nullptr, temperature, scale,

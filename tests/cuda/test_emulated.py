@@ -211,8 +211,12 @@ BROKEN = {
         "memory", "similarity", "tile.cuh", "i < job.x.n && j < job.y.n &&", "i < job.x.n &&"),
     "similarity: copies go past the end of a row": (
         "memory", "similarity", "tensor_tiles.cuh", "left < 16 ? int(left) : 16", "16"),
-    "triplets: indices that are not aligned are read by 16 bytes": (
-        "memory", "triplets", "triplet.cuh", "is_aligned(triplets.data)", "true"),
+    "triplets: indices that are not aligned are read by 8 and 16 bytes": (
+        "memory", "triplets", "triplet.cuh", "% (narrow ? 8 : 16) == 0", "% 2 == 0"),
+    "triplets: indices that are aligned to 8 bytes are read by 16": (
+        "memory", "triplets", "triplet.cuh", "(narrow ? 8 : 16) == 0", "8 == 0"),
+    "triplets: packs of indices are mixed up": (
+        "threads", "triplets", "triplet.cuh", "items[v / 3][v % 3] = packs", "items[v / 3][2 - v % 3] = packs"),
     "triplets: choices past the last are written": (
         "memory", "triplets", "from_matrix.cuh", "left < kOfThread ? int(left) : kOfThread", "kOfThread"),
     "triplets: negative indices are followed": (
