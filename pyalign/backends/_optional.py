@@ -31,7 +31,8 @@ def tensor_backend(name: str, packages: tuple[str, ...], *, half: bool) -> Backe
     try:
         kernels = import_module(f"pyalign.backends._{name}_kernels").KERNELS
         tensors = import_module("pyalign.backends._tensors")
-    except (ImportError, OSError) as error:
-        return cast(Backend, Missing(name, f"it cannot be loaded ({error})"))
+    except Exception as error:  # what a release that does not fit raises can be anything, and other backends remain
+        what = str(error).splitlines() or [type(error).__name__]
+        return cast(Backend, Missing(name, f"it cannot be loaded ({what[0]})"))
     backend: Backend = tensors.TensorBackend(name, kernels, half=half)
     return backend

@@ -65,6 +65,24 @@ print(native.instruction_sets(), native.instruction_set(), native.num_threads())
     assert reason.startswith("the compiled module cannot be loaded (")
 
 
+def test_a_package_that_raises_anything_takes_no_other_backend_with_it():
+    """As a release of Triton does that lacks what the kernels use."""
+    pytest.importorskip("torch")
+    pytest.importorskip("triton")
+    code = """
+import triton
+del triton.jit
+from pyalign import score
+from pyalign.backends import backend_reasons
+print(backend_reasons()["triton"])
+print(score([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], [[0, 1, 2]], backend="torch").backend)
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+    reason, backend = done.stdout.splitlines()
+    assert reason.startswith("it cannot be loaded (") and backend == "torch"
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_transforms_agree(host_backend, dtype):
     """Squares, centring and shifts of whole numbers are exact."""
