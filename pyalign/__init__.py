@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyalign.analysis.accuracy import Score, fraction_of_ceiling
 from pyalign.analysis.score import score
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import ConvergenceWarning, InputError, MissingExtraError
 from pyalign.measures import MEASURES
 from pyalign.ops.gradient import triplet_gradient
 from pyalign.ops.plan import TripletPlan
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pyalign.analysis.failures import Failures, failures
     from pyalign.analysis.neighbours import neighbour_overlap
     from pyalign.analysis.permutation import PermutationTest, permutation_test
-    from pyalign.analysis.probing import cross_validate_probe, fit_glocal, fit_probe
+    from pyalign.analysis.probing import cross_validate_probe, fit_glocal, fit_probe, probe_path
     from pyalign.analysis.probing.estimator import TripletProbe
     from pyalign.datasets.triplets import sample_triplets
     from pyalign.io import Transform, load_embeddings, load_triplets, read_transform, write_transform
@@ -40,6 +40,7 @@ __all__ = [
     "Agreement",
     "Calibration",
     "Comparison",
+    "ConvergenceWarning",
     "Failures",
     "InputError",
     "MissingExtraError",
@@ -66,6 +67,7 @@ __all__ = [
     "odd_one_out",
     "odd_one_out_from",
     "permutation_test",
+    "probe_path",
     "read_transform",
     "sample_triplets",
     "score",
@@ -96,6 +98,7 @@ _LATER = {
     "neighbour_overlap": "pyalign.analysis.neighbours",
     "noise_ceiling": "pyalign.analysis.ceiling",
     "permutation_test": "pyalign.analysis.permutation",
+    "probe_path": "pyalign.analysis.probing",
     "read_transform": "pyalign.io",
     "sample_triplets": "pyalign.datasets.triplets",
     "write_transform": "pyalign.io",

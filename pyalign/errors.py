@@ -19,6 +19,10 @@ class MissingExtraError(ImportError):
         super().__init__(f"{what} needs {package}, which is not installed: pip install 'pyalign[{extra}]'")
 
 
+class ConvergenceWarning(UserWarning):
+    """A fit ended before it was as near to its optimum as was asked for; says what would bring it nearer."""
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """``; did you mean 'cosine'?``, or nothing when no allowed name is near."""
     import difflib  # slow to import, and needed only for an error

@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from pyalign import __version__, report
 from pyalign.cli import _inputs, _options
-from pyalign.errors import InputError
+from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io import write_files
 from pyalign.io.npy import open_npy
 from pyalign.io.paths import check_file
@@ -79,7 +80,8 @@ def _add_map_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=float,
         metavar="L",
-        help="strengths to choose from (default: eight, by the data); the choice is made inside a fold",
+        help="one strength, taken as it is; or several to choose from inside a fold, scaled for the triplets of each "
+        "fit (default: eight or more, by the data)",
     )
     group.add_argument(
         "--rank",
@@ -100,6 +102,9 @@ def _add_map_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--tolerance", type=float, default=1e-4, metavar="G", help="nats to the optimum, certified (default: 1e-4)"
     )
+    group.add_argument(
+        "--max-iterations", type=_options.count, default=1000, metavar="I", help="of L-BFGS in a fit (default: 1000)"
+    )
 
 
 def _rank(text: str) -> int | str:
@@ -115,6 +120,7 @@ def run(args: argparse.Namespace) -> None:
         _run_recipe(args, job)
         return
     line = report.ProgressLine()
+    warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
     try:
         result = cross_validate_probe(
             job.x, job.triplets, folds=args.folds, penalties=args.l2 or "auto", seed=args.seed, split=args.split,
@@ -218,7 +224,8 @@ class _Job:
         triplets = _inputs.index_triplets(read, embeddings, args.embeddings)
         subjects, targets, weights = (_array(path) for path in (args.subjects, args.targets, args.weights))
         answers = {"targets": targets, "weights": weights}
-        names = ("penalty", "rank", "bias", "measure", "temperature", "standardise", "tolerance", "smoothing")
+        names = ("penalty", "rank", "bias", "measure", "temperature", "standardise", "tolerance", "smoothing",
+                 "max_iterations")  # fmt: skip
         options = {name: getattr(args, name) for name in names}
         images = _inputs.embedding_file(args.images, None).values if args.images else None
         given = [a for a in (subjects, targets, weights, images) if a is not None]

@@ -24,6 +24,14 @@ def probe_table(result: dict[str, Any]) -> str:
         f"{_percent(low)} to {_percent(high)}",
         "chance 33.333 %; nats (log 3 = 1.09861); gap: nats to the optimum, at most",
     ]
+    early = [str(number + 1) for number, fold in enumerate(result["folds"]) if not fold["converged"]]
+    early += ["all"] * (fit is not None and not fit["converged"] and not fit["interrupted"])
+    if early:
+        which = ", ".join(early)
+        notes.append(f"not at the optimum: {which}; raise --l2, --tolerance or --max-iterations")
+    edge = [str(number + 1) for number, fold in enumerate(result["folds"]) if fold["at_edge"]]
+    if edge:
+        notes.append(f"the best l2 was the strongest or the weakest that was tried, in fold {', '.join(edge)}")
     if "local" in result:
         kept = _percent(result["local"]["overlap"])
         notes.append(f"of the {result['local']['neighbours']} nearest neighbours of other images the map keeps {kept}")

@@ -7,7 +7,7 @@ scikit-learn face. `local` and `glocal`: a map that also keeps the neighbours of
 """
 
 from pyalign.analysis.probing.cross_validate import ProbeCrossValidation, cross_validate_probe
-from pyalign.analysis.probing.fit import ProbeFit, fit_probe
+from pyalign.analysis.probing.fit import ProbeFit, fit_probe, probe_path
 from pyalign.analysis.probing.glocal import GlocalFit, fit_glocal
 from pyalign.analysis.probing.options import ProbeOptions
 
@@ -19,4 +19,5 @@ __all__ = [
     "cross_validate_probe",
     "fit_glocal",
     "fit_probe",
+    "probe_path",
 ]

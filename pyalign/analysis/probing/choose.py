@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign.analysis.probing.algebra import Algebra, algebra_for
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
-from pyalign.analysis.probing.options import ProbeOptions, as_strength
+from pyalign.analysis.probing.options import SHARES, ProbeOptions, as_strengths
 from pyalign.analysis.probing.problem import Map, Problem
 from pyalign.analysis.probing.splits import Fold, folds_of
 from pyalign.analysis.score import score
-from pyalign.errors import InputError
-from pyalign.ops.triplets import choice_probabilities, odd_one_out
+from pyalign.ops.triplets import run_triplets
 
-# Shares of the strength from which on the best map is zero. On THINGS the best is near the sixth (docs/probing.md).
-SHARES = tuple(float(share) for share in np.geomspace(0.1, 0.001, 8))
+# Tried besides where the first or the last of `SHARES` is the best: answers that say little, and such as say very much.
+STRONGER = (1.0, 0.5, 0.2)
+WEAKER = tuple(float(share) for share in np.geomspace(0.0005, 0.00001, 5))
 PATIENCE = 2  # a path ends when the cross-entropy of held-out triplets has been above its least that often in a row
 INNER_FOLDS = 3
 ROUNDS = 1  # of a fit on the path: within about 1e-5 of its optimum
@@ -60,6 +60,8 @@ class Choice:
 
     Attributes:
         l2: the strength for a fit to all triplets that took part.
+        at_edge: whether the least cross-entropy was at the strongest or the weakest strength that was tried, so that
+            others might be better.
         strengths: those that were tried, strongest first, in the geometric mean over the inner folds.
         cross_entropy, accuracy: nats and fraction, of held-out triplets at each; mean over the inner folds.
         n_passes: over all triplets of an inner fold, in sum.
@@ -68,6 +70,7 @@ class Choice:
     """
 
     l2: float
+    at_edge: bool
     strengths: tuple[float, ...]
     cross_entropy: tuple[float, ...]
     accuracy: tuple[float, ...]
@@ -77,7 +80,7 @@ class Choice:
 
     def to_dict(self) -> dict[str, Any]:
         """Strengths and curves as a dict that json can write."""
-        names = ("l2", "strengths", "cross_entropy", "accuracy", "n_passes")
+        names = ("l2", "at_edge", "strengths", "cross_entropy", "accuracy", "n_passes")
         return {name: getattr(self, name) for name in names}
 
 
@@ -92,41 +95,90 @@ def choose_strength(
     fold has fewer triplets than the fit to come, so the strength is scaled by (t_inner / t)^`GROWTH`.
 
     make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
-    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero.
+    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
+        `WEAKER` ones where the best would else be the first or the last. A single number is not weighed against others,
+        nor scaled.
     """
     strengths = as_strengths(penalties)
-    paths: list[_Path] = []
-    folds = folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects)
-    for number, fold in enumerate(folds):
-        paths.append(
-            _path(x, triplets, answers, fold, options, strengths, f"{stage} {number + 1}/{INNER_FOLDS}", report, make)
+    if strengths is not None and len(strengths) == 1:
+        return Choice(strengths[0], False, strengths, (), (), 0, False, None)
+    folds = list(folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects))
+
+    def curve(shares: tuple[float, ...]) -> _Curve:
+        paths: list[_Path] = []
+        for number, fold in enumerate(folds):
+            where = f"{stage} {number + 1}/{INNER_FOLDS}"
+            paths.append(_path(x, triplets, answers, fold, options, strengths, shares, where, report, make))
+            if paths[-1].interrupted:
+                break
+        return _Curve.of(paths)
+
+    found = curve(SHARES)
+    if strengths is None and found.at_strongest:
+        found = curve(STRONGER).joined(found)
+    elif strengths is None and found.at_weakest:
+        found = found.joined(curve(WEAKER))
+    if not found.strengths:
+        return Choice(float("nan"), False, (), (), (), found.n_passes, True, found.best)
+    at_edge = not found.interrupted and (found.at_strongest or found.at_weakest)
+    growth = (found.n_triplets / len(triplets)) ** GROWTH
+    l2 = least_of(np.array(found.strengths), np.array(found.nats)) * growth
+    tried = found.strengths, found.nats, found.right
+    return Choice(l2, at_edge, *tried, found.n_passes, found.interrupted, found.best)
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """Figures of held-out triplets along a path, means over the inner folds."""
+
+    strengths: tuple[float, ...]
+    nats: tuple[float, ...]
+    right: tuple[float, ...]
+    n_triplets: float
+    n_passes: int
+    interrupted: bool
+    whole: bool  # no fold gave up before the last strength
+    best: ProbeFit | None
+
+    @classmethod
+    def of(cls, paths: Sequence[_Path]) -> _Curve:
+        shortest = min(len(path.scores) for path in paths)
+
+        def mean(values: list[list[float]]) -> tuple[float, ...]:
+            return tuple(map(float, np.mean([some[:shortest] for some in values], axis=0)))
+
+        logs = mean([np.log(path.strengths).tolist() for path in paths])
+        return cls(
+            strengths=tuple(map(float, np.exp(logs))),
+            nats=mean([[score.cross_entropy for score in path.scores] for path in paths]),
+            right=mean([[score.accuracy for score in path.scores] for path in paths]),
+            n_triplets=float(np.mean([path.n_triplets for path in paths])),
+            n_passes=sum(path.n_passes for path in paths),
+            interrupted=paths[-1].interrupted,
+            whole=all(len(path.scores) == len(path.strengths) for path in paths),
+            best=paths[-1].best,
         )
-        if paths[-1].interrupted:
-            break
-    shortest = min(len(path.scores) for path in paths)
-    n_passes, best = sum(path.n_passes for path in paths), paths[-1].best
-    if shortest == 0:
-        return Choice(float("nan"), (), (), (), n_passes, True, best)
-    tried = np.exp(np.mean([np.log(path.strengths[:shortest]) for path in paths], axis=0))
-    nats = np.mean([[s.cross_entropy for s in path.scores[:shortest]] for path in paths], axis=0)
-    right = np.mean([[s.accuracy for s in path.scores[:shortest]] for path in paths], axis=0)
-    growth = (np.mean([path.n_triplets for path in paths]) / len(triplets)) ** GROWTH
-    l2 = least_of(tried, nats) * growth
-    curves = [tuple(map(float, curve)) for curve in (tried, nats, right)]
-    return Choice(float(l2), curves[0], curves[1], curves[2], n_passes, paths[-1].interrupted, best)
 
+    @property
+    def at_strongest(self) -> bool:
+        return len(self.nats) > 0 and int(np.argmin(self.nats)) == 0
 
-def as_strengths(penalties: object) -> tuple[float, ...] | None:
-    """Strengths, strongest first; None for ``"auto"``."""
-    if isinstance(penalties, str):
-        if penalties == "auto":
-            return None
-        raise InputError(f"penalties must be 'auto' or numbers; got {penalties!r}")
-    values = penalties if isinstance(penalties, Sequence | np.ndarray) else (penalties,)
-    strengths = tuple(sorted({as_strength(value, "penalties") for value in values}, reverse=True))
-    if not strengths or strengths[-1] <= 0:
-        raise InputError(f"penalties must be positive numbers; got {penalties!r}")
-    return strengths
+    @property
+    def at_weakest(self) -> bool:
+        return len(self.nats) > 0 and self.whole and int(np.argmin(self.nats)) == len(self.nats) - 1
+
+    def joined(self, weaker: _Curve) -> _Curve:
+        """This one and then one of weaker strengths."""
+        return replace(
+            self,
+            strengths=self.strengths + weaker.strengths,
+            nats=self.nats + weaker.nats,
+            right=self.right + weaker.right,
+            n_passes=self.n_passes + weaker.n_passes,
+            interrupted=self.interrupted or weaker.interrupted,
+            whole=weaker.whole,
+            best=weaker.best or self.best,
+        )
 
 
 def least_of(strengths: np.ndarray, nats: np.ndarray) -> float:
@@ -156,13 +208,12 @@ class _Path:
 
 def _path(
     x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
-    strengths: tuple[float, ...] | None, stage: str, report: Reporter, make: Maker,
+    strengths: tuple[float, ...] | None, shares: tuple[float, ...], stage: str, report: Reporter, make: Maker,
 ) -> _Path:  # fmt: skip
     """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
     problem = problem_of(x, triplets, answers, fold, options, make)
     if strengths is None:
-        strongest = problem.zero_strength()
-        strengths = tuple(share * strongest for share in SHARES)
+        strengths = problem.strengths(shares)
     path = _Path(strengths, [], problem.n_triplets)
     worse = 0
     fits = fit_path(problem, strengths, rounds=ROUNDS, watch=watcher(stage, path, report))
@@ -229,17 +280,21 @@ def scored(
     rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: str, temperature: float = 1.0,
     on: Algebra | None = None,
 ) -> HeldOut:  # fmt: skip
-    """`pyalign.score`, or with soft targets the share of answers that call the same item odd; a tie counts 1/3."""
+    """`pyalign.score`; with answers, their share that call the same item odd and their mean surprise, by its rules.
+
+    Of m pairs that tie for the most similar each counts 1/m.
+    """
     on = on or algebra_for()
     z, backend = on.for_scoring(rows), on.backend.name
     if answers is None:
         found = score(z, triplets, measure=measure, temperature=temperature, backend=backend)
         return HeldOut(found.accuracy, found.cross_entropy)
-    p = choice_probabilities(z, triplets, measure=measure, temperature=temperature, backend=backend)
-    odd = on.fetched(odd_one_out(z, triplets, measure=measure, backend=backend)).astype(np.int64)
-    p, weight = on.fetched(p).astype(np.float64), answers.sum()
-    agree = np.where(
-        odd < 0, answers.sum(axis=1) / 3, np.take_along_axis(answers, np.maximum(odd, 0)[:, None], 1)[:, 0]
-    )
-    nats = -np.where(answers > 0, answers * np.log(np.maximum(p, np.finfo(float).tiny)), 0.0).sum()
-    return HeldOut(float(agree.sum() / weight), float(nats / weight))
+    results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)
+    s = on.fetched(results.similarities).astype(np.float64)[:, ::-1]  # of the pair that is left when a position is odd
+    best = s.max(axis=1, keepdims=True)
+    at_best = s == best
+    scaled = (s - best) / temperature
+    logs = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    agree = (answers * at_best).sum(axis=1) / at_best.sum(axis=1)
+    weight = answers.sum()
+    return HeldOut(float(agree.sum() / weight), float(-(answers * logs).sum() / weight))

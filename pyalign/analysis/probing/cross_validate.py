@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,7 +19,6 @@ from pyalign.analysis.probing.choose import (
     Choice,
     Maker,
     Reporter,
-    as_strengths,
     choose_strength,
     held_out_score,
     part_of,
@@ -30,10 +30,10 @@ from pyalign.analysis.probing.choose import (
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
 from pyalign.analysis.probing.glocal_problem import GlocalProblem
 from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
-from pyalign.analysis.probing.options import ProbeOptions
+from pyalign.analysis.probing.options import ProbeOptions, as_strengths
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
 from pyalign.analysis.probing.splits import Fold, folds_of
-from pyalign.errors import InputError
+from pyalign.errors import ConvergenceWarning, InputError
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FoldResult:
     """One fold.
 
     Attributes:
-        l2: strength of the penalty, chosen within the training triplets.
+        l2: strength of the penalty, chosen within the training triplets, or given.
         accuracy: fraction of the test triplets.
         cross_entropy: nats, of the test triplets.
         accuracy_error, cross_entropy_error: standard errors over held-out objects, triplets or people, as the split has
@@ -49,7 +49,8 @@ class FoldResult:
         zero_shot_accuracy: fraction of the same triplets, by cosines of the rows as they came.
         n_train, n_test: triplets.
         rank: columns of the map.
-        gap: nats; see `ProbeFit`.
+        gap, converged: nats, and whether the fit came as near to its optimum as was asked for; see `ProbeFit`.
+        at_edge: whether the strongest or the weakest strength that was tried was the best.
         n_passes: over the training triplets, those of the choice included.
         seconds: that the fold took.
         strengths, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
@@ -65,6 +66,8 @@ class FoldResult:
     n_test: int
     rank: int
     gap: float | None
+    converged: bool
+    at_edge: bool
     n_passes: int
     seconds: float
     strengths: tuple[float, ...]
@@ -95,8 +98,8 @@ class ProbeCrossValidation:
         folds: a `FoldResult` each.
         split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
         seed: of the split.
-        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths; where Ctrl-C came before
-            that, the last fit; None where there is none.
+        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled; where Ctrl-C
+            came before that, the last fit; None where there is none.
         interrupted: whether Ctrl-C came; figures are then of the folds that were finished, NaN where there is none.
         seconds: that all of it took.
     """
@@ -141,7 +144,8 @@ def cross_validate_probe(
         triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
         folds: how many.
         penalties: strengths to choose from, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
-            map is zero.
+            map is zero, and more where the best lies at an end of these. What was best on the inner folds is scaled for
+            the number of triplets of a fold, and of the refit. A single number is taken as it is, everywhere.
         seed: of the split and of the starts.
         split: ``"objects"``: test triplets are of held-out objects alone, training triplets of the others alone;
             ``"triplets"`` and ``"subjects"``: other answers, other people, about the same objects.
@@ -162,6 +166,9 @@ def cross_validate_probe(
     Raises:
         InputError: as `fit_probe`, and for a split that leaves a fold empty.
         MissingExtraError: scipy is not installed.
+
+    Warns:
+        ConvergenceWarning: the fits of some folds, or the refit, ended before their optimum.
 
     Source: Muttenthaler et al., ICLR 2023, section 5 (where the test set also stops the training).
 
@@ -197,6 +204,11 @@ def cross_validate_probe(
         if on_fold is not None:
             on_fold(result)
     fit = run.refit(results)
+    early = [f"fold {number + 1}" for number, result in enumerate(results) if not result.converged]
+    early += ["the refit"] * (not fit.converged and not fit.interrupted)
+    if early:
+        what = f"{', '.join(early)} ended before the optimum"
+        warnings.warn(f"{what}; raise l2, tolerance or max_iterations", ConvergenceWarning, stacklevel=2)
     return _summary(results, split, seed, fit, fit.interrupted, began)
 
 
@@ -254,6 +266,8 @@ class _Run:
             n_test=len(fold.test),
             rank=fit.rank,
             gap=fit.gap,
+            converged=fit.converged,
+            at_edge=choice.at_edge,
             n_passes=choice.n_passes + fit.n_passes,
             seconds=seconds,
             strengths=choice.strengths,
@@ -263,8 +277,9 @@ class _Run:
 
     def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
         """All triplets, with the strengths of the folds, which had fewer triplets."""
+        strengths = as_strengths(self.penalties)
         logs = [np.log(r.l2) + GROWTH * np.log(r.n_train / len(self.triplets)) for r in results]
-        l2 = float(np.exp(np.mean(logs)))
+        l2 = strengths[0] if strengths is not None and len(strengths) == 1 else float(np.exp(np.mean(logs)))
         problem = self.make(self.x, self.triplets, self.options, self.answers)
         return next(fit_path(problem, [l2], watch=watcher("refit", _Fixed(l2), self.report)))
 

@@ -12,7 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
 from pyalign.analysis.probing.choose import Choice, choose_strength
-from pyalign.analysis.probing.fit import ProbeFit, fit_path
+from pyalign.analysis.probing.fit import ProbeFit, fit_path, warned
 from pyalign.analysis.probing.options import ProbeOptions, as_strength
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
 from pyalign.analysis.probing.recipe import RecipeFit, fit_recipe
@@ -107,6 +107,9 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             InputError: as `pyalign.score`, and for an unknown option.
+
+        Warns:
+            ConvergenceWarning: the fit ended before its optimum.
         """
         options = self._options()
         l2 = None if self.l2 == "auto" else as_strength(self.l2)
@@ -123,9 +126,12 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             make = partial(Problem, on=on)
             choice = choose_strength(rows, index, options, answers=answers, seed=options.seed, make=make)
             l2, fit = choice.l2, choice.best if choice.interrupted else None
-        self.fit_: ProbeFit | RecipeFit = fit or next(fit_path(Problem(rows, index, options, answers, on), [l2]))
-        if self.fit_.interrupted:
+        found = fit or next(fit_path(Problem(rows, index, options, answers, on), [l2]))
+        self.fit_: ProbeFit | RecipeFit = found
+        if found.interrupted:
             warnings.warn("interrupted: the probe is the best map so far, not the optimum", stacklevel=2)
+        else:
+            warned(found)
         self.choice_, self.l2_ = choice, self.fit_.l2
         self.transform_: Transform = self.fit_.transform
         return self

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyalign.analysis.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
-from pyalign.analysis.probing.options import ProbeOptions, as_strength
+from pyalign.analysis.probing.options import SHARES, ProbeOptions, as_strength, as_strengths
 from pyalign.analysis.probing.problem import Map, Problem
 from pyalign.analysis.probing.search import ROUNDS, Search, Watcher, ignore
 from pyalign.analysis.probing.threads import one_blas_thread
+from pyalign.errors import ConvergenceWarning
 from pyalign.io import Transform
 
 
@@ -26,7 +28,9 @@ class ProbeFit:
         cross_entropy: nats, mean over the triplets of the fit.
         objective: nats, cross_entropy + l2 * penalty.
         gap: nats; the objective is certified to lie at most this far above the optimum over maps of any rank. None
-            where the problem isn't convex, or the fit was not asked for a certificate.
+            where the problem isn't convex.
+        converged: whether the gap is at most `tolerance`; without a gap, or where `rank` bounds the columns: whether
+            the last iteration brought next to nothing, which is a local optimum.
         gradient_norm: of the objective by the parameters of the last L-BFGS run.
         rank: columns of the weights.
         n_triplets: how many triplets it was fitted to.
@@ -42,6 +46,7 @@ class ProbeFit:
     cross_entropy: float
     objective: float
     gap: float | None
+    converged: bool
     gradient_norm: float
     rank: int
     n_triplets: int
@@ -55,8 +60,8 @@ class ProbeFit:
     def to_dict(self) -> dict[str, Any]:
         """The figures as a dict that json can write, without the map."""
         names = (
-            "l2", "cross_entropy", "objective", "gap", "gradient_norm", "rank", "n_triplets", "n_iterations",
-            "n_passes", "seconds", "interrupted", "backend",
+            "l2", "cross_entropy", "objective", "gap", "converged", "gradient_norm", "rank", "n_triplets",
+            "n_iterations", "n_passes", "seconds", "interrupted", "backend",
         )  # fmt: skip
         return {**{name: getattr(self, name) for name in names}, "options": self.options.to_dict()}
 
@@ -87,6 +92,9 @@ def fit_probe(
         InputError: as `pyalign.score`, for an unknown option, and for a backend that can't run here.
         MissingExtraError: scipy is not installed.
 
+    Warns:
+        ConvergenceWarning: the fit ended before its optimum.
+
     Source: Muttenthaler et al., ICLR 2023, section 5 (there with |W|_F, by Adam).
 
     Example:
@@ -100,7 +108,58 @@ def fit_probe(
     index = host_triplets(on, triplets)
     answers = answer_weights(len(index), targets, weights)
     problem = Problem(host_rows(on, x), index, chosen, answers, on)
-    return next(fit_path(problem, [as_strength(l2)], start=None if start is None else problem.map_of(start)))
+    first = None if start is None else problem.map_of(start)
+    return warned(next(fit_path(problem, [as_strength(l2)], start=first)))
+
+
+def probe_path(
+    x: object, triplets: object, *, penalties: object = "auto", targets: object = None, weights: object = None,
+    backend: str = "auto", **options: Any,
+) -> tuple[ProbeFit, ...]:  # fmt: skip
+    """Fits along a path of penalty strengths, strongest first, each from where the one before ended.
+
+    Args:
+        x, triplets, targets, weights, backend, options: see `fit_probe`.
+        penalties: strengths, in any order, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
+            map is zero.
+
+    Returns:
+        A `ProbeFit` for each strength, strongest first. Rows, coordinates and sorted triplets are shared.
+
+    Raises:
+        InputError: as `fit_probe`.
+        MissingExtraError: scipy is not installed.
+
+    Warns:
+        ConvergenceWarning: a fit ended before its optimum.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> path = probe_path(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], penalties=[0.01, 0.1])
+        >>> [fit.l2 for fit in path], path[0].cross_entropy > path[1].cross_entropy
+        ([0.1, 0.01], True)
+    """
+    chosen, on = ProbeOptions(**options), algebra_for(backend, x)
+    strengths = as_strengths(penalties)
+    index = host_triplets(on, triplets)
+    problem = Problem(host_rows(on, x), index, chosen, answer_weights(len(index), targets, weights), on)
+    fits = list(fit_path(problem, strengths or problem.strengths(SHARES)))
+    return tuple(warned(fit) for fit in fits)
+
+
+def warned(fit: ProbeFit) -> ProbeFit:
+    """The fit, with a warning where it ended before its optimum. For functions that the user calls."""
+    if not fit.converged and not fit.interrupted:
+        distance = "" if fit.gap is None else f": the objective may lie {fit.gap:.2g} nats above it"
+        options = fit.options
+        more = f"tolerance ({options.tolerance:g}) or max_iterations ({options.max_iterations})"
+        warnings.warn(
+            f"the fit with l2 {fit.l2:.4g} ended before its optimum{distance}; raise l2, {more}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return fit
 
 
 def fit_path(
@@ -129,12 +188,15 @@ def fit_path(
 
 def _result(search: Search, at: Map, seconds: float) -> ProbeFit:
     found = search.look(at)
+    gap, bounded = search.gap(at, found), at.weights.shape[1] == search.problem.largest_rank < search.problem.directions
+    certified = gap is not None and gap <= search.problem.options.tolerance
     return ProbeFit(
         transform=search.problem.transform(at),
         l2=search.strength,
         cross_entropy=found.loss,
         objective=search.objective(at, found),
-        gap=search.gap(at, found),
+        gap=gap,
+        converged=certified or ((gap is None or bounded) and search.converged),
         gradient_norm=search.gradient_norm,
         rank=at.weights.shape[1],
         n_triplets=search.problem.n_triplets,

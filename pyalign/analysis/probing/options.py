@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.probing.basis import STANDARDISE
@@ -11,6 +14,8 @@ from pyalign.analysis.probing.parameters import PENALTIES
 from pyalign.errors import InputError
 
 MEASURES = ("dot", "cosine")
+# Shares of the strength from which on the best map is zero. On THINGS the best is near the sixth (docs/probing.md).
+SHARES = tuple(float(share) for share in np.geomspace(0.1, 0.001, 8))
 
 
 @dataclass(frozen=True)
@@ -91,3 +96,16 @@ def as_strength(value: object, name: str = "l2") -> float:
     if not 0 <= strength < float("inf"):
         raise InputError(f"{name} must be 'auto' or a number of at least 0; got {value!r}")
     return strength
+
+
+def as_strengths(penalties: object) -> tuple[float, ...] | None:
+    """Strengths, strongest first; None for ``"auto"``."""
+    if isinstance(penalties, str):
+        if penalties == "auto":
+            return None
+        raise InputError(f"penalties must be 'auto' or numbers; got {penalties!r}")
+    values = penalties if isinstance(penalties, Sequence | np.ndarray) else (penalties,)
+    strengths = tuple(sorted({as_strength(value, "penalties") for value in values}, reverse=True))
+    if not strengths or strengths[-1] <= 0:
+        raise InputError(f"penalties must be positive numbers; got {penalties!r}")
+    return strengths

@@ -99,6 +99,11 @@ class Problem:
         with one_blas_thread():
             return steepest_strength(self.term, self.basis, self.options.rank == "diagonal")
 
+    def strengths(self, shares: tuple[float, ...]) -> tuple[float, ...]:
+        """These shares of `zero_strength`."""
+        strongest = self.zero_strength()
+        return tuple(share * strongest for share in shares)
+
     def transform(self, at: Map) -> Transform:
         """The map for rows as they came: ``((x - mean) / std) @ weights + bias`` with scalar mean and std."""
         weights = self.basis.weights(at.weights)

@@ -4,6 +4,10 @@ A map of full rank is found through maps of low rank. The directions in which th
 are those in which the objective falls; they become columns, L-BFGS moves all columns, columns that have shrunk to
 nothing are dropped, and so on until no direction is left (or the rank that was asked for is reached). Warm starts need
 it: columns that a stronger penalty has put to zero are a saddle, which L-BFGS by itself does not leave.
+
+The nuclear norm of W has many local optima: a column costs in proportion to its length, and what it brings starts with
+the square of that, so that no column that is zero grows, and a short one may have been better left out. So columns come
+from the optimum of the squared norm and from falling directions, and then fewer and fewer of them are tried.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from pyalign.analysis.probing.problem import Map, Problem
 from pyalign.analysis.probing.solve import minimise
 
 TOLERANCES = (1e-6, 1e-7, 1e-8, 1e-9)  # of L-BFGS, relative, round by round
+STILL = 1e-5  # of `tolerance` (nats): without a certificate, an iteration that brings less is the last
 WIDE_TOLERANCE = 1e-12  # in the rounds after them, in float64
 ROUNDS = 10  # those beyond `TOLERANCES` in float64: what float32 can reach has been reached
 COLUMNS = 64  # that a round adds, at most; of a nuclear norm, all that there are
@@ -36,20 +41,65 @@ class Search:
     def __init__(self, problem: Problem, strength: float, watch: Watcher = ignore) -> None:
         self.problem, self.strength, self.watch = problem, strength, watch
         self.iterations = self.passes = 0
-        self.gradient_norm = float("inf")
+        self.value = self.gradient_norm = float("inf")
         self.interrupted = False
         self.penalty = problem.options.penalty
         self.rng = np.random.default_rng(problem.options.seed)
 
     def run(self, start: Map | None, rounds: int = ROUNDS) -> Map:
         """The best map, from `start` or from nothing."""
-        if self.penalty == "nuclear" and self.problem.options.rank != "diagonal" and start is None:
-            self.penalty = "squared"  # its optimum, which is unique, is where the other search starts
-            start, self.penalty = self._staircase(None, 2), "nuclear"
-        if self.problem.options.rank == "diagonal" or self.penalty in ("identity", "nuclear"):
-            at = start or self._first()
-            return self._minimise(at, TOLERANCES[min(rounds, len(TOLERANCES)) - 1])
+        if self.problem.options.rank == "diagonal" or self.penalty == "identity":
+            return self._polished(start or self._first(), rounds)
+        if self.penalty == "nuclear":
+            return self._thinned(self._many_columns(start), rounds)
         return self._staircase(start, rounds)
+
+    @property
+    def converged(self) -> bool:
+        """Without a certificate: whether the last iteration brought next to nothing."""
+        return not self.interrupted and self.iterations < self.problem.options.max_iterations
+
+    def _still(self, rounds: int) -> float:
+        """The relative tolerance of the last L-BFGS run of so many rounds, without a certificate."""
+        finest = TOLERANCES[rounds - 1] if rounds <= len(TOLERANCES) else WIDE_TOLERANCE
+        return max(finest, STILL * self.problem.options.tolerance)
+
+    def _polished(self, at: Map, rounds: int) -> Map:
+        """From a map that has all its columns; where there is a certificate, more exactly until it holds."""
+        at = self._minimise(at, self._still(rounds))
+        if not self.problem.options.convex:
+            return at
+        last = float("inf")
+        for _ in range(rounds - 1):
+            gap = self.gap(at, self.look(at)) or 0.0
+            if gap <= self.problem.options.tolerance or gap >= last or not self.converged:
+                break
+            at, last = self._minimise(at, WIDE_TOLERANCE, wide=True), gap
+        return at
+
+    def _many_columns(self, start: Map | None) -> Map:
+        """Where the search under the nuclear norm starts: with more columns than it will end with."""
+        if start is not None and start.weights.any():
+            return self._with_columns(start, self.look(start).directions)
+        self.penalty = "squared"  # its optimum is unique
+        at, self.penalty = self._staircase(None, 2), "nuclear"
+        return at
+
+    def _thinned(self, at: Map, rounds: int) -> Map:
+        """The best of maps with fewer and fewer columns: half of them are left out, a quarter, ... and at last one."""
+        tolerance = self._still(rounds)
+        at = self._compressed(self._minimise(at, tolerance))
+        value, drop = self.value, at.weights.shape[1] // 2
+        while drop and self.converged:
+            kept = at.weights.shape[1] - drop
+            fewer = self._compressed(self._minimise(Map(at.weights[:, :kept], at.bias[:kept]), tolerance))
+            if self.value < value:
+                at, value = fewer, self.value
+            else:
+                drop //= 2
+            drop = min(drop, at.weights.shape[1] - 1)
+        self.value = value
+        return at
 
     def _staircase(self, start: Map | None, rounds: int) -> Map:
         options = self.problem.options
@@ -69,8 +119,9 @@ class Search:
             gap = self.gap(at, found)
             if gap is not None and gap <= options.tolerance:
                 break
-            stuck = gap is None or at.weights.shape[1] == self.problem.largest_rank
-            if stuck and number + 1 >= len(TOLERANCES):
+            if gap is None and tolerance <= max(WIDE_TOLERANCE, STILL * options.tolerance):
+                break
+            if gap is not None and number + 1 >= len(TOLERANCES) and at.weights.shape[1] == self.problem.largest_rank:
                 break
         return at
 
@@ -98,7 +149,7 @@ class Search:
         solved = minimise(function, theta, tolerance=tolerance, iterations=left, watch=watch)
         self.iterations += solved.iterations
         self.passes += solved.passes
-        self.gradient_norm, self.interrupted = solved.gradient_norm, solved.interrupted
+        self.value, self.gradient_norm, self.interrupted = solved.value, solved.gradient_norm, solved.interrupted
         return as_map(solved.theta)
 
     def _form(self, at: Map) -> Form:

@@ -105,6 +105,36 @@ def test_automatic_strengths_do_not_depend_on_the_scale_of_the_features():
     assert loose[1] == pytest.approx(1e4 * loose[0], rel=0.5)  # the curve is flat there
 
 
+def test_strengths_beyond_the_automatic_ones_are_tried_where_the_best_lies_at_an_end():
+    x, triplets = world(t=6000)
+    shuffled = np.random.default_rng(0).permuted(triplets, axis=1)
+    silent = choose_strength(x, shuffled, ProbeOptions())
+    assert np.all(np.diff(silent.strengths) < 0)
+    assert silent.strengths[0] == pytest.approx(10 * silent.strengths[3])  # the first of the eight
+    assert np.argmin(silent.cross_entropy) < 3 and min(silent.cross_entropy) < np.log(3) + 1e-3
+    exact = simulate(x, 200_000, measure="dot", temperature=1e-3).triplets
+    loud = choose_strength(x, exact, ProbeOptions())
+    assert len(loud.strengths) > 8 and np.argmin(loud.cross_entropy) >= 8
+
+
+def test_says_whether_the_best_strength_was_the_first_or_the_last():
+    x, triplets = world(t=4000)
+    inside, strong, weak = (
+        choose_strength(x, triplets, ProbeOptions(), penalties=penalties)
+        for penalties in ([10, 0.01, 1e-6], [0.01, 1e-6], [10, 0.01])
+    )
+    assert [inside.at_edge, strong.at_edge, weak.at_edge] == [False, True, True]
+
+
+def test_one_strength_is_taken_as_it_is():
+    x, triplets = world(t=6000)
+    result = cross_validate_probe(x, triplets, penalties=0.02)
+    assert [fold.l2 for fold in result.folds] == [0.02] * 3 and result.fit.l2 == 0.02
+    assert result.folds[0].strengths == (0.02,) and result.folds[0].inner_accuracy == ()
+    several = cross_validate_probe(x, triplets, penalties=[0.02, 0.01])
+    assert all(fold.l2 != 0.02 for fold in several.folds)
+
+
 # Cross-validation
 
 
@@ -206,3 +236,33 @@ def test_refuses_what_it_does_not_know(message_of):
         "penalties must be 'auto' or a"
     )
     assert message_of(cross_validate_probe, x, triplets, penalties=[]) == "penalties must be positive numbers; got []"
+
+
+def test_weights_of_one_change_nothing_where_similarities_tie():
+    rng = np.random.default_rng(0)
+    x, triplets = rng.integers(0, 2, (60, 4)).astype(np.float64), draw_triplets(0, 60, 8000)
+    plain, weighted = (cross_validate_probe(x, triplets, penalties=0.02, weights=w) for w in (None, np.ones(8000)))
+    for one, other in zip(plain.folds, weighted.folds, strict=True):
+        assert one.zero_shot_accuracy == pytest.approx(other.zero_shot_accuracy, abs=1e-12)
+        assert one.accuracy == pytest.approx(other.accuracy, abs=1e-12)
+        assert one.cross_entropy == pytest.approx(other.cross_entropy, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_soft_figures_are_those_of_the_definition_where_probabilities_vanish(dtype):
+    x, triplets = 30 * reals(3, 20, 4, dtype=dtype), draw_triplets(3, 20, 500)
+    y = np.random.default_rng(3).integers(0, 4, (500, 3)).astype(np.float64)
+    found = choose.scored(x, triplets, y, "dot", 0.5)
+    a, b, c = x[triplets].astype(np.float64).transpose(1, 0, 2)
+    s = np.stack([(b * c).sum(1), (a * c).sum(1), (a * b).sum(1)], axis=1) / 0.5
+    logs = s - np.logaddexp.reduce(s, axis=1, keepdims=True)
+    assert logs.min() < -1000
+    assert found.cross_entropy == pytest.approx(-(y * logs).sum() / y.sum(), rel=1e-5)
+    assert found.accuracy == pytest.approx(y[np.arange(500), s.argmax(axis=1)].sum() / y.sum())
+
+
+def test_a_fold_that_ends_before_its_optimum_is_told():
+    x, triplets = world(t=6000)
+    with pytest.warns(pyalign.ConvergenceWarning, match="fold 1, fold 2, fold 3, the refit ended before the optimum"):
+        result = cross_validate_probe(x, triplets, penalties=1e-3, max_iterations=2)
+    assert not any(fold.converged for fold in result.folds)

@@ -13,7 +13,7 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign import backends, cross_validate_probe, fit_glocal, fit_probe
-from pyalign.analysis.probing import choose, cross_validate
+from pyalign.analysis.probing import choose
 from pyalign.analysis.probing.algebra import algebra_for
 from pyalign.analysis.probing.fit import fit_path
 from pyalign.analysis.probing.local import LocalTerm, image_batches
@@ -256,15 +256,14 @@ def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, g
 
 def test_a_cross_validation_scores_where_it_fits(world, monkeypatch):
     used = set()
-    for module, names in ((choose, ("score", "choice_probabilities", "odd_one_out")), (cross_validate, ())):
-        for name in names:
-            real = getattr(module, name)
-            monkeypatch.setattr(
-                module, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)
-            )
+    for name in ("score", "run_triplets"):
+        real = getattr(choose, name)
+        monkeypatch.setattr(
+            choose, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)
+        )
     cross_validate_probe(*world, backend="torch", penalties=[0.1])
     cross_validate_probe(*world, backend="torch", penalties=[0.1], targets=np.ones((T, 3)))
-    assert used == {("score", "torch"), ("choice_probabilities", "torch"), ("odd_one_out", "torch")}
+    assert used == {("score", "torch"), ("run_triplets", "torch")}
 
 
 def test_rows_are_scored_on_the_device_of_x_rather_than_on_that_of_the_backend(device):

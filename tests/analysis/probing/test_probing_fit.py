@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -241,3 +243,69 @@ def test_clip_is_certified_and_the_same_from_three_seeds(clip):
     assert np.ptp([fit.objective for fit in fits]) < 1e-5
     assert max(fit.gap for fit in fits) <= 1e-3
     assert pyalign.score(fits[0].transform.apply(x), triplets, measure="dot").accuracy > 0.55
+
+
+# The end of a fit
+
+
+@pytest.mark.parametrize("l2", [0.15, 0.12, 0.02])
+def test_under_the_nuclear_norm_more_columns_never_end_higher(l2):
+    x = reals(0, 90, 12, dtype=np.float64)
+    triplets = simulate(x[:, :3], 6000, measure="dot", temperature=0.5).triplets
+    found = {rank: fit_probe(x, triplets, penalty="nuclear", l2=l2, rank=rank) for rank in (1, 2, 3, "full")}
+    objectives = [fit.objective for fit in found.values()]
+    assert objectives[0] > objectives[1] > objectives[2] - 1e-6 and objectives[2] > objectives[3] - 1e-6
+    lengths = np.linalg.svd(found["full"].transform.weights, compute_uv=False)
+    assert found["full"].objective == pytest.approx(found["full"].cross_entropy + l2 * lengths.sum(), abs=1e-6)
+
+
+def test_a_nuclear_path_gains_columns_as_the_penalty_falls():
+    x, triplets = world(8)
+    path = pyalign.probe_path(x, triplets, penalties=[0.3, 0.03, 0.003], penalty="nuclear")
+    alone = [fit_probe(x, triplets, l2=fit.l2, penalty="nuclear").objective for fit in path]
+    np.testing.assert_allclose([fit.objective for fit in path], alone, atol=1e-3)
+    assert path[0].rank < path[-1].rank
+
+
+@pytest.mark.parametrize(
+    "options", [{"penalty": "identity"}, {"penalty": "frobenius"}, {"penalty": "nuclear"}], ids=str
+)
+def test_the_tolerance_says_when_a_fit_without_a_certificate_ends(options):
+    x, triplets = world(12)
+    loose, usual, tight = (fit_probe(x, triplets, l2=0.02, tolerance=at, **options) for at in (1.0, 1e-4, 1e-8))
+    assert loose.n_passes < usual.n_passes < tight.n_passes
+    assert loose.objective >= usual.objective >= tight.objective - 1e-9
+    assert loose.converged and usual.converged and tight.converged
+
+
+def test_a_diagonal_map_is_polished_until_its_certificate_holds():
+    x, triplets = world(13, n=60, d=30, dtype=np.float32)
+    for tolerance in (1e-3, 1e-5):
+        fit = fit_probe(x, triplets, l2=1e-4, rank="diagonal", tolerance=tolerance)
+        assert fit.gap <= tolerance and fit.converged
+
+
+def test_a_fit_that_ends_before_its_optimum_warns_and_says_so():
+    x, triplets = world(14)
+    for options in ({}, {"penalty": "identity"}, {"rank": "diagonal"}, {"rank": 2}):
+        with pytest.warns(pyalign.ConvergenceWarning, match=r"l2 0.001 ended before its optimum.*max_iterations \(3\)"):
+            fit = fit_probe(x, triplets, l2=1e-3, max_iterations=3, **options)
+        assert not fit.converged and not fit.to_dict()["converged"]
+    with pytest.warns(pyalign.ConvergenceWarning, match="may lie .* nats above it"):
+        pyalign.TripletProbe(l2=1e-3, max_iterations=3).fit(x, triplets)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fit_probe(x, triplets, l2=1e-2).converged
+        assert fit_probe(x, triplets, l2=1e-2, rank=2).converged  # as near as two columns come: its gap says how far
+
+
+def test_a_path_holds_what_single_fits_find_strongest_first():
+    x, triplets = world(15)
+    path = pyalign.probe_path(x, triplets, penalties=[0.01, 0.1], tolerance=1e-6)
+    assert [fit.l2 for fit in path] == [0.1, 0.01]
+    alone = [fit_probe(x, triplets, l2=fit.l2, tolerance=1e-6).objective for fit in path]
+    np.testing.assert_allclose([fit.objective for fit in path], alone, atol=2e-6)
+    counts = np.eye(3)[np.random.default_rng(0).integers(0, 3, len(triplets))]
+    automatic = pyalign.probe_path(x, triplets, targets=counts)
+    strongest = Problem(x, triplets, ProbeOptions(), counts).zero_strength()
+    np.testing.assert_allclose([fit.l2 for fit in automatic], np.geomspace(0.1, 0.001, 8) * strongest)
