@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -113,11 +113,15 @@ def steps(
     ours: Callable[..., loss_peers.Step],
     inputs: Callable[[Case], np.ndarray],
     limit: int | None = None,
+    times: int = 1,
 ) -> Builder:
-    """A contender of `triplet_loss` or `triplet_gradient`; with a limit it is timed on that many triplets."""
+    """A contender of `triplet_loss` or `triplet_gradient`; with a limit it is timed on that many triplets.
+
+    times: or on so many times the case's, all of them drawn anew; its figure is of one part of these.
+    """
 
     def build(case: Case) -> Contender:
-        values, t = inputs(case), triplets(case)[:limit]
+        values, t = inputs(case), triplets(replace(case, t=times * case.t))[:limit]
         return Contender(make(values, t), share=len(t) / case.t, check=checks.same_step(ours(values, t)))
 
     return build
@@ -301,6 +305,7 @@ GRADIENT = Comparison(
         SUBJECT: steps(loss_peers.our_gradient, loss_peers.our_gradient, similarities),
         "torch": steps(loss_peers.torch_gradient, loss_peers.our_gradient, similarities),
         "torch flat": steps(partial(loss_peers.torch_gradient, flat=True), loss_peers.our_gradient, similarities),
+        "pyalign of 4 M": steps(loss_peers.our_gradient, loss_peers.our_gradient, similarities, times=4),
     },
     SOME,
 )
@@ -312,6 +317,7 @@ PLANNED = Comparison(
         "torch": steps(loss_peers.torch_gradient, loss_peers.our_gradient, similarities),
         "torch planned": steps(loss_peers.torch_planned_gradient, loss_peers.our_gradient, similarities),
         "pyalign unplanned": steps(loss_peers.our_gradient, loss_peers.our_gradient, similarities),
+        "pyalign of 4 M": steps(loss_peers.our_planned_gradient, loss_peers.our_gradient, similarities, times=4),
     },
     SOME,
 )
