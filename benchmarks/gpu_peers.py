@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -31,23 +32,27 @@ def rows_of(case: GpuCase) -> Tensor:
     return x if case.dtype in ("float32", "tf32") else x.to(getattr(torch, case.dtype))
 
 
-def contenders(case: GpuCase) -> dict[str, Call]:
-    """Every backend of pyalign that runs here, then the peers."""
-    return {**_ours(case), **PEERS[case.op](case)}
+def contenders(case: GpuCase) -> dict[str, Callable[[], dict[str, Call]]]:
+    """What makes the calls of every backend of pyalign that runs here, then those of the peers."""
+    return {**_ours(case), "peers": partial(PEERS[case.op], case)}
 
 
-def _ours(case: GpuCase) -> dict[str, Call]:
+def _ours(case: GpuCase) -> dict[str, Callable[[], dict[str, Call]]]:
     if case.op == "triplet_loss":  # the op chooses the backend by itself
-        return {"pyalign": _our_loss(case)}
-    calls = {}
+        return {"pyalign": lambda: {"pyalign": _our_loss(case)}}
+    makers = {}
     for name in TENSOR_BACKENDS:
         try:
             backend: Any = get_backend(name, Place("cuda:0", case.dtype))
         except InputError:
             continue
-        step = case.op == "probe step"
-        calls[f"pyalign {name}"] = _our_probe_step(case, name) if step else OURS[case.op](case, backend.kernels)
-    return calls
+        makers[f"pyalign {name}"] = partial(_our_call, case, name, backend.kernels)
+    return makers
+
+
+def _our_call(case: GpuCase, name: str, kernels: Any) -> dict[str, Call]:
+    step = case.op == "probe step"
+    return {f"pyalign {name}": _our_probe_step(case, name) if step else OURS[case.op](case, kernels)}
 
 
 def _index(case: GpuCase) -> Tensor:

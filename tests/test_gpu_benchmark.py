@@ -1,0 +1,106 @@
+"""benchmarks.gpu without a device: what becomes of contenders that fail, with calls and a clock that are made up."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+ROOT = Path(__file__).resolve().parents[1]
+RUN = """
+import sys, types
+from pathlib import Path
+import torch
+from benchmarks import gpu
+
+path, failing = Path(sys.argv[1]), sys.argv[2] == "failing"
+
+def raises(error):
+    raise error
+
+class Stage:
+    '''A call that returns `result`, and raises when it is called for the n-th time.'''
+
+    def __init__(self, result, n=0, error=None):
+        self.result, self.left, self.error = result, n, error
+
+    def __call__(self):
+        self.left -= 1
+        return raises(self.error) if self.left == 0 else self.result
+
+def calls(**found):
+    return lambda: {name.replace("_", " "): call for name, call in found.items()}
+
+fine, other = torch.arange(2000.0), -torch.arange(2000.0)
+memory, compilation = torch.cuda.OutOfMemoryError("out of memory\\nmore"), RuntimeError("\\nno such instruction")
+
+def contenders(case):
+    number = gpu.GPU_CASES.index(case)
+    print(number, len(path.read_text().splitlines()) if path.exists() else 0)  # the file as it is by then
+    if number == 0 or not failing:
+        return {"pyalign cuda": calls(pyalign_cuda=Stage(fine)), "peers": calls(product_alone=Stage(other))}
+    if number == 1:
+        return {
+            "pyalign cuda": calls(pyalign_cuda=Stage(fine, 1, compilation)),
+            "pyalign triton": calls(pyalign_triton=Stage(fine)),
+            "pyalign torch": calls(pyalign_torch=Stage(fine, 3, memory)),
+            "peers": calls(torch=Stage(other), torch_compiled=Stage(fine)),
+        }
+    if number == 2:
+        return {"pyalign cuda": lambda: raises(memory), "peers": calls(torch=Stage(fine))}
+    return raises(ValueError("no such case"))
+
+class Clock:
+    def seconds(self, call):
+        call()
+        return 0.5
+
+sys.modules["benchmarks.gpu_peers"] = types.SimpleNamespace(contenders=contenders)
+gpu.GPU_CASES, gpu.Clock = gpu.GPU_CASES[:4], Clock
+torch.cuda.is_available, torch.cuda.get_device_name = lambda: True, lambda: "NVIDIA H100 80GB HBM3"
+gpu.main(["--rounds", "3", "--out", str(path)])
+"""
+
+
+def run(path, mode):
+    command = [sys.executable, "-c", RUN, path, mode]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    return done, rows
+
+
+def test_a_contender_that_fails_ends_neither_the_others_nor_the_run(tmp_path):
+    done, rows = run(tmp_path / "rows.csv", "failing")
+    assert done.returncode == 1
+    assert [(row["op"], row["backend"], row["ratio"]) for row in rows] == [
+        ("odd_one_out_from", "pyalign cuda", "1"),
+        ("odd_one_out_from", "product alone", "1"),
+        ("score sums", "pyalign triton", "1"),
+        ("score sums", "torch compiled", "1"),
+        ("odd_one_out", "torch", "nan"),
+    ]
+    said = done.stdout.splitlines()
+    assert said[:4] == ["0 0", "1 3", "2 5", "3 6"]  # lines of the file when a case begins, its head among them
+    assert sum("500,000 µs" in line for line in said[4:]) == 2
+    summary = done.stderr.splitlines()[-6:]
+    things, rows_case = "n = 1,854, d = 768, t = 4.7 M int32 float32", "n = 100,000, d = 512, t = 5 M int32"
+    assert summary == [
+        "5 failed:",
+        f"score sums: {things}, pyalign cuda: RuntimeError: no such instruction",
+        f"score sums: {things}, torch: AssertionError: off by 3998 of 1999",
+        f"score sums: {things}, pyalign torch: OutOfMemoryError: out of memory",
+        f"odd_one_out: {rows_case} float32, pyalign cuda: OutOfMemoryError: out of memory",
+        f"odd_one_out: {rows_case} bfloat16, contenders: ValueError: no such case",
+    ]
+    assert "Traceback" in done.stderr
+
+
+def test_a_run_without_failures_ends_well(tmp_path):
+    done, rows = run(tmp_path / "rows.csv", "fine")
+    assert done.returncode == 0 and len(rows) == 8
+    assert "Traceback" not in done.stderr and "failed" not in done.stderr
