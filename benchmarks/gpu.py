@@ -178,18 +178,8 @@ def predictions(rows: Sequence[GpuRow] = (), card: Card = H100) -> str:
         found = best.get((case.op, case.case.name, case.dtype))
         measured = (f"{significant(found.median * 1e6)} µs", f"{found.fraction:.0%}") if found else ("", "")
         bound = f"{significant(case.seconds(card) * 1e6)} µs"
-        lines.append((f"`{case.op}`", case.case.label, case.dtype, bound, _limit(case, card), case.aim, *measured))
+        lines.append((f"`{case.op}`", case.case.label, case.dtype, bound, case.limit(card), case.aim, *measured))
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def _limit(case: GpuCase, card: Card) -> str:
-    parts = {
-        "memory": case.memory / card.memory,
-        "L2": case.l2 / card.l2,
-        "operations": case.flops / card.flops[case.dtype],
-    }
-    longest = max(parts, key=lambda name: parts[name])
-    return longest if parts[longest] >= case.seconds(card) else "launches"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -32,6 +32,11 @@ def rows_of(case: GpuCase) -> Tensor:
     return x if case.dtype in ("float32", "tf32") else x.to(getattr(torch, case.dtype))
 
 
+def second_rows_of(case: GpuCase) -> Tensor | None:
+    """As many rows of other numbers, where the case has x and y."""
+    return rows_of(case).flip(1) if case.op.endswith(" of x and y") else None
+
+
 def contenders(case: GpuCase) -> dict[str, Callable[[], dict[str, Call]]]:
     """What makes the calls of every backend of pyalign that runs here, then those of the peers."""
     return {**_ours(case), "peers": partial(PEERS[case.op], case)}
@@ -112,12 +117,12 @@ def _our_decisions_from_rows(case: GpuCase, kernels: Any) -> Call:
 
 
 def _our_similarity(case: GpuCase, kernels: Any) -> Call:
-    x = rows_of(case)
-    terms = 1.0 / x.double().norm(dim=1)
+    x, y = rows_of(case), second_rows_of(case)
+    terms, y_terms = (None if rows is None else 1.0 / rows.double().norm(dim=1) for rows in (x, y))
     out = torch.empty(len(x), len(x), device="cuda")
 
     def similarities() -> Tensor:
-        kernels.similarity(x, terms, None, None, "cosine", 0.0, case.dtype == "tf32", out)
+        kernels.similarity(x, terms, y, y_terms, "cosine", 0.0, case.dtype == "tf32", out)
         return out
 
     return similarities
@@ -165,6 +170,7 @@ OURS = {
     "score sums": _our_sums,
     "odd_one_out": _our_decisions_from_rows,
     "similarity cosine": _our_similarity,
+    "similarity cosine of x and y": _our_similarity,
     "triplet_gradient": _our_gradient,
     "triplet_gradient soft": _our_gradient,
     "object resamples": _our_resamples,
@@ -248,17 +254,18 @@ def _row_peers(case: GpuCase) -> dict[str, Call]:
 
 def _similarity_peers(case: GpuCase) -> dict[str, Call]:
     """The vendor's product alone, and followed by the epilogue."""
-    x = rows_of(case)
-    torch.backends.cuda.matmul.allow_tf32 = case.dtype == "tf32"
-    inverse = 1.0 / x.float().norm(dim=1)
+    x, second = rows_of(case), second_rows_of(case)
+    y = x if second is None else second
+    torch.set_float32_matmul_precision("high" if case.dtype == "tf32" else "highest")
+    left, right = (1.0 / rows.float().norm(dim=1) for rows in (x, y))
 
-    def with_epilogue(x: Tensor) -> Tensor:
-        return (x @ x.T).float() * inverse[:, None] * inverse[None, :]
+    def with_epilogue(x: Tensor, y: Tensor) -> Tensor:
+        return (x @ y.T).float() * left[:, None] * right[None, :]
 
     return {
-        "product alone": lambda: x @ x.T,
-        **_plain_and_compiled(with_epilogue, x),
-        "torch normalised": lambda: functional.normalize(x.float(), dim=1) @ functional.normalize(x.float(), dim=1).T,
+        "product alone": lambda: x @ y.T,
+        **_plain_and_compiled(with_epilogue, x, y),
+        "torch normalised": lambda: functional.normalize(x.float(), dim=1) @ functional.normalize(y.float(), dim=1).T,
     }
 
 
@@ -300,6 +307,7 @@ PEERS: dict[str, Callable[[GpuCase], dict[str, Call]]] = {
     "score sums": _sum_peers,
     "odd_one_out": _row_peers,
     "similarity cosine": _similarity_peers,
+    "similarity cosine of x and y": _similarity_peers,
     "triplet_gradient": _gradient_peers,
     "triplet_gradient soft": _gradient_peers,
     "triplet_loss": _loss_peers,

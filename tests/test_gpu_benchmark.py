@@ -1,4 +1,4 @@
-"""benchmarks.gpu without a device: what becomes of contenders that fail, with calls and a clock that are made up."""
+"""benchmarks.gpu without a device: contenders that fail, with calls and a clock that are made up; and its cases."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Clock:
         return 0.5
 
 sys.modules["benchmarks.gpu_peers"] = types.SimpleNamespace(contenders=contenders)
-gpu.GPU_CASES, gpu.Clock = gpu.GPU_CASES[:4], Clock
+gpu.GPU_CASES, gpu.Clock = [gpu.GPU_CASES[k] for k in (0, 2, 3, 4)], Clock
 torch.cuda.is_available, torch.cuda.get_device_name = lambda: True, lambda: "NVIDIA H100 80GB HBM3"
 gpu.main(["--rounds", "3", "--out", str(path)])
 """
@@ -104,3 +104,49 @@ def test_a_run_without_failures_ends_well(tmp_path):
     done, rows = run(tmp_path / "rows.csv", "fine")
     assert done.returncode == 0 and len(rows) == 8
     assert "Traceback" not in done.stderr and "failed" not in done.stderr
+
+
+CASES = """
+import dataclasses
+import torch
+from benchmarks import gpu_cases, gpu_peers
+from benchmarks.cases import LARGER, SQUARE, THINGS, THINGS_INT64, Case
+from benchmarks.gpu_cases import GPU_CASES, H100
+
+# Rows from memory: those that L2 holds once, the others as often as they are read, and never more than are read.
+table, rows, streams = 4 * 512 * 100_000, 4 * 512 * 15_000_000, 13 * 5_000_000
+for size, expected in ((0.0, rows), (table / 4, 0.75 * rows + 0.25 * table), (2.0 * table, table)):
+    card = dataclasses.replace(H100, l2_size=size)
+    times = gpu_cases._from_rows(LARGER, "float32").times(card)
+    assert abs(times["memory"] * card.memory - streams - expected) < 1, (size, times)
+    assert abs(times["L2"] * card.l2 - streams - rows) < 1
+few = gpu_cases._from_rows(dataclasses.replace(LARGER, t=10), "float32")
+assert few._missed(H100) == 30 * 4 * 512
+
+int32, int64 = (gpu_cases._decisions(case) for case in (THINGS, THINGS_INT64))
+assert int64.memory - int32.memory == int64.l2 - int32.l2 == 12 * 4_700_000
+alone, pair = (gpu_cases._similarity(SQUARE, "float32", pair=pair) for pair in (False, True))
+assert pair.flops == 2 * alone.flops and pair.memory - alone.memory == 4 * 4096 * 768
+
+for case in GPU_CASES:
+    assert case.op in gpu_peers.PEERS and case.limit(H100) in case.times(H100)
+    assert case.op in gpu_peers.OURS or case.op in ("triplet_loss", "probe step"), case.op
+assert len({(case.op, case.case.name, case.dtype) for case in GPU_CASES}) == len(GPU_CASES)
+
+# The contenders of both kinds of similarity, on the host.
+torch.Tensor.cuda, empty = lambda self: self, torch.empty
+torch.empty = lambda *shape, device=None, **more: empty(*shape, **more)
+from pyalign.backends._torch_kernels import KERNELS
+results = []
+for case in (alone, pair):
+    case = dataclasses.replace(case, case=Case("small", 30, 8))
+    ours, peers = gpu_peers.OURS[case.op](case, KERNELS)().clone(), gpu_peers.PEERS[case.op](case)
+    for name in ("torch", "torch normalised"):
+        assert float((peers[name]() - ours).abs().max()) < 1e-6
+    results.append(ours)
+assert bool((results[0] == results[0].T).all()) and not bool((results[1] == results[1].T).all())
+"""
+
+
+def test_the_rooflines_charge_what_must_be_moved_and_every_case_has_contenders():
+    subprocess.run([sys.executable, "-c", CASES], cwd=ROOT, check=True)
