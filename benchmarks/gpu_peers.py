@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -31,23 +32,32 @@ def rows_of(case: GpuCase) -> Tensor:
     return x if case.dtype in ("float32", "tf32") else x.to(getattr(torch, case.dtype))
 
 
-def contenders(case: GpuCase) -> dict[str, Call]:
-    """Every backend of pyalign that runs here, then the peers."""
-    return {**_ours(case), **PEERS[case.op](case)}
+def second_rows_of(case: GpuCase) -> Tensor | None:
+    """As many rows of other numbers, where the case has x and y."""
+    return rows_of(case).flip(1) if case.op.endswith(" of x and y") else None
 
 
-def _ours(case: GpuCase) -> dict[str, Call]:
+def contenders(case: GpuCase) -> dict[str, Callable[[], dict[str, Call]]]:
+    """What makes the calls of every backend of pyalign that runs here, then those of the peers."""
+    return {**_ours(case), "peers": partial(PEERS[case.op], case)}
+
+
+def _ours(case: GpuCase) -> dict[str, Callable[[], dict[str, Call]]]:
     if case.op == "triplet_loss":  # the op chooses the backend by itself
-        return {"pyalign": _our_loss(case)}
-    calls = {}
+        return {"pyalign": lambda: {"pyalign": _our_loss(case)}}
+    makers = {}
     for name in TENSOR_BACKENDS:
         try:
             backend: Any = get_backend(name, Place("cuda:0", case.dtype))
         except InputError:
             continue
-        step = case.op == "probe step"
-        calls[f"pyalign {name}"] = _our_probe_step(case, name) if step else OURS[case.op](case, backend.kernels)
-    return calls
+        makers[f"pyalign {name}"] = partial(_our_call, case, name, backend.kernels)
+    return makers
+
+
+def _our_call(case: GpuCase, name: str, kernels: Any) -> dict[str, Call]:
+    step = case.op == "probe step"
+    return {f"pyalign {name}": _our_probe_step(case, name) if step else OURS[case.op](case, kernels)}
 
 
 def _index(case: GpuCase) -> Tensor:
@@ -107,12 +117,12 @@ def _our_decisions_from_rows(case: GpuCase, kernels: Any) -> Call:
 
 
 def _our_similarity(case: GpuCase, kernels: Any) -> Call:
-    x = rows_of(case)
-    terms = 1.0 / x.double().norm(dim=1)
+    x, y = rows_of(case), second_rows_of(case)
+    terms, y_terms = (None if rows is None else 1.0 / rows.double().norm(dim=1) for rows in (x, y))
     out = torch.empty(len(x), len(x), device="cuda")
 
     def similarities() -> Tensor:
-        kernels.similarity(x, terms, None, None, "cosine", 0.0, case.dtype == "tf32", out)
+        kernels.similarity(x, terms, y, y_terms, "cosine", 0.0, case.dtype == "tf32", out)
         return out
 
     return similarities
@@ -160,6 +170,7 @@ OURS = {
     "score sums": _our_sums,
     "odd_one_out": _our_decisions_from_rows,
     "similarity cosine": _our_similarity,
+    "similarity cosine of x and y": _our_similarity,
     "triplet_gradient": _our_gradient,
     "triplet_gradient soft": _our_gradient,
     "object resamples": _our_resamples,
@@ -243,17 +254,18 @@ def _row_peers(case: GpuCase) -> dict[str, Call]:
 
 def _similarity_peers(case: GpuCase) -> dict[str, Call]:
     """The vendor's product alone, and followed by the epilogue."""
-    x = rows_of(case)
-    torch.backends.cuda.matmul.allow_tf32 = case.dtype == "tf32"
-    inverse = 1.0 / x.float().norm(dim=1)
+    x, second = rows_of(case), second_rows_of(case)
+    y = x if second is None else second
+    torch.set_float32_matmul_precision("high" if case.dtype == "tf32" else "highest")
+    left, right = (1.0 / rows.float().norm(dim=1) for rows in (x, y))
 
-    def with_epilogue(x: Tensor) -> Tensor:
-        return (x @ x.T).float() * inverse[:, None] * inverse[None, :]
+    def with_epilogue(x: Tensor, y: Tensor) -> Tensor:
+        return (x @ y.T).float() * left[:, None] * right[None, :]
 
     return {
-        "product alone": lambda: x @ x.T,
-        **_plain_and_compiled(with_epilogue, x),
-        "torch normalised": lambda: functional.normalize(x.float(), dim=1) @ functional.normalize(x.float(), dim=1).T,
+        "product alone": lambda: x @ y.T,
+        **_plain_and_compiled(with_epilogue, x, y),
+        "torch normalised": lambda: functional.normalize(x.float(), dim=1) @ functional.normalize(y.float(), dim=1).T,
     }
 
 
@@ -295,6 +307,7 @@ PEERS: dict[str, Callable[[GpuCase], dict[str, Call]]] = {
     "score sums": _sum_peers,
     "odd_one_out": _row_peers,
     "similarity cosine": _similarity_peers,
+    "similarity cosine of x and y": _similarity_peers,
     "triplet_gradient": _gradient_peers,
     "triplet_gradient soft": _gradient_peers,
     "triplet_loss": _loss_peers,

@@ -1,16 +1,19 @@
 // device.cu: which devices there are, which is current, and the names of errors.
+#include <cstdio>
+
 #include "common.cuh"
 
 namespace {
 
 // Where the driver's library cannot be loaded, its version is 0.
 const char* why_insufficient() {
-#ifndef PA_EMULATION
-  int version = 0;
-  if (cudaDriverGetVersion(&version) == cudaSuccess && version > 0)
-    return "no CUDA device (the driver is older than the CUDA runtime of this build)";
-#endif
-  return "no CUDA device (driver not found)";
+  static thread_local char text[96];
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) return "no CUDA device (driver not found)";
+  constexpr int built = CUDART_VERSION;
+  snprintf(text, sizeof text, "no CUDA device (the driver is for CUDA %d.%d, these kernels are built for %d.%d)",
+           driver / 1000, driver % 1000 / 10, built / 1000, built % 1000 / 10);
+  return text;
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ int64_t pa_cuda_gradient_workspace(pa_cuda_type type, int64_t n, int64_t t);
 int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
                            const int16_t* values, int64_t v, int64_t* sums, int32_t* invalid, void* stream);
 
-/* Devices that can be used; when 0, *reason says why. */
+/* Devices that can be used; when 0, *reason says why, until the next call of the same thread. */
 int pa_cuda_device_count(const char** reason);
 
 /* Makes `device` the current one of this thread; *previous is what was current before. */

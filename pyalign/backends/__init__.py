@@ -309,7 +309,7 @@ def preferred(place: Place) -> tuple[str, ...]:
 
     On a device `cuda` comes first. For large similarity matrices of half precision on Hopper and Blackwell (that of
     data centres) `triton` does: its products use their warp-group instructions, the CUDA kernels those that all
-    processors since Ampere have.
+    processors since Ampere have. float32 stays with `cuda` where TF32 is allowed: it rounds, Triton's products cut.
 
     Example:
         >>> preferred(Place("cuda:0", "float32")), preferred(Place())

@@ -16,6 +16,7 @@ from pyalign.backends._tensors import row_blocks
 
 CHUNK = 1 << 20
 GATHERED_ELEMENTS = 1 << 24
+PIECE = 1024  # so that a chunk has fewer pieces than torch divides among threads
 FIRST, SECOND = (0, 0, 1), (1, 2, 2)  # the pairs of positions 01, 02, 12
 Similarities = Callable[[Tensor], Tensor]  # from triplets (c, 3) to (3, c)
 
@@ -85,15 +86,15 @@ class TorchKernels:
             logs = _log_softmax(similarities[places // n, places % n], temperature)
             p = logs.exp()
             if targets is None:
-                cross_entropy -= torch.where(valid, logs[0], 0.0).sum()
+                cross_entropy -= _total(torch.where(valid, logs[0], 0.0))
                 slope = p
             else:
                 y = targets[part].double().T.flip(0)  # of pairs 01, 02, 12
-                cross_entropy -= torch.where(valid & (y > 0), y * logs, 0.0).sum()
+                cross_entropy -= _total(torch.where(valid & (y > 0), y * logs, 0.0).flatten())
                 slope = _others(y) * p - y * _others(p)
             residuals = torch.where(valid, slope * (scale / temperature), 0.0)
             residuals[0] = -(residuals[1] + residuals[2])
-            gradient.view(-1).index_put_((places.flatten(),), residuals.flatten().to(gradient.dtype), accumulate=True)
+            _add_in_order(gradient.view(-1), places.T.flatten(), residuals.T.flatten().to(gradient.dtype))
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
@@ -109,6 +110,23 @@ class TorchKernels:
                 weights = weights * multiplicities[column].double()
             sums[0] += weights.sum(dim=0).long()
             sums[1:] += (values[:, part].double() @ weights).long()
+
+
+def _add_in_order(out: Tensor, places: Tensor, values: Tensor) -> None:
+    """out[places] += values, one value after the other: the same bits on every run and for any number of threads.
+
+    On the CPU index_add_ does so for one dimension, while index_put_ adds with all threads at once. On a device it is
+    index_put_, which sorts there, and index_add_ uses atomics.
+    """
+    if out.device.type == "cpu":
+        out.index_add_(0, places, values)
+    else:
+        out.index_put_((places,), values, accumulate=True)
+
+
+def _total(values: Tensor) -> Tensor:
+    """The sum of a vector by pieces of a fixed length, which, unlike one sum, is not divided among the threads."""
+    return torch.nn.functional.pad(values, (0, -len(values) % PIECE)).view(-1, PIECE).sum(dim=1).sum()
 
 
 def _finish(

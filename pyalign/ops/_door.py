@@ -16,6 +16,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import HOST, TENSOR_BACKENDS, Array, Backend, InvalidTripletsError, Place, get_backend
 from pyalign.errors import InputError
+from pyalign.ops._driver import device_of_address
 
 DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 
@@ -99,8 +100,8 @@ def device_of(value: object) -> str:
     if hasattr(value, "__dlpack_device__"):
         kind, number = value.__dlpack_device__()
         return f"cuda:{number}" if kind in DLPACK_CUDA else "cpu"
-    if hasattr(value, "__cuda_array_interface__"):
-        return "cuda"
+    if hasattr(value, "__cuda_array_interface__"):  # which names an address and no device
+        return f"cuda:{device_of_address(value.__cuda_array_interface__['data'][0])}"
     return "cpu"
 
 

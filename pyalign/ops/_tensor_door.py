@@ -162,7 +162,8 @@ def _as_tensor(value: Any) -> Tensor:
         return value.detach()
     if hasattr(value, "__dlpack__"):
         return torch.from_dlpack(value)
-    tensor = torch.as_tensor(value)  # by __cuda_array_interface__, whose stream torch does not look at
+    # By __cuda_array_interface__. Without a device torch copies to its default one, and the stream it does not look at.
+    tensor = torch.as_tensor(value, device=device_of(value))
     stream = value.__cuda_array_interface__.get("stream")
     if stream is not None:
         default = stream in (1, 2)

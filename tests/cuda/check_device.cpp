@@ -44,6 +44,21 @@ static void check_no_device() {
 #endif
 }
 
+static void check_older_driver() {
+#ifdef PA_EMULATION
+  const auto reason_with = [](int driver) {
+    const char* reason = nullptr;
+    emulation::set_driver(driver);
+    check_that(pa_cuda_device_count(&reason) == 0 && reason, "a driver that does not serve, and a reason");
+    return std::string(reason ? reason : "");
+  };
+  check_that(reason_with(0) == "no CUDA device (driver not found)", "no driver");
+  check_that(reason_with(12040) == "no CUDA device (the driver is for CUDA 12.4, these kernels are built for 13.0)",
+             "an older driver, with both versions");
+  emulation::set_driver(CUDART_VERSION);
+#endif
+}
+
 void check_device() {
   const char* reason = nullptr;
   check_that(pa_cuda_device_count(&reason) >= 1, "there is a device");
@@ -51,4 +66,5 @@ void check_device() {
   check_set_device();
   check_that_errors_do_not_stay();
   check_no_device();
+  check_older_driver();
 }

@@ -64,7 +64,8 @@ namespace emulation {
 
 // 0: in order. At first what the environment variable PYALIGN_EMULATION_SEED says.
 void set_seed(uint64_t seed);
-void set_devices(int count);  // what cudaGetDeviceCount finds; 1 at first
+void set_devices(int count);   // what cudaGetDeviceCount finds; 1 at first
+void set_driver(int version);  // what cudaDriverGetVersion finds, 0 for no driver; CUDART_VERSION at first
 
 void launch(const char* kernel, dim3 blocks, dim3 threads, const std::function<void()>& body);
 bool configure(uint64_t threads, dim3 blocks);  // false, and the last error, for a shape that CUDA refuses
@@ -196,6 +197,8 @@ inline int __clz(int bits) { return bits ? __builtin_clz(unsigned(bits)) : 32; }
 
 // --- the host's side
 
+#define CUDART_VERSION 13000
+
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
@@ -212,6 +215,7 @@ cudaError_t cudaPeekAtLastError();
 const char* cudaGetErrorName(cudaError_t error);
 const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaMemsetAsync(void* address, int byte, size_t bytes, cudaStream_t stream = nullptr);

@@ -4,7 +4,7 @@
 namespace {
 
 cudaError_t last_error = cudaSuccess;
-int device_count = 1, current_device = 0;
+int device_count = 1, current_device = 0, driver_version = CUDART_VERSION;
 
 cudaError_t note(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;
@@ -41,6 +41,8 @@ void set_devices(int count) {
   current_device = 0;
 }
 
+void set_driver(int version) { driver_version = version; }
+
 bool configure(uint64_t threads, dim3 blocks) {
   const bool fits = threads > 0 && blocks.x > 0 && blocks.y > 0 && blocks.z > 0 && blocks.x <= INT_MAX &&
                     blocks.y <= 65535 && blocks.z <= 65535;
@@ -59,7 +61,13 @@ cudaError_t cudaPeekAtLastError() { return last_error; }
 const char* cudaGetErrorName(cudaError_t error) { return text_of(error).name; }
 const char* cudaGetErrorString(cudaError_t error) { return text_of(error).text; }
 
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = driver_version;
+  return cudaSuccess;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
+  if (driver_version < CUDART_VERSION) return note(cudaErrorInsufficientDriver);
   *count = device_count;
   return note(device_count ? cudaSuccess : cudaErrorNoDevice);
 }

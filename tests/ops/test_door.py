@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from support import MEASURES, draw_triplets, reals, whole
 import pyalign
 from pyalign import InputError, backends
 from pyalign.backends import Place, preferred
-from pyalign.ops import _door
+from pyalign.ops import _door, _driver
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -31,8 +33,30 @@ class OnCuda:
 
 
 class OldCuda:
-    def __init__(self):
-        self.__cuda_array_interface__ = {"version": 2}
+    """Says by `__cuda_array_interface__` at which address it lies."""
+
+    dtype, shape = "float32", (4, 3)
+
+    def __init__(self, address, **more):
+        self.__cuda_array_interface__ = {"version": 3, "data": (address, False), **more}
+
+
+class FakeDriver:
+    """Knows three addresses; the second is of memory that the driver places on no device."""
+
+    devices: ClassVar = {0x1000: 0, 0x2000: -1, 1 << 40: 3}
+
+    def cuPointerGetAttribute(self, number, attribute, address):
+        assert attribute == 9 and isinstance(address, ctypes.c_uint64)
+        if address.value not in self.devices:
+            return 1
+        number._obj.value = self.devices[address.value]
+        return 0
+
+
+@pytest.fixture
+def fake_driver(monkeypatch):
+    monkeypatch.setattr(_driver, "driver", FakeDriver)
 
 
 @pytest.mark.parametrize("measure", [*MEASURES, "rbf"])
@@ -174,26 +198,49 @@ def test_arrays_on_two_devices_are_refused(device, message_of):
 
 def test_devices_are_found_by_every_protocol():
     assert _door.device_of(OnCuda()) == "cuda:1"
-    assert _door.device_of(OldCuda()) == "cuda"
     assert [_door.device_of(value) for value in (np.eye(2), [[1.0]], torch.eye(2))] == ["cpu"] * 3
     assert _door.device_of(torch.empty(2, device="meta")) == "meta"
     assert _door.place_of((OnCuda(), None), 5) == Place("cuda:1", "float32", 5)
 
 
+def test_the_device_of_an_address_is_told_by_the_driver(fake_driver):
+    found = {address: _door.device_of(OldCuda(address)) for address in (0, 0x1000, 0x2000, 0x3000, 1 << 40)}
+    assert found == {0: "cuda:0", 0x1000: "cuda:0", 0x2000: "cuda:0", 0x3000: "cuda:0", 1 << 40: "cuda:3"}
+    assert _door.place_of((OldCuda(1 << 40), OldCuda(1 << 40)), 5) == Place("cuda:3", "float32", 5)
+
+
+def test_arrays_of_both_protocols_lie_on_one_device(monkeypatch, message_of):
+    monkeypatch.setattr(_door, "device_of_address", lambda address: address)
+    assert _door.place_of((OldCuda(1), OnCuda())) == Place("cuda:1", "float32")
+    assert message_of(_door.place_of, (OldCuda(2), OnCuda())) == (
+        "x and y must lie on one device; got cuda:2 and cuda:1"
+    )
+
+
+@pytest.mark.parametrize("library", [OSError("libcuda.so.1: cannot open shared object file"), object()])
+def test_without_a_driver_that_can_tell_an_address_is_of_the_first_device(monkeypatch, library):
+    def load():
+        if isinstance(library, OSError):
+            raise library
+        return library
+
+    monkeypatch.setattr(_driver, "driver", load)
+    assert _door.device_of(OldCuda(0x1000)) == "cuda:0"
+
+
 @pytest.mark.parametrize(
     "stream,waited",
-    [(None, []), (1, ["default of cuda:1"]), (2, ["default of cuda:1"]), (7777, ["7777 of cuda:1"])],
+    [(None, []), (1, ["default of cuda:3"]), (2, ["default of cuda:3"]), (7777, ["7777 of cuda:3"])],
 )
-def test_work_waits_for_the_stream_that_an_array_interface_names(monkeypatch, stream, waited):
-    """Of the device that holds the array, which need not be the current one."""
-    seen, on_device = [], SimpleNamespace(device="cuda:1")
+def test_work_waits_for_the_stream_that_an_array_interface_names(monkeypatch, fake_driver, stream, waited):
+    """Of the device that holds the array, which need not be the current one, nor torch's default."""
+    seen, on_device = [], SimpleNamespace(device="cuda:3")
     ours = SimpleNamespace(wait_stream=lambda theirs: seen.append(theirs))
-    monkeypatch.setattr(torch, "as_tensor", lambda value: on_device)
+    monkeypatch.setattr(torch, "as_tensor", lambda value, device=None: on_device if device == "cuda:3" else None)
     monkeypatch.setattr(torch.cuda, "default_stream", lambda device="cuda:0": f"default of {device}")
     monkeypatch.setattr(torch.cuda, "ExternalStream", lambda address, device="cuda:0": f"{address} of {device}")
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device="cuda:0": ours if device == "cuda:1" else None)
-    value = SimpleNamespace(__cuda_array_interface__={"version": 3, "stream": stream})
-    assert _tensor_door._as_tensor(value) is on_device
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device="cuda:0": ours if device == "cuda:3" else None)
+    assert _tensor_door._as_tensor(OldCuda(1 << 40, stream=stream)) is on_device
     assert seen == waited
 
 

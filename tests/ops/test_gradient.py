@@ -82,6 +82,23 @@ def test_does_not_depend_on_the_number_of_threads(isa, set_threads):
     assert len(set(results)) == 1
 
 
+@pytest.mark.parametrize("soft", [False, True])
+def test_plain_torch_gives_the_same_bits_every_time_and_for_any_number_of_threads(soft):
+    """Rounds of different numbers of threads, and each again: threads that add together differ from run to run."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    s, triplets = matrix(11, 300, np.float32), draw_triplets(11, 300, 300_001)
+    targets = np.random.default_rng(11).integers(0, 4, triplets.shape) if soft else None
+    before, results = torch.get_num_threads(), set()
+    try:
+        for threads in (1, 2, 2, 3, 2):
+            torch.set_num_threads(threads)
+            loss, gradient = triplet_gradient(s, triplets, targets=targets, backend="torch")
+            results.add((loss, gradient.tobytes()))
+    finally:
+        torch.set_num_threads(before)
+    assert len(results) == 1
+
+
 @pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "int64", "uint8"])
 def test_takes_triplets_of_every_type_and_layout(backend, dtype):
     s, triplets = matrix(5, 50, np.float32), draw_triplets(5, 50, 1000)

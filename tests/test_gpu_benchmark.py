@@ -1,0 +1,152 @@
+"""benchmarks.gpu without a device: contenders that fail, with calls and a clock that are made up; and its cases."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+ROOT = Path(__file__).resolve().parents[1]
+RUN = """
+import sys, types
+from pathlib import Path
+import torch
+from benchmarks import gpu
+
+path, failing = Path(sys.argv[1]), sys.argv[2] == "failing"
+
+def raises(error):
+    raise error
+
+class Stage:
+    '''A call that returns `result`, and raises when it is called for the n-th time.'''
+
+    def __init__(self, result, n=0, error=None):
+        self.result, self.left, self.error = result, n, error
+
+    def __call__(self):
+        self.left -= 1
+        return raises(self.error) if self.left == 0 else self.result
+
+def calls(**found):
+    return lambda: {name.replace("_", " "): call for name, call in found.items()}
+
+fine, other = torch.arange(2000.0), -torch.arange(2000.0)
+memory, compilation = torch.cuda.OutOfMemoryError("out of memory\\nmore"), RuntimeError("\\nno such instruction")
+
+def contenders(case):
+    number = gpu.GPU_CASES.index(case)
+    print(number, len(path.read_text().splitlines()) if path.exists() else 0)  # the file as it is by then
+    if number == 0 or not failing:
+        return {"pyalign cuda": calls(pyalign_cuda=Stage(fine)), "peers": calls(product_alone=Stage(other))}
+    if number == 1:
+        return {
+            "pyalign cuda": calls(pyalign_cuda=Stage(fine, 1, compilation)),
+            "pyalign triton": calls(pyalign_triton=Stage(fine)),
+            "pyalign torch": calls(pyalign_torch=Stage(fine, 3, memory)),
+            "peers": calls(torch=Stage(other), torch_compiled=Stage(fine)),
+        }
+    if number == 2:
+        return {"pyalign cuda": lambda: raises(memory), "peers": calls(torch=Stage(fine))}
+    return raises(ValueError("no such case"))
+
+class Clock:
+    def seconds(self, call):
+        call()
+        return 0.5
+
+sys.modules["benchmarks.gpu_peers"] = types.SimpleNamespace(contenders=contenders)
+gpu.GPU_CASES, gpu.Clock = [gpu.GPU_CASES[k] for k in (0, 2, 3, 4)], Clock
+torch.cuda.is_available, torch.cuda.get_device_name = lambda: True, lambda: "NVIDIA H100 80GB HBM3"
+gpu.main(["--rounds", "3", "--out", str(path)])
+"""
+
+
+def run(path, mode):
+    command = [sys.executable, "-c", RUN, path, mode]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    return done, rows
+
+
+def test_a_contender_that_fails_ends_neither_the_others_nor_the_run(tmp_path):
+    done, rows = run(tmp_path / "rows.csv", "failing")
+    assert done.returncode == 1
+    assert [(row["op"], row["backend"], row["ratio"]) for row in rows] == [
+        ("odd_one_out_from", "pyalign cuda", "1"),
+        ("odd_one_out_from", "product alone", "1"),
+        ("score sums", "pyalign triton", "1"),
+        ("score sums", "torch compiled", "1"),
+        ("odd_one_out", "torch", "nan"),
+    ]
+    said = done.stdout.splitlines()
+    assert said[:4] == ["0 0", "1 3", "2 5", "3 6"]  # lines of the file when a case begins, its head among them
+    assert sum("500,000 µs" in line for line in said[4:]) == 2
+    summary = done.stderr.splitlines()[-6:]
+    things, rows_case = "n = 1,854, d = 768, t = 4.7 M int32 float32", "n = 100,000, d = 512, t = 5 M int32"
+    assert summary == [
+        "5 failed:",
+        f"score sums: {things}, pyalign cuda: RuntimeError: no such instruction",
+        f"score sums: {things}, torch: AssertionError: off by 3998 of 1999",
+        f"score sums: {things}, pyalign torch: OutOfMemoryError: out of memory",
+        f"odd_one_out: {rows_case} float32, pyalign cuda: OutOfMemoryError: out of memory",
+        f"odd_one_out: {rows_case} bfloat16, contenders: ValueError: no such case",
+    ]
+    assert "Traceback" in done.stderr
+
+
+def test_a_run_without_failures_ends_well(tmp_path):
+    done, rows = run(tmp_path / "rows.csv", "fine")
+    assert done.returncode == 0 and len(rows) == 8
+    assert "Traceback" not in done.stderr and "failed" not in done.stderr
+
+
+CASES = """
+import dataclasses
+import torch
+from benchmarks import gpu_cases, gpu_peers
+from benchmarks.cases import LARGER, SQUARE, THINGS, THINGS_INT64, Case
+from benchmarks.gpu_cases import GPU_CASES, H100
+
+# Rows from memory: those that L2 holds once, the others as often as they are read, and never more than are read.
+table, rows, streams = 4 * 512 * 100_000, 4 * 512 * 15_000_000, 13 * 5_000_000
+for size, expected in ((0.0, rows), (table / 4, 0.75 * rows + 0.25 * table), (2.0 * table, table)):
+    card = dataclasses.replace(H100, l2_size=size)
+    times = gpu_cases._from_rows(LARGER, "float32").times(card)
+    assert abs(times["memory"] * card.memory - streams - expected) < 1, (size, times)
+    assert abs(times["L2"] * card.l2 - streams - rows) < 1
+few = gpu_cases._from_rows(dataclasses.replace(LARGER, t=10), "float32")
+assert few._missed(H100) == 30 * 4 * 512
+
+int32, int64 = (gpu_cases._decisions(case) for case in (THINGS, THINGS_INT64))
+assert int64.memory - int32.memory == int64.l2 - int32.l2 == 12 * 4_700_000
+alone, pair = (gpu_cases._similarity(SQUARE, "float32", pair=pair) for pair in (False, True))
+assert pair.flops == 2 * alone.flops and pair.memory - alone.memory == 4 * 4096 * 768
+
+for case in GPU_CASES:
+    assert case.op in gpu_peers.PEERS and case.limit(H100) in case.times(H100)
+    assert case.op in gpu_peers.OURS or case.op in ("triplet_loss", "probe step"), case.op
+assert len({(case.op, case.case.name, case.dtype) for case in GPU_CASES}) == len(GPU_CASES)
+
+# The contenders of both kinds of similarity, on the host.
+torch.Tensor.cuda, empty = lambda self: self, torch.empty
+torch.empty = lambda *shape, device=None, **more: empty(*shape, **more)
+from pyalign.backends._torch_kernels import KERNELS
+results = []
+for case in (alone, pair):
+    case = dataclasses.replace(case, case=Case("small", 30, 8))
+    ours, peers = gpu_peers.OURS[case.op](case, KERNELS)().clone(), gpu_peers.PEERS[case.op](case)
+    for name in ("torch", "torch normalised"):
+        assert float((peers[name]() - ours).abs().max()) < 1e-6
+    results.append(ours)
+assert bool((results[0] == results[0].T).all()) and not bool((results[1] == results[1].T).all())
+"""
+
+
+def test_the_rooflines_charge_what_must_be_moved_and_every_case_has_contenders():
+    subprocess.run([sys.executable, "-c", CASES], cwd=ROOT, check=True)
