@@ -81,6 +81,22 @@ def counts_of(args: argparse.Namespace) -> np.ndarray | None:
     return read_counts(path, key=key)
 
 
+def by_position(targets: np.ndarray, triplets: TripletFile, spec: str) -> np.ndarray:
+    """Targets (t, 3), whose columns are positions in the triplet file, in the order that the items have after reading.
+
+    Reading moves the odd item last, where the file says which one it is.
+    """
+    if targets.shape != triplets.triplets.shape:
+        raise InputError(
+            f"{spec}: targets must have shape {triplets.triplets.shape}, a row for each triplet; got {targets.shape}"
+        )
+    if triplets.positions is None:
+        return targets
+    positions = np.broadcast_to(triplets.positions, targets.shape).astype(np.int64)
+    moved: np.ndarray = np.take_along_axis(targets, positions, axis=1)
+    return moved
+
+
 def model_names(specs: Sequence[str], labels: Sequence[str] | None) -> list[str]:
     """Different names of models: the labels, or the specifications of their files."""
     if labels is not None and len(labels) != len(specs):

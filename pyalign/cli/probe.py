@@ -52,7 +52,7 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     group.add_argument("--alpha", type=float, default=0.25, help="weight of the local term (default: 0.25)")
     group.add_argument("--tau", type=float, default=0.1, help="temperature of the local term (default: 0.1)")
     group = parser.add_argument_group("answers", "instead of one answer for each triplet")
-    group.add_argument("--targets", metavar="P.npy", help="(t, 3) counts or probabilities that a position is odd")
+    group.add_argument("--targets", metavar="P.npy", help="(t, 3) by position in the file: how often, or how probably, odd")
     group.add_argument("--weights", metavar="V.npy", help="(t,) weights of the triplets")
     group.add_argument(
         "--smoothing", type=float, default=0.0, metavar="A", help="pseudo-counts for each position (default: 0)"
@@ -217,6 +217,8 @@ class _Job:
         embeddings = _inputs.embedding_file(args.embeddings, _inputs.row_names(args.names, read))
         triplets = _inputs.index_triplets(read, embeddings, args.embeddings)
         subjects, targets, weights = (_array(path) for path in (args.subjects, args.targets, args.weights))
+        if targets is not None:
+            targets = _inputs.by_position(targets, read, args.targets)
         answers = {"targets": targets, "weights": weights}
         names = ("penalty", "rank", "bias", "measure", "temperature", "standardise", "tolerance", "smoothing")
         options = {name: getattr(args, name) for name in names}

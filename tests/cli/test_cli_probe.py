@@ -94,6 +94,33 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
     assert json.loads(ran.out)["accuracy"] == expected.accuracy
 
 
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0), None], ids=["first", "second", "any"])
+def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command, order):
+    """However the file says which item is odd, what its three columns were called goes with them."""
+    x, triplets = people
+    targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 3])
+    np.save("targets.npy", targets)
+    args = ("--targets", "targets.npy", "--l2", "0.05", "--folds", "2", "--split", "triplets", "--json")
+    expected = json.loads(probe(*args).out)
+    orders = np.array([order] * 6000) if order else np.random.default_rng(1).permuted([[0, 1, 2]] * 6000, axis=1)
+    np.save("targets.npy", np.take_along_axis(targets, orders, axis=1))
+    moved = np.take_along_axis(triplets, orders, axis=1)
+    np.save("a.npy", np.column_stack([moved, np.argmax(orders == 2, axis=1)]))
+    layout = ("--choice-column", "3", "--choice-base", "0")
+    if order == (2, 0, 1):
+        np.save("a.npy", moved)
+        layout = ("--odd-column", "first")
+    found = json.loads(probe(*args, *layout).out)
+    for name in ("accuracy", "cross_entropy", "zero_shot_accuracy"):
+        assert found[name] == pytest.approx(expected[name], abs=1e-5)
+
+
+def test_targets_need_a_row_for_each_triplet(refused, people):
+    np.save("targets.npy", np.ones((5, 3)))
+    args = ("--embeddings", "p.npy", "--triplets", "a.npy", "--targets", "targets.npy")
+    assert refused("probe", *args).startswith("targets.npy: targets must have shape (6000, 3), a row for each")
+
+
 def test_score_with_a_transform_is_the_score_of_the_transformed_file(probe, command, people):
     probe("--out", "w.npz", "--l2", "0.05")
     made = command("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
