@@ -213,6 +213,8 @@ class _Job:
         )
         _options.require_apart(inputs, outputs)
         _options.use_threads(args.threads)
+        if args.targets is None:
+            _inputs.require_answers(args, "probe without --targets")
         read = _inputs.triplet_file(args)
         embeddings = _inputs.embedding_file(args.embeddings, _inputs.row_names(args.names, read))
         triplets = _inputs.index_triplets(read, embeddings, args.embeddings)

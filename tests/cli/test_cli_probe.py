@@ -273,6 +273,7 @@ REFUSED = [
     ),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
     (["--out", "missing/w.npz", "--l2", "0.1"], "missing/w.npz"),
+    (["--odd-column", "none"], "probe without --targets needs the people's answers, which --odd-column none says are"),
 ]
 
 
