@@ -62,11 +62,15 @@ def require_answers(args: argparse.Namespace, what: str) -> None:
 
 def require_use_of_subjects(args: argparse.Namespace) -> None:
     """Raises where people are given to a command whose intervals are not over people."""
-    if args.ci == "subjects":
-        return
-    for option, value in (("--subjects", args.subjects), ("--subject-column", args.subject_column)):
+    if args.ci != "subjects":
+        refuse_subjects(args, "--ci subjects", "intervals over people")
+
+
+def refuse_subjects(args: argparse.Namespace, option: str, what: str = "folds over people") -> None:
+    """Raises where people are given that serve `what` alone, for which `option` asks."""
+    for given, value in (("--subjects", args.subjects), ("--subject-column", args.subject_column)):
         if value is not None:
-            raise InputError(f"{option} {value} serves intervals over people alone: add --ci subjects")
+            raise InputError(f"{given} {value} serves {what} alone: add {option}")
 
 
 def counts_of(args: argparse.Namespace) -> np.ndarray | None:

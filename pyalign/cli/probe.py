@@ -38,10 +38,10 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--triplets", required=True, metavar="T", help="file of (t, 3) triplets")
     parser.add_argument("--names", metavar="FILE", help="names of the embeddings' rows, when the triplets hold names")
     _options.add_triplet_options(parser)
+    _options.add_subject_options(parser)
     group = parser.add_argument_group("cross-validation")
     group.add_argument("--folds", type=_options.count, default=3, metavar="K", help="folds (default: 3)")
     group.add_argument("--split", choices=SPLITS, default="objects", help="what a fold holds out (default: objects)")
-    group.add_argument("--subjects", metavar="S.npy", help="(t,) who answered each triplet, for --split subjects")
     group.add_argument("--seed", type=int, default=0, help="of the split and of the starts (default: 0)")
     group.add_argument(
         "--recipe", choices=RECIPES, help="train by the published recipe instead (Adam, |W|_F, early stopping)"
@@ -213,12 +213,16 @@ class _Job:
         )
         _options.require_apart(inputs, outputs)
         _options.use_threads(args.threads)
+        if args.split != "subjects":
+            _inputs.refuse_subjects(args, "--split subjects")
         if args.targets is None:
             _inputs.require_answers(args, "probe without --targets")
         read = _inputs.triplet_file(args)
         embeddings = _inputs.embedding_file(args.embeddings, _inputs.row_names(args.names, read))
         triplets = _inputs.index_triplets(read, embeddings, args.embeddings)
-        subjects, targets, weights = (_array(path) for path in (args.subjects, args.targets, args.weights))
+        people = _inputs.subjects_of(args, read)
+        subjects = None if people is None else people.codes
+        targets, weights = _array(args.targets), _array(args.weights)
         if targets is not None:
             targets = _inputs.by_position(targets, read, args.targets)
         answers = {"targets": targets, "weights": weights}

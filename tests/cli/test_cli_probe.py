@@ -82,6 +82,22 @@ def test_over_subjects_with_a_file_of_them(probe, people):
     )
 
 
+def test_people_are_read_as_by_other_commands(probe, people):
+    """From a text file or from a column of the triplets: the same people, the same folds."""
+    who = [f"p{k % 7}" for k in range(6000)]
+    with open("s.txt", "w") as file:
+        file.write("\n".join(["subject", *who]))
+    with open("a.csv", "w") as file:
+        rows = (f"{a},{b},{c},{name}" for (a, b, c), name in zip(people[1].tolist(), who, strict=True))
+        file.write("\n".join(["image1,image2,image3,subject", *rows]))
+    args = ("--split", "subjects", "--l2", "0.1", "--json")
+    folds = [
+        without_times(json.loads(probe(*args, *options).out)["folds"])
+        for options in (["--subjects", "s.txt"], ["--triplets", "a.csv", "--subject-column", "subject"])
+    ]
+    assert folds[0] == folds[1] and len(folds[0]) == 3
+
+
 def test_soft_targets_and_weights_come_from_files(probe, people):
     x, triplets = people
     targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 2])
@@ -264,6 +280,9 @@ REFUSED = [
     (["--seed", "-1"], "--seed must not be negative"),
     (["--l2", "-1"], "penalties must be 'auto' or a number of at least 0; got -1.0"),
     (["--folds", "1"], "folds must be a whole number from 2"),
+    (["--subjects", "t.npy"], "--subjects t.npy serves folds over people alone: add --split subjects"),
+    (["--subject-column", "3"], "--subject-column 3 serves folds over people alone: add --split subjects"),
+    (["--split", "subjects", "--subjects", "t.npy"], "subjects must be a filled 1-d array"),
     (["--split", "subjects"], "subjects must be given to split over subjects"),
     (["--recipe", "muttenthaler2023", "--l2", "1", "2"], "--recipe takes one --l2; got 2"),
     (["--recipe", "muttenthaler2023", "--split", "triplets"], "--recipe takes folds over objects"),

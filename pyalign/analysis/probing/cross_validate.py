@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from pyalign import _checks
 from pyalign.analysis.probing.algebra import Algebra, algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
 from pyalign.analysis.probing.choose import (
@@ -33,6 +32,7 @@ from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
 from pyalign.analysis.probing.splits import Fold, folds_of
+from pyalign.analysis.repeats import checked_labels
 from pyalign.errors import InputError
 
 
@@ -178,7 +178,9 @@ def cross_validate_probe(
     index = valid_triplets(host_triplets(on, triplets), len(rows))
     chosen = ProbeOptions(seed=seed, **options)
     as_strengths(penalties)
-    people = None if subjects is None else _checks.as_array(subjects, "subjects", "(t,)")
+    if subjects is not None and split != "subjects":
+        raise InputError(f"subjects must be left out unless split is 'subjects'; got split {split!r}")
+    people = None if subjects is None else checked_labels(subjects, len(index))
     answers = answer_weights(len(index), targets, weights)
     make: Maker = partial(Problem, on=on)
     if images is not None:

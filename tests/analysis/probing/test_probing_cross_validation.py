@@ -205,4 +205,9 @@ def test_refuses_what_it_does_not_know(message_of):
     assert message_of(cross_validate_probe, x, triplets, penalties=[0.1, -1]).startswith(
         "penalties must be 'auto' or a"
     )
+    for options, message in (
+        ({"subjects": [1, 2]}, "subjects must be left out unless split is 'subjects'; got split 'objects'"),
+        ({"subjects": [1, 2], "split": "subjects"}, "subjects must have one entry per triplet, shape (100,); got (2,)"),
+    ):
+        assert message_of(cross_validate_probe, x, triplets, **options).startswith(message)
     assert message_of(cross_validate_probe, x, triplets, penalties=[]) == "penalties must be positive numbers; got []"
