@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,12 @@ PENALTIES = ("squared", "frobenius", "identity", "nuclear")
 RECIPES = ("muttenthaler2023",)
 SPLITS = ("objects", "triplets", "subjects")
 
+DEFAULTS: dict[str, Any] = {
+    "penalty": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardise": "global",
+    "tolerance": 1e-4, "smoothing": 0.0,
+}  # fmt: skip
+PUBLISHED = {**{name: DEFAULTS[name] for name in DEFAULTS if name != "tolerance"}, "penalty": "frobenius"}
+
 
 def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     """The options of `pyalign probe`."""
@@ -49,14 +55,14 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     _add_map_options(parser)
     group = parser.add_argument_group("gLocal", "keep which other images are close; takes --penalty identity")
     group.add_argument("--images", metavar="Y", help="file of (m, d) embeddings of other images; FILE::KEY")
-    group.add_argument("--alpha", type=float, default=0.25, help="weight of the local term (default: 0.25)")
-    group.add_argument("--tau", type=float, default=0.1, help="temperature of the local term (default: 0.1)")
+    group.add_argument("--alpha", type=float, help="weight of the local term (default: 0.25)")
+    group.add_argument("--tau", type=float, help="temperature of the local term (default: 0.1)")
     group = parser.add_argument_group("answers", "instead of one answer for each triplet")
-    group.add_argument("--targets", metavar="P.npy", help="(t, 3) by position in the file: how often, or how probably, odd")
-    group.add_argument("--weights", metavar="V.npy", help="(t,) weights of the triplets")
     group.add_argument(
-        "--smoothing", type=float, default=0.0, metavar="A", help="pseudo-counts for each position (default: 0)"
+        "--targets", metavar="P.npy", help="(t, 3) by position in the file: how often, or how probably, odd"
     )
+    group.add_argument("--weights", metavar="V.npy", help="(t,) weights of the triplets")
+    group.add_argument("--smoothing", type=float, metavar="A", help="pseudo-counts for each position (default: 0)")
     group = parser.add_argument_group("running")
     _options.add_backend(group)
     group.add_argument("--threads", type=_options.count, metavar="K", help="threads (default: all cores)")
@@ -70,10 +76,9 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
 
 
 def _add_map_options(parser: argparse.ArgumentParser) -> None:
+    """Without defaults: what was not given is filled in by `_settled`."""
     group = parser.add_argument_group("map")
-    group.add_argument(
-        "--penalty", choices=PENALTIES, default="squared", help="norm of W that is penalised (default: squared)"
-    )
+    group.add_argument("--penalty", choices=PENALTIES, help="norm of W that is penalised (default: squared)")
     group.add_argument(
         "--l2",
         nargs="+",
@@ -82,24 +87,33 @@ def _add_map_options(parser: argparse.ArgumentParser) -> None:
         help="strengths to choose from (default: eight, by the data); the choice is made inside a fold",
     )
     group.add_argument(
-        "--rank",
-        type=_rank,
-        default="full",
-        metavar="R",
-        help="columns of W: full, diagonal or a number (default: full)",
+        "--rank", type=_rank, metavar="R", help="columns of W: full, diagonal or a number (default: full)"
     )
-    group.add_argument("--bias", action="store_true", help="add a bias after W")
-    group.add_argument("--measure", choices=("dot", "cosine"), default="dot", help="similarity (default: dot)")
-    group.add_argument("--temperature", type=float, default=1.0, metavar="T", help="p = softmax(s / T) (default: 1)")
+    group.add_argument("--bias", action="store_true", default=None, help="add a bias after W")
+    group.add_argument("--measure", choices=("dot", "cosine"), help="similarity (default: dot)")
+    group.add_argument("--temperature", type=float, metavar="T", help="p = softmax(s / T) (default: 1)")
     group.add_argument(
         "--standardise",
         choices=("global", "features", "none"),
-        default="global",
         help="by one mean and deviation, by those of each feature, or not (default: global)",
     )
-    group.add_argument(
-        "--tolerance", type=float, default=1e-4, metavar="G", help="nats to the optimum, certified (default: 1e-4)"
-    )
+    group.add_argument("--tolerance", type=float, metavar="G", help="nats to the optimum, certified (default: 1e-4)")
+
+
+def _settled(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of the map, as given or by default; raises for those that would go unused."""
+    if args.images is None:
+        for name in ("alpha", "tau"):
+            if getattr(args, name) is not None:
+                raise InputError(f"--{name} {getattr(args, name):g} serves other images alone: add --images")
+    if args.recipe is None:
+        return {name: value if getattr(args, name) is None else getattr(args, name) for name, value in DEFAULTS.items()}
+    for name in (*DEFAULTS, "images"):
+        value = getattr(args, name)
+        if value is not None and value != PUBLISHED.get(name):
+            own = f"has its own, {PUBLISHED[name]}" if name in PUBLISHED else "has no use for it"
+            raise InputError(f"--{name} must be left out with --recipe {args.recipe}, which {own}; got {value}")
+    return PUBLISHED
 
 
 def _rank(text: str) -> int | str:
@@ -118,7 +132,7 @@ def run(args: argparse.Namespace) -> None:
     try:
         result = cross_validate_probe(
             job.x, job.triplets, folds=args.folds, penalties=args.l2 or "auto", seed=args.seed, split=args.split,
-            subjects=job.subjects, **job.answers, images=job.images, alpha=args.alpha, tau=args.tau,
+            subjects=job.subjects, **job.answers, images=job.images, **job.local,
             finished=job.finished, report=lambda at: line.show(progress_text(at)),
             on_fold=job.keep, backend=args.backend, **job.options,
         )  # fmt: skip
@@ -144,7 +158,7 @@ def _local(images: np.ndarray, result: ProbeCrossValidation) -> dict[str, float]
 
 def _run_recipe(args: argparse.Namespace, job: _Job) -> None:
     """The published algorithm, fold by fold; --out gets the last fold's last map, as published."""
-    from pyalign.analysis.probing.recipe import cross_validate_recipe
+    from pyalign.analysis.probing.recipe import RecipeSettings, cross_validate_recipe
 
     if len(args.l2 or [0]) > 1:
         raise InputError(f"--recipe takes one --l2; got {len(args.l2)}")
@@ -164,7 +178,9 @@ def _run_recipe(args: argparse.Namespace, job: _Job) -> None:
     finally:
         line.clear()
     folds = [fit.to_dict() for fit in fits]
-    document = json.dumps({"version": __version__, **job.inputs, "recipe": args.recipe, "folds": folds}, indent=2)
+    options = {**job.inputs["options"], "l2": l2, **asdict(RecipeSettings())}
+    told = {**job.inputs, "options": options, "recipe": args.recipe, "folds": folds}
+    document = json.dumps({"version": __version__, **told}, indent=2)
     files: dict[str, str | bytes] = {args.out: transform_bytes(fits[-1].transform)} if args.out else {}
     if args.json and args.json != "-":
         files[args.json] = document + "\n"
@@ -190,6 +206,7 @@ class _Job:
     subjects: np.ndarray | None
     answers: dict[str, Any]
     images: np.ndarray | None
+    local: dict[str, float]
     options: dict[str, Any]
     inputs: dict[str, Any]
     state: Path | None
@@ -205,6 +222,8 @@ class _Job:
             raise InputError(f"--out must end in .npz; got {args.out}")
         if args.resume and not args.out:
             raise InputError("--resume needs --out, beside which an interrupted run leaves its folds")
+        options = _settled(args)
+        local = {name: getattr(args, name) for name in ("alpha", "tau") if getattr(args, name) is not None}
         outputs = {"--out": args.out, "--json": None if args.json == "-" else args.json}
         inputs = (
             args.embeddings,
@@ -226,18 +245,16 @@ class _Job:
         if targets is not None:
             targets = _inputs.by_position(targets, read, args.targets)
         answers = {"targets": targets, "weights": weights}
-        names = ("penalty", "rank", "bias", "measure", "temperature", "standardise", "tolerance", "smoothing")
-        options = {name: getattr(args, name) for name in names}
         images = _inputs.embedding_file(args.images, None).values if args.images else None
         given = [a for a in (subjects, targets, weights, images) if a is not None]
         mark = _fingerprint(
             [embeddings.values, triplets, *given],
-            [args.alpha, args.tau, options, args.l2, args.folds, args.split, args.seed, args.backend],
+            [local, options, args.l2, args.folds, args.split, args.seed, args.backend],
         )
         state = Path(f"{args.out}.folds.json") if args.out else None
         told = {"embeddings": args.embeddings, "triplets": args.triplets, "options": {**options, "seed": args.seed}}
         finished = _finished(state, mark) if args.resume and state is not None else []
-        return cls(embeddings.values, triplets, subjects, answers, images, options, told, state, mark, finished)
+        return cls(embeddings.values, triplets, subjects, answers, images, local, options, told, state, mark, finished)
 
     def keep(self, fold: FoldResult) -> None:
         """A finished fold, beside the map to come."""

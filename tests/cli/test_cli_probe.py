@@ -175,6 +175,11 @@ def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
     monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
     document = json.loads(probe("--recipe", "muttenthaler2023", "--l2", "0.01", "--json", "--out", "w.npz").out)
     assert [len(fold["curve"]) for fold in document["folds"]] == [2, 2, 2]
+    assert document["options"] == {
+        "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
+        "standardise": "global", "smoothing": 0.0, "seed": 0, "l2": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
+        "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1, "epochs": 2,
+    }  # fmt: skip
     assert read_transform("w.npz").weights.shape == (6, 6)
     assert probe("--recipe", "muttenthaler2023").out.splitlines()[-1].startswith("by the triplets that ended")
 
@@ -290,9 +295,30 @@ REFUSED = [
         ["--recipe", "muttenthaler2023", "--backend", "torch"],
         "--recipe works on the host, without --backend; got torch",
     ),
+    (["--alpha", "0.5"], "--alpha 0.5 serves other images alone: add --images"),
+    (["--tau", "-1"], "--tau -1 serves other images alone: add --images"),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
     (["--out", "missing/w.npz", "--l2", "0.1"], "missing/w.npz"),
     (["--odd-column", "none"], "probe without --targets needs the people's answers, which --odd-column none says are"),
+]
+
+
+REFUSED += [
+    (
+        ["--recipe", "muttenthaler2023", *options],
+        f"{options[0]} must be left out with --recipe muttenthaler2023, which has {rest}",
+    )
+    for options, rest in (
+        (["--penalty", "squared"], "its own, frobenius; got squared"),
+        (["--rank", "2"], "its own, full; got 2"),
+        (["--bias"], "its own, False; got True"),
+        (["--measure", "cosine"], "its own, dot; got cosine"),
+        (["--temperature", "2"], "its own, 1.0; got 2.0"),
+        (["--standardise", "none"], "its own, global; got none"),
+        (["--smoothing", "1"], "its own, 0.0; got 1.0"),
+        (["--tolerance", "1e-4"], "no use for it; got 0.0001"),
+        (["--images", "p.npy"], "no use for it; got p.npy"),
+    )
 ]
 
 

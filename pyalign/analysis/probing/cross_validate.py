@@ -27,7 +27,7 @@ from pyalign.analysis.probing.choose import (
     watcher,
 )
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
-from pyalign.analysis.probing.glocal_problem import GlocalProblem
+from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
 from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
@@ -178,6 +178,7 @@ def cross_validate_probe(
     index = valid_triplets(host_triplets(on, triplets), len(rows))
     chosen = ProbeOptions(seed=seed, **options)
     as_strengths(penalties)
+    GlocalOptions(alpha=alpha, tau=tau)  # checks them
     if subjects is not None and split != "subjects":
         raise InputError(f"subjects must be left out unless split is 'subjects'; got split {split!r}")
     people = None if subjects is None else checked_labels(subjects, len(index))

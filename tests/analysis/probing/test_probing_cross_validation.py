@@ -206,6 +206,8 @@ def test_refuses_what_it_does_not_know(message_of):
         "penalties must be 'auto' or a"
     )
     for options, message in (
+        ({"alpha": 1.5}, "alpha must be a number from 0 to below 1"),
+        ({"tau": 0}, "tau must be a positive number"),
         ({"subjects": [1, 2]}, "subjects must be left out unless split is 'subjects'; got split 'objects'"),
         ({"subjects": [1, 2], "split": "subjects"}, "subjects must have one entry per triplet, shape (100,); got (2,)"),
     ):
