@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ EXAMPLE = "pyalign probe --embeddings clip.npy --triplets t.npy --out transform.
 PENALTIES = ("squared", "frobenius", "identity", "nuclear")
 RECIPES = ("muttenthaler2023",)
 SPLITS = ("objects", "triplets", "subjects")
+NOTHING = float("-inf")
 
 DEFAULTS: dict[str, Any] = {
     "penalty": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardise": "global",
@@ -122,12 +124,18 @@ def _rank(text: str) -> int | str:
 
 def run(args: argparse.Namespace) -> None:
     """Reads, cross-validates, refits, and only then writes; folds that are finished are kept beside --out."""
+    job = _Job.of(args)
+    try:
+        (_run_recipe if args.recipe else _run)(args, job)
+    except KeyboardInterrupt as stop:
+        if str(stop) or job.state is None or not job.finished:
+            raise
+        raise KeyboardInterrupt(f"finished folds are in {job.state}; go on with --resume") from None
+
+
+def _run(args: argparse.Namespace, job: _Job) -> None:
     from pyalign.analysis.probing.cross_validate import cross_validate_probe
 
-    job = _Job.of(args)
-    if args.recipe:
-        _run_recipe(args, job)
-        return
     line = report.ProgressLine()
     try:
         result = cross_validate_probe(
@@ -140,7 +148,10 @@ def run(args: argparse.Namespace) -> None:
         line.clear()
     if result.interrupted:
         raise KeyboardInterrupt(_write_what_there_is(args, job, result))
-    local = {} if job.images is None else {"local": _local(job.images, result)}
+    try:
+        local = {} if job.images is None else {"local": _local(job.images, result)}
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_write_what_there_is(args, job, result)) from None
     document = json.dumps({"version": __version__, **job.inputs, **result.to_dict(), **local}, indent=2)
     _write(args, document, result)
     job.forget()
@@ -157,7 +168,10 @@ def _local(images: np.ndarray, result: ProbeCrossValidation) -> dict[str, float]
 
 
 def _run_recipe(args: argparse.Namespace, job: _Job) -> None:
-    """The published algorithm, fold by fold; --out gets the last fold's last map, as published."""
+    """The published algorithm, fold by fold; --out gets the last fold's last map, as published.
+
+    After Ctrl-C it gets that of the finished fold whose held-out loss ended lowest, or else the one that was cut off.
+    """
     from pyalign.analysis.probing.recipe import RecipeSettings, cross_validate_recipe
 
     if len(args.l2 or [0]) > 1:
@@ -181,13 +195,19 @@ def _run_recipe(args: argparse.Namespace, job: _Job) -> None:
     options = {**job.inputs["options"], "l2": l2, **asdict(RecipeSettings())}
     told = {**job.inputs, "options": options, "recipe": args.recipe, "folds": folds}
     document = json.dumps({"version": __version__, **told}, indent=2)
-    files: dict[str, str | bytes] = {args.out: transform_bytes(fits[-1].transform)} if args.out else {}
+    finished = [number for number, fit in enumerate(fits) if not fit.interrupted]
+    best = len(fits) - 1
+    if fits[-1].interrupted and finished:
+        best = min(finished, key=lambda number: fits[number].curve[-1].cross_entropy or 0.0)
+    files: dict[str, str | bytes] = {args.out: transform_bytes(fits[best].transform)} if args.out else {}
     if args.json and args.json != "-":
         files[args.json] = document + "\n"
     write_files(files.items())
     if fits[-1].interrupted:
-        where = f"the map so far is in {args.out}" if args.out else ""
-        raise KeyboardInterrupt(where)
+        written = [f"the map of fold {best + 1}/{args.folds} is in {args.out}"] if args.out else []
+        written += [f"the figures so far are in {args.json}"] if args.json and args.json != "-" else []
+        done = f"{len(finished)} of {args.folds} folds are finished"
+        raise KeyboardInterrupt("; ".join((done, *(written or ["nothing was written"]))))
     print(document if args.json == "-" else report.recipe_table(folds))
 
 
@@ -199,7 +219,7 @@ def progress_text(at: Progress) -> str:
 
 @dataclass
 class _Job:
-    """What was read, and the folds that are finished."""
+    """What was read, the folds that are finished, and of what stage the map is that an earlier run left in --out."""
 
     x: np.ndarray
     triplets: np.ndarray
@@ -212,6 +232,7 @@ class _Job:
     state: Path | None
     mark: str
     finished: list[FoldResult]
+    mapped: str | None
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> _Job:
@@ -253,15 +274,16 @@ class _Job:
         )
         state = Path(f"{args.out}.folds.json") if args.out else None
         told = {"embeddings": args.embeddings, "triplets": args.triplets, "options": {**options, "seed": args.seed}}
-        finished = _finished(state, mark) if args.resume and state is not None else []
-        return cls(embeddings.values, triplets, subjects, answers, images, local, options, told, state, mark, finished)
+        finished, mapped = _finished(state, mark) if args.resume and state is not None else ([], None)
+        return cls(
+            embeddings.values, triplets, subjects, answers, images, local, options, told, state, mark, finished, mapped
+        )  # fmt: skip
 
     def keep(self, fold: FoldResult) -> None:
         """A finished fold, beside the map to come."""
         self.finished.append(fold)
         if self.state is not None:
-            folds = [fold.to_dict() for fold in self.finished]
-            write_files([(self.state, json.dumps({"of": self.mark, "folds": folds}) + "\n")])
+            write_files([(self.state, _state(self.mark, self.finished, self.mapped))])
 
     def forget(self) -> None:
         """The folds beside the map, which is written."""
@@ -286,7 +308,8 @@ def _fingerprint(arrays: list[np.ndarray], settings: list[Any]) -> str:
     return digest.hexdigest()
 
 
-def _finished(state: Path, mark: str) -> list[FoldResult]:
+def _finished(state: Path, mark: str) -> tuple[list[FoldResult], str | None]:
+    """The folds that a run left, and what the map is of that it left with them."""
     from pyalign.analysis.probing.cross_validate import FoldResult
 
     if not state.exists():
@@ -298,16 +321,37 @@ def _finished(state: Path, mark: str) -> list[FoldResult]:
         raise InputError(f"{state}: not what an interrupted run leaves") from error
     if document.get("of") != mark:
         raise InputError(f"{state}: left by a run with other data or other options; delete it, or run as before")
-    return folds
+    return folds, document.get("mapped")
 
 
 def _write_what_there_is(args: argparse.Namespace, job: _Job, result: ProbeCrossValidation) -> str:
-    done = f"{len(result.folds)} of {args.folds} folds are finished"
-    if not args.out or result.fit is None:
+    """What an interruption leaves: the folds, and in --out the best map, unless a run before left a better one."""
+    done, state = f"{len(result.folds)} of {args.folds} folds are finished", job.state
+    if state is None or (result.fit is None and not result.folds):
         return f"{done}; nothing was written"
-    write_files([(args.out, transform_bytes(result.fit.transform))])
-    kept = f"the best map so far, of {result.fit.n_triplets:,} triplets, is in {args.out}"
-    return f"{done}; {kept}; go on with --resume" if job.finished else f"{done}; {kept}"
+    worth: dict[str | None, float] = {
+        f"fold {number + 1}/{args.folds}": -fold.cross_entropy for number, fold in enumerate(result.folds)
+    }
+    worth["refit"] = float("inf")
+    before = job.mapped if os.path.exists(args.out) else None
+    stage = None if result.fit_stage == "refit" and result.interrupted else result.fit_stage
+    mapped, files = before, dict[str | Path, str | bytes]()
+    if result.fit is not None and worth.get(stage, NOTHING) >= worth.get(before, NOTHING):
+        mapped = stage if stage in worth else None
+        files[args.out] = transform_bytes(result.fit.transform)
+        told = f"the best map so far, of {result.fit_stage} ({result.fit.n_triplets:,} triplets), is in {args.out}"
+    else:
+        told = f"the folds are in {state}" if before is None else f"{args.out} keeps the map of {before}"
+    if result.folds:
+        files[state] = _state(job.mark, result.folds, mapped)
+        told += "; go on with --resume"
+    write_files(files.items())
+    return f"{done}; {told}"
+
+
+def _state(mark: str, folds: Sequence[FoldResult], mapped: str | None) -> str:
+    """The document beside --out; mapped: the stage of the map in --out, where that is a finished one."""
+    return json.dumps({"of": mark, "folds": [fold.to_dict() for fold in folds], "mapped": mapped}) + "\n"
 
 
 def _write(args: argparse.Namespace, document: str, result: ProbeCrossValidation) -> None:

@@ -11,6 +11,7 @@ from support import reals
 import pyalign
 from pyalign import cross_validate_probe, read_transform
 from pyalign.analysis.probing import choose, cross_validate
+from pyalign.analysis.probing.splits import folds_of
 from pyalign.backends import BACKENDS, backend_reasons
 from pyalign.cli import probe as probe_command
 from pyalign.datasets.simulate import simulate
@@ -113,7 +114,7 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
 @pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0), None], ids=["first", "second", "any"])
 def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command, order):
     """However the file says which item is odd, what its three columns were called goes with them."""
-    x, triplets = people
+    triplets = people[1]
     targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 3])
     np.save("targets.npy", targets)
     args = ("--targets", "targets.npy", "--l2", "0.05", "--folds", "2", "--split", "triplets", "--json")
@@ -184,6 +185,32 @@ def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
     assert probe("--recipe", "muttenthaler2023").out.splitlines()[-1].startswith("by the triplets that ended")
 
 
+def test_ctrl_c_in_the_recipe_keeps_the_map_of_a_finished_fold(probe, people, folder, monkeypatch):
+    from pyalign.analysis.probing import recipe
+
+    monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
+    real, calls = recipe._epoch, []
+
+    def cut(*args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(recipe, "_epoch", cut)
+    ran = probe("--recipe", "muttenthaler2023", "--out", "w.npz", "--json", "w.json")
+    assert ran.err == (
+        "pyalign probe: interrupted; 1 of 3 folds are finished; the map of fold 1/3 is in w.npz; "
+        "the figures so far are in w.json\n"
+    )
+    monkeypatch.setattr(recipe, "_epoch", real)
+    expected = recipe.cross_validate_recipe(*people)[0].transform.weights
+    np.testing.assert_array_equal(read_transform("w.npz").weights, expected.astype(np.float32))
+    calls.clear()
+    monkeypatch.setattr(recipe, "_epoch", cut)
+    assert probe("--recipe", "muttenthaler2023", "--json").err.endswith("folds are finished; nothing was written\n")
+
+
 def _few_epochs(self):
     for name, value in {"start_deviation": 1e-3, "rate": 1e-3, "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1,
                         "epochs": 2}.items():  # fmt: skip
@@ -235,14 +262,20 @@ def cut(monkeypatch):
     return at
 
 
-def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(probe, cut, folder, monkeypatch):
+def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(probe, people, cut, folder, monkeypatch):
     whole = json.loads(probe("--json").out)
     cut("fold 2/3, inner 1/3")
     ran = probe("--out", "w.npz")
     assert (ran.code, ran.out) == (130, "")
-    assert ran.err.startswith("pyalign probe: interrupted; 1 of 3 folds are finished; the best map so far, of ")
-    assert ran.err.endswith("is in w.npz; go on with --resume\n")
-    assert read_transform("w.npz").weights.shape[0] == 6
+    n = whole["folds"][0]["n_train"]
+    assert ran.err == (
+        f"pyalign probe: interrupted; 1 of 3 folds are finished; the best map so far, of fold 1/3 ({n:,} triplets), "
+        "is in w.npz; go on with --resume\n"
+    )
+    fold = next(folds_of(people[1], 60))
+    z = read_transform("w.npz").apply(people[0])
+    found = pyalign.score(z, people[1][fold.test], measure="dot")
+    assert found.accuracy == pytest.approx(whole["folds"][0]["accuracy"], abs=2 / len(fold.test))
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     seen = []
@@ -251,7 +284,64 @@ def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(pro
     document = json.loads(probe("--out", "w.npz", "--resume", "--json").out)
     assert len(seen) == 2
     assert without_times(document["folds"]) == without_times(whole["folds"])
+    assert document["fit_stage"] == "refit"
     assert not (folder / "w.npz.folds.json").exists()
+
+
+def test_a_map_of_a_finished_fold_is_not_replaced_by_one_that_was_cut_off(probe, cut, folder, monkeypatch):
+    cut("fold 2/3, inner 1/3")
+    probe("--out", "w.npz")
+    before = (folder / "w.npz").read_bytes()
+    for stage, done in (("fold 2/3, inner 2/3", 1), ("refit", 3)):
+        monkeypatch.undo()
+        monkeypatch.chdir(folder)
+        cut(stage)
+        ran = probe("--out", "w.npz", "--resume")
+        assert f"{done} of 3 folds are finished; " in ran.err and ran.err.endswith("; go on with --resume\n")
+        folds = json.loads((folder / "w.npz.folds.json").read_text())
+        best = min(folds["folds"], key=lambda fold: fold["cross_entropy"])
+        assert folds["mapped"] == f"fold {folds['folds'].index(best) + 1}/3"
+        if folds["mapped"] == "fold 1/3":
+            assert ran.err.endswith("; w.npz keeps the map of fold 1/3; go on with --resume\n")
+            assert (folder / "w.npz").read_bytes() == before
+
+
+def test_ctrl_c_between_the_fits_loses_nothing(probe, folder, monkeypatch):
+    """In the scoring of the second fold, outside of L-BFGS."""
+    real, calls = cross_validate.held_out_score, []
+
+    def score(*args):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(cross_validate, "held_out_score", score)
+    ran = probe("--out", "w.npz")
+    assert ran.code == 130
+    assert "; 1 of 3 folds are finished; the best map so far, of fold 1/3 (" in ran.err
+    assert json.loads((folder / "w.npz.folds.json").read_text())["mapped"] == "fold 1/3"
+
+
+def test_ctrl_c_among_other_images_leaves_the_map_of_all_triplets(probe, folder, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probe_command, "_local", stop)
+    np.save("images.npy", reals(7, 20, 6))
+    args = ("--penalty", "identity", "--l2", "0.1", "--images", "images.npy", "--split", "triplets", "--folds", "2")
+    ran = probe(*args, "--out", "w.npz")
+    assert ran.code == 130
+    assert "2 of 2 folds are finished; the best map so far, of refit (6,000 triplets), is in w.npz; go on" in ran.err
+
+
+def test_ctrl_c_while_writing_says_where_the_folds_are(probe, folder, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probe_command, "_write", stop)
+    ran = probe("--out", "w.npz", "--l2", "0.1", "--split", "triplets", "--folds", "2")
+    assert ran.err == ("pyalign probe: interrupted; finished folds are in w.npz.folds.json; go on with --resume\n")
 
 
 def test_ctrl_c_without_an_output_writes_nothing(probe, cut, folder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,9 @@ class Choice:
         cross_entropy, accuracy: nats and fraction, of held-out triplets at each; mean over the inner folds.
         n_passes: over all triplets of an inner fold, in sum.
         interrupted: Ctrl-C came; what is there may be incomplete.
-        best: the last fit.
+        best: of the fits along the paths, the one with the least cross-entropy on its held-out triplets; where none has
+            been scored yet, the last; None before there is one.
+        best_stage: where that was, as in `Progress`.
     """
 
     l2: float
@@ -74,6 +76,7 @@ class Choice:
     n_passes: int
     interrupted: bool
     best: ProbeFit | None
+    best_stage: str
 
     def to_dict(self) -> dict[str, Any]:
         """Strengths and curves as a dict that json can write."""
@@ -97,23 +100,28 @@ def choose_strength(
     strengths = as_strengths(penalties)
     paths: list[_Path] = []
     folds = folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects)
-    for number, fold in enumerate(folds):
-        paths.append(
-            _path(x, triplets, answers, fold, options, strengths, f"{stage} {number + 1}/{INNER_FOLDS}", report, make)
-        )
-        if paths[-1].interrupted:
-            break
+    try:
+        for number, fold in enumerate(folds):
+            paths.append(_Path(f"{stage} {number + 1}/{INNER_FOLDS}"))
+            _walk(paths[-1], x, triplets, answers, fold, options, strengths, report, make)
+            if paths[-1].interrupted:
+                break
+    except KeyboardInterrupt:  # outside of a fit, which ends by itself
+        if not paths:
+            raise
+        paths[-1].interrupted = True
     shortest = min(len(path.scores) for path in paths)
-    n_passes, best = sum(path.n_passes for path in paths), paths[-1].best
+    n_passes, best = sum(path.n_passes for path in paths), _best_of(paths)
     if shortest == 0:
-        return Choice(float("nan"), (), (), (), n_passes, True, best)
+        return Choice(float("nan"), (), (), (), n_passes, True, best.best, best.stage)
     tried = np.exp(np.mean([np.log(path.strengths[:shortest]) for path in paths], axis=0))
     nats = np.mean([[s.cross_entropy for s in path.scores[:shortest]] for path in paths], axis=0)
     right = np.mean([[s.accuracy for s in path.scores[:shortest]] for path in paths], axis=0)
     growth = (np.mean([path.n_triplets for path in paths]) / len(triplets)) ** GROWTH
     l2 = least_of(tried, nats) * growth
     curves = [tuple(map(float, curve)) for curve in (tried, nats, right)]
-    return Choice(float(l2), curves[0], curves[1], curves[2], n_passes, paths[-1].interrupted, best)
+    interrupted = paths[-1].interrupted
+    return Choice(float(l2), curves[0], curves[1], curves[2], n_passes, interrupted, best.best, best.stage)
 
 
 def as_strengths(penalties: object) -> tuple[float, ...] | None:
@@ -146,38 +154,48 @@ def least_of(strengths: np.ndarray, nats: np.ndarray) -> float:
 
 @dataclass
 class _Path:
-    strengths: tuple[float, ...]
-    scores: list[HeldOut]
-    n_triplets: int
+    """best: the fit with the least cross-entropy, `best_nats`; before one is scored, the last."""
+
+    stage: str
+    strengths: tuple[float, ...] = ()
+    scores: list[HeldOut] = field(default_factory=list)
+    n_triplets: int = 0
     n_passes: int = 0
     interrupted: bool = False
     best: ProbeFit | None = None
+    best_nats: float = float("inf")
 
 
-def _path(
-    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
-    strengths: tuple[float, ...] | None, stage: str, report: Reporter, make: Maker,
-) -> _Path:  # fmt: skip
+def _best_of(paths: list[_Path]) -> _Path:
+    """The path with the best fit; of those that have none scored, the last that has one."""
+    return min(reversed(paths), key=lambda path: (path.best is None, path.best_nats))
+
+
+def _walk(
+    path: _Path, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
+    strengths: tuple[float, ...] | None, report: Reporter, make: Maker,
+) -> None:  # fmt: skip
     """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
     problem = problem_of(x, triplets, answers, fold, options, make)
     if strengths is None:
         strongest = problem.zero_strength()
         strengths = tuple(share * strongest for share in SHARES)
-    path = _Path(strengths, [], problem.n_triplets)
+    path.strengths, path.n_triplets = strengths, problem.n_triplets
     worse = 0
-    fits = fit_path(problem, strengths, rounds=ROUNDS, watch=watcher(stage, path, report))
+    fits = fit_path(problem, strengths, rounds=ROUNDS, watch=watcher(path.stage, path, report))
     for fit in fits:
         path.n_passes += fit.n_passes
-        path.best = fit
+        path.best = fit if path.best is None else path.best
         if fit.interrupted:
             path.interrupted = True
             break
         path.scores.append(held_out_score(fit, x, triplets[fold.test], part_of(answers, fold.test), problem.on))
+        if path.scores[-1].cross_entropy < path.best_nats:
+            path.best, path.best_nats = fit, path.scores[-1].cross_entropy
         least = min(s.cross_entropy for s in path.scores)
         worse = worse + 1 if path.scores[-1].cross_entropy > least else 0
         if worse == PATIENCE:
             break
-    return path
 
 
 def watcher(stage: str, path: Any, report: Reporter) -> Callable[[int, float, Map], None]:

@@ -95,8 +95,10 @@ class ProbeCrossValidation:
         folds: a `FoldResult` each.
         split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
         seed: of the split.
-        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths; where Ctrl-C came before
-            that, the last fit; None where there is none.
+        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths. Where Ctrl-C came before
+            that, the fit of the finished fold with the least cross-entropy on its test triplets, or else the best fit
+            on the way to a fold, those first that were scored on held-out triplets; None where there is none.
+        fit_stage: what that is a fit of, as in `Progress`: "refit" is of all triplets; None where there is none.
         interrupted: whether Ctrl-C came; figures are then of the folds that were finished, NaN where there is none.
         seconds: that all of it took.
     """
@@ -110,6 +112,7 @@ class ProbeCrossValidation:
     split: str
     seed: int
     fit: ProbeFit | None
+    fit_stage: str | None
     interrupted: bool
     seconds: float
 
@@ -189,18 +192,30 @@ def cross_validate_probe(
             raise InputError(f"penalty must be 'identity' with other images; got {chosen.penalty!r}")
         make = partial(GlocalProblem, on=on, images=host_rows(on, images, "images"), alpha=alpha, tau=tau)
     run = _Run(on, make, rows, index, answers, chosen, penalties, split, people, seed, report)
-    results, best = list(finished), None
-    for number, fold in enumerate(folds_of(index, len(rows), split=split, folds=folds, seed=seed, subjects=people)):
-        if number < len(finished):
-            continue
-        result, best = run.fold(fold, f"fold {number + 1}/{folds}")
-        if result is None:
-            return _summary(results, split, seed, best, True, began)
-        results.append(result)
-        if on_fold is not None:
-            on_fold(result)
-    fit = run.refit(results)
-    return _summary(results, split, seed, fit, fit.interrupted, began)
+    results, interrupted = list(finished), False
+    try:
+        for number, fold in enumerate(folds_of(index, len(rows), split=split, folds=folds, seed=seed, subjects=people)):
+            if number < len(finished):
+                continue
+            results.append(run.fold(fold, f"fold {number + 1}/{folds}"))
+            if on_fold is not None:
+                on_fold(results[-1])
+        run.refit(results)
+    except KeyboardInterrupt:
+        interrupted = True
+    return _summary(results, split, seed, run.best, interrupted, began)
+
+
+REFIT, FINISHED, FITTED, INNER, CUT = range(5)  # what a map is worth to whoever interrupts: the first most
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A fit, what it is of, and what it is worth: one of the kinds above, then its held-out cross-entropy."""
+
+    worth: tuple[int, float]
+    stage: str
+    fit: ProbeFit
 
 
 @dataclass
@@ -216,9 +231,17 @@ class _Run:
     subjects: np.ndarray | None
     seed: int
     report: Reporter
+    best: _Kept | None = None
 
-    def fold(self, fold: Fold, stage: str) -> tuple[FoldResult | None, ProbeFit | None]:
-        """One fold and its fit; no result where Ctrl-C came."""
+    def keep(self, kind: int, stage: str, fit: ProbeFit | None, nats: float = float("inf")) -> None:
+        """Remembers the best fit so far; raises KeyboardInterrupt after one that was cut off."""
+        if fit is not None and (self.best is None or (kind, nats) < self.best.worth):
+            self.best = _Kept((kind, nats), stage, fit)
+        if kind == CUT:
+            raise KeyboardInterrupt
+
+    def fold(self, fold: Fold, stage: str) -> FoldResult:
+        """One fold. Raises KeyboardInterrupt where Ctrl-C came, with the best fit so far in `best`."""
         began = time.perf_counter()
         inside = np.zeros(len(self.x), np.int64)
         inside[fold.train_items] = np.arange(len(fold.train_items))
@@ -228,13 +251,13 @@ class _Run:
             answers=part_of(self.answers, fold.train), stage=f"{stage}, inner", report=self.report,
             make=self.make,
         )  # fmt: skip
-        if choice.interrupted:
-            return None, choice.best
+        self.keep(CUT if choice.interrupted else INNER, choice.best_stage, choice.best)
         problem = problem_of(self.x, self.triplets, self.answers, fold, self.options, self.make)
         fit = next(fit_path(problem, [choice.l2], watch=watcher(stage, _Fixed(choice.l2), self.report)))
-        if fit.interrupted:
-            return None, fit
-        return self._result(fold, choice, fit, time.perf_counter() - began), fit
+        self.keep(CUT if fit.interrupted else FITTED, stage, fit)
+        result = self._result(fold, choice, fit, time.perf_counter() - began)
+        self.keep(FINISHED, stage, fit, result.cross_entropy)
+        return result
 
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, seconds: float) -> FoldResult:
         test, answers = self.triplets[fold.test], part_of(self.answers, fold.test)
@@ -264,12 +287,13 @@ class _Run:
             inner_accuracy=choice.accuracy,
         )
 
-    def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
+    def refit(self, results: Sequence[FoldResult]) -> None:
         """All triplets, with the strengths of the folds, which had fewer triplets."""
         logs = [np.log(r.l2) + GROWTH * np.log(r.n_train / len(self.triplets)) for r in results]
         l2 = float(np.exp(np.mean(logs)))
         problem = self.make(self.x, self.triplets, self.options, self.answers)
-        return next(fit_path(problem, [l2], watch=watcher("refit", _Fixed(l2), self.report)))
+        fit = next(fit_path(problem, [l2], watch=watcher("refit", _Fixed(l2), self.report)))
+        self.keep(CUT if fit.interrupted else REFIT, "refit", fit)
 
 
 class _Fixed:
@@ -280,7 +304,7 @@ class _Fixed:
 
 
 def _summary(
-    results: Sequence[FoldResult], split: str, seed: int, fit: ProbeFit | None, interrupted: bool, began: float
+    results: Sequence[FoldResult], split: str, seed: int, best: _Kept | None, interrupted: bool, began: float
 ) -> ProbeCrossValidation:
     right, nats = ([getattr(r, name) for r in results] for name in ("accuracy", "cross_entropy"))
     none = float("nan")
@@ -293,7 +317,8 @@ def _summary(
         folds=tuple(results),
         split=split,
         seed=seed,
-        fit=fit,
+        fit=None if best is None else best.fit,
+        fit_stage=None if best is None else best.stage,
         interrupted=interrupted,
         seconds=time.perf_counter() - began,
     )
