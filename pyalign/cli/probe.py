@@ -246,6 +246,7 @@ class _Job:
         options = _settled(args)
         local = {name: getattr(args, name) for name in ("alpha", "tau") if getattr(args, name) is not None}
         outputs = {"--out": args.out, "--json": None if args.json == "-" else args.json}
+        outputs["the folds beside --out,"] = f"{args.out}.folds.json" if args.out else None
         inputs = (
             args.embeddings,
             args.triplets,

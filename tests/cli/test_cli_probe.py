@@ -388,7 +388,8 @@ REFUSED = [
     (["--alpha", "0.5"], "--alpha 0.5 serves other images alone: add --images"),
     (["--tau", "-1"], "--tau -1 serves other images alone: add --images"),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
-    (["--out", "missing/w.npz", "--l2", "0.1"], "missing/w.npz"),
+    (["--out", "missing/w.npz"], "missing/w.npz: No such file or directory"),
+    (["--out", "w.npz", "--json", "w.npz.folds.json"], "the folds beside --out, w.npz.folds.json is the same file as"),
     (["--odd-column", "none"], "probe without --targets needs the people's answers, which --odd-column none says are"),
 ]
 
