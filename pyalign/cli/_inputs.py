@@ -62,11 +62,15 @@ def require_answers(args: argparse.Namespace, what: str) -> None:
 
 def require_use_of_subjects(args: argparse.Namespace) -> None:
     """Raises where people are given to a command whose intervals are not over people."""
-    if args.ci == "subjects":
-        return
-    for option, value in (("--subjects", args.subjects), ("--subject-column", args.subject_column)):
+    if args.ci != "subjects":
+        refuse_subjects(args, "--ci subjects", "intervals over people")
+
+
+def refuse_subjects(args: argparse.Namespace, option: str, what: str = "folds over people") -> None:
+    """Raises where people are given that serve `what` alone, for which `option` asks."""
+    for given, value in (("--subjects", args.subjects), ("--subject-column", args.subject_column)):
         if value is not None:
-            raise InputError(f"{option} {value} serves intervals over people alone: add --ci subjects")
+            raise InputError(f"{given} {value} serves {what} alone: add {option}")
 
 
 def counts_of(args: argparse.Namespace) -> np.ndarray | None:
@@ -79,6 +83,22 @@ def counts_of(args: argparse.Namespace) -> np.ndarray | None:
         raise InputError("--counts says how often each position was odd: leave --odd-column and --choice-column out")
     path, key = split_key(args.counts)
     return read_counts(path, key=key)
+
+
+def by_position(targets: np.ndarray, triplets: TripletFile, spec: str) -> np.ndarray:
+    """Targets (t, 3), whose columns are positions in the triplet file, in the order that the items have after reading.
+
+    Reading moves the odd item last, where the file says which one it is.
+    """
+    if targets.shape != triplets.triplets.shape:
+        raise InputError(
+            f"{spec}: targets must have shape {triplets.triplets.shape}, a row for each triplet; got {targets.shape}"
+        )
+    if triplets.positions is None:
+        return targets
+    positions = np.broadcast_to(triplets.positions, targets.shape).astype(np.int64)
+    moved: np.ndarray = np.take_along_axis(targets, positions, axis=1)
+    return moved
 
 
 def model_names(specs: Sequence[str], labels: Sequence[str] | None) -> list[str]:

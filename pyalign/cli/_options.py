@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +15,7 @@ from pyalign.errors import InputError
 from pyalign.io import (
     split_key,
 )
+from pyalign.io.write import STREAMS
 from pyalign.measures import MEASURES
 
 TEMPERATURE_HELP = "p = softmax(s / T) (default: 1); FILE::MODEL/MODULE: one of human_alignment, for dot"
@@ -215,7 +217,7 @@ def use_temperature(args: argparse.Namespace) -> float:
 
 
 def require_apart(inputs: Iterable[str], outputs: dict[str, str | None]) -> None:
-    """Raises when an output would replace an input or another output."""
+    """Raises when an output would replace an input or another output, or has no place: before the work, not after."""
     taken = {os.path.realpath(split_key(path)[0]): path for path in inputs}
     for option, path in outputs.items():
         if path is not None:
@@ -223,6 +225,36 @@ def require_apart(inputs: Iterable[str], outputs: dict[str, str | None]) -> None
             if place in taken:
                 raise InputError(f"{option} {path} is the same file as {taken[place]}")
             taken[place] = f"{option} {path}"
+    for path in outputs.values():
+        if path is not None:
+            require_place(path)
+
+
+def require_place(path: str) -> None:
+    """Raises an OSError that names `path` unless a file can be written there, as far as can be seen beforehand."""
+    if os.path.isdir(path):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if path.startswith(STREAMS) or (os.path.exists(path) and not os.path.isfile(path)):
+        return  # a pipe, a device or what is open already is written into
+    _require_folder(os.path.dirname(os.path.realpath(path)), path)
+
+
+def require_new_folder(path: str) -> None:
+    """Raises an OSError that names `path` unless it is a folder to write to, or one can be made there."""
+    place = os.path.realpath(path)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    _require_folder(place, path)
+
+
+def _require_folder(folder: str, path: str) -> None:
+    number = 0
+    if not os.path.isdir(folder):
+        number = errno.ENOTDIR if os.path.lexists(folder) else errno.ENOENT
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        number = errno.EACCES
+    if number:
+        raise OSError(number, os.strerror(number), path)
 
 
 def use_threads(threads: int | None) -> None:

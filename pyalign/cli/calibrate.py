@@ -128,7 +128,7 @@ def _targets(args: argparse.Namespace, triplets: TripletFile, names: tuple[str, 
     """Soft targets by the positions that the items have after reading, or None."""
     if args.targets:
         path, key = split_key(args.targets)
-        return _by_position(_whole_as_counts(read_embeddings(path, key=key).values), triplets, args.targets)
+        return _inputs.by_position(_whole_as_counts(read_embeddings(path, key=key).values), triplets, args.targets)
     if not args.target_embedding:
         return None
     spec = args.target_embedding
@@ -148,16 +148,3 @@ def _whole_as_counts(values: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         whole = values.dtype.kind == "f" and bool((np.isfinite(values) & (values == np.round(values))).all())
     return values.astype(np.int64) if whole else values
-
-
-def _by_position(targets: np.ndarray, triplets: TripletFile, spec: str) -> np.ndarray:
-    """Columns in the order of the items, where reading moved the odd one last."""
-    positions = triplets.positions
-    if targets.shape != triplets.triplets.shape:
-        raise InputError(
-            f"{spec}: targets must have shape {triplets.triplets.shape}, a row for each triplet; got {targets.shape}"
-        )
-    if positions is None:
-        return targets
-    moved: np.ndarray = np.take_along_axis(targets, np.broadcast_to(positions, targets.shape).astype(np.int64), axis=1)
-    return moved

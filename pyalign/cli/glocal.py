@@ -106,6 +106,7 @@ def _read(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     outputs = {"--out": args.out, "--json": None if args.json == "-" else args.json}
     _options.require_apart((args.embeddings, args.triplets, args.images, *filter(None, [args.names])), outputs)
     _options.use_threads(args.threads)
+    _inputs.require_answers(args, "glocal")
     read = _inputs.triplet_file(args)
     embeddings = _inputs.embedding_file(args.embeddings, _inputs.row_names(args.names, read))
     triplets = _inputs.index_triplets(read, embeddings, args.embeddings)

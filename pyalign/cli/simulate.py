@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
     """Draws, writes, and prints what to expect."""
     if args.seed < 0:
         raise InputError(f"--seed must not be negative; got {args.seed}")
+    _options.require_new_folder(args.folder)
     if args.embeddings:
         x = _inputs.embedding_file(args.embeddings, None).values
     else:

@@ -97,6 +97,7 @@ def test_ctrl_c_writes_the_best_map_so_far(glocal, monkeypatch):
         (("--json", "w.npz"), "same file"),
         (("--images", "t.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
+        (("--odd-column", "none"), "glocal needs the people's answers"),
     ],
 )
 def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):

@@ -158,6 +158,48 @@ def test_an_output_that_is_a_folder_is_refused(refused, folder):
     assert "c.npy: " in refused("score", "--embeddings", "x.npy", "--triplets", "t.npy", "--choices", "c.npy")
 
 
+OUTPUTS = [
+    ("score", "--embeddings", "x.npy", "--choices"),
+    ("compare", "--embeddings", "x.npy", "y.npy", "--json"),
+    ("ceiling", "--json"),
+    ("agreement", "--embeddings", "x.npy", "--json"),
+    ("calibrate", "--embeddings", "x.npy", "--json"),
+    ("failures", "--embeddings", "x.npy", "y.npy", "--out"),
+    ("failures", "--embeddings", "x.npy", "y.npy", "--json"),
+    ("probe", "--embeddings", "x.npy", "--out"),
+    ("probe", "--embeddings", "x.npy", "--json"),
+    ("glocal", "--embeddings", "x.npy", "--images", "x.npy", "--out", "w.npz", "--json"),
+    ("glocal", "--embeddings", "x.npy", "--images", "x.npy", "--out"),
+]
+
+
+@pytest.mark.parametrize("args", OUTPUTS, ids=lambda args: f"{args[0]}{args[-1]}")
+def test_an_output_without_a_place_is_refused_before_the_work(refused, folder, args):
+    """The triplets are missing too, which the work would find first."""
+    end = {"--choices": ".npy", "--json": ".json", "--out": ".csv" if args[0] == "failures" else ".npz"}[args[-1]]
+    (folder / "file").write_text("")
+    (folder / f"folder{end}").mkdir()
+    for path, reason in (
+        (f"missing/a{end}", "No such file or directory"),
+        (f"file/a{end}", "Not a directory"),
+        (f"folder{end}", "Is a directory"),
+    ):
+        assert refused(*args, path, "--triplets", "none.npy") == f"{path}: {reason}"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(refused, folder):
+    (folder / "closed").mkdir(mode=0o500)
+    args = ("score", "--embeddings", "x.npy", "--triplets", "none.npy", "--choices", "closed/c.npy")
+    assert refused(*args) == "closed/c.npy: Permission denied"
+
+
+def test_simulate_refuses_a_folder_without_a_place_before_the_work(refused, folder):
+    (folder / "file").write_text("")
+    args = ("simulate", "file/new", "--embeddings", "none.npy")
+    assert refused(*args) == "file/new: Not a directory"
+
+
 @pytest.mark.parametrize("name", ["t.npy", "x.npy", "./t.npy", "link.npy"])
 def test_an_output_never_replaces_an_input(refused, folder, name):
     (folder / "link.npy").symlink_to("t.npy")

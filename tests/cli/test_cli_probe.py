@@ -11,6 +11,7 @@ from support import reals
 import pyalign
 from pyalign import cross_validate_probe, read_transform
 from pyalign.analysis.probing import choose, cross_validate
+from pyalign.analysis.probing.splits import folds_of
 from pyalign.backends import BACKENDS, backend_reasons
 from pyalign.cli import probe as probe_command
 from pyalign.datasets.simulate import simulate
@@ -82,6 +83,22 @@ def test_over_subjects_with_a_file_of_them(probe, people):
     )
 
 
+def test_people_are_read_as_by_other_commands(probe, people):
+    """From a text file or from a column of the triplets: the same people, the same folds."""
+    who = [f"p{k % 7}" for k in range(6000)]
+    with open("s.txt", "w") as file:
+        file.write("\n".join(["subject", *who]))
+    with open("a.csv", "w") as file:
+        rows = (f"{a},{b},{c},{name}" for (a, b, c), name in zip(people[1].tolist(), who, strict=True))
+        file.write("\n".join(["image1,image2,image3,subject", *rows]))
+    args = ("--split", "subjects", "--l2", "0.1", "--json")
+    folds = [
+        without_times(json.loads(probe(*args, *options).out)["folds"])
+        for options in (["--subjects", "s.txt"], ["--triplets", "a.csv", "--subject-column", "subject"])
+    ]
+    assert folds[0] == folds[1] and len(folds[0]) == 3
+
+
 def test_soft_targets_and_weights_come_from_files(probe, people):
     x, triplets = people
     targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 2])
@@ -92,6 +109,33 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
         x, triplets, targets=targets, weights=np.arange(6000) % 3, smoothing=0.5, penalties=[0.05]
     )
     assert json.loads(ran.out)["accuracy"] == expected.accuracy
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0), None], ids=["first", "second", "any"])
+def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command, order):
+    """However the file says which item is odd, what its three columns were called goes with them."""
+    triplets = people[1]
+    targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 3])
+    np.save("targets.npy", targets)
+    args = ("--targets", "targets.npy", "--l2", "0.05", "--folds", "2", "--split", "triplets", "--json")
+    expected = json.loads(probe(*args).out)
+    orders = np.array([order] * 6000) if order else np.random.default_rng(1).permuted([[0, 1, 2]] * 6000, axis=1)
+    np.save("targets.npy", np.take_along_axis(targets, orders, axis=1))
+    moved = np.take_along_axis(triplets, orders, axis=1)
+    np.save("a.npy", np.column_stack([moved, np.argmax(orders == 2, axis=1)]))
+    layout = ("--choice-column", "3", "--choice-base", "0")
+    if order == (2, 0, 1):
+        np.save("a.npy", moved)
+        layout = ("--odd-column", "first")
+    found = json.loads(probe(*args, *layout).out)
+    for name in ("accuracy", "cross_entropy", "zero_shot_accuracy"):
+        assert found[name] == pytest.approx(expected[name], abs=1e-5)
+
+
+def test_targets_need_a_row_for_each_triplet(refused, people):
+    np.save("targets.npy", np.ones((5, 3)))
+    args = ("--embeddings", "p.npy", "--triplets", "a.npy", "--targets", "targets.npy")
+    assert refused("probe", *args).startswith("targets.npy: targets must have shape (6000, 3), a row for each")
 
 
 def test_score_with_a_transform_is_the_score_of_the_transformed_file(probe, command, people):
@@ -132,8 +176,39 @@ def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
     monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
     document = json.loads(probe("--recipe", "muttenthaler2023", "--l2", "0.01", "--json", "--out", "w.npz").out)
     assert [len(fold["curve"]) for fold in document["folds"]] == [2, 2, 2]
+    assert document["options"] == {
+        "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
+        "standardise": "global", "smoothing": 0.0, "seed": 0, "l2": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
+        "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1, "epochs": 2,
+    }  # fmt: skip
     assert read_transform("w.npz").weights.shape == (6, 6)
     assert probe("--recipe", "muttenthaler2023").out.splitlines()[-1].startswith("by the triplets that ended")
+
+
+def test_ctrl_c_in_the_recipe_keeps_the_map_of_a_finished_fold(probe, people, folder, monkeypatch):
+    from pyalign.analysis.probing import recipe
+
+    monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
+    real, calls = recipe._epoch, []
+
+    def cut(*args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(recipe, "_epoch", cut)
+    ran = probe("--recipe", "muttenthaler2023", "--out", "w.npz", "--json", "w.json")
+    assert ran.err == (
+        "pyalign probe: interrupted; 1 of 3 folds are finished; the map of fold 1/3 is in w.npz; "
+        "the figures so far are in w.json\n"
+    )
+    monkeypatch.setattr(recipe, "_epoch", real)
+    expected = recipe.cross_validate_recipe(*people)[0].transform.weights
+    np.testing.assert_array_equal(read_transform("w.npz").weights, expected.astype(np.float32))
+    calls.clear()
+    monkeypatch.setattr(recipe, "_epoch", cut)
+    assert probe("--recipe", "muttenthaler2023", "--json").err.endswith("folds are finished; nothing was written\n")
 
 
 def _few_epochs(self):
@@ -187,14 +262,20 @@ def cut(monkeypatch):
     return at
 
 
-def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(probe, cut, folder, monkeypatch):
+def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(probe, people, cut, folder, monkeypatch):
     whole = json.loads(probe("--json").out)
     cut("fold 2/3, inner 1/3")
     ran = probe("--out", "w.npz")
     assert (ran.code, ran.out) == (130, "")
-    assert ran.err.startswith("pyalign probe: interrupted; 1 of 3 folds are finished; the best map so far, of ")
-    assert ran.err.endswith("is in w.npz; go on with --resume\n")
-    assert read_transform("w.npz").weights.shape[0] == 6
+    n = whole["folds"][0]["n_train"]
+    assert ran.err == (
+        f"pyalign probe: interrupted; 1 of 3 folds are finished; the best map so far, of fold 1/3 ({n:,} triplets), "
+        "is in w.npz; go on with --resume\n"
+    )
+    fold = next(folds_of(people[1], 60))
+    z = read_transform("w.npz").apply(people[0])
+    found = pyalign.score(z, people[1][fold.test], measure="dot")
+    assert found.accuracy == pytest.approx(whole["folds"][0]["accuracy"], abs=2 / len(fold.test))
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     seen = []
@@ -203,7 +284,64 @@ def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(pro
     document = json.loads(probe("--out", "w.npz", "--resume", "--json").out)
     assert len(seen) == 2
     assert without_times(document["folds"]) == without_times(whole["folds"])
+    assert document["fit_stage"] == "refit"
     assert not (folder / "w.npz.folds.json").exists()
+
+
+def test_a_map_of_a_finished_fold_is_not_replaced_by_one_that_was_cut_off(probe, cut, folder, monkeypatch):
+    cut("fold 2/3, inner 1/3")
+    probe("--out", "w.npz")
+    before = (folder / "w.npz").read_bytes()
+    for stage, done in (("fold 2/3, inner 2/3", 1), ("refit", 3)):
+        monkeypatch.undo()
+        monkeypatch.chdir(folder)
+        cut(stage)
+        ran = probe("--out", "w.npz", "--resume")
+        assert f"{done} of 3 folds are finished; " in ran.err and ran.err.endswith("; go on with --resume\n")
+        folds = json.loads((folder / "w.npz.folds.json").read_text())
+        best = min(folds["folds"], key=lambda fold: fold["cross_entropy"])
+        assert folds["mapped"] == f"fold {folds['folds'].index(best) + 1}/3"
+        if folds["mapped"] == "fold 1/3":
+            assert ran.err.endswith("; w.npz keeps the map of fold 1/3; go on with --resume\n")
+            assert (folder / "w.npz").read_bytes() == before
+
+
+def test_ctrl_c_between_the_fits_loses_nothing(probe, folder, monkeypatch):
+    """In the scoring of the second fold, outside of L-BFGS."""
+    real, calls = cross_validate.held_out_score, []
+
+    def score(*args):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(cross_validate, "held_out_score", score)
+    ran = probe("--out", "w.npz")
+    assert ran.code == 130
+    assert "; 1 of 3 folds are finished; the best map so far, of fold 1/3 (" in ran.err
+    assert json.loads((folder / "w.npz.folds.json").read_text())["mapped"] == "fold 1/3"
+
+
+def test_ctrl_c_among_other_images_leaves_the_map_of_all_triplets(probe, folder, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probe_command, "_local", stop)
+    np.save("images.npy", reals(7, 20, 6))
+    args = ("--penalty", "identity", "--l2", "0.1", "--images", "images.npy", "--split", "triplets", "--folds", "2")
+    ran = probe(*args, "--out", "w.npz")
+    assert ran.code == 130
+    assert "2 of 2 folds are finished; the best map so far, of refit (6,000 triplets), is in w.npz; go on" in ran.err
+
+
+def test_ctrl_c_while_writing_says_where_the_folds_are(probe, folder, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probe_command, "_write", stop)
+    ran = probe("--out", "w.npz", "--l2", "0.1", "--split", "triplets", "--folds", "2")
+    assert ran.err == ("pyalign probe: interrupted; finished folds are in w.npz.folds.json; go on with --resume\n")
 
 
 def test_ctrl_c_without_an_output_writes_nothing(probe, cut, folder):
@@ -237,6 +375,9 @@ REFUSED = [
     (["--seed", "-1"], "--seed must not be negative"),
     (["--l2", "-1"], "penalties must be 'auto' or a number of at least 0; got -1.0"),
     (["--folds", "1"], "folds must be a whole number from 2"),
+    (["--subjects", "t.npy"], "--subjects t.npy serves folds over people alone: add --split subjects"),
+    (["--subject-column", "3"], "--subject-column 3 serves folds over people alone: add --split subjects"),
+    (["--split", "subjects", "--subjects", "t.npy"], "subjects must be a filled 1-d array"),
     (["--split", "subjects"], "subjects must be given to split over subjects"),
     (["--recipe", "muttenthaler2023", "--l2", "1", "2"], "--recipe takes one --l2; got 2"),
     (["--recipe", "muttenthaler2023", "--split", "triplets"], "--recipe takes folds over objects"),
@@ -244,8 +385,31 @@ REFUSED = [
         ["--recipe", "muttenthaler2023", "--backend", "torch"],
         "--recipe works on the host, without --backend; got torch",
     ),
+    (["--alpha", "0.5"], "--alpha 0.5 serves other images alone: add --images"),
+    (["--tau", "-1"], "--tau -1 serves other images alone: add --images"),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
-    (["--out", "missing/w.npz", "--l2", "0.1"], "missing/w.npz"),
+    (["--out", "missing/w.npz"], "missing/w.npz: No such file or directory"),
+    (["--out", "w.npz", "--json", "w.npz.folds.json"], "the folds beside --out, w.npz.folds.json is the same file as"),
+    (["--odd-column", "none"], "probe without --targets needs the people's answers, which --odd-column none says are"),
+]
+
+
+REFUSED += [
+    (
+        ["--recipe", "muttenthaler2023", *options],
+        f"{options[0]} must be left out with --recipe muttenthaler2023, which has {rest}",
+    )
+    for options, rest in (
+        (["--penalty", "squared"], "its own, frobenius; got squared"),
+        (["--rank", "2"], "its own, full; got 2"),
+        (["--bias"], "its own, False; got True"),
+        (["--measure", "cosine"], "its own, dot; got cosine"),
+        (["--temperature", "2"], "its own, 1.0; got 2.0"),
+        (["--standardise", "none"], "its own, global; got none"),
+        (["--smoothing", "1"], "its own, 0.0; got 1.0"),
+        (["--tolerance", "1e-4"], "no use for it; got 0.0001"),
+        (["--images", "p.npy"], "no use for it; got p.npy"),
+    )
 ]
 
 

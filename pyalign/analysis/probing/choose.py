@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,9 @@ class Choice:
         cross_entropy, accuracy: nats and fraction, of held-out triplets at each; mean over the inner folds.
         n_passes: over all triplets of an inner fold, in sum.
         interrupted: Ctrl-C came; what is there may be incomplete.
-        best: the last fit.
+        best: of the fits along the paths, the one with the least cross-entropy on its held-out triplets; where none has
+            been scored yet, the last; None before there is one.
+        best_stage: where that was, as in `Progress`.
     """
 
     l2: float
@@ -77,6 +79,7 @@ class Choice:
     n_passes: int
     interrupted: bool
     best: ProbeFit | None
+    best_stage: str
 
     def to_dict(self) -> dict[str, Any]:
         """Strengths and curves as a dict that json can write."""
@@ -101,30 +104,35 @@ def choose_strength(
     """
     strengths = as_strengths(penalties)
     if strengths is not None and len(strengths) == 1:
-        return Choice(strengths[0], False, strengths, (), (), 0, False, None)
+        return Choice(strengths[0], False, strengths, (), (), 0, False, None, stage)
     folds = list(folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects))
 
     def curve(shares: tuple[float, ...]) -> _Curve:
         paths: list[_Path] = []
-        for number, fold in enumerate(folds):
-            where = f"{stage} {number + 1}/{INNER_FOLDS}"
-            paths.append(_path(x, triplets, answers, fold, options, strengths, shares, where, report, make))
-            if paths[-1].interrupted:
-                break
+        try:
+            for number, fold in enumerate(folds):
+                paths.append(_Path(f"{stage} {number + 1}/{INNER_FOLDS}"))
+                _walk(paths[-1], x, triplets, answers, fold, options, strengths, shares, report, make)
+                if paths[-1].interrupted:
+                    break
+        except KeyboardInterrupt:  # outside of a fit, which ends by itself
+            if not paths:
+                raise
+            paths[-1].interrupted = True
         return _Curve.of(paths)
 
     found = curve(SHARES)
-    if strengths is None and found.at_strongest:
+    if strengths is None and not found.interrupted and found.at_strongest:
         found = curve(STRONGER).joined(found)
-    elif strengths is None and found.at_weakest:
+    elif strengths is None and not found.interrupted and found.at_weakest:
         found = found.joined(curve(WEAKER))
+    rest = found.n_passes, found.interrupted, found.best.best, found.best.stage
     if not found.strengths:
-        return Choice(float("nan"), False, (), (), (), found.n_passes, True, found.best)
+        return Choice(float("nan"), False, (), (), (), *rest)
     at_edge = not found.interrupted and (found.at_strongest or found.at_weakest)
     growth = (found.n_triplets / len(triplets)) ** GROWTH
     l2 = least_of(np.array(found.strengths), np.array(found.nats)) * growth
-    tried = found.strengths, found.nats, found.right
-    return Choice(l2, at_edge, *tried, found.n_passes, found.interrupted, found.best)
+    return Choice(l2, at_edge, found.strengths, found.nats, found.right, *rest)
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ class _Curve:
     n_passes: int
     interrupted: bool
     whole: bool  # no fold gave up before the last strength
-    best: ProbeFit | None
+    best: _Path
 
     @classmethod
     def of(cls, paths: Sequence[_Path]) -> _Curve:
@@ -156,7 +164,7 @@ class _Curve:
             n_passes=sum(path.n_passes for path in paths),
             interrupted=paths[-1].interrupted,
             whole=all(len(path.scores) == len(path.strengths) for path in paths),
-            best=paths[-1].best,
+            best=_best_of(paths),
         )
 
     @property
@@ -177,7 +185,7 @@ class _Curve:
             n_passes=self.n_passes + weaker.n_passes,
             interrupted=self.interrupted or weaker.interrupted,
             whole=weaker.whole,
-            best=weaker.best or self.best,
+            best=_best_of([self.best, weaker.best]),
         )
 
 
@@ -198,37 +206,47 @@ def least_of(strengths: np.ndarray, nats: np.ndarray) -> float:
 
 @dataclass
 class _Path:
-    strengths: tuple[float, ...]
-    scores: list[HeldOut]
-    n_triplets: int
+    """best: the fit with the least cross-entropy, `best_nats`; before one is scored, the last."""
+
+    stage: str
+    strengths: tuple[float, ...] = ()
+    scores: list[HeldOut] = field(default_factory=list)
+    n_triplets: int = 0
     n_passes: int = 0
     interrupted: bool = False
     best: ProbeFit | None = None
+    best_nats: float = float("inf")
 
 
-def _path(
-    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
-    strengths: tuple[float, ...] | None, shares: tuple[float, ...], stage: str, report: Reporter, make: Maker,
-) -> _Path:  # fmt: skip
+def _best_of(paths: Sequence[_Path]) -> _Path:
+    """The path with the best fit; of those that have none scored, the last that has one."""
+    return min(reversed(paths), key=lambda path: (path.best is None, path.best_nats))
+
+
+def _walk(
+    path: _Path, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
+    strengths: tuple[float, ...] | None, shares: tuple[float, ...], report: Reporter, make: Maker,
+) -> None:  # fmt: skip
     """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
     problem = problem_of(x, triplets, answers, fold, options, make)
     if strengths is None:
         strengths = problem.strengths(shares)
-    path = _Path(strengths, [], problem.n_triplets)
+    path.strengths, path.n_triplets = strengths, problem.n_triplets
     worse = 0
-    fits = fit_path(problem, strengths, rounds=ROUNDS, watch=watcher(stage, path, report))
+    fits = fit_path(problem, strengths, rounds=ROUNDS, watch=watcher(path.stage, path, report))
     for fit in fits:
         path.n_passes += fit.n_passes
-        path.best = fit
+        path.best = fit if path.best is None else path.best
         if fit.interrupted:
             path.interrupted = True
             break
         path.scores.append(held_out_score(fit, x, triplets[fold.test], part_of(answers, fold.test), problem.on))
+        if path.scores[-1].cross_entropy < path.best_nats:
+            path.best, path.best_nats = fit, path.scores[-1].cross_entropy
         least = min(s.cross_entropy for s in path.scores)
         worse = worse + 1 if path.scores[-1].cross_entropy > least else 0
         if worse == PATIENCE:
             break
-    return path
 
 
 def watcher(stage: str, path: Any, report: Reporter) -> Callable[[int, float, Map], None]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pyalign import _checks
 from pyalign.analysis.probing.algebra import Algebra, algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
 from pyalign.analysis.probing.choose import (
@@ -28,11 +27,12 @@ from pyalign.analysis.probing.choose import (
     watcher,
 )
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
-from pyalign.analysis.probing.glocal_problem import GlocalProblem
+from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
 from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
 from pyalign.analysis.probing.options import ProbeOptions, as_strengths
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
 from pyalign.analysis.probing.splits import Fold, folds_of
+from pyalign.analysis.repeats import checked_labels
 from pyalign.errors import ConvergenceWarning, InputError
 
 
@@ -98,8 +98,10 @@ class ProbeCrossValidation:
         folds: a `FoldResult` each.
         split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
         seed: of the split.
-        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled; where Ctrl-C
-            came before that, the last fit; None where there is none.
+        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled. Where Ctrl-C
+            came before that, the fit of the finished fold with the least cross-entropy on its test triplets, or else the
+            best fit on the way to a fold, those first that were scored on held-out triplets; None where there is none.
+        fit_stage: what that is a fit of, as in `Progress`: "refit" is of all triplets; None where there is none.
         interrupted: whether Ctrl-C came; figures are then of the folds that were finished, NaN where there is none.
         seconds: that all of it took.
     """
@@ -113,6 +115,7 @@ class ProbeCrossValidation:
     split: str
     seed: int
     fit: ProbeFit | None
+    fit_stage: str | None
     interrupted: bool
     seconds: float
 
@@ -185,7 +188,10 @@ def cross_validate_probe(
     index = valid_triplets(host_triplets(on, triplets), len(rows))
     chosen = ProbeOptions(seed=seed, **options)
     as_strengths(penalties)
-    people = None if subjects is None else _checks.as_array(subjects, "subjects", "(t,)")
+    GlocalOptions(alpha=alpha, tau=tau)  # checks them
+    if subjects is not None and split != "subjects":
+        raise InputError(f"subjects must be left out unless split is 'subjects'; got split {split!r}")
+    people = None if subjects is None else checked_labels(subjects, len(index))
     answers = answer_weights(len(index), targets, weights)
     make: Maker = partial(Problem, on=on)
     if images is not None:
@@ -193,23 +199,36 @@ def cross_validate_probe(
             raise InputError(f"penalty must be 'identity' with other images; got {chosen.penalty!r}")
         make = partial(GlocalProblem, on=on, images=host_rows(on, images, "images"), alpha=alpha, tau=tau)
     run = _Run(on, make, rows, index, answers, chosen, penalties, split, people, seed, report)
-    results, best = list(finished), None
-    for number, fold in enumerate(folds_of(index, len(rows), split=split, folds=folds, seed=seed, subjects=people)):
-        if number < len(finished):
-            continue
-        result, best = run.fold(fold, f"fold {number + 1}/{folds}")
-        if result is None:
-            return _summary(results, split, seed, best, True, began)
-        results.append(result)
-        if on_fold is not None:
-            on_fold(result)
-    fit = run.refit(results)
+    results, interrupted = list(finished), False
+    try:
+        for number, fold in enumerate(folds_of(index, len(rows), split=split, folds=folds, seed=seed, subjects=people)):
+            if number < len(finished):
+                continue
+            results.append(run.fold(fold, f"fold {number + 1}/{folds}"))
+            if on_fold is not None:
+                on_fold(results[-1])
+        run.refit(results)
+    except KeyboardInterrupt:
+        interrupted = True
     early = [f"fold {number + 1}" for number, result in enumerate(results) if not result.converged]
-    early += ["the refit"] * (not fit.converged and not fit.interrupted)
+    if not interrupted and run.best is not None and not run.best.fit.converged:
+        early.append("the refit")
     if early:
         what = f"{', '.join(early)} ended before the optimum"
         warnings.warn(f"{what}; raise l2, tolerance or max_iterations", ConvergenceWarning, stacklevel=2)
-    return _summary(results, split, seed, fit, fit.interrupted, began)
+    return _summary(results, split, seed, run.best, interrupted, began)
+
+
+REFIT, FINISHED, FITTED, INNER, CUT = range(5)  # what a map is worth to whoever interrupts: the first most
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A fit, what it is of, and what it is worth: one of the kinds above, then its held-out cross-entropy."""
+
+    worth: tuple[int, float]
+    stage: str
+    fit: ProbeFit
 
 
 @dataclass
@@ -225,9 +244,17 @@ class _Run:
     subjects: np.ndarray | None
     seed: int
     report: Reporter
+    best: _Kept | None = None
 
-    def fold(self, fold: Fold, stage: str) -> tuple[FoldResult | None, ProbeFit | None]:
-        """One fold and its fit; no result where Ctrl-C came."""
+    def keep(self, kind: int, stage: str, fit: ProbeFit | None, nats: float = float("inf")) -> None:
+        """Remembers the best fit so far; raises KeyboardInterrupt after one that was cut off."""
+        if fit is not None and (self.best is None or (kind, nats) < self.best.worth):
+            self.best = _Kept((kind, nats), stage, fit)
+        if kind == CUT:
+            raise KeyboardInterrupt
+
+    def fold(self, fold: Fold, stage: str) -> FoldResult:
+        """One fold. Raises KeyboardInterrupt where Ctrl-C came, with the best fit so far in `best`."""
         began = time.perf_counter()
         inside = np.zeros(len(self.x), np.int64)
         inside[fold.train_items] = np.arange(len(fold.train_items))
@@ -237,13 +264,13 @@ class _Run:
             answers=part_of(self.answers, fold.train), stage=f"{stage}, inner", report=self.report,
             make=self.make,
         )  # fmt: skip
-        if choice.interrupted:
-            return None, choice.best
+        self.keep(CUT if choice.interrupted else INNER, choice.best_stage, choice.best)
         problem = problem_of(self.x, self.triplets, self.answers, fold, self.options, self.make)
         fit = next(fit_path(problem, [choice.l2], watch=watcher(stage, _Fixed(choice.l2), self.report)))
-        if fit.interrupted:
-            return None, fit
-        return self._result(fold, choice, fit, time.perf_counter() - began), fit
+        self.keep(CUT if fit.interrupted else FITTED, stage, fit)
+        result = self._result(fold, choice, fit, time.perf_counter() - began)
+        self.keep(FINISHED, stage, fit, result.cross_entropy)
+        return result
 
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, seconds: float) -> FoldResult:
         test, answers = self.triplets[fold.test], part_of(self.answers, fold.test)
@@ -275,13 +302,14 @@ class _Run:
             inner_accuracy=choice.accuracy,
         )
 
-    def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
+    def refit(self, results: Sequence[FoldResult]) -> None:
         """All triplets, with the strengths of the folds, which had fewer triplets."""
         strengths = as_strengths(self.penalties)
         logs = [np.log(r.l2) + GROWTH * np.log(r.n_train / len(self.triplets)) for r in results]
         l2 = strengths[0] if strengths is not None and len(strengths) == 1 else float(np.exp(np.mean(logs)))
         problem = self.make(self.x, self.triplets, self.options, self.answers)
-        return next(fit_path(problem, [l2], watch=watcher("refit", _Fixed(l2), self.report)))
+        fit = next(fit_path(problem, [l2], watch=watcher("refit", _Fixed(l2), self.report)))
+        self.keep(CUT if fit.interrupted else REFIT, "refit", fit)
 
 
 class _Fixed:
@@ -292,7 +320,7 @@ class _Fixed:
 
 
 def _summary(
-    results: Sequence[FoldResult], split: str, seed: int, fit: ProbeFit | None, interrupted: bool, began: float
+    results: Sequence[FoldResult], split: str, seed: int, best: _Kept | None, interrupted: bool, began: float
 ) -> ProbeCrossValidation:
     right, nats = ([getattr(r, name) for r in results] for name in ("accuracy", "cross_entropy"))
     none = float("nan")
@@ -305,7 +333,8 @@ def _summary(
         folds=tuple(results),
         split=split,
         seed=seed,
-        fit=fit,
+        fit=None if best is None else best.fit,
+        fit_stage=None if best is None else best.stage,
         interrupted=interrupted,
         seconds=time.perf_counter() - began,
     )

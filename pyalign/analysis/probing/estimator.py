@@ -126,12 +126,20 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             make = partial(Problem, on=on)
             choice = choose_strength(rows, index, options, answers=answers, seed=options.seed, make=make)
             l2, fit = choice.l2, choice.best if choice.interrupted else None
-        found = fit or next(fit_path(Problem(rows, index, options, answers, on), [l2]))
-        self.fit_: ProbeFit | RecipeFit = found
-        if found.interrupted:
+            if choice.interrupted and fit is None:
+                raise KeyboardInterrupt
+        interrupted = fit is not None
+        try:
+            fit = fit or next(fit_path(Problem(rows, index, options, answers, on), [l2]))
+        except KeyboardInterrupt:  # before the first pass of the last fit
+            if choice is None or choice.best is None:
+                raise
+            fit, interrupted = choice.best, True
+        self.fit_: ProbeFit | RecipeFit = fit
+        if interrupted or fit.interrupted:
             warnings.warn("interrupted: the probe is the best map so far, not the optimum", stacklevel=2)
         else:
-            warned(found)
+            warned(fit)
         self.choice_, self.l2_ = choice, self.fit_.l2
         self.transform_: Transform = self.fit_.transform
         return self

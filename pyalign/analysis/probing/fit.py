@@ -177,13 +177,33 @@ def fit_path(
     """
     for strength in strengths:
         began = time.perf_counter()
-        search = Search(problem, strength, watch)
+        seen = _Seen(watch)
+        search = Search(problem, strength, seen)
         with one_blas_thread():
-            start = search.run(start, rounds)
-            fit = _result(search, start, time.perf_counter() - began)
+            try:
+                start = search.run(start, rounds)
+                fit = _result(search, start, time.perf_counter() - began)
+            except KeyboardInterrupt:  # between runs of L-BFGS, which end by themselves
+                if seen.best is None:
+                    raise
+                search.interrupted = True
+                fit = _result(search, seen.best, time.perf_counter() - began)
         yield fit
         if search.interrupted:
             return
+
+
+class _Seen:
+    """Hands passes on to a watcher, and keeps the map of the lowest objective."""
+
+    def __init__(self, watch: Watcher) -> None:
+        self.watch, self.value = watch, float("inf")
+        self.best: Map | None = None
+
+    def __call__(self, passes: int, value: float, at: Map) -> None:
+        if value < self.value:
+            self.value, self.best = value, Map(at.weights.copy(), at.bias.copy())
+        self.watch(passes, value, at)
 
 
 def _result(search: Search, at: Map, seconds: float) -> ProbeFit:

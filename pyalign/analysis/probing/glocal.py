@@ -46,7 +46,8 @@ class GlocalFit:
         teacher_entropy: nats; the least that `local_cross_entropy` can be.
         penalty: the norm that l2 multiplies.
         neighbours_kept: for k = 1 and 10, the fraction of an image's k nearest others (by cosine) that are among them
-            after the map too; see `pyalign.neighbour_overlap`. Of all images, also those in no batch.
+            after the map too; see `pyalign.neighbour_overlap`. Of all images, also those in no batch. Empty where
+            Ctrl-C came while they were counted.
         gradient_norm: of the objective by the parameters, where the fit ended.
         n_triplets, n_images, n_batches: images that took part, and their batches.
         n_iterations, n_passes: of L-BFGS; a pass is one loss with its gradient over all triplets and batches.
@@ -135,16 +136,26 @@ def fit_glocal(
             fit.function, fit.start(), tolerance=chosen.tolerance, iterations=chosen.max_iterations,
             watch=lambda passes, value, _: report(passes, value),
         )  # fmt: skip
-        at = fit.as_map(solved.theta)
-        transform = problem.transform(at)
-        accuracy = scored(transform.apply(rows), index, None, "dot", on=on).accuracy
-        losses = fit.losses(solved.theta)
-    k = [number for number in NEIGHBOURS if number < len(problem.images)]
+        transform = problem.transform(fit.as_map(solved.theta))
+
+        def figures() -> tuple[float, dict[str, float]]:
+            return scored(transform.apply(rows), index, None, "dot", on=on).accuracy, fit.losses(solved.theta)
+
+        try:
+            (accuracy, losses), interrupted = figures(), solved.interrupted
+        except KeyboardInterrupt:  # the map is there, and its figures take no longer than a pass
+            (accuracy, losses), interrupted = figures(), True
+    kept: dict[int, float] = {}
+    try:
+        k = [number for number in NEIGHBOURS if number < len(problem.images)]
+        kept = neighbour_overlap(problem.images, transform.apply(problem.images), k=k)
+    except KeyboardInterrupt:
+        interrupted = True
     return GlocalFit(
         transform=transform,
         **losses,
         accuracy=accuracy,
-        neighbours_kept=neighbour_overlap(problem.images, transform.apply(problem.images), k=k),
+        neighbours_kept=kept,
         gradient_norm=solved.gradient_norm,
         n_triplets=problem.n_triplets,
         n_images=problem.local_term.count,
@@ -152,7 +163,7 @@ def fit_glocal(
         n_iterations=solved.iterations,
         n_passes=solved.passes,
         seconds=time.perf_counter() - began,
-        interrupted=solved.interrupted,
+        interrupted=interrupted,
         backend=on.backend.name,
         options=chosen,
     )

@@ -12,7 +12,7 @@ from support import draw_triplets, reals, seeds
 
 import pyalign
 from pyalign import cross_validate_probe
-from pyalign.analysis.probing import choose, fit_probe
+from pyalign.analysis.probing import choose, cross_validate, fit_probe
 from pyalign.analysis.probing.choose import choose_strength, least_of
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.splits import folds_of
@@ -204,7 +204,7 @@ def test_finished_folds_are_taken_as_they_are(validated):
     np.testing.assert_array_equal(again.fit.transform.weights, result.fit.transform.weights)
 
 
-def test_an_interruption_returns_what_is_finished_and_the_last_map(validated):
+def test_an_interruption_returns_what_is_finished_and_the_map_of_the_best_fold(validated):
     x, triplets, result = validated
 
     def stop(progress):
@@ -214,7 +214,58 @@ def test_an_interruption_returns_what_is_finished_and_the_last_map(validated):
     cut = cross_validate_probe(x, triplets, seed=5, report=stop)
     assert cut.interrupted and len(cut.folds) == 1
     assert cut.folds[0].accuracy == result.folds[0].accuracy
-    assert np.isnan(cut.accuracy_interval).all() and cut.fit.interrupted
+    assert np.isnan(cut.accuracy_interval).all()
+    assert cut.fit_stage == "fold 1/3" and not cut.fit.interrupted
+    assert pyalign.score(
+        cut.fit.transform.apply(x), triplets[next(folds_of(triplets, len(x), seed=5)).test], measure="dot"
+    ).accuracy == pytest.approx(result.folds[0].accuracy, abs=1e-3)
+
+
+def test_of_inner_fits_an_interruption_keeps_the_best_on_held_out_triplets(validated):
+    """Not the last one, which is cut off after a pass."""
+    x, triplets, _ = validated
+
+    def stop(progress):
+        if progress.stage == "fold 1/3, inner 2/3":
+            raise KeyboardInterrupt
+
+    cut = cross_validate_probe(x, triplets, seed=5, report=stop)
+    assert cut.interrupted and not cut.folds
+    assert cut.fit_stage == "fold 1/3, inner 1/3"
+    assert not cut.fit.interrupted and cut.fit.cross_entropy < np.log(3) - 0.1
+
+
+@pytest.mark.parametrize("place", ["problem_of", "held_out_score", "choose_strength"])
+def test_an_interruption_outside_of_a_fit_loses_nothing_either(validated, monkeypatch, place):
+    x, triplets, result = validated
+    real, calls = getattr(cross_validate, place), []
+
+    def cut(*args, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(cross_validate, place, cut)
+    found = cross_validate_probe(x, triplets, seed=5)
+    assert found.interrupted and found.fit_stage == "fold 1/3"
+    assert found.folds[0].accuracy == result.folds[0].accuracy
+
+
+def test_an_interruption_in_the_scoring_of_inner_folds_keeps_what_is_scored(validated, monkeypatch):
+    x, triplets, _ = validated
+    real, calls = choose.held_out_score, []
+
+    def cut(*args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(choose, "held_out_score", cut)
+    found = choose_strength(x, triplets, ProbeOptions())
+    assert found.interrupted and len(found.strengths) == 3
+    assert found.best.l2 == pytest.approx(found.strengths[int(np.argmin(found.cross_entropy))])
 
 
 def test_over_triplets_and_subjects_the_same_objects_are_known(validated):
@@ -235,6 +286,13 @@ def test_refuses_what_it_does_not_know(message_of):
     assert message_of(cross_validate_probe, x, triplets, penalties=[0.1, -1]).startswith(
         "penalties must be 'auto' or a"
     )
+    for options, message in (
+        ({"alpha": 1.5}, "alpha must be a number from 0 to below 1"),
+        ({"tau": 0}, "tau must be a positive number"),
+        ({"subjects": [1, 2]}, "subjects must be left out unless split is 'subjects'; got split 'objects'"),
+        ({"subjects": [1, 2], "split": "subjects"}, "subjects must have one entry per triplet, shape (100,); got (2,)"),
+    ):
+        assert message_of(cross_validate_probe, x, triplets, **options).startswith(message)
     assert message_of(cross_validate_probe, x, triplets, penalties=[]) == "penalties must be positive numbers; got []"
 
 

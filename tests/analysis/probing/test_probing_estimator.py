@@ -7,6 +7,7 @@ import pytest
 from support import reals, run_python
 
 import pyalign
+from pyalign.analysis.probing import choose
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.datasets.simulate import simulate
 
@@ -18,6 +19,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from pyalign import TripletProbe
+from pyalign.analysis.probing import estimator
 from pyalign.analysis.probing.recipe import fit_recipe
 
 
@@ -66,6 +68,33 @@ def test_soft_targets_reach_the_fit(world):
     probe = TripletProbe().fit(x, triplets, targets, weights)
     same = TripletProbe(l2=probe.l2_).fit(x, triplets[1::2], targets[1::2])
     assert probe.fit_.objective == pytest.approx(same.fit_.objective, abs=1e-3)
+
+
+@pytest.mark.parametrize("place", ["held_out_score", "Problem"])
+def test_an_interruption_outside_of_a_fit_leaves_the_best_map(world, monkeypatch, place):
+    """In the scoring of inner folds, and where the last fit is made ready."""
+    module = choose if place == "held_out_score" else estimator
+    real, calls = getattr(module, place), []
+
+    def cut(*args, **options):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(module, place, cut)
+    with pytest.warns(UserWarning, match="interrupted"):
+        probe = TripletProbe().fit(*world)
+    assert probe.score(*world) > 0.5 and len(calls) == 4
+
+
+def test_an_interruption_before_any_map_is_one(world, monkeypatch):
+    def cut(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(choose, "problem_of", cut)
+    with pytest.raises(KeyboardInterrupt):
+        TripletProbe().fit(*world)
 
 
 def test_solver_adam_is_the_recipe(world):

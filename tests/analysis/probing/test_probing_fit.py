@@ -14,6 +14,7 @@ from pyalign.analysis.probing import fit_probe
 from pyalign.analysis.probing.fit import fit_path
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.problem import Problem
+from pyalign.analysis.probing.search import Search
 from pyalign.datasets.simulate import simulate
 
 
@@ -198,6 +199,23 @@ def test_an_interruption_keeps_the_best_map_so_far(monkeypatch):
     (fit,) = fit_path(problem, [0.01, 0.001], watch=watch)
     assert fit.interrupted and fit.n_passes == 5
     assert fit.objective == pytest.approx(min(seen), abs=1e-6)
+
+
+@pytest.mark.parametrize("place", ["look", "_compressed"])
+def test_an_interruption_between_runs_of_l_bfgs_keeps_the_best_map(monkeypatch, place):
+    x, triplets = world(1)
+    real, calls = getattr(Search, place), []
+
+    def cut(self, *args):
+        if self.passes and not calls:
+            calls.append(1)
+            raise KeyboardInterrupt
+        return real(self, *args)
+
+    monkeypatch.setattr(Search, place, cut)
+    fit = fit_probe(x, triplets, l2=0.01)
+    assert calls and fit.interrupted and fit.n_passes > 3
+    assert fit.cross_entropy < np.log(3) - 0.01
 
 
 REFUSALS = [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import reals, seeds
 
 from pyalign import cross_validate_probe, fit_glocal, fit_probe, neighbour_overlap, read_transform, score, similarity
+from pyalign.analysis.probing import glocal
 from pyalign.analysis.probing.glocal import _Fit
 from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
 from pyalign.analysis.probing.local import LocalTerm, image_batches
@@ -236,6 +237,23 @@ def test_on_things_a_few_passes_predict_more_and_keep_most_neighbours(data):
 )
 def test_wrong_options_are_refused(case, options, words, message_of):
     assert words in message_of(fit_glocal, *case, **options)
+
+
+@pytest.mark.parametrize("place", ["scored", "neighbour_overlap"])
+def test_ctrl_c_after_the_last_pass_keeps_the_map(case, monkeypatch, place):
+    expected, real, calls = fit_glocal(*case), getattr(glocal, place), []
+
+    def cut(*args, **options):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(glocal, place, cut)
+    found = fit_glocal(*case)
+    assert found.interrupted and (found.objective, found.accuracy) == (expected.objective, expected.accuracy)
+    np.testing.assert_array_equal(found.transform.weights, expected.transform.weights)
+    assert found.neighbours_kept == ({} if place == "neighbour_overlap" else expected.neighbours_kept)
 
 
 def test_cross_validation_takes_the_local_loss_into_every_fold(case):
