@@ -99,8 +99,9 @@ class ProbeCrossValidation:
         split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
         seed: of the split.
         fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled. Where Ctrl-C
-            came before that, the fit of the finished fold with the least cross-entropy on its test triplets, or else the
-            best fit on the way to a fold, those first that were scored on held-out triplets; None where there is none.
+            came before that, the fit of the finished fold with the least cross-entropy on its test triplets, or else
+            the best fit on the way to a fold, those first that were scored on held-out triplets; None where there is
+            none.
         fit_stage: what that is a fit of, as in `Progress`: "refit" is of all triplets; None where there is none.
         interrupted: whether Ctrl-C came; figures are then of the folds that were finished, NaN where there is none.
         seconds: that all of it took.
