@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pyalign.analysis.probing.algebra import Algebra, algebra_for
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
 from pyalign.analysis.probing.options import ProbeOptions, as_strength
 from pyalign.analysis.probing.problem import Map, Problem
-from pyalign.analysis.probing.splits import Fold, folds_of
+from pyalign.analysis.probing.splits import Fold, folds_of, require_sides
 from pyalign.analysis.score import score
 from pyalign.errors import InputError
 from pyalign.ops.triplets import choice_probabilities, odd_one_out
@@ -95,13 +96,26 @@ def choose_strength(
     fold has fewer triplets than the fit to come, so the strength is scaled by (t_inner / t)^`GROWTH`.
 
     make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
-    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero.
+    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero. One number is
+    taken as it is where an inner split would leave a fold empty.
+
+    Raises:
+        InputError: several strengths, and an inner split that would leave a fold empty.
     """
     strengths = as_strengths(penalties)
     paths: list[_Path] = []
-    folds = folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects)
+    folds = partial(folds_of, triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects)
     try:
-        for number, fold in enumerate(folds):
+        require_sides(folds(), answers)
+    except InputError as error:
+        if strengths is not None and len(strengths) == 1:  # there is nothing to choose
+            return Choice(strengths[0], (), (), (), 0, False, None, stage)
+        raise InputError(
+            f"the strength can't be chosen on an inner split over {split} ({error}); give one number (l2, --l2), or "
+            "more data"
+        ) from error
+    try:
+        for number, fold in enumerate(folds()):
             paths.append(_Path(f"{stage} {number + 1}/{INNER_FOLDS}"))
             _walk(paths[-1], x, triplets, answers, fold, options, strengths, report, make)
             if paths[-1].interrupted:

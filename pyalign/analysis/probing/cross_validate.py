@@ -31,7 +31,7 @@ from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
 from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
-from pyalign.analysis.probing.splits import Fold, folds_of
+from pyalign.analysis.probing.splits import Fold, folds_of, require_sides
 from pyalign.analysis.repeats import checked_labels
 from pyalign.errors import InputError
 
@@ -144,7 +144,7 @@ def cross_validate_probe(
         triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
         folds: how many.
         penalties: strengths to choose from, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
-            map is zero.
+            map is zero. A single one is taken as it is where a fold has too few objects (people) to choose on.
         seed: of the split and of the starts.
         split: ``"objects"``: test triplets are of held-out objects alone, training triplets of the others alone;
             ``"triplets"`` and ``"subjects"``: other answers, other people, about the same objects.
@@ -163,7 +163,7 @@ def cross_validate_probe(
         A `ProbeCrossValidation`.
 
     Raises:
-        InputError: as `fit_probe`, and for a split that leaves a fold empty.
+        InputError: as `fit_probe`, and for a split that leaves a fold empty, or without an answer that weighs anything.
         MissingExtraError: scipy is not installed.
 
     Source: Muttenthaler et al., ICLR 2023, section 5 (where the test set also stops the training).
@@ -186,6 +186,8 @@ def cross_validate_probe(
         raise InputError(f"subjects must be left out unless split is 'subjects'; got split {split!r}")
     people = None if subjects is None else checked_labels(subjects, len(index))
     answers = answer_weights(len(index), targets, weights)
+    split_up = partial(folds_of, index, len(rows), split=split, folds=folds, seed=seed, subjects=people)
+    require_sides(split_up(), answers)
     make: Maker = partial(Problem, on=on)
     if images is not None:
         if chosen.penalty != "identity":
@@ -194,7 +196,7 @@ def cross_validate_probe(
     run = _Run(on, make, rows, index, answers, chosen, penalties, split, people, seed, report)
     results, interrupted = list(finished), False
     try:
-        for number, fold in enumerate(folds_of(index, len(rows), split=split, folds=folds, seed=seed, subjects=people)):
+        for number, fold in enumerate(split_up()):
             if number < len(finished):
                 continue
             results.append(run.fold(fold, f"fold {number + 1}/{folds}"))

@@ -8,7 +8,7 @@ people.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +77,20 @@ def folds_of(
     for f in range(folds):
         out = triplet_fold == f
         yield _filled(Fold(np.flatnonzero(~out), np.flatnonzero(out), everything), f, split)
+
+
+def require_sides(folds: Iterable[Fold], answers: np.ndarray | None) -> None:
+    """Raises for a fold that has nothing on one side: no triplets, as `folds_of` does, or none that weighs anything.
+
+    answers: see `pyalign.analysis.probing.answers.answer_weights`.
+    """
+    for number, fold in enumerate(folds):
+        for side, found in (("training", fold.train), ("test", fold.test)):
+            if answers is not None and not answers[found].any():
+                raise InputError(
+                    f"weights and targets must leave answers on both sides of a split; those of fold {number + 1}'s "
+                    f"{side} triplets are all 0"
+                )
 
 
 def within(triplets: np.ndarray, allowed: np.ndarray) -> np.ndarray:
