@@ -145,7 +145,7 @@ def as_strengths(penalties: object) -> tuple[float, ...] | None:
             return None
         raise InputError(f"penalties must be 'auto' or numbers; got {penalties!r}")
     values = penalties if isinstance(penalties, Sequence | np.ndarray) else (penalties,)
-    strengths = tuple(sorted({as_strength(value, "penalties") for value in values}, reverse=True))
+    strengths = tuple(sorted({as_strength(value, "penalties", auto=True) for value in values}, reverse=True))
     if not strengths or strengths[-1] <= 0:
         raise InputError(f"penalties must be positive numbers; got {penalties!r}")
     return strengths

@@ -29,11 +29,16 @@ from pyalign.analysis.probing.choose import (
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
 from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
 from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
-from pyalign.analysis.probing.options import ProbeOptions
+from pyalign.analysis.probing.options import ProbeOptions, options_of
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
 from pyalign.analysis.probing.splits import Fold, folds_of, require_sides
 from pyalign.analysis.repeats import checked_labels
 from pyalign.errors import InputError
+
+ARGUMENTS = (
+    "folds", "penalties", "seed", "split", "subjects", "targets", "weights", "images", "alpha", "tau", "finished",
+    "report", "on_fold", "backend",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,8 @@ def cross_validate_probe(
     on = algebra_for(backend, x)
     rows = finite_rows(host_rows(on, x))
     index = valid_triplets(host_triplets(on, triplets), len(rows))
-    chosen = ProbeOptions(seed=seed, **options)
+    chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
+    seed = chosen.seed
     as_strengths(penalties)
     GlocalOptions(alpha=alpha, tau=tau)  # checks them
     if subjects is not None and split != "subjects":

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyalign.analysis.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
-from pyalign.analysis.probing.options import ProbeOptions, as_strength
+from pyalign.analysis.probing.options import ProbeOptions, as_strength, options_of
 from pyalign.analysis.probing.problem import Map, Problem
 from pyalign.analysis.probing.search import ROUNDS, Search, Watcher, ignore
 from pyalign.analysis.probing.threads import one_blas_thread
@@ -96,11 +96,12 @@ def fit_probe(
         >>> fit.cross_entropy < 1.0, fit.gap < 1e-4
         (True, True)
     """
-    chosen, on = ProbeOptions(**options), algebra_for(backend, x)
+    also = ("l2", "targets", "weights", "start", "backend")
+    chosen, strength, on = options_of(ProbeOptions, options, also), as_strength(l2), algebra_for(backend, x)
     index = host_triplets(on, triplets)
     answers = answer_weights(len(index), targets, weights)
     problem = Problem(host_rows(on, x), index, chosen, answers, on)
-    return next(fit_path(problem, [as_strength(l2)], start=None if start is None else problem.map_of(start)))
+    return next(fit_path(problem, [strength], start=None if start is None else problem.map_of(start)))
 
 
 def fit_path(

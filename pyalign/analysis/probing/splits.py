@@ -107,7 +107,7 @@ def within(triplets: np.ndarray, allowed: np.ndarray) -> np.ndarray:
 
 def parts(count: int, folds: int, rng: np.random.Generator, what: str) -> np.ndarray:
     """(count,) the fold of each of count things: folds of equal size, or one more."""
-    if not isinstance(folds, int) or not 2 <= folds <= count:
+    if not 2 <= (_checks.index_number(folds, 2) or 0) <= count:
         raise InputError(f"folds must be a whole number from 2 to the number of {what} ({count:,}); got {folds!r}")
     fold = np.empty(count, np.int64)
     fold[rng.permutation(count)] = np.arange(count) % folds

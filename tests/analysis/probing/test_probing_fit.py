@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from support import reals, seeds
 
 import pyalign
+from pyalign import cross_validate_probe
 from pyalign.analysis.probing import fit_probe
 from pyalign.analysis.probing.fit import fit_path
 from pyalign.analysis.probing.options import ProbeOptions
@@ -229,7 +232,19 @@ REFUSALS = [
     ({"seed": -1}, "seed must be a whole number of at least 0; got -1"),
     ({"max_iterations": 0}, "max_iterations must be a positive whole number; got 0"),
     ({"smoothing": -1}, "smoothing must be a number of at least 0; got -1"),
-    ({"l2": -1}, "l2 must be 'auto' or a number of at least 0; got -1"),
+    ({"l2": -1}, "l2 must be a number of at least 0; got -1"),
+    ({"l2": "auto"}, "l2 must be a number of at least 0; got 'auto'"),
+    ({"l2": "0.1"}, "l2 must be a number of at least 0; got '0.1'"),
+    ({"tolerance": "a"}, "tolerance must be a positive number; got 'a'"),
+    ({"smoothing": None}, "smoothing must be a number of at least 0; got None"),
+    ({"seed": True}, "seed must be a whole number of at least 0; got True"),
+    ({"rank": 2.0}, "rank must be 'full', 'diagonal' or a positive whole number; got 2.0"),
+    ({"tolerence": 1}, "an option must be one of penalty, rank, bias, measure, temperature, standardise, tolerance, "
+     "max_iterations, smoothing, seed, l2, targets, weights, start, backend; got 'tolerence'; did you mean "
+     "'tolerance'?"),
+    ({"weights": ["a"] * 10}, "weights must hold real numbers; got dtype <U1"),
+    ({"weights": [1.0] * 9 + [np.inf]}, "weights must be finite and at least 0; row 9 is inf"),
+    ({"weights": [1.0] * 9 + [-2]}, "weights must be finite and at least 0; row 9 is -2"),
 ]  # fmt: skip
 
 
@@ -237,6 +252,17 @@ REFUSALS = [
 def test_refuses_options_that_it_does_not_know(message_of, options, message):
     x, triplets = world(0, t=10)
     assert message_of(fit_probe, x, triplets, **{"l2": 0.1, **options}) == message
+
+
+def test_takes_whole_numbers_of_any_integer_type():
+    x, triplets = world(0, t=500)
+    plain = {"rank": 2, "seed": 3, "max_iterations": 20}
+    expected = fit_probe(x, triplets, l2=0.1, **plain)
+    fit = fit_probe(x, triplets, l2=np.float32(0.1), **{name: np.int64(value) for name, value in plain.items()})
+    assert fit.options == expected.options and json.loads(json.dumps(fit.options.to_dict())) == fit.options.to_dict()
+    assert fit.rank == expected.rank == 2
+    result = cross_validate_probe(x, triplets, folds=np.int64(2), seed=np.uint8(1), split="triplets", penalties=[0.1])
+    assert len(result.folds) == 2 and type(result.seed) is int
 
 
 def test_refuses_rows_and_triplets_that_score_would_refuse(message_of):
