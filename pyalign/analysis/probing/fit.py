@@ -74,7 +74,8 @@ def fit_probe(
         targets: (t, 3) soft targets: how often, or with which probability, each position was called odd; the loss is
             then the mean over all answers. None: one answer each, the last item.
         weights: (t,) further weights of the triplets.
-        start: a map to start from.
+        start: a map to start from, of no more columns than `rank` allows; with penalty ``"identity"`` or a diagonal map
+            of d columns.
         backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
             the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host
             on the current CUDA device, torch on the CPU. Rows, triplets and answers stay there for the whole fit.

@@ -254,6 +254,39 @@ def test_refuses_options_that_it_does_not_know(message_of, options, message):
     assert message_of(fit_probe, x, triplets, **{"l2": 0.1, **options}) == message
 
 
+STARTS = [
+    ((5, 2), {}, "start must have weights for the 8 features of x; got shape (5, 2)"),
+    ((8, 8), {"rank": 2}, "start must have at most rank = 2 columns; got 8"),
+    (
+        (8, 3),
+        {"penalty": "identity"},
+        "start must have 8 columns, one for each feature, with penalty 'identity'; got 3",
+    ),
+    ((8, 3), {"rank": "diagonal"}, "start must have 8 columns, one for each feature, with rank 'diagonal'; got 3"),
+    ((8, 8), {"rank": "diagonal"}, "start must be diagonal with rank 'diagonal'; got weights beside the diagonal"),
+]
+
+
+@pytest.mark.parametrize(("shape", "options", "message"), STARTS, ids=lambda o: str(o)[:20])
+def test_refuses_a_start_that_does_not_fit(message_of, shape, options, message):
+    x, triplets = world(0, t=500)
+    start = pyalign.Transform(np.ones(shape), None, 0.0, 1.0)
+    assert message_of(fit_probe, x, triplets, l2=0.1, start=start, **options).startswith(message)
+
+
+def test_takes_a_start_that_fits(message_of):
+    x, triplets = world(0, t=500)
+    for columns, options in ((2, {"rank": 2}), (1, {"rank": 2}), (8, {}), (8, {"rank": "diagonal"})):
+        start = pyalign.Transform(0.1 * np.eye(8)[:, :columns], None, 0.0, 1.0)
+        fit = fit_probe(x, triplets, l2=0.05, start=start, **options)
+        assert fit.rank <= {"diagonal": 8}.get(options.get("rank"), options.get("rank", 8))
+    assert message_of(fit_probe, x, triplets, l2=0.1, start=np.eye(8)) == (
+        "start must be a pyalign.Transform; got ndarray"
+    )
+    start = pyalign.Transform(np.full((8, 8), np.nan), None, 0.0, 1.0)
+    assert message_of(fit_probe, x, triplets, l2=0.1, start=start).startswith("start must have finite weights")
+
+
 def test_takes_whole_numbers_of_any_integer_type():
     x, triplets = world(0, t=500)
     plain = {"rank": 2, "seed": 3, "max_iterations": 20}
