@@ -6,6 +6,7 @@ A message names the argument, the rule and what came.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -206,6 +207,25 @@ def whole_number(value: object, name: str, least: int, most: int = 2**31 - 1) ->
     if not whole or not least <= int(value) <= most:  # type: ignore[call-overload]
         raise InputError(f"{name} must be a whole number from {least:,} to {most:,}; got {value!r}")
     return int(value)  # type: ignore[call-overload]
+
+
+def index_number(value: object, least: int) -> int | None:
+    """`value` as an int, where it is a whole number of any integer type and at least `least`; else None."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    return number if number >= least else None
+
+
+def plain_number(value: object) -> float:
+    """`value` as a float: NaN for what is no number, text of one included."""
+    try:
+        return math.nan if isinstance(value, str | bytes) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def named_models(models: object) -> None:

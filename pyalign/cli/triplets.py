@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> None:
     outputs["--json"] = None if args.json == "-" else args.json
     inputs = (args.embeddings, args.similarities, args.transform, args.categories)
     _options.require_apart(filter(None, inputs), outputs)
+    if args.probabilities is not None and args.temperature is None:
+        raise InputError(f"--probabilities {args.probabilities} needs --temperature T, by which p = softmax(s / T)")
     x, measure = _rows(args)
     with report.progress(f"drawing {args.triplets:,} triplets"):
         drawn = draw_triplets(

@@ -103,42 +103,65 @@ def read_transform(path: PathLike) -> Transform:
     arrays: dict[str, Array] = {
         key: entries[key].load() for key in ("weights", "bias", "mean", "std") if key in entries
     }
+    wrong = _fault(arrays)
+    if wrong is not None:
+        raise bad(path, wrong)
+    mean, std = (float(arrays[key].ravel()[0]) for key in ("mean", "std"))
+    return Transform(arrays["weights"], arrays.get("bias"), mean, std)
+
+
+def _fault(arrays: dict[str, Array]) -> str | None:
+    """What keeps arrays from being a transform: the first rule that they break, and what came."""
     for key, array in arrays.items():
-        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            raise bad(path, f"{key} must hold finite numbers; got dtype {array.dtype}")
-    return _checked(path, arrays)
-
-
-def _checked(path: PathLike, arrays: dict[str, Array]) -> Transform:
+        if array.dtype.kind not in "fiu":
+            return f"{key} must hold real numbers; got dtype {array.dtype}"
+        if not np.isfinite(array).all():
+            place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
+            return f"{key} must hold finite numbers; got {array[place]:g}" + (f" at {place}" if place else "")
     weights, bias = arrays["weights"], arrays.get("bias")
     if weights.ndim != 2 or 0 in weights.shape:
-        raise bad(path, f"weights must have shape (d, r); got {weights.shape}")
+        return f"weights must have shape (d, r); got {weights.shape}"
     if bias is not None and bias.shape != weights.shape[1:]:
-        raise bad(path, f"bias must have shape {weights.shape[1:]}; got {bias.shape}")
+        return f"bias must have shape {weights.shape[1:]}; got {bias.shape}"
     for key in ("mean", "std"):
         if arrays[key].size != 1:
-            raise bad(path, f"{key} must be one number; got shape {arrays[key].shape}")
-    mean, std = float(arrays["mean"].ravel()[0]), float(arrays["std"].ravel()[0])
-    if not std > 0:
-        raise bad(path, f"std must be positive; got {std:g}")
-    return Transform(weights, bias, mean, std)
+            return f"{key} must be one number; got shape {arrays[key].shape}"
+    std = float(arrays["std"].ravel()[0])
+    return None if std > 0 else f"std must be positive; got {std:g}"
 
 
 def transform_bytes(transform: Transform) -> bytes:
-    """The ``.npz`` of a transform: float32 weights and bias, as published, and float64 scalars."""
-    arrays = {"weights": transform.weights.astype(np.float32), "mean": np.array(transform.mean)}
+    """The ``.npz`` of a transform: float32 weights and bias, as published, and float64 scalars.
+
+    Raises InputError for what `read_transform` would refuse.
+    """
+    arrays = {"weights": _narrowed(transform.weights, "weights"), "mean": np.array(transform.mean)}
     if transform.bias is not None:
-        arrays["bias"] = transform.bias.astype(np.float32)
+        arrays["bias"] = _narrowed(transform.bias, "bias")
     arrays["std"] = np.array(transform.std)
+    wrong = _fault(arrays)
+    if wrong is not None:
+        raise InputError(wrong)
     buffer = BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
+def _narrowed(values: Array, name: str) -> Array:
+    """As float32, which must hold the values."""
+    with np.errstate(over="ignore"):
+        narrow: Array = values.astype(np.float32)
+    lost = np.isfinite(values) & ~np.isfinite(narrow)
+    if lost.any():
+        largest = float(np.abs(values[lost]).max())
+        raise InputError(f"{name} must fit float32, in which a transform is written; got {largest:g}")
+    return narrow
+
+
 def write_transform(path: PathLike, transform: Transform) -> None:
     """Write a ``.npz`` that `read_transform` and gLocal read, whole or not at all.
 
-    Raises InputError (a name that does not end in .npz) and OSError.
+    Raises InputError (a name that does not end in .npz, numbers that float32 cannot hold) and OSError.
     """
     if not str(path).endswith(".npz") and not str(path).startswith("/dev/"):
         raise InputError(f"{path}: a transform is written as .npz")

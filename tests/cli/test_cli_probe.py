@@ -425,3 +425,16 @@ def test_transform_refuses_other_features_and_other_names(refused, folder, peopl
     assert "is the same file as" in refused(
         "transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "p.npy"
     )
+
+
+def test_transform_refuses_rows_that_are_not_finite_before_and_after(refused, folder, people):
+    x = people[0].copy()
+    x[7, 2] = np.nan
+    np.save("p.npy", x)
+    np.savez("w.npz", weights=np.eye(6), mean=np.array(0.0), std=np.array(1.0))
+    args = ("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
+    assert refused(*args) == "p.npy: x must be finite; 1 of 60 rows holds NaN or infinity, first row 7"
+    x[7, 2] = 1e3
+    np.save("p.npy", x.astype(np.float32))
+    np.savez("w.npz", weights=1e37 * np.eye(6), mean=np.array(0.0), std=np.array(1.0))
+    assert refused(*args) == "p.npy with w.npz: row 7 overflows float32 after the map"

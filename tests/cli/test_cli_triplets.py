@@ -58,7 +58,7 @@ def test_similarities_stand_in_for_embeddings(command, folder, x):
     "options, words",
     [
         (("--embeddings", "x.npy", "--scheme", "within"), "categories must be given"),
-        (("--embeddings", "x.npy", "--probabilities", "p.npy"), "temperature"),
+        (("--embeddings", "x.npy", "--probabilities", "p.npy"), "--probabilities p.npy needs --temperature"),
         (("--embeddings", "x.npy", "--probabilities", "s.npy"), "same file"),
         (("--embeddings", "x.npy", "--seed", "-1"), "--seed"),
         (("--similarities", "x.npy"), "(n, n)"),

@@ -61,7 +61,10 @@ REFUSED = [
     ({"bias": reals(1, 2)}, "bias must have shape (3,); got (2,)"),
     ({"std": np.array(0.0)}, "std must be positive; got 0"),
     ({"mean": reals(1, 4)}, "mean must be one number; got shape (4,)"),
-    ({"weights": reals(1, 4, 3) * np.nan}, "weights must hold finite numbers"),
+    ({"weights": reals(1, 4, 3) * np.nan}, "weights must hold finite numbers; got nan at (0, 0)"),
+    ({"bias": np.array([0, 0, np.inf])}, "bias must hold finite numbers; got inf at (2,)"),
+    ({"mean": np.array(np.nan)}, "mean must hold finite numbers; got nan"),
+    ({"weights": np.full((4, 3), "a")}, "weights must hold real numbers; got dtype <U1"),
 ]
 
 
@@ -77,3 +80,17 @@ def test_refuses_other_names_and_keeps_what_was_there(tmp_path, message_of):
     assert message_of(read_transform, __file__).startswith(f"{__file__}: unknown extension '.py'")
     assert "written as .npz" in message_of(write_transform, tmp_path / "t.npy", Transform(**parts()))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"weights": np.full((4, 3), 1e39)}, "weights must fit float32, in which a transform is written; got 1e+39"),
+    ({"bias": np.array([0, 0, -1e39])}, "bias must fit float32, in which a transform is written; got 1e+39"),
+    ({"weights": np.full((4, 3), np.nan)}, "weights must hold finite numbers; got nan at (0, 0)"),
+    ({"weights": np.full((4, 3), np.inf)}, "weights must hold finite numbers; got inf at (0, 0)"),
+    ({"mean": np.nan}, "mean must hold finite numbers; got nan"),
+    ({"std": 0.0}, "std must be positive; got 0"),
+], ids=str)  # fmt: skip
+def test_what_could_not_be_read_again_is_not_written(tmp_path, message_of, changes, message):
+    given = {"weights": reals(1, 4, 3), "bias": None, "mean": 0.0, "std": 1.0, **changes}
+    assert message_of(write_transform, tmp_path / "w.npz", Transform(**given)) == message
+    assert not list(tmp_path.iterdir())

@@ -53,9 +53,14 @@ def smoothed(answers: np.ndarray | None, t: int, pseudo_counts: float) -> np.nda
 
 
 def _weights(weights: object, t: int) -> np.ndarray:
-    values = _checks.as_array(weights, "weights", f"({t},)").astype(np.float64)
+    given = _checks.as_array(weights, "weights", f"({t},)")
+    if given.dtype.kind not in "fiub" and given.dtype.name != "bfloat16":
+        raise InputError(f"weights must hold real numbers; got dtype {given.dtype}")
+    values = given.astype(np.float64)
     if values.shape != (t,):
         raise InputError(f"weights must have shape ({t},), one for each triplet; got {values.shape}")
-    if not (np.isfinite(values).all() and (values >= 0).all()):
-        raise InputError(f"weights must be finite and at least 0; got {values.min():g}")
+    fits = np.isfinite(values) & (values >= 0)
+    if not fits.all():
+        row = int(fits.argmin())
+        raise InputError(f"weights must be finite and at least 0; row {row} is {values[row]:g}")
     return values

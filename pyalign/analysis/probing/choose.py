@@ -12,8 +12,9 @@ from pyalign.analysis.probing.algebra import Algebra, algebra_for
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
 from pyalign.analysis.probing.options import SHARES, ProbeOptions, as_strengths
 from pyalign.analysis.probing.problem import Map, Problem
-from pyalign.analysis.probing.splits import Fold, folds_of
+from pyalign.analysis.probing.splits import Fold, folds_of, require_sides
 from pyalign.analysis.score import score
+from pyalign.errors import InputError
 from pyalign.ops.triplets import run_triplets
 
 # Tried besides where the first or the last of `SHARES` is the best: answers that say little, and such as say very much.
@@ -101,11 +102,21 @@ def choose_strength(
     penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
         `WEAKER` ones where the best would else be the first or the last. A single number is not weighed against others,
         nor scaled.
+
+    Raises:
+        InputError: several strengths, and an inner split that would leave a fold empty.
     """
     strengths = as_strengths(penalties)
     if strengths is not None and len(strengths) == 1:
         return Choice(strengths[0], False, strengths, (), (), 0, False, None, stage)
-    folds = list(folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects))
+    try:
+        folds = list(folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects))
+        require_sides(folds, answers)
+    except InputError as error:
+        raise InputError(
+            f"the strength can't be chosen on an inner split over {split} ({error}); give one number (l2, --l2), or "
+            "more data"
+        ) from error
 
     def curve(shares: tuple[float, ...]) -> _Curve:
         paths: list[_Path] = []

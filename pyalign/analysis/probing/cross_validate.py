@@ -29,11 +29,16 @@ from pyalign.analysis.probing.choose import (
 from pyalign.analysis.probing.fit import ProbeFit, fit_path
 from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
 from pyalign.analysis.probing.intervals import held_out_errors, mean_interval
-from pyalign.analysis.probing.options import ProbeOptions, as_strengths
+from pyalign.analysis.probing.options import ProbeOptions, as_strengths, options_of
 from pyalign.analysis.probing.problem import Problem, finite_rows, valid_triplets
-from pyalign.analysis.probing.splits import Fold, folds_of
+from pyalign.analysis.probing.splits import Fold, folds_of, require_sides
 from pyalign.analysis.repeats import checked_labels
 from pyalign.errors import ConvergenceWarning, InputError
+
+ARGUMENTS = (
+    "folds", "penalties", "seed", "split", "subjects", "targets", "weights", "images", "alpha", "tau", "finished",
+    "report", "on_fold", "backend",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,7 @@ def cross_validate_probe(
         A `ProbeCrossValidation`.
 
     Raises:
-        InputError: as `fit_probe`, and for a split that leaves a fold empty.
+        InputError: as `fit_probe`, and for a split that leaves a fold empty, or without an answer that weighs anything.
         MissingExtraError: scipy is not installed.
 
     Warns:
@@ -187,13 +192,16 @@ def cross_validate_probe(
     on = algebra_for(backend, x)
     rows = finite_rows(host_rows(on, x))
     index = valid_triplets(host_triplets(on, triplets), len(rows))
-    chosen = ProbeOptions(seed=seed, **options)
+    chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
+    seed = chosen.seed
     as_strengths(penalties)
     GlocalOptions(alpha=alpha, tau=tau)  # checks them
     if subjects is not None and split != "subjects":
         raise InputError(f"subjects must be left out unless split is 'subjects'; got split {split!r}")
     people = None if subjects is None else checked_labels(subjects, len(index))
     answers = answer_weights(len(index), targets, weights)
+    split_up = partial(folds_of, index, len(rows), split=split, folds=folds, seed=seed, subjects=people)
+    require_sides(split_up(), answers)
     make: Maker = partial(Problem, on=on)
     if images is not None:
         if chosen.penalty != "identity":
@@ -202,7 +210,7 @@ def cross_validate_probe(
     run = _Run(on, make, rows, index, answers, chosen, penalties, split, people, seed, report)
     results, interrupted = list(finished), False
     try:
-        for number, fold in enumerate(folds_of(index, len(rows), split=split, folds=folds, seed=seed, subjects=people)):
+        for number, fold in enumerate(split_up()):
             if number < len(finished):
                 continue
             results.append(run.fold(fold, f"fold {number + 1}/{folds}"))

@@ -112,7 +112,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ConvergenceWarning: the fit ended before its optimum.
         """
         options = self._options()
-        l2 = None if self.l2 == "auto" else as_strength(self.l2)
+        l2 = None if self.l2 == "auto" else as_strength(self.l2, auto=True)
         on = algebra_for(self.backend, x)
         rows = finite_rows(host_rows(on, x))
         index = valid_triplets(host_triplets(on, triplets), len(rows))

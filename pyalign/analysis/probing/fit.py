@@ -10,7 +10,7 @@ from typing import Any
 
 from pyalign.analysis.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.answers import answer_weights
-from pyalign.analysis.probing.options import SHARES, ProbeOptions, as_strength, as_strengths
+from pyalign.analysis.probing.options import SHARES, ProbeOptions, as_strength, as_strengths, options_of
 from pyalign.analysis.probing.problem import Map, Problem
 from pyalign.analysis.probing.search import ROUNDS, Search, Watcher, ignore
 from pyalign.analysis.probing.threads import one_blas_thread
@@ -79,7 +79,8 @@ def fit_probe(
         targets: (t, 3) soft targets: how often, or with which probability, each position was called odd; the loss is
             then the mean over all answers. None: one answer each, the last item.
         weights: (t,) further weights of the triplets.
-        start: a map to start from.
+        start: a map to start from, of no more columns than `rank` allows; with penalty ``"identity"`` or a diagonal map
+            of d columns.
         backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
             the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host
             on the current CUDA device, torch on the CPU. Rows, triplets and answers stay there for the whole fit.
@@ -104,12 +105,13 @@ def fit_probe(
         >>> fit.cross_entropy < 1.0, fit.gap < 1e-4
         (True, True)
     """
-    chosen, on = ProbeOptions(**options), algebra_for(backend, x)
+    also = ("l2", "targets", "weights", "start", "backend")
+    chosen, strength, on = options_of(ProbeOptions, options, also), as_strength(l2), algebra_for(backend, x)
     index = host_triplets(on, triplets)
     answers = answer_weights(len(index), targets, weights)
     problem = Problem(host_rows(on, x), index, chosen, answers, on)
     first = None if start is None else problem.map_of(start)
-    return warned(next(fit_path(problem, [as_strength(l2)], start=first)))
+    return warned(next(fit_path(problem, [strength], start=first)))
 
 
 def probe_path(
@@ -140,7 +142,8 @@ def probe_path(
         >>> [fit.l2 for fit in path], path[0].cross_entropy > path[1].cross_entropy
         ([0.1, 0.01], True)
     """
-    chosen, on = ProbeOptions(**options), algebra_for(backend, x)
+    also = ("penalties", "targets", "weights", "backend")
+    chosen, on = options_of(ProbeOptions, options, also), algebra_for(backend, x)
     strengths = as_strengths(penalties)
     index = host_triplets(on, triplets)
     problem = Problem(host_rows(on, x), index, chosen, answer_weights(len(index), targets, weights), on)

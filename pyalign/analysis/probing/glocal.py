@@ -17,7 +17,7 @@ from pyalign.analysis.neighbours import neighbour_overlap
 from pyalign.analysis.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.analysis.probing.choose import scored
 from pyalign.analysis.probing.glocal_problem import GlocalOptions, GlocalProblem
-from pyalign.analysis.probing.options import ProbeOptions
+from pyalign.analysis.probing.options import ProbeOptions, options_of
 from pyalign.analysis.probing.parameters import Full
 from pyalign.analysis.probing.problem import Map
 from pyalign.analysis.probing.solve import minimise
@@ -122,7 +122,7 @@ def fit_glocal(
         ((8, 8), True)
     """
     began = time.perf_counter()
-    chosen = GlocalOptions(**options)
+    chosen = options_of(GlocalOptions, options, ("report", "backend"))
     probe = ProbeOptions(penalty=chosen.penalty, bias=chosen.bias, seed=chosen.seed)
     on = algebra_for(backend, x)
     rows, index = host_rows(on, x), host_triplets(on, triplets)

@@ -36,25 +36,30 @@ class GlocalOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.alpha, int | float) or not 0 <= self.alpha < 1:
+        alpha, tolerance = _checks.plain_number(self.alpha), _checks.plain_number(self.tolerance)
+        if not 0 <= alpha < 1:
             raise InputError(
                 f"alpha must be a number from 0 to below 1, where triplets count nothing; got {self.alpha!r}"
             )
         try:
-            _checks.as_temperature(self.tau)
+            tau = _checks.as_temperature(self.tau)
         except InputError as error:
             raise InputError(str(error).replace("temperature", "tau", 1)) from error
-        as_strength(self.l2)
+        l2 = as_strength(self.l2)
         _checks.one_of(self.penalty, PENALTIES, "penalty")
-        if not self.tolerance > 0:
+        if not tolerance > 0:
             raise InputError(f"tolerance must be a positive number; got {self.tolerance!r}")
+        settled: dict[str, float] = {"alpha": alpha, "tau": tau, "l2": l2, "tolerance": tolerance}
         least = {"batch_size": FEWEST_IMAGES, "max_iterations": 1, "seed": 0}
         if self.batches is not None:
             least["batches"] = 1
         for name, smallest in least.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
-                raise InputError(f"{name} must be a whole number of at least {smallest}; got {value!r}")
+            number = _checks.index_number(getattr(self, name), smallest)
+            if number is None:
+                raise InputError(f"{name} must be a whole number of at least {smallest}; got {getattr(self, name)!r}")
+            settled[name] = number
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
 
 
 class GlocalProblem(Problem):

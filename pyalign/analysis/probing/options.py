@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -54,26 +54,36 @@ class ProbeOptions:
         _checks.one_of(self.penalty, PENALTIES, "penalty")
         _checks.one_of(self.measure, MEASURES, "measure")
         _checks.one_of(self.standardise, STANDARDISE, "standardise")
-        _checks.as_temperature(self.temperature)
+        self._settle("temperature", _checks.as_temperature(self.temperature))
         self._check_rank()
         if self.measure == "cosine" and self.penalty != "identity":
             raise InputError(
                 f"penalty must be 'identity' with measure 'cosine', which does not see the length of W that the others "
                 f"would shrink; got {self.penalty!r}"
             )
-        if not self.tolerance > 0:
+        tolerance, smoothing = _checks.plain_number(self.tolerance), _checks.plain_number(self.smoothing)
+        if not tolerance > 0:
             raise InputError(f"tolerance must be a positive number; got {self.tolerance!r}")
-        if not isinstance(self.max_iterations, int) or self.max_iterations < 1:
-            raise InputError(f"max_iterations must be a positive whole number; got {self.max_iterations!r}")
-        if not (isinstance(self.smoothing, int | float) and 0 <= self.smoothing < float("inf")):
+        if not 0 <= smoothing < float("inf"):
             raise InputError(f"smoothing must be a number of at least 0; got {self.smoothing!r}")
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise InputError(f"seed must be a whole number of at least 0; got {self.seed!r}")
+        self._settle("tolerance", tolerance)
+        self._settle("smoothing", smoothing)
+        self._settle_whole("max_iterations", 1, "a positive whole number")
+        self._settle_whole("seed", 0, "a whole number of at least 0")
+
+    def _settle(self, name: str, value: object) -> None:
+        """Puts a plain number in the place of one of another type, for what json can write."""
+        object.__setattr__(self, name, value)
+
+    def _settle_whole(self, name: str, least: int, rule: str) -> None:
+        number = _checks.index_number(getattr(self, name), least)
+        if number is None:
+            raise InputError(f"{name} must be {rule}; got {getattr(self, name)!r}")
+        self._settle(name, number)
 
     def _check_rank(self) -> None:
-        whole = isinstance(self.rank, int) and not isinstance(self.rank, bool) and self.rank >= 1
-        if self.rank not in ("full", "diagonal") and not whole:
-            raise InputError(f"rank must be 'full', 'diagonal' or a positive whole number; got {self.rank!r}")
+        if not (isinstance(self.rank, str) and self.rank in ("full", "diagonal")):
+            self._settle_whole("rank", 1, "'full', 'diagonal' or a positive whole number")
         if self.penalty == "identity" and self.rank != "full" and self.rank != "diagonal":
             raise InputError(f"rank must be 'full' or 'diagonal' with penalty 'identity'; got {self.rank!r}")
 
@@ -87,14 +97,23 @@ class ProbeOptions:
         return asdict(self)
 
 
-def as_strength(value: object, name: str = "l2") -> float:
-    """A penalty strength: a number of at least 0."""
-    try:
-        strength = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        strength = float("nan")
+Options = TypeVar("Options")
+
+
+def options_of(kind: type[Options], given: Mapping[str, Any], also: Sequence[str] = ()) -> Options:
+    """The options as a `kind`, a dataclass; raises for one that it lacks. also: what its caller takes besides."""
+    names = [*getattr(kind, "__dataclass_fields__", ()), *also]
+    for name in given:
+        _checks.one_of(name, names, "an option")
+    return kind(**given)
+
+
+def as_strength(value: object, name: str = "l2", *, auto: bool = False) -> float:
+    """A penalty strength: a number of at least 0. auto: whether the caller takes ``"auto"`` too."""
+    strength = _checks.plain_number(value)
     if not 0 <= strength < float("inf"):
-        raise InputError(f"{name} must be 'auto' or a number of at least 0; got {value!r}")
+        rule = "'auto' or a number of at least 0" if auto else "a number of at least 0"
+        raise InputError(f"{name} must be {rule}; got {value!r}")
     return strength
 
 
@@ -105,7 +124,7 @@ def as_strengths(penalties: object) -> tuple[float, ...] | None:
             return None
         raise InputError(f"penalties must be 'auto' or numbers; got {penalties!r}")
     values = penalties if isinstance(penalties, Sequence | np.ndarray) else (penalties,)
-    strengths = tuple(sorted({as_strength(value, "penalties") for value in values}, reverse=True))
+    strengths = tuple(sorted({as_strength(value, "penalties", auto=True) for value in values}, reverse=True))
     if not strengths or strengths[-1] <= 0:
         raise InputError(f"penalties must be positive numbers; got {penalties!r}")
     return strengths

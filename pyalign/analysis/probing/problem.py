@@ -21,6 +21,7 @@ from pyalign.analysis.probing.objective import Slope, TripletTerm
 from pyalign.analysis.probing.options import ProbeOptions
 from pyalign.analysis.probing.threads import one_blas_thread
 from pyalign.backends import get_backend
+from pyalign.errors import InputError
 from pyalign.io import Transform
 
 
@@ -115,7 +116,22 @@ class Problem:
         return Transform(folded, at.bias - mean @ folded, 0.0, 1.0)
 
     def map_of(self, transform: Transform) -> Map:
-        """The map whose transform that is: a start for a fit."""
+        """The map whose transform that is: a start for a fit. Raises for one of other features or columns."""
+        if not isinstance(transform, Transform):
+            raise InputError(f"start must be a pyalign.Transform; got {type(transform).__name__}")
+        d, r = np.shape(transform.weights)
+        if d != self.d:
+            raise InputError(f"start must have weights for the {self.d} features of x; got shape {(d, r)}")
+        if not np.isfinite(transform.weights).all():
+            raise InputError("start must have finite weights; some are NaN or infinity")
+        rank = self.options.rank
+        if isinstance(rank, int) and r > rank:
+            raise InputError(f"start must have at most rank = {rank} columns; got {r}")
+        if (rank == "diagonal" or self.options.penalty == "identity") and r != d:
+            which = "rank 'diagonal'" if rank == "diagonal" else "penalty 'identity'"
+            raise InputError(f"start must have {d} columns, one for each feature, with {which}; got {r}")
+        if rank == "diagonal" and np.count_nonzero(transform.weights) > np.count_nonzero(transform.weights.diagonal()):
+            raise InputError("start must be diagonal with rank 'diagonal'; got weights beside the diagonal")
         std = self.standardisation.std
         weights = transform.weights * (1.0 if std.ndim == 0 else std[:, None])
         bias = transform.bias if self.options.bias and transform.bias is not None else None

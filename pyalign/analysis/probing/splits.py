@@ -8,7 +8,7 @@ people.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,20 @@ def folds_of(
         yield _filled(Fold(np.flatnonzero(~out), np.flatnonzero(out), everything), f, split)
 
 
+def require_sides(folds: Iterable[Fold], answers: np.ndarray | None) -> None:
+    """Raises for a fold that has nothing on one side: no triplets, as `folds_of` does, or none that weighs anything.
+
+    answers: see `pyalign.analysis.probing.answers.answer_weights`.
+    """
+    for number, fold in enumerate(folds):
+        for side, found in (("training", fold.train), ("test", fold.test)):
+            if answers is not None and not answers[found].any():
+                raise InputError(
+                    f"weights and targets must leave answers on both sides of a split; those of fold {number + 1}'s "
+                    f"{side} triplets are all 0"
+                )
+
+
 def within(triplets: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """Indices of the triplets (t, 3) all of whose items the mask (n,) allows.
 
@@ -93,7 +107,7 @@ def within(triplets: np.ndarray, allowed: np.ndarray) -> np.ndarray:
 
 def parts(count: int, folds: int, rng: np.random.Generator, what: str) -> np.ndarray:
     """(count,) the fold of each of count things: folds of equal size, or one more."""
-    if not isinstance(folds, int) or not 2 <= folds <= count:
+    if not 2 <= (_checks.index_number(folds, 2) or 0) <= count:
         raise InputError(f"folds must be a whole number from 2 to the number of {what} ({count:,}); got {folds!r}")
     fold = np.empty(count, np.int64)
     fold[rng.permutation(count)] = np.arange(count) % folds

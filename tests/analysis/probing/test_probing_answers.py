@@ -63,7 +63,7 @@ def test_held_out_accuracy_is_the_share_of_answers_that_agree():
     ({"targets": [[1, 2]]}, "targets must have shape (3, 3)"),
     ({"targets": -np.ones((3, 3))}, "targets must be finite, at least 0"),
     ({"weights": [1, 2]}, "weights must have shape (3,), one for each triplet; got (2,)"),
-    ({"weights": [1, -2, 1]}, "weights must be finite and at least 0; got -2"),
+    ({"weights": [1, -2, 1]}, "weights must be finite and at least 0; row 1 is -2"),
     ({"weights": [0, 0, 0]}, "weights must leave answers of a positive, finite total; got 0"),
 ])  # fmt: skip
 def test_refuses_what_is_no_weight(message_of, given, message):

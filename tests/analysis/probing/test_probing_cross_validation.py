@@ -278,6 +278,35 @@ def test_over_triplets_and_subjects_the_same_objects_are_known(validated):
     assert (known.split, people.split) == ("triplets", "subjects")
 
 
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_fold_whose_answers_weigh_nothing_is_refused_at_the_start(message_of, soft):
+    x, triplets = world(t=4000)
+    weights = np.ones(len(triplets))
+    weights[list(folds_of(triplets, len(x)))[1].test] = 0
+    given = {"targets": np.outer(weights, [1, 1, 2])} if soft else {"weights": weights}
+    assert message_of(cross_validate_probe, x, triplets, report=lambda at: 1 / 0, **given) == (
+        "weights and targets must leave answers on both sides of a split; those of fold 2's test triplets are all 0"
+    )
+
+
+def test_where_there_is_too_little_to_choose_on_a_number_is_asked_for(message_of):
+    x, triplets = world(t=3000)
+    subjects = np.arange(3000) % 3
+    people = {"split": "subjects", "subjects": subjects}
+    assert message_of(cross_validate_probe, x, triplets, **people) == (
+        "the strength can't be chosen on an inner split over subjects (folds must be a whole number from 2 to the "
+        "number of subjects (2); got 3); give one number (l2, --l2), or more data"
+    )
+    result = cross_validate_probe(x, triplets, penalties=[0.05], **people)
+    assert [fold.l2 for fold in result.folds] == [0.05] * 3 and not result.folds[0].strengths
+    few = draw_triplets(1, 20, 30)
+    told = message_of(pyalign.TripletProbe().fit, reals(1, 20, 3), few)
+    assert told.startswith(
+        "the strength can't be chosen on an inner split over objects (a split over objects must leave"
+    )
+    assert pyalign.TripletProbe(l2=0.1).fit(reals(1, 20, 3), few).l2_ == 0.1
+
+
 def test_refuses_what_it_does_not_know(message_of):
     x, triplets = world(t=100)
     assert message_of(cross_validate_probe, x, triplets, penalties="best") == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from support import reals, seeds
 
 import pyalign
+from pyalign import cross_validate_probe
 from pyalign.analysis.probing import fit_probe
 from pyalign.analysis.probing.fit import fit_path
 from pyalign.analysis.probing.options import ProbeOptions
@@ -231,7 +233,19 @@ REFUSALS = [
     ({"seed": -1}, "seed must be a whole number of at least 0; got -1"),
     ({"max_iterations": 0}, "max_iterations must be a positive whole number; got 0"),
     ({"smoothing": -1}, "smoothing must be a number of at least 0; got -1"),
-    ({"l2": -1}, "l2 must be 'auto' or a number of at least 0; got -1"),
+    ({"l2": -1}, "l2 must be a number of at least 0; got -1"),
+    ({"l2": "auto"}, "l2 must be a number of at least 0; got 'auto'"),
+    ({"l2": "0.1"}, "l2 must be a number of at least 0; got '0.1'"),
+    ({"tolerance": "a"}, "tolerance must be a positive number; got 'a'"),
+    ({"smoothing": None}, "smoothing must be a number of at least 0; got None"),
+    ({"seed": True}, "seed must be a whole number of at least 0; got True"),
+    ({"rank": 2.0}, "rank must be 'full', 'diagonal' or a positive whole number; got 2.0"),
+    ({"tolerence": 1}, "an option must be one of penalty, rank, bias, measure, temperature, standardise, tolerance, "
+     "max_iterations, smoothing, seed, l2, targets, weights, start, backend; got 'tolerence'; did you mean "
+     "'tolerance'?"),
+    ({"weights": ["a"] * 10}, "weights must hold real numbers; got dtype <U1"),
+    ({"weights": [1.0] * 9 + [np.inf]}, "weights must be finite and at least 0; row 9 is inf"),
+    ({"weights": [1.0] * 9 + [-2]}, "weights must be finite and at least 0; row 9 is -2"),
 ]  # fmt: skip
 
 
@@ -239,6 +253,50 @@ REFUSALS = [
 def test_refuses_options_that_it_does_not_know(message_of, options, message):
     x, triplets = world(0, t=10)
     assert message_of(fit_probe, x, triplets, **{"l2": 0.1, **options}) == message
+
+
+STARTS = [
+    ((5, 2), {}, "start must have weights for the 8 features of x; got shape (5, 2)"),
+    ((8, 8), {"rank": 2}, "start must have at most rank = 2 columns; got 8"),
+    (
+        (8, 3),
+        {"penalty": "identity"},
+        "start must have 8 columns, one for each feature, with penalty 'identity'; got 3",
+    ),
+    ((8, 3), {"rank": "diagonal"}, "start must have 8 columns, one for each feature, with rank 'diagonal'; got 3"),
+    ((8, 8), {"rank": "diagonal"}, "start must be diagonal with rank 'diagonal'; got weights beside the diagonal"),
+]
+
+
+@pytest.mark.parametrize(("shape", "options", "message"), STARTS, ids=lambda o: str(o)[:20])
+def test_refuses_a_start_that_does_not_fit(message_of, shape, options, message):
+    x, triplets = world(0, t=500)
+    start = pyalign.Transform(np.ones(shape), None, 0.0, 1.0)
+    assert message_of(fit_probe, x, triplets, l2=0.1, start=start, **options).startswith(message)
+
+
+def test_takes_a_start_that_fits(message_of):
+    x, triplets = world(0, t=500)
+    for columns, options in ((2, {"rank": 2}), (1, {"rank": 2}), (8, {}), (8, {"rank": "diagonal"})):
+        start = pyalign.Transform(0.1 * np.eye(8)[:, :columns], None, 0.0, 1.0)
+        fit = fit_probe(x, triplets, l2=0.05, start=start, **options)
+        assert fit.rank <= {"diagonal": 8}.get(options.get("rank"), options.get("rank", 8))
+    assert message_of(fit_probe, x, triplets, l2=0.1, start=np.eye(8)) == (
+        "start must be a pyalign.Transform; got ndarray"
+    )
+    start = pyalign.Transform(np.full((8, 8), np.nan), None, 0.0, 1.0)
+    assert message_of(fit_probe, x, triplets, l2=0.1, start=start).startswith("start must have finite weights")
+
+
+def test_takes_whole_numbers_of_any_integer_type():
+    x, triplets = world(0, t=500)
+    plain = {"rank": 2, "seed": 3, "max_iterations": 20}
+    expected = fit_probe(x, triplets, l2=0.1, **plain)
+    fit = fit_probe(x, triplets, l2=np.float32(0.1), **{name: np.int64(value) for name, value in plain.items()})
+    assert fit.options == expected.options and json.loads(json.dumps(fit.options.to_dict())) == fit.options.to_dict()
+    assert fit.rank == expected.rank == 2
+    result = cross_validate_probe(x, triplets, folds=np.int64(2), seed=np.uint8(1), split="triplets", penalties=[0.1])
+    assert len(result.folds) == 2 and type(result.seed) is int
 
 
 def test_refuses_rows_and_triplets_that_score_would_refuse(message_of):

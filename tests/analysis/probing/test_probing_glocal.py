@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
@@ -233,6 +234,10 @@ def test_on_things_a_few_passes_predict_more_and_keep_most_neighbours(data):
         ({"tolerance": 0}, "tolerance"),
         ({"max_iterations": 0}, "max_iterations"),
         ({"seed": -1}, "seed"),
+        ({"l2": "0.1"}, "l2 must be a number of at least 0; got '0.1'"),
+        ({"alpha": "a"}, "alpha must be a number from 0 to below 1"),
+        ({"tolerance": "a"}, "tolerance must be a positive number; got 'a'"),
+        ({"batch_sizes": 9}, "got 'batch_sizes'; did you mean 'batch_size'?"),
     ],
 )
 def test_wrong_options_are_refused(case, options, words, message_of):
@@ -277,6 +282,12 @@ def test_cross_validation_finds_the_optimum_of_the_same_objective(case):
 def test_cross_validation_with_images_takes_the_identity_penalty_alone(case, message_of):
     x, triplets, images = case
     assert message_of(cross_validate_probe, x, triplets, images=images).startswith("penalty must be 'identity' with")
+
+
+def test_options_may_be_numbers_of_numpy(case):
+    given = {"alpha": np.float32(0.25), "batch_size": np.int64(9), "batches": np.int32(2), "seed": np.uint8(1)}
+    fit = fit_glocal(*case, max_iterations=np.int16(3), **given)
+    assert json.loads(json.dumps(fit.to_dict()))["options"]["batch_size"] == 9 and fit.n_batches == 2
 
 
 def test_wrong_images_are_refused(case, message_of):
