@@ -298,7 +298,7 @@ def test_where_there_is_too_little_to_choose_on_a_number_is_asked_for(message_of
         "number of subjects (2); got 3); give one number (l2, --l2), or more data"
     )
     result = cross_validate_probe(x, triplets, penalties=[0.05], **people)
-    assert [fold.l2 for fold in result.folds] == [0.05] * 3 and not result.folds[0].strengths
+    assert [fold.l2 for fold in result.folds] == [0.05] * 3 and not result.folds[0].inner_accuracy
     few = draw_triplets(1, 20, 30)
     told = message_of(pyalign.TripletProbe().fit, reals(1, 20, 3), few)
     assert told.startswith(
