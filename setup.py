@@ -33,8 +33,7 @@ class CMakeBuild(build_ext):
     def _places(self, target: Path) -> list[Path]:
         """Where modules go that setuptools does not know of: an editable installation has them among the sources."""
         sources = Path(__file__).resolve().parent / "pyalign" / "backends"
-        in_place = self.inplace or getattr(self, "editable_mode", False)
-        return [target.parent, sources] if in_place else [target.parent]
+        return [target.parent, sources] if getattr(self, "editable_mode", False) else [target.parent]
 
     def _cmake(self, source: Path, build: Path) -> None:
         extra = os.environ.get("PYALIGN_CMAKE_ARGS", "").split()
