@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "penalty": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardise": "global",
     "tolerance": 1e-4, "max_iterations": 1000, "smoothing": 0.0,
 }  # fmt: skip
+LOCAL = {"alpha": 0.25, "tau": 0.1}
 SOLVERS_OWN = ("tolerance", "max_iterations")  # of L-BFGS
 PUBLISHED = {**{name: DEFAULTS[name] for name in DEFAULTS if name not in SOLVERS_OWN}, "penalty": "frobenius"}
 
@@ -59,8 +60,8 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     _add_map_options(parser)
     group = parser.add_argument_group("gLocal", "keep which other images are close; takes --penalty identity")
     group.add_argument("--images", metavar="Y", help="file of (m, d) embeddings of other images; FILE::KEY")
-    group.add_argument("--alpha", type=float, help="weight of the local term (default: 0.25)")
-    group.add_argument("--tau", type=float, help="temperature of the local term (default: 0.1)")
+    group.add_argument("--alpha", type=float, help=f"weight of the local term (default: {LOCAL['alpha']})")
+    group.add_argument("--tau", type=float, help=f"temperature of the local term (default: {LOCAL['tau']})")
     group = parser.add_argument_group("answers", "instead of one answer for each triplet")
     group.add_argument(
         "--targets", metavar="P.npy", help="(t, 3) by position in the file: how often, or how probably, odd"
@@ -108,6 +109,9 @@ def _add_map_options(parser: argparse.ArgumentParser) -> None:
 
 def _settled(args: argparse.Namespace) -> dict[str, Any]:
     """The options of the map, as given or by default; raises for those that would go unused."""
+    wrong = [value for value in args.l2 or () if not 0 < value < float("inf")]
+    if wrong and not (args.recipe and wrong == [0.0]):
+        raise InputError(f"--l2 must be positive; got {wrong[0]:g}")
     if args.images is None:
         for name in ("alpha", "tau"):
             if getattr(args, name) is not None:
@@ -281,6 +285,8 @@ class _Job:
         )
         state = Path(f"{args.out}.folds.json") if args.out else None
         told = {"embeddings": args.embeddings, "triplets": args.triplets, "options": {**options, "seed": args.seed}}
+        if images is not None:
+            told["images"] = {"file": args.images, **LOCAL, **local}
         finished, mapped = _finished(state, mark) if args.resume and state is not None else ([], None)
         return cls(
             embeddings.values, triplets, subjects, answers, images, local, options, told, state, mark, finished, mapped

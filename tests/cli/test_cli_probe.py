@@ -168,6 +168,8 @@ def test_other_images_keep_their_neighbours(probe, folder):
     overlaps = [json.loads(probe(*args, alpha, "--json").out)["local"]["overlap"] for alpha in ("0", "0.9")]
     assert overlaps[0] < overlaps[1]
     assert "of the 10 nearest neighbours of other images the map keeps" in probe(*args, "0.9").out
+    images = json.loads(probe(*args, "0.9", "--json").out)["images"]
+    assert images == {"file": "images.npy", "alpha": 0.9, "tau": 0.1}
 
 
 def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
@@ -373,7 +375,7 @@ REFUSED = [
     (["--out", "w.npy"], "--out must end in .npz; got w.npy"),
     (["--resume"], "--resume needs --out"),
     (["--seed", "-1"], "--seed must not be negative"),
-    (["--l2", "-1"], "penalties must be 'auto' or a number of at least 0; got -1.0"),
+    (["--l2", "-1"], "--l2 must be positive; got -1"),
     (["--folds", "1"], "folds must be a whole number from 2"),
     (["--subjects", "t.npy"], "--subjects t.npy serves folds over people alone: add --split subjects"),
     (["--subject-column", "3"], "--subject-column 3 serves folds over people alone: add --split subjects"),
@@ -387,6 +389,7 @@ REFUSED = [
     ),
     (["--alpha", "0.5"], "--alpha 0.5 serves other images alone: add --images"),
     (["--tau", "-1"], "--tau -1 serves other images alone: add --images"),
+    (["--l2", "0.1", "-2"], "--l2 must be positive; got -2"),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
     (["--out", "missing/w.npz"], "missing/w.npz: No such file or directory"),
     (["--out", "w.npz", "--json", "w.npz.folds.json"], "the folds beside --out, w.npz.folds.json is the same file as"),

@@ -80,6 +80,8 @@ class GlocalFit:
         """The figures as a dict that json can write, without the map."""
         figures = {name: value for name, value in vars(self).items() if name not in ("transform", "options")}
         figures["neighbours_kept"] = {str(k): kept for k, kept in self.neighbours_kept.items()}
+        if not np.isfinite(self.gradient_norm):  # of a fit that was interrupted before its first pass
+            figures["gradient_norm"] = None
         return {**figures, "options": asdict(self.options)}
 
 

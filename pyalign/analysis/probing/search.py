@@ -87,6 +87,8 @@ class Search:
 
     def _thinned(self, at: Map, rounds: int) -> Map:
         """The best of maps with fewer and fewer columns: half of them are left out, a quarter, ... and at last one."""
+        if self.interrupted:
+            return at
         tolerance = self._still(rounds)
         at = self._compressed(self._minimise(at, tolerance))
         value, drop = self.value, at.weights.shape[1] // 2
