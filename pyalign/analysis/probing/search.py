@@ -123,7 +123,8 @@ class Search:
                 break
             if gap is None and tolerance <= max(WIDE_TOLERANCE, STILL * options.tolerance):
                 break
-            if gap is not None and number + 1 >= len(TOLERANCES) and at.weights.shape[1] == self.problem.largest_rank:
+            bounded = at.weights.shape[1] == self.problem.largest_rank < self.problem.directions
+            if gap is not None and number + 1 >= len(TOLERANCES) and bounded:  # the gap is of maps with more columns
                 break
         return at
 
