@@ -6,7 +6,6 @@ a combination of types cannot be forgotten by the checks that compile ahead of t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,15 +14,10 @@ from typing import Any
 import torch
 import triton
 
-
-def _is_interpreted() -> bool:
-    knobs = getattr(triton, "knobs", None)  # Triton 3.4; before it the variable alone says so
-    if knobs is not None:
-        return bool(knobs.runtime.interpret)
-    return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on")
-
-
-INTERPRETED = _is_interpreted()  # kernels run on the CPU, 5 to 15 ms a program: blocks are tiny then
+OLDEST = (3, 7)  # whose compiler takes all of the kernels, and whose interpreter passes their tests
+if tuple(map(int, triton.__version__.split(".")[:2])) < OLDEST:
+    raise ImportError(f"Triton 3.7 or later is needed; got {triton.__version__}")
+INTERPRETED: bool = triton.knobs.runtime.interpret  # kernels run on the CPU, 5 to 15 ms a program: blocks are tiny then
 
 
 @dataclass(frozen=True)

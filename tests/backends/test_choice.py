@@ -65,13 +65,17 @@ print(native.instruction_sets(), native.instruction_set(), native.num_threads())
     assert reason.startswith("the compiled module cannot be loaded (")
 
 
-def test_a_package_that_raises_anything_takes_no_other_backend_with_it():
-    """As a release of Triton does that lacks what the kernels use."""
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [("del triton.jit", ""), ("triton.__version__ = '3.6.1'", "Triton 3.7 or later is needed; got 3.6.1)")],
+)
+def test_a_package_that_raises_anything_takes_no_other_backend_with_it(spoil, why):
+    """As a release of Triton does that lacks what the kernels use, or is too old."""
     pytest.importorskip("torch")
     pytest.importorskip("triton")
-    code = """
+    code = f"""
 import triton
-del triton.jit
+{spoil}
 from pyalign import score
 from pyalign.backends import backend_reasons
 print(backend_reasons()["triton"])
@@ -80,7 +84,7 @@ print(score([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], [[0, 1, 2]], backend="torch").
     done = run_python(code)
     assert done.returncode == 0, done.stderr
     reason, backend = done.stdout.splitlines()
-    assert reason.startswith("it cannot be loaded (") and backend == "torch"
+    assert reason.startswith(f"it cannot be loaded ({why}") and backend == "torch"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
