@@ -112,3 +112,16 @@ def find_nvcc():
     """Its path or None: from PATH, from packages of this Python, or where the toolkit's installer puts it."""
     pip = Path(sysconfig.get_path("purelib"), "nvidia", "cu13", "bin")
     return shutil.which("nvcc") or shutil.which("nvcc", path=f"{pip}:/usr/local/cuda/bin")
+
+
+def interrupting(real, at):
+    """A function as `real`, but that Ctrl-C comes at its call number `at`, counted from 1."""
+    calls = []
+
+    def call(*args, **options):
+        calls.append(1)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    return call

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from support import reals
+from support import interrupting, reals
 
 import pyalign
 from pyalign import cross_validate_probe, read_transform
@@ -191,15 +191,8 @@ def test_ctrl_c_in_the_recipe_keeps_the_map_of_a_finished_fold(probe, people, fo
     from pyalign.analysis.probing import recipe
 
     monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
-    real, calls = recipe._epoch, []
-
-    def cut(*args):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    monkeypatch.setattr(recipe, "_epoch", cut)
+    real = recipe._epoch
+    monkeypatch.setattr(recipe, "_epoch", interrupting(real, at=4))
     ran = probe("--recipe", "muttenthaler2023", "--out", "w.npz", "--json", "w.json")
     assert ran.err == (
         "pyalign probe: interrupted; 1 of 3 folds are finished; the map of fold 1/3 is in w.npz; "
@@ -208,8 +201,7 @@ def test_ctrl_c_in_the_recipe_keeps_the_map_of_a_finished_fold(probe, people, fo
     monkeypatch.setattr(recipe, "_epoch", real)
     expected = recipe.cross_validate_recipe(*people)[0].transform.weights
     np.testing.assert_array_equal(read_transform("w.npz").weights, expected.astype(np.float32))
-    calls.clear()
-    monkeypatch.setattr(recipe, "_epoch", cut)
+    monkeypatch.setattr(recipe, "_epoch", interrupting(real, at=4))
     assert probe("--recipe", "muttenthaler2023", "--json").err.endswith("folds are finished; nothing was written\n")
 
 
@@ -310,15 +302,7 @@ def test_a_map_of_a_finished_fold_is_not_replaced_by_one_that_was_cut_off(probe,
 
 def test_ctrl_c_between_the_fits_loses_nothing(probe, folder, monkeypatch):
     """In the scoring of the second fold, outside of L-BFGS."""
-    real, calls = cross_validate.held_out_score, []
-
-    def score(*args):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    monkeypatch.setattr(cross_validate, "held_out_score", score)
+    monkeypatch.setattr(cross_validate, "held_out_score", interrupting(cross_validate.held_out_score, at=2))
     ran = probe("--out", "w.npz")
     assert ran.code == 130
     assert "; 1 of 3 folds are finished; the best map so far, of fold 1/3 (" in ran.err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import draw_triplets, reals, seeds
+from support import draw_triplets, interrupting, reals, seeds
 
 import pyalign
 from pyalign import cross_validate_probe
@@ -238,15 +238,7 @@ def test_of_inner_fits_an_interruption_keeps_the_best_on_held_out_triplets(valid
 @pytest.mark.parametrize("place", ["problem_of", "held_out_score", "choose_strength"])
 def test_an_interruption_outside_of_a_fit_loses_nothing_either(validated, monkeypatch, place):
     x, triplets, result = validated
-    real, calls = getattr(cross_validate, place), []
-
-    def cut(*args, **options):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*args, **options)
-
-    monkeypatch.setattr(cross_validate, place, cut)
+    monkeypatch.setattr(cross_validate, place, interrupting(getattr(cross_validate, place), at=2))
     found = cross_validate_probe(x, triplets, seed=5)
     assert found.interrupted and found.fit_stage == "fold 1/3"
     assert found.folds[0].accuracy == result.folds[0].accuracy
@@ -254,15 +246,7 @@ def test_an_interruption_outside_of_a_fit_loses_nothing_either(validated, monkey
 
 def test_an_interruption_in_the_scoring_of_inner_folds_keeps_what_is_scored(validated, monkeypatch):
     x, triplets, _ = validated
-    real, calls = choose.held_out_score, []
-
-    def cut(*args):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    monkeypatch.setattr(choose, "held_out_score", cut)
+    monkeypatch.setattr(choose, "held_out_score", interrupting(choose.held_out_score, at=4))
     found = choose_strength(x, triplets, ProbeOptions())
     assert found.interrupted and len(found.strengths) == 3
     assert found.best.l2 == pytest.approx(found.strengths[int(np.argmin(found.cross_entropy))])
