@@ -18,10 +18,10 @@ from benchmarks import cases
 from benchmarks.gpu_cases import GpuCase
 from benchmarks.probe_peers import start
 from benchmarks.resample_peers import OBJECTS, multiplicities, values
-from pyalign.analysis.probing.algebra import algebra_for
-from pyalign.analysis.probing.objective import TripletTerm
 from pyalign.backends import TENSOR_BACKENDS, Place, get_backend
 from pyalign.errors import InputError
+from pyalign.probing.algebra import algebra_for
+from pyalign.probing.objective import TripletTerm
 
 Call = Callable[[], Any]
 

@@ -22,8 +22,8 @@ import numpy as np
 from benchmarks.probe_peers import BATCH, one_hot_step
 from benchmarks.results import commit, machine, write_csv
 from pyalign import cross_validate_probe, load_embeddings, load_triplets
-from pyalign.analysis.probing.recipe import RecipeSettings, fit_recipe
-from pyalign.analysis.probing.splits import folds_of
+from pyalign.probing.recipe import RecipeSettings, fit_recipe
+from pyalign.probing.splits import folds_of
 
 STRENGTHS, FOLDS, FEWEST_EPOCHS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5), 3, 11
 TIMED_BATCHES = 8

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from pyalign.analysis.ceiling import NoiseCeiling, noise_ceiling
     from pyalign.analysis.compare import Comparison, compare
     from pyalign.analysis.failures import Failures, failures
-    from pyalign.analysis.neighbours import neighbour_overlap
+    from pyalign.analysis.neighbors import neighbor_overlap
     from pyalign.analysis.permutation import PermutationTest, permutation_test
-    from pyalign.analysis.probing import cross_validate_probe, fit_glocal, fit_probe, probe_path
-    from pyalign.analysis.probing.estimator import TripletProbe
     from pyalign.datasets.triplets import sample_triplets
     from pyalign.io import Transform, load_embeddings, load_triplets, read_transform, write_transform
+    from pyalign.probing import cross_validate_probe, fit_glocal, fit_probe, probe_path
+    from pyalign.probing.estimator import TripletProbe
 
 __version__ = "0.1.0"
 
@@ -62,7 +62,7 @@ __all__ = [
     "fraction_of_ceiling",
     "load_embeddings",
     "load_triplets",
-    "neighbour_overlap",
+    "neighbor_overlap",
     "noise_ceiling",
     "odd_one_out",
     "odd_one_out_from",
@@ -85,20 +85,20 @@ _LATER = {
     "NoiseCeiling": "pyalign.analysis.ceiling",
     "PermutationTest": "pyalign.analysis.permutation",
     "Transform": "pyalign.io",
-    "TripletProbe": "pyalign.analysis.probing.estimator",
+    "TripletProbe": "pyalign.probing.estimator",
     "agreement": "pyalign.analysis.agreement",
     "calibrate": "pyalign.analysis.calibration",
     "compare": "pyalign.analysis.compare",
-    "cross_validate_probe": "pyalign.analysis.probing",
+    "cross_validate_probe": "pyalign.probing",
     "failures": "pyalign.analysis.failures",
-    "fit_glocal": "pyalign.analysis.probing",
-    "fit_probe": "pyalign.analysis.probing",
+    "fit_glocal": "pyalign.probing",
+    "fit_probe": "pyalign.probing",
     "load_embeddings": "pyalign.io",
     "load_triplets": "pyalign.io",
-    "neighbour_overlap": "pyalign.analysis.neighbours",
+    "neighbor_overlap": "pyalign.analysis.neighbors",
     "noise_ceiling": "pyalign.analysis.ceiling",
     "permutation_test": "pyalign.analysis.permutation",
-    "probe_path": "pyalign.analysis.probing",
+    "probe_path": "pyalign.probing",
     "read_transform": "pyalign.io",
     "sample_triplets": "pyalign.datasets.triplets",
     "write_transform": "pyalign.io",

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import pyalign
-from pyalign.analysis.probing.splits import folds_of
+from pyalign.probing.splits import folds_of
 
 SETTINGS = (
     "identity:0.1:0 identity:0.1:0.25 identity:0.1:0.5 identity:0.3:0 identity:1:0 identity:1:0.25 "
@@ -66,8 +66,8 @@ def _fold(
     fit = pyalign.fit_glocal(x[items], triplets, x[images], **options)
     z = fit.transform.apply(x)
     scored = pyalign.score(z, test, measure="dot")
-    kept = pyalign.neighbour_overlap(x[unseen], z[unseen])
-    return scored.accuracy, scored.cross_entropy, *kept.values(), *fit.neighbours_kept.values()
+    kept = pyalign.neighbor_overlap(x[unseen], z[unseen])
+    return scored.accuracy, scored.cross_entropy, *kept.values(), *fit.neighbors_kept.values()
 
 
 def _line(first: tuple[str, ...], figures: list[tuple[float, ...]]) -> str:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from pyalign import cross_validate_probe, fit_probe, load_embeddings, load_triplets, score
-from pyalign.analysis.probing.choose import GROWTH
-from pyalign.analysis.probing.recipe import cross_validate_recipe
-from pyalign.analysis.probing.splits import folds_of
+from pyalign.probing.choose import GROWTH
+from pyalign.probing.recipe import cross_validate_recipe
+from pyalign.probing.splits import folds_of
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "squared": {},
-    "standardised by feature": {"standardise": "features"},
+    "standardized by feature": {"standardize": "features"},
     "bias": {"bias": True},
     "rank 32": {"rank": 32},
     "rank 8": {"rank": 8},

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.correlation import pearson, spearman
-from pyalign.analysis.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import find_repeats
 from pyalign.errors import InputError
 from pyalign.measures import Measure
+from pyalign.stats.correlation import pearson, spearman
+from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 

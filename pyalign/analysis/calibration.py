@@ -10,7 +10,6 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import Answers
-from pyalign.analysis.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.analysis.reliability import Reliability, equal_mass_edges, equal_width_edges, reliability
 from pyalign.analysis.splits import split_triplets
 from pyalign.analysis.targets import as_targets
@@ -20,6 +19,7 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
+from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 
 MOST_BINS = 10_000
 

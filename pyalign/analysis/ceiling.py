@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.divergences import entropy
-from pyalign.analysis.intervals import share_interval
 from pyalign.analysis.leave_one_out import leave_one_out
 from pyalign.analysis.repeats import find_repeats, subject_codes
 from pyalign.errors import InputError
+from pyalign.stats.divergences import entropy
+from pyalign.stats.intervals import share_interval
 
 CHANCE = 1 / 3
 MOST_EXACT = 300

@@ -11,9 +11,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score
-from pyalign.analysis.intervals import Interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
-from pyalign.analysis.paired import error_consistency, holm, ranks_of, two_sided_p
 from pyalign.analysis.uncertainty import (
     Plan,
     Sample,
@@ -27,6 +25,8 @@ from pyalign.analysis.uncertainty import (
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops.resample import Done
+from pyalign.stats.intervals import Interval, percentile_interval
+from pyalign.stats.paired import error_consistency, holm, ranks_of, two_sided_p
 
 
 @dataclass(frozen=True)

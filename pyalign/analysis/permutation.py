@@ -9,7 +9,6 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, accuracy_of, without_bad_rows
-from pyalign.analysis.intervals import percentile_interval
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.backends import Wanted
 from pyalign.measures import Measure, get_measure
@@ -17,6 +16,7 @@ from pyalign.ops._door import open_door
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import Done, permutation
 from pyalign.ops.triplets import use_matrix
+from pyalign.stats.intervals import percentile_interval
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling, score_triplets, summarise
-from pyalign.analysis.intervals import normal_interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
 from pyalign.analysis.repeats import checked_labels
 from pyalign.analysis.uncertainty import (
@@ -22,6 +21,7 @@ from pyalign.analysis.uncertainty import (
 )
 from pyalign.measures import Measure
 from pyalign.ops.resample import Done
+from pyalign.stats.intervals import normal_interval, percentile_interval
 
 
 def score(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.divergences import as_distributions
 from pyalign.errors import InputError
+from pyalign.stats.divergences import as_distributions
 
 
 @dataclass(frozen=True)

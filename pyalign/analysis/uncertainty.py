@@ -15,11 +15,11 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import BY
-from pyalign.analysis.intervals import Interval, normal_interval, percentile_interval
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.analysis.repeats import checked_labels, subject_codes
 from pyalign.errors import InputError
 from pyalign.ops.resample import Done, object_sums, subject_sums, triplet_sums
+from pyalign.stats.intervals import Interval, normal_interval, percentile_interval
 
 METHODS = ("bootstrap", "analytic")
 FINEST = 32767  # steps between 0 and the largest cross-entropy

@@ -15,7 +15,7 @@ from pyalign.io import write_files
 from pyalign.io.transform import transform_bytes
 
 if TYPE_CHECKING:
-    from pyalign.analysis.probing import GlocalFit
+    from pyalign.probing import GlocalFit
 
 EXAMPLE = "pyalign glocal --embeddings x.npy --triplets t.npy --images y.npy --out w.npz"
 PENALTIES = ("identity", "frobenius", "squared")
@@ -75,7 +75,7 @@ def _add_map_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Reads, fits, and only then writes."""
-    from pyalign.analysis.probing import fit_glocal
+    from pyalign.probing import fit_glocal
 
     x, triplets, images = _read(args)
     names = ("alpha", "tau", "penalty", "l2", "bias", "batch_size", "batches", "seed", "backend")
@@ -115,7 +115,7 @@ def _read(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _table(fit: GlocalFit) -> str:
     """What the map does to answers and to neighbours, and how to read it."""
-    kept = [(f"{k} nearest kept", f"{100 * share:.3f} %") for k, share in fit.neighbours_kept.items()]
+    kept = [(f"{k} nearest kept", f"{100 * share:.3f} %") for k, share in fit.neighbors_kept.items()]
     rows = [
         ("accuracy", f"{100 * fit.accuracy:.3f} %"),
         ("cross-entropy", f"{fit.cross_entropy:.5f}"),

@@ -23,8 +23,8 @@ from pyalign.io.paths import check_file
 from pyalign.io.transform import transform_bytes
 
 if TYPE_CHECKING:
-    from pyalign.analysis.probing.choose import Progress
-    from pyalign.analysis.probing.cross_validate import FoldResult, ProbeCrossValidation
+    from pyalign.probing.choose import Progress
+    from pyalign.probing.cross_validate import FoldResult, ProbeCrossValidation
 
 EXAMPLE = "pyalign probe --embeddings clip.npy --triplets t.npy --out transform.npz"
 PENALTIES = ("squared", "frobenius", "identity", "nuclear")
@@ -33,7 +33,7 @@ SPLITS = ("objects", "triplets", "subjects")
 NOTHING = float("-inf")
 
 DEFAULTS: dict[str, Any] = {
-    "penalty": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardise": "global",
+    "penalty": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardize": "global",
     "tolerance": 1e-4, "max_iterations": 1000, "smoothing": 0.0,
 }  # fmt: skip
 LOCAL = {"alpha": 0.25, "tau": 0.1}
@@ -99,6 +99,7 @@ def _add_map_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--measure", choices=("dot", "cosine"), help="similarity (default: dot)")
     group.add_argument("--temperature", type=float, metavar="T", help="p = softmax(s / T) (default: 1)")
     group.add_argument(
+        "--standardize",
         "--standardise",
         choices=("global", "features", "none"),
         help="by one mean and deviation, by those of each feature, or not (default: global)",
@@ -143,7 +144,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace, job: _Job) -> None:
-    from pyalign.analysis.probing.cross_validate import cross_validate_probe
+    from pyalign.probing.cross_validate import cross_validate_probe
 
     line = report.ProgressLine()
     warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
@@ -170,11 +171,11 @@ def _run(args: argparse.Namespace, job: _Job) -> None:
 
 def _local(images: np.ndarray, result: ProbeCrossValidation) -> dict[str, float]:
     """How much of the neighbourhoods of other images the map keeps."""
-    from pyalign.analysis.neighbours import neighbour_overlap
+    from pyalign.analysis.neighbors import neighbor_overlap
 
     assert result.fit is not None
     k = min(10, len(images) - 1)
-    return {"neighbours": k, "overlap": neighbour_overlap(images, result.fit.transform.apply(images), k=(k,))[k]}
+    return {"neighbours": k, "overlap": neighbor_overlap(images, result.fit.transform.apply(images), k=(k,))[k]}
 
 
 def _run_recipe(args: argparse.Namespace, job: _Job) -> None:
@@ -182,7 +183,7 @@ def _run_recipe(args: argparse.Namespace, job: _Job) -> None:
 
     After Ctrl-C it gets that of the finished fold whose held-out loss ended lowest, or else the one that was cut off.
     """
-    from pyalign.analysis.probing.recipe import RecipeSettings, cross_validate_recipe
+    from pyalign.probing.recipe import RecipeSettings, cross_validate_recipe
 
     if len(args.l2 or [0]) > 1:
         raise InputError(f"--recipe takes one --l2; got {len(args.l2)}")
@@ -323,7 +324,7 @@ def _fingerprint(arrays: list[np.ndarray], settings: list[Any]) -> str:
 
 def _finished(state: Path, mark: str) -> tuple[list[FoldResult], str | None]:
     """The folds that a run left, and what the map is of that it left with them."""
-    from pyalign.analysis.probing.cross_validate import FoldResult
+    from pyalign.probing.cross_validate import FoldResult
 
     if not state.exists():
         raise InputError(f"--resume finds no {state}: nothing was interrupted, or it has finished")

@@ -22,7 +22,7 @@ class Transform:
     Attributes:
         weights: (d, r).
         bias: (r,), or None for no bias.
-        mean, std: scalars that standardise x; std is positive.
+        mean, std: scalars that standardize x; std is positive.
 
     Example:
         >>> doubled = Transform(2 * np.eye(2, dtype=np.float32), None, 0.0, 1.0)

@@ -15,7 +15,7 @@ from scipy.stats import pearsonr, rankdata, spearmanr
 from support import definition, draw_triplets, reals, seeds, whole
 
 from pyalign import agreement, score
-from pyalign.analysis.correlation import average_ranks, pearson, spearman
+from pyalign.stats.correlation import average_ranks, pearson, spearman
 
 
 @given(seeds, st.integers(2, 50))

@@ -14,8 +14,8 @@ from support import draw_triplets, reals, seeds, whole
 
 from pyalign import compare, score
 from pyalign.analysis.accuracy import BY
-from pyalign.analysis.paired import error_consistency, holm, ranks_of, two_sided_p
 from pyalign.ops.resample import SUBJECTS, multiplicities
+from pyalign.stats.paired import error_consistency, holm, ranks_of, two_sided_p
 
 N, T = 60, draw_triplets(1, 60, 4000)
 PEOPLE = np.arange(4000) % 17

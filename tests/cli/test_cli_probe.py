@@ -10,11 +10,11 @@ from support import interrupting, reals
 
 import pyalign
 from pyalign import cross_validate_probe, read_transform
-from pyalign.analysis.probing import choose, cross_validate
-from pyalign.analysis.probing.splits import folds_of
 from pyalign.backends import BACKENDS, backend_reasons
 from pyalign.cli import probe as probe_command
 from pyalign.datasets.simulate import simulate
+from pyalign.probing import choose, cross_validate
+from pyalign.probing.splits import folds_of
 
 pytest.importorskip("scipy")
 
@@ -65,11 +65,11 @@ def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
 
 
 def test_options_reach_the_probe(probe):
-    ran = probe("--json", "--rank", "2", "--penalty", "frobenius", "--bias", "--standardise", "features", "--l2", "0.1",
+    ran = probe("--json", "--rank", "2", "--penalty", "frobenius", "--bias", "--standardize", "features", "--l2", "0.1",
                 "0.01", "--tolerance", "1e-3", "--temperature", "2", "--split", "triplets")  # fmt: skip
     document = json.loads(ran.out)
     options = document["fit"]["options"]
-    assert (options["rank"], options["penalty"], options["bias"], options["standardise"]) == (
+    assert (options["rank"], options["penalty"], options["bias"], options["standardize"]) == (
         2, "frobenius", True, "features"
     )  # fmt: skip
     assert (options["tolerance"], options["temperature"], document["split"]) == (1e-3, 2.0, "triplets")
@@ -173,14 +173,14 @@ def test_other_images_keep_their_neighbours(probe, folder):
 
 
 def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
-    from pyalign.analysis.probing import recipe
+    from pyalign.probing import recipe
 
     monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
     document = json.loads(probe("--recipe", "muttenthaler2023", "--l2", "0.01", "--json", "--out", "w.npz").out)
     assert [len(fold["curve"]) for fold in document["folds"]] == [2, 2, 2]
     assert document["options"] == {
         "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
-        "standardise": "global", "smoothing": 0.0, "seed": 0, "l2": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
+        "standardize": "global", "smoothing": 0.0, "seed": 0, "l2": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
         "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1, "epochs": 2,
     }  # fmt: skip
     assert read_transform("w.npz").weights.shape == (6, 6)
@@ -188,7 +188,7 @@ def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
 
 
 def test_ctrl_c_in_the_recipe_keeps_the_map_of_a_finished_fold(probe, people, folder, monkeypatch):
-    from pyalign.analysis.probing import recipe
+    from pyalign.probing import recipe
 
     monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
     real = recipe._epoch
@@ -392,7 +392,7 @@ REFUSED += [
         (["--bias"], "its own, False; got True"),
         (["--measure", "cosine"], "its own, dot; got cosine"),
         (["--temperature", "2"], "its own, 1.0; got 2.0"),
-        (["--standardise", "none"], "its own, global; got none"),
+        (["--standardize", "none"], "its own, global; got none"),
         (["--smoothing", "1"], "its own, 0.0; got 1.0"),
         (["--tolerance", "1e-4"], "no use for it; got 0.0001"),
         (["--images", "p.npy"], "no use for it; got p.npy"),

@@ -1,0 +1,130 @@
+"""What a probe is: the form of the map, its penalty and the model of choice. Checked once, here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.errors import InputError
+from pyalign.probing.basis import STANDARDIZE
+from pyalign.probing.parameters import PENALTIES
+
+MEASURES = ("dot", "cosine")
+# Shares of the strength from which on the best map is zero. On THINGS the best is near the sixth (docs/probing.md).
+SHARES = tuple(float(share) for share in np.geomspace(0.1, 0.001, 8))
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """The options of a probe but for the penalty's strength.
+
+    Attributes:
+        penalty: ``"squared"``, |W|_F^2, which is the trace of M = W W^T; ``"frobenius"``, |W|_F, as published;
+            ``"identity"``, |W - m I|_F^2 with m = mean(diag W), as in gLocal, with cosines divided by m^2;
+            ``"nuclear"``, the sum of W's singular values.
+        rank: ``"full"``, the largest number of columns of W, or ``"diagonal"``, one scale per feature.
+        bias: whether Z = X W + b has a b, on which there is no penalty.
+        measure: similarity of rows of Z: ``"dot"``, or ``"cosine"`` (with penalty ``"identity"``: a cosine does not see
+            the length of W, which the other penalties would shrink to nothing).
+        temperature: p = softmax(s / temperature).
+        standardize: ``"global"``, one mean and deviation of all numbers; ``"features"``, of each; ``"none"``.
+        tolerance: nats; a fit stops when the objective is certified to lie this close to the optimum or, where there is
+            no certificate, when an iteration lowers it by less than 1e-5 of this.
+        max_iterations: of L-BFGS.
+        smoothing: pseudo-counts that a fit adds to each position's answers; 0: none. Held-out ones are never smoothed.
+        seed: of the start.
+    """
+
+    penalty: str = "squared"
+    rank: int | str = "full"
+    bias: bool = False
+    measure: str = "dot"
+    temperature: float = 1.0
+    standardize: str = "global"
+    tolerance: float = 1e-4
+    max_iterations: int = 1000
+    smoothing: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _checks.one_of(self.penalty, PENALTIES, "penalty")
+        _checks.one_of(self.measure, MEASURES, "measure")
+        _checks.one_of(self.standardize, STANDARDIZE, "standardize")
+        self._settle("temperature", _checks.as_temperature(self.temperature))
+        self._check_rank()
+        if self.measure == "cosine" and self.penalty != "identity":
+            raise InputError(
+                f"penalty must be 'identity' with measure 'cosine', which does not see the length of W that the others "
+                f"would shrink; got {self.penalty!r}"
+            )
+        tolerance, smoothing = _checks.plain_number(self.tolerance), _checks.plain_number(self.smoothing)
+        if not tolerance > 0:
+            raise InputError(f"tolerance must be a positive number; got {self.tolerance!r}")
+        if not 0 <= smoothing < float("inf"):
+            raise InputError(f"smoothing must be a number of at least 0; got {self.smoothing!r}")
+        self._settle("tolerance", tolerance)
+        self._settle("smoothing", smoothing)
+        self._settle_whole("max_iterations", 1, "a positive whole number")
+        self._settle_whole("seed", 0, "a whole number of at least 0")
+
+    def _settle(self, name: str, value: object) -> None:
+        """Puts a plain number in the place of one of another type, for what json can write."""
+        object.__setattr__(self, name, value)
+
+    def _settle_whole(self, name: str, least: int, rule: str) -> None:
+        number = _checks.index_number(getattr(self, name), least)
+        if number is None:
+            raise InputError(f"{name} must be {rule}; got {getattr(self, name)!r}")
+        self._settle(name, number)
+
+    def _check_rank(self) -> None:
+        if not (isinstance(self.rank, str) and self.rank in ("full", "diagonal")):
+            self._settle_whole("rank", 1, "'full', 'diagonal' or a positive whole number")
+        if self.penalty == "identity" and self.rank != "full" and self.rank != "diagonal":
+            raise InputError(f"rank must be 'full' or 'diagonal' with penalty 'identity'; got {self.rank!r}")
+
+    @property
+    def convex(self) -> bool:
+        """Whether the problem is convex in M = W W^T, so that a duality gap bounds the distance to the optimum."""
+        return self.penalty == "squared" and self.measure == "dot" and not self.bias
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as a dict that json can write."""
+        return asdict(self)
+
+
+Options = TypeVar("Options")
+
+
+def options_of(kind: type[Options], given: Mapping[str, Any], also: Sequence[str] = ()) -> Options:
+    """The options as a `kind`, a dataclass; raises for one that it lacks. also: what its caller takes besides."""
+    names = [*getattr(kind, "__dataclass_fields__", ()), *also]
+    for name in given:
+        _checks.one_of(name, names, "an option")
+    return kind(**given)
+
+
+def as_strength(value: object, name: str = "l2", *, auto: bool = False) -> float:
+    """A penalty strength: a number of at least 0. auto: whether the caller takes ``"auto"`` too."""
+    strength = _checks.plain_number(value)
+    if not 0 <= strength < float("inf"):
+        rule = "'auto' or a number of at least 0" if auto else "a number of at least 0"
+        raise InputError(f"{name} must be {rule}; got {value!r}")
+    return strength
+
+
+def as_strengths(penalties: object) -> tuple[float, ...] | None:
+    """Strengths, strongest first; None for ``"auto"``."""
+    if isinstance(penalties, str):
+        if penalties == "auto":
+            return None
+        raise InputError(f"penalties must be 'auto' or numbers; got {penalties!r}")
+    values = penalties if isinstance(penalties, Sequence | np.ndarray) else (penalties,)
+    strengths = tuple(sorted({as_strength(value, "penalties", auto=True) for value in values}, reverse=True))
+    if not strengths or strengths[-1] <= 0:
+        raise InputError(f"penalties must be positive numbers; got {penalties!r}")
+    return strengths

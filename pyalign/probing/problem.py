@@ -1,0 +1,153 @@
+"""One set of triplets made ready for fits: rows standardized, in coordinates that converge fast, and a start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import get_backend
+from pyalign.errors import InputError
+from pyalign.io import Transform
+from pyalign.probing.algebra import Algebra, algebra_for
+from pyalign.probing.answers import smoothed
+from pyalign.probing.basis import (
+    Basis,
+    Standardization,
+    own_basis,
+    principal_basis,
+    standardization,
+)
+from pyalign.probing.certificate import steepest_strength
+from pyalign.probing.objective import Slope, TripletTerm
+from pyalign.probing.options import ProbeOptions
+from pyalign.probing.threads import one_blas_thread
+
+
+@dataclass(frozen=True)
+class Map:
+    """A linear map in the coordinates of a problem: weights V (k, r) and bias (r,)."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+
+
+class Problem:
+    """The loss of triplets as a function of a `Map`, for any penalty strength.
+
+    Args:
+        x: (n, d) real numbers, one row per item. Its mean and deviation standardize; of its rows, the loss sees those
+            that triplets name.
+        triplets: (t, 3) integers in [0, n), the odd item last.
+        options: see `ProbeOptions`.
+        answers: (t, 3), see `pyalign.probing.answers.answer_weights`.
+        on: where the loss is computed; None: on the host.
+
+    Raises:
+        InputError: as `pyalign.score`, and for x that can't be standardized.
+    """
+
+    def __init__(
+        self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None,
+        on: Algebra | None = None,
+    ) -> None:  # fmt: skip
+        self.on = on or algebra_for()
+        rows = finite_rows(x)
+        index = valid_triplets(triplets, len(rows))
+        self.options, self.d, self.n_triplets = options, rows.shape[1], len(index)
+        self.dtype = rows.dtype
+        self.standardization: Standardization = standardization(rows, options.standardize)
+        items, renumbered = np.unique(index, return_inverse=True)
+        with one_blas_thread():
+            self.basis = self._basis(self.standardization.apply(rows[items]))
+        local = np.ascontiguousarray(renumbered.reshape(-1, 3).astype(np.int32))
+        self.term = TripletTerm(
+            self.basis.rows,
+            local,
+            measure=options.measure,
+            temperature=options.temperature,
+            answers=smoothed(answers, len(index), options.smoothing),
+            on=self.on,
+        )
+
+    def _basis(self, rows: np.ndarray) -> Basis:
+        if self.options.rank == "diagonal":
+            return own_basis(rows, self.dtype)
+        return principal_basis(rows, self.dtype, complete=self.options.penalty == "identity")
+
+    @property
+    def directions(self) -> int:
+        """k: the coordinates of a column of the weights."""
+        return len(self.basis.stretch)
+
+    @property
+    def largest_rank(self) -> int:
+        """The number of columns that the weights may have."""
+        rank = self.options.rank
+        return min(rank, self.directions) if isinstance(rank, int) else self.directions
+
+    def slope(self, at: Map, wide: bool = False) -> Slope:
+        """The loss and its derivatives; wide: in float64, whatever the rows' dtype."""
+        return (self.term.widened if wide else self.term)(at.weights, at.bias)
+
+    def total(self, loss: float, at: Map) -> float:
+        """The loss without its penalty, from that of the triplets."""
+        return loss
+
+    def zero_strength(self) -> float:
+        """The strength of the squared penalty from which on the best map is zero."""
+        with one_blas_thread():
+            return steepest_strength(self.term, self.basis, self.options.rank == "diagonal")
+
+    def strengths(self, shares: tuple[float, ...]) -> tuple[float, ...]:
+        """These shares of `zero_strength`."""
+        strongest = self.zero_strength()
+        return tuple(share * strongest for share in shares)
+
+    def transform(self, at: Map) -> Transform:
+        """The map for rows as they came: ``((x - mean) / std) @ weights + bias`` with scalar mean and std."""
+        weights = self.basis.weights(at.weights)
+        mean, std = self.standardization.mean, self.standardization.std
+        bias = at.bias if self.options.bias else None
+        if mean.ndim == 0:
+            return Transform(weights, bias, float(mean), float(std))
+        folded = weights / std[:, None]
+        return Transform(folded, at.bias - mean @ folded, 0.0, 1.0)
+
+    def map_of(self, transform: Transform) -> Map:
+        """The map whose transform that is: a start for a fit. Raises for one of other features or columns."""
+        if not isinstance(transform, Transform):
+            raise InputError(f"start must be a pyalign.Transform; got {type(transform).__name__}")
+        d, r = np.shape(transform.weights)
+        if d != self.d:
+            raise InputError(f"start must have weights for the {self.d} features of x; got shape {(d, r)}")
+        if not np.isfinite(transform.weights).all():
+            raise InputError("start must have finite weights; some are NaN or infinity")
+        rank = self.options.rank
+        if isinstance(rank, int) and r > rank:
+            raise InputError(f"start must have at most rank = {rank} columns; got {r}")
+        if (rank == "diagonal" or self.options.penalty == "identity") and r != d:
+            which = "rank 'diagonal'" if rank == "diagonal" else "penalty 'identity'"
+            raise InputError(f"start must have {d} columns, one for each feature, with {which}; got {r}")
+        if rank == "diagonal" and np.count_nonzero(transform.weights) > np.count_nonzero(transform.weights.diagonal()):
+            raise InputError("start must be diagonal with rank 'diagonal'; got weights beside the diagonal")
+        std = self.standardization.std
+        weights = transform.weights * (1.0 if std.ndim == 0 else std[:, None])
+        bias = transform.bias if self.options.bias and transform.bias is not None else None
+        r = weights.shape[1]
+        return Map(self.basis.coordinates(weights), np.zeros(r) if bias is None else bias.astype(np.float64))
+
+
+def finite_rows(x: object) -> np.ndarray:
+    """x as (n, d) float32 or float64 without NaN and infinity."""
+    rows = _checks.as_rows(x)
+    _checks.require_finite(~np.isfinite(rows).all(axis=1))
+    return rows
+
+
+def valid_triplets(triplets: object, n: int) -> np.ndarray:
+    """triplets as integers (t, 3), each three different items in [0, n)."""
+    index = _checks.as_triplets(triplets)
+    _checks.require_valid(get_backend("auto").check_triplets(index, n), index, n)
+    return index

@@ -1,0 +1,225 @@
+"""The search for the best map at one penalty strength.
+
+A map of full rank is found through maps of low rank. The directions in which the derivative by M = W W^T is negative
+are those in which the objective falls; they become columns, L-BFGS moves all columns, columns that have shrunk to
+nothing are dropped, and so on until no direction is left (or the rank that was asked for is reached). Warm starts need
+it: columns that a stronger penalty has put to zero are a saddle, which L-BFGS by itself does not leave.
+
+The nuclear norm of W has many local optima: a column costs in proportion to its length, and what it brings starts with
+the square of that, so that no column that is zero grows, and a short one may have been better left out. So columns come
+from the optimum of the squared norm and from falling directions, and then fewer and fewer of them are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pyalign.probing.certificate import Curvature, curvature
+from pyalign.probing.parameters import Diagonal, Factored, Form, Full
+from pyalign.probing.problem import Map, Problem
+from pyalign.probing.solve import minimise
+
+TOLERANCES = (1e-6, 1e-7, 1e-8, 1e-9)  # of L-BFGS, relative, round by round
+STILL = 1e-5  # of `tolerance` (nats): without a certificate, an iteration that brings less is the last
+WIDE_TOLERANCE = 1e-12  # in the rounds after them, in float64
+ROUNDS = 10  # those beyond `TOLERANCES` in float64: what float32 can reach has been reached
+COLUMNS = 64  # that a round adds, at most; of a nuclear norm, all that there are
+NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
+FIRST_SIMILARITY = 0.1  # what a new column adds to similarities: well below a nat
+Watcher = Callable[[int, float, Map], None]
+
+
+def ignore(passes: int, value: float, at: Map) -> None:
+    """A watcher that does nothing."""
+
+
+class Search:
+    """One search; counts what it takes."""
+
+    def __init__(self, problem: Problem, strength: float, watch: Watcher = ignore) -> None:
+        self.problem, self.strength, self.watch = problem, strength, watch
+        self.iterations = self.passes = 0
+        self.value = self.gradient_norm = float("inf")
+        self.interrupted = False
+        self.penalty = problem.options.penalty
+        self.rng = np.random.default_rng(problem.options.seed)
+
+    def run(self, start: Map | None, rounds: int = ROUNDS) -> Map:
+        """The best map, from `start` or from nothing."""
+        if self.problem.options.rank == "diagonal" or self.penalty == "identity":
+            return self._polished(start or self._first(), rounds)
+        if self.penalty == "nuclear":
+            return self._thinned(self._many_columns(start), rounds)
+        return self._staircase(start, rounds)
+
+    @property
+    def converged(self) -> bool:
+        """Without a certificate: whether the last iteration brought next to nothing."""
+        return not self.interrupted and self.iterations < self.problem.options.max_iterations
+
+    def _still(self, rounds: int) -> float:
+        """The relative tolerance of the last L-BFGS run of so many rounds, without a certificate."""
+        finest = TOLERANCES[rounds - 1] if rounds <= len(TOLERANCES) else WIDE_TOLERANCE
+        return max(finest, STILL * self.problem.options.tolerance)
+
+    def _polished(self, at: Map, rounds: int) -> Map:
+        """From a map that has all its columns; where there is a certificate, more exactly until it holds."""
+        at = self._minimise(at, self._still(rounds))
+        if not self.problem.options.convex:
+            return at
+        last = float("inf")
+        for _ in range(rounds - 1):
+            gap = self.gap(at, self.look(at)) or 0.0
+            if gap <= self.problem.options.tolerance or gap >= last or not self.converged:
+                break
+            at, last = self._minimise(at, WIDE_TOLERANCE, wide=True), gap
+        return at
+
+    def _many_columns(self, start: Map | None) -> Map:
+        """Where the search under the nuclear norm starts: with more columns than it will end with."""
+        if start is not None and start.weights.any():
+            return self._with_columns(start, self.look(start).directions)
+        self.penalty = "squared"  # its optimum is unique
+        at, self.penalty = self._staircase(None, 2), "nuclear"
+        return at
+
+    def _thinned(self, at: Map, rounds: int) -> Map:
+        """The best of maps with fewer and fewer columns: half of them are left out, a quarter, ... and at last one."""
+        if self.interrupted:
+            return at
+        tolerance = self._still(rounds)
+        at = self._compressed(self._minimise(at, tolerance))
+        value, drop = self.value, at.weights.shape[1] // 2
+        while drop and self.converged:
+            kept = at.weights.shape[1] - drop
+            fewer = self._compressed(self._minimise(Map(at.weights[:, :kept], at.bias[:kept]), tolerance))
+            if self.value < value:
+                at, value = fewer, self.value
+            else:
+                drop //= 2
+            drop = min(drop, at.weights.shape[1] - 1)
+        self.value = value
+        return at
+
+    def _staircase(self, start: Map | None, rounds: int) -> Map:
+        options = self.problem.options
+        nothing = Map(np.zeros((self.problem.directions, 0)), np.zeros(0))
+        at = nothing if start is None or not start.weights.any() else start
+        found = self.look(at)
+        for number in range(rounds):
+            wider = self._with_columns(at, found.directions)
+            if not wider.weights.any():  # nothing lowers the objective: the best map is zero
+                return Map(np.zeros((self.problem.directions, 1)), np.zeros(1))
+            wide = number >= len(TOLERANCES)
+            tolerance = WIDE_TOLERANCE if wide else TOLERANCES[number]
+            at = self._compressed(self._minimise(wider, tolerance, wide))
+            if self.interrupted or self.iterations >= options.max_iterations:
+                break
+            found = self.look(at)
+            gap = self.gap(at, found)
+            if gap is not None and gap <= options.tolerance:
+                break
+            if gap is None and tolerance <= max(WIDE_TOLERANCE, STILL * options.tolerance):
+                break
+            bounded = at.weights.shape[1] == self.problem.largest_rank < self.problem.directions
+            if gap is not None and number + 1 >= len(TOLERANCES) and bounded:  # the gap is of maps with more columns
+                break
+        return at
+
+    def _minimise(self, at: Map, tolerance: float, wide: bool = False) -> Map:
+        """L-BFGS from a map; wide: in float64."""
+        problem, bias, before = self.problem, self.problem.options.bias, self.passes
+        form = self._form(at)
+
+        def as_map(theta: np.ndarray) -> Map:
+            weights = form.weights(theta[: form.size])
+            return Map(weights, theta[form.size :] if bias else np.zeros(weights.shape[1]))
+
+        def function(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            slope = problem.slope(as_map(theta), wide)
+            norm, by_norm = form.penalty(theta[: form.size])
+            by_form = form.pull_back(theta[: form.size], slope.weights) + self.strength * by_norm
+            by_theta = np.concatenate([by_form, slope.bias]) if bias else by_form
+            return slope.value + self.strength * norm, by_theta
+
+        def watch(passes: int, value: float, theta: np.ndarray) -> None:
+            self.watch(before + passes, value, as_map(theta))
+
+        theta = np.concatenate([form.start(at.weights), at.bias if bias else []])
+        left = max(1, problem.options.max_iterations - self.iterations)
+        solved = minimise(function, theta, tolerance=tolerance, iterations=left, watch=watch)
+        self.iterations += solved.iterations
+        self.passes += solved.passes
+        self.value, self.gradient_norm, self.interrupted = solved.value, solved.gradient_norm, solved.interrupted
+        return as_map(solved.theta)
+
+    def _form(self, at: Map) -> Form:
+        options, basis, rank = self.problem.options, self.problem.basis, at.weights.shape[1]
+        relative = options.measure == "cosine"
+        if options.rank == "diagonal":
+            return Diagonal(basis, self.penalty, relative)
+        return Factored(basis, rank) if self.penalty == "nuclear" else Full(basis, rank, self.penalty, relative)
+
+    def look(self, at: Map) -> Curvature:
+        """The derivative by M at a map."""
+        problem, weights, bias = self.problem, at.weights, at.bias
+        if weights.shape[1] == 0:
+            weights, bias = np.zeros((problem.directions, 1)), np.zeros(1)
+        strength = self._trace_strength(at)
+        return curvature(problem.term, problem.basis, weights, bias, strength, problem.options.rank == "diagonal")
+
+    def objective(self, at: Map, found: Curvature) -> float:
+        """In float64, in nats."""
+        form = self._form(at)
+        return self.problem.total(found.loss, at) + self.strength * form.penalty(form.start(at.weights))[0]
+
+    def gap(self, at: Map, found: Curvature) -> float | None:
+        """How far the objective lies above the optimum, at most; None where the problem isn't convex."""
+        return max(0.0, self.objective(at, found) - found.entropy) if self.problem.options.convex else None
+
+    def _trace_strength(self, at: Map) -> float:
+        """What the penalty costs per unit of trace(M), in a direction that W does not have yet."""
+        if self.penalty == "squared":
+            return self.strength
+        square = float((self._weights(at) ** 2).sum())
+        one_norm = self.penalty == "frobenius"
+        return self.strength / (2.0 * np.sqrt(square)) if one_norm and square > 0 else 0.0
+
+    def _weights(self, at: Map) -> np.ndarray:
+        """W turned into the basis: its norms are those of W."""
+        return self.problem.basis.stretch[:, None] * at.weights
+
+    def _first(self) -> Map:
+        """Where forms start that have all their parameters from the start: a small multiple of the identity, nearly."""
+        problem, k = self.problem, self.problem.directions
+        scale = np.sqrt(FIRST_SIMILARITY / np.sqrt(k)) * (1.0 + 0.01 * self.rng.normal(size=k))
+        own = problem.basis.coordinates(np.diag(scale))
+        return Map(own, np.zeros(own.shape[1]))
+
+    def _with_columns(self, at: Map, directions: np.ndarray) -> Map:
+        """The map with these directions (k, m) as further columns, as far as the rank allows, and a little noise."""
+        room = max(0, min(self.problem.largest_rank - at.weights.shape[1], COLUMNS))
+        chosen = directions[:, :room]
+        if chosen.shape[1] == 0:
+            return at
+        spread = (self.problem.basis.rows @ chosen).std(axis=0, dtype=np.float64)
+        length = np.sqrt(FIRST_SIMILARITY) / np.maximum(spread, 1e-12)
+        if at.weights.shape[1]:
+            length = np.minimum(length, 0.3 * np.sqrt((self._weights(at) ** 2).sum() / at.weights.shape[1]))
+        columns = chosen * length
+        columns += 0.1 * np.sqrt((columns**2).mean()) * self.rng.normal(size=columns.shape)
+        return Map(np.hstack([at.weights, columns]), np.concatenate([at.bias, np.zeros(columns.shape[1])]))
+
+    def _compressed(self, at: Map) -> Map:
+        """The same map turned so that its columns are orthogonal, without those that are next to nothing."""
+        left, lengths, right = np.linalg.svd(self._weights(at), full_matrices=False)
+        kept = lengths > NEGLIGIBLE * lengths[0]
+        kept[0] = True
+        if self.problem.options.bias:  # a bias turns with the columns; what it has outside of them would be lost
+            bias = right @ at.bias
+            kept |= np.abs(bias) > NEGLIGIBLE * lengths[0]
+            return Map((left * lengths)[:, kept] / self.problem.basis.stretch[:, None], bias[kept])
+        columns = (left * lengths)[:, kept] / self.problem.basis.stretch[:, None]
+        return Map(columns, np.zeros(columns.shape[1]))

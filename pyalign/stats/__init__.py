@@ -1,0 +1,1 @@
+"""Statistics of anything: resampling, intervals, paired differences, splits, divergences."""

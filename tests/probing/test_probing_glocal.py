@@ -1,0 +1,319 @@
+"""gLocal: the local loss against its definition, gradients, what alpha does, and the published file."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import reals, seeds
+
+from pyalign import cross_validate_probe, fit_glocal, fit_probe, neighbor_overlap, read_transform, score, similarity
+from pyalign.backends import native
+from pyalign.datasets.simulate import random_embeddings, simulate
+from pyalign.probing import glocal
+from pyalign.probing.glocal import _Fit
+from pyalign.probing.glocal_problem import GlocalOptions, GlocalProblem
+from pyalign.probing.local import LocalTerm, image_batches
+from pyalign.probing.options import ProbeOptions
+from pyalign.probing.splits import folds_of
+
+N, D, M = 40, 6, 25
+
+
+@pytest.fixture(scope="module")
+def case():
+    """People who see other features than x shows first, and other images."""
+    x = random_embeddings(N, D, 1)
+    people = x * np.array([0.2, 2.0, 0.2, 3.0, 0.2, 2.0], np.float32)
+    return x, simulate(people, 4000, measure="dot", temperature=0.5, seed=2).triplets, random_embeddings(M, D, 3)
+
+
+def local_loss(x, z, tau):
+    """By the definition, an image at a time."""
+    total = 0.0
+    for i in range(len(x)):
+        others = [j for j in range(len(x)) if j != i]
+        logs = []
+        for rows in (x, z):
+            cosines = [rows[i] @ rows[j] / np.sqrt((rows[i] @ rows[i]) * (rows[j] @ rows[j])) for j in others]
+            s = np.array(cosines) / tau
+            logs.append(s - s.max() - np.log(np.exp(s - s.max()).sum()))
+        total -= float(np.exp(logs[0]) @ logs[1])
+    return total
+
+
+@given(seed=seeds, tau=st.sampled_from([0.05, 0.1, 1.0]), size=st.integers(3, 20))
+def test_the_local_loss_is_the_definition(seed, tau, size):
+    x = reals(seed, 14, 5, dtype=np.float64)
+    weights, bias = reals(seed + 1, 5, 4, dtype=np.float64), reals(seed + 2, 4, dtype=np.float64)
+    batches = image_batches(14, size, None, seed % 100)
+    value = LocalTerm(x + 1.0, x, batches, tau=tau)(weights, bias).value
+    z = (x + 1.0) @ weights + bias
+    assert value == pytest.approx(sum(local_loss(x[b], z[b], tau) for b in batches) / 14, rel=1e-10)
+
+
+def test_the_least_local_loss_is_the_teacher_s_entropy_where_the_map_turns_and_scales():
+    x = reals(1, 20, 5, dtype=np.float64)
+    turned = 3.0 * np.linalg.qr(reals(2, 5, 5, dtype=np.float64))[0]
+    term = LocalTerm(x, x, [np.arange(20)], tau=0.1)
+    slope = term(turned, np.zeros(5))
+    assert slope.value == pytest.approx(term.entropy(), rel=1e-12)
+    assert abs(slope.weights).max() < 1e-12
+    assert term(reals(3, 5, 5, dtype=np.float64), np.zeros(5)).value > term.entropy() + 0.01
+
+
+@pytest.mark.parametrize("penalty", ["identity", "frobenius", "squared"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_gradient_of_the_whole_objective_is_that_of_finite_differences(case, penalty, bias):
+    x, triplets, images = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in case)
+    options = GlocalOptions(alpha=0.4, tau=0.2, l2=0.03, penalty=penalty, bias=bias, batch_size=10)
+    probe = ProbeOptions(penalty=penalty, bias=bias)
+    problem = _Fit(GlocalProblem(x, triplets, probe, images=images, alpha=0.4, tau=0.2, batch_size=10), options)
+    theta = problem.start() + 0.3 * reals(5, len(problem.start()), dtype=np.float64)
+    value, slope = problem.function(theta)
+    assert np.isfinite(value)
+    for k in range(0, len(theta), 3):
+        step = 1e-6 * np.eye(len(theta))[k]
+        difference = (problem.function(theta + step)[0] - problem.function(theta - step)[0]) / 2e-6
+        assert slope[k] == pytest.approx(difference, rel=1e-5, abs=1e-8)
+
+
+def test_the_local_gradient_is_that_of_torch():
+    torch = pytest.importorskip("torch")
+    x = reals(1, 15, 5, dtype=np.float64)
+    w, b = (
+        torch.tensor(reals(k, *shape, dtype=np.float64), requires_grad=True) for k, shape in ((2, (5, 4)), (3, (4,)))
+    )
+    rows = torch.tensor(x)
+    away = ~torch.eye(15, dtype=torch.bool)
+
+    def logs(z):
+        z = torch.nn.functional.normalize(z, dim=1)
+        return ((z @ z.T)[away].reshape(15, 14) / 0.1).log_softmax(1)
+
+    loss = -(logs(rows).exp() * logs(rows @ w + b)).sum() / 15
+    loss.backward()
+    slope = LocalTerm(x, x, [np.arange(15)], tau=0.1)(w.detach().numpy(), b.detach().numpy())
+    assert slope.value == pytest.approx(loss.item(), rel=1e-12)
+    assert slope.weights == pytest.approx(w.grad.numpy(), rel=1e-9, abs=1e-12)
+    assert slope.bias == pytest.approx(b.grad.numpy(), rel=1e-9, abs=1e-12)
+
+
+def test_float32_rows_give_the_loss_and_gradient_of_float64():
+    x = reals(1, 60, 8)
+    weights, bias = reals(2, 8, 8, dtype=np.float64), np.zeros(8)
+    term = LocalTerm(x, x, image_batches(60, 25, None, 0), tau=0.1)
+    narrow, wide = term(weights, bias), term.widened()(weights, bias)
+    assert narrow.value == pytest.approx(wide.value, rel=1e-6)
+    assert abs(narrow.weights - wide.weights).max() < 1e-5 * abs(wide.weights).max()
+
+
+@given(m=st.integers(3, 100), size=st.integers(3, 40), seed=st.integers(0, 9))
+def test_batches_share_out_all_images_and_are_never_too_large(m, size, seed):
+    batches = image_batches(m, size, None, seed)
+    assert sorted(np.concatenate(batches)) == list(range(m))
+    assert max(map(len, batches)) <= size
+    assert max(map(len, batches)) - min(map(len, batches)) <= 1
+    assert len(image_batches(m, size, 1, seed)) == 1
+
+
+def test_without_the_local_loss_it_is_the_probe(case):
+    x, triplets, images = case
+    glocal = fit_glocal(x, triplets, images, alpha=0.0, l2=0.01, penalty="squared", tolerance=1e-9)
+    assert glocal.objective == pytest.approx(fit_probe(x, triplets, l2=0.01).objective, abs=1e-5)
+
+
+def test_a_larger_alpha_keeps_more_neighbours_and_predicts_answers_less_well(case):
+    x, triplets, images = case
+    fits = [fit_glocal(x, triplets, images, alpha=alpha, l2=1e-3) for alpha in (0.0, 0.25, 0.75)]
+    local, nats = ([getattr(f, name) for f in fits] for name in ("local_cross_entropy", "cross_entropy"))
+    assert sorted(local, reverse=True) == local
+    assert sorted(nats) == nats
+    assert fits[2].neighbors_kept[10] > fits[0].neighbors_kept[10] + 0.05
+    assert all(f.local_cross_entropy > f.teacher_entropy for f in fits)
+
+
+def test_the_figures_are_those_of_the_transform(case):
+    x, triplets, images = case
+    fit = fit_glocal(x, triplets, images, alpha=0.25, l2=0.01, bias=True, batch_size=10)
+    z = fit.transform.apply(images)
+    assert fit.neighbors_kept == neighbor_overlap(images, z)
+    scored = score(fit.transform.apply(x), triplets, measure="dot")
+    assert fit.accuracy == scored.accuracy
+    assert fit.cross_entropy == pytest.approx(scored.cross_entropy, abs=1e-5)
+    weights, m = fit.transform.weights, np.diag(fit.transform.weights).mean()
+    assert fit.penalty == pytest.approx(((weights - m * np.eye(D)) ** 2).sum(), rel=1e-6)
+    batches = image_batches(M, 10, None, 0)
+    local = sum(local_loss(images[b].astype(float), z[b].astype(float), 0.1) for b in batches) / M
+    assert fit.local_cross_entropy == pytest.approx(local, rel=1e-5)
+    nats = 0.75 * fit.cross_entropy + 0.25 * fit.local_cross_entropy + 0.01 * fit.penalty
+    assert fit.objective == pytest.approx(nats, rel=1e-12)
+    assert (fit.n_batches, fit.n_images, fit.n_triplets) == (3, M, 4000)
+
+
+def test_a_strong_identity_penalty_leaves_a_multiple_of_the_identity(case):
+    weights = fit_glocal(*case, alpha=0.25, l2=1e4).transform.weights
+    m = np.diag(weights).mean()
+    assert m > 0.05
+    assert abs(weights - m * np.eye(D)).max() < 1e-3 * m
+
+
+def test_threads_and_runs_make_no_difference(case, set_threads):
+    fits = []
+    for threads in (1, 2, 2):
+        set_threads(threads)
+        fits.append(fit_glocal(*case, batch_size=10).transform.weights)
+    assert np.array_equal(fits[0], fits[1])
+    assert np.array_equal(fits[1], fits[2])
+    assert native.num_threads() == 2
+
+
+def test_the_order_of_the_images_and_objects_is_nothing_but_an_order(case):
+    x, triplets, images = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in case)
+    order = np.random.default_rng(0).permutation(N)
+    place = np.argsort(order)
+    one = fit_glocal(x, triplets, images, tolerance=1e-12)
+    other = fit_glocal(x[order], place[triplets], images[::-1], tolerance=1e-12)
+    assert other.objective == pytest.approx(one.objective, rel=1e-8)
+
+
+def test_ctrl_c_keeps_the_best_map_so_far(case):
+    seen = []
+
+    def stop(passes, objective):
+        seen.append(objective)
+        if passes == 6:
+            raise KeyboardInterrupt
+
+    fit = fit_glocal(*case, report=stop)
+    assert fit.interrupted
+    assert fit.n_passes == 5 or fit.n_passes == 6
+    assert fit.objective == pytest.approx(min(seen), rel=1e-5)
+    assert not fit_glocal(*case).interrupted
+
+
+def test_the_published_transform_is_read_and_applied(data):
+    """ResNet-18's gLocal map: near a multiple of the identity, so it keeps much of who is near whom."""
+    path = data / "glocal/resnet18_avgpool_transform.npz"
+    transform, arrays = read_transform(path), np.load(path)
+    x = np.abs(reals(1, 300, 512))
+    by_hand = ((x - arrays["mean"]) / arrays["std"]) @ arrays["weights"] + arrays["bias"]
+    assert transform.apply(x) == pytest.approx(by_hand, rel=1e-4, abs=1e-4)
+    kept = neighbor_overlap(x, transform.apply(x))
+    assert 0.2 < kept[10] < 1.0
+
+
+def test_on_things_a_few_passes_predict_more_and_keep_most_neighbours(data):
+    """Another fit than that of docs/glocal.md, cut short; zero-shot 50 % and chance 3 % of neighbours."""
+    x = np.load(data / "things/clip_vit_b32.npy").astype(np.float32)
+    triplets = np.load(data / "things/human_triplets_375429.npy")
+    fold = next(folds_of(triplets, len(x)))
+    place = np.full(len(x), -1)
+    place[fold.train_items] = np.arange(len(fold.train_items))
+    others = np.setdiff1d(np.arange(len(x)), fold.train_items)
+    fit = fit_glocal(x[fold.train_items], place[triplets[fold.train]], x[others[::2]], max_iterations=8)
+    z = fit.transform.apply(x)
+    assert score(z, triplets[fold.test], measure="dot").accuracy > 0.54
+    assert neighbor_overlap(x[others[1::2]], z[others[1::2]])[10] > 0.6
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"alpha": 1.0}, "alpha must be"),
+        ({"alpha": -0.1}, "alpha must be"),
+        ({"tau": 0}, "tau must be"),
+        ({"l2": -1}, "l2 must be"),
+        ({"penalty": "eye"}, "penalty must be one of"),
+        ({"batch_size": 2}, "batch_size"),
+        ({"batches": 0}, "batches"),
+        ({"tolerance": 0}, "tolerance"),
+        ({"max_iterations": 0}, "max_iterations"),
+        ({"seed": -1}, "seed"),
+        ({"l2": "0.1"}, "l2 must be a number of at least 0; got '0.1'"),
+        ({"alpha": "a"}, "alpha must be a number from 0 to below 1"),
+        ({"tolerance": "a"}, "tolerance must be a positive number; got 'a'"),
+        ({"batch_sizes": 9}, "got 'batch_sizes'; did you mean 'batch_size'?"),
+    ],
+)
+def test_wrong_options_are_refused(case, options, words, message_of):
+    assert words in message_of(fit_glocal, *case, **options)
+
+
+@pytest.mark.parametrize("place", ["scored", "neighbor_overlap"])
+def test_ctrl_c_after_the_last_pass_keeps_the_map(case, monkeypatch, place):
+    expected, real, calls = fit_glocal(*case), getattr(glocal, place), []
+
+    def cut(*args, **options):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(glocal, place, cut)
+    found = fit_glocal(*case)
+    assert found.interrupted and (found.objective, found.accuracy) == (expected.objective, expected.accuracy)
+    np.testing.assert_array_equal(found.transform.weights, expected.transform.weights)
+    assert found.neighbors_kept == ({} if place == "neighbor_overlap" else expected.neighbors_kept)
+
+
+def test_cross_validation_takes_the_local_loss_into_every_fold(case):
+    x, triplets, images = case
+    options = {"penalty": "identity", "penalties": [0.1, 0.01]}
+    plain = cross_validate_probe(x, triplets, **options)
+    both = cross_validate_probe(x, triplets, images=images, alpha=0.9, **options)
+    kept = [neighbor_overlap(images, result.fit.transform.apply(images))[10] for result in (plain, both)]
+    assert kept[1] > kept[0]
+    assert both.folds[0].accuracy != plain.folds[0].accuracy
+
+
+def test_cross_validation_finds_the_optimum_of_the_same_objective(case):
+    x, triplets, images = case
+    options = {"images": images, "alpha": 0.5, "penalty": "identity", "tolerance": 1e-6}
+    searched = cross_validate_probe(x, triplets, penalties=[0.05], **options).fit
+    fitted = fit_glocal(x, triplets, images, alpha=0.5, l2=searched.l2, tolerance=1e-10)
+    assert searched.objective == pytest.approx(fitted.objective, abs=1e-5)
+
+
+def test_cross_validation_with_images_takes_the_identity_penalty_alone(case, message_of):
+    x, triplets, images = case
+    assert message_of(cross_validate_probe, x, triplets, images=images).startswith("penalty must be 'identity' with")
+
+
+def test_options_may_be_numbers_of_numpy(case):
+    given = {"alpha": np.float32(0.25), "batch_size": np.int64(9), "batches": np.int32(2), "seed": np.uint8(1)}
+    fit = fit_glocal(*case, max_iterations=np.int16(3), **given)
+    assert json.loads(json.dumps(fit.to_dict()))["options"]["batch_size"] == 9 and fit.n_batches == 2
+
+
+def test_wrong_images_are_refused(case, message_of):
+    x, triplets, images = case
+    assert "6 features of x" in message_of(fit_glocal, x, triplets, images[:, :5])
+    assert "at least 3" in message_of(fit_glocal, x, triplets, images[:2])
+    assert "images must be finite" in message_of(fit_glocal, x, triplets, np.full((5, D), np.nan))
+
+
+def test_zero_images_have_cosine_0_and_no_gradient(case):
+    x, triplets, images = case
+    images = images.copy()
+    images[3] = x[:, :].mean()  # zero once standardized
+    assert np.isfinite(fit_glocal(x, triplets, images, max_iterations=5).objective)
+
+
+def test_without_scipy_it_names_the_extra(case, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(ImportError, match=r"pyalign\[probe\]"):
+        fit_glocal(*case)
+
+
+def test_similarities_of_other_images_are_cosines(case):
+    """The teacher of a batch is the softmax of `pyalign.similarity`, without the image itself."""
+    images = case[2]
+    p = LocalTerm(images, images, [np.arange(M)], tau=0.1).teacher(0)
+    s = np.exp(similarity(images.astype(np.float64)) / 0.1)
+    np.fill_diagonal(s, 0)
+    assert p == pytest.approx(s / s.sum(axis=1, keepdims=True), rel=1e-4)
