@@ -9,29 +9,22 @@ Only numpy is imported here; a format's package is imported when a file of that 
 from __future__ import annotations
 
 from pyalign.io.categories import read_categories
-from pyalign.io.embeddings import EmbeddingFile, load_embeddings, read_embeddings
-from pyalign.io.names import match_names, read_names
+from pyalign.io.embeddings import load_embeddings
+from pyalign.io.names import read_names
 from pyalign.io.paths import split_key
-from pyalign.io.subjects import Subjects, read_counts, read_subjects
-from pyalign.io.transform import Transform, read_transform, write_transform
-from pyalign.io.triplets import TripletFile, load_triplets, read_triplets
+from pyalign.io.subjects import read_counts, read_subjects
+from pyalign.io.transform import read_transform, write_transform
+from pyalign.io.triplets import load_triplets
 from pyalign.io.write import write_array, write_files, write_text
 
 __all__ = [
-    "EmbeddingFile",
-    "Subjects",
-    "Transform",
-    "TripletFile",
     "load_embeddings",
     "load_triplets",
-    "match_names",
     "read_categories",
     "read_counts",
-    "read_embeddings",
     "read_names",
     "read_subjects",
     "read_transform",
-    "read_triplets",
     "split_key",
     "write_array",
     "write_files",

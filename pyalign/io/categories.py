@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyalign.io.embeddings import read_embeddings
+from pyalign.io.embeddings import load_embeddings
 from pyalign.io.names import read_names
 from pyalign.io.npy import open_npy
 from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, open_text, text_errors
@@ -26,7 +26,7 @@ def read_categories(path: PathLike) -> Array:
         return array if array.ndim == 1 else _zeros_and_ones(path, array)
     if suffix.startswith(".txt") or not _several_columns(path, suffix):
         return np.array(read_names(path))
-    return _zeros_and_ones(path, read_embeddings(path).values)
+    return _zeros_and_ones(path, load_embeddings(path).values)
 
 
 def _several_columns(path: PathLike, suffix: str) -> bool:

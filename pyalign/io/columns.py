@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from pyalign.data.names import listing
 from pyalign.errors import InputError
-from pyalign.io.paths import Array, PathLike, bad, listing, shorten
+from pyalign.io.paths import Array, PathLike, bad, shorten
 from pyalign.io.tables import Table
 
 OddColumn = Literal["first", "last", "none"]

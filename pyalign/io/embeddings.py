@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from pyalign.data import Embeddings
+from pyalign.errors import InputError
 from pyalign.io.entries import Entries, choose, is_float_matrix, row_names
 from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, native, no_key
 
@@ -12,51 +15,54 @@ from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, native, no_
 PREFERRED = "features"
 
 
-@dataclass(frozen=True)
-class EmbeddingFile:
-    """What an embedding file holds.
-
-    values: (n, d) real numbers of the type in the file (bfloat16 becomes float32). From ``.npy`` and
-        ``.safetensors`` they are mapped from the disk, read-only, and not read before they are used.
-    names: the n row names, when the file has them.
-    """
-
-    values: Array
-    names: tuple[str, ...] | None
-
-
-def read_embeddings(path: PathLike, *, key: str | None = None) -> EmbeddingFile:
+def load_embeddings(path: PathLike, *, key: str | None = None, names: Sequence[str] | None = None) -> Embeddings:
     """Read an (n, d) matrix and, where the file has them, the names of its rows.
 
-    path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.mat``, ``.h5``, ``.hdf5``,
-        ``.safetensors``, ``.pt``, ``.pth``, or a ``.pkl`` of ``features[source][model][module]``.
-    key: which array, in files that hold several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``.
+    From ``.npy`` and ``.safetensors`` the values are mapped from the disk, read-only, and not read before they are used.
 
-    Raises InputError (the file's fault, in one line that starts with its path), OSError (missing or
-    forbidden), MissingExtraError (the format needs a package).
+    Args:
+        path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.mat``, ``.h5``, ``.hdf5``,
+            ``.safetensors``, ``.pt``, ``.pth``, or a ``.pkl`` of ``features[source][model][module]``.
+        key: which array, in files that hold several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``.
+        names: of the rows. Where the file has names itself, these must be the same ones, and the rows come in this order.
 
-    >>> import pathlib, tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "features.csv")
-    ...     _ = path.write_text("name,f0,f1\\ndog,0.5,1.5\\ncat,2,3\\n")
-    ...     file = read_embeddings(path)
-    >>> file.values.shape, file.names
-    ((2, 2), ('dog', 'cat'))
+    Returns:
+        `Embeddings` of the type in the file (bfloat16 becomes float32).
+
+    Raises:
+        InputError: the file's fault, in one line that starts with its path.
+        OSError: missing or forbidden.
+        MissingExtraError: the format needs a package.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "features.csv")
+        ...     _ = path.write_text("name,f0,f1\\ndog,0.5,1.5\\ncat,2,3\\n")
+        ...     x = load_embeddings(path)
+        >>> x.shape, x.names
+        ((2, 2), ('dog', 'cat'))
     """
+    found = _read(path, key)
+    if names is None:
+        return found
+    try:
+        named, note = found.named(names)
+    except InputError as error:
+        raise bad(path, error) from error
+    return named if note is None else replace(named, notes=(*named.notes, f"{os.fspath(path)}: {note}"))
+
+
+def _read(path: PathLike, key: str | None) -> Embeddings:
     suffix = check_file(path, "embeddings", KNOWN)
+    source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
     if suffix in TEXT or suffix == ".npy":
         no_key(path, key)
-        file = _read_text(path) if suffix in TEXT else _read_npy(path)
-    else:
-        entries = _LISTERS[suffix](path)
-        array = choose(path, entries, key, is_float_matrix, PREFERRED).load()
-        file = EmbeddingFile(check_matrix(path, array), row_names(path, entries, len(array)))
-    return file
-
-
-def load_embeddings(path: PathLike, *, key: str | None = None) -> Array:
-    """The (n, d) matrix alone: ``read_embeddings(path, key=key).values``."""
-    return read_embeddings(path, key=key).values
+        values, names = _read_text(path) if suffix in TEXT else (_read_npy(path), None)
+        return Embeddings(values, names, source)
+    entries = _LISTERS[suffix](path)
+    array = choose(path, entries, key, is_float_matrix, PREFERRED).load()
+    return Embeddings(check_matrix(path, array), row_names(path, entries, len(array)), source)
 
 
 def check_matrix(path: PathLike, array: Array) -> Array:
@@ -72,18 +78,18 @@ def check_matrix(path: PathLike, array: Array) -> Array:
     return native(array)
 
 
-def _read_npy(path: PathLike) -> EmbeddingFile:
+def _read_npy(path: PathLike) -> Array:
     from pyalign.io.npy import open_npy
 
-    return EmbeddingFile(check_matrix(path, open_npy(path)), None)
+    return check_matrix(path, open_npy(path))
 
 
-def _read_text(path: PathLike) -> EmbeddingFile:
+def _read_text(path: PathLike) -> tuple[Array, tuple[str, ...] | None]:
     from pyalign.io.layout import embedding_layout
     from pyalign.io.text import read_matrix
 
     values, names = read_matrix(path, embedding_layout(path))
-    return EmbeddingFile(check_matrix(path, values), names)
+    return check_matrix(path, values), names
 
 
 # One function per format: they keep `import pyalign.io` from importing the readers.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pyalign.io.paths import Array, PathLike, bad, listing
+from pyalign.data.names import listing
+from pyalign.io.paths import Array, PathLike, bad
 
 # A 1-D array of strings under one of these keys names the rows of the array beside it.
 NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "filenames", "image_names")

@@ -1,18 +1,14 @@
-"""Names of items: read them, and find the row of each. They are matched, never assumed to be in order."""
+"""Files of names: one for each row, or for each item number."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TextIO
 
-import numpy as np
-
-from pyalign.errors import InputError
 from pyalign.io.entries import strings
 from pyalign.io.layout import NAME_HEADERS
 from pyalign.io.npy import open_npy
-from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, listing, open_text, text_errors
+from pyalign.io.paths import TEXT, PathLike, bad, check_file, open_text, text_errors
 
 # Headers of a column of names. Beside other columns "object" and the like are too; alone they may be names.
 HEADERS = {"name", "names", "id", "unique_id", "uniqueid", "filename", "file_name", "object_name"}
@@ -65,30 +61,3 @@ def _lines(path: PathLike, handle: TextIO) -> Iterator[str]:
         if "\0" in line:
             raise bad(path, f"line {number} holds a NUL byte: not a text file, or not UTF-8")
         yield line
-
-
-def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Array:
-    """int32 (len(item_names),): the row of each item, by exact name.
-
-    Raises InputError with the names that no row has, or that two rows have.
-
-    >>> match_names(["cat", "dog"], ["dog", "ant", "cat"])
-    array([2, 0], dtype=int32)
-    """
-    rows = {name: row for row, name in enumerate(row_names)}
-    if len(rows) != len(row_names):
-        doubled = [name for name, times in Counter(row_names).items() if times > 1]
-        raise InputError(f"row names must differ; {_count(doubled, 'occurs', 'occur')} more than once")
-    missing = [name for name in item_names if name not in rows]
-    if missing:
-        count = f"{len(missing)} of {len(item_names)} items have no row"
-        raise InputError(f"no row is named {_some(missing)} ({count})")
-    return np.array([rows[name] for name in item_names], dtype=np.int32)
-
-
-def _some(names: list[str]) -> str:
-    return listing([repr(name) for name in names], 5)
-
-
-def _count(names: list[str], one: str, more: str) -> str:
-    return f"{_some(names)} {one if len(names) == 1 else more}"

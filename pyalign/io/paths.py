@@ -31,12 +31,6 @@ def shorten(value: object, limit: int = 40) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def listing(words: list[str], limit: int = 10) -> str:
-    """``a, b, c and 4 more``."""
-    more = f" and {len(words) - limit} more" if len(words) > limit else ""
-    return ", ".join(words[:limit]) + more
-
-
 def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
     """The extension of an existing, regular, non-empty file; one of ``known``.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from pyalign.data import Subjects
 from pyalign.io.entries import Entry, choose, strings
 from pyalign.io.names import first_column
 from pyalign.io.npy import npz_entries, open_npy
@@ -21,13 +21,6 @@ HEADERS = {
     for word in ("subject", "participant", "person", "worker", "annotator", "user")
     for end in ("", "s", "_id", "id", "_nr", "_number")
 }  # above a single column of strings
-
-
-class Subjects(NamedTuple):
-    """Who gave each answer. codes: int32 (t,), indices into labels. labels: in order, by number or else as text."""
-
-    codes: Array
-    labels: tuple[str, ...]
 
 
 def read_subjects(path: PathLike, *, key: str | None = None, noun: str = "subject") -> Subjects:

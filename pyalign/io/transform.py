@@ -1,93 +1,23 @@
-"""Linear transforms as gLocal publishes them: ``weights``, ``bias`` (or none), scalar ``mean`` and ``std``."""
+"""Maps on the disk: ``.npz`` as gLocal publishes them, with a record of the fit under keys of our own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 
-from pyalign.backends import Place, get_backend
+from pyalign.data import Provenance, TrainedOn, Transform
 from pyalign.errors import InputError
+from pyalign.io.entries import strings
 from pyalign.io.npy import npz_entries
 from pyalign.io.paths import Array, PathLike, bad, check_file
 from pyalign.io.write import write_files
 
-
-@dataclass(frozen=True, eq=False)
-class Transform:
-    """``((x - mean) / std) @ weights + bias``, a learned map of a representation.
-
-    Attributes:
-        weights: (d, r).
-        bias: (r,), or None for no bias.
-        mean, std: scalars that standardize x; std is positive.
-
-    Example:
-        >>> doubled = Transform(2 * np.eye(2, dtype=np.float32), None, 0.0, 1.0)
-        >>> doubled.apply(np.ones((1, 2), np.float32))
-        array([[2., 2.]], dtype=float32)
-    """
-
-    weights: Array
-    bias: Array | None
-    mean: float
-    std: float
-
-    def apply(self, x: object) -> Any:
-        """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.
-
-        A tensor of torch on a device is transformed there, and the result is one; all else gives a numpy array.
-
-        Raises:
-            InputError: x has other features than the weights, or is on a device but no tensor.
-        """
-        if type(x).__module__.partition(".")[0] == "torch":
-            return self._apply_to_tensor(x)
-        try:
-            rows = np.asarray(x)
-        except TypeError as error:  # an array of a device that does not copy itself
-            raise InputError(f"x must lie on the host or be a tensor of torch; got {type(x).__name__}") from error
-        self._require_features(rows.shape)
-        weights = self.weights.astype(np.float64)
-        out = np.empty((len(rows), weights.shape[1]), np.float64 if rows.dtype == np.float64 else np.float32)
-        step = _block(len(weights))
-        for start in range(0, len(rows), step):
-            part = (rows[start : start + step].astype(np.float64) - self.mean) / self.std
-            out[start : start + step] = part @ weights + (0.0 if self.bias is None else self.bias)
-        return out
-
-    def _apply_to_tensor(self, x: Any) -> Any:
-        """Without its graph: the map is no layer of a network."""
-        import torch
-
-        x = x.detach()
-        if _on_host(x):
-            return self.apply((x.float() if x.dtype == torch.bfloat16 else x).numpy())
-        self._require_features(tuple(x.shape))
-        get_backend("torch", Place(str(x.device)))  # refuses devices without float64
-        weights = torch.as_tensor(self.weights, dtype=torch.float64, device=x.device)
-        bias = 0.0 if self.bias is None else torch.as_tensor(self.bias, dtype=torch.float64, device=x.device)
-        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
-        out = torch.empty((len(x), weights.shape[1]), dtype=dtype, device=x.device)
-        step = _block(len(weights))
-        for part, filled in zip(x.split(step), out.split(step), strict=True):
-            filled.copy_((part.double() - self.mean) / self.std @ weights + bias)
-        return out
-
-    def _require_features(self, shape: tuple[int, ...]) -> None:
-        if len(shape) != 2 or shape[1] != len(self.weights):
-            raise InputError(f"x must have the {len(self.weights)} features of the transform; got shape {shape}")
-
-
-def _on_host(tensor: Any) -> bool:
-    return bool(tensor.device.type == "cpu")
-
-
-def _block(d: int) -> int:
-    """Rows of d features to transform at once."""
-    return max(1, (1 << 22) // max(1, d))
+RECORD = "pyalign_record"  # a JSON text; beside it the arrays of the record
+ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names"}
 
 
 def read_transform(path: PathLike) -> Transform:
@@ -107,7 +37,35 @@ def read_transform(path: PathLike) -> Transform:
     if wrong is not None:
         raise bad(path, wrong)
     mean, std = (float(arrays[key].ravel()[0]) for key in ("mean", "std"))
-    return Transform(arrays["weights"], arrays.get("bias"), mean, std)
+    return Transform(arrays["weights"], arrays.get("bias"), mean, std, _record(path, entries))
+
+
+def _record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
+    """What the map was fitted to, where the file says it."""
+    if RECORD not in entries:
+        return None
+    try:
+        told = json.loads(str(entries[RECORD].load()[()]))
+        arrays = {name: entries[key].load() for name, key in ARRAYS.items() if key in entries}
+        names = strings(path, arrays["names"]) if "names" in arrays else None
+        source = None if told["provenance"] is None else Provenance.from_dict(told["provenance"])
+        return TrainedOn(
+            told["measure"], told["temperature"], told["n_triplets"], arrays["items"], names, arrays["sketch"],
+            told["triplets_sha256"], told["x_sha256"], told["held_out"], source,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise bad(path, f"holds a record that is not sound ({type(error).__name__}: {error})") from error
+
+
+def _record_arrays(trained: TrainedOn) -> dict[str, Array]:
+    names = ("measure", "temperature", "n_triplets", "triplets_sha256", "x_sha256", "held_out")
+    told: dict[str, Any] = {name: getattr(trained, name) for name in names}
+    told["provenance"] = None if trained.provenance is None else trained.provenance.to_dict()
+    arrays = {RECORD: np.array(json.dumps(told, allow_nan=False)), ARRAYS["items"]: trained.items}
+    arrays[ARRAYS["sketch"]] = trained.sketch
+    if trained.names is not None:
+        arrays[ARRAYS["names"]] = np.array(trained.names)
+    return arrays
 
 
 def _fault(arrays: dict[str, Array]) -> str | None:
@@ -142,6 +100,8 @@ def transform_bytes(transform: Transform) -> bytes:
     wrong = _fault(arrays)
     if wrong is not None:
         raise InputError(wrong)
+    if transform.trained is not None:
+        arrays.update(_record_arrays(transform.trained))
     buffer = BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()

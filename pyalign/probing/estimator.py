@@ -26,7 +26,7 @@ except ImportError as error:
     raise MissingExtraError("TripletProbe", "scikit-learn", "probe") from error
 
 if TYPE_CHECKING:
-    from pyalign.io import Transform
+    from pyalign.data import Transform
 
 
 SOLVERS = ("lbfgs", "adam")

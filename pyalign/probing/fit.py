@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.errors import ConvergenceWarning
-from pyalign.io import Transform
+from pyalign.data import Transform
 from pyalign.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.probing.answers import answer_weights
 from pyalign.probing.options import SHARES, ProbeOptions, as_strength, as_strengths, options_of

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.analysis.neighbors import neighbor_overlap
-from pyalign.io import Transform
+from pyalign.data import Transform
 from pyalign.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.probing.choose import scored
 from pyalign.probing.glocal_problem import GlocalOptions, GlocalProblem

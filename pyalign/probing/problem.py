@@ -9,7 +9,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import get_backend
 from pyalign.errors import InputError
-from pyalign.io import Transform
+from pyalign.data import Transform
 from pyalign.probing.algebra import Algebra, algebra_for
 from pyalign.probing.answers import smoothed
 from pyalign.probing.basis import (

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.analysis.score import score
-from pyalign.io import Transform
+from pyalign.data import Transform
 from pyalign.probing.basis import standardization
 from pyalign.probing.objective import TripletTerm
 from pyalign.probing.options import as_strength

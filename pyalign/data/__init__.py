@@ -1,0 +1,40 @@
+"""Data that know their items: arrays with names, positions and sources. No file is opened here.
+
+Public functions take these, or plain arrays, DataFrames and tensors; `align` brings embeddings and triplets together by
+the names of their items wherever both have names, and says what it had to assume where they have not.
+"""
+
+from __future__ import annotations
+
+from pyalign.data.align import Aligned, AlignedModels, align, align_models
+from pyalign.data.answers import Answers, as_answers
+from pyalign.data.embeddings import Embeddings, as_embeddings, plain
+from pyalign.data.names import Match, match_names
+from pyalign.data.provenance import Input, Provenance, fingerprint, hashing
+from pyalign.data.trained import Overlap, TrainedOn
+from pyalign.data.transform import Transform
+from pyalign.data.triplets import Subjects, Triplets, as_triplet_data
+
+__all__ = [
+    "Aligned",
+    "AlignedModels",
+    "Answers",
+    "Embeddings",
+    "Input",
+    "Match",
+    "Overlap",
+    "Provenance",
+    "Subjects",
+    "TrainedOn",
+    "Transform",
+    "Triplets",
+    "align",
+    "align_models",
+    "as_answers",
+    "as_embeddings",
+    "as_triplet_data",
+    "fingerprint",
+    "hashing",
+    "match_names",
+    "plain",
+]

@@ -1,0 +1,198 @@
+"""Embeddings and triplets brought together: by the names of their items, wherever both have names.
+
+Numbers index the order of items that somebody has stated: the names that come with the triplets, or else the rows of
+the embeddings as they stand. What had to be assumed is said in a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign.backends import Array
+from pyalign.data.embeddings import Embeddings, as_embeddings
+from pyalign.data.names import listing, match_names
+from pyalign.data.triplets import Triplets, as_triplet_data
+from pyalign.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Embeddings and triplets whose numbers are rows.
+
+    Attributes:
+        x: (n, d), as it came.
+        index: (t, 3) rows of x, the odd item last; the triplets' own array where nothing had to be moved.
+        triplets: all that is known of them.
+        names: of the rows of x, or None.
+        notes: what was assumed, a sentence each.
+    """
+
+    x: Array
+    index: Array
+    triplets: Triplets
+    names: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def align(x: object, triplets: object, name: str = "x") -> Aligned:
+    """The rows of x that triplets are about.
+
+    Args:
+        x: (n, d) embeddings, with names or without.
+        triplets: (t, 3) triplets, of numbers or of names.
+        name: of x, for messages.
+
+    Raises:
+        InputError: items without a row; names on the side of the triplets alone.
+
+    Example:
+        >>> found = align(Embeddings(np.eye(3), ("cat", "dog", "car")), [["dog", "cat", "car"]])
+        >>> found.index.tolist()
+        [[1, 0, 2]]
+    """
+    rows, given = as_embeddings(x, name), as_triplet_data(triplets)
+    index, notes = _index(rows, given, name)
+    names = rows.names
+    if names is None and given.numbered and given.names is not None:
+        names = given.names
+    return Aligned(rows.values, index, given, names, (*rows.notes, *given.notes, *notes))
+
+
+def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
+    """Triplets as rows of x, and what was assumed."""
+    if triplets.names is None:
+        return _by_number(x, triplets, name)
+    if x.names is None:
+        return _by_stated_order(x, triplets, name)
+    if x.names == triplets.names:
+        return triplets.values, ()
+    items = np.arange(len(triplets.names))
+    if triplets.numbered:  # of a stated order, items that no triplet names need no row
+        items = _used(triplets, len(triplets.names))
+    found = match_names([triplets.names[item] for item in items], x.names)
+    rows = np.full(len(triplets.names), -1, np.int32)
+    rows[items] = found.rows
+    return rows[np.asarray(triplets.values)], () if found.note is None else (found.note,)
+
+
+def _used(triplets: Triplets, n: int) -> np.ndarray:
+    """The items that occur; raises where one lies outside of the stated order."""
+    values = np.asarray(triplets.values)
+    if values.size and not 0 <= values.min() <= values.max() < n:
+        wrong = int(np.argmax(((values < 0) | (values >= n)).any(axis=1)))
+        raise InputError(f"triplets must lie in [0, {n}), the items that are named; row {wrong} is {values[wrong]}")
+    occurs = np.zeros(n, bool)
+    occurs[values.ravel()] = True
+    return np.flatnonzero(occurs)
+
+
+def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
+    if x.names is None:
+        return triplets.values, ()
+    numbers = _numbers(x.names)
+    if numbers is not None:  # the names are the numbers
+        if (numbers == np.arange(len(numbers))).all():
+            return triplets.values, ()
+        return np.argsort(numbers).astype(np.int32)[np.asarray(triplets.values)], ()
+    source = x.source or name
+    first = listing(x.names, 3) if len(x.names) <= 3 else f"{', '.join(x.names[:3])}, ..."
+    return triplets.values, (
+        f"item numbers are taken for rows of {source} in its own order ({first}), since nothing says which items they "
+        "stand for: --item-names FILE, or load_triplets(..., item_names=)",
+    )
+
+
+def _numbers(names: tuple[str, ...]) -> np.ndarray | None:
+    """Names that are the whole numbers 0 to n - 1 in any order, as numbers."""
+    if not (names[0].isdecimal() and names[-1].isdecimal()) or not all(map(str.isdecimal, names)):
+        return None
+    numbers = np.array([int(name) for name in names])
+    return numbers if (np.sort(numbers) == np.arange(len(names))).all() else None
+
+
+def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
+    source, names = x.source or name, triplets.names
+    assert names is not None
+    if not triplets.numbered:
+        raise InputError(f"{source}: the triplets hold names; give the rows' names with --names FILE (names=)")
+    if len(x) != len(names):
+        raise InputError(f"{source}: has {len(x)} rows and no names, {len(names)} items are named: which row is whose?")
+    return triplets.values, (f"rows of {source} are taken to be in the order of the item names that were given",)
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedModels:
+    """Several embeddings of the same items, and triplets whose numbers are rows of each.
+
+    Attributes:
+        models: name -> (n, d), rows of the same items in the same order.
+        index: (t, 3) rows.
+        triplets: all that is known of them.
+        names: of the rows, or None.
+        notes: what was assumed, a sentence each.
+    """
+
+    models: dict[str, Array]
+    index: Array
+    triplets: Triplets
+    names: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def align_models(models: Mapping[str, object], triplets: object) -> AlignedModels:
+    """Several embeddings in one order of rows: that of the first with names, or that of the triplets' names.
+
+    Where embeddings differ in their rows, they keep those of the triplets' items alone.
+
+    Raises:
+        InputError: as `align`; embeddings of other items, or of another number where there are no names.
+    """
+    named = {name: as_embeddings(x, name) for name, x in models.items()}
+    given = as_triplet_data(triplets)
+    if given.names is None:
+        given, notes = _in_one_order(named, given)
+    else:
+        notes = ()
+    aligned = {name: align(x, given, name) for name, x in named.items()}
+    for one in aligned.values():
+        notes += tuple(note for note in one.notes if note not in notes)
+    first = next(iter(aligned.values()))
+    same = all(one.index is first.index and len(one.x) == len(first.x) for one in aligned.values())
+    if same:
+        return AlignedModels({name: one.x for name, one in aligned.items()}, first.index, given, first.names, notes)
+    return _gathered(aligned, given, notes)
+
+
+def _in_one_order(models: Mapping[str, Embeddings], triplets: Triplets) -> tuple[Triplets, tuple[str, ...]]:
+    """Triplets of numbers, as numbers of the items of the first embeddings that have names."""
+    sizes = {name: len(x) for name, x in models.items()}
+    reference = next(((name, x) for name, x in models.items() if x.names is not None), None)
+    if reference is None:
+        if len(set(sizes.values())) > 1:
+            told = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
+            raise InputError(f"models must have the same number of items; got {told}")
+        return triplets, ()
+    name, x = reference
+    assert x.names is not None
+    _, notes = _by_number(x, triplets, name)
+    order = x.names if _numbers(x.names) is None else tuple(map(str, range(len(x))))
+    return replace(triplets, names=order, numbered=True), notes
+
+
+def _gathered(aligned: Mapping[str, Aligned], triplets: Triplets, notes: tuple[str, ...]) -> AlignedModels:
+    """Rows of the triplets' items alone, in the order of the first."""
+    first = next(iter(aligned.values()))
+    index = np.asarray(first.index)
+    used = np.flatnonzero(np.bincount(index.ravel(), minlength=len(first.x)))
+    place = np.zeros(len(first.x), np.int64)
+    models: dict[str, Any] = {}
+    for name, one in aligned.items():
+        place[index.ravel()] = np.asarray(one.index).ravel()
+        models[name] = one.x[place[used]]
+    place[used] = np.arange(len(used), dtype=np.int64)
+    names = None if first.names is None else tuple(first.names[row] for row in used)
+    return AlignedModels(models, place[index], triplets, names, notes)

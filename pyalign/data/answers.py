@@ -1,0 +1,114 @@
+"""What people answered, when it is more than one answer to each triplet: counts or shares of the three items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.errors import InputError
+
+SUM_TOLERANCE = 2e-3  # of a row of shares: what float16, or three decimals in a text file, may lose
+MOST_ANSWERS = 2**31  # to one item of one triplet: sums then stay exact in float64
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """How often, or with which probability, each item of a triplet was called odd.
+
+    Attributes:
+        kind: "counts", where a triplet weighs as much as it has answers; or "shares", where each weighs 1.
+        shares: float64 (t, 3), rows sum to 1.
+        totals: float64 (t,), answers to each triplet; None for shares.
+    """
+
+    kind: str
+    shares: np.ndarray
+    totals: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+    def take(self, rows: Any) -> Answers:
+        """Those triplets, given as numbers, a slice or a mask."""
+        return Answers(self.kind, self.shares[rows], None if self.totals is None else self.totals[rows])
+
+    def reordered(self, positions: np.ndarray) -> Answers:
+        """With column p from column positions[p] (3,), or positions[:, p] (t, 3)."""
+        places = np.broadcast_to(positions, self.shares.shape).astype(np.int64)
+        return Answers(self.kind, np.take_along_axis(self.shares, places, axis=1), self.totals)
+
+    @property
+    def values(self) -> np.ndarray:
+        """float64 (t, 3): how much the answers weigh that call each position odd: counts, or shares."""
+        if self.totals is None:
+            return self.shares
+        return np.rint(self.shares * self.totals[:, None])
+
+    @property
+    def counts(self) -> np.ndarray:
+        """int64 (t, 3). Raises InputError for shares, which do not say how many people answered."""
+        if self.totals is None:
+            raise InputError("answers must be counts (whole numbers) here; got shares, which do not say of how many")
+        return self.values.astype(np.int64)
+
+
+def as_answers(answers: object, t: int, name: str = "answers") -> Answers:
+    """`answers` to t triplets: whole numbers of any dtype are counts, rows that sum to 1 are shares.
+
+    Raises:
+        InputError: another shape, NaN, a negative number, a row of counts without an answer, or a row that sums to
+            something else and is not of whole numbers.
+
+    Example:
+        >>> as_answers([[1, 2, 1]], 1).shares
+        array([[0.25, 0.5 , 0.25]])
+        >>> as_answers(np.array([[1.0, 2.0, 1.0]]), 1).kind, as_answers([[0.2, 0.3, 0.5]], 1).kind
+        ('counts', 'shares')
+    """
+    if isinstance(answers, Answers):
+        return _of_length(answers, t, name)
+    a = _checks.as_array(answers, name, "(t, 3)")
+    if a.shape != (t, 3):
+        raise InputError(f"{name} must have shape ({t}, 3), a row for each triplet; got {a.shape}")
+    if a.dtype.kind not in "biuf" and a.dtype.name != "bfloat16":
+        raise InputError(f"{name} must hold real numbers; got dtype {a.dtype}")
+    wide = a.astype(np.float64)
+    for wrong, rule in ((~np.isfinite(wide), "be finite"), (wide < 0, "not be negative")):
+        if wrong.any():
+            row = int(wrong.any(axis=1).argmax())
+            raise InputError(f"{name} must {rule}; row {row} is {a[row].tolist()}")
+    whole = a.dtype.kind != "f" and a.dtype.name != "bfloat16"
+    return _counts(wide, name) if whole or (wide == np.round(wide)).all() else _shares(wide, name)
+
+
+def _of_length(answers: Answers, t: int, name: str) -> Answers:
+    if len(answers) != t:
+        raise InputError(f"{name} must have a row for each of {t} triplets; got {len(answers)}")
+    return answers
+
+
+def _counts(a: np.ndarray, name: str) -> Answers:
+    totals = a.sum(axis=1)
+    for wrong, rule in (
+        (totals == 0, "hold at least one answer in each row"),
+        ((a > MOST_ANSWERS).any(axis=1), f"be at most {MOST_ANSWERS:,}"),
+    ):
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise InputError(f"{name} must {rule}; row {row} is {[int(value) for value in a[row]]}")
+    return Answers("counts", a / totals[:, None], totals)
+
+
+def _shares(a: np.ndarray, name: str) -> Answers:
+    totals = a.sum(axis=1)
+    wrong = np.abs(totals - 1) > SUM_TOLERANCE
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InputError(
+            f"{name} must be counts (whole numbers) or shares that sum to 1 in each row; row {row} sums to "
+            f"{totals[row]:.6g} (weights= weighs triplets)"
+        )
+    return Answers("shares", a / totals[:, None], None)

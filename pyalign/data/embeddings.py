@@ -1,0 +1,184 @@
+"""Embeddings: a row of numbers per item, and the items' names where they are known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Array
+from pyalign.data.names import match_names
+from pyalign.errors import InputError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Embeddings:
+    """A matrix with a row per item. It behaves as an array: `len`, indexing, `numpy.asarray`.
+
+    Attributes:
+        values: (n, d) real numbers; an array of numpy, or a tensor on any device.
+        names: the n names of the items, or None where nobody has said them.
+        source: where it came from, such as a file's name; for messages.
+        notes: what a reader noticed, a sentence each.
+
+    Raises:
+        InputError: another number of names than rows.
+
+    Example:
+        >>> x = Embeddings(np.eye(2), ("dog", "cat"))
+        >>> x.shape, x[[1]].names, np.asarray(x).sum()
+        ((2, 2), ('cat',), np.float64(2.0))
+    """
+
+    values: Array
+    names: tuple[str, ...] | None = None
+    source: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.names is None:
+            return
+        names = tuple(map(str, self.names))
+        if len(names) != len(self.values):
+            raise InputError(f"names must be one for each of {len(self.values)} rows; got {len(names)}")
+        object.__setattr__(self, "names", names)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, d)."""
+        return tuple(np.shape(self.values))
+
+    @property
+    def ndim(self) -> int:
+        """2, of what may be taken."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """Of the values."""
+        return self.values.dtype
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = np.asarray(self.values, dtype)
+        return array.copy() if copy else array
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Some rows (a slice, a mask, indices) with their names; any other index is one into the values."""
+        if isinstance(rows, tuple | int | np.integer):
+            return self.values[rows]
+        names = None
+        if self.names is not None:
+            names = self.names[rows] if isinstance(rows, slice) else tuple(np.array(self.names, object)[rows])
+        return replace(self, values=self.values[rows], names=names)
+
+    def select(self, names: Sequence[str]) -> Embeddings:
+        """The rows of these items, in this order.
+
+        Raises:
+            InputError: the names are not known, or an item has no row.
+        """
+        if self.names is None:
+            raise InputError("select needs the names of the rows; these embeddings have none")
+        found: Embeddings = self[match_names(names, self.names).rows]
+        return found
+
+    def named(self, names: Sequence[str]) -> tuple[Embeddings, str | None]:
+        """With these names: of nameless rows in their order; of named rows the same rows in the order of `names`.
+
+        Returns:
+            The embeddings, and a sentence where rows were reordered.
+
+        Raises:
+            InputError: another number of names than rows, or other names than the rows have.
+
+        Example:
+            >>> x, note = Embeddings(np.eye(2), ("dog", "cat")).named(["cat", "dog"])
+            >>> x.values[0], note
+            (array([0., 1.]), 'rows are put in the order of the names that were given')
+        """
+        given = tuple(map(str, names))
+        if self.names is None:
+            return replace(self, names=given), None
+        if given == self.names:
+            return self, None
+        if sorted(given) != sorted(self.names):
+            raise InputError(f"names must be those that the rows have; {_difference(given, self.names)}")
+        return self.select(given), "rows are put in the order of the names that were given"
+
+    def __repr__(self) -> str:
+        named = "" if self.names is None else f", names {self.names[0]!r}, ..."
+        source = "" if self.source is None else f", from {self.source}"
+        return f"Embeddings({' x '.join(map(str, self.shape))} {self.dtype}{named}{source})"
+
+
+def _difference(given: tuple[str, ...], rows: tuple[str, ...]) -> str:
+    """The first place where the names differ."""
+    if len(given) != len(rows):
+        return f"there are {len(given)} names for {len(rows)} rows"
+    k = next(k for k, (a, b) in enumerate(zip(given, rows, strict=True)) if a != b)
+    other = sorted(set(given) - set(rows))
+    unknown = f", and no row is named {other[0]!r}" if other else ""
+    return f"row {k} is {rows[k]!r}, not {given[k]!r}{unknown}"
+
+
+def as_embeddings(x: object, name: str = "x") -> Embeddings:
+    """`x` with what it knows of its items: the index of a DataFrame is the names.
+
+    An index of whole numbers names the items by number: rows 5, 3, 4, ... of items 0 to n - 1 are put in order.
+
+    Raises:
+        InputError: a path, a sparse matrix.
+
+    Example:
+        >>> as_embeddings([[1.0, 2.0]]).names is None
+        True
+    """
+    if isinstance(x, Embeddings):
+        return x
+    if isinstance(x, str | os.PathLike):
+        raise InputError(f"{name} must be an array; got the path {os.fspath(x)!r}: read it with load_embeddings(path)")
+    if hasattr(x, "toarray") and hasattr(x, "nnz"):
+        raise InputError(f"{name} must be a dense array; got {type(x).__name__}: give {name}.toarray()")
+    if is_frame(x):
+        return _of_frame(x, name)
+    if any(hasattr(x, name_of) for name_of in ("shape", "__dlpack__", "__cuda_array_interface__")):
+        return Embeddings(x)
+    return Embeddings(_checks.as_array(x, name, "(n, d)"))
+
+
+def is_frame(x: object) -> bool:
+    """Whether `x` is a DataFrame of pandas."""
+    return type(x).__module__.partition(".")[0] == "pandas" and hasattr(x, "columns")
+
+
+def _of_frame(frame: Any, name: str) -> Embeddings:
+    values, index = frame.to_numpy(), frame.index
+    if values.dtype == object:
+        wrong = next((str(c) for c in frame.columns if frame[c].dtype == object), str(frame.columns[0]))
+        raise InputError(f"{name} must hold numbers alone; column {wrong!r} does not (set_index makes it the names)")
+    if index.nlevels > 1:
+        raise InputError(f"{name} must have one level of names in its index; got {index.nlevels}")
+    labels = index.to_numpy()
+    if labels.dtype.kind in "iu":
+        if (labels == np.arange(len(labels))).all():
+            return Embeddings(values)
+        if (np.sort(labels) == np.arange(len(labels))).all():
+            return Embeddings(values[np.argsort(labels)])
+    return Embeddings(values, tuple(map(str, labels.tolist())))
+
+
+def plain(value: Any) -> Any:
+    """The bare array of embeddings, triplets or a DataFrame; anything else as it came."""
+    if type(value).__module__.startswith("pyalign.data."):
+        return value.values
+    return as_embeddings(value).values if is_frame(value) else value

@@ -1,0 +1,102 @@
+"""Names of items: which row belongs to which. They are matched, never assumed to be in order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pyalign.errors import InputError
+
+_NUMBER = re.compile(r"[_\- ]?\d+[a-z]{0,2}$")  # aardvark_01b
+
+
+class Match(NamedTuple):
+    """The rows of items.
+
+    Attributes:
+        rows: int32 (m,), the row of each item.
+        note: how names were found that are not equal, a sentence; None where all are.
+    """
+
+    rows: np.ndarray
+    note: str | None
+
+
+def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
+    """The row of each item: by its exact name, or else by the stems of rows that are called after files.
+
+    `aardvark/aardvark_01b.jpg` is the row of `aardvark`, by the name of its file (without folder, extension and
+    number) or of its folder, when that holds for all items and for one row each.
+
+    Raises:
+        InputError: names that no row has, or that two rows have.
+
+    Example:
+        >>> match_names(["cat", "dog"], ["dog", "ant", "cat"]).rows
+        array([2, 0], dtype=int32)
+        >>> match_names(["cat"], ["ant/ant_01b.jpg", "cat/cat_01b.jpg"]).note
+        "items are found by the stems of the rows' names: 'cat' is 'cat/cat_01b.jpg'"
+    """
+    rows = {name: row for row, name in enumerate(row_names)}
+    if len(rows) != len(row_names):
+        doubled = [name for name, times in Counter(row_names).items() if times > 1]
+        raise InputError(f"row names must differ; {_count(doubled, 'occurs', 'occur')} more than once")
+    missing = [name for name in item_names if name not in rows]
+    if not missing:
+        return Match(np.array([rows[name] for name in item_names], dtype=np.int32), None)
+    by_stem = _by_stem(item_names, row_names)
+    if by_stem is not None:
+        name = item_names[0]
+        example = f"{name!r} is {row_names[by_stem[0]]!r}"
+        return Match(by_stem, f"items are found by the stems of the rows' names: {example}")
+    count = f"{len(missing)} of {len(item_names)} items have no row"
+    raise InputError(f"no row is named {_some(missing)} ({count})")
+
+
+def _by_stem(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray | None:
+    """The rows by one way of shortening their names that fits all items, or None."""
+    for shorten in (_stem, _without_number, _folder):
+        rows: dict[str, int] = {}
+        doubled: set[str] = set()
+        for row, name in enumerate(row_names):
+            short = shorten(name)
+            doubled |= {short} & rows.keys()
+            rows[short] = row
+        if all(name in rows and name not in doubled for name in item_names):
+            return np.array([rows[name] for name in item_names], dtype=np.int32)
+    return None
+
+
+def _stem(name: str) -> str:
+    """`a/b_01.jpg` -> `b_01`."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    stem, dot, _ = last.rpartition(".")
+    return stem if dot and stem else last
+
+
+def _without_number(name: str) -> str:
+    """`a/b_01b.jpg` -> `b`."""
+    return _NUMBER.sub("", _stem(name))
+
+
+def _folder(name: str) -> str:
+    """`a/b_01.jpg` -> `a`."""
+    return name.replace("\\", "/").rpartition("/")[0].rpartition("/")[2]
+
+
+def listing(words: Sequence[str], limit: int = 10) -> str:
+    """``a, b, c and 4 more``."""
+    more = f" and {len(words) - limit} more" if len(words) > limit else ""
+    return ", ".join(words[:limit]) + more
+
+
+def _some(names: list[str]) -> str:
+    return listing([repr(name) for name in names], 5)
+
+
+def _count(names: list[str], one: str, more: str) -> str:
+    return f"{_some(names)} {one if len(names) == 1 else more}"

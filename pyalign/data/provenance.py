@@ -1,0 +1,159 @@
+"""Where a result comes from: versions, inputs and their hashes, options, backend, seed, time."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from pyalign._version import __version__
+from pyalign.data.embeddings import plain
+
+_AT_ONCE: ContextVar[bool] = ContextVar("hash_inputs_at_once", default=False)
+_KNOWN: dict[int, tuple[weakref.ref[Any], str]] = {}  # of arrays that are still there
+CHUNK = 1 << 24  # bytes hashed at once, and copied where an array is not contiguous
+
+
+def fingerprint(array: Any) -> str:
+    """SHA-256 of an array: of its dtype, its shape and its values in C order, whatever file it came from.
+
+    Example:
+        >>> fingerprint(np.arange(3))[:8] == fingerprint(np.arange(6)[::2] // 2)[:8]
+        True
+    """
+    a = np.asarray(array.detach().cpu().float() if type(array).__module__.startswith("torch") else array)
+    digest = hashlib.sha256(f"{a.dtype.newbyteorder('<').str} {a.shape}".encode())
+    rows = max(1, CHUNK // max(1, a.nbytes // max(1, len(a)))) if a.ndim else 1
+    for start in range(0, len(a) if a.ndim else 1, rows):
+        part = np.ascontiguousarray(a[start : start + rows] if a.ndim else a)
+        digest.update(part.astype(part.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+@contextmanager
+def hashing() -> Iterator[None]:
+    """Inside, inputs are hashed as soon as they are named; elsewhere when somebody asks, while they are still there."""
+    token = _AT_ONCE.set(True)
+    try:
+        yield
+    finally:
+        _AT_ONCE.reset(token)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a result.
+
+    Attributes:
+        name: of the argument.
+        source: the file it came from, or None.
+        shape: of the array.
+        dtype: of the array.
+    """
+
+    name: str
+    source: str | None
+    shape: tuple[int, ...]
+    dtype: str
+    _hash: str | None = field(default=None, repr=False, compare=False)
+    _array: Any = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, name: str, value: Any) -> Input:
+        """Of an argument as it was given."""
+        array = plain(value)
+        shape, dtype = tuple(np.shape(array)), str(getattr(array, "dtype", type(array).__name__))
+        source = getattr(value, "source", None)
+        if _AT_ONCE.get():
+            return cls(name, source, shape, dtype, _hashed(array))
+        try:
+            return cls(name, source, shape, dtype, None, weakref.ref(array))
+        except TypeError:  # a list
+            return cls(name, source, shape, dtype)
+
+    @property
+    def sha256(self) -> str | None:
+        """See `fingerprint`; None where the array is gone."""
+        if self._hash is None and self._array is not None and self._array() is not None:
+            object.__setattr__(self, "_hash", _hashed(self._array()))
+        return self._hash
+
+    def to_dict(self) -> dict[str, Any]:
+        """As json can write it."""
+        named = {"name": self.name, "source": self.source, "shape": list(self.shape), "dtype": self.dtype}
+        return {**named, "sha256": self.sha256}
+
+
+def _hashed(array: Any) -> str | None:
+    known = _KNOWN.get(id(array))
+    if known is not None and known[0]() is array:
+        return known[1]
+    found = fingerprint(array)
+    try:
+        key = id(array)
+        _KNOWN[key] = weakref.ref(array, lambda _: _KNOWN.pop(key, None)), found
+    except TypeError:
+        pass
+    return found
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a result comes from.
+
+    Attributes:
+        version: of pyalign.
+        time: when it was computed, ISO 8601, UTC.
+        inputs: what it was computed from.
+        options: what was asked for.
+        backend: what computed it.
+        seed: of what was drawn at random; None where nothing was.
+    """
+
+    version: str
+    time: str
+    inputs: tuple[Input, ...]
+    options: Mapping[str, Any]
+    backend: str | None = None
+    seed: int | None = None
+
+    @classmethod
+    def now(
+        cls, inputs: Mapping[str, Any], options: Mapping[str, Any], backend: str | None = None, seed: int | None = None
+    ) -> Provenance:
+        """Of a result that is being made; inputs that are None are left out.
+
+        Example:
+            >>> Provenance.now({"x": np.eye(2), "y": None}, {"measure": "cosine"}).inputs[0].shape
+            (2, 2)
+        """
+        given = tuple(Input.of(name, value) for name, value in inputs.items() if value is not None)
+        time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return cls(__version__, time, given, dict(options), backend, seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As json can write it."""
+        return {
+            "version": self.version,
+            "time": self.time,
+            "inputs": [one.to_dict() for one in self.inputs],
+            "options": dict(self.options),
+            "backend": self.backend,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
+        """Back from `to_dict`."""
+        inputs = tuple(
+            Input(one["name"], one["source"], tuple(one["shape"]), one["dtype"], one["sha256"])
+            for one in values["inputs"]
+        )
+        return cls(values["version"], values["time"], inputs, values["options"], values["backend"], values["seed"])

@@ -1,0 +1,180 @@
+"""Triplets: three items, the one that a person called odd, who the person was, and what the items are called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Array
+from pyalign.data.answers import Answers, as_answers
+from pyalign.data.embeddings import is_frame
+from pyalign.errors import InputError
+
+
+class Subjects(NamedTuple):
+    """Who gave each answer. codes: int32 (t,), indices into labels. labels: in order, by number or else as text."""
+
+    codes: np.ndarray
+    labels: tuple[str, ...]
+
+    def take(self, rows: Any) -> Subjects:
+        """Those of some triplets."""
+        return Subjects(self.codes[rows], self.labels)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Triplets:
+    """Triplets of items with what people answered. It behaves as an array: `len`, indexing, `numpy.asarray`.
+
+    Positions (of choices, of probabilities, of answers) are always those of the file: where reading moved the odd item
+    last, `positions` says where each column came from, and functions translate.
+
+    Attributes:
+        values: (t, 3) integers, the item that the person called odd last; on the host or on a device.
+        names: the item that each number stands for; None where nobody has said it.
+        numbered: whether the file held numbers, so that `names` is the order that somebody stated for them. False
+            where it held the names themselves.
+        positions: None where columns stand as they came. Otherwise int8 (3,) or (t, 3): `positions[p]` is the place
+            (0, 1, 2) from which column p came.
+        answered: False where nobody has said which item is odd.
+        answers: counts or shares of the three items, by the columns of `values`; None: the last item, once.
+        subjects: who gave each answer, or None.
+        source: where they came from, for messages.
+        notes: what a reader noticed, a sentence each.
+
+    Example:
+        >>> t = Triplets(np.array([[4, 0, 2], [1, 2, 3]]))
+        >>> len(t), t[1:].values.tolist(), np.asarray(t).shape
+        (2, [[1, 2, 3]], (2, 3))
+    """
+
+    values: Array
+    names: tuple[str, ...] | None = None
+    numbered: bool = False
+    positions: np.ndarray | None = None
+    answered: bool = True
+    answers: Answers | None = None
+    subjects: Subjects | None = None
+    source: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(t, 3)."""
+        return tuple(np.shape(self.values))
+
+    @property
+    def ndim(self) -> int:
+        """2, of what may be taken."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """Of the item numbers."""
+        return self.values.dtype
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = np.asarray(self.values, dtype)
+        return array.copy() if copy else array
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Some triplets (a slice, a mask, indices) with all that is known of them; any other index goes to the values."""
+        if isinstance(rows, tuple | int | np.integer):
+            return self.values[rows]
+        return replace(
+            self,
+            values=self.values[rows],
+            positions=self.positions if self.positions is None or self.positions.ndim == 1 else self.positions[rows],
+            answers=None if self.answers is None else self.answers.take(rows),
+            subjects=None if self.subjects is None else self.subjects.take(rows),
+        )
+
+    def with_answers(self, answers: object, name: str = "answers") -> Triplets:
+        """With counts or shares (t, 3) by the positions that the items have in the file.
+
+        Raises:
+            InputError: see `as_answers`.
+
+        Example:
+            >>> t = Triplets(np.array([[5, 6, 4]]), positions=np.array([1, 2, 0]))  # the file says 4, 5, 6
+            >>> t.with_answers([[7, 2, 1]]).answers.counts.tolist()
+            [[2, 1, 7]]
+        """
+        given = as_answers(answers, len(self), name)
+        moved = given if self.positions is None else given.reordered(self.positions)
+        return replace(self, answers=moved, answered=True)
+
+    def choices_in_file(self, choices: np.ndarray) -> np.ndarray:
+        """Odd positions (t,) among the columns of `values`, -1 for a tie, as positions in the file."""
+        if self.positions is None:
+            return choices
+        places = self.positions
+        moved = places[choices] if places.ndim == 1 else np.take_along_axis(places, choices[:, None], 1)[:, 0]
+        return np.where(choices < 0, choices, moved).astype(np.int8)
+
+    def columns_in_file(self, values: np.ndarray) -> np.ndarray:
+        """Numbers (t, 3) by the columns of `values`, by the positions in the file."""
+        if self.positions is None:
+            return values
+        moved = np.empty_like(values)
+        np.put_along_axis(moved, np.broadcast_to(self.positions, values.shape).astype(np.int64), values, 1)
+        return moved
+
+    def __repr__(self) -> str:
+        source = "" if self.source is None else f" from {self.source}"
+        known = {"names": self.names, "answers": self.answers, "subjects": self.subjects}
+        parts = "".join(f", with {name}" for name, value in known.items() if value is not None)
+        return f"Triplets({len(self):,}{source}{parts})"
+
+
+def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
+    """`triplets` with what is known of them: numbers (t, 3), or the names of items.
+
+    Raises:
+        InputError: a path; a DataFrame of other than three columns.
+
+    Example:
+        >>> as_triplet_data([["dog", "cat", "car"]]).names
+        ('car', 'cat', 'dog')
+    """
+    if isinstance(triplets, Triplets):
+        return triplets
+    if isinstance(triplets, str | os.PathLike):
+        path = os.fspath(triplets)
+        raise InputError(f"{name} must be an array; got the path {path!r}: read it with load_triplets(path)")
+    if is_frame(triplets):
+        triplets = _of_frame(triplets, name)
+    if hasattr(triplets, "shape") and getattr(getattr(triplets, "dtype", None), "kind", "i") not in "USO":
+        return Triplets(triplets)
+    if any(hasattr(triplets, attribute) for attribute in ("__dlpack__", "__cuda_array_interface__", "triplets")):
+        return Triplets(triplets)
+    array = _checks.as_array(triplets, name, "(t, 3)")
+    return _of_names(array, name) if array.dtype.kind in "USO" and array.ndim == 2 else Triplets(array)
+
+
+def _of_frame(frame: Any, name: str) -> np.ndarray:
+    if len(frame.columns) != 3:
+        raise InputError(f"{name} must have three columns, the odd item last; got {', '.join(map(str, frame.columns))}")
+    array: np.ndarray = frame.to_numpy()
+    return array
+
+
+def _of_names(array: np.ndarray, name: str) -> Triplets:
+    wrong = [
+        item for item in array.ravel()[: array.size if array.dtype.kind == "O" else 0] if not isinstance(item, str)
+    ]
+    if wrong:
+        raise InputError(f"{name} must be whole numbers or names throughout; got {wrong[0]!r}")
+    names, codes = np.unique(array.astype(np.str_), return_inverse=True)
+    return Triplets(codes.reshape(array.shape).astype(np.int32), tuple(names.tolist()))
