@@ -33,7 +33,7 @@ def fingerprint(array: Any) -> str:
     rows = max(1, CHUNK // max(1, a.nbytes // max(1, len(a)))) if a.ndim else 1
     for start in range(0, len(a) if a.ndim else 1, rows):
         part = np.ascontiguousarray(a[start : start + rows] if a.ndim else a)
-        digest.update(part.astype(part.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8))
+        digest.update(part.astype(part.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -18,13 +18,13 @@ PREFERRED = "features"
 def load_embeddings(path: PathLike, *, key: str | None = None, names: Sequence[str] | None = None) -> Embeddings:
     """Read an (n, d) matrix and, where the file has them, the names of its rows.
 
-    From ``.npy`` and ``.safetensors`` the values are mapped from the disk, read-only, and not read before they are used.
+    From ``.npy`` and ``.safetensors`` the values are mapped from the disk, read-only, and read when they are used.
 
     Args:
         path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.mat``, ``.h5``, ``.hdf5``,
             ``.safetensors``, ``.pt``, ``.pth``, or a ``.pkl`` of ``features[source][model][module]``.
         key: which array, in files that hold several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``.
-        names: of the rows. Where the file has names itself, these must be the same ones, and the rows come in this order.
+        names: of the rows. Where the file has names itself, these must be the same, and the rows come in this order.
 
     Returns:
         `Embeddings` of the type in the file (bfloat16 becomes float32).
