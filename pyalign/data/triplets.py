@@ -89,7 +89,7 @@ class Triplets:
         return array.copy() if copy else array
 
     def __getitem__(self, rows: Any) -> Any:
-        """Some triplets (a slice, a mask, indices) with all that is known of them; other indices are into the values."""
+        """Some triplets (a slice, a mask, indices) with all that is known of them; others go to the values."""
         if isinstance(rows, tuple | int | np.integer):
             return self.values[rows]
         return replace(

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyalign.errors import ConvergenceWarning
 from pyalign.data import Transform
+from pyalign.errors import ConvergenceWarning
 from pyalign.probing.algebra import algebra_for, host_rows, host_triplets
 from pyalign.probing.answers import answer_weights
 from pyalign.probing.options import SHARES, ProbeOptions, as_strength, as_strengths, options_of

@@ -8,8 +8,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import get_backend
-from pyalign.errors import InputError
 from pyalign.data import Transform
+from pyalign.errors import InputError
 from pyalign.probing.algebra import Algebra, algebra_for
 from pyalign.probing.answers import smoothed
 from pyalign.probing.basis import (

@@ -1,0 +1,1 @@
+"""What is finished of a long run, and the best so far: see `Journal`."""

@@ -1,0 +1,339 @@
+"""What functions that conclude something return: frozen results that print, travel as JSON and come back.
+
+A result is a frozen dataclass on `Result`. One rule writes it: fields by name, `Interval` as [low, high], what does not
+exist as null; a field that is None by default is left out while it is None. The same rule reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from functools import lru_cache
+from importlib import import_module
+from types import NoneType, UnionType
+from typing import Any, ClassVar, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from pyalign._version import __version__
+from pyalign.data.provenance import Provenance
+from pyalign.errors import InputError
+
+SCHEMA = 1  # of documents; raised when a key changes its meaning
+INTERVALS = "intervals"  # the key under which the rest of each interval stands
+Read = TypeVar("Read")
+
+# The result of each command: where `load_result` finds the class.
+KINDS = {
+    "agreement": "pyalign.analysis.agreement:Agreements",
+    "calibrate": "pyalign.analysis.calibration:Calibrations",
+    "ceiling": "pyalign.analysis.ceiling:NoiseCeiling",
+    "compare": "pyalign.analysis.compare:Comparison",
+    "describe": "pyalign.analysis.describe:FileDescription",
+    "failures": "pyalign.analysis.failures:Failures",
+    "permutation": "pyalign.analysis.permutation:PermutationTest",
+    "probe": "pyalign.probing.cross_validate:ProbeCrossValidation",
+    "recipe": "pyalign.probing.recipe:RecipeCrossValidation",
+    "fit": "pyalign.probing.fit:ProbeFit",
+    "score": "pyalign.analysis.score:Scores",
+    "simulate": "pyalign.datasets.simulate:Simulation",
+    "triplets": "pyalign.datasets.triplets:SampledTriplets",
+}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval around an estimate. It unpacks as low, high.
+
+    Attributes:
+        low, high: its ends, in the unit of the estimate.
+        error: standard error of the estimate, or None.
+        by: over what it is: "objects", "triplets", "subjects".
+        method: how it was found.
+        confidence: how often such intervals hold the truth, a fraction.
+
+    Example:
+        >>> low, high = Interval(0.4, 0.6, error=0.05, by="objects")
+        >>> low, high
+        (0.4, 0.6)
+    """
+
+    low: float
+    high: float
+    error: float | None = None
+    by: str | None = None
+    method: str | None = None
+    confidence: float = 0.95
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.low, self.high))
+
+    def __getitem__(self, end: int) -> float:
+        return (self.low, self.high)[end]
+
+    def __len__(self) -> int:
+        return 2
+
+
+def hidden(**options: Any) -> Any:
+    """A field of a result that no document holds, such as a large array."""
+    return field(metadata={"hidden": True}, repr=False, **options)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The base of results.
+
+    Attributes:
+        notes: what a person should know before using it, a sentence each.
+        provenance: version, inputs with hashes, options, backend, seed, time; None where it was not recorded.
+
+    Class attributes:
+        command: under which its documents are known; "" for a part of another result.
+        rows: the field whose elements are the rows of its table; "" where there is one row, the result itself.
+        derived: properties that documents show besides the fields.
+    """
+
+    command: ClassVar[str] = ""
+    rows: ClassVar[str] = ""
+    derived: ClassVar[tuple[str, ...]] = ()
+
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    provenance: Provenance | None = field(default=None, kw_only=True, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a JSON document holds: strictly, without NaN."""
+        head = {"command": self.command, "schema": SCHEMA, "version": __version__} if self.command else {}
+        return {**head, **as_document(self)}
+
+    def to_json(self) -> str:
+        """The document as text. `load_result` reads it back."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The rows of the result, flat: an interval as two columns, nested values by dotted names."""
+        document = as_document(self)
+        rows = document[self.rows] if self.rows else [document]
+        return [dict(_flat(row)) for row in rows]
+
+    def to_frame(self) -> Any:
+        """The rows as a DataFrame of pandas.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            from pyalign.errors import MissingExtraError
+
+            raise MissingExtraError("to_frame", "pandas", "frames") from error
+        return pandas.DataFrame.from_records(self.to_records())
+
+    def to_csv(self) -> str:
+        """The rows as text, separated by commas, under a header."""
+        import csv
+        import io
+
+        records = self.to_records()
+        names = list(dict.fromkeys(name for record in records for name in record))
+        out = io.StringIO()
+        writer = csv.DictWriter(out, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+        return out.getvalue()
+
+    def table(self, width: int | None = None, verbose: bool = False) -> str:
+        """The table that the command prints; paths are shortened where it would be wider than `width`."""
+        text: str = import_module("pyalign.report").table_of(self, width, verbose)
+        return text
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        page: str = import_module("pyalign.report").html_of(self)
+        return page
+
+
+def as_document(value: Any) -> Any:
+    """A value as json can write it; see the module.
+
+    Example:
+        >>> as_document({"a": (1, math.nan), 2: np.float32(0.5)})
+        {'a': [1, None], '2': 0.5}
+    """
+    if isinstance(value, np.ndarray):
+        return as_document(value.tolist())
+    if isinstance(value, np.generic):
+        return as_document(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Interval):
+        return [as_document(value.low), as_document(value.high)]
+    if isinstance(value, Provenance):
+        return as_document(value.to_dict())
+    if is_dataclass(value):
+        return _of_dataclass(value)
+    if isinstance(value, Mapping):
+        return {str(key): as_document(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_document(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _of_dataclass(value: Any) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    intervals: dict[str, Any] = {}
+    for one in fields(value):
+        held = getattr(value, one.name)
+        if not _is_shown(one) or (held is None and one.default is None) or (one.name == "notes" and not held):
+            continue
+        document[one.name] = as_document(held)
+        if isinstance(held, Interval):
+            more = ("error", "by", "method", "confidence")
+            intervals[one.name] = {name: as_document(getattr(held, name)) for name in more}
+    for name in getattr(type(value), "derived", ()):
+        held = getattr(value, name)
+        if held is not None:
+            document[name] = as_document(held)
+    if intervals:
+        document[INTERVALS] = intervals
+    for name in ("notes", "provenance"):  # last
+        if name in document:
+            document[name] = document.pop(name)
+    return document
+
+
+def _is_shown(one: Field[Any]) -> bool:
+    return not one.metadata.get("hidden") and not one.name.startswith("_")
+
+
+def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
+    """The dataclass of that kind from what `as_document` made of it; hidden fields are None.
+
+    Raises:
+        InputError: a field is missing or of another type.
+
+    Example:
+        >>> from_document(Interval, {"low": 1.0, "high": 2.0}).high
+        2.0
+    """
+    reader = getattr(kind, "from_document", None)  # of results that are not read field by field
+    return from_fields(kind, document) if reader is None else reader(document)
+
+
+def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
+    """The same, field by field."""
+    values: dict[str, Any] = {}
+    for one in fields(kind):  # type: ignore[arg-type]
+        hint = _hints(cast(Any, kind))[one.name]
+        if not _is_shown(one):
+            if one.default is MISSING and one.default_factory is MISSING:
+                values[one.name] = None
+        elif one.name in document:
+            more = document.get(INTERVALS, {}).get(one.name)
+            values[one.name] = _decoded(hint, document[one.name], more, one.name)
+        elif one.default is MISSING and one.default_factory is MISSING:
+            raise InputError(f"{one.name!r} is missing")
+    return kind(**values)
+
+
+@lru_cache(maxsize=256)
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _decoded(hint: Any, value: Any, more: Mapping[str, Any] | None, name: str) -> Any:
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if value is None:
+        return None if NoneType in options or hint is Any else math.nan
+    hint = next((option for option in options if option is not NoneType and _fits(option, value)), None)
+    if hint is None:
+        raise InputError(f"{name!r} holds {value!r:.60}, which does not fit")
+    return _of_kind(hint, value, more, name)
+
+
+def _of_kind(hint: Any, value: Any, more: Mapping[str, Any] | None, name: str) -> Any:
+    origin, inside = get_origin(hint), get_args(hint)
+    if hint is Interval:
+        low, high = (math.nan if end is None else float(end) for end in value)
+        return Interval(low, high, **(more or {}))
+    if hint is Provenance:
+        return Provenance.from_dict(value)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return from_document(hint, value)
+    if origin is tuple:
+        kinds = [inside[0]] * len(value) if inside[-1] is Ellipsis else inside
+        return tuple(_decoded(kind, one, None, name) for kind, one in zip(kinds, value, strict=True))
+    if origin in (dict, Mapping):
+        return {inside[0](key): _decoded(inside[1], one, None, name) for key, one in value.items()}
+    return np.array(value) if hint is np.ndarray else float(value) if hint is float else value
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    kind = get_origin(hint) or hint
+    if kind is Any:
+        return True
+    if kind in (Interval, tuple, list, np.ndarray):
+        return isinstance(value, list)
+    if kind in (dict, Mapping, Provenance) or is_dataclass(kind):
+        return isinstance(value, dict)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+def _flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and plain values of a document, of two numbers under one name its ends."""
+    for name, value in document.items():
+        if name in (INTERVALS, "notes", "provenance"):
+            continue
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        elif isinstance(value, list):
+            if len(value) == 2 and not any(isinstance(end, list | dict | str) for end in value):
+                yield from ((f"{before}{name}_low", value[0]), (f"{before}{name}_high", value[1]))
+        else:
+            yield before + name, value
+
+
+def load_result(path: Any) -> Any:
+    """The result that a JSON document holds: that of `result.to_json()`, or of a command's `--json PATH`.
+
+    Args:
+        path: a `.json` file.
+
+    Returns:
+        The same object, but for what documents do not hold: a map lies in a file of its own.
+
+    Raises:
+        InputError: no document of pyalign, one of a newer version, or one that is damaged; one line with the path.
+        OSError: missing or forbidden.
+
+    Example:
+        >>> import pathlib, tempfile, pyalign
+        >>> score = pyalign.score(np.eye(3), [[0, 1, 2]], measure="dot")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "score.json")
+        ...     _ = path.write_text(score.to_json())
+        ...     pyalign.load_result(path) == score
+        True
+    """
+    from pyalign.io.documents import read_json
+    from pyalign.io.paths import bad
+
+    document = read_json(path)
+    if not isinstance(document, dict) or "command" not in document or "schema" not in document:
+        raise bad(path, "is no result of pyalign: it says neither command nor schema")
+    command, schema = document["command"], document["schema"]
+    if command not in KINDS or not isinstance(schema, int) or schema > SCHEMA:
+        newest = f"this version ({__version__}) reads results up to schema {SCHEMA}"
+        raise bad(path, f"is a result of {command!r} with schema {schema}; {newest}, of {', '.join(KINDS)}")
+    module, _, name = KINDS[command].partition(":")
+    try:
+        return from_document(getattr(import_module(module), name), document)
+    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise bad(path, f"is a damaged result of {command!r}: {error}") from error
