@@ -23,6 +23,10 @@ class ConvergenceWarning(UserWarning):
     """A fit ended before it was as near to its optimum as was asked for; says what would bring it nearer."""
 
 
+class AssumptionWarning(UserWarning):
+    """Something had to be assumed of the data, such as the order of items; says what would settle it."""
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """``; did you mean 'cosine'?``, or nothing when no allowed name is near."""
     import difflib  # slow to import, and needed only for an error

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.permuted import PermutationTest
 from pyalign.backends import Sums
+from pyalign.data import Overlap
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
+from pyalign.results import Interval, Result, hidden
 
 TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")
 CHANCE = 1 / 3
-BY = ("objects", "triplets", "subjects")  # what intervals are over
 
 
 @dataclass(frozen=True)
@@ -32,79 +34,126 @@ class GroupScore:
         cross_entropy: nats per triplet.
         ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the
             closed form a single triplet, person or set of objects.
-        standard_error: of the accuracy, or None likewise.
     """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     group: str
     accuracy: float
     n_triplets: int
     cross_entropy: float
-    ci: tuple[float, float] | None = None
-    standard_error: float | None = None
+    ci: Interval | None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the accuracy."""
+        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True, repr=False)
-class Score:
+class Score(Result):
     """How well similarities predict which item people called odd.
 
     Attributes:
-        accuracy: fraction of triplets in which the human's pair is the most similar one, ties counted by `ties`.
+        accuracy: fraction of triplets in which the human's pair is the most similar one, ties counted by `ties`; None
+            where nobody has said which item is odd.
         n_triplets: triplets that were scored.
         n_ties: triplets in which two or three pairs tie for the most similar.
         n_dropped: triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
-        cross_entropy: nats per triplet, mean of -log p(human's choice).
+        cross_entropy: nats per triplet, mean of -log p(human's choice); None as the accuracy.
         mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3.
         measure: the similarity measure.
         temperature: p = softmax(s / temperature).
         ties: the rule for ties.
+        nan: the rule for rows with NaN.
         backend: what computed it.
-        ci: interval of the accuracy, (low, high) fractions; None unless asked for, as all that follow.
+        embeddings: what the embeddings are called, or None.
+        seconds: that the pass over the triplets took.
+        ci: interval of the accuracy, fractions; None unless asked for, as all that follow.
         cross_entropy_ci: interval of the cross-entropy, nats.
-        standard_error: of the accuracy, a fraction.
-        cross_entropy_standard_error: nats.
-        ci_by: what is drawn anew: "objects", "triplets" or "subjects".
-        ci_method: "bootstrap" or "analytic".
-        confidence: of the intervals, a fraction.
-        resamples: bootstrap resamples.
+        resamples: of the bootstrap.
         seed: of the resamples.
         ceiling: the noise ceiling, a fraction.
         fraction_of_ceiling: how far the accuracy has come from chance (1/3, at 0) to the ceiling (at 1).
         groups: the scores of labelled groups of triplets.
+        permutation_test: the chance level by random matchings of rows and items.
+        transform: the map that the rows went through first.
+        in_sample: shares of these triplets and of their objects that the fit of the map has seen, where that is known.
+        choices: int8 (t,), the odd position, -1 for a tie; by the positions in the file. Kept on demand.
+        probabilities: (t, 3), that each position is odd. Kept on demand.
     """
 
-    accuracy: float
+    command: ClassVar[str] = "score"
+    derived: ClassVar[tuple[str, ...]] = (
+        "standard_error", "cross_entropy_standard_error", "ci_by", "ci_method", "confidence", "triplets_per_second",
+    )  # fmt: skip
+
+    accuracy: float | None
     n_triplets: int
     n_ties: int
     n_dropped: int
-    cross_entropy: float
+    cross_entropy: float | None
     mean_entropy: float
     measure: str
     temperature: float
     ties: str
+    nan: str
     backend: str
-    ci: tuple[float, float] | None = None
-    cross_entropy_ci: tuple[float, float] | None = None
-    standard_error: float | None = None
-    cross_entropy_standard_error: float | None = None
-    ci_by: str | None = None
-    ci_method: str | None = None
-    confidence: float | None = None
+    embeddings: str | None = None
+    seconds: float | None = None
+    ci: Interval | None = None
+    cross_entropy_ci: Interval | None = None
     resamples: int | None = None
     seed: int | None = None
     ceiling: float | None = None
     fraction_of_ceiling: float | None = None
     groups: tuple[GroupScore, ...] | None = None
+    permutation_test: PermutationTest | None = None
+    transform: str | None = None
+    in_sample: Overlap | None = None
+    choices: np.ndarray | None = hidden(default=None, compare=False)
+    probabilities: np.ndarray | None = hidden(default=None, compare=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write, without those that were not asked for."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+    @property
+    def standard_error(self) -> float | None:
+        """Of the accuracy, a fraction."""
+        return None if self.ci is None else self.ci.error
+
+    @property
+    def cross_entropy_standard_error(self) -> float | None:
+        """Of the cross-entropy, nats."""
+        return None if self.cross_entropy_ci is None else self.cross_entropy_ci.error
+
+    @property
+    def ci_by(self) -> str | None:
+        """Over what intervals are."""
+        return None if self.ci is None else self.ci.by
+
+    @property
+    def ci_method(self) -> str | None:
+        """How intervals were found."""
+        return None if self.ci is None else self.ci.method
+
+    @property
+    def confidence(self) -> float | None:
+        """Of the intervals, a fraction."""
+        return None if self.ci is None else self.ci.confidence
+
+    @property
+    def triplets_per_second(self) -> float | None:
+        """Of the pass over the triplets."""
+        return None if not self.seconds else (self.n_triplets + self.n_dropped) / self.seconds
 
     def __repr__(self) -> str:
         dropped = f", {self.n_dropped:,} dropped" if self.n_dropped else ""
-        interval = f" [{self.ci[0]:.3%}, {self.ci[1]:.3%}] over {self.ci_by}" if self.ci else ""
+        interval = f" [{self.ci.low:.3%}, {self.ci.high:.3%}] over {self.ci.by}" if self.ci else ""
+        accuracy, nats = (
+            "None" if value is None else format(value, form)
+            for value, form in ((self.accuracy, ".3%"), (self.cross_entropy, ".5f"))
+        )
         return (
-            f"Score(accuracy={self.accuracy:.3%}{interval} of {self.n_triplets:,} triplets, {self.n_ties:,} ties "
-            f"({self.ties}){dropped}, cross_entropy={self.cross_entropy:.5f} nats, "
+            f"Score(accuracy={accuracy}{interval} of {self.n_triplets:,} triplets, {self.n_ties:,} ties "
+            f"({self.ties}){dropped}, cross_entropy={nats} nats, "
             f"mean_entropy={self.mean_entropy:.5f} nats, measure={self.measure!r}, "
             f"temperature={self.temperature:g}, backend={self.backend!r})"
         )
@@ -149,8 +198,9 @@ def score_triplets(
 
 
 def summarise(
-    results: TripletResults, n_dropped: int, *, measure: str | Measure, temperature: float, ties: str
-) -> Score:
+    results: TripletResults, n_dropped: int, *, measure: str | Measure, temperature: float, ties: str,
+    nan: str = "raise",
+) -> Score:  # fmt: skip
     """A `Score` from the sums of one pass."""
     sums = results.sums
     assert sums is not None
@@ -168,6 +218,7 @@ def summarise(
         measure=str(get_measure(measure)),
         temperature=float(temperature),
         ties=ties,
+        nan=nan,
         backend=results.backend,
     )
 

@@ -76,7 +76,9 @@ def triplet_outcomes(
     results, n_dropped = score_triplets(
         x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend, similarities=True
     )
-    return outcomes_of(results, summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties))
+    return outcomes_of(
+        results, summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties, nan=nan)
+    )
 
 
 def outcomes_of(results: TripletResults, score: Score) -> Outcomes:

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, accuracy_of, without_bad_rows
 from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.analysis.permuted import PermutationTest
 from pyalign.backends import Wanted
+from pyalign.data import Provenance, align
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import prepare
-from pyalign.ops.resample import Done, permutation
+from pyalign.ops.resample import permutation
 from pyalign.ops.triplets import use_matrix
+from pyalign.progress import Progress, silent
 from pyalign.stats.intervals import percentile_interval
-
-
-@dataclass(frozen=True)
-class PermutationTest:
-    """An accuracy against those under random matchings of rows and items.
-
-    Attributes:
-        accuracy: of the embeddings as they are, a fraction.
-        p_value: share of matchings that reach it, the given one among them: (1 + reached) / (1 + permutations).
-        null_mean: mean accuracy under random matchings: the chance level.
-        null_ci: the middle share `confidence` of those accuracies.
-        null_standard_deviation: theirs.
-        permutations: how many.
-        confidence: of `null_ci`.
-        seed: of the permutations.
-        n_triplets: triplets that were scored.
-    """
-
-    accuracy: float
-    p_value: float
-    null_mean: float
-    null_ci: tuple[float, float]
-    null_standard_deviation: float
-    permutations: int
-    confidence: float
-    seed: int
-    n_triplets: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write."""
-        return asdict(self)
+from pyalign.stats.resampling import Resampling
 
 
 def permutation_test(
@@ -61,7 +31,7 @@ def permutation_test(
     permutations: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
-    done: Done | None = None,
+    progress: Progress = silent,
 ) -> PermutationTest:
     """How accurate these embeddings would be if their rows belonged to the items in random order.
 
@@ -76,7 +46,7 @@ def permutation_test(
         permutations: random matchings.
         confidence: of the interval of the accuracies under them.
         seed: the same seed gives the same permutations on every backend.
-        done: called now and then with the number of permutations that are done.
+        progress: called with "permutations", how many are done, and of how many.
 
     Returns:
         A `PermutationTest`.
@@ -97,27 +67,32 @@ def permutation_test(
     _checks.fraction(confidence, "confidence")
     _checks.whole_number(seed, "seed", 0)
     _checks.one_of(nan, NAN, "nan")
+    aligned = align(x, triplets)
+    x, triplets = aligned.x, aligned.index
     if nan == "omit":
         x, triplets, _ = without_bad_rows(x, triplets, backend)
     score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend).score
-    accuracies = _permuted(x, triplets, get_measure(measure), ties, backend, permutations, seed, done)
+    accuracies = _permuted(x, triplets, get_measure(measure), ties, backend, permutations, seed, progress)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     return PermutationTest(
         accuracy=score.accuracy,
         p_value=(1 + reached) / (1 + permutations),
         null_mean=float(accuracies.mean()),
-        null_ci=percentile_interval(accuracies, confidence),
+        null_ci=percentile_interval(accuracies, Resampling("objects", confidence=confidence), "permutation"),
         null_standard_deviation=float(accuracies.std(ddof=1)) if permutations > 1 else 0.0,
         permutations=permutations,
-        confidence=float(confidence),
         seed=seed,
         n_triplets=score.n_triplets,
+        notes=aligned.notes,
+        provenance=Provenance.now(
+            {"x": x, "triplets": triplets}, {"measure": str(measure), "ties": ties, "nan": nan}, score.backend, seed
+        ),
     )
 
 
 def _permuted(
     x: object, triplets: object, measure: Measure, ties: str, backend: str, permutations: int, seed: int,
-    done: Done | None,
+    progress: Progress,
 ) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies."""
     door = open_door(backend, x)
@@ -142,6 +117,5 @@ def _permuted(
             sums = door.backend.triplets_from_matrix(door.reordered(matrix, order), index, Wanted(sums=True))
         assert sums is not None
         accuracies[k] = accuracy_of(sums, t, ties)
-        if done is not None:
-            done(k + 1)
+        progress("permutations", k + 1, permutations)
     return accuracies

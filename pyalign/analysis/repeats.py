@@ -9,10 +9,10 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import get_host_backend
+from pyalign.data import Answers
 from pyalign.errors import InputError
 
 LARGEST = 2**63 - 1  # items are numbered in int64, and so is their number
-MOST_ANSWERS = 2**31  # to one position in one row of counts: sums then stay exact in float64
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Repeats:
         triplets: int64 (u, 3), the distinct sets: items ascending within a row, rows ascending.
         inverse: int64 (t,), the set of each row.
         counts: int64 (u, 3), how many answers called the item at that position of the set odd.
-        odd: int8 (t,), the position within its set of the item that the row calls odd; None where counts were given.
+        odd: int8 (t,), the position within its set of the item that the row calls odd; None where answers were given.
     """
 
     triplets: np.ndarray
@@ -38,16 +38,16 @@ class Repeats:
         return totals
 
 
-def find_repeats(triplets: object, counts: object = None) -> Repeats:
+def find_repeats(triplets: object, answers: Answers | None = None) -> Repeats:
     """Groups triplets by the set of their items.
 
     Args:
-        triplets: (t, 3) integers >= 0, three different items each. Without counts the last column is the item that
+        triplets: (t, 3) integers >= 0, three different items each. Without answers the last column is the item that
             one person called odd.
-        counts: (t, 3), how many people called each position of that row odd.
+        answers: of t rows, how many people called each position of that row odd.
 
     Raises:
-        InputError: not such triplets; counts of another shape, not whole, negative, or all 0 in a row.
+        InputError: not such triplets; shares instead of counts.
 
     Example:
         >>> repeats = find_repeats([[5, 2, 9], [9, 2, 5], [2, 5, 9], [1, 2, 3]])
@@ -61,61 +61,14 @@ def find_repeats(triplets: object, counts: object = None) -> Repeats:
     if n > LARGEST:
         raise InputError(f"triplets must lie in [0, {LARGEST:,}); got {n - 1}")
     _checks.require_valid(get_host_backend("auto").check_triplets(index, n), index, n)
-    if counts is not None:
-        return _from_counts(index, as_counts(counts, len(index)), n)
+    if answers is not None:
+        return _from_counts(index, answers.counts, n)
     columns = _ascending(index)
     last = index[:, 2]
     odd = (last > columns[0]).view(np.int8) + (last == columns[2]).view(np.int8)
     groups = _group(columns, n)
     flat = np.bincount(3 * groups.ranks + odd[groups.order], minlength=3 * len(groups.sets))
     return Repeats(groups.sets, groups.inverse(), flat.reshape(-1, 3), odd)
-
-
-def as_counts(counts: object, t: int) -> np.ndarray:
-    """`counts` as int64 (t, 3): whole numbers >= 0, at least one answer in each row."""
-    a = _checks.as_array(counts, "counts", "(t, 3)")
-    if a.shape != (t, 3):
-        raise InputError(f"counts must have shape (t, 3), here {(t, 3)}; got {a.shape}")
-    if a.dtype.kind not in "iuf":
-        raise InputError(f"counts must be whole numbers; got dtype {a.dtype}")
-    with np.errstate(invalid="ignore"):
-        checks = (
-            (~(a == np.floor(a)), "be whole numbers"),
-            (a < 0, "not be negative"),
-            (a > MOST_ANSWERS, f"be at most {MOST_ANSWERS:,}"),
-            ((a == 0).all(axis=1)[:, None], "hold at least one answer in each row"),
-        )
-    for wrong, rule in checks:
-        if wrong.any():
-            row = int(wrong.any(axis=1).argmax())
-            raise InputError(f"counts must {rule}; row {row} is {a[row].tolist()}")
-    return a.astype(np.int64)
-
-
-def checked_labels(labels: object, t: int, name: str = "subjects", kinds: str = "iufUS") -> np.ndarray:
-    """`labels` as an array (t,) of finite numbers or strings; a column of pandas may hold its strings as objects."""
-    a = _checks.as_array(labels, name, "(t,)")
-    if a.shape != (t,):
-        raise InputError(f"{name} must have one entry per triplet, shape {(t,)}; got {a.shape}")
-    if a.dtype.kind == "O":
-        other = next((row for row, label in enumerate(a.tolist()) if not isinstance(label, str)), None)
-        if other is not None:
-            raise InputError(f"{name} must be numbers, or strings throughout; row {other} is {a[other]!r}")
-        a = a.astype(np.str_)
-    if a.dtype.kind not in kinds:
-        raise InputError(f"{name} must be numbers or strings; got dtype {a.dtype}")
-    if a.dtype.kind == "f" and not np.isfinite(a).all():
-        row = int(np.isfinite(a).argmin())
-        raise InputError(f"{name} must be finite; row {row} is {a[row]}")
-    return a
-
-
-def subject_codes(subjects: object, t: int) -> np.ndarray:
-    """`subjects` as int64 (t,) codes from 0, of two persons or more."""
-    labels, codes = np.unique(checked_labels(subjects, t), return_inverse=True)
-    if len(labels) < 2:
-        raise InputError(f"subjects must be at least two persons, so that one can be left out; got {labels.tolist()}")
-    return codes.reshape(-1)
 
 
 def _from_counts(index: np.ndarray, counts: np.ndarray, n: int) -> Repeats:

@@ -1,54 +1,116 @@
-"""Odd-one-out accuracy with what is needed to trust it: intervals, groups of triplets, a ceiling."""
+"""Odd-one-out accuracy with what is needed to trust it: intervals, groups of triplets, a ceiling, chance."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, overload
 
-import numpy as np
+from pyalign import _checks
+from pyalign.analysis.accuracy import Score, score_triplets, summarise
+from pyalign.analysis.in_sample import choice_model, seen_by
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
+from pyalign.analysis.outcomes import outcomes_of
+from pyalign.analysis.permutation import permutation_test
+from pyalign.analysis.scored_intervals import with_ceiling, with_intervals
+from pyalign.data import Aligned, Provenance, Transform, Triplets, align, as_triplet_data
+from pyalign.data.align import one_order
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.ops._door import length, open_door
+from pyalign.ops.triplets import use_matrix
+from pyalign.progress import Progress, silent
+from pyalign.results import Result, from_document, from_fields
+from pyalign.stats.resampling import Resampling, as_resampling
 
-from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling, score_triplets, summarise
-from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
-from pyalign.analysis.repeats import checked_labels
-from pyalign.analysis.uncertainty import (
-    Plan,
-    Sample,
-    replicates,
-    standard_errors,
-    uncertainty,
-    values_of,
-)
-from pyalign.measures import Measure
-from pyalign.ops.resample import Done
-from pyalign.stats.intervals import normal_interval, percentile_interval
+KEPT = ("choices", "probabilities")
 
 
+@dataclass(frozen=True)
+class Scores(Result):
+    """The scores of several embeddings, by several measures, on the same triplets.
+
+    Attributes:
+        results: a `Score` each, embeddings by embeddings.
+        triplets: where the triplets came from, or None.
+    """
+
+    command: ClassVar[str] = "score"
+    rows: ClassVar[str] = "results"
+
+    results: tuple[Score, ...]
+    triplets: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[Score]:
+        return iter(self.results)
+
+    def __getitem__(self, k: int) -> Score:
+        return self.results[k]
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Scores | Score:
+        """Of one score, that."""
+        return from_fields(cls, document) if "results" in document else from_document(Score, document)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of one call, checked."""
+
+    measures: tuple[str | Measure | None, ...]
+    temperature: float | None
+    ties: str
+    nan: str
+    backend: str
+    plan: Resampling | None
+    subjects: object
+    groups: object
+    ceiling: float | None
+    permutations: int | None
+    seed: int
+    transform: Transform | None
+    transform_name: str | None
+    keep: tuple[str, ...]
+    progress: Progress
+
+
+@overload
 def score(
-    x: object,
-    triplets: object,
-    *,
-    measure: str | Measure = "cosine",
-    temperature: float = 1.0,
-    ties: str = "fractional",
-    nan: str = "raise",
-    backend: str = "auto",
-    ci: str | None = None,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-    ci_method: str = "bootstrap",
-    subjects: object = None,
-    groups: object = None,
-    ceiling: float | None = None,
-) -> Score:
+    x: Mapping[str, object], triplets: object, *, measure: str | Measure | Sequence[str | Measure] | None = ...,
+    temperature: float | None = ..., ties: str = ..., nan: str = ..., backend: str = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: float | None = ...,
+    permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
+    progress: Progress = ...,
+) -> Scores: ...  # fmt: skip
+@overload
+def score(
+    x: object, triplets: object, *, measure: str | Measure | None = ...,
+    temperature: float | None = ..., ties: str = ..., nan: str = ..., backend: str = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: float | None = ...,
+    permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
+    progress: Progress = ...,
+) -> Score: ...  # fmt: skip
+def score(
+    x: Any, triplets: object, *, measure: Any = None, temperature: float | None = None, ties: str = "fractional",
+    nan: str = "raise", backend: str = "auto", ci: str | Resampling | None = None, subjects: object = None,
+    groups: object = None, ceiling: float | None = None, permutations: int | None = None, seed: int = 0,
+    transform: Transform | None = None, keep: Sequence[str] = (), progress: Progress = silent,
+) -> Score | Scores:  # fmt: skip
     """Odd-one-out accuracy of embeddings on human triplets.
 
     Args:
-        x: (n, d) real numbers, one row per item.
-        triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
-        measure: see `pyalign.similarity`.
-        temperature: divides the similarities before the softmax; concerns cross-entropy and entropy alone.
+        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+            `Embeddings`. Or a mapping from names to such: then the result is `Scores`, one after the other.
+        triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that the person called odd.
+            Of `Triplets` all that they know is used. Where both sides have names, rows are matched by name.
+        measure: see `pyalign.similarity`; several give `Scores`. None: that which the transform was fitted with, else
+            cosine.
+        temperature: divides the similarities before the softmax; concerns cross-entropy and entropy alone. None: that
+            of the transform's fit, else 1.
         ties: what a tie for the most similar pair counts. ``"fractional"``: 1/m when the human's pair is among the m
             tied ones, the only rule whose expectation is right for a random model; ``"wrong"``: nothing;
             ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code.
@@ -56,18 +118,18 @@ def score(
         backend: see `pyalign.similarity`.
         ci: what intervals and standard errors are over; None: there are none. ``"objects"``: other objects like
             these, by the pigeonhole bootstrap; ``"triplets"``: other triplets of these objects; ``"subjects"``: other
-            people.
-        confidence: of the intervals.
-        resamples: bootstrap resamples.
-        seed: the same seed gives the same intervals on every backend and with any number of threads.
-        ci_method: ``"bootstrap"``, or ``"analytic"`` for closed forms: estimate +- z standard errors, which for objects
-            are clustered by shared objects.
-        subjects: (t,) who answered each triplet, any labels; for ``ci="subjects"``.
-        groups: (t,) labels of the triplets, to be scored each by itself too.
+            people. Or a `pyalign.Resampling` with its options.
+        subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
+        groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
         ceiling: noise ceiling (`pyalign.noise_ceiling`), a fraction above 1/3; gives `fraction_of_ceiling`.
+        permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`.
+        seed: of the permutations.
+        transform: a map that the rows go through first. The result says whether its fit has seen these triplets.
+        keep: "choices", "probabilities": arrays to keep in the result.
+        progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
-        A `Score`.
+        A `Score`; of a mapping, or of several measures, `Scores`.
 
     Raises:
         InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet; for a
@@ -79,98 +141,117 @@ def score(
     Example:
         >>> import numpy as np
         >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
-        >>> score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy.__round__(3)
+        >>> round(score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy, 3)
         0.667
     """
-    plan = plan_of(ci, ci_method, confidence, resamples, seed)
-    options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties}
-    if plan is None and groups is None:
-        results, n_dropped = score_triplets(x, triplets, **options, nan=nan, backend=backend)
-        result = summarise(results, n_dropped, **options)
-    else:
-        found = triplet_outcomes(x, triplets, **options, nan=nan, backend=backend)
-        result = with_intervals(found, triplets, plan, subjects=subjects, groups=groups)
-    return result if ceiling is None else with_ceiling(result, ceiling)
+    several = isinstance(measure, list | tuple)
+    for name in keep:
+        _checks.one_of(name, KEPT, "keep")
+    asked = _Asked(
+        tuple(measure) if several else (measure,), temperature, ties, nan, backend, as_resampling(ci), subjects, groups,
+        ceiling, permutations, seed, transform, None if transform is None else transform.source, tuple(keep), progress,
+    )  # fmt: skip
+    for one in asked.measures:
+        get_measure("cosine" if one is None else one)
+    given = as_triplet_data(triplets)
+    if not isinstance(x, Mapping):
+        results = _of_embeddings(align(x, given), None, asked)
+        return Scores(tuple(results), given.source) if several else next(iter(results))
+    ordered, notes = one_order(x, given)
+    found = [one for name, values in x.items() for one in _of_embeddings(align(values, ordered, name), name, asked)]
+    return Scores(
+        tuple(found),
+        given.source,
+        notes=merged(notes, *(one.notes for one in found)),
+        provenance=_provenance(asked, x, given),
+    )
 
 
-def with_ceiling(result: Score, ceiling: float) -> Score:
-    """The score with its place between chance and a noise ceiling."""
-    return replace(result, ceiling=ceiling, fraction_of_ceiling=fraction_of_ceiling(result.accuracy, ceiling))
+def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets) -> Provenance:
+    measures = [None if measure is None else str(measure) for measure in asked.measures]
+    options: dict[str, Any] = {
+        "measure": measures,
+        "temperature": asked.temperature,
+        "ties": asked.ties,
+        "nan": asked.nan,
+    }
+    options["ci"] = None if asked.plan is None else asdict(asked.plan)
+    return Provenance.now({**x, "triplets": triplets}, options, asked.backend, asked.seed)
 
 
-def plan_of(ci: str | None, ci_method: str, confidence: float, resamples: int, seed: int) -> Plan | None:
-    """The plan of these options, checked; None for no intervals."""
-    return None if ci is None else Plan(ci, ci_method, confidence, resamples, seed)
+def _of_embeddings(aligned: Aligned, name: str | None, asked: _Asked) -> Iterator[Score]:
+    try:
+        yield from _by_measure(aligned, name, asked)
+    except InputError as error:
+        raise error if name is None else InputError(f"{name}: {error}") from error
 
 
-def with_intervals(
-    outcomes: Outcomes,
-    triplets: object,
-    plan: Plan | None,
-    *,
-    subjects: object = None,
-    groups: object = None,
-    done: Done | None = None,
-) -> Score:
-    """The score of `outcomes` with the intervals of a plan, and with the scores of groups (t,) of triplets."""
-    score = outcomes.score
-    if plan is None and groups is None:
-        return score
-    sample = Sample.of(triplets, [outcomes], subjects if plan is not None and plan.by == "subjects" else None)
-    values, units = values_of([outcomes], score.ties, None)
-    if plan is not None:
-        found = uncertainty(sample, values, units, (score.accuracy, score.cross_entropy), plan, done)
-        bootstrap = plan.method == "bootstrap"
-        score = replace(
-            score,
-            ci=found.intervals[0],
-            cross_entropy_ci=found.intervals[1],
-            standard_error=float(found.errors[0]),
-            cross_entropy_standard_error=float(found.errors[1]),
-            ci_by=plan.by,
-            ci_method=plan.method,
-            confidence=float(plan.confidence),
-            resamples=plan.resamples if bootstrap else None,
-            seed=plan.seed if bootstrap else None,
-        )
-    if groups is not None:
-        labels = _labels(groups, outcomes)
-        score = replace(score, groups=tuple(_group_scores(outcomes, values, sample, labels, plan)))
-    return score
+def _by_measure(aligned: Aligned, name: str | None, asked: _Asked) -> Iterator[Score]:
+    """A score for each measure; rows are brought to their place and looked at once."""
+    source, seen, notes = name or "x", None, aligned.notes
+    values = aligned.x
+    if asked.transform is not None:
+        seen, told = seen_by(asked.transform, aligned)
+        values, notes = asked.transform.apply(values), merged(notes, told)
+    t = length(aligned.index)
+    n = length(values)
+    door = open_door(asked.backend, values, elements=n * n if t and use_matrix(n, t, 4) else 0)
+    rows = door.rows(values)
+    looked: tuple[str, ...] | None = None
+    for measure in asked.measures:
+        chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
+        found = _one(rows, aligned, chosen, temperature, asked)
+        if looked is None:  # triplets are known to be valid now
+            looked = notes_on_rows(rows, aligned.index, source)
+        more = (notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0)
+                if found.accuracy is not None else ())  # fmt: skip
+        yield replace(
+            found, embeddings=name, transform=asked.transform_name, in_sample=seen, notes=merged(notes, looked, more),
+            provenance=_provenance(asked, {source: aligned.embeddings}, aligned.triplets),
+        )  # fmt: skip
 
 
-def _labels(groups: object, outcomes: Outcomes) -> np.ndarray:
-    """(c,) labels of the scored triplets."""
-    t = len(outcomes.verdicts) if outcomes.kept is None else len(outcomes.kept)
-    labels = checked_labels(groups, t, "groups", "biufUS")
-    return labels if outcomes.kept is None else labels[outcomes.kept]
+def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float, asked: _Asked) -> Score:
+    """The score by one measure, with what was asked for besides."""
+    began = time.perf_counter()
+    needed = asked.plan is not None or asked.groups is not None
+    results, n_dropped = score_triplets(
+        rows, aligned.index, measure=measure, temperature=temperature, ties=asked.ties, nan=asked.nan,
+        backend=asked.backend, choices="choices" in asked.keep, probabilities="probabilities" in asked.keep,
+        similarities=needed,
+    )  # fmt: skip
+    seconds = time.perf_counter() - began
+    found = summarise(results, n_dropped, measure=measure, temperature=temperature, ties=asked.ties, nan=asked.nan)
+    if not aligned.triplets.answered:
+        _refuse_without_answers(asked)
+        found = replace(found, accuracy=None, cross_entropy=None)
+    if needed:
+        found = with_intervals(
+            outcomes_of(results, found), aligned, asked.plan, subjects=asked.subjects, groups=asked.groups,
+            progress=asked.progress,
+        )  # fmt: skip
+    if asked.ceiling is not None:
+        found = with_ceiling(found, asked.ceiling)
+    if asked.permutations is not None:
+        test = permutation_test(
+            rows, aligned.index, measure=measure, ties=asked.ties, nan=asked.nan, backend=asked.backend,
+            seed=asked.seed, permutations=asked.permutations, confidence=asked.plan.confidence if asked.plan else 0.95,
+            progress=asked.progress,
+        )  # fmt: skip
+        found = replace(found, permutation_test=replace(test, provenance=None))
+    given = aligned.triplets
+    choices = None if results.choices is None else _checks.as_array(results.choices, "choices", "(t,)")
+    p = None if results.probabilities is None else _checks.as_array(results.probabilities, "probabilities", "(t, 3)")
+    return replace(
+        found,
+        seconds=seconds,
+        choices=None if choices is None else given.choices_in_file(choices),
+        probabilities=None if p is None else given.columns_in_file(p),
+    )
 
 
-def _group_scores(
-    outcomes: Outcomes, values: np.ndarray, sample: Sample, labels: np.ndarray, plan: Plan | None
-) -> Iterator[GroupScore]:
-    names, codes = np.unique(labels, return_inverse=True)
-    order = np.argsort(codes, kind="stable")
-    for name, members in zip(names, np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True):
-        own = values[:, members]
-        cross_entropy = float(outcomes.cross_entropy[members].mean(dtype=np.float64))
-        score = GroupScore(str(name), float(own[0].mean()) / CREDIT_UNIT, len(members), cross_entropy)
-        yield score if plan is None else _with_interval(score, own[:1], _part(sample, members), plan)
-
-
-def _part(sample: Sample, members: np.ndarray) -> Sample:
-    """Some of the triplets, among the same objects and people: they are drawn together with all others."""
-    subjects = None if sample.subjects is None else sample.subjects[members]
-    return replace(sample, triplets=sample.triplets[members], subjects=subjects)
-
-
-def _with_interval(score: GroupScore, credits: np.ndarray, sample: Sample, plan: Plan) -> GroupScore:
-    if plan.method == "analytic":
-        error = float(standard_errors(sample, credits, plan)[0]) / CREDIT_UNIT
-        if np.isnan(error):
-            return score
-        return replace(score, standard_error=error, ci=normal_interval(score.accuracy, error, plan.confidence))
-    means = replicates(sample, credits, plan)[:, 0] / CREDIT_UNIT
-    if np.isnan(means).any():
-        return score
-    return replace(score, standard_error=float(means.std(ddof=1)), ci=percentile_interval(means, plan.confidence))
+def _refuse_without_answers(asked: _Asked) -> None:
+    wanted = {"ci": asked.plan, "groups": asked.groups, "ceiling": asked.ceiling, "permutations": asked.permutations}
+    for name, value in wanted.items():
+        if value is not None:
+            raise InputError(f"{name} needs the people's answers, which these triplets do not hold (--odd-column none)")

@@ -13,7 +13,7 @@ from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hashing
 from pyalign.data.trained import Overlap, TrainedOn
 from pyalign.data.transform import Transform
-from pyalign.data.triplets import Subjects, Triplets, as_triplet_data
+from pyalign.data.triplets import Subjects, Triplets, as_triplet_data, require_answers
 
 __all__ = [
     "Aligned",
@@ -37,4 +37,5 @@ __all__ = [
     "hashing",
     "match_names",
     "plain",
+    "require_answers",
 ]

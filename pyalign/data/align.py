@@ -29,6 +29,7 @@ class Aligned:
         triplets: all that is known of them.
         names: of the rows of x, or None.
         notes: what was assumed, a sentence each.
+        embeddings: x as it was given, with all that is known of it.
     """
 
     x: Array
@@ -36,6 +37,7 @@ class Aligned:
     triplets: Triplets
     names: tuple[str, ...] | None
     notes: tuple[str, ...]
+    embeddings: Embeddings
 
 
 def align(x: object, triplets: object, name: str = "x") -> Aligned:
@@ -59,7 +61,7 @@ def align(x: object, triplets: object, name: str = "x") -> Aligned:
     names = rows.names
     if names is None and given.numbered and given.names is not None:
         names = given.names
-    return Aligned(rows.values, index, given, names, (*rows.notes, *given.notes, *notes))
+    return Aligned(rows.values, index, given, names, (*rows.notes, *given.notes, *notes), rows)
 
 
 def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
@@ -151,36 +153,41 @@ def align_models(models: Mapping[str, object], triplets: object) -> AlignedModel
     Raises:
         InputError: as `align`; embeddings of other items, or of another number where there are no names.
     """
-    named = {name: as_embeddings(x, name) for name, x in models.items()}
-    given = as_triplet_data(triplets)
+    given, notes = one_order(models, triplets)
     if given.names is None:
-        given, notes = _in_one_order(named, given)
-    else:
-        notes = ()
-    aligned = {name: align(x, given, name) for name, x in named.items()}
+        sizes = {name: len(as_embeddings(x, name)) for name, x in models.items()}
+        if len(set(sizes.values())) > 1:
+            told = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
+            raise InputError(f"models must have the same number of items; got {told}")
+    aligned = {name: align(x, given, name) for name, x in models.items()}
     for one in aligned.values():
         notes += tuple(note for note in one.notes if note not in notes)
     first = next(iter(aligned.values()))
-    same = all(one.index is first.index and len(one.x) == len(first.x) for one in aligned.values())
-    if same:
+    if all(one.index is first.index and len(one.x) == len(first.x) for one in aligned.values()):
         return AlignedModels({name: one.x for name, one in aligned.items()}, first.index, given, first.names, notes)
     return _gathered(aligned, given, notes)
 
 
-def _in_one_order(models: Mapping[str, Embeddings], triplets: Triplets) -> tuple[Triplets, tuple[str, ...]]:
-    """Triplets of numbers, as numbers of the items of the first embeddings that have names."""
-    sizes = {name: len(x) for name, x in models.items()}
-    reference = next(((name, x) for name, x in models.items() if x.names is not None), None)
+def one_order(models: Mapping[str, object], triplets: object) -> tuple[Triplets, tuple[str, ...]]:
+    """Triplets of numbers, as numbers of the items of the first embeddings that have names; and what was assumed.
+
+    Example:
+        >>> a, b = (Embeddings(np.eye(2), names) for names in (("dog", "cat"), ("cat", "dog")))
+        >>> one_order({"a": a, "b": b}, np.zeros((0, 3), int))[0].names
+        ('dog', 'cat')
+    """
+    given = as_triplet_data(triplets)
+    if given.names is not None:
+        return given, ()
+    named = {name: as_embeddings(x, name) for name, x in models.items()}
+    reference = next(((name, x) for name, x in named.items() if x.names is not None), None)
     if reference is None:
-        if len(set(sizes.values())) > 1:
-            told = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
-            raise InputError(f"models must have the same number of items; got {told}")
-        return triplets, ()
+        return given, ()
     name, x = reference
     assert x.names is not None
-    _, notes = _by_number(x, triplets, name)
+    _, notes = _by_number(x, given, name)
     order = x.names if _numbers(x.names) is None else tuple(map(str, range(len(x))))
-    return replace(triplets, names=order, numbered=True), notes
+    return replace(given, names=order, numbered=True), notes
 
 
 def _gathered(aligned: Mapping[str, Aligned], triplets: Triplets, notes: tuple[str, ...]) -> AlignedModels:

@@ -25,6 +25,7 @@ class Transform:
         bias: (r,), or None for no bias.
         mean, std: scalars that standardize x; std is positive.
         trained: what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
+        source: the file it came from, or None.
 
     Example:
         >>> doubled = Transform(2 * np.eye(2, dtype=np.float32), None, 0.0, 1.0)
@@ -37,6 +38,7 @@ class Transform:
     mean: float
     std: float
     trained: TrainedOn | None = None
+    source: str | None = None
 
     def apply(self, x: object) -> Any:
         """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.

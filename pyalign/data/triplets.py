@@ -138,6 +138,12 @@ class Triplets:
         return f"Triplets({len(self):,}{source}{parts})"
 
 
+def require_answers(triplets: Triplets, what: str) -> None:
+    """Raises where nobody has said which item is odd, which `what` needs."""
+    if not triplets.answered:
+        raise InputError(f"{what} needs the people's answers, which --odd-column none says are not recorded")
+
+
 def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
     """`triplets` with what is known of them: numbers (t, 3), or the names of items.
 

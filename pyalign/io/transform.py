@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
@@ -37,7 +38,7 @@ def read_transform(path: PathLike) -> Transform:
     if wrong is not None:
         raise bad(path, wrong)
     mean, std = (float(arrays[key].ravel()[0]) for key in ("mean", "std"))
-    return Transform(arrays["weights"], arrays.get("bias"), mean, std, _record(path, entries))
+    return Transform(arrays["weights"], arrays.get("bias"), mean, std, _record(path, entries), os.fspath(path))
 
 
 def _record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:

@@ -7,6 +7,7 @@ counter-based generator (Philox), so that it does not depend on how many are dra
 * Objects, the pigeonhole bootstrap (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007): n draws of
   the n items with replacement; a triplet weighs the product of its items' multiplicities.
 * Triplets: weights Poisson(1) one by one, the Poisson form of the plain bootstrap.
+* Pairs of objects, the same for pairs: what similarity matrices are resampled by.
 * Subjects, the cluster bootstrap: draws of the people with replacement; a triplet weighs its person's multiplicity.
 """
 
@@ -19,12 +20,13 @@ import numpy as np
 
 from pyalign.backends import LANES, get_host_backend
 from pyalign.ops._door import open_door
+from pyalign.progress import Progress, silent
 
 TABLE_BYTES = 1 << 18  # of multiplicities that kernels look up at once, so that they stay in L2
 KEPT_BYTES = 1 << 20  # tables of multiplicities up to this size are kept for the next call
 LANES_AT_ONCE = 512  # at most: what a step costs in time, and a kernel in memory for sums
 OBJECTS, TRIPLETS, SUBJECTS, PERMUTATIONS = 1, 2, 3, 4  # streams of the generator
-Done = Callable[[int], None]
+PAIRS_AT_ONCE = 4096  # of objects, whose weights are held at once
 
 
 def object_sums(
@@ -35,7 +37,7 @@ def object_sums(
     resamples: int,
     seed: int = 0,
     backend: str = "auto",
-    done: Done | None = None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """Sums under resamples of the n items.
 
@@ -46,7 +48,7 @@ def object_sums(
         resamples: how many, b.
         seed: the same seed gives the same resamples, whatever their number.
         backend: see `pyalign.similarity`.
-        done: called now and then with the number of resamples that are done.
+        progress: called now and then with "resamples", how many are done, and of how many.
 
     Returns:
         (b, 1 + v) int64: the sum of the triplets' weights, and that of weight * value for each row of values.
@@ -67,11 +69,11 @@ def object_sums(
             door.backend.resample_items(index, table, there, sums)
             return door.host(sums)
 
-    return _in_steps(compute, len(given), resamples, TABLE_BYTES // max(1, n), done)
+    return _in_steps(compute, len(given), resamples, TABLE_BYTES // max(1, n), progress)
 
 
 def triplet_sums(
-    values: np.ndarray, *, resamples: int, seed: int = 0, backend: str = "auto", done: Done | None = None
+    values: np.ndarray, *, resamples: int, seed: int = 0, backend: str = "auto", progress: Progress = silent
 ) -> np.ndarray:
     """The same sums with a weight Poisson(1) for each triplet by itself; arguments as in `object_sums`."""
     host, given = get_host_backend(backend), _as_values(values)
@@ -81,10 +83,38 @@ def triplet_sums(
         host.resample_rows(_keys(first, count, seed), given, sums)
         return sums
 
-    return _in_steps(compute, len(given), resamples, LANES_AT_ONCE // 2, done)
+    return _in_steps(compute, len(given), resamples, LANES_AT_ONCE // 2, progress)
 
 
-def subject_sums(subjects: np.ndarray, values: np.ndarray, *, people: int, resamples: int, seed: int = 0) -> np.ndarray:
+def pair_sums(
+    pairs: object, n: int, values: np.ndarray, *, resamples: int, seed: int = 0, backend: str = "auto",
+    progress: Progress = silent,
+) -> np.ndarray:  # fmt: skip
+    """The same sums over pairs (p, 2) of n objects; a pair weighs the product of its objects' multiplicities.
+
+    The objects are drawn as those of `object_sums` are. Works on the host, whatever the backend.
+
+    Example:
+        >>> pair_sums(np.array([[0, 1], [1, 2]]), 3, np.array([[6, 0]], np.int16), resamples=5).shape
+        (5, 2)
+    """
+    i, j = np.asarray(pairs).T
+    wide = np.concatenate([np.ones((1, len(i))), _as_values(values)])  # sums of whole numbers, exact below 2^53
+
+    def compute(first: int, count: int) -> np.ndarray:
+        table = multiplicities(n, first, count, seed=seed, stream=OBJECTS)
+        sums = np.zeros((len(wide), count))
+        for start in range(0, len(i), PAIRS_AT_ONCE):
+            part = slice(start, start + PAIRS_AT_ONCE)
+            sums += wide[:, part] @ (table[i[part]].astype(np.float64) * table[j[part]])
+        return sums.astype(np.int64)
+
+    return _in_steps(compute, len(wide) - 1, resamples, LANES_AT_ONCE, progress)
+
+
+def subject_sums(
+    subjects: np.ndarray, values: np.ndarray, *, people: int, resamples: int, seed: int = 0, progress: Progress = silent
+) -> np.ndarray:
     """The same sums under resamples of people; subjects: (t,) integers in [0, people), the person of each triplet.
 
     Example:
@@ -98,6 +128,7 @@ def subject_sums(subjects: np.ndarray, values: np.ndarray, *, people: int, resam
         table = multiplicities(people, first, count, seed=seed, stream=SUBJECTS)
         products = table.T.astype(np.float64) @ of_person.T
         sums[first : first + count] = products.astype(np.int64)[: resamples - first]
+        progress("resamples", min(resamples, first + count), resamples)
     return sums
 
 
@@ -159,14 +190,13 @@ def _key(seed: int, stream: int) -> np.ndarray:
 
 
 def _in_steps(
-    compute: Callable[[int, int], np.ndarray], v: int, resamples: int, at_once: int, done: Done | None
+    compute: Callable[[int, int], np.ndarray], v: int, resamples: int, at_once: int, progress: Progress
 ) -> np.ndarray:
     """(b, 1 + v) from the sums (1 + v, count) of one step after the other."""
     sums = np.empty((resamples, 1 + v), np.int64)
     for first, count in _steps(resamples, at_once):
         sums[first : first + count] = compute(first, count).T[: resamples - first]
-        if done is not None:
-            done(min(resamples, first + count))
+        progress("resamples", min(resamples, first + count), resamples)
     return sums
 
 

@@ -1,0 +1,85 @@
+from ._version import __version__ as __version__
+from .analysis.accuracy import Score, fraction_of_ceiling
+from .analysis.agreement import Agreement, agreement
+from .analysis.calibration import Calibration, calibrate
+from .analysis.ceiling import NoiseCeiling, noise_ceiling
+from .analysis.compare import compare
+from .analysis.comparison import Comparison
+from .analysis.failures import Failures, failures
+from .analysis.groups import Categories
+from .analysis.neighbors import neighbor_overlap
+from .analysis.permutation import permutation_test
+from .analysis.permuted import PermutationTest
+from .analysis.score import Scores, score
+from .data.answers import Answers
+from .data.embeddings import Embeddings
+from .data.provenance import Provenance
+from .data.transform import Transform
+from .data.triplets import Triplets
+from .datasets.triplets import sample_triplets
+from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError
+from .io.embeddings import load_embeddings
+from .io.transform import read_transform, write_transform
+from .io.triplets import load_triplets
+from .measures import MEASURES
+from .ops.gradient import triplet_gradient
+from .ops.plan import TripletPlan
+from .ops.similarity import similarity
+from .ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
+from .probing.cross_validate import cross_validate_probe
+from .probing.estimator import TripletProbe
+from .probing.fit import fit_probe, probe_path
+from .results import Interval, Result, load_result
+from .stats.resampling import Resampling
+
+__all__ = [
+    "MEASURES",
+    "Agreement",
+    "Answers",
+    "AssumptionWarning",
+    "Calibration",
+    "Categories",
+    "Comparison",
+    "ConvergenceWarning",
+    "Embeddings",
+    "Failures",
+    "InputError",
+    "Interval",
+    "MissingExtraError",
+    "NoiseCeiling",
+    "PermutationTest",
+    "Provenance",
+    "Resampling",
+    "Result",
+    "Score",
+    "Scores",
+    "Transform",
+    "TripletPlan",
+    "TripletProbe",
+    "Triplets",
+    "__version__",
+    "agreement",
+    "calibrate",
+    "choice_probabilities",
+    "choice_probabilities_from",
+    "compare",
+    "cross_validate_probe",
+    "failures",
+    "fit_probe",
+    "fraction_of_ceiling",
+    "load_embeddings",
+    "load_result",
+    "load_triplets",
+    "neighbor_overlap",
+    "noise_ceiling",
+    "odd_one_out",
+    "odd_one_out_from",
+    "permutation_test",
+    "probe_path",
+    "read_transform",
+    "sample_triplets",
+    "score",
+    "similarity",
+    "triplet_gradient",
+    "write_transform",
+]

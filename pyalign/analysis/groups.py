@@ -1,0 +1,90 @@
+"""Groups of triplets to score by themselves: by a label each, or by the categories of their objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Aligned, match_names
+from pyalign.errors import InputError
+from pyalign.stats.labels import checked_labels
+
+
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """Categories of objects.
+
+    Attributes:
+        members: bool (n, c), which objects each category has; an object may be in several or in none.
+        labels: the c categories.
+        names: of the n objects, or None: then they are the rows of the embeddings.
+
+    Example:
+        >>> Categories.of(["tool", "food", "tool"]).labels
+        ('food', 'tool')
+    """
+
+    members: np.ndarray
+    labels: tuple[str, ...]
+    names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(
+        cls, given: object, labels: tuple[str, ...] | None = None, names: tuple[str, ...] | None = None
+    ) -> Categories:
+        """From a label for each object (n,), "" for none, or from memberships (n, c) of 0 and 1.
+
+        Raises:
+            InputError: another shape, or other numbers in memberships.
+        """
+        a = _checks.as_array(given, "categories", "(n,) or (n, c)")
+        if a.ndim == 1:
+            found = sorted({str(label) for label in a.tolist()} - {""})
+            members = np.array([[str(label) == one for one in found] for label in a.tolist()])
+            return cls(members.reshape(len(a), len(found)), tuple(found), names)
+        if a.ndim != 2 or a.dtype.kind not in "biuf" or not np.isin(a, (0, 1)).all():
+            raise InputError(f"categories must be (n,) labels or (n, c) of 0 and 1; got shape {a.shape}, {a.dtype}")
+        numbered = tuple(map(str, range(a.shape[1])))
+        return cls(a.astype(bool), labels or numbered, names)
+
+
+def group_members(groups: object, aligned: Aligned, kept: np.ndarray | None) -> dict[str, np.ndarray]:
+    """The scored triplets of each group, as indices among those that were kept.
+
+    A triplet belongs to a category when all three objects do, or the two that people did not call odd: the pair is what
+    the answer is about. Of `Categories`, a triplet may belong to several.
+    """
+    if isinstance(groups, Categories):
+        return _by_category(groups, aligned, kept)
+    labels = checked_labels(groups, len(aligned.index), "groups", "biufUS")
+    labels = labels if kept is None else labels[kept]
+    names, codes = np.unique(labels, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    return {str(name): members for name, members in zip(names, parts, strict=True)}
+
+
+def _by_category(categories: Categories, aligned: Aligned, kept: np.ndarray | None) -> dict[str, np.ndarray]:
+    members = _of_rows(categories, aligned)
+    index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
+    index = index if kept is None else index[kept]
+    found = {}
+    for label, has in zip(categories.labels, members.T, strict=True):
+        rows = np.flatnonzero(has[index[:, 0]] & has[index[:, 1]])
+        if len(rows):
+            found[label] = rows
+    if not found:
+        raise InputError("categories must hold both objects of some human pair; no triplet's pair shares one")
+    return found
+
+
+def _of_rows(categories: Categories, aligned: Aligned) -> np.ndarray:
+    """Memberships of the rows of x."""
+    n = len(aligned.x)
+    if categories.names is not None and aligned.names is not None:
+        return categories.members[match_names(aligned.names, categories.names).rows]
+    if len(categories.members) != n:
+        raise InputError(f"categories must have a row for each of {n} rows of x; got {len(categories.members)}")
+    return categories.members

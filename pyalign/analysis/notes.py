@@ -1,0 +1,97 @@
+"""What a person would want to be told about a score before believing it: a sentence each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pyalign.backends import Array
+from pyalign.ops._door import open_door
+
+FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
+SURE = 4.0  # standard errors of independent triplets, beyond which an accuracy is not chance
+CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986
+CHANCE = 1 / 3
+
+
+def notes_on_rows(x: Array, index: Array, source: str = "x") -> tuple[str, ...]:
+    """Rows that nothing asks for, zero rows, a first column that looks like an index, items that may count from 1.
+
+    Args:
+        x: (n, d) embeddings.
+        index: (t, 3) rows.
+        source: of x, for the sentences.
+
+    Example:
+        >>> notes_on_rows(np.eye(5, 2), np.array([[0, 1, 2]]))[0]
+        'triplets name 3 of the 5 rows of x'
+    """
+    door = open_door("auto", x)
+    rows = door.rows(x)
+    notes = []
+    used = used_rows(door.host(door.triplets(index)), len(rows))
+    n = int(used.sum())
+    if n == len(rows) - 1 and not used[0]:
+        notes.append(f"item 0 never occurs, every other row of {source} does: do items count from 1 (--one-based)?")
+    elif n < len(rows):
+        notes.append(f"triplets name {n:,} of the {len(rows):,} rows of {source}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        zero = int((door.backend.row_squares(rows) == 0).sum())
+    if zero:
+        notes.append(f"{zero:,} {'row' if zero == 1 else 'rows'} of {source} are zero: their cosines are 0")
+    if looks_like_index(door.host(rows[:, :1])[:, 0]):
+        notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
+    return tuple(notes)
+
+
+def used_rows(index: np.ndarray, n: int) -> np.ndarray:
+    """Mask (n,) of the rows that triplets (t, 3) name; looks at no more triplets than it takes to see all."""
+    used = np.zeros(n, bool)
+    start, size = 0, FIRST_LOOK
+    while start < len(index) and not used.all():
+        used[index[start : start + size].ravel()] = True
+        start, size = start + size, 2 * size
+    return used
+
+
+def looks_like_index(column: np.ndarray) -> bool:
+    """Whether numbers (n,) count the rows from 0 or from 1.
+
+    Example:
+        >>> looks_like_index(np.arange(1.0, 9.0)), looks_like_index(np.zeros(5))
+        (True, False)
+    """
+    if len(column) < 3 or column[0] not in (0, 1):
+        return False
+    return bool((column.astype(np.float64) == np.arange(len(column)) + float(column[0])).all())
+
+
+def notes_on_score(accuracy: float, n: int, cross_entropy: float) -> tuple[str, ...]:
+    """An accuracy that is not above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
+
+    Chance is judged by the standard error of n independent triplets, which is the smallest there could be.
+
+    Example:
+        >>> notes_on_score(0.20, 1000, 1.1)
+        ('the accuracy is clearly below chance (33.333 %): is the odd item in another column (--odd-column, ...)?',)
+    """
+    notes = []
+    error = math.sqrt(CHANCE * (1 - CHANCE) / max(1, n))
+    if accuracy < CHANCE - SURE * error:
+        told = "is the odd item in another column (--odd-column, --choice-column)?"
+        notes.append(f"the accuracy is clearly below chance (33.333 %): {told}")
+    elif accuracy <= CHANCE + SURE * error:
+        notes.append("the accuracy is not above chance (33.333 %): is the order of rows right?")
+    if cross_entropy > CONFIDENT:
+        notes.append(
+            f"the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing 1.09861: the "
+            "temperature does not fit the scale of the similarities (pyalign calibrate)"
+        )
+    return tuple(notes)
+
+
+def merged(*groups: Any) -> tuple[str, ...]:
+    """Notes in their order, each once."""
+    return tuple(dict.fromkeys(note for group in groups for note in group))

@@ -1,0 +1,66 @@
+"""A score with what resampling adds: intervals, of the whole and of groups of triplets; its place below a ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
+from pyalign.analysis.groups import group_members
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.analysis.uncertainty import clusters_of, uncertainty, values_of
+from pyalign.data import Aligned
+from pyalign.progress import Progress, silent
+from pyalign.stats.clustered import standard_errors
+from pyalign.stats.intervals import normal_interval, percentile_interval
+from pyalign.stats.resampling import Clusters, Resampling, replicates
+
+
+def with_ceiling(result: Score, ceiling: float) -> Score:
+    """The score with its place between chance and a noise ceiling."""
+    assert result.accuracy is not None
+    return replace(result, ceiling=ceiling, fraction_of_ceiling=fraction_of_ceiling(result.accuracy, ceiling))
+
+
+def with_intervals(
+    outcomes: Outcomes, aligned: Aligned, plan: Resampling | None, *, subjects: object = None, groups: object = None,
+    progress: Progress = silent,
+) -> Score:  # fmt: skip
+    """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets."""
+    found = outcomes.score
+    assert found.accuracy is not None and found.cross_entropy is not None
+    people = aligned.triplets.subjects if subjects is None else subjects
+    clusters = clusters_of(aligned.index, [outcomes], people if plan is not None and plan.by == "subjects" else None)
+    values, units = values_of([outcomes], found.ties, None)
+    if plan is not None:
+        ci, nats_ci = uncertainty(clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress)
+        drawn = plan.method == "bootstrap"
+        found = replace(
+            found, ci=ci, cross_entropy_ci=nats_ci, resamples=plan.resamples if drawn else None,
+            seed=plan.seed if drawn else None,
+        )  # fmt: skip
+    if groups is not None:
+        members = group_members(groups, aligned, outcomes.kept)
+        found = replace(found, groups=tuple(_group_scores(outcomes, values, clusters, members, plan)))
+    return found
+
+
+def _group_scores(
+    outcomes: Outcomes, values: np.ndarray, clusters: Clusters, groups: Mapping[str, np.ndarray],
+    plan: Resampling | None,
+) -> Iterator[GroupScore]:  # fmt: skip
+    for name, members in groups.items():
+        own = values[:, members]
+        nats = float(outcomes.cross_entropy[members].mean(dtype=np.float64))
+        one = GroupScore(name, float(own[0].mean()) / CREDIT_UNIT, len(members), nats, None)
+        yield one if plan is None else _with_interval(one, own[:1], clusters.take(members), plan)
+
+
+def _with_interval(one: GroupScore, credits: np.ndarray, clusters: Clusters, plan: Resampling) -> GroupScore:
+    if plan.method == "analytic":
+        error = float(standard_errors(clusters, credits, plan)[0]) / CREDIT_UNIT
+        return one if np.isnan(error) else replace(one, ci=normal_interval(one.accuracy, error, plan))
+    means = replicates(clusters, credits, plan)[:, 0] / CREDIT_UNIT
+    return one if np.isnan(means).any() else replace(one, ci=percentile_interval(means, plan))

@@ -1,0 +1,150 @@
+"""Resampling: what would come out with other objects, other triplets or other people.
+
+The three answer different questions. Of "objects": figures on objects like these, which is what a claim about a model
+is about; triplets and pairs share objects, so that errors come in clusters. Of "triplets": on these very objects, with
+other triplets. Of "subjects": with other people. Nothing here knows what is averaged: values come as whole numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.errors import InputError
+from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
+from pyalign.progress import Progress, silent
+from pyalign.stats.labels import subject_codes
+
+BY = ("objects", "triplets", "subjects")  # what intervals are over
+METHODS = ("bootstrap", "analytic")
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How uncertainty is to be measured.
+
+    Attributes:
+        by: what is drawn anew: "objects", "triplets" (or pairs: the rows) or "subjects".
+        method: "bootstrap", or "analytic" for the closed form of the standard error.
+        resamples: of the bootstrap.
+        confidence: of the intervals, a fraction.
+        seed: of the resamples; the same seed gives the same ones on every backend and with any number of threads.
+
+    Raises:
+        InputError: an unknown name, a confidence that is no fraction, fewer than 2 resamples.
+
+    Example:
+        >>> Resampling("objects", resamples=200).confidence
+        0.95
+    """
+
+    by: str
+    method: str = "bootstrap"
+    resamples: int = 1000
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _checks.one_of(self.by, BY, "ci")
+        _checks.one_of(self.method, METHODS, "method")
+        _checks.fraction(self.confidence, "confidence")
+        _checks.whole_number(self.resamples, "resamples", 2)
+        _checks.whole_number(self.seed, "seed", 0)
+
+
+def as_resampling(ci: object) -> Resampling | None:
+    """`ci` as a `Resampling`: a name stands for one with the usual options, None for no intervals.
+
+    Example:
+        >>> as_resampling("objects").resamples, as_resampling(None)
+        (1000, None)
+    """
+    if ci is None or isinstance(ci, Resampling):
+        return ci
+    if not isinstance(ci, str):
+        raise InputError(f"ci must be a name ({', '.join(BY)}) or a Resampling; got {type(ci).__name__}")
+    return Resampling(ci)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """What rows have in common: the objects that each is about, and who answered.
+
+    Attributes:
+        objects: (t, k) integers in [0, n), k = 3 for triplets, 2 for pairs, different ones in a row; on the host or a
+            device.
+        n: how many different objects occur.
+        subjects: (t,) integers in [0, people), or None.
+        people: how many different persons occur; 0 where they are not known.
+        backend: what computes the resamples.
+    """
+
+    objects: Any
+    n: int
+    subjects: np.ndarray | None = None
+    people: int = 0
+    backend: str = "auto"
+
+    @classmethod
+    def of(cls, objects: object, subjects: object = None, backend: str = "auto") -> Clusters:
+        """Of rows (t, k) of objects, any numbers from 0, and of the persons who answered.
+
+        Example:
+            >>> Clusters.of([[0, 5, 9], [5, 9, 7]]).objects
+            array([[0, 1, 3],
+                   [1, 3, 2]], dtype=int32)
+        """
+        index = _checks.as_array(objects, "objects", "(t, k)")
+        codes = None if subjects is None else subject_codes(subjects, len(index))
+        occurs = np.zeros(int(index.max()) + 1, bool)
+        for column in index.T:
+            occurs[column] = True
+        n = int(occurs.sum())
+        if n < len(occurs):
+            index = (np.cumsum(occurs, dtype=np.int32) - np.int32(1))[index]
+        return cls(index, n, codes, 0 if codes is None else int(codes.max()) + 1, backend)
+
+    def take(self, rows: np.ndarray) -> Clusters:
+        """Some rows, among the same objects and people: they are drawn together with all others."""
+        subjects = None if self.subjects is None else self.subjects[rows]
+        return replace(self, objects=self.objects[rows], subjects=subjects)
+
+    def persons(self) -> np.ndarray:
+        """The subjects. Raises InputError where they are not known."""
+        if self.subjects is None:
+            raise InputError('subjects must say who answered each triplet for ci="subjects"; got none')
+        return self.subjects
+
+
+def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progress: Progress = silent) -> np.ndarray:
+    """(b, v) weighted means of values (v, t), int16, under each resample; NaN where a resample leaves no row.
+
+    Example:
+        >>> clusters = Clusters.of([[0, 1, 2], [1, 2, 3]])
+        >>> replicates(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", resamples=3)).ravel()
+        array([6., 6., 6.])
+    """
+    options: dict[str, Any] = {"resamples": plan.resamples, "seed": plan.seed, "progress": progress}
+    if plan.by == "objects":
+        add_up = pair_sums if clusters.objects.shape[1] == 2 else object_sums
+        sums = add_up(clusters.objects, clusters.n, values, **options, backend=clusters.backend)
+    elif plan.by == "triplets":
+        sums = triplet_sums(values, **options, backend=clusters.backend)
+    else:
+        sums = subject_sums(clusters.persons(), values, people=clusters.people, **options)
+    with np.errstate(invalid="ignore"):
+        means: np.ndarray = sums[:, 1:] / sums[:, :1].astype(np.float64)
+    return means
+
+
+def require_rows(means: np.ndarray, plan: Resampling) -> None:
+    """Raises where a resample left no row."""
+    empty = int(np.isnan(means[:, 0]).sum())
+    if empty:
+        raise InputError(
+            f"triplets must be enough for every resample of {plan.by} to leave one; {empty:,} of "
+            f"{plan.resamples:,} resamples leave none"
+        )
