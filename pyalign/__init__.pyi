@@ -6,12 +6,12 @@ from .analysis.ceiling import NoiseCeiling, noise_ceiling
 from .analysis.compare import compare
 from .analysis.comparison import Comparison
 from .analysis.failures import Failures, failures
-from .analysis.groups import Categories
 from .analysis.neighbors import neighbor_overlap
 from .analysis.permutation import permutation_test
 from .analysis.permuted import PermutationTest
 from .analysis.score import Scores, score
 from .data.answers import Answers
+from .data.categories import Categories
 from .data.embeddings import Embeddings
 from .data.provenance import Provenance
 from .data.transform import Transform

@@ -68,6 +68,7 @@ class Score(Result):
         nan: the rule for rows with NaN.
         backend: what computed it.
         embeddings: what the embeddings are called, or None.
+        label: a shorter name for tables, or None.
         seconds: that the pass over the triplets took.
         ci: interval of the accuracy, fractions; None unless asked for, as all that follow.
         cross_entropy_ci: interval of the cross-entropy, nats.
@@ -100,6 +101,7 @@ class Score(Result):
     nan: str
     backend: str
     embeddings: str | None = None
+    label: str | None = None
     seconds: float | None = None
     ci: Interval | None = None
     cross_entropy_ci: Interval | None = None

@@ -72,6 +72,7 @@ def permutation_test(
     if nan == "omit":
         x, triplets, _ = without_bad_rows(x, triplets, backend)
     score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend).score
+    assert score.accuracy is not None
     accuracies = _permuted(x, triplets, get_measure(measure), ties, backend, permutations, seed, progress)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     return PermutationTest(

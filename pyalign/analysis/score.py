@@ -79,7 +79,7 @@ class _Asked:
 
 
 @overload
-def score(
+def score(  # type: ignore[overload-overlap]
     x: Mapping[str, object], triplets: object, *, measure: str | Measure | Sequence[str | Measure] | None = ...,
     temperature: float | None = ..., ties: str = ..., nan: str = ..., backend: str = ...,
     ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: float | None = ...,
@@ -183,7 +183,9 @@ def _of_embeddings(aligned: Aligned, name: str | None, asked: _Asked) -> Iterato
     try:
         yield from _by_measure(aligned, name, asked)
     except InputError as error:
-        raise error if name is None else InputError(f"{name}: {error}") from error
+        source = aligned.triplets.source
+        told = " with ".join(part for part in (name, source) if part)
+        raise error if name is None else InputError(f"{told}: {error}") from error
 
 
 def _by_measure(aligned: Aligned, name: str | None, asked: _Asked) -> Iterator[Score]:

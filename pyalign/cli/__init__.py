@@ -1,90 +1,170 @@
-"""The command line: each command reads, calls and prints. Exit codes: 0, 1 (bad input), 2 (usage)."""
+"""The command line: commands read, call and give results. Exit codes: 0, 1 (bad input), 2 (usage), 130 (Ctrl-C)."""
 
 # PYTHON_ARGCOMPLETE_OK
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any
 
-from pyalign import __version__, report
+from pyalign._version import __version__
+from pyalign.cli._command import Command, Outcome, Parser, given_options, make_parser, parse, paths
 from pyalign.errors import InputError, MissingExtraError
 
-# In the order of `pyalign --help`. Each module has add_parser(subparsers) and run(args).
-COMMANDS = (
-    "score",
-    "compare",
-    "ceiling",
-    "agreement",
-    "calibrate",
-    "failures",
-    "probe",
-    "glocal",
-    "transform",
-    "triplets",
-    "describe",
-    "sample",
-    "simulate",
-    "info",
-)
-
-
-class _Formatter(argparse.HelpFormatter):
-    """Help with room for the longest command beside what it does."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog)
-        self._action_max_length = 4 + max(map(len, COMMANDS))
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of every command."""
-    parser = argparse.ArgumentParser(
-        prog="pyalign",
-        formatter_class=_Formatter,
-        description="How well does a representation agree with human similarity judgments?",
-        epilog="example: pyalign sample demo && "
-        "pyalign score --embeddings demo/embeddings.npy --triplets demo/triplets.npy",
-    )
-    parser.add_argument("--version", action="version", version=f"pyalign {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        module = import_module(f"pyalign.cli.{name}")
-        module.add_parser(subparsers).set_defaults(run=module.run)
-    return parser
+# name -> what it does, in the order of `pyalign --help`. A command is the module pyalign.cli.NAME, loaded when used.
+COMMANDS = {
+    "score": "odd-one-out accuracy of embeddings on human triplets",
+    "compare": "paired differences between models, ranks, and agreement of their errors",
+    "ceiling": "noise ceiling: how well people predict people on repeated triplets",
+    "agreement": "probabilities and entropies of embeddings against those of many people",
+    "calibrate": "fit the temperature of choice probabilities; report their calibration",
+    "failures": "triplets that every model gets wrong, or one family and not another",
+    "probe": "learn the linear map of embeddings that best predicts human answers",
+    "glocal": "learn a map that predicts human answers and keeps other images' neighbours",
+    "transform": "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings",
+    "triplets sample": "draw triplets and answer them by embeddings",
+    "describe": "what a file of embeddings or triplets seems to be",
+    "sample": "write the built-in sample (411 objects, 28,770 triplets) to a folder",
+    "simulate": "draw triplets from a known choice model, and state the accuracy to expect",
+    "info": "version, instruction set, threads, and each backend",
+}
+EXAMPLE = "pyalign sample demo && pyalign score demo/embeddings.npy -t demo/triplets.npy"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; a problem with its input becomes one line on stderr and exit code 1."""
-    parser = build_parser()
-    _complete(parser)
+    words = list(sys.argv[1:] if argv is None else argv)
     _open_streams()
-    args = parser.parse_args(argv)
+    if "_ARGCOMPLETE" in os.environ:
+        from pyalign.cli._completion import complete
+
+        complete()
+    name, rest = _command_of(words)
+    command = load(name)
+    options = parse(make_parser(name, COMMANDS[name], command), command.options, rest)
     try:
-        args.run(args)
+        _run(command, options)
         sys.stdout.flush()
     except (InputError, MissingExtraError) as error:
-        return _fail(args.command, str(error))
+        return _fail(name, _located(command, options, str(error)))
     except BrokenPipeError:
         _drop_output()  # the reader has gone: nothing more to say
         return 1
     except OSError as error:
         _drop_output()
         reason = error.strerror or str(error)
-        return _fail(args.command, f"{error.filename}: {reason}" if error.filename else reason)
+        return _fail(name, f"{error.filename}: {reason}" if error.filename else reason)
     except MemoryError as error:
-        return _fail(args.command, f"not enough memory: {error}" if str(error) else "not enough memory")
+        return _fail(name, f"not enough memory: {error}" if str(error) else "not enough memory")
     except KeyboardInterrupt as stop:
-        print(f"pyalign {args.command}: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
+        print(f"pyalign {name}: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
         return 130
     return 0
 
 
-def _fail(command: str, message: str) -> int:
-    print(f"pyalign {command}: error: {report.one_line(message)}", file=sys.stderr)
+def load(name: str) -> Command[Any]:
+    """The command of that name."""
+    command: Command[Any] = import_module("pyalign.cli." + name.replace(" ", "_")).COMMAND
+    return command
+
+
+def _command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The command that the first words name, and the other words; exits for help and for what is no command."""
+    for count in (2, 1):
+        name = " ".join(words[:count])
+        if name in COMMANDS:
+            return name, words[count:]
+    _parser().parse_args(list(words[:1]))
+    raise AssertionError("the parser has exited")
+
+
+def _parser() -> Parser:
+    """The parser of no command: help, version, and a word about anything else."""
+    import argparse
+
+    width = 2 + max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:<{width}}{what}" for name, what in COMMANDS.items())
+    parser = Parser(
+        prog="pyalign",
+        usage="pyalign COMMAND ...",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="How well does a representation agree with human similarity judgments?",
+        epilog=f"commands (pyalign COMMAND --help says more):\n{listed}\n\nexample:\n  {EXAMPLE}",
+    )
+    parser.add_argument("--version", action="version", version=f"pyalign {__version__}")
+    parser.add_argument("command", metavar="COMMAND", type=_command, help=argparse.SUPPRESS)
+    return parser
+
+
+def _command(word: str) -> str:
+    import argparse
+
+    from pyalign.errors import nearest
+
+    known = [name for name in COMMANDS if name.startswith(word + " ")]
+    if known:
+        raise argparse.ArgumentTypeError(f"{word!r} needs a second word: {', '.join(known)}")
+    raise argparse.ArgumentTypeError(f"{word!r} is no command{nearest(word, COMMANDS)}")
+
+
+def _run(command: Command[Any], options: Any) -> None:
+    """Checks outputs, runs, and only then writes and prints."""
+    from pyalign.cli._outputs import check_outputs, write_outcome
+    from pyalign.report.progress import ProgressLine
+
+    check_outputs(options)
+    if getattr(options, "threads", None) is not None:
+        from pyalign.backends import native
+
+        native.set_num_threads(options.threads)
+    line = ProgressLine(show=not getattr(options, "quiet", False))
+    with _hashed(options):
+        try:
+            outcome = command.run(options, line.progress)
+        finally:
+            line.clear()
+        write_outcome(_recorded(outcome, options), options)
+
+
+def _hashed(options: Any) -> Any:
+    """Inputs are hashed at once where a document will tell of them."""
+    if getattr(options, "json", None) is None:
+        return nullcontext()
+    from pyalign.data.provenance import hashing
+
+    return hashing()
+
+
+def _recorded(outcome: Outcome, options: Any) -> Outcome:
+    """The result with the options of the command line in its provenance."""
+    result = outcome.result
+    if result is None or result.provenance is None:
+        return outcome
+    told = {**result.provenance.options, "command_line": given_options(options)}
+    return replace(outcome, result=replace(result, provenance=replace(result.provenance, options=told)))
+
+
+def _located(command: Command[Any], options: Any, message: str) -> str:
+    """The message with the files that it is about, unless it names one."""
+    files = [path for given in paths(options, "input").values() for path in given]
+    if message.startswith(("--", *files)) or any(
+        message.startswith(path.rpartition("::")[0] or path) for path in files
+    ):
+        return message
+    about = [getattr(options, name, None) for name in command.about]
+    told = [path for given in about if given for path in ([given] if isinstance(given, str) else given)]
+    return f"{' with '.join(told)}: {message}" if told else message
+
+
+def _fail(name: str, message: str) -> int:
+    from pyalign.report.tables import one_line
+
+    print(f"pyalign {name}: error: {one_line(message)}", file=sys.stderr)
     return 1
 
 
@@ -103,13 +183,3 @@ def _drop_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complete(parser: argparse.ArgumentParser) -> None:
-    """Answers a shell's request for completions, which argcomplete makes through this variable."""
-    if "_ARGCOMPLETE" in os.environ:
-        try:
-            import argcomplete
-        except ImportError:
-            return
-        argcomplete.autocomplete(parser)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pyalign.data.align import Aligned, AlignedModels, align, align_models
 from pyalign.data.answers import Answers, as_answers
+from pyalign.data.categories import Categories
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
 from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hashing
@@ -19,6 +20,7 @@ __all__ = [
     "Aligned",
     "AlignedModels",
     "Answers",
+    "Categories",
     "Embeddings",
     "Input",
     "Match",

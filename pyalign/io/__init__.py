@@ -8,7 +8,7 @@ Only numpy is imported here; a format's package is imported when a file of that 
 
 from __future__ import annotations
 
-from pyalign.io.categories import read_categories
+from pyalign.io.categories import load_categories
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.names import read_names
 from pyalign.io.paths import split_key
@@ -18,9 +18,9 @@ from pyalign.io.triplets import load_triplets
 from pyalign.io.write import write_array, write_files, write_text
 
 __all__ = [
+    "load_categories",
     "load_embeddings",
     "load_triplets",
-    "read_categories",
     "read_counts",
     "read_names",
     "read_subjects",

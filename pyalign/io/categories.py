@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyalign.data import Categories
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.names import read_names
 from pyalign.io.npy import open_npy
 from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, open_text, text_errors
 
 
-def read_categories(path: PathLike) -> Array:
-    """Labels (n,), or memberships (n, c) of 0 and 1, in the order of the file.
+def load_categories(path: PathLike) -> Categories:
+    """A label for each object, or memberships of 0 and 1, in the order of the file; with names where the file has them.
 
     ``.txt``: one label a line. ``.csv`` and ``.tsv`` (each also ``.gz``): one column of labels, or a column of 0 and 1
     per category, under a header. ``.npy``: labels (n,), whole numbers or text, or memberships (n, c).
@@ -23,15 +24,24 @@ def read_categories(path: PathLike) -> Array:
         array = open_npy(path)
         if array.ndim not in (1, 2) or array.size == 0:
             raise bad(path, f"categories must have shape (n,) or (n, c); got {array.shape}")
-        return array if array.ndim == 1 else _zeros_and_ones(path, array)
+        return Categories.of(array if array.ndim == 1 else _zeros_and_ones(path, array))
     if suffix.startswith(".txt") or not _several_columns(path, suffix):
-        return np.array(read_names(path))
-    return _zeros_and_ones(path, load_embeddings(path).values)
+        return Categories.of(np.array(read_names(path)))
+    found = load_embeddings(path)
+    return Categories.of(_zeros_and_ones(path, found.values), _header(path, suffix, found.shape[1]), found.names)
 
 
 def _several_columns(path: PathLike, suffix: str) -> bool:
     with text_errors(path), open_text(path) as handle:
         return ("," if suffix.startswith(".csv") else "\t") in handle.readline()
+
+
+def _header(path: PathLike, suffix: str, columns: int) -> tuple[str, ...] | None:
+    """The names of the last columns, where the first line is no row of numbers."""
+    with text_errors(path), open_text(path) as handle:
+        cells = handle.readline().rstrip("\n").split("," if suffix.startswith(".csv") else "\t")
+    named = tuple(cell.strip().strip('"') for cell in cells[-columns:])
+    return None if all(cell in ("0", "1") for cell in named) else named
 
 
 def _zeros_and_ones(path: PathLike, values: Array) -> Array:

@@ -1,27 +1,53 @@
-"""How results are shown to people: plain tables, and progress on a terminal."""
+"""Views of results: plain tables, and progress on a terminal. A result finds its view here, by its class."""
 
-from pyalign.report.probes import probe_table, recipe_table
-from pyalign.report.progress import ProgressLine, progress
-from pyalign.report.tables import (
-    columns_table,
-    group_table,
-    one_line,
-    percent,
-    percent_interval,
-    score_table,
-    terminal_width,
-)
+from __future__ import annotations
 
-__all__ = [
-    "ProgressLine",
-    "columns_table",
-    "group_table",
-    "one_line",
-    "percent",
-    "percent_interval",
-    "probe_table",
-    "progress",
-    "recipe_table",
-    "score_table",
-    "terminal_width",
-]
+from importlib import import_module
+from typing import Any
+
+from pyalign.report.tables import one_line
+
+# The class of a result -> module and function that make its table: (result, width, verbose) -> text.
+VIEWS = {
+    "Agreement": "agreements:agreement_table",
+    "Agreements": "agreements:agreements_table",
+    "Calibration": "calibrations:calibration_table",
+    "Calibrations": "calibrations:calibrations_table",
+    "Comparison": "comparisons:comparison_table",
+    "Failures": "failures:failures_table",
+    "FileDescription": "descriptions:description_table",
+    "NoiseCeiling": "ceilings:ceiling_table",
+    "ProbeCrossValidation": "probes:probe_table",
+    "ProbeFit": "probes:fit_table",
+    "RecipeCrossValidation": "probes:recipe_table",
+    "Score": "scores:score_table",
+    "Scores": "scores:scores_table",
+}
+
+
+def table_of(result: Any, width: int | None = None, verbose: bool = False) -> str:
+    """The table of a result; of one without a view of its own its values, a line each."""
+    for kind in type(result).__mro__:
+        if kind.__name__ in VIEWS:
+            module, _, name = VIEWS[kind.__name__].partition(":")
+            text: str = getattr(import_module(f"pyalign.report.{module}"), name)(result, width, verbose)
+            return text
+    records = result.to_records()
+    return "\n".join(f"{name}: {one_line(str(value))}" for record in records for name, value in record.items())
+
+
+def html_of(result: Any) -> str:
+    """The rows of a result as an HTML table, with its notes."""
+    from html import escape
+
+    records = result.to_records()
+    names = list(dict.fromkeys(name for record in records for name in record))
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    rows = ("".join(f"<td>{escape(_cell(record.get(name)))}</td>" for name in names) for record in records)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    notes = "".join(f"<p>note: {escape(note)}</p>" for note in result.notes)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)

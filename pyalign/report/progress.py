@@ -43,6 +43,10 @@ class ProgressLine:
             self.last = now
             print(f"\r\x1b[K{text[: get_terminal_size().columns - 1]}", end="", file=sys.stderr, flush=True)
 
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """As `pyalign.progress.Progress`."""
+        self.show(f"{stage} {done:,}/{total:,}" if total is not None else f"{stage}, {done:,}" if done else stage)
+
     def clear(self) -> None:
         """The line is gone."""
         if self.visible:

@@ -1,11 +1,31 @@
-"""Plain text tables."""
+"""Plain text tables that fit the terminal."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH = 80  # where no terminal says otherwise
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        header: above it.
+        cells: one for each row.
+        keep: how long it is kept where the table is too wide: the lowest go first; 0 only with all columns; 9 always.
+        note: how the note says it where all cells are the same, such as "measure {}"; "" where the column stays then.
+    """
+
+    header: str
+    cells: tuple[str, ...]
+    keep: int = 9
+    note: str = ""
 
 
 def one_line(text: str) -> str:
@@ -36,6 +56,50 @@ def columns_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def fitted_table(columns: Sequence[Column], width: int | None, verbose: bool = False) -> tuple[str, list[str]]:
+    """A table within `width` characters, and what it leaves to the note below.
+
+    Columns that are the same in every row and have a `note` are said there; then columns are left out, those first that
+    are kept least; then the names in the first are shortened from the left. `verbose`: everything, at any width.
+
+    Example:
+        >>> columns = [Column("model", ("a", "b")), Column("measure", ("dot", "dot"), 3, "measure {}")]
+        >>> table, notes = fitted_table(columns, 80)
+        >>> notes
+        ['measure dot']
+    """
+    shown, notes = list(columns), []
+    if not verbose:
+        shown = [column for column in columns if column.keep]
+        for column in [column for column in shown if column.note and len(set(column.cells)) == 1]:
+            notes.append(column.note.format(column.cells[0]))
+            shown.remove(column)
+        limit = width or WIDTH
+        while _width(shown) > limit and any(column.keep < 9 for column in shown):
+            shown.remove(min(shown, key=lambda column: column.keep))
+        over = _width(shown) - limit
+        if over > 0:
+            first = shown[0]
+            room = max(12, max(map(len, (first.header, *first.cells))) - over)
+            shown[0] = Column(first.header, tuple(shorten_left(cell, room) for cell in first.cells))
+    rows = list(zip(*(column.cells for column in shown), strict=True))
+    return columns_table([column.header for column in shown], rows), notes
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(max(map(len, (column.header, *column.cells))) + 2 for column in columns) - 2
+
+
+def noted(notes: Sequence[str], width: int | None) -> str:
+    """Notes on one line, or on more where it is narrow.
+
+    Example:
+        >>> noted(["triplets: t.npy", "chance 33.333 %"], None)
+        'triplets: t.npy; chance 33.333 %'
+    """
+    return "\n".join(textwrap.wrap("; ".join(notes), width or WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
 def terminal_width() -> int | None:
     """Columns of the terminal behind stdout, or None where there is none to fit."""
     try:
@@ -54,116 +118,43 @@ def shorten_left(text: str, width: int) -> str:
     return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
 
 
-def score_table(rows: Sequence[dict[str, Any]], triplets: str, width: int | None = None) -> str:
-    """The results of `pyalign score`, a row each, and a line that says how to read them.
+def short_labels(names: Sequence[str]) -> dict[str, str]:
+    """Short forms of the names of models that are files: what tells them apart, without folders and extensions.
 
-    Paths are shortened from the left where the table would be wider than `width`.
+    Example:
+        >>> short_labels(["out/clip/visual.npy", "out/vgg.h5::fc7", "mine"])
+        {'out/clip/visual.npy': 'visual', 'out/vgg.h5::fc7': 'vgg::fc7', 'mine': 'mine'}
+        >>> list(short_labels(["a/x.npy", "b/x.npy"]).values())
+        ['a/x', 'b/x']
     """
-    first = rows[0]
-    header = [
-        "embeddings",
-        "measure",
-        "accuracy",
-        *_if(first, "ci", f"{100 * first.get('confidence', 0):g} % interval", "s.e."),
-        *_if(first, "fraction_of_ceiling", "of ceiling"),
-        *_if(first, "permutation_test", "chance", "p"),
-        "ties",
-        "cross-entropy",
-        *_if(first, "ci", "interval"),
-        "entropy",
-        "triplets",
-        "M triplets/s",
-    ]
-    cells = [_score_cells(row) for row in rows]
-    table = columns_table(header, cells)
-    excess = max(map(len, table.splitlines())) - width if width else 0
-    if excess > 0:
-        room = max(12, max(len(row[0]) for row in cells) - excess)
-        table = columns_table(header, [(shorten_left(row[0], room), *row[1:]) for row in cells])
-    dropped = max(row["n_dropped"] for row in rows)
-    notes = [
-        f"triplets: {one_line(triplets)}",
-        "chance 33.333 %",
-        f"T = {first['temperature']:g}",
-        f"ties {first['ties']}",
-        "nats (log 3 = 1.09861)",
-        f"backend {first['backend']}",
-    ]
-    if "ci" in first:
-        how = f"{first['resamples']:,} resamples, seed {first['seed']}" if "seed" in first else "closed form"
-        notes.insert(1, f"intervals over {first['ci_by']} ({how})")
-    if "ceiling" in first:
-        notes.insert(1, f"ceiling {100 * first['ceiling']:.3f} %")
-    if dropped:
-        notes.insert(1, f"up to {dropped:,} dropped (NaN)")
-    return f"{table}\n{'; '.join(notes)}"
+    distinct = list(dict.fromkeys(names))
+    for parts in range(1, 32):
+        short = [one_line(_short(name, parts)) for name in distinct]
+        if len(set(short)) == len(short):
+            return dict(zip(distinct, short, strict=True))
+    return {name: one_line(name) for name in distinct}
 
 
-def _score_cells(row: dict[str, Any]) -> tuple[str, ...]:
-    accuracy = "-" if row["accuracy"] is None else f"{100 * row['accuracy']:.3f} %"
-    cross_entropy = "-" if row["cross_entropy"] is None else f"{row['cross_entropy']:.5f}"
-    return (
-        one_line(row["embeddings"]),
-        row["measure"],
-        accuracy,
-        *_if(row, "ci", lambda: percent_interval(row["ci"]), lambda: percent(row["standard_error"])),
-        *_if(row, "fraction_of_ceiling", lambda: f"{row['fraction_of_ceiling']:.3f}"),
-        *_if(row, "permutation_test", *_permutation_cells(row)),
-        f"{row['n_ties']:,}",
-        cross_entropy,
-        *_if(row, "ci", lambda: "{:.5f} to {:.5f}".format(*row["cross_entropy_ci"])),
-        f"{row['mean_entropy']:.5f}",
-        f"{row['n_triplets']:,}",
-        _speed(row["triplets_per_second"] / 1e6),
-    )
+def _short(name: str, parts: int) -> str:
+    path, mark, key = name.partition("::")
+    last = "/".join(path.replace(os.sep, "/").split("/")[-parts:])
+    stem, dot, suffix = last.rpartition(".")
+    plain = stem if dot and stem and not stem.endswith("/") and suffix.isalnum() else last
+    return plain + mark + key
 
 
-def _permutation_cells(row: dict[str, Any]) -> tuple[Callable[[], str], Callable[[], str]]:
-    return (
-        lambda: percent_interval(row["permutation_test"]["null_ci"]),
-        lambda: f"{row['permutation_test']['p_value']:.3g}",
-    )
-
-
-def _if(row: dict[str, Any], name: str, *cells: str | Callable[[], str]) -> list[str]:
-    """The cells where the row has that entry."""
-    return [cell if isinstance(cell, str) else cell() for cell in cells] if name in row else []
-
-
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """A fraction as people read it.
 
     Example:
-        >>> percent(0.5), percent_interval((0.4912, 0.51))
-        ('50.000 %', '49.120 to 51.000 %')
+        >>> percent(0.5), percent_interval((0.4912, 0.51)), percent(None)
+        ('50.000 %', '49.120 to 51.000 %', '-')
     """
-    return f"{100 * share:.3f} %"
+    return "-" if share is None or share != share else f"{100 * share:.3f} %"
 
 
-def percent_interval(interval: Sequence[float]) -> str:
+def percent_interval(interval: Sequence[float] | None) -> str:
     """An interval of fractions as people read it."""
+    if interval is None or interval[0] != interval[0]:
+        return "-"
     return f"{100 * interval[0]:.3f} to {100 * interval[1]:.3f} %"
-
-
-def group_table(row: dict[str, Any]) -> str:
-    """The groups of one result of `pyalign score`, a row each; nothing where there are none."""
-    groups = row.get("groups")
-    if not groups:
-        return ""
-    header = ("group", "accuracy", "interval", "s.e.", "cross-entropy", "triplets")
-    cells = [
-        (
-            one_line(group["group"]),
-            percent(group["accuracy"]),
-            percent_interval(group["ci"]) if group["ci"] else "-",
-            percent(group["standard_error"]) if group["standard_error"] is not None else "-",
-            f"{group['cross_entropy']:.5f}",
-            f"{group['n_triplets']:,}",
-        )
-        for group in groups
-    ]
-    return f"\n{one_line(row['embeddings'])} with {row['measure']}, by group\n{columns_table(header, cells)}\n"
-
-
-def _speed(millions: float) -> str:
-    return f"{millions:.1f}" if millions >= 0.95 else f"{millions:.2g}"

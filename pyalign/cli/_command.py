@@ -1,0 +1,210 @@
+"""A command is declared once: a dataclass of options, from which the parser, the help and the record come.
+
+A module of `pyalign.cli` holds ``COMMAND = Command(Options, run, example)``. `run` takes the options, read and checked,
+and a progress callback; it gives back a result and what else is to be written. `pyalign.cli.main` does everything
+around it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from pyalign.errors import InputError
+from pyalign.progress import Progress
+from pyalign.results import Result
+
+Chosen = TypeVar("Chosen")
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a field of an options class stands on the command line.
+
+    Attributes:
+        help: a phrase.
+        flags: such as ("-t", "--triplets"); empty: by the field's name.
+        kind: makes the value of a word; raises ValueError or argparse.ArgumentTypeError.
+        metavar: stands for the value in the help.
+        choices: the words that are allowed.
+        nargs: "+", "*" or "?", as argparse has it; "+" and "*" give tuples.
+        const: the value of a flag without a word, with nargs "?".
+        group: the heading in the help.
+        role: "input" or "output" for files, which are kept apart; "" for anything else.
+        positional: whether the values may also stand by themselves, before the options.
+        exclusive: a name that options share of which one may be given.
+        words: what the shell offers.
+    """
+
+    help: str
+    flags: tuple[str, ...]
+    kind: Callable[[str], Any]
+    metavar: str | None
+    choices: Sequence[Any] | None
+    nargs: str | None
+    const: Any
+    group: str
+    role: str
+    positional: bool
+    exclusive: str
+    words: Iterable[str] | None
+
+
+def option(
+    help: str, *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] = str,
+    metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
+    group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
+) -> Any:  # fmt: skip
+    """A field of an options class; see `Option`. A default of False makes it a switch."""
+    told = Option(help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words)
+    given: dict[str, Any] = {} if required else {"default": default}
+    return field(metadata={"option": told}, kw_only=True, **given)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command has made.
+
+    Attributes:
+        result: is printed as its table, or as JSON; None for commands that only write or tell.
+        files: what is written besides, by path.
+        text: what is printed in place of the table.
+        label: what models are called in the table, by the names that they have in the result.
+    """
+
+    result: Result | None = None
+    files: Mapping[str, np.ndarray | str | bytes] = field(default_factory=dict)
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Command(Generic[Chosen]):
+    """A command.
+
+    Attributes:
+        options: a dataclass of `option` fields.
+        run: takes them and a `Progress`, gives an `Outcome`.
+        example: a command line.
+        about: the names of input options that an error is about which names no file.
+        epilog: more for the help.
+    """
+
+    options: type[Chosen]
+    run: Callable[[Chosen, Progress], Outcome]
+    example: str
+    about: tuple[str, ...] = ()
+    epilog: str = ""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in two lines: the mistake, and where to look."""
+
+    def error(self, message: str) -> Any:
+        self.exit(2, f"{self.prog}: error: {message}\ntry '{self.prog} --help'\n")
+
+
+def declared(kind: type) -> list[tuple[Field[Any], Option]]:
+    """The fields of an options class, those that it declares itself before those that it shares."""
+    own = [one for one in fields(kind) if one.name in inspect.get_annotations(kind)]
+    rest = [one for one in fields(kind) if one not in own]
+    return [(one, one.metadata["option"]) for one in (*own, *rest) if "option" in one.metadata]
+
+
+def make_parser(name: str, what: str, command: Command[Any]) -> Parser:
+    """The parser of a command, in groups with their headings."""
+    parser = Parser(
+        prog=f"pyalign {name}",
+        description=what[0].upper() + what[1:] + ".",
+        epilog=f"{command.epilog}\n\nexample:\n  {command.example}".strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    groups: dict[str, Any] = {"": parser}
+    exclusive: dict[str, Any] = {}
+    for one, told in declared(command.options):
+        title, _, description = told.group.partition("\n")
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title, description or None)
+        place = groups[title]
+        if told.exclusive:
+            place = exclusive.setdefault(told.exclusive, None) or place.add_mutually_exclusive_group()
+            exclusive[told.exclusive] = place
+        _add(parser, place, one, told)
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Option) -> None:
+    flags = told.flags or ("--" + one.name.replace("_", "-"),)
+    options: dict[str, Any] = {"dest": one.name, "help": told.help}
+    if one.default is False:
+        place.add_argument(*flags, action="store_true", **options)
+        return
+    given: dict[str, Any] = {"type": told.kind, "metavar": told.metavar, "choices": told.choices}
+    given.update({"nargs": told.nargs, "const": told.const})
+    given = {name: value for name, value in given.items() if value is not None}
+    if told.positional:
+        many = told.nargs in ("+", "*")
+        name = told.metavar or one.name.upper()
+        parser.add_argument(_standing(one), nargs="*" if many else "?", type=told.kind, metavar=name, help=told.help)
+        options["help"] = argparse.SUPPRESS if told.flags == () else f"the same as {name}"
+    action = place.add_argument(*flags, default=one.default if one.default is not MISSING else None, **given, **options)
+    if told.words is not None:
+        action.completer = lambda **_: list(told.words or ())
+
+
+def _standing(one: Field[Any]) -> str:
+    return f"standing_{one.name}"
+
+
+def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
+    """The options of the words; exits with 2 where they are not understood."""
+    given = vars(parser.parse_intermixed_args(list(words)))
+    values: dict[str, Any] = {}
+    for one, told in declared(kind):
+        value = given[one.name]
+        if told.positional:
+            value = _either(parser, one, told, value, given[_standing(one)])
+        if value is None and one.default is MISSING:
+            flags = told.flags or ("--" + one.name.replace("_", "-"),)
+            parser.error(f"the following arguments are required: {'/'.join(flags)}")
+        values[one.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def _either(parser: Parser, one: Field[Any], told: Option, by_flag: Any, standing: Any) -> Any:
+    """The values by themselves, or those of the flag."""
+    if standing and by_flag not in (None, one.default):
+        parser.error(f"argument {told.flags[-1]}: {told.metavar} stand there already: {' '.join(map(str, standing))}")
+    return standing or by_flag
+
+
+def paths(options: Any, role: str) -> dict[str, list[str]]:
+    """The files that the options name, by the option's flag."""
+    found: dict[str, list[str]] = {}
+    for one, told in declared(type(options)):
+        value = getattr(options, one.name)
+        if told.role == role and value is not None and value != "-":
+            flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
+            found[flag] = [value] if isinstance(value, str) else list(value)
+    return found
+
+
+def given_options(options: Any) -> dict[str, Any]:
+    """The options that differ from their defaults, for the record."""
+    values = {one.name: getattr(options, one.name) for one, _ in declared(type(options))}
+    defaults = {one.name: one.default for one, _ in declared(type(options))}
+    return {name: value for name, value in values.items() if value != defaults[name]}
+
+
+def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
+    """Raises where an option is given that only serves something else, which `need` would ask for."""
+    for one, told in declared(type(options)):
+        value = getattr(options, one.name)
+        if one.name in names and value != one.default:
+            flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
+            raise InputError(f"{flag} {value} serves {need}")

@@ -1,0 +1,121 @@
+"""Where results go: checked before the work, written when all of it is done."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pyalign.cli._command import Outcome, paths
+from pyalign.errors import InputError
+from pyalign.io.paths import split_key
+from pyalign.io.write import STREAMS, write_files
+
+
+def check_outputs(options: Any) -> None:
+    """Raises when an output would replace an input or another output, is not what its name says, or has no place."""
+    inputs = [path for given in paths(options, "input").values() for path in given]
+    outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
+    for flag, suffix in (("--json", ".json"), ("--csv", ".csv")):
+        for name, path in outputs:
+            if name == flag:
+                _check_document(flag, path, suffix)
+    require_apart(inputs, outputs)
+
+
+def _check_document(flag: str, path: str, suffix: str) -> None:
+    """A document's name says what it is, so that an input that stands behind the flag is not taken for one."""
+    if path.startswith(STREAMS) or (os.path.exists(path) and not os.path.isfile(path)):
+        return
+    if not path.endswith(suffix):
+        raise InputError(
+            f"{flag} PATH must end in {suffix}; got {path} (an input stands before {flag}, or after another)"
+        )
+    if suffix == ".json" and os.path.isfile(path) and not _is_json(path):
+        raise InputError(f"{flag} {path} is there and holds no JSON document: it is not replaced")
+
+
+def _is_json(path: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            json.load(handle)
+    except (ValueError, RecursionError):
+        return os.path.getsize(path) == 0
+    except OSError:
+        return True  # said when it is written
+    return True
+
+
+def require_apart(inputs: Iterable[str], outputs: Iterable[tuple[str, str]]) -> None:
+    """Raises when an output would replace an input or another output, or has no place: before the work, not after."""
+    taken = {os.path.realpath(split_key(path)[0]): path for path in inputs}
+    outputs = list(outputs)
+    for flag, path in outputs:
+        place = os.path.realpath(path)
+        if place in taken:
+            raise InputError(f"{flag} {path} is the same file as {taken[place]}")
+        taken[place] = f"{flag} {path}"
+    for _, path in outputs:
+        require_place(path)
+
+
+def require_place(path: str) -> None:
+    """Raises an OSError that names `path` unless a file can be written there, as far as can be seen beforehand."""
+    if os.path.isdir(path):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if path.startswith(STREAMS) or (os.path.exists(path) and not os.path.isfile(path)):
+        return  # a pipe, a device or what is open already is written into
+    _require_folder(os.path.dirname(os.path.realpath(path)), path)
+
+
+def require_new_folder(path: str) -> None:
+    """Raises an OSError that names `path` unless it is a folder to write to, or one can be made there."""
+    place = os.path.realpath(path)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    _require_folder(place, path)
+
+
+def _require_folder(folder: str, path: str) -> None:
+    number = 0
+    if not os.path.isdir(folder):
+        number = errno.ENOTDIR if os.path.lexists(folder) else errno.ENOENT
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        number = errno.EACCES
+    if number:
+        raise OSError(number, os.strerror(number), path)
+
+
+def write_outcome(outcome: Outcome, options: Any) -> None:
+    """Files whole or not at all; then the table, or the document; notes on stderr unless --quiet."""
+    result, asked = outcome.result, getattr(options, "json", None)
+    files: dict[str, np.ndarray | str | bytes] = dict(outcome.files)
+    document = result.to_json() if result is not None and asked is not None else ""
+    if asked not in (None, "-"):
+        files[asked] = document + "\n"
+    if getattr(options, "csv", None) and result is not None:
+        files[options.csv] = result.to_csv()
+    write_files(files.items())
+    if asked == "-":
+        print(document)
+    elif outcome.text is not None or result is not None:
+        print(outcome.text if outcome.text is not None else _table(outcome, options))
+    if result is not None and not getattr(options, "quiet", False):
+        from pyalign.report.tables import one_line
+
+        sys.stdout.flush()
+        for note in result.notes:
+            print(f"note: {one_line(note)}", file=sys.stderr)
+
+
+def _table(outcome: Outcome, options: Any) -> str:
+    from pyalign.report.tables import terminal_width
+
+    assert outcome.result is not None
+    verbose = getattr(options, "verbose", False)
+    return outcome.result.table(None if verbose else terminal_width(), verbose)

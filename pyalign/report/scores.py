@@ -1,0 +1,102 @@
+"""Scores as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.score import Scores
+from pyalign.report.tables import Column, columns_table, fitted_table, noted, one_line, percent, percent_interval
+from pyalign.report.tables import short_labels as short
+
+
+def score_table(score: Score, width: int | None = None, verbose: bool = False) -> str:
+    """One score; see `scores_table`."""
+    return scores_table(Scores((score,)), width, verbose)
+
+
+def scores_table(scores: Scores, width: int | None = None, verbose: bool = False) -> str:
+    """A row for each score, a line that says how to read them, and the groups of each.
+
+    What is the same in all rows is said in the line. `verbose`: with entropy, speed and whole names.
+    """
+    rows = scores.results
+    table, same = fitted_table(_columns(rows, verbose), width, verbose)
+    parts = [table, noted([*_notes(scores), *same], None if verbose else width)]
+    parts += [_groups(row) for row in rows if row.groups]
+    return "\n".join(parts)
+
+
+def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
+    labels = {} if verbose else short([row.embeddings or "x" for row in rows])
+
+    def column(header: str, cell: Callable[[Score], str], keep: int = 9, note: str = "") -> Column:
+        return Column(header, tuple(map(cell, rows)), keep, note)
+
+    first = rows[0]
+    columns = [
+        column("embeddings", lambda r: r.label or labels.get(r.embeddings or "x") or one_line(r.embeddings or "x")),
+        column("measure", lambda r: r.measure, 8, "measure {}" if len(rows) > 1 else ""),
+        column("accuracy", lambda r: percent(r.accuracy)),
+    ]
+    if first.ci is not None:
+        columns.append(column(f"{100 * first.ci.confidence:g} % interval", lambda r: percent_interval(r.ci)))
+        columns.append(column("s.e.", lambda r: percent(r.standard_error), 6))
+    if first.fraction_of_ceiling is not None:
+        columns.append(column("of ceiling", lambda r: f"{r.fraction_of_ceiling:.3f}"))
+    if first.permutation_test is not None:
+        columns.append(
+            column("chance", lambda r: percent_interval(r.permutation_test and r.permutation_test.null_ci), 8)
+        )
+        columns.append(column("p", lambda r: "" if r.permutation_test is None else f"{r.permutation_test.p_value:.3g}"))
+    columns += [
+        column("ties", lambda r: f"{r.n_ties:,}", 7),
+        column("cross-entropy", lambda r: "-" if r.cross_entropy is None else f"{r.cross_entropy:.5f}", 8),
+    ]
+    if first.cross_entropy_ci is not None:
+        columns.append(column("interval", lambda r: "{:.5f} to {:.5f}".format(*(r.cross_entropy_ci or (0.0, 0.0))), 2))
+    columns += [
+        column("entropy", lambda r: f"{r.mean_entropy:.5f}", 3),
+        column("triplets", lambda r: f"{r.n_triplets:,}", 5, "{} triplets"),
+        column("M triplets/s", lambda r: _speed((r.triplets_per_second or 0.0) / 1e6), 0),
+    ]
+    if any(row.in_sample is not None and (row.in_sample.triplets or row.in_sample.objects) for row in rows):
+        columns.insert(3, column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else "-"))
+    return columns
+
+
+def _notes(scores: Scores) -> list[str]:
+    first = scores.results[0]
+    notes = [f"triplets: {one_line(scores.triplets)}"] if scores.triplets else []
+    dropped = max(row.n_dropped for row in scores.results)
+    if dropped:
+        notes.append(f"up to {dropped:,} dropped (NaN)")
+    if first.ceiling is not None:
+        notes.append(f"ceiling {100 * first.ceiling:.3f} %")
+    if first.ci is not None:
+        drawn = first.resamples is not None
+        how = f"{first.resamples:,} resamples, seed {first.seed}" if drawn else "closed form"
+        notes.append(f"intervals over {first.ci.by} ({how})")
+    if first.transform is not None:
+        notes.append(f"after the map of {one_line(first.transform)}")
+    temperatures = sorted({row.temperature for row in scores.results})
+    notes += ["chance 33.333 %", f"T = {', '.join(f'{t:g}' for t in temperatures)}", f"ties {first.ties}"]
+    return [*notes, "nats (log 3 = 1.09861)", f"backend {first.backend}"]
+
+
+def _groups(row: Score) -> str:
+    """The groups of one score, a row each."""
+    header = ("group", "accuracy", "interval", "s.e.", "cross-entropy", "triplets")
+    cells = [
+        (
+            one_line(group.group), percent(group.accuracy), percent_interval(group.ci), percent(group.standard_error),
+            f"{group.cross_entropy:.5f}", f"{group.n_triplets:,}",
+        )
+        for group in row.groups or ()
+    ]  # fmt: skip
+    of = row.label or one_line(row.embeddings or "x")
+    return f"\n{of} with {row.measure}, by group\n{columns_table(header, cells)}"
+
+
+def _speed(millions: float) -> str:
+    return f"{millions:.1f}" if millions >= 0.95 else f"{millions:.2g}"
