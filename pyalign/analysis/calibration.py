@@ -11,7 +11,6 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import Answers
 from pyalign.analysis.reliability import Reliability, equal_mass_edges, equal_width_edges, reliability
-from pyalign.analysis.splits import split_triplets
 from pyalign.analysis.targets import as_targets
 from pyalign.analysis.temperature import interval, minimise, standard_error
 from pyalign.backends import LossSums, get_host_backend
@@ -20,6 +19,7 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
+from pyalign.stats.splits import SPLITS, TripletHoldOut
 
 MOST_BINS = 10_000
 
@@ -174,7 +174,11 @@ def calibrate(
     rows = door.rows(x)
     index = door.host(checked_triplets(door, triplets, len(rows)))
     soft = None if targets is None else as_targets(targets, len(index))
-    parts = None if split is None else split_triplets(index, len(rows), split, held_out, seed)
+    parts = None
+    if split is not None:
+        _checks.one_of(split, SPLITS[:2], "split")
+        _checks.fraction(held_out, "held_out")
+        parts = next(TripletHoldOut(split, held_out, seed, len(rows)).split(index))
     chosen = None if parts is None else np.concatenate(parts)
     kept = index if chosen is None else index.take(chosen, axis=0)
     results, n_dropped = score_triplets(

@@ -12,7 +12,6 @@ import numpy as np
 
 from pyalign import __version__, report
 from pyalign.analysis.calibration import calibrate
-from pyalign.analysis.splits import SPLITS
 from pyalign.cli import _inputs, _options
 from pyalign.errors import InputError
 from pyalign.io import EmbeddingFile, TripletFile, read_embeddings, split_key, write_files
@@ -34,7 +33,7 @@ def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
     group = parser.add_argument_group("fitting")
     group.add_argument(
         "--split",
-        choices=(*SPLITS, "none"),
+        choices=("objects", "triplets", "none"),
         default="objects",
         help="report on triplets of objects, or on triplets, that the fit did not see (default: objects); "
         "none: fit and report on all",
