@@ -44,8 +44,8 @@ class TensorAlgebra:
         gradient: Tensor,
     ) -> float:  # fmt: skip
         triplets, answers = plan
-        targets = None if answers is None else answers.to(similarities.dtype)
-        return self.backend.triplet_gradient(similarities, triplets, temperature, scale, gradient, targets)
+        weights = None if answers is None else answers.to(similarities.dtype)
+        return self.backend.triplet_gradient(similarities, triplets, temperature, scale, gradient, weights)
 
     def log(self, a: Tensor) -> Tensor:
         return a.log()

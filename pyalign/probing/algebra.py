@@ -12,7 +12,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Backend, HostBackend
-from pyalign.ops._door import Door, HostDoor, open_door
+from pyalign.ops._door import Door
 from pyalign.ops.plan import TripletPlan
 from pyalign.probing.products import gram, product
 
@@ -102,7 +102,7 @@ class HostAlgebra:
         return self
 
     def plan(self, triplets: np.ndarray, n: int, answers: np.ndarray | None, sort: bool | None) -> TripletPlan:
-        return TripletPlan(triplets, n, targets=answers, sort=sort if self.backend.name == "native" else False)
+        return TripletPlan(triplets, n, answers=answers, sort=sort if self.backend.name == "native" else False)
 
     def gradient(
         self, plan: TripletPlan, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
@@ -167,24 +167,6 @@ class HostAlgebra:
 
     def for_scoring(self, rows: np.ndarray) -> np.ndarray:
         return rows
-
-
-def algebra_for(backend: str = "auto", x: object = None) -> Algebra:
-    """Where a fit to x is computed: on its device, or by the backend that is asked for; "auto": on the host from there.
-
-    Raises:
-        InputError: as `pyalign.backends.get_backend`.
-
-    Example:
-        >>> algebra_for("numpy", np.eye(3)).backend.name
-        'numpy'
-    """
-    door = open_door(backend, x)
-    if isinstance(door, HostDoor):
-        return HostAlgebra(door)
-    from pyalign.probing._tensor_algebra import TensorAlgebra  # loads torch
-
-    return TensorAlgebra(cast(Any, door))
 
 
 def host_rows(on: Algebra, x: object, name: str = "x") -> np.ndarray:
