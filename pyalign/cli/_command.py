@@ -14,6 +14,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pyalign.errors import InputError
+from pyalign.journal import Journal
 
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     import numpy as np
@@ -76,12 +77,13 @@ class Outcome:
         result: is printed as its table, or as JSON; None for commands that only write or tell.
         files: what is written besides, by path.
         text: what is printed in place of the table.
-        label: what models are called in the table, by the names that they have in the result.
+        journal: of the run; it is closed when all is written.
     """
 
     result: Result | None = None
     files: Mapping[str, np.ndarray | str | bytes] = field(default_factory=dict)
     text: str | None = None
+    journal: Journal | None = None
 
 
 @dataclass(frozen=True)

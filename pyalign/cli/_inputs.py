@@ -10,10 +10,11 @@ from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 
 
-def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
+def read_triplets(options: Any, *, answered: str | None = None, beside: bool = False) -> Triplets:
     """The triplets that the options describe, with subjects and answers where these are given.
 
     answered: what needs the people's answers; raises where there are none.
+    beside: whether answers of many may stand beside a column that says which item is odd.
     """
     from pyalign.io.names import read_names
     from pyalign.io.triplets import load_triplets
@@ -32,7 +33,7 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
         subject_column=getattr(options, "subject_column", None),
         item_names=None if options.item_names is None else read_names(options.item_names),
     )
-    return _with_answers(_with_subjects(triplets, options), options)
+    return _with_answers(_with_subjects(triplets, options), options, beside)
 
 
 def _with_subjects(triplets: Triplets, options: Any) -> Triplets:
@@ -55,20 +56,35 @@ def labels_of(spec: str, noun: str, t: int) -> Subjects:
     return found
 
 
-def _with_answers(triplets: Triplets, options: Any) -> Triplets:
+def _with_answers(triplets: Triplets, options: Any, beside: bool) -> Triplets:
     """Counts and shares are by the position that items have in the file."""
     spec = getattr(options, "answers", None)
     if spec is None:
         return triplets
-    if options.choice_column is not None or options.odd_column == "first":
+    if not beside and (options.choice_column is not None or options.odd_column == "first"):
         raise InputError("--answers says how often each position was odd: leave --odd-column and --choice-column out")
-    from pyalign.io.subjects import read_counts
-
     path, key = split_key(spec)
     try:
-        return triplets.with_answers(read_counts(path, key=key))
+        return triplets.with_answers(_read_answers(path, key))
     except InputError as error:
         raise error if str(error).startswith(path) else InputError(f"{spec}: {error}") from error
+
+
+def _read_answers(path: str, key: str | None) -> Any:
+    """Counts, or shares from a .npy file."""
+    from pyalign.io.npy import open_npy
+    from pyalign.io.subjects import read_counts
+
+    return open_npy(path) if path.endswith(".npy") and key is None else read_counts(path, key=key)
+
+
+def read_vector(path: str) -> Any:
+    """The array of a .npy file."""
+    from pyalign.io.npy import open_npy
+    from pyalign.io.paths import check_file
+
+    check_file(path, "arrays", (".npy",))
+    return open_npy(path)
 
 
 def read_embeddings(spec: str, names: str | None = None) -> Embeddings:

@@ -3,8 +3,8 @@
 `objective` the loss and its gradient, by the `algebra` of the host (`products`) or of a device; `basis` and
 `parameters` the coordinates; `search`, `solve` and `certificate` the way to the optimum; `problem` and `fit` put them
 together. `local` and `local_problem`: a loss that also keeps the neighbors of other embeddings. `choose` and
-`cross_validate` say how good a probe is on what it has not seen, `recipe` is the published training. `inputs` reads what
-the public functions are given: `probe`, and `estimator`, the scikit-learn face.
+`cross_validate` say how good a probe is on what it has not seen, `recipe` is the published training. `inputs` reads
+what the public functions are given: `probe`, and `estimator`, the scikit-learn face.
 """
 
 from pyalign.probing.cross_validate import ProbeCrossValidation, cross_validate_probe

@@ -13,8 +13,8 @@ import numpy as np
 from pyalign import _checks
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal
-from pyalign.probing.choose import GROWTH, Choice, choose_strength, problem_of, require_sides
 from pyalign.probing.answers import part_of
+from pyalign.probing.choose import GROWTH, Choice, choose_strength, problem_of, require_sides
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.intervals import held_out_errors, mean_interval

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from pyalign import _checks
 from pyalign.analysis.score import score
+from pyalign.data import Transform
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.journal import Journal
 from pyalign.probing.choose import Choice, choose_strength
@@ -26,9 +25,6 @@ try:
     from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
     raise MissingExtraError("TripletProbe", "scikit-learn", "probe") from error
-
-if TYPE_CHECKING:
-    from pyalign.data import Transform
 
 
 SOLVERS = ("lbfgs", "adam")
@@ -67,6 +63,12 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         >>> probe.transform(x).shape[0], probe.fit_.gap < 1e-4
         (60, True)
     """
+
+    transform_: Transform
+    strength_: float
+    fit_: ProbeFit | RecipeFit
+    choice_: Choice | None
+    n_features_in_: int
 
     def __init__(
         self,
@@ -126,20 +128,18 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = inputs.x.shape[1]
         watch = Watch(progress, journal or Journal())
         try:
-            self._search(inputs, options, strength, watch)
+            self.fit_ = warned(self._search(inputs, options, strength, watch))
         except KeyboardInterrupt:
             best = watch.journal.best
             if best is None:
                 raise
-            self.choice_, self.fit_ = None, completed(best.value, inputs, LocalOptions())
+            self.fit_ = best.value
             warnings.warn("interrupted: the probe is the best map so far, not the optimum", stacklevel=2)
-        else:
-            warned(self.fit_)
         self.strength_, self.transform_ = self.fit_.strength, self.fit_.transform
         return self
 
-    def _search(self, inputs: Inputs, options: ProbeOptions, strength: float | None, watch: Watch) -> None:
-        self.choice_: Choice | None = None
+    def _search(self, inputs: Inputs, options: ProbeOptions, strength: float | None, watch: Watch) -> ProbeFit:
+        self.choice_ = None
         if strength is None:
             self.choice_ = choose_strength(
                 inputs.x, inputs.index, options, answers=inputs.answers, seed=options.seed, watch=watch.at("inner"),
@@ -148,7 +148,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             strength = self.choice_.strength
         problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on)
         fit = next(fit_path(problem, [strength], watch=watch))
-        self.fit_: ProbeFit | RecipeFit = completed(fit, inputs, LocalOptions())
+        return completed(fit, inputs, LocalOptions())
 
     def _by_recipe(
         self, x: object, triplets: object, strength: float | None, progress: Progress, given: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from pyalign.probing.problem import Map, Problem
 from pyalign.probing.search import ROUNDS, Search
 from pyalign.probing.threads import one_blas_thread
 from pyalign.probing.watch import CUT, Watch, Watcher
-from pyalign.results import Result, hidden
+from pyalign.results import Result
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ProbeFit(Result):
         "l2", "local_cross_entropy", "teacher_entropy", "neighbors_kept", "n_images", "n_batches",
     )  # fmt: skip
 
-    transform: Transform = hidden(compare=False)
+    transform: Transform = field(metadata={"hidden": True}, repr=False, compare=False)
     strength: float
     norm: float
     cross_entropy: float

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.backends import Array
-from pyalign.data import Aligned, Provenance, TrainedOn, Transform, align, as_embeddings, as_triplet_data
+from pyalign.data import Aligned, Provenance, Subjects, TrainedOn, Transform, align, as_embeddings, as_triplet_data
 from pyalign.errors import InputError
 from pyalign.probing.algebra import Algebra, host_rows, host_triplets
 from pyalign.probing.answers import answer_weights
@@ -83,6 +83,8 @@ def read_inputs(
     rows = finite_rows(host_rows(on, aligned.x))
     index = valid_triplets(host_triplets(on, aligned.index), len(rows))
     people = triplet_data.subjects if subjects is None else subjects
+    if isinstance(people, Subjects):
+        people = people.codes  # in the order of the labels, which may be numbers
     given = {"x": aligned.embeddings, "triplets": triplet_data, "weights": weights, "other_embeddings": others}
     return Inputs(
         on, rows, index, answer_weights(len(index), triplet_data.answers, weights),

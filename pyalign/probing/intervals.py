@@ -8,7 +8,6 @@ from statistics import NormalDist
 import numpy as np
 
 from pyalign.analysis.score import score
-from pyalign.backends import Array
 from pyalign.errors import InputError
 from pyalign.results import Interval
 from pyalign.stats.resampling import Resampling
@@ -17,7 +16,7 @@ LEVEL = 0.95
 
 
 def held_out_errors(
-    rows: Array, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None,
+    rows: object, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None,
     backend: str = "auto",
 ) -> tuple[float | None, float | None]:  # fmt: skip
     """Standard errors of accuracy and cross-entropy of a fold, over other objects, triplets or people like its own.

@@ -34,7 +34,8 @@ def fit_probe(
     """The map W that makes x predict the answers: mean cross-entropy plus a norm of W, at its least.
 
     Args:
-        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names, `Embeddings`.
+        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names, or
+            `Embeddings`.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Of
             `Triplets` all that they know is used.
         strength: of the penalty: the weight of the norm.
@@ -45,7 +46,8 @@ def fit_probe(
             or a diagonal map of d columns.
         other_embeddings: (m, d), the same representation of other items, at least three, whose neighbors are to be
             kept (gLocal): (1 - alpha) of the loss is that of the triplets, alpha that of softmax(cosines / tau) among
-            these before and after the map. Penalty ``"identity"`` suits it, ``"frobenius"`` and ``"squared"`` are taken.
+            these before and after the map. Penalty ``"identity"`` suits it; ``"frobenius"`` and ``"squared"`` are
+            taken.
         alpha, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
         backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
             the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign.analysis.score import score
 from pyalign.data import Transform
+from pyalign.errors import InputError
 from pyalign.journal import Journal
 from pyalign.probing.basis import standardization
 from pyalign.probing.inputs import Inputs, read_inputs
@@ -25,7 +27,7 @@ from pyalign.probing.options import as_strength
 from pyalign.probing.problem import valid_triplets
 from pyalign.probing.watch import CUT, FINISHED, Watch
 from pyalign.progress import Progress, silent
-from pyalign.results import Result, from_document, hidden
+from pyalign.results import Result, from_document
 from pyalign.stats.splits import TripletKFold
 
 RECIPE = "muttenthaler2023"
@@ -70,7 +72,7 @@ class RecipeFit(Result):
 
     derived: ClassVar[tuple[str, ...]] = ("l2",)
 
-    transform: Transform = hidden(compare=False)
+    transform: Transform = field(metadata={"hidden": True}, repr=False, compare=False)
     strength: float
     curve: tuple[Epoch, ...]
     seconds: float
@@ -138,11 +140,18 @@ def fit_recipe(
         >>> len(fit.curve), fit.transform.weights.shape
         (2, (4, 4))
     """
-    inputs = read_inputs(x, triplets)
+    inputs = _inputs(x, triplets)
     test = None if held_out is None else valid_triplets(held_out, len(inputs.x))
     chosen, watch = settings or RecipeSettings(), Watch(progress, journal or Journal())
     fit = _train(inputs.x, inputs.index, test, as_strength(strength), seed, chosen, watch)
     return _completed(fit, inputs, _options(fit.strength, seed, chosen), seed)
+
+
+def _inputs(x: object, triplets: object) -> Inputs:
+    inputs = read_inputs(x, triplets)
+    if inputs.answers is not None:
+        raise InputError("the recipe takes one answer for each triplet; got counts or shares")
+    return inputs
 
 
 def _train(
@@ -161,12 +170,10 @@ def _train(
 
     for loss in adam.epochs():
         curve.append(_epoch(loss, standard, adam.weights, test))
-        kept, epoch = adam.weights.copy(), len(curve)
-        watch.journal.offer(
-            watch.stage, (CUT, _judged(curve[-1])), lambda kept=kept, epoch=epoch: fit(kept, epoch, True)
-        )  # type: ignore[misc]
+        so_far = partial(fit, adam.weights.copy(), len(curve), True)
+        watch.journal.offer(watch.stage, (CUT, _judged(curve[-1])), so_far)
         told = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f} %"
-        watch.progress(f"{watch.stage}: loss {loss:.5f}{told}", epoch, settings.epochs)
+        watch.progress(f"{watch.stage}: loss {loss:.5f}{told}", len(curve), settings.epochs)
         if _is_over(curve, settings):
             break
     return fit(adam.weights, len(curve))
@@ -193,7 +200,9 @@ class Adam:
     Source: Kingma and Ba, "Adam", ICLR 2015, algorithm 1, with its published rates.
     """
 
-    def __init__(self, rows: np.ndarray, triplets: np.ndarray, strength: float, settings: RecipeSettings, seed: int) -> None:
+    def __init__(
+        self, rows: np.ndarray, triplets: np.ndarray, strength: float, settings: RecipeSettings, seed: int
+    ) -> None:
         self.rows, self.triplets, self.strength, self.settings = rows, triplets, strength, settings
         self.rng = np.random.default_rng(seed)
         d = rows.shape[1]
@@ -263,7 +272,7 @@ def cross_validate_recipe(
     Raises:
         InputError: as `fit_probe`, and for a split that leaves a fold empty.
     """
-    inputs, chosen = read_inputs(x, triplets), settings or RecipeSettings()
+    inputs, chosen = _inputs(x, triplets), settings or RecipeSettings()
     weight, watch = as_strength(strength), Watch(progress, journal or Journal())
     fits: list[RecipeFit] = []
     for number, fold in enumerate(TripletKFold("objects", folds, seed, len(inputs.x)).folds(inputs.index)):

@@ -41,7 +41,8 @@ def scored(
     Of m pairs that tie for the most similar each counts 1/m.
     """
     on = on or algebra_for()
-    z, backend = on.for_scoring(rows), on.backend.name
+    z: object = on.for_scoring(rows)
+    backend = on.backend.name
     if answers is None:
         found = score(z, triplets, measure=measure, temperature=temperature, backend=backend)
         assert found.accuracy is not None and found.cross_entropy is not None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyalign.report.tables import Column, columns_table, fitted_table, noted, percent, percent_interval
 
-if TYPE_CHECKING:  # their modules load scikit-learn's neighbours of the solver
+if TYPE_CHECKING:
     from pyalign.probing.cross_validate import FoldResult, ProbeCrossValidation
     from pyalign.probing.fit import ProbeFit
     from pyalign.probing.recipe import RecipeCrossValidation
@@ -18,7 +18,6 @@ def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose:
     """A row for each fold, one for the mean and one for the fit to everything, and lines that say how to read them."""
     fit = result.fit
     names = (*(str(number + 1) for number in range(len(result.folds))), "mean", "all")
-    blank = ("",)
 
     def column(header: str, folds: list[str], mean: str = "", whole: str = "", keep: int = 9) -> Column:
         return Column(header, (*folds, mean, whole), keep)
@@ -39,7 +38,6 @@ def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose:
         column("passes", of("{:,}", "n_passes"), whole=f"{fit.n_passes:,}", keep=2),
         column("s", of("{:.1f}", "seconds"), whole=f"{fit.seconds:.1f}", keep=1),
     ]
-    assert blank
     table, _ = fitted_table(columns, width, verbose or width is None)
     return "\n".join((table, *(noted([note], width) for note in _notes(result))))
 
