@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import fields
 from typing import Any
 
 from pyalign import _checks
@@ -182,5 +183,5 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return float(found.accuracy)
 
     def _options(self) -> ProbeOptions:
-        names = ProbeOptions.__dataclass_fields__
+        names = [one.name for one in fields(ProbeOptions)]
         return ProbeOptions(**{name: value for name, value in self.get_params().items() if name in names})

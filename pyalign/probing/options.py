@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -109,7 +109,7 @@ Options = TypeVar("Options")
 
 def options_of(kind: type[Options], given: Mapping[str, Any], also: Sequence[str] = ()) -> Options:
     """The options as a `kind`, a dataclass; raises for one that it lacks. also: what its caller takes besides."""
-    names = [*getattr(kind, "__dataclass_fields__", ()), *also]
+    names = [*(one.name for one in fields(kind)), *also]  # type: ignore[arg-type]
     for name in given:
         _checks.one_of(name, names, "an option")
     return kind(**given)

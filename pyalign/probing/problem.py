@@ -139,7 +139,8 @@ class Problem:
         if isinstance(rank, int) and r > rank:
             raise InputError(f"start must have at most rank = {rank} columns; got {r}")
         if self.whole and r != d:
-            which = "rank 'diagonal'" if rank == "diagonal" else "penalty 'identity', or with other embeddings"
+            identity = "penalty 'identity'" if self.options.penalty == "identity" else "other embeddings"
+            which = "rank 'diagonal'" if rank == "diagonal" else identity
             raise InputError(f"start must have {d} columns, one for each feature, with {which}; got {r}")
         if rank == "diagonal" and np.count_nonzero(transform.weights) > np.count_nonzero(transform.weights.diagonal()):
             raise InputError("start must be diagonal with rank 'diagonal'; got weights beside the diagonal")

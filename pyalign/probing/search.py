@@ -26,6 +26,7 @@ WIDE_TOLERANCE = 1e-12  # in the rounds after them, in float64
 ROUNDS = 10  # those beyond `TOLERANCES` in float64: what float32 can reach has been reached
 COLUMNS = 64  # that a round adds, at most; of a nuclear norm, all that there are
 NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
+NOTHING = 1e-3  # nats; a start whose similarities are smaller is none
 FIRST_SIMILARITY = 0.1  # what a new column adds to similarities: well below a nat
 
 
@@ -42,7 +43,7 @@ class Search:
     def run(self, start: Map | None, rounds: int = ROUNDS) -> Map:
         """The best map, from `start` or from nothing."""
         if self.problem.whole:
-            return self._polished(start or self._first(), rounds)
+            return self._polished(self._unless_nothing(start), rounds)
         if self.penalty == "nuclear":
             return self._thinned(self._many_columns(start), rounds)
         return self._staircase(start, rounds)
@@ -69,6 +70,15 @@ class Search:
                 break
             at, last = self._minimise(at, WIDE_TOLERANCE, wide=True), gap
         return at
+
+    def _unless_nothing(self, start: Map | None) -> Map:
+        """`start`, unless it is next to nothing: at zero no parameter moves, as the loss depends on their products."""
+        options = self.problem.options
+        if start is not None and options.measure == "dot":
+            squares = (self.problem.basis.rows @ start.weights) ** 2
+            if squares.sum(axis=1).mean() < NOTHING * options.temperature:
+                return self._first()
+        return start or self._first()
 
     def _many_columns(self, start: Map | None) -> Map:
         """Where the search under the nuclear norm starts: with more columns than it will end with."""
