@@ -154,8 +154,10 @@ class Journal:
         if self._written is not None and self.best_path is not None:
             parts.append(f"the best so far, of {self._written['stage']}, is in {os.fspath(self.best_path)}")
         if self.path is None or not (self.steps or self._written):
-            return "; ".join([*parts, "nothing was written"])
-        return "; ".join([*parts, "go on with --resume"])
+            parts.append("nothing was written")
+        elif self.steps or self._left:
+            parts.append("go on with --resume")
+        return "; ".join(parts)
 
     def close(self) -> None:
         """The run has finished, and its outputs are written: what lies beside them goes."""

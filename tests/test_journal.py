@@ -72,7 +72,7 @@ def test_a_better_one_of_an_earlier_run_stays(place):
     for resume in (True, False):
         worse = place(resume=resume)
         worse.offer("fold 2", (2, 0.1), lambda: "cut off")
-        assert "the best so far, of fold 1," in interrupted(worse)
+        assert interrupted(worse) == f"the best so far, of fold 1, is in {place.folder / 'w.partial.txt'}"
         assert (place.folder / "w.partial.txt").read_text() == "good"
     better = place(resume=True)
     better.offer("fold 2", (1, 0.4), lambda: "better")

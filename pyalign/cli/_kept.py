@@ -45,10 +45,11 @@ def open_journal(options: Any, inputs: Mapping[str, Any], decides: Mapping[str, 
     journal, partial = places(options.out)
     if journal is None:
         return Journal()
-    of = fingerprint_of(_arrays(inputs), decides)
-    return Journal.open(
-        journal, of, resume=getattr(options, "resume", False), best_path=partial, as_bytes=_map_bytes
-    )  # fmt: skip
+    of, resume = fingerprint_of(_arrays(inputs), decides), getattr(options, "resume", False)
+    try:
+        return Journal.open(journal, of, resume=resume, best_path=partial, as_bytes=_map_bytes)
+    except InputError as error:
+        raise InputError(f"--resume: {error}") from error
 
 
 def _arrays(inputs: Mapping[str, Any]) -> dict[str, Any]:

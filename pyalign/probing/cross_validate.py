@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -338,7 +338,7 @@ def _summary(
         folds=tuple(results),
         split=split,
         seed=fit.options.seed,
-        fit=fit,
+        fit=replace(fit, notes=(), provenance=None),  # they are those of the whole
         seconds=time.perf_counter() - began,
         options=fit.options,
         images=None if others is None else Others(getattr(others, "source", None), local.alpha, local.tau),

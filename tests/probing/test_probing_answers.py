@@ -7,10 +7,10 @@ import pytest
 from support import draw_triplets, reals
 
 import pyalign
+from pyalign.data import Triplets, as_answers
 from pyalign.datasets.simulate import simulate
 from pyalign.probing import fit_probe
 from pyalign.probing.answers import answer_weights, smoothed
-from pyalign.data import Triplets, as_answers
 from pyalign.probing.scoring import scored
 
 

@@ -14,8 +14,8 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign import backends, cross_validate_probe, fit_probe
 from pyalign.backends import Place
-from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.data import Transform
+from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.journal import Journal
 from pyalign.probing import scoring
 from pyalign.probing.fit import fit_path
@@ -184,7 +184,9 @@ def test_a_fit_takes_tensors_where_they_lie(device, world, answers):
         assert fit.backend == "torch" and fit.objective == expected.objective
         np.testing.assert_array_equal(fit.transform.weights, expected.transform.weights)
     half = fit_probe(given[0].bfloat16(), triplets, strength=0.02)
-    assert half.objective == pytest.approx(fit_probe(given[0].bfloat16().float().numpy(), triplets, strength=0.02).objective)
+    assert half.objective == pytest.approx(
+        fit_probe(given[0].bfloat16().float().numpy(), triplets, strength=0.02).objective
+    )
 
 
 def test_where_a_backend_takes_no_float64_plain_torch_certifies():
@@ -394,7 +396,9 @@ def test_a_backend_that_cannot_run_here_is_one_line(world, message_of, name):
     images = random_embeddings(30, 10)
     assert message_of(fit_probe, *world, strength=1, backend=name) == expected
     assert message_of(cross_validate_probe, *world, backend=name) == expected
-    assert message_of(fit_probe, *world, strength=1, other_embeddings=images, penalty="identity", backend=name) == expected
+    assert (
+        message_of(fit_probe, *world, strength=1, other_embeddings=images, penalty="identity", backend=name) == expected
+    )
     assert message_of(pyalign.TripletProbe(backend=name).fit, *world) == expected
 
 

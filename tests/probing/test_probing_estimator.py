@@ -99,7 +99,9 @@ def test_solver_adam_is_the_recipe(world):
 
 def test_solver_adam_refuses_options_that_it_would_not_read(world, message_of):
     for options in ({"rank": 2}, {"bias": True}, {"penalty": "nuclear"}, {"smoothing": 1.0}):
-        assert "solver 'adam' takes strength and seed alone" in message_of(TripletProbe(solver="adam", **options).fit, *world)
+        assert "solver 'adam' takes strength and seed alone" in message_of(
+            TripletProbe(solver="adam", **options).fit, *world
+        )
     assert message_of(TripletProbe(solver="sgd").fit, *world).startswith("solver must be one of lbfgs, adam; got 'sgd'")
 
 

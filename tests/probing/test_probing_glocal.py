@@ -292,7 +292,9 @@ def test_cross_validation_finds_the_optimum_of_the_same_objective(case):
 
 def test_cross_validation_with_images_takes_the_identity_penalty_alone(case, message_of):
     x, triplets, images = case
-    assert message_of(cross_validate_probe, x, triplets, other_embeddings=images).startswith("penalty must be 'identity' with")
+    assert message_of(cross_validate_probe, x, triplets, other_embeddings=images).startswith(
+        "penalty must be 'identity' with"
+    )
 
 
 def test_options_may_be_numbers_of_numpy(case):
