@@ -176,7 +176,7 @@ class ManyAnswers:
 
     answers: str | None = option(
         "(t, 3) by position in the file: how many people called each odd, or which share; FILE::KEY",
-        "--answers", "--counts", "--targets", metavar="FILE", role="input", group=ANSWERS,
+        "--answers", "--counts", "--targets", metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
     )  # fmt: skip
 
 
