@@ -7,6 +7,7 @@ import pytest
 
 from pyalign import compare, odd_one_out, score
 from pyalign.ops.triplets import run_triplets
+from pyalign.stats.resampling import Resampling
 
 # file, measure, accuracy, ties, cross-entropy at T = 1 (None: not published)
 FIGURES = {
@@ -101,7 +102,9 @@ def test_intervals_of_real_people(things):
     """Over people, as a plain loop over them gives it; over objects wider, and each holds the accuracy."""
     answers = things("human_triplets_127304.npy")
     x, triplets, people = things("clip_vit_b32.npy"), answers[:, :3], answers[:, 3]
-    over = {by: score(x, triplets, ci=by, ci_method="analytic", subjects=people) for by in ("subjects", "objects")}
+    over = {
+        by: score(x, triplets, ci=Resampling(by, method="analytic"), subjects=people) for by in ("subjects", "objects")
+    }
     right = odd_one_out(x, triplets) == 2
     off = [(right[people == person] - right.mean()).sum() for person in np.unique(people)]
     s = len(off)
@@ -111,7 +114,7 @@ def test_intervals_of_real_people(things):
     )
     assert over["objects"].standard_error > over["subjects"].standard_error
     for method in ("bootstrap", "analytic"):
-        low, high = score(x, triplets, ci="objects", ci_method=method).ci
+        low, high = score(x, triplets, ci=Resampling("objects", method=method)).ci
         assert low < 0.50469 < high
 
 

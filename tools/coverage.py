@@ -98,7 +98,9 @@ def coverage(world: World, case: int, draws: int, resamples: int, seed: int) -> 
     held, widths = np.zeros(2), 0.0
     for k in range(draws):
         x, triplets, subjects = draw(world, np.random.default_rng([seed, 2, case, k]), *sizes)
-        found = pyalign.score(x, triplets, ci=by, ci_method=method, resamples=resamples, seed=k, subjects=subjects)
+        found = pyalign.score(
+            x, triplets, ci=pyalign.Resampling(by, method=method, resamples=resamples, seed=k), subjects=subjects
+        )
         for number, (interval, value) in enumerate(((found.ci, accuracy), (found.cross_entropy_ci, cross_entropy))):
             held[number] += interval[0] <= value <= interval[1]
         widths += found.ci[1] - found.ci[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -102,7 +102,7 @@ class Score(Result):
     backend: str
     embeddings: str | None = None
     label: str | None = None
-    seconds: float | None = None
+    seconds: float | None = field(default=None, compare=False)
     ci: Interval | None = None
     cross_entropy_ci: Interval | None = None
     resamples: int | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.data import as_embeddings
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.ops.similarity import similarity
 
@@ -24,7 +25,7 @@ def neighbor_overlap(
 
     Args:
         before: (n, d) real numbers, one row per item.
-        after: (n, r), the same items, transformed.
+        after: (n, r), the same items, transformed. Where both have names, rows are matched by name.
         k: how many neighbours, each below n; a row is no neighbour of itself.
         measure: see `pyalign.similarity`; the largest are the nearest.
         engine: ``"exact"``: all similarities, in blocks of rows; of equal ones the lower row is nearer. ``"faiss"``:
@@ -45,7 +46,10 @@ def neighbor_overlap(
         {1: 1.0, 10: 1.0}
     """
     _checks.one_of(engine, ENGINES, "engine")
-    old, new = _checks.as_rows(before, "before"), _checks.as_rows(after, "after")
+    given, mapped = as_embeddings(before, "before"), as_embeddings(after, "after")
+    if given.names is not None and mapped.names is not None:
+        mapped, _ = mapped.named(given.names)
+    old, new = _checks.as_rows(given.values, "before"), _checks.as_rows(mapped.values, "after")
     n = len(old)
     if len(new) != n:
         raise InputError(f"after must have the {n} rows of before; got {len(new)}")

@@ -11,7 +11,7 @@ from pyalign.backends import Array
 from pyalign.ops._door import open_door
 
 FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
-SURE = 4.0  # standard errors of independent triplets, beyond which an accuracy is not chance
+ABOVE, BELOW = 2.0, 4.0  # standard errors of independent triplets, beyond which an accuracy is no longer chance
 CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986
 CHANCE = 1 / 3
 
@@ -79,10 +79,10 @@ def notes_on_score(accuracy: float, n: int, cross_entropy: float) -> tuple[str, 
     """
     notes = []
     error = math.sqrt(CHANCE * (1 - CHANCE) / max(1, n))
-    if accuracy < CHANCE - SURE * error:
+    if accuracy < CHANCE - BELOW * error:
         told = "is the odd item in another column (--odd-column, --choice-column)?"
         notes.append(f"the accuracy is clearly below chance (33.333 %): {told}")
-    elif accuracy <= CHANCE + SURE * error:
+    elif accuracy <= CHANCE + ABOVE * error:
         notes.append("the accuracy is not above chance (33.333 %): is the order of rows right?")
     if cross_entropy > CONFIDENT:
         notes.append(

@@ -119,7 +119,7 @@ class Triplets:
         """Odd positions (t,) among the columns of `values`, -1 for a tie, as positions in the file."""
         if self.positions is None:
             return choices
-        places = self.positions
+        choices, places = _checks.as_array(choices, "choices", "(t,)"), self.positions
         moved = places[choices] if places.ndim == 1 else np.take_along_axis(places, choices[:, None], 1)[:, 0]
         return np.where(choices < 0, choices, moved).astype(np.int8)
 
@@ -127,6 +127,7 @@ class Triplets:
         """Numbers (t, 3) by the columns of `values`, by the positions in the file."""
         if self.positions is None:
             return values
+        values = _checks.as_array(values, "values", "(t, 3)")
         moved = np.empty_like(values)
         np.put_along_axis(moved, np.broadcast_to(self.positions, values.shape).astype(np.int64), values, 1)
         return moved

@@ -6,6 +6,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.backends import Array
+from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import Door, length, open_door
@@ -46,6 +47,7 @@ def similarity(
                [0.   , 0.   , 0.   ]])
     """
     chosen = get_measure(measure)
+    x, y = as_embeddings(x).values, None if y is None else as_embeddings(y, "y").values
     door = open_door(backend, x, y, elements=length(x) * length(x if y is None else y))
     left, right = _matched(door, x, y)
     shape, dtype = (len(left), len(left if right is None else right)), _checks.result_dtype(left)

@@ -7,6 +7,7 @@ rows from memory per triplet. `use_matrix` is the one rule that chooses.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Sums, Wanted
+from pyalign.data import Aligned, align
+from pyalign.errors import AssumptionWarning
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import Door, length, open_door
 from pyalign.ops._prepare import prepare
@@ -63,13 +66,14 @@ def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine
     """The odd item of each triplet: the one outside the most similar pair.
 
     Args:
-        x: (n, d) real numbers, one row per item.
-        triplets: (t, 3) integers in [0, n), three different items each, in any order.
+        x: (n, d) real numbers, one row per item; of `Embeddings` and DataFrames the names are used.
+        triplets: (t, 3) integers in [0, n), or names of items, three different ones each, in any order.
         measure: see `pyalign.similarity`.
         backend: see `pyalign.similarity`.
 
     Returns:
-        (t,) int8: position 0, 1 or 2 of the odd item, or -1 where two or three pairs tie for the most similar.
+        (t,) int8: position 0, 1 or 2 of the odd item, or -1 where two or three pairs tie for the most similar. Of
+        `Triplets` that reading has reordered, the position in the file.
 
     Raises:
         InputError: as `pyalign.similarity`, and for an index out of range or an item named twice in a triplet.
@@ -81,7 +85,9 @@ def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine
         >>> odd_one_out(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), [[0, 1, 2], [2, 0, 1]])
         array([2, 0], dtype=int8)
     """
-    return run_triplets(x, triplets, measure=measure, backend=backend, choices=True).choices
+    aligned = told(align(x, triplets))
+    found = run_triplets(aligned.x, aligned.index, measure=measure, backend=backend, choices=True)
+    return aligned.triplets.choices_in_file(found.choices)
 
 
 def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "auto") -> Any:
@@ -104,13 +110,25 @@ def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "
         >>> odd_one_out_from(np.array([[1.0, 0.2, 0.7], [0.2, 1.0, 0.1], [0.7, 0.1, 1.0]]), [[0, 1, 2]])
         array([1], dtype=int8)
     """
-    door = open_door(backend, similarities)
-    matrix = finite_similarities(door, similarities)
-    index = door.triplets(triplets)
+    aligned = told(align(similarities, triplets, "similarities"))
+    door = open_door(backend, aligned.x)
+    matrix = finite_similarities(door, aligned.x)
+    index = door.triplets(aligned.index)
     with door.running(index, len(matrix)):
         choices = door.empty((len(index),), np.int8)
         door.backend.triplets_from_matrix(matrix, index, Wanted(choices=choices))
-        return door.give(choices)
+        return aligned.triplets.choices_in_file(door.give(choices))
+
+
+def told(aligned: Aligned) -> Aligned:
+    """The same; warns of what had to be assumed, since an array has no room for notes.
+
+    Warns:
+        AssumptionWarning: such as the order of items that numbers stand for.
+    """
+    for note in aligned.notes:
+        warnings.warn(note, AssumptionWarning, stacklevel=3)
+    return aligned
 
 
 def finite_similarities(door: Door, similarities: object) -> Array:
@@ -156,8 +174,11 @@ def choice_probabilities(
         >>> choice_probabilities(x, [[0, 1, 2]]).round(3)
         array([[0.212, 0.212, 0.576]])
     """
-    results = run_triplets(x, triplets, measure=measure, temperature=temperature, backend=backend, probabilities=True)
-    return results.probabilities
+    aligned = told(align(x, triplets))
+    results = run_triplets(
+        aligned.x, aligned.index, measure=measure, temperature=temperature, backend=backend, probabilities=True
+    )
+    return aligned.triplets.columns_in_file(results.probabilities)
 
 
 def choice_probabilities_from(
@@ -184,15 +205,16 @@ def choice_probabilities_from(
         >>> choice_probabilities_from(np.eye(3), [[0, 1, 2]]).round(3)
         array([[0.333, 0.333, 0.333]])
     """
-    door = open_door(backend, similarities)
-    matrix = finite_similarities(door, similarities)
-    index = door.triplets(triplets)
+    aligned = told(align(similarities, triplets, "similarities"))
+    door = open_door(backend, aligned.x)
+    matrix = finite_similarities(door, aligned.x)
+    index = door.triplets(aligned.index)
     temperature = _checks.as_temperature(temperature)
     with door.running(index, len(matrix)):
         probabilities = door.empty((len(index), 3), _checks.result_dtype(matrix))
         want = Wanted(probabilities=probabilities, temperature=temperature)
         door.backend.triplets_from_matrix(matrix, index, want)
-        return door.give(probabilities)
+        return aligned.triplets.columns_in_file(door.give(probabilities))
 
 
 def run_triplets(

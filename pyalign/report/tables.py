@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WIDTH = 80  # where no terminal says otherwise
@@ -153,8 +153,9 @@ def percent(share: float | None) -> str:
     return "-" if share is None or share != share else f"{100 * share:.3f} %"
 
 
-def percent_interval(interval: Sequence[float] | None) -> str:
+def percent_interval(interval: Iterable[float] | None) -> str:
     """An interval of fractions as people read it."""
-    if interval is None or interval[0] != interval[0]:
+    if interval is None:
         return "-"
-    return f"{100 * interval[0]:.3f} to {100 * interval[1]:.3f} %"
+    low, high = interval
+    return f"{100 * low:.3f} to {100 * high:.3f} %" if low == low else "-"

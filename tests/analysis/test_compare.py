@@ -16,6 +16,7 @@ from pyalign import compare, score
 from pyalign.analysis.accuracy import BY
 from pyalign.ops.resample import SUBJECTS, multiplicities
 from pyalign.stats.paired import error_consistency, holm, ranks_of, two_sided_p
+from pyalign.stats.resampling import Resampling
 
 N, T = 60, draw_triplets(1, 60, 4000)
 PEOPLE = np.arange(4000) % 17
@@ -24,9 +25,11 @@ MODELS = {"a": reals(1, N, 5), "b": reals(2, N, 5), "c": whole(3, N, 4)}
 
 @pytest.mark.parametrize("by", BY)
 def test_each_model_has_the_score_and_the_interval_that_it_has_alone(backend, by):
-    found = compare(MODELS, T, ci=by, resamples=100, seed=2, subjects=PEOPLE, backend=backend)
+    found = compare(MODELS, T, ci=Resampling(by, resamples=100, seed=2), subjects=PEOPLE, backend=backend)
     for model in found.models:
-        alone = score(MODELS[model.model], T, ci=by, resamples=100, seed=2, subjects=PEOPLE, backend=backend)
+        alone = score(
+            MODELS[model.model], T, ci=Resampling(by, resamples=100, seed=2), subjects=PEOPLE, backend=backend
+        )
         assert (model.accuracy, model.ci, model.n_ties) == (alone.accuracy, alone.ci, alone.n_ties)
         assert (model.standard_error, model.cross_entropy) == (alone.standard_error, alone.cross_entropy)
         assert model.cross_entropy_ci == alone.cross_entropy_ci
@@ -35,7 +38,7 @@ def test_each_model_has_the_score_and_the_interval_that_it_has_alone(backend, by
 @pytest.mark.parametrize("by", BY)
 def test_a_model_compared_with_itself_differs_by_nothing(by):
     x = MODELS["a"]
-    pair = compare({"one": x, "same": x.copy()}, T, ci=by, resamples=100, subjects=PEOPLE).pairs[0]
+    pair = compare({"one": x, "same": x.copy()}, T, ci=Resampling(by, resamples=100), subjects=PEOPLE).pairs[0]
     assert (pair.difference, pair.ci, pair.standard_error) == (0.0, (0.0, 0.0), 0.0)
     assert (pair.cross_entropy_difference, pair.cross_entropy_ci) == (0.0, (0.0, 0.0))
     assert (pair.p_value, pair.p_adjusted) == (1.0, 1.0)
@@ -45,15 +48,17 @@ def test_a_model_compared_with_itself_differs_by_nothing(by):
 def test_differences_are_paired():
     """Models that share most of their rows' noise differ by less than their own intervals are wide."""
     x = reals(5, N, 30)
-    near = compare({"x": x, "near": x + 0.02 * reals(6, N, 30)}, T, resamples=400).pairs[0]
-    apart = compare({"x": x, "other": reals(7, N, 30)}, T, resamples=400).pairs[0]
+    near = compare({"x": x, "near": x + 0.02 * reals(6, N, 30)}, T, ci=Resampling("objects", resamples=400)).pairs[0]
+    apart = compare({"x": x, "other": reals(7, N, 30)}, T, ci=Resampling("objects", resamples=400)).pairs[0]
     assert near.standard_error < 0.3 * apart.standard_error
 
 
 def test_resamples_in_which_two_models_are_equal_count_on_both_sides():
     """Credits are whole numbers: equal ones must not differ by rounding, in p-values or ranks."""
     models, triplets = {"a": reals(9, N, 3), "b": reals(59, N, 3)}, T[:90]
-    found = compare(models, triplets, ci="subjects", subjects=np.arange(90) % 6, resamples=400, measure="dot")
+    found = compare(
+        models, triplets, ci=Resampling("subjects", resamples=400), subjects=np.arange(90) % 6, measure="dot"
+    )
     credits = np.array([[score(x, row[None], measure="dot").accuracy for row in triplets] for x in models.values()])
     sixths = np.rint(6 * credits).astype(np.int64)
     w = multiplicities(6, 0, 400, seed=0, stream=SUBJECTS)[np.arange(90) % 6].astype(np.int64)
@@ -68,9 +73,13 @@ def test_a_better_model_is_found_better():
     from pyalign import odd_one_out
 
     triplets = np.take_along_axis(T, odd[odd_one_out(x, T)], axis=1)
-    found = compare({"noise": reals(9, N, 5), "truth": x, "noisy": x + 0.3 * reals(10, N, 5)}, triplets, resamples=200)
+    found = compare(
+        {"noise": reals(9, N, 5), "truth": x, "noisy": x + 0.3 * reals(10, N, 5)},
+        triplets,
+        ci=Resampling("objects", resamples=200),
+    )
     assert [model.rank for model in found.models] == [3, 1, 2]
-    assert found.models[1].rank_ci == (1, 1) and found.models[1].accuracy == 1.0
+    assert tuple(found.models[1].rank_ci) == (1, 1) and found.models[1].accuracy == 1.0
     assert all(pair.p_value == 2 / 201 and pair.p_adjusted == pytest.approx(6 / 201) for pair in found.pairs)
     assert found.pairs[0].error_consistency is None  # the truth is never wrong
 
@@ -79,9 +88,9 @@ def test_rows_with_nan_leave_triplets_out_for_all_models():
     broken = {name: x.copy() for name, x in MODELS.items()}
     broken["a"][3], broken["b"][4] = np.nan, np.inf
     kept = ((T != 3) & (T != 4)).all(axis=1)
-    found = compare(broken, T, nan="omit", resamples=64, subjects=PEOPLE, ci="subjects")
+    found = compare(broken, T, nan="omit", subjects=PEOPLE, ci=Resampling("subjects", resamples=64))
     clean = {name: np.nan_to_num(x, posinf=0.0) for name, x in broken.items()}
-    alone = compare(clean, T[kept], resamples=64, subjects=PEOPLE[kept], ci="subjects")
+    alone = compare(clean, T[kept], subjects=PEOPLE[kept], ci=Resampling("subjects", resamples=64))
     assert (found.n_triplets, found.n_dropped) == (kept.sum(), (~kept).sum())
     for one, other in zip(found.models, alone.models, strict=True):
         assert one.ci == pytest.approx(other.ci, rel=1e-14)
@@ -121,14 +130,18 @@ def test_p_values_count_both_sides():
 def test_p_values_of_equally_good_models_are_seldom_small():
     """Forty pairs of random models: a level of 5 % is passed by at most six (99 % of a binomial)."""
     p = [
-        compare({"a": reals(2 * k, N, 9), "b": reals(2 * k + 1, N, 9)}, draw_triplets(k, N, 900), resamples=99).pairs[0]
+        compare(
+            {"a": reals(2 * k, N, 9), "b": reals(2 * k + 1, N, 9)},
+            draw_triplets(k, N, 900),
+            ci=Resampling("objects", resamples=99),
+        ).pairs[0]
         for k in range(100, 140)
     ]
     assert sum(pair.p_value < 0.05 for pair in p) <= 6
 
 
 def test_can_be_written_as_json():
-    found = compare(MODELS, T, resamples=64)
+    found = compare(MODELS, T, ci=Resampling("objects", resamples=64))
     again = json.loads(json.dumps(found.to_dict()))
     assert len(again["pairs"]) == 3 and again["models"][2]["model"] == "c" and again["ci_by"] == "objects"
 

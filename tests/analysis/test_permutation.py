@@ -58,8 +58,8 @@ def test_every_order_is_equally_likely():
 
 def test_counts_what_is_done_and_can_be_written_as_json():
     seen = []
-    found = permutation_test(X, T, permutations=5, done=seen.append)
-    assert seen == [1, 2, 3, 4, 5]
+    found = permutation_test(X, T, permutations=5, progress=lambda *at: seen.append(at))
+    assert seen == [("permutations", done, 5) for done in (1, 2, 3, 4, 5)]
     assert json.loads(json.dumps(found.to_dict()))["permutations"] == 5
 
 

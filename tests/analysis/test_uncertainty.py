@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals, seeds, whole
 
 from pyalign import score
-from pyalign.analysis.accuracy import BY
 from pyalign.analysis.outcomes import triplet_outcomes
-from pyalign.analysis.uncertainty import METHODS, object_clustered_errors, values_of
+from pyalign.analysis.uncertainty import values_of
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
+from pyalign.stats.clustered import object_clustered_errors
+from pyalign.stats.resampling import BY, METHODS, Resampling
 
 X, T = whole(1, 40, 6), draw_triplets(1, 40, 1500)
 PEOPLE = np.arange(1500) % 13
@@ -38,8 +39,9 @@ def test_bootstrap_intervals_equal_a_plain_loop(by):
     people = people[: len(triplets)]
     means = naive(x, triplets, by, people, 128, 3)
     found = score(
-        x, triplets, measure="dot", temperature=9.0, ci=by, resamples=128, seed=3, subjects=people, confidence=0.9
-    )
+        x, triplets, measure="dot", temperature=9.0, subjects=people,
+        ci=Resampling(by, resamples=128, seed=3, confidence=0.9),
+    )  # fmt: skip
     np.testing.assert_allclose(found.ci, np.quantile(means[:, 0], [0.05, 0.95]), rtol=1e-12)
     np.testing.assert_allclose(found.standard_error, means[:, 0].std(ddof=1), rtol=1e-12)
     # Cross-entropies are resampled in steps of 1 / 32,767 of the largest.
@@ -50,8 +52,8 @@ def test_bootstrap_intervals_equal_a_plain_loop(by):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("by", BY)
 def test_are_the_same_on_every_backend(backend, by, method):
-    options = {"measure": "dot", "temperature": 30.0, "ci": by, "ci_method": method, "subjects": PEOPLE, "seed": 5}
-    expected, found = (score(X, T, **options, resamples=70, backend=name) for name in ("numpy", backend))
+    options = {"measure": "dot", "temperature": 30.0, "ci": Resampling(by, method, 70, seed=5), "subjects": PEOPLE}
+    expected, found = (score(X, T, **options, backend=name) for name in ("numpy", backend))
     assert (found.ci, found.standard_error) == (expected.ci, expected.standard_error)
     np.testing.assert_allclose(found.cross_entropy_ci, expected.cross_entropy_ci, atol=1e-6)
     assert found.accuracy == expected.accuracy == score(X, T, measure="dot").accuracy
@@ -62,13 +64,13 @@ def test_are_the_same_for_any_number_of_threads(set_threads, by):
     results = []
     for threads in (1, 2, 5):
         set_threads(threads)
-        results.append(score(X, T, measure="dot", ci=by, resamples=64, subjects=PEOPLE))
+        results.append(score(X, T, measure="dot", ci=Resampling(by, resamples=64), subjects=PEOPLE))
     assert results[0] == results[1] == results[2]
 
 
 @pytest.mark.parametrize("by", BY)
 def test_another_seed_draws_others(by):
-    one, same, other = (score(X, T, ci=by, resamples=64, subjects=PEOPLE, seed=seed) for seed in (0, 0, 1))
+    one, same, other = (score(X, T, ci=Resampling(by, resamples=64, seed=seed), subjects=PEOPLE) for seed in (0, 0, 1))
     assert one == same and one.ci != other.ci
 
 
@@ -92,7 +94,7 @@ def test_the_closed_form_for_objects_takes_many_objects():
 
 def test_the_closed_form_for_triplets_is_that_of_a_mean():
     credits = np.array([score(X, row[None], measure="dot").accuracy for row in T])
-    found = score(X, T, measure="dot", ci="triplets", ci_method="analytic", confidence=0.6826894921370859)
+    found = score(X, T, measure="dot", ci=Resampling("triplets", method="analytic", confidence=0.6826894921370859))
     assert found.standard_error == pytest.approx(credits.std(ddof=1) / np.sqrt(len(T)), rel=1e-12)
     assert found.ci == pytest.approx(
         (found.accuracy - found.standard_error, found.accuracy + found.standard_error), rel=1e-9
@@ -104,7 +106,8 @@ def test_bootstrap_and_closed_form_agree_where_they_measure_the_same():
     """For triplets and for people: within five standard errors of a standard deviation from 4,000 resamples."""
     for by in ("triplets", "subjects"):
         bootstrap, closed = (
-            score(X, T, measure="dot", ci=by, ci_method=method, resamples=4000, subjects=PEOPLE) for method in METHODS
+            score(X, T, measure="dot", ci=Resampling(by, method=method, resamples=4000), subjects=PEOPLE)
+            for method in METHODS
         )
         few = 1 / np.sqrt(1 - 1 / 13) if by == "subjects" else 1.0  # the sandwich's small-sample factor
         assert bootstrap.standard_error * few == pytest.approx(closed.standard_error, rel=5 / np.sqrt(8000))
@@ -112,7 +115,7 @@ def test_bootstrap_and_closed_form_agree_where_they_measure_the_same():
 
 def test_the_object_interval_holds_the_closed_form_within_it():
     """The pigeonhole bootstrap is conservative: it never falls below the object-clustered error by more than noise."""
-    bootstrap, closed = (score(X, T, measure="dot", ci="objects", ci_method=method) for method in METHODS)
+    bootstrap, closed = (score(X, T, measure="dot", ci=Resampling("objects", method=method)) for method in METHODS)
     assert bootstrap.standard_error > 0.9 * closed.standard_error
 
 
@@ -121,8 +124,8 @@ def test_left_out_triplets_are_left_out_of_the_resamples():
     x[7] = np.nan
     kept = (T != 7).all(axis=1)
     for by in BY:
-        found = score(x, T, nan="omit", ci=by, resamples=64, subjects=PEOPLE)
-        alone = score(np.nan_to_num(x), T[kept], ci=by, resamples=64, subjects=PEOPLE[kept])
+        found = score(x, T, nan="omit", ci=Resampling(by, resamples=64), subjects=PEOPLE)
+        alone = score(np.nan_to_num(x), T[kept], ci=Resampling(by, resamples=64), subjects=PEOPLE[kept])
         assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
 
 
@@ -135,26 +138,28 @@ def test_groups_are_scored_each_by_itself():
         assert (group.accuracy, group.n_triplets) == (pytest.approx(alone.accuracy, rel=1e-14), alone.n_triplets)
         assert group.cross_entropy == pytest.approx(alone.cross_entropy, rel=1e-6)
         assert group.ci is None
-    with_ci = score(X, T, measure="dot", groups=labels, ci="objects", resamples=100)
+    with_ci = score(X, T, measure="dot", groups=labels, ci=Resampling("objects", resamples=100))
     for group in with_ci.groups:
         assert group.ci[0] < group.accuracy < group.ci[1] and group.standard_error > 0
-    assert with_ci.ci == score(X, T, measure="dot", ci="objects", resamples=100).ci
-    one = score(X, T, groups=np.zeros(1500, int), ci="objects", resamples=100)
+    assert with_ci.ci == score(X, T, measure="dot", ci=Resampling("objects", resamples=100)).ci
+    one = score(X, T, groups=np.zeros(1500, int), ci=Resampling("objects", resamples=100))
     assert one.groups[0].ci == pytest.approx(one.ci, rel=1e-12) and one.groups[0].standard_error > 0
 
 
 def test_a_group_that_resamples_miss_has_no_interval():
     labels = np.arange(1500) == 3
-    rare = score(X, T, groups=labels, ci="objects", resamples=100).groups[1]
+    rare = score(X, T, groups=labels, ci=Resampling("objects", resamples=100)).groups[1]
     assert rare.group == "True" and rare.n_triplets == 1 and rare.ci is None and rare.standard_error is None
 
 
 def test_groups_meet_the_resamples_of_all_people():
     """A group without the last persons is drawn among all of them: many resamples hold nobody of it."""
     few = np.where(PEOPLE < 2, "few", "rest")
-    found = score(X, T, measure="dot", groups=few, ci="subjects", subjects=PEOPLE, resamples=100)
+    found = score(X, T, measure="dot", groups=few, ci=Resampling("subjects", resamples=100), subjects=PEOPLE)
     assert found.groups[0].ci is None
-    half = score(X, T, measure="dot", groups=PEOPLE < 9, ci="subjects", subjects=PEOPLE, resamples=100).groups[1]
+    half = score(
+        X, T, measure="dot", groups=PEOPLE < 9, ci=Resampling("subjects", resamples=100), subjects=PEOPLE
+    ).groups[1]
     members = np.isin(PEOPLE, np.arange(9))
     credits = np.array([score(X, row[None], measure="dot").accuracy for row in T[members]])
     w = multiplicities(13, 0, 100, seed=0, stream=SUBJECTS)[PEOPLE[members]].astype(np.int64)
@@ -167,7 +172,7 @@ def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method
     x = X.copy()
     x[7] = np.nan
     touched = (T == 7).any(axis=1)
-    options = {"nan": "omit", "ci": "subjects", "ci_method": method, "resamples": 64}
+    options = {"nan": "omit", "ci": Resampling("subjects", method, 64)}
     found = score(x, T, subjects=np.where(touched, 99, PEOPLE), **options)
     alone = score(X, T[~touched], subjects=PEOPLE[~touched], **options)
     assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
@@ -194,7 +199,7 @@ def test_random_rows_have_an_interval_that_covers_a_third():
 @pytest.mark.parametrize("by", BY)
 def test_a_constant_model_is_at_chance_without_doubt(by):
     """All triplets tie: a third of a credit each, in every resample."""
-    found = score(np.ones((40, 3)), T, ci=by, resamples=64, subjects=PEOPLE)
+    found = score(np.ones((40, 3)), T, ci=Resampling(by, resamples=64), subjects=PEOPLE)
     assert found.ci == pytest.approx((1 / 3, 1 / 3), rel=1e-12) and found.standard_error < 1e-15
 
 
@@ -207,7 +212,7 @@ def test_fraction_of_ceiling_runs_from_chance_to_the_ceiling():
 def test_all_of_it_can_be_written_as_json():
     import json
 
-    found = score(X, T, ci="objects", resamples=64, groups=np.arange(1500) % 2)
+    found = score(X, T, ci=Resampling("objects", resamples=64), groups=np.arange(1500) % 2)
     again = json.loads(json.dumps(found.to_dict()))
     assert again["ci"] == list(found.ci) and again["groups"][0]["n_triplets"] == 750
 
@@ -216,12 +221,7 @@ def test_all_of_it_can_be_written_as_json():
     ("options", "message"),
     [
         ({"ci": "items"}, "ci must be one of objects, triplets, subjects; got 'items'"),
-        ({"ci": "objects", "ci_method": "exact"}, "ci_method must be one of bootstrap, analytic; got 'exact'"),
-        ({"ci": "objects", "confidence": 95}, "confidence must lie between 0 and 1; got 95"),
-        ({"ci": "objects", "confidence": "high"}, "confidence must lie between 0 and 1; got 'high'"),
-        ({"ci": "objects", "resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
-        ({"ci": "objects", "resamples": 1e3}, "resamples must be a whole number from 2 to 2,147,483,647; got 1000.0"),
-        ({"ci": "objects", "seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
+        ({"ci": 95}, "ci must be a name (objects, triplets, subjects) or a Resampling; got int"),
         ({"ci": "subjects"}, 'subjects must say who answered each triplet for ci="subjects"; got none'),
         ({"ci": "subjects", "subjects": [1, 2]}, "subjects must have one entry per triplet, shape (1500,); got (2,)"),
         (
@@ -244,37 +244,52 @@ def test_bad_options_are_one_clear_line(message_of, options, message):
     assert message_of(score, X, T, **options).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "exact"}, "method must be one of bootstrap, analytic; got 'exact'"),
+        ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
+        ({"confidence": "high"}, "confidence must lie between 0 and 1; got 'high'"),
+        ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
+        ({"resamples": 1e3}, "resamples must be a whole number from 2 to 2,147,483,647; got 1000.0"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
+    ],
+)
+def test_bad_options_of_a_resampling_are_one_clear_line(message_of, options, message):
+    assert message_of(Resampling, "objects", **options).startswith(message)
+
+
 @pytest.mark.parametrize("by", BY)
 def test_one_of_what_is_drawn_anew_has_no_closed_form(message_of, by):
     """Neither 0 nor NaN nor infinity: an error for the whole, None for a group."""
     labels = np.where(np.arange(1500) == 3, "one", "rest") if by != "subjects" else PEOPLE
-    groups = score(X, T, ci=by, ci_method="analytic", subjects=PEOPLE, groups=labels).groups
+    groups = score(X, T, ci=Resampling(by, method="analytic"), subjects=PEOPLE, groups=labels).groups
     assert (groups[0].ci, groups[0].standard_error) == (None, None)
     assert (groups[-1].ci is None) == (by == "subjects")
     if by != "subjects":
-        found = message_of(score, X, T[:1], ci=by, ci_method="analytic")
+        found = message_of(score, X, T[:1], ci=Resampling(by, method="analytic"))
         assert found.startswith("triplets must be of at least two ") and found.endswith(f" over {by}; got one")
     same_set = np.array([[0, 1, 2], [2, 0, 1], [2, 1, 0]])
     if by == "objects":
-        assert message_of(score, X, same_set, ci=by, ci_method="analytic").endswith("got one")
+        assert message_of(score, X, same_set, ci=Resampling(by, method="analytic")).endswith("got one")
 
 
 def test_resamples_that_leave_no_triplet_are_one_clear_line(message_of):
-    message = message_of(score, X, T[:2], ci="objects", resamples=64)
+    message = message_of(score, X, T[:2], ci=Resampling("objects", resamples=64))
     assert message.startswith("triplets must be enough for every resample of objects to leave one; ")
     assert message.endswith(" of 64 resamples leave none")
 
 
 def test_strings_may_come_as_objects_as_from_a_column_of_pandas():
     names = np.array([f"person {k}" for k in PEOPLE])
-    options = {"ci": "subjects", "resamples": 64}
+    options = {"ci": Resampling("subjects", resamples=64)}
     found = score(X, T, subjects=names.astype(object), groups=names.astype(object), **options)
     assert found == score(X, T, subjects=names, groups=names, **options)
 
 
 def test_people_may_have_any_labels():
     names = [f"person {k}" for k in PEOPLE]
-    by_name = score(X, T, ci="subjects", subjects=names, ci_method="analytic")
+    by_name = score(X, T, ci=Resampling("subjects", method="analytic"), subjects=names)
     assert by_name.standard_error == pytest.approx(
-        score(X, T, ci="subjects", subjects=900 - 7 * PEOPLE, ci_method="analytic").standard_error, rel=1e-12
+        score(X, T, ci=Resampling("subjects", method="analytic"), subjects=900 - 7 * PEOPLE).standard_error, rel=1e-12
     )

@@ -90,7 +90,7 @@ def results(score):
     """The ``results`` of the JSON document that `pyalign score --json` prints."""
 
     def run(*options, **files):
-        ran = score(*options, "--json", **files)
+        ran = score(*options, "--json", "--quiet", **files)
         assert (ran.code, ran.err) == (0, "")
         return json.loads(ran.out)["results"]
 

@@ -142,11 +142,15 @@ def test_kernels_refuse_what_would_overflow():
 
 def test_progress_counts_up_to_the_end():
     seen = []
-    object_sums([[0, 1, 2]], 10_000, np.zeros((1, 1), np.int16), resamples=150, done=seen.append)
-    assert seen == [64, 128, 150]
+
+    def tell(*at):
+        seen.append(at)
+
+    object_sums([[0, 1, 2]], 10_000, np.zeros((1, 1), np.int16), resamples=150, progress=tell)
+    assert seen == [("resamples", 64, 150), ("resamples", 128, 150), ("resamples", 150, 150)]
     seen.clear()
-    triplet_sums(np.zeros((1, 4), np.int16), resamples=700, done=seen.append)
-    assert seen[-1] == 700 and seen == sorted(seen)
+    triplet_sums(np.zeros((1, 4), np.int16), resamples=700, progress=tell)
+    assert seen[-1][1] == 700 and seen == sorted(seen)
 
 
 def test_a_forked_child_resamples_alone():
