@@ -188,7 +188,7 @@ def paths(options: Any, role: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one, told in declared(type(options)):
         value = getattr(options, one.name)
-        if told.role == role and value is not None and value != "-":
+        if told.role == role and isinstance(value, str | tuple) and value != "-":
             flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
             found[flag] = [value] if isinstance(value, str) else list(value)
     return found

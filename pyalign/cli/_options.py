@@ -217,7 +217,7 @@ class Temperature:
 
     temperature: float | str | None = option(
         "p = softmax(s / T) (default: 1); FILE::MODEL/MODULE: one of human_alignment, for dot",
-        kind=temperature, metavar="T", group=MODEL,
+        kind=temperature, metavar="T", role="input", group=MODEL,
     )  # fmt: skip
 
 
