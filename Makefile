@@ -1,6 +1,8 @@
 # Two commands do everything on a fresh machine (Debian: g++, make, python3, python3-dev, python3-venv):
 #   make demo    builds, installs and runs the main job on built-in data
 #   make test    builds, installs and runs every check
+# While you work, after `make develop`:
+#   make quick   lint, and the tests that the change needs, in under a minute
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
@@ -9,12 +11,15 @@ SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMak
 TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test check lint develop bench clean
+.PHONY: demo test quick check lint develop bench clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
 
 test: $(VENV)/installed-test lint check
+
+quick: $(VENV)/created
+	$(BIN)/python tools/quick.py
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -148,5 +148,6 @@ TARGETS = (
     Target("object resamples, 4 models", THINGS, "pyalign 1 model", at_most=2),
     Target("calibrate", THINGS, "pyalign score", at_most=10),
     Target("command pyalign score", THINGS, "numpy", at_most=2),
+    Target("start of pyalign score", START, "numpy", at_most=1.5),
     Target("import", START, "numpy", at_most=1.3),
 )

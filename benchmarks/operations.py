@@ -24,6 +24,7 @@ from benchmarks import (
 )
 from benchmarks.cases import MB, Case, answers, embeddings, similarities, triplets
 from benchmarks.timing import Contender
+from pyalign.cli import COMMANDS
 
 SUBJECT = "pyalign"
 Builder = Callable[[Case], Contender]
@@ -176,6 +177,10 @@ def command(call: Callable[[Case], Any], checked: bool = False) -> Builder:
     return build
 
 
+def _start_of(name: str) -> Builder:
+    return command(lambda case: processes.command_help(*name.split()))
+
+
 def _of_things(case: Case) -> Comparison:
     builders = {
         SUBJECT: decisions(_our_decisions),
@@ -248,6 +253,18 @@ COMMAND = Comparison(
     cases.THINGS,
     {SUBJECT: command(processes.command_score, checked=True), "numpy": command(processes.bare_numpy)},
     MANY,
+)
+STARTS = Comparison(
+    "start of pyalign score",
+    cases.START,
+    {
+        SUBJECT: command(lambda case: processes.command_help("score")),
+        "python": command(lambda case: processes.bare_python("pass")),
+        "numpy": command(lambda case: processes.bare_python("import numpy")),
+        "pyalign --help": command(lambda case: processes.command_help()),
+        **{f"pyalign {name}": _start_of(name) for name in COMMANDS if name != "score"},
+    },
+    SOME,
 )
 IMPORT = Comparison(
     "import",
@@ -371,7 +388,7 @@ LOSSES = (
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
 )
 STATISTICS = (RESAMPLES, MODELS, INTERVALS, CALIBRATION, REPEATS)
-COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, COMMAND, IMPORT)
+COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, COMMAND, STARTS, IMPORT)
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:

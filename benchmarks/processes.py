@@ -68,6 +68,17 @@ def command_score(case: Case) -> dict[str, Any]:
     return result
 
 
+def command_help(*words: str) -> None:
+    """`pyalign WORDS --help`: what a command takes to start."""
+    require_same_install()
+    run(Path(sysconfig.get_path("scripts")) / "pyalign", *words, "--help")
+
+
+def bare_python(code: str) -> None:
+    """A process that runs that code alone."""
+    run(sys.executable, "-c", code)
+
+
 def bare_numpy(case: Case) -> None:
     """Load both files and multiply."""
     run(sys.executable, "-c", BARE, *files(case))

@@ -21,6 +21,16 @@ settings.register_profile(
 )
 settings.load_profile("pyalign")
 
+SLOW = ("native", "cuda", "triton")  # folders whose tests compile, or interpret kernels
+
+
+def pytest_collection_modifyitems(items):
+    """`make quick` leaves these out."""
+    for item in items:
+        if set(SLOW) & set(Path(item.fspath).parts):
+            item.add_marker(pytest.mark.slow)
+
+
 ISAS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]
 
 

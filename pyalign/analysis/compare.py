@@ -89,7 +89,7 @@ def compare(
         progress=progress,
     )
     told = [notes_on_rows(x, aligned.index, name) for name, x in aligned.models.items()]
-    told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy) for m in found.models]
+    told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model) for m in found.models]
     given = {**options, "measure": str(measure), "ci": asdict(plan)}
     return replace(
         found,

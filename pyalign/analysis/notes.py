@@ -40,7 +40,7 @@ def notes_on_rows(x: Array, index: Array, source: str = "x") -> tuple[str, ...]:
     with np.errstate(over="ignore", invalid="ignore"):
         zero = int((door.backend.row_squares(rows) == 0).sum())
     if zero:
-        notes.append(f"{zero:,} {'row' if zero == 1 else 'rows'} of {source} are zero: their cosines are 0")
+        notes.append(f"{zero:,} {'row' if zero == 1 else 'rows'} of {source} zero throughout: cosines with them are 0")
     if looks_like_index(door.host(rows[:, :1])[:, 0]):
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
     return tuple(notes)
@@ -68,7 +68,7 @@ def looks_like_index(column: np.ndarray) -> bool:
     return bool((column.astype(np.float64) == np.arange(len(column)) + float(column[0])).all())
 
 
-def notes_on_score(accuracy: float, n: int, cross_entropy: float) -> tuple[str, ...]:
+def notes_on_score(accuracy: float, n: int, cross_entropy: float, name: str | None = None) -> tuple[str, ...]:
     """An accuracy that is not above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
 
     Chance is judged by the standard error of n independent triplets, which is the smallest there could be.
@@ -77,16 +77,16 @@ def notes_on_score(accuracy: float, n: int, cross_entropy: float) -> tuple[str, 
         >>> notes_on_score(0.20, 1000, 1.1)
         ('the accuracy is clearly below chance (33.333 %): is the odd item in another column (--odd-column, ...)?',)
     """
-    notes = []
+    notes, of = [], f"{name}: " if name else ""
     error = math.sqrt(CHANCE * (1 - CHANCE) / max(1, n))
     if accuracy < CHANCE - BELOW * error:
         told = "is the odd item in another column (--odd-column, --choice-column)?"
-        notes.append(f"the accuracy is clearly below chance (33.333 %): {told}")
+        notes.append(f"{of}the accuracy is clearly below chance (33.333 %): {told}")
     elif accuracy <= CHANCE + ABOVE * error:
-        notes.append("the accuracy is not above chance (33.333 %): is the order of rows right?")
+        notes.append(f"{of}the accuracy is not above chance (33.333 %): is the order of rows right?")
     if cross_entropy > CONFIDENT:
         notes.append(
-            f"the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing 1.09861: the "
+            f"{of}the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing 1.09861: the "
             "temperature does not fit the scale of the similarities (pyalign calibrate)"
         )
     return tuple(notes)

@@ -205,7 +205,7 @@ def _by_measure(aligned: Aligned, name: str | None, asked: _Asked) -> Iterator[S
         found = _one(rows, aligned, chosen, temperature, asked)
         if looked is None:  # triplets are known to be valid now
             looked = notes_on_rows(rows, aligned.index, source)
-        more = (notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0)
+        more = (notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name)
                 if found.accuracy is not None else ())  # fmt: skip
         yield replace(
             found, embeddings=name, transform=asked.transform_name, in_sample=seen, notes=merged(notes, looked, more),

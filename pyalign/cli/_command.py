@@ -11,13 +11,15 @@ import argparse
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, Generic, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pyalign.errors import InputError
-from pyalign.progress import Progress
-from pyalign.results import Result
+
+if TYPE_CHECKING:  # `pyalign --help` needs no numpy
+    import numpy as np
+
+    from pyalign.progress import Progress
+    from pyalign.results import Result
 
 Chosen = TypeVar("Chosen")
 
