@@ -1,4 +1,4 @@
-"""`pyalign ceiling`, `agreement` and `failures`: what they print and write is what the functions return."""
+"""`pyalign ceiling` and `failures`: what they print and write is what the functions return."""
 
 from __future__ import annotations
 
@@ -130,64 +130,6 @@ def test_subjects_come_from_one_place(command, answers):
     assert "not allowed with argument" in ran.err
 
 
-# agreement
-
-
-def test_agreement_as_json_is_what_the_function_returns(command, answers, x):
-    triplets, _ = answers
-    np.save("y.npy", reals(9, 30, 3))
-    args = ("--triplets", "t3.npy", "--measure", "dot", "cosine", "--temperature", 0.5, "--min-answers", 3)
-    found = document(command("agreement", "--embeddings", "x.npy", "y.npy", *args, "--json"))
-    assert [(row.pop("embeddings"), row["measure"]) for row in found["results"]] == [
-        ("x.npy", "dot"), ("x.npy", "cosine"), ("y.npy", "dot"), ("y.npy", "cosine"),
-    ]  # fmt: skip
-    expected = pyalign.agreement(x, triplets, measure="cosine", temperature=0.5, min_answers=3)
-    assert found["results"][1] == as_json(expected)
-
-
-def test_agreement_as_a_table_with_a_table_of_bins(command, answers, x, folder):
-    args = ("--triplets", "c.npz::triplets", "--counts", "c.npz::counts", "--json", "out.json")
-    ran = command("agreement", "--embeddings", "x.npy", *args)
-    assert (ran.code, ran.err) == (0, "")
-    file = np.load("c.npz")
-    expected = pyalign.agreement(x, file["triplets"], counts=file["counts"])
-    assert f"{expected.share_pearson:.4f}" in ran.out
-    assert f"{expected.kl:.5f}" in ran.out
-    assert "x.npy, cosine, by how far people agree:" in ran.out
-    assert "33 to 40 %" in ran.out
-    assert json.loads((folder / "out.json").read_text())["results"][0]["kl"] == expected.kl
-
-
-def test_agreement_of_triplets_of_names_and_of_a_constant_model(command, answers, folder):
-    triplets, _ = answers
-    (folder / "names.csv").write_text("\n".join(f"n{a},n{b},n{c}" for a, b, c in triplets) + "\n")
-    (folder / "names.txt").write_text("".join(f"n{k}\n" for k in range(6)))
-    x = reals(3, 6, 4)
-    np.save("six.npy", x), np.save("constant.npy", np.ones((6, 2)))
-    args = ("--embeddings", "six.npy", "constant.npy", "--triplets", "names.csv", "--names", "names.txt")
-    found = document(command("agreement", *args, "--json"))["results"]
-    assert found[0]["accuracy"] == pytest.approx(pyalign.agreement(x, triplets).accuracy, rel=1e-12)
-    assert found[1]["share_pearson"] is None
-    assert ["constant.npy", "cosine", "-", "-", "-"] in [
-        line.split()[:5] for line in command("agreement", *args).out.splitlines()
-    ]
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--min-answers", "500"), "x.npy with t3.npy: triplets must hold some with at least 500 answers"),
-        (("--measure", "dott"), "did you mean 'dot'?"),
-        (("--temperature", "0"), "temperature must be a positive number"),
-        (("--odd-column", "none"), "--odd-column none says that no answer is recorded: give --counts"),
-        (("--names", "s.txt"), "has nothing to match"),
-        (("--json", "x.npy"), "is the same file as x.npy"),
-    ],
-)
-def test_agreement_refuses_in_one_line(refused, answers, options, said):
-    assert said in refused("agreement", "--embeddings", "x.npy", "--triplets", "t3.npy", *options)
-
-
 # failures
 
 
@@ -303,9 +245,4 @@ def test_the_real_files_through_the_commands(command, data, folder):
         command("ceiling", "--triplets", things / "human_triplets_127304.npy", "--subject-column", 3, "--json")
     )
     assert (found["n_distinct"], found["n_answers"], found["n_persons"]) == (732, 2392, 92)
-    hard = things / "hard_440_choice_counts.npz"
-    args = ("--triplets", f"{hard}::triplets_sorted0", "--counts", f"{hard}::odd_counts")
-    spose = things / "spose_embedding_66d_sorted.txt"
-    row = document(command("agreement", "--embeddings", spose, *args, "--measure", "dot", "--json"))["results"][0]
-    assert round(row["share_pearson"], 2) == 0.68
     assert len(read_triplets(things / "human_triplets_127304.npy", subject_column=3).subject_labels) == 264
