@@ -92,8 +92,9 @@ def of_each(
         triplets, models = replace(ordered, notes=merged(ordered.notes, notes)), x
     found: list[One] = []
     for name, values in models.items():
+        aligned = align(values, triplets, name or "x")  # whose errors name the embeddings themselves
         with _told(name, triplets.source):
-            run = begin(align(values, triplets, name or "x"), name)
+            run = begin(aligned, name)
             for measure in measures:
                 progress(f"{name or 'x'} {measure}", len(found), len(models) * len(measures))
                 found.append(run(measure))

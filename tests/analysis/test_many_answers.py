@@ -228,6 +228,10 @@ def test_an_error_of_one_model_is_told_with_its_name(message_of, x, triplets, co
     assert message_of(function, models, read, answers=counts).startswith(
         "short with t.npy: triplets must lie in [0, 10)"
     )
+    named = [[NAMES[k] for k in row] for row in triplets]
+    assert message_of(function, models, named, answers=counts).startswith(
+        "good: the triplets hold names; give the rows'"
+    )
     assert message_of(function, {}, triplets, answers=counts) == "x must hold at least one model; got an empty mapping"
     assert message_of(function, x, triplets, measure=()) == "measure must be at least one; got none"
     assert message_of(function, x, triplets, measure=["dot", "cosin"]).endswith("got 'cosin'; did you mean 'cosine'?")
@@ -245,6 +249,15 @@ def test_a_result_says_what_it_was_made_from_and_what_is_odd_about_it(x, triplet
     assert [one.name for one in recorded.inputs] == ["x", "triplets", "answers"]
     assert recorded.inputs[0].shape == (31, 6) and recorded.backend == "numpy"
     assert recorded.options["measure"] == "cosine" and recorded.options["ties"] == "fractional"
+
+
+@pytest.mark.parametrize("function", [calibrate, agreement])
+def test_what_was_assumed_about_the_order_of_items_is_said_once(x, triplets, counts, function):
+    models = {"a": Embeddings(x, NAMES), "b": Embeddings(x[ORDER], [NAMES[k] for k in ORDER])}
+    found = function(models, triplets, answers=counts)
+    assumed = [note for note in found.notes if note.startswith("item numbers are taken for rows of a in its own order")]
+    assert len(assumed) == 1 and all(assumed[0] in one.notes for one in found)
+    assert figures(found[1]) == near(found[0])
 
 
 def test_a_calibration_at_chance_on_the_held_out_part_says_so(x, triplets):
