@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyalign.data import Embeddings, Subjects, Triplets
+from pyalign.data import Embeddings, Subjects, Triplets, hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 
@@ -34,6 +34,7 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
         subject_column=getattr(options, "subject_column", None),
         item_names=None if options.item_names is None else read_names(options.item_names),
     )
+    hash_early(triplets)
     return _with_answers(_with_subjects(triplets, options), options)
 
 
@@ -79,7 +80,9 @@ def read_embeddings(spec: str, names: str | None = None) -> Embeddings:
     from pyalign.io.names import read_names
 
     path, key = split_key(spec)
-    return load_embeddings(path, key=key, names=None if names is None else read_names(names))
+    found = load_embeddings(path, key=key, names=None if names is None else read_names(names))
+    hash_early(found)
+    return found
 
 
 def read_models(options: Any) -> dict[str, Embeddings]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from pyalign._version import __version__
 from pyalign.data.embeddings import plain
 
 _AT_ONCE: ContextVar[bool] = ContextVar("hash_inputs_at_once", default=False)
-_KNOWN: dict[int, tuple[weakref.ref[Any], str]] = {}  # of arrays that are still there
+_KNOWN: dict[int, tuple[weakref.ref[Any], Hash]] = {}  # of arrays that are still there
 CHUNK = 1 << 24  # bytes hashed at once, and copied where an array is not contiguous
 
 
@@ -35,6 +36,35 @@ def fingerprint(array: Any) -> str:
         part = np.ascontiguousarray(a[start : start + rows] if a.ndim else a)
         digest.update(part.astype(part.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+class Hash:
+    """The hash of an array; computed beside other work where it is begun `early`."""
+
+    def __init__(self, array: Any, early: bool) -> None:
+        self._value: str | None = None
+        self._thread: Thread | None = None
+        if early:
+            self._thread = Thread(target=self._compute, args=(array,), daemon=True)
+            self._thread.start()
+        else:
+            self._compute(array)
+
+    def _compute(self, array: Any) -> None:
+        self._value = fingerprint(array)
+
+    def get(self) -> str | None:
+        """The hash, waited for."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        return self._value
+
+
+def hash_early(value: Any) -> None:
+    """Begins to hash what was read, in a thread of its own, where a document will tell of it (see `hashing`)."""
+    if _AT_ONCE.get():
+        _hash_of(plain(value), early=True)
 
 
 @contextmanager
@@ -62,7 +92,7 @@ class Input:
     source: str | None
     shape: tuple[int, ...]
     dtype: str
-    _hash: str | None = field(default=None, repr=False, compare=False)
+    _hash: Hash | str | None = field(default=None, repr=False, compare=False)
     _array: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -72,7 +102,7 @@ class Input:
         shape, dtype = tuple(np.shape(array)), str(getattr(array, "dtype", type(array).__name__))
         source = getattr(value, "source", None)
         if _AT_ONCE.get():
-            return cls(name, source, shape, dtype, _hashed(array))
+            return cls(name, source, shape, dtype, _hash_of(array, early=True))
         try:
             return cls(name, source, shape, dtype, None, weakref.ref(array))
         except TypeError:  # a list
@@ -82,8 +112,8 @@ class Input:
     def sha256(self) -> str | None:
         """See `fingerprint`; None where the array is gone."""
         if self._hash is None and self._array is not None and self._array() is not None:
-            object.__setattr__(self, "_hash", _hashed(self._array()))
-        return self._hash
+            object.__setattr__(self, "_hash", _hash_of(self._array(), early=False))
+        return self._hash.get() if isinstance(self._hash, Hash) else self._hash
 
     def to_dict(self) -> dict[str, Any]:
         """As json can write it."""
@@ -91,16 +121,13 @@ class Input:
         return {**named, "sha256": self.sha256}
 
 
-def _hashed(array: Any) -> str | None:
+def _hash_of(array: Any, early: bool) -> Hash:
     known = _KNOWN.get(id(array))
     if known is not None and known[0]() is array:
         return known[1]
-    found = fingerprint(array)
-    try:
-        key = id(array)
+    found, key = Hash(array, early), id(array)
+    with suppress(TypeError):  # a list, of which there are no weak references
         _KNOWN[key] = weakref.ref(array, lambda _: _KNOWN.pop(key, None)), found
-    except TypeError:
-        pass
     return found
 
 
