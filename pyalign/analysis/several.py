@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
@@ -17,6 +17,7 @@ from pyalign.progress import Progress
 from pyalign.results import Result, from_document, from_fields
 
 One = TypeVar("One", bound=Result)
+Chosen = TypeVar("Chosen")  # a measure, or None
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def answered_triplets(triplets: object, answers: object, what: str) -> Triplets:
 
 
 def of_each(
-    x: Any, triplets: Triplets, measures: tuple[str | Measure, ...], progress: Progress,
-    begin: Callable[[Aligned, str | None], Callable[[str | Measure], One]],
+    x: Any, triplets: Triplets, measures: Sequence[Chosen], progress: Progress,
+    begin: Callable[[Aligned, str | None], Callable[[Chosen], One]],
 ) -> tuple[One, ...]:  # fmt: skip
     """What `begin` makes of each embeddings, called with each measure.
 
@@ -96,7 +97,7 @@ def of_each(
         with _told(name, triplets.source):
             run = begin(aligned, name)
             for measure in measures:
-                progress(f"{name or 'x'} {measure}", len(found), len(models) * len(measures))
+                progress(f"{name or 'x'} {measure or ''}".rstrip(), len(found), len(models) * len(measures))
                 found.append(run(measure))
     return tuple(found)
 
