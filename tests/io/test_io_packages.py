@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pyalign.errors import MissingExtraError
-from pyalign.io import load_embeddings, read_embeddings
+from pyalign.io import load_embeddings
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
 
@@ -41,7 +41,7 @@ def test_hdf5_brings_the_names_of_its_rows(tmp_path, refused):
         file["none"] = h5py.Empty("f4")
         file["outside"] = h5py.ExternalLink("other.h5", "/x")
         file["records"] = np.ones((2, 2), "f4,f4")
-    assert read_embeddings(tmp_path / "x.h5").names == ("dog", "ä")
+    assert load_embeddings(tmp_path / "x.h5").names == ("dog", "ä")
     assert "no array 'outside'" in refused(load_embeddings, tmp_path / "x.h5", key="outside")
     assert "real numbers" in refused(load_embeddings, tmp_path / "x.h5", key="records")
     assert "real numbers" in refused(load_embeddings, tmp_path / "x.h5", key="names")
@@ -114,7 +114,7 @@ def test_mat_73_is_hdf5_with_columns_first(tmp_path):
 
 def test_mat_of_the_things_rdm(data):
     pytest.importorskip("scipy")
-    rdm = load_embeddings(data / "things/RDM48_triplet.mat")
+    rdm = load_embeddings(data / "things/RDM48_triplet.mat").values
     assert rdm.shape == (48, 48)
     np.testing.assert_allclose(rdm, rdm.T)
 
@@ -130,7 +130,7 @@ def test_torch_tensor_or_dict(tmp_path, refused, suffix):
     assert "a (2, 3) float32, clip/b (2, 2) float16" in refused(load_embeddings, path)
     assert load_embeddings(path, key="clip/b").dtype == np.float16
     torch.save({"x": torch.from_numpy(VALUES), "names": ["dog", "ä"]}, path)
-    assert read_embeddings(path).names == ("dog", "ä")
+    assert load_embeddings(path).names == ("dog", "ä")
 
 
 def test_torch_bfloat16_becomes_the_same_numbers_in_float32(tmp_path):
