@@ -8,11 +8,12 @@ Only numpy is imported here; a format's package is imported when a file of that 
 
 from __future__ import annotations
 
+from pyalign.io.answers import read_answers
 from pyalign.io.categories import read_categories
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.names import read_names
 from pyalign.io.paths import split_key
-from pyalign.io.subjects import read_counts, read_subjects
+from pyalign.io.subjects import read_subjects
 from pyalign.io.transform import read_transform, write_transform
 from pyalign.io.triplets import load_triplets
 from pyalign.io.write import write_array, write_files, write_text
@@ -20,8 +21,8 @@ from pyalign.io.write import write_array, write_files, write_text
 __all__ = [
     "load_embeddings",
     "load_triplets",
+    "read_answers",
     "read_categories",
-    "read_counts",
     "read_names",
     "read_subjects",
     "read_transform",

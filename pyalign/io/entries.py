@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pyalign.data.names import listing
-from pyalign.io.paths import Array, PathLike, bad
+from pyalign.io.paths import Array, PathLike, bad, no_key
 
 # A 1-D array of strings under one of these keys names the rows of the array beside it.
 NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "filenames", "image_names")
@@ -50,6 +50,8 @@ def choose(
     if not entries:
         raise bad(path, "holds no arrays")
     if key is not None:
+        if list(entries) == [""]:
+            no_key(path, key)
         return _under_key(path, entries, key)
     if len(entries) == 1:
         return next(iter(entries.values()))

@@ -1,4 +1,4 @@
-"""Who answered, as a file of its own or a column of the triplets; and counts of answers."""
+"""Who answered, as a file of its own or a column of the triplets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 import pytest
 
-from pyalign.io import load_triplets, read_counts, read_subjects
+from pyalign.io import load_triplets, read_subjects
 
 ITEMS = np.array([[3, 7, 11], [0, 2, 1], [9, 8, 5], [3, 11, 7]])
 
@@ -93,8 +93,8 @@ def test_arrays_of_anything_else_are_refused(tmp_path, refused, values):
 
 
 def test_other_formats_and_needless_keys_are_refused(tmp_path, refused):
-    assert "unknown extension '.mat'; subjects are read from .npy" in refused(
-        read_subjects, text(tmp_path / "s.mat", ["1"])
+    assert "unknown extension '.xls'; subjects are read from .npy" in refused(
+        read_subjects, text(tmp_path / "s.xls", ["1"])
     )
     assert "has no meaning" in refused(read_subjects, text(tmp_path / "s.txt", ["1"]), key="a")
 
@@ -183,38 +183,11 @@ def test_columns_that_do_not_fit_are_refused(tmp_path, refused, width, options, 
 
 
 def test_an_empty_cell_is_refused(tmp_path, refused):
-    lines = ["1,2,3,a", "4,5,6,", "7,8,9,b"]
-    assert "row 1 (from 0) has no subject" in refused(load_triplets, text(tmp_path / "t.csv", lines), subject_column=3)
+    path = text(tmp_path / "t.csv", ["1,2,3,a", "4,5,6,", "7,8,9,b"])
+    assert refused(load_triplets, path, subject_column=3) == "line 2, column 4: an empty cell in a column of text"
 
 
 def test_the_real_file_has_264_persons(data):
     found = load_triplets(data / "things" / "human_triplets_127304.npy", subject_column=3)
     assert found.values.shape == (127_304, 3)
     assert found.subjects.labels == tuple(map(str, range(264)))
-
-
-# Counts
-
-
-def test_counts_from_each_kind_of_file(tmp_path, data):
-    counts = [[1, 2, 0], [4, 0, 9]]
-    np.save(tmp_path / "c.npy", np.array(counts, np.uint8))
-    text(tmp_path / "c.csv", ["a,b,c", "1,2,0", "4,0,9"])
-    np.savez(tmp_path / "c.npz", odd=np.array(counts), other=np.zeros(3))
-    for name, key in (("c.npy", None), ("c.csv", None), ("c.npz", "odd"), ("c.npz", None)):
-        assert read_counts(tmp_path / name, key=key).tolist() == counts
-    assert read_counts(data / "things" / "hard_440_choice_counts.npz", key="odd_counts").shape == (440, 3)
-
-
-@pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        (np.ones((2, 4), int), "counts must have 3 columns; got 4"),
-        (np.ones(3, int), "counts must have shape (t, 3); got (3,)"),
-        (np.full((2, 3), 0.5), "counts must be whole numbers; row 0 (from 0) holds 0.5"),
-        (np.empty((0, 3)), "counts are empty"),
-    ],
-)
-def test_what_are_no_counts_is_refused(tmp_path, refused, values, said):
-    np.save(tmp_path / "c.npy", values)
-    assert said in refused(read_counts, tmp_path / "c.npy")

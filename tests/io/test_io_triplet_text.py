@@ -140,7 +140,7 @@ def test_a_column_that_is_not_there_is_refused(tmp_path, refused):
         (b"1 2 3\n4 5 6 7\n", "line 2 has 4 columns; the first row has 3"),
         (b"1 2 3\n" * 40 + b"4 5 x\n", "line 41, column 3: 'x' is not a number"),
         (b"1 2\n", "has 2 columns, not 3; first row: '1, 2'"),
-        (b"a,b,c\nd,,f\n", "line 2, column 2: an empty name"),
+        (b"a,b,c\nd,,f\n", "line 2, column 2: an empty cell"),
         (b"a,b,c\nd,e\n", "line 2 has 2 columns"),
         (b"a,b,c\nd,\0,f\n", "line 2 holds a NUL byte"),
         (b"a,b,c\nd,\xe9,f\n", "not UTF-8"),
