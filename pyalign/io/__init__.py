@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from pyalign.io.answers import read_answers
 from pyalign.io.categories import read_categories
+from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.names import read_names
 from pyalign.io.paths import split_key
 from pyalign.io.subjects import read_subjects
-from pyalign.io.transform import read_transform, write_transform
+from pyalign.io.transform import holds_transform, read_transform, write_transform
 from pyalign.io.triplets import load_triplets
 from pyalign.io.write import write_array, write_files, write_text
 
 __all__ = [
+    "Content",
+    "contents",
+    "holds_transform",
     "load_embeddings",
     "load_triplets",
     "read_answers",

@@ -52,7 +52,7 @@ def choose(
     if key is not None:
         if list(entries) == [""]:
             no_key(path, key)
-        return _under_key(path, entries, key)
+        return under_key(path, entries, key)
     if len(entries) == 1:
         return next(iter(entries.values()))
     if preferred is not None and preferred in entries:
@@ -63,7 +63,7 @@ def choose(
     return candidates[0]
 
 
-def _under_key(path: PathLike, entries: Entries, key: str) -> Entry:
+def under_key(path: PathLike, entries: Entries, key: str) -> Entry:
     entry = entries.get(key) or entries.get(key.strip("/"))
     if entry is None:
         raise bad(path, f"has no array {key!r}; it holds {describe(entries)}")

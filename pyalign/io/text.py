@@ -20,7 +20,7 @@ def text_table(path: PathLike, wanted: Wanted) -> Table:
     """The table in a text file, laid out as its first rows tell."""
     layout = find_layout(path, wanted.has_header, wanted.what, wanted.short_header)
     text = text_columns(layout.head, layout.width)
-    return Table(layout.header, layout.width, layout.head, text, False, partial(_read, path, layout))
+    return Table(layout.header, layout.width, layout.head, text, False, partial(read_columns, path, layout))
 
 
 class _Coder:
@@ -44,7 +44,8 @@ class _Coder:
         return Texts(np.array(self.codes, dtype=np.int32), tuple(self.known))
 
 
-def _read(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequence[int]) -> Columns:
+def read_columns(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequence[int]) -> Columns:
+    """Some columns as numbers, some as text."""
     with text_errors(path):
         try:
             if numbers:
@@ -92,7 +93,7 @@ def _slow(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequenc
     """The same by plain Python: comments anywhere, and the line of the first bad cell."""
     values, coders = array("d"), [_Coder() for _ in texts]
     adders: list[tuple[int, Callable[[str], None]]] = [(c, k.add) for c, k in zip(texts, coders, strict=True)]
-    for line, cells in _data_rows(path, layout):
+    for line, cells in data_rows(path, layout):
         for column, add in adders:
             if not cells[column]:
                 raise bad(path, f"line {line}, column {column + 1}: an empty cell in a column of text")
@@ -104,7 +105,7 @@ def _slow(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequenc
     return Columns(np.array(values).reshape(-1, max(len(numbers), 1)), [coder.texts() for coder in coders])
 
 
-def _data_rows(path: PathLike, layout: Layout) -> Iterator[Row]:
+def data_rows(path: PathLike, layout: Layout) -> Iterator[Row]:
     """The rows below the header, each of the table's width."""
     for row in read_rows(path, layout.delimiter):
         if row.line <= layout.skip:
