@@ -124,6 +124,17 @@ def test_text_alone_is_no_embedding(table, refused):
     assert "holds no column of numbers" in said
 
 
+@pytest.mark.parametrize(
+    ("read", "rows"),
+    [
+        (load_embeddings, [["dog", 1.5], ["1984", 2.5], ["cat", 3.5]]),
+        (load_triplets, [["dog", "cat", "emu"], ["7", "12", "9"], ["bee", "3", "4"]]),
+    ],
+)
+def test_a_column_of_words_and_numbers_makes_no_header(tmp_path, refused, read, rows):
+    assert refused(read, write(tmp_path / "x.csv", rows)) == "line 1, column 1: 'dog' is not a number"
+
+
 # Empty cells
 
 

@@ -76,6 +76,16 @@ def test_the_table_of_things(tmp_path, monkeypatch, delimiter):
     np.testing.assert_array_equal(by_number.values, found.values)
 
 
+def test_tabs_go_before_white_space_though_cells_hold_more_numbers_there(tmp_path):
+    rows, header, items, _ = things()
+    for row in rows:
+        row[4] = "s 1 2 3"
+    path = write(tmp_path / "t.tsv", rows, "\t", header)
+    found = load_triplets(path, columns=(0, 1, 2), subject_column="subject_id")
+    assert found.subjects.labels == ("s 1 2 3",)
+    np.testing.assert_array_equal(found.values, items)
+
+
 def test_a_wider_table_is_refused_with_its_header_and_first_row(tmp_path, refused):
     rows, header, _, _ = things()
     message = refused(load_triplets, write(tmp_path / "t.csv", rows, header=header))
