@@ -16,6 +16,12 @@ from pyalign.io.paths import Array, PathLike, bad, guarded
 from pyalign.io.safetensors import widen_bfloat16
 
 MATLAB_TYPES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str"}
+MATLAB_NUMBERS = (
+    "double",
+    "single",
+    "logical",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+)
 MOST = 100_000  # tensors: a small file can name one dict very often
 HEAP = b"GCOL\x01\0\0\0"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -99,18 +105,18 @@ def mat_entries(path: PathLike) -> dict[str, Entry]:
     guarded(path, ".mat", partial(check_mat5, path))
     variables = guarded(path, ".mat", lambda: scipy_io.whosmat(path))
     return {
-        name: Entry(tuple(shape), MATLAB_TYPES.get(kind, kind), partial(_load_variable, scipy_io, path, name))
+        name: Entry(tuple(shape), MATLAB_TYPES.get(kind, kind), partial(_load_variable, scipy_io, path, name, kind))
         for name, shape, kind in variables
     }
 
 
-def _load_variable(scipy_io: Any, path: PathLike, name: str) -> Array:
+def _load_variable(scipy_io: Any, path: PathLike, name: str, kind: str) -> Array:
+    if kind not in MATLAB_NUMBERS:
+        raise bad(path, f"variable {name!r} is a {kind}, not a full array of real numbers")
     # mat_dtype: MATLAB stores whole-number doubles in the smallest type that holds them
     contents = guarded(path, ".mat", lambda: scipy_io.loadmat(path, variable_names=[name], mat_dtype=True))
-    value = contents[name]
-    if not isinstance(value, np.ndarray):
-        raise bad(path, f"variable {name!r} is a {type(value).__name__}, not a full array")
-    return value
+    array: Array = contents[name]
+    return array
 
 
 # PyTorch

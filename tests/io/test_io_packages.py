@@ -166,7 +166,12 @@ def test_torch_refuses_other_objects_without_running_them(tmp_path, refused):
 
 @pytest.mark.parametrize(
     ("name", "package", "extra"),
-    [("x.h5", "h5py", "files"), ("x.mat", "scipy", "files"), ("x.pt", "torch", "torch")],
+    [
+        ("x.h5", "h5py", "files"),
+        ("x.mat", "scipy", "files"),
+        ("x.parquet", "pyarrow", "files"),
+        ("x.pt", "torch", "torch"),
+    ],
 )
 def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, name, package, extra):
     (tmp_path / name).write_bytes(b"x")
@@ -242,19 +247,30 @@ def test_mat_elements_of_an_unknown_type_never_reach_scipy(tmp_path, refused, ki
     assert f"an element of type {kind}" in refused(load_embeddings, path)
 
 
-def test_mat_elements_that_are_too_long_or_too_deep_never_reach_scipy(tmp_path, refused):
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (140, 0, "a variable without flags"),
+        (152, 12, "an element of type 12 and 8 bytes in the header of a variable"),  # dimensions
+        (160, 2**31 - 1, "an element of 24 bytes for an array of 2147483647 x 3"),
+        (160, 2**32 - 1, "a variable without dimensions"),
+        (188, 1000, "an element of 1000 bytes for an array of 2 x 3"),
+        (132, 64, "an element of 24 bytes, longer than what holds it"),  # the whole variable
+        (144, 6 + (8 << 8), "it ends within an element"),  # a complex one, without its imaginary part
+    ],
+)
+def test_mat_variables_that_are_not_as_they_say_never_reach_scipy(tmp_path, refused, place, value, said):
     path, raw = mat_bytes(tmp_path, features=VALUES)
-    place = raw.index(b"features") + 12
-    raw[place : place + 4] = (1000).to_bytes(4, "little")
+    raw[place : place + 4] = value.to_bytes(4, "little")
     path.write_bytes(raw)
-    assert "an element of 1000 bytes, longer than what holds it" in refused(load_embeddings, path)
-    nest = np.array([1.0])
-    for _ in range(80):
-        cell = np.empty(1, object)
-        cell[0] = nest
-        nest = cell
-    path, _ = mat_bytes(tmp_path, x=VALUES, deep=nest)
-    assert "nested deeper than 64" in refused(load_embeddings, path, key="x")
+    assert said in refused(load_embeddings, path)
+
+
+def test_mat_cells_are_listed_and_never_read(tmp_path, refused):
+    cell = np.array([np.eye(2), "text"], dtype=object)
+    path, _ = mat_bytes(tmp_path, x=VALUES, cell=cell)
+    np.testing.assert_array_equal(load_embeddings(path, key="x"), VALUES)
+    assert refused(load_embeddings, path, key="cell") == "variable 'cell' is a cell, not a full array of real numbers"
 
 
 @pytest.mark.parametrize("packed", [False, True])
