@@ -31,7 +31,7 @@ KINDS = {
     "calibrate": "pyalign.analysis.calibrated:Calibrations",
     "ceiling": "pyalign.analysis.ceiling:NoiseCeiling",
     "compare": "pyalign.analysis.comparison:Comparison",
-    "describe": "pyalign.analysis.describe:FileDescription",
+    "describe": "pyalign.analysis.describe_file:FileDescription",
     "failures": "pyalign.analysis.failures:Failures",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
     "probe": "pyalign.probing.cross_validate:ProbeCrossValidation",

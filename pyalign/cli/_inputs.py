@@ -67,20 +67,23 @@ def _with_answers(triplets: Triplets, options: Any) -> Triplets:
     spec = getattr(options, "answers", None)
     if spec is None:
         return triplets
-    path = split_key(spec)[0]
+    from pyalign.io.answers import read_answers
+
+    path, key = split_key(spec)
     try:
-        return triplets.with_answers(read_embeddings(spec).values)
+        return triplets.with_answers(read_answers(path, key=key))
     except InputError as error:
         raise error if str(error).startswith(path) else InputError(f"{spec}: {error}") from error
 
 
-def read_embeddings(spec: str, names: str | None = None) -> Embeddings:
+def read_embeddings(spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
     """The embeddings of FILE or FILE::KEY, with the names of their rows."""
     from pyalign.io.embeddings import load_embeddings
     from pyalign.io.names import read_names
 
     path, key = split_key(spec)
-    found = load_embeddings(path, key=key, names=None if names is None else read_names(names))
+    stated = None if names is None else read_names(names)
+    found = load_embeddings(path, key=key, names=stated, name_column=name_column)
     hash_early(found)
     return found
 
@@ -90,7 +93,7 @@ def read_models(options: Any) -> dict[str, Embeddings]:
     twice = [spec for spec in options.embeddings if options.embeddings.count(spec) > 1]
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
-    return {spec: read_embeddings(spec, options.names) for spec in options.embeddings}
+    return {spec: read_embeddings(spec, options.names, options.name_column) for spec in options.embeddings}
 
 
 def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | None:

@@ -154,6 +154,10 @@ class RowNames:
         "names of the embeddings' rows, one a line, where the files have none (or the same, in the order to use)",
         metavar="FILE", role="input",
     )  # fmt: skip
+    name_column: int | str | None = option(
+        "column of a table of embeddings that holds the names, from 0 or by header (default: that of text)",
+        kind=column, metavar="K",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
