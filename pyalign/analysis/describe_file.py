@@ -179,7 +179,9 @@ def triplet_options(spec: str, table: Content, columns: TripletColumns, base: in
         options += ["--choice-column", *_called(table, [columns.choice])]
         options += [] if columns.base is None else ["--choice-base", str(columns.base)]
     options += ["--one-based"] if base == 1 else []
-    return options + ([] if columns.subject is None else ["--subject-column", *_called(table, [columns.subject])])
+    if columns.subject is not None:
+        options += ["--subject-column", *_called(table, [columns.subject]), "--ci", "subjects"]
+    return options
 
 
 def _called(table: Content, columns: Sequence[int]) -> list[str]:

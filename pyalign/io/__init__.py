@@ -2,7 +2,7 @@
 
 Embeddings come in as (n, d), triplets as (t, 3) with the odd item last. What a file does wrong is said in
 one line that starts with its path (``pyalign.errors.InputError``); a missing file raises the system's
-``OSError``. Names are loaded when they are first used; a format's package is imported when a file of that format is read.
+``OSError``. Names are loaded when they are first used, a format's package when a file of that format is read.
 """
 
 import lazy_loader

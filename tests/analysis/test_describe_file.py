@@ -49,7 +49,7 @@ def read_as_proposed(command):
             arguments[f"{name}_column"] = column(given.pop(f"--{name}-column"))
     if "--choice-base" in given:
         arguments["choice_base"] = int(given.pop("--choice-base"))
-    assert not given
+    assert given.pop("--ci", "subjects") == "subjects" and not given
     return load_triplets(path, **arguments)
 
 
@@ -73,7 +73,7 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
     found = only(path)
     assert (found.kind, found.shape, found.base, found.dtype) == ("triplets", (60, 7), 1, "int64")
     assert found.columns[:4] == ("image1", "image2", "image3", "choice")
-    tail = "--columns image1,image2,image3 --choice-column choice --one-based --subject-column subject_id"
+    tail = "--columns image1,image2,image3 --choice-column choice --one-based --subject-column subject_id --ci subjects"
     assert found.command == f"pyalign score --embeddings EMB --triplets {shlex.quote(str(path))} {tail}"
     read = read_as_proposed(found.command)
     np.testing.assert_array_equal(read.values[:, 2], items[np.arange(60), choice - 1] - 1)
@@ -91,14 +91,14 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
         (["8,3,5,1", "2,9,7,3"], "--columns 0,1,2 --choice-column 3", [3, 5, 8]),
         (["8,3,5,1", "2,9,1,2"], "--columns 0,1,2 --choice-column 3 --choice-base 1 --one-based", [2, 4, 7]),
         (["8,3,5,1", "2,9,0,2"], "--columns 0,1,2 --choice-column 3 --choice-base 0", [8, 5, 3]),
-        (["8,3,5,21", "2,9,7,3", "2,8,7,21"], "--columns 0,1,2 --subject-column 3", [8, 3, 5]),
-        (["8,3,5,ann", "2,9,7,bob", "2,9,3,ann", "1,9,3,bob"], "--columns 0,1,2 --one-based --subject-column 3",
+        (["8,3,5,21", "2,9,7,3", "2,8,7,21"], "--columns 0,1,2 --subject-column 3 --ci subjects", [8, 3, 5]),
+        (["8,3,5,ann", "2,9,7,bob", "2,9,3,ann", "1,9,3,bob"], "--columns 0,1,2 --one-based --subject-column 3 --ci subjects",
          [7, 2, 4]),
         (["image1,image2,image3,choice", "8,3,5,1", "2,9,7,1"],
          "--columns image1,image2,image3 --choice-column choice --choice-base 0", [8, 5, 3]),
         (["dog,cat,house", "cat,dog,bus", "bus,house,dog"], "", [2, 1, 3]),
         (["item1,item2,item3,worker", "dog,cat,bus,7", "cat,dog,bus,3"],
-         "--columns item1,item2,item3 --subject-column worker", [2, 1, 0]),
+         "--columns item1,item2,item3 --subject-column worker --ci subjects", [2, 1, 0]),
         (["dog cat bus", "cat dog bus", "bus dog cat"], "", [2, 1, 0]),
     ],
 )  # fmt: skip
