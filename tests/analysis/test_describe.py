@@ -12,6 +12,7 @@ from support import draw_triplets, reals, whole
 
 from pyalign.analysis import describe as module
 from pyalign.analysis.describe import describe
+from pyalign.results import as_document
 
 
 @given(
@@ -127,7 +128,7 @@ def test_memory_mapped_and_strided_arrays_are_described_alike(tmp_path):
 def test_the_facts_are_json():
     x = reals(2, 9, 4)
     x[0] = np.nan
-    figures = describe(x).to_dict()
+    figures = as_document(describe(x))
     assert json.loads(json.dumps(figures, allow_nan=False))["nan_rows"] == 1
 
 
@@ -177,7 +178,7 @@ def test_facts_without_a_meaning_are_left_out():
     assert (found.shape, found.dtype, found.first_row) == ((3,), "str", ("dog", "cat", "dog"))
     assert found.duplicate_rows is found.nan_rows is found.zero_rows is found.smallest is None
     assert found.remarks == ("2 different values: people (--subjects), or groups of triplets (--groups)",)
-    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["first_row"] == ["dog", "cat", "dog"]
+    assert json.loads(json.dumps(as_document(found), allow_nan=False))["first_row"] == ["dog", "cat", "dog"]
 
 
 def test_zeros_and_ones_may_be_categories():
