@@ -14,7 +14,7 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import with_ceiling, with_intervals
-from pyalign.data import Aligned, Provenance, Transform, Triplets, align, as_triplet_data
+from pyalign.data import Aligned, Provenance, Transform, Triplets, align, as_triplet_data, require_one_answer_each
 from pyalign.data.align import one_order
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -154,6 +154,7 @@ def score(
     for one in asked.measures:
         get_measure("cosine" if one is None else one)
     given = as_triplet_data(triplets)
+    require_one_answer_each(given, "score")
     if not isinstance(x, Mapping):
         results = _of_embeddings(align(x, given), None, asked)
         return Scores(tuple(results), given.source) if several else next(iter(results))
