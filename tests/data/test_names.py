@@ -29,9 +29,9 @@ def test_equal_names_find_their_rows_in_any_order(names, random):
         (["ant", "cat"], ["cat/0001.png", "ant/0002.png"], [1, 0], "'ant' is 'ant/0002.png'"),
         (
             ["ant"],
-            ["C:\\things\\cat_03s.jpg", "C:\\things\\ant_12n.jpg"],
+            ["C:\\x\\cat_03s.jpg", "C:\\x\\ant_12n.jpg"],
             [1],
-            "'ant' is 'C:\\\\things\\\\ant_12n.jpg'",
+            "'ant' is 'C:\\\\x\\\\ant_12n.jpg'",
         ),
         (["ant", "cat"], ["cat", "ant_01b.jpg"], [1, 0], "'ant' is 'ant_01b.jpg'"),
     ],

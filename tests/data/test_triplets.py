@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from support import draw_triplets, reals, seeds
 
 import pyalign
@@ -148,7 +147,7 @@ def test_unanswered_triplets_are_refused_where_answers_are_needed(message_of):
 
 def test_many_answers_are_not_taken_for_the_last_item(message_of):
     many = Triplets(draw_triplets(0, 9, 40)).with_answers(np.ones((40, 3), int))
-    expected = "needs one answer to each triplet; got counts of many people"
+    expected = "needs one answer to each triplet; got counts of many people's answers"
     x = reals(1, 9, 4)
     assert message_of(require_one_answer_each, many, "this") == f"this {expected}"
     assert message_of(pyalign.score, x, many) == f"score {expected}"
