@@ -177,7 +177,7 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets) -> P
         "nan": asked.nan,
     }
     options["ci"] = None if asked.plan is None else asdict(asked.plan)
-    return Provenance.now({**x, "triplets": triplets}, options, asked.backend, asked.seed)
+    return Provenance.now([*x.items(), ("triplets", triplets)], options, asked.backend, asked.seed)
 
 
 def _of_embeddings(aligned: Aligned, name: str | None, asked: _Asked) -> Iterator[Score]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -140,15 +140,17 @@ class Provenance:
 
     @classmethod
     def now(
-        cls, inputs: Mapping[str, Any], options: Mapping[str, Any], backend: str | None = None, seed: int | None = None
-    ) -> Provenance:
-        """Of a result that is being made; inputs that are None are left out.
+        cls, inputs: Mapping[str, Any] | Iterable[tuple[str, Any]], options: Mapping[str, Any],
+        backend: str | None = None, seed: int | None = None,
+    ) -> Provenance:  # fmt: skip
+        """Of a result that is being made; inputs that are None are left out. Pairs may have a name twice.
 
         Example:
             >>> Provenance.now({"x": np.eye(2), "y": None}, {"measure": "cosine"}).inputs[0].shape
             (2, 2)
         """
-        given = tuple(Input.of(name, value) for name, value in inputs.items() if value is not None)
+        pairs = inputs.items() if isinstance(inputs, Mapping) else inputs
+        given = tuple(Input.of(name, value) for name, value in pairs if value is not None)
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
         return cls(__version__, time, given, dict(options), backend, seed)
 
