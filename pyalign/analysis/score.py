@@ -16,7 +16,7 @@ from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import with_ceiling, with_intervals
 from pyalign.analysis.several import Several, measures_of, of_each
-from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data
+from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops._door import length, open_door
@@ -136,8 +136,7 @@ def score(
         transform, tuple(keep), progress,
     )  # fmt: skip
     given = as_triplet_data(triplets)
-    if given.answers is not None:
-        raise InputError("score takes one answer to each triplet; of counts or shares say agreement or calibrate")
+    require_one_answer_each(given, "score")
     found = of_each(x, given, measures, progress, partial(_begin, asked))
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
@@ -150,7 +149,7 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets) -> P
     measures = [None if measure is None else str(measure) for measure in asked.measures]
     options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan}
     options.update(temperature=asked.temperature, ci=None if asked.plan is None else asdict(asked.plan))
-    return Provenance.now({**x, "triplets": triplets}, options, asked.backend, asked.seed)
+    return Provenance.now([*x.items(), ("triplets", triplets)], options, asked.backend, asked.seed)
 
 
 def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str | Measure | None], Score]:

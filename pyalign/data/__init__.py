@@ -14,7 +14,7 @@ from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, hashing
 from pyalign.data.trained import Overlap, TrainedOn
 from pyalign.data.transform import Transform
-from pyalign.data.triplets import Subjects, Triplets, as_triplet_data, require_answers
+from pyalign.data.triplets import Subjects, Triplets, as_triplet_data, require_answers, require_one_answer_each
 
 __all__ = [
     "Aligned",
@@ -41,4 +41,5 @@ __all__ = [
     "match_names",
     "plain",
     "require_answers",
+    "require_one_answer_each",
 ]

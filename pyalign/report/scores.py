@@ -59,7 +59,7 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
         column("triplets", lambda r: f"{r.n_triplets:,}", 5, "{} triplets"),
         column("M triplets/s", lambda r: _speed((r.triplets_per_second or 0.0) / 1e6), 0),
     ]
-    if any(row.in_sample is not None and (row.in_sample.triplets or row.in_sample.objects) for row in rows):
+    if any(row.in_sample is not None and row.in_sample.objects for row in rows):
         columns.insert(3, column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else "-"))
     return columns
 
