@@ -95,7 +95,9 @@ def compare(
         found,
         triplets=aligned.triplets.source,
         notes=merged(aligned.notes, *told),
-        provenance=Provenance.now({**models, "triplets": triplets}, given, outcomes[0].score.backend, plan.seed),
+        provenance=Provenance.now(
+            {**models, "triplets": aligned.triplets}, given, outcomes[0].score.backend, plan.seed
+        ),
     )
 
 

@@ -164,7 +164,8 @@ def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
         triplets = _of_frame(triplets, name)
     if hasattr(triplets, "shape") and getattr(getattr(triplets, "dtype", None), "kind", "i") not in "USO":
         return Triplets(triplets)
-    if any(hasattr(triplets, attribute) for attribute in ("__dlpack__", "__cuda_array_interface__", "triplets")):
+    elsewhere = ("__dlpack__", "__cuda_array_interface__", "triplets")
+    if not isinstance(triplets, np.ndarray) and any(hasattr(triplets, attribute) for attribute in elsewhere):
         return Triplets(triplets)
     array = _checks.as_array(triplets, name, "(t, 3)")
     return _of_names(array, name) if array.dtype.kind in "USO" and array.ndim == 2 else Triplets(array)
