@@ -172,8 +172,8 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
         if told.positional:
             value = _either(parser, one, told, value, given[_standing(one)])
         if value is None and one.default is MISSING:
-            flags = told.flags or ("--" + one.name.replace("_", "-"),)
-            parser.error(f"the following arguments are required: {'/'.join(flags)}")
+            unnamed = told.metavar or one.name.upper() if told.positional else "--" + one.name.replace("_", "-")
+            parser.error(f"the following arguments are required: {'/'.join(told.flags or (unnamed,))}")
         values[one.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
