@@ -27,11 +27,11 @@ Read = TypeVar("Read")
 
 # The result of each command: where `load_result` finds the class.
 KINDS = {
-    "agreement": "pyalign.analysis.agreement:Agreements",
-    "calibrate": "pyalign.analysis.calibration:Calibrations",
+    "agreement": "pyalign.analysis.agreed:Agreements",
+    "calibrate": "pyalign.analysis.calibrated:Calibrations",
     "ceiling": "pyalign.analysis.ceiling:NoiseCeiling",
     "compare": "pyalign.analysis.comparison:Comparison",
-    "describe": "pyalign.analysis.describe:FileDescription",
+    "describe": "pyalign.analysis.describe_file:FileDescription",
     "failures": "pyalign.analysis.failures:Failures",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
     "probe": "pyalign.probing.cross_validate:ProbeCrossValidation",
@@ -167,15 +167,15 @@ def as_document(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray):
         return as_document(value.tolist())
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, np.generic):
         return as_document(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
     if isinstance(value, Interval):
         return [as_document(value.low), as_document(value.high)]
     if isinstance(value, Provenance):
         return as_document(value.to_dict())
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return _of_dataclass(value)
     if isinstance(value, Mapping):
         return {str(key): as_document(one) for key, one in value.items()}
@@ -228,13 +228,14 @@ def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
 def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
     """The same, field by field."""
     values: dict[str, Any] = {}
+    about = document.get(INTERVALS, {})
     for one in fields(kind):  # type: ignore[arg-type]
         hint = _hints(cast(Any, kind))[one.name]
         if not _is_shown(one):
             if one.default is MISSING and one.default_factory is MISSING:
                 values[one.name] = None
         elif one.name in document:
-            more = document.get(INTERVALS, {}).get(one.name)
+            more = about.get(one.name) if isinstance(about, Mapping) else None
             values[one.name] = _decoded(hint, document[one.name], more, one.name)
         elif one.default is MISSING and one.default_factory is MISSING:
             raise InputError(f"{one.name!r} is missing")
@@ -248,8 +249,10 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _decoded(hint: Any, value: Any, more: Mapping[str, Any] | None, name: str) -> Any:
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    if value is None:
-        return None if NoneType in options or hint is Any else math.nan
+    if value is None and (NoneType in options or hint is Any):
+        return None
+    if value is None and float in options:  # what is no number has no other form in JSON
+        return math.nan
     hint = next((option for option in options if option is not NoneType and _fits(option, value)), None)
     if hint is None:
         raise InputError(f"{name!r} holds {value!r:.60}, which does not fit")
@@ -259,18 +262,40 @@ def _decoded(hint: Any, value: Any, more: Mapping[str, Any] | None, name: str) -
 def _of_kind(hint: Any, value: Any, more: Mapping[str, Any] | None, name: str) -> Any:
     origin, inside = get_origin(hint), get_args(hint)
     if hint is Interval:
-        low, high = (math.nan if end is None else float(end) for end in value)
-        return Interval(low, high, **(more or {}))
+        return _interval(value, more or {}, name)
     if hint is Provenance:
-        return Provenance.from_dict(value)
+        return _provenance(value)
     if is_dataclass(hint) and isinstance(hint, type):
         return from_document(hint, value)
     if origin is tuple:
         kinds = [inside[0]] * len(value) if inside[-1] is Ellipsis else inside
+        if len(kinds) != len(value):
+            raise InputError(f"{name!r} holds {len(value)} values in place of {len(kinds)}")
         return tuple(_decoded(kind, one, None, name) for kind, one in zip(kinds, value, strict=True))
     if origin in (dict, Mapping):
         return {inside[0](key): _decoded(inside[1], one, None, name) for key, one in value.items()}
     return np.array(value) if hint is np.ndarray else float(value) if hint is float else value
+
+
+def _interval(ends: list[Any], more: Mapping[str, Any], name: str) -> Interval:
+    """Of its ends, and of the rest that stands in a place of its own; without that, the rest is not known."""
+    if len(ends) != 2:
+        raise InputError(f"{name!r} holds {len(ends)} values in place of the ends of an interval")
+    low, high = (_decoded(float, end, None, name) for end in ends)
+    known = {one.name for one in fields(Interval)} - {"low", "high"}
+    hints = _hints(Interval)
+    rest = {key: _decoded(hints[key], value, None, f"{INTERVALS}.{name}.{key}") for key, value in more.items()
+            if key in known}  # fmt: skip
+    return Interval(low, high, **rest)
+
+
+def _provenance(value: Mapping[str, Any]) -> Provenance:
+    try:
+        return Provenance.from_dict(value)
+    except KeyError as error:
+        raise InputError(f"'provenance' lacks {error}") from error
+    except (TypeError, AttributeError) as error:
+        raise InputError(f"'provenance' is of another form: {error}") from error
 
 
 def _fits(hint: Any, value: Any) -> bool:
@@ -329,11 +354,11 @@ def load_result(path: Any) -> Any:
     if not isinstance(document, dict) or "command" not in document or "schema" not in document:
         raise bad(path, "is no result of pyalign: it says neither command nor schema")
     command, schema = document["command"], document["schema"]
-    if command not in KINDS or not isinstance(schema, int) or schema > SCHEMA:
-        newest = f"this version ({__version__}) reads results up to schema {SCHEMA}"
-        raise bad(path, f"is a result of {command!r} with schema {schema}; {newest}, of {', '.join(KINDS)}")
+    if not isinstance(command, str) or command not in KINDS or type(schema) is not int or schema != SCHEMA:
+        told = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(KINDS)}"
+        raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {told}")
     module, _, name = KINDS[command].partition(":")
     try:
         return from_document(getattr(import_module(module), name), document)
-    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (InputError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error

@@ -15,7 +15,7 @@ from pyalign.analysis.comparison import Comparison, ModelResult, PairResult
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
 from pyalign.analysis.uncertainty import clusters_of, common, in_units, kept_of, values_of
-from pyalign.data import Provenance, align_models, require_answers
+from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.progress import Progress, silent
@@ -77,6 +77,7 @@ def compare(
         raise InputError("ci must ask for the bootstrap: differences are taken within each resample")
     aligned = align_models(models, triplets)
     require_answers(aligned.triplets, "compare")
+    require_one_answer_each(aligned.triplets, "compare")
     options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
     outcomes = outcomes_of_models(aligned.models, aligned.index, **options, backend=backend)
     people = aligned.triplets.subjects if subjects is None else subjects
@@ -95,7 +96,9 @@ def compare(
         found,
         triplets=aligned.triplets.source,
         notes=merged(aligned.notes, *told),
-        provenance=Provenance.now({**models, "triplets": triplets}, given, outcomes[0].score.backend, plan.seed),
+        provenance=Provenance.now(
+            [*models.items(), ("triplets", aligned.triplets)], given, outcomes[0].score.backend, plan.seed
+        ),
     )
 
 

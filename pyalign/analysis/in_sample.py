@@ -11,12 +11,14 @@ def choice_model(
 ) -> tuple[str | Measure, float]:
     """Measure and temperature: as asked for, else those of the map's fit, else cosine and 1.
 
+    The temperature of the fit belongs to its measure: another measure has other similarities.
+
     Example:
         >>> choice_model(None, None, None)
         ('cosine', 1.0)
     """
     trained = None if transform is None else transform.trained
-    if measure is None and trained is not None:
+    if trained is not None and measure in (None, trained.measure):
         return trained.measure, trained.temperature if temperature is None else temperature
     return "cosine" if measure is None else measure, 1.0 if temperature is None else temperature
 
@@ -30,9 +32,11 @@ def seen_by(transform: Transform, aligned: Aligned) -> tuple[Overlap | None, tup
     if seen is None:
         what = "the embeddings are others than those of the map's fit, and there are no names to go by"
         return None, (f"whether this score is in-sample can't be told: {what}",)
-    if not seen.triplets and not seen.objects:
+    if not seen.objects:
         return seen, ()
-    parts = [f"{100 * seen.triplets:.3g} % of these triplets"] * bool(seen.triplets)
+    parts = [f"{100 * seen.triplets:.3g} % of these triplets"] if seen.triplets else []
+    if seen.triplets is None:
+        parts = ["an unknown share of these triplets"]
     told = " and ".join([*parts, f"{100 * seen.objects:.3g} % of their objects"])
     held = trained.held_out or {}
     honest = f"; on held-out {held.get('over')} it had {100 * held['accuracy']:.2f} %" if "accuracy" in held else ""

@@ -9,7 +9,7 @@ from pyalign.analysis.accuracy import NAN, accuracy_of, without_bad_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.permuted import PermutationTest
 from pyalign.backends import Wanted
-from pyalign.data import Provenance, align
+from pyalign.data import Provenance, align, require_answers, require_one_answer_each
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import prepare
@@ -68,6 +68,9 @@ def permutation_test(
     _checks.whole_number(seed, "seed", 0)
     _checks.one_of(nan, NAN, "nan")
     aligned = align(x, triplets)
+    require_answers(aligned.triplets, "permutation_test")
+    require_one_answer_each(aligned.triplets, "permutation_test")
+    given = {"x": aligned.embeddings, "triplets": aligned.triplets}
     x, triplets = aligned.x, aligned.index
     if nan == "omit":
         x, triplets, _ = without_bad_rows(x, triplets, backend)
@@ -85,9 +88,7 @@ def permutation_test(
         seed=seed,
         n_triplets=score.n_triplets,
         notes=aligned.notes,
-        provenance=Provenance.now(
-            {"x": x, "triplets": triplets}, {"measure": str(measure), "ties": ties, "nan": nan}, score.backend, seed
-        ),
+        provenance=Provenance.now(given, {"measure": str(measure), "ties": ties, "nan": nan}, score.backend, seed),
     )
 
 

@@ -144,9 +144,7 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     if options.split != "subjects":
         _inputs.refuse_subjects(options, "--split subjects", "folds over people")
     _kept.check(options)
-    triplets = _inputs.read_triplets(
-        options, answered=None if options.answers else "probe without --answers", beside=True
-    )
+    triplets = _inputs.read_triplets(options, answered="probe")
     x = _inputs.read_embeddings(options.embeddings, options.names)
     others = None if options.other_embeddings is None else _inputs.read_embeddings(options.other_embeddings)
     weights = None if options.weights is None else _inputs.read_vector(options.weights)

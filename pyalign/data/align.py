@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.names import listing, match_names
@@ -72,24 +73,27 @@ def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[s
         return _by_stated_order(x, triplets, name)
     if x.names == triplets.names:
         return triplets.values, ()
+    values = _checked(triplets, len(triplets.names))
     items = np.arange(len(triplets.names))
     if triplets.numbered:  # of a stated order, items that no triplet names need no row
-        items = _used(triplets, len(triplets.names))
+        items = np.flatnonzero(np.bincount(values.ravel(), minlength=len(items)))
     found = match_names([triplets.names[item] for item in items], x.names)
     rows = np.full(len(triplets.names), -1, np.int32)
     rows[items] = found.rows
-    return rows[np.asarray(triplets.values)], () if found.note is None else (found.note,)
+    return rows[values], () if found.note is None else (found.note,)
 
 
-def _used(triplets: Triplets, n: int) -> np.ndarray:
-    """The items that occur; raises where one lies outside of the stated order."""
-    values = np.asarray(triplets.values)
-    if values.size and not 0 <= values.min() <= values.max() < n:
+def _checked(triplets: Triplets, n: int) -> np.ndarray:
+    """The numbers of n items on the host; raises where one is no item: an index would wrap around, or fail."""
+    values = _checks.as_triplets(triplets.values)
+    smallest, largest = int(values.min()), int(values.max())
+    if smallest < 0 or largest >= n:
         wrong = int(np.argmax(((values < 0) | (values >= n)).any(axis=1)))
-        raise InputError(f"triplets must lie in [0, {n}), the items that are named; row {wrong} is {values[wrong]}")
-    occurs = np.zeros(n, bool)
-    occurs[values.ravel()] = True
-    return np.flatnonzero(occurs)
+        hint = "; is it 1-based?" if smallest >= 1 and largest == n else ""
+        raise InputError(
+            f"triplets must lie in [0, {n}), the named items; row {wrong} is {values[wrong].tolist()}{hint}"
+        )
+    return values
 
 
 def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
@@ -99,7 +103,7 @@ def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tup
     if numbers is not None:  # the names are the numbers
         if (numbers == np.arange(len(numbers))).all():
             return triplets.values, ()
-        return np.argsort(numbers).astype(np.int32)[np.asarray(triplets.values)], ()
+        return np.argsort(numbers).astype(np.int32)[_checked(triplets, len(numbers))], ()
     source = x.source or name
     first = listing(x.names, 3) if len(x.names) <= 3 else f"{', '.join(x.names[:3])}, ..."
     return triplets.values, (
@@ -110,7 +114,7 @@ def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tup
 
 def _numbers(names: tuple[str, ...]) -> np.ndarray | None:
     """Names that are the whole numbers 0 to n - 1 in any order, as numbers."""
-    if not (names[0].isdecimal() and names[-1].isdecimal()) or not all(map(str.isdecimal, names)):
+    if not names or not names[0].isdecimal() or not all(map(str.isdecimal, names)):
         return None
     numbers = np.array([int(name) for name in names])
     return numbers if (np.sort(numbers) == np.arange(len(names))).all() else None

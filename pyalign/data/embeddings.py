@@ -26,7 +26,7 @@ class Embeddings:
         notes: what a reader noticed, a sentence each.
 
     Raises:
-        InputError: another number of names than rows.
+        InputError: another number of names than rows; what `as_embeddings` refuses.
 
     Example:
         >>> x = Embeddings(np.eye(2), ("dog", "cat"))
@@ -40,6 +40,10 @@ class Embeddings:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if is_frame(self.values) or not hasattr(self.values, "shape"):
+            known = as_embeddings(self.values)
+            object.__setattr__(self, "values", known.values)
+            object.__setattr__(self, "names", known.names if self.names is None else self.names)
         if self.names is None:
             return
         names = tuple(map(str, self.names))
@@ -137,7 +141,7 @@ def as_embeddings(x: object, name: str = "x") -> Embeddings:
     An index of whole numbers names the items by number: rows 5, 3, 4, ... of items 0 to n - 1 are put in order.
 
     Raises:
-        InputError: a path, a sparse matrix.
+        InputError: a path, a sparse matrix, a DataFrame with text in it or without a name for each row.
 
     Example:
         >>> as_embeddings([[1.0, 2.0]]).names is None
@@ -151,7 +155,7 @@ def as_embeddings(x: object, name: str = "x") -> Embeddings:
         raise InputError(f"{name} must be a dense array; got {type(x).__name__}: give {name}.toarray()")
     if is_frame(x):
         return _of_frame(x, name)
-    if any(hasattr(x, name_of) for name_of in ("shape", "__dlpack__", "__cuda_array_interface__")):
+    if any(hasattr(x, attribute) for attribute in ("shape", "__dlpack__", "__cuda_array_interface__")):
         return Embeddings(x)
     return Embeddings(_checks.as_array(x, name, "(n, d)"))
 
@@ -168,6 +172,8 @@ def _of_frame(frame: Any, name: str) -> Embeddings:
         raise InputError(f"{name} must hold numbers alone; column {wrong!r} does not (set_index makes it the names)")
     if index.nlevels > 1:
         raise InputError(f"{name} must have one level of names in its index; got {index.nlevels}")
+    if index.hasnans:
+        raise InputError(f"{name} must have a name for every row; row {int(index.isna().argmax())} has none")
     labels = index.to_numpy()
     if labels.dtype.kind in "iu":
         if (labels == np.arange(len(labels))).all():

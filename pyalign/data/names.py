@@ -54,12 +54,21 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         example = f"{name!r} is {row_names[by_stem[0]]!r}"
         return Match(by_stem, f"items are found by the stems of the rows' names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
-    raise InputError(f"no row is named {_some(missing)} ({count})")
+    raise InputError(f"no row is named {_some(missing)} ({count}){_candidates(missing[0], row_names)}")
+
+
+def _candidates(name: str, row_names: Sequence[str]) -> str:
+    """The rows that might be it, where there are several."""
+    for shorten in SHORTER:
+        rows = [row for row in row_names if shorten(row) == name]
+        if len(rows) > 1:
+            return f"; {name!r} may be {listing([repr(row) for row in rows], 2)}"
+    return ""
 
 
 def _by_stem(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray | None:
     """The rows by one way of shortening their names that fits all items, or None."""
-    for shorten in (_stem, _without_number, _folder):
+    for shorten in SHORTER:
         rows: dict[str, int] = {}
         doubled: set[str] = set()
         for row, name in enumerate(row_names):
@@ -86,6 +95,9 @@ def _without_number(name: str) -> str:
 def _folder(name: str) -> str:
     """`a/b_01.jpg` -> `a`."""
     return name.replace("\\", "/").rpartition("/")[0].rpartition("/")[2]
+
+
+SHORTER = (_stem, _without_number, _folder)  # ways of shortening the names of rows, one for all
 
 
 def listing(words: Sequence[str], limit: int = 10) -> str:

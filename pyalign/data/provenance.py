@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from threading import Thread
 from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign._version import __version__
-from pyalign.data.embeddings import plain
+from pyalign.data.embeddings import is_frame, plain
+from pyalign.errors import InputError
 
-_AT_ONCE: ContextVar[bool] = ContextVar("hash_inputs_at_once", default=False)
-_KNOWN: dict[int, tuple[weakref.ref[Any], str]] = {}  # of arrays that are still there
+# Inside of `hashing`, the hashes of arrays that are still there: by id, which another array may get later.
+_HASHED: ContextVar[dict[int, tuple[weakref.ref[Any], Hash]] | None] = ContextVar("hashed_inputs", default=None)
 CHUNK = 1 << 24  # bytes hashed at once, and copied where an array is not contiguous
 
 
 def fingerprint(array: Any) -> str:
     """SHA-256 of an array: of its dtype, its shape and its values in C order, whatever file it came from.
 
+    A tensor gives the hash of the array that it becomes on the host.
+
+    Raises:
+        InputError: an array that does not come to the host, or of Python objects.
+
     Example:
         >>> fingerprint(np.arange(3))[:8] == fingerprint(np.arange(6)[::2] // 2)[:8]
         True
     """
-    a = np.asarray(array.detach().cpu().float() if type(array).__module__.startswith("torch") else array)
+    a = _checks.as_array(array, "array", "(n, ...)")
+    if a.dtype.hasobject:
+        raise InputError(f"array must hold numbers or text to have a hash; got dtype {a.dtype}")
     digest = hashlib.sha256(f"{a.dtype.newbyteorder('<').str} {a.shape}".encode())
     rows = max(1, CHUNK // max(1, a.nbytes // max(1, len(a)))) if a.ndim else 1
     for start in range(0, len(a) if a.ndim else 1, rows):
@@ -37,14 +47,47 @@ def fingerprint(array: Any) -> str:
     return digest.hexdigest()
 
 
+class Hash:
+    """The hash of an array; computed beside other work where it is begun `early`."""
+
+    def __init__(self, array: Any, early: bool) -> None:
+        self._value: str | None = None
+        self._thread: Thread | None = None
+        if early:
+            self._thread = Thread(target=self._compute, args=(array,), daemon=True)
+            self._thread.start()
+        else:
+            self._compute(array)
+
+    def _compute(self, array: Any) -> None:
+        with suppress(InputError):  # what has no hash
+            self._value = fingerprint(array)
+
+    def get(self) -> str | None:
+        """The hash, waited for."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        return self._value
+
+
+def hash_early(value: Any) -> None:
+    """Begins to hash what was read, in a thread of its own, where a document will tell of it (see `hashing`)."""
+    if _HASHED.get() is not None:
+        _hash_of(plain(value), early=True)
+
+
 @contextmanager
 def hashing() -> Iterator[None]:
-    """Inside, inputs are hashed as soon as they are named; elsewhere when somebody asks, while they are still there."""
-    token = _AT_ONCE.set(True)
+    """Inside, inputs are hashed as soon as they are named, each once: they must not be changed before it ends.
+
+    Elsewhere they are hashed when somebody asks, as they are then, if they are still there.
+    """
+    token = _HASHED.set({})
     try:
         yield
     finally:
-        _AT_ONCE.reset(token)
+        _HASHED.reset(token)
 
 
 @dataclass(frozen=True)
@@ -62,17 +105,17 @@ class Input:
     source: str | None
     shape: tuple[int, ...]
     dtype: str
-    _hash: str | None = field(default=None, repr=False, compare=False)
+    _hash: Hash | str | None = field(default=None, repr=False, compare=False)
     _array: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, name: str, value: Any) -> Input:
         """Of an argument as it was given."""
-        array = plain(value)
+        array = value.to_numpy() if is_frame(value) else plain(value)
         shape, dtype = tuple(np.shape(array)), str(getattr(array, "dtype", type(array).__name__))
         source = getattr(value, "source", None)
-        if _AT_ONCE.get():
-            return cls(name, source, shape, dtype, _hashed(array))
+        if _HASHED.get() is not None:
+            return cls(name, source, shape, dtype, _hash_of(array, early=True))
         try:
             return cls(name, source, shape, dtype, None, weakref.ref(array))
         except TypeError:  # a list
@@ -80,10 +123,10 @@ class Input:
 
     @property
     def sha256(self) -> str | None:
-        """See `fingerprint`; None where the array is gone."""
+        """See `fingerprint`; None where the array is gone, or has none."""
         if self._hash is None and self._array is not None and self._array() is not None:
-            object.__setattr__(self, "_hash", _hashed(self._array()))
-        return self._hash
+            object.__setattr__(self, "_hash", _hash_of(self._array(), early=False))
+        return self._hash.get() if isinstance(self._hash, Hash) else self._hash
 
     def to_dict(self) -> dict[str, Any]:
         """As json can write it."""
@@ -91,16 +134,15 @@ class Input:
         return {**named, "sha256": self.sha256}
 
 
-def _hashed(array: Any) -> str | None:
-    known = _KNOWN.get(id(array))
-    if known is not None and known[0]() is array:
-        return known[1]
-    found = fingerprint(array)
-    try:
-        key = id(array)
-        _KNOWN[key] = weakref.ref(array, lambda _: _KNOWN.pop(key, None)), found
-    except TypeError:
-        pass
+def _hash_of(array: Any, early: bool) -> Hash:
+    known = _HASHED.get()
+    kept = None if known is None else known.get(id(array))
+    if kept is not None and kept[0]() is array:
+        return kept[1]
+    found = Hash(array, early)
+    if known is not None:
+        with suppress(TypeError):  # of a list there are no weak references
+            known[id(array)] = weakref.ref(array), found
     return found
 
 
@@ -126,15 +168,17 @@ class Provenance:
 
     @classmethod
     def now(
-        cls, inputs: Mapping[str, Any], options: Mapping[str, Any], backend: str | None = None, seed: int | None = None
-    ) -> Provenance:
-        """Of a result that is being made; inputs that are None are left out.
+        cls, inputs: Mapping[str, Any] | Iterable[tuple[str, Any]], options: Mapping[str, Any],
+        backend: str | None = None, seed: int | None = None,
+    ) -> Provenance:  # fmt: skip
+        """Of a result that is being made; inputs that are None are left out. Pairs may have a name twice.
 
         Example:
             >>> Provenance.now({"x": np.eye(2), "y": None}, {"measure": "cosine"}).inputs[0].shape
             (2, 2)
         """
-        given = tuple(Input.of(name, value) for name, value in inputs.items() if value is not None)
+        pairs = inputs.items() if isinstance(inputs, Mapping) else inputs
+        given = tuple(Input.of(name, value) for name, value in pairs if value is not None)
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
         return cls(__version__, time, given, dict(options), backend, seed)
 

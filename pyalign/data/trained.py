@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.data.provenance import Provenance, fingerprint
 
 SKETCH = 4096  # triplets that are remembered: those with the smallest hashes, a random sample of the distinct ones
@@ -66,29 +67,39 @@ class TrainedOn:
 
         Rows are the same items where x is the very matrix of the fit, or where both have names.
         """
-        index = np.asarray(triplets)
+        index = _checks.as_array(triplets, "triplets", "(t, 3)")
         if names is not None and self.names is not None:
             seen = dict(zip(self.names, self.items.tolist(), strict=True))
             rows = np.array([seen.get(name, -1) for name in names])
-        elif fingerprint(np.asarray(x)) == self.x_sha256:
+        elif fingerprint(x) == self.x_sha256:
             rows = np.full(len(x), -1)
             rows[self.items] = self.items
         else:
             return None
         own = rows[index]
         known = (own >= 0).all(axis=1)
+        objects = float((rows[np.unique(index)] >= 0).mean())
+        if not known.any():
+            return Overlap(0.0, objects)
         hashes = triplet_hashes(own[known])
         if len(self.sketch) == SKETCH:  # of others it is not known
             hashes = hashes[hashes <= self.sketch[-1]]
-        share = float(np.isin(hashes, self.sketch).mean()) if len(hashes) else 0.0
-        return Overlap(share * float(known.mean()), float((rows[np.unique(index)] >= 0).mean()))
+        if not len(hashes):
+            return Overlap(None, objects)
+        return Overlap(float(np.isin(hashes, self.sketch).mean()) * float(known.mean()), objects)
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """What a fit has seen of what is scored: fractions of the triplets (as sampled), and of their objects."""
+    """What a fit has seen of what is scored.
 
-    triplets: float
+    Attributes:
+        triplets: fraction of the triplets: exact where the fit's are at most `SKETCH`, else estimated from those whose
+            hashes are as small as the sketch's; None where there are too few to have one of these.
+        objects: fraction of their objects.
+    """
+
+    triplets: float | None
     objects: float
 
 

@@ -145,6 +145,14 @@ def require_answers(triplets: Triplets, what: str) -> None:
         raise InputError(f"{what} needs the people's answers, which --odd-column none says are not recorded")
 
 
+def require_one_answer_each(triplets: Triplets, what: str) -> None:
+    """Raises where `what`, which takes the last item for the odd one, would overlook counts or shares."""
+    if triplets.answers is not None:
+        raise InputError(
+            f"{what} needs one answer to each triplet; got {triplets.answers.kind} of many people's answers"
+        )
+
+
 def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
     """`triplets` with what is known of them: numbers (t, 3), or the names of items.
 
@@ -162,9 +170,9 @@ def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
         raise InputError(f"{name} must be an array; got the path {path!r}: read it with load_triplets(path)")
     if is_frame(triplets):
         triplets = _of_frame(triplets, name)
-    if hasattr(triplets, "shape") and getattr(getattr(triplets, "dtype", None), "kind", "i") not in "USO":
-        return Triplets(triplets)
-    if any(hasattr(triplets, attribute) for attribute in ("__dlpack__", "__cuda_array_interface__", "triplets")):
+    known = ("shape", "__dlpack__", "__cuda_array_interface__", "triplets")
+    text = getattr(getattr(triplets, "dtype", None), "kind", "i") in "USO"
+    if not text and any(hasattr(triplets, attribute) for attribute in known):
         return Triplets(triplets)
     array = _checks.as_array(triplets, name, "(t, 3)")
     return _of_names(array, name) if array.dtype.kind in "USO" and array.ndim == 2 else Triplets(array)

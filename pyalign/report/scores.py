@@ -44,11 +44,10 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
         columns.append(column("s.e.", lambda r: percent(r.standard_error), 6))
     if first.fraction_of_ceiling is not None:
         columns.append(column("of ceiling", lambda r: f"{r.fraction_of_ceiling:.3f}"))
-    if first.permutation_test is not None:
-        columns.append(
-            column("chance", lambda r: percent_interval(r.permutation_test and r.permutation_test.null_ci), 8)
-        )
-        columns.append(column("p", lambda r: "" if r.permutation_test is None else f"{r.permutation_test.p_value:.3g}"))
+    tests = [row.permutation_test for row in rows if row.permutation_test is not None]
+    if tests:
+        columns.append(Column("chance", tuple(percent_interval(test.null_ci) for test in tests), 8))
+        columns.append(Column("p", tuple(f"{test.p_value:.3g}" for test in tests)))
     columns += [
         column("ties", lambda r: f"{r.n_ties:,}", 7),
         column("cross-entropy", lambda r: "-" if r.cross_entropy is None else f"{r.cross_entropy:.5f}", 8),
@@ -60,7 +59,7 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
         column("triplets", lambda r: f"{r.n_triplets:,}", 5, "{} triplets"),
         column("M triplets/s", lambda r: _speed((r.triplets_per_second or 0.0) / 1e6), 0),
     ]
-    if any(row.in_sample is not None and (row.in_sample.triplets or row.in_sample.objects) for row in rows):
+    if any(row.in_sample is not None and row.in_sample.objects for row in rows):
         columns.insert(3, column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else "-"))
     return columns
 

@@ -470,7 +470,7 @@ REFUSED = [
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
     (["--out", "missing/w.npz"], "missing/w.npz: No such file or directory"),
     (["--out", "w.npz", "--json", "w.journal.json"], "the journal beside --out, w.journal.json is the same file as"),
-    (["--odd-column", "none"], "probe without --answers needs the people's answers, which --odd-column none says are"),
+    (["--odd-column", "none"], "probe needs the people's answers, which --odd-column none says are"),
 ]
 
 

@@ -1,0 +1,83 @@
+"""Names of items find their rows, or say why not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyalign.data import match_names
+
+WORDS = st.lists(st.text("abcxyz_-. 019", min_size=1, max_size=6), min_size=1, max_size=12, unique=True)
+
+
+@given(WORDS, st.randoms(use_true_random=False))
+def test_equal_names_find_their_rows_in_any_order(names, random):
+    items = random.sample(names, random.randint(1, len(names)))
+    found = match_names(items, names)
+    assert [names[row] for row in found.rows] == items
+    assert found.note is None
+    assert found.rows.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("items", "rows", "expected", "example"),
+    [
+        (["ant", "cat"], ["cat/cat_01b.jpg", "ant/ant_01b.jpg"], [1, 0], "'ant' is 'ant/ant_01b.jpg'"),
+        (["cat_01b", "ant_02"], ["x/ant_02.jpg", "x/cat_01b.jpg"], [1, 0], "'cat_01b' is 'x/cat_01b.jpg'"),
+        (["ant", "cat"], ["cat/0001.png", "ant/0002.png"], [1, 0], "'ant' is 'ant/0002.png'"),
+        (
+            ["ant"],
+            ["C:\\x\\cat_03s.jpg", "C:\\x\\ant_12n.jpg"],
+            [1],
+            "'ant' is 'C:\\\\x\\\\ant_12n.jpg'",
+        ),
+        (["ant", "cat"], ["cat", "ant_01b.jpg"], [1, 0], "'ant' is 'ant_01b.jpg'"),
+    ],
+    ids=["number", "file", "folder", "backslash", "one of them equal"],
+)
+def test_stems_find_rows_that_are_called_after_files_and_say_so(items, rows, expected, example):
+    found = match_names(items, rows)
+    assert found.rows.tolist() == expected
+    assert found.note == f"items are found by the stems of the rows' names: {example}"
+
+
+def test_a_stem_that_two_rows_share_is_refused_with_both(message_of):
+    message = message_of(match_names, ["ant", "cat"], ["cat_01.jpg", "ant_01.jpg", "ant_02.jpg"])
+    assert message == (
+        "no row is named 'ant', 'cat' (2 of 2 items have no row); 'ant' may be 'ant_01.jpg', 'ant_02.jpg'"
+    )
+
+
+def test_rows_with_ambiguous_stems_do_no_harm_where_no_item_asks_for_them():
+    found = match_names(["cat"], ["ant_01.jpg", "cat_01.jpg", "ant_02.jpg"])
+    assert found.rows.tolist() == [1]
+
+
+def test_a_way_of_shortening_holds_for_all_items_or_for_none(message_of):
+    rows = ["zoo/cat_01.jpg", "dog/7.jpg"]  # the one would go by its file, the other by its folder
+    assert message_of(match_names, ["cat", "dog"], rows) == "no row is named 'cat', 'dog' (2 of 2 items have no row)"
+
+
+def test_exact_names_come_before_stems():
+    found = match_names(["cat"], ["cat_01.jpg", "cat"])
+    assert found.rows.tolist() == [1]
+    assert found.note is None
+
+
+def test_missing_names_are_counted_and_the_first_are_listed(message_of):
+    items = [f"i{k}" for k in range(9)]
+    message = message_of(match_names, items, ["i0", "i1", "other"])
+    assert message == "no row is named 'i2', 'i3', 'i4', 'i5', 'i6' and 2 more (7 of 9 items have no row)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (["cat", "ant", "cat"], "row names must differ; 'cat' occurs more than once"),
+        (["cat", "ant", "cat", "ant"], "row names must differ; 'cat', 'ant' occur more than once"),
+    ],
+)
+def test_rows_of_one_name_are_refused(message_of, rows, expected):
+    assert message_of(match_names, ["cat"], rows) == expected
