@@ -1,4 +1,4 @@
-"""The whole command `pyalign score`, a fit beside a busy process, the start of every command, and `import pyalign`, in fresh processes."""
+"""The command `pyalign score`, a fit beside a busy process, the start of every command, imports: in fresh processes."""
 
 from __future__ import annotations
 

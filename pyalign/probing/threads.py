@@ -56,7 +56,7 @@ def _runtime(controller: Any) -> str | None:
 
 @contextmanager
 def _soon_asleep(path: str | None) -> Iterator[None]:
-    """A thread with a team of its own lives meanwhile, so that the runtime manages more threads than there are cores."""
+    """A thread with a team of its own lives meanwhile: more threads than there are cores, for the runtime."""
     if path is None:
         yield
         return
