@@ -47,11 +47,11 @@ def main() -> None:
         "--only", nargs="+", metavar="NAME", help=f"of {', '.join([*VARIANTS, *OTHERS, 'ensemble', 'recipe'])}"
     )
     options = parser.parse_args()
-    triplets = load_triplets(options.folder / "human_triplets_375429.npy")
+    triplets = np.asarray(load_triplets(options.folder / "human_triplets_375429.npy"))
     print("| Representation | Probe | Zero-shot | Accuracy | Cross-entropy | l2 | Rank | Passes |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for what, file in FILES.items():
-        x = load_embeddings(options.folder / file)
+        x = np.asarray(load_embeddings(options.folder / file))
         for name, variant in VARIANTS.items():
             if not options.only or name in options.only:
                 row(what, name, x, triplets, variant)
