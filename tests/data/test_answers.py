@@ -90,6 +90,10 @@ def test_memberships_may_overlap():
     assert Categories.of(np.eye(2), labels=("x", "y")).labels == ("x", "y")
 
 
-@pytest.mark.parametrize("given_", [[[0, 2]], [[[1]]], [["a", "b"]]])
-def test_other_memberships_are_refused(message_of, given_):
-    assert message_of(Categories.of, given_).startswith("categories must be (n,) labels or (n, c) of 0 and 1; got ")
+@pytest.mark.parametrize("given_, message", [
+    ([[0, 2]], "categories of shape (n, c) must hold 0 and 1 alone; got dtype int64 with others"),
+    ([[[1]]], "categories must have shape (n,) or (n, c), a row for each object; got (1, 1, 1)"),
+    ([["a", "b"]], "categories of shape (n, c) must hold 0 and 1 alone; got dtype <U1 with others"),
+])  # fmt: skip
+def test_other_memberships_are_refused(message_of, given_, message):
+    assert message_of(Categories.of, given_) == message
