@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 KEYS = {
-    "kind", "shape", "dtype", "smallest", "largest", "base", "duplicate_rows", "repeated_items", "nan_rows", "zero_rows",
-    "first_row", "remarks", "key", "names", "columns", "command",
+    "kind", "shape", "dtype", "smallest", "largest", "base", "duplicate_rows", "repeated_items", "nan_rows",
+    "zero_rows", "first_row", "remarks", "key", "names", "columns", "command",
 }  # fmt: skip
 
 
