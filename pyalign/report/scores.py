@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import Scores
-from pyalign.report.tables import Column, columns_table, fitted_table, noted, one_line, percent, percent_interval
+from pyalign.report.tables import Column, fitted_table, noted, one_line, percent, percent_interval
 from pyalign.report.tables import short_labels as short
 
 
@@ -23,7 +23,7 @@ def scores_table(scores: Scores, width: int | None = None, verbose: bool = False
     rows = scores.results
     table, same = fitted_table(_columns(rows, verbose), width, verbose)
     parts = [table, noted([*_notes(scores), *same], None if verbose else width)]
-    parts += [_groups(row) for row in rows if row.groups]
+    parts += [_groups(row, width, verbose) for row in rows if row.groups]
     return "\n".join(parts)
 
 
@@ -83,18 +83,19 @@ def _notes(scores: Scores) -> list[str]:
     return [*notes, "nats (log 3 = 1.09861)", f"backend {first.backend}"]
 
 
-def _groups(row: Score) -> str:
+def _groups(row: Score, width: int | None, verbose: bool) -> str:
     """The groups of one score, a row each."""
-    header = ("group", "accuracy", "interval", "s.e.", "cross-entropy", "triplets")
-    cells = [
-        (
-            one_line(group.group), percent(group.accuracy), percent_interval(group.ci), percent(group.standard_error),
-            f"{group.cross_entropy:.5f}", f"{group.n_triplets:,}",
-        )
-        for group in row.groups or ()
-    ]  # fmt: skip
-    of = row.label or one_line(row.embeddings or "x")
-    return f"\n{of} with {row.measure}, by group\n{columns_table(header, cells)}"
+    groups = row.groups or ()
+    columns = [
+        Column("group", tuple(one_line(group.group) for group in groups)),
+        Column("accuracy", tuple(percent(group.accuracy) for group in groups)),
+        Column("interval", tuple(percent_interval(group.ci) for group in groups), 8),
+        Column("s.e.", tuple(percent(group.standard_error) for group in groups), 5),
+        Column("cross-entropy", tuple(f"{group.cross_entropy:.5f}" for group in groups), 6),
+        Column("triplets", tuple(f"{group.n_triplets:,}" for group in groups)),
+    ]
+    table, _ = fitted_table(columns, width, verbose)
+    return f"\n{row.label or one_line(row.embeddings or 'x')} with {row.measure}, by group\n{table}"
 
 
 def _speed(millions: float) -> str:
