@@ -42,6 +42,10 @@ class Scores(Result):
     results: tuple[Score, ...]
     triplets: str | None = None
 
+    def __post_init__(self) -> None:
+        if not self.results:
+            raise InputError("results must be at least one; got none")
+
     def __len__(self) -> int:
         return len(self.results)
 
