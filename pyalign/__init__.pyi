@@ -1,7 +1,9 @@
 from ._version import __version__ as __version__
 from .analysis.accuracy import Score, fraction_of_ceiling
-from .analysis.agreement import Agreement, agreement
-from .analysis.calibration import Calibration, calibrate
+from .analysis.agreed import Agreement, Agreements
+from .analysis.agreement import agreement
+from .analysis.calibrated import Calibration, Calibrations
+from .analysis.calibration import calibrate
 from .analysis.ceiling import NoiseCeiling, noise_ceiling
 from .analysis.compare import compare
 from .analysis.comparison import Comparison
@@ -35,9 +37,11 @@ from .stats.resampling import Resampling
 __all__ = [
     "MEASURES",
     "Agreement",
+    "Agreements",
     "Answers",
     "AssumptionWarning",
     "Calibration",
+    "Calibrations",
     "Categories",
     "Comparison",
     "ConvergenceWarning",

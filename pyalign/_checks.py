@@ -16,6 +16,7 @@ from pyalign.backends import Array, Backend, TripletCheck
 from pyalign.errors import InputError, nearest
 
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
+ASYMMETRY = 1e-5  # of the largest value of a matrix: what rounding may do to a symmetric one
 SHORTEST_SQUARE = {"float32": 2.0**-80, "float64": 2.0**-900}  # of the longest row
 LONGEST_SQUARE = {"float32": 2.0**125, "float64": 2.0**1020}  # |x|^2 at which x.y or |x - y|^2 may overflow
 
@@ -170,6 +171,24 @@ def require_square(shape: tuple[int, ...]) -> None:
     """Raises unless `shape` is (n, n)."""
     if len(shape) != 2 or shape[0] != shape[1]:
         raise InputError(f"similarities must have shape (n, n); got {shape}")
+
+
+def is_symmetric(matrix: np.ndarray) -> bool:
+    """Whether a square matrix is its transpose, but for rounding."""
+    return not float(np.abs(matrix - matrix.T).max()) > ASYMMETRY * float(np.abs(matrix).max())  # NaN is told elsewhere
+
+
+def looks_like_dissimilarities(matrix: np.ndarray) -> bool:
+    """Whether a square matrix has zeros on its diagonal, positive numbers elsewhere, and is symmetric.
+
+    Example:
+        >>> looks_like_dissimilarities(1 - np.eye(3)), looks_like_dissimilarities(np.eye(3))
+        (True, False)
+    """
+    n = len(matrix)
+    if n < 2 or matrix[0, 0] != 0 or np.diagonal(matrix).any():
+        return False
+    return int((matrix > 0).sum()) == n * (n - 1) and is_symmetric(matrix)
 
 
 def as_temperature(temperature: float) -> float:

@@ -28,11 +28,11 @@ Read = TypeVar("Read")
 
 # The result of each command: where `load_result` finds the class.
 KINDS = {
-    "agreement": "pyalign.analysis.agreement:Agreements",
-    "calibrate": "pyalign.analysis.calibration:Calibrations",
+    "agreement": "pyalign.analysis.agreed:Agreements",
+    "calibrate": "pyalign.analysis.calibrated:Calibrations",
     "ceiling": "pyalign.analysis.ceiling:NoiseCeiling",
     "compare": "pyalign.analysis.comparison:Comparison",
-    "describe": "pyalign.analysis.describe:FileDescription",
+    "describe": "pyalign.analysis.describe_file:FileDescription",
     "failures": "pyalign.analysis.failures:Failures",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
     "probe": "pyalign.probing.cross_validate:ProbeCrossValidation",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -125,3 +126,21 @@ def interrupting(real, at):
         return real(*args, **options)
 
     return call
+
+
+def strict_json(text):
+    """A document, in which NaN and Infinity are errors, as they are for every other reader of JSON."""
+
+    def no_constant(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=no_constant)
+
+
+def read_back(result, folder):
+    """What `pyalign.load_result` makes of the document of a result."""
+    import pyalign
+
+    path = Path(folder, "result.json")
+    path.write_text(result.to_json(), encoding="utf-8")
+    return pyalign.load_result(path)

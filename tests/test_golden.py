@@ -122,7 +122,7 @@ def test_models_of_the_data_are_ranked_and_near_ones_are_not_told_apart(things, 
     models = {name: things(f"{name}.npy") for name in ("clip_vit_b32", "word2vec", "efficientnet_lite0_logits")}
     found = compare(models, triplets)
     assert [model.rank for model in found.models] == [1, 2, 3]
-    assert found.models[0].rank_ci == (1, 1) and found.models[1].rank_ci == (2, 3)
+    assert tuple(found.models[0].rank_ci) == (1, 1) and found.models[1].rank_ci == (2, 3)
     pairs = {(pair.a, pair.b): pair for pair in found.pairs}
     near = pairs["word2vec", "efficientnet_lite0_logits"]
     assert near.ci[0] < 0 < near.ci[1] and near.p_adjusted > 0.05

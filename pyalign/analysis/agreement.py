@@ -2,148 +2,103 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, overload
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.accuracy import NAN, TIES
+from pyalign.analysis.agreed import Agreement, AgreementBin, Agreements
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import find_repeats
+from pyalign.analysis.several import answered_triplets, measures_of, of_each
+from pyalign.data import Aligned, Provenance
 from pyalign.errors import InputError
 from pyalign.measures import Measure
+from pyalign.ops._door import open_door
+from pyalign.ops.triplets import checked_triplets
+from pyalign.progress import Progress, silent
 from pyalign.stats.correlation import pearson, spearman
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 
 
-@dataclass(frozen=True)
-class AgreementBin:
-    """The triplets on which people agree so far. Fractions; None in an empty bin.
-
-    Attributes:
-        low, high: of the majority share; low <= share < high, in the last bin also share = high.
-        n_distinct: triplets in the bin.
-        majority_share: mean, what the best model could have as accuracy.
-        accuracy: mean share of people's answers that the model predicts.
-        majority_accuracy: mean credit of the model when the majority's answer is the right one.
-        majority_probability: mean probability that the model gives to the majority's answer.
-    """
-
-    low: float
-    high: float
-    n_distinct: int
-    majority_share: float | None
-    accuracy: float | None
-    majority_accuracy: float | None
-    majority_probability: float | None
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How a model's choices compare with those of many people, over distinct triplets that each count the same.
-
-    Correlations are NaN where either side is constant.
-
-    Attributes:
-        n_distinct: triplets with at least `min_answers` answers, over which everything here is taken.
-        n_answers: answers to them.
-        n_dropped: such triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
-        share_pearson: correlation of the model's probabilities with people's shares, over all three choices of every
-            triplet: 3 n_distinct pairs of numbers.
-        entropy_pearson, entropy_spearman: correlation of the model's entropy with that of people.
-        model_entropy, human_entropy: means, nats; that of people is too low for few answers.
-        kl: mean Kullback-Leibler divergence of the model from people, nats: people || model.
-        js_distance: mean Jensen-Shannon distance, the root of a divergence in nats; at most sqrt(log 2) = 0.8326.
-        accuracy: mean share of people's answers that the model predicts.
-        majority_accuracy: mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
-        majority_share: mean, the highest `accuracy` that any model could have.
-        bins: the same by majority share.
-        min_answers, measure, temperature, ties, backend: how it was computed.
-    """
-
-    n_distinct: int
-    n_answers: int
-    n_dropped: int
-    share_pearson: float
-    entropy_pearson: float
-    entropy_spearman: float
-    model_entropy: float
-    human_entropy: float
-    kl: float
-    js_distance: float
-    accuracy: float
-    majority_accuracy: float
-    majority_share: float
-    bins: tuple[AgreementBin, ...]
-    min_answers: int
-    measure: str
-    temperature: float
-    ties: str
-    backend: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write: a correlation that does not exist becomes None."""
-        values = asdict(self)
-        return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
-
-
+@overload
+def agreement(  # type: ignore[overload-overlap]
+    x: Mapping[str, object], triplets: object, *, answers: object = ...,
+    measure: str | Measure | Sequence[str | Measure] = ..., temperature: float = ..., min_answers: int = ...,
+    edges: Sequence[float] = ..., ties: str = ..., nan: str = ..., backend: str = ..., progress: Progress = ...,
+) -> Agreements: ...  # fmt: skip
+@overload
 def agreement(
-    x: object,
-    triplets: object,
-    *,
-    counts: object = None,
-    measure: str | Measure = "cosine",
-    temperature: float = 1.0,
-    min_answers: int = 2,
-    edges: Sequence[float] = EDGES,
-    ties: str = "fractional",
-    nan: str = "raise",
-    backend: str = "auto",
-) -> Agreement:
+    x: object, triplets: object, *, answers: object = ..., measure: str | Measure = ..., temperature: float = ...,
+    min_answers: int = ..., edges: Sequence[float] = ..., ties: str = ..., nan: str = ..., backend: str = ...,
+    progress: Progress = ...,
+) -> Agreement: ...  # fmt: skip
+def agreement(
+    x: Any, triplets: object, *, answers: object = None, measure: Any = "cosine", temperature: float = 1.0,
+    min_answers: int = 2, edges: Sequence[float] = EDGES, ties: str = "fractional", nan: str = "raise",
+    backend: str = "auto", progress: Progress = silent,
+) -> Agreement | Agreements:  # fmt: skip
     """A model's choice probabilities against the shares of many people's answers to the same triplets.
 
     Args:
-        x: (n, d) real numbers, one row per item.
-        triplets: (t, 3) integers in [0, n); the last column is the item called odd, unless counts are given. Rows with
-            the same three items are answers to one triplet.
-        counts: (t, 3): how many people called each position odd, in place of single answers.
-        measure, temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
+        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+            `Embeddings`. Or a mapping from names to such: then the result is `Agreements`, one after the other.
+        triplets: (t, 3) integers in [0, n), or names of items; the last column is the item called odd, unless there are
+            answers. Rows with the same three items are answers to one triplet. Where both sides have names, rows are
+            matched by name.
+        answers: (t, 3) whole numbers of any dtype: how many people called each position in the file odd, in place of
+            single answers. None: those of `Triplets`, else the last column.
+        measure: see `pyalign.similarity`; several give `Agreements`.
+        temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
         min_answers: triplets with fewer answers are left out.
         edges: of the bins of the majority share, ascending.
         ties, nan, backend: see `pyalign.score`.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        An `Agreement`; of a mapping, or of several measures, `Agreements`.
 
     Raises:
-        InputError: as `pyalign.score`; no triplet with so many answers; counts of another shape, negative or all 0 in
-            a row; edges that do not ascend.
+        InputError: as `pyalign.score`; no triplet with so many answers; answers of another shape, negative, all 0 in
+            a row, or shares, which do not say how many people answered; edges that do not ascend.
 
     Example:
         >>> x = np.array([[2.0, 0.0], [1.8, 0.4], [0.0, 2.0], [0.6, 0.6]])
-        >>> found = agreement(x, [[0, 1, 2], [1, 2, 3]], counts=[[3, 2, 45], [15, 30, 5]], measure="dot")
+        >>> found = agreement(x, [[0, 1, 2], [1, 2, 3]], answers=[[3, 2, 45], [15, 30, 5]], measure="dot")
         >>> round(found.share_pearson, 3), found.accuracy, round(found.js_distance, 3)
         (0.948, 0.75, 0.096)
     """
     limits = _checked_edges(edges)
     _checks.whole_number(min_answers, "min_answers", 1)
-    repeats = find_repeats(triplets, counts)
-    enough = repeats.answers >= min_answers
-    if not enough.any():
-        most = int(repeats.answers.max())
-        raise InputError(f"triplets must hold some with at least {min_answers} answers; got at most {most} for any")
-    outcomes = triplet_outcomes(
-        x,
-        repeats.triplets[enough],
-        measure=measure,
-        temperature=temperature,
-        ties=ties,
-        nan=nan,
-        backend=backend,
-    )
-    people = repeats.counts[enough]
-    return _compare(outcomes, people if outcomes.kept is None else people[outcomes.kept], limits, min_answers)
+    _checks.one_of(ties, TIES, "ties")
+    _checks.one_of(nan, NAN, "nan")
+    measures = measures_of(measure)
+    given = answered_triplets(triplets, answers, "agreement")
+    options = {"temperature": _checks.as_temperature(temperature), "ties": ties, "nan": nan, "backend": backend}
+
+    def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
+        told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
+        asked = {"measure": measure, **options, "min_answers": int(min_answers), "edges": limits.tolist()}
+        return Provenance.now(told, asked, backend)
+
+    def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Agreement]:
+        compared = _ready(aligned, name, int(min_answers), limits, options)
+        inputs = {name or "x": aligned.embeddings}
+        return lambda one: replace(compared(one), provenance=recorded(inputs, str(one)))
+
+    found = of_each(x, given, measures, progress, begin)
+    if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
+        return found[0]
+    return Agreements(
+        found, given.source, notes=merged(*(one.notes for one in found)),
+        provenance=recorded(x if isinstance(x, Mapping) else {"x": x}, [str(one) for one in measures]),
+    )  # fmt: skip
 
 
 def _checked_edges(edges: Sequence[float]) -> np.ndarray:
@@ -156,6 +111,31 @@ def _checked_edges(edges: Sequence[float]) -> np.ndarray:
     if limits[0] > EDGES[0] or limits[-1] < 1:
         raise InputError(f"edges must span all majority shares, 1/3 to 1; got {limits[0]:g} to {limits[-1]:g}")
     return limits
+
+
+def _ready(
+    aligned: Aligned, name: str | None, min_answers: int, limits: np.ndarray, options: Mapping[str, Any]
+) -> Callable[[str | Measure], Agreement]:
+    """Repeats are brought together once; what comes back compares by a measure."""
+    door = open_door(options["backend"], aligned.x)
+    rows = door.rows(aligned.x)
+    index = door.host(checked_triplets(door, aligned.index, len(rows)))
+    repeats = find_repeats(index, aligned.triplets.answers)
+    enough = repeats.answers >= min_answers
+    if not enough.any():
+        most = int(repeats.answers.max())
+        raise InputError(f"triplets must hold some with at least {min_answers} answers; got at most {most} for any")
+    distinct, people = repeats.triplets[enough], repeats.counts[enough]
+    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "x"))
+
+    def compared(measure: str | Measure) -> Agreement:
+        outcomes = triplet_outcomes(rows, distinct, measure=measure, **options)
+        counts = people if outcomes.kept is None else people[outcomes.kept]
+        found = _compare(outcomes, counts, limits, min_answers)
+        told = notes_on_score(found.accuracy, found.n_distinct, found.kl + found.human_entropy)
+        return replace(found, embeddings=name, notes=merged(notes, told))
+
+    return compared
 
 
 def _compare(outcomes: Outcomes, counts: np.ndarray, limits: np.ndarray, min_answers: int) -> Agreement:
@@ -191,7 +171,7 @@ def _compare(outcomes: Outcomes, counts: np.ndarray, limits: np.ndarray, min_ans
         accuracy=float(means[1]),
         majority_accuracy=float(means[2]),
         bins=_bins(columns, limits),
-        min_answers=int(min_answers),
+        min_answers=min_answers,
         measure=score.measure,
         temperature=score.temperature,
         ties=score.ties,

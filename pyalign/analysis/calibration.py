@@ -2,158 +2,98 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
-from pyalign.analysis.answers import Answers
-from pyalign.analysis.reliability import Reliability, equal_mass_edges, equal_width_edges, reliability
+from pyalign.analysis.answered import AnsweredSimilarities
+from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences, Part
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
+from pyalign.analysis.reliability import equal_mass_edges, equal_width_edges, reliability
+from pyalign.analysis.several import answered_triplets, measures_of, of_each
 from pyalign.analysis.splits import split_triplets
-from pyalign.analysis.targets import as_targets
 from pyalign.analysis.temperature import interval, minimise, standard_error
-from pyalign.backends import LossSums, get_host_backend
+from pyalign.backends import Array, LossSums, get_host_backend
+from pyalign.data import Aligned, Answers, Provenance
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._door import open_door
+from pyalign.ops._door import Door, open_door
 from pyalign.ops.triplets import checked_triplets
+from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 
 MOST_BINS = 10_000
 
 
 @dataclass(frozen=True)
-class Part:
-    """How the model does on one part of the triplets, before (T = 1) and after (the fitted T).
+class _Asked:
+    """The options of one call, checked but for those of the split."""
 
-    Attributes:
-        n_triplets: triplets in the part.
-        n_answers: answers to them: the sum of the counts; elsewhere one a triplet.
-        accuracy: fraction of the answers that are the model's choice; no temperature changes it.
-        cross_entropy_before, cross_entropy: nats per answer, mean of -log p(answer).
-    """
-
-    n_triplets: int
-    n_answers: int
-    accuracy: float
-    cross_entropy_before: float
-    cross_entropy: float
-
-
-@dataclass(frozen=True)
-class Divergences:
-    """How far the model's probabilities are from the soft targets of the test part, before and after.
-
-    Attributes:
-        target_entropy: nats; the least cross-entropy that any model could have.
-        kl_before, kl: nats, KL(targets || model): cross-entropy less `target_entropy`.
-        js_distance_before, js_distance: mean root of the Jensen-Shannon divergence in nats; at most 0.8326.
-
-    All are means over answers.
-    """
-
-    target_entropy: float
-    kl_before: float
-    kl: float
-    js_distance_before: float
-    js_distance: float
-
-
-@dataclass(frozen=True, repr=False)
-class Calibration:
-    """A fitted temperature, and how well calibrated the probabilities are with it.
-
-    Attributes:
-        temperature: p = softmax(s / temperature), in the units of the similarities.
-        standard_error: of the temperature, by the sandwich estimator, triplets taken for independent.
-        temperature_ci: 95 % interval, from that error in log temperature.
-        fit, test: the part that chose the temperature, and the one that didn't; the same where nothing was split.
-        ece_equal_width_before, ece_equal_mass_before: expected calibration error of the test part at T = 1.
-        equal_width, equal_mass: reliability of the test part at the fitted T, with its `ece`.
-        divergences: from soft targets, or None for choices.
-        targets: "choices" (the last item is odd), "counts" or "probabilities".
-        split, held_out, seed: how the parts were drawn; None where nothing was split.
-        n_unused: triplets in neither part, as their items are of both.
-        n_dropped: triplets of the parts left out because they touch a row with NaN or infinity.
-        measure, ties, backend: as in `pyalign.Score`.
-        steps: of the optimisation.
-    """
-
-    temperature: float
-    standard_error: float
-    temperature_ci: tuple[float, float]
-    fit: Part
-    test: Part
-    ece_equal_width_before: float
-    ece_equal_mass_before: float
-    equal_width: Reliability
-    equal_mass: Reliability
-    divergences: Divergences | None
-    targets: str
     split: str | None
-    held_out: float | None
-    seed: int | None
-    n_unused: int
-    n_dropped: int
-    measure: str
+    held_out: float
+    seed: int
+    bins: int
     ties: str
+    nan: str
     backend: str
-    steps: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write."""
-        return asdict(self)
-
-    def __repr__(self) -> str:
-        return (
-            f"Calibration(temperature={self.temperature:.5g} +- {self.standard_error:.2g}, fit on "
-            f"{self.fit.n_triplets:,} triplets, {self.test.n_triplets:,} others: cross-entropy "
-            f"{self.test.cross_entropy_before:.5f} -> {self.test.cross_entropy:.5f} nats, "
-            f"ece {self.ece_equal_width_before:.4f} -> {self.equal_width.ece:.4f}, accuracy={self.test.accuracy:.3%}, "
-            f"measure={self.measure!r}, targets={self.targets!r}, split={self.split!r}, backend={self.backend!r})"
-        )
+    def of_split(self) -> dict[str, Any]:
+        """Those of the split; None where there is none."""
+        if self.split is None:
+            return {"split": None, "held_out": None, "seed": None}
+        return {"split": self.split, "held_out": float(self.held_out), "seed": int(self.seed)}
 
 
+@overload
+def calibrate(  # type: ignore[overload-overlap]
+    x: Mapping[str, object], triplets: object, *, answers: object = ...,
+    measure: str | Measure | Sequence[str | Measure] = ..., split: str | None = ..., held_out: float = ...,
+    seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., backend: str = ..., progress: Progress = ...,
+) -> Calibrations: ...  # fmt: skip
+@overload
 def calibrate(
-    x: object,
-    triplets: object,
-    *,
-    targets: object = None,
-    measure: str | Measure = "cosine",
-    split: str | None = "objects",
-    held_out: float = 0.5,
-    seed: int = 0,
-    bins: int = 10,
-    ties: str = "fractional",
-    nan: str = "raise",
-    backend: str = "auto",
-) -> Calibration:
+    x: object, triplets: object, *, answers: object = ..., measure: str | Measure = ..., split: str | None = ...,
+    held_out: float = ..., seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., backend: str = ...,
+    progress: Progress = ...,
+) -> Calibration: ...  # fmt: skip
+def calibrate(
+    x: Any, triplets: object, *, answers: object = None, measure: Any = "cosine", split: str | None = "objects",
+    held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional", nan: str = "raise",
+    backend: str = "auto", progress: Progress = silent,
+) -> Calibration | Calibrations:  # fmt: skip
     """The temperature that minimises the cross-entropy of choices, fitted on one part and reported on another.
 
     Args:
-        x: (n, d) real numbers, one row per item.
-        triplets: (t, 3) integers in [0, n). Without targets the last column is the item that the person called odd.
-        targets: None, or (t, 3) by odd position: integers are counts of answers, and a triplet then weighs as much as
-            it has answers; floats are probabilities that sum to 1, such as those that `pyalign.choice_probabilities`
-            gives for a concept embedding, and triplets weigh the same.
-        measure: see `pyalign.similarity`.
+        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+            `Embeddings`. Or a mapping from names to such: then the result is `Calibrations`, one after the other.
+        triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
+            person called odd. Where both sides have names, rows are matched by name.
+        answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
+            much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
+            gives for a concept embedding, and triplets weigh the same. None: those of `Triplets`, else the last column.
+        measure: see `pyalign.similarity`; several give `Calibrations`.
         split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
             all in one part and reported on those whose items are all in the other. ``"triplets"``: triplets are split,
-            whatever their items. None: fitted and reported on all.
+            whatever their items. None: fitted and reported on all. All embeddings meet the same split, whatever the
+            order of their rows.
         held_out: the fraction of objects (or triplets) to report on.
         seed: of the split.
         bins: of the reliability tables.
         ties: see `pyalign.score`.
         nan: see `pyalign.score`.
         backend: see `pyalign.similarity`; the temperature itself is fitted on the host.
+        progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
-        A `Calibration`.
+        A `Calibration`; of a mapping, or of several measures, `Calibrations`.
 
     Raises:
-        InputError: as `pyalign.score`; for targets that are no counts or probabilities; for a part without triplets;
+        InputError: as `pyalign.score`; for answers that are neither counts nor shares; for a part without triplets;
             and where no temperature is best: the model agrees no better than chance, or with every answer.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017; for triplets Muttenthaler et al., ICLR
@@ -170,36 +110,28 @@ def calibrate(
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan, NAN, "nan")
     _check_bins(bins)
-    door = open_door(backend, x)
-    rows = door.rows(x)
-    index = door.host(checked_triplets(door, triplets, len(rows)))
-    soft = None if targets is None else as_targets(targets, len(index))
-    parts = None if split is None else split_triplets(index, len(rows), split, held_out, seed)
-    chosen = None if parts is None else np.concatenate(parts)
-    kept = index if chosen is None else index.take(chosen, axis=0)
-    results, n_dropped = score_triplets(
-        rows, kept, measure=measure, ties=ties, nan=nan, backend=backend, similarities=True
-    )
-    similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
-    soft = soft if soft is None or chosen is None else soft.take(chosen)
-    answers = Answers(get_host_backend(backend), similarities, soft, ties)
-    fit, test = (answers, answers) if parts is None else answers.halves(len(parts[0]))
-    if n_dropped:
-        fit, test = fit.present(), test.present()
-    return _report(
-        fit,
-        test,
-        bins,
-        targets="choices" if soft is None else soft.kind,
-        split=split,
-        held_out=None if split is None else float(held_out),
-        seed=None if split is None else int(seed),
-        n_unused=len(index) - len(kept),
-        n_dropped=n_dropped,
-        measure=str(get_measure(measure)),
-        ties=ties,
-        backend=results.backend,
-    )
+    measures = measures_of(measure)
+    asked = _Asked(split, held_out, seed, bins, ties, nan, backend)
+    given = answered_triplets(triplets, answers, "calibrate")
+    options = {"answers": _kind(given.answers), "bins": bins, "ties": ties, "nan": nan, **asked.of_split()}
+
+    def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
+        told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
+        return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
+
+    def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Calibration]:
+        ready = _ready(aligned, name, asked)
+        inputs = {name or "x": aligned.embeddings}
+        return lambda one: replace(_calibration(ready, name, one, asked), provenance=recorded(inputs, str(one)))
+
+    found = of_each(x, given, measures, progress, begin)
+    if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
+        return found[0]
+    inputs = x if isinstance(x, Mapping) else {"x": x}
+    return Calibrations(
+        found, given.source, notes=merged(*(one.notes for one in found)),
+        provenance=recorded(inputs, [str(one) for one in measures]),
+    )  # fmt: skip
 
 
 def _check_bins(bins: int) -> None:
@@ -207,7 +139,85 @@ def _check_bins(bins: int) -> None:
         raise InputError(f"bins must be a whole number from 1 to {MOST_BINS:,}; got {bins!r}")
 
 
-def _report(fit: Answers, test: Answers, bins: int, **how: Any) -> Calibration:
+@dataclass(frozen=True)
+class _Ready:
+    """Embeddings with their split, for one measure after the other.
+
+    Attributes:
+        rows: (n, d).
+        kept: (k, 3) rows of the triplets in either part, those to fit on first.
+        first: how many are to fit on; None where all serve both.
+        answers: to the kept triplets, or None.
+        n_unused: triplets in neither part.
+        notes: about the rows.
+    """
+
+    rows: Array
+    kept: np.ndarray
+    first: int | None
+    answers: Answers | None
+    n_unused: int
+    notes: tuple[str, ...]
+
+
+def _ready(aligned: Aligned, name: str | None, asked: _Asked) -> _Ready:
+    door = open_door(asked.backend, aligned.x)
+    rows = door.rows(aligned.x)
+    index = door.host(checked_triplets(door, aligned.index, len(rows)))
+    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "x"))
+    answers = aligned.triplets.answers
+    if asked.split is None:
+        return _Ready(rows, index, None, answers, 0, notes)
+    items, n = _items(door, aligned, index, len(rows))
+    parts = split_triplets(items, n, asked.split, asked.held_out, asked.seed)
+    chosen = np.concatenate(parts)
+    kept = index.take(chosen, axis=0)
+    answers = None if answers is None else answers.take(chosen)
+    return _Ready(rows, kept, len(parts[0]), answers, len(index) - len(kept), notes)
+
+
+def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:
+    """Triplets as numbers of items, and how many there are: what a split draws must not depend on the order of rows."""
+    triplets = aligned.triplets
+    if triplets.values is not aligned.index:
+        index = door.host(door.triplets(triplets.values))
+    return index, n if triplets.names is None else len(triplets.names)
+
+
+def _calibration(ready: _Ready, name: str | None, measure: str | Measure, asked: _Asked) -> Calibration:
+    """The temperature of one measure, and what it leads to."""
+    began = time.perf_counter()
+    results, n_dropped = score_triplets(
+        ready.rows, ready.kept, measure=measure, ties=asked.ties, nan=asked.nan, backend=asked.backend,
+        similarities=True,
+    )  # fmt: skip
+    similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
+    both = AnsweredSimilarities(get_host_backend(asked.backend), similarities, ready.answers, asked.ties)
+    fit, test = (both, both) if ready.first is None else both.halves(ready.first)
+    if n_dropped:
+        fit, test = fit.present(), test.present()
+    found = _report(
+        fit,
+        test,
+        asked.bins,
+        **asked.of_split(),
+        answers=_kind(ready.answers),
+        n_unused=ready.n_unused,
+        n_dropped=n_dropped,
+        measure=str(get_measure(measure)),
+        ties=asked.ties,
+        backend=results.backend,
+        embeddings=name,
+    )
+    told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy)
+    return replace(found, seconds=time.perf_counter() - began, notes=merged(ready.notes, told))
+
+
+def _kind(answers: Answers | None) -> str:
+    return "choices" if answers is None else answers.kind
+
+
+def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, bins: int, **how: Any) -> Calibration:
     """Fits on one part, looks at both."""
     minimum = minimise(fit.sums)
     at_minimum = fit.sums(minimum.beta)
@@ -219,7 +229,6 @@ def _report(fit: Answers, test: Answers, bins: int, **how: Any) -> Calibration:
     edges, masses = equal_width_edges(bins), equal_mass_edges(sure, weights, bins)
     return Calibration(
         temperature=temperature,
-        standard_error=error,
         temperature_ci=interval(temperature, error),
         fit=_part(fit, fit.accuracy(), fit.sums(1.0), at_minimum),
         test=_part(test, accuracy, before, after),
@@ -233,7 +242,7 @@ def _report(fit: Answers, test: Answers, bins: int, **how: Any) -> Calibration:
     )
 
 
-def _part(answers: Answers, accuracy: np.ndarray, before: LossSums, after: LossSums) -> Part:
+def _part(answers: AnsweredSimilarities, accuracy: np.ndarray, before: LossSums, after: LossSums) -> Part:
     return Part(
         n_triplets=len(accuracy),
         n_answers=round(after.weight),
@@ -243,10 +252,10 @@ def _part(answers: Answers, accuracy: np.ndarray, before: LossSums, after: LossS
     )
 
 
-def _divergences(answers: Answers, temperature: float) -> Divergences | None:
-    if answers.soft is None:
+def _divergences(answers: AnsweredSimilarities, temperature: float) -> Divergences | None:
+    if answers.answers is None:
         return None
-    p, weights = answers.soft.p, answers.weights
+    p, weights = answers.answers.shares, answers.weights
     pairs = []
     for t in (1.0, temperature):
         logs = log_choice_probabilities(answers.similarities, t)

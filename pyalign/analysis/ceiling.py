@@ -3,71 +3,91 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.leave_one_out import leave_one_out
-from pyalign.analysis.repeats import find_repeats, subject_codes
+from pyalign.analysis.notes import merged
+from pyalign.analysis.people import inputs_of, with_people
+from pyalign.analysis.repeats import find_repeats
+from pyalign.data import Provenance
 from pyalign.errors import InputError
+from pyalign.results import Interval, Result
 from pyalign.stats.divergences import entropy
 from pyalign.stats.intervals import share_interval
+from pyalign.stats.labels import subject_codes
+from pyalign.stats.resampling import Resampling
 
 CHANCE = 1 / 3
 MOST_EXACT = 300
 
 
 @dataclass(frozen=True)
-class NoiseCeiling:
+class NoiseCeiling(Result):
     """How far people agree on repeated triplets, and what that leaves for a model to reach. Shares are fractions.
 
     Attributes:
         ceiling: mean over the repeated triplets of the majority share: the share of the most frequent answer.
-        standard_error: of that mean; NaN for a single triplet.
-        ci: (low, high), `ceiling` +- z standard errors; within [0, 1].
+        ci: `ceiling` +- z standard errors of that mean; within [0, 1]; NaN for a single triplet.
         guessing: the mean majority share that pure guessing would give with as many answers.
         n_distinct: distinct triplets that were answered at least twice.
         n_answers: answers to them.
         leave_one_out: share of answers that the majority of the other persons' answers to the same triplet predicts;
             m tied majorities predict 1/m each.
-        leave_one_out_standard_error: of that share; clustered by triplet, and by person where persons are known.
-        leave_one_out_ci: (low, high), in the same way.
+        leave_one_out_ci: in the same way; clustered by triplet, and by person where persons are known.
         n_predicted: answers that another person's answer could predict.
         best_accuracy: the highest accuracy that any model can have on these answers.
         least_cross_entropy: nats per answer, the lowest cross-entropy that any model can have on these answers: their
             mean entropy.
         corrected_entropy: nats per answer, that entropy with the correction of Miller and Madow for few answers.
         n_persons: persons among these answers, or None where persons are not known.
-        confidence: of the intervals.
-        remarks: what a person should know before using it, a sentence each.
+        remarks: signs that the answers are not what people said, a sentence each; they are among the notes too.
+        triplets: where the triplets came from, or None.
     """
 
+    command: ClassVar[str] = "ceiling"
+    derived: ClassVar[tuple[str, ...]] = ("standard_error", "leave_one_out_standard_error", "confidence")
+
     ceiling: float
-    standard_error: float
-    ci: tuple[float, float]
+    ci: Interval
     guessing: float
     n_distinct: int
     n_answers: int
     leave_one_out: float
-    leave_one_out_standard_error: float
-    leave_one_out_ci: tuple[float, float]
+    leave_one_out_ci: Interval
     n_predicted: int
     best_accuracy: float
     least_cross_entropy: float
     corrected_entropy: float
     n_persons: int | None
-    confidence: float
     remarks: tuple[str, ...]
+    triplets: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write: what no single triplet gives becomes None."""
-        return {name: _finite(value) for name, value in asdict(self).items()}
+    @property
+    def standard_error(self) -> float:
+        """Of the ceiling; NaN for a single triplet."""
+        return _error(self.ci)
+
+    @property
+    def leave_one_out_standard_error(self) -> float:
+        """Of the leave-one-person-out share; NaN for a single triplet."""
+        return _error(self.leave_one_out_ci)
+
+    @property
+    def confidence(self) -> float:
+        """Of the intervals, a fraction."""
+        return self.ci.confidence
+
+
+def _error(interval: Interval) -> float:
+    return math.nan if interval.error is None else interval.error
 
 
 def noise_ceiling(
-    triplets: object, *, subjects: object = None, counts: object = None, confidence: float = 0.95
+    triplets: object, *, subjects: object = None, answers: object = None, confidence: float = 0.95
 ) -> NoiseCeiling:
     """How well people predict people: from triplets that were answered more than once.
 
@@ -76,15 +96,17 @@ def noise_ceiling(
     plug-in bounds on the accuracy and cross-entropy of any model, which are too good for few answers.
 
     Args:
-        triplets: (t, 3) integers >= 0, three different items each; the last column is the item called odd, unless
-            counts are given.
-        subjects: (t,) numbers or strings: who gave each answer. Without them each answer is a different person's.
-        counts: (t, 3): how many people called each position odd, in place of single answers.
+        triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item called odd,
+            unless there are answers.
+        subjects: (t,) numbers or strings: who gave each answer; None: those of the triplets. Without them each answer
+            is a different person's.
+        answers: (t, 3) counts: how many people called each position odd, in place of single answers; None: those of
+            the triplets.
         confidence: of the intervals, which are normal ones.
 
     Raises:
         InputError: no triplet is answered twice; subjects of another length, of one person, or of no two persons who
-            answered the same triplet; counts of another shape, negative or all 0 in a row; both of them.
+            answered the same triplet; answers of another shape, negative, all 0 in a row, or shares; both of them.
 
     Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects", 2020, and
     Muttenthaler et al., ICLR 2023: their 67.22 % +- 1.04 % is the mean majority share of 1,000 repeated triplets and
@@ -97,39 +119,41 @@ def noise_ceiling(
         >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
         0.6
     """
-    confidence = _checks.fraction(confidence, "confidence")
-    if subjects is not None and counts is not None:
-        raise InputError("subjects and counts must not both be given: counts do not say whose answer is whose")
-    repeats = find_repeats(triplets, counts)
-    persons = None if subjects is None else subject_codes(subjects, len(repeats.inverse))
-    answers = repeats.answers
-    repeated = answers >= 2
+    plan = Resampling("triplets", "analytic", confidence=_checks.fraction(confidence, "confidence"))
+    given, people = with_people(triplets, answers, subjects, "ceiling")
+    repeats = find_repeats(given.values, given.answers)
+    persons = None if people is None else subject_codes(people, len(given))
+    totals = repeats.answers
+    repeated = totals >= 2
     if not repeated.any():
         raise InputError(
-            f"triplets must hold some that are answered at least twice; all {len(answers):,} are answered once"
+            f"triplets must hold some that are answered at least twice; all {len(totals):,} are answered once"
         )
-    shares = repeats.counts[repeated].max(axis=1) / answers[repeated]
+    counts, answered = repeats.counts[repeated], totals[repeated]
+    shares = counts.max(axis=1) / answered
     error = float(shares.std(ddof=1) / math.sqrt(len(shares))) if len(shares) > 1 else math.nan
     others = leave_one_out(repeats, persons)
-    total = int(answers[repeated].sum())
-    plug_in, corrected = _entropies(repeats.counts[repeated])
+    plug_in, corrected = _entropies(counts)
+    remarks = _remarks(counts)
     return NoiseCeiling(
         ceiling=float(shares.mean()),
-        standard_error=error,
-        ci=share_interval(float(shares.mean()), error, confidence),
-        guessing=_guessing(answers[repeated]),
+        ci=share_interval(float(shares.mean()), error, plan),
+        guessing=_guessing(answered),
         n_distinct=len(shares),
-        n_answers=total,
+        n_answers=int(answered.sum()),
         leave_one_out=others.share,
-        leave_one_out_standard_error=others.standard_error,
-        leave_one_out_ci=share_interval(others.share, others.standard_error, confidence),
+        leave_one_out_ci=share_interval(
+            others.share, others.standard_error, plan if persons is None else replace(plan, by="subjects")
+        ),
         n_predicted=others.n,
-        best_accuracy=float(repeats.counts[repeated].max(axis=1).sum() / total),
+        best_accuracy=float(counts.max(axis=1).sum() / int(answered.sum())),
         least_cross_entropy=plug_in,
         corrected_entropy=corrected,
         n_persons=None if persons is None else len(np.unique(persons[repeated[repeats.inverse]])),
-        confidence=confidence,
-        remarks=_remarks(repeats.counts[repeated]),
+        remarks=remarks,
+        triplets=given.source,
+        notes=merged(given.notes, remarks),
+        provenance=Provenance.now(inputs_of(given, people), {"confidence": plan.confidence}),
     )
 
 
@@ -176,9 +200,3 @@ def _remarks(counts: np.ndarray) -> tuple[str, ...]:
         f"no two of {int(counts.sum()):,} answers to the same triplet agree: equal rows may have been removed from the "
         "triplets, which then say nothing about agreement",
     )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_finite, value))
-    return None if isinstance(value, float) and not math.isfinite(value) else value

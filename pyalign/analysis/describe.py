@@ -1,62 +1,73 @@
-"""What an array of embeddings or triplets looks like, before anything is made of it."""
+"""What an array seems to be, before anything is made of it: no file is opened here."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign.errors import InputError
 
 CHUNK_ELEMENTS = 1 << 22
+SHARE_TOLERANCE = 2e-3  # of the sum of a row of shares
+WORDS = ("count", "share")  # in the name of an array of answers
 
 
 @dataclass(frozen=True)
 class Description:
-    """Facts about a two-dimensional array; counts of rows unless said otherwise.
+    """Facts about an array; counts of rows unless said otherwise. What has no meaning for its kind is None.
 
     Attributes:
-        kind: what the array seems to be: ``"triplets"``, ``"similarities"`` or ``"embeddings"``.
-        shape: (rows, columns).
+        kind: what the array seems to be: "embeddings", "triplets", "answers" (counts or shares beside triplets),
+            "similarities", "dissimilarities", "names", "labels", "transform" or "other".
+        shape: of the array, or of the whole table.
         dtype: as stored.
-        smallest, largest: over finite values; None when there are none.
-        base: 0 or 1 for triplets whose smallest item is that, else None.
+        smallest, largest: over finite values, of triplets over the items.
+        base: 0 or 1 for triplets whose smallest item is that.
         duplicate_rows: rows equal to an earlier one.
         repeated_items: triplets that name an item twice.
         nan_rows: rows with NaN or infinity.
         zero_rows: rows of zeros.
-        first_row: its first values.
+        first_row: its first values; of names and labels the first of them.
         remarks: what a person should know before using it, a sentence each.
+        key: of the array in its file.
+        names: the first three names of rows or items.
+        columns: the header of a table.
+        command: a command line that reads it; words in capitals stand for other files.
     """
 
     kind: str
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     dtype: str
-    smallest: float | None
-    largest: float | None
-    base: int | None
-    duplicate_rows: int
-    repeated_items: int | None
-    nan_rows: int
-    zero_rows: int
-    first_row: tuple[float, ...]
-    remarks: tuple[str, ...]
+    smallest: float | None = None
+    largest: float | None = None
+    base: int | None = None
+    duplicate_rows: int | None = None
+    repeated_items: int | None = None
+    nan_rows: int | None = None
+    zero_rows: int | None = None
+    first_row: tuple[float | str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    key: str | None = None
+    names: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    command: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write: a value that is not finite becomes None."""
-        first = tuple(value if np.isfinite(value) else None for value in self.first_row)
-        return {**asdict(self), "first_row": first}
 
+def describe(values: object, name: str | None = None) -> Description:
+    """What an array seems to be, and what is odd about it.
 
-def describe(values: object) -> Description:
-    """What a two-dimensional array of numbers seems to be, and what is odd about it.
+    Of two dimensions: whole numbers in three to ten columns, none below zero, seem triplets unless most rows repeat an
+    item; three columns of shares, or of counts with much the same sum in each row, answers; a symmetric square matrix
+    similarities, with a zero diagonal dissimilarities; anything else embeddings. Of one: text that differs seems
+    names, anything else labels.
 
-    Whole numbers in three to ten columns, no fraction and none below zero, seem triplets unless most rows repeat an
-    item; a symmetric square matrix seems similarities; anything else embeddings.
+    Args:
+        values: numbers or text of any shape.
+        name: of the array, which may say that it holds answers.
 
     Raises:
-        InputError: not a two-dimensional array of real numbers.
+        InputError: an empty array, or one of anything else.
 
     Example:
         >>> import numpy as np
@@ -64,16 +75,49 @@ def describe(values: object) -> Description:
         'the smallest item is 1: items may count from 1 (--one-based)'
     """
     a = np.asarray(values)
-    if a.ndim != 2 or a.dtype.kind not in "biuf" or a.size == 0:
-        raise InputError(f"values must be a two-dimensional array of numbers; got shape {a.shape}, dtype {a.dtype}")
+    if a.size == 0 or a.dtype.kind not in "biufU":
+        raise InputError(f"values must be a filled array of numbers or text; got shape {a.shape}, dtype {a.dtype}")
+    if a.dtype.kind == "U":
+        return _of_text(a)
+    return _of_matrix(a, name or "") if a.ndim == 2 else _of_others(a)
+
+
+def _of_text(a: np.ndarray) -> Description:
+    kind = "labels" if a.ndim == 1 and len(set(a.tolist())) < len(a) else "names" if a.ndim == 1 else "other"
+    remarks = (_labels(len(set(a.tolist())), len(a)),) if kind == "labels" else ()
+    return Description(kind, a.shape, "str", first_row=tuple(a.ravel()[:8].tolist()), remarks=remarks)
+
+
+def _of_others(a: np.ndarray) -> Description:
+    """Numbers of other than two dimensions."""
+    first = tuple(a.ravel()[:8].tolist())
+    finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (None, None)
+    kind, remarks = "other", []
+    if a.ndim == 1:
+        kind, remarks = "labels", [_labels(len(np.unique(a)), len(a))]
+    elif a.ndim == 3 and a.shape[1] == a.shape[2] and all(map(_symmetric, a)):
+        kind = "similarities" if any(one.diagonal().any() for one in a) else "dissimilarities"
+        remarks.append(f"{a.shape[0]} matrices of {a.shape[1]} items, of as many people or models")
+    elif a.ndim > 2:
+        remarks.append(f"{a.ndim} dimensions: as embeddings, pool or flatten each item to one row first")
+    return Description(kind, a.shape, str(a.dtype), low, high, first_row=first, remarks=tuple(remarks))
+
+
+def _labels(different: int, n: int) -> str:
+    hint = ": people (--subjects), or groups of triplets (--groups)" if different < n else ""
+    return f"{different:,} different value{'s' * (different != 1)}{hint}"
+
+
+def _of_matrix(a: np.ndarray, name: str) -> Description:
     nan_rows, zero_rows, low, high, whole = _scan(a)
-    kind = _kind(a, whole and nan_rows == 0, low)
+    kind = _kind(a, whole and nan_rows == 0, low, high, name)
     base = None if kind != "triplets" or low is None or low > 1 else int(low)
     repeated = _repeated(a) if kind == "triplets" else None
     duplicates = _duplicates(a)
     return Description(
         kind=kind,
-        shape=(a.shape[0], a.shape[1]),
+        shape=a.shape,
         dtype=str(a.dtype),
         smallest=low,
         largest=high,
@@ -104,12 +148,36 @@ def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
     return nan_rows, zero_rows, low if found else None, high if found else None, whole
 
 
-def _kind(a: np.ndarray, whole: bool, low: float | None) -> str:
-    if whole and 3 <= a.shape[1] <= 10 and low is not None and low >= 0 and a.dtype.kind != "b":
+def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, name: str) -> str:
+    n, d = a.shape
+    if n == d > 3 and _symmetric(a):
+        return "similarities" if a.diagonal().any() else "dissimilarities"
+    if whole and 3 <= d <= 10 and low is not None and low >= 0 and a.dtype.kind != "b":
+        if d == 3 and (any(word in name.lower() for word in WORDS) or _same_sums(a)):
+            return "answers"
+        if (2 * _repeated(a) <= n or n < 10) and high is not None and high - low >= 2:
+            return "triplets"
         # Small counts are whole numbers too, but there most rows would name an item twice.
-        return "triplets" if 2 * _repeated(a) <= len(a) or len(a) < 10 else "embeddings"
-    square = a.shape[0] == a.shape[1] and a.shape[0] > 1
-    return "similarities" if square and np.allclose(a, a.T, rtol=1e-3, atol=0, equal_nan=True) else "embeddings"
+        return "answers" if d == 3 and (a != 0).any(axis=1).all() else "embeddings"
+    if d == 3 and low is not None and low >= 0 and _are_shares(a):
+        return "answers"
+    if n == d == 2 and _symmetric(a):
+        return "similarities" if a.diagonal().any() else "dissimilarities"
+    return "embeddings"
+
+
+def _symmetric(a: np.ndarray) -> bool:
+    return np.allclose(a, a.T, rtol=1e-3, atol=0, equal_nan=True)
+
+
+def _are_shares(a: np.ndarray) -> bool:
+    return bool((np.abs(a.sum(axis=1, dtype=np.float64) - 1) < SHARE_TOLERANCE).all())
+
+
+def _same_sums(a: np.ndarray) -> bool:
+    """Whether rows sum to much the same, as answers of the same people do and items do not."""
+    wide = a.astype(np.float64)
+    return len(a) >= 10 and bool(np.ptp(wide) > 2 and wide.sum(axis=1).var() < 0.1 * wide.var(axis=0).sum())
 
 
 def _repeated(a: np.ndarray) -> int:
@@ -144,18 +212,22 @@ def _remarks(
         )
     if kind == "triplets" and a.dtype.kind == "f":
         remarks.append("whole numbers stored as floats: they are read as integers")
-    if kind == "similarities" and not a.diagonal().any():
+    if kind == "dissimilarities":
         remarks.append("the diagonal is zero: these seem distances (dissimilarities), where larger is less alike")
+    if kind == "answers":
+        remarks.append("answers to triplets, which are another table: how often each of three items was called odd")
     if repeated:
         remarks.append(f"{_rows(repeated, 'names', 'name')} an item twice: not triplets of three different items")
     if duplicates and kind == "triplets":
         remarks.append(
             f"{_rows(duplicates, 'repeats', 'repeat')} an earlier one: answers to the same triplet, or copies"
         )
-    elif duplicates:
+    elif duplicates and kind == "embeddings":
         remarks.append(f"{_rows(duplicates, 'equals', 'equal')} an earlier one: their similarities will tie")
     if nan_rows:
         remarks.append(f"{_rows(nan_rows, 'holds', 'hold')} NaN or infinity: scoring refuses them unless --nan omit")
+    if kind == "embeddings" and a.shape[1] > 1 and nan_rows == 0 and np.isin(a, (0, 1)).all():
+        remarks.append("every value is 0 or 1: these may be categories of items")
     if zero_rows and kind == "embeddings":
         remarks.append(f"{_rows(zero_rows, 'is', 'are')} zero: the cosine with any other is 0")
     return tuple(remarks)

@@ -2,56 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
-from pyalign.analysis.repeats import checked_labels, find_repeats
+from pyalign.analysis.repeats import find_repeats
+from pyalign.data import Triplets
 from pyalign.errors import InputError
+from pyalign.results import hidden
+from pyalign.stats.labels import checked_labels
+
+ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last
+CHUNK = 1 << 14  # triplets that are dicts at the same time
 
 
-class HumanAnswers(NamedTuple):
-    """What people call odd in t triplets.
+class CalledOdd(NamedTuple):
+    """Which item people call odd, in the triplets where they do.
 
-    rows: int64 (t,), where they stand in what was given. triplets: (t, 3), the odd item last. shares: (t,), of the
-    answers to the triplet that call that item odd; NaN for a single answer. n_answers: (t,). subjects: (t,) or None.
-    n_undecided: triplets left out because two or three items share the majority.
+    rows: int64 (k,), where these stand in what was given. order: (k, 3), the columns with that item last; None: they
+    stand so. shares: (k,), of the answers to the triplet that call that item odd; NaN for a single answer. n_answers:
+    (k,). subjects: (k,) or None. n_undecided: triplets left out because two or three items share the majority.
     """
 
     rows: np.ndarray
-    triplets: np.ndarray
+    order: np.ndarray | None
     shares: np.ndarray
     n_answers: np.ndarray
     subjects: np.ndarray | None
     n_undecided: int
 
+    def arranged(self, columns: object) -> np.ndarray:
+        """Those of triplets (t, 3), the odd item last."""
+        values = _checks.as_triplets(columns)
+        return values if self.order is None else np.take_along_axis(values[self.rows], self.order, axis=1)
 
-def human_answers(triplets: object, subjects: object = None, counts: object = None) -> HumanAnswers:
-    """Each answer as it was given; from counts (t, 3), the answer of the majority."""
-    if subjects is not None and counts is not None:
-        raise InputError("subjects and counts must not both be given: counts do not say whose answer is whose")
-    repeats = find_repeats(triplets, counts)
+
+def called_odd(triplets: Triplets, subjects: object = None) -> CalledOdd:
+    """Each answer as it was given; of counts, the answer of the majority."""
+    repeats = find_repeats(triplets.values, triplets.answers)
     t = len(repeats.inverse)
     people = None if subjects is None else checked_labels(subjects, t)
     called = repeats.counts[repeats.inverse]
     totals = called.sum(axis=1)
-    rows = np.arange(t)
+    rows, order = np.arange(t), None
     if repeats.odd is not None:
-        odd, index = repeats.odd[:, None], _checks.as_triplets(triplets)
+        odd = repeats.odd[:, None]
     else:
         odd = called.argmax(axis=1)[:, None]
         rows = np.flatnonzero((called == called.max(axis=1, keepdims=True)).sum(axis=1) == 1)
         if not len(rows):
-            raise InputError(f"counts must have a majority in at least one triplet; all {t} tie")
-        order = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd[rows, 0]]
-        index = np.take_along_axis(repeats.triplets[repeats.inverse[rows]], order, axis=1)
+            raise InputError(f"answers must have a majority in at least one triplet; all {t} tie")
+        ascending = np.argsort(_checks.as_triplets(triplets.values)[rows], axis=1)
+        order = np.take_along_axis(ascending, ODD_LAST[odd[rows, 0]], axis=1)
     shares = np.take_along_axis(called, odd, axis=1)[:, 0] / totals
     shares[totals < 2] = np.nan
-    return HumanAnswers(rows, index, shares[rows], totals[rows], people, t - len(rows))
+    return CalledOdd(rows, order, shares[rows], totals[rows], people, t - len(rows))
 
 
 class ModelVerdicts(NamedTuple):
@@ -60,8 +70,6 @@ class ModelVerdicts(NamedTuple):
     right: np.ndarray
     wrong: np.ndarray
     margins: np.ndarray
-    measure: str
-    ties: str
 
 
 def model_verdicts(outcomes: Outcomes) -> ModelVerdicts:
@@ -80,7 +88,7 @@ def model_verdicts(outcomes: Outcomes) -> ModelVerdicts:
     if outcomes.kept is not None:
         right, wrong = (_spread(mask, outcomes.kept, False) for mask in (right, wrong))
         margins = _spread(margins, outcomes.kept, np.nan)
-    return ModelVerdicts(right, wrong, margins, score.measure, score.ties)
+    return ModelVerdicts(right, wrong, margins)
 
 
 def _spread(values: np.ndarray, kept: np.ndarray, other: float) -> np.ndarray:
@@ -89,7 +97,7 @@ def _spread(values: np.ndarray, kept: np.ndarray, other: float) -> np.ndarray:
     return everywhere
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FailureGroup:
     """Triplets that fail in the same way, the clearest first.
 
@@ -101,32 +109,95 @@ class FailureGroup:
         wrong: the family whose models all get them wrong; None: every model.
         n: how many there are, of which the arrays hold the first k.
         rows: int64 (k,), their rows among the triplets.
-        triplets: (k, 3), the items; the last is the one that people call odd.
+        items: (k, 3); the last is the one that people call odd.
         margins: (k, m), similarity of the human pair less the larger of the other two, in the measure's unit.
         human_shares: (k,), share of people who call that item odd; NaN where one answer alone is known.
         n_answers: int64 (k,), answers to that triplet.
-        subjects: (k,), who gave the answer, or None.
+        subjects: (k,), who gave the answer; None where that is not known, or nothing is listed.
     """
 
     right: str | None
     wrong: str | None
     n: int
-    rows: np.ndarray
-    triplets: np.ndarray
-    margins: np.ndarray
-    human_shares: np.ndarray
-    n_answers: np.ndarray
-    subjects: np.ndarray | None
+    rows: np.ndarray = hidden()
+    items: np.ndarray = hidden()
+    margins: np.ndarray = hidden()
+    human_shares: np.ndarray = hidden()
+    n_answers: np.ndarray = hidden()
+    subjects: np.ndarray | None = hidden(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FailureGroup):
+            return NotImplemented
+        pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
+        return all(_same(a, b) for a, b in pairs)
+
+    def records(self, models: Sequence[str], names: Mapping[int, str] | None) -> Iterator[dict[str, Any]]:
+        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject."""
+        for start in range(0, len(self.rows), CHUNK):
+            part = slice(start, start + CHUNK)
+            people = [None] * len(self.rows[part]) if self.subjects is None else self.subjects[part].tolist()
+            columns = (self.rows[part].tolist(), self.items[part].tolist(), _shortest(self.margins[part]))
+            shares = (None if math.isnan(share) else share for share in self.human_shares[part].tolist())
+            numbers = self.n_answers[part].tolist()
+            for row, items, margins, share, n, who in zip(*columns, shares, numbers, people, strict=True):
+                yield {
+                    "row": row,
+                    "items": items,
+                    "names": None if names is None else [names[item] for item in items],
+                    "margins": dict(zip(models, margins, strict=True)),
+                    "human_share": share,
+                    "n_answers": n,
+                    "subject": who,
+                }
+
+    @classmethod
+    def of_records(cls, document: Mapping[str, Any], models: Sequence[str], dtype: str) -> FailureGroup:
+        """Back from a dict of right, wrong, n, and the records as triplets."""
+        records = document["triplets"]
+        shares = [math.nan if one["human_share"] is None else one["human_share"] for one in records]
+        people = [one["subject"] for one in records]
+        return cls(
+            document["right"],
+            document["wrong"],
+            document["n"],
+            np.array([one["row"] for one in records], np.int64),
+            np.array([one["items"] for one in records], np.int64).reshape(-1, 3),
+            _table(([one["margins"][model] for model in models] for one in records), len(models), dtype),
+            np.array(shares, np.float64),
+            np.array([one["n_answers"] for one in records], np.int64),
+            None if not people or people[0] is None else np.array(people),
+        )
+
+
+def _same(a: Any, b: Any) -> bool:
+    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
+        return a is b or (not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray) and bool(a == b))
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
+
+
+def _table(rows: Iterable[Sequence[float]], width: int, dtype: str) -> np.ndarray:
+    return np.array(list(rows), np.dtype(dtype)).reshape(-1, width)
+
+
+def _shortest(margins: np.ndarray) -> list[list[float]]:
+    """In as few digits as tell a value from others of its type: 0.1 rather than 0.10000000149."""
+    if margins.dtype == np.float64:
+        return margins.tolist()
+    flat = list(map(float, map(str, margins.ravel())))
+    width = margins.shape[1]
+    return [flat[k : k + width] for k in range(0, len(flat), width)]
 
 
 def group_failures(
     models: Sequence[ModelVerdicts],
-    answers: HumanAnswers,
+    people: CalledOdd,
+    items: np.ndarray,
     families: Sequence[str] | None,
     asked: np.ndarray,
     limit: int | None,
 ) -> tuple[FailureGroup, ...]:
-    """asked: (t,), the triplets that count: those that every model was asked."""
+    """items: (t, 3), the odd one last. asked: (t,), the triplets that count: those that every model was asked."""
     clear = [_in_own_unit(model.margins, asked) for model in models]
     every = np.arange(len(models))
 
@@ -143,12 +214,12 @@ def group_failures(
             right=right,
             wrong=wrong,
             n=len(rows),
-            rows=answers.rows[listed],
-            triplets=np.asarray(answers.triplets[listed]),
+            rows=people.rows[listed],
+            items=np.asarray(items[listed]),
             margins=np.stack([model.margins[listed] for model in models], axis=1),
-            human_shares=answers.shares[listed],
-            n_answers=answers.n_answers[listed],
-            subjects=None if answers.subjects is None else answers.subjects[listed],
+            human_shares=people.shares[listed],
+            n_answers=people.n_answers[listed],
+            subjects=None if people.subjects is None or not len(listed) else people.subjects[listed],
         )
 
     groups = [group(None, None, every[:0], every)]

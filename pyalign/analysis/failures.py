@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.failure_groups import (
     FailureGroup,
-    HumanAnswers,
     ModelVerdicts,
+    called_odd,
     group_failures,
-    human_answers,
     model_verdicts,
 )
+from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.analysis.people import inputs_of, with_people
+from pyalign.data import Provenance, align_models
 from pyalign.errors import InputError
-from pyalign.measures import Measure
-from pyalign.ops._door import length
+from pyalign.measures import Measure, get_measure
+from pyalign.progress import Progress, silent
+from pyalign.results import Result, from_fields, hidden
 
 
 @dataclass(frozen=True)
-class Failures:
+class Failures(Result):
     """The triplets on which models fail.
 
     Attributes:
@@ -37,9 +40,14 @@ class Failures:
         n_wrong: for each model, the triplets that it gets wrong. A tie is neither right nor wrong, if it counts a part.
         groups: first the triplets that every model gets wrong, then, for each two families, those that all models of
             the one get right and all of the other wrong.
-        names: of the items, or None.
         measure, ties: how it was decided.
+        dtype: of the margins.
+        names: of the items that are listed, by their numbers, or None.
+        triplets: where the triplets came from, or None.
     """
+
+    command: ClassVar[str] = "failures"
+    rows: ClassVar[str] = "groups"
 
     models: tuple[str, ...]
     families: tuple[str, ...] | None
@@ -48,67 +56,82 @@ class Failures:
     n_undecided: int
     n_wrong: tuple[int, ...]
     groups: tuple[FailureGroup, ...]
-    names: tuple[str, ...] | None
     measure: str
     ties: str
+    dtype: str
+    names: Mapping[int, str] | None = hidden(default=None)
+    triplets: str | None = None
+
+    def records(self, group: FailureGroup) -> Iterator[dict[str, Any]]:
+        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject."""
+        return group.records(self.models, self.names)
 
     def to_dict(self) -> dict[str, Any]:
-        """The attributes as a dict that json can write; each group holds a dict per triplet."""
-        fields = ("models", "families", "n_triplets", "n_dropped", "n_undecided", "n_wrong", "measure", "ties")
-        groups = [
-            {"right": g.right, "wrong": g.wrong, "n": g.n, "triplets": list(self.records(g))} for g in self.groups
-        ]
-        return {**{name: getattr(self, name) for name in fields}, "groups": groups}
+        """What a JSON document holds; of each group a dict for each listed triplet."""
+        document = super().to_dict()
+        for group, written in zip(self.groups, document["groups"], strict=True):
+            written["triplets"] = list(self.records(group))
+        return document
+
+    def to_json(self) -> str:
+        """The document as text, a line for each triplet: there may be a million of them."""
+        document = super().to_dict()
+        groups = document.pop("groups")
+        tail = {name: document.pop(name) for name in ("notes", "provenance") if name in document}
+        encode = json.JSONEncoder(allow_nan=False).encode
+        parts = [json.dumps(document, indent=2, allow_nan=False)[:-2], ',\n  "groups": [']
+        for k, (group, written) in enumerate(zip(self.groups, groups, strict=True)):
+            lines = ",\n      ".join(map(encode, self.records(group)))
+            parts += ["," * (k > 0), f'\n    {encode(written)[:-1]}, "triplets": [\n      {lines}\n    ]}}']
+        rest = "," + json.dumps(tail, indent=2, allow_nan=False)[1:-2] if tail else ""
+        return "".join([*parts, "\n  ]", rest, "\n}"])
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Failures:
+        """Back from what `to_dict` gives."""
+        found = from_fields(cls, {**document, "groups": []})
+        groups = tuple(FailureGroup.of_records(one, found.models, found.dtype) for one in document["groups"])
+        names = {
+            item: name
+            for group in document["groups"]
+            for record in group["triplets"]
+            for item, name in zip(record["items"], record["names"] or (), strict=False)
+        }
+        return replace(found, groups=groups, names=names or None)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A flat dict for each listed triplet: group, row, items, names, a margin for each model, share, answers."""
+        header = self._header()
+        return [dict(zip(header, cells, strict=True)) for cells in self._cells()]
 
     def to_csv(self) -> str:
-        """A table with a row per group and triplet: items, names, a margin for each model, human share, answers."""
+        """The same as text, separated by commas, under a header."""
         import csv
         import io
 
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        named = () if self.names is None else ("name_1", "name_2", "odd_name")
-        who = () if self.groups[0].subjects is None else ("subject",)
-        margins = [f"margin {model}" for model in self.models]
-        writer.writerow(
-            [
-                "right",
-                "wrong",
-                "row",
-                "item_1",
-                "item_2",
-                "odd_item",
-                *named,
-                *margins,
-                "human_share",
-                "n_answers",
-                *who,
-            ]
-        )
-        for group in self.groups:
-            for record in self.records(group):
-                share = record["human_share"]
-                cells = [group.right or "", group.wrong or "every model", record["row"], *record["items"]]
-                cells += [*(record["names"] if named else ()), *record["margins"].values()]
-                cells += ["" if share is None else share, record["n_answers"], *([record["subject"]] if who else ())]
-                writer.writerow(cells)
+        writer.writerow(self._header())
+        writer.writerows(self._cells())
         return out.getvalue()
 
-    def records(self, group: FailureGroup) -> Iterator[dict[str, Any]]:
-        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject."""
-        shares = [None if math.isnan(share) else share for share in group.human_shares.tolist()]
-        people = [None] * len(shares) if group.subjects is None else group.subjects.tolist()
-        columns = (group.rows.tolist(), group.triplets.tolist(), group.margins, shares)
-        for row, items, margins, share, n, who in zip(*columns, group.n_answers.tolist(), people, strict=True):
-            yield {
-                "row": row,
-                "items": items,
-                "names": None if self.names is None else [self.names[item] for item in items],
-                "margins": dict(zip(self.models, map(_shortest, margins), strict=True)),
-                "human_share": share,
-                "n_answers": n,
-                "subject": who,
-            }
+    def _header(self) -> tuple[str, ...]:
+        named = () if self.names is None else ("name_1", "name_2", "odd_name")
+        who = ("subject",) if self._has_subjects() else ()
+        margins = (f"margin {model}" for model in self.models)
+        items = ("right", "wrong", "row", "item_1", "item_2", "odd_item")
+        return (*items, *named, *margins, "human_share", "n_answers", *who)
+
+    def _cells(self) -> Iterator[list[Any]]:
+        who = self._has_subjects()
+        for group in self.groups:
+            told = group.right, group.wrong or "every model"
+            for record in self.records(group):
+                cells = [*told, record["row"], *record["items"], *(record["names"] or ()), *record["margins"].values()]
+                yield [*cells, record["human_share"], record["n_answers"], *([record["subject"]] if who else ())]
+
+    def _has_subjects(self) -> bool:
+        return any(group.subjects is not None for group in self.groups)
 
 
 def failures(
@@ -116,37 +139,39 @@ def failures(
     triplets: object,
     *,
     families: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
     subjects: object = None,
-    counts: object = None,
+    answers: object = None,
     limit: int | None = None,
     measure: str | Measure = "cosine",
     ties: str = "fractional",
     nan: str = "raise",
     backend: str = "auto",
+    progress: Progress = silent,
 ) -> Failures:
     """The triplets that every model gets wrong, and those that one family gets right and another wrong.
 
     Args:
-        models: embeddings (n, d) by name, with the same n items in the same order; d may differ.
-        triplets: (t, 3) integers in [0, n); the last column is the item called odd, unless counts are given.
+        models: name -> (n, d) embeddings of the same n items; d may differ. Those with names are matched by name,
+            others are taken to have their rows in the same order.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item called odd, unless there are answers.
         families: the family of each model, in the order of the models; at least two different ones.
-        names: of the n items.
-        subjects: (t,) numbers or strings: who gave each answer, to be listed with it.
-        counts: (t, 3): how many people called each position odd. The majority's item is then the right one; triplets
-            without a majority are left out.
+        subjects: (t,) numbers or strings: who gave each answer, to be listed with it; None: those of the triplets.
+        answers: (t, 3) counts: how many people called each position odd; None: those of the triplets. The majority's
+            item is then the right one; triplets without a majority are left out.
         limit: list at most so many triplets of each group; None: all.
         measure, ties, nan, backend: see `pyalign.score`.
+        progress: called with a stage, how much of it is done, and of how much.
 
     Raises:
-        InputError: as `pyalign.score`, with the model's name; no model, or other numbers of rows; families of another
-            number or a single one; names or subjects of another length; counts of another shape.
+        InputError: as `pyalign.score`, with the model's name; no model, or models of different items; families of
+            another number or a single one; subjects of another length; answers of another shape, or shares.
 
     Example:
+        >>> import pyalign
         >>> line = np.array([[0.0], [1.0], [5.0], [7.0]])
-        >>> found = failures(
-        ...     {"line": line, "flipped": -line[[0, 2, 1, 3]]}, [[0, 1, 2], [2, 3, 0], [0, 3, 1]],
-        ...     families=["a", "b"], names=["ant", "bee", "cat", "dog"], measure="neg_euclidean")
+        >>> names = ["ant", "bee", "cat", "dog"]
+        >>> models = {"line": pyalign.Embeddings(line, names), "flipped": -line[[0, 2, 1, 3]]}
+        >>> found = failures(models, [[0, 1, 2], [2, 3, 0], [0, 3, 1]], families=["a", "b"], measure="neg_euclidean")
         >>> [(group.right, group.wrong, group.rows.tolist()) for group in found.groups]
         [(None, None, [2]), ('a', 'b', [1, 0]), ('b', 'a', [])]
         >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
@@ -154,22 +179,47 @@ def failures(
     """
     _checks.named_models(models)
     require_families(list(models), families)
-    answers = human_answers(triplets, subjects, counts)
-    models = {name: x if hasattr(x, "shape") else _checks.as_array(x, name, "(n, d)") for name, x in models.items()}
-    sizes = {name: length(x) for name, x in models.items()}
-    n = next(iter(sizes.values()))
-    if set(sizes.values()) != {n}:
-        raise InputError(f"models must have one row for each of the same items; got {_sizes(sizes)} rows")
-    if names is not None and len(names) != n:
-        raise InputError(f"names must be one per row of the models ({n}); got {len(names)}")
-    verdicts = []
-    for name, x in models.items():
+    if limit is not None:
+        _checks.whole_number(limit, "limit", 0)
+    given, people = with_people(triplets, answers, subjects, "failures")
+    called = called_odd(given, people)
+    aligned = align_models(models, given)
+    index = called.arranged(aligned.index)
+    verdicts: list[ModelVerdicts] = []
+    used, told = "", []
+    for name, x in aligned.models.items():
+        progress(name, len(verdicts), len(models))
         try:
-            outcomes = triplet_outcomes(x, answers.triplets, measure=measure, ties=ties, nan=nan, backend=backend)
+            outcomes = triplet_outcomes(x, index, measure=measure, ties=ties, nan=nan, backend=backend)
         except InputError as error:
-            raise InputError(f"model {name!r}: {error}") from error
+            raise InputError(f"{name}: {error}") from error
         verdicts.append(model_verdicts(outcomes))
-    return list_failures(list(models), verdicts, answers, families=families, names=names, limit=limit)
+        used = outcomes.score.backend
+        told.append(notes_on_rows(x, aligned.index, name))
+    asked = np.logical_and.reduce([~np.isnan(model.margins) for model in verdicts])
+    if not asked.any():
+        raise InputError(
+            f"models must all be finite in the rows of at least one triplet; of {len(asked)} there is none"
+        )
+    items = called.arranged(aligned.triplets.values)
+    groups = group_failures(verdicts, called, items, families, asked, limit)
+    options = {"measure": str(get_measure(measure)), "ties": ties, "nan": nan, "limit": limit}
+    return Failures(
+        models=tuple(models),
+        families=None if families is None else tuple(families),
+        n_triplets=int(asked.sum()),
+        n_dropped=int((~asked).sum()),
+        n_undecided=called.n_undecided,
+        n_wrong=tuple(int((model.wrong & asked).sum()) for model in verdicts),
+        groups=groups,
+        measure=str(get_measure(measure)),
+        ties=ties,
+        dtype=str(groups[0].margins.dtype),
+        names=_listed_names(groups, aligned.triplets.names),
+        triplets=given.source,
+        notes=merged(aligned.notes, *told),
+        provenance=Provenance.now({**models, **inputs_of(given, people)}, options, used),
+    )
 
 
 def require_families(models: Sequence[str], families: Sequence[str] | None) -> None:
@@ -184,41 +234,9 @@ def require_families(models: Sequence[str], families: Sequence[str] | None) -> N
         raise InputError(f"families must be at least two different ones; got {families[0]!r} alone")
 
 
-def list_failures(
-    models: Sequence[str],
-    verdicts: Sequence[ModelVerdicts],
-    answers: HumanAnswers,
-    *,
-    families: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
-    limit: int | None = None,
-) -> Failures:
-    """`failures` from what each model made of the same triplets."""
-    if limit is not None:
-        _checks.whole_number(limit, "limit", 0)
-    asked = np.logical_and.reduce([~np.isnan(model.margins) for model in verdicts])
-    if not asked.any():
-        raise InputError(
-            f"models must all be finite in the rows of at least one triplet; of {len(asked)} there is none"
-        )
-    return Failures(
-        models=tuple(models),
-        families=None if families is None else tuple(families),
-        n_triplets=int(asked.sum()),
-        n_dropped=int((~asked).sum()),
-        n_undecided=answers.n_undecided,
-        n_wrong=tuple(int((model.wrong & asked).sum()) for model in verdicts),
-        groups=group_failures(verdicts, answers, families, asked, limit),
-        names=None if names is None else tuple(names),
-        measure=verdicts[0].measure,
-        ties=verdicts[0].ties,
-    )
-
-
-def _sizes(sizes: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {n}" for name, n in sizes.items())
-
-
-def _shortest(value: np.floating[Any]) -> float:
-    """In as few digits as tell it from others of its type: 0.1 rather than 0.10000000149."""
-    return float(str(value))
+def _listed_names(groups: Sequence[FailureGroup], names: Sequence[str] | None) -> dict[int, str] | None:
+    """Of the items in the groups."""
+    if names is None:
+        return None
+    listed = np.unique(np.concatenate([group.items.ravel() for group in groups]))
+    return {item: names[item] for item in listed.tolist()} or None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data import Aligned, Categories, match_names
+from pyalign.data import Aligned, Categories
 from pyalign.errors import InputError
 from pyalign.stats.labels import checked_labels
 
@@ -27,7 +27,7 @@ def group_members(groups: object, aligned: Aligned, kept: np.ndarray | None) -> 
 
 
 def _by_category(categories: Categories, aligned: Aligned, kept: np.ndarray | None) -> dict[str, np.ndarray]:
-    members = _of_rows(categories, aligned)
+    members = categories.of_rows(len(aligned.x), aligned.names)
     index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
     index = index if kept is None else index[kept]
     found = {}
@@ -38,13 +38,3 @@ def _by_category(categories: Categories, aligned: Aligned, kept: np.ndarray | No
     if not found:
         raise InputError("categories must hold both objects of some human pair; no triplet's pair shares one")
     return found
-
-
-def _of_rows(categories: Categories, aligned: Aligned) -> np.ndarray:
-    """Memberships of the rows of x."""
-    n = len(aligned.x)
-    if categories.names is not None and aligned.names is not None:
-        return categories.members[match_names(aligned.names, categories.names).rows]
-    if len(categories.members) != n:
-        raise InputError(f"categories must have a row for each of {n} rows of x; got {len(categories.members)}")
-    return categories.members

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.ops._door import open_door
 
@@ -17,7 +18,7 @@ CHANCE = 1 / 3
 
 
 def notes_on_rows(x: Array, index: Array, source: str = "x") -> tuple[str, ...]:
-    """Rows that nothing asks for, zero rows, a first column that looks like an index, items that may count from 1.
+    """What is odd about the rows: unused or zero ones, an index among the features, dissimilarities, items from 1.
 
     Args:
         x: (n, d) embeddings.
@@ -43,7 +44,19 @@ def notes_on_rows(x: Array, index: Array, source: str = "x") -> tuple[str, ...]:
         notes.append(f"{zero:,} {'row' if zero == 1 else 'rows'} of {source} zero throughout: cosines with them are 0")
     if looks_like_index(door.host(rows[:, :1])[:, 0]):
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
+    if _are_dissimilarities(door, rows):
+        rule = "its rows are taken for features; pyalign.odd_one_out_from(-x, triplets) takes the matrix for what it is"
+        notes.append(f"{source} looks like a matrix of dissimilarities, not embeddings: {rule}")
     return tuple(notes)
+
+
+def _are_dissimilarities(door: Any, rows: Any) -> bool:
+    """The first row decides nearly always, so that no matrix leaves its device for this."""
+    n, d = rows.shape
+    if n != d:
+        return False
+    first = door.host(rows[:1])[0]
+    return bool(first[0] == 0 and (first[1:] > 0).all()) and _checks.looks_like_dissimilarities(door.host(rows))
 
 
 def used_rows(index: np.ndarray, n: int) -> np.ndarray:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, ClassVar, overload
 
 from pyalign import _checks
@@ -14,21 +15,20 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import with_ceiling, with_intervals
-from pyalign.data import Aligned, Provenance, Transform, Triplets, align, as_triplet_data, require_one_answer_each
-from pyalign.data.align import one_order
+from pyalign.analysis.several import Several, measures_of, of_each
+from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import Measure
 from pyalign.ops._door import length, open_door
 from pyalign.ops.triplets import use_matrix
 from pyalign.progress import Progress, silent
-from pyalign.results import Result, from_document, from_fields
 from pyalign.stats.resampling import Resampling, as_resampling
 
 KEPT = ("choices", "probabilities")
 
 
 @dataclass(frozen=True)
-class Scores(Result):
+class Scores(Several[Score]):
     """The scores of several embeddings, by several measures, on the same triplets.
 
     Attributes:
@@ -37,28 +37,9 @@ class Scores(Result):
     """
 
     command: ClassVar[str] = "score"
-    rows: ClassVar[str] = "results"
+    kind: ClassVar[type[Score]] = Score
 
     results: tuple[Score, ...]
-    triplets: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.results:
-            raise InputError("results must be at least one; got none")
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __iter__(self) -> Iterator[Score]:
-        return iter(self.results)
-
-    def __getitem__(self, k: int) -> Score:
-        return self.results[k]
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Scores | Score:
-        """Of one score, that."""
-        return from_fields(cls, document) if "results" in document else from_document(Score, document)
 
 
 @dataclass(frozen=True)
@@ -77,7 +58,6 @@ class _Asked:
     permutations: int | None
     seed: int
     transform: Transform | None
-    transform_name: str | None
     keep: tuple[str, ...]
     progress: Progress
 
@@ -148,74 +128,58 @@ def score(
         >>> round(score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy, 3)
         0.667
     """
-    several = isinstance(measure, list | tuple)
     for name in keep:
         _checks.one_of(name, KEPT, "keep")
+    measures = (None,) if measure is None else measures_of(measure)
     asked = _Asked(
-        tuple(measure) if several else (measure,), temperature, ties, nan, backend, as_resampling(ci), subjects, groups,
-        ceiling, permutations, seed, transform, None if transform is None else transform.source, tuple(keep), progress,
+        measures, temperature, ties, nan, backend, as_resampling(ci), subjects, groups, ceiling, permutations, seed,
+        transform, tuple(keep), progress,
     )  # fmt: skip
-    for one in asked.measures:
-        get_measure("cosine" if one is None else one)
     given = as_triplet_data(triplets)
     require_one_answer_each(given, "score")
-    if not isinstance(x, Mapping):
-        results = _of_embeddings(align(x, given), None, asked)
-        return Scores(tuple(results), given.source) if several else next(iter(results))
-    ordered, notes = one_order(x, given)
-    found = [one for name, values in x.items() for one in _of_embeddings(align(values, ordered, name), name, asked)]
-    return Scores(
-        tuple(found),
-        given.source,
-        notes=merged(notes, *(one.notes for one in found)),
-        provenance=_provenance(asked, x, given),
-    )
+    found = of_each(x, given, measures, progress, partial(_begin, asked))
+    if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
+        return found[0]
+    models = x if isinstance(x, Mapping) else {"x": x}
+    told = merged(*(one.notes for one in found))
+    return Scores(found, given.source, notes=told, provenance=_provenance(asked, models, given))
 
 
 def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets) -> Provenance:
     measures = [None if measure is None else str(measure) for measure in asked.measures]
-    options: dict[str, Any] = {
-        "measure": measures,
-        "temperature": asked.temperature,
-        "ties": asked.ties,
-        "nan": asked.nan,
-    }
-    options["ci"] = None if asked.plan is None else asdict(asked.plan)
+    options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan}
+    options.update(temperature=asked.temperature, ci=None if asked.plan is None else asdict(asked.plan))
     return Provenance.now([*x.items(), ("triplets", triplets)], options, asked.backend, asked.seed)
 
 
-def _of_embeddings(aligned: Aligned, name: str | None, asked: _Asked) -> Iterator[Score]:
-    try:
-        yield from _by_measure(aligned, name, asked)
-    except InputError as error:
-        source = aligned.triplets.source
-        told = " with ".join(part for part in (name, source) if part)
-        raise error if name is None else InputError(f"{told}: {error}") from error
-
-
-def _by_measure(aligned: Aligned, name: str | None, asked: _Asked) -> Iterator[Score]:
-    """A score for each measure; rows are brought to their place and looked at once."""
+def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str | Measure | None], Score]:
+    """Brings the rows to their place, once for all measures; gives the score by one."""
     source, seen, notes = name or "x", None, aligned.notes
     values = aligned.x
     if asked.transform is not None:
         seen, told = seen_by(asked.transform, aligned)
         values, notes = asked.transform.apply(values), merged(notes, told)
-    t = length(aligned.index)
-    n = length(values)
+    t, n = length(aligned.index), length(values)
     door = open_door(asked.backend, values, elements=n * n if t and use_matrix(n, t, 4) else 0)
     rows = door.rows(values)
-    looked: tuple[str, ...] | None = None
-    for measure in asked.measures:
+    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned.index, source))
+
+    def run(measure: str | Measure | None) -> Score:
         chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
         found = _one(rows, aligned, chosen, temperature, asked)
-        if looked is None:  # triplets are known to be valid now
-            looked = notes_on_rows(rows, aligned.index, source)
-        more = (notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name)
-                if found.accuracy is not None else ())  # fmt: skip
-        yield replace(
-            found, embeddings=name, transform=asked.transform_name, in_sample=seen, notes=merged(notes, looked, more),
+        told = merged(notes, looked())  # triplets are known to be valid now
+        if found.accuracy is not None:
+            told = merged(told, notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name))
+        return replace(
+            found,
+            embeddings=name,
+            transform=None if asked.transform is None else asked.transform.source,
+            in_sample=seen,
+            notes=told,
             provenance=_provenance(asked, {source: aligned.embeddings}, aligned.triplets),
-        )  # fmt: skip
+        )
+
+    return run
 
 
 def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float, asked: _Asked) -> Score:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pyalign.backends import LossSums
 from pyalign.errors import InputError
+from pyalign.results import Interval
 
 CLOSE_ENOUGH = 1e-9  # of a step, relative; Newton's next one would be of about its square
 GROWTH = 16.0  # of beta, while nothing bounds it from above
@@ -100,7 +101,7 @@ def standard_error(sums: LossSums) -> float:
     return math.sqrt(sums.first_squared) / sums.second
 
 
-def interval(temperature: float, error: float) -> tuple[float, float]:
+def interval(temperature: float, error: float) -> Interval:
     """95 % interval of a temperature with that standard error, normal in its logarithm, so that 1 / T has its inverse.
 
     Example:
@@ -108,4 +109,5 @@ def interval(temperature: float, error: float) -> tuple[float, float]:
         [1.644, 2.433]
     """
     width = min(Z_95 * error / temperature, 700.0)  # exp of more would overflow
-    return temperature * math.exp(-width), temperature * math.exp(width)
+    low, high = temperature * math.exp(-width), temperature * math.exp(width)
+    return Interval(low, high, error, by="triplets", method="sandwich")

@@ -86,9 +86,13 @@ def _command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
 def _parser() -> Parser:
     """The parser of no command: help, version, and a word about anything else."""
     import argparse
+    from shutil import get_terminal_size
+    from textwrap import wrap
 
     width = 2 + max(map(len, COMMANDS))
-    listed = "\n".join(f"  {name:<{width}}{what}" for name, what in COMMANDS.items())
+    room = max(24, get_terminal_size().columns - 2 - width)
+    apart = "\n" + " " * (2 + width)
+    listed = "\n".join(f"  {name:<{width}}{apart.join(wrap(what, room))}" for name, what in COMMANDS.items())
     parser = Parser(
         prog="pyalign",
         usage="pyalign COMMAND ...",

@@ -172,8 +172,8 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
         if told.positional:
             value = _either(parser, one, told, value, given[_standing(one)])
         if value is None and one.default is MISSING:
-            flags = told.flags or ("--" + one.name.replace("_", "-"),)
-            parser.error(f"the following arguments are required: {'/'.join(flags)}")
+            unnamed = told.metavar or one.name.upper() if told.positional else "--" + one.name.replace("_", "-")
+            parser.error(f"the following arguments are required: {'/'.join(told.flags or (unnamed,))}")
         values[one.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
@@ -190,7 +190,7 @@ def paths(options: Any, role: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one, told in declared(type(options)):
         value = getattr(options, one.name)
-        if told.role == role and value is not None and value != "-":
+        if told.role == role and isinstance(value, str | tuple) and value != "-":
             flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
             found[flag] = [value] if isinstance(value, str) else list(value)
     return found

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from pyalign.data import Embeddings, Subjects, Triplets
+from pyalign.data import Embeddings, Subjects, Triplets, hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 
@@ -18,8 +19,9 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
     from pyalign.io.names import read_names
     from pyalign.io.triplets import load_triplets
 
-    if answered is not None and options.odd_column == "none" and options.choice_column is None:
-        raise InputError(f"{answered} needs the people's answers, which --odd-column none says are not recorded")
+    if answered is not None and not has_answers(options):
+        hint = ": give --answers" if hasattr(options, "answers") else ""
+        raise InputError(f"{answered} needs the people's answers, which --odd-column none says are not recorded{hint}")
     path, key = split_key(options.triplets)
     triplets = load_triplets(
         path,
@@ -32,12 +34,11 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
         subject_column=getattr(options, "subject_column", None),
         item_names=None if options.item_names is None else read_names(options.item_names),
     )
+    hash_early(triplets)
     return _with_answers(_with_subjects(triplets, options), options)
 
 
 def _with_subjects(triplets: Triplets, options: Any) -> Triplets:
-    from dataclasses import replace
-
     if getattr(options, "subjects", None) is None:
         return triplets
     return replace(triplets, subjects=labels_of(options.subjects, "subject", len(triplets)))
@@ -55,29 +56,36 @@ def labels_of(spec: str, noun: str, t: int) -> Subjects:
     return found
 
 
+def has_answers(options: Any) -> bool:
+    """Whether the options say what people answered."""
+    odd = options.odd_column != "none" or options.choice_column is not None
+    return odd or getattr(options, "answers", None) is not None
+
+
 def _with_answers(triplets: Triplets, options: Any) -> Triplets:
-    """Counts and shares are by the position that items have in the file."""
+    """Counts and shares are by the position that items have in the file, whichever of them was called odd."""
     spec = getattr(options, "answers", None)
     if spec is None:
         return triplets
-    if options.choice_column is not None or options.odd_column == "first":
-        raise InputError("--answers says how often each position was odd: leave --odd-column and --choice-column out")
-    from pyalign.io.subjects import read_counts
+    from pyalign.io.answers import read_answers
 
     path, key = split_key(spec)
     try:
-        return triplets.with_answers(read_counts(path, key=key))
+        return triplets.with_answers(read_answers(path, key=key))
     except InputError as error:
         raise error if str(error).startswith(path) else InputError(f"{spec}: {error}") from error
 
 
-def read_embeddings(spec: str, names: str | None = None) -> Embeddings:
+def read_embeddings(spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
     """The embeddings of FILE or FILE::KEY, with the names of their rows."""
     from pyalign.io.embeddings import load_embeddings
     from pyalign.io.names import read_names
 
     path, key = split_key(spec)
-    return load_embeddings(path, key=key, names=None if names is None else read_names(names))
+    stated = None if names is None else read_names(names)
+    found = load_embeddings(path, key=key, names=stated, name_column=name_column)
+    hash_early(found)
+    return found
 
 
 def read_models(options: Any) -> dict[str, Embeddings]:
@@ -85,7 +93,7 @@ def read_models(options: Any) -> dict[str, Embeddings]:
     twice = [spec for spec in options.embeddings if options.embeddings.count(spec) > 1]
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
-    return {spec: read_embeddings(spec, options.names) for spec in options.embeddings}
+    return {spec: read_embeddings(spec, options.names, options.name_column) for spec in options.embeddings}
 
 
 def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | None:
@@ -98,6 +106,14 @@ def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | 
     if twice:
         raise InputError(f"--labels must differ; got {twice[0]!r} twice")
     return list(labels)
+
+
+def with_labels(results: tuple[Any, ...], labels: Sequence[str] | None) -> tuple[Any, ...]:
+    """Results, embeddings by embeddings, with the labels of the command line beside the files' names."""
+    if labels is None:
+        return results
+    each = len(results) // len(labels)
+    return tuple(replace(one, label=labels[k // each]) for k, one in enumerate(results))
 
 
 def refuse_subjects(options: Any, option: str, what: str) -> None:

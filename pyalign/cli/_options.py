@@ -154,6 +154,10 @@ class RowNames:
         "names of the embeddings' rows, one a line, where the files have none (or the same, in the order to use)",
         metavar="FILE", role="input",
     )  # fmt: skip
+    name_column: int | str | None = option(
+        "column of a table of embeddings that holds the names, from 0 or by header (default: that of text)",
+        kind=column, metavar="K",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,7 @@ class ManyAnswers:
 
     answers: str | None = option(
         "(t, 3) by position in the file: how many people called each odd, or which share; FILE::KEY",
-        "--answers", "--counts", "--targets", metavar="FILE", role="input", group=ANSWERS,
+        "--answers", "--counts", "--targets", metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
     )  # fmt: skip
 
 
@@ -217,7 +221,7 @@ class Temperature:
 
     temperature: float | str | None = option(
         "p = softmax(s / T) (default: 1); FILE::MODEL/MODULE: one of human_alignment, for dot",
-        kind=temperature, metavar="T", group=MODEL,
+        kind=temperature, metavar="T", role="input", group=MODEL,
     )  # fmt: skip
 
 

@@ -2,75 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
-import json
+from dataclasses import dataclass
 
-import numpy as np
-
-from pyalign import report
-from pyalign.analysis.describe import Description, describe
+from pyalign.analysis.describe_file import describe_file
 from pyalign.cli import _options
-from pyalign.errors import InputError
-from pyalign.io import read_embeddings, read_triplets, split_key
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.progress import Progress
 
 
-def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
+@dataclass(frozen=True)
+class DescribeOptions(_options.Output):
     """The options of `pyalign describe`."""
-    parser = _options.add_command(
-        subparsers,
-        "describe",
-        "what a file of embeddings or triplets seems to be",
-        "pyalign describe triplets.npy",
-    )
-    parser.add_argument("file", metavar="FILE", help="embeddings or triplets; FILE::KEY picks an array")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    return parser
+
+    file: str = option(
+        "a file of embeddings, triplets, answers, names, a map; FILE::KEY picks an array", "--file",
+        required=True, metavar="FILE", role="input", positional=True,
+    )  # fmt: skip
 
 
-def run(args: argparse.Namespace) -> None:
-    """Reads, describes, prints."""
-    values, names = _read(args.file)
-    found = describe(values)
-    if args.json:
-        print(json.dumps({"file": args.file, "names": names[:3] if names else None, **found.to_dict()}, indent=2))
-    else:
-        print(_text(args.file, found, names))
+def run(options: DescribeOptions, progress: Progress) -> Outcome:
+    """Reads, describes."""
+    return Outcome(describe_file(options.file))
 
 
-def _read(spec: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """The numbers in the file: as a matrix, or else as triplets of names or in a table format."""
-    path, key = split_key(spec)
-    try:
-        file = read_embeddings(path, key=key)
-        return file.values, file.names
-    except InputError as not_a_matrix:
-        try:
-            triplets = read_triplets(path, key=key, odd_column="none")
-        except InputError:
-            raise not_a_matrix from None
-        return triplets.triplets, triplets.item_names
-
-
-def _text(file: str, found: Description, names: tuple[str, ...] | None) -> str:
-    span = "none" if found.smallest is None else f"{found.smallest:g} to {found.largest:g}"
-    facts = [
-        ("seems", found.kind),
-        ("shape", f"{found.shape[0]:,} x {found.shape[1]:,}"),
-        ("dtype", found.dtype),
-        ("range", span),
-        ("duplicate rows", f"{found.duplicate_rows:,}"),
-        ("NaN rows", f"{found.nan_rows:,}"),
-        ("zero rows", f"{found.zero_rows:,}"),
-        ("first row", ", ".join(f"{value:g}" for value in found.first_row)),
-    ]
-    if found.kind == "triplets":
-        facts.insert(4, ("base", "unclear" if found.base is None else str(found.base)))
-        facts.insert(5, ("repeated items", f"{found.repeated_items:,}"))
-    if names:
-        facts.append(("names", f"{', '.join(names[:3])}, ... ({len(names):,})"))
-    lines = [
-        report.one_line(file),
-        *(f"  {name:<15} {value}" for name, value in facts),
-        *(f"  note: {text}" for text in found.remarks),
-    ]
-    return "\n".join(lines)
+COMMAND = Command(DescribeOptions, run, "pyalign describe triplets.npy", about=("file",))

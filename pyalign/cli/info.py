@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pyalign import __version__
+from pyalign._version import __version__
 from pyalign.backends import backend_reasons, native
-from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.progress import Progress
 
 
-def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
+@dataclass(frozen=True)
+class InfoOptions:
     """The options of `pyalign info`."""
-    parser = _options.add_command(
-        subparsers, "info", "version, instruction set, threads, and each backend", "pyalign info --json"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    return parser
+
+    as_json: bool = option("one JSON document on stdout", "--json", default=False)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Prints what this installation can do."""
+def run(options: InfoOptions, progress: Progress) -> Outcome:
+    """What this installation can do."""
     facts = gather()
-    if args.json:
-        print(json.dumps(facts, indent=2))
-        return
-    for name in ("version", "python", "numpy", "processor"):
-        print(f"{name:<18} {facts[name]}")
-    sets = ", ".join(
-        f"{isa}{'' if runs else ' (not on this processor)'}" for isa, runs in facts["instruction_sets"].items()
-    )
-    print(f"{'instruction set':<18} {facts['instruction_set'] or 'none'} of {sets or 'none'}")
-    print(f"{'threads':<18} {facts['threads']}")
+    return Outcome(text=json.dumps(facts, indent=2) if options.as_json else _lines(facts))
+
+
+def _lines(facts: dict[str, Any]) -> str:
+    found = facts["instruction_sets"].items()
+    sets = ", ".join(f"{isa}{'' if runs else ' (not on this processor)'}" for isa, runs in found)
+    lines = [(name, facts[name]) for name in ("version", "python", "numpy", "processor")]
+    lines += [("instruction set", f"{facts['instruction_set'] or 'none'} of {sets or 'none'}")]
+    lines += [("threads", facts["threads"])]
     for name, reason in facts["backends"].items():
-        print(f"{'backend ' + name:<18} {'ready' if reason is None else f'cannot run: {reason}'}")
+        lines.append((f"backend {name}", "ready" if reason is None else f"cannot run: {reason}"))
+    return "\n".join(f"{name:<18} {value}" for name, value in lines)
 
 
 def gather() -> dict[str, Any]:
@@ -52,3 +51,6 @@ def gather() -> dict[str, Any]:
         "threads": native.num_threads(),
         "backends": backend_reasons(),
     }
+
+
+COMMAND = Command(InfoOptions, run, "pyalign info --json")

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 
-from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
 from pyalign.datasets.sample import write_sample
+from pyalign.progress import Progress
 
 
-def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
+@dataclass(frozen=True)
+class SampleOptions:
     """The options of `pyalign sample`."""
-    parser = _options.add_command(
-        subparsers,
-        "sample",
-        "write the built-in sample (411 objects, 28,770 triplets) to a folder",
-        "pyalign sample demo",
-    )
-    parser.add_argument("folder", metavar="DIR", help="folder to write to; made if it isn't there")
-    return parser
+
+    folder: str = option("folder to write to; made if it isn't there", required=True, metavar="DIR", positional=True)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(options: SampleOptions, progress: Progress) -> Outcome:
     """Writes the sample and says where."""
-    for path in write_sample(args.folder):
-        print(path)
+    return Outcome(text="\n".join(map(str, write_sample(options.folder))))
+
+
+COMMAND = Command(SampleOptions, run, "pyalign sample demo")

@@ -7,7 +7,6 @@ from io import StringIO
 
 import numpy as np
 
-from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import Scores, score
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
@@ -79,7 +78,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         permutations=options.permutations, seed=options.seed or 0, transform=_transform(options.transform), keep=keep,
         progress=progress,
     )  # fmt: skip
-    results = replace(results, triplets=options.triplets, results=_named(results, labels))
+    results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))
     text = _choices_as_text(results) if alone and not options.choices else None
     return Outcome(results, _arrays(options, results), text)
 
@@ -103,14 +102,6 @@ def _categories(spec: str) -> object:
     from pyalign.io.categories import load_categories
 
     return load_categories(spec)
-
-
-def _named(results: Scores, labels: list[str] | None) -> tuple[Score, ...]:
-    """With the labels of the command line beside the files' names."""
-    if labels is None:
-        return results.results
-    each = len(results) // len(labels)
-    return tuple(replace(one, label=labels[k // each]) for k, one in enumerate(results))
 
 
 def _arrays(options: ScoreOptions, results: Scores) -> dict[str, np.ndarray]:

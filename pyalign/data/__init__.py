@@ -11,7 +11,7 @@ from pyalign.data.answers import Answers, as_answers
 from pyalign.data.categories import Categories
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
 from pyalign.data.names import Match, match_names
-from pyalign.data.provenance import Input, Provenance, fingerprint, hashing
+from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, hashing
 from pyalign.data.trained import Overlap, TrainedOn
 from pyalign.data.transform import Transform
 from pyalign.data.triplets import Subjects, Triplets, as_triplet_data, require_answers, require_one_answer_each
@@ -36,6 +36,7 @@ __all__ = [
     "as_embeddings",
     "as_triplet_data",
     "fingerprint",
+    "hash_early",
     "hashing",
     "match_names",
     "plain",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.data.names import match_names
 from pyalign.errors import InputError
 
 
@@ -20,7 +22,7 @@ class Categories:
         names: of the n objects, or None: then they are the rows of the embeddings.
 
     Example:
-        >>> Categories.of(["tool", "food", "tool"]).labels
+        >>> Categories.of(["tool", "food", "tool", ""]).labels
         ('food', 'tool')
     """
 
@@ -32,17 +34,58 @@ class Categories:
     def of(
         cls, given: object, labels: tuple[str, ...] | None = None, names: tuple[str, ...] | None = None
     ) -> Categories:
-        """From a label for each object (n,), "" for none, or from memberships (n, c) of 0 and 1.
+        """From a label for each object (n,), or from memberships (n, c) of 0 and 1.
+
+        Labels are whole numbers or text, in their order; an empty text or a negative number says that the object has no
+        category. `Categories` come back as they are.
 
         Raises:
-            InputError: another shape, or other numbers in memberships.
+            InputError: another shape, other labels, or other numbers in memberships.
+
+        Example:
+            >>> Categories.of([10, -1, 9]).members.astype(int).tolist()
+            [[0, 1], [0, 0], [1, 0]]
         """
+        if isinstance(given, Categories):
+            return given
         a = _checks.as_array(given, "categories", "(n,) or (n, c)")
         if a.ndim == 1:
-            found = sorted({str(label) for label in a.tolist()} - {""})
-            members = np.array([[str(label) == one for one in found] for label in a.tolist()])
-            return cls(members.reshape(len(a), len(found)), tuple(found), names)
-        if a.ndim != 2 or a.dtype.kind not in "biuf" or not np.isin(a, (0, 1)).all():
-            raise InputError(f"categories must be (n,) labels or (n, c) of 0 and 1; got shape {a.shape}, {a.dtype}")
+            found, members = _of_labels(a)
+            return cls(members, found, names)
+        if a.ndim != 2:
+            raise InputError(f"categories must have shape (n,) or (n, c), a row for each object; got {a.shape}")
+        if a.dtype.kind not in "biuf" or not np.isin(a, (0, 1)).all():
+            raise InputError(f"categories of shape (n, c) must hold 0 and 1 alone; got dtype {a.dtype} with others")
         numbered = tuple(map(str, range(a.shape[1])))
         return cls(a.astype(bool), labels or numbered, names)
+
+    def of_rows(self, n: int, names: Sequence[str] | None = None) -> np.ndarray:
+        """bool (n, c): the memberships of n rows, by name where both sides have names.
+
+        Raises:
+            InputError: another number of objects than rows; names that no object has.
+
+        Example:
+            >>> tools = Categories.of(["tool", "food"], names=("hammer", "apple"))
+            >>> tools.of_rows(2, ["apple", "hammer"]).astype(int).tolist()
+            [[1, 0], [0, 1]]
+        """
+        if self.names is not None and names is not None:
+            return self.members[match_names(names, self.names).rows]
+        if len(self.members) != n:
+            raise InputError(f"categories must have a row for each of {n} rows of x; got {len(self.members)}")
+        return self.members
+
+
+def _of_labels(a: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """The labels that say something, in order, and who has them (n, c)."""
+    if a.dtype.kind == "O" and all(isinstance(label, str) for label in a.tolist()):
+        a = a.astype(np.str_)
+    if a.dtype.kind not in "biuUS":
+        raise InputError(f"categories must be whole numbers or text; got dtype {a.dtype}")
+    none = a == a.dtype.type() if a.dtype.kind in "US" else a < 0
+    labels, codes = np.unique(a, return_inverse=True)
+    members = (codes.reshape(-1, 1) == np.arange(len(labels))) & ~none[:, None]
+    kept = members.any(axis=0)
+    texts = (label.decode() if isinstance(label, bytes) else str(label) for label in labels[kept].tolist())
+    return tuple(texts), members[:, kept]

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from pyalign.data.embeddings import is_frame, plain
 from pyalign.errors import InputError
 
 # Inside of `hashing`, the hashes of arrays that are still there: by id, which another array may get later.
-_HASHED: ContextVar[dict[int, tuple[weakref.ref[Any], str]] | None] = ContextVar("hashed_inputs", default=None)
+_HASHED: ContextVar[dict[int, tuple[weakref.ref[Any], Hash]] | None] = ContextVar("hashed_inputs", default=None)
 CHUNK = 1 << 24  # bytes hashed at once, and copied where an array is not contiguous
 
 
@@ -44,6 +45,36 @@ def fingerprint(array: Any) -> str:
         part = np.ascontiguousarray(a[start : start + rows] if a.ndim else a)
         digest.update(part.astype(part.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+class Hash:
+    """The hash of an array; computed beside other work where it is begun `early`."""
+
+    def __init__(self, array: Any, early: bool) -> None:
+        self._value: str | None = None
+        self._thread: Thread | None = None
+        if early:
+            self._thread = Thread(target=self._compute, args=(array,), daemon=True)
+            self._thread.start()
+        else:
+            self._compute(array)
+
+    def _compute(self, array: Any) -> None:
+        with suppress(InputError):  # what has no hash
+            self._value = fingerprint(array)
+
+    def get(self) -> str | None:
+        """The hash, waited for."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        return self._value
+
+
+def hash_early(value: Any) -> None:
+    """Begins to hash what was read, in a thread of its own, where a document will tell of it (see `hashing`)."""
+    if _HASHED.get() is not None:
+        _hash_of(plain(value), early=True)
 
 
 @contextmanager
@@ -74,7 +105,7 @@ class Input:
     source: str | None
     shape: tuple[int, ...]
     dtype: str
-    _hash: str | None = field(default=None, repr=False, compare=False)
+    _hash: Hash | str | None = field(default=None, repr=False, compare=False)
     _array: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -84,7 +115,7 @@ class Input:
         shape, dtype = tuple(np.shape(array)), str(getattr(array, "dtype", type(array).__name__))
         source = getattr(value, "source", None)
         if _HASHED.get() is not None:
-            return cls(name, source, shape, dtype, _hashed(array))
+            return cls(name, source, shape, dtype, _hash_of(array, early=True))
         try:
             return cls(name, source, shape, dtype, None, weakref.ref(array))
         except TypeError:  # a list
@@ -94,8 +125,8 @@ class Input:
     def sha256(self) -> str | None:
         """See `fingerprint`; None where the array is gone, or has none."""
         if self._hash is None and self._array is not None and self._array() is not None:
-            object.__setattr__(self, "_hash", _hashed(self._array()))
-        return self._hash
+            object.__setattr__(self, "_hash", _hash_of(self._array(), early=False))
+        return self._hash.get() if isinstance(self._hash, Hash) else self._hash
 
     def to_dict(self) -> dict[str, Any]:
         """As json can write it."""
@@ -103,15 +134,12 @@ class Input:
         return {**named, "sha256": self.sha256}
 
 
-def _hashed(array: Any) -> str | None:
+def _hash_of(array: Any, early: bool) -> Hash:
     known = _HASHED.get()
     kept = None if known is None else known.get(id(array))
     if kept is not None and kept[0]() is array:
         return kept[1]
-    try:
-        found = fingerprint(array)
-    except InputError:
-        return None
+    found = Hash(array, early)
     if known is not None:
         with suppress(TypeError):  # of a list there are no weak references
             known[id(array)] = weakref.ref(array), found

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from pyalign.data import Provenance, as_embeddings
 from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
 from pyalign.ops.triplets import choice_probabilities
+from pyalign.results import Result, hidden
 
 CHUNK = 1 << 20
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last
 
 
 @dataclass(frozen=True)
-class Simulation:
+class Simulation(Result):
     """Simulated answers and what scoring them should give.
 
     Attributes:
-        triplets: int32 (t, 3), the item called odd last.
+        n_triplets: how many were drawn.
         expected_accuracy: fraction; mean over the drawn triplets of the probability of the model's own best answer.
         standard_error: fraction; standard deviation of the accuracy around that, over draws of the answers.
         expected_cross_entropy: nats; mean entropy of the choice probabilities.
         measure: the similarity measure.
         temperature: p = softmax(s / temperature).
         seed: of the generator.
+        triplets: int32 (t, 3), the item called odd last; no document holds them.
     """
 
-    triplets: np.ndarray
+    command: ClassVar[str] = "simulate"
+
+    n_triplets: int
     expected_accuracy: float
     standard_error: float
     expected_cross_entropy: float
     measure: str
     temperature: float
     seed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figures, without the triplets."""
-        figures = {name: value for name, value in asdict(self).items() if name != "triplets"}
-        return {"n_triplets": len(self.triplets), **figures}
+    triplets: np.ndarray = hidden(default=None, compare=False)
 
 
 def random_embeddings(n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -76,7 +78,7 @@ def random_triplets(n: int | np.ndarray, t: int, rng: np.random.Generator) -> np
 
 
 def simulate(
-    x: object, n_triplets: int, *, measure: str = "cosine", temperature: float = 0.1, seed: int = 0
+    x: object, n_triplets: int, *, measure: str | Measure = "cosine", temperature: float = 0.1, seed: int = 0
 ) -> Simulation:
     """Answers of people who choose with ``p(pair) = softmax(s / temperature)``.
 
@@ -99,13 +101,24 @@ def simulate(
         >>> drawn.triplets.shape, 1 / 3 < drawn.expected_accuracy < 1
         ((1000, 3), True)
     """
+    rows = as_embeddings(x)
     rng = np.random.default_rng([seed, 1])
-    triplets = random_triplets(len(np.asarray(x)), n_triplets, rng)
-    p = choice_probabilities(x, triplets, measure=measure, temperature=temperature)
+    triplets = random_triplets(len(rows), n_triplets, rng)
+    p = choice_probabilities(rows.values, triplets, measure=measure, temperature=temperature)
     triplets = put_odd_last(triplets, draw_odd(p, rng))
     best, variance, entropy = _expected(p)
-    expected, error = best / n_triplets, float(np.sqrt(variance)) / n_triplets
-    return Simulation(triplets, expected, error, entropy / n_triplets, measure, temperature, seed)
+    return Simulation(
+        n_triplets=n_triplets,
+        expected_accuracy=best / n_triplets,
+        standard_error=float(np.sqrt(variance)) / n_triplets,
+        expected_cross_entropy=entropy / n_triplets,
+        measure=str(get_measure(measure)),
+        temperature=float(temperature),
+        seed=seed,
+        triplets=triplets,
+        notes=rows.notes,
+        provenance=Provenance.now({"x": x}, {"measure": str(measure), "temperature": temperature}, seed=seed),
+    )
 
 
 def draw_odd(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:

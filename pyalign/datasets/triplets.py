@@ -4,63 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.data import Categories, Provenance, as_embeddings
 from pyalign.datasets.simulate import draw_odd, put_odd_last, random_triplets
 from pyalign.errors import InputError
+from pyalign.measures import Measure
 from pyalign.ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
+from pyalign.results import Result, hidden
 
 SCHEMES = ("uniform", "within", "across")
-PRECOMPUTED = "precomputed"
+PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
+DISSIMILARITY = "precomputed_dissimilarity"  # x holds dissimilarities, an RDM
 ROUNDS = 100  # without a single triplet to keep, one after the other: there is none, or as good as none
 FEWEST = 1000  # triplets of a round that replaces others
-ASYMMETRY = 1e-5  # of the largest similarity: what rounding may do to a symmetric matrix
 Candidates = Callable[[int, np.random.Generator], np.ndarray]
 
 
-@dataclass(frozen=True, eq=False)
-class SampledTriplets:
+@dataclass(frozen=True)
+class SampledTriplets(Result):
     """Triplets and how they came about.
 
     Attributes:
-        triplets: int32 (t, 3), the item called odd last.
-        probabilities: (t, 3), column p the probability that the item in column p is odd; None unless asked for.
+        n_triplets: how many were drawn.
         n_tied: drawn again because two or three pairs tied.
         n_sharing: drawn again because the third item shared a category with one of the two (scheme ``"across"``).
+        scheme, measure, temperature, seed: as they were asked for.
+        triplets: int32 (t, 3), the item called odd last; no document holds them.
+        probabilities: (t, 3), column p the probability that the item in column p is odd; None unless asked for; in no
+            document either.
     """
 
-    triplets: np.ndarray
-    probabilities: np.ndarray | None
+    command: ClassVar[str] = "triplets"
+
+    n_triplets: int
     n_tied: int
     n_sharing: int
+    scheme: str
+    measure: str
+    temperature: float | None
+    seed: int
+    triplets: np.ndarray = hidden(default=None, compare=False)
+    probabilities: np.ndarray | None = hidden(default=None, compare=False)
 
 
 @overload
 def sample_triplets(
-    x: object, n_triplets: int, *, measure: str = ..., categories: object = ..., scheme: str = ...,
+    x: object, n_triplets: int, *, measure: str | Measure = ..., categories: object = ..., scheme: str = ...,
     temperature: float | None = ..., soft: Literal[False] = ..., seed: int = ...,
 ) -> np.ndarray: ...  # fmt: skip
 @overload
 def sample_triplets(
-    x: object, n_triplets: int, *, measure: str = ..., categories: object = ..., scheme: str = ...,
+    x: object, n_triplets: int, *, measure: str | Measure = ..., categories: object = ..., scheme: str = ...,
     temperature: float | None = ..., soft: Literal[True], seed: int = ...,
 ) -> tuple[np.ndarray, np.ndarray]: ...  # fmt: skip
 def sample_triplets(
-    x: object, n_triplets: int, *, measure: str = "cosine", categories: object = None, scheme: str = "uniform",
-    temperature: float | None = None, soft: bool = False, seed: int = 0,
+    x: object, n_triplets: int, *, measure: str | Measure = "cosine", categories: object = None,
+    scheme: str = "uniform", temperature: float | None = None, soft: bool = False, seed: int = 0,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Random triplets of items, answered by the similarities of x.
 
     Args:
-        x: (n, d) real numbers, one row per item; with ``measure="precomputed"`` (n, n) symmetric similarities, larger
-            is more alike.
+        x: (n, d) real numbers, one row per item, or a symmetric matrix (n, n) of which `measure` says what it holds.
         n_triplets: how many.
-        measure: see `pyalign.similarity`; or ``"precomputed"``.
-        categories: for the schemes within and across: (n,) labels, of which an empty text or a negative number says
-            that an item has no category; or (n, c) of 0 and 1, where an item may have several categories or none.
+        measure: see `pyalign.similarity`; or ``"precomputed"``: x holds similarities, larger is more alike; or
+            ``"precomputed_dissimilarity"``: x holds dissimilarities (an RDM), larger is less alike.
+        categories: for the schemes within and across: `pyalign.Categories`, matched by name where x has names too; or
+            (n,) labels, of which an empty text or a negative number says that an item has no category; or (n, c) of 0
+            and 1, where an item may have several categories or none.
         scheme: which items meet. ``"uniform"``: any three, all sets equally likely. ``"within"``: all three of one
             category; each set of each category is equally likely, so that a set of two categories comes twice as often.
             ``"across"``: two of one category and one of another, which shares no category with either of the two (the
@@ -76,8 +90,8 @@ def sample_triplets(
         item in column p is odd. The uniform scheme with a temperature gives the triplets of `simulate`.
 
     Raises:
-        InputError: as `pyalign.choice_probabilities`; categories that are missing, unused or hold no such triplet; and
-            x that ties in every triplet.
+        InputError: as `pyalign.choice_probabilities`; categories that are missing, unused or hold no such triplet; x
+            that ties in every triplet; and similarities that look like dissimilarities, or the other way round.
 
     Example:
         >>> import numpy as np
@@ -96,16 +110,19 @@ def sample_triplets(
 
 
 def draw_triplets(
-    x: object, n_triplets: int, *, measure: str = "cosine", categories: object = None, scheme: str = "uniform",
-    temperature: float | None = None, soft: bool = False, seed: int = 0,
+    x: object, n_triplets: int, *, measure: str | Measure = "cosine", categories: object = None,
+    scheme: str = "uniform", temperature: float | None = None, soft: bool = False, seed: int = 0,
 ) -> SampledTriplets:  # fmt: skip
     """`sample_triplets` with the counts of what was drawn again; arguments and errors as there."""
     if not isinstance(n_triplets, int | np.integer) or n_triplets < 1:
         raise InputError(f"n_triplets must be a positive whole number; got {n_triplets!r}")
     if soft and temperature is None:
         raise InputError("temperature must be a number for soft=True, whose probabilities it divides; got None")
-    rows = _symmetric(x) if measure == PRECOMPUTED else _checks.as_array(x, "x", "(n, d)")
-    meet = _scheme(scheme, categories, len(rows))
+    asked, given = measure, as_embeddings(x)
+    rows = _checks.as_array(given.values, "x", "(n, d)")
+    if measure in (PRECOMPUTED, DISSIMILARITY):
+        rows, measure = _similarities(rows, str(measure)), PRECOMPUTED
+    meet = _scheme(scheme, categories, len(rows), given.names)
     rng = np.random.default_rng([seed, 1])
     kept: list[np.ndarray] = []
     soft_kept: list[np.ndarray] = []
@@ -126,11 +143,24 @@ def draw_triplets(
         if empty == ROUNDS:
             why = "tied" if n_tied else "had a third item that shares a category with one of the two"
             raise InputError(f"x and categories must leave triplets to draw; all of {ROUNDS} rounds in a row {why}")
-    return SampledTriplets(np.concatenate(kept), np.concatenate(soft_kept) if soft else None, n_tied, n_sharing)
+    options = {"scheme": scheme, "measure": str(asked), "temperature": temperature}
+    return SampledTriplets(
+        n_triplets=int(n_triplets),
+        n_tied=n_tied,
+        n_sharing=n_sharing,
+        scheme=scheme,
+        measure=str(asked),
+        temperature=None if temperature is None else float(temperature),
+        seed=seed,
+        triplets=np.concatenate(kept),
+        probabilities=np.concatenate(soft_kept) if soft else None,
+        notes=given.notes,
+        provenance=Provenance.now({"x": x, "categories": _array_of(categories)}, options, seed=seed),
+    )
 
 
 def _answers(
-    x: np.ndarray, triplets: np.ndarray, measure: str, temperature: float | None, rng: np.random.Generator
+    x: np.ndarray, triplets: np.ndarray, measure: str | Measure, temperature: float | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The odd position of each triplet, -1 for a tie, and the probabilities where there is a temperature."""
     if len(triplets) == 0:
@@ -145,18 +175,32 @@ def _answers(
     return draw_odd(p, rng), p
 
 
-def _symmetric(x: object) -> np.ndarray:
+def _similarities(x: np.ndarray, measure: str) -> np.ndarray:
+    """The matrix (n, n) as similarities; refused where it looks like the other kind."""
     matrix = _checks.as_similarities(x)
-    apart = float(np.abs(matrix - matrix.T).max())
-    if apart > ASYMMETRY * float(np.abs(matrix).max()):
-        raise InputError(f"x must be symmetric for measure 'precomputed'; it differs from its transpose by {apart:.3g}")
+    if not _checks.is_symmetric(matrix):
+        apart = float(np.abs(matrix - matrix.T).max())
+        raise InputError(f"x must be symmetric for measure {measure!r}; it differs from its transpose by {apart:.3g}")
+    if measure == DISSIMILARITY:
+        below = matrix.max(axis=1) <= np.diagonal(matrix)
+        if below.all() and (matrix < np.diagonal(matrix)[:, None]).any():
+            other = f"measure {PRECOMPUTED!r} (--similarities)"
+            raise InputError(f"x looks like similarities: nothing is larger than the diagonal; state that by {other}")
+        return -matrix
+    if _checks.looks_like_dissimilarities(matrix):
+        other = f"measure {DISSIMILARITY!r} (--dissimilarities)"
+        raise InputError(f"x looks like dissimilarities: 0 on the diagonal, positive elsewhere; state that by {other}")
     return matrix
+
+
+def _array_of(categories: object) -> object:
+    return categories.members if isinstance(categories, Categories) else categories
 
 
 # Which items meet
 
 
-def _scheme(scheme: str, categories: object, n: int) -> Candidates:
+def _scheme(scheme: str, categories: object, n: int, names: tuple[str, ...] | None) -> Candidates:
     _checks.one_of(scheme, SCHEMES, "scheme")
     if scheme == "uniform":
         if categories is not None:
@@ -164,30 +208,8 @@ def _scheme(scheme: str, categories: object, n: int) -> Candidates:
         return lambda t, rng: random_triplets(n, t, rng)
     if categories is None:
         raise InputError(f"categories must be given for scheme {scheme!r}; got None")
-    members = memberships(categories, n)
+    members = Categories.of(categories).of_rows(n, names)
     return _Within(members) if scheme == "within" else _Across(members)
-
-
-def memberships(categories: object, n: int) -> np.ndarray:
-    """Categories as bool (n, c); see `sample_triplets`.
-
-    Example:
-        >>> memberships(["cat", "", "dog"], 3).astype(int).tolist()
-        [[1, 0], [0, 0], [0, 1]]
-    """
-    given = _checks.as_array(categories, "categories", "(n,) or (n, c)")
-    if given.ndim not in (1, 2) or len(given) != n:
-        raise InputError(f"categories must have shape ({n},) or ({n}, c), a row per item; got {given.shape}")
-    if given.ndim == 2:
-        if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
-            raise InputError("categories of shape (n, c) must hold 0 and 1 alone")
-        return given.astype(bool)
-    if given.dtype.kind not in "biuUS":
-        raise InputError(f"categories must be whole numbers or text; got dtype {given.dtype}")
-    none = given == given.dtype.type() if given.dtype.kind in "US" else given < 0
-    labels, code = np.unique(given, return_inverse=True)
-    member: np.ndarray = (code[:, None] == np.arange(len(labels))) & ~none[:, None]
-    return member[:, member.any(axis=0)]
 
 
 class _Groups:

@@ -2,32 +2,9 @@
 
 Embeddings come in as (n, d), triplets as (t, 3) with the odd item last. What a file does wrong is said in
 one line that starts with its path (``pyalign.errors.InputError``); a missing file raises the system's
-``OSError``.
-Only numpy is imported here; a format's package is imported when a file of that format is read.
+``OSError``. Names are loaded when they are first used, a format's package when a file of that format is read.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from pyalign.io.categories import load_categories
-from pyalign.io.embeddings import load_embeddings
-from pyalign.io.names import read_names
-from pyalign.io.paths import split_key
-from pyalign.io.subjects import read_counts, read_subjects
-from pyalign.io.transform import read_transform, write_transform
-from pyalign.io.triplets import load_triplets
-from pyalign.io.write import write_array, write_files, write_text
-
-__all__ = [
-    "load_categories",
-    "load_embeddings",
-    "load_triplets",
-    "read_counts",
-    "read_names",
-    "read_subjects",
-    "read_transform",
-    "split_key",
-    "write_array",
-    "write_files",
-    "write_text",
-    "write_transform",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

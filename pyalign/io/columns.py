@@ -7,13 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.paths import Array, PathLike, bad, shorten
-from pyalign.io.tables import Table
+from pyalign.io.tables import Column, Table, column_index
 
 OddColumn = Literal["first", "last", "none"]
-Column = int | str
 FIRST = (1, 2, 0)  # where the canonical columns come from when the odd one is first
 
 
@@ -33,12 +31,6 @@ def check_options(
         raise InputError(f"choice_column already says which item is odd; leave odd_column={odd_column!r} out")
 
 
-def by_name(columns: Sequence[Column] | None, *others: Column | None) -> bool:
-    """Whether a column is asked for by its header."""
-    asked = [*(columns or ()), *(column for column in others if column is not None)]
-    return any(isinstance(column, str) and not column.isdecimal() for column in asked)
-
-
 def resolve(
     path: PathLike,
     table: Table,
@@ -48,10 +40,10 @@ def resolve(
 ) -> tuple[tuple[int, ...], int | None, int | None]:
     """The indices of the three item columns, of the choice column and of the subject column."""
     choice, subject = (
-        None if column is None else _index(path, table, column) for column in (choice_column, subject_column)
+        None if column is None else column_index(path, table, column) for column in (choice_column, subject_column)
     )
     if columns is not None:
-        items = tuple(_index(path, table, column) for column in columns)
+        items = tuple(column_index(path, table, column) for column in columns)
     else:
         items = tuple(column for column in range(table.width) if column not in (choice, subject))
     others = {"choice": choice, "subject": subject}
@@ -63,21 +55,6 @@ def resolve(
         asked = ", ".join(map(str, items)) + (f" and {said}" if said else "")
         raise bad(path, f"columns must be different ones; got {asked}")
     return items, choice, subject
-
-
-def _index(path: PathLike, table: Table, column: Column) -> int:
-    header = table.header or ()
-    if isinstance(column, str) and header.count(column) == 1:
-        return header.index(column)
-    if isinstance(column, str) and not column.isdecimal():
-        have = f"its columns are {listing(list(header), 20)}"
-        found = have if header else "it has no header, so count columns from 0"
-        times = "twice or more" if column in header else "not"
-        raise bad(path, f"column {column!r} is {times} there; {found}")
-    index = int(column)
-    if not 0 <= index < table.width:
-        raise bad(path, f"has columns 0 to {table.width - 1}; got column {index}")
-    return index
 
 
 def _not_three(table: Table, said: str) -> str:

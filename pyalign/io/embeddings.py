@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
-from pyalign.io.entries import Entries, choose, is_float_matrix, row_names
-from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, native, no_key
+from pyalign.io.entries import choose, row_names
+from pyalign.io.formats import EMBEDDINGS, open_file
+from pyalign.io.headers import always
+from pyalign.io.paths import Array, PathLike, bad, native, no_key, suffix_of
+from pyalign.io.rows import read_rows
+from pyalign.io.tables import Column, Table, by_name
 
-# Where nothing else is said, thingsvision's HDF5 files hold the matrix under this name.
-PREFERRED = "features"
 
-
-def load_embeddings(path: PathLike, *, key: str | None = None, names: Sequence[str] | None = None) -> Embeddings:
+def load_embeddings(
+    path: PathLike, *, key: str | None = None, names: Sequence[str] | None = None, name_column: Column | None = None
+) -> Embeddings:
     """Read an (n, d) matrix and, where the file has them, the names of its rows.
 
     From ``.npy`` and ``.safetensors`` the values are mapped from the disk, read-only, and read when they are used.
 
     Args:
-        path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.mat``, ``.h5``, ``.hdf5``,
-            ``.safetensors``, ``.pt``, ``.pth``, or a ``.pkl`` of ``features[source][model][module]``.
+        path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.parquet``, ``.mat``, ``.h5``,
+            ``.hdf5``, ``.safetensors``, ``.pt``, ``.pth``, or a ``.pkl`` of ``features[source][model][module]``.
         key: which array, in files that hold several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``.
         names: of the rows. Where the file has names itself, these must be the same, and the rows come in this order.
+        name_column: the column of a table that names the rows, from 0 or by header. Without it, the only column of
+            text does, wherever it stands.
 
     Returns:
-        `Embeddings` of the type in the file (bfloat16 becomes float32).
+        `Embeddings` of the type in the file (bfloat16 becomes float32). Their notes say which columns were left out.
 
     Raises:
         InputError: the file's fault, in one line that starts with its path.
@@ -43,7 +48,7 @@ def load_embeddings(path: PathLike, *, key: str | None = None, names: Sequence[s
         >>> x.shape, x.names
         ((2, 2), ('dog', 'cat'))
     """
-    found = _read(path, key)
+    found = _read(path, key, name_column)
     if names is None:
         return found
     try:
@@ -53,16 +58,18 @@ def load_embeddings(path: PathLike, *, key: str | None = None, names: Sequence[s
     return named if note is None else replace(named, notes=(*named.notes, f"{os.fspath(path)}: {note}"))
 
 
-def _read(path: PathLike, key: str | None) -> Embeddings:
-    suffix = check_file(path, "embeddings", KNOWN)
+def _read(path: PathLike, key: str | None, name_column: Column | None) -> Embeddings:
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
-    if suffix in TEXT or suffix == ".npy":
+    wanted = replace(EMBEDDINGS, has_header=always) if by_name(name_column) else EMBEDDINGS
+    found = open_file(path, wanted)
+    if isinstance(found, Table):
         no_key(path, key)
-        values, names = _read_text(path) if suffix in TEXT else (_read_npy(path), None)
-        return Embeddings(values, names, source)
-    entries = _LISTERS[suffix](path)
-    array = choose(path, entries, key, is_float_matrix, PREFERRED).load()
-    return Embeddings(check_matrix(path, array), row_names(path, entries, len(array)), source)
+        values, names, notes = read_rows(path, found, name_column)
+        return Embeddings(check_matrix(path, values), names, source, notes)
+    if name_column is not None:
+        raise bad(path, f"a {suffix_of(path)} file has no columns of names, so name_column has no meaning")
+    array = choose(path, found, key, wanted.likely, wanted.preferred).load()
+    return Embeddings(check_matrix(path, array), row_names(path, found, len(array)), source)
 
 
 def check_matrix(path: PathLike, array: Array) -> Array:
@@ -76,70 +83,3 @@ def check_matrix(path: PathLike, array: Array) -> Array:
     if array.size == 0:
         raise bad(path, f"embeddings are empty; got shape {array.shape}")
     return native(array)
-
-
-def _read_npy(path: PathLike) -> Array:
-    from pyalign.io.npy import open_npy
-
-    return check_matrix(path, open_npy(path))
-
-
-def _read_text(path: PathLike) -> tuple[Array, tuple[str, ...] | None]:
-    from pyalign.io.layout import embedding_layout
-    from pyalign.io.text import read_matrix
-
-    values, names = read_matrix(path, embedding_layout(path))
-    return check_matrix(path, values), names
-
-
-# One function per format: they keep `import pyalign.io` from importing the readers.
-
-
-def _npz(path: PathLike) -> Entries:
-    from pyalign.io.npy import npz_entries
-
-    return npz_entries(path)
-
-
-def _safetensors(path: PathLike) -> Entries:
-    from pyalign.io.safetensors import safetensors_entries
-
-    return safetensors_entries(path)
-
-
-def _pickle(path: PathLike) -> Entries:
-    from pyalign.io.pickles import pickle_entries
-
-    return pickle_entries(path)
-
-
-def _hdf5(path: PathLike) -> Entries:
-    from pyalign.io.packages import hdf5_entries
-
-    return hdf5_entries(path)
-
-
-def _mat(path: PathLike) -> Entries:
-    from pyalign.io.packages import mat_entries
-
-    return mat_entries(path)
-
-
-def _torch(path: PathLike) -> Entries:
-    from pyalign.io.packages import torch_entries
-
-    return torch_entries(path)
-
-
-_LISTERS: dict[str, Callable[[PathLike], Entries]] = {
-    ".npz": _npz,
-    ".mat": _mat,
-    ".h5": _hdf5,
-    ".hdf5": _hdf5,
-    ".safetensors": _safetensors,
-    ".pt": _torch,
-    ".pth": _torch,
-    ".pkl": _pickle,
-    ".pickle": _pickle,
-}
-KNOWN = (".npy", *TEXT, *_LISTERS)

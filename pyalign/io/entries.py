@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pyalign.data.names import listing
-from pyalign.io.paths import Array, PathLike, bad
+from pyalign.io.paths import Array, PathLike, bad, no_key
 
 # A 1-D array of strings under one of these keys names the rows of the array beside it.
 NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "filenames", "image_names")
@@ -50,7 +50,9 @@ def choose(
     if not entries:
         raise bad(path, "holds no arrays")
     if key is not None:
-        return _under_key(path, entries, key)
+        if list(entries) == [""]:
+            no_key(path, key)
+        return under_key(path, entries, key)
     if len(entries) == 1:
         return next(iter(entries.values()))
     if preferred is not None and preferred in entries:
@@ -61,7 +63,7 @@ def choose(
     return candidates[0]
 
 
-def _under_key(path: PathLike, entries: Entries, key: str) -> Entry:
+def under_key(path: PathLike, entries: Entries, key: str) -> Entry:
     entry = entries.get(key) or entries.get(key.strip("/"))
     if entry is None:
         raise bad(path, f"has no array {key!r}; it holds {describe(entries)}")

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TextIO
 
-from pyalign.io.entries import strings
-from pyalign.io.layout import NAME_HEADERS
-from pyalign.io.npy import open_npy
-from pyalign.io.paths import TEXT, PathLike, bad, check_file, open_text, text_errors
+from pyalign.io.entries import choose, strings
+from pyalign.io.formats import NAMES, check_format, open_file
+from pyalign.io.headers import NAME_HEADERS
+from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, open_text, text_errors
+from pyalign.io.rows import names_of
+from pyalign.io.tables import Table
 
 # Headers of a column of names. Beside other columns "object" and the like are too; alone they may be names.
 HEADERS = {"name", "names", "id", "unique_id", "uniqueid", "filename", "file_name", "object_name"}
 
 
-def read_names(path: PathLike) -> tuple[str, ...]:
+def read_names(path: PathLike, *, key: str | None = None) -> tuple[str, ...]:
     """One name a line, in the order of the file.
 
-    ``.txt``: the line up to a tab, so names may hold spaces and commas. ``.csv`` and ``.tsv``: the first
-    column, without a header such as ``name`` or ``uniqueID``. Each also ``.gz``. ``.npy``: 1-D text.
+    ``.txt``: the line up to a tab, so names may hold spaces and commas. ``.csv`` and ``.tsv``: the first column,
+    without a header such as ``name`` or ``uniqueID``. Each also ``.gz``. ``.parquet``: its only column of text, or its
+    index. In other formats a 1-D array of text; `key` says which, where there are several.
     """
-    suffix = check_file(path, "names", (".npy", *TEXT))
-    if suffix == ".npy":
-        return _from_array(path)
+    suffix = check_format(path, "names")
+    if suffix not in TEXT:
+        return _from_array(path, key)
+    no_key(path, key)
     names, several = first_column(path, suffix)
     while names and not names[-1]:
         names.pop()
@@ -38,9 +42,13 @@ def read_names(path: PathLike) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _from_array(path: PathLike) -> tuple[str, ...]:
-    array = open_npy(path)
-    if array.ndim != 1 or array.dtype.kind not in "US" or array.size == 0:
+def _from_array(path: PathLike, key: str | None) -> tuple[str, ...]:
+    found = open_file(path, NAMES)
+    if isinstance(found, Table):
+        no_key(path, key)
+        return names_of(path, found)
+    array: Array = choose(path, found, key, NAMES.likely, "names").load()
+    if array.ndim != 1 or array.dtype.kind not in "USO" or array.size == 0:
         raise bad(path, f"names must be a 1-D array of text; got shape {array.shape}, dtype {array.dtype}")
     return strings(path, array)
 

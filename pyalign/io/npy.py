@@ -61,6 +61,12 @@ def open_npy(path: PathLike) -> Array:
     return mapped
 
 
+def npy_entries(path: PathLike) -> dict[str, Entry]:
+    """The array of a ``.npy``, under no name."""
+    array = open_npy(path)
+    return {"": Entry(array.shape, type_name(array.dtype), lambda: array)}
+
+
 def npz_entries(path: PathLike) -> dict[str, Entry]:
     """The arrays of a ``.npz``, by key."""
     entries: dict[str, Entry] = guarded(path, ".npz", lambda: _npz_entries(path))

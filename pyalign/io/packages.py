@@ -11,10 +11,19 @@ import numpy as np
 
 from pyalign.errors import MissingExtraError
 from pyalign.io.entries import Entry, type_name
+from pyalign.io.mat5 import check_mat5
 from pyalign.io.paths import Array, PathLike, bad, guarded
 from pyalign.io.safetensors import widen_bfloat16
 
 MATLAB_TYPES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str"}
+MATLAB_NUMBERS = (
+    "double",
+    "single",
+    "logical",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+)
+MOST = 100_000  # tensors: a small file can name one dict very often
+HEAP = b"GCOL\x01\0\0\0"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -53,8 +62,34 @@ def hdf5_entries(path: PathLike, transposed: bool = False) -> dict[str, Entry]:
 
 def _read_dataset(h5py: Any, path: PathLike, key: str, transposed: bool) -> Array:
     with h5py.File(path, "r") as file:
-        array: Array = np.asarray(file[key][()])
+        node = file[key]
+        if node.external or node.is_virtual:
+            raise bad(path, f"{key!r} keeps its data in other files, which are not read")
+        if node.dtype.hasobject:
+            check_heaps(path)
+        array: Array = np.asarray(node[()])
         return array.T if transposed else array
+
+
+def check_heaps(path: PathLike) -> None:
+    """Raises ValueError where a heap of text in an HDF5 file is broken: on a gap of no length the library never ends.
+
+    Source: HDF5 file format specification 3.0, III.E, "Level 1E: Global Heap".
+    """
+    import mmap
+
+    with open(path, "rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as file:
+        start = file.find(HEAP)
+        while start >= 0:
+            end = min(len(file), start + int.from_bytes(file[start + 8 : start + 16], "little"))
+            place = start + 16
+            while place + 16 <= end:
+                index = int.from_bytes(file[place : place + 2], "little")
+                size = int.from_bytes(file[place + 8 : place + 16], "little")
+                if index == 0 and size < 16:
+                    raise ValueError("a heap of text with a gap of no length")
+                place += size if index == 0 else 16 + -(-size // 8) * 8
+            start = file.find(HEAP, start + 8)
 
 
 # MATLAB
@@ -67,20 +102,21 @@ def mat_entries(path: PathLike) -> dict[str, Entry]:
     if head.startswith(SIGNATURE) or head[512:] == SIGNATURE:
         return hdf5_entries(path, transposed=True)
     scipy_io = needed(path, "scipy", "files", "scipy.io")
+    guarded(path, ".mat", partial(check_mat5, path))
     variables = guarded(path, ".mat", lambda: scipy_io.whosmat(path))
     return {
-        name: Entry(tuple(shape), MATLAB_TYPES.get(kind, kind), partial(_load_variable, scipy_io, path, name))
+        name: Entry(tuple(shape), MATLAB_TYPES.get(kind, kind), partial(_load_variable, scipy_io, path, name, kind))
         for name, shape, kind in variables
     }
 
 
-def _load_variable(scipy_io: Any, path: PathLike, name: str) -> Array:
+def _load_variable(scipy_io: Any, path: PathLike, name: str, kind: str) -> Array:
+    if kind not in MATLAB_NUMBERS:
+        raise bad(path, f"variable {name!r} is a {kind}, not a full array of real numbers")
     # mat_dtype: MATLAB stores whole-number doubles in the smallest type that holds them
     contents = guarded(path, ".mat", lambda: scipy_io.loadmat(path, variable_names=[name], mat_dtype=True))
-    value = contents[name]
-    if not isinstance(value, np.ndarray):
-        raise bad(path, f"variable {name!r} is a {type(value).__name__}, not a full array")
-    return value
+    array: Array = contents[name]
+    return array
 
 
 # PyTorch
@@ -91,7 +127,12 @@ def torch_entries(path: PathLike) -> dict[str, Entry]:
     torch = needed(path, "torch", "torch")
     load = partial(torch.load, path, map_location="cpu", weights_only=True)
     tree = guarded(path, "PyTorch", partial(_quiet, path, load))
-    return {key: _torch_entry(torch, path, leaf) for key, leaf in _leaves(torch, tree, "", 0)}
+    entries: dict[str, Entry] = {}
+    for key, leaf in _leaves(torch, tree, "", 0):
+        if len(entries) == MOST:
+            raise bad(path, f"holds more than {MOST} tensors")
+        entries[key] = _torch_entry(torch, path, leaf)
+    return entries
 
 
 def _quiet(path: PathLike, load: Any) -> Any:

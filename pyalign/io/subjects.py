@@ -1,22 +1,19 @@
-"""Who gave each answer, and how many gave it: a column of persons, and counts of answers."""
+"""Who gave each answer: a column of persons, as codes and labels."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
 from pyalign.data import Subjects
-from pyalign.io.entries import Entry, choose, strings
+from pyalign.io.entries import choose, strings
+from pyalign.io.formats import SUBJECTS, check_format, open_file
+from pyalign.io.lines import is_number
 from pyalign.io.names import first_column
-from pyalign.io.npy import npz_entries, open_npy
-from pyalign.io.numbers import EXACT, whole_numbers
-from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, no_key
-from pyalign.io.tables import open_table
-from pyalign.io.text import is_number
+from pyalign.io.numbers import EXACT
+from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key
+from pyalign.io.tables import Table, Texts, coded
 
-KNOWN = (".npy", ".npz", *TEXT)
-HEADERS = {
+SUBJECT_HEADERS = {
     f"{word}{end}"
     for word in ("subject", "participant", "person", "worker", "annotator", "user")
     for end in ("", "s", "_id", "id", "_nr", "_number")
@@ -26,8 +23,9 @@ HEADERS = {
 def read_subjects(path: PathLike, *, key: str | None = None, noun: str = "subject") -> Subjects:
     """The persons who gave t answers, or other labels of theirs, from a file of t numbers or strings.
 
-    path: a 1-d ``.npy``, ``.npz`` (with a key), or a text file, one a line; each of these also ``.gz``. A first line
-        such as ``subject`` or ``participant_id`` is a header, and so is one word above numbers.
+    path: a text file, one a line (also ``.gz``), a 1-d array in any of the other formats (with a key, where there are
+        several), or a ``.parquet`` of one column. A first line such as ``subject`` or ``participant_id`` is a header,
+        and so is one word above numbers.
     noun: what messages call them.
 
     >>> import pathlib, tempfile
@@ -37,45 +35,39 @@ def read_subjects(path: PathLike, *, key: str | None = None, noun: str = "subjec
     ...     read_subjects(path)
     Subjects(codes=array([1, 0, 1], dtype=int32), labels=('9', '10'))
     """
-    suffix = check_file(path, f"{noun}s", KNOWN)
-    if suffix == ".npz":
-        return code_subjects(path, choose(path, npz_entries(path), key, _is_row).load(), noun)
+    suffix = check_format(path, f"{noun}s")
+    if suffix in TEXT:
+        no_key(path, key)
+        return code_subjects(path, coded(_lines(path, suffix, noun)), noun)
+    found = open_file(path, SUBJECTS)
+    if not isinstance(found, Table):
+        return code_subjects(path, choose(path, found, key, SUBJECTS.likely).load(), noun)
     no_key(path, key)
-    return code_subjects(path, open_npy(path) if suffix == ".npy" else _lines(path, suffix, noun), noun)
+    if found.width != 1:
+        raise bad(path, f"{noun}s must be one column; got {found.width}")
+    return code_subjects(path, found.read((), (0,)).texts[0], noun)
 
 
-def read_counts(path: PathLike, *, key: str | None = None) -> Array:
-    """(t, 3) whole numbers: how many people called each position of t triplets odd. Formats as `read_triplets`.
-
-    Whether there are t rows, none negative, is checked where they are used.
-    """
-    table = open_table(path, key, False, "counts")
-    if table.width != 3:
-        raise bad(path, f"counts must have 3 columns; got {table.width}")
-    return whole_numbers(path, table.take((0, 1, 2), None, None).items, "counts")
-
-
-def code_subjects(path: PathLike, values: Array | Sequence[str], noun: str = "subject") -> Subjects:
-    """Numbers or strings (t,) as codes and their labels."""
-    if isinstance(values, np.ndarray):
-        if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iufUS":
+def code_subjects(path: PathLike, values: Texts | Array, noun: str = "subject") -> Subjects:
+    """Numbers or text (t,) as codes and their labels; text of numbers alone is in the order of the numbers."""
+    if not isinstance(values, Texts):
+        if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iufUSO":
             held = f"shape {values.shape}, dtype {values.dtype}"
             raise bad(path, f"{noun}s must be a filled 1-d array of numbers or strings; got {held}")
         if values.dtype.kind in "iuf":
             return _code_numbers(path, values, noun)
-        values = strings(path, values)
-    if "" in values:
-        raise bad(path, f"row {values.index('')} (from 0) has no {noun}")
-    if all(map(is_number, values)):
-        numbers = np.array(values, dtype=np.float64)
+        values = coded(strings(path, values))
+    if "" in values.labels:
+        row = int(np.argmax(values.codes == values.labels.index("")))
+        raise bad(path, f"row {row} (from 0) has no {noun}")
+    if all(map(is_number, values.labels)):
+        numbers = np.array(values.labels, dtype=np.float64)
         if not (np.abs(numbers) >= EXACT).any():  # there numbers that differ may read as one
-            return _code_numbers(path, numbers, noun)
-    codes: dict[str, int] = {}
-    found = np.array([codes.setdefault(value, len(codes)) for value in values], dtype=np.int32)
-    labels = sorted(codes)
-    rank = np.empty(len(labels), dtype=np.int32)
-    rank[[codes[label] for label in labels]] = np.arange(len(labels), dtype=np.int32)
-    return Subjects(rank[found], tuple(labels))
+            return _code_numbers(path, numbers[values.codes], noun)
+    labels = sorted(values.labels)
+    place = {label: rank for rank, label in enumerate(labels)}
+    rank = np.array([place[label] for label in values.labels], dtype=np.int32)
+    return Subjects(rank[values.codes], tuple(labels))
 
 
 def _code_numbers(path: PathLike, values: Array, noun: str) -> Subjects:
@@ -87,10 +79,6 @@ def _code_numbers(path: PathLike, values: Array, noun: str) -> Subjects:
     return Subjects(codes.reshape(-1).astype(np.int32), labels)
 
 
-def _is_row(entry: Entry) -> bool:
-    return len(entry.shape) == 1
-
-
 def _lines(path: PathLike, suffix: str, noun: str) -> list[str]:
     labels, several = first_column(path, suffix)
     if several:
@@ -100,7 +88,7 @@ def _lines(path: PathLike, suffix: str, noun: str) -> list[str]:
         labels.pop()
     if "" in labels:
         raise bad(path, f"line {labels.index('') + 1} has no {noun}; without one the rows below it would shift")
-    if labels and (labels[0].lower() in HEADERS or _above_numbers(labels)):
+    if labels and (labels[0].lower() in SUBJECT_HEADERS or _above_numbers(labels)):
         del labels[0]
     if not labels:
         raise bad(path, f"holds no {noun}s")

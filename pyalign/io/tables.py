@@ -1,205 +1,136 @@
-"""Triplets before their columns have a meaning: a table of whole numbers or names, from any format."""
+"""Tables: columns of numbers or of text, from any format that has columns."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from pyalign.errors import InputError
-from pyalign.io.entries import choose, is_integer_table, strings
-from pyalign.io.layout import HEAD, Layout, triplet_layout
-from pyalign.io.npy import npz_entries, open_npy
-from pyalign.io.numbers import EXACT
-from pyalign.io.packages import needed
-from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, guarded, no_key, text_errors
-from pyalign.io.text import data_rows, is_number, read_columns
+from pyalign.data.names import listing
+from pyalign.io.entries import strings
+from pyalign.io.headers import Cells
+from pyalign.io.layout import HEAD
+from pyalign.io.lines import is_number, is_text
+from pyalign.io.paths import Array, PathLike, bad
 
-KNOWN = (".npy", ".npz", *TEXT, ".parquet")
+Column: TypeAlias = "int | str"
 
 
-@dataclass(frozen=True)
-class Columns:
-    """What a table holds in the chosen columns.
+class Texts(NamedTuple):
+    """A column of text. codes: int32 (t,), indices into labels, which differ and stand in any order."""
 
-    items: (t, 3) numbers, or indices into ``item_names``. choice: (t,) numbers, when a column was chosen.
-    subject: (t,) numbers or strings, likewise.
-    """
+    codes: Array
+    labels: tuple[str, ...]
 
-    items: Array
-    item_names: tuple[str, ...] | None
-    choice: Array | None
-    subject: Array | Sequence[str] | None
+    def cells(self) -> tuple[str, ...]:
+        """The text of each row."""
+        return tuple(self.labels[code] for code in self.codes.tolist())
+
+
+class Columns(NamedTuple):
+    """What was read. numbers: (t, k). texts: the columns asked for as text; an array where the file has numbers."""
+
+    numbers: Array
+    texts: list[Texts | Array]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose columns are not read yet. head: the first rows, as text."""
+    """A table whose columns are not read yet.
 
-    header: tuple[str, ...] | None
+    Attributes:
+        header: of all columns, or None.
+        width: how many columns.
+        head: the first rows, as text.
+        text: which columns hold text.
+        typed: whether the format says so, for all rows; otherwise the first rows have told it.
+        read: (numbers, texts) -> `Columns`, where both are column numbers.
+        index: columns that the file itself calls its index.
+        names: of the rows, where the file has them beside its columns.
+    """
+
+    header: Cells | None
     width: int
-    head: tuple[tuple[str, ...], ...]
-    take: Callable[[tuple[int, ...], int | None, int | None], Columns]
+    head: tuple[Cells, ...]
+    text: tuple[bool, ...]
+    typed: bool
+    read: Callable[[Sequence[int], Sequence[int]], Columns]
+    index: tuple[int, ...] = ()
+    names: tuple[str, ...] | None = None
+
+    def called(self, column: int) -> str:
+        """A column as messages call it."""
+        name = self.header[column] if self.header else ""
+        return f"column {column} ({name!r})" if name else f"column {column}"
 
 
-def open_table(path: PathLike, key: str | None, header_named: bool, what: str = "triplets") -> Table:
-    """The table in a file of any known format; messages call it `what`."""
-    suffix = check_file(path, what, KNOWN)
-    if suffix == ".npz":
-        return _array_table(path, choose(path, npz_entries(path), key, is_integer_table).load(), what)
-    no_key(path, key)
-    if suffix == ".npy":
-        return _array_table(path, open_npy(path), what)
-    if suffix == ".parquet":
-        return _parquet_table(path)
-    layout = triplet_layout(path, header_named)
-    return Table(layout.header, layout.width, layout.head, partial(_take_text, path, layout))
+def column_index(path: PathLike, table: Table, column: Column) -> int:
+    """A column by number, from 0, or by its header."""
+    header = table.header or ()
+    if isinstance(column, str) and header.count(column) == 1:
+        return header.index(column)
+    if isinstance(column, str) and not column.isdecimal():
+        have = f"its columns are {listing(list(header), 20)}"
+        found = have if header else "it has no header, so count columns from 0"
+        times = "twice or more" if column in header else "not"
+        raise bad(path, f"column {column!r} is {times} there; {found}")
+    index = int(column)
+    if not 0 <= index < table.width:
+        raise bad(path, f"has columns 0 to {table.width - 1}; got column {index}")
+    return index
 
 
-def _array_table(path: PathLike, values: Array, what: str) -> Table:
+def by_name(*columns: Column | None) -> bool:
+    """Whether a column is asked for by its header."""
+    return any(isinstance(column, str) and not column.isdecimal() for column in columns)
+
+
+def text_columns(head: Sequence[Cells], width: int) -> tuple[bool, ...]:
+    """Which columns hold text and no number in the first rows."""
+    columns = [[row[c] for row in head if c < len(row)] for c in range(width)]
+    return tuple(any(map(is_text, cells)) and not any(map(is_number, cells)) for cells in columns)
+
+
+def array_table(path: PathLike, values: Array, what: str) -> Table:
+    """The columns of an array (t, k), of numbers or of text."""
     if values.ndim != 2:
         raise bad(path, f"{what} must have shape (t, 3); got {values.shape}")
     if len(values) == 0:
         raise bad(path, f"{what} are empty; got shape {values.shape}")
+    if values.dtype.kind in "SO":  # HDF5 gives objects
+        values = np.array(strings(path, values.ravel())).reshape(values.shape)
     head = tuple(tuple(map(str, row)) for row in values[:HEAD].tolist())
-    return Table(None, values.shape[1], head, partial(_take_array, path, values))
+    typed = values.dtype.kind != "U"
+    text = (False,) * values.shape[1] if typed else text_columns(head, values.shape[1])
+    return Table(None, values.shape[1], head, text, typed, partial(_read_array, path, values))
 
 
-def _take_array(
-    path: PathLike, values: Array, columns: tuple[int, ...], choice: int | None, subject: int | None
-) -> Columns:
-    subjects = None if subject is None else values[:, subject]
-    same = columns == tuple(range(values.shape[1]))
-    items = values if same else np.ascontiguousarray(values[:, list(columns)])
-    if values.dtype.kind in "US":
-        names, codes = np.unique(items, return_inverse=True)
-        indices = codes.reshape(items.shape).astype(np.int32)
-        choices = None if choice is None else _choices(path, values[:, choice])
-        return Columns(indices, strings(path, names), choices, subjects)
-    return Columns(items, None, None if choice is None else values[:, choice], subjects)
-
-
-def _choices(path: PathLike, cells: Iterable[Any]) -> Array:
-    texts = strings(path, np.asarray(cells))
-    wrong = next((cell for cell in texts if not is_number(cell)), None)
+def _read_array(path: PathLike, values: Array, numbers: Sequence[int], texts: Sequence[int]) -> Columns:
+    same = tuple(numbers) == tuple(range(values.shape[1]))
+    chosen = values if same else np.ascontiguousarray(values[:, list(numbers)])
+    if values.dtype.kind != "U":
+        return Columns(chosen, [values[:, column] for column in texts])
+    wrong = next((cell for cell in chosen.ravel().tolist() if not is_number(cell)), None)
     if wrong is not None:
-        raise bad(path, f"the choice column holds {wrong!r}, not a position (0, 1, 2 or 1, 2, 3)")
-    return np.array([float(cell) for cell in texts])
+        raise bad(path, f"holds {wrong!r} among numbers")
+    return Columns(chosen.astype(np.float64), [coded(values[:, column].tolist()) for column in texts])
 
 
-# Text
+def coded(cells: Iterable[str]) -> Texts:
+    """Text as codes and labels, in order of appearance."""
+    known: dict[str, int] = {}
+    codes = array("i", (known.setdefault(cell, len(known)) for cell in cells))
+    return Texts(np.array(codes, dtype=np.int32), tuple(known))
 
 
-def _take_text(
-    path: PathLike, layout: Layout, columns: tuple[int, ...], choice: int | None, subject: int | None
-) -> Columns:
-    cells = [row[column] for row in layout.head for column in columns if column < len(row)]
-    if sum(map(is_number, cells)) * 2 > len(cells):
-        return _take_numbers(path, layout, columns, choice, subject)
-    with text_errors(path):
-        return _take_names(path, layout, columns, choice, subject)
-
-
-def _take_numbers(
-    path: PathLike, layout: Layout, columns: tuple[int, ...], choice: int | None, subject: int | None
-) -> Columns:
-    wanted = columns if choice is None else (*columns, choice)
-    if subject is not None and all(is_number(row[subject]) for row in layout.head if subject < len(row)):
-        with suppress(InputError):  # further down there may be a subject that is no number
-            values = read_columns(path, layout, (*wanted, subject))
-            if not (np.abs(values[:, -1]) >= EXACT).any():  # there numbers that differ may read as one
-                return Columns(values[:, :3], None, None if choice is None else values[:, 3], values[:, -1])
-    values = read_columns(path, layout, wanted)
-    with text_errors(path):
-        subjects = None if subject is None else [cells[subject] for _, cells in data_rows(path, layout)]
-    return Columns(values[:, :3], None, None if choice is None else values[:, 3], subjects)
-
-
-def _take_names(
-    path: PathLike, layout: Layout, columns: Sequence[int], choice: int | None, subject: int | None
-) -> Columns:
-    codes: dict[str, int] = {}
-    items, choices, subjects = array("i"), [], []
-    for line, cells in data_rows(path, layout):
-        for column in columns:
-            if not cells[column]:
-                raise bad(path, f"line {line}, column {column + 1}: an empty name")
-            items.append(codes.setdefault(cells[column], len(codes)))
-        if choice is not None:
-            choices.append(cells[choice])
-        if subject is not None:
-            subjects.append(cells[subject])
-    indices, names = _sorted(np.array(items, dtype=np.int32).reshape(-1, 3), list(codes))
-    chosen = None if choice is None else _choices(path, choices)
-    return Columns(indices, names, chosen, None if subject is None else subjects)
-
-
-def _sorted(codes: Array, names: list[str]) -> tuple[Array, tuple[str, ...]]:
-    """Codes in order of appearance made codes in order of the names."""
-    order = sorted(range(len(names)), key=names.__getitem__)
-    rank = np.empty(len(names), dtype=np.int32)
-    rank[order] = np.arange(len(names), dtype=np.int32)
-    return rank[codes], tuple(names[index] for index in order)
-
-
-# Parquet
-
-
-def _parquet_table(path: PathLike) -> Table:
-    parquet = needed(path, "pyarrow", "files", "pyarrow.parquet")
-    with guarded(path, "Parquet", lambda: parquet.ParquetFile(path)) as file:
-        header, rows = tuple(file.schema_arrow.names), file.metadata.num_rows
-        if rows == 0:
-            raise bad(path, f"triplets are empty (columns {', '.join(header)}, no rows)")
-        first = guarded(path, "Parquet", lambda: next(file.iter_batches(HEAD)).to_pylist())
-    head = tuple(tuple(str(row[name]) for name in header) for row in first)
-    return Table(header, len(header), head, partial(_take_parquet, path, header))
-
-
-def _take_parquet(
-    path: PathLike, header: tuple[str, ...], columns: tuple[int, ...], choice: int | None, subject: int | None
-) -> Columns:
-    read = partial(_read_column, path)
-    subjects = None if subject is None else _numbers_or_texts(read(header[subject]))
-    items = [read(header[column]) for column in columns]
-    chosen = None if choice is None else _to_numpy(path, header[choice], read(header[choice]))
-    texts = sum(not _is_numeric(column) for column in items)
-    if texts == 0:
-        numbers = [_to_numpy(path, header[c], item) for c, item in zip(columns, items, strict=True)]
-        return Columns(np.stack(numbers, axis=1), None, chosen, subjects)
-    if texts != 3:
-        raise bad(path, "the three item columns mix names and numbers")
-    pyarrow = needed(path, "pyarrow", "files")
-    codes = pyarrow.chunked_array([chunk for item in items for chunk in item.cast(pyarrow.string()).chunks])
-    coded = codes.dictionary_encode().unify_dictionaries().combine_chunks()
-    indices, names = _sorted(coded.indices.to_numpy().reshape(3, -1).T, coded.dictionary.to_pylist())
-    return Columns(np.ascontiguousarray(indices), names, chosen, subjects)
-
-
-def _read_column(path: PathLike, name: str) -> Any:
-    parquet = needed(path, "pyarrow", "files", "pyarrow.parquet")
-    column = guarded(path, "Parquet", lambda: parquet.read_table(path, columns=[name]).column(name))
-    if column.null_count:
-        raise bad(path, f"column {name!r} has {column.null_count} missing values")
-    return column
-
-
-def _is_numeric(column: Any) -> bool:
-    kind = str(column.type)
-    return kind.startswith(("int", "uint", "float", "double", "halffloat", "bool"))
-
-
-def _numbers_or_texts(column: Any) -> Array | Sequence[str]:
-    return column.to_numpy() if _is_numeric(column) else [str(value) for value in column.to_pylist()]
-
-
-def _to_numpy(path: PathLike, name: str, column: Any) -> Array:
-    if not _is_numeric(column):
-        raise bad(path, f"column {name!r} holds {column.type}, not numbers")
-    values: Array = column.to_numpy()
-    return values
+def joined(columns: Sequence[Texts | Array]) -> tuple[Array, tuple[str, ...]]:
+    """Columns of names as one array (t, k) of places among their sorted names, int32, and these names."""
+    texts = [column if isinstance(column, Texts) else coded(map(str, column.tolist())) for column in columns]
+    names = sorted({label for column in texts for label in column.labels})
+    place = {name: rank for rank, name in enumerate(names)}
+    ranks = [np.array([place[label] for label in column.labels], dtype=np.int32)[column.codes] for column in texts]
+    return np.stack(ranks, axis=1), tuple(names)

@@ -14,7 +14,7 @@ from pyalign.data import Provenance, TrainedOn, Transform
 from pyalign.errors import InputError
 from pyalign.io.entries import strings
 from pyalign.io.npy import npz_entries
-from pyalign.io.paths import Array, PathLike, bad, check_file
+from pyalign.io.paths import Array, PathLike, bad, check_file, suffix_of
 from pyalign.io.write import write_files
 
 RECORD = "pyalign_record"  # a JSON text; beside it the arrays of the record
@@ -39,6 +39,11 @@ def read_transform(path: PathLike) -> Transform:
         raise bad(path, wrong)
     mean, std = (float(arrays[key].ravel()[0]) for key in ("mean", "std"))
     return Transform(arrays["weights"], arrays.get("bias"), mean, std, _record(path, entries), os.fspath(path))
+
+
+def holds_transform(path: PathLike) -> bool:
+    """Whether a file that is there has the arrays of a transform under their names."""
+    return suffix_of(path) == ".npz" and {"weights", "mean", "std"} <= npz_entries(path).keys()
 
 
 def _record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:

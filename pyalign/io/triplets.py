@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-from pyalign.data import Triplets
-from pyalign.io.columns import Column, OddColumn, by_name, check_options, choice_positions, odd_last, resolve
+import numpy as np
+
+from pyalign.data import Subjects, Triplets
+from pyalign.errors import InputError
+from pyalign.io.columns import OddColumn, check_options, choice_positions, odd_last, resolve
+from pyalign.io.formats import TRIPLETS, open_table
+from pyalign.io.headers import always
+from pyalign.io.lines import is_number
 from pyalign.io.numbers import from_one, whole_numbers
-from pyalign.io.paths import PathLike, bad
+from pyalign.io.paths import Array, PathLike, bad, shorten
 from pyalign.io.subjects import code_subjects
-from pyalign.io.tables import open_table
+from pyalign.io.tables import Column, Table, Texts, by_name, joined
+
+_WITH_HEADER = replace(TRIPLETS, has_header=always)
 
 
 def load_triplets(
@@ -24,6 +34,8 @@ def load_triplets(
     one_based: bool = False,
     subject_column: Column | None = None,
     item_names: Sequence[str] | None = None,
+    answers: object = None,
+    subjects: Subjects | Sequence[object] | None = None,
 ) -> Triplets:
     """Read (t, 3) triplets of item numbers or names, the item that the person called odd put last.
 
@@ -31,8 +43,8 @@ def load_triplets(
     copy.
 
     Args:
-        path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``) or ``.parquet``.
-        key: which array of a ``.npz`` that holds several.
+        path: any of the formats of `load_embeddings`.
+        key: which array of a file that holds several.
         columns: the three item columns of a wider table, from 0 or by header.
         odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them), "first", or "none" (not recorded).
         choice_column: the column that holds the odd item's place among the three, from 0 or by header.
@@ -40,6 +52,9 @@ def load_triplets(
         one_based: item numbers count from 1; the result counts from 0.
         subject_column: the column, of numbers or strings, that says who answered, from 0 or by header.
         item_names: the item that each number stands for, in order; embeddings with names are then matched by name.
+        answers: (t, 3), how often each item was called odd, or shares, by the positions in the file: an array, or what
+            `read_answers` gives.
+        subjects: who gave each answer, where a file of its own says it: what `read_subjects` gives, or t labels.
 
     Returns:
         `Triplets`, with positions where columns were moved, names where the file holds names.
@@ -60,26 +75,87 @@ def load_triplets(
                [1, 8, 3]], dtype=int32)
     """
     check_options(columns, odd_column, choice_column, choice_base)
-    table = open_table(path, key, by_name(columns, choice_column, subject_column))
+    if subjects is not None and subject_column is not None:
+        raise InputError("subjects and subject_column both say who answered; give one of them")
+    wanted = TRIPLETS if not by_name(*(columns or ()), choice_column, subject_column) else _WITH_HEADER
+    table = open_table(path, key, wanted)
     items, choice, subject = resolve(path, table, columns, choice_column, subject_column)
-    read = table.take(items, choice, subject)
+    read = _take(path, table, items, choice, subject)
     values = whole_numbers(path, read.items)
     if one_based:
-        if read.item_names is not None:
+        if read.names is not None:
             raise bad(path, "holds names, so one_based has no meaning")
         values = from_one(path, values)
     place = None
     if read.choice is not None:
         place = choice_positions(path, whole_numbers(path, read.choice, "the choice column"), choice_base)
     values, positions = odd_last(values, place, odd_column)
-    return Triplets(
+    found = Triplets(
         values,
-        *_names(path, read.item_names, item_names),
+        *_names(path, read.names, item_names),
         positions=positions,
         answered=odd_column != "none",
-        subjects=None if read.subject is None else code_subjects(path, read.subject),
+        subjects=_subjects(path, read.subject, subjects, len(values)),
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
     )
+    return found if answers is None else _answered(path, found, answers)
+
+
+class _Read(NamedTuple):
+    """items: (t, 3) numbers, or places among `names`. choice: (t,) numbers. subject: (t,) numbers or text."""
+
+    items: Array
+    names: tuple[str, ...] | None
+    choice: Array | None
+    subject: Texts | Array | None
+
+
+def _take(path: PathLike, table: Table, items: tuple[int, ...], choice: int | None, subject: int | None) -> _Read:
+    named = _holds_names(path, table, items)
+    if choice is not None and table.text[choice]:
+        cell = shorten(table.head[0][choice])
+        raise bad(path, f"the choice column holds {cell}, not a position (0, 1, 2 or 1, 2, 3)")
+    numbers = (*(() if named else items), *(() if choice is None else (choice,)))
+    texts = (*(items if named else ()), *(() if subject is None else (subject,)))
+    found = table.read(numbers, texts)
+    chosen = None if choice is None else found.numbers[:, -1]
+    subjects = None if subject is None else found.texts[-1]
+    if named:
+        return _Read(*joined(found.texts[:3]), chosen, subjects)
+    values = found.numbers if choice is None else np.ascontiguousarray(found.numbers[:, :3])
+    return _Read(values, None, chosen, subjects)
+
+
+def _holds_names(path: PathLike, table: Table, items: tuple[int, ...]) -> bool:
+    """Whether the items are names: by the types of the columns, or else by most cells of the first rows."""
+    if not table.typed:
+        cells = [row[column] for row in table.head for column in items if column < len(row)]
+        return sum(map(is_number, cells)) * 2 <= len(cells)
+    texts = sum(table.text[column] for column in items)
+    if 0 < texts < 3:
+        raise bad(path, "the three item columns mix names and numbers")
+    return texts == 3
+
+
+def _subjects(
+    path: PathLike, column: Texts | Array | None, given: Subjects | Sequence[object] | None, t: int
+) -> Subjects | None:
+    """Who gave each answer, from a column of the file or from outside."""
+    if column is not None:
+        return code_subjects(path, column)
+    if given is None:
+        return None
+    found = given if isinstance(given, Subjects) else code_subjects(path, np.asarray(given))
+    if len(found.codes) != t:
+        raise bad(path, f"subjects must have one entry per triplet ({t}); got {len(found.codes)}")
+    return found
+
+
+def _answered(path: PathLike, triplets: Triplets, answers: object) -> Triplets:
+    try:
+        return triplets.with_answers(answers)
+    except InputError as error:
+        raise bad(path, error) from error
 
 
 def _names(

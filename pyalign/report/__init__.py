@@ -7,6 +7,7 @@ from typing import Any
 
 from pyalign.report.tables import one_line
 
+MOST_ROWS = 100  # of a table in a notebook
 # The class of a result -> module and function that make its table: (result, width, verbose) -> text.
 VIEWS = {
     "Agreement": "agreements:agreement_table",
@@ -43,10 +44,12 @@ def html_of(result: Any) -> str:
     records = result.to_records()
     names = list(dict.fromkeys(name for record in records for name in record))
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = ("".join(f"<td>{escape(_cell(record.get(name)))}</td>" for name in names) for record in records)
+    shown = records[:MOST_ROWS]
+    rows = ("".join(f"<td>{escape(_cell(record.get(name)))}</td>" for name in names) for record in shown)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     notes = "".join(f"<p>note: {escape(note)}</p>" for note in result.notes)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+    more = f"<p>the first {len(shown)} of {len(records):,} rows</p>" if len(records) > len(shown) else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}{notes}"
 
 
 def _cell(value: Any) -> str:

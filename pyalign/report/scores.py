@@ -58,10 +58,10 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
         columns.append(column("s.e.", lambda r: percent(r.standard_error), 6))
     if first.fraction_of_ceiling is not None:
         columns.append(column("of ceiling", lambda r: f"{r.fraction_of_ceiling:.3f}"))
-    if first.permutation_test is not None:
-        tests = {id(row): row.permutation_test or first.permutation_test for row in rows}
-        columns.append(column("chance", lambda r: percent_interval(tests[id(r)].null_ci), 8))
-        columns.append(column("p", lambda r: f"{tests[id(r)].p_value:.3g}"))
+    tests = [row.permutation_test for row in rows if row.permutation_test is not None]
+    if tests:
+        columns.append(Column("chance", tuple(percent_interval(test.null_ci) for test in tests), 8))
+        columns.append(Column("p", tuple(f"{test.p_value:.3g}" for test in tests)))
     columns += [
         column("ties", lambda r: f"{r.n_ties:,}", 7),
         column("cross-entropy", lambda r: "-" if r.cross_entropy is None else f"{r.cross_entropy:.5f}", 8),

@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from pyalign import _checks
+from pyalign.data.answers import SUM_TOLERANCE
 from pyalign.errors import InputError
-
-SUM_TOLERANCE = 2e-3  # of a row's sum: what float16, or three decimals in a text file, may lose
 
 
 def as_distributions(p: object, name: str = "p") -> np.ndarray:
@@ -22,9 +21,9 @@ def as_distributions(p: object, name: str = "p") -> np.ndarray:
     Example:
         >>> as_distributions([[0.333, 0.333, 0.333]])
         array([[0.33333333, 0.33333333, 0.33333333]])
-        >>> as_distributions([[1, 2, 1]], "targets")
+        >>> as_distributions([[1, 2, 1]], "q")
         Traceback (most recent call last):
-        pyalign.errors.InputError: targets must sum to 1 in each row; row 0 sums to 4
+        pyalign.errors.InputError: q must sum to 1 in each row; row 0 sums to 4
     """
     a = _checks.as_array(p, name, "(t, 3)")
     if a.ndim != 2 or 0 in a.shape:

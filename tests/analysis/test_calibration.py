@@ -106,15 +106,15 @@ def test_tensors_give_the_result_of_their_arrays(people):
     import torch
 
     x, triplets = people
-    targets = choice_probabilities(x[::-1].copy() + x, triplets)
-    found = calibrate(torch.tensor(x), torch.tensor(triplets), targets=torch.tensor(targets), backend="torch")
-    expected = calibrate(x, triplets, targets=targets, backend="numpy")
+    shares = choice_probabilities(x[::-1].copy() + x, triplets)
+    found = calibrate(torch.tensor(x), torch.tensor(triplets), answers=torch.tensor(shares), backend="torch")
+    expected = calibrate(x, triplets, answers=shares, backend="numpy")
     assert found.temperature == pytest.approx(expected.temperature, rel=1e-5)
     assert found.fit.n_triplets == expected.fit.n_triplets
     assert found.divergences.js_distance == pytest.approx(expected.divergences.js_distance, rel=1e-5)
 
 
-# Soft targets
+# Counts and shares
 
 
 @given(seeds)
@@ -125,7 +125,7 @@ def test_counts_are_so_many_answers(seed):
     repeated = np.repeat(np.repeat(triplets, 3, axis=0), counts.ravel(), axis=0)
     odd = np.repeat(np.tile([0, 1, 2], 300), counts.ravel())
     answers = np.take_along_axis(repeated, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
-    soft = calibrate(x, triplets, targets=counts, split=None, measure="dot")
+    soft = calibrate(x, triplets, answers=counts, split=None, measure="dot")
     hard = calibrate(x, answers, split=None, measure="dot")
     assert soft.temperature == pytest.approx(hard.temperature, rel=1e-9)
     assert soft.fit.n_answers == hard.fit.n_answers == hard.fit.n_triplets
@@ -143,12 +143,12 @@ def simulated_counts(x, triplets, seed):
 
 
 @pytest.mark.parametrize("ties", ["fractional", "wrong", "human_alignment"])
-def test_targets_that_are_sure_of_the_last_item_are_choices(ties):
+def test_shares_that_are_sure_of_the_last_item_are_choices(ties):
     x, triplets = whole(3, 30, 3), draw_triplets(4, 30, 4000)
     sure = np.tile([0.0, 0.0, 1.0], (4000, 1))
     x[:, 0] += 0.5 * np.arange(30) / 30  # few ties, not none
     chosen = triplets[choice_probabilities(x, triplets)[:, 2] > 0.3]
-    soft = calibrate(x, chosen, targets=sure[: len(chosen)], ties=ties, seed=1)
+    soft = calibrate(x, chosen, answers=sure[: len(chosen)], ties=ties, seed=1)
     hard = calibrate(x, chosen, ties=ties, seed=1)
     assert soft.temperature == pytest.approx(hard.temperature, rel=1e-9)
     assert soft.test.accuracy == pytest.approx(hard.test.accuracy, rel=1e-12)
@@ -158,10 +158,10 @@ def test_targets_that_are_sure_of_the_last_item_are_choices(ties):
     assert soft.divergences.kl == pytest.approx(hard.test.cross_entropy, rel=1e-9)
 
 
-def test_the_model_itself_as_target_gives_its_temperature_and_no_divergence(people):
+def test_the_model_itself_as_answers_gives_its_temperature_and_no_divergence(people):
     x, triplets = people
     p = choice_probabilities(x.astype(np.float64), triplets, temperature=0.7)
-    found = calibrate(x.astype(np.float64), triplets, targets=p)
+    found = calibrate(x.astype(np.float64), triplets, answers=p)
     assert found.temperature == pytest.approx(0.7, rel=1e-9)
     assert found.divergences.kl == pytest.approx(0, abs=1e-12)
     assert found.divergences.js_distance == pytest.approx(0, abs=1e-7)
@@ -172,18 +172,18 @@ def test_the_model_itself_as_target_gives_its_temperature_and_no_divergence(peop
 def test_divergences_are_those_of_the_test_part_and_kl_is_what_is_left_of_the_cross_entropy(people):
     x, triplets = people
     x = x.astype(np.float64)
-    targets = np.random.default_rng(0).dirichlet([1, 1, 1], len(triplets))
-    targets = (targets + choice_probabilities(x, triplets, temperature=0.2)) / 2
-    found = calibrate(x, triplets, targets=targets, seed=3)
+    shares = np.random.default_rng(0).dirichlet([1, 1, 1], len(triplets))
+    shares = (shares + choice_probabilities(x, triplets, temperature=0.2)) / 2
+    found = calibrate(x, triplets, answers=shares, seed=3)
     rows = split_triplets(triplets, 120, "objects", 0.5, 3)[1]
     for suffix, temperature in (("_before", 1.0), ("", found.temperature)):
         p = choice_probabilities(x, triplets[rows], temperature=temperature)
-        assert getattr(found.divergences, f"kl{suffix}") == pytest.approx(kl(targets[rows], p).mean(), rel=1e-9)
-        expected = js_distance(targets[rows], p).mean()
+        assert getattr(found.divergences, f"kl{suffix}") == pytest.approx(kl(shares[rows], p).mean(), rel=1e-9)
+        expected = js_distance(shares[rows], p).mean()
         assert getattr(found.divergences, f"js_distance{suffix}") == pytest.approx(expected, rel=1e-9)
         left = getattr(found.test, f"cross_entropy{suffix}") - found.divergences.target_entropy
         assert getattr(found.divergences, f"kl{suffix}") == pytest.approx(left, rel=1e-9)
-    assert found.divergences.target_entropy == pytest.approx(entropy(targets[rows]).mean(), rel=1e-9)
+    assert found.divergences.target_entropy == pytest.approx(entropy(shares[rows]).mean(), rel=1e-9)
 
 
 # What is refused
@@ -192,31 +192,37 @@ GOOD = np.full((400, 3), 1 / 3)
 
 
 def changed(row, value, base=GOOD):
-    targets = base.copy()
-    targets[row] = value
-    return targets
+    answers = base.copy()
+    answers[row] = value
+    return answers
+
+
+NEITHER = (
+    "answers must be counts (whole numbers) or shares that sum to 1 in each row; row 7 sums to 1.5 (weights= weighs"
+)
 
 
 @pytest.mark.parametrize(
-    "targets,pieces",
+    ("answers", "message"),
     [
-        (changed(7, [0.5, 0.5, 0.5]), ["sum to 1", "row 7", "1.5"]),
-        (changed(7, [0.5, 1.0, -0.5]), ["negative", "row 7", "-0.5"]),
-        (changed(7, np.nan), ["finite", "row 7", "nan"]),
-        (GOOD[:399], ["(400, 3)", "(399, 3)"]),
-        (GOOD[:, :2], ["(400, 3)", "(400, 2)"]),
-        (GOOD.ravel(), ["(400, 3)", "(1200,)"]),
-        (changed(9, 0, np.ones((400, 3), int)), ["at least one answer", "row 9 sums to 0"]),
-        (changed(9, [-1, 2, 3], np.ones((400, 3), int)), ["negative", "row 9 is [-1, 2, 3]"]),
-        (np.full((400, 3), "a"), ["real numbers", "<U1"]),
-        (np.full((400, 3), 1j), ["real numbers", "complex"]),
+        (changed(7, [0.5, 0.5, 0.5]), f"{NEITHER} triplets)"),
+        (changed(7, [0.5, 1.0, -0.5]), "answers must not be negative; row 7 is [0.5, 1.0, -0.5]"),
+        (changed(7, np.nan), "answers must be finite; row 7 is [nan, nan, nan]"),
+        (GOOD[:399], "answers must have shape (400, 3), a row for each triplet; got (399, 3)"),
+        (GOOD[:, :2], "answers must have shape (400, 3), a row for each triplet; got (400, 2)"),
+        (GOOD.ravel(), "answers must have shape (400, 3), a row for each triplet; got (1200,)"),
+        (
+            changed(9, 0, np.ones((400, 3), int)),
+            "answers must hold at least one answer in each row; row 9 is [0, 0, 0]",
+        ),
+        (changed(9, 0, np.ones((400, 3))), "answers must hold at least one answer in each row; row 9 is [0, 0, 0]"),
+        (changed(9, [-1, 2, 3], np.ones((400, 3), int)), "answers must not be negative; row 9 is [-1, 2, 3]"),
+        (np.full((400, 3), "a"), "answers must hold real numbers; got dtype <U1"),
+        (np.full((400, 3), 1j), "answers must hold real numbers; got dtype complex128"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_targets_are_named_with_the_rule_and_the_row(message_of, targets, pieces):
-    message = message_of(calibrate, reals(1, 30, 4), draw_triplets(1, 30, 400), targets=targets)
-    assert message.startswith("targets must")
-    assert all(piece in message for piece in pieces)
+def test_bad_answers_are_named_with_the_rule_and_the_row(message_of, answers, message):
+    assert message_of(calibrate, reals(1, 30, 4), draw_triplets(1, 30, 400), answers=answers) == message
 
 
 @pytest.mark.parametrize(
@@ -270,7 +276,7 @@ def test_a_part_of_nan_alone_is_refused(message_of, people):
 
 
 def test_to_dict_is_what_json_can_write(people):
-    found = calibrate(*people, targets=np.full((60_000, 3), 1 / 3) * [0.9, 0.9, 1.2])
+    found = calibrate(*people, answers=np.full((60_000, 3), 1 / 3) * [0.9, 0.9, 1.2])
     document = json.loads(json.dumps(found.to_dict()))
     assert document["test"]["n_triplets"] == found.test.n_triplets
     assert document["equal_width"]["edges"][0] == 0
@@ -302,7 +308,7 @@ def test_figures_of_spose_on_hard_triplets_with_counts(data):
     hard = np.load(data / "things" / "hard_440_choice_counts.npz")
     x = np.loadtxt(data / "things" / "spose_embedding_66d_sorted.txt")
     triplets, counts = hard["triplets_sorted0"], hard["odd_counts"]
-    found = calibrate(x, triplets, targets=counts, measure="dot", split=None)
+    found = calibrate(x, triplets, answers=counts, measure="dot", split=None)
     weights = counts.sum(axis=1)
     q = (counts / weights[:, None])[:, ::-1].T
     temperature, least = by_scipy(pairs_of(definition(x, x, "dot"), triplets), q, weights)
@@ -316,13 +322,13 @@ def test_figures_of_spose_on_hard_triplets_with_counts(data):
     assert found.divergences.kl == pytest.approx(0.10874, abs=1e-5)
 
 
-def test_vice_as_soft_target_of_clip(data):
+def test_vice_as_answers_to_clip(data):
     x, triplets, vice = (
         np.load(data / "things" / name) for name in ("clip_vit_b32.npy", "human_triplets_127304.npy", "vice_42d.npy")
     )
     triplets = triplets[:, :3]
-    found = calibrate(x, triplets, targets=choice_probabilities(vice, triplets, measure="dot"))
-    assert found.targets == "probabilities"
+    found = calibrate(x, triplets, answers=choice_probabilities(vice, triplets, measure="dot"))
+    assert (found.answers, found.targets) == ("shares", "probabilities")
     assert found.divergences.js_distance < found.divergences.js_distance_before
     assert found.test.cross_entropy - found.divergences.target_entropy == pytest.approx(found.divergences.kl, rel=1e-9)
     assert found.temperature == pytest.approx(0.13, abs=0.01)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
 from hypothesis import given
-from support import draw_triplets, seeds
+from support import draw_triplets, read_back, seeds, strict_json
 
 import pyalign
-from pyalign import fraction_of_ceiling, noise_ceiling
+from pyalign import Triplets, fraction_of_ceiling, noise_ceiling
 from pyalign.analysis.ceiling import guessing_share
 
 
@@ -90,10 +89,10 @@ def test_the_error_of_the_leave_one_out_share_is_that_of_a_loop(seed):
 
 def flat(people):
     """All numbers, in a row."""
-    values = people.to_dict()
-    assert not values.pop("remarks")
-    rows = [value if isinstance(value, tuple) else (value,) for value in values.values()]
-    return [math.nan if value is None else value for row in rows for value in row]
+    assert not people.remarks and not people.notes
+    document = people.to_dict()
+    rows = [value if isinstance(value, list) else [value] for value in document.values()]
+    return [math.nan if value is None else value for row in rows for value in row if not isinstance(value, dict | str)]
 
 
 @given(seeds)
@@ -119,7 +118,7 @@ def test_counts_give_what_their_answers_give(seed):
     single = [
         row[orders[k]] for row, times in zip(triplets, counts, strict=True) for k in range(3) for _ in range(times[k])
     ]
-    found, expected = noise_ceiling(triplets, counts=counts), noise_ceiling(np.array(single))
+    found, expected = noise_ceiling(triplets, answers=counts), noise_ceiling(np.array(single))
     assert flat(found) == pytest.approx(flat(expected), rel=1e-12, nan_ok=True)
 
 
@@ -139,7 +138,7 @@ def test_of_two_answers_in_agreement_and_two_that_differ():
     assert people.least_cross_entropy == pytest.approx(math.log(2) / 2)
     assert people.corrected_entropy == pytest.approx((2 * math.log(2) + 0.5) / 4)
     assert people.standard_error == pytest.approx(0.25)  # shares 1 and 1/2: sd sqrt(1/8), over sqrt(2)
-    assert people.ci == (pytest.approx(0.75 - 1.959964 * 0.25), 1.0)  # no share is above 1
+    assert tuple(people.ci) == (pytest.approx(0.75 - 1.959964 * 0.25), 1.0)  # no share is above 1
 
 
 def test_a_person_who_repeats_an_answer_is_not_predicted_from_it():
@@ -150,7 +149,7 @@ def test_a_person_who_repeats_an_answer_is_not_predicted_from_it():
 
 def test_unanimous_people_have_a_ceiling_of_one_and_no_entropy():
     people = noise_ceiling(np.repeat([[0, 1, 2], [3, 1, 2]], 4, axis=0), subjects=list("abcd") * 2)
-    assert (people.ceiling, people.ci, people.leave_one_out, people.best_accuracy) == (1, (1, 1), 1, 1)
+    assert (people.ceiling, *people.ci, people.leave_one_out, people.best_accuracy) == (1, 1, 1, 1, 1)
     assert (people.least_cross_entropy, people.corrected_entropy) == (0, 0)
 
 
@@ -211,16 +210,79 @@ def test_leave_one_out_intervals_cover_the_truth_about_as_often_as_they_say():
 def test_a_single_triplet_has_no_standard_error_and_json_says_null():
     people = noise_ceiling([[0, 1, 2], [0, 1, 2]])
     assert math.isnan(people.standard_error)
-    written = json.loads(json.dumps(people.to_dict(), allow_nan=False))
+    written = strict_json(people.to_json())
     assert written["ceiling"] == 1
     assert (written["standard_error"], written["ci"], written["leave_one_out_ci"]) == (None, [None] * 2, [None] * 2)
+
+
+def test_a_document_keeps_its_keys_and_comes_back(tmp_path):
+    triplets, subjects = draw_triplets(1, 6, 200), np.random.default_rng(1).integers(0, 5, 200)
+    people = noise_ceiling(triplets, subjects=subjects, confidence=0.9)
+    written = strict_json(people.to_json())
+    assert written.keys() >= {
+        "ceiling", "standard_error", "ci", "guessing", "n_distinct", "n_answers", "leave_one_out",
+        "leave_one_out_standard_error", "leave_one_out_ci", "n_predicted", "best_accuracy", "least_cross_entropy",
+        "corrected_entropy", "n_persons", "confidence", "remarks",
+    }  # fmt: skip
+    assert (written["command"], written["confidence"], written["remarks"]) == ("ceiling", 0.9, [])
+    assert written["ci"] == list(people.ci)
+    back = read_back(people, tmp_path)
+    assert back == people
+    assert (back.standard_error, back.confidence) == (people.standard_error, 0.9)
+    assert [one.name for one in back.provenance.inputs] == ["triplets", "subjects"]
+
+
+def test_a_document_of_what_does_not_exist_comes_back(tmp_path):
+    back = read_back(noise_ceiling([[0, 1, 2], [0, 1, 2]]), tmp_path)
+    assert back.n_persons is None and math.isnan(back.standard_error) and math.isnan(back.ci.low)
+
+
+def test_answers_and_persons_come_with_the_triplets():
+    triplets, persons = draw_triplets(1, 6, 200), np.random.default_rng(1).integers(0, 5, 200).astype(np.int32)
+    known = Triplets(triplets, subjects=pyalign.data.Subjects(persons, tuple("abcde")))
+    assert noise_ceiling(known) == noise_ceiling(triplets, subjects=persons)
+    sets = np.unique(np.sort(triplets, axis=1), axis=0)
+    counts = np.random.default_rng(2).integers(1, 9, sets.shape)
+    in_file = Triplets(sets, positions=np.array([1, 2, 0], np.int8))
+    turned = counts[:, [2, 0, 1]]  # by the positions in the file: column p came from place positions[p]
+    expected = noise_ceiling(sets, answers=counts)
+    assert noise_ceiling(in_file, answers=turned) == expected == noise_ceiling(in_file.with_answers(turned))
+
+
+def test_triplets_of_names_and_frames_are_taken():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    triplets = draw_triplets(1, 6, 200)
+    names = np.array(["dog", "ant", "cat", "elk", "bee", "fox"])[triplets]
+    frame = pandas.DataFrame(names, columns=["a", "b", "odd"]).sample(frac=1, random_state=1)
+    assert flat(noise_ceiling(frame)) == pytest.approx(flat(noise_ceiling(triplets)), rel=1e-12, nan_ok=True)
+    assert noise_ceiling(names) == noise_ceiling(names.tolist()) == noise_ceiling(pandas.DataFrame(names))
+    people = pandas.Series(["ann", "bob"] * 100)
+    known = noise_ceiling(frame, subjects=people)
+    assert strict_json(known.to_json())["n_persons"] == 2
+    assert noise_ceiling(triplets).to_frame().loc[0, "ci_low"] == noise_ceiling(triplets).ci.low
+
+
+def test_triplets_without_answers_have_no_ceiling(message_of):
+    unanswered = Triplets(np.array([[0, 1, 2], [2, 1, 0]]), answered=False)
+    said = "ceiling needs the people's answers, which --odd-column none says are not recorded"
+    assert message_of(noise_ceiling, unanswered) == said
+    assert noise_ceiling(unanswered, answers=[[2, 0, 0], [1, 0, 0]]).n_answers == 3
+
+
+def test_a_table_fits_80_columns():
+    people = noise_ceiling(Triplets(draw_triplets(5, 8, 300), source="a/long/path/" * 5 + "t.npy"))
+    assert all(len(line) <= 80 for line in people.table().splitlines() if "a/long" not in line)
+    assert f"{100 * people.leave_one_out:.3f} %" in people.table()
 
 
 def test_answers_that_never_agree_are_remarked_on():
     sets = np.arange(30).reshape(10, 3)
     different = np.concatenate([sets, sets[:, [0, 2, 1]]])
-    assert "equal rows may have been removed" in noise_ceiling(different).remarks[0]
-    assert noise_ceiling(np.concatenate([different, sets[:1]])).remarks == ()
+    people = noise_ceiling(different)
+    assert "equal rows may have been removed" in people.remarks[0]
+    assert people.notes == people.remarks
+    agreeing = noise_ceiling(np.concatenate([different, sets[:1]]))
+    assert agreeing.remarks == agreeing.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -234,9 +296,15 @@ def test_answers_that_never_agree_are_remarked_on():
         ({"subjects": [True, False]}, "subjects must be numbers or strings; got dtype bool"),
         ({"triplets": [[0, 1, 2], [0, 1, 2], [3, 4, 5]], "subjects": [1, 1, 2]},
          "subjects must include two persons who answered the same triplet; no triplet has two"),
-        ({"counts": [[0, 0, 1]]}, "counts must have shape (t, 3), here (2, 3); got (1, 3)"),
-        ({"counts": [[0, 0, 1]] * 2, "subjects": [1, 2]},
-         "subjects and counts must not both be given: counts do not say whose answer is whose"),
+        ({"answers": [[0, 0, 1]]}, "answers must have shape (2, 3), a row for each triplet; got (1, 3)"),
+        ({"answers": [[0.2, 0.3, 0.5]] * 2},
+         "answers must be counts (whole numbers) here; got shares, which do not say of how many"),
+        ({"answers": [[0, 0, 1], [0, 0, 0]]}, "answers must hold at least one answer in each row; row 1 is [0, 0, 0]"),
+        ({"triplets": [[0, 1]]}, "triplets must have shape (t, 3); got (1, 2)"),
+        ({"triplets": "answers.npy"},
+         "triplets must be an array; got the path 'answers.npy': read it with load_triplets(path)"),
+        ({"answers": [[0, 0, 1]] * 2, "subjects": [1, 2]},
+         "subjects and answers must not both be given: counts do not say whose answer is whose"),
         ({"confidence": 1.0}, "confidence must lie between 0 and 1; got 1.0"),
         ({"confidence": math.nan}, "confidence must lie between 0 and 1; got nan"),
     ],
@@ -262,7 +330,7 @@ def test_a_ceiling_that_is_no_number_is_refused(message_of):
 
 @pytest.mark.parametrize("counts", [None, [[1, 2, 3]] * 2])
 def test_the_largest_number_of_an_item_is_refused_in_one_line(message_of, counts):
-    message = message_of(noise_ceiling, [[0, 1, 2**63 - 1]] * 2, counts=counts)
+    message = message_of(noise_ceiling, [[0, 1, 2**63 - 1]] * 2, answers=counts)
     assert message == "triplets must lie in [0, 9,223,372,036,854,775,807); got 9223372036854775807"
     assert noise_ceiling([[0, 1, 2**63 - 2]] * 2).ceiling == 1.0
 
@@ -288,7 +356,7 @@ def test_ceilings_of_the_440_hard_triplets_equal_a_direct_count(hard):
             others = [k - (p == position) for p, k in enumerate(row)]
             tied = [p for p in range(3) if others[p] == max(others)]
             right += row[position] * (position in tied) / len(tied)
-    people = noise_ceiling(triplets, counts=counts)
+    people = noise_ceiling(triplets, answers=counts)
     assert (people.n_distinct, people.n_answers, people.n_predicted) == (440, answers, answers)
     assert people.ceiling == pytest.approx(sum(shares) / 440, rel=1e-12)
     assert people.standard_error == pytest.approx(np.std(shares, ddof=1) / math.sqrt(440), rel=1e-12)

@@ -12,6 +12,7 @@ from support import draw_triplets, reals, whole
 
 from pyalign.analysis import describe as module
 from pyalign.analysis.describe import describe
+from pyalign.results import as_document
 
 
 @given(
@@ -127,14 +128,60 @@ def test_memory_mapped_and_strided_arrays_are_described_alike(tmp_path):
 def test_the_facts_are_json():
     x = reals(2, 9, 4)
     x[0] = np.nan
-    figures = describe(x).to_dict()
+    figures = as_document(describe(x))
     assert json.loads(json.dumps(figures, allow_nan=False))["nan_rows"] == 1
 
 
-@pytest.mark.parametrize(
-    "a", [np.zeros(3), np.zeros((2, 3, 4)), np.zeros((0, 3)), np.array([["a", "b"]]), np.zeros((2, 3), complex)]
-)
-def test_anything_but_a_filled_matrix_of_real_numbers_is_refused(a, message_of):
+@pytest.mark.parametrize("a", [np.zeros((0, 3)), np.array([]), np.zeros((2, 3), complex), np.array([None])])
+def test_anything_but_a_filled_array_of_numbers_or_text_is_refused(a, message_of):
     message = message_of(describe, a)
-    assert str(a.shape) in message
-    assert str(a.dtype) in message
+    assert message == f"values must be a filled array of numbers or text; got shape {a.shape}, dtype {a.dtype}"
+
+
+def counts(seed, t, answers=20):
+    """Answers of as many people to each triplet."""
+    rng = np.random.default_rng(seed)
+    return np.array([rng.multinomial(answers, rng.dirichlet([1, 1, 1])) for _ in range(t)])
+
+
+@pytest.mark.parametrize(
+    ("a", "name", "kind"),
+    [
+        (counts(0, 40), None, "answers"),
+        (counts(0, 40) + counts(1, 40, 1), None, "answers"),
+        (np.array([[1, 2, 0], [4, 0, 9]]), None, "triplets"),
+        (np.array([[1, 2, 0], [4, 0, 9]]), "odd_counts", "answers"),
+        (np.random.default_rng(0).dirichlet([1, 1, 1], 40), None, "answers"),
+        (np.random.default_rng(0).dirichlet([1, 1, 1, 1], 40), None, "embeddings"),
+        (np.eye(3)[[0, 1, 2, 2] * 9], None, "answers"),
+        (draw_triplets(0, 100, 500) + 1000, None, "triplets"),
+        (draw_triplets(0, 3, 500), None, "triplets"),
+        (draw_triplets(0, 4, 500) + 1, None, "triplets"),
+        (1 - np.eye(5), None, "dissimilarities"),
+        ((1 - np.eye(5)).astype(int), None, "dissimilarities"),
+        (np.stack([1 - np.eye(5)] * 4), None, "dissimilarities"),
+        (np.stack([np.eye(5)] * 4), None, "similarities"),
+        (reals(0, 4, 5, 5), None, "other"),
+        (np.array(["dog", "cat"]), None, "names"),
+        (np.array(["ann", "bob", "ann"]), None, "labels"),
+        (np.array([[1.0]] * 3).ravel(), None, "labels"),
+        (np.array([["a", "b"]]), None, "other"),
+        (np.float32(3), None, "other"),
+    ],
+)
+def test_answers_labels_names_and_matrices_of_people(a, name, kind):
+    assert describe(a, name).kind == kind
+
+
+def test_facts_without_a_meaning_are_left_out():
+    found = describe(np.array(["dog", "cat", "dog"]))
+    assert (found.shape, found.dtype, found.first_row) == ((3,), "str", ("dog", "cat", "dog"))
+    assert found.duplicate_rows is found.nan_rows is found.zero_rows is found.smallest is None
+    assert found.remarks == ("2 different values: people (--subjects), or groups of triplets (--groups)",)
+    assert json.loads(json.dumps(as_document(found), allow_nan=False))["first_row"] == ["dog", "cat", "dog"]
+
+
+def test_zeros_and_ones_may_be_categories():
+    a = np.eye(6)[:, :4]
+    assert "every value is 0 or 1: these may be categories of items" in describe(a).remarks
+    assert not any("categories" in remark for remark in describe(a + 0.5).remarks)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
-from support import definition, draw_triplets, pairs_of, seeds, whole
+from support import definition, draw_triplets, pairs_of, read_back, seeds, strict_json, whole
 
-from pyalign import failures
+from pyalign import Embeddings, Failures, Triplets, failures
 from pyalign.analysis.accuracy import TIES
+from pyalign.data import Subjects
 
 
 def three_models(seed, n=12):
@@ -49,7 +50,7 @@ def test_groups_are_those_of_a_loop(seed):
         for group, mask in zip(found.groups, expected.values(), strict=True):
             assert sorted(group.rows) == np.flatnonzero(mask).tolist()
             assert group.n == mask.sum()
-            np.testing.assert_array_equal(group.triplets, triplets[group.rows])
+            np.testing.assert_array_equal(group.items, triplets[group.rows])
             np.testing.assert_array_equal(group.margins, margins[:, group.rows].T)
 
 
@@ -106,10 +107,10 @@ def test_shares_are_given_where_answers_repeat():
 def test_with_counts_the_majority_is_right_and_what_has_none_is_left_out():
     line = np.array([[0.0], [1.0], [5.0], [7.0]])
     triplets, counts = [[3, 2, 1], [2, 0, 1], [0, 1, 3]], [[3, 3, 0], [9, 0, 1], [4, 5, 1]]
-    found = failures({"line": line}, triplets, counts=counts, measure="neg_euclidean")
+    found = failures({"line": line}, triplets, answers=counts, measure="neg_euclidean")
     assert (found.n_triplets, found.n_undecided) == (2, 1)
     assert found.groups[0].rows.tolist() == [2]
-    assert found.groups[0].triplets.tolist() == [[0, 3, 1]]
+    assert found.groups[0].items.tolist() == [[0, 3, 1]]
     assert found.groups[0].human_shares.tolist() == [0.5]
     assert found.groups[0].n_answers.tolist() == [10]
 
@@ -120,10 +121,11 @@ def test_counts_of_one_answer_each_give_what_the_answers_give():
     triplets = triplets[first]
     by_answer = failures(models, triplets, measure="dot").groups[0]
     turned = triplets[:, [2, 0, 1]]
-    by_count = failures(models, turned, counts=np.tile([1, 0, 0], (len(triplets), 1)), measure="dot").groups[0]
+    by_count = failures(models, turned, answers=np.tile([1, 0, 0], (len(triplets), 1)), measure="dot").groups[0]
     np.testing.assert_array_equal(by_count.rows, by_answer.rows)
     np.testing.assert_array_equal(by_count.margins, by_answer.margins)
-    np.testing.assert_array_equal(by_count.triplets[:, 2], by_answer.triplets[:, 2])
+    np.testing.assert_array_equal(by_count.items[:, 2], by_answer.items[:, 2])
+    np.testing.assert_array_equal(by_count.items[:, :2], np.sort(by_answer.items[:, :2], axis=1))
 
 
 def test_what_one_model_was_not_asked_is_left_out_for_all():
@@ -143,9 +145,13 @@ def test_the_table_and_the_document_hold_every_triplet_with_names_margins_shares
     models, triplets = three_models(5), draw_triplets(6, 12, 100)
     names = [f"item, {k}" for k in range(12)]
     people = np.array(["ann", "bob"])[np.arange(100) % 2]
-    found = failures(models, triplets, families=["one", "two", "two"], names=names, subjects=people, measure="dot")
+    named = {**models, "b": Embeddings(models["b"], names)}
+    found = failures(named, triplets, families=["one", "two", "two"], subjects=people, measure="dot")
     rows = list(csv.DictReader(io.StringIO(found.to_csv())))
-    document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    document = strict_json(found.to_json())
+    assert (document["command"], document["n_triplets"], document["ties"]) == ("failures", 100, "fractional")
+    assert document == found.to_dict()
+    assert list(document)[-3:] == ["groups", "notes", "provenance"]
     listed = [(group, record) for group in document["groups"] for record in group["triplets"]]
     assert len(rows) == len(listed) == sum(group.n for group in found.groups)
     _, margins = by_loop(models, triplets, "fractional")
@@ -171,26 +177,152 @@ def test_numbers_of_single_precision_are_written_as_short_as_they_are():
     assert len(str(record["margins"]["x"])) <= 11
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("known", [False, True])
+def test_documents_come_back(tmp_path, dtype, known):
+    models = {name: x.astype(dtype) + dtype(0.1) for name, x in three_models(5).items()}
+    options = {"families": ["one", "two", "two"], "limit": 40}
+    if known:
+        models["a"] = Embeddings(models["a"], [f"item {k}" for k in range(12)])
+        options["subjects"] = np.arange(300) % 7
+    found = failures(models, draw_triplets(6, 12, 300), **options)
+    back = read_back(found, tmp_path)
+    assert back == found
+    assert back.groups[0].margins.dtype == dtype
+    assert [one.name for one in back.provenance.inputs] == [*models, "triplets", *["subjects"] * known]
+    nothing = failures(models, draw_triplets(6, 12, 300), limit=0)
+    assert read_back(nothing, tmp_path) == nothing
+
+
+def test_another_margin_or_row_makes_another_result(tmp_path):
+    models, triplets = three_models(5), draw_triplets(6, 12, 300)
+    one, other = (failures(models, triplets, limit=limit) for limit in (3, 4))
+    assert one != other
+    other = failures({**models, "a": models["a"] + 1e-3}, triplets, limit=3)
+    assert one != other
+
+
+def test_a_document_of_all_failures_takes_little_memory():
+    """A line at a time; as a tree of dicts it took 3 kB a triplet, and 300 bytes of text."""
+    models = {"a": whole(1, 12, 3), "b": whole(2, 12, 3)}
+    found = failures(models, draw_triplets(6, 12, 60_000), measure="dot")
+    listed = len(found.groups[0].rows)
+    assert listed > 15_000
+    tracemalloc.start()
+    text = found.to_json()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1000 * listed
+    assert len(text.splitlines()) == pytest.approx(listed, abs=200)
+
+
+def test_the_rows_of_a_frame_are_the_listed_triplets():
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    found = failures(three_models(5), draw_triplets(6, 12, 100), families=["one", "two", "two"], measure="dot")
+    frame = found.to_frame()
+    assert len(frame) == sum(group.n for group in found.groups)
+    assert frame["margin b"].tolist() == [m for group in found.groups for m in group.margins[:, 1].tolist()]
+    empty = failures({"line": np.arange(3.0)[:, None]}, [[0, 1, 2]], measure="neg_euclidean", limit=0)
+    assert empty.to_records() == []
+    assert empty.to_csv() == "right,wrong,row,item_1,item_2,odd_item,margin line,human_share,n_answers\n"
+
+
+def test_permuted_frames_with_names_give_the_same_failures():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    names = np.array([f"item {k}" for k in range(12)])
+    models, triplets = three_models(5), draw_triplets(6, 12, 200)
+    expected = failures(models, triplets, measure="dot")
+    frames = {
+        name: pandas.DataFrame(x, index=names).sample(frac=1, random_state=k)
+        for k, (name, x) in enumerate(models.items())
+    }
+    found = failures(frames, pandas.DataFrame(names[triplets]), measure="dot")
+    assert found.n_wrong == expected.n_wrong
+    ours, theirs = found.groups[0], expected.groups[0]
+    assert ours.rows.tolist() == theirs.rows.tolist()
+    np.testing.assert_array_equal(ours.margins, theirs.margins)
+    for record, items in zip(found.records(ours), theirs.items, strict=True):
+        assert record["names"] == names[items].tolist()
+
+
+def test_rows_of_an_order_that_nobody_stated_are_noted():
+    models, triplets = three_models(5), draw_triplets(6, 12, 200)
+    names = [f"item {k}" for k in range(12)]
+    named = failures({**models, "b": Embeddings(models["b"], names)}, triplets, measure="dot")
+    assert any("item numbers are taken for rows of b in its own order" in note for note in named.notes)
+    stated = failures(
+        {**models, "b": Embeddings(models["b"], names)},
+        Triplets(triplets, names=tuple(names), numbered=True),
+        measure="dot",
+    )
+    assert not any("in its own order" in note for note in stated.notes)
+
+
+def test_answers_and_persons_come_with_the_triplets():
+    models, triplets = three_models(2), draw_triplets(3, 12, 50)
+    people = Subjects(np.arange(50, dtype=np.int32) % 2, ("ann", "bob"))
+    group = failures(models, Triplets(triplets, subjects=people), measure="dot").groups[0]
+    assert group.subjects.tolist() == [("ann", "bob")[row % 2] for row in group.rows]
+    counts, positions = np.random.default_rng(1).integers(0, 5, (50, 3)), np.array([2, 0, 1], np.int8)
+    counts[:, 0] += 1
+    in_file = np.empty_like(counts)
+    in_file[:, positions] = counts  # the column p of the triplets came from place positions[p]
+    expected = failures(models, triplets, answers=counts, measure="dot")
+    moved = Triplets(triplets, positions=positions)
+    assert expected == failures(models, moved, answers=in_file, measure="dot")
+    assert expected == failures(models, moved.with_answers(in_file), measure="dot")
+    assert expected.n_undecided > 0 and expected.groups[0].n > 0
+
+
+def test_tables_fit_80_columns_and_name_everything_when_asked():
+    names = [f"an item with a long name, number {k}" for k in range(12)]
+    models = {f"features/of/model/{name}.npy": Embeddings(x, names) for name, x in three_models(5).items()}
+    models |= {f"features/of/model/{k}.npy": Embeddings(whole(k, 12, 3), names) for k in range(6)}
+    families = ["a family with a long name", *["b"] * 8]
+    found = failures(models, draw_triplets(6, 12, 5000), measure="dot", families=families)
+    assert max(map(len, found.table().splitlines())) <= 80
+    assert "margin 1" in found.table()
+    verbose = found.table(verbose=True)
+    first = next(found.records(found.groups[0]))["names"]
+    assert "margin features/of/model/5.npy" in verbose and f"{first[0]}, {first[1]} | {first[2]}" in verbose
+    assert "a family with a long name" in verbose
+
+
+def test_a_result_shows_what_it_is():
+    assert Failures.command == "failures"
+    found = failures(three_models(5), draw_triplets(6, 12, 100), measure="dot", limit=5)
+    assert "wrong for every model, the clearest:" in str(found)
+    assert found._repr_html_().count("<tr>") == 6
+    many = failures(three_models(5), draw_triplets(6, 12, 5000), measure="dot")
+    assert many.groups[0].n > 200
+    assert many._repr_html_().count("<tr>") == 101
+    assert f"<p>the first 100 of {many.groups[0].n:,} rows</p>" in many._repr_html_()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"models": {}}, "models must be at least one; got none"),
         ({"families": ["a"]}, "families must be one per model (2); got 1"),
         ({"families": ["a", "a"]}, "families must be at least two different ones; got 'a' alone"),
-        ({"models": {"p": np.eye(3), "q": np.eye(4)}},
-         "models must have one row for each of the same items; got p: 3, q: 4 rows"),
-        ({"names": ["a", "b"]}, "names must be one per row of the models (3); got 2"),
+        ({"models": {"p": np.eye(3), "q": np.eye(4)}}, "models must have the same number of items; got p: 3, q: 4"),
         ({"limit": -1}, "limit must be a whole number from 0 to 2,147,483,647; got -1"),
         ({"limit": 1.5}, "limit must be a whole number from 0 to 2,147,483,647; got 1.5"),
         ({"models": [[[1.0]]]}, "models must map names to embeddings, as a dict does; got list"),
         ({"subjects": [1, 2]}, "subjects must have one entry per triplet, shape (1,); got (2,)"),
-        ({"counts": [[1, 2]]}, "counts must have shape (t, 3), here (1, 3); got (1, 2)"),
-        ({"counts": [[2, 2, 1]]}, "counts must have a majority in at least one triplet; all 1 tie"),
-        ({"counts": [[2, 1, 1]], "subjects": [1]},
-         "subjects and counts must not both be given: counts do not say whose answer is whose"),
+        ({"answers": [[1, 2]]}, "answers must have shape (1, 3), a row for each triplet; got (1, 2)"),
+        ({"answers": [[0.5, 0.25, 0.25]]},
+         "answers must be counts (whole numbers) here; got shares, which do not say of how many"),
+        ({"answers": [[2, 2, 1]]}, "answers must have a majority in at least one triplet; all 1 tie"),
+        ({"answers": [[2, 1, 1]], "subjects": [1]},
+         "subjects and answers must not both be given: counts do not say whose answer is whose"),
         ({"models": {"p": np.eye(3), "q": np.diag([1, np.nan, 1])}},
-         "model 'q': x must be finite; 1 of 3 rows holds NaN or infinity, first row 1"),
-        ({"triplets": [[0, 1, 3]]}, "model 'p': triplets must lie in [0, 3); row 0 is [0, 1, 3]"),
+         "q: x must be finite; 1 of 3 rows holds NaN or infinity, first row 1"),
+        ({"triplets": Triplets(np.array([[0, 1, 2]]), answered=False)},
+         "failures needs the people's answers, which --odd-column none says are not recorded"),
+        ({"triplets": [["a", "b", "c"]]},
+         "p: the triplets hold names; give the rows' names with --names FILE (names=)"),
+        ({"triplets": [[0, 1, 3]]}, "p: triplets must lie in [0, 3); row 0 is [0, 1, 3]"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_listed_is_refused(message_of, options, message):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, seeds
 
 from pyalign.analysis.repeats import find_repeats
+from pyalign.data import as_answers
 
 
 def check(triplets, repeats):
@@ -50,7 +51,7 @@ def test_are_exact_for_every_size_of_item_number(largest):
 
 
 def test_counts_go_with_their_items_and_add_up_over_repeated_rows():
-    repeats = find_repeats([[9, 2, 5], [5, 9, 2], [4, 3, 1]], [[1, 2, 3], [30, 10, 20], [0, 0, 7]])
+    repeats = find_repeats([[9, 2, 5], [5, 9, 2], [4, 3, 1]], as_answers([[1, 2, 3], [30, 10, 20], [0, 0, 7]], 3))
     assert repeats.triplets.tolist() == [[1, 3, 4], [2, 5, 9]]
     assert repeats.counts.tolist() == [[7, 0, 0], [22, 33, 11]]
     assert repeats.inverse.tolist() == [1, 1, 0]
@@ -61,7 +62,7 @@ def test_counts_go_with_their_items_and_add_up_over_repeated_rows():
 def test_counts_of_single_answers_are_the_answers(seed):
     triplets = draw_triplets(seed, 9, 300)
     by_answers = find_repeats(triplets)
-    by_counts = find_repeats(triplets, np.tile([0, 0, 1], (300, 1)))
+    by_counts = find_repeats(triplets, as_answers(np.tile([0, 0, 1], (300, 1)), 300))
     np.testing.assert_array_equal(by_counts.counts, by_answers.counts)
     np.testing.assert_array_equal(by_counts.inverse, by_answers.inverse)
 
@@ -78,17 +79,8 @@ def test_wrong_triplets_are_refused(message_of, triplets, message):
     assert message_of(find_repeats, triplets) == message
 
 
-@pytest.mark.parametrize(
-    ("counts", "message"),
-    [
-        ([[1, 2, 3]], "counts must have shape (t, 3), here (2, 3); got (1, 3)"),
-        ([[1, 2, 3], [1, -2, 3]], "counts must not be negative; row 1 is [1, -2, 3]"),
-        ([[1, 2, 3], [0, 0, 0]], "counts must hold at least one answer in each row; row 1 is [0, 0, 0]"),
-        ([[1, 2, 3], [0.5, 0, 0]], "counts must be whole numbers; row 1 is [0.5, 0.0, 0.0]"),
-        ([[1, np.nan, 3], [0, 0, 1]], "counts must be whole numbers; row 0 is [1.0, nan, 3.0]"),
-        ([[1, np.inf, 3], [0, 0, 1]], "counts must be at most 2,147,483,648; row 0 is [1.0, inf, 3.0]"),
-        ([["a", "b", "c"], ["a", "b", "c"]], "counts must be whole numbers; got dtype <U1"),
-    ],
-)
-def test_wrong_counts_are_refused(message_of, counts, message):
-    assert message_of(find_repeats, [[0, 1, 2], [3, 4, 5]], counts) == message
+def test_shares_do_not_say_how_many_answered(message_of):
+    shares = as_answers([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]], 2)
+    assert message_of(find_repeats, [[0, 1, 2], [3, 4, 5]], shares) == (
+        "answers must be counts (whole numbers) here; got shares, which do not say of how many"
+    )

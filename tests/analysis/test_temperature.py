@@ -102,3 +102,10 @@ def test_the_standard_error_is_the_spread_over_samples():
     assert np.mean(errors) == pytest.approx(np.std(betas), rel=0.15)
     assert np.mean(betas) == pytest.approx(2.0, abs=4 * np.std(betas) / np.sqrt(200))
     assert 0.9 <= covered / 200 <= 0.99
+
+
+def test_the_interval_is_symmetric_in_the_logarithm_and_says_what_it_is_over():
+    found = interval(2.0, 0.2)
+    assert found.low * found.high == pytest.approx(4.0)
+    assert (found.error, found.by, found.method, found.confidence) == (0.2, "triplets", "sandwich", 0.95)
+    assert interval(1.0, 1e9).low > 0 and np.isfinite(interval(1.0, 1e9).high)

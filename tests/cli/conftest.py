@@ -16,7 +16,7 @@ import pytest
 from support import decide, definition, draw_triplets, pairs_of, reals
 
 from pyalign.backends import native
-from pyalign.cli import main
+from pyalign.cli import COMMANDS, main
 
 ITEMS, FEATURES, TRIPLETS = 30, 6, 400
 
@@ -117,7 +117,8 @@ def refused(command, folder, listing):
         ran = command(*args)
         assert ran.code == 1
         assert ran.out == ""
-        prefix = f"pyalign {args[0]}: error: "
+        name = " ".join(map(str, args[:2]))
+        prefix = f"pyalign {name if name in COMMANDS else args[0]}: error: "
         assert ran.err.startswith(prefix)
         assert ran.err.endswith("\n")
         assert len(ran.err.splitlines()) == 1

@@ -8,7 +8,8 @@ import shlex
 
 import pytest
 
-from pyalign.cli import COMMANDS, build_parser
+from pyalign.cli import COMMANDS, load
+from pyalign.cli._command import declared, make_parser, parse
 from pyalign.measures import MEASURES
 
 
@@ -17,15 +18,19 @@ def examples(text):
     return [shlex.split(command) for command in joined.split(" && ")]
 
 
-@pytest.mark.parametrize("args", [[], *([name] for name in COMMANDS)], ids=lambda args: args[0] if args else "pyalign")
-def test_help_has_an_example_that_parses(command, args):
-    ran = command(*args, "--help")
+def words_of(name):
+    return name.split()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_that_parses(command, name):
+    ran = command(*words_of(name), "--help")
     assert (ran.code, ran.err) == (0, "")
-    parser = build_parser()
+    kind = load(name).options
     for program, *words in examples(ran.out):
-        assert program == "pyalign"
-        parsed = parser.parse_args(words)
-        assert parsed.command == (args[0] if args else words[0])
+        assert (program, words[: len(words_of(name))]) == ("pyalign", words_of(name))
+        parsed = parse(make_parser(name, COMMANDS[name], load(name)), kind, words[len(words_of(name)) :])
+        assert isinstance(parsed, kind)
 
 
 def test_the_example_of_all_runs_as_it_stands(command, tmp_path, monkeypatch):
@@ -35,20 +40,21 @@ def test_the_example_of_all_runs_as_it_stands(command, tmp_path, monkeypatch):
 
 
 def test_help_lists_every_command_and_score_every_measure(command):
-    assert all(re.search(rf"\n    {name}\s", command("--help").out) for name in COMMANDS)
+    assert all(re.search(rf"\n  {name}\s", command("--help").out) for name in COMMANDS)
     assert all(name in command("score", "--help").out for name in MEASURES)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_is_explained(name, monkeypatch):
-    subparsers = build_parser()._subparsers._group_actions[0]
-    assert all(action.help for action in subparsers.choices[name]._actions)
+def test_every_option_is_explained(name):
+    parser = make_parser(name, COMMANDS[name], load(name))
+    assert all(action.help for action in parser._actions)
+    assert declared(load(name).options)
 
 
-@pytest.mark.parametrize("args", [["--help"], *([name, "--help"] for name in COMMANDS)], ids=lambda a: a[0])
+@pytest.mark.parametrize("args", [[], *map(words_of, COMMANDS)], ids=lambda args: " ".join(args) or "pyalign")
 def test_help_fits_a_terminal_of_80_columns(command, monkeypatch, args):
     monkeypatch.setitem(os.environ, "COLUMNS", "80")
-    assert max(map(len, command(*args).out.splitlines())) <= 80
+    assert max(map(len, command(*args, "--help").out.splitlines())) <= 80
 
 
 def test_a_misspelt_option_or_command_is_a_usage_error_that_names_it(command):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 
 import numpy as np
 import pytest
-from support import reals
+from support import reals, strict_json
 
 import pyalign
 from pyalign.backends import BACKENDS, backend_reasons, native
+from pyalign.datasets import simulate as module
 from pyalign.datasets.sample import FILES
 
 # info
@@ -27,7 +27,7 @@ def test_info_prints_version_instruction_set_threads_and_backends(command):
 
 
 def test_info_as_json(command):
-    facts = json.loads(command("info", "--json").out)
+    facts = strict_json(command("info", "--json").out)
     assert facts["version"] == pyalign.__version__
     assert facts["numpy"] == np.__version__
     assert facts["instruction_set"] in facts["instruction_sets"]
@@ -41,7 +41,7 @@ def test_info_gives_the_reason_where_a_backend_cannot_run(command, monkeypatch):
         native.NativeBackend, "why_not", lambda self, place=None: "the compiled module cannot be loaded (test)"
     )
     assert "cannot run: the compiled module cannot be loaded (test)" in command("info").out
-    assert json.loads(command("info", "--json").out)["backends"]["native"].startswith("the compiled module")
+    assert strict_json(command("info", "--json").out)["backends"]["native"].startswith("the compiled module")
 
 
 def test_every_backend_stands_in_its_own_column(command):
@@ -77,11 +77,17 @@ def test_sample_again_replaces_what_was_there(command, sample):
 
 
 def test_scoring_the_sample_gives_the_figure_of_its_page(command, sample):
-    args = ("score", "--embeddings", sample / "embeddings.npy", "--triplets", sample / "triplets.npy")
-    (row,) = json.loads(command(*args, "--json").out)["results"]
+    args = ("score", sample / "embeddings.npy", "--triplets", sample / "triplets.npy")
+    (row,) = strict_json(command(*args, "--json").out)["results"]
     assert round(100 * row["accuracy"], 3) == 56.375
     assert (row["n_triplets"], row["n_ties"]) == (28770, 0)
     assert "56.375 %" in command(*args).out
+
+
+def test_sample_needs_a_folder(command):
+    ran = command("sample")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[0] == "pyalign sample: error: the following arguments are required: DIR"
 
 
 # simulate
@@ -95,7 +101,7 @@ def simulate(command, tmp_path):
         folder = tmp_path / name
         ran = command("simulate", folder, "--triplets", triplets, *options)
         assert (ran.code, ran.err) == (0, "")
-        expected = json.loads((folder / "expected.json").read_text())
+        expected = strict_json((folder / "expected.json").read_text())
         assert f"{100 * expected['expected_accuracy']:.3f} %" in ran.out
         assert f"{triplets:,} triplets" in ran.out
         return folder, expected
@@ -114,7 +120,7 @@ def test_scoring_a_simulation_gives_what_it_expects(command, simulate, measure, 
     folder, expected = simulate(*SIZE, *model)
     ran = command("score", "--embeddings", folder / "embeddings.npy", "--triplets", folder / "triplets.npy",
                   "--json", *model)  # fmt: skip
-    (row,) = json.loads(ran.out)["results"]
+    (row,) = strict_json(ran.out)["results"]
     assert abs(row["accuracy"] - expected["expected_accuracy"]) < 4 * expected["standard_error"]
     x, triplets = np.load(folder / "embeddings.npy"), np.load(folder / "triplets.npy")
     p = pyalign.choice_probabilities(x, triplets, measure=measure, temperature=temperature).astype(np.float64)
@@ -139,6 +145,21 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(simulate, m
         native.set_num_threads(threads)
         folders.append(simulate(*SIZE, name=f"t{threads}")[0])
     assert len({(folder / "triplets.npy").read_bytes() for folder in folders}) == 1
+
+
+def test_what_is_expected_is_read_back_as_the_simulation(simulate):
+    folder, expected = simulate(*SIZE, "--seed", 5)
+    found = pyalign.load_result(folder / "expected.json")
+    x = np.load(folder / "embeddings.npy")
+    assert found == module.simulate(x, 20_000, seed=5)
+    assert expected["command"] == "simulate"
+
+
+@pytest.mark.parametrize("options", [("--seed", "-1"), ("--items", "0"), ("--temperature", "warm")])
+def test_simulate_refuses_options_that_are_none(command, tmp_path, options):
+    ran = command("simulate", tmp_path / "new", *options)
+    assert ran.code == 2 and options[0] in ran.err
+    assert not (tmp_path / "new").exists()
 
 
 def test_simulated_sizes_are_those_asked_for(simulate):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
+from support import strict_json
 
 import pyalign
 
@@ -43,9 +42,10 @@ def test_categories_come_as_labels_or_as_a_table(command, folder, x, kind):
     ran = command(*SAMPLE, "--embeddings", "x.npy", "--categories", kind, "--scheme", "across", "--json")
     assert ran.code == 0
     assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(x, 200, categories=code, scheme="across"))
-    document = json.loads(ran.out)
+    document = strict_json(ran.out)
     assert (document["scheme"], document["n_triplets"]) == ("across", 200)
     assert document["n_sharing"] > 0
+    assert document["provenance"]["options"]["command_line"]["categories"] == kind
 
 
 def test_similarities_stand_in_for_embeddings(command, folder, x):
@@ -54,13 +54,49 @@ def test_similarities_stand_in_for_embeddings(command, folder, x):
     assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(x, 200))
 
 
+def test_a_matrix_of_dissimilarities_must_be_stated_as_such(command, refused, folder, x):
+    s = pyalign.similarity(x, measure="neg_euclidean")
+    np.fill_diagonal(s, 0)
+    np.save("m.npy", -s)
+    assert refused(*SAMPLE, "--similarities", "m.npy") == (
+        "m.npy: x looks like dissimilarities: 0 on the diagonal, positive elsewhere; state that by measure "
+        "'precomputed_dissimilarity' (--dissimilarities)"
+    )
+    assert command(*SAMPLE, "--dissimilarities", "m.npy").code == 0
+    assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(s, 200, measure="precomputed"))
+
+
+def test_the_real_matrix_of_dissimilarities(command, refused, data, folder):
+    rdm = data / "things" / "RDM48_triplet.mat"
+    assert "looks like dissimilarities" in refused(*SAMPLE, "--similarities", rdm)
+    assert command(*SAMPLE, "--dissimilarities", rdm).code == 0
+    d, (a, b, odd) = np.asarray(pyalign.load_embeddings(rdm)), np.load("s.npy").T
+    assert (d[a, b] < np.minimum(d[a, odd], d[b, odd])).all()
+
+
+def test_a_document_is_read_back(command, folder):
+    ran = command("triplets", "sample", "x.npy", *SAMPLE[2:], "--json", "d.json", "--csv", "d.csv")
+    assert ran.out == "s.npy: 200 triplets\n"
+    found = pyalign.load_result("d.json")
+    assert (found.n_triplets, found.scheme, found.measure, found.temperature) == (200, "uniform", "cosine", None)
+    assert found.provenance.inputs[0].source == "x.npy"
+    assert (folder / "d.csv").read_text().splitlines()[1].startswith("200,")
+
+
+def test_a_seed_that_is_none_is_a_usage_error(command, folder):
+    ran = command(*SAMPLE, "--embeddings", "x.npy", "--seed", "-1")
+    assert ran.code == 2 and "--seed" in ran.err
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
         (("--embeddings", "x.npy", "--scheme", "within"), "categories must be given"),
         (("--embeddings", "x.npy", "--probabilities", "p.npy"), "--probabilities p.npy needs --temperature"),
         (("--embeddings", "x.npy", "--probabilities", "s.npy"), "same file"),
-        (("--embeddings", "x.npy", "--seed", "-1"), "--seed"),
+        ((), "--embeddings, --similarities or --dissimilarities must be given, one of them; got none"),
+        (("--embeddings", "x.npy", "--similarities", "x.npy"), "one of them; got --embeddings and --similarities"),
+        (("--dissimilarities", "x.npy", "--transform", "x.npy"), "--transform x.npy serves embeddings alone"),
         (("--similarities", "x.npy"), "(n, n)"),
         (("--similarities", "x.npy", "--measure", "dot"), "no use"),
         (("--embeddings", "x.npy", "--categories", "t.npy", "--scheme", "within"), "t.npy: several columns"),

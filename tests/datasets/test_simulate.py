@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import decide, definition, pairs_of, reals
+from support import decide, definition, pairs_of, read_back, reals, strict_json
 
-from pyalign import score
+from pyalign import Embeddings, score
 from pyalign.datasets import simulate as module
 from pyalign.datasets.simulate import random_embeddings, random_triplets, simulate
 from pyalign.errors import InputError
@@ -97,8 +97,8 @@ def test_expectations_do_not_depend_on_the_size_of_a_chunk(monkeypatch):
     whole = simulate(x, 5000)
     monkeypatch.setattr(module, "CHUNK", 7 * 111)
     parts = simulate(x, 5000)
-    for name, value in whole.to_dict().items():
-        assert parts.to_dict()[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value)
+    for name in ("expected_accuracy", "standard_error", "expected_cross_entropy"):
+        assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-9)
     assert np.array_equal(whole.triplets, parts.triplets)
 
 
@@ -130,11 +130,21 @@ def test_random_embeddings_have_variance_one_over_k():
     assert x.var(axis=0) * np.arange(1, 10) == pytest.approx(np.ones(9), rel=0.05)
 
 
-def test_the_figures_are_json_without_the_triplets():
-    figures = simulate(random_embeddings(10, 4), 50, seed=3).to_dict()
-    assert list(figures) == ["n_triplets", "expected_accuracy", "standard_error", "expected_cross_entropy",
-                             "measure", "temperature", "seed"]  # fmt: skip
-    assert (figures["n_triplets"], figures["seed"]) == (50, 3)
+def test_the_figures_are_json_without_the_triplets_and_come_back(tmp_path):
+    drawn = simulate(random_embeddings(10, 4), 50, seed=3)
+    figures = strict_json(drawn.to_json())
+    assert set(figures) == {"command", "schema", "version", "n_triplets", "expected_accuracy", "standard_error",
+                            "expected_cross_entropy", "measure", "temperature", "seed", "provenance"}  # fmt: skip
+    assert (figures["command"], figures["n_triplets"], figures["seed"]) == ("simulate", 50, 3)
+    back = read_back(drawn, tmp_path)
+    assert back == drawn and back.triplets is None
+    assert back.provenance.inputs[0].shape == (10, 4) and back.provenance.seed == 3
+
+
+def test_rows_with_names_are_drawn_from_as_those_without():
+    x = random_embeddings(10, 4)
+    named = Embeddings(x, [f"item {k}" for k in range(10)])
+    assert np.array_equal(simulate(named, 50).triplets, simulate(x, 50).triplets)
 
 
 @pytest.mark.parametrize("n", [1, 2])

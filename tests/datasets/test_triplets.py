@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import clear_cut, decide, definition, draw_triplets, pairs_of, reals, seeds, whole
+from support import clear_cut, decide, definition, draw_triplets, pairs_of, read_back, reals, seeds, strict_json, whole
 
-from pyalign import choice_probabilities, choice_probabilities_from, sample_triplets, similarity
+from pyalign import (
+    Categories,
+    Embeddings,
+    choice_probabilities,
+    choice_probabilities_from,
+    load_embeddings,
+    sample_triplets,
+    similarity,
+)
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.datasets.triplets import draw_triplets as draw
-from pyalign.datasets.triplets import memberships
-from pyalign.io import read_categories
+from pyalign.io import load_categories
 
 LABELS = np.array(["a", "a", "a", "b", "b", "b", "b", "c", "c", ""])
 
@@ -100,10 +107,13 @@ def test_no_position_tells_which_item_is_of_the_other_category():
 
 
 def test_on_things_the_categories_meet_as_they_should(data):
-    members = read_categories(data / "things/category27.tsv")
+    categories = load_categories(data / "things/category27.tsv")
+    members = categories.members
     assert (members.shape, int(members.any(axis=1).sum())) == ((1854, 27), 1295)
     x = np.load(data / "things/clip_vit_b32.npy")
-    within = members[sample_triplets(x, 5000, categories=members, scheme="within")]
+    triplets = sample_triplets(x, 5000, categories=categories, scheme="within")
+    assert np.array_equal(triplets, sample_triplets(x, 5000, categories=members.astype(int), scheme="within"))
+    within = members[triplets]
     assert within.all(axis=1).any(axis=1).all()
     triplets = sample_triplets(x, 5000, categories=members, scheme="across")
     a, b, c = (members[triplets[:, k]] for k in range(3))
@@ -120,9 +130,59 @@ def test_the_seed_decides():
     assert not np.array_equal(one, other)
 
 
-def test_negative_numbers_and_empty_texts_are_no_category():
-    assert np.array_equal(memberships([3, -1, 3, 0], 4), [[0, 1], [0, 0], [0, 1], [1, 0]])
-    assert np.array_equal(memberships(["", "x"], 2), [[0], [1]])
+def test_categories_with_names_are_matched_to_rows_with_names():
+    x, names = reals(1, 10, 4), [f"item {k}" for k in range(10)]
+    expected = sample_triplets(x, 500, categories=LABELS, scheme="across")
+    turned = Categories.of(LABELS[::-1], names=tuple(names[::-1]))
+    assert np.array_equal(sample_triplets(Embeddings(x, names), 500, categories=turned, scheme="across"), expected)
+    assert not np.array_equal(sample_triplets(x, 500, categories=turned, scheme="across"), expected)
+
+
+def test_dissimilarities_are_similarities_the_other_way_round():
+    x = reals(1, 10, 4, dtype=np.float64)
+    s = similarity(x, measure="neg_euclidean")
+    expected = sample_triplets(x, 500, measure="neg_euclidean")
+    assert np.array_equal(sample_triplets(s, 500, measure="precomputed"), expected)
+    assert np.array_equal(sample_triplets(-s, 500, measure="precomputed_dissimilarity"), expected)
+
+
+def test_the_real_matrix_of_dissimilarities_must_be_stated_as_such(data, message_of):
+    rdm = load_embeddings(data / "things" / "RDM48_triplet.mat")
+    said = message_of(sample_triplets, rdm, 1000, measure="precomputed")
+    assert said == (
+        "x looks like dissimilarities: 0 on the diagonal, positive elsewhere; state that by measure "
+        "'precomputed_dissimilarity' (--dissimilarities)"
+    )
+    drawn = draw(rdm, 1000, measure="precomputed_dissimilarity")
+    d = np.asarray(rdm)
+    a, b, odd = drawn.triplets.T
+    assert (d[a, b] < np.minimum(d[a, odd], d[b, odd])).all()
+
+
+def test_a_matrix_of_the_other_kind_is_refused_and_one_that_may_be_either_is_not(message_of):
+    similar = similarity(reals(1, 10, 4))
+    said = message_of(sample_triplets, similar, 5, measure="precomputed_dissimilarity")
+    assert said == (
+        "x looks like similarities: nothing is larger than the diagonal; state that by measure 'precomputed' "
+        "(--similarities)"
+    )
+    graph = np.zeros((6, 6))
+    graph[0, 1] = graph[1, 0] = graph[2, 3] = graph[3, 2] = 1
+    assert sample_triplets(graph, 5, measure="precomputed").shape == (5, 3)
+    assert sample_triplets(graph, 5, measure="precomputed_dissimilarity", temperature=1.0).shape == (5, 3)
+
+
+def test_a_document_holds_the_figures_and_comes_back(tmp_path):
+    drawn = draw(reals(1, 10, 4), 300, categories=LABELS, scheme="across", temperature=0.5, soft=True, seed=5)
+    document = strict_json(drawn.to_json())
+    told = {"command": "triplets", "n_triplets": 300, "scheme": "across", "measure": "cosine", "temperature": 0.5}
+    assert told.items() <= document.items()
+    assert not {"triplets", "probabilities"} & document.keys()
+    back = read_back(drawn, tmp_path)
+    assert back == drawn and back.triplets is None
+    assert read_back(draw(reals(1, 10, 4), 30), tmp_path).temperature is None
+    assert [one.name for one in back.provenance.inputs] == ["x", "categories"]
+    assert drawn.to_csv().startswith("n_triplets,n_tied,n_sharing,scheme,measure,temperature,seed\n300,")
 
 
 def test_probabilities_from_a_matrix_are_those_of_the_rows():
@@ -137,7 +197,7 @@ def test_probabilities_from_a_matrix_are_those_of_the_rows():
     [
         ({"scheme": "within"}, "categories must be given"),
         ({"categories": LABELS}, "no use for them"),
-        ({"categories": LABELS[:4], "scheme": "within"}, r"\(10,\)"),
+        ({"categories": LABELS[:4], "scheme": "within"}, "categories must have a row for each of 10 rows of x; got 4"),
         ({"categories": np.arange(10), "scheme": "within"}, "the largest has 1"),
         ({"categories": np.ones(10), "scheme": "within"}, "whole numbers or text"),
         ({"categories": 2 * np.eye(10), "scheme": "across"}, "0 and 1"),

@@ -11,19 +11,11 @@ import sys
 import numpy as np
 import pytest
 
+from pyalign.data import match_names
 from pyalign.errors import InputError
-from pyalign.io import (
-    load_embeddings,
-    match_names,
-    read_embeddings,
-    read_names,
-    read_triplets,
-    split_key,
-    write_array,
-    write_text,
-)
+from pyalign.io import load_embeddings, load_triplets, read_names, split_key, write_array, write_text
 
-READERS = [read_embeddings, read_triplets, read_names]
+READERS = [load_embeddings, load_triplets, read_names]
 
 
 @pytest.mark.parametrize(
@@ -80,10 +72,10 @@ def test_the_names_of_things(data):
 
 
 def test_names_are_matched_to_rows():
-    rows = match_names(("b", "c", "b"), ["c", "a", "b"])
+    rows = match_names(("b", "c", "b"), ["c", "a", "b"]).rows
     assert rows.dtype == np.int32
     np.testing.assert_array_equal(rows, [2, 0, 2])
-    assert match_names((), ["a"]).shape == (0,)
+    assert match_names((), ["a"]).rows.shape == (0,)
 
 
 def test_missing_and_doubled_names_are_listed():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pyalign.errors import InputError
-from pyalign.io import load_embeddings, read_embeddings
+from pyalign.io import load_embeddings
 
 FLOATS = ("float16", "float32", "float64")
 
@@ -21,7 +21,7 @@ FLOATS = ("float16", "float32", "float64")
 def test_npy_is_mapped_and_keeps_its_type(tmp_path, dtype, order):
     values = np.asarray(np.arange(12).reshape(4, 3), dtype=dtype, order=order)
     np.save(tmp_path / "x.npy", values)
-    file = read_embeddings(tmp_path / "x.npy")
+    file = load_embeddings(tmp_path / "x.npy")
     assert isinstance(file.values, np.memmap)
     assert not file.values.flags.writeable
     assert file.values.dtype == values.dtype
@@ -148,13 +148,13 @@ def test_npz_needs_a_key_only_when_several_could_be_meant(tmp_path, refused):
 def test_npz_brings_the_names_of_its_rows(tmp_path, refused):
     path = tmp_path / "x.npz"
     np.savez(path, features=np.eye(2), file_names=np.array(["b.jpg", "ä.jpg"]))
-    assert read_embeddings(path).names == ("b.jpg", "ä.jpg")
+    assert load_embeddings(path).names == ("b.jpg", "ä.jpg")
     np.savez(path, features=np.eye(2), names=np.array([b"b", "ä".encode()]))
-    assert read_embeddings(path).names == ("b", "ä")
+    assert load_embeddings(path).names == ("b", "ä")
     np.savez(path, features=np.eye(3), names=np.array(["a", "b"]))
-    assert "'names' holds 2 names for 3 rows" in refused(read_embeddings, path)
+    assert "'names' holds 2 names for 3 rows" in refused(load_embeddings, path)
     np.savez(path, features=np.eye(2), category=np.array(["animal", "animal"]))
-    assert read_embeddings(path).names is None
+    assert load_embeddings(path).names is None
 
 
 def test_npz_without_arrays_or_with_many(tmp_path, refused):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from pyalign.errors import MissingExtraError
-from pyalign.io import load_embeddings, read_embeddings
+from pyalign.io import load_embeddings
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
 
@@ -41,7 +42,7 @@ def test_hdf5_brings_the_names_of_its_rows(tmp_path, refused):
         file["none"] = h5py.Empty("f4")
         file["outside"] = h5py.ExternalLink("other.h5", "/x")
         file["records"] = np.ones((2, 2), "f4,f4")
-    assert read_embeddings(tmp_path / "x.h5").names == ("dog", "ä")
+    assert load_embeddings(tmp_path / "x.h5").names == ("dog", "ä")
     assert "no array 'outside'" in refused(load_embeddings, tmp_path / "x.h5", key="outside")
     assert "real numbers" in refused(load_embeddings, tmp_path / "x.h5", key="records")
     assert "real numbers" in refused(load_embeddings, tmp_path / "x.h5", key="names")
@@ -114,7 +115,7 @@ def test_mat_73_is_hdf5_with_columns_first(tmp_path):
 
 def test_mat_of_the_things_rdm(data):
     pytest.importorskip("scipy")
-    rdm = load_embeddings(data / "things/RDM48_triplet.mat")
+    rdm = load_embeddings(data / "things/RDM48_triplet.mat").values
     assert rdm.shape == (48, 48)
     np.testing.assert_allclose(rdm, rdm.T)
 
@@ -130,7 +131,7 @@ def test_torch_tensor_or_dict(tmp_path, refused, suffix):
     assert "a (2, 3) float32, clip/b (2, 2) float16" in refused(load_embeddings, path)
     assert load_embeddings(path, key="clip/b").dtype == np.float16
     torch.save({"x": torch.from_numpy(VALUES), "names": ["dog", "ä"]}, path)
-    assert read_embeddings(path).names == ("dog", "ä")
+    assert load_embeddings(path).names == ("dog", "ä")
 
 
 def test_torch_bfloat16_becomes_the_same_numbers_in_float32(tmp_path):
@@ -165,7 +166,12 @@ def test_torch_refuses_other_objects_without_running_them(tmp_path, refused):
 
 @pytest.mark.parametrize(
     ("name", "package", "extra"),
-    [("x.h5", "h5py", "files"), ("x.mat", "scipy", "files"), ("x.pt", "torch", "torch")],
+    [
+        ("x.h5", "h5py", "files"),
+        ("x.mat", "scipy", "files"),
+        ("x.parquet", "pyarrow", "files"),
+        ("x.pt", "torch", "torch"),
+    ],
 )
 def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, name, package, extra):
     (tmp_path / name).write_bytes(b"x")
@@ -176,3 +182,153 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, name, 
         load_embeddings(tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: ")
     assert f"needs {package}" in str(caught.value) and f"pyalign[{extra}]" in str(caught.value)
+
+
+# Files that make the libraries crash, hang or tell what is in other files
+
+
+def heap_file(path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        file["features"], file["names"] = VALUES, ["dog", "cat"]
+    raw = bytearray(path.read_bytes())
+    start = raw.index(b"GCOL")
+    place = start + 16
+    while int.from_bytes(raw[place : place + 2], "little"):
+        place += 16 + -(-int.from_bytes(raw[place + 8 : place + 16], "little") // 8) * 8
+    return raw, place
+
+
+@pytest.mark.parametrize("length", [0, 8, 15])
+def test_a_heap_of_text_without_an_end_is_refused(tmp_path, refused, length):
+    path = tmp_path / "x.h5"
+    raw, gap = heap_file(path)
+    assert load_embeddings(path).names == ("dog", "cat")
+    raw[gap + 8 : gap + 16] = length.to_bytes(8, "little")
+    path.write_bytes(raw)
+    assert "a heap of text with a gap of no length" in refused(load_embeddings, path)
+
+
+def test_hdf5_data_in_other_files_are_not_read(tmp_path, refused):
+    h5py = pytest.importorskip("h5py")
+    path, secret = tmp_path / "x.h5", tmp_path / "secret"
+    secret.write_bytes(b"s" * 60)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("outside", (6, 10), "u1", external=[(str(secret), 0, 60)])
+    assert refused(load_embeddings, path) == "'outside' keeps its data in other files, which are not read"
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = VALUES
+    layout = h5py.VirtualLayout(shape=(2, 3), dtype="f4")
+    layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "x", shape=(2, 3))
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("virtual", layout)
+    assert refused(load_embeddings, path) == "'virtual' keeps its data in other files, which are not read"
+
+
+def mat_bytes(tmp_path, packed=False, **variables):
+    path = tmp_path / "x.mat"
+    pytest.importorskip("scipy.io").savemat(path, variables, do_compression=packed)
+    return path, bytearray(path.read_bytes())
+
+
+@pytest.mark.parametrize("kind", [0, 8, 10, 11, 15, 19, 248, 65535])
+@pytest.mark.parametrize("packed", [False, True])
+def test_mat_elements_of_an_unknown_type_never_reach_scipy(tmp_path, refused, kind, packed):
+    path, raw = mat_bytes(tmp_path, features=VALUES)
+    place = raw.index(b"features") + 8
+    assert raw[place] == 7  # single
+    raw[place : place + 4] = kind.to_bytes(4, "little")
+    if packed:
+        import zlib
+
+        body = zlib.compress(bytes(raw[128:]))
+        raw = raw[:128] + (15).to_bytes(4, "little") + len(body).to_bytes(4, "little") + body
+    path.write_bytes(raw)
+    assert f"an element of type {kind}" in refused(load_embeddings, path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (140, 0, "a variable without flags"),
+        (152, 12, "an element of type 12 and 8 bytes in the header of a variable"),  # dimensions
+        (160, 2**31 - 1, "an element of 24 bytes for an array of 2147483647 x 3"),
+        (160, 2**32 - 1, "a variable without dimensions"),
+        (188, 1000, "an element of 1000 bytes for an array of 2 x 3"),
+        (132, 64, "an element of 24 bytes, longer than what holds it"),  # the whole variable
+        (144, 6 + (8 << 8), "it ends within an element"),  # a complex one, without its imaginary part
+    ],
+)
+def test_mat_variables_that_are_not_as_they_say_never_reach_scipy(tmp_path, refused, place, value, said):
+    path, raw = mat_bytes(tmp_path, features=VALUES)
+    raw[place : place + 4] = value.to_bytes(4, "little")
+    path.write_bytes(raw)
+    assert said in refused(load_embeddings, path)
+
+
+def test_mat_cells_are_listed_and_never_read(tmp_path, refused):
+    cell = np.array([np.eye(2), "text"], dtype=object)
+    path, _ = mat_bytes(tmp_path, x=VALUES, cell=cell)
+    np.testing.assert_array_equal(load_embeddings(path, key="x"), VALUES)
+    assert refused(load_embeddings, path, key="cell") == "variable 'cell' is a cell, not a full array of real numbers"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_mat_files_of_many_kinds_pass_the_check(tmp_path, packed):
+    cell = np.array([np.eye(2), "text", np.array([[1 + 2j]])], dtype=object)
+    many = {"cell": cell, "struct": {"a": 1, "b": "text"}, "c": np.eye(2) * 1j, "i": np.arange(3, dtype="i8"), "t": "ä"}
+    path, _ = mat_bytes(tmp_path, packed, x=np.random.default_rng(0).normal(size=(700, 300)), **many)
+    assert load_embeddings(path, key="x").shape == (700, 300)
+    assert load_embeddings(path, key="x").dtype == np.float64
+
+
+def test_torch_dicts_that_explode_are_refused(tmp_path, refused):
+    torch = pytest.importorskip("torch")
+    wide = torch.ones(2, 2)
+    for _ in range(4):
+        wide = {str(key): wide for key in range(40)}
+    torch.save(wide, tmp_path / "x.pt")
+    assert refused(load_embeddings, tmp_path / "x.pt") == "holds more than 100000 tensors"
+
+
+HOSTILE = """
+import subprocess
+import sys
+from pyalign.errors import InputError
+from pyalign.io import load_embeddings
+from pyalign.io.contents import contents
+for read in (load_embeddings, lambda path: list(contents(path))):
+    try:
+        found = read(sys.argv[1])
+        print("read", [one.fault for one in found] if isinstance(found, list) else found.shape)
+    except InputError as error:
+        print("refused", error)
+"""
+
+
+OUTSIDE = "'features' keeps its data in other files, which are not read"
+BOMB = "holds more than 100000 tensors"
+UNKNOWN = "is not a sound .mat file (an element of type 248)"
+GAP = "is not a sound HDF5 file (a heap of text with a gap of no length)"
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "listed"),
+    [
+        ("hang.h5", GAP, None),
+        ("h_external_raw.h5", OUTSIDE, f"read [{OUTSIDE!r}]"),
+        ("ob.mat", UNKNOWN, None),
+        ("p_wide.pt", BOMB, None),
+    ],
+)
+def test_hostile_files_are_refused_in_time(data, name, said, listed):
+    """Each of them made a reader crash, hang or tell what is in another file."""
+    path = data / "hostile" / name
+    run = subprocess.run([sys.executable, "-c", HOSTILE, str(path)], capture_output=True, text=True, timeout=100)
+    assert (run.returncode, run.stderr) == (0, "")
+    first, second = run.stdout.splitlines()
+    assert first == f"refused {path}: {said}"
+    if name == "hang.h5":
+        assert second.startswith("read [None, ") and second.endswith(f"{GAP!r}]")
+    else:
+        assert second == (listed or f"refused {path}: {said}")

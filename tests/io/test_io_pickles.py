@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyalign.errors import InputError
-from pyalign.io import load_embeddings, read_embeddings
+from pyalign.io import load_embeddings
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -32,7 +32,7 @@ def tree(**arrays):
 def test_reads_arrays_of_every_protocol(tmp_path, protocol, dtype):
     values = np.arange(6).reshape(2, 3).astype(dtype)
     path = write(tmp_path / "x.pkl", tree(logits=values, penultimate=values[:, ::-1]), protocol)
-    found = read_embeddings(path, key="timm/resnet50/logits")
+    found = load_embeddings(path, key="timm/resnet50/logits")
     np.testing.assert_array_equal(found.values, values)
     assert found.values.dtype == values.dtype.newbyteorder("=")
     assert found.names is None

@@ -1,4 +1,4 @@
-"""Who answered, as a file of its own or a column of the triplets; and counts of answers."""
+"""Who answered, as a file of its own or a column of the triplets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 import pytest
 
-from pyalign.io import read_counts, read_subjects, read_triplets
+from pyalign.io import load_triplets, read_subjects
 
 ITEMS = np.array([[3, 7, 11], [0, 2, 1], [9, 8, 5], [3, 11, 7]])
 
@@ -93,8 +93,8 @@ def test_arrays_of_anything_else_are_refused(tmp_path, refused, values):
 
 
 def test_other_formats_and_needless_keys_are_refused(tmp_path, refused):
-    assert "unknown extension '.mat'; subjects are read from .npy" in refused(
-        read_subjects, text(tmp_path / "s.mat", ["1"])
+    assert "unknown extension '.xls'; subjects are read from .npy" in refused(
+        read_subjects, text(tmp_path / "s.xls", ["1"])
     )
     assert "has no meaning" in refused(read_subjects, text(tmp_path / "s.txt", ["1"]), key="a")
 
@@ -128,42 +128,42 @@ def table(request, tmp_path):
 def test_numbers_in_a_column(table):
     path = table(np.array([30, 4, 30, 100]))
     for column in (3, "who") if path.suffix in (".csv", ".parquet") else (3,):
-        found = read_triplets(path, subject_column=column)
-        assert found.subjects.tolist() == [1, 0, 1, 2]
-        assert found.subject_labels == ("4", "30", "100")
-        expected = np.searchsorted(np.unique(ITEMS), ITEMS) if found.item_names else ITEMS
-        np.testing.assert_array_equal(found.triplets, expected)
+        found = load_triplets(path, subject_column=column)
+        assert found.subjects.codes.tolist() == [1, 0, 1, 2]
+        assert found.subjects.labels == ("4", "30", "100")
+        expected = np.searchsorted(np.unique(ITEMS), ITEMS) if found.names else ITEMS
+        np.testing.assert_array_equal(found.values, expected)
 
 
 def test_strings_in_a_column(table):
-    found = read_triplets(table(["bob", "ann", "bob", "4"]), subject_column=3)
-    assert found.subjects.tolist() == [2, 1, 2, 0]
-    assert found.subject_labels == ("4", "ann", "bob")
+    found = load_triplets(table(["bob", "ann", "bob", "4"]), subject_column=3)
+    assert found.subjects.codes.tolist() == [2, 1, 2, 0]
+    assert found.subjects.labels == ("4", "ann", "bob")
 
 
 def test_a_string_below_many_numbers_and_long_numbers_that_floats_confuse(tmp_path):
     rows = [f"{k},{k + 1},{k + 2},{k % 7}" for k in range(100)]
-    found = read_triplets(text(tmp_path / "t.csv", [*rows, "1,2,3,anna"]), subject_column=3)
-    assert found.subject_labels == (*map(str, range(7)), "anna")
+    found = load_triplets(text(tmp_path / "t.csv", [*rows, "1,2,3,anna"]), subject_column=3)
+    assert found.subjects.labels == (*map(str, range(7)), "anna")
     long = ["1,2,3,9007199254740993", "1,2,4,9007199254740992", "1,2,5,9007199254740993"]
-    assert read_triplets(text(tmp_path / "t.csv", long), subject_column=3).subjects.tolist() == [1, 0, 1]
+    assert load_triplets(text(tmp_path / "t.csv", long), subject_column=3).subjects.codes.tolist() == [1, 0, 1]
 
 
 def test_beside_a_choice_column_and_others(tmp_path):
     lines = ["image1,image2,image3,choice,subject_id,RT", "8,3,5,1,a,0.5", "2,9,4,3,b,0.7"]
-    found = read_triplets(
+    found = load_triplets(
         text(tmp_path / "t.csv", lines), columns=("image1", "image2", "image3"), choice_column="choice",
         one_based=True, subject_column="subject_id",
     )  # fmt: skip
-    assert found.triplets.tolist() == [[2, 4, 7], [1, 8, 3]]
-    assert (found.subjects.tolist(), found.subject_labels) == ([0, 1], ("a", "b"))
+    assert found.values.tolist() == [[2, 4, 7], [1, 8, 3]]
+    assert (found.subjects.codes.tolist(), found.subjects.labels) == ([0, 1], ("a", "b"))
 
 
 def test_without_the_option_a_plain_file_is_mapped_and_has_no_subjects(tmp_path):
     np.save(tmp_path / "t.npy", ITEMS)
-    found = read_triplets(tmp_path / "t.npy")
-    assert isinstance(found.triplets, np.memmap)
-    assert (found.subjects, found.subject_labels) == (None, None)
+    found = load_triplets(tmp_path / "t.npy")
+    assert isinstance(found.values, np.memmap)
+    assert found.subjects is None
 
 
 @pytest.mark.parametrize(
@@ -179,42 +179,15 @@ def test_without_the_option_a_plain_file_is_mapped_and_has_no_subjects(tmp_path)
 )
 def test_columns_that_do_not_fit_are_refused(tmp_path, refused, width, options, said):
     np.save(tmp_path / "t.npy", np.arange(2 * width).reshape(2, width))
-    assert said in refused(read_triplets, tmp_path / "t.npy", **options)
+    assert said in refused(load_triplets, tmp_path / "t.npy", **options)
 
 
 def test_an_empty_cell_is_refused(tmp_path, refused):
-    lines = ["1,2,3,a", "4,5,6,", "7,8,9,b"]
-    assert "row 1 (from 0) has no subject" in refused(read_triplets, text(tmp_path / "t.csv", lines), subject_column=3)
+    path = text(tmp_path / "t.csv", ["1,2,3,a", "4,5,6,", "7,8,9,b"])
+    assert refused(load_triplets, path, subject_column=3) == "line 2, column 4: an empty cell in a column of text"
 
 
 def test_the_real_file_has_264_persons(data):
-    found = read_triplets(data / "things" / "human_triplets_127304.npy", subject_column=3)
-    assert found.triplets.shape == (127_304, 3)
-    assert found.subject_labels == tuple(map(str, range(264)))
-
-
-# Counts
-
-
-def test_counts_from_each_kind_of_file(tmp_path, data):
-    counts = [[1, 2, 0], [4, 0, 9]]
-    np.save(tmp_path / "c.npy", np.array(counts, np.uint8))
-    text(tmp_path / "c.csv", ["a,b,c", "1,2,0", "4,0,9"])
-    np.savez(tmp_path / "c.npz", odd=np.array(counts), other=np.zeros(3))
-    for name, key in (("c.npy", None), ("c.csv", None), ("c.npz", "odd"), ("c.npz", None)):
-        assert read_counts(tmp_path / name, key=key).tolist() == counts
-    assert read_counts(data / "things" / "hard_440_choice_counts.npz", key="odd_counts").shape == (440, 3)
-
-
-@pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        (np.ones((2, 4), int), "counts must have 3 columns; got 4"),
-        (np.ones(3, int), "counts must have shape (t, 3); got (3,)"),
-        (np.full((2, 3), 0.5), "counts must be whole numbers; row 0 (from 0) holds 0.5"),
-        (np.empty((0, 3)), "counts are empty"),
-    ],
-)
-def test_what_are_no_counts_is_refused(tmp_path, refused, values, said):
-    np.save(tmp_path / "c.npy", values)
-    assert said in refused(read_counts, tmp_path / "c.npy")
+    found = load_triplets(data / "things" / "human_triplets_127304.npy", subject_column=3)
+    assert found.values.shape == (127_304, 3)
+    assert found.subjects.labels == tuple(map(str, range(264)))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pyalign.io import load_embeddings, read_embeddings, text
+from pyalign.io import load_embeddings, text
 
 DELIMITERS = {"comma.csv": ",", "tab.tsv": "\t", "semicolon.csv": ";", "space.txt": " ", "wide.txt": "   "}
 VALUES = np.array([[0.5, -1.25, 3.0], [1e-3, 2.0, 5.0]])
@@ -36,7 +36,7 @@ def lines_of(values, delimiter, names=None, header=None):
 def test_finds_delimiter_header_and_names(tmp_path, file, names, header, packed):
     header = ("item", *header) if header and names else header
     path = tmp_path / (f"{file}.gz" if packed else file)
-    found = read_embeddings(write(path, lines_of(VALUES, DELIMITERS[file], names, header)))
+    found = load_embeddings(write(path, lines_of(VALUES, DELIMITERS[file], names, header)))
     np.testing.assert_array_equal(found.values, VALUES)
     assert found.values.dtype == np.float64
     assert found.names == names
@@ -70,7 +70,7 @@ def test_every_float_comes_back_bit_for_bit(tmp_path_factory, values, delimiter)
     ],
 )
 def test_small_tables(tmp_path, lines, names, values):
-    found = read_embeddings(write(tmp_path / "x.csv", lines))
+    found = load_embeddings(write(tmp_path / "x.csv", lines))
     np.testing.assert_array_equal(found.values, values)
     assert found.names == names
 
@@ -86,7 +86,7 @@ def test_small_tables(tmp_path, lines, names, values):
     ],
 )
 def test_headers_and_indices_of_other_programs_are_no_data(tmp_path, lines, names):
-    found = read_embeddings(write(tmp_path / "x.csv", lines))
+    found = load_embeddings(write(tmp_path / "x.csv", lines))
     np.testing.assert_array_equal(found.values, [[0.5, 1.5], [2.5, 3.5]])
     assert found.names == names
 
@@ -96,14 +96,14 @@ def test_headers_and_indices_of_other_programs_are_no_data(tmp_path, lines, name
 def test_line_ends_comments_blank_lines_and_a_byte_order_mark(tmp_path, end, file):
     lines = ["\ufeff# made by hand", "", "a,1,2", "", "  ", "# more", "b,3,4", ""]
     path = write(tmp_path / file, lines, end)
-    found = read_embeddings(path)
+    found = load_embeddings(path)
     np.testing.assert_array_equal(found.values, [[1, 2], [3, 4]])
     assert found.names == ("a", "b")
 
 
 def test_a_comment_far_below_is_skipped_too(tmp_path):
     rows = [f"n{row},{row},1" for row in range(60)]
-    found = read_embeddings(write(tmp_path / "x.csv", [*rows[:50], "# pause", *rows[50:]]))
+    found = load_embeddings(write(tmp_path / "x.csv", [*rows[:50], "# pause", *rows[50:]]))
     np.testing.assert_array_equal(found.values[:, 0], np.arange(60))
     assert found.names == tuple(f"n{row}" for row in range(60))
 
@@ -186,7 +186,7 @@ def test_the_human_dimensions_of_things(data):
     assert table.shape == (1854, 49)
     np.testing.assert_array_equal(table, [list(map(float, line.split())) for line in path.open()])
     assert load_embeddings(data / "things/spose_embedding_66d_sorted.txt").shape == (1854, 66)
-    categories = read_embeddings(data / "things/category27.tsv")
+    categories = load_embeddings(data / "things/category27.tsv")
     assert categories.values.shape == (1854, 27)
     assert categories.names is None
     assert categories.values.any(axis=1).sum() == 1295

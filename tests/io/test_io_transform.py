@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support import reals
 
-from pyalign import Transform, read_transform, write_transform
+from pyalign.data import Transform
+from pyalign.io import read_transform, write_transform
 
 
 def parts(**changes):

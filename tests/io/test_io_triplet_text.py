@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 import pytest
 
-from pyalign.io import load_triplets, read_triplets, text
+from pyalign.io import load_triplets, text
 
 ITEMS = np.array([[3, 7, 11], [0, 2, 1], [9, 8, 5]])
 NAMES = [["dog", "ant", "cow"], ["bee", "ant", "dog"]]
@@ -27,10 +27,10 @@ def write(path, rows, delimiter=",", header=None):
 @pytest.mark.parametrize("kind", [int, float])
 def test_whole_numbers_with_or_without_a_header(tmp_path, file, delimiter, header, kind):
     path = write(tmp_path / file, ITEMS.astype(kind).tolist(), delimiter, header)
-    found = read_triplets(path)
-    assert found.triplets.dtype == np.int32
-    assert found.item_names is None
-    np.testing.assert_array_equal(found.triplets, ITEMS)
+    found = load_triplets(path)
+    assert found.values.dtype == np.int32
+    assert found.names is None
+    np.testing.assert_array_equal(found.values, ITEMS)
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,18 @@ def test_whole_numbers_with_or_without_a_header(tmp_path, file, delimiter, heade
 @pytest.mark.parametrize("delimiter", [",", "\t", " "])
 def test_names_index_into_the_sorted_names(tmp_path, header, delimiter):
     path = write(tmp_path / "t.csv", NAMES, delimiter, header)
-    found = read_triplets(path)
-    assert found.item_names == ("ant", "bee", "cow", "dog")
-    assert found.triplets.dtype == np.int32
-    np.testing.assert_array_equal(found.triplets, CODES)
-    rows = load_triplets(path, names=["dog", "cow", "bee", "ant"])
-    np.testing.assert_array_equal(rows, [[0, 3, 1], [2, 3, 0]])
+    found = load_triplets(path)
+    assert found.names == ("ant", "bee", "cow", "dog")
+    assert found.values.dtype == np.int32
+    np.testing.assert_array_equal(found.values, CODES)
+    assert not found.numbered
 
 
 def test_a_first_row_of_names_is_no_header(tmp_path):
     rows = [["dog1", "cat2", "dog3"], ["1984", "cat2", "emu"], ["7", "dog1", "emu"]]
-    found = read_triplets(write(tmp_path / "t.csv", rows))
-    assert found.item_names == ("1984", "7", "cat2", "dog1", "dog3", "emu")
-    assert len(found.triplets) == 3
+    found = load_triplets(write(tmp_path / "t.csv", rows))
+    assert found.names == ("1984", "7", "cat2", "dog1", "dog3", "emu")
+    assert len(found.values) == 3
 
 
 def things(t=50):
@@ -69,26 +68,36 @@ def test_the_table_of_things(tmp_path, monkeypatch, delimiter):
     path = write(tmp_path / "t.csv", rows, delimiter, header)
     monkeypatch.setattr(text, "_slow", lambda *_: pytest.fail("slow reader used"))
     options = {"columns": ("image1", "image2", "image3"), "choice_column": "choice", "one_based": True}
-    found = read_triplets(path, **options)
-    for row, which, triplet in zip(items.tolist(), choice.tolist(), found.triplets.tolist(), strict=True):
+    found = load_triplets(path, **options)
+    for row, which, triplet in zip(items.tolist(), choice.tolist(), found.values.tolist(), strict=True):
         odd = row.pop(which - 1) - 1
         assert triplet == [row[0] - 1, row[1] - 1, odd]
-    by_number = read_triplets(path, columns=(0, 1, 2), choice_column=3, one_based=True)
-    np.testing.assert_array_equal(by_number.triplets, found.triplets)
+    by_number = load_triplets(path, columns=(0, 1, 2), choice_column=3, one_based=True)
+    np.testing.assert_array_equal(by_number.values, found.values)
+
+
+def test_tabs_go_before_white_space_though_cells_hold_more_numbers_there(tmp_path):
+    rows, header, items, _ = things()
+    for row in rows:
+        row[4] = "s 1 2 3"
+    path = write(tmp_path / "t.tsv", rows, "\t", header)
+    found = load_triplets(path, columns=(0, 1, 2), subject_column="subject_id")
+    assert found.subjects.labels == ("s 1 2 3",)
+    np.testing.assert_array_equal(found.values, items)
 
 
 def test_a_wider_table_is_refused_with_its_header_and_first_row(tmp_path, refused):
     rows, header, _, _ = things()
-    message = refused(read_triplets, write(tmp_path / "t.csv", rows, header=header))
+    message = refused(load_triplets, write(tmp_path / "t.csv", rows, header=header))
     assert "has 7 columns, not 3; header: 'image1, image2, image3, choice, subject_id, RT, note'" in message
     assert f"first row: '{rows[0][0]}, " in message and "--columns 0,1,2" in message
     path = write(tmp_path / "t.csv", [row[:4] for row in rows], header=header[:4])
-    assert "column 3 looks like a choice: --choice-column 3" in refused(read_triplets, path)
-    found = read_triplets(path, choice_column="choice", one_based=True)
-    assert found.triplets.shape == (50, 3)
+    assert "column 3 looks like a choice: --choice-column 3" in refused(load_triplets, path)
+    found = load_triplets(path, choice_column="choice", one_based=True)
+    assert found.values.shape == (50, 3)
     rows = [[*row[:3], 7] for row in rows]
     path = write(tmp_path / "t.csv", rows, header=(*header[:3], "subject"))
-    assert "column 3 looks like a subject" in refused(read_triplets, path)
+    assert "column 3 looks like a subject" in refused(load_triplets, path)
 
 
 @pytest.mark.parametrize("row", [3, 40])
@@ -96,7 +105,7 @@ def test_a_wider_table_is_refused_with_its_header_and_first_row(tmp_path, refuse
 def test_a_ragged_row_is_noticed_in_columns_that_are_not_read(tmp_path, refused, row, cells):
     rows, header, _, _ = things()
     path = write(tmp_path / "t.csv", [*rows[:row], cells, *rows[row:]], header=header)
-    message = refused(read_triplets, path, columns=(0, 1, 2))
+    message = refused(load_triplets, path, columns=(0, 1, 2))
     assert f"line {row + 2} has {len(cells)} columns; the first row has 7" in message
 
 
@@ -109,23 +118,23 @@ def test_quoted_cells_may_hold_the_delimiter(tmp_path, monkeypatch):
 def test_names_with_a_choice_column(tmp_path, refused):
     rows = [[*row, which] for row, which in zip(NAMES, [1, 3], strict=True)]
     path = write(tmp_path / "t.csv", rows, header=("left", "middle", "right", "choice"))
-    found = read_triplets(path, choice_column="choice")
-    np.testing.assert_array_equal(found.triplets, [[0, 2, 3], [1, 0, 3]])
+    found = load_triplets(path, choice_column="choice")
+    np.testing.assert_array_equal(found.values, [[0, 2, 3], [1, 0, 3]])
     np.testing.assert_array_equal(found.positions, [[1, 2, 0], [0, 1, 2]])
     path = write(tmp_path / "t.csv", rows, header=("left", "middle", "right", "where"))
-    found = read_triplets(path, columns=(0, 1, 2), choice_column=3)
-    assert found.item_names == ("ant", "bee", "cow", "dog")
+    found = load_triplets(path, columns=(0, 1, 2), choice_column=3)
+    assert found.names == ("ant", "bee", "cow", "dog")
     path = write(tmp_path / "t.csv", [[*row, "dog"] for row in NAMES])
-    assert "choice column holds 'dog', not a position" in refused(read_triplets, path, choice_column=3)
+    assert "choice column holds 'dog', not a position" in refused(load_triplets, path, choice_column=3)
 
 
 def test_a_column_that_is_not_there_is_refused(tmp_path, refused):
     rows, header, _, _ = things()
     path = write(tmp_path / "t.csv", rows, header=header)
-    message = refused(read_triplets, path, columns=("image1", "image2", "image4"))
+    message = refused(load_triplets, path, columns=("image1", "image2", "image4"))
     assert "column 'image4' is not there; its columns are image1, image2, image3, choice" in message
     path = write(tmp_path / "t.csv", rows, header=("a", "a", "b", "c", "d", "e", "f"))
-    assert "column 'a' is twice or more there" in refused(read_triplets, path, columns=("a", "b", "c"))
+    assert "column 'a' is twice or more there" in refused(load_triplets, path, columns=("a", "b", "c"))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +150,7 @@ def test_a_column_that_is_not_there_is_refused(tmp_path, refused):
         (b"1 2 3\n4 5 6 7\n", "line 2 has 4 columns; the first row has 3"),
         (b"1 2 3\n" * 40 + b"4 5 x\n", "line 41, column 3: 'x' is not a number"),
         (b"1 2\n", "has 2 columns, not 3; first row: '1, 2'"),
-        (b"a,b,c\nd,,f\n", "line 2, column 2: an empty name"),
+        (b"a,b,c\nd,,f\n", "line 2, column 2: an empty cell"),
         (b"a,b,c\nd,e\n", "line 2 has 2 columns"),
         (b"a,b,c\nd,\0,f\n", "line 2 holds a NUL byte"),
         (b"a,b,c\nd,\xe9,f\n", "not UTF-8"),
@@ -154,14 +163,14 @@ def test_a_table_at_fault_is_refused(tmp_path, refused, raw, said, packed):
         raw, said = b"\n", "is empty (no rows)"
     path = tmp_path / ("t.txt.gz" if packed else "t.txt")
     path.write_bytes(gzip.compress(raw) if packed else raw)
-    assert said in refused(read_triplets, path)
+    assert said in refused(load_triplets, path)
 
 
 def test_a_cut_gzip_is_refused(tmp_path, refused):
     for rows in (ITEMS.tolist() * 9000, NAMES * 9000):
         path = write(tmp_path / "t.csv.gz", rows)
         path.write_bytes(path.read_bytes()[:-30])
-        assert "truncated: the gzip stream ends early" in refused(read_triplets, path)
+        assert "truncated: the gzip stream ends early" in refused(load_triplets, path)
 
 
 def parquet(path, **columns):
@@ -178,8 +187,8 @@ def test_parquet_of_numbers(tmp_path, refused):
     np.testing.assert_array_equal(load_triplets(path), ITEMS)
     path = parquet(path, **columns, choice=[1, 3, 2], who=["x", "y", "z"])
     assert "header: 'a, b, c, choice, who'" in refused(load_triplets, path)
-    found = read_triplets(path, columns=("a", "b", "c"), choice_column="choice")
-    np.testing.assert_array_equal(found.triplets, [[7, 11, 3], [0, 2, 1], [9, 5, 8]])
+    found = load_triplets(path, columns=("a", "b", "c"), choice_column="choice")
+    np.testing.assert_array_equal(found.values, [[7, 11, 3], [0, 2, 1], [9, 5, 8]])
     path = parquet(path, a=[1.0, 2.0], b=[2.0, 3.0], c=[0.5, 1.0])
     assert "holds 0.5, not a whole number" in refused(load_triplets, path)
 
@@ -187,20 +196,20 @@ def test_parquet_of_numbers(tmp_path, refused):
 def test_parquet_of_names(tmp_path, refused):
     pyarrow = pytest.importorskip("pyarrow")
     columns = dict(zip("abc", zip(*NAMES, strict=True), strict=True))
-    found = read_triplets(parquet(tmp_path / "t.parquet", **columns))
-    assert found.item_names == ("ant", "bee", "cow", "dog")
-    np.testing.assert_array_equal(found.triplets, CODES)
+    found = load_triplets(parquet(tmp_path / "t.parquet", **columns))
+    assert found.names == ("ant", "bee", "cow", "dog")
+    np.testing.assert_array_equal(found.values, CODES)
     coded = {name: pyarrow.array(column).dictionary_encode() for name, column in columns.items()}
-    np.testing.assert_array_equal(read_triplets(parquet(tmp_path / "t.parquet", **coded)).triplets, CODES)
+    np.testing.assert_array_equal(load_triplets(parquet(tmp_path / "t.parquet", **coded)).values, CODES)
     path = parquet(tmp_path / "t.parquet", a=["x"], b=[1], c=["y"])
-    assert "mix names and numbers" in refused(read_triplets, path)
+    assert "mix names and numbers" in refused(load_triplets, path)
 
 
 def test_parquet_at_fault_is_refused(tmp_path, refused):
     path = parquet(tmp_path / "t.parquet", a=[1, None], b=[2, 3], c=[3, 4])
-    assert "column 'a' has 1 missing values" in refused(read_triplets, path)
-    assert "triplets are empty" in refused(read_triplets, parquet(path, a=[], b=[], c=[]))
+    assert "column 'a' has 1 missing values" in refused(load_triplets, path)
+    assert "triplets are empty" in refused(load_triplets, parquet(path, a=[], b=[], c=[]))
     whole = parquet(path, a=[1], b=[2], c=[3]).read_bytes()
     for raw in (b"x", whole[:20], whole[:-3], whole[:8] + bytes(40) + whole[48:]):
         path.write_bytes(raw)
-        refused(read_triplets, path)
+        refused(load_triplets, path)

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pyalign.data import Embeddings, align
 from pyalign.errors import InputError
-from pyalign.io import load_triplets, read_triplets
+from pyalign.io import load_triplets
 
+NAMES = ("dog", "cow", "bee", "ant")
 ITEMS = np.array([[3, 7, 11], [0, 2, 1], [9, 8, 5]])
 
 
@@ -26,12 +28,12 @@ def npy(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "int64"])
 def test_a_canonical_npy_is_mapped_without_a_copy(npy, dtype):
-    found = read_triplets(npy(ITEMS.astype(dtype)))
-    assert isinstance(found.triplets, np.memmap)
-    assert found.triplets.dtype == dtype
-    assert found.item_names is None
+    found = load_triplets(npy(ITEMS.astype(dtype)))
+    assert isinstance(found.values, np.memmap)
+    assert found.values.dtype == dtype
+    assert found.names is None
     assert found.positions is None
-    np.testing.assert_array_equal(found.triplets, ITEMS)
+    np.testing.assert_array_equal(found.values, ITEMS)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_whole_floats_become_the_smaller_integer(npy):
 def test_what_is_no_item_number_is_refused(npy, refused, value, dtype, said):
     values = ITEMS.astype(dtype)
     values[1, 2] = value
-    assert said in refused(read_triplets, npy(values))
+    assert said in refused(load_triplets, npy(values))
 
 
 @pytest.mark.parametrize(
@@ -85,36 +87,36 @@ def test_what_is_no_item_number_is_refused(npy, refused, value, dtype, said):
     ],
 )
 def test_a_table_of_another_shape_is_refused_with_advice(npy, refused, values, said):
-    message = refused(read_triplets, npy(values))
+    message = refused(load_triplets, npy(values))
     assert said in message
     assert ("--columns 0,1,2" in message) == (values.ndim == 2 and values.shape[1] > 3)
 
 
 def test_columns_choose_three_of_more_in_the_order_asked_for(npy, refused):
     wide = np.c_[np.full(3, 99), ITEMS].astype("int16")
-    found = read_triplets(npy(wide), columns=(1, 2, 3))
-    assert found.triplets.flags.c_contiguous and found.triplets.dtype == np.int16
-    np.testing.assert_array_equal(found.triplets, ITEMS)
+    found = load_triplets(npy(wide), columns=(1, 2, 3))
+    assert found.values.flags.c_contiguous and found.values.dtype == np.int16
+    np.testing.assert_array_equal(found.values, ITEMS)
     np.testing.assert_array_equal(load_triplets(npy(wide), columns=["3", "1", "2"]), ITEMS[:, [2, 0, 1]])
-    assert "columns 0 to 3; got column 4" in refused(read_triplets, npy(wide), columns=(1, 2, 4))
-    assert "columns 0 to 3; got column -1" in refused(read_triplets, npy(wide), columns=(1, 2, -1))
-    assert "must be different" in refused(read_triplets, npy(wide), columns=(1, 2, 2))
-    assert "no header" in refused(read_triplets, npy(wide), columns=("image1", "image2", "image3"))
+    assert "columns 0 to 3; got column 4" in refused(load_triplets, npy(wide), columns=(1, 2, 4))
+    assert "columns 0 to 3; got column -1" in refused(load_triplets, npy(wide), columns=(1, 2, -1))
+    assert "must be different" in refused(load_triplets, npy(wide), columns=(1, 2, 2))
+    assert "no header" in refused(load_triplets, npy(wide), columns=("image1", "image2", "image3"))
 
 
 def test_odd_first_is_moved_to_the_end_and_none_stays(npy):
-    found = read_triplets(npy(ITEMS), odd_column="first")
-    np.testing.assert_array_equal(found.triplets, ITEMS[:, [1, 2, 0]])
+    found = load_triplets(npy(ITEMS), odd_column="first")
+    np.testing.assert_array_equal(found.values, ITEMS[:, [1, 2, 0]])
     assert found.positions.dtype == np.int8
     np.testing.assert_array_equal(found.positions, [1, 2, 0])
-    kept = read_triplets(npy(ITEMS), odd_column="none")
-    np.testing.assert_array_equal(kept.triplets, ITEMS)
+    kept = load_triplets(npy(ITEMS), odd_column="none")
+    np.testing.assert_array_equal(kept.values, ITEMS)
     assert kept.positions is None
 
 
 def test_a_choice_that_is_always_the_last_leaves_the_columns_as_they_stand(npy):
-    found = read_triplets(npy(np.c_[ITEMS, [3, 3, 3]]), choice_column=3)
-    np.testing.assert_array_equal(found.triplets, ITEMS)
+    found = load_triplets(npy(np.c_[ITEMS, [3, 3, 3]]), choice_column=3)
+    np.testing.assert_array_equal(found.values, ITEMS)
     assert found.positions is None
 
 
@@ -122,8 +124,8 @@ def test_a_choice_that_is_always_the_last_leaves_the_columns_as_they_stand(npy):
 @pytest.mark.parametrize("told", [True, False])
 def test_a_choice_column_says_which_item_goes_last(npy, base, told):
     wide = np.c_[ITEMS, np.array([0, 1, 2]) + base]
-    found = read_triplets(npy(wide), choice_column=3, choice_base=base if told else None)
-    np.testing.assert_array_equal(found.triplets, [[7, 11, 3], [0, 1, 2], [9, 8, 5]])
+    found = load_triplets(npy(wide), choice_column=3, choice_base=base if told else None)
+    np.testing.assert_array_equal(found.values, [[7, 11, 3], [0, 1, 2], [9, 8, 5]])
     assert found.positions.dtype == np.int8
     np.testing.assert_array_equal(found.positions, [[1, 2, 0], [0, 2, 1], [0, 1, 2]])
 
@@ -139,12 +141,12 @@ def test_the_chosen_item_is_last_wherever_the_columns_stand(tmp_path_factory, it
     wide = np.empty((len(items), 4), np.int32)
     wide[:, at] = np.c_[items, choice]
     path = save(tmp_path_factory.mktemp("choice") / "t.npy", wide)
-    found = read_triplets(path, columns=at[:3], choice_column=at[3], choice_base=0)
+    found = load_triplets(path, columns=at[:3], choice_column=at[3], choice_base=0)
     rows = np.arange(len(items))
-    np.testing.assert_array_equal(found.triplets[:, 2], items[rows, choice])
+    np.testing.assert_array_equal(found.values[:, 2], items[rows, choice])
     positions = np.array([0, 1, 2]) if found.positions is None else found.positions
     back = np.take_along_axis(items, np.broadcast_to(positions, items.shape), axis=1)
-    np.testing.assert_array_equal(found.triplets, back)
+    np.testing.assert_array_equal(found.values, back)
     assert (np.sort(np.broadcast_to(positions, items.shape)) == [0, 1, 2]).all()
 
 
@@ -163,15 +165,15 @@ def test_the_chosen_item_is_last_wherever_the_columns_stand(tmp_path_factory, it
     ],
 )
 def test_a_choice_column_of_other_values_is_refused(npy, refused, choice, base, said):
-    assert said in refused(read_triplets, npy(np.c_[ITEMS, choice]), choice_column=3, choice_base=base)
+    assert said in refused(load_triplets, npy(np.c_[ITEMS, choice]), choice_column=3, choice_base=base)
 
 
 def test_a_choice_column_takes_one_of_the_columns(npy, refused):
-    message = refused(read_triplets, npy(ITEMS), choice_column=2)
+    message = refused(load_triplets, npy(ITEMS), choice_column=2)
     assert "three besides the choice column 2" in message
-    assert "must be different" in refused(read_triplets, npy(ITEMS), columns=(0, 1, 2), choice_column=2)
+    assert "must be different" in refused(load_triplets, npy(ITEMS), columns=(0, 1, 2), choice_column=2)
     wide = np.c_[ITEMS, ITEMS]
-    assert "has 6 columns" in refused(read_triplets, npy(wide), choice_column=2)
+    assert "has 6 columns" in refused(load_triplets, npy(wide), choice_column=2)
 
 
 def test_one_based_numbers_become_zero_based(npy, refused):
@@ -196,7 +198,7 @@ def test_one_based_numbers_become_zero_based(npy, refused):
 )
 def test_options_that_contradict_each_other_are_refused_before_reading(options, said):
     with pytest.raises(InputError, match=r"^(odd_column|columns|choice_base|choice_column)") as caught:
-        read_triplets("not there", **options)
+        load_triplets("not there", **options)
     assert said in str(caught.value)
 
 
@@ -213,20 +215,24 @@ def test_npz_prefers_the_only_table_of_integers(tmp_path, refused):
 @pytest.mark.parametrize("dtype", ["U", "S"])
 def test_arrays_of_names_index_into_the_sorted_names(tmp_path, refused, suffix, dtype):
     path = save(tmp_path / f"t.{suffix}", np.array([["dog", "ant", "cow"], ["bee", "ant", "dog"]], dtype))
-    found = read_triplets(path)
-    assert found.item_names == ("ant", "bee", "cow", "dog")
-    np.testing.assert_array_equal(found.triplets, [[3, 0, 2], [1, 0, 3]])
-    found = load_triplets(path, names=["dog", "cow", "bee", "ant"])
-    assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, [[0, 3, 1], [2, 3, 0]])
-    assert "holds names ('ant', ...); give the names" in refused(load_triplets, path)
-    assert "no row is named 'bee', 'dog'" in refused(load_triplets, path, names=["ant", "cow"])
+    found = load_triplets(path)
+    assert found.names == ("ant", "bee", "cow", "dog")
+    np.testing.assert_array_equal(found.values, [[3, 0, 2], [1, 0, 3]])
+    rows = align(Embeddings(np.eye(4), NAMES), found).index
+    np.testing.assert_array_equal(rows, [[0, 3, 1], [2, 3, 0]])
+    assert "holds names ('ant', ...) itself, so item_names" in refused(load_triplets, path, item_names=NAMES)
     assert "one_based has no meaning" in refused(load_triplets, path, one_based=True)
 
 
 def test_the_human_triplets_of_things(data, refused):
     path = data / "things/human_triplets_127304.npy"
-    assert "column 3 looks like a subject" in refused(read_triplets, path)
+    assert "column 3 looks like a subject" in refused(load_triplets, path)
     found = load_triplets(path, columns=(0, 1, 2))
     assert found.shape == (127304, 3) and found.dtype == np.int16
-    assert isinstance(load_triplets(data / "things/human_triplets_375429.npy"), np.memmap)
+    assert isinstance(load_triplets(data / "things/human_triplets_375429.npy").values, np.memmap)
+
+
+def test_item_names_are_stated_for_numbers(npy):
+    found = load_triplets(npy(ITEMS), item_names=[f"item{k}" for k in range(12)])
+    assert found.numbered and found.names[11] == "item11"
+    np.testing.assert_array_equal(found.values, ITEMS)

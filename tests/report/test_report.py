@@ -34,7 +34,9 @@ def shown(*rows, verbose=False, width=None):
 def cells(text):
     """The cells of the first row by their headers; columns are at least two blanks apart."""
     header, row = text.splitlines()[:2]
-    return dict(zip(*([cell.strip() for cell in line.split("  ") if cell.strip()] for line in (header, row)), strict=True))
+    return dict(
+        zip(*([cell.strip() for cell in line.split("  ") if cell.strip()] for line in (header, row)), strict=True)
+    )
 
 
 # Tables

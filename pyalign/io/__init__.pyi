@@ -1,0 +1,14 @@
+from .answers import read_answers as read_answers
+from .categories import load_categories as load_categories
+from .contents import Content as Content
+from .embeddings import load_embeddings as load_embeddings
+from .names import read_names as read_names
+from .paths import split_key as split_key
+from .subjects import read_subjects as read_subjects
+from .transform import holds_transform as holds_transform
+from .transform import read_transform as read_transform
+from .transform import write_transform as write_transform
+from .triplets import load_triplets as load_triplets
+from .write import write_array as write_array
+from .write import write_files as write_files
+from .write import write_text as write_text

@@ -1,0 +1,175 @@
+"""What is in a file, opened without knowing what it is: its arrays, or the columns of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pyalign.errors import InputError
+from pyalign.io.entries import NAME_KEYS, Entries, Entry, strings, under_key
+from pyalign.io.formats import Wanted, check_format, open_file
+from pyalign.io.headers import Cells, embedding_header, triplet_header
+from pyalign.io.layout import Layout, find_layout
+from pyalign.io.lines import MISSING, is_number, is_text
+from pyalign.io.names import read_names
+from pyalign.io.paths import TEXT, Array, PathLike, no_key, suffix_of, text_errors
+from pyalign.io.tables import Table, Texts, coded, joined, text_columns
+from pyalign.io.text import data_rows, read_columns
+
+
+def _header(first: Cells, rest: Sequence[Cells]) -> bool:
+    return embedding_header(first, rest) or triplet_header(first, rest)
+
+
+ANYTHING = Wanted("data", lambda _: True, _header, short_header=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """An array, or a table.
+
+    Attributes:
+        key: of an array of several.
+        values: the array, of numbers or of text; of a table (t, k), its columns of numbers, NaN where a cell is empty.
+        names: of the rows, where the file has a name for each of them.
+        header: of all columns of a table, where it has one.
+        numbers: which columns of a table `values` holds; None for an array.
+        texts: the other columns.
+        fault: why the values can't be read.
+    """
+
+    key: str | None = None
+    values: Array = field(default_factory=lambda: np.empty(0))
+    names: tuple[str, ...] | None = None
+    header: Cells | None = None
+    numbers: tuple[int, ...] | None = None
+    texts: Mapping[int, Texts] = field(default_factory=dict)
+    fault: str | None = None
+
+    @property
+    def width(self) -> int:
+        """The columns of a table."""
+        return len(self.numbers or ()) + len(self.texts)
+
+
+def contents(path: PathLike, key: str | None = None) -> Iterator[Content]:
+    """The arrays of a file one after another, or that under `key`; or its table.
+
+    Text of one column, or of lines that are no table, comes as an array of names (n,).
+
+    Raises:
+        InputError: the file's fault, in one line that starts with its path. An array that can't be read is a content
+            with a fault instead.
+        OSError: missing or forbidden.
+        MissingExtraError: the format needs a package.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "answers.csv")
+        ...     _ = path.write_text("image1,image2,image3,who\\n8,3,5,ann\\n2,9,4,bob\\n")
+        ...     found = next(contents(path))
+        >>> found.header, found.values.tolist(), found.texts[3].labels
+        (('image1', 'image2', 'image3', 'who'), [[8.0, 3.0, 5.0], [2.0, 9.0, 4.0]], ('ann', 'bob'))
+    """
+    if suffix_of(path) in TEXT:
+        yield _of_text(path, key)
+        return
+    found = open_file(path, ANYTHING)
+    if isinstance(found, Table):
+        no_key(path, key)
+        yield _of_table(found)
+        return
+    names = _names(path, found)
+    chosen = found if key is None else {key: under_key(path, found, key)}
+    for name, entry in chosen.items():
+        yield _of_entry(path, name or None, entry, names)
+
+
+def _names(path: PathLike, entries: Entries) -> tuple[str, ...] | None:
+    for key in NAME_KEYS:
+        entry = entries.get(key)
+        if entry is not None and len(entry.shape) == 1 and entry.dtype in ("str", "bytes"):
+            try:
+                return strings(path, entry.load())
+            except InputError:
+                return None
+    return None
+
+
+def _of_entry(path: PathLike, key: str | None, entry: Entry, names: tuple[str, ...] | None) -> Content:
+    try:
+        values = entry.load()
+        if entry.dtype in ("str", "bytes"):
+            values = np.array(strings(path, values.ravel()), dtype=np.str_).reshape(values.shape)
+    except InputError as error:
+        return Content(key, fault=str(error).removeprefix(f"{path}: "))
+    own = names is not None and values.ndim == 2 and len(values) == len(names)
+    return Content(key, values, names if own else None)
+
+
+def _of_table(table: Table) -> Content:
+    """Column by column: one that can't be read is left out, and said."""
+    numbers: dict[int, Array] = {}
+    texts: dict[int, Texts] = {}
+    faults = []
+    for column in range(table.width):
+        try:
+            read = table.read((), (column,)).texts[0]
+        except InputError as error:
+            faults.append(str(error).partition(": ")[2])
+            continue
+        if isinstance(read, Texts):
+            texts[column] = read
+        else:
+            numbers[column] = read
+    values = np.stack(list(numbers.values()), axis=1) if numbers else np.empty((0, 0))
+    return Content(None, values, table.names, table.header, tuple(numbers), texts, "; ".join(faults) or None)
+
+
+# Text
+
+
+def _of_text(path: PathLike, key: str | None) -> Content:
+    check_format(path, ANYTHING.what)
+    no_key(path, key)
+    layout = find_layout(path, _header, ANYTHING.what, short_header=True)
+    words = not any(is_number(cell) for row in layout.head for cell in row)
+    if words and (layout.width == 1 or layout.delimiter is None) and not _are_triplets(path, layout):
+        return Content(values=np.array(read_names(path)))
+    if not any(text_columns(layout.head, layout.width)):
+        every = tuple(range(layout.width))
+        with suppress(InputError):  # further down there may be a cell that is no number
+            return Content(None, read_columns(path, layout, every, ()).numbers, None, layout.header, every)
+    with text_errors(path):
+        return _cells(path, layout)
+
+
+def _are_triplets(path: PathLike, layout: Layout) -> bool:
+    """Whether three columns hold the same words again and again."""
+    if layout.width != 3:
+        return False
+    try:
+        codes, labels = joined(read_columns(path, layout, (), (0, 1, 2)).texts)
+    except InputError:
+        return False
+    return len(labels) * 3 <= codes.size * 2
+
+
+def _cells(path: PathLike, layout: Layout) -> Content:
+    """Every column, of numbers where no cell is a word; an empty cell is NaN there."""
+    columns: list[list[str]] = [[] for _ in range(layout.width)]
+    for _, cells in data_rows(path, layout):
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(cell)
+    numbers, texts = [], {}
+    for k, column in enumerate(columns):
+        if any(map(is_text, column)) or not any(map(is_number, column)):
+            texts[k] = coded(column)
+        else:
+            numbers.append(k)
+    values = [[np.nan if cell.lower() in MISSING else float(cell) for cell in columns[k]] for k in numbers]
+    return Content(None, np.array(values).T, None, layout.header, tuple(numbers), texts)

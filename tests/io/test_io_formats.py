@@ -1,0 +1,88 @@
+"""A format is one row of a table, whatever is read from it."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from pyalign.io import formats, load_embeddings, load_triplets, read_answers, read_names, read_subjects
+from pyalign.io.entries import Entry
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """A format ``.toy``: lines of ``name = Python literal``, read by a module that nothing has imported."""
+    module = types.ModuleType("toy_format")
+
+    def entries(path):
+        arrays = {}
+        for line in path.read_text().splitlines():
+            key, _, value = line.partition(" = ")
+            arrays[key] = np.array(eval(value))
+        kind = {"U": "str"}
+        return {key: Entry(a.shape, kind.get(a.dtype.kind, a.dtype.name), lambda a=a: a) for key, a in arrays.items()}
+
+    module.entries = entries
+    monkeypatch.setitem(sys.modules, "toy_format", module)
+    monkeypatch.setitem(formats.FORMATS, ".toy", formats.Reader("toy_format", "entries"))
+
+
+def test_a_new_format_is_one_row_and_serves_every_kind_of_data(tmp_path, toy):
+    path = tmp_path / "x.toy"
+    path.write_text(
+        "x = [[0.5, 1.5], [2.5, 3.5]]\nt = [[0, 1, 2], [2, 1, 0]]\nnames = ['dog', 'cat']\n"
+        "counts = [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]\nwho = [7, 3]\n"
+    )
+    x = load_embeddings(path, key="x")
+    assert (x.values.tolist(), x.names) == ([[0.5, 1.5], [2.5, 3.5]], ("dog", "cat"))
+    assert load_triplets(path).values.tolist() == [[0, 1, 2], [2, 1, 0]]
+    assert read_answers(path, key="counts").tolist() == [[0, 1, 2], [2, 1, 0]]
+    assert read_names(path) == ("dog", "cat")
+    assert read_subjects(path, key="who").labels == ("3", "7")
+
+
+def test_without_the_row_it_is_unknown(tmp_path, refused):
+    (tmp_path / "x.toy").write_text("x = 1")
+    for read in (load_embeddings, load_triplets, read_answers, read_names, read_subjects):
+        assert "unknown extension '.toy'" in refused(read, tmp_path / "x.toy")
+
+
+def test_every_row_names_a_function_that_is_there():
+    for reader in formats.FORMATS.values():
+        module = __import__(reader.module, fromlist=[reader.function])
+        assert callable(getattr(module, reader.function))
+
+
+@pytest.mark.parametrize("suffix", ["npz", "h5", "mat", "pt", "pkl", "safetensors"])
+def test_triplets_come_from_files_of_arrays(tmp_path, suffix):
+    items = np.array([[0, 1, 2], [5, 4, 3]])
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "npz":
+        np.savez(path, t=items)
+    elif suffix == "h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["t"] = items
+    elif suffix == "mat":
+        pytest.importorskip("scipy.io").savemat(path, {"t": items.astype(float)})
+    elif suffix == "pt":
+        torch = pytest.importorskip("torch")
+        torch.save(torch.from_numpy(items), path)
+    elif suffix == "pkl":
+        import pickle
+
+        path.write_bytes(pickle.dumps({"a": items}))
+    else:
+        pytest.importorskip("safetensors.numpy").save_file({"t": items}, path)
+    np.testing.assert_array_equal(load_triplets(path).values, items)
+
+
+def test_names_and_triplets_of_names_come_from_hdf5(tmp_path):
+    path = tmp_path / "x.h5"
+    with pytest.importorskip("h5py").File(path, "w") as file:
+        file["t"], file["names"] = [["dog", "cat", "ä"], ["cat", "ä", "dog"]], ["dog", "ä"]
+    found = load_triplets(path, key="t")
+    assert (found.values.tolist(), found.names) == ([[1, 0, 2], [0, 2, 1]], ("cat", "dog", "ä"))
+    assert read_names(path) == ("dog", "ä")
