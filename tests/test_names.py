@@ -17,7 +17,10 @@ from pyalign.errors import AssumptionWarning
 pandas = pytest.importorskip("pandas", reason="pandas is not installed")
 
 N, T = 15, 150
-X, TRIPLETS = reals(1, N, 4, dtype=np.float64), draw_triplets(2, N, T, np.int32)
+X = reals(1, N, 4, dtype=np.float64)
+ANSWERED = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # the columns with each position last
+DRAWN = draw_triplets(2, N, T, np.int32)
+TRIPLETS = np.take_along_axis(DRAWN, ANSWERED[pyalign.odd_one_out(X + reals(4, N, 4), DRAWN)], axis=1)
 NAMES = np.array([f"item {k}" for k in range(N)])
 PLAN = pyalign.Resampling("triplets", resamples=64)  # resamples of objects go by the rows, which move here
 ANSWERS = np.random.default_rng(3).integers(1, 5, (T, 3))
@@ -30,9 +33,9 @@ FUNCTIONS = {
     "odd_one_out": pyalign.odd_one_out,
     "choice_probabilities": pyalign.choice_probabilities,
     "permutation_test": lambda x, t: pyalign.permutation_test(x, t, permutations=3).accuracy,
-    "calibrate": lambda x, t: pyalign.calibrate(x, t, temperature=0.5).cross_entropy,
-    "agreement": lambda x, t: pyalign.agreement(x, t, answers=ANSWERS).cross_entropy,
-    "failures": lambda x, t: [row.triplet for row in pyalign.failures({"a": x, "b": x}, t).failures],
+    "calibrate": lambda x, t: pyalign.calibrate(x, t, split=None).temperature,
+    "agreement": lambda x, t: round(pyalign.agreement(x, t, answers=ANSWERS).share_pearson, 12),
+    "failures": lambda x, t: pyalign.failures({"a": x, "b": x}, t).groups[0].rows,
 }
 orders = st.permutations(range(N)).map(np.array)
 functions = pytest.mark.parametrize("name", FUNCTIONS)
