@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from types import NoneType, UnionType
@@ -18,10 +18,11 @@ from typing import Any, ClassVar, TypeVar, Union, cast, get_args, get_origin, ge
 import numpy as np
 
 from pyalign._version import __version__
-from pyalign.data.provenance import Provenance
+from pyalign.data.provenance import Input, Provenance
 from pyalign.errors import InputError
 
 SCHEMA = 1  # of documents; raised when a key changes its meaning
+LARGEST = 1 << 63  # a whole number in a document that is no number of anything
 INTERVALS = "intervals"  # the key under which the rest of each interval stands
 Read = TypeVar("Read")
 
@@ -290,12 +291,14 @@ def _interval(ends: list[Any], more: Mapping[str, Any], name: str) -> Interval:
 
 
 def _provenance(value: Mapping[str, Any]) -> Provenance:
-    try:
-        return Provenance.from_dict(value)
-    except KeyError as error:
-        raise InputError(f"'provenance' lacks {error}") from error
-    except (TypeError, AttributeError) as error:
-        raise InputError(f"'provenance' is of another form: {error}") from error
+    inputs = _decoded(tuple[dict[str, Any], ...], value.get("inputs", []), None, "inputs")
+    read = from_fields(Provenance, {**value, "inputs": []})
+    return replace(read, inputs=tuple(map(_input, inputs)))
+
+
+def _input(value: Mapping[str, Any]) -> Input:
+    sha256 = _decoded(str | None, value.get("sha256"), None, "sha256")
+    return replace(from_fields(Input, value), _hash=sha256)
 
 
 def _fits(hint: Any, value: Any) -> bool:
@@ -306,9 +309,9 @@ def _fits(hint: Any, value: Any) -> bool:
         return isinstance(value, list)
     if kind in (dict, Mapping, Provenance) or is_dataclass(kind):
         return isinstance(value, dict)
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if isinstance(value, int) and kind in (int, float):
+        return not isinstance(value, bool) and abs(value) <= LARGEST
+    return isinstance(value, kind)
 
 
 def _flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -360,5 +363,5 @@ def load_result(path: Any) -> Any:
     module, _, name = KINDS[command].partition(":")
     try:
         return from_document(getattr(import_module(module), name), document)
-    except (InputError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error

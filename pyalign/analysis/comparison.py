@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign.errors import InputError
 from pyalign.results import Interval, Result
 
 
@@ -105,6 +106,10 @@ class Comparison(Result):
     temperature: float
     ties: str
     triplets: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise InputError("models must be at least one; got none")
 
     @property
     def ci_by(self) -> str | None:

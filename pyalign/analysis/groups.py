@@ -13,8 +13,8 @@ from pyalign.stats.labels import checked_labels
 def group_members(groups: object, aligned: Aligned, kept: np.ndarray | None) -> dict[str, np.ndarray]:
     """The scored triplets of each group, as indices among those that were kept.
 
-    A triplet belongs to a category when all three objects do, or the two that people did not call odd: the pair is what
-    the answer is about. Of `Categories`, a triplet may belong to several.
+    A triplet belongs to a category when the two objects do that people did not call odd: the pair is what the answer is
+    about. Of `Categories`, a triplet may belong to several.
     """
     if isinstance(groups, Categories):
         return _by_category(groups, aligned, kept)

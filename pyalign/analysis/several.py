@@ -35,6 +35,10 @@ class Several(Result, Generic[One]):
     results: tuple[One, ...]
     triplets: str | None = None
 
+    def __post_init__(self) -> None:
+        if not self.results:
+            raise InputError("results must be at least one; got none")
+
     def __len__(self) -> int:
         return len(self.results)
 

@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from pyalign._version import __version__
-from pyalign.cli._command import Command, Outcome, Parser, given_options, make_parser, parse, paths
+from pyalign.cli._command import Command, Outcome, Parser, declared, given_options, make_parser, parse, paths
 from pyalign.errors import InputError, MissingExtraError
 
 # name -> what it does, in the order of `pyalign --help`. A command is the module pyalign.cli.NAME, loaded when used.
@@ -158,11 +158,14 @@ def _recorded(outcome: Outcome, options: Any) -> Outcome:
 
 
 def _located(command: Command[Any], options: Any, message: str) -> str:
-    """The message with the files that it is about, unless it names one."""
+    """The message with the files that it is about, unless it names one, or is about an option."""
     files = [path for given in paths(options, "input").values() for path in given]
-    if message.startswith(("--", *files)) or any(
-        message.startswith(path.rpartition("::")[0] or path) for path in files
-    ):
+    names = {name for path in files for name in (path, path.rpartition("::")[0] or path)}
+    is_file = {one.name: isinstance(getattr(options, one.name), str | tuple) for one, _ in declared(command.options)}
+    other = {one.name for one, told in declared(command.options) if told.role != "input" or not is_file[one.name]}
+    if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ")))):
+        return message
+    if message.partition(" ")[0] in other:  # "measure must be one of ..."
         return message
     about = [getattr(options, name, None) for name in command.about]
     told = [path for given in about if given for path in ([given] if isinstance(given, str) else given)]

@@ -109,7 +109,9 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in two lines: the mistake, and where to look."""
 
     def error(self, message: str) -> Any:
-        self.exit(2, f"{self.prog}: error: {message}\ntry '{self.prog} --help'\n")
+        from pyalign.report.tables import one_line
+
+        self.exit(2, f"{self.prog}: error: {one_line(message)}\ntry '{self.prog} --help'\n")
 
 
 def declared(kind: type) -> list[tuple[Field[Any], Option]]:
@@ -192,7 +194,7 @@ def paths(options: Any, role: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one, told in declared(type(options)):
         value = getattr(options, one.name)
-        if told.role == role and isinstance(value, str | tuple) and value != "-":
+        if told.role == role and isinstance(value, str | tuple) and value != told.const:
             flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
             found[flag] = [value] if isinstance(value, str) else list(value)
     return found

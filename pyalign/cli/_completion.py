@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import make_parser
@@ -14,13 +15,20 @@ def complete() -> None:
         import argcomplete
     except ImportError:
         return
+    argcomplete.autocomplete(completion_parser(os.environ.get("COMP_LINE", "")))
+
+
+def completion_parser(line: str) -> argparse.ArgumentParser:
+    """A parser of all commands by name; the options are those of the command on the line alone, which is loaded."""
+    words = line.split()[1:]
     parser = argparse.ArgumentParser(prog="pyalign")
     commands = parser.add_subparsers()
     pairs: dict[str, argparse._SubParsersAction[argparse.ArgumentParser]] = {}
     for name, what in COMMANDS.items():
-        own = make_parser(name, what, load(name))
         first, _, second = name.partition(" ")
         if second and first not in pairs:
             pairs[first] = commands.add_parser(first).add_subparsers()
-        (pairs[first] if second else commands).add_parser(second or first, parents=[own], add_help=False)
-    argcomplete.autocomplete(parser)
+        asked = name.split() == words[: 1 + bool(second)]
+        own = [make_parser(name, what, load(name))] if asked else []
+        (pairs[first] if second else commands).add_parser(second or first, parents=own, add_help=False)
+    return parser

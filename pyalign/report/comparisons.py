@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pyalign.analysis.comparison import Comparison, ModelResult, PairResult
-from pyalign.report.tables import Column, fitted_table, noted, one_line, percent, percent_interval, short_labels
+from pyalign.report.tables import (
+    Column,
+    fitted_table,
+    noted,
+    one_line,
+    percent,
+    percent_interval,
+    short_labels,
+    shortened,
+)  # fmt: skip
 
 
 def comparison_table(found: Comparison, width: int | None = None, verbose: bool = False) -> str:
@@ -26,7 +35,7 @@ def comparison_table(found: Comparison, width: int | None = None, verbose: bool 
         f"ties {found.ties}",
         "kappa: error consistency, 0 independent, 1 the same errors",
     ]
-    return f"{models}\n\n{pairs}\n{noted(notes, None if verbose else width)}"
+    return f"{models}\n\n{pairs}\n{noted(notes, width, verbose)}"
 
 
 def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Column]:
@@ -49,8 +58,15 @@ def _pairs(found: Comparison, labels: dict[str, str], interval: str) -> list[Col
     def column(header: str, cell: Callable[[PairResult], str], keep: int = 9) -> Column:
         return Column(header, tuple(map(cell, found.pairs)), keep)
 
+    names = list(labels.values())
+
+    def fit(room: int) -> list[str]:
+        """Both names of each pair, half the room each."""
+        half = dict(zip(names, shortened(names, (room - 3) // 2), strict=True))
+        return [f"{half[labels[p.a]]} - {half[labels[p.b]]}" for p in found.pairs]
+
     return [
-        column("difference", lambda p: f"{labels[p.a]} - {labels[p.b]}"),
+        Column("difference", tuple(f"{labels[p.a]} - {labels[p.b]}" for p in found.pairs), fit=fit),
         column("accuracy", lambda p: percent(p.difference)),
         column(interval, lambda p: percent_interval(p.ci)),
         column("p", lambda p: f"{p.p_value:.3g}", 6),

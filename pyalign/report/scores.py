@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pyalign.analysis.accuracy import Score
+from pyalign.analysis.accuracy import GroupScore, Score
 from pyalign.analysis.score import Scores
-from pyalign.report.tables import Column, columns_table, fitted_table, noted, one_line, percent, percent_interval
-from pyalign.report.tables import short_labels as short
+from pyalign.report.tables import (
+    WIDTH,
+    Column,
+    fitted_table,
+    noted,
+    one_line,
+    percent,
+    percent_interval,
+    short_labels,
+    shorten_left,
+)  # fmt: skip
 
 
 def score_table(score: Score, width: int | None = None, verbose: bool = False) -> str:
@@ -22,20 +31,25 @@ def scores_table(scores: Scores, width: int | None = None, verbose: bool = False
     """
     rows = scores.results
     table, same = fitted_table(_columns(rows, verbose), width, verbose)
-    parts = [table, noted([*_notes(scores), *same], None if verbose else width)]
-    parts += [_groups(row) for row in rows if row.groups]
+    parts = [table, noted([*_notes(scores), *same], width, verbose)]
+    parts += [_groups(row, width, verbose) for row in rows if row.groups]
     return "\n".join(parts)
 
 
+def name_of(row: Score) -> str:
+    """What the embeddings are called."""
+    return row.embeddings or "x"
+
+
 def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
-    labels = {} if verbose else short([row.embeddings or "x" for row in rows])
+    labels = {} if verbose else short_labels([name_of(row) for row in rows])
 
     def column(header: str, cell: Callable[[Score], str], keep: int = 9, note: str = "") -> Column:
         return Column(header, tuple(map(cell, rows)), keep, note)
 
     first = rows[0]
     columns = [
-        column("embeddings", lambda r: r.label or labels.get(r.embeddings or "x") or one_line(r.embeddings or "x")),
+        column("embeddings", lambda r: one_line(r.label or labels.get(name_of(r)) or name_of(r))),
         column("measure", lambda r: r.measure, 8, "measure {}" if len(rows) > 1 else ""),
         column("accuracy", lambda r: percent(r.accuracy)),
     ]
@@ -67,9 +81,9 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
 def _notes(scores: Scores) -> list[str]:
     first = scores.results[0]
     notes = [f"triplets: {one_line(scores.triplets)}"] if scores.triplets else []
-    dropped = max(row.n_dropped for row in scores.results)
-    if dropped:
-        notes.append(f"up to {dropped:,} dropped (NaN)")
+    dropped = {row.n_dropped for row in scores.results}
+    if any(dropped):
+        notes.append(f"{'up to ' if len(dropped) > 1 else ''}{max(dropped):,} dropped (NaN)")
     if first.ceiling is not None:
         notes.append(f"ceiling {100 * first.ceiling:.3f} %")
     if first.ci is not None:
@@ -83,18 +97,24 @@ def _notes(scores: Scores) -> list[str]:
     return [*notes, "nats (log 3 = 1.09861)", f"backend {first.backend}"]
 
 
-def _groups(row: Score) -> str:
+def _groups(row: Score, width: int | None, verbose: bool) -> str:
     """The groups of one score, a row each."""
-    header = ("group", "accuracy", "interval", "s.e.", "cross-entropy", "triplets")
-    cells = [
-        (
-            one_line(group.group), percent(group.accuracy), percent_interval(group.ci), percent(group.standard_error),
-            f"{group.cross_entropy:.5f}", f"{group.n_triplets:,}",
-        )
-        for group in row.groups or ()
-    ]  # fmt: skip
-    of = row.label or one_line(row.embeddings or "x")
-    return f"\n{of} with {row.measure}, by group\n{columns_table(header, cells)}"
+    groups = row.groups or ()
+
+    def column(header: str, cell: Callable[[GroupScore], str], keep: int = 9) -> Column:
+        return Column(header, tuple(map(cell, groups)), keep)
+
+    columns = [
+        column("group", lambda g: one_line(g.group)),
+        column("accuracy", lambda g: percent(g.accuracy)),
+        column("interval", lambda g: percent_interval(g.ci), 8),
+        column("s.e.", lambda g: percent(g.standard_error), 6),
+        column("cross-entropy", lambda g: f"{g.cross_entropy:.5f}", 7),
+        column("triplets", lambda g: f"{g.n_triplets:,}"),
+    ]
+    title = f"{one_line(row.label or name_of(row))} with {row.measure}, by group"
+    title = title if verbose else shorten_left(title, width or WIDTH)
+    return f"\n{title}\n{fitted_table(columns, width, verbose)[0]}"
 
 
 def _speed(millions: float) -> str:

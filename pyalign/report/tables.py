@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 WIDTH = 80  # where no terminal says otherwise
@@ -20,12 +20,14 @@ class Column:
         cells: one for each row.
         keep: how long it is kept where the table is too wide: the lowest go first; 0 only with all columns; 9 always.
         note: how the note says it where all cells are the same, such as "measure {}"; "" where the column stays then.
+        fit: the cells within so many characters each, of a first column that is too wide; None: `shortened`.
     """
 
     header: str
     cells: tuple[str, ...]
     keep: int = 9
     note: str = ""
+    fit: Callable[[int], Sequence[str]] | None = None
 
 
 def one_line(text: str) -> str:
@@ -60,7 +62,7 @@ def fitted_table(columns: Sequence[Column], width: int | None, verbose: bool = F
     """A table within `width` characters, and what it leaves to the note below.
 
     Columns that are the same in every row and have a `note` are said there; then columns are left out, those first that
-    are kept least; then the names in the first are shortened from the left. `verbose`: everything, at any width.
+    are kept least; then the names in the first are shortened. `verbose`: everything, at any width.
 
     Example:
         >>> columns = [Column("model", ("a", "b")), Column("measure", ("dot", "dot"), 3, "measure {}")]
@@ -81,7 +83,9 @@ def fitted_table(columns: Sequence[Column], width: int | None, verbose: bool = F
         if over > 0:
             first = shown[0]
             room = max(12, max(map(len, (first.header, *first.cells))) - over)
-            shown[0] = Column(first.header, tuple(shorten_left(cell, room) for cell in first.cells))
+            shown[0] = Column(
+                first.header, tuple(shortened(first.cells, room) if first.fit is None else first.fit(room))
+            )
     rows = list(zip(*(column.cells for column in shown), strict=True))
     return columns_table([column.header for column in shown], rows), notes
 
@@ -90,14 +94,17 @@ def _width(columns: Sequence[Column]) -> int:
     return sum(max(map(len, (column.header, *column.cells))) + 2 for column in columns) - 2
 
 
-def noted(notes: Sequence[str], width: int | None) -> str:
-    """Notes on one line, or on more where it is narrow.
+def noted(notes: Sequence[str], width: int | None, verbose: bool = False) -> str:
+    """Notes on one line, or on more where it is narrow; words that are longer, such as paths, only if `verbose`.
 
     Example:
         >>> noted(["triplets: t.npy", "chance 33.333 %"], None)
         'triplets: t.npy; chance 33.333 %'
     """
-    return "\n".join(textwrap.wrap("; ".join(notes), width or WIDTH, break_long_words=False, break_on_hyphens=False))
+    limit = width or WIDTH
+    words = "; ".join(notes).split(" ")
+    text = " ".join(word if verbose else shorten_left(word, limit) for word in words)
+    return "\n".join(textwrap.wrap(text, limit, break_long_words=False, break_on_hyphens=False))
 
 
 def terminal_width() -> int | None:
@@ -116,6 +123,20 @@ def shorten_left(text: str, width: int) -> str:
         '…/visual.npy'
     """
     return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+
+
+def shortened(names: Sequence[str], width: int) -> list[str]:
+    """Names in at most `width` characters: their ends, or their beginnings where only these tell them apart.
+
+    Example:
+        >>> shortened(["features/clip.npy", "features/vgg.npy"], 8), shortened(["clip_features", "vgg_features"], 8)
+        (['…lip.npy', '…vgg.npy'], ['clip_fe…', 'vgg_fea…'])
+    """
+    ends = [shorten_left(name, width) for name in names]
+    if len(set(ends)) == len(set(names)):
+        return ends
+    beginnings = [name if len(name) <= width else name[: width - 1] + "…" for name in names]
+    return beginnings if len(set(beginnings)) == len(set(names)) else ends
 
 
 def short_labels(names: Sequence[str]) -> dict[str, str]:

@@ -41,11 +41,13 @@ def share_interval(share: float, error: float, plan: Resampling = NORMAL) -> Int
 def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None = None) -> Interval:
     """The middle share `plan.confidence` of the means (b,) of resamples, with their standard deviation as the error.
 
+    Of a single mean there is no error.
+
     Example:
         >>> tuple(percentile_interval(np.arange(101.0), Resampling("objects", confidence=0.5)))
         (25.0, 75.0)
     """
     tail = (1.0 - plan.confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
-    error = float(means.std(ddof=1)) if len(means) > 1 else math.nan
+    error = float(means.std(ddof=1)) if len(means) > 1 else None
     return Interval(float(low), float(high), error, plan.by, method or plan.method, float(plan.confidence))

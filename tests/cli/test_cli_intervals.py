@@ -23,13 +23,13 @@ def people(folder, triplets):
 @pytest.mark.parametrize("by", ["objects", "triplets"])
 def test_score_has_the_intervals_of_the_python_function(results, x, triplets, by):
     (row,) = results("--ci", by, "--resamples", "100", "--seed", "4", "--confidence", "0.9")
-    expected = pyalign.score(x, triplets, ci=by, resamples=100, seed=4, confidence=0.9)
+    expected = pyalign.score(x, triplets, ci=pyalign.Resampling(by, resamples=100, seed=4, confidence=0.9))
     assert row["ci"] == list(expected.ci) and row["cross_entropy_ci"] == list(expected.cross_entropy_ci)
     assert (row["standard_error"], row["ci_by"], row["resamples"]) == (expected.standard_error, by, 100)
 
 
 def test_score_takes_people_from_a_file_or_from_a_column(results, x, triplets, people):
-    expected = pyalign.score(x, triplets, ci="subjects", subjects=people, resamples=64)
+    expected = pyalign.score(x, triplets, ci=pyalign.Resampling("subjects", resamples=64), subjects=people)
     for options, on in (
         (("--subjects", "people.npy"), "t.npy"),
         (("--subjects", "people.txt"), "t.npy"),
@@ -41,7 +41,7 @@ def test_score_takes_people_from_a_file_or_from_a_column(results, x, triplets, p
 
 def test_score_gives_the_closed_form(results, x, triplets):
     (row,) = results("--ci", "objects", "--ci-method", "analytic")
-    expected = pyalign.score(x, triplets, ci="objects", ci_method="analytic")
+    expected = pyalign.score(x, triplets, ci=pyalign.Resampling("objects", "analytic"))
     assert row["standard_error"] == expected.standard_error and "resamples" not in row and "seed" not in row
 
 
@@ -61,13 +61,26 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
     assert "interval" not in plain and "chance  " not in plain
     (folder / "groups.txt").write_text("a\nb\n" * (len(triplets) // 2))
     ran = score(
-        "--ci", "objects", "--resamples", "64", "--groups", "groups.txt", "--ceiling", "0.7", "--permutations", "9"
+        "--ci",
+        "objects",
+        "--resamples",
+        "64",
+        "--groups",
+        "groups.txt",
+        "--ceiling",
+        "0.7",
+        "--permutations",
+        "9",
+        "--verbose",
     )
-    lines = ran.out.splitlines()
+    table, groups = ran.out.split("\n\n")
+    header, _, *notes = table.splitlines()
     for word in ("95 % interval", "s.e.", "of ceiling", "chance", "cross-entropy"):
-        assert word in lines[0]
-    assert "intervals over objects (64 resamples, seed 0)" in lines[2] and "ceiling 70.000 %" in lines[2]
-    assert lines[4] == "x.npy with cosine, by group" and lines[6].startswith("a ")
+        assert word in header
+    told = " ".join(notes)
+    assert "intervals over objects (64 resamples, seed 0)" in told and "ceiling 70.000 %" in told
+    title, _, first, second = groups.splitlines()
+    assert title == "x.npy with cosine, by group" and first.startswith("a ") and second.startswith("b ")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +88,7 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
     [
         (("--ci", "subjects"), 'subjects must say who answered each triplet for ci="subjects"; got none'),
         (("--ci", "objects", "--confidence", "95"), "confidence must lie between 0 and 1; got 95.0"),
-        (("--ci", "objects", "--seed", "-1"), "seed must be a whole number from 0 to 2,147,483,647; got -1"),
+        (("--ci", "objects", "--seed", "9" * 12), "seed must be a whole number from 0 to 2,147,483,647; got 9999"),
         (("--ceiling", "0.2"), "ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
         (("--odd-column", "none", "--ci", "objects"), "--ci needs the people's answers"),
         (("--subjects", "few.txt"), "--subjects few.txt serves intervals over people alone: add --ci subjects"),
@@ -104,11 +117,15 @@ def models(folder, x):
 
 
 def test_compare_prints_what_the_python_function_finds(command, models, triplets):
-    ran = command("compare", "--embeddings", *models, "--triplets", "t.npy", "--resamples", "64", "--json")
+    options = ("--triplets", "t.npy", "--resamples", "64", "--json", "--quiet")
+    ran = command("compare", "--embeddings", *models, *options)
     assert (ran.code, ran.err) == (0, "")
     document = json.loads(ran.out)
-    assert (document.pop("version"), document.pop("triplets")) == (pyalign.__version__, "t.npy")
-    assert document == json.loads(json.dumps(pyalign.compare(models, triplets, resamples=64).to_dict()))
+    expected = pyalign.compare(models, triplets, ci=pyalign.Resampling("objects", resamples=64)).to_dict()
+    assert document.pop("triplets") == "t.npy"
+    hashes = [[one["sha256"] for one in found.pop("provenance")["inputs"]] for found in (document, expected)]
+    assert hashes[0] == hashes[1]
+    assert document == expected
 
 
 def test_compare_shows_a_table_of_models_and_one_of_pairs(command, models):
@@ -149,7 +166,7 @@ def test_compare_matches_names_where_files_hold_other_items_too(command, folder,
     (folder / "named.csv").write_text("\n".join(",".join(names[k] for k in row) for row in triplets.tolist()) + "\n")
     for first in ("a.csv", "d.csv"):
         others = [path for path in files if path != first]
-        options = ("--embeddings", first, *others, "--triplets", "named.csv", "--resamples", "64", "--json")
+        options = ("--embeddings", first, *others, "--triplets", "named.csv", "--resamples", "64", "--json", "--quiet")
         ran = command("compare", *options)
         assert (ran.code, ran.err) == (0, "")
         found = json.loads(ran.out)
@@ -159,15 +176,16 @@ def test_compare_matches_names_where_files_hold_other_items_too(command, folder,
 
 def test_compare_needs_answers(refused, models):
     message = refused("compare", "--embeddings", *models, "--triplets", "t.npy", "--odd-column", "none")
-    assert message == "compare needs the people's answers, which --odd-column none says are not recorded"
+    assert message == "t.npy: compare needs the people's answers, which --odd-column none says are not recorded"
 
 
 def test_compare_refuses_in_one_line(refused, models, folder, x):
     np.save("short.npy", x[:20])
     ask = ("compare", "--triplets", "t.npy", "--resamples", "64", "--json", "out.json", "--embeddings")
     assert refused(*ask, "x.npy") == "t.npy: models must be at least two; got 1"
-    assert refused(*ask, "x.npy", "x.npy").startswith("models must have different names")
-    assert refused(*ask, "x.npy", "short.npy") == ("short.npy: has 20 rows, x.npy has 30: not the same items")
+    assert refused(*ask, "x.npy", "x.npy") == "--embeddings must differ; got x.npy 2 times"
+    message = refused(*ask, "x.npy", "short.npy")
+    assert message == "t.npy: models must have the same number of items; got x.npy: 30, short.npy: 20"
     assert refused(*ask, "x.npy", "y.npy", "--labels", "a") == "--labels must name each of 2 models; got 1"
     broken = x.copy()
     broken[2] = np.nan

@@ -124,12 +124,12 @@ def test_gradient_of_soft_targets_equals_that_of_the_cpu_and_is_the_same_every_t
     assert float((soft[1] - hard[1]).abs().max()) <= 1e-6 * float(hard[1].abs().max())
 
 
-@pytest.mark.parametrize("targets", [False, True], ids=["odd", "soft"])
-def test_a_probe_ends_where_that_of_the_cpu_ends(engine, targets):
+@pytest.mark.parametrize("counts", [False, True], ids=["odd", "counts"])
+def test_a_probe_ends_where_that_of_the_cpu_ends(engine, counts):
     """At the size of THINGS; what it needs in float64 plain torch computes where the backend takes none."""
     x = reals(18, 1854, 64)
     triplets = simulate(x[:, :8], 200_000, measure="dot", temperature=4.0, seed=18).triplets
-    y = np.random.default_rng(18).integers(0, 3, (len(triplets), 3)) + np.array([0, 0, 4]) if targets else None
+    y = np.random.default_rng(18).integers(0, 3, (len(triplets), 3)) + np.array([0, 0, 4]) if counts else None
     expected = pyalign.fit_probe(x, triplets, strength=0.05, answers=y)
     given = None if y is None else on_device(y)
     ours = pyalign.fit_probe(on_device(x), on_device(triplets), strength=0.05, answers=given, backend=engine)
@@ -168,8 +168,9 @@ def test_a_probe_is_cross_validated_and_keeps_neighbours_on_the_device(engine):
     assert ours.fit.backend == engine
     assert ours.accuracy == pytest.approx(expected.accuracy, abs=0.01)
     assert ours.cross_entropy == pytest.approx(expected.cross_entropy, abs=1e-3)
+    local = {"strength": 0.1, "penalty": "identity", "batch_size": 64, "tolerance": 1e-2}
     near, far = (
-        pyalign.fit_glocal(rows, triplets, other, batch_size=64, **options)
+        pyalign.fit_probe(rows, triplets, other_embeddings=other, **local, **options)
         for rows, other, options in ((device, on_device(images), where), (x, images, {}))
     )
     assert near.backend == engine and near.objective == pytest.approx(far.objective, abs=1e-5)

@@ -1,67 +1,222 @@
-"""Plain tables, and a line of progress on a terminal."""
+"""Plain tables that fit, and a line of progress on a terminal."""
 
 from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import draw_triplets, reals
 
-from pyalign import report
+import pyalign
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.score import Scores
+from pyalign.report.progress import ProgressLine, progress
+from pyalign.report.tables import Column, columns_table, fitted_table, noted, short_labels, shorten_left, shortened
 
-ROW = {
-    "embeddings": "x.npy", "measure": "cosine", "temperature": 1.0, "ties": "fractional", "nan": "raise",
-    "backend": "native", "accuracy": 0.504693, "n_triplets": 127304, "n_ties": 1234, "n_dropped": 0,
-    "cross_entropy": 1.07558, "mean_entropy": 1.0970512, "seconds": 0.01, "triplets_per_second": 12_730_400.0,
-}  # fmt: skip
+ROW = Score(
+    accuracy=0.504693, n_triplets=127304, n_ties=1234, n_dropped=0, cross_entropy=1.07558, mean_entropy=1.0970512,
+    measure="cosine", temperature=1.0, ties="fractional", nan="raise", backend="native", embeddings="x.npy",
+    seconds=0.01,
+)  # fmt: skip
+PLAN = pyalign.Resampling("objects", resamples=64)
+LONG = [f"/data/features/{name}_{'very_' * 20}long/visual/penultimate.npy" for name in ("clip", "vgg", "resnet")]
+
+
+def shown(*rows, verbose=False, width=None):
+    return Scores(tuple(rows), "t.npy").table(width, verbose)
+
+
+def cells(text):
+    """The cells of the first row by their headers; columns are at least two blanks apart."""
+    header, row = text.splitlines()[:2]
+    return dict(
+        zip(*([cell.strip() for cell in line.split("  ") if cell.strip()] for line in (header, row)), strict=True)
+    )
+
+
+# Tables
 
 
 def test_columns_line_up_the_first_to_the_left():
-    table = report.columns_table(("name", "n"), [("a", "12"), ("longer name", "3")])
+    table = columns_table(("name", "n"), [("a", "12"), ("longer name", "3")])
     assert table.splitlines() == ["name          n", "a            12", "longer name   3"]
 
 
 def test_no_line_ends_in_blanks():
-    table = report.columns_table(("a", "b"), [("x", ""), ("", "y")])
+    table = columns_table(("a", "b"), [("x", ""), ("", "y")])
     assert all(line == line.rstrip() for line in table.splitlines())
 
 
+texts = st.text("abc/_. ", min_size=1, max_size=120)
+
+
+@given(st.lists(texts, min_size=1, max_size=4), st.integers(30, 200))
+def test_a_table_is_as_wide_as_asked_where_columns_can_go(names, width):
+    columns = [Column("name", tuple(names))]
+    columns += [Column(f"column {k}", tuple("9" * 9 for _ in names), k) for k in range(1, 9)]
+    text, _ = fitted_table(columns, width)
+    assert all(len(line) <= width for line in text.splitlines())
+    whole, _ = fitted_table(columns, width, verbose=True)
+    assert all(name.rstrip() in whole for name in names)
+    assert all(f"column {k}" in whole for k in range(1, 9))
+
+
+def test_the_least_needed_columns_go_first_and_those_of_9_stay():
+    columns = [Column("n", ("a",)), *(Column(f"column{k}", ("1",), k) for k in (3, 9, 1, 5))]
+    assert fitted_table(columns, 31)[0].splitlines()[0].split() == ["n", "column3", "column9", "column5"]
+    assert fitted_table(columns, 11)[0].splitlines()[0].split() == ["n", "column9"]
+
+
+def test_a_column_of_0_is_for_verbose_alone():
+    columns = [Column("n", ("a",)), Column("speed", ("1",), 0)]
+    assert "speed" not in fitted_table(columns, 200)[0]
+    assert "speed" in fitted_table(columns, 10, verbose=True)[0]
+
+
+def test_what_is_the_same_in_all_rows_is_said_once():
+    columns = [Column("n", ("a", "b")), Column("measure", ("dot", "dot"), 8, "measure {}")]
+    assert fitted_table(columns, 80) == ("n\na\nb", ["measure dot"])
+    columns[1] = Column("measure", ("dot", "cosine"), 8, "measure {}")
+    text, notes = fitted_table(columns, 80)
+    assert ("cosine" in text, notes) == (True, [])
+
+
+@given(st.lists(texts, min_size=1, max_size=5), st.integers(3, 40))
+def test_shortened_names_fit_and_what_fits_stays(names, width):
+    short = shortened(names, width)
+    assert all(len(name) <= width for name in short)
+    assert all(a == b for a, b in zip(names, short, strict=True) if len(a) <= width)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a/clip.npy", "a/vgg.npy"], ["…lip.npy", "…vgg.npy"]),
+        (["clip_features", "vgg_features"], ["clip_fe…", "vgg_fea…"]),
+        (["short", "other"], ["short", "other"]),
+    ],
+)
+def test_names_are_shortened_where_they_stay_apart(names, expected):
+    assert shortened(names, 8) == expected
+
+
+@given(st.lists(st.text("ab/.:", min_size=1, max_size=8), min_size=1, max_size=5, unique=True))
+def test_short_labels_stay_apart(names):
+    labels = short_labels(names)
+    assert set(labels) == set(names)
+    assert len(set(labels.values())) == len(names)
+
+
+@given(st.lists(texts, min_size=1, max_size=4), st.integers(20, 100))
+def test_notes_fit_and_are_whole_when_asked(notes, width):
+    assert all(len(line) <= width for line in noted(notes, width).splitlines())
+    assert noted(notes, width, verbose=True).split() == "; ".join(notes).split()
+
+
+# Scores
+
+
 def test_a_score_is_shown_in_percent_with_thousands():
-    header, row, notes = report.score_table([ROW], "t.npy").splitlines()
-    cells = dict(zip(header.replace("M triplets/s", "speed").split(), row.replace(" %", "%").split(), strict=True))
-    assert cells["accuracy"] == "50.469%"
-    assert (cells["ties"], cells["triplets"]) == ("1,234", "127,304")
-    assert (cells["cross-entropy"], cells["entropy"]) == ("1.07558", "1.09705")
-    assert cells["speed"] == "12.7"
-    assert all(fact in notes for fact in ("t.npy", "33.333 %", "T = 1", "fractional", "1.09861", "native"))
-    assert "dropped" not in notes
+    found = cells(shown(ROW, verbose=True))
+    assert (found["accuracy"], found["ties"], found["triplets"]) == ("50.469 %", "1,234", "127,304")
+    assert (found["cross-entropy"], found["entropy"]) == ("1.07558", "1.09705")
+    assert found["M triplets/s"] == "12.7"
+    notes = shown(ROW).splitlines()[2:]
+    facts = ("triplets: t.npy", "chance 33.333 %", "T = 1", "ties fractional", "1.09861", "backend native", "127,304")
+    assert all(fact in " ".join(notes) for fact in facts)
+    assert "dropped" not in " ".join(notes)
 
 
 def test_columns_of_the_score_table_line_up():
-    rows = [ROW, {**ROW, "embeddings": "a much longer name.npy", "measure": "neg_sqeuclidean", "accuracy": 1.0}]
-    *lines, _ = report.score_table(rows, "t.npy").splitlines()
-    assert len({len(line) for line in lines}) == 1
+    other = replace(ROW, embeddings="a much longer name.npy", measure="neg_sqeuclidean", accuracy=1.0)
+    assert len({len(line) for line in shown(ROW, other).splitlines()[:3]}) == 1
 
 
 @pytest.mark.parametrize("key", ["accuracy", "cross_entropy"])
 def test_what_is_not_known_is_a_dash(key):
-    assert " - " in report.score_table([{**ROW, key: None}], "t.npy").splitlines()[1]
+    assert cells(shown(replace(ROW, **{key: None})))[key.replace("_", "-")] == "-"
 
 
 def test_dropped_triplets_are_said():
-    notes = report.score_table([ROW, {**ROW, "n_dropped": 1500}], "t.npy").splitlines()[-1]
-    assert "1,500 dropped (NaN)" in notes
+    dropped = replace(ROW, n_dropped=1500)
+    assert "; 1,500 dropped (NaN);" in shown(dropped).replace("\n", " ")
+    assert "; up to 1,500 dropped (NaN);" in shown(ROW, dropped).replace("\n", " ")
 
 
 @pytest.mark.parametrize("speed", [14_200.0, 470_000.0, 12_730_400.0, 490e6])
 def test_the_speed_of_a_short_run_is_not_shown_as_zero(speed):
-    shown = report.score_table([{**ROW, "triplets_per_second": speed}], "t.npy").splitlines()[1].split()[-1]
-    assert float(shown) * 1e6 == pytest.approx(speed, rel=0.06)
+    row = replace(ROW, seconds=ROW.n_triplets / speed)
+    assert float(cells(shown(row, verbose=True))["M triplets/s"]) * 1e6 == pytest.approx(speed, rel=0.06)
 
 
-def test_a_line_break_in_a_name_stays_in_its_row():
-    table = report.score_table([{**ROW, "embeddings": "two\nlines.npy"}], "other\nlines.npy")
-    assert len(table.splitlines()) == 3
+@pytest.mark.parametrize("row", [replace(ROW, embeddings="two\nlines.npy"), replace(ROW, label="two\nlines")])
+def test_a_line_break_in_a_name_stays_in_its_row(row):
+    assert shown(row).splitlines()[1].startswith("two\\nlines")
+    assert Scores((row,), "other\nlines.npy").table().splitlines()[2].startswith("triplets: other\\nlines.npy")
+
+
+def test_a_label_stands_for_the_name():
+    assert cells(shown(replace(ROW, label="CLIP")))["embeddings"] == "CLIP"
+
+
+# What fits 80 columns
+
+
+X, TRIPLETS = reals(1, 25, 4), draw_triplets(2, 25, 300)
+
+
+def rich_scores():
+    groups = np.array(["animal", "tool " * 30])[np.arange(300) % 2]
+    return pyalign.score(
+        {name: X[:, : k + 1] for k, name in enumerate(LONG)}, pyalign.Triplets(TRIPLETS, source=LONG[0] + ".csv"),
+        measure=["cosine", "neg_sqeuclidean"], ci=PLAN, ceiling=0.7, permutations=3, groups=groups,
+    )  # fmt: skip
+
+
+def rich_comparison():
+    triplets = pyalign.Triplets(TRIPLETS, source=LONG[0] + ".csv")
+    return pyalign.compare({name: X[:, : k + 1] for k, name in enumerate(LONG)}, triplets, ci=PLAN)
+
+
+@pytest.mark.parametrize("make", [rich_scores, rich_comparison])
+def test_tables_of_long_names_fit_80_columns_and_verbose_shows_all(make):
+    found = make()
+    for width in (None, 80, 100, 200):
+        text = found.table(width)
+        assert max(map(len, text.splitlines())) <= (width or 80)
+    whole = found.table(verbose=True)
+    assert all(name in whole for name in LONG)
+    assert LONG[0] + ".csv" in whole
+    for fact in ("s.e.", "ties", "cross-entropy"):
+        assert fact in whole
+
+
+def test_rows_of_long_names_stay_apart():
+    names = [f"{name}_{'features_' * 10}penultimate" for name in ("clip", "vgg", "resnet")]
+    found = pyalign.compare({name: X[:, : k + 1] for k, name in enumerate(names)}, TRIPLETS, ci=PLAN)
+    models, pairs = (part.splitlines()[1:4] for part in found.table(80).split("\n\n"))
+    assert len({line.split("  ")[0] for line in models}) == 3
+    firsts = [line.split("  ")[0] for line in pairs]
+    assert len(set(firsts)) == 3
+    for (a, b), first in zip([("clip", "vgg"), ("clip", "resnet"), ("vgg", "resnet")], firsts, strict=True):
+        assert first.startswith(a)
+        assert f" - {b}" in first
+
+
+def test_a_result_without_a_table_of_its_own_shows_its_values():
+    found = pyalign.permutation_test(X, TRIPLETS, permutations=9)
+    lines = dict(line.split(": ", 1) for line in str(found).splitlines())
+    assert lines["permutations"] == "9"
+    assert float(lines["accuracy"]) == found.accuracy
+    assert float(lines["null_ci_low"]) == found.null_ci.low
+
+
+# Progress
 
 
 class Terminal(io.StringIO):
@@ -72,7 +227,7 @@ class Terminal(io.StringIO):
 def test_progress_shows_on_a_terminal_and_clears_its_line(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with report.progress("[1/2] x.npy"):
+    with progress("[1/2] x.npy"):
         assert terminal.getvalue().endswith("[1/2] x.npy")
     assert terminal.getvalue().endswith("\r\x1b[K")
 
@@ -81,25 +236,64 @@ def test_progress_is_cut_to_the_terminal_since_one_line_is_cleared(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "40")
-    with report.progress("[1/2] " + "x" * 100 + ".npy"):
-        shown = terminal.getvalue().rpartition("\x1b[K")[2]
-    assert 30 < len(shown) < 40
+    with progress("[1/2] " + "x" * 100 + ".npy"):
+        said = terminal.getvalue().rpartition("\x1b[K")[2]
+    assert 30 < len(said) < 40
+    ProgressLine().progress("x" * 100, 1, 2)
+    assert 30 < len(terminal.getvalue().rpartition("\x1b[K")[2]) < 40
 
 
 def test_progress_clears_its_line_after_an_error(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with pytest.raises(KeyError), report.progress("[1/2] x.npy"):
+    with pytest.raises(KeyError), progress("[1/2] x.npy"):
         raise KeyError
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
-@pytest.mark.parametrize("stream,show", [(io.StringIO, True), (Terminal, False), (lambda: None, True)])
+@pytest.mark.parametrize(("stream", "show"), [(io.StringIO, True), (Terminal, False), (lambda: None, True)])
 def test_progress_is_silent_elsewhere(monkeypatch, stream, show):
     stderr = stream()
     monkeypatch.setattr(sys, "stderr", stderr)
     ran = []
-    with report.progress("[1/2] x.npy", show=show):
+    with progress("[1/2] x.npy", show=show):
         ran.append(True)
+    line = ProgressLine(show)
+    line.progress("resamples", 64, 1000)
+    line.clear()
     assert ran
     assert stderr is None or stderr.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (("resamples", 64, 1000), "resamples 64/1,000"),
+        (("reading", 1200, None), "reading, 1,200"),
+        (("reading", 0, None), "reading"),
+    ],
+)
+def test_a_stage_says_how_much_is_done_and_of_how_much(monkeypatch, call, expected):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    line = ProgressLine()
+    line.progress(*call)
+    assert terminal.getvalue() == f"\r\x1b[K{expected}"
+    line.clear()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_line_changes_ten_times_a_second_at_most(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    times = iter([0.0, 0.05, 0.09, 0.11, 0.12, 0.3])
+    monkeypatch.setattr("pyalign.report.progress.time.monotonic", lambda: next(times))
+    line = ProgressLine()
+    for k in range(6):
+        line.show(str(k))
+    assert terminal.getvalue().replace("\r\x1b[K", "") == "035"
+
+
+def test_shorten_left_keeps_the_end():
+    assert shorten_left("features/clip.npy", 8) == "…lip.npy"
+    assert shorten_left("clip.npy", 8) == "clip.npy"

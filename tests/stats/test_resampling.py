@@ -1,0 +1,229 @@
+"""Resampling of objects, rows and people, and what is made of the replicates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import draw_triplets, seeds
+
+import pyalign
+from pyalign.data import Subjects
+from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities, pair_sums
+from pyalign.stats.intervals import normal_interval, percentile_interval, share_interval
+from pyalign.stats.labels import checked_labels, subject_codes
+from pyalign.stats.resampling import Clusters, Resampling, as_resampling, replicates, require_rows
+
+
+def draw_pairs(seed, n, p):
+    return draw_triplets(seed, n, p)[:, :2]
+
+
+def values_of(seed, v, t):
+    return np.random.default_rng(seed).integers(-(2**15), 2**15, (v, t)).astype(np.int16)
+
+
+# Pairs
+
+
+@given(
+    seeds, st.integers(3, 40), st.sampled_from([1, 2, 100, 4095, 4096, 4097]), st.integers(0, 3), st.integers(1, 130)
+)
+def test_sums_over_pairs_are_those_of_a_plain_loop(seed, n, p, v, b):
+    pairs, values = draw_pairs(seed, n, p), values_of(seed, v, p)
+    sums = pair_sums(pairs, n, values, resamples=b, seed=3)
+    assert (sums.shape, sums.dtype) == ((b, 1 + v), np.int64)
+    times = multiplicities(n, 0, -(-b // 64) * 64, seed=3, stream=OBJECTS).astype(int)
+    for k in {0, b // 2, b - 1}:
+        expected = [0] * (1 + v)
+        for row, (i, j) in enumerate(pairs.tolist()):
+            weight = int(times[i, k]) * int(times[j, k])
+            expected[0] += weight
+            for one in range(v):
+                expected[1 + one] += weight * int(values[one, row])
+        assert sums[k].tolist() == expected
+
+
+def test_sums_over_pairs_do_not_depend_on_threads(set_threads):
+    pairs, values = draw_pairs(0, 50, 9000), values_of(0, 2, 9000)
+    found = []
+    for threads in (1, 2, 3):
+        set_threads(threads)
+        found.append(pair_sums(pairs, 50, values, resamples=100))
+    assert all(np.array_equal(found[0], other) for other in found)
+
+
+def test_more_resamples_keep_the_first_and_another_seed_has_others():
+    pairs, values = draw_pairs(0, 50, 300), values_of(0, 1, 300)
+    few, many = (pair_sums(pairs, 50, values, resamples=b, seed=1) for b in (70, 700))
+    assert np.array_equal(many[:70], few)
+    assert not np.array_equal(pair_sums(pairs, 50, values, resamples=70, seed=2), few)
+
+
+def test_pairs_tell_how_far_they_are():
+    told = []
+    pair_sums(draw_pairs(0, 9, 5), 9, values_of(0, 1, 5), resamples=600, progress=lambda *now: told.append(now))
+    assert told == [("resamples", 512, 600), ("resamples", 600, 600)]
+
+
+# Replicates
+
+
+@given(seeds, st.sampled_from(["objects", "triplets", "subjects"]), st.sampled_from([2, 3]))
+def test_replicates_are_weighted_means(seed, by, k):
+    rows, values = draw_triplets(seed, 9, 60)[:, :k], values_of(seed, 2, 60)
+    people = np.random.default_rng(seed).integers(0, 4, 60)
+    clusters = Clusters.of(rows, people)
+    plan = Resampling(by, resamples=64, seed=7)
+    means = replicates(clusters, values, plan)
+    assert means.shape == (64, 2)
+    if by == "triplets":  # whose weights are their own; the mean of equal values is that value
+        assert np.array_equal(replicates(clusters, np.full((1, 60), 5, np.int16), plan), np.full((64, 1), 5.0))
+        return
+    drawn, codes = (clusters.objects, clusters.n), (clusters.subjects[:, None], clusters.people)
+    index, n = drawn if by == "objects" else codes
+    stream = OBJECTS if by == "objects" else SUBJECTS
+    weights = multiplicities(n, 0, 64, seed=7, stream=stream)[index].astype(int).prod(axis=1)
+    with np.errstate(invalid="ignore"):
+        expected = (values.astype(int) @ weights) / weights.sum(axis=0)
+    np.testing.assert_allclose(means, expected.T, rtol=1e-13, atol=1e-10)
+
+
+def test_a_resample_that_leaves_no_row_is_not_a_number_and_is_refused(message_of):
+    clusters = Clusters.of([[0, 1]])
+    plan = Resampling("objects", resamples=64)
+    means = replicates(clusters, np.ones((1, 1), np.int16), plan)
+    empty = int(np.isnan(means).sum())
+    assert 0 < empty < 64
+    assert message_of(require_rows, means, plan) == (
+        f"triplets must be enough for every resample of objects to leave one; {empty} of 64 resamples leave none"
+    )
+
+
+def test_objects_are_those_that_occur():
+    clusters = Clusters.of([[4, 9], [9, 2]])
+    assert (clusters.objects.tolist(), clusters.n, clusters.people) == ([[1, 2], [2, 0]], 3, 0)
+    part = clusters.take(np.array([1]))
+    assert (part.objects.tolist(), part.n) == ([[2, 0]], 3)
+
+
+def test_people_must_be_known_to_be_drawn(message_of):
+    clusters = Clusters.of(draw_triplets(0, 9, 5))
+    message = message_of(replicates, clusters, np.ones((1, 5), np.int16), Resampling("subjects"))
+    assert message == 'subjects must say who answered each triplet for ci="subjects"; got none'
+
+
+# The plan
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"by": "object"}, "ci must be one of objects, triplets, subjects; got 'object': did you mean 'objects'?"),
+        (
+            {"method": "bootstraps"},
+            "method must be one of bootstrap, analytic; got 'bootstraps': did you mean 'bootstrap'?",
+        ),
+        ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
+        ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
+        ({"resamples": 10.0}, "resamples must be a whole number from 2 to 2,147,483,647; got 10.0"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
+    ],
+)
+def test_a_plan_is_checked_when_it_is_made(message_of, options, expected):
+    assert message_of(lambda: Resampling(**{"by": "objects", **options})).replace("; did", ": did") == expected
+
+
+def test_ci_is_a_name_a_plan_or_nothing(message_of):
+    plan = Resampling("triplets", resamples=9)
+    assert as_resampling(plan) is plan
+    assert as_resampling("subjects") == Resampling("subjects", "bootstrap", 1000, 0.95, 0)
+    assert as_resampling(None) is None
+    assert (
+        message_of(as_resampling, True) == "ci must be a name (objects, triplets, subjects) or a Resampling; got bool"
+    )
+
+
+def test_score_and_compare_take_a_plan(message_of):
+    x, triplets = np.random.default_rng(0).normal(size=(20, 3)), draw_triplets(1, 20, 200)
+    plan = Resampling("objects", resamples=128, confidence=0.5, seed=4)
+    found = pyalign.score(x, triplets, ci=plan)
+    assert (found.resamples, found.seed, found.ci.confidence, found.ci.by) == (128, 4, 0.5, "objects")
+    other = pyalign.compare({"a": x, "b": -x}, triplets, ci=plan)
+    assert (other.resamples, other.seed, other.confidence) == (128, 4, 0.5)
+    assert other.models[0].ci == found.ci
+    assert message_of(pyalign.compare, {"a": x, "b": x}, triplets, ci=Resampling("objects", "analytic")) == (
+        "ci must ask for the bootstrap: differences are taken within each resample"
+    )
+
+
+# Intervals
+
+
+def test_an_interval_of_replicates_is_their_middle_share():
+    means = np.random.default_rng(0).permutation(np.arange(1001.0))
+    found = percentile_interval(means, Resampling("objects", confidence=0.9))
+    assert tuple(found) == pytest.approx((50.0, 950.0), rel=1e-12)
+    assert found.error == pytest.approx(means.std(ddof=1))
+    assert (found.by, found.method, found.confidence) == ("objects", "bootstrap", 0.9)
+    assert percentile_interval(means[:1], Resampling("objects")).error is None
+
+
+@pytest.mark.parametrize(("confidence", "z"), [(0.95, 1.959963984540054), (0.6826894921370859, 1.0)])
+def test_an_interval_of_an_error_reaches_as_far_as_a_normal_one(confidence, z):
+    found = normal_interval(0.5, 0.1, Resampling("triplets", "analytic", confidence=confidence))
+    assert tuple(found) == pytest.approx((0.5 - 0.1 * z, 0.5 + 0.1 * z), rel=1e-12)
+    assert (found.error, found.method) == (0.1, "analytic")
+
+
+def test_shares_stay_between_0_and_1():
+    assert share_interval(0.99, 0.1).high == 1.0
+    assert share_interval(0.01, 0.1).low == 0.0
+    assert all(math.isnan(end) for end in share_interval(0.5, math.nan))
+
+
+# Labels of people
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [
+        (["b", "a", "b"], [1, 0, 1]),
+        ([30, 4, 30], [1, 0, 1]),
+        (np.array([0.5, 0.25, 0.5]), [1, 0, 1]),
+        (np.array(["x", "y", "x"], object), [0, 1, 0]),
+        (Subjects(np.array([2, 0, 2], np.int32), ("4", "7", "30")), [1, 0, 1]),
+    ],
+    ids=["text", "numbers", "reals", "objects", "known"],
+)
+def test_people_are_counted_from_0(labels, codes):
+    assert subject_codes(labels, 3).tolist() == codes
+
+
+def test_people_in_a_column_of_pandas():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    for dtype in (object, "string", "category"):
+        assert subject_codes(pandas.Series(["b", "a", "b"], dtype=dtype, index=[5, 3, 9]), 3).tolist() == [1, 0, 1]
+
+
+def test_known_people_give_their_labels():
+    known = Subjects(np.array([1, 0, 1], np.int32), ("ann", "bob"))
+    assert checked_labels(known, 3).tolist() == ["bob", "ann", "bob"]
+    assert known.take([0]).codes.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["a", "b"], "subjects must have one entry per triplet, shape (3,); got (2,)"),
+        (np.array(["a", 1, "b"], object), "subjects must be numbers, or strings throughout; row 1 is 1"),
+        ([0.5, np.nan, 1], "subjects must be finite; row 1 is nan"),
+        ([True, False, True], "subjects must be numbers or strings; got dtype bool"),
+        (["a", "a", "a"], "subjects must be at least two persons, so that one can be left out; got ['a']"),
+    ],
+)
+def test_other_people_are_refused(message_of, labels, expected):
+    assert message_of(subject_codes, labels, 3) == expected

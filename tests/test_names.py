@@ -1,0 +1,151 @@
+"""Names of items are never lost: every public function that takes embeddings matches them, or says what it assumes."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import draw_triplets, reals
+
+import pyalign
+from pyalign import Embeddings, Triplets
+from pyalign.errors import AssumptionWarning
+
+pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+
+N, T = 15, 150
+X = reals(1, N, 4, dtype=np.float64)
+ANSWERED = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # the columns with each position last
+DRAWN = draw_triplets(2, N, T, np.int32)
+TRIPLETS = np.take_along_axis(DRAWN, ANSWERED[pyalign.odd_one_out(X + reals(4, N, 4), DRAWN)], axis=1)
+NAMES = np.array([f"item {k}" for k in range(N)])
+PLAN = pyalign.Resampling("triplets", resamples=64)  # resamples of objects go by the rows, which move here
+ANSWERS = np.random.default_rng(3).integers(1, 5, (T, 3))
+
+# A number, or numbers, that depend on which row is whose.
+FUNCTIONS = {
+    "score": lambda x, t: pyalign.score(x, t, ci=PLAN).ci,
+    "score of a mapping": lambda x, t: pyalign.score({"a": x}, t)[0].cross_entropy,
+    "compare": lambda x, t: pyalign.compare({"a": x, "b": x}, t, ci=PLAN).models[0].cross_entropy_ci,
+    "odd_one_out": pyalign.odd_one_out,
+    "choice_probabilities": pyalign.choice_probabilities,
+    "permutation_test": lambda x, t: pyalign.permutation_test(x, t, permutations=3).accuracy,
+    "calibrate": lambda x, t: pyalign.calibrate(x, t, split=None).temperature,
+    "agreement": lambda x, t: round(pyalign.agreement(x, t, answers=ANSWERS).share_pearson, 12),
+    "failures": lambda x, t: pyalign.failures({"a": x, "b": x}, t).groups[0].rows,
+}
+orders = st.permutations(range(N)).map(np.array)
+functions = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def quietly(function, *args):
+    """What it gives; that something had to be assumed is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AssumptionWarning)
+        return function(*args)
+
+
+@functions
+@given(order=orders)
+def test_the_index_of_a_frame_is_the_names(name, order):
+    function = FUNCTIONS[name]
+    expected = quietly(function, pandas.DataFrame(X, index=NAMES), NAMES[TRIPLETS])
+    for make in (lambda: pandas.DataFrame(X, index=NAMES).iloc[order], lambda: Embeddings(X[order], NAMES[order])):
+        np.testing.assert_array_equal(quietly(function, make(), NAMES[TRIPLETS]), expected)
+        stated = Triplets(TRIPLETS, tuple(NAMES), numbered=True)
+        np.testing.assert_array_equal(quietly(function, make(), stated), expected)
+
+
+@functions
+@given(order=orders)
+def test_an_index_of_whole_numbers_is_the_numbers_of_the_items(name, order):
+    function = FUNCTIONS[name]
+    expected = function(X, TRIPLETS)
+    np.testing.assert_array_equal(quietly(function, pandas.DataFrame(X).iloc[order], TRIPLETS), expected)
+    numbered = Embeddings(X[order], tuple(map(str, order)))
+    np.testing.assert_array_equal(quietly(function, numbered, TRIPLETS), expected)
+
+
+@functions
+def test_a_plain_frame_is_a_plain_array(name):
+    function = FUNCTIONS[name]
+    np.testing.assert_array_equal(quietly(function, pandas.DataFrame(X), TRIPLETS), function(X, TRIPLETS))
+
+
+@functions
+def test_paths_and_sparse_matrices_say_what_to_do(name, message_of):
+    sparse = pytest.importorskip("scipy.sparse", reason="scipy is not installed")
+    function = FUNCTIONS[name]
+    assert message_of(function, "clip.npy", NAMES[TRIPLETS]).endswith(
+        "must be an array; got the path 'clip.npy': read it with load_embeddings(path)"
+    )
+    message = message_of(function, sparse.csr_matrix(X), NAMES[TRIPLETS])
+    assert "must be a dense array; got csr_matrix: give " in message
+
+
+def test_similarity_has_the_rows_of_the_frame_and_numbers_in_order():
+    order = np.random.default_rng(0).permutation(N)
+    expected = pyalign.similarity(X)
+    named = pyalign.similarity(pandas.DataFrame(X, index=NAMES).iloc[order])
+    assert np.array_equal(named, expected[np.ix_(order, order)])
+    assert np.array_equal(pyalign.similarity(pandas.DataFrame(X).iloc[order]), expected)
+    other = pyalign.similarity(X, pandas.DataFrame(X).iloc[order])
+    np.testing.assert_allclose(other, expected, rtol=1e-12, atol=1e-15)
+
+
+@given(orders)
+def test_the_same_embeddings_in_two_orders_do_not_differ(order):
+    frame = pandas.DataFrame(X, index=NAMES)
+    for triplets in (NAMES[TRIPLETS], TRIPLETS):
+        found = pyalign.compare({"a": frame.loc[NAMES[order]], "b": frame}, triplets, ci=PLAN)
+        assert found.pairs[0].difference == 0
+        assert tuple(found.pairs[0].ci) == (0, 0)
+        assert found.pairs[0].error_consistency == 1
+
+
+def test_a_matrix_of_similarities_is_matched_by_name():
+    order = np.random.default_rng(0).permutation(N)
+    s = pyalign.similarity(X)
+    expected = pyalign.odd_one_out_from(s, TRIPLETS)
+    turned = Embeddings(s[np.ix_(order, order)], NAMES[order])
+    assert np.array_equal(quietly(pyalign.odd_one_out_from, turned, NAMES[TRIPLETS]), expected)
+    expected = pyalign.choice_probabilities_from(s, TRIPLETS)
+    assert np.array_equal(quietly(pyalign.choice_probabilities_from, turned, NAMES[TRIPLETS]), expected)
+
+
+# What is assumed is said
+
+
+@pytest.mark.parametrize("name", ["odd_one_out", "choice_probabilities"])
+def test_arrays_have_no_room_for_notes_so_that_they_warn(name):
+    order = np.arange(N)[::-1]
+    with pytest.warns(AssumptionWarning, match="item numbers are taken for rows of x in its own order") as caught:
+        getattr(pyalign, name)(Embeddings(X[order], NAMES[order]), TRIPLETS)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: pyalign.score(x, TRIPLETS),
+        lambda x: pyalign.score({"x": x}, TRIPLETS),
+        lambda x: pyalign.score({"x": x}, TRIPLETS)[0],
+        lambda x: pyalign.compare({"x": x, "y": x}, TRIPLETS, ci=PLAN),
+        lambda x: pyalign.permutation_test(x, TRIPLETS, permutations=3),
+    ],
+    ids=["score", "scores", "one of scores", "compare", "permutation_test"],
+)
+def test_results_have_notes(call):
+    found = call(Embeddings(X, NAMES))
+    told = [note for note in found.notes if note.startswith("item numbers are taken for rows of x in its own order")]
+    assert len(told) == 1
+    assert not [note for note in call(pandas.DataFrame(X)).notes if "item numbers" in note]
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_said_where_nothing_is_assumed():
+    pyalign.odd_one_out(X, TRIPLETS)
+    pyalign.odd_one_out(Embeddings(X, NAMES), NAMES[TRIPLETS])

@@ -1,0 +1,363 @@
+"""Results travel as JSON and come back; what is no result is refused in one line."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import draw_triplets, reals
+
+import pyalign
+from pyalign.data import Categories, Embeddings, TrainedOn, Transform
+from pyalign.results import KINDS, SCHEMA, Interval, Result, as_document, from_document
+
+N, T = 25, 300
+X, TRIPLETS = reals(1, N, 4), draw_triplets(2, N, T, np.int32)
+PEOPLE = np.random.default_rng(3).integers(0, 6, T)
+LABELS = np.random.default_rng(4).choice(["animal", "tool"], T)
+PLAN = pyalign.Resampling("objects", resamples=64, confidence=0.9, seed=5)
+
+
+def transform():
+    trained = TrainedOn.of(
+        X, TRIPLETS[:100], measure="dot", temperature=2.0, held_out={"accuracy": 0.5, "over": "objects"}
+    )
+    return Transform(np.eye(4, 2), None, 0.0, 1.0, trained, "W.npz")
+
+
+def with_nan():
+    x = X.copy()
+    x[3] = np.nan
+    return x
+
+
+MAKERS = {
+    "score": lambda: pyalign.score(X, TRIPLETS),
+    "score over objects": lambda: pyalign.score(X, TRIPLETS, ci=PLAN, groups=LABELS, ceiling=0.7, permutations=5),
+    "score over triplets": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, by="triplets"), ties="wrong"),
+    "score over subjects": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, by="subjects"), subjects=PEOPLE),
+    "closed form": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, method="analytic"), groups=LABELS),
+    "score of categories": lambda: pyalign.score(X, TRIPLETS, groups=Categories.of(["a", "b"] * 12 + ["a"])),
+    "score through a map": lambda: pyalign.score(X, TRIPLETS, transform=transform()),
+    "score without NaN": lambda: pyalign.score(with_nan(), TRIPLETS, nan="omit", ci=PLAN),
+    "score without answers": lambda: pyalign.score(X, pyalign.Triplets(TRIPLETS, answered=False), keep=["choices"]),
+    "scores": lambda: pyalign.score({"a": X, "b": X[:, :2]}, TRIPLETS, measure=["cosine", "rbf:2.5"], ci=PLAN),
+    "one score in scores": lambda: pyalign.score({"a": X}, TRIPLETS, groups=LABELS),
+    "comparison": lambda: pyalign.compare({"a": X, "b": X[:, :2], "c": -X}, TRIPLETS, ci=PLAN),
+    "comparison over people": lambda: pyalign.compare(
+        {"a": X, "b": X[:, :2]}, TRIPLETS, ci=replace(PLAN, by="subjects"), subjects=PEOPLE
+    ),
+    "comparison of the same": lambda: pyalign.compare({"a": np.ones((N, 2)), "b": np.ones((N, 2))}, TRIPLETS, ci=PLAN),
+    "permutation": lambda: pyalign.permutation_test(X, TRIPLETS, permutations=9, confidence=0.8),
+    "one permutation": lambda: pyalign.permutation_test(X, TRIPLETS, permutations=1),
+}
+
+
+@pytest.fixture(params=MAKERS)
+def result(request):
+    return MAKERS[request.param]()
+
+
+def strictly(text):
+    """The document, where NaN and Infinity are errors."""
+
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+# Documents
+
+
+def test_every_document_parses_strictly_and_says_what_it_is(result):
+    document = strictly(result.to_json())
+    assert document == result.to_dict()
+    assert document["command"] == result.command
+    assert (document["schema"], document["version"]) == (SCHEMA, pyalign.__version__)
+    assert list(document)[:3] == ["command", "schema", "version"]
+    assert list(document)[-1] == "provenance"
+
+
+def test_a_result_comes_back_from_its_document(result, tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text(result.to_json())
+    back = pyalign.load_result(path)
+    assert type(back) is type(result)
+    assert back == result
+    assert back.to_json() == result.to_json()
+    assert str(back) == str(result)
+    assert back.provenance == result.provenance
+
+
+def test_every_kind_of_result_is_a_result_with_its_own_command():
+    from importlib import import_module
+
+    for command, place in KINDS.items():
+        module, _, name = place.partition(":")
+        kind = getattr(import_module(module), name)
+        if issubclass(kind, Result):
+            assert kind.command == command
+
+
+values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.text(), st.floats(),
+        st.floats(width=32).map(np.float32), st.floats(width=16).map(np.float16), st.floats().map(np.longdouble),
+        st.integers(-5, 5).map(np.int16), st.booleans().map(np.bool_), st.just(Interval(0.5, math.nan, math.inf)),
+        st.lists(st.floats(), max_size=3).map(np.array), st.complex_numbers(), st.binary(max_size=3), st.just(Interval),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.lists(inner, max_size=3).map(tuple), st.frozensets(st.floats(), max_size=3),
+        st.dictionaries(st.one_of(st.text(max_size=3), st.integers(), st.floats()), inner, max_size=3),
+        st.builds(lambda v: Holder(v), inner),
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Holder(Result):
+    """Any value."""
+
+    value: object = 0
+
+
+@settings(max_examples=200)
+@given(values)
+def test_a_document_of_anything_is_strict_json_and_stays_as_it_is(value):
+    document = as_document(value)
+    text = json.dumps(document, allow_nan=False)
+    assert strictly(text) == document
+    assert as_document(document) == document
+
+
+def test_finite_numbers_keep_their_value():
+    for value in (0.1, np.float32(0.1), np.float16(0.1), np.int64(2**62), 1e308, -0.0):
+        assert as_document(value) == value
+        assert type(as_document(value)) in (float, int)
+
+
+def test_the_rest_of_an_interval_stands_in_a_place_of_its_own():
+    found = pyalign.score(X, TRIPLETS, ci=PLAN)
+    document = found.to_dict()
+    assert document["ci"] == [found.ci.low, found.ci.high]
+    assert document["intervals"]["ci"] == {
+        "error": found.ci.error, "by": "objects", "method": "bootstrap", "confidence": 0.9,
+    }  # fmt: skip
+    assert document["standard_error"] == found.ci.error
+    assert (document["ci_by"], document["ci_method"], document["confidence"]) == ("objects", "bootstrap", 0.9)
+
+
+def test_what_was_not_asked_for_is_left_out_and_what_is_not_known_is_null():
+    document = pyalign.score(X, pyalign.Triplets(TRIPLETS, answered=False)).to_dict()
+    assert (document["accuracy"], document["cross_entropy"]) == (None, None)
+    assert not {"ci", "groups", "ceiling", "intervals", "choices", "probabilities"} & set(document)
+
+
+def test_an_unknown_key_of_a_later_version_is_overlooked():
+    document = {**pyalign.score(X, TRIPLETS).to_dict(), "later": 1}
+    assert from_document(pyalign.Score, document).accuracy == document["accuracy"]
+
+
+# Documents that are none
+
+
+@pytest.fixture
+def refused(tmp_path, message_of):
+    """``refused(document)``: what `load_result` says about it, behind the path."""
+
+    def run(document):
+        path = tmp_path / "result.json"
+        path.write_text(document if isinstance(document, str) else json.dumps(document))
+        message = message_of(pyalign.load_result, path)
+        assert message.startswith(f"{path}: ")
+        return message.removeprefix(f"{path}: ")
+
+    return run
+
+
+@pytest.mark.parametrize("document", [[], 1, "null", {}, {"command": "score"}, {"schema": 1}])
+def test_what_is_no_result_is_refused(refused, document):
+    assert refused(document) == "is no result of pyalign: it says neither command nor schema"
+
+
+@pytest.mark.parametrize("schema", [SCHEMA + 1, SCHEMA - 1, -1, True, 1.0, "1", None, [1]])
+def test_another_schema_is_refused(refused, schema):
+    message = refused({**pyalign.score(X, TRIPLETS).to_dict(), "schema": schema})
+    told = f"this version ({pyalign.__version__}) reads schema {SCHEMA} of agreement, calibrate"
+    assert message.startswith(f"is a result of 'score' with schema {schema!r}; {told}")
+
+
+@pytest.mark.parametrize("command", ["scores", "", None, [], {}, 1])
+def test_another_command_is_refused(refused, command):
+    message = refused({**pyalign.score(X, TRIPLETS).to_dict(), "command": command})
+    assert message.startswith(f"is a result of {command!r} with schema 1; this version")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda d: d.pop("accuracy"), "'accuracy' is missing"),
+        (lambda d: d.update(accuracy="0.5"), "'accuracy' holds '0.5', which does not fit"),
+        (lambda d: d.update(n_triplets=None), "'n_triplets' holds None, which does not fit"),
+        (lambda d: d.update(n_triplets=1.5), "'n_triplets' holds 1.5, which does not fit"),
+        (lambda d: d.update(n_triplets=True), "'n_triplets' holds True, which does not fit"),
+        (lambda d: d.update(accuracy=10**400), f"'accuracy' holds 1{59 * '0'}, which does not fit"),
+        (lambda d: d.update(ci=[0.1]), "'ci' holds 1 values in place of the ends of an interval"),
+        (lambda d: d.update(ci=["a", "b"]), "'ci' holds 'a', which does not fit"),
+        (lambda d: d["intervals"]["ci"].update(by=3), "'intervals.ci.by' holds 3, which does not fit"),
+        (lambda d: d["groups"].append({}), "'group' is missing"),
+        (lambda d: d["provenance"].pop("time"), "'time' is missing"),
+        (lambda d: d["provenance"].update(options=None), "'options' holds None, which does not fit"),
+        (lambda d: d.update(provenance=[]), "'provenance' holds [], which does not fit"),
+        (lambda d: d.update(notes=[1]), "'notes' holds 1, which does not fit"),
+    ],
+)
+def test_a_damaged_result_says_where(refused, change, expected):
+    document = pyalign.score(X, TRIPLETS, ci=PLAN, groups=LABELS).to_dict()
+    change(document)
+    assert refused(document) == f"is a damaged result of 'score': {expected}"
+
+
+def places(document, path=()):
+    """Every place in a document, by the keys and numbers that lead there."""
+    inside = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    for key, value in inside:
+        yield (*path, key)
+        yield from places(value, (*path, key))
+
+
+JUNK = (None, True, -1, 1.5, 10**400, "text", [], [1], [None, "a", {}], {}, {"a": 1}, [[1, 2], 3])
+
+
+@pytest.mark.parametrize("name", ["score over objects", "one score in scores", "comparison", "permutation"])
+def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, monkeypatch):
+    document = strictly(MAKERS[name]().to_json())
+    outcomes = set()
+    for place in places(document):
+        for value in (KeyError, *JUNK):  # KeyError: the place is gone
+            damaged = copy.deepcopy(document)
+            holder = damaged
+            for key in place[:-1]:
+                holder = holder[key]
+            if value is KeyError:
+                del holder[place[-1]]
+            else:
+                holder[place[-1]] = value
+            monkeypatch.setattr("pyalign.io.documents.read_json", lambda path, damaged=damaged: damaged)
+            try:
+                strictly(pyalign.load_result("x.json").to_json())
+                outcomes.add("loaded")
+            except pyalign.InputError as error:
+                assert str(error).startswith("x.json: is ")
+                assert len(str(error).splitlines()) == 1
+                outcomes.add("refused")
+    assert outcomes == {"loaded", "refused"}
+
+
+# Intervals
+
+
+def test_an_interval_unpacks_as_its_ends():
+    one = Interval(0.25, 0.75, error=0.1, by="objects")
+    low, high = one
+    assert (low, high) == (0.25, 0.75) == tuple(one) == (one[0], one[1]) == (one[-2], one[-1])
+    assert len(one) == 2
+    assert 0.25 in one
+    assert "{:.2f} to {:.2f}".format(*one) == "0.25 to 0.75"
+    with pytest.raises(IndexError):
+        one[2]
+
+
+# Tables of rows
+
+
+def test_rows_are_flat_with_intervals_in_two_columns():
+    found = MAKERS["scores"]()
+    records = found.to_records()
+    assert len(records) == 4
+    first = records[0]
+    assert (first["embeddings"], first["measure"], first["accuracy"]) == ("a", "cosine", found[0].accuracy)
+    assert (first["ci_low"], first["ci_high"]) == tuple(found[0].ci)
+    assert not any(isinstance(value, list | dict) for record in records for value in record.values())
+
+
+def test_csv_holds_the_same_rows(result):
+    rows = list(csv.DictReader(io.StringIO(result.to_csv())))
+    records = result.to_records()
+    assert len(rows) == len(records)
+    for row, record in zip(rows, records, strict=True):
+        assert {k: v for k, v in row.items() if k in record} == {
+            k: "" if v is None else str(v) for k, v in record.items()
+        }
+
+
+def test_csv_keeps_names_with_commas_and_line_breaks():
+    found = pyalign.score({'a,"b"\nc': X}, TRIPLETS)
+    assert next(csv.DictReader(io.StringIO(found.to_csv())))["embeddings"] == 'a,"b"\nc'
+
+
+def test_a_frame_holds_the_same_rows(result):
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = result.to_frame()
+    records = result.to_records()
+    assert len(frame) == len(records)
+    assert list(frame.columns) == list(dict.fromkeys(name for record in records for name in record))
+    key = "accuracy"
+    if key in frame and records[0][key] is not None:
+        assert frame[key].tolist() == [record[key] for record in records]
+
+
+def test_a_frame_without_pandas_says_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(pyalign.MissingExtraError, match=r"pandas.*pyalign\[frames\]"):
+        pyalign.score(X, TRIPLETS).to_frame()
+
+
+def test_results_are_frozen_and_print_their_table(result):
+    with pytest.raises(AttributeError):
+        result.notes = ()
+    assert str(result) == result.table()
+    assert result.table().strip()
+
+
+# In a notebook
+
+
+def test_html_escapes_names_and_notes():
+    bad = "<script>alert('x')</script> & co"
+    found = pyalign.score({bad: Embeddings(X, notes=(f"note {bad}",))}, TRIPLETS)
+    page = found._repr_html_()
+    assert "<script>" not in page
+    escaped = "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; co"
+    assert f"<td>{escaped}</td>" in page
+    assert f"<p>note: note {escaped}</p>" in page
+    assert page.startswith("<table><thead>")
+
+
+def test_html_has_a_row_for_each_record_and_a_note_for_each_note(result):
+    page = result._repr_html_()
+    assert page.count("<tr>") == 1 + len(result.to_records())
+    assert page.count("<p>note: ") == len(result.notes)
+
+
+def test_what_comes_back_holds_no_arrays():
+    kept = pyalign.score(X, TRIPLETS, keep=["choices", "probabilities"])
+    assert kept.choices.shape == (T,)
+    back = from_document(pyalign.Score, kept.to_dict())
+    assert (back.choices, back.probabilities) == (None, None)
+    assert back == kept
+    assert {one.name for one in fields(kept) if one.metadata.get("hidden")} == {"choices", "probabilities"}
