@@ -69,6 +69,6 @@ def run(options: GlocalOptions, progress: Progress) -> Outcome:
 
 
 COMMAND = Command(
-    GlocalOptions, run, "pyalign glocal clip.npy -t triplets.npy --other-embeddings other.npy --out w.npz",
+    GlocalOptions, run, "pyalign glocal clip.npy -t t.npy --other-embeddings other.npy --out w.npz",
     about=("embeddings", "triplets"),
 )  # fmt: skip

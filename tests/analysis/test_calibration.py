@@ -13,9 +13,9 @@ from scipy.special import logsumexp
 from support import definition, draw_triplets, pairs_of, reals, seeds, whole
 
 from pyalign import calibrate, choice_probabilities, score
-from pyalign.stats.splits import TripletHoldOut
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.stats.divergences import entropy, js_distance, kl
+from pyalign.stats.splits import TripletHoldOut
 
 
 @pytest.fixture(scope="module")
