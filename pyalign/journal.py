@@ -85,6 +85,8 @@ class Journal:
         """
         journal = cls(path, of, best_path=best_path, as_bytes=as_bytes)
         if path is None or not os.path.exists(path):
+            if resume and path is None:
+                raise InputError("resume needs the path of a journal; got None")
             if resume:
                 raise InputError(f"nothing to resume: there is no {path}: no run was interrupted, or it has finished")
             return journal

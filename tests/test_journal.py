@@ -118,6 +118,7 @@ def test_what_can_not_be_resumed_is_refused(place, message_of):
     assert message_of(place, resume=True) == (
         f"nothing to resume: there is no {path}: no run was interrupted, or it has finished"
     )
+    assert message_of(Journal.open, None, "mine", resume=True) == "resume needs the path of a journal; got None"
     place().finish("one", 1)
     assert message_of(place, of="yours", resume=True) == (
         f"{path}: left by a run with other data or other options; delete it, or run as before"

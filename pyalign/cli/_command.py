@@ -14,11 +14,11 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pyalign.errors import InputError
-from pyalign.journal import Journal
 
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     import numpy as np
 
+    from pyalign.journal import Journal
     from pyalign.progress import Progress
     from pyalign.results import Result
 
