@@ -17,8 +17,8 @@ from pyalign.journal import Journal
 from pyalign.progress import Progress
 
 if TYPE_CHECKING:
-    from pyalign.probing.cross_validate import ProbeCrossValidation
-    from pyalign.probing.recipe import RecipeCrossValidation
+    from pyalign.probing.recipe_results import RecipeCrossValidation
+    from pyalign.probing.validated import ProbeCrossValidation
 
 FOLDS, MAP, OTHERS = (
     "cross-validation",

@@ -7,10 +7,11 @@ together. `local` and `local_problem`: a loss that also keeps the neighbors of o
 what the public functions are given: `probe`, and `estimator`, the scikit-learn face.
 """
 
-from pyalign.probing.cross_validate import ProbeCrossValidation, cross_validate_probe
+from pyalign.probing.cross_validate import cross_validate_probe
 from pyalign.probing.fit import ProbeFit
 from pyalign.probing.options import LocalOptions, ProbeOptions
 from pyalign.probing.probe import fit_probe, probe_path
+from pyalign.probing.validated import ProbeCrossValidation
 
 __all__ = [
     "LocalOptions",

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -21,149 +21,13 @@ from pyalign.probing.intervals import held_out_errors, mean_interval
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_strengths, options_of
 from pyalign.probing.probe import COMMON, completed, maker
 from pyalign.probing.scoring import held_out_score, scored
+from pyalign.probing.validated import FoldResult, Others, ProbeCrossValidation
 from pyalign.probing.watch import FINISHED, FITTED, REFIT, Watch
 from pyalign.progress import Progress, silent
-from pyalign.results import Interval, Result, from_document
+from pyalign.results import from_document
 from pyalign.stats.splits import SPLITS, Fold, TripletKFold
 
 ARGUMENTS = ("folds", "strengths", "split", "subjects", "journal", *COMMON)
-
-
-@dataclass(frozen=True)
-class FoldResult(Result):
-    """One fold.
-
-    Attributes:
-        strength: of the penalty, chosen within the training triplets, or given.
-        accuracy: fraction of the test triplets.
-        cross_entropy: nats, of the test triplets.
-        accuracy_error, cross_entropy_error: standard errors over held-out objects, triplets or people, as the split has
-            it; None with counts, shares or weights.
-        zero_shot_accuracy: fraction of the same triplets, by cosines of the rows as they came.
-        n_train, n_test: triplets.
-        rank: columns of the map.
-        gap, converged: nats, and whether the fit came as near to its optimum as was asked for; see `ProbeFit`.
-        at_edge: whether the strongest or the weakest strength that was tried was the best.
-        n_passes: over the training triplets, those of the choice included.
-        seconds: that the fold took.
-        strengths, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
-    """
-
-    derived: ClassVar[tuple[str, ...]] = ("l2",)
-
-    strength: float
-    accuracy: float
-    cross_entropy: float
-    accuracy_error: float | None
-    cross_entropy_error: float | None
-    zero_shot_accuracy: float
-    n_train: int
-    n_test: int
-    rank: int
-    gap: float | None
-    converged: bool
-    at_edge: bool
-    n_passes: int
-    seconds: float
-    strengths: tuple[float, ...]
-    inner_cross_entropy: tuple[float, ...]
-    inner_accuracy: tuple[float, ...]
-
-    @property
-    def l2(self) -> float:
-        """The strength, under the name that it has on the command line."""
-        return self.strength
-
-
-@dataclass(frozen=True)
-class Others:
-    """The other embeddings of a cross-validation: where they came from, and how they took part."""
-
-    file: str | None
-    alpha: float
-    tau: float
-
-
-@dataclass(frozen=True)
-class Kept:
-    """How much of the neighborhoods of other embeddings a map keeps.
-
-    Attributes:
-        neighbors: how many of each were looked at.
-        overlap: the fraction that is kept.
-    """
-
-    derived: ClassVar[tuple[str, ...]] = ("neighbours",)
-
-    neighbors: int
-    overlap: float
-
-    @property
-    def neighbours(self) -> int:
-        """`neighbors`, under the key that documents had first."""
-        return self.neighbors
-
-
-@dataclass(frozen=True, repr=False)
-class ProbeCrossValidation(Result):
-    """How well a probe predicts answers about what it has not seen, and the probe fitted to everything.
-
-    Attributes:
-        accuracy: fraction; mean over the folds.
-        accuracy_interval: 95 % interval of that mean, over objects, triplets or people like those that folds held out.
-        cross_entropy, cross_entropy_interval: the same in nats.
-        zero_shot_accuracy: fraction; mean over the folds, of the same triplets without a probe.
-        folds: a `FoldResult` each.
-        split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
-        seed: of the split.
-        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled.
-        seconds: that all of it took.
-        options: of the probe.
-        images: the other embeddings, where there are some.
-        embeddings, triplets: where they came from, or None.
-    """
-
-    command: ClassVar[str] = "probe"
-    rows: ClassVar[str] = "folds"
-    derived: ClassVar[tuple[str, ...]] = ("local", "fit_stage", "interrupted")
-
-    accuracy: float
-    accuracy_interval: Interval
-    cross_entropy: float
-    cross_entropy_interval: Interval
-    zero_shot_accuracy: float
-    folds: tuple[FoldResult, ...]
-    split: str
-    seed: int
-    fit: ProbeFit
-    seconds: float
-    options: ProbeOptions
-    images: Others | None = None
-    embeddings: str | None = None
-    triplets: str | None = None
-
-    @property
-    def local(self) -> Kept | None:
-        """What the fit keeps of the neighborhoods of the other embeddings, where there are some."""
-        return None if self.fit.local is None else Kept(*max(self.fit.local.neighbors_kept.items()))
-
-    @property
-    def fit_stage(self) -> str:
-        """What `fit` is a fit of; a run that was interrupted leaves a journal instead, and no result."""
-        return "refit"
-
-    @property
-    def interrupted(self) -> bool:
-        """Likewise."""
-        return False
-
-    def __repr__(self) -> str:
-        low, high = self.accuracy_interval
-        return (
-            f"ProbeCrossValidation(accuracy={self.accuracy:.3%} ({low:.3%} to {high:.3%}; zero-shot "
-            f"{self.zero_shot_accuracy:.3%}), cross_entropy={self.cross_entropy:.5f} nats, "
-            f"{len(self.folds)} folds over {self.split})"
-        )
 
 
 def cross_validate_probe(

@@ -17,7 +17,8 @@ from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_strength
 from pyalign.probing.probe import completed, maker, warned
 from pyalign.probing.problem import Problem
-from pyalign.probing.recipe import RecipeFit, fit_recipe
+from pyalign.probing.recipe import fit_recipe
+from pyalign.probing.recipe_results import RecipeFit
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from pyalign.report.tables import Column, columns_table, fitted_table, noted, percent, percent_interval
 
 if TYPE_CHECKING:
-    from pyalign.probing.cross_validate import FoldResult, ProbeCrossValidation
     from pyalign.probing.fit import ProbeFit
-    from pyalign.probing.recipe import RecipeCrossValidation
+    from pyalign.probing.recipe_results import RecipeCrossValidation
+    from pyalign.probing.validated import FoldResult, ProbeCrossValidation
 
 NATS = "chance 33.333 %; nats (log 3 = 1.09861)"
 
