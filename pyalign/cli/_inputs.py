@@ -34,6 +34,8 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
         subject_column=getattr(options, "subject_column", None),
         item_names=None if options.item_names is None else read_names(options.item_names),
     )
+    if triplets.names is None and getattr(options, "names", None) is not None:
+        triplets = replace(triplets, names=read_names(options.names), numbered=True)  # who names rows says their order
     hash_early(triplets)
     return _with_answers(_with_subjects(triplets, options), options)
 

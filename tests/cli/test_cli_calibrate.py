@@ -205,7 +205,7 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
         (("--odd-column", "none"), ["--odd-column none leaves no answers", "give --answers or --target-embedding"]),
         (("--target-measure", "cosine"), ["--target-measure cosine serves", "add --target-embedding"]),
         (("--targets", "missing.npy"), ["missing.npy", "No such file"]),
-        (("--targets", "x.npy"), ["x.npy", "(4000, 3)", "(30, 6)"]),
+        (("--targets", "x.npy"), ["x.npy: answers must have 3 columns; got 6"]),
         (("--targets", "half.npy"), ["half.npy: answers must be counts", "row 0 sums to 0.75"]),
         (("--target-embedding", "short.npy"), ["short.npy with t.npy", "[0, 10)"]),
         (("--target-embedding", "x.npy", "--target-temperature", "0"), ["temperature", "0"]),

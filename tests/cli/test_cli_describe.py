@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-KEYS = [
-    "file", "names", "kind", "shape", "dtype", "smallest", "largest", "base", "duplicate_rows", "repeated_items",
-    "nan_rows", "zero_rows", "first_row", "remarks",
-]  # fmt: skip
+KEYS = {
+    "kind", "shape", "dtype", "smallest", "largest", "base", "duplicate_rows", "repeated_items", "nan_rows",
+    "zero_rows", "first_row", "remarks", "key", "names", "columns", "command",
+}  # fmt: skip
 
 
 def no_constant(name):
@@ -19,14 +19,17 @@ def no_constant(name):
 
 @pytest.fixture
 def described(command, folder):
-    """``described("t.npy")``: the JSON document; the text of the same file is checked to hold its figures."""
+    """``described("t.npy")``: the one array of the JSON document, what is not known as None; the text of the same file
+    is checked to hold its figures."""
 
     def run(name):
         ran = command("describe", name, "--json")
         assert (ran.code, ran.err) == (0, "")
-        document = json.loads(ran.out, parse_constant=no_constant)
-        assert list(document) == KEYS
-        assert document["file"] == name
+        whole = json.loads(ran.out, parse_constant=no_constant)
+        assert (whole["command"], whole["file"], whole["left_out"]) == ("describe", name, 0)
+        (found,) = whole["arrays"]
+        assert found.keys() <= KEYS
+        document = {key: found.get(key) for key in KEYS}
         text = command("describe", name)
         assert (text.code, text.err) == (0, "")
         facts = dict(line.strip().split("  ", 1) for line in text.out.splitlines()[1:] if "  " in line.strip())
@@ -40,6 +43,7 @@ def described(command, folder):
             assert facts.get(label) == (None if document[key] is None else f"{document[key]:,}")
         assert document["kind"] in facts["seems"]
         assert all(remark in text.out for remark in document["remarks"])
+        assert document["command"] is None or document["command"] in text.out
         return document
 
     return run
@@ -144,7 +148,7 @@ def test_a_similarity_matrix(described, x):
 def test_a_matrix_of_distances_is_not_called_similarities_without_a_word(described, x):
     np.save("a.npy", np.linalg.norm(x[:, None] - x, axis=2))
     found = described("a.npy")
-    assert found["kind"] == "similarities"
+    assert found["kind"] == "dissimilarities"
     assert any("distance" in remark or "dissimilarit" in remark for remark in found["remarks"])
 
 
