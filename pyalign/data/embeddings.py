@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +11,13 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array
+from pyalign.data.arrays import AsArray
 from pyalign.data.names import match_names
 from pyalign.errors import InputError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Embeddings:
+class Embeddings(AsArray):
     """A matrix with a row per item. It behaves as an array: `len`, indexing, `numpy.asarray`.
 
     Attributes:
@@ -50,31 +51,6 @@ class Embeddings:
         if len(names) != len(self.values):
             raise InputError(f"names must be one for each of {len(self.values)} rows; got {len(names)}")
         object.__setattr__(self, "names", names)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(n, d)."""
-        return tuple(np.shape(self.values))
-
-    @property
-    def ndim(self) -> int:
-        """2, of what may be taken."""
-        return len(self.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """Of the values."""
-        return self.values.dtype
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.values)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = np.asarray(self.values, dtype)
-        return array.copy() if copy else array
 
     def __getitem__(self, rows: Any) -> Any:
         """Some rows (a slice, a mask, indices) with their names; any other index is one into the values."""

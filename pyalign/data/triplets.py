@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.answers import Answers, as_answers
+from pyalign.data.arrays import AsArray
 from pyalign.data.embeddings import is_frame
 from pyalign.errors import InputError
 
@@ -28,7 +28,7 @@ class Subjects(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Triplets:
+class Triplets(AsArray):
     """Triplets of items with what people answered. It behaves as an array: `len`, indexing, `numpy.asarray`.
 
     Positions (of choices, of probabilities, of answers) are always those of the file: where reading moved the odd item
@@ -62,31 +62,6 @@ class Triplets:
     subjects: Subjects | None = None
     source: str | None = None
     notes: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(t, 3)."""
-        return tuple(np.shape(self.values))
-
-    @property
-    def ndim(self) -> int:
-        """2, of what may be taken."""
-        return len(self.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """Of the item numbers."""
-        return self.values.dtype
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.values)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = np.asarray(self.values, dtype)
-        return array.copy() if copy else array
 
     def __getitem__(self, rows: Any) -> Any:
         """Some triplets (a slice, a mask, indices) with all that is known of them; others go to the values."""

@@ -72,28 +72,3 @@ def test_take_keeps_counts_with_their_totals():
     part = as_answers([[5, 6, 7], [1, 2, 3]], 2).take([1])
     assert isinstance(part, Answers)
     assert (part.counts.tolist(), part.totals.tolist()) == ([[1, 2, 3]], [6])
-
-
-# Categories
-
-
-def test_a_label_each_makes_categories_and_an_empty_label_none():
-    found = Categories.of(["tool", "", "food", "tool"], names=("a", "b", "c", "d"))
-    assert found.labels == ("food", "tool")
-    assert found.members.tolist() == [[False, True], [False, False], [True, False], [False, True]]
-    assert found.names == ("a", "b", "c", "d")
-
-
-def test_memberships_may_overlap():
-    found = Categories.of(np.array([[1, 1], [0, 1]]))
-    assert (found.labels, found.members.dtype) == (("0", "1"), bool)
-    assert Categories.of(np.eye(2), labels=("x", "y")).labels == ("x", "y")
-
-
-@pytest.mark.parametrize("given_, message", [
-    ([[0, 2]], "categories of shape (n, c) must hold 0 and 1 alone; got dtype int64 with others"),
-    ([[[1]]], "categories must have shape (n,) or (n, c), a row for each object; got (1, 1, 1)"),
-    ([["a", "b"]], "categories of shape (n, c) must hold 0 and 1 alone; got dtype <U1 with others"),
-])  # fmt: skip
-def test_other_memberships_are_refused(message_of, given_, message):
-    assert message_of(Categories.of, given_) == message
