@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyalign.data import Answers, Categories, as_answers
+from pyalign.data import Answers, as_answers
 
 counts = st.lists(st.tuples(*[st.integers(0, 50)] * 3).filter(any), min_size=1, max_size=9)
 
