@@ -8,7 +8,7 @@ import numpy as np
 
 import pyalign
 from benchmarks.cases import unit_rows
-from pyalign.analysis.splits import split_triplets
+from pyalign.stats.splits import TripletHoldOut
 
 Temperature = Callable[[], float]
 
@@ -32,7 +32,7 @@ def scipy_temperature(x: np.ndarray, triplets: np.ndarray) -> Temperature:
     """numpy's look-ups, then scipy's bounded minimiser; the triplets to fit on are given, and nothing is reported."""
     from scipy.optimize import minimize_scalar
 
-    a, b, c = triplets[split_triplets(triplets, len(x), "objects", 0.5, 0)[0]].T.astype(np.intp)
+    a, b, c = triplets[next(TripletHoldOut("objects", 0.5, 0, len(x)).split(triplets))[0]].T.astype(np.intp)
 
     def fit() -> float:
         unit = unit_rows(x)

@@ -42,8 +42,9 @@ SQUARE = Case("square-4096", 4096, 768)
 LARGE = Case("large-20k", 20_000, 512, 5_000_000)
 LARGER = Case("large-100k", 100_000, 512, 5_000_000)
 TRAINING = Case("training-1m", 1854, 512, 1_000_000)  # one full-batch step of a probe
+FIT = Case("fit-100k", 1854, 512, 100_000)
 START = Case("start", 0, 0)
-CASES = {c.name: c for c in (THINGS, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, START)}
+CASES = {c.name: c for c in (THINGS, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, FIT, START)}
 
 
 @lru_cache(maxsize=2)
@@ -137,6 +138,7 @@ TARGETS = (
     *SIMILARITY_TARGETS,
     *(Target("score", case, "numpy", at_least=5) for case in (LARGE, LARGER)),
     *(Target("memory of score", case, "limit", at_most=1) for case in (LARGE, LARGER)),
+    Target("fit_probe beside a busy process", FIT, "threads that spin", at_least=1.3),
     Target("triplet_loss", TRAINING, "torch", at_least=4),
     Target("triplet_gradient", TRAINING, "torch", at_least=10),
     Target("triplet_gradient, planned", TRAINING, "torch", at_least=10),

@@ -266,6 +266,16 @@ STARTS = Comparison(
     },
     SOME,
 )
+FITS = Comparison(
+    "fit_probe beside a busy process",
+    cases.FIT,
+    {
+        SUBJECT: figures(processes.fit_seconds),
+        "torch imported first": figures(lambda case: processes.fit_seconds(case, "import torch")),
+        "threads that spin": figures(lambda case: processes.fit_seconds(case, "import torch", GOMP_SPINCOUNT="300000")),
+    },
+    SOME,
+)
 IMPORT = Comparison(
     "import",
     cases.START,
@@ -388,7 +398,7 @@ LOSSES = (
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
 )
 STATISTICS = (RESAMPLES, MODELS, INTERVALS, CALIBRATION, REPEATS)
-COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, COMMAND, STARTS, IMPORT)
+COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, FITS, COMMAND, STARTS, IMPORT)
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:

@@ -23,7 +23,7 @@ from benchmarks.probe_peers import BATCH, one_hot_step
 from benchmarks.results import commit, machine, write_csv
 from pyalign import cross_validate_probe, load_embeddings, load_triplets
 from pyalign.probing.recipe import RecipeSettings, fit_recipe
-from pyalign.probing.splits import folds_of
+from pyalign.stats.splits import TripletKFold
 
 STRENGTHS, FOLDS, FEWEST_EPOCHS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5), 3, 11
 TIMED_BATCHES = 8
@@ -45,9 +45,9 @@ class GridRow:
 
 def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
     """What, figure and unit, as soon as each is there."""
-    x = load_embeddings(folder / "things" / "clip_vit_b32.npy").astype(np.float32)
-    triplets = load_triplets(folder / "things" / "human_triplets_375429.npy")
-    fold = next(folds_of(triplets, len(x), folds=FOLDS, seed=0))
+    x = np.asarray(load_embeddings(folder / "things" / "clip_vit_b32.npy"), np.float32)
+    triplets = np.asarray(load_triplets(folder / "things" / "human_triplets_375429.npy"))
+    fold = next(TripletKFold(n_splits=FOLDS, n=len(x)).folds(triplets))
 
     result = cross_validate_probe(x, triplets)
     yield "pyalign: 3 folds, 8 strengths, refit", result.seconds, "s"
@@ -71,7 +71,7 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
 
     best, seconds, epochs = [], 0.0, 0
     for l2 in STRENGTHS:
-        fit = fit_recipe(x, triplets[fold.train], held_out=triplets[fold.test], l2=l2, settings=LEAST)
+        fit = fit_recipe(x, triplets[fold.train], held_out=triplets[fold.test], strength=l2, settings=LEAST)
         losses = [at.cross_entropy for at in fit.curve]
         least = int(np.argmin(losses))
         best.append((losses[least], fit.curve[least].accuracy, l2))

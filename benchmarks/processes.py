@@ -90,6 +90,30 @@ def import_seconds(package: str) -> float:
     return float(run(sys.executable, "-c", TIMED_IMPORT.format(package)))
 
 
+FIT = """
+import sys, time
+{first}
+import numpy as np, pyalign
+x, t = np.load(sys.argv[1]), np.load(sys.argv[2])
+start = time.process_time()
+pyalign.fit_probe(x, t, strength=0.3)
+print(time.process_time() - start)
+"""
+BUSY = "while True: pass"
+
+
+def fit_seconds(case: Case, first: str = "", **variables: str) -> float:
+    """Processor seconds of a probe's fit in a fresh process, after the statement `first`, beside a busy process."""
+    require_same_install()
+    paths = files(case)
+    busy = subprocess.Popen([sys.executable, "-c", BUSY])
+    try:
+        return float(run(sys.executable, "-c", FIT.format(first=first), *paths, **variables))
+    finally:
+        busy.kill()
+        busy.wait()
+
+
 def memory_growth(operation: str, case: Case) -> float:
     """Megabytes by which the peak of one call exceeds its inputs."""
     command = (sys.executable, "-m", "benchmarks.memory", operation, case.name)

@@ -30,7 +30,7 @@ from .ops.similarity import similarity
 from .ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
-from .probing.fit import fit_probe, probe_path
+from .probing.probe import fit_probe, probe_path
 from .results import Interval, Result, load_result
 from .stats.resampling import Resampling
 

@@ -202,14 +202,14 @@ def as_temperature(temperature: float) -> float:
     return value
 
 
-def total_weight(targets: Array, t: int) -> float:
+def total_weight(answers: Array, t: int) -> float:
     """The sum of weights of answers, which must be (t, 3), finite, at least 0, and positive in sum."""
-    if tuple(targets.shape) != (t, 3):
-        raise InputError(f"targets must have shape ({t}, 3), a row for each triplet; got {tuple(targets.shape)}")
-    smallest, total = float(targets.min()), float(targets.sum())
+    if tuple(answers.shape) != (t, 3):
+        raise InputError(f"answers must have shape ({t}, 3), a row for each triplet; got {tuple(answers.shape)}")
+    smallest, total = float(answers.min()), float(answers.sum())
     if not (smallest >= 0 and 0 < total < math.inf):
         got = f"smallest {smallest:g}, sum {total:g}"
-        raise InputError(f"targets must be finite, at least 0, and not all 0; got {got}")
+        raise InputError(f"answers must be finite, at least 0, and not all 0; got {got}")
     return total
 
 

@@ -1,1 +1,211 @@
-"""What is finished of a long run, and the best so far: see `Journal`."""
+"""Runs that can be interrupted: what is finished, the best so far, and of which data and options both are.
+
+A long run finishes named steps and reports the best that it has; where Ctrl-C comes, `KeyboardInterrupt` goes through
+the library as through any other code, and whoever owns the journal finds both in it. With a path they also lie on the
+disk, under names of their own: what a finished run has written is never replaced by less.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyalign.data.provenance import fingerprint
+from pyalign.errors import InputError
+from pyalign.io.documents import read_json
+from pyalign.io.paths import PathLike
+from pyalign.io.write import write_files
+from pyalign.results import as_document
+
+FORMAT = 1  # of journals on the disk
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best of a run so far.
+
+    Attributes:
+        stage: what it is of, in a few words.
+        merit: what it is worth: numbers that are compared one after the other, the least is the best.
+        value: what it is.
+    """
+
+    stage: str
+    merit: tuple[float, ...]
+    value: Any
+
+
+class Journal:
+    """The journal of one run. Without a path it is kept in memory alone.
+
+    Args:
+        path: where it lies on the disk, written as soon as a step is finished: whole or not at all.
+        of: of what the run is, such as `fingerprint_of` gives; a journal serves no other run.
+        best_path: where the best so far lies.
+        as_bytes: what is written there for a value.
+
+    Example:
+        >>> journal = Journal()
+        >>> journal.offer("step 1", (2.0,), lambda: "a map")
+        >>> journal.offer("step 2", (3.0,), lambda: "a worse one")
+        >>> journal.finish("step 1", {"loss": 2.0})
+        >>> journal.best.value, journal.record("step 1"), journal.record("step 2")
+        ('a map', {'loss': 2.0}, None)
+    """
+
+    def __init__(
+        self, path: PathLike | None = None, of: str = "", *, best_path: PathLike | None = None,
+        as_bytes: Callable[[Any], bytes] | None = None,
+    ) -> None:  # fmt: skip
+        self.path, self.of = path, of
+        self.best_path, self.as_bytes = best_path, as_bytes
+        self.steps: dict[str, Any] = {}
+        self._left: dict[str, Any] = {}  # what lies on the disk of this very run, and is not read
+        self._offered: tuple[str, tuple[float, ...], Callable[[], Any]] | None = None
+        self._best: Best | None = None
+        self._written: dict[str, Any] | None = None  # stage and merit of what lies at best_path
+        self._beside = False  # whether a run has put something there
+
+    @classmethod
+    def open(
+        cls, path: PathLike | None, of: str, *, resume: bool = False, best_path: PathLike | None = None,
+        as_bytes: Callable[[Any], bytes] | None = None,
+    ) -> Journal:  # fmt: skip
+        """The journal of a run that begins or, with `resume`, goes on.
+
+        Raises:
+            InputError: there is nothing to resume, or it is of other data or other options, or it is no journal.
+            OSError: it can't be read.
+        """
+        journal = cls(path, of, best_path=best_path, as_bytes=as_bytes)
+        if path is None or not os.path.exists(path):
+            if resume and path is None:
+                raise InputError("resume needs the path of a journal; got None")
+            if resume:
+                raise InputError(f"nothing to resume: there is no {path}: no run was interrupted, or it has finished")
+            return journal
+        found = _read(path, strict=resume)
+        if found is not None:
+            journal._beside = found["best"] is not None
+        if found is None or found["of"] != of:
+            if resume:
+                raise InputError(f"{path}: left by a run with other data or other options; delete it, or run as before")
+            return journal
+        journal._written, journal._left = found["best"], found["steps"]
+        journal.steps = dict(found["steps"]) if resume else {}
+        return journal
+
+    def record(self, step: str) -> Any | None:
+        """What was recorded when that step was finished; None where it is not."""
+        return self.steps.get(step)
+
+    def finish(self, step: str, record: Any) -> None:
+        """A finished step, with a record that json can write (see `pyalign.results.as_document`)."""
+        self.steps[step] = as_document(record)
+        self.flush()
+
+    def offer(self, stage: str, merit: tuple[float, ...], value: Callable[[], Any]) -> None:
+        """Something that may be the best so far; made only when it is asked for."""
+        if self._offered is None or merit < self._offered[1]:
+            self._offered, self._best = (stage, merit, value), None
+
+    @property
+    def best(self) -> Best | None:
+        """The best of what this run has offered; None before there is anything."""
+        if self._best is None and self._offered is not None:
+            stage, merit, value = self._offered
+            self._best = Best(stage, merit, value())
+        return self._best
+
+    def flush(self) -> None:
+        """Brings to the disk what is finished, and the best so far where it is better than what lies there."""
+        if self.path is None:
+            return
+        files: list[tuple[PathLike, str | bytes]] = []
+        if self._is_better() and self.best is not None and self.best_path is not None and self.as_bytes is not None:
+            files.append((self.best_path, self.as_bytes(self.best.value)))
+            self._written, self._beside = {"stage": self.best.stage, "merit": list(self.best.merit)}, True
+        if files or self.steps or self._written:
+            document = {"pyalign_journal": FORMAT, "of": self.of, "steps": {**self._left, **self.steps}}
+            text = json.dumps({**document, "best": self._written}, indent=1, allow_nan=False)
+            write_files([*files, (self.path, text + "\n")])
+
+    def _is_better(self) -> bool:
+        if self._offered is None:
+            return False
+        return self._written is None or self._offered[1] < tuple(self._written["merit"])
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Inside, Ctrl-C brings what there is to the disk first, and its message then says what lies where."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.flush()
+            raise KeyboardInterrupt(self.left()) from None
+
+    def left(self) -> str:
+        """What an interrupted run leaves, for a message."""
+        parts = [f"finished: {', '.join(self.steps)}"] if self.steps else []
+        if self._written is not None and self.best_path is not None:
+            parts.append(f"the best so far, of {self._written['stage']}, is in {os.fspath(self.best_path)}")
+        if self.path is None or not (self.steps or self._written):
+            parts.append("nothing was written")
+        elif self.steps or self._left:
+            parts.append("go on with --resume")
+        return "; ".join(parts)
+
+    def close(self) -> None:
+        """The run has finished, and its outputs are written: what lies beside them goes."""
+        for path in (self.path, self.best_path if self._beside else None):
+            if path is not None:
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+
+
+def _read(path: PathLike, strict: bool) -> dict[str, Any] | None:
+    """A journal; None for anything else, unless that is to be an error."""
+    try:
+        document = read_json(path)
+        best = document["best"]
+        sound = document["pyalign_journal"] == FORMAT and isinstance(document["steps"], dict)
+        if sound and isinstance(document["of"], str) and (best is None or {"stage", "merit"} <= best.keys()):
+            return dict(document)
+    except InputError:
+        if strict:
+            raise
+    except (KeyError, TypeError, AttributeError):
+        pass
+    if strict:
+        raise InputError(f"{os.fspath(path)}: is no journal of an interrupted run")
+    return None
+
+
+def fingerprint_of(arrays: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """What a run is of: its inputs (None where one is not given) and its options.
+
+    Example:
+        >>> import numpy as np
+        >>> fingerprint_of({"x": np.eye(2)}, {"l2": 0.1}) == fingerprint_of({"x": np.eye(2)}, {"l2": 0.2})
+        False
+    """
+    hashes = {name: None if array is None else fingerprint(array) for name, array in arrays.items()}
+    text = json.dumps([hashes, as_document(options)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def beside(path: PathLike, what: str) -> Path:
+    """The name of a file beside an output: of `W.npz` and "partial" it is `W.partial.npz`.
+
+    Example:
+        >>> beside("out/W.npz", "partial").name
+        'W.partial.npz'
+    """
+    place = Path(path)
+    return place.with_name(f"{place.stem}.{what}{place.suffix}")

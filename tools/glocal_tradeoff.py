@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 import pyalign
-from pyalign.probing.splits import folds_of
+from pyalign.stats.splits import TripletKFold
 
 SETTINGS = (
     "identity:0.1:0 identity:0.1:0.25 identity:0.1:0.5 identity:0.3:0 identity:1:0 identity:1:0.25 "
     "squared:0.03:0 squared:0.03:0.25 squared:0.03:0.5"
 ).split()
+TOLERANCE = 1e-2  # as `pyalign glocal` has it
 HEADER = (
     "penalty", "l2", "alpha", "accuracy", "cross-entropy", "1 kept", "10 kept", "1 kept, fitted", "10 kept, fitted",
 )  # fmt: skip
@@ -44,14 +45,14 @@ def main() -> None:
     print(_line(("none", "", ""), [(s.accuracy, s.cross_entropy, 1.0, 1.0, 1.0, 1.0) for s in zero]), flush=True)
     for setting in args.settings:
         penalty, l2, alpha = setting.split(":")
-        figures = [_fold(x, *fold, penalty=penalty, l2=float(l2), alpha=float(alpha)) for fold in folds]
+        figures = [_fold(x, *fold, penalty=penalty, strength=float(l2), alpha=float(alpha)) for fold in folds]
         print(_line((penalty, l2, alpha), figures), flush=True)
 
 
 def _folds(x: np.ndarray, triplets: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
     """Training objects, their triplets, objects that stand in for images, test triplets, objects of nothing."""
     rng = np.random.default_rng(seed)
-    for fold in folds_of(triplets, len(x), folds=folds, seed=seed):
+    for fold in TripletKFold(n_splits=folds, seed=seed, n=len(x)).folds(triplets):
         place = np.full(len(x), -1)
         place[fold.train_items] = np.arange(len(fold.train_items))
         others = rng.permutation(np.setdiff1d(np.arange(len(x)), fold.train_items))
@@ -63,11 +64,11 @@ def _fold(
     x: np.ndarray, items: np.ndarray, triplets: np.ndarray, images: np.ndarray, test: np.ndarray, unseen: np.ndarray,
     **options: object,
 ) -> tuple[float, ...]:  # fmt: skip
-    fit = pyalign.fit_glocal(x[items], triplets, x[images], **options)
+    fit = pyalign.fit_probe(x[items], triplets, other_embeddings=x[images], tolerance=TOLERANCE, **options)
     z = fit.transform.apply(x)
     scored = pyalign.score(z, test, measure="dot")
     kept = pyalign.neighbor_overlap(x[unseen], z[unseen])
-    return scored.accuracy, scored.cross_entropy, *kept.values(), *fit.neighbors_kept.values()
+    return scored.accuracy, scored.cross_entropy, *kept.values(), *fit.local.neighbors_kept.values()
 
 
 def _line(first: tuple[str, ...], figures: list[tuple[float, ...]]) -> str:

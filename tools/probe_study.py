@@ -17,7 +17,7 @@ import numpy as np
 from pyalign import cross_validate_probe, fit_probe, load_embeddings, load_triplets, score
 from pyalign.probing.choose import GROWTH
 from pyalign.probing.recipe import cross_validate_recipe
-from pyalign.probing.splits import folds_of
+from pyalign.stats.splits import TripletKFold
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "squared": {},
@@ -47,11 +47,11 @@ def main() -> None:
         "--only", nargs="+", metavar="NAME", help=f"of {', '.join([*VARIANTS, *OTHERS, 'ensemble', 'recipe'])}"
     )
     options = parser.parse_args()
-    triplets = load_triplets(options.folder / "human_triplets_375429.npy")
+    triplets = np.asarray(load_triplets(options.folder / "human_triplets_375429.npy"))
     print("| Representation | Probe | Zero-shot | Accuracy | Cross-entropy | l2 | Rank | Passes |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for what, file in FILES.items():
-        x = load_embeddings(options.folder / file)
+        x = np.asarray(load_embeddings(options.folder / file))
         for name, variant in VARIANTS.items():
             if not options.only or name in options.only:
                 row(what, name, x, triplets, variant)
@@ -67,7 +67,7 @@ def main() -> None:
 def row(what: str, name: str, x: np.ndarray, triplets: np.ndarray, variant: dict[str, Any]) -> None:
     """One cross-validation."""
     result = cross_validate_probe(x, triplets, **variant)
-    strengths = [fold.l2 for fold in result.folds]
+    strengths = [fold.strength for fold in result.folds]
     passes = sum(fold.n_passes for fold in result.folds)
     ranks = sorted(fold.rank for fold in result.folds)
     cells = (what, name, f"{100 * result.zero_shot_accuracy:.1f} %", f"{100 * result.accuracy:.2f} %")
@@ -80,18 +80,18 @@ def ensemble_row(what: str, x: np.ndarray, triplets: np.ndarray) -> None:
 
     Strengths are those that a plain cross-validation chose, for as many triplets as each map is fitted to.
     """
-    chosen = [fold.l2 for fold in cross_validate_probe(x, triplets).folds]
+    chosen = [fold.strength for fold in cross_validate_probe(x, triplets).folds]
     scores, ranks, passes = [], [], 0
-    for fold, l2 in zip(folds_of(triplets, len(x)), chosen, strict=True):
+    for fold, l2 in zip(TripletKFold(n=len(x)).folds(triplets), chosen, strict=True):
         items = np.zeros(len(x), bool)
         maps = []
-        for inner in folds_of(triplets[fold.train], len(x), seed=1):
+        for inner in TripletKFold(seed=1, n=len(x)).folds(triplets[fold.train]):
             items[:] = False
             items[np.intersect1d(inner.train_items, fold.train_items)] = True
             used = triplets[fold.train][inner.train]
             place = np.cumsum(items) - 1
             strength = l2 * (len(fold.train) / len(used)) ** GROWTH
-            fit = fit_probe(x[items], place[used], l2=strength)
+            fit = fit_probe(x[items], place[used], strength=strength)
             maps.append(fit.transform.apply(x))
             passes += fit.n_passes
         z = np.concatenate(maps, axis=1) / np.sqrt(len(maps))

@@ -16,7 +16,6 @@ from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences, 
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.reliability import equal_mass_edges, equal_width_edges, reliability
 from pyalign.analysis.several import answered_triplets, measures_of, of_each
-from pyalign.analysis.splits import split_triplets
 from pyalign.analysis.temperature import interval, minimise, standard_error
 from pyalign.backends import Array, LossSums, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance
@@ -26,6 +25,7 @@ from pyalign.ops._door import Door, open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
+from pyalign.stats.splits import SPLITS, TripletHoldOut
 
 MOST_BINS = 10_000
 
@@ -110,6 +110,9 @@ def calibrate(
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan, NAN, "nan")
     _check_bins(bins)
+    if split is not None:
+        _checks.one_of(split, SPLITS[:2], "split")
+        _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
     asked = _Asked(split, held_out, seed, bins, ties, nan, backend)
     given = answered_triplets(triplets, answers, "calibrate")
@@ -169,7 +172,7 @@ def _ready(aligned: Aligned, name: str | None, asked: _Asked) -> _Ready:
     if asked.split is None:
         return _Ready(rows, index, None, answers, 0, notes)
     items, n = _items(door, aligned, index, len(rows))
-    parts = split_triplets(items, n, asked.split, asked.held_out, asked.seed)
+    parts = next(TripletHoldOut(asked.split, asked.held_out, asked.seed, n).split(items))
     chosen = np.concatenate(parts)
     kept = index.take(chosen, axis=0)
     answers = None if answers is None else answers.take(chosen)

@@ -132,7 +132,11 @@ def _run(command: Command[Any], options: Any) -> None:
             outcome = command.run(options, line.progress)
         finally:
             line.clear()
-        write_outcome(_recorded(outcome, options), options)
+        journal = outcome.journal
+        with nullcontext() if journal is None else journal.kept():
+            write_outcome(_recorded(outcome, options), options)
+        if journal is not None:
+            journal.close()
 
 
 def _hashed(options: Any) -> Any:

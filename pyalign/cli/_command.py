@@ -18,6 +18,7 @@ from pyalign.errors import InputError
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     import numpy as np
 
+    from pyalign.journal import Journal
     from pyalign.progress import Progress
     from pyalign.results import Result
 
@@ -76,11 +77,13 @@ class Outcome:
         result: is printed as its table, or as JSON; None for commands that only write or tell.
         files: what is written besides, by path.
         text: what is printed in place of the table.
+        journal: of the run; it is closed when all is written.
     """
 
     result: Result | None = None
     files: Mapping[str, np.ndarray | str | bytes] = field(default_factory=dict)
     text: str | None = None
+    journal: Journal | None = None
 
 
 @dataclass(frozen=True)

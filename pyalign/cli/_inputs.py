@@ -78,6 +78,15 @@ def _with_answers(triplets: Triplets, options: Any) -> Triplets:
         raise error if str(error).startswith(path) else InputError(f"{spec}: {error}") from error
 
 
+def read_vector(path: str) -> Any:
+    """The array of a .npy file."""
+    from pyalign.io.npy import open_npy
+    from pyalign.io.paths import check_file
+
+    check_file(path, "arrays", (".npy",))
+    return open_npy(path)
+
+
 def read_embeddings(spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
     """The embeddings of FILE or FILE::KEY, with the names of their rows."""
     from pyalign.io.embeddings import load_embeddings

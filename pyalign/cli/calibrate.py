@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from pyalign.analysis.calibration import calibrate
 from pyalign.analysis.notes import merged
-from pyalign.analysis.splits import SPLITS
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.data import Embeddings, Triplets, align, as_answers
@@ -40,7 +39,7 @@ class CalibrateOptions(
     split: str = option(
         "report on triplets of objects, or on triplets, that the fit did not see (default: objects); "
         "none: fit and report on all",
-        default="objects", choices=(*SPLITS, "none"), group=FITTING,
+        default="objects", choices=("objects", "triplets", "none"), group=FITTING,
     )  # fmt: skip
     held_out: float = option(
         "fraction to report on (default: 0.5)", default=0.5, kind=float, metavar="P", group=FITTING

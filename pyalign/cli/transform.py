@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, option
 from pyalign.errors import InputError
-from pyalign.io import write_array
-
-EXAMPLE = "pyalign transform --embeddings x.npy --transform w.npz --out z.npy"
+from pyalign.progress import Progress
 
 
-def add_parser(subparsers: _options.Subparsers) -> argparse.ArgumentParser:
+@dataclass(frozen=True)
+class TransformOptions(_options.Model):
     """The options of `pyalign transform`."""
-    what = "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings"
-    parser = _options.add_command(subparsers, "transform", what, EXAMPLE)
-    parser.add_argument("--embeddings", required=True, metavar="E", help="file of (n, d) embeddings; FILE::KEY")
-    parser.add_argument(
-        "--transform",
-        required=True,
-        metavar="W.npz",
-        help="weights, mean, std, and perhaps bias: ((x - mean) / std) W + b",
+
+    transform: str = option(
+        "weights, mean, std, and perhaps bias: ((x - mean) / std) W + b", required=True, metavar="W.npz", role="input"
     )
-    parser.add_argument("--out", required=True, type=_options.npy_file, metavar="Z.npy", help="file to write")
-    return parser
+    out: str = option("file to write", required=True, kind=_options.npy_file, metavar="Z.npy", role="output")
+    quiet: bool = option("no notes, no progress", default=False)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Reads, multiplies, writes."""
-    _options.require_apart((args.embeddings, args.transform), {"--out": args.out})
-    file = _inputs.embedding_file(args.embeddings, None)
-    bad = np.asarray(~np.isfinite(file.values).all(axis=1))
+def run(options: TransformOptions, progress: Progress) -> Outcome:
+    """Reads, multiplies."""
+    from pyalign.io.transform import read_transform
+
+    x = np.asarray(_inputs.read_embeddings(options.embeddings))
     try:
-        _checks.require_finite(bad)
+        _checks.require_finite(np.asarray(~np.isfinite(x).all(axis=1)))
     except InputError as error:
-        raise InputError(f"{args.embeddings}: {error}") from error
+        raise InputError(f"{options.embeddings}: {error}") from error
     with np.errstate(over="ignore", invalid="ignore"):  # told below
-        mapped = _inputs.transformed(file, args.embeddings, args.transform).values
+        mapped = read_transform(options.transform).apply(x)
     lost = np.asarray(~np.isfinite(mapped).all(axis=1))
     if lost.any():
-        row = int(lost.argmax())
-        raise InputError(f"{args.embeddings} with {args.transform}: row {row} overflows {mapped.dtype} after the map")
-    write_array(args.out, mapped)
-    print(f"{args.out}: {mapped.shape[0]:,} x {mapped.shape[1]:,} {mapped.dtype}")
+        raise InputError(f"row {int(lost.argmax())} overflows {mapped.dtype} after the map")
+    told = f"{options.out}: {mapped.shape[0]:,} x {mapped.shape[1]:,} {mapped.dtype}"
+    return Outcome(None, {options.out: mapped}, told)
+
+
+COMMAND = Command(
+    TransformOptions, run, "pyalign transform x.npy --transform w.npz --out z.npy", about=("embeddings", "transform")
+)

@@ -13,7 +13,7 @@ from pyalign.ops.triplets import finite_similarities
 
 
 def triplet_gradient(
-    similarities: object, triplets: object, *, targets: object = None, temperature: float = 1.0, backend: str = "auto"
+    similarities: object, triplets: object, *, answers: object = None, temperature: float = 1.0, backend: str = "auto"
 ) -> tuple[float, Any]:
     """Mean cross-entropy of triplets under similarities, and its derivative by each similarity.
 
@@ -25,7 +25,7 @@ def triplet_gradient(
         similarities: (n, n), larger is more alike; read at [earlier position, later position] of each triplet.
         triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one. Or a `TripletPlan`,
             which makes repeated passes over the same triplets quicker.
-        targets: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd; the
+        answers: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd; the
             mean is then over all answers. None: one answer each, the last item.
         temperature: in the units of the similarities; it divides.
         backend: see `pyalign.similarity`.
@@ -52,26 +52,26 @@ def triplet_gradient(
     temperature = _checks.as_temperature(temperature)
     if isinstance(triplets, TripletPlan):
         plan, triplets = triplets, triplets.triplets
-        _check_plan(plan, n, targets)
+        _check_plan(plan, n, answers)
         if isinstance(door, HostDoor):
             gradient = door.empty((n, n), dtype)
-            total = plan.run(cast(HostBackend, door.backend), matrix, temperature, 1.0 / plan.answers, gradient)
-            return total / plan.answers, gradient
-        targets = plan.targets
+            total = plan.run(cast(HostBackend, door.backend), matrix, temperature, 1.0 / plan.weight, gradient)
+            return total / plan.weight, gradient
+        answers = plan.answers
     index = door.triplets(triplets)
-    answers = float(len(index))
+    weight = float(len(index))
     weights = None
-    if targets is not None:
-        weights = door.weights(targets, dtype, "targets")
-        answers = _checks.total_weight(weights, len(index))
+    if answers is not None:
+        weights = door.weights(answers, dtype, "answers")
+        weight = _checks.total_weight(weights, len(index))
     with door.running(index, n):
         gradient = door.empty((n, n), dtype)
-        total = door.backend.triplet_gradient(matrix, index, temperature, 1.0 / answers, gradient, weights)
-        return total / answers, door.give(gradient)
+        total = door.backend.triplet_gradient(matrix, index, temperature, 1.0 / weight, gradient, weights)
+        return total / weight, door.give(gradient)
 
 
-def _check_plan(plan: TripletPlan, n: int, targets: object) -> None:
+def _check_plan(plan: TripletPlan, n: int, answers: object) -> None:
     if plan.n != n:
         raise InputError(f"similarities must be of the {plan.n} items of the plan; got shape ({n}, {n})")
-    if targets is not None:
-        raise InputError("targets must be given to the TripletPlan; got a plan and targets beside it")
+    if answers is not None:
+        raise InputError("answers must be given to the TripletPlan; got a plan and answers beside it")

@@ -36,13 +36,13 @@ class TripletPlan:
         triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one. Not to be changed
             afterwards.
         n: number of items.
-        targets: (t, 3) numbers of at least 0, see `pyalign.triplet_gradient`. Not to be changed afterwards. None: one
+        answers: (t, 3) numbers of at least 0, see `pyalign.triplet_gradient`. Not to be changed afterwards. None: one
             answer each, the last item.
         sort: whether to sort; None: where it pays in many passes (`pays`).
 
     Attributes:
-        triplets, n, targets: as they were given.
-        answers: over which a loss is the mean: the sum of the targets, or t.
+        triplets, n, answers: as they were given.
+        weight: over which a loss is the mean: the sum of the answers, or t.
 
     Raises:
         InputError: as `pyalign.triplet_gradient`.
@@ -51,17 +51,17 @@ class TripletPlan:
         >>> from pyalign import triplet_gradient
         >>> plan = TripletPlan([[0, 1, 2], [2, 1, 0]], n=3)
         >>> loss, gradient = triplet_gradient(np.zeros((3, 3)), plan)
-        >>> round(loss, 4), plan.answers
+        >>> round(loss, 4), plan.weight
         (1.0986, 2.0)
     """
 
-    def __init__(self, triplets: object, n: int, *, targets: object = None, sort: bool | None = None) -> None:
+    def __init__(self, triplets: object, n: int, *, answers: object = None, sort: bool | None = None) -> None:
         self.n = _checks.whole_number(n, "n", 3)
         self.triplets = _checks.as_triplets(triplets)
-        self.targets = None if targets is None else _checks.as_rows(targets, "targets")
-        self.answers = float(len(self.triplets))
-        if self.targets is not None:
-            self.answers = _checks.total_weight(self.targets, len(self.triplets))
+        self.answers = None if answers is None else _checks.as_rows(answers, "answers")
+        self.weight = float(len(self.triplets))
+        if self.answers is not None:
+            self.weight = _checks.total_weight(self.answers, len(self.triplets))
         backend = get_host_backend()
         self._sort = pays(len(self.triplets), self.n) if sort is None else sort
         with explained(backend, self.triplets, self.n):
@@ -71,26 +71,26 @@ class TripletPlan:
         self._ready: dict[np.dtype, np.ndarray] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(TripletPlan, targets=self.targets, sort=self._sort), (self.triplets, self.n)
+        return partial(TripletPlan, answers=self.answers, sort=self._sort), (self.triplets, self.n)
 
     def run(
         self, backend: HostBackend, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
     ) -> float:
         """As `pyalign.backends.Backend.triplet_gradient`, on the host."""
         planned = backend.name == "native" and self._native is not None
-        targets = self._targets(similarities.dtype, planned)
+        answers = self._answers(similarities.dtype, planned)
         if planned:
-            return backend.planned_gradient(similarities, self._native, temperature, scale, gradient, targets)
-        return backend.triplet_gradient(similarities, self.triplets, temperature, scale, gradient, targets)
+            return backend.planned_gradient(similarities, self._native, temperature, scale, gradient, answers)
+        return backend.triplet_gradient(similarities, self.triplets, temperature, scale, gradient, answers)
 
-    def _targets(self, dtype: np.dtype, planned: bool) -> np.ndarray | None:
+    def _answers(self, dtype: np.dtype, planned: bool) -> np.ndarray | None:
         """In the order of the triplets that the pass goes over; kept, since passes are repeated."""
-        if self.targets is None or (planned and dtype in self._ready):
-            return None if self.targets is None else self._ready[dtype]
-        targets = self.targets[self._native.order] if planned else self.targets
+        if self.answers is None or (planned and dtype in self._ready):
+            return None if self.answers is None else self._ready[dtype]
+        answers = self.answers[self._native.order] if planned else self.answers
         with np.errstate(over="ignore", under="ignore"):
-            targets = np.ascontiguousarray(targets, dtype)
-        _checks.total_weight(targets, len(targets))  # float32 may hold less than what was given
+            answers = np.ascontiguousarray(answers, dtype)
+        _checks.total_weight(answers, len(answers))  # float32 may hold less than what was given
         if planned:
-            self._ready[dtype] = targets
-        return targets
+            self._ready[dtype] = answers
+        return answers

@@ -2,22 +2,22 @@
 
 `objective` the loss and its gradient, by the `algebra` of the host (`products`) or of a device; `basis` and
 `parameters` the coordinates; `search`, `solve` and `certificate` the way to the optimum; `problem` and `fit` put them
-together. `splits`, `choose` and `cross_validate` say how good a probe is on what it has not seen; `estimator` is the
-scikit-learn face. `local` and `glocal`: a map that also keeps the neighbours of other images.
+together. `local` and `local_problem`: a loss that also keeps the neighbors of other embeddings. `choose` and
+`cross_validate` say how good a probe is on what it has not seen, `recipe` is the published training. `inputs` reads
+what the public functions are given: `probe`, and `estimator`, the scikit-learn face.
 """
 
 from pyalign.probing.cross_validate import ProbeCrossValidation, cross_validate_probe
-from pyalign.probing.fit import ProbeFit, fit_probe, probe_path
-from pyalign.probing.glocal import GlocalFit, fit_glocal
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing.fit import ProbeFit
+from pyalign.probing.options import LocalOptions, ProbeOptions
+from pyalign.probing.probe import fit_probe, probe_path
 
 __all__ = [
-    "GlocalFit",
+    "LocalOptions",
     "ProbeCrossValidation",
     "ProbeFit",
     "ProbeOptions",
     "cross_validate_probe",
-    "fit_glocal",
     "fit_probe",
     "probe_path",
 ]

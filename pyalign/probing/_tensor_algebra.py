@@ -7,25 +7,28 @@ it, plain torch stands in.
 from __future__ import annotations
 
 from copy import copy
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pyalign.backends import Backend, Place, get_backend
+from pyalign.backends import Place, get_backend
 from pyalign.ops._tensor_door import TensorDoor
-from pyalign.probing.algebra import SMALLEST_NORM
+from pyalign.probing.algebra import Algebra
 
 
-class TensorAlgebra:
+class TensorAlgebra(Algebra):
     """Nothing of the size of rows or triplets leaves the device but by `fetched`."""
 
-    def __init__(self, door: TensorDoor):
-        self.door = door
+    door: TensorDoor
 
-    @property
-    def backend(self) -> Backend:
-        return self.door.backend
+    @cached_property
+    def xp(self) -> Any:
+        import array_api_compat.torch  # slow to import
+
+        return array_api_compat.torch
 
     def widened(self) -> TensorAlgebra:
         place = Place(str(self.door.device), "float64")
@@ -44,14 +47,8 @@ class TensorAlgebra:
         gradient: Tensor,
     ) -> float:  # fmt: skip
         triplets, answers = plan
-        targets = None if answers is None else answers.to(similarities.dtype)
-        return self.backend.triplet_gradient(similarities, triplets, temperature, scale, gradient, targets)
-
-    def log(self, a: Tensor) -> Tensor:
-        return a.log()
-
-    def exp(self, a: Tensor) -> Tensor:
-        return a.exp()
+        weights = None if answers is None else answers.to(similarities.dtype)
+        return self.backend.triplet_gradient(similarities, triplets, temperature, scale, gradient, weights)
 
     def product(self, a: Tensor, b: Tensor) -> Tensor:
         with torch.autocast(a.device.type, enabled=False):
@@ -66,32 +63,20 @@ class TensorAlgebra:
     def with_transpose(self, a: Tensor) -> Tensor:
         return a + a.T
 
+    def norms(self, z: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(z, dim=1, keepdim=True, dtype=torch.float64)
+
     def dots(self, a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum(dim=1)
 
     def inner(self, a: Tensor, b: Tensor) -> Tensor:
         return (a.double() * b.double()).sum()
 
-    def column_sums(self, a: Tensor) -> Tensor:
-        return a.sum(dim=0, dtype=torch.float64)
-
-    def unit_rows(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        norms = torch.linalg.vector_norm(z, dim=1, keepdim=True, dtype=torch.float64)
-        long = norms > SMALLEST_NORM
-        inverse = torch.where(long, 1.0 / torch.where(long, norms, 1.0), 0.0).to(z.dtype)
-        return z * inverse, inverse
-
     def fill_diagonal(self, a: Tensor, value: float) -> None:
         a.fill_diagonal_(value)
 
     def reduce_diagonal(self, a: Tensor, by: Tensor) -> None:
         a.diagonal().sub_(by)
-
-    def log_shares(self, s: Tensor, tau: float) -> Tensor:
-        s.mul_(1.0 / tau).fill_diagonal_(-torch.inf)
-        s -= s.amax(dim=1, keepdim=True)
-        s -= s.exp().sum(dim=1, keepdim=True, dtype=torch.float64).log().to(s.dtype)
-        return s.fill_diagonal_(0.0)
 
     def fetched(self, array: Tensor | np.ndarray) -> np.ndarray:
         """Results of operations on host rows are on the host already."""

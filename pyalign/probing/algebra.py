@@ -6,93 +6,138 @@ neither depends on the number of rows or triplets. The solver itself, and what p
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Backend, HostBackend
-from pyalign.ops._door import Door, HostDoor, open_door
+from pyalign.ops._door import Door
 from pyalign.ops.plan import TripletPlan
 from pyalign.probing.products import gram, product
 
 SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count as 0
 
 
-class Algebra(Protocol):
-    """Arrays are numpy's on the host, tensors on a device; with a method for what these two do not write alike."""
+class Algebra(ABC):
+    """Arrays are numpy's on the host, tensors on a device. What both libraries have is written here once.
+
+    door: what brings arrays there, and fetches them.
+    """
+
+    def __init__(self, door: Any) -> None:
+        self.door: Door = door
 
     @property
-    def door(self) -> Door:
-        """What brings arrays there, and fetches them."""
+    @abstractmethod
+    def xp(self) -> Any:
+        """The array library, by the names of the array API."""
 
     @property
     def backend(self) -> Backend:
         """What adds up triplets."""
-
-    def widened(self) -> Algebra:
-        """The one for float64 in the same place."""
-
-    def plan(self, triplets: Array, n: int, answers: Array | None, sort: bool | None) -> Any:
-        """Triplets and answers made ready for `gradient`; sort: see `pyalign.TripletPlan`."""
-
-    def gradient(self, plan: Any, similarities: Array, temperature: float, scale: float, gradient: Array) -> float:
-        """As `pyalign.backends.Backend.triplet_gradient`."""
+        return self.door.backend
 
     def log(self, a: Array) -> Array:
         """Natural logarithms."""
+        return self.xp.log(a)
 
     def exp(self, a: Array) -> Array:
         """Exponentials."""
-
-    def product(self, a: Array, b: Array) -> Array:
-        """a (n, k) @ b (k, m)."""
-
-    def gram(self, z: Array) -> Array:
-        """z @ z.T of z (n, k)."""
-
-    def transposed(self, a: Array) -> Array:
-        """a.T, as `product` is quickest with."""
-
-    def with_transpose(self, a: Array) -> Array:
-        """a + a.T of a square matrix, perhaps in its own memory."""
-
-    def dots(self, a: Array, b: Array) -> Array:
-        """Inner products (n,) of the rows of a and b (n, k)."""
-
-    def inner(self, a: Array, b: Array) -> Any:
-        """The sum of all a * b in float64: a number, or a tensor of one."""
+        return self.xp.exp(a)
 
     def column_sums(self, a: Array) -> Array:
         """The sums (k,) over the rows of a (n, k), in float64."""
+        return self.xp.sum(a, axis=0, dtype=self.xp.float64)
 
     def unit_rows(self, z: Array) -> tuple[Array, Array]:
         """Rows of length 1, and 1 / |z| (n, 1); both 0 for a zero row, whose cosines are 0."""
-
-    def fill_diagonal(self, a: Array, value: float) -> None:
-        """Sets the diagonal of a square matrix."""
-
-    def reduce_diagonal(self, a: Array, by: Array) -> None:
-        """Subtracts `by` (n,) from the diagonal of a (n, n)."""
+        xp, norms = self.xp, self.norms(z)
+        long = norms > SMALLEST_NORM
+        inverse = xp.astype(xp.where(long, 1.0 / xp.where(long, norms, 1.0), 0.0), z.dtype)
+        return z * inverse, inverse
 
     def log_shares(self, s: Array, tau: float) -> Array:
         """log softmax of each row of s (b, b) / tau without its diagonal, which becomes 0; in the memory of s."""
+        xp = self.xp
+        s *= 1.0 / tau
+        self.fill_diagonal(s, -np.inf)
+        s -= xp.max(s, axis=1, keepdims=True)
+        s -= xp.astype(xp.log(xp.sum(xp.exp(s), axis=1, dtype=xp.float64, keepdims=True)), s.dtype)
+        self.fill_diagonal(s, 0.0)
+        return s
 
+    @abstractmethod
+    def widened(self) -> Algebra:
+        """The one for float64 in the same place."""
+
+    @abstractmethod
+    def plan(self, triplets: Array, n: int, answers: Array | None, sort: bool | None) -> Any:
+        """Triplets and answers made ready for `gradient`; sort: see `pyalign.TripletPlan`."""
+
+    @abstractmethod
+    def gradient(self, plan: Any, similarities: Array, temperature: float, scale: float, gradient: Array) -> float:
+        """As `pyalign.backends.Backend.triplet_gradient`."""
+
+    @abstractmethod
+    def product(self, a: Array, b: Array) -> Array:
+        """a (n, k) @ b (k, m)."""
+
+    @abstractmethod
+    def gram(self, z: Array) -> Array:
+        """z @ z.T of z (n, k)."""
+
+    @abstractmethod
+    def transposed(self, a: Array) -> Array:
+        """a.T, as `product` is quickest with."""
+
+    @abstractmethod
+    def with_transpose(self, a: Array) -> Array:
+        """a + a.T of a square matrix, perhaps in its own memory."""
+
+    @abstractmethod
+    def norms(self, z: Array) -> Array:
+        """The lengths (n, 1) of rows, in float64."""
+
+    @abstractmethod
+    def dots(self, a: Array, b: Array) -> Array:
+        """Inner products (n,) of the rows of a and b (n, k)."""
+
+    @abstractmethod
+    def inner(self, a: Array, b: Array) -> Any:
+        """The sum of all a * b in float64: a number, or a tensor of one."""
+
+    @abstractmethod
+    def fill_diagonal(self, a: Array, value: float) -> None:
+        """Sets the diagonal of a square matrix."""
+
+    @abstractmethod
+    def reduce_diagonal(self, a: Array, by: Array) -> None:
+        """Subtracts `by` (n,) from the diagonal of a (n, n)."""
+
+    @abstractmethod
     def fetched(self, array: Array) -> np.ndarray:
         """On the host."""
 
+    @abstractmethod
     def fetched_slope(self, by_weights: Array, by_bias: Array) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives (k, r) and (r,) on the host in float64, at once."""
 
+    @abstractmethod
     def for_scoring(self, rows: np.ndarray) -> Array:
         """Mapped rows for `pyalign.score` and its like, which are to compute in the same place."""
 
 
-class HostAlgebra:
-    """Products of the compiled kernels, or of another backend on the host."""
+class HostAlgebra(Algebra):
+    """Products of the compiled kernels, or of another backend on the host; sums of products without their array."""
 
-    def __init__(self, door: Door):
-        self.door = door
+    @cached_property
+    def xp(self) -> Any:
+        import array_api_compat.numpy  # slow to import
+
+        return array_api_compat.numpy
 
     @property
     def backend(self) -> HostBackend:
@@ -102,20 +147,12 @@ class HostAlgebra:
         return self
 
     def plan(self, triplets: np.ndarray, n: int, answers: np.ndarray | None, sort: bool | None) -> TripletPlan:
-        return TripletPlan(triplets, n, targets=answers, sort=sort if self.backend.name == "native" else False)
+        return TripletPlan(triplets, n, answers=answers, sort=sort if self.backend.name == "native" else False)
 
     def gradient(
         self, plan: TripletPlan, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
     ) -> float:
         return plan.run(self.backend, similarities, temperature, scale, gradient)
-
-    def log(self, a: np.ndarray) -> np.ndarray:
-        logs: np.ndarray = np.log(a)
-        return logs
-
-    def exp(self, a: np.ndarray) -> np.ndarray:
-        exponentials: np.ndarray = np.exp(a)
-        return exponentials
 
     def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return product(self.backend, a, b)
@@ -130,34 +167,20 @@ class HostAlgebra:
         self.backend.add_transpose(a)
         return a
 
+    def norms(self, z: np.ndarray) -> np.ndarray:
+        return cast(np.ndarray, np.sqrt(np.einsum("ij,ij->i", z, z, dtype=np.float64))[:, None])
+
     def dots(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return cast(np.ndarray, np.einsum("ij,ij->i", a, b))
 
     def inner(self, a: np.ndarray, b: np.ndarray) -> float:
         return float(np.einsum("ij,ij->", a, b, dtype=np.float64))
 
-    def column_sums(self, a: np.ndarray) -> np.ndarray:
-        return cast(np.ndarray, a.sum(axis=0, dtype=np.float64))
-
-    def unit_rows(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        norms = np.sqrt(np.einsum("ij,ij->i", z, z, dtype=np.float64))
-        inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > SMALLEST_NORM)
-        inverse = inverse.astype(z.dtype)[:, None]
-        return z * inverse, inverse
-
     def fill_diagonal(self, a: np.ndarray, value: float) -> None:
         np.fill_diagonal(a, value)
 
     def reduce_diagonal(self, a: np.ndarray, by: np.ndarray) -> None:
         a[np.diag_indices_from(a)] -= by
-
-    def log_shares(self, s: np.ndarray, tau: float) -> np.ndarray:
-        s *= s.dtype.type(1.0 / tau)
-        np.fill_diagonal(s, -np.inf)
-        s -= s.max(axis=1, keepdims=True)
-        s -= np.log(np.exp(s).sum(axis=1, dtype=np.float64, keepdims=True)).astype(s.dtype)
-        np.fill_diagonal(s, 0.0)
-        return s
 
     def fetched(self, array: np.ndarray) -> np.ndarray:
         return array
@@ -167,24 +190,6 @@ class HostAlgebra:
 
     def for_scoring(self, rows: np.ndarray) -> np.ndarray:
         return rows
-
-
-def algebra_for(backend: str = "auto", x: object = None) -> Algebra:
-    """Where a fit to x is computed: on its device, or by the backend that is asked for; "auto": on the host from there.
-
-    Raises:
-        InputError: as `pyalign.backends.get_backend`.
-
-    Example:
-        >>> algebra_for("numpy", np.eye(3)).backend.name
-        'numpy'
-    """
-    door = open_door(backend, x)
-    if isinstance(door, HostDoor):
-        return HostAlgebra(door)
-    from pyalign.probing._tensor_algebra import TensorAlgebra  # loads torch
-
-    return TensorAlgebra(cast(Any, door))
 
 
 def host_rows(on: Algebra, x: object, name: str = "x") -> np.ndarray:

@@ -1,34 +1,33 @@
-"""What people answered, when it is more than one answer for each triplet: counts, probabilities, weights."""
+"""What a fit makes of answers and weights: one array, which pseudo-counts may smooth."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.data import Answers
 from pyalign.errors import InputError
 
 
-def answer_weights(t: int, targets: object = None, weights: object = None) -> np.ndarray | None:
+def answer_weights(t: int, answers: Answers | None = None, weights: object = None) -> np.ndarray | None:
     """(t, 3) float64, how much the answers weigh that call position p odd; None where each triplet has one, the last.
 
     Args:
         t: triplets.
-        targets: (t, 3) counts or probabilities of each position being called odd; None: the last, once.
+        answers: to each of them; None: the last item, once.
         weights: (t,) further weights of the triplets.
 
     Raises:
-        InputError: other shapes, negative numbers, or none that is positive.
+        InputError: weights of another shape, negative ones, or none that is positive.
 
     Example:
-        >>> answer_weights(1, [[0, 1, 3]], [2.0]).tolist()
+        >>> from pyalign.data import as_answers
+        >>> answer_weights(1, as_answers([[0, 1, 3]], 1), [2.0]).tolist()
         [[0.0, 2.0, 6.0]]
     """
-    if targets is None and weights is None:
+    if answers is None and weights is None:
         return None
-    y = np.tile([0.0, 0.0, 1.0], (t, 1))
-    if targets is not None:
-        y = _checks.as_rows(targets, "targets").astype(np.float64)
-        _checks.total_weight(y, t)
+    y = np.tile([0.0, 0.0, 1.0], (t, 1)) if answers is None else answers.values
     if weights is not None:
         y = y * _weights(weights, t)[:, None]
         if not 0 < y.sum() < np.inf:
@@ -50,6 +49,11 @@ def smoothed(answers: np.ndarray | None, t: int, pseudo_counts: float) -> np.nda
     y = np.tile([0.0, 0.0, 1.0], (t, 1)) if answers is None else answers
     every = y.sum(axis=1, keepdims=True)
     return every * (y + pseudo_counts) / (every + 3 * pseudo_counts)
+
+
+def part_of(answers: np.ndarray | None, triplets: np.ndarray) -> np.ndarray | None:
+    """The answers to those triplets."""
+    return None if answers is None else answers[triplets]
 
 
 def _weights(weights: object, t: int) -> np.ndarray:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
-from pyalign.analysis.score import score
 from pyalign.errors import InputError
-from pyalign.ops.triplets import run_triplets
-from pyalign.probing.algebra import Algebra, algebra_for
-from pyalign.probing.fit import ProbeFit, fit_path
+from pyalign.probing.answers import part_of
+from pyalign.probing.fit import Maker, fit_path
 from pyalign.probing.options import SHARES, ProbeOptions, as_strengths
-from pyalign.probing.problem import Map, Problem
-from pyalign.probing.splits import Fold, folds_of, require_sides
+from pyalign.probing.problem import Problem
+from pyalign.probing.scoring import HeldOut, held_out_score
+from pyalign.probing.watch import INNER, Watch
+from pyalign.results import Result
+from pyalign.stats.splits import Fold, TripletKFold
 
 # Tried besides where the first or the last of `SHARES` is the best: answers that say little, and such as say very much.
 STRONGER = (1.0, 0.5, 0.2)
@@ -29,121 +30,105 @@ GROWTH = 0.75
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a long computation is, for whoever watches.
-
-    Attributes:
-        stage: such as "fold 2/3, inner 1/3" or "refit".
-        l2: strength of the penalty.
-        n_passes: of the present fit.
-        objective: nats, at the last pass.
-        accuracy: on held-out triplets, of the last fit that was scored; None before there is one.
-    """
-
-    stage: str
-    l2: float
-    n_passes: int
-    objective: float
-    accuracy: float | None
-
-
-Reporter = Callable[[Progress], None]
-Maker = Callable[[np.ndarray, np.ndarray, ProbeOptions, "np.ndarray | None"], Problem]
-
-
-def silent(progress: Progress) -> None:
-    """A reporter that does nothing."""
-
-
-@dataclass(frozen=True)
-class Choice:
+class Choice(Result):
     """How a strength was chosen.
 
     Attributes:
-        l2: the strength for a fit to all triplets that took part.
+        strength: for a fit to all triplets that took part.
         at_edge: whether the least cross-entropy was at the strongest or the weakest strength that was tried, so that
             others might be better.
         strengths: those that were tried, strongest first, in the geometric mean over the inner folds.
         cross_entropy, accuracy: nats and fraction, of held-out triplets at each; mean over the inner folds.
         n_passes: over all triplets of an inner fold, in sum.
-        interrupted: Ctrl-C came; what is there may be incomplete.
-        best: of the fits along the paths, the one with the least cross-entropy on its held-out triplets; where none has
-            been scored yet, the last; None before there is one.
-        best_stage: where that was, as in `Progress`.
     """
 
-    l2: float
+    derived: ClassVar[tuple[str, ...]] = ("l2",)
+
+    strength: float
     at_edge: bool
     strengths: tuple[float, ...]
     cross_entropy: tuple[float, ...]
     accuracy: tuple[float, ...]
     n_passes: int
-    interrupted: bool
-    best: ProbeFit | None
-    best_stage: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Strengths and curves as a dict that json can write."""
-        names = ("l2", "at_edge", "strengths", "cross_entropy", "accuracy", "n_passes")
-        return {name: getattr(self, name) for name in names}
+    @property
+    def l2(self) -> float:
+        """The strength, under the name that it has on the command line."""
+        return self.strength
 
 
 def choose_strength(
-    x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, penalties: object = "auto", split: str = "objects",
-    subjects: np.ndarray | None = None, answers: np.ndarray | None = None, seed: int = 0, stage: str = "inner",
-    report: Reporter = silent, make: Maker = Problem,
+    x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, strengths: object = "auto", split: str = "objects",
+    subjects: np.ndarray | None = None, answers: np.ndarray | None = None, seed: int = 0, watch: Watch | None = None,
+    make: Maker = Problem,
 ) -> Choice:  # fmt: skip
     """The strength with the least cross-entropy on held-out triplets, over `INNER_FOLDS` inner folds.
 
     A parabola through the three best in the logarithm places the least between the strengths that were tried. An inner
     fold has fewer triplets than the fit to come, so the strength is scaled by (t_inner / t)^`GROWTH`.
 
-    make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
-    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
+    strengths: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
         `WEAKER` ones where the best would else be the first or the last. A single number is not weighed against others,
         nor scaled.
+    watch: who is told; its journal gets the fit with the least cross-entropy on its held-out triplets.
+    make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
 
     Raises:
         InputError: several strengths, and an inner split that would leave a fold empty.
     """
-    strengths = as_strengths(penalties)
-    if strengths is not None and len(strengths) == 1:
-        return Choice(strengths[0], False, strengths, (), (), 0, False, None, stage)
+    given = as_strengths(strengths)
+    if given is not None and len(given) == 1:
+        return Choice(given[0], False, given, (), (), 0)
+    watch = watch or Watch(stage="inner")
     try:
-        folds = list(folds_of(triplets, len(x), split=split, folds=INNER_FOLDS, seed=seed, subjects=subjects))
+        folds = list(TripletKFold(split, INNER_FOLDS, seed, len(x)).folds(triplets, subjects))
         require_sides(folds, answers)
     except InputError as error:
         raise InputError(
-            f"the strength can't be chosen on an inner split over {split} ({error}); give one number (l2, --l2), or "
-            "more data"
+            f"the strength can't be chosen on an inner split over {split} ({error}); give one number (strength, --l2), "
+            "or more data"
         ) from error
 
     def curve(shares: tuple[float, ...]) -> _Curve:
-        paths: list[_Path] = []
-        try:
-            for number, fold in enumerate(folds):
-                paths.append(_Path(f"{stage} {number + 1}/{INNER_FOLDS}"))
-                _walk(paths[-1], x, triplets, answers, fold, options, strengths, shares, report, make)
-                if paths[-1].interrupted:
-                    break
-        except KeyboardInterrupt:  # outside of a fit, which ends by itself
-            if not paths:
-                raise
-            paths[-1].interrupted = True
+        paths = []
+        for number, fold in enumerate(folds):
+            inner = watch.at(f"{watch.stage} {number + 1}/{INNER_FOLDS}")
+            paths.append(_walk(x, triplets, answers, fold, options, given, shares, inner, make))
         return _Curve.of(paths)
 
     found = curve(SHARES)
-    if strengths is None and not found.interrupted and found.at_strongest:
+    if given is None and found.at_strongest:
         found = curve(STRONGER).joined(found)
-    elif strengths is None and not found.interrupted and found.at_weakest:
+    elif given is None and found.at_weakest:
         found = found.joined(curve(WEAKER))
-    rest = found.n_passes, found.interrupted, found.best.best, found.best.stage
-    if not found.strengths:
-        return Choice(float("nan"), False, (), (), (), *rest)
-    at_edge = not found.interrupted and (found.at_strongest or found.at_weakest)
     growth = (found.n_triplets / len(triplets)) ** GROWTH
-    l2 = least_of(np.array(found.strengths), np.array(found.nats)) * growth
-    return Choice(l2, at_edge, found.strengths, found.nats, found.right, *rest)
+    strength = least_of(np.array(found.strengths), np.array(found.nats)) * growth
+    at_edge = found.at_strongest or found.at_weakest
+    return Choice(strength, at_edge, found.strengths, found.nats, found.right, found.n_passes)
+
+
+def require_sides(folds: Sequence[Fold], answers: np.ndarray | None) -> None:
+    """Raises for a fold on one side of which no answer weighs anything.
+
+    answers: see `pyalign.probing.answers.answer_weights`.
+    """
+    for number, fold in enumerate(folds):
+        for side, found in (("training", fold.train), ("test", fold.test)):
+            if answers is not None and not answers[found].any():
+                raise InputError(
+                    f"weights must leave answers on both sides of a split; those of fold {number + 1}'s {side} "
+                    "triplets are all 0"
+                )
+
+
+@dataclass
+class _Path:
+    """One inner fold: scores of held-out triplets along the strengths."""
+
+    strengths: tuple[float, ...]
+    n_triplets: int
+    scores: list[HeldOut] = field(default_factory=list)
+    n_passes: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,9 +140,7 @@ class _Curve:
     right: tuple[float, ...]
     n_triplets: float
     n_passes: int
-    interrupted: bool
     whole: bool  # no fold gave up before the last strength
-    best: _Path
 
     @classmethod
     def of(cls, paths: Sequence[_Path]) -> _Curve:
@@ -173,18 +156,16 @@ class _Curve:
             right=mean([[score.accuracy for score in path.scores] for path in paths]),
             n_triplets=float(np.mean([path.n_triplets for path in paths])),
             n_passes=sum(path.n_passes for path in paths),
-            interrupted=paths[-1].interrupted,
             whole=all(len(path.scores) == len(path.strengths) for path in paths),
-            best=_best_of(paths),
         )
 
     @property
     def at_strongest(self) -> bool:
-        return len(self.nats) > 0 and int(np.argmin(self.nats)) == 0
+        return int(np.argmin(self.nats)) == 0
 
     @property
     def at_weakest(self) -> bool:
-        return len(self.nats) > 0 and self.whole and int(np.argmin(self.nats)) == len(self.nats) - 1
+        return self.whole and int(np.argmin(self.nats)) == len(self.nats) - 1
 
     def joined(self, weaker: _Curve) -> _Curve:
         """This one and then one of weaker strengths."""
@@ -194,9 +175,7 @@ class _Curve:
             nats=self.nats + weaker.nats,
             right=self.right + weaker.right,
             n_passes=self.n_passes + weaker.n_passes,
-            interrupted=self.interrupted or weaker.interrupted,
             whole=weaker.whole,
-            best=_best_of([self.best, weaker.best]),
         )
 
 
@@ -215,61 +194,26 @@ def least_of(strengths: np.ndarray, nats: np.ndarray) -> float:
     return float(np.exp(np.clip(-curve.coef[1] / (2 * curve.coef[2]), logs.min(), logs.max())))
 
 
-@dataclass
-class _Path:
-    """best: the fit with the least cross-entropy, `best_nats`; before one is scored, the last."""
-
-    stage: str
-    strengths: tuple[float, ...] = ()
-    scores: list[HeldOut] = field(default_factory=list)
-    n_triplets: int = 0
-    n_passes: int = 0
-    interrupted: bool = False
-    best: ProbeFit | None = None
-    best_nats: float = float("inf")
-
-
-def _best_of(paths: Sequence[_Path]) -> _Path:
-    """The path with the best fit; of those that have none scored, the last that has one."""
-    return min(reversed(paths), key=lambda path: (path.best is None, path.best_nats))
-
-
 def _walk(
-    path: _Path, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
-    strengths: tuple[float, ...] | None, shares: tuple[float, ...], report: Reporter, make: Maker,
-) -> None:  # fmt: skip
+    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
+    strengths: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch, make: Maker,
+) -> _Path:  # fmt: skip
     """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
     problem = problem_of(x, triplets, answers, fold, options, make)
-    if strengths is None:
-        strengths = problem.strengths(shares)
-    path.strengths, path.n_triplets = strengths, problem.n_triplets
+    path = _Path(strengths or problem.strengths(shares), problem.n_triplets)
     worse = 0
-    fits = fit_path(problem, strengths, rounds=ROUNDS, watch=watcher(path.stage, path, report))
-    for fit in fits:
+    for fit in fit_path(problem, path.strengths, rounds=ROUNDS, watch=watch):
+        test = part_of(answers, fold.test)
+        found = held_out_score(fit.transform, options, x, triplets[fold.test], test, problem.on)
+        watch.accuracy = found.accuracy
+        watch.journal.offer(watch.stage, (INNER, found.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
         path.n_passes += fit.n_passes
-        path.best = fit if path.best is None else path.best
-        if fit.interrupted:
-            path.interrupted = True
-            break
-        path.scores.append(held_out_score(fit, x, triplets[fold.test], part_of(answers, fold.test), problem.on))
-        if path.scores[-1].cross_entropy < path.best_nats:
-            path.best, path.best_nats = fit, path.scores[-1].cross_entropy
-        least = min(s.cross_entropy for s in path.scores)
-        worse = worse + 1 if path.scores[-1].cross_entropy > least else 0
+        path.scores.append(found)
+        least = min(score.cross_entropy for score in path.scores)
+        worse = worse + 1 if found.cross_entropy > least else 0
         if worse == PATIENCE:
             break
-
-
-def watcher(stage: str, path: Any, report: Reporter) -> Callable[[int, float, Map], None]:
-    """Passes of a fit, as `Progress`."""
-
-    def watch(passes: int, value: float, at: Map) -> None:
-        scores = getattr(path, "scores", [])
-        tried = getattr(path, "strengths", ())
-        l2 = tried[min(len(scores), len(tried) - 1)] if tried else float("nan")
-        report(Progress(stage, l2, passes, value, scores[-1].accuracy if scores else None))
-
-    return watch
+    return path
 
 
 def problem_of(
@@ -280,50 +224,3 @@ def problem_of(
     place = np.full(len(x), -1, np.int64)
     place[fold.train_items] = np.arange(len(fold.train_items))
     return make(x[fold.train_items], place[triplets[fold.train]], options, part_of(answers, fold.train))
-
-
-def part_of(answers: np.ndarray | None, triplets: np.ndarray) -> np.ndarray | None:
-    """The answers to those triplets."""
-    return None if answers is None else answers[triplets]
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Figures of triplets that a fit has not seen: fraction, and nats; means over the answers."""
-
-    accuracy: float
-    cross_entropy: float
-
-
-def held_out_score(
-    fit: ProbeFit, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, on: Algebra
-) -> HeldOut:
-    """Accuracy and cross-entropy of a fit on triplets that it has not seen, computed where it was fitted."""
-    items, local = np.unique(triplets, return_inverse=True)
-    options = fit.options
-    rows = fit.transform.apply(x[items])
-    return scored(rows, local.reshape(-1, 3), answers, options.measure, options.temperature, on)
-
-
-def scored(
-    rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: str, temperature: float = 1.0,
-    on: Algebra | None = None,
-) -> HeldOut:  # fmt: skip
-    """`pyalign.score`; with answers, their share that call the same item odd and their mean surprise, by its rules.
-
-    Of m pairs that tie for the most similar each counts 1/m.
-    """
-    on = on or algebra_for()
-    z, backend = on.for_scoring(rows), on.backend.name
-    if answers is None:
-        found = score(z, triplets, measure=measure, temperature=temperature, backend=backend)
-        return HeldOut(found.accuracy, found.cross_entropy)
-    results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)
-    s = on.fetched(results.similarities).astype(np.float64)[:, ::-1]  # of the pair that is left when a position is odd
-    best = s.max(axis=1, keepdims=True)
-    at_best = s == best
-    scaled = (s - best) / temperature
-    logs = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-    agree = (answers * at_best).sum(axis=1) / at_best.sum(axis=1)
-    weight = answers.sum()
-    return HeldOut(float(agree.sum() / weight), float(-(answers * logs).sum() / weight))

@@ -4,53 +4,41 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign.analysis.repeats import checked_labels
+from pyalign import _checks
 from pyalign.errors import ConvergenceWarning, InputError
-from pyalign.probing.algebra import Algebra, algebra_for, host_rows, host_triplets
-from pyalign.probing.answers import answer_weights
-from pyalign.probing.choose import (
-    GROWTH,
-    Choice,
-    Maker,
-    Reporter,
-    choose_strength,
-    held_out_score,
-    part_of,
-    problem_of,
-    scored,
-    silent,
-    watcher,
-)
-from pyalign.probing.fit import ProbeFit, fit_path
-from pyalign.probing.glocal_problem import GlocalOptions, GlocalProblem
+from pyalign.journal import Journal
+from pyalign.probing.answers import part_of
+from pyalign.probing.choose import GROWTH, Choice, choose_strength, problem_of, require_sides
+from pyalign.probing.fit import Maker, ProbeFit, fit_path
+from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.intervals import held_out_errors, mean_interval
-from pyalign.probing.options import ProbeOptions, as_strengths, options_of
-from pyalign.probing.problem import Problem, finite_rows, valid_triplets
-from pyalign.probing.splits import Fold, folds_of, require_sides
+from pyalign.probing.options import LocalOptions, ProbeOptions, as_strengths, options_of
+from pyalign.probing.probe import COMMON, completed, maker
+from pyalign.probing.scoring import held_out_score, scored
+from pyalign.probing.watch import FINISHED, FITTED, REFIT, Watch
+from pyalign.progress import Progress, silent
+from pyalign.results import Interval, Result, from_document
+from pyalign.stats.splits import SPLITS, Fold, TripletKFold
 
-ARGUMENTS = (
-    "folds", "penalties", "seed", "split", "subjects", "targets", "weights", "images", "alpha", "tau", "finished",
-    "report", "on_fold", "backend",
-)  # fmt: skip
+ARGUMENTS = ("folds", "strengths", "split", "subjects", "journal", *COMMON)
 
 
 @dataclass(frozen=True)
-class FoldResult:
+class FoldResult(Result):
     """One fold.
 
     Attributes:
-        l2: strength of the penalty, chosen within the training triplets, or given.
+        strength: of the penalty, chosen within the training triplets, or given.
         accuracy: fraction of the test triplets.
         cross_entropy: nats, of the test triplets.
         accuracy_error, cross_entropy_error: standard errors over held-out objects, triplets or people, as the split has
-            it; None with soft targets.
+            it; None with counts, shares or weights.
         zero_shot_accuracy: fraction of the same triplets, by cosines of the rows as they came.
         n_train, n_test: triplets.
         rank: columns of the map.
@@ -61,7 +49,9 @@ class FoldResult:
         strengths, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
     """
 
-    l2: float
+    derived: ClassVar[tuple[str, ...]] = ("l2",)
+
+    strength: float
     accuracy: float
     cross_entropy: float
     accuracy_error: float | None
@@ -79,20 +69,43 @@ class FoldResult:
     inner_cross_entropy: tuple[float, ...]
     inner_accuracy: tuple[float, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The figures as a dict that json can write."""
-        return asdict(self)
+    @property
+    def l2(self) -> float:
+        """The strength, under the name that it has on the command line."""
+        return self.strength
 
-    @classmethod
-    def from_dict(cls, figures: dict[str, Any]) -> FoldResult:
-        """Back from `to_dict`, through json or not."""
-        curves = ("strengths", "inner_cross_entropy", "inner_accuracy")
-        values: dict[str, Any] = {**figures, **{name: tuple(figures[name]) for name in curves}}
-        return cls(**values)
+
+@dataclass(frozen=True)
+class Others:
+    """The other embeddings of a cross-validation: where they came from, and how they took part."""
+
+    file: str | None
+    alpha: float
+    tau: float
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How much of the neighborhoods of other embeddings a map keeps.
+
+    Attributes:
+        neighbors: how many of each were looked at.
+        overlap: the fraction that is kept.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("neighbours",)
+
+    neighbors: int
+    overlap: float
+
+    @property
+    def neighbours(self) -> int:
+        """`neighbors`, under the key that documents had first."""
+        return self.neighbors
 
 
 @dataclass(frozen=True, repr=False)
-class ProbeCrossValidation:
+class ProbeCrossValidation(Result):
     """How well a probe predicts answers about what it has not seen, and the probe fitted to everything.
 
     Attributes:
@@ -103,32 +116,46 @@ class ProbeCrossValidation:
         folds: a `FoldResult` each.
         split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
         seed: of the split.
-        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled. Where Ctrl-C
-            came before that, the fit of the finished fold with the least cross-entropy on its test triplets, or else
-            the best fit on the way to a fold, those first that were scored on held-out triplets; None where there is
-            none.
-        fit_stage: what that is a fit of, as in `Progress`: "refit" is of all triplets; None where there is none.
-        interrupted: whether Ctrl-C came; figures are then of the folds that were finished, NaN where there is none.
+        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled.
         seconds: that all of it took.
+        options: of the probe.
+        images: the other embeddings, where there are some.
+        embeddings, triplets: where they came from, or None.
     """
 
+    command: ClassVar[str] = "probe"
+    rows: ClassVar[str] = "folds"
+    derived: ClassVar[tuple[str, ...]] = ("local", "fit_stage", "interrupted")
+
     accuracy: float
-    accuracy_interval: tuple[float, float]
+    accuracy_interval: Interval
     cross_entropy: float
-    cross_entropy_interval: tuple[float, float]
+    cross_entropy_interval: Interval
     zero_shot_accuracy: float
     folds: tuple[FoldResult, ...]
     split: str
     seed: int
-    fit: ProbeFit | None
-    fit_stage: str | None
-    interrupted: bool
+    fit: ProbeFit
     seconds: float
+    options: ProbeOptions
+    images: Others | None = None
+    embeddings: str | None = None
+    triplets: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The figures as a dict that json can write, without the map."""
-        nested = {"folds": [fold.to_dict() for fold in self.folds], "fit": self.fit.to_dict() if self.fit else None}
-        return {name: nested.get(name, value) for name, value in vars(self).items()}
+    @property
+    def local(self) -> Kept | None:
+        """What the fit keeps of the neighborhoods of the other embeddings, where there are some."""
+        return None if self.fit.local is None else Kept(*max(self.fit.local.neighbors_kept.items()))
+
+    @property
+    def fit_stage(self) -> str:
+        """What `fit` is a fit of; a run that was interrupted leaves a journal instead, and no result."""
+        return "refit"
+
+    @property
+    def interrupted(self) -> bool:
+        """Likewise."""
+        return False
 
     def __repr__(self) -> str:
         low, high = self.accuracy_interval
@@ -140,33 +167,31 @@ class ProbeCrossValidation:
 
 
 def cross_validate_probe(
-    x: object, triplets: object, *, folds: int = 3, penalties: object = "auto", seed: int = 0, split: str = "objects",
-    subjects: object = None, targets: object = None, weights: object = None,
-    images: object = None, alpha: float = 0.25, tau: float = 0.1,
-    finished: Sequence[FoldResult] = (), report: Reporter = silent,
-    on_fold: Callable[[FoldResult], None] | None = None, backend: str = "auto", **options: Any,
+    x: object, triplets: object, *, folds: int = 3, strengths: object = "auto", seed: int = 0, split: str = "objects",
+    subjects: object = None, answers: object = None, weights: object = None, other_embeddings: object = None,
+    alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None, backend: str = "auto",
+    progress: Progress = silent, journal: Journal | None = None, **options: Any,
 ) -> ProbeCrossValidation:  # fmt: skip
-    """Folds of a probe, each with the penalty chosen inside, then a refit on everything.
+    """Folds of a probe, each with the penalty's strength chosen inside, then a refit on everything.
 
     Args:
-        x: (n, d) real numbers, one row per item.
-        triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
+        x, triplets, answers, weights: see `fit_probe`; of held-out triplets accuracy is then the share of answers that
+            call the same item odd.
         folds: how many.
-        penalties: strengths to choose from, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
-            map is zero, and more where the best lies at an end of these. What was best on the inner folds is scaled for
-            the number of triplets of a fold, and of the refit. A single number is taken as it is, everywhere.
+        strengths: to choose from, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best map is
+            zero, and more where the best lies at an end of these. What was best on the inner folds is scaled for the
+            number of triplets of a fold, and of the refit. A single number is taken as it is, everywhere.
         seed: of the split and of the starts.
         split: ``"objects"``: test triplets are of held-out objects alone, training triplets of the others alone;
             ``"triplets"`` and ``"subjects"``: other answers, other people, about the same objects.
-        subjects: (t,) who answered each triplet, for ``split="subjects"``.
-        targets, weights: see `fit_probe`; of held-out triplets accuracy is then the share of answers that
-            call the same item odd.
-        images: (m, d) other images whose similarities are to be kept, with penalty ``"identity"``; alpha, tau: see
-            `pyalign.probing.glocal.fit_glocal`.
-        finished: results of the first folds, from a run that was cut off; they are taken as they are.
-        report: called with a `Progress` at each pass.
-        on_fold: called with each `FoldResult`.
+        subjects: (t,) who answered each triplet, for ``split="subjects"``; None: those of the triplets.
+        other_embeddings, alpha, tau, batch_size, batches: see `fit_probe`; with penalty ``"identity"`` alone.
         backend: where losses, gradients and held-out figures are computed: see `fit_probe`.
+        progress: called with where it is, such as "fold 2/3, inner 1/3: strength 0.0322, loss 0.86045, held-out
+            59.20 %", the passes of the present fit, and None.
+        journal: where Ctrl-C comes it has the finished folds, which the same call takes from it the next time, and the
+            best map so far, a `ProbeFit`: that of the finished fold with the least held-out cross-entropy or, before
+            there is one, the best of a fold's inner fits by theirs.
         options: those of `ProbeOptions`.
 
     Returns:
@@ -189,115 +214,78 @@ def cross_validate_probe(
         (True, 'objects')
     """
     began = time.perf_counter()
-    on = algebra_for(backend, x)
-    rows = finite_rows(host_rows(on, x))
-    index = valid_triplets(host_triplets(on, triplets), len(rows))
     chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
-    seed = chosen.seed
-    as_strengths(penalties)
-    GlocalOptions(alpha=alpha, tau=tau)  # checks them
-    if subjects is not None and split != "subjects":
+    local = LocalOptions(alpha, tau, batch_size, batches)
+    as_strengths(strengths)
+    folds = _checks.whole_number(folds, "folds", 2)
+    if _checks.one_of(split, SPLITS, "split") != "subjects" and subjects is not None:
         raise InputError(f"subjects must be left out unless split is 'subjects'; got split {split!r}")
-    people = None if subjects is None else checked_labels(subjects, len(index))
-    answers = answer_weights(len(index), targets, weights)
-    split_up = partial(folds_of, index, len(rows), split=split, folds=folds, seed=seed, subjects=people)
-    require_sides(split_up(), answers)
-    make: Maker = partial(Problem, on=on)
-    if images is not None:
-        if chosen.penalty != "identity":
-            raise InputError(f"penalty must be 'identity' with other images; got {chosen.penalty!r}")
-        make = partial(GlocalProblem, on=on, images=host_rows(on, images, "images"), alpha=alpha, tau=tau)
-    run = _Run(on, make, rows, index, answers, chosen, penalties, split, people, seed, report)
-    results, interrupted = list(finished), False
-    try:
-        for number, fold in enumerate(split_up()):
-            if number < len(finished):
-                continue
-            results.append(run.fold(fold, f"fold {number + 1}/{folds}"))
-            if on_fold is not None:
-                on_fold(results[-1])
-        run.refit(results)
-    except KeyboardInterrupt:
-        interrupted = True
-    early = [f"fold {number + 1}" for number, result in enumerate(results) if not result.converged]
-    if not interrupted and run.best is not None and not run.best.fit.converged:
-        early.append("the refit")
-    if early:
-        what = f"{', '.join(early)} ended before the optimum"
-        warnings.warn(f"{what}; raise l2, tolerance or max_iterations", ConvergenceWarning, stacklevel=2)
-    return _summary(results, split, seed, run.best, interrupted, began)
-
-
-REFIT, FINISHED, FITTED, INNER, CUT = range(5)  # what a map is worth to whoever interrupts: the first most
+    inputs = read_inputs(
+        x, triplets, answers=answers, weights=weights, subjects=subjects if split == "subjects" else None,
+        others=other_embeddings, backend=backend,
+    )  # fmt: skip
+    if inputs.others is not None and chosen.penalty != "identity":
+        raise InputError(f"penalty must be 'identity' with other embeddings; got {chosen.penalty!r}")
+    split_up = list(TripletKFold(split, folds, chosen.seed, len(inputs.x)).folds(inputs.index, inputs.subjects))
+    require_sides(split_up, inputs.answers)
+    watch = Watch(progress, journal or Journal())
+    run = _Run(inputs, maker(inputs, local), chosen, strengths, split, watch)
+    results = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(split_up)]
+    fit = run.refit(results)
+    _warn([*results, fit])
+    return _summary(results, inputs, split, completed(fit, inputs, local, _held_out(results, split)), local, began)
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """A fit, what it is of, and what it is worth: one of the kinds above, then its held-out cross-entropy."""
-
-    worth: tuple[int, float]
-    stage: str
-    fit: ProbeFit
-
-
-@dataclass
 class _Run:
-    on: Algebra
+    inputs: Inputs
     make: Maker
-    x: np.ndarray
-    triplets: np.ndarray
-    answers: np.ndarray | None
     options: ProbeOptions
-    penalties: object
+    strengths: object
     split: str
-    subjects: np.ndarray | None
-    seed: int
-    report: Reporter
-    best: _Kept | None = None
-
-    def keep(self, kind: int, stage: str, fit: ProbeFit | None, nats: float = float("inf")) -> None:
-        """Remembers the best fit so far; raises KeyboardInterrupt after one that was cut off."""
-        if fit is not None and (self.best is None or (kind, nats) < self.best.worth):
-            self.best = _Kept((kind, nats), stage, fit)
-        if kind == CUT:
-            raise KeyboardInterrupt
+    watch: Watch
 
     def fold(self, fold: Fold, stage: str) -> FoldResult:
-        """One fold. Raises KeyboardInterrupt where Ctrl-C came, with the best fit so far in `best`."""
-        began = time.perf_counter()
-        inside = np.zeros(len(self.x), np.int64)
+        """One fold, from the journal where it is finished."""
+        journal = self.watch.journal
+        record = journal.record(stage)
+        if record is not None:
+            return from_document(FoldResult, record)
+        began, given = time.perf_counter(), self.inputs
+        inside = np.zeros(len(given.x), np.int64)
         inside[fold.train_items] = np.arange(len(fold.train_items))
+        people = given.subjects if self.split == "subjects" else None
         choice = choose_strength(
-            self.x[fold.train_items], inside[self.triplets[fold.train]], self.options, penalties=self.penalties,
-            split=self.split, subjects=None if self.subjects is None else self.subjects[fold.train], seed=self.seed,
-            answers=part_of(self.answers, fold.train), stage=f"{stage}, inner", report=self.report,
-            make=self.make,
+            given.x[fold.train_items], inside[given.index[fold.train]], self.options, strengths=self.strengths,
+            split=self.split, subjects=None if people is None else people[fold.train], seed=self.options.seed,
+            answers=part_of(given.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
         )  # fmt: skip
-        self.keep(CUT if choice.interrupted else INNER, choice.best_stage, choice.best)
-        problem = problem_of(self.x, self.triplets, self.answers, fold, self.options, self.make)
-        fit = next(fit_path(problem, [choice.l2], watch=watcher(stage, _Fixed(choice.l2), self.report)))
-        self.keep(CUT if fit.interrupted else FITTED, stage, fit)
+        problem = problem_of(given.x, given.index, given.answers, fold, self.options, self.make)
+        fit = next(fit_path(problem, [choice.strength], watch=self.watch.at(stage)))
+        journal.offer(stage, (FITTED, fit.objective), lambda: fit)
         result = self._result(fold, choice, fit, time.perf_counter() - began)
-        self.keep(FINISHED, stage, fit, result.cross_entropy)
+        journal.offer(stage, (FINISHED, result.cross_entropy), lambda: fit)
+        journal.finish(stage, result)
         return result
 
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, seconds: float) -> FoldResult:
-        test, answers = self.triplets[fold.test], part_of(self.answers, fold.test)
-        found = held_out_score(fit, self.x, test, answers, self.on)
+        given, options = self.inputs, self.options
+        test, answers = given.index[fold.test], part_of(given.answers, fold.test)
+        found = held_out_score(fit.transform, options, given.x, test, answers, given.on)
         errors: tuple[float | None, float | None] = (None, None)
         if answers is None:
-            people = None if self.subjects is None else self.subjects[fold.test]
-            options, rows = self.options, self.on.for_scoring(fit.transform.apply(self.x))
+            people = given.subjects[fold.test] if self.split == "subjects" and given.subjects is not None else None
+            rows = given.on.for_scoring(fit.transform.apply(given.x))
             errors = held_out_errors(
-                rows, test, self.split, options.measure, options.temperature, people, self.on.backend.name
+                rows, test, self.split, options.measure, options.temperature, people, given.on.backend.name
             )
         return FoldResult(
-            l2=choice.l2,
+            strength=choice.strength,
             accuracy=found.accuracy,
             cross_entropy=found.cross_entropy,
             accuracy_error=errors[0],
             cross_entropy_error=errors[1],
-            zero_shot_accuracy=scored(self.x, test, answers, "cosine", on=self.on).accuracy,
+            zero_shot_accuracy=scored(given.x, test, answers, "cosine", on=given.on).accuracy,
             n_train=len(fold.train),
             n_test=len(fold.test),
             rank=fit.rank,
@@ -311,39 +299,51 @@ class _Run:
             inner_accuracy=choice.accuracy,
         )
 
-    def refit(self, results: Sequence[FoldResult]) -> None:
+    def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
         """All triplets, with the strengths of the folds, which had fewer triplets."""
-        strengths = as_strengths(self.penalties)
-        logs = [np.log(r.l2) + GROWTH * np.log(r.n_train / len(self.triplets)) for r in results]
-        l2 = strengths[0] if strengths is not None and len(strengths) == 1 else float(np.exp(np.mean(logs)))
-        problem = self.make(self.x, self.triplets, self.options, self.answers)
-        fit = next(fit_path(problem, [l2], watch=watcher("refit", _Fixed(l2), self.report)))
-        self.keep(CUT if fit.interrupted else REFIT, "refit", fit)
+        given, strengths = self.inputs, as_strengths(self.strengths)
+        logs = [np.log(r.strength) + GROWTH * np.log(r.n_train / len(given.index)) for r in results]
+        strength = strengths[0] if strengths is not None and len(strengths) == 1 else float(np.exp(np.mean(logs)))
+        problem = self.make(given.x, given.index, self.options, given.answers)
+        fit = next(fit_path(problem, [strength], watch=self.watch.at("refit"), figures=True))
+        self.watch.journal.offer("refit", (REFIT, fit.objective), lambda: fit)
+        return fit
 
 
-class _Fixed:
-    """What `watcher` looks at, for a fit at one strength."""
+def _warn(fits: Sequence[FoldResult | ProbeFit]) -> None:
+    names = [*(f"fold {number + 1}" for number in range(len(fits) - 1)), "the refit"]
+    early = [name for name, fit in zip(names, fits, strict=True) if not fit.converged]
+    if early:
+        what = f"{', '.join(early)} ended before the optimum"
+        warnings.warn(f"{what}; raise strengths, tolerance or max_iterations", ConvergenceWarning, stacklevel=3)
 
-    def __init__(self, l2: float) -> None:
-        self.strengths, self.scores = (l2,), ()
+
+def _held_out(results: Sequence[FoldResult], split: str) -> dict[str, Any]:
+    """What the record of the refit says of the folds."""
+    means = {name: float(np.mean([getattr(r, name) for r in results])) for name in ("accuracy", "cross_entropy")}
+    return {**means, "over": split, "folds": len(results)}
 
 
 def _summary(
-    results: Sequence[FoldResult], split: str, seed: int, best: _Kept | None, interrupted: bool, began: float
+    results: Sequence[FoldResult], inputs: Inputs, split: str, fit: ProbeFit, local: LocalOptions, began: float
 ) -> ProbeCrossValidation:
     right, nats = ([getattr(r, name) for r in results] for name in ("accuracy", "cross_entropy"))
-    none = float("nan")
+    others = inputs.given.get("other_embeddings")
     return ProbeCrossValidation(
-        accuracy=float(np.mean(right)) if results else none,
-        accuracy_interval=mean_interval(right, [r.accuracy_error for r in results]),
-        cross_entropy=float(np.mean(nats)) if results else none,
-        cross_entropy_interval=mean_interval(nats, [r.cross_entropy_error for r in results]),
-        zero_shot_accuracy=float(np.mean([r.zero_shot_accuracy for r in results])) if results else none,
+        accuracy=float(np.mean(right)),
+        accuracy_interval=mean_interval(right, [r.accuracy_error for r in results], split),
+        cross_entropy=float(np.mean(nats)),
+        cross_entropy_interval=mean_interval(nats, [r.cross_entropy_error for r in results], split),
+        zero_shot_accuracy=float(np.mean([r.zero_shot_accuracy for r in results])),
         folds=tuple(results),
         split=split,
-        seed=seed,
-        fit=None if best is None else best.fit,
-        fit_stage=None if best is None else best.stage,
-        interrupted=interrupted,
+        seed=fit.options.seed,
+        fit=replace(fit, notes=(), provenance=None),  # they are those of the whole
         seconds=time.perf_counter() - began,
+        options=fit.options,
+        images=None if others is None else Others(getattr(others, "source", None), local.alpha, local.tau),
+        embeddings=inputs.aligned.embeddings.source,
+        triplets=inputs.aligned.triplets.source,
+        notes=inputs.notes,
+        provenance=inputs.provenance({"folds": len(results), "split": split, **asdict(fit.options)}, fit.options.seed),
     )

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from dataclasses import fields
+from typing import Any
 
 from pyalign import _checks
 from pyalign.analysis.score import score
+from pyalign.data import Transform
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.probing.algebra import algebra_for, host_rows, host_triplets
-from pyalign.probing.answers import answer_weights
+from pyalign.journal import Journal
 from pyalign.probing.choose import Choice, choose_strength
-from pyalign.probing.fit import ProbeFit, fit_path, warned
-from pyalign.probing.options import ProbeOptions, as_strength
-from pyalign.probing.problem import Problem, finite_rows, valid_triplets
+from pyalign.probing.fit import ProbeFit, fit_path
+from pyalign.probing.inputs import Inputs, read_inputs
+from pyalign.probing.options import LocalOptions, ProbeOptions, as_strength
+from pyalign.probing.probe import completed, maker, warned
+from pyalign.probing.problem import Problem
 from pyalign.probing.recipe import RecipeFit, fit_recipe
+from pyalign.probing.watch import Watch
+from pyalign.progress import Progress, silent
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
     from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
     raise MissingExtraError("TripletProbe", "scikit-learn", "probe") from error
-
-if TYPE_CHECKING:
-    from pyalign.data import Transform
 
 
 SOLVERS = ("lbfgs", "adam")
@@ -35,23 +34,23 @@ SOLVERS = ("lbfgs", "adam")
 class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The linear map of a representation that best predicts which item people call odd.
 
-    Minimises the mean cross-entropy of triplets under S = Z Z^T, Z = standardize(x) W (+ b), plus l2 times a norm of W,
-    to its optimum. Rows are objects; triplets stand where scikit-learn has y.
+    Minimises the mean cross-entropy of triplets under S = Z Z^T, Z = standardize(x) W (+ b), plus strength times a norm
+    of W, to its optimum. Rows are objects; triplets stand where scikit-learn has y.
 
     Args:
-        l2: strength of the penalty, or ``"auto"``: chosen on held-out objects (three inner folds), then refitted.
+        strength: of the penalty, or ``"auto"``: chosen on held-out objects (three inner folds), then refitted.
         penalty, rank, bias, measure, temperature, standardize, tolerance, max_iterations: see
             `pyalign.probing.ProbeOptions`.
         smoothing: pseudo-counts added to the answers for each position.
         solver: ``"lbfgs"``, to the optimum; ``"adam"``, the published recipe for replication
-            (`pyalign.probing.recipe.fit_recipe`), which has its own penalty, "frobenius", and l2 = 1e-3 unless
+            (`pyalign.probing.recipe.fit_recipe`), which has its own penalty, "frobenius", and strength 1e-3 unless
             given, ends when its training loss stops falling, and takes no other option.
         backend: where loss and gradient are computed: see `pyalign.fit_probe`. ``"adam"`` works on the host.
         seed: of the inner folds and the start.
 
     Attributes:
         transform_: the map, a `pyalign.Transform`; `pyalign.write_transform` saves it.
-        l2_: the strength.
+        strength_: of the penalty.
         fit_: figures of the fit, with the certificate of its optimum; a `RecipeFit` from ``"adam"``.
         choice_: how the strength was chosen; None where it was given.
         n_features_in_: d.
@@ -61,15 +60,21 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Example:
         >>> from pyalign.datasets.simulate import random_embeddings, simulate
         >>> x = random_embeddings(60, 8)
-        >>> probe = TripletProbe(l2=0.01).fit(x, simulate(x, 3000, measure="dot").triplets)
+        >>> probe = TripletProbe(strength=0.01).fit(x, simulate(x, 3000, measure="dot").triplets)
         >>> probe.transform(x).shape[0], probe.fit_.gap < 1e-4
         (60, True)
     """
 
+    transform_: Transform
+    strength_: float
+    fit_: ProbeFit | RecipeFit
+    choice_: Choice | None
+    n_features_in_: int
+
     def __init__(
         self,
         *,
-        l2: float | str = "auto",
+        strength: float | str = "auto",
         penalty: str = "squared",
         rank: int | str = "full",
         bias: bool = False,
@@ -83,7 +88,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         backend: str = "auto",
         seed: int = 0,
     ) -> None:
-        self.l2 = l2
+        self.strength = strength
         self.penalty = penalty
         self.rank = rank
         self.bias = bias
@@ -97,54 +102,58 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.backend = backend
         self.seed = seed
 
-    def fit(self, x: object, triplets: object, targets: object = None, weights: object = None) -> TripletProbe:
+    def fit(
+        self, x: object, triplets: object, answers: object = None, weights: object = None, *,
+        progress: Progress = silent, journal: Journal | None = None,
+    ) -> TripletProbe:  # fmt: skip
         """Fits the map.
 
         Args:
             x: (n, d) real numbers, one row per item.
-            triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
-            targets, weights: soft targets (t, 3) and weights (t,), see `pyalign.fit_probe`.
+            triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
+            answers, weights: counts or shares (t, 3) and weights (t,), see `pyalign.fit_probe`.
+            progress, journal: see `pyalign.fit_probe`.
 
         Raises:
             InputError: as `pyalign.score`, and for an unknown option.
 
         Warns:
             ConvergenceWarning: the fit ended before its optimum.
+            UserWarning: Ctrl-C came, and the probe is the best map so far.
         """
         options = self._options()
-        l2 = None if self.l2 == "auto" else as_strength(self.l2, auto=True)
-        on = algebra_for(self.backend, x)
-        rows = finite_rows(host_rows(on, x))
-        index = valid_triplets(host_triplets(on, triplets), len(rows))
-        self.n_features_in_ = rows.shape[1]
+        strength = None if self.strength == "auto" else as_strength(self.strength, auto=True)
         if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
-            return self._by_recipe(rows, index, l2, given=targets is not None or weights is not None)
-        answers = answer_weights(len(index), targets, weights)
-        choice: Choice | None = None
-        fit: ProbeFit | None = None
-        if l2 is None:
-            make = partial(Problem, on=on)
-            choice = choose_strength(rows, index, options, answers=answers, seed=options.seed, make=make)
-            l2, fit = choice.l2, choice.best if choice.interrupted else None
-            if choice.interrupted and fit is None:
-                raise KeyboardInterrupt
-        interrupted = fit is not None
+            return self._by_recipe(x, triplets, strength, progress, given=answers is not None or weights is not None)
+        inputs = read_inputs(x, triplets, answers=answers, weights=weights, backend=self.backend)
+        self.n_features_in_ = inputs.x.shape[1]
+        watch = Watch(progress, journal or Journal())
         try:
-            fit = fit or next(fit_path(Problem(rows, index, options, answers, on), [l2]))
-        except KeyboardInterrupt:  # before the first pass of the last fit
-            if choice is None or choice.best is None:
+            self.fit_ = warned(self._search(inputs, options, strength, watch))
+        except KeyboardInterrupt:
+            best = watch.journal.best
+            if best is None:
                 raise
-            fit, interrupted = choice.best, True
-        self.fit_: ProbeFit | RecipeFit = fit
-        if interrupted or fit.interrupted:
+            self.fit_ = best.value
             warnings.warn("interrupted: the probe is the best map so far, not the optimum", stacklevel=2)
-        else:
-            warned(fit)
-        self.choice_, self.l2_ = choice, self.fit_.l2
-        self.transform_: Transform = self.fit_.transform
+        self.strength_, self.transform_ = self.fit_.strength, self.fit_.transform
         return self
 
-    def _by_recipe(self, rows: np.ndarray, index: np.ndarray, l2: float | None, given: bool) -> TripletProbe:
+    def _search(self, inputs: Inputs, options: ProbeOptions, strength: float | None, watch: Watch) -> ProbeFit:
+        self.choice_ = None
+        if strength is None:
+            self.choice_ = choose_strength(
+                inputs.x, inputs.index, options, answers=inputs.answers, seed=options.seed, watch=watch.at("inner"),
+                make=maker(inputs, LocalOptions()),
+            )  # fmt: skip
+            strength = self.choice_.strength
+        problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on)
+        fit = next(fit_path(problem, [strength], watch=watch))
+        return completed(fit, inputs, LocalOptions())
+
+    def _by_recipe(
+        self, x: object, triplets: object, strength: float | None, progress: Progress, given: bool
+    ) -> TripletProbe:
         """The published training; refuses options that it would not read."""
         if self.backend != "auto":
             raise InputError(
@@ -153,10 +162,13 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         unread = {**self._options().to_dict(), "seed": 0} != {**ProbeOptions(penalty=self.penalty).to_dict(), "seed": 0}
         if unread or given or self.penalty not in ("squared", "frobenius"):
             raise InputError(
-                "solver 'adam' takes l2 and seed alone, and one answer for each triplet; got other options"
+                "solver 'adam' takes strength and seed alone, and one answer for each triplet; got other options"
             )
-        self.fit_ = fit_recipe(rows, index, l2=1e-3 if l2 is None else l2, seed=self.seed)
-        self.choice_, self.l2_, self.transform_ = None, self.fit_.l2, self.fit_.transform
+        fit = fit_recipe(
+            x, triplets, strength=1e-3 if strength is None else strength, seed=self.seed, progress=progress
+        )  # fmt: skip
+        self.fit_, self.n_features_in_ = fit, len(fit.transform.weights)
+        self.choice_, self.strength_, self.transform_ = None, fit.strength, fit.transform
         return self
 
     def transform(self, x: object) -> Any:
@@ -168,8 +180,8 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Odd-one-out accuracy (fraction) of the mapped rows on triplets of x's rows."""
         z = self.transform(x)
         found = score(z, triplets, measure=self.measure, temperature=self.temperature, backend=self.backend)
-        return found.accuracy
+        return float(found.accuracy)
 
     def _options(self) -> ProbeOptions:
-        names = ProbeOptions.__dataclass_fields__
+        names = [one.name for one in fields(ProbeOptions)]
         return ProbeOptions(**{name: value for name, value in self.get_params().items() if name in names})

@@ -8,14 +8,15 @@ from statistics import NormalDist
 import numpy as np
 
 from pyalign.analysis.score import score
-from pyalign.backends import Array
 from pyalign.errors import InputError
+from pyalign.results import Interval
+from pyalign.stats.resampling import Resampling
 
 LEVEL = 0.95
 
 
 def held_out_errors(
-    rows: Array, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None,
+    rows: object, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None,
     backend: str = "auto",
 ) -> tuple[float | None, float | None]:  # fmt: skip
     """Standard errors of accuracy and cross-entropy of a fold, over other objects, triplets or people like its own.
@@ -24,7 +25,7 @@ def held_out_errors(
     """
     try:
         found = score(
-            rows, triplets, measure=measure, temperature=temperature, ci=split, ci_method="analytic",
+            rows, triplets, measure=measure, temperature=temperature, ci=Resampling(split, "analytic"),
             subjects=subjects, backend=backend,
         )  # fmt: skip
     except InputError:
@@ -33,8 +34,8 @@ def held_out_errors(
 
 
 def mean_interval(
-    values: Sequence[float], errors: Sequence[float | None] = (), level: float = LEVEL
-) -> tuple[float, float]:
+    values: Sequence[float], errors: Sequence[float | None] = (), by: str | None = None, level: float = LEVEL
+) -> Interval:
     """Interval of the mean of folds' figures; NaN where there are fewer than two.
 
     With the folds' standard errors it is mean +- z * error: folds hold out different objects (or triplets, or people),
@@ -50,12 +51,14 @@ def mean_interval(
     """
     figures = np.asarray(values, dtype=np.float64)
     if len(figures) < 2:
-        return float("nan"), float("nan")
+        return Interval(float("nan"), float("nan"), None, by)
     known = [error for error in errors if error is not None]
     if len(known) == len(figures):
+        error, method = float(np.sqrt(np.square(known).sum())) / len(figures), "analytic"
         half = NormalDist().inv_cdf(0.5 + level / 2) * float(np.sqrt(np.square(known).sum())) / len(figures)
     else:
         from scipy.stats import t  # with the rest of scipy, when a probe is fitted
 
+        error, method = float(figures.std(ddof=1) / np.sqrt(len(figures))), "student"
         half = float(t.ppf(0.5 + level / 2, len(figures) - 1) * figures.std(ddof=1) / np.sqrt(len(figures)))
-    return float(figures.mean()) - half, float(figures.mean()) + half
+    return Interval(float(figures.mean()) - half, float(figures.mean()) + half, error, by, method, level)

@@ -1,6 +1,6 @@
-"""How well a linear map keeps who is near whom among other images: gLocal's local loss, and its gradient.
+"""How well a linear map keeps who is near whom among other embeddings: gLocal's local loss, and its gradient.
 
-In a batch of images every image has a distribution over the others, softmax(cosine / tau). The teacher's is of the rows
+In a batch every row has a distribution over the others, softmax(cosine / tau). The teacher's is of the rows
 as they came, the map's of the rows that it gives. Products and distributions have the rows' dtype, losses are summed in
 float64.
 """
@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 
 from pyalign.backends import Array
-from pyalign.probing.algebra import Algebra, algebra_for, through_norms
+from pyalign.probing.algebra import Algebra, through_norms
 from pyalign.probing.objective import Slope
+from pyalign.probing.place import algebra_for
 
 KEPT_BYTES = 1 << 30  # of teachers; those of further batches are computed again at each pass
 
 
-def image_batches(m: int, size: int, batches: int | None, seed: int) -> list[np.ndarray]:
-    """Images 0 to m - 1 shuffled into batches of about equal size, none above `size`; the first `batches` of them.
+def other_batches(m: int, size: int, batches: int | None, seed: int) -> list[np.ndarray]:
+    """Rows 0 to m - 1 shuffled into batches of about equal size, none above `size`; the first `batches` of them.
 
     Example:
-        >>> [len(batch) for batch in image_batches(10, 4, None, seed=0)]
+        >>> [len(batch) for batch in other_batches(10, 4, None, seed=0)]
         [4, 3, 3]
     """
     order = np.random.default_rng([seed, 2]).permutation(m)
@@ -31,12 +32,12 @@ def image_batches(m: int, size: int, batches: int | None, seed: int) -> list[np.
 
 
 class LocalTerm:
-    """Mean cross-entropy (nats) between the neighbours of images before and after a map.
+    """Mean cross-entropy (nats) between the neighbors of rows before and after a map.
 
     Args:
         rows: (m, k) float32 or float64: what the map is applied to.
-        images: (m, d) the same images as they came: the teacher.
-        batches: of images; those in none take no part.
+        others: (m, d) the same rows as they came: the teacher.
+        batches: of rows; those in none take no part.
         tau: divides the cosines, on both sides.
         on: where it is computed, to which all of these are brought; None: on the host.
 
@@ -51,11 +52,11 @@ class LocalTerm:
     """
 
     def __init__(
-        self, rows: np.ndarray, images: np.ndarray, batches: list[np.ndarray], *, tau: float, on: Algebra | None = None
+        self, rows: np.ndarray, others: np.ndarray, batches: list[np.ndarray], *, tau: float, on: Algebra | None = None
     ) -> None:
         self.on = on or algebra_for()
         self.dtype, bring = rows.dtype, self.on.door.bring
-        self.rows, self.images, self.tau = bring(rows), bring(images), tau
+        self.rows, self.others, self.tau = bring(rows), bring(others), tau
         self.batches: list[Array] = [bring(batch) for batch in batches]
         self.count = sum(map(len, batches))
         self.teachers: dict[int, Array] = {}
@@ -93,8 +94,8 @@ class LocalTerm:
         """p (b, b) of a batch before the map; 0 on the diagonal."""
         if number in self.teachers:
             return self.teachers[number]
-        on, images = self.on, self.on.door.cast(self.images[self.batches[number]], self.dtype)
-        p = on.exp(on.log_shares(on.gram(on.unit_rows(images)[0]), self.tau))
+        on, others = self.on, self.on.door.cast(self.others[self.batches[number]], self.dtype)
+        p = on.exp(on.log_shares(on.gram(on.unit_rows(others)[0]), self.tau))
         on.fill_diagonal(p, 0.0)
         if sum(kept.nbytes for kept in self.teachers.values()) + p.nbytes <= KEPT_BYTES:
             self.teachers[number] = p

@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 
 from pyalign.backends import Array, Wanted
-from pyalign.probing.algebra import Algebra, algebra_for, through_norms
+from pyalign.probing.algebra import Algebra, through_norms
+from pyalign.probing.place import algebra_for
 
 
 @dataclass(frozen=True)

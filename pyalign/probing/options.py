@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class ProbeOptions:
         smoothing: pseudo-counts that a fit adds to each position's answers; 0: none. Held-out ones are never smoothed.
         seed: of the start.
     """
+
+    derived: ClassVar[tuple[str, ...]] = ("standardise",)
 
     penalty: str = "squared"
     rank: int | str = "full"
@@ -92,8 +94,13 @@ class ProbeOptions:
         """Whether the problem is convex in M = W W^T, so that a duality gap bounds the distance to the optimum."""
         return self.penalty == "squared" and self.measure == "dot" and not self.bias
 
+    @property
+    def standardise(self) -> str:
+        """`standardize`, under the key that documents had first."""
+        return self.standardize
+
     def to_dict(self) -> dict[str, Any]:
-        """The options as a dict that json can write."""
+        """The options by name."""
         return asdict(self)
 
 
@@ -102,14 +109,14 @@ Options = TypeVar("Options")
 
 def options_of(kind: type[Options], given: Mapping[str, Any], also: Sequence[str] = ()) -> Options:
     """The options as a `kind`, a dataclass; raises for one that it lacks. also: what its caller takes besides."""
-    names = [*getattr(kind, "__dataclass_fields__", ()), *also]
+    names = [*(one.name for one in fields(kind)), *also]  # type: ignore[arg-type]
     for name in given:
         _checks.one_of(name, names, "an option")
     return kind(**given)
 
 
-def as_strength(value: object, name: str = "l2", *, auto: bool = False) -> float:
-    """A penalty strength: a number of at least 0. auto: whether the caller takes ``"auto"`` too."""
+def as_strength(value: object, name: str = "strength", *, auto: bool = False) -> float:
+    """A penalty's strength: a number of at least 0. auto: whether the caller takes ``"auto"`` too."""
     strength = _checks.plain_number(value)
     if not 0 <= strength < float("inf"):
         rule = "'auto' or a number of at least 0" if auto else "a number of at least 0"
@@ -117,14 +124,50 @@ def as_strength(value: object, name: str = "l2", *, auto: bool = False) -> float
     return strength
 
 
-def as_strengths(penalties: object) -> tuple[float, ...] | None:
+def as_strengths(strengths: object) -> tuple[float, ...] | None:
     """Strengths, strongest first; None for ``"auto"``."""
-    if isinstance(penalties, str):
-        if penalties == "auto":
+    if isinstance(strengths, str):
+        if strengths == "auto":
             return None
-        raise InputError(f"penalties must be 'auto' or numbers; got {penalties!r}")
-    values = penalties if isinstance(penalties, Sequence | np.ndarray) else (penalties,)
-    strengths = tuple(sorted({as_strength(value, "penalties", auto=True) for value in values}, reverse=True))
-    if not strengths or strengths[-1] <= 0:
-        raise InputError(f"penalties must be positive numbers; got {penalties!r}")
-    return strengths
+        raise InputError(f"strengths must be 'auto' or numbers; got {strengths!r}")
+    values = strengths if isinstance(strengths, Sequence | np.ndarray) else (strengths,)
+    ordered = tuple(sorted({as_strength(value, "strengths", auto=True) for value in values}, reverse=True))
+    if not ordered or ordered[-1] <= 0:
+        raise InputError(f"strengths must be positive numbers; got {strengths!r}")
+    return ordered
+
+
+@dataclass(frozen=True)
+class LocalOptions:
+    """How other embeddings take part in a fit.
+
+    Attributes:
+        alpha: share of their loss, from 0 to below 1.
+        tau: divides their cosines.
+        batch_size: the most of them among which neighbors are looked for.
+        batches: how many batches take part; None: all.
+    """
+
+    alpha: float = 0.25
+    tau: float = 0.1
+    batch_size: int = 1024
+    batches: int | None = None
+
+    def __post_init__(self) -> None:
+        alpha = _checks.plain_number(self.alpha)
+        if not 0 <= alpha < 1:
+            rule = "a number from 0 to below 1, where triplets count nothing"
+            raise InputError(f"alpha must be {rule}; got {self.alpha!r}")
+        try:
+            tau = _checks.as_temperature(self.tau)
+        except InputError as error:
+            raise InputError(str(error).replace("temperature", "tau", 1)) from error
+        object.__setattr__(self, "alpha", alpha)
+        object.__setattr__(self, "tau", tau)
+        for name, least in (("batch_size", FEWEST_OTHERS), ("batches", 1)):
+            given = getattr(self, name)
+            if given is not None or name == "batch_size":
+                object.__setattr__(self, name, _checks.whole_number(given, name, least))
+
+
+FEWEST_OTHERS = 3  # two neighbors each, so that there is something to keep

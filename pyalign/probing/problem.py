@@ -10,7 +10,7 @@ from pyalign import _checks
 from pyalign.backends import get_backend
 from pyalign.data import Transform
 from pyalign.errors import InputError
-from pyalign.probing.algebra import Algebra, algebra_for
+from pyalign.probing.algebra import Algebra
 from pyalign.probing.answers import smoothed
 from pyalign.probing.basis import (
     Basis,
@@ -22,6 +22,7 @@ from pyalign.probing.basis import (
 from pyalign.probing.certificate import steepest_strength
 from pyalign.probing.objective import Slope, TripletTerm
 from pyalign.probing.options import ProbeOptions
+from pyalign.probing.place import algebra_for
 from pyalign.probing.threads import one_blas_thread
 
 
@@ -77,6 +78,16 @@ class Problem:
         return principal_basis(rows, self.dtype, complete=self.options.penalty == "identity")
 
     @property
+    def convex(self) -> bool:
+        """Whether a duality gap bounds the distance to the optimum."""
+        return self.options.convex
+
+    @property
+    def whole(self) -> bool:
+        """Whether a fit has all its columns from the start."""
+        return self.options.rank == "diagonal" or self.options.penalty == "identity"
+
+    @property
     def directions(self) -> int:
         """k: the coordinates of a column of the weights."""
         return len(self.basis.stretch)
@@ -127,8 +138,9 @@ class Problem:
         rank = self.options.rank
         if isinstance(rank, int) and r > rank:
             raise InputError(f"start must have at most rank = {rank} columns; got {r}")
-        if (rank == "diagonal" or self.options.penalty == "identity") and r != d:
-            which = "rank 'diagonal'" if rank == "diagonal" else "penalty 'identity'"
+        if self.whole and r != d:
+            identity = "penalty 'identity'" if self.options.penalty == "identity" else "other embeddings"
+            which = "rank 'diagonal'" if rank == "diagonal" else identity
             raise InputError(f"start must have {d} columns, one for each feature, with {which}; got {r}")
         if rank == "diagonal" and np.count_nonzero(transform.weights) > np.count_nonzero(transform.weights.diagonal()):
             raise InputError("start must be diagonal with rank 'diagonal'; got weights beside the diagonal")

@@ -9,21 +9,28 @@ batch alone, instead of one-hot products over all objects, which is where its sp
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign.analysis.score import score
 from pyalign.data import Transform
+from pyalign.errors import InputError
+from pyalign.journal import Journal
 from pyalign.probing.basis import standardization
+from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.objective import TripletTerm
 from pyalign.probing.options import as_strength
-from pyalign.probing.problem import finite_rows, valid_triplets
-from pyalign.probing.splits import folds_of
+from pyalign.probing.problem import valid_triplets
+from pyalign.probing.watch import CUT, FINISHED, Watch
+from pyalign.progress import Progress, silent
+from pyalign.results import Result, from_document
+from pyalign.stats.splits import TripletKFold
 
-RECIPES = ("muttenthaler2023",)
+RECIPE = "muttenthaler2023"
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class RecipeSettings:
 class Epoch:
     """Figures after an epoch: nats and fraction. Held-out ones are None where nothing is held out.
 
-    loss: mean over the epoch's steps of cross-entropy plus l2 |W|_F.
+    loss: mean over the epoch's steps of cross-entropy plus strength * |W|_F.
     """
 
     loss: float
@@ -52,43 +59,76 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class RecipeFit:
+class RecipeFit(Result):
     """A probe trained by the recipe.
 
     Attributes:
         transform: after the last epoch, as the published code keeps it.
-        l2: strength of the un-squared norm.
+        strength: of the un-squared norm.
         curve: an `Epoch` each.
         seconds: that training took.
-        interrupted: whether Ctrl-C ended it.
+        interrupted: whether Ctrl-C cut it short; a journal may hold such a fit, no function returns one.
     """
 
-    transform: Transform
-    l2: float
+    derived: ClassVar[tuple[str, ...]] = ("l2",)
+
+    transform: Transform = field(metadata={"hidden": True}, repr=False, compare=False)
+    strength: float
     curve: tuple[Epoch, ...]
     seconds: float
-    interrupted: bool
+    interrupted: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """The figures as a dict that json can write, without the map."""
-        curve = [asdict(epoch) for epoch in self.curve]
-        return {"l2": self.l2, "curve": curve, "seconds": self.seconds, "interrupted": self.interrupted}
+    @property
+    def l2(self) -> float:
+        """The strength, under the name that it has on the command line."""
+        return self.strength
+
+
+@dataclass(frozen=True)
+class RecipeCrossValidation(Result):
+    """The recipe on folds over objects.
+
+    Attributes:
+        folds: a `RecipeFit` each; of folds that were taken from a journal without their maps.
+        recipe: which one.
+        options: everything that it was trained with.
+        embeddings, triplets: where they came from, or None.
+    """
+
+    command: ClassVar[str] = "recipe"
+    rows: ClassVar[str] = "folds"
+
+    folds: tuple[RecipeFit, ...]
+    recipe: str
+    options: Mapping[str, Any]
+    embeddings: str | None = None
+    triplets: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.folds)
+
+    def __iter__(self) -> Iterator[RecipeFit]:
+        return iter(self.folds)
+
+    def __getitem__(self, k: int) -> RecipeFit:
+        return self.folds[k]
 
 
 def fit_recipe(
-    x: object, triplets: object, *, held_out: object = None, l2: float = 1e-3, seed: int = 0,
-    settings: RecipeSettings | None = None, on_epoch: Callable[[int, Epoch], None] | None = None,
+    x: object, triplets: object, *, held_out: object = None, strength: float = 1e-3, seed: int = 0,
+    settings: RecipeSettings | None = None, progress: Progress = silent, journal: Journal | None = None,
 ) -> RecipeFit:  # fmt: skip
     """Trains a map by the recipe.
 
     Args:
         x: (n, d) real numbers, one row per item.
-        triplets: (t, 3) integers in [0, n), the odd item last.
-        held_out: (u, 3) triplets whose loss ends the training; without, that of the epoch's steps does.
-        l2: strength of the norm.
+        triplets: (t, 3) integers in [0, n), or names, the odd item last.
+        held_out: (u, 3) triplets of rows of x whose loss ends the training; without, that of the epoch's steps does.
+        strength: of the norm.
         seed: of the start and of the order of the triplets.
         settings: other numbers than the published ones.
-        on_epoch: called with (epoch, `Epoch`).
+        progress: called with the stage and its figures, the epoch, and how many there may be.
+        journal: gets the map of the best epoch so far, a `RecipeFit`.
 
     Raises:
         InputError: as `fit_probe`.
@@ -100,36 +140,70 @@ def fit_recipe(
         >>> len(fit.curve), fit.transform.weights.shape
         (2, (4, 4))
     """
+    inputs = _inputs(x, triplets)
+    test = None if held_out is None else valid_triplets(held_out, len(inputs.x))
+    chosen, watch = settings or RecipeSettings(), Watch(progress, journal or Journal())
+    fit = _train(inputs.x, inputs.index, test, as_strength(strength), seed, chosen, watch)
+    return _completed(fit, inputs, _options(fit.strength, seed, chosen), seed)
+
+
+def _inputs(x: object, triplets: object) -> Inputs:
+    inputs = read_inputs(x, triplets)
+    if inputs.answers is not None:
+        raise InputError("the recipe takes one answer for each triplet; got counts or shares")
+    return inputs
+
+
+def _train(
+    rows: np.ndarray, index: np.ndarray, test: np.ndarray | None, strength: float, seed: int,
+    settings: RecipeSettings, watch: Watch,
+) -> RecipeFit:  # fmt: skip
     began = time.perf_counter()
-    rows, chosen = finite_rows(x), settings or RecipeSettings()
-    index = valid_triplets(triplets, len(rows))
-    test = None if held_out is None else valid_triplets(held_out, len(rows))
     scale = standardization(rows, "global")
     standard = scale.apply(rows).astype(rows.dtype)
-    adam = Adam(standard, index, as_strength(l2), chosen, seed)
+    adam = Adam(standard, index, strength, settings, seed)
     curve: list[Epoch] = []
-    interrupted = False
-    try:
-        for loss in adam.epochs():
-            curve.append(_epoch(loss, standard, adam.weights, test))
-            if on_epoch is not None:
-                on_epoch(len(curve), curve[-1])
-            if _is_over(curve, chosen):
-                break
-    except KeyboardInterrupt:
-        interrupted = True
-    transform = Transform(adam.weights, None, float(scale.mean), float(scale.std))
-    return RecipeFit(transform, adam.l2, tuple(curve), time.perf_counter() - began, interrupted)
+
+    def fit(weights: np.ndarray, epochs: int, interrupted: bool = False) -> RecipeFit:
+        transform = Transform(weights, None, float(scale.mean), float(scale.std))
+        return RecipeFit(transform, strength, tuple(curve[:epochs]), time.perf_counter() - began, interrupted)
+
+    for loss in adam.epochs():
+        curve.append(_epoch(loss, standard, adam.weights, test))
+        so_far = partial(fit, adam.weights.copy(), len(curve), True)
+        watch.journal.offer(watch.stage, (CUT, _judged(curve[-1])), so_far)
+        told = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f} %"
+        watch.progress(f"{watch.stage}: loss {loss:.5f}{told}", len(curve), settings.epochs)
+        if _is_over(curve, settings):
+            break
+    return fit(adam.weights, len(curve))
+
+
+def _completed(fit: RecipeFit, inputs: Inputs, options: Mapping[str, Any], seed: int) -> RecipeFit:
+    provenance = inputs.provenance(options, seed)
+    transform = inputs.recorded(fit.transform, "dot", 1.0, provenance)
+    return replace(fit, transform=transform, notes=inputs.notes, provenance=provenance)
+
+
+def _options(strength: float, seed: int, settings: RecipeSettings) -> dict[str, Any]:
+    """What the recipe trains with, by the names that a probe's options have."""
+    model = {
+        "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
+        "standardize": "global", "smoothing": 0.0, "seed": seed, "strength": strength, "l2": strength,
+    }  # fmt: skip
+    return {**model, "standardise": "global", **asdict(settings)}
 
 
 class Adam:
-    """Minibatch Adam on mean cross-entropy + l2 |W|_F.
+    """Minibatch Adam on mean cross-entropy + strength * |W|_F.
 
     Source: Kingma and Ba, "Adam", ICLR 2015, algorithm 1, with its published rates.
     """
 
-    def __init__(self, rows: np.ndarray, triplets: np.ndarray, l2: float, settings: RecipeSettings, seed: int) -> None:
-        self.rows, self.triplets, self.l2, self.settings = rows, triplets, l2, settings
+    def __init__(
+        self, rows: np.ndarray, triplets: np.ndarray, strength: float, settings: RecipeSettings, seed: int
+    ) -> None:
+        self.rows, self.triplets, self.strength, self.settings = rows, triplets, strength, settings
         self.rng = np.random.default_rng(seed)
         d = rows.shape[1]
         self.weights = (self.rng.normal(size=(d, d)) * settings.start_deviation).astype(rows.dtype)
@@ -149,11 +223,11 @@ class Adam:
         term = TripletTerm(self.rows[items], local.reshape(-1, 3).astype(np.int32), sort=False)
         slope = term(self.weights, np.zeros(self.weights.shape[1]))
         norm = float(np.sqrt(np.einsum("ij,ij->", self.weights, self.weights, dtype=np.float64)))
-        gradient = (slope.weights + self.l2 / norm * self.weights).astype(self.weights.dtype)
+        gradient = (slope.weights + self.strength / norm * self.weights).astype(self.weights.dtype)
         length = float(np.sqrt(np.einsum("ij,ij->", gradient, gradient, dtype=np.float64)))
         gradient *= min(1.0, self.settings.clip / (length + 1e-6))
         self._move(gradient)
-        return slope.value + self.l2 * norm
+        return slope.value + self.strength * norm
 
     def _move(self, gradient: np.ndarray) -> None:
         self.steps += 1
@@ -170,36 +244,52 @@ def _epoch(loss: float, rows: np.ndarray, weights: np.ndarray, test: np.ndarray 
     return Epoch(loss, found.cross_entropy, found.accuracy)
 
 
+def _judged(epoch: Epoch) -> float:
+    """What an epoch is judged by."""
+    return epoch.loss if epoch.cross_entropy is None else epoch.cross_entropy
+
+
 def _is_over(curve: list[Epoch], settings: RecipeSettings) -> bool:
-    values = [epoch.loss if epoch.cross_entropy is None else epoch.cross_entropy for epoch in curve]
+    values = [_judged(epoch) for epoch in curve]
     since = len(values) - 1 - int(np.argmin(values))
     return len(values) >= settings.burn_in and since >= settings.patience
 
 
 def cross_validate_recipe(
-    x: object, triplets: object, *, folds: int = 3, l2: float = 1e-3, seed: int = 0,
-    settings: RecipeSettings | None = None, on_epoch: Callable[[int, int, Epoch], None] | None = None,
-) -> list[RecipeFit]:  # fmt: skip
+    x: object, triplets: object, *, folds: int = 3, strength: float = 1e-3, seed: int = 0,
+    settings: RecipeSettings | None = None, progress: Progress = silent, journal: Journal | None = None,
+) -> RecipeCrossValidation:  # fmt: skip
     """The recipe on folds over objects, as published: the test triplets of a fold are also those that end its training.
 
     So its figures are a little too good; `cross_validate_probe` has those of triplets that chose nothing.
 
-    on_epoch: called with (fold, epoch, `Epoch`).
+    Args:
+        x, triplets, strength, seed, settings, progress: see `fit_recipe`.
+        folds: how many.
+        journal: where Ctrl-C comes it has the finished folds, which the same call takes from it the next time, and the
+            map of the one whose held-out loss ended lowest.
+
+    Raises:
+        InputError: as `fit_probe`, and for a split that leaves a fold empty.
     """
-    rows = finite_rows(x)
-    index = valid_triplets(triplets, len(rows))
+    inputs, chosen = _inputs(x, triplets), settings or RecipeSettings()
+    weight, watch = as_strength(strength), Watch(progress, journal or Journal())
     fits: list[RecipeFit] = []
-    for number, fold in enumerate(folds_of(index, len(rows), folds=folds, seed=seed)):
-
-        def told(epoch: int, figures: Epoch, number: int = number) -> None:
-            if on_epoch is not None:
-                on_epoch(number + 1, epoch, figures)
-
-        fits.append(
-            fit_recipe(
-                rows, index[fold.train], held_out=index[fold.test], l2=l2, seed=seed, settings=settings, on_epoch=told
-            )
-        )
-        if fits[-1].interrupted:
-            break
-    return fits
+    for number, fold in enumerate(TripletKFold("objects", folds, seed, len(inputs.x)).folds(inputs.index)):
+        stage = f"fold {number + 1}/{folds}"
+        record = watch.journal.record(stage)
+        if record is not None:
+            fits.append(from_document(RecipeFit, record))
+            continue
+        train, test = inputs.index[fold.train], inputs.index[fold.test]
+        fit = _train(inputs.x, train, test, weight, seed, chosen, watch.at(stage))
+        fits.append(fit)
+        watch.journal.offer(stage, (FINISHED, _judged(fit.curve[-1])), lambda fit=fit: fit)  # type: ignore[misc]
+        if number < folds - 1:  # the map of the last fold is what the recipe keeps: a record does not hold it
+            watch.journal.finish(stage, fit)
+    options = _options(weight, seed, chosen)
+    fits[-1] = _completed(fits[-1], inputs, options, seed)
+    return RecipeCrossValidation(
+        tuple(fits), RECIPE, options, inputs.aligned.embeddings.source, inputs.aligned.triplets.source,
+        notes=inputs.notes, provenance=inputs.provenance(options, seed),
+    )  # fmt: skip

@@ -12,14 +12,13 @@ from the optimum of the squared norm and from falling directions, and then fewer
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from pyalign.probing.certificate import Curvature, curvature
 from pyalign.probing.parameters import Diagonal, Factored, Form, Full
 from pyalign.probing.problem import Map, Problem
 from pyalign.probing.solve import minimise
+from pyalign.probing.watch import Watcher, ignore
 
 TOLERANCES = (1e-6, 1e-7, 1e-8, 1e-9)  # of L-BFGS, relative, round by round
 STILL = 1e-5  # of `tolerance` (nats): without a certificate, an iteration that brings less is the last
@@ -27,12 +26,8 @@ WIDE_TOLERANCE = 1e-12  # in the rounds after them, in float64
 ROUNDS = 10  # those beyond `TOLERANCES` in float64: what float32 can reach has been reached
 COLUMNS = 64  # that a round adds, at most; of a nuclear norm, all that there are
 NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
+NOTHING = 1e-3  # nats; a start whose similarities are smaller is none
 FIRST_SIMILARITY = 0.1  # what a new column adds to similarities: well below a nat
-Watcher = Callable[[int, float, Map], None]
-
-
-def ignore(passes: int, value: float, at: Map) -> None:
-    """A watcher that does nothing."""
 
 
 class Search:
@@ -42,14 +37,13 @@ class Search:
         self.problem, self.strength, self.watch = problem, strength, watch
         self.iterations = self.passes = 0
         self.value = self.gradient_norm = float("inf")
-        self.interrupted = False
         self.penalty = problem.options.penalty
         self.rng = np.random.default_rng(problem.options.seed)
 
     def run(self, start: Map | None, rounds: int = ROUNDS) -> Map:
         """The best map, from `start` or from nothing."""
-        if self.problem.options.rank == "diagonal" or self.penalty == "identity":
-            return self._polished(start or self._first(), rounds)
+        if self.problem.whole:
+            return self._polished(self._unless_nothing(start), rounds)
         if self.penalty == "nuclear":
             return self._thinned(self._many_columns(start), rounds)
         return self._staircase(start, rounds)
@@ -57,7 +51,7 @@ class Search:
     @property
     def converged(self) -> bool:
         """Without a certificate: whether the last iteration brought next to nothing."""
-        return not self.interrupted and self.iterations < self.problem.options.max_iterations
+        return self.iterations < self.problem.options.max_iterations
 
     def _still(self, rounds: int) -> float:
         """The relative tolerance of the last L-BFGS run of so many rounds, without a certificate."""
@@ -67,7 +61,7 @@ class Search:
     def _polished(self, at: Map, rounds: int) -> Map:
         """From a map that has all its columns; where there is a certificate, more exactly until it holds."""
         at = self._minimise(at, self._still(rounds))
-        if not self.problem.options.convex:
+        if not self.problem.convex:
             return at
         last = float("inf")
         for _ in range(rounds - 1):
@@ -76,6 +70,15 @@ class Search:
                 break
             at, last = self._minimise(at, WIDE_TOLERANCE, wide=True), gap
         return at
+
+    def _unless_nothing(self, start: Map | None) -> Map:
+        """`start`, unless it is next to nothing: at zero no parameter moves, as the loss depends on their products."""
+        options = self.problem.options
+        if start is not None and options.measure == "dot":
+            squares = (self.problem.basis.rows @ start.weights) ** 2
+            if squares.sum(axis=1).mean() < NOTHING * options.temperature:
+                return self._first()
+        return start or self._first()
 
     def _many_columns(self, start: Map | None) -> Map:
         """Where the search under the nuclear norm starts: with more columns than it will end with."""
@@ -87,8 +90,6 @@ class Search:
 
     def _thinned(self, at: Map, rounds: int) -> Map:
         """The best of maps with fewer and fewer columns: half of them are left out, a quarter, ... and at last one."""
-        if self.interrupted:
-            return at
         tolerance = self._still(rounds)
         at = self._compressed(self._minimise(at, tolerance))
         value, drop = self.value, at.weights.shape[1] // 2
@@ -115,7 +116,7 @@ class Search:
             wide = number >= len(TOLERANCES)
             tolerance = WIDE_TOLERANCE if wide else TOLERANCES[number]
             at = self._compressed(self._minimise(wider, tolerance, wide))
-            if self.interrupted or self.iterations >= options.max_iterations:
+            if self.iterations >= options.max_iterations:
                 break
             found = self.look(at)
             gap = self.gap(at, found)
@@ -152,7 +153,7 @@ class Search:
         solved = minimise(function, theta, tolerance=tolerance, iterations=left, watch=watch)
         self.iterations += solved.iterations
         self.passes += solved.passes
-        self.value, self.gradient_norm, self.interrupted = solved.value, solved.gradient_norm, solved.interrupted
+        self.value, self.gradient_norm = solved.value, solved.gradient_norm
         return as_map(solved.theta)
 
     def _form(self, at: Map) -> Form:
@@ -172,12 +173,16 @@ class Search:
 
     def objective(self, at: Map, found: Curvature) -> float:
         """In float64, in nats."""
+        return self.problem.total(found.loss, at) + self.strength * self.norm(at)
+
+    def norm(self, at: Map) -> float:
+        """What the penalty's strength multiplies."""
         form = self._form(at)
-        return self.problem.total(found.loss, at) + self.strength * form.penalty(form.start(at.weights))[0]
+        return form.penalty(form.start(at.weights))[0]
 
     def gap(self, at: Map, found: Curvature) -> float | None:
         """How far the objective lies above the optimum, at most; None where the problem isn't convex."""
-        return max(0.0, self.objective(at, found) - found.entropy) if self.problem.options.convex else None
+        return max(0.0, self.objective(at, found) - found.entropy) if self.problem.convex else None
 
     def _trace_strength(self, at: Map) -> float:
         """What the penalty costs per unit of trace(M), in a direction that W does not have yet."""

@@ -1,4 +1,4 @@
-"""Full-batch L-BFGS: scipy's, with every pass seen, so that an interruption keeps the best map so far."""
+"""Full-batch L-BFGS: scipy's, with every pass seen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyalign.errors import MissingExtraError
 
 CORRECTIONS = 20
 Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
-Watcher = Callable[[int, float, np.ndarray], None]
+Seen = Callable[[int, float, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,13 @@ class Solved:
     gradient_norm: float
     iterations: int
     passes: int
-    interrupted: bool
 
 
-def minimise(function: Function, theta: np.ndarray, *, tolerance: float, iterations: int, watch: Watcher) -> Solved:
+def minimise(function: Function, theta: np.ndarray, *, tolerance: float, iterations: int, watch: Seen) -> Solved:
     """L-BFGS from theta until an iteration lowers the value by less than `tolerance` of it, or iterations run out.
 
     function: value and derivative (float64) at the parameters. watch: called with (pass, value, parameters) after each
-    pass. A KeyboardInterrupt ends it where it is.
+    pass.
     """
     optimize = _scipy()
     best: list[Any] = [theta, np.inf, np.inf]
@@ -53,12 +52,8 @@ def minimise(function: Function, theta: np.ndarray, *, tolerance: float, iterati
     options = {
         "maxcor": CORRECTIONS, "maxiter": iterations, "maxfun": 2 * iterations, "ftol": tolerance, "gtol": 1e-10,
     }  # fmt: skip
-    interrupted = False
-    try:
-        optimize.minimize(seen, theta, jac=True, method="L-BFGS-B", options=options, callback=count)
-    except KeyboardInterrupt:
-        interrupted = True
-    return Solved(best[0], float(best[1]), best[2], iterations_done, passes, interrupted)
+    optimize.minimize(seen, theta, jac=True, method="L-BFGS-B", options=options, callback=count)
+    return Solved(best[0], float(best[1]), best[2], iterations_done, passes)
 
 
 def _scipy() -> Any:

@@ -1,74 +1,104 @@
-"""The table of `pyalign probe`."""
+"""The tables of `pyalign probe` and `pyalign glocal`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pyalign.report.tables import columns_table
+from pyalign.report.tables import Column, columns_table, fitted_table, noted, percent, percent_interval
 
-HEADER = ("fold", "l2", "accuracy", "zero-shot", "cross-entropy", "train", "test", "rank", "gap", "passes", "s")
+if TYPE_CHECKING:
+    from pyalign.probing.cross_validate import FoldResult, ProbeCrossValidation
+    from pyalign.probing.fit import ProbeFit
+    from pyalign.probing.recipe import RecipeCrossValidation
+
+NATS = "chance 33.333 %; nats (log 3 = 1.09861)"
 
 
-def probe_table(result: dict[str, Any]) -> str:
-    """A `ProbeCrossValidation.to_dict()` as a table, with a line for the mean and one that says how to read it."""
-    rows = [_fold(str(number + 1), fold) for number, fold in enumerate(result["folds"])]
-    mean = ("mean", "", _percent(result["accuracy"]), _percent(result["zero_shot_accuracy"]))
-    rows.append((*mean, f"{result['cross_entropy']:.5f}", *[""] * 6))
-    fit = result["fit"]
-    if fit is not None:
-        share = ("all", f"{fit['l2']:.4g}", *[""] * 3, f"{fit['n_triplets']:,}", "")
-        rows.append((*share, str(fit["rank"]), _gap(fit["gap"]), f"{fit['n_passes']:,}", f"{fit['seconds']:.1f}"))
-    low, high = result["accuracy_interval"]
-    notes = [
-        f"accuracy on triplets of held-out {result['split']}, which chose nothing; 95 % of its mean: "
-        f"{_percent(low)} to {_percent(high)}",
-        "chance 33.333 %; nats (log 3 = 1.09861); gap: nats to the optimum, at most",
+def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose: bool = False) -> str:
+    """A row for each fold, one for the mean and one for the fit to everything, and lines that say how to read them."""
+    fit = result.fit
+    names = (*(str(number + 1) for number in range(len(result.folds))), "mean", "all")
+
+    def column(header: str, folds: list[str], mean: str = "", whole: str = "", keep: int = 9) -> Column:
+        return Column(header, (*folds, mean, whole), keep)
+
+    def of(write: str, name: str) -> list[str]:
+        return [write.format(getattr(fold, name)) for fold in result.folds]
+
+    columns = [
+        Column("fold", names),
+        column("l2", of("{:.4g}", "strength"), whole=f"{fit.strength:.4g}", keep=8),
+        column("accuracy", [percent(fold.accuracy) for fold in result.folds], percent(result.accuracy)),
+        column("zero-shot", [percent(f.zero_shot_accuracy) for f in result.folds], percent(result.zero_shot_accuracy)),
+        column("cross-entropy", of("{:.5f}", "cross_entropy"), f"{result.cross_entropy:.5f}", keep=7),
+        column("train", of("{:,}", "n_train"), whole=f"{fit.n_triplets:,}", keep=5),
+        column("test", of("{:,}", "n_test"), keep=4),
+        column("rank", of("{}", "rank"), whole=str(fit.rank), keep=6),
+        column("gap", [_gap(fold.gap) for fold in result.folds], whole=_gap(fit.gap), keep=3),
+        column("passes", of("{:,}", "n_passes"), whole=f"{fit.n_passes:,}", keep=2),
+        column("s", of("{:.1f}", "seconds"), whole=f"{fit.seconds:.1f}", keep=1),
     ]
-    early = [str(number + 1) for number, fold in enumerate(result["folds"]) if not fold["converged"]]
-    early += ["all"] * (fit is not None and not fit["converged"] and not fit["interrupted"])
+    table, _ = fitted_table(columns, width, verbose or width is None)
+    return "\n".join((table, *(noted([note], width) for note in _notes(result))))
+
+
+def _notes(result: ProbeCrossValidation) -> list[str]:
+    notes = [
+        f"accuracy on triplets of held-out {result.split}, which chose nothing; 95 % of its mean: "
+        f"{percent_interval(result.accuracy_interval)}",
+        f"{NATS}; gap: nats to the optimum, at most",
+    ]
+    early = _numbers(result.folds, [not fold.converged for fold in result.folds]) + ["all"] * (not result.fit.converged)
     if early:
-        which = ", ".join(early)
-        notes.append(f"not at the optimum: {which}; raise --l2, --tolerance or --max-iterations")
-    edge = [str(number + 1) for number, fold in enumerate(result["folds"]) if fold["at_edge"]]
+        notes.append(f"not at the optimum: {', '.join(early)}; raise --l2, --tolerance or --max-iterations")
+    edge = _numbers(result.folds, [fold.at_edge for fold in result.folds])
     if edge:
         notes.append(f"the best l2 was the strongest or the weakest that was tried, in fold {', '.join(edge)}")
-    if "local" in result:
-        kept = _percent(result["local"]["overlap"])
-        notes.append(f"of the {result['local']['neighbours']} nearest neighbours of other images the map keeps {kept}")
-    return "\n".join((columns_table(HEADER, rows), *notes))
+    if result.local is not None:
+        kept = percent(result.local.overlap)
+        notes.append(f"of the {result.local.neighbors} nearest neighbors of other embeddings the map keeps {kept}")
+    return notes
 
 
-def recipe_table(folds: list[dict[str, Any]]) -> str:
-    """Folds of `cross_validate_recipe` as a table: the best epoch, and the last, which is what the recipe keeps."""
+def _numbers(folds: tuple[FoldResult, ...], marked: list[bool]) -> list[str]:
+    return [str(number + 1) for number, mark in enumerate(marked) if mark]
+
+
+def fit_table(fit: ProbeFit, width: int | None = None, verbose: bool = False) -> str:
+    """What one map does to the triplets of its fit and to other embeddings, and how to read it."""
+    rows = [("l2", f"{fit.strength:.4g}"), ("accuracy", percent(fit.accuracy))]
+    rows.append(("cross-entropy", f"{fit.cross_entropy:.5f}"))
+    notes = [f"of {fit.n_triplets:,} triplets"]
+    if fit.local is not None:
+        rows += [
+            ("local cross-entropy", f"{fit.local.cross_entropy:.5f}"),
+            ("its least", f"{fit.local.teacher_entropy:.5f}"),
+            *((f"{k} nearest kept", percent(kept)) for k, kept in fit.local.neighbors_kept.items()),
+        ]
+        notes[0] += f" and {fit.local.n:,} other embeddings"
+    rows += [
+        ("objective", f"{fit.objective:.5f}"), ("gap", _gap(fit.gap)), ("rank", str(fit.rank)),
+        ("passes", f"{fit.n_passes:,}"), ("s", f"{fit.seconds:.1f}"),
+    ]  # fmt: skip
+    notes[0] += " that the map was fitted to, which flatters: score triplets of other objects (pyalign score "
+    notes[0] += "--transform)"
+    if not fit.converged:
+        notes.append("not at the optimum: raise --l2")
+    return f"{columns_table(('map', ''), rows)}\n{noted([*notes, NATS], width)}"
+
+
+def recipe_table(result: RecipeCrossValidation, width: int | None = None, verbose: bool = False) -> str:
+    """The best epoch of each fold, and the last, which is what the recipe keeps."""
     header = ("fold", "l2", "epochs", "best at", "accuracy", "cross-entropy", "last accuracy", "last", "s")
     rows = []
-    for number, fold in enumerate(folds):
-        curve = fold["curve"]
-        best = min(range(len(curve)), key=lambda k: curve[k]["cross_entropy"])
-        figures = [(_percent(curve[k]["accuracy"]), f"{curve[k]['cross_entropy']:.5f}") for k in (best, -1)]
-        ends = (str(len(curve)), str(best + 1), *figures[0], *figures[1], f"{fold['seconds']:.1f}")
-        rows.append((str(number + 1), f"{fold['l2']:.4g}", *ends))
-    return f"{columns_table(header, rows)}\nby the triplets that ended the training, as published: a little too good"
-
-
-def _fold(name: str, fold: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        name,
-        f"{fold['l2']:.4g}",
-        _percent(fold["accuracy"]),
-        _percent(fold["zero_shot_accuracy"]),
-        f"{fold['cross_entropy']:.5f}",
-        f"{fold['n_train']:,}",
-        f"{fold['n_test']:,}",
-        str(fold["rank"]),
-        _gap(fold["gap"]),
-        f"{fold['n_passes']:,}",
-        f"{fold['seconds']:.1f}",
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3f} %"
+    for number, fold in enumerate(result.folds):
+        nats = [epoch.cross_entropy if epoch.cross_entropy is not None else epoch.loss for epoch in fold.curve]
+        best = nats.index(min(nats))
+        figures = [(percent(fold.curve[k].accuracy), f"{nats[k]:.5f}") for k in (best, -1)]
+        ends = (str(len(nats)), str(best + 1), *figures[0], *figures[1], f"{fold.seconds:.1f}")
+        rows.append((str(number + 1), f"{fold.strength:.4g}", *ends))
+    told = "by the triplets that ended the training, as published: a little too good"
+    return f"{columns_table(header, rows)}\n{told}"
 
 
 def _gap(gap: float | None) -> str:

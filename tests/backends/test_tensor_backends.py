@@ -68,15 +68,15 @@ for dtype in {dtypes}:
     counts = np.random.default_rng(5).integers(0, 4, (500, 4))
     shares = np.asfortranarray(np.random.default_rng(6).dirichlet([0.3] * 3, 500))
     for targets in (counts[:, :3], counts[:, 1:].astype(float), shares, shares.astype(np.float32).tolist()):
-        loss, gradient = pyalign.triplet_gradient(s, some, targets=targets, temperature=0.5, backend=name)
-        expected_loss, expected = pyalign.triplet_gradient(s, some, targets=targets, temperature=0.5)
+        loss, gradient = pyalign.triplet_gradient(s, some, answers=targets, temperature=0.5, backend=name)
+        expected_loss, expected = pyalign.triplet_gradient(s, some, answers=targets, temperature=0.5)
         assert abs(loss - expected_loss) < 1e-6, (loss, expected_loss)
         same(gradient, expected, 1e-6)
     same(pyalign.odd_one_out_from(s, some, backend=name), pyalign.odd_one_out_from(s, some))
     x, some = reals(4, 8, 3, dtype=dtype), draw_triplets(4, 8, 60)
     for l2, targets in ((0.1, None), (0.003, whole(5, 60, 3) ** 2)):
-        ours = pyalign.fit_probe(x, some, l2=l2, targets=targets, backend=name)
-        expected = pyalign.fit_probe(x, some, l2=l2, targets=targets)
+        ours = pyalign.fit_probe(x, some, strength=l2, answers=targets, backend=name)
+        expected = pyalign.fit_probe(x, some, strength=l2, answers=targets)
         assert ours.backend == name and abs(ours.objective - expected.objective) < 1e-5, (ours, expected)
         assert ours.gap <= 1e-4 and ours.n_passes > 1
 
@@ -105,10 +105,10 @@ for bad in (30, -1, 2**40):
         with pytest.raises(InputError, match=rf"triplets must lie in \\[0, 30\\); row 321 is"):
             call(x, broken, backend=name)
 for wrong in ([[1, 0, -1]], [[0, 0, 0]], [[0, np.nan, 1]]):
-    with pytest.raises(InputError, match="targets must be finite, at least 0"):
-        pyalign.triplet_gradient(x[:4, :4], [[0, 1, 2]], targets=wrong, backend=name)
+    with pytest.raises(InputError, match="answers must be finite, at least 0"):
+        pyalign.triplet_gradient(x[:4, :4], [[0, 1, 2]], answers=wrong, backend=name)
 with pytest.raises(InputError, match=r"triplets must lie in \\[0, 30\\); row 321 is"):
-    pyalign.triplet_gradient(whole(6, 30, 30), broken, targets=np.ones((400, 3)), backend=name)
+    pyalign.triplet_gradient(whole(6, 30, 30), broken, answers=np.ones((400, 3)), backend=name)
 for index in (np.int16, np.uint16, np.int32):
     some = draw_triplets(7, 30, 100, index)
     for arranged in (some, np.asfortranarray(some), some[::-1]):

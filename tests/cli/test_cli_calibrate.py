@@ -212,7 +212,7 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
         (("--target-embedding", "x.npy", "--target-measure", "dott"), ["'dott'", "dot"]),
         (("--measure", "cosin"), ["did you mean 'cosine'?"]),
         (("--held-out", "1"), ["held_out", "1"]),
-        (("--held-out", "0.01"), ["held_out must leave triplets"]),
+        (("--held-out", "0.01"), ["a split must leave triplets in both parts"]),
         (("--seed", "-1"), ["seed", "-1"]),
         (("--bins", "0"), ["bins", "0"]),
         (("--json", "x.npy"), ["--json PATH must end in .json; got x.npy"]),

@@ -1,4 +1,4 @@
-"""`pyalign glocal`: the fit of `pyalign.fit_glocal`, in files."""
+"""`pyalign glocal`: the fit of `pyalign.fit_probe` with other embeddings, in files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from support import reals
 
 import pyalign
-from pyalign.analysis import probing
+from pyalign.probing import probe as probing
 
 
 @pytest.fixture
@@ -31,18 +31,30 @@ OPTIONS = ("--alpha", "0.5", "--tau", "0.2", "--l2", "0.02", "--penalty", "squar
 def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     ran = glocal(*OPTIONS, "--batches", "2", "--seed", "3", "--json")
     assert (ran.code, ran.err) == (0, "")
-    fit = pyalign.fit_glocal(
-        x, triplets, np.load("i.npy"), alpha=0.5, tau=0.2, l2=0.02, penalty="squared", bias=True, batch_size=15,
-        batches=2, seed=3,
+    fit = pyalign.fit_probe(
+        x, triplets, other_embeddings=np.load("i.npy"), alpha=0.5, tau=0.2, strength=0.02, penalty="squared", bias=True,
+        batch_size=15, batches=2, seed=3, tolerance=1e-2,
     )  # fmt: skip
     written = pyalign.read_transform("w.npz")
     assert np.array_equal(written.weights, fit.transform.weights.astype(np.float32))
     assert np.array_equal(written.bias, fit.transform.bias.astype(np.float32))
-    document, expected = json.loads(ran.out), fit.to_dict()
-    assert document.pop("seconds") > 0
-    del expected["seconds"]
-    assert {name: document[name] for name in expected} == expected
-    assert (document["images"], document["n_batches"]) == ("i.npy", 2)
+    assert written.trained.n_triplets == len(triplets) and written.trained.provenance.options["alpha"] == 0.5
+    document, expected = json.loads(ran.out), json.loads(fit.to_json())
+    for name in ("seconds", "provenance"):
+        assert document.pop(name) and expected.pop(name)
+    assert document == expected
+    kept = ("objective", "cross_entropy", "accuracy", "local_cross_entropy", "teacher_entropy", "neighbors_kept",
+            "gradient_norm", "n_triplets", "n_images", "n_batches", "n_iterations", "n_passes", "backend")  # fmt: skip
+    assert set(kept) <= set(document) and document["n_batches"] == 2
+
+
+def test_images_and_other_embeddings_are_one_option(command, folder, x):
+    np.save("i.npy", reals(7, 40, x.shape[1]))
+    args = ("glocal", "x.npy", "-t", "t.npy", "--out", "w.npz", "--json")
+    one, other = (json.loads(command(*args, flag, "i.npy").out) for flag in ("--images", "--other-embeddings"))
+    assert one["objective"] == other["objective"]
+    ran = command(*args)
+    assert ran.code == 2 and "required: --other-embeddings" in ran.err.replace("--images/", "")
 
 
 def test_the_table_says_what_the_figures_are_of(glocal):
@@ -50,7 +62,8 @@ def test_the_table_says_what_the_figures_are_of(glocal):
     assert ran.code == 0
     document = json.loads(Path("w.json").read_text())
     assert f"{100 * document['neighbors_kept']['10']:.3f} %" in ran.out
-    assert "which flatters" in ran.out
+    assert pyalign.load_result("w.json").table() + "\n" == ran.out
+    assert "which flatters" in " ".join(ran.out.split())
 
 
 def test_the_backend_reaches_the_fit(glocal):
@@ -68,22 +81,25 @@ def test_score_takes_the_map(glocal, command):
     assert json.loads(ran.out)["results"][0]["accuracy"] == pytest.approx(document["accuracy"], abs=0.01)
 
 
-def test_ctrl_c_writes_the_best_map_so_far(glocal, monkeypatch):
-    real = probing.fit_glocal
+def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch):
+    real = probing.fit_probe
 
-    def cut(*args, report, **options):
-        def stop(passes, objective):
-            if passes == 4:
+    def cut(*args, progress, **options):
+        def stop(stage, done, total):
+            if done == 4:
                 raise KeyboardInterrupt
 
-        return real(*args, report=stop, **options)
+        return real(*args, progress=stop, **options)
 
-    monkeypatch.setattr(probing, "fit_glocal", cut)
+    monkeypatch.setattr(probing, "fit_probe", cut)
     ran = glocal("--json", "w.json")
     assert (ran.code, ran.out) == (130, "")
-    assert ran.err.startswith("pyalign glocal: interrupted; the best map so far, after ")
-    assert pyalign.read_transform("w.npz").weights.shape == (6, 6)
-    assert json.loads(Path("w.json").read_text())["interrupted"] is True
+    assert ran.err == "pyalign glocal: interrupted; the best so far, of fit, is in w.partial.npz\n"
+    assert pyalign.read_transform("w.partial.npz").weights.shape == (6, 6)
+    assert not Path("w.json").exists() and not Path("w.npz").exists()
+    monkeypatch.setattr(probing, "fit_probe", real)
+    assert glocal().code == 0
+    assert sorted(path.name for path in Path().glob("w*")) == ["w.npz"]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +108,8 @@ def test_ctrl_c_writes_the_best_map_so_far(glocal, monkeypatch):
         (("--alpha", "1"), "alpha must be"),
         (("--tau", "0"), "tau must be"),
         (("--l2", "-1"), "l2 must be"),
-        (("--seed", "-1"), "--seed"),
-        (("--out", "w.npy"), "--out must end in .npz"),
-        (("--json", "w.npz"), "same file"),
+        (("--json", "w.json", "--names", "w.npz"), "same file"),
+        (("--json", "w.journal.json"), "the journal beside --out, w.journal.json is the same file as"),
         (("--images", "t.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
         (("--odd-column", "none"), "glocal needs the people's answers"),

@@ -11,10 +11,9 @@ from support import interrupting, reals
 import pyalign
 from pyalign import cross_validate_probe, read_transform
 from pyalign.backends import BACKENDS, backend_reasons
-from pyalign.cli import probe as probe_command
 from pyalign.datasets.simulate import simulate
 from pyalign.probing import choose, cross_validate
-from pyalign.probing.splits import folds_of
+from pyalign.stats.splits import TripletKFold
 
 pytest.importorskip("scipy")
 
@@ -38,7 +37,7 @@ def probe(command, people):
 
 
 def without_times(document):
-    drop = {"seconds"}
+    drop = {"seconds", "provenance", "embeddings", "triplets"}
     if isinstance(document, dict):
         return {name: without_times(value) for name, value in document.items() if name not in drop}
     return [without_times(value) for value in document] if isinstance(document, list) else document
@@ -48,7 +47,7 @@ def test_figures_are_those_of_the_api_and_the_map_is_the_refit(probe, people):
     ran = probe("--json", "--out", "w.npz", "--seed", "3", "--folds", "2")
     assert (ran.code, ran.err) == (0, "")
     document, expected = json.loads(ran.out), cross_validate_probe(*people, folds=2, seed=3)
-    figures = json.loads(json.dumps(expected.to_dict()))
+    figures = json.loads(expected.to_json())
     assert without_times(figures).items() <= without_times(document).items()
     assert document["embeddings"] == "p.npy" and document["version"] == pyalign.__version__
     np.testing.assert_array_equal(read_transform("w.npz").weights, expected.fit.transform.weights.astype(np.float32))
@@ -106,7 +105,7 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
     np.save("weights.npy", np.arange(6000) % 3)
     ran = probe("--targets", "targets.npy", "--weights", "weights.npy", "--smoothing", "0.5", "--l2", "0.05", "--json")
     expected = cross_validate_probe(
-        x, triplets, targets=targets, weights=np.arange(6000) % 3, smoothing=0.5, penalties=[0.05]
+        x, triplets, answers=targets, weights=np.arange(6000) % 3, smoothing=0.5, strengths=[0.05]
     )
     assert json.loads(ran.out)["accuracy"] == expected.accuracy
 
@@ -135,7 +134,7 @@ def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command
 def test_targets_need_a_row_for_each_triplet(refused, people):
     np.save("targets.npy", np.ones((5, 3)))
     args = ("--embeddings", "p.npy", "--triplets", "a.npy", "--targets", "targets.npy")
-    assert refused("probe", *args).startswith("targets.npy: targets must have shape (6000, 3), a row for each")
+    assert refused("probe", *args).startswith("targets.npy: answers must have shape (6000, 3), a row for each")
 
 
 def test_score_with_a_transform_is_the_score_of_the_transformed_file(probe, command, people):
@@ -167,9 +166,12 @@ def test_other_images_keep_their_neighbours(probe, folder):
     args = ("--penalty", "identity", "--l2", "0.01", "--images", "images.npy", "--alpha")
     overlaps = [json.loads(probe(*args, alpha, "--json").out)["local"]["overlap"] for alpha in ("0", "0.9")]
     assert overlaps[0] < overlaps[1]
-    assert "of the 10 nearest neighbours of other images the map keeps" in probe(*args, "0.9").out
-    images = json.loads(probe(*args, "0.9", "--json").out)["images"]
-    assert images == {"file": "images.npy", "alpha": 0.9, "tau": 0.1}
+    assert "of the 10 nearest neighbors of other embeddings the map keeps" in probe(*args, "0.9").out
+    document = json.loads(probe(*args, "0.9", "--json").out)
+    assert document["images"] == {"file": "images.npy", "alpha": 0.9, "tau": 0.1}
+    assert document["local"]["neighbours"] == document["local"]["neighbors"] == 10
+    other = json.loads(probe("--other-embeddings", "images.npy", *args[:4], "--alpha", "0.9", "--json").out)
+    assert without_times(other) == without_times(document)
 
 
 def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
@@ -180,29 +182,38 @@ def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
     assert [len(fold["curve"]) for fold in document["folds"]] == [2, 2, 2]
     assert document["options"] == {
         "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
-        "standardize": "global", "smoothing": 0.0, "seed": 0, "l2": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
+        "standardize": "global", "standardise": "global", "smoothing": 0.0, "seed": 0, "l2": 0.01,
+        "strength": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
         "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1, "epochs": 2,
     }  # fmt: skip
     assert read_transform("w.npz").weights.shape == (6, 6)
     assert probe("--recipe", "muttenthaler2023").out.splitlines()[-1].startswith("by the triplets that ended")
 
 
-def test_ctrl_c_in_the_recipe_keeps_the_map_of_a_finished_fold(probe, people, folder, monkeypatch):
+def test_ctrl_c_in_the_recipe_leaves_the_map_of_a_finished_fold_and_resume_goes_on(probe, people, folder, monkeypatch):
     from pyalign.probing import recipe
 
     monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
-    real = recipe._epoch
+    args, real = ("--recipe", "muttenthaler2023", "--out", "w.npz", "--json", "w.json"), recipe._epoch
     monkeypatch.setattr(recipe, "_epoch", interrupting(real, at=4))
-    ran = probe("--recipe", "muttenthaler2023", "--out", "w.npz", "--json", "w.json")
-    assert ran.err == (
-        "pyalign probe: interrupted; 1 of 3 folds are finished; the map of fold 1/3 is in w.npz; "
-        "the figures so far are in w.json\n"
+    assert probe(*args).err == (
+        "pyalign probe: interrupted; finished: fold 1/3; the best so far, of fold 1/3, is in w.partial.npz; "
+        "go on with --resume\n"
     )
+    assert not (folder / "w.npz").exists() and not (folder / "w.json").exists()
     monkeypatch.setattr(recipe, "_epoch", real)
-    expected = recipe.cross_validate_recipe(*people)[0].transform.weights
-    np.testing.assert_array_equal(read_transform("w.npz").weights, expected.astype(np.float32))
+    expected = recipe.cross_validate_recipe(*people)
+    np.testing.assert_array_equal(
+        read_transform("w.partial.npz").weights, expected[0].transform.weights.astype(np.float32)
+    )
+    assert probe(*args, "--resume").code == 0
+    assert [fold["curve"] for fold in json.loads((folder / "w.json").read_text())["folds"]] == [
+        fold["curve"] for fold in json.loads(expected.to_json())["folds"]
+    ]
+    np.testing.assert_array_equal(read_transform("w.npz").weights, expected[2].transform.weights.astype(np.float32))
+    assert not list(folder.glob("w.[jp][oa]*"))
     monkeypatch.setattr(recipe, "_epoch", interrupting(real, at=4))
-    assert probe("--recipe", "muttenthaler2023", "--json").err.endswith("folds are finished; nothing was written\n")
+    assert probe("--recipe", "muttenthaler2023").err.endswith("finished: fold 1/3; nothing was written\n")
 
 
 def _few_epochs(self):
@@ -222,7 +233,7 @@ def test_every_backend_computes_the_probe_or_says_why_not(command, refused, fold
     reason = None if name == "auto" else backend_reasons()[name]
     if reason is not None:
         assert refused(*args, "--backend", name, "--out", "w.npz") == (
-            f"no backend can take this input: {name}: {reason}"
+            f"p.npy with a.npy: no backend can take this input: {name}: {reason}"
         )
         return
     expected = json.loads(command(*args, "--json").out)
@@ -244,32 +255,32 @@ def cut(monkeypatch):
     def at(stage):
         real = cross_validate.cross_validate_probe
 
-        def interrupted(*args, report, **options):
-            def stop(progress):
-                if progress.stage == stage and progress.n_passes == 3:
+        def interrupted(*args, progress, **options):
+            def stop(text, done, total):
+                progress(text, done, total)
+                if text.startswith(f"{stage}:") and done == 3:
                     raise KeyboardInterrupt
 
-            return real(*args, report=stop, **options)
+            return real(*args, progress=stop, **options)
 
         monkeypatch.setattr(cross_validate, "cross_validate_probe", interrupted)
 
     return at
 
 
-def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(probe, people, cut, folder, monkeypatch):
-    whole = json.loads(probe("--json").out)
+LEFT = "finished: {}; the best so far, of {}, is in w.partial.npz; go on with --resume"
+
+
+def test_ctrl_c_leaves_the_best_map_and_the_finished_folds_and_resume_goes_on(probe, people, cut, folder, monkeypatch):
+    whole = json.loads(probe("--json", "--out", "whole.npz").out)
     cut("fold 2/3, inner 1/3")
     ran = probe("--out", "w.npz")
     assert (ran.code, ran.out) == (130, "")
-    n = whole["folds"][0]["n_train"]
-    assert ran.err == (
-        f"pyalign probe: interrupted; 1 of 3 folds are finished; the best map so far, of fold 1/3 ({n:,} triplets), "
-        "is in w.npz; go on with --resume\n"
-    )
-    fold = next(folds_of(people[1], 60))
-    z = read_transform("w.npz").apply(people[0])
-    found = pyalign.score(z, people[1][fold.test], measure="dot")
-    assert found.accuracy == pytest.approx(whole["folds"][0]["accuracy"], abs=2 / len(fold.test))
+    assert ran.err == f"pyalign probe: interrupted; {LEFT.format('fold 1/3', 'fold 1/3')}\n"
+    test = next(TripletKFold(n=60).folds(people[1])).test
+    z = read_transform("w.partial.npz").apply(people[0])
+    found = pyalign.score(z, people[1][test], measure="dot")
+    assert found.accuracy == pytest.approx(whole["folds"][0]["accuracy"], abs=2 / len(test))
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     seen = []
@@ -277,88 +288,170 @@ def test_ctrl_c_keeps_the_best_map_and_the_finished_folds_and_resume_goes_on(pro
     monkeypatch.setattr(cross_validate, "choose_strength", lambda *a, **o: seen.append(1) or real(*a, **o))
     document = json.loads(probe("--out", "w.npz", "--resume", "--json").out)
     assert len(seen) == 2
-    assert without_times(document["folds"]) == without_times(whole["folds"])
-    assert document["fit_stage"] == "refit"
-    assert not (folder / "w.npz.folds.json").exists()
+    assert without_times(document) == without_times(whole)
+    np.testing.assert_array_equal(read_transform("w.npz").weights, read_transform("whole.npz").weights)
+    assert sorted(path.name for path in folder.glob("w*")) == ["w.npz", "whole.npz"]
 
 
-def test_a_map_of_a_finished_fold_is_not_replaced_by_one_that_was_cut_off(probe, cut, folder, monkeypatch):
+def test_an_output_of_a_finished_run_is_not_replaced_by_less(probe, cut, folder):
+    probe("--out", "w.npz", "--json", "w.json")
+    before = [(folder / name).read_bytes() for name in ("w.npz", "w.json")]
+    cut("fold 1/3, inner 1/3")
+    ran = probe("--out", "w.npz", "--json", "w.json", "--seed", "1")
+    assert ran.err == ("pyalign probe: interrupted; the best so far, of fold 1/3, inner 1/3, is in w.partial.npz\n")
+    assert [(folder / name).read_bytes() for name in ("w.npz", "w.json")] == before
+
+
+def test_the_map_of_a_finished_fold_is_not_replaced_by_one_that_was_cut_off(probe, cut, folder, monkeypatch):
     cut("fold 2/3, inner 1/3")
     probe("--out", "w.npz")
-    before = (folder / "w.npz").read_bytes()
+    before = (folder / "w.partial.npz").read_bytes()
     for stage, done in (("fold 2/3, inner 2/3", 1), ("refit", 3)):
         monkeypatch.undo()
         monkeypatch.chdir(folder)
         cut(stage)
         ran = probe("--out", "w.npz", "--resume")
-        assert f"{done} of 3 folds are finished; " in ran.err and ran.err.endswith("; go on with --resume\n")
-        folds = json.loads((folder / "w.npz.folds.json").read_text())
-        best = min(folds["folds"], key=lambda fold: fold["cross_entropy"])
-        assert folds["mapped"] == f"fold {folds['folds'].index(best) + 1}/3"
-        if folds["mapped"] == "fold 1/3":
-            assert ran.err.endswith("; w.npz keeps the map of fold 1/3; go on with --resume\n")
-            assert (folder / "w.npz").read_bytes() == before
+        journal = json.loads((folder / "w.journal.json").read_text())
+        steps = list(journal["steps"])
+        best = min(steps, key=lambda step: journal["steps"][step]["cross_entropy"])
+        assert len(steps) == done and journal["best"]["stage"] == best
+        assert ran.err == f"pyalign probe: interrupted; {LEFT.format(', '.join(steps), best)}\n"
+        assert best != "fold 1/3" or (folder / "w.partial.npz").read_bytes() == before
 
 
 def test_ctrl_c_between_the_fits_loses_nothing(probe, folder, monkeypatch):
     """In the scoring of the second fold, outside of L-BFGS."""
     monkeypatch.setattr(cross_validate, "held_out_score", interrupting(cross_validate.held_out_score, at=2))
     ran = probe("--out", "w.npz")
-    assert ran.code == 130
-    assert "; 1 of 3 folds are finished; the best map so far, of fold 1/3 (" in ran.err
-    assert json.loads((folder / "w.npz.folds.json").read_text())["mapped"] == "fold 1/3"
+    assert ran.code == 130 and ran.err.endswith(f"; {LEFT.format('fold 1/3', 'fold 1/3')}\n")
 
 
-def test_ctrl_c_among_other_images_leaves_the_map_of_all_triplets(probe, folder, monkeypatch):
-    def stop(*args):
+def test_ctrl_c_among_other_embeddings_leaves_the_folds(probe, folder, monkeypatch):
+    from pyalign.probing import local_problem
+
+    def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(probe_command, "_local", stop)
+    monkeypatch.setattr(local_problem, "neighbor_overlap", stop)
     np.save("images.npy", reals(7, 20, 6))
     args = ("--penalty", "identity", "--l2", "0.1", "--images", "images.npy", "--split", "triplets", "--folds", "2")
     ran = probe(*args, "--out", "w.npz")
-    assert ran.code == 130
-    assert "2 of 2 folds are finished; the best map so far, of refit (6,000 triplets), is in w.npz; go on" in ran.err
+    assert ran.code == 130 and "interrupted; finished: fold 1/2, fold 2/2; the best so far, of fold " in ran.err
 
 
-def test_ctrl_c_while_writing_says_where_the_folds_are(probe, folder, monkeypatch):
+def test_ctrl_c_while_writing_says_where_things_are(probe, folder, monkeypatch):
     def stop(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(probe_command, "_write", stop)
+    monkeypatch.setattr("pyalign.cli._outputs.write_outcome", stop)
     ran = probe("--out", "w.npz", "--l2", "0.1", "--split", "triplets", "--folds", "2")
-    assert ran.err == ("pyalign probe: interrupted; finished folds are in w.npz.folds.json; go on with --resume\n")
+    assert ran.err == f"pyalign probe: interrupted; {LEFT.format('fold 1/2, fold 2/2', 'refit')}\n"
 
 
 def test_ctrl_c_without_an_output_writes_nothing(probe, cut, folder):
     cut("fold 1/3, inner 1/3")
     ran = probe()
     assert ran.code == 130
-    assert ran.err == "pyalign probe: interrupted; 0 of 3 folds are finished; nothing was written\n"
+    assert ran.err == "pyalign probe: interrupted; nothing was written\n"
 
 
 def test_resume_refuses_another_run(probe, cut, refused, folder):
     cut("fold 2/3, inner 1/3")
     probe("--out", "w.npz")
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
-    assert "other data or other options" in refused(*args, "--seed", "9")
-    assert "other data or other options" in refused(*args, "--backend", "numpy")
-    (folder / "w.npz.folds.json").write_text("{}")
-    assert "not what an interrupted run leaves" in refused(*args)
-    (folder / "w.npz.folds.json").unlink()
-    assert "--resume finds no w.npz.folds.json" in refused(*args)
+    other = "--resume: w.journal.json: left by a run with other data or other options; delete it, or run as before"
+    for more in (("--seed", "9"), ("--backend", "numpy"), ("--bias",), ("--tolerance", "1e-3"), ("--l2", "0.1")):
+        assert refused(*args, *more) == other
+    np.save("a.npy", np.load("a.npy")[::-1])
+    assert refused(*args) == other
+    (folder / "w.journal.json").write_text("{}")
+    assert refused(*args) == "--resume: w.journal.json: is no journal of an interrupted run"
+    (folder / "w.journal.json").unlink()
+    assert refused(*args).startswith("--resume: nothing to resume: there is no w.journal.json: ")
 
 
-def test_the_progress_line_says_where_it_is():
-    at = choose.Progress("fold 2/3, inner 1/3", 0.0322, 24, 0.860454, 0.592)
-    expected = "fold 2/3, inner 1/3: penalty 0.0322, pass 24, loss 0.86045, held-out 59.20 %"
-    assert probe_command.progress_text(at) == expected
+# Documents
+
+
+def strictly(text):
+    """A JSON document without what only Python takes for JSON."""
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+OPTIONS = [
+    ["--l2", "0.1"], ["--l2", "100"], ["--l2", "0.1", "0.01"], [], ["--penalty", "frobenius", "--rank", "2"],
+    ["--penalty", "nuclear"], ["--penalty", "identity", "--measure", "cosine"], ["--rank", "diagonal"], ["--bias"],
+    ["--standardise", "features", "--temperature", "2"], ["--split", "triplets", "--folds", "2", "--seed", "4"],
+    ["--split", "subjects", "--subjects", "s.npy"], ["--answers", "counts.npy"], ["--targets", "shares.npy"],
+    ["--counts", "counts.npy", "--weights", "weights.npy", "--smoothing", "0.1"], ["--max-iterations", "2"],
+    ["--tolerance", "1e-2"], ["--penalty", "identity", "--other-embeddings", "i.npy", "--alpha", "0.5", "--tau", "1"],
+    ["--penalty", "identity", "--images", "i.npy", "--batch-size", "10", "--batches", "2"],
+    ["--recipe", "muttenthaler2023"], ["--recipe", "muttenthaler2023", "--l2", "0"], ["--backend", "numpy"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options))
+def test_every_document_is_strict_and_is_read_back_as_the_same_result(probe, folder, monkeypatch, options):
+    from pyalign.probing import recipe
+
+    monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
+    rng = np.random.default_rng(0)
+    np.save("i.npy", reals(7, 40, 6))
+    np.save("s.npy", np.arange(6000) % 7)
+    np.save("counts.npy", rng.integers(0, 3, (6000, 3)) + np.array([0, 0, 2]))
+    np.save("shares.npy", rng.dirichlet([1, 1, 5], 6000))
+    np.save("weights.npy", np.arange(6000) % 3)
+    ran = probe("--json", "d.json", "--out", "w.npz", *(options or ["--l2", "1", "0.1", "0.01"]))
+    assert ran.code == 0, ran.err
+    document = strictly((folder / "d.json").read_text())
+    found = pyalign.load_result("d.json")
+    assert strictly(found.to_json()) == document
+    assert found.folds and ran.out == found.table() + "\n"
+    if document["command"] == "probe":
+        for name in ("accuracy_interval", "cross_entropy_interval"):
+            assert len(document[name]) == 2 and (getattr(found, name).error > 0 or found.fit.norm == 0)
+        assert document["options"]["standardise"] == document["options"]["standardize"]
+        assert document["folds"][0]["l2"] == found.folds[0].strength and document["interrupted"] is False
+
+
+KEYS = {
+    "": "version embeddings triplets options accuracy accuracy_interval cross_entropy cross_entropy_interval "
+    "zero_shot_accuracy folds split seed fit fit_stage interrupted seconds",
+    "fit": "l2 cross_entropy objective gap converged gradient_norm rank n_triplets n_iterations n_passes seconds "
+    "interrupted backend options",
+    "folds": "l2 accuracy cross_entropy accuracy_error cross_entropy_error zero_shot_accuracy n_train n_test rank gap "
+    "converged at_edge n_passes seconds strengths inner_cross_entropy inner_accuracy",
+    "options": "penalty rank bias measure temperature standardise tolerance max_iterations smoothing seed",
+}
+
+
+def test_keys_that_programs_read_stay(probe):
+    document = strictly(probe("--json", "--l2", "0.1").out)
+    parts = {"": document, "fit": document["fit"], "folds": document["folds"][0], "options": document["fit"]["options"]}
+    for name, keys in KEYS.items():
+        assert set(keys.split()) <= set(parts[name]), name
+
+
+def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objects(probe, people, command):
+    document = strictly(probe("--json", "--l2", "0.05", "--out", "w.npz").out)
+    trained = read_transform("w.npz").trained
+    assert (trained.measure, trained.temperature, trained.n_triplets) == ("dot", 1.0, 6000)
+    assert trained.held_out == {
+        "accuracy": document["accuracy"], "cross_entropy": document["cross_entropy"], "over": "objects", "folds": 3,
+    }  # fmt: skip
+    assert trained.provenance.options["strength"] == 0.05 and trained.provenance.version == pyalign.__version__
+    ran = command("score", "p.npy", "-t", "a.npy", "--transform", "w.npz", "--json")
+    scored = json.loads(ran.out)["results"][0]
+    assert scored["measure"] == "dot" and scored["in_sample"] == {"triplets": 1.0, "objects": 1.0}
+    assert f"on held-out objects it had {100 * document['accuracy']:.2f} %" in ran.err
 
 
 REFUSED = [
-    (["--out", "w.npy"], "--out must end in .npz; got w.npy"),
     (["--resume"], "--resume needs --out"),
-    (["--seed", "-1"], "--seed must not be negative"),
     (["--l2", "-1"], "--l2 must be positive; got -1"),
     (["--folds", "1"], "folds must be a whole number from 2"),
     (["--subjects", "t.npy"], "--subjects t.npy serves folds over people alone: add --split subjects"),
@@ -371,13 +464,13 @@ REFUSED = [
         ["--recipe", "muttenthaler2023", "--backend", "torch"],
         "--recipe works on the host, without --backend; got torch",
     ),
-    (["--alpha", "0.5"], "--alpha 0.5 serves other images alone: add --images"),
-    (["--tau", "-1"], "--tau -1 serves other images alone: add --images"),
+    (["--alpha", "0.5"], "--alpha 0.5 serves other embeddings alone: add --other-embeddings"),
+    (["--tau", "-1"], "--tau -1.0 serves other embeddings alone: add --other-embeddings"),
     (["--l2", "0.1", "-2"], "--l2 must be positive; got -2"),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
     (["--out", "missing/w.npz"], "missing/w.npz: No such file or directory"),
-    (["--out", "w.npz", "--json", "w.npz.folds.json"], "the folds beside --out, w.npz.folds.json is the same file as"),
-    (["--odd-column", "none"], "probe without --targets needs the people's answers, which --odd-column none says are"),
+    (["--out", "w.npz", "--json", "w.journal.json"], "the journal beside --out, w.journal.json is the same file as"),
+    (["--odd-column", "none"], "probe needs the people's answers, which --odd-column none says are"),
 ]
 
 
@@ -395,7 +488,7 @@ REFUSED += [
         (["--standardize", "none"], "its own, global; got none"),
         (["--smoothing", "1"], "its own, 0.0; got 1.0"),
         (["--tolerance", "1e-4"], "no use for it; got 0.0001"),
-        (["--images", "p.npy"], "no use for it; got p.npy"),
+        (["--other-embeddings", "p.npy"], "no use for it; got p.npy"),
     )
 ]
 

@@ -112,27 +112,27 @@ def test_gradient_of_soft_targets_equals_that_of_the_cpu_and_is_the_same_every_t
     s, triplets = reals(6, 1854, 1854), on_device(draw_triplets(6, 1854, t, np.int32))
     counts = np.random.default_rng(6).integers(0, 4, (t, 3))
     given = on_device(s, dtype)
-    loss, gradient = pyalign.triplet_gradient(given, triplets, targets=on_device(counts), backend=engine)
-    expected_loss, expected = pyalign.triplet_gradient(s.astype(dtype), to_host(triplets), targets=counts)
+    loss, gradient = pyalign.triplet_gradient(given, triplets, answers=on_device(counts), backend=engine)
+    expected_loss, expected = pyalign.triplet_gradient(s.astype(dtype), to_host(triplets), answers=counts)
     assert loss == pytest.approx(expected_loss, rel=1e-6)
     np.testing.assert_allclose(to_host(gradient), expected, rtol=0, atol=1e-5 * abs(expected).max())
-    again = pyalign.triplet_gradient(given, triplets, targets=counts.astype(np.float32), backend=engine)[1]
+    again = pyalign.triplet_gradient(given, triplets, answers=counts.astype(np.float32), backend=engine)[1]
     assert bool((again == gradient).all())
     hard = pyalign.triplet_gradient(given, triplets, backend=engine)
-    soft = pyalign.triplet_gradient(given, triplets, targets=np.tile([0, 0, 1], (t, 1)), backend=engine)
+    soft = pyalign.triplet_gradient(given, triplets, answers=np.tile([0, 0, 1], (t, 1)), backend=engine)
     assert soft[0] == pytest.approx(hard[0], rel=1e-6)  # a compiler may fuse the two arithmetics in different ways
     assert float((soft[1] - hard[1]).abs().max()) <= 1e-6 * float(hard[1].abs().max())
 
 
-@pytest.mark.parametrize("targets", [False, True], ids=["odd", "soft"])
-def test_a_probe_ends_where_that_of_the_cpu_ends(engine, targets):
+@pytest.mark.parametrize("counts", [False, True], ids=["odd", "counts"])
+def test_a_probe_ends_where_that_of_the_cpu_ends(engine, counts):
     """At the size of THINGS; what it needs in float64 plain torch computes where the backend takes none."""
     x = reals(18, 1854, 64)
     triplets = simulate(x[:, :8], 200_000, measure="dot", temperature=4.0, seed=18).triplets
-    y = np.random.default_rng(18).integers(0, 3, (len(triplets), 3)) + np.array([0, 0, 4]) if targets else None
-    expected = pyalign.fit_probe(x, triplets, l2=0.05, targets=y)
+    y = np.random.default_rng(18).integers(0, 3, (len(triplets), 3)) + np.array([0, 0, 4]) if counts else None
+    expected = pyalign.fit_probe(x, triplets, strength=0.05, answers=y)
     given = None if y is None else on_device(y)
-    ours = pyalign.fit_probe(on_device(x), on_device(triplets), l2=0.05, targets=given, backend=engine)
+    ours = pyalign.fit_probe(on_device(x), on_device(triplets), strength=0.05, answers=given, backend=engine)
     assert (ours.backend, expected.backend) == (engine, "native")
     assert ours.objective == pytest.approx(expected.objective, abs=1e-5)
     assert ours.gap <= ours.options.tolerance
@@ -140,7 +140,7 @@ def test_a_probe_ends_where_that_of_the_cpu_ends(engine, targets):
     z = ours.transform.apply(on_device(x))
     assert z.is_cuda
     np.testing.assert_allclose(to_host(z), ours.transform.apply(x), rtol=1e-5, atol=1e-6)
-    from_host = pyalign.fit_probe(x, triplets, l2=0.05, targets=y, backend=engine)
+    from_host = pyalign.fit_probe(x, triplets, strength=0.05, answers=y, backend=engine)
     assert from_host.backend == engine and from_host.objective == pytest.approx(expected.objective, abs=1e-5)
 
 
@@ -152,8 +152,8 @@ def test_a_probe_ends_where_that_of_the_cpu_ends(engine, targets):
 def test_probes_of_every_form_end_where_those_of_the_cpu_end(engine, options):
     x = reals(19, 300, 24)
     triplets = simulate(x[:, :4], 30_000, measure="dot", temperature=2.0, seed=19).triplets
-    expected = pyalign.fit_probe(x, triplets, l2=0.05, **options)
-    ours = pyalign.fit_probe(on_device(x), triplets, l2=0.05, backend=engine, **options)
+    expected = pyalign.fit_probe(x, triplets, strength=0.05, **options)
+    ours = pyalign.fit_probe(on_device(x), triplets, strength=0.05, backend=engine, **options)
     assert ours.objective == pytest.approx(expected.objective, abs=1e-4)  # rounding decides where the last iteration is
 
 
@@ -162,20 +162,21 @@ def test_a_probe_is_cross_validated_and_keeps_neighbours_on_the_device(engine):
     triplets = simulate(x[:, :4], 40_000, measure="dot", temperature=2.0, seed=20).triplets
     device, where = on_device(x), {"backend": engine}
     ours, expected = (
-        pyalign.cross_validate_probe(rows, triplets, penalties=[0.1, 0.03], **options)
+        pyalign.cross_validate_probe(rows, triplets, strengths=[0.1, 0.03], **options)
         for rows, options in ((device, where), (x, {}))
     )
     assert ours.fit.backend == engine
     assert ours.accuracy == pytest.approx(expected.accuracy, abs=0.01)
     assert ours.cross_entropy == pytest.approx(expected.cross_entropy, abs=1e-3)
+    local = {"strength": 0.1, "penalty": "identity", "batch_size": 64, "tolerance": 1e-2}
     near, far = (
-        pyalign.fit_glocal(rows, triplets, other, batch_size=64, **options)
+        pyalign.fit_probe(rows, triplets, other_embeddings=other, **local, **options)
         for rows, other, options in ((device, on_device(images), where), (x, images, {}))
     )
     assert near.backend == engine and near.objective == pytest.approx(far.objective, abs=1e-5)
     if engine == "triton":
         with pytest.raises(pyalign.InputError, match="triton: it takes no float64 rows"):
-            pyalign.fit_probe(device.double(), triplets, l2=0.1, backend=engine)
+            pyalign.fit_probe(device.double(), triplets, strength=0.1, backend=engine)
 
 
 def test_invalid_triplets_are_named(engine, message_of):

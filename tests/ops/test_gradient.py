@@ -89,12 +89,12 @@ def test_plain_torch_gives_the_same_bits_every_time_and_for_any_number_of_thread
     """Rounds of different numbers of threads, and each again: threads that add together differ from run to run."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
     s, triplets = matrix(11, 300, np.float32), draw_triplets(11, 300, 300_001)
-    targets = np.random.default_rng(11).integers(0, 4, triplets.shape) if soft else None
+    answers = np.random.default_rng(11).integers(0, 4, triplets.shape) if soft else None
     before, results = torch.get_num_threads(), set()
     try:
         for threads in (1, 2, 2, 3, 2):
             torch.set_num_threads(threads)
-            loss, gradient = triplet_gradient(s, triplets, targets=targets, backend="torch")
+            loss, gradient = triplet_gradient(s, triplets, answers=answers, backend="torch")
             results.add((loss, gradient.tobytes()))
     finally:
         torch.set_num_threads(before)
@@ -130,15 +130,15 @@ def test_refuses_what_it_cannot_use(backend, message_of):
     assert message_of(gradient, s, [[0, 1, 2]], temperature=0, backend=backend).startswith("temperature must be")
 
 
-# Soft targets
+# Soft answers
 
 
-def soft_definition(s, triplets, targets, temperature):
+def soft_definition(s, triplets, answers, temperature):
     """Mean over all answers, and its gradient; float64."""
     logs = pairs_of(s.astype(np.float64), triplets) / temperature
     logs = logs - logs.max(axis=0)
     logs -= np.log(np.exp(logs).sum(axis=0))
-    y = targets.T[::-1]
+    y = answers.T[::-1]
     gradient = np.zeros(s.shape)
     a, b, c = triplets.T.astype(np.int64)
     residuals = (y.sum(axis=0) * np.exp(logs) - y) / temperature / y.sum()
@@ -149,21 +149,21 @@ def soft_definition(s, triplets, targets, temperature):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(st.sampled_from((1, 511, 513, 17000)), seeds, st.sampled_from((0.3, 1)))
-def test_soft_targets_equal_the_definition(backend, dtype, t, seed, temperature):
+def test_soft_answers_equal_the_definition(backend, dtype, t, seed, temperature):
     s, triplets = matrix(seed, 40, dtype), draw_triplets(seed, 40, t)
-    targets = np.random.default_rng(seed).integers(0, 4, (t, 3)) + np.array([0, 0, 1])
-    loss, gradient = triplet_gradient(s, triplets, targets=targets, temperature=temperature, backend=backend)
-    expected_loss, expected = soft_definition(s, triplets, targets, temperature)
+    answers = np.random.default_rng(seed).integers(0, 4, (t, 3)) + np.array([0, 0, 1])
+    loss, gradient = triplet_gradient(s, triplets, answers=answers, temperature=temperature, backend=backend)
+    expected_loss, expected = soft_definition(s, triplets, answers, temperature)
     eps = float(np.finfo(dtype).eps)
     assert loss == pytest.approx(expected_loss, rel=64 * eps + t * np.finfo(np.float64).eps / 8)
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=200 * eps / temperature)
 
 
-def test_soft_targets_equal_the_reference():
+def test_soft_answers_equal_the_reference():
     s, triplets = matrix(1, 9, np.float64), draw_triplets(1, 9, 60)
-    targets = np.random.default_rng(0).random((60, 3)) * [1, 1, 0]
+    answers = np.random.default_rng(0).random((60, 3)) * [1, 1, 0]
     results = [
-        triplet_gradient(s, triplets, targets=targets, backend=name) for name in ("native", "numpy", "reference")
+        triplet_gradient(s, triplets, answers=answers, backend=name) for name in ("native", "numpy", "reference")
     ]
     for loss, gradient in results[:2]:
         assert loss == pytest.approx(results[2][0], rel=1e-12)
@@ -173,34 +173,34 @@ def test_soft_targets_equal_the_reference():
 def test_one_answer_as_a_target_is_the_answer(backend):
     s, triplets = matrix(2, 30, np.float32), draw_triplets(2, 30, 2000)
     hard = triplet_gradient(s, triplets, backend=backend)
-    soft = triplet_gradient(s, triplets, targets=np.tile([0, 0, 7], (2000, 1)), backend=backend)
+    soft = triplet_gradient(s, triplets, answers=np.tile([0, 0, 7], (2000, 1)), backend=backend)
     assert soft[0] == pytest.approx(hard[0], rel=1e-6)
     np.testing.assert_allclose(soft[1], hard[1], atol=1e-8)
 
 
-def test_targets_move_with_the_positions_and_weights_count_as_repeats(backend):
+def test_answers_move_with_the_positions_and_weights_count_as_repeats(backend):
     s = matrix(3, 30, np.float64)
     s = s + s.T
     triplets = draw_triplets(3, 30, 500)
-    moved = triplet_gradient(s, triplets[:, [2, 0, 1]], targets=np.tile([1.0, 0, 0], (500, 1)), backend=backend)
+    moved = triplet_gradient(s, triplets[:, [2, 0, 1]], answers=np.tile([1.0, 0, 0], (500, 1)), backend=backend)
     plain = triplet_gradient(s, triplets, backend=backend)
     assert moved[0] == pytest.approx(plain[0], rel=1e-9)
     np.testing.assert_allclose(moved[1] + moved[1].T, plain[1] + plain[1].T, atol=1e-12)
     weights = np.arange(500) % 3
-    weighted = triplet_gradient(s, triplets, targets=np.outer(weights, [0, 0, 1.0]), backend=backend)
+    weighted = triplet_gradient(s, triplets, answers=np.outer(weights, [0, 0, 1.0]), backend=backend)
     repeated = triplet_gradient(s, np.repeat(triplets, weights, axis=0), backend=backend)
     assert weighted[0] == pytest.approx(repeated[0], rel=1e-9)
     np.testing.assert_allclose(weighted[1], repeated[1], atol=1e-12)
 
 
-def test_takes_targets_of_every_type_and_layout(backend):
+def test_takes_answers_of_every_type_and_layout(backend):
     s, triplets = matrix(5, 30, np.float32), draw_triplets(5, 30, 500)
     counts = np.random.default_rng(5).integers(0, 4, (500, 4))
     for dtype in ("uint8", "int64", "float16", "float32", "float64"):
         given = counts.astype(dtype)
-        expected = triplet_gradient(s, triplets, targets=np.ascontiguousarray(given[:, :3]), backend=backend)
+        expected = triplet_gradient(s, triplets, answers=np.ascontiguousarray(given[:, :3]), backend=backend)
         for arranged in (given[:, :3], np.asfortranarray(given[:, :3]), given[:, :3].tolist()):
-            loss, gradient = triplet_gradient(s, triplets, targets=arranged, backend=backend)
+            loss, gradient = triplet_gradient(s, triplets, answers=arranged, backend=backend)
             assert loss == expected[0]
             np.testing.assert_array_equal(gradient, expected[1])
 
@@ -212,39 +212,39 @@ def test_what_is_missing_to_a_probability_of_one_keeps_its_digits(backend, dtype
     first, second = [(1, 2), (0, 2), (0, 1)][odd]
     s = np.full((3, 3), -60, dtype)
     s[first, second] = 0
-    loss, gradient = triplet_gradient(s, [[0, 1, 2]], targets=np.eye(3)[[odd]], backend=backend)
+    loss, gradient = triplet_gradient(s, [[0, 1, 2]], answers=np.eye(3)[[odd]], backend=backend)
     expected = np.exp(-60.0) * np.triu(np.ones((3, 3)), 1)
     expected[first, second] = -2 * np.exp(-60.0)
     assert loss == pytest.approx(2 * np.exp(-60.0), rel=1e-5)
     np.testing.assert_allclose(gradient, expected, rtol=1e-5)
 
 
-def test_soft_targets_do_not_depend_on_the_number_of_threads(isa, set_threads):
+def test_soft_answers_do_not_depend_on_the_number_of_threads(isa, set_threads):
     s, triplets = matrix(4, 300, np.float32), draw_triplets(4, 300, 70_000)
-    targets = np.random.default_rng(0).random((70_000, 3))
+    answers = np.random.default_rng(0).random((70_000, 3))
     results = set()
     for threads in (1, 2, 7):
         set_threads(threads)
-        loss, gradient = triplet_gradient(s, triplets, targets=targets)
+        loss, gradient = triplet_gradient(s, triplets, answers=answers)
         results.add((loss, gradient.tobytes()))
     assert len(results) == 1
 
 
-def test_refuses_targets_that_are_no_weights(backend, message_of):
+def test_refuses_answers_that_are_no_weights(backend, message_of):
     s, gradient = np.eye(4), triplet_gradient
-    assert message_of(gradient, s, [[0, 1, 2]], targets=[[1, 0]], backend=backend) == (
-        "targets must have shape (1, 3), a row for each triplet; got (1, 2)"
+    assert message_of(gradient, s, [[0, 1, 2]], answers=[[1, 0]], backend=backend) == (
+        "answers must have shape (1, 3), a row for each triplet; got (1, 2)"
     )
     for wrong in ([[1, 0, -1]], [[0, 0, 0]], [[0, np.nan, 1]]):
-        assert "targets must be finite, at least 0" in message_of(
-            gradient, s, [[0, 1, 2]], targets=wrong, backend=backend
+        assert "answers must be finite, at least 0" in message_of(
+            gradient, s, [[0, 1, 2]], answers=wrong, backend=backend
         )
 
 
-def test_targets_of_one_triplet_may_lie_in_a_wider_row():
+def test_answers_of_one_triplet_may_lie_in_a_wider_row():
     wide, s = np.arange(6.0)[None], reals(0, 3, 3, dtype=np.float64)
     for triplets in ([[0, 1, 2]], None):
         given = wide[:, :3]
-        plan = triplets or pyalign.TripletPlan([[0, 1, 2]], 3, targets=given)
-        loss, _ = triplet_gradient(s, plan, targets=given if triplets else None, backend="native")
-        assert loss == triplet_gradient(s, [[0, 1, 2]], targets=given.copy(), backend="native")[0]
+        plan = triplets or pyalign.TripletPlan([[0, 1, 2]], 3, answers=given)
+        loss, _ = triplet_gradient(s, plan, answers=given if triplets else None, backend="native")
+        assert loss == triplet_gradient(s, [[0, 1, 2]], answers=given.copy(), backend="native")[0]

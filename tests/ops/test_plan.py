@@ -18,9 +18,9 @@ NATIVE = get_host_backend("native")
 INDICES = (np.int16, np.uint16, np.int32, np.int64)
 
 
-def run(s, triplets, targets=None, temperature=1.0, scale=1.0, sort=True, backend=NATIVE):
+def run(s, triplets, answers=None, temperature=1.0, scale=1.0, sort=True, backend=NATIVE):
     gradient = np.full(s.shape, np.nan, s.dtype)
-    plan = TripletPlan(triplets, len(s), targets=targets, sort=sort)
+    plan = TripletPlan(triplets, len(s), answers=answers, sort=sort)
     return plan.run(backend, s, temperature, scale, gradient), gradient
 
 
@@ -38,16 +38,16 @@ def close(found, expected, dtype, t, scale=1.0):
 @example(700, 40_000, np.float32, 0, False)
 def test_equals_the_pass_without_a_plan(n, t, dtype, seed, soft):
     s, triplets = reals(seed, n, n, dtype=dtype), draw_triplets(seed, n, t)
-    targets = np.abs(reals(seed + 1, t, 3, dtype=dtype)) if soft else None
-    given_as = s, triplets, targets, 0.7, 1 / t
+    answers = np.abs(reals(seed + 1, t, 3, dtype=dtype)) if soft else None
+    given_as = s, triplets, answers, 0.7, 1 / t
     close(run(*given_as), run(*given_as, sort=False), dtype, t, scale=4 / 0.7 / t)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_equals_the_reference(dtype):
-    s, triplets, targets = reals(1, 9, 9, dtype=dtype), draw_triplets(1, 9, 300), np.abs(reals(2, 300, 3, dtype=dtype))
-    value, gradient = run(s, triplets, targets)
-    expected, by_s = run(s, triplets, targets, backend=get_host_backend("reference"))
+    s, triplets, answers = reals(1, 9, 9, dtype=dtype), draw_triplets(1, 9, 300), np.abs(reals(2, 300, 3, dtype=dtype))
+    value, gradient = run(s, triplets, answers)
+    expected, by_s = run(s, triplets, answers, backend=get_host_backend("reference"))
     eps = float(np.finfo(dtype).eps)
     assert value == pytest.approx(expected, rel=16 * eps)
     np.testing.assert_allclose(gradient, by_s, rtol=0, atol=64 * eps * len(triplets) / 36)
@@ -56,12 +56,12 @@ def test_equals_the_reference(dtype):
 def test_whole_residuals_are_added_exactly():
     """With equal similarities a residual is a third of all answers less its own: whole, where 3 divides the counts."""
     n, t = 50, 30_000
-    triplets, targets = draw_triplets(1, n, t), 3.0 * np.random.default_rng(2).integers(0, 4, (t, 3))
+    triplets, answers = draw_triplets(1, n, t), 3.0 * np.random.default_rng(2).integers(0, 4, (t, 3))
     s = np.zeros((n, n))
-    _, found = run(s, triplets, targets)
+    _, found = run(s, triplets, answers)
     expected = np.zeros((n, n))
     for (p, q), odd in {(0, 1): 2, (0, 2): 1, (1, 2): 0}.items():
-        np.add.at(expected, (triplets[:, p], triplets[:, q]), targets.sum(axis=1) / 3 - targets[:, odd])
+        np.add.at(expected, (triplets[:, p], triplets[:, q]), answers.sum(axis=1) / 3 - answers[:, odd])
     np.testing.assert_array_equal(found.round(6), expected)
 
 
@@ -104,12 +104,12 @@ def test_triplets_of_one_item_and_similarities_with_rows_apart():
 def test_stands_in_the_place_of_triplets(backend, soft):
     if backend == "torch":
         pytest.importorskip("torch")
-    triplets, targets = draw_triplets(9, 40, 900), np.abs(reals(1, 900, 3)) if soft else None
-    plan = TripletPlan(triplets, 40, targets=targets, sort=True)
+    triplets, answers = draw_triplets(9, 40, 900), np.abs(reals(1, 900, 3)) if soft else None
+    plan = TripletPlan(triplets, 40, answers=answers, sort=True)
     for dtype in FLOATS:
         s = reals(2, 40, 40, dtype=dtype)
         loss, gradient = triplet_gradient(s, plan, temperature=0.5, backend=backend)
-        expected, by_s = triplet_gradient(s, triplets, targets=targets, temperature=0.5, backend=backend)
+        expected, by_s = triplet_gradient(s, triplets, answers=answers, temperature=0.5, backend=backend)
         assert loss == pytest.approx(expected, rel=1e-6)
         assert gradient.dtype == dtype
         np.testing.assert_allclose(gradient, by_s, rtol=0, atol=1e-6)
@@ -124,8 +124,8 @@ def test_sorts_where_that_pays_and_as_it_is_told():
 
 
 def test_can_be_pickled():
-    triplets, targets, s = draw_triplets(1, 30, 600), np.abs(reals(1, 600, 3)), reals(2, 30, 30)
-    plan = TripletPlan(triplets, 30, targets=targets)
+    triplets, answers, s = draw_triplets(1, 30, 600), np.abs(reals(1, 600, 3)), reals(2, 30, 30)
+    plan = TripletPlan(triplets, 30, answers=answers)
     loss, gradient = triplet_gradient(s, plan)
     again, by_s = triplet_gradient(s, pickle.loads(pickle.dumps(plan)))
     assert again == loss
@@ -135,7 +135,7 @@ def test_can_be_pickled():
 def test_more_items_than_it_can_number_are_taken_as_they_are():
     assert NATIVE.plan_triplets(np.array([[0, 1, 65_535]]), 65_536).order.tolist() == [0]
     assert NATIVE.plan_triplets(np.array([[0, 1, 65_536]]), 65_537) is None
-    assert TripletPlan([[0, 1, 70_000]], 70_001).answers == 1
+    assert TripletPlan([[0, 1, 70_000]], 70_001).weight == 1
 
 
 @pytest.mark.parametrize("sort", [False, True])
@@ -144,31 +144,31 @@ def test_refuses_what_it_cannot_use(sort, message_of):
     assert message_of(TripletPlan, [[0, 1, 2], [0, 1, 1]], 3, sort=sort) == wrong
     assert message_of(TripletPlan, [[0, 1, 3]], 3, sort=sort).startswith("triplets must lie in [0, 3)")
     assert message_of(TripletPlan, [[0, 1, 2]], 2, sort=sort).startswith("n must be a whole number from 3")
-    assert message_of(TripletPlan, [[0, 1, 2]], 3, targets=[[1, 0]], sort=sort).startswith(
-        "targets must have shape (1, 3)"
+    assert message_of(TripletPlan, [[0, 1, 2]], 3, answers=[[1, 0]], sort=sort).startswith(
+        "answers must have shape (1, 3)"
     )
     plan = TripletPlan([[0, 1, 2]], 3, sort=sort)
     assert message_of(triplet_gradient, np.zeros((4, 4)), plan) == (
         "similarities must be of the 3 items of the plan; got shape (4, 4)"
     )
-    assert message_of(triplet_gradient, np.zeros((3, 3)), plan, targets=[[0, 0, 1]]) == (
-        "targets must be given to the TripletPlan; got a plan and targets beside it"
+    assert message_of(triplet_gradient, np.zeros((3, 3)), plan, answers=[[0, 0, 1]]) == (
+        "answers must be given to the TripletPlan; got a plan and answers beside it"
     )
 
 
 @pytest.mark.parametrize("sort", [False, True])
 @pytest.mark.parametrize("weight", [1e39, 1e-300])
-def test_refuses_targets_that_the_dtype_of_the_similarities_cannot_hold(sort, weight, message_of):
-    plan = TripletPlan([[0, 1, 2]], 3, targets=[[0, 0, weight]], sort=sort)
+def test_refuses_answers_that_the_dtype_of_the_similarities_cannot_hold(sort, weight, message_of):
+    plan = TripletPlan([[0, 1, 2]], 3, answers=[[0, 0, weight]], sort=sort)
     for _ in range(2):
         message = message_of(triplet_gradient, np.zeros((3, 3), np.float32), plan)
-        assert message.startswith("targets must be finite, at least 0, and not all 0")
+        assert message.startswith("answers must be finite, at least 0, and not all 0")
     assert triplet_gradient(np.zeros((3, 3)), plan)[0] == pytest.approx(np.log(3))
 
 
 def test_the_module_refuses_arrays_that_do_not_fit():
     plan, s = _native.plan_triplets(np.array([[0, 1, 2]]), 3), np.zeros((3, 3), np.float32)
-    for similarities, targets, gradient in (
+    for similarities, answers, gradient in (
         (np.zeros((4, 4), np.float32), None, np.empty((4, 4), np.float32)),
         (s, None, np.empty((3, 3))),
         (s, None, np.empty((3, 4), np.float32)[:, :3]),
@@ -178,7 +178,7 @@ def test_the_module_refuses_arrays_that_do_not_fit():
         (np.zeros((3, 3)), [[1.0, 1.0, 1.0]], np.empty((3, 3))),
     ):
         with pytest.raises(ValueError):
-            _native.planned_gradient(similarities, plan, targets, 1.0, 1.0, gradient)
+            _native.planned_gradient(similarities, plan, answers, 1.0, 1.0, gradient)
     for n in (0, -1, 65_537, 2**63 - 1):
         with pytest.raises(ValueError):
             _native.plan_triplets(np.array([[0, 1, 2]]), n)

@@ -12,16 +12,17 @@ import pytest
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign import backends, cross_validate_probe, fit_glocal, fit_probe
+from pyalign import backends, cross_validate_probe, fit_probe
 from pyalign.backends import Place
+from pyalign.data import Transform
 from pyalign.datasets.simulate import random_embeddings, simulate
-from pyalign.io.transform import Transform
-from pyalign.probing import choose
-from pyalign.probing.algebra import algebra_for
+from pyalign.journal import Journal
+from pyalign.probing import scoring
 from pyalign.probing.fit import fit_path
-from pyalign.probing.local import LocalTerm, image_batches
+from pyalign.probing.local import LocalTerm, other_batches
 from pyalign.probing.objective import TripletTerm
 from pyalign.probing.options import ProbeOptions
+from pyalign.probing.place import algebra_for
 from pyalign.probing.problem import Problem
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -135,7 +136,7 @@ def test_a_row_that_the_map_sends_to_zero_has_no_gradient_by_cosine():
 
 def test_the_local_term_of_glocal_is_the_same_as_on_the_host():
     x, w, b = random_embeddings(40, 6, 3).astype(np.float64), reals(2, 6, 4, dtype=np.float64), reals(3, 4)
-    batches = image_batches(40, 15, None, 0)
+    batches = other_batches(40, 15, None, 0)
     host, term = (LocalTerm(x, x, batches, tau=0.2, on=algebra_for(name, x)) for name in ("auto", "torch"))
     slope, expected = term(w, b), host(w, b)
     np.testing.assert_allclose([slope.value, term.entropy()], [expected.value, host.entropy()], rtol=1e-12)
@@ -155,7 +156,7 @@ OPTIONS = {
     "bias": {"bias": True},
     "smoothing": {"smoothing": 0.3},
     "temperature, features": {"temperature": 2.0, "standardize": "features"},
-    "soft targets": {"targets": True},
+    "counts": {"answers": True},
 }
 
 
@@ -163,9 +164,9 @@ OPTIONS = {
 def test_a_fit_on_tensors_ends_where_that_of_the_host_ends(world, answers, name):
     x, triplets = world
     options = {**OPTIONS[name]}
-    if "targets" in options:
-        options.update(targets=answers, weights=np.arange(T) % 4)
-    host, fit = (fit_probe(x, triplets, l2=0.02, backend=where, **options) for where in ("auto", "torch"))
+    if "answers" in options:
+        options.update(answers=answers, weights=np.arange(T) % 4)
+    host, fit = (fit_probe(x, triplets, strength=0.02, backend=where, **options) for where in ("auto", "torch"))
     assert (host.backend, fit.backend) == ("native", "torch")
     assert fit.objective == pytest.approx(host.objective, abs=1e-5)
     assert type(fit.transform.weights) is np.ndarray and fit.transform.weights.dtype == np.float64
@@ -177,13 +178,15 @@ def test_a_fit_on_tensors_ends_where_that_of_the_host_ends(world, answers, name)
 def test_a_fit_takes_tensors_where_they_lie(device, world, answers):
     """All of them, or only the rows; "auto" is then the first backend that can take them."""
     (x, triplets), given = world, [torch.from_numpy(a) for a in (*world, answers)]
-    expected = fit_probe(x, triplets, l2=0.02, targets=answers, backend="torch")
+    expected = fit_probe(x, triplets, strength=0.02, answers=answers, backend="torch")
     for some, y in ((given[1], given[2]), (triplets, answers)):
-        fit = fit_probe(given[0], some, l2=0.02, targets=y)
+        fit = fit_probe(given[0], some, strength=0.02, answers=y)
         assert fit.backend == "torch" and fit.objective == expected.objective
         np.testing.assert_array_equal(fit.transform.weights, expected.transform.weights)
-    half = fit_probe(given[0].bfloat16(), triplets, l2=0.02)
-    assert half.objective == pytest.approx(fit_probe(given[0].bfloat16().float().numpy(), triplets, l2=0.02).objective)
+    half = fit_probe(given[0].bfloat16(), triplets, strength=0.02)
+    assert half.objective == pytest.approx(
+        fit_probe(given[0].bfloat16().float().numpy(), triplets, strength=0.02).objective
+    )
 
 
 def test_where_a_backend_takes_no_float64_plain_torch_certifies():
@@ -200,46 +203,46 @@ def test_where_a_backend_takes_no_float64_plain_torch_certifies():
     problem = Problem(x, triplets, ProbeOptions(), on=TensorAlgebra(TensorDoor(backend, Place(), x)))
     fit = next(fit_path(problem, [0.01]))
     assert fit.backend == "single" and fit.gap <= 1e-4
-    assert fit.objective == pytest.approx(fit_probe(x, triplets, l2=0.01).objective, abs=1e-5)
+    assert fit.objective == pytest.approx(fit_probe(x, triplets, strength=0.01).objective, abs=1e-5)
 
 
-def test_an_interruption_returns_the_best_map_so_far(world):
-    x, triplets = world
-    problem = Problem(x, triplets, ProbeOptions(), on=algebra_for("torch", x))
-    values = []
+def test_an_interruption_leaves_the_best_map_so_far(world):
+    values, journal = [], Journal()
 
-    def stop(passes, value, at):
-        values.append(value)
-        if passes == 5:
+    def stop(stage, done, total):
+        values.append(float(stage.rpartition(" ")[2]))
+        if done == 5:
             raise KeyboardInterrupt
 
-    fit = next(fit_path(problem, [0.02], watch=stop))
-    assert fit.interrupted and fit.n_passes == 5 and fit.objective == pytest.approx(min(values), abs=1e-3)
+    with pytest.raises(KeyboardInterrupt):
+        fit_probe(*world, strength=0.02, backend="torch", progress=stop, journal=journal)
+    fit = journal.best.value
+    assert fit.interrupted and fit.n_passes <= 5 and fit.objective == pytest.approx(min(values), abs=1e-3)
 
 
 def test_a_glocal_fit_on_tensors_ends_where_that_of_the_host_ends(world):
     images = random_embeddings(60, 10, seed=3)
-    options = {"l2": 0.05, "batch_size": 25, "bias": True}
-    host, fit = (fit_glocal(*world, images, backend=name, **options) for name in ("auto", "torch"))
+    options = {"strength": 0.05, "batch_size": 25, "bias": True, "penalty": "identity", "tolerance": 1e-2}
+    host, fit = (fit_probe(*world, other_embeddings=images, backend=name, **options) for name in ("auto", "torch"))
     assert (host.backend, fit.backend) == ("native", "torch")
-    for name, close in (("objective", 1e-5), ("teacher_entropy", 1e-6), ("accuracy", 2 / T), ("penalty", 1e-2)):
+    for name, close in (("objective", 1e-5), ("teacher_entropy", 1e-6), ("accuracy", 2 / T), ("norm", 1e-2)):
         assert getattr(fit, name) == pytest.approx(getattr(host, name), abs=close)
 
 
 # Cross-validation, the estimator
 
 
-@pytest.mark.parametrize("given", [{}, {"split": "subjects"}, {"targets": True}, {"images": True}], ids=str)
+@pytest.mark.parametrize("given", [{}, {"split": "subjects"}, {"answers": True}, {"other_embeddings": True}], ids=str)
 def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, given):
     """Where the rows are a tensor on a device, all is computed there; a triplet or two may be decided otherwise."""
     x, triplets = world
-    options = {"penalties": [0.1, 0.03], "seed": 1, **given}
+    options = {"strengths": [0.1, 0.03], "seed": 1, **given}
     if "split" in given:
         options["subjects"] = np.arange(T) % 7
-    if "targets" in given:
-        options["targets"] = answers
-    if "images" in given:
-        options.update(images=random_embeddings(30, 10, seed=4), penalty="identity")
+    if "answers" in given:
+        options["answers"] = answers
+    if "other_embeddings" in given:
+        options.update(other_embeddings=random_embeddings(30, 10, seed=4), penalty="identity")
     host, ours = cross_validate_probe(x, triplets, **options), cross_validate_probe(
         torch.from_numpy(x), triplets, **options
     )  # fmt: skip
@@ -257,12 +260,12 @@ def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, g
 def test_a_cross_validation_scores_where_it_fits(world, monkeypatch):
     used = set()
     for name in ("score", "run_triplets"):
-        real = getattr(choose, name)
+        real = getattr(scoring, name)
         monkeypatch.setattr(
-            choose, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)
+            scoring, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)
         )
-    cross_validate_probe(*world, backend="torch", penalties=[0.1])
-    cross_validate_probe(*world, backend="torch", penalties=[0.1], targets=np.ones((T, 3)))
+    cross_validate_probe(*world, backend="torch", strengths=[0.1])
+    cross_validate_probe(*world, backend="torch", strengths=[0.1], answers=np.ones((T, 3)))
     assert used == {("score", "torch"), ("run_triplets", "torch")}
 
 
@@ -279,7 +282,7 @@ def test_the_estimator_fits_on_tensors(device, world):
     on_device = pyalign.TripletProbe().fit(torch.from_numpy(x), torch.from_numpy(triplets))
     for one in (probe, on_device):
         assert one.fit_.backend == "torch" and one.fit_.gap <= one.tolerance
-        assert one.l2_ == pytest.approx(host.l2_, rel=1e-2)
+        assert one.strength_ == pytest.approx(host.strength_, rel=1e-2)
         assert one.score(x, triplets) == pytest.approx(host.score(x, triplets), abs=0.01)
 
 
@@ -289,15 +292,16 @@ def test_a_transform_maps_tensors_where_they_lie(monkeypatch, message_of):
     expected = transform.apply(x)
     leaf = torch.from_numpy(x).requires_grad_()
     assert np.array_equal(transform.apply(leaf), expected)  # on the host: numpy arrays
-    monkeypatch.setattr("pyalign.io.transform._on_host", lambda tensor: False)
-    monkeypatch.setattr("pyalign.io.transform._block", lambda d: 256)
+    assert "torch: tensors on the meta device hold no numbers" in message_of(transform.apply, leaf.to("meta"))
+    monkeypatch.setattr("pyalign.data.transform._where_it_lies", lambda tensor: tensor.detach())
+    monkeypatch.setattr("pyalign.data.transform.CHUNK_ELEMENTS", 256 * 5)
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         ours = transform.apply(leaf.to(dtype))
         assert isinstance(ours, torch.Tensor) and not ours.requires_grad
         assert ours.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
-        np.testing.assert_allclose(ours.numpy(), transform.apply(leaf.detach().to(dtype).double().numpy()), rtol=1e-5)
-    assert message_of(transform.apply, leaf[:, :4]) == "x must have the 5 features of the transform; got shape (700, 4)"
-    assert "torch: tensors on the meta device hold no numbers" in message_of(transform.apply, leaf.to("meta"))
+        np.testing.assert_allclose(ours.numpy(), transform.apply(leaf.detach().to(dtype).double()).numpy(), rtol=1e-5)
+    told = "x must have the 5 features of the transform; got shape "
+    assert message_of(transform.apply, leaf[:, :4]).startswith(told)
 
 
 # What moves, and what is allocated
@@ -348,7 +352,7 @@ def test_a_pass_moves_the_weights_and_their_gradient_and_makes_nothing_of_t_by_d
 
 def test_a_pass_over_images_moves_the_weights_and_their_gradient():
     x, w, b = reals(1, 80, 6), reals(2, 6, 4, dtype=np.float64), reals(3, 4)
-    term = LocalTerm(x, x, image_batches(80, 20, None, 0), tau=0.2, on=algebra_for("torch", x))
+    term = LocalTerm(x, x, other_batches(80, 20, None, 0), tau=0.2, on=algebra_for("torch", x))
     term(w, b)
     with Traffic() as traffic:
         term(w, b)
@@ -378,9 +382,9 @@ def test_memory_that_runs_out_is_said_in_one_line(world, monkeypatch):
 
 
 def test_on_the_host_auto_is_the_compiled_kernels_bit_for_bit(world):
-    fits = [fit_probe(*world, l2=0.05, backend=name) for name in ("auto", "native")]
+    fits = [fit_probe(*world, strength=0.05, backend=name) for name in ("auto", "native")]
     np.testing.assert_array_equal(fits[0].transform.weights, fits[1].transform.weights)
-    assert fit_probe(*world, l2=0.05, backend="numpy").objective == pytest.approx(fits[0].objective, abs=1e-5)
+    assert fit_probe(*world, strength=0.05, backend="numpy").objective == pytest.approx(fits[0].objective, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["cuda", "triton"])
@@ -390,16 +394,18 @@ def test_a_backend_that_cannot_run_here_is_one_line(world, message_of, name):
         pytest.skip(f"{name} runs here")
     expected = f"no backend can take this input: {name}: {reason}"
     images = random_embeddings(30, 10)
-    assert message_of(fit_probe, *world, l2=1, backend=name) == expected
+    assert message_of(fit_probe, *world, strength=1, backend=name) == expected
     assert message_of(cross_validate_probe, *world, backend=name) == expected
-    assert message_of(fit_glocal, *world, images, backend=name) == expected
+    assert (
+        message_of(fit_probe, *world, strength=1, other_embeddings=images, penalty="identity", backend=name) == expected
+    )
     assert message_of(pyalign.TripletProbe(backend=name).fit, *world) == expected
 
 
 def test_refuses_a_backend_that_it_does_not_know_and_one_for_the_published_recipe(world, message_of):
     pytest.importorskip("sklearn")
     expected = "backend must be 'auto' or one of native, numpy, reference, cuda, triton, torch; got 'gpu'"
-    assert message_of(fit_probe, *world, l2=1, backend="gpu") == expected
+    assert message_of(fit_probe, *world, strength=1, backend="gpu") == expected
     expected = "backend must be 'auto' with solver 'adam', which works on the host; got 'torch'"
     assert message_of(pyalign.TripletProbe(solver="adam", backend="torch").fit, *world) == expected
 

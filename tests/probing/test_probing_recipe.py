@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from support import reals
 
+from pyalign.data import Triplets
 from pyalign.datasets.simulate import simulate
+from pyalign.journal import Journal
 from pyalign.probing.recipe import Adam, Epoch, RecipeSettings, _is_over, cross_validate_recipe, fit_recipe
+from pyalign.stats.splits import TripletKFold
 
 
 def world(n=40, d=6, t=2000):
@@ -62,26 +65,64 @@ def test_ends_when_the_held_out_loss_has_not_fallen_for_ten_epochs():
     assert not _is_over([Epoch(value, None, None) for value in (1, 0.9)], settings)
 
 
-def test_the_seed_decides_and_ctrl_c_keeps_the_map():
+FEW = RecipeSettings(epochs=3)
+
+
+def test_the_seed_decides():
     x, triplets = world()
-    few = RecipeSettings(epochs=3)
-    one, same, other = (fit_recipe(x, triplets, seed=s, settings=few).transform.weights for s in (0, 0, 1))
+    one, same, other = (fit_recipe(x, triplets, seed=s, settings=FEW).transform.weights for s in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 
-    def stop(epoch, figures):
-        if epoch == 2:
+
+def stopping_at(text, epoch):
+    def stop(stage, done, total):
+        assert total == 3
+        if stage.startswith(text) and done == epoch:
             raise KeyboardInterrupt
 
-    cut = fit_recipe(x, triplets, settings=few, on_epoch=stop)
-    assert cut.interrupted and len(cut.curve) == 2
+    return stop
+
+
+def test_ctrl_c_leaves_the_best_epoch_in_the_journal():
+    x, triplets = world()
+    journal, whole = Journal(), fit_recipe(x, triplets, settings=FEW)
+    with pytest.raises(KeyboardInterrupt):
+        fit_recipe(x, triplets, settings=FEW, progress=stopping_at("fit", 2), journal=journal)
+    fit = journal.best.value
+    assert fit.interrupted and fit.curve == whole.curve[: len(fit.curve)]
+    assert fit.curve[-1].loss == min(epoch.loss for epoch in whole.curve[:2])
 
 
 def test_folds_are_over_objects():
     x, triplets = world(t=6000)
     seen = []
     fits = cross_validate_recipe(
-        x, triplets, folds=2, settings=RecipeSettings(epochs=2), on_epoch=lambda *at: seen.append(at[:2])
+        x, triplets, folds=2, settings=FEW, progress=lambda *at: seen.append((at[0].partition(":")[0], at[1]))
     )
-    assert len(fits) == 2 and seen == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert fits[0].to_dict()["curve"][1]["accuracy"] > 0.2
+    assert len(fits) == 2 and seen == [(f"fold {fold}/2", epoch) for fold in (1, 2) for epoch in (1, 2, 3)]
+    assert fits.to_dict()["folds"][0]["curve"][1]["accuracy"] > 0.2
+    fold = next(TripletKFold(n_splits=2, n=len(x)).folds(triplets))
+    by_hand = fit_recipe(x, triplets[fold.train], held_out=triplets[fold.test], settings=FEW)
+    assert by_hand.curve == fits[0].curve
+    np.testing.assert_array_equal(by_hand.transform.weights, fits[0].transform.weights)
+
+
+def test_a_run_goes_on_from_its_journal_and_ends_bit_for_bit_as_one_that_was_not_interrupted():
+    x, triplets = world(t=6000)
+    journal, whole = Journal(), cross_validate_recipe(x, triplets, folds=3, settings=FEW)
+    for stage, done in (("fold 2/3", 1), ("fold 3/3", 2)):
+        with pytest.raises(KeyboardInterrupt):
+            cross_validate_recipe(
+                x, triplets, folds=3, settings=FEW, progress=stopping_at(stage, 2), journal=journal
+            )  # fmt: skip
+        assert len(journal.steps) == done and journal.best.stage in journal.steps
+    again = cross_validate_recipe(x, triplets, folds=3, settings=FEW, journal=journal)
+    assert [fit.curve for fit in again] == [fit.curve for fit in whole]
+    np.testing.assert_array_equal(again[2].transform.weights, whole[2].transform.weights)
+
+
+def test_refuses_counts(message_of):
+    x, triplets = world()
+    given = Triplets(triplets).with_answers(np.ones((len(triplets), 3), int))
+    assert message_of(fit_recipe, x, given) == "the recipe takes one answer for each triplet; got counts or shares"

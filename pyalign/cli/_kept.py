@@ -1,0 +1,71 @@
+"""What commands that fit maps keep beside --out while they run: a journal, and the best map so far."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyalign.cli._command import paths
+from pyalign.cli._outputs import require_apart
+from pyalign.data import Embeddings, Triplets, plain
+from pyalign.errors import InputError
+from pyalign.io.write import STREAMS
+from pyalign.journal import Journal, beside, fingerprint_of
+
+DECIDES = ("l2", "folds", "split", "seed", "backend", "recipe")  # of the options, besides those of the map
+
+
+def places(out: str | None) -> tuple[Path | None, Path | None]:
+    """Where journal and best map lie: none without an output, or beside a pipe or a device."""
+    if out is None or out.startswith((*STREAMS, "/dev/")) or (os.path.exists(out) and not os.path.isfile(out)):
+        return None, None
+    return beside(out, "journal").with_suffix(".json"), beside(out, "partial")
+
+
+def check(options: Any) -> None:
+    """Raises where these would replace an input or an output, or where --resume finds no place."""
+    if getattr(options, "resume", False) and options.out is None:
+        raise InputError("--resume needs --out, beside which an interrupted run leaves what is finished")
+    names = ("the journal beside --out,", "the map so far beside --out,")
+    kept = [(name, str(place)) for name, place in zip(names, places(options.out), strict=True) if place is not None]
+    taken = [path for given in paths(options, "input").values() for path in given]
+    outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
+    require_apart(taken, [*outputs, *kept])
+
+
+def open_journal(options: Any, inputs: Mapping[str, Any], decides: Mapping[str, Any]) -> Journal:
+    """The journal of the command's run.
+
+    inputs: everything that it reads. decides: the options on which its figures depend.
+    """
+    journal, partial = places(options.out)
+    if journal is None:
+        return Journal()
+    of, resume = fingerprint_of(_arrays(inputs), decides), getattr(options, "resume", False)
+    try:
+        return Journal.open(journal, of, resume=resume, best_path=partial, as_bytes=_map_bytes)
+    except InputError as error:
+        raise InputError(f"--resume: {error}") from error
+
+
+def _arrays(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in inputs.items():
+        found[name] = None if value is None else plain(value)
+        if isinstance(value, Embeddings | Triplets) and value.names is not None:
+            found[f"{name} names"] = np.array(value.names)
+        if isinstance(value, Triplets) and value.answers is not None:
+            found["answers"] = value.answers.values
+        if isinstance(value, Triplets) and value.subjects is not None:
+            found["subjects"] = value.subjects.codes
+    return found
+
+
+def _map_bytes(fit: Any) -> bytes:
+    from pyalign.io.transform import transform_bytes
+
+    return transform_bytes(fit.transform)

@@ -1,0 +1,100 @@
+"""What public functions of this package are given: brought together by names, checked, on the host; and its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign.backends import Array
+from pyalign.data import Aligned, Provenance, Subjects, TrainedOn, Transform, align, as_embeddings, as_triplet_data
+from pyalign.errors import InputError
+from pyalign.probing.algebra import Algebra, host_rows, host_triplets
+from pyalign.probing.answers import answer_weights
+from pyalign.probing.place import algebra_for
+from pyalign.probing.problem import finite_rows, valid_triplets
+from pyalign.stats.labels import checked_labels
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Rows, triplets and answers of a fit.
+
+    Attributes:
+        on: where losses are computed.
+        x: (n, d) finite, on the host.
+        index: (t, 3) rows of x, valid, on the host.
+        answers: (t, 3) weights of the answers; None: one each, the last item.
+        subjects: (t,) who answered, or None.
+        others: (m, d) other embeddings, on the host, or None.
+        aligned: x and triplets as they came.
+        given: all of these by their names, for the record.
+    """
+
+    on: Algebra
+    x: np.ndarray
+    index: np.ndarray
+    answers: np.ndarray | None
+    subjects: np.ndarray | None
+    others: np.ndarray | None
+    aligned: Aligned
+    given: Mapping[str, Any]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be assumed."""
+        return self.aligned.notes
+
+    def provenance(self, options: Mapping[str, Any], seed: int | None) -> Provenance:
+        """Of a result that is made of them."""
+        return Provenance.now(self.given, options, self.on.backend.name, seed)
+
+    def recorded(
+        self, transform: Transform, measure: str, temperature: float, provenance: Provenance,
+        held_out: Mapping[str, Any] | None = None,
+    ) -> Transform:  # fmt: skip
+        """The map with the record of what it was fitted to."""
+        x = _on_host(self.aligned.x, self.x)
+        trained = TrainedOn.of(
+            x, self.index, measure=measure, temperature=temperature, names=self.aligned.names, held_out=held_out,
+            provenance=provenance,
+        )  # fmt: skip
+        return replace(transform, trained=trained)
+
+
+def read_inputs(
+    x: object, triplets: object, *, answers: object = None, weights: object = None, subjects: object = None,
+    others: object = None, backend: str = "auto",
+) -> Inputs:  # fmt: skip
+    """Everything checked; answers and subjects are those of the triplets unless they are given.
+
+    Raises:
+        InputError: as `pyalign.score`; triplets without answers; other embeddings of other features, or too few.
+    """
+    triplet_data = as_triplet_data(triplets)
+    if answers is not None:
+        triplet_data = triplet_data.with_answers(answers)
+    if not triplet_data.answered:
+        raise InputError("a probe needs the people's answers, which these triplets do not hold (--odd-column none)")
+    aligned = align(x, triplet_data)
+    on = algebra_for(backend, aligned.x)
+    rows = finite_rows(host_rows(on, aligned.x))
+    index = valid_triplets(host_triplets(on, aligned.index), len(rows))
+    people = triplet_data.subjects if subjects is None else subjects
+    if isinstance(people, Subjects):
+        people = people.codes  # in the order of the labels, which may be numbers
+    given = {"x": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
+    given["other_embeddings"] = others
+    return Inputs(
+        on, rows, index, answer_weights(len(index), triplet_data.answers, weights),
+        None if people is None else checked_labels(people, len(index)),
+        None if others is None else host_rows(on, as_embeddings(others, "other_embeddings").values, "other_embeddings"),
+        aligned, {name: value for name, value in given.items() if value is not None},
+    )  # fmt: skip
+
+
+def _on_host(x: Array, rows: np.ndarray) -> np.ndarray:
+    """x as it came, of which a score takes the fingerprint; of what is no array of numpy its rows."""
+    return x if isinstance(x, np.ndarray) else rows

@@ -1,0 +1,164 @@
+"""The public fits: data in, brought together by names, a record of it in what comes out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+from pyalign.data import Transform
+from pyalign.errors import ConvergenceWarning
+from pyalign.journal import Journal
+from pyalign.probing.fit import Maker, ProbeFit, fit_path
+from pyalign.probing.inputs import Inputs, read_inputs
+from pyalign.probing.local_problem import LocalProblem
+from pyalign.probing.options import SHARES, LocalOptions, ProbeOptions, as_strength, as_strengths, options_of
+from pyalign.probing.problem import Problem
+from pyalign.probing.scoring import scored
+from pyalign.probing.watch import Watch
+from pyalign.progress import Progress, silent
+
+COMMON = (
+    "answers", "weights", "other_embeddings", "alpha", "tau", "batch_size", "batches", "backend", "progress",
+)  # fmt: skip
+
+
+def fit_probe(
+    x: object, triplets: object, *, strength: float, answers: object = None, weights: object = None,
+    start: Transform | None = None, other_embeddings: object = None, alpha: float = 0.25, tau: float = 0.1,
+    batch_size: int = 1024, batches: int | None = None, backend: str = "auto", progress: Progress = silent,
+    journal: Journal | None = None, **options: Any,
+) -> ProbeFit:  # fmt: skip
+    """The map W that makes x predict the answers: mean cross-entropy plus a norm of W, at its least.
+
+    Args:
+        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names, or
+            `Embeddings`.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Of
+            `Triplets` all that they know is used.
+        strength: of the penalty: the weight of the norm.
+        answers: (t, 3) how many people called each position odd (whole numbers), or which share of them; the loss is
+            then the mean over all answers. None: those of the triplets, else one each, the last item.
+        weights: (t,) further weights of the triplets.
+        start: a map to start from, of no more columns than `rank` allows; with penalty ``"identity"``, other embeddings
+            or a diagonal map of d columns.
+        other_embeddings: (m, d), the same representation of other items, at least three, whose neighbors are to be
+            kept (gLocal): (1 - alpha) of the loss is that of the triplets, alpha that of softmax(cosines / tau) among
+            these before and after the map. Penalty ``"identity"`` suits it; ``"frobenius"`` and ``"squared"`` are
+            taken.
+        alpha, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
+        backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
+            the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host
+            on the current CUDA device, torch on the CPU. Rows, triplets and answers stay there for the whole fit.
+        progress: called with a stage, the number of passes, and None.
+        journal: gets the best map so far, a `ProbeFit`: where Ctrl-C comes, `journal.best` has it.
+        options: those of `ProbeOptions`.
+
+    Returns:
+        A `ProbeFit`. Its transform records what it was fitted to.
+
+    Raises:
+        InputError: as `pyalign.score`, for an unknown option, and for a backend that can't run here.
+        MissingExtraError: scipy is not installed.
+
+    Warns:
+        ConvergenceWarning: the fit ended before its optimum.
+
+    Source: Muttenthaler et al., ICLR 2023, section 5 (there with |W|_F, by Adam); with other embeddings Muttenthaler
+    et al., NeurIPS 2023, equation 5.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> fit = fit_probe(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], strength=0.01)
+        >>> fit.cross_entropy < 1.0, fit.gap < 1e-4, fit.transform.trained.n_triplets
+        (True, True, 3)
+    """
+    chosen = options_of(ProbeOptions, options, ("strength", "start", "journal", *COMMON))
+    weight, local = as_strength(strength), LocalOptions(alpha, tau, batch_size, batches)
+    inputs = read_inputs(
+        x, triplets, answers=answers, weights=weights, others=other_embeddings, backend=backend
+    )  # fmt: skip
+    problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
+    first = None if start is None else problem.map_of(start)
+    watch = Watch(progress, journal or Journal())
+    fit = next(fit_path(problem, [weight], start=first, watch=watch, figures=True))
+    return warned(completed(fit, inputs, local))
+
+
+def probe_path(
+    x: object, triplets: object, *, strengths: object = "auto", answers: object = None, weights: object = None,
+    other_embeddings: object = None, alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024,
+    batches: int | None = None, backend: str = "auto", progress: Progress = silent, **options: Any,
+) -> tuple[ProbeFit, ...]:  # fmt: skip
+    """Fits along a path of penalty strengths, strongest first, each from where the one before ended.
+
+    Args:
+        x, triplets, answers, weights, other_embeddings, alpha, tau, batch_size, batches, backend, progress, options:
+            see `fit_probe`.
+        strengths: numbers in any order, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
+            map is zero.
+
+    Returns:
+        A `ProbeFit` for each strength, strongest first. Rows, coordinates and sorted triplets are shared.
+
+    Raises:
+        InputError: as `fit_probe`.
+        MissingExtraError: scipy is not installed.
+
+    Warns:
+        ConvergenceWarning: a fit ended before its optimum.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> path = probe_path(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], strengths=[0.01, 0.1])
+        >>> [fit.strength for fit in path], path[0].cross_entropy > path[1].cross_entropy
+        ([0.1, 0.01], True)
+    """
+    chosen = options_of(ProbeOptions, options, ("strengths", *COMMON))
+    given, local = as_strengths(strengths), LocalOptions(alpha, tau, batch_size, batches)
+    inputs = read_inputs(
+        x, triplets, answers=answers, weights=weights, others=other_embeddings, backend=backend
+    )  # fmt: skip
+    problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
+    fits = list(
+        fit_path(problem, given or problem.strengths(SHARES), watch=Watch(progress, stage="path"), figures=True)
+    )
+    return tuple(warned(completed(fit, inputs, local)) for fit in fits)
+
+
+def maker(inputs: Inputs, local: LocalOptions) -> Maker:
+    """What makes problems of rows, triplets, options and answers: with a local term where there are others."""
+    if inputs.others is None:
+        return partial(Problem, on=inputs.on)
+    return partial(LocalProblem, on=inputs.on, others=inputs.others, local=local)
+
+
+def completed(
+    fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None
+) -> ProbeFit:
+    """A fit to all of the inputs, with the record of it, its accuracy, and notes."""
+    options = fit.options
+    told = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else asdict(local))}
+    provenance = inputs.provenance(told, options.seed)
+    transform = inputs.recorded(fit.transform, options.measure, options.temperature, provenance, held_out)
+    rows = transform.apply(inputs.x)
+    accuracy = scored(rows, inputs.index, inputs.answers, options.measure, options.temperature, inputs.on).accuracy
+    return replace(fit, transform=transform, accuracy=accuracy, notes=inputs.notes, provenance=provenance)
+
+
+def warned(fit: ProbeFit) -> ProbeFit:
+    """The fit, with a warning where it ended before its optimum. For functions that the user calls."""
+    if not fit.converged:
+        distance = "" if fit.gap is None else f": the objective may lie {fit.gap:.2g} nats above it"
+        options = fit.options
+        more = f"tolerance ({options.tolerance:g}) or max_iterations ({options.max_iterations})"
+        warnings.warn(
+            f"the fit with strength {fit.strength:.4g} ended before its optimum{distance}; raise strength, {more}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return fit

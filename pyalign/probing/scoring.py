@@ -1,0 +1,58 @@
+"""Figures of triplets that a fit has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.analysis.score import score
+from pyalign.data import Transform
+from pyalign.ops.triplets import run_triplets
+from pyalign.probing.algebra import Algebra
+from pyalign.probing.options import ProbeOptions
+from pyalign.probing.place import algebra_for
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Fraction, and nats; means over the answers."""
+
+    accuracy: float
+    cross_entropy: float
+
+
+def held_out_score(
+    transform: Transform, options: ProbeOptions, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None,
+    on: Algebra,
+) -> HeldOut:  # fmt: skip
+    """Accuracy and cross-entropy of a map on triplets of rows of x, computed where it was fitted."""
+    items, local = np.unique(triplets, return_inverse=True)
+    rows = transform.apply(x[items])
+    return scored(rows, local.reshape(-1, 3), answers, options.measure, options.temperature, on)
+
+
+def scored(
+    rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: str, temperature: float = 1.0,
+    on: Algebra | None = None,
+) -> HeldOut:  # fmt: skip
+    """`pyalign.score`; with answers, their share that call the same item odd and their mean surprise, by its rules.
+
+    Of m pairs that tie for the most similar each counts 1/m.
+    """
+    on = on or algebra_for()
+    z: object = on.for_scoring(rows)
+    backend = on.backend.name
+    if answers is None:
+        found = score(z, triplets, measure=measure, temperature=temperature, backend=backend)
+        assert found.accuracy is not None and found.cross_entropy is not None
+        return HeldOut(found.accuracy, found.cross_entropy)
+    results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)
+    s = on.fetched(results.similarities).astype(np.float64)[:, ::-1]  # of the pair that is left when a position is odd
+    best = s.max(axis=1, keepdims=True)
+    at_best = s == best
+    scaled = (s - best) / temperature
+    logs = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    agree = (answers * at_best).sum(axis=1) / at_best.sum(axis=1)
+    weight = answers.sum()
+    return HeldOut(float(agree.sum() / weight), float(-(answers * logs).sum() / weight))

@@ -1,0 +1,45 @@
+"""What a fit tells while it runs: passes to a progress callback, its best map to a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pyalign.journal import Journal
+from pyalign.probing.problem import Map
+from pyalign.progress import Progress, silent
+
+# What a map is worth to whoever interrupts, the first most; after it comes a figure in nats.
+REFIT, FINISHED, FITTED, INNER, CUT = range(5)
+Watcher = Callable[[int, float, Map], None]  # (pass, objective, map), after each pass
+
+
+@dataclass
+class Watch:
+    """Who is told.
+
+    Attributes:
+        progress: called with the stage, the passes of the present fit, and None.
+        journal: gets the best map so far.
+        stage: of the fits that are watched, such as "fold 2/3, inner 1/3".
+        accuracy: on held-out triplets, of the last fit that was scored; None before there is one.
+    """
+
+    progress: Progress = silent
+    journal: Journal = field(default_factory=Journal)
+    stage: str = "fit"
+    accuracy: float | None = None
+
+    def at(self, stage: str) -> Watch:
+        """The same for another stage."""
+        return Watch(self.progress, self.journal, stage)
+
+    def told(self, strength: float, passes: int, objective: float) -> None:
+        """A pass, as text."""
+        held_out = "" if self.accuracy is None else f", held-out {100 * self.accuracy:.2f} %"
+        text = f"{self.stage}: strength {strength:.4g}, loss {objective:.5f}{held_out}"
+        self.progress(text, passes, None)
+
+
+def ignore(passes: int, value: float, at: Map) -> None:
+    """A watcher that does nothing."""

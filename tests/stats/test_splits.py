@@ -1,0 +1,177 @@
+"""Folds of triplets, and parts to fit on and to report on: what is held out stays out."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import draw_triplets, seeds
+
+from pyalign.data import Subjects, Triplets
+from pyalign.stats.splits import TripletHoldOut, TripletKFold
+
+
+@given(seed=seeds, n=st.integers(12, 60), held_out=st.floats(0.3, 0.7),
+       dtype=st.sampled_from([np.int16, np.uint16, np.int32, np.int64]))  # fmt: skip
+def test_objects_no_item_is_in_both_parts_and_no_triplet_is_forgotten(seed, n, held_out, dtype):
+    triplets = draw_triplets(seed, n, 3000, dtype)
+    fit, test = next(TripletHoldOut("objects", held_out, seed, n).split(triplets))
+    mine, others = set(triplets[fit].ravel().tolist()), set(triplets[test].ravel().tolist())
+    assert not mine & others
+    assert len(others) <= round(held_out * n) and len(mine) <= n - round(held_out * n)
+    whole = [row for row, items in enumerate(triplets.tolist()) if set(items) <= mine or set(items) <= others]
+    assert sorted([*fit, *test]) == whole
+
+
+def test_triplets_are_all_used_and_drawn_at_the_fraction():
+    triplets = draw_triplets(1, 30, 200_000)
+    fit, test = next(TripletHoldOut("triplets", 0.3, 0, 30).split(triplets))
+    assert sorted([*fit, *test]) == list(range(200_000))
+    assert len(test) / 200_000 == pytest.approx(0.3, abs=0.005)
+
+
+@pytest.mark.parametrize("split", ["objects", "triplets"])
+def test_the_seed_decides(split):
+    triplets = draw_triplets(1, 30, 70_000)
+    one, again, other = (next(TripletHoldOut(split, 0.5, seed, 30).split(triplets)) for seed in (3, np.int64(3), 4))
+    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_the_same_objects_are_held_out_whatever_the_triplets():
+    few, many = draw_triplets(1, 30, 500), draw_triplets(2, 30, 5000)
+    held = [set(t[next(TripletHoldOut("objects", 0.5, 0, 30).split(t))[1]].ravel().tolist()) for t in (few, many)]
+    assert held[0] <= held[1] and len(held[1]) == 15
+
+
+@pytest.mark.parametrize(
+    "options,pieces",
+    [
+        ({"by": "subjects"}, ["by must be one of objects, triplets", "'subjects'"]),
+        ({"test_size": 0.0}, ["test_size must lie between 0 and 1; got 0.0"]),
+        ({"test_size": 1.0}, ["test_size", "1.0"]),
+        ({"test_size": float("nan")}, ["test_size", "nan"]),
+        ({"seed": -1}, ["seed", "-1"]),
+        ({"seed": 1.5}, ["seed", "1.5"]),
+        ({"test_size": 0.05}, ["none of 400 triplets is left to report on", "0.05", "seed 0"]),
+        ({"test_size": 0.95}, ["none of 400 triplets is left to fit on"]),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_split_is_refused(message_of, options, pieces):
+    message = message_of(lambda: next(TripletHoldOut(**options, n=30).split(draw_triplets(1, 30, 400))))
+    assert all(piece in message for piece in pieces)
+
+
+# Folds
+
+
+@given(seeds, st.sampled_from((2, 3, 5)))
+def test_over_objects_no_held_out_object_is_in_a_training_triplet(seed, folds):
+    triplets = draw_triplets(seed, 60, 3000)
+    tested = []
+    for fold in TripletKFold(n_splits=folds, seed=seed, n=60).folds(triplets):
+        train, test = triplets[fold.train], triplets[fold.test]
+        outside = np.setdiff1d(np.arange(60), fold.train_items)
+        assert np.isin(train, fold.train_items).all() and np.isin(test, outside).all()
+        assert len(fold.train) == np.isin(triplets, fold.train_items).all(axis=1).sum()
+        assert len(fold.test) == np.isin(triplets, outside).all(axis=1).sum()
+        tested.append(outside)
+    np.testing.assert_array_equal(np.sort(np.concatenate(tested)), np.arange(60))
+    assert np.ptp([len(items) for items in tested]) <= 1
+
+
+@given(seeds, st.sampled_from((2, 3, 7)))
+def test_over_triplets_each_is_tested_once(seed, folds):
+    triplets = draw_triplets(seed, 20, 100)
+    found = list(TripletKFold("triplets", folds, seed).split(triplets))
+    np.testing.assert_array_equal(np.sort(np.concatenate([test for _, test in found])), np.arange(100))
+    assert all(len(np.intersect1d(train, test)) == 0 for train, test in found)
+
+
+def test_over_subjects_nobody_stands_on_both_sides():
+    triplets, subjects = draw_triplets(1, 20, 500), np.random.default_rng(0).choice([3, 5, 8, 13, 21], 500)
+    tested = []
+    for train, test in TripletKFold("subjects", 2).split(triplets, groups=subjects):
+        assert not set(subjects[train]) & set(subjects[test])
+        assert len(train) + len(test) == 500
+        tested += list(set(subjects[test]))
+    assert sorted(tested) == [3, 5, 8, 13, 21]
+
+
+def test_subjects_that_triplets_bring_are_taken():
+    values, codes = draw_triplets(1, 20, 500), np.arange(500) % 7
+    people = Triplets(values, subjects=Subjects(codes, tuple("abcdefg")))
+    expected = [test.tolist() for _, test in TripletKFold("subjects").split(values, groups=codes)]
+    assert [test.tolist() for _, test in TripletKFold("subjects").split(people)] == expected
+
+
+BITS = {
+    ("folds", "objects"): (1452448094, 3833578033, 2817940038),
+    ("folds", "triplets"): (4041969083, 1671325734, 121318689),
+    ("folds", "subjects"): (1979676205, 2505181731, 1739953831),
+    ("parts", "objects"): (3392635268, 2837828127),
+    ("parts", "triplets"): (1064893590, 1965465034),
+}
+
+
+@pytest.mark.parametrize(("kind", "by"), BITS)
+def test_the_same_seed_draws_the_same_split_in_every_version(kind, by):
+    """Published figures rest on them."""
+    triplets, subjects = draw_triplets(1, 30, 2000, np.int32), np.arange(2000) % 7
+    found = TripletKFold(by, 3, 3, n=31).split(triplets, groups=subjects)
+    if kind == "parts":
+        found = enumerate(next(TripletHoldOut(by, 0.4, 3, n=31).split(triplets)))
+    assert tuple(crc32(rows.astype(np.int64).tobytes()) for _, rows in found) == BITS[kind, by]
+
+
+def test_the_same_seed_gives_the_same_folds_and_another_others():
+    triplets = draw_triplets(1, 40, 2000)
+    first, same, other = ([test.tolist() for _, test in TripletKFold(seed=s).split(triplets)] for s in (0, 0, 1))
+    assert first == same != other
+
+
+def test_folds_that_leave_nothing_are_refused(message_of):
+    triplets = draw_triplets(1, 20, 30)
+
+    def split(groups=None, **options):
+        return list(TripletKFold(n=20, **options).split(triplets, groups=groups))
+
+    assert message_of(split, by="items").startswith("by must be one of objects, triplets, subjects; got 'items'")
+    assert message_of(split, n_splits=1) == "n_splits must be a whole number from 2 to 2,147,483,647; got 1"
+    assert message_of(split, n_splits=21) == (
+        "a split over objects must have at most as many folds as there are objects (20); got 21"
+    )
+    assert "has no test ones" in message_of(split, n_splits=10)
+    assert message_of(split, by="subjects") == "subjects must be given to split over subjects; got None"
+    assert "subjects must have shape (30,)" in message_of(split, by="subjects", groups=[1, 2])
+
+
+# scikit-learn
+
+
+@pytest.mark.parametrize("by", ["objects", "triplets", "subjects"])
+def test_tools_of_scikit_learn_take_it_for_a_splitter(by):
+    base, model_selection = (pytest.importorskip(f"sklearn.{name}") for name in ("base", "model_selection"))
+
+    class Majority(base.BaseEstimator):
+        """Its X is triplets: how often the item is odd again that was odd most often in training."""
+
+        def fit(self, X, y=None):
+            self.odd_ = np.bincount(X[:, 2], minlength=30)
+            return self
+
+        def score(self, X, y=None):
+            return float((self.odd_[X].argmax(axis=1) == 2).mean())
+
+    triplets, subjects = draw_triplets(1, 30, 3000), np.arange(3000) % 7
+    folds = TripletKFold(by, seed=2)
+    assert model_selection.check_cv(folds) is folds and folds.get_n_splits(triplets) == 3
+    found = model_selection.cross_val_score(Majority(), triplets, cv=folds, groups=subjects)
+    expected = [Majority().fit(triplets[a]).score(triplets[b]) for a, b in folds.split(triplets, groups=subjects)]
+    assert found.tolist() == expected
+    if by != "subjects":
+        assert len(model_selection.cross_val_score(Majority(), triplets, cv=TripletHoldOut(by))) == 1
