@@ -71,6 +71,7 @@ MAKERS = {
     "agreements": lambda: pyalign.agreement({"a": X, "b": -X}, TRIPLETS, answers=COUNTS),
     "ceiling": lambda: pyalign.noise_ceiling(TRIPLETS, answers=COUNTS),
     "failures": lambda: pyalign.failures({"a": X, "b": X[:, :2]}, TRIPLETS, subjects=PEOPLE),
+    "two failures": lambda: pyalign.failures({"a": X, "b": X[:, :2]}, TRIPLETS, subjects=PEOPLE, limit=2),
 }
 
 
@@ -254,7 +255,7 @@ def places(document, path=()):
 JUNK = (None, True, -1, 1.5, 10**400, "text", [], [1], [None, "a", {}], {}, {"a": 1}, [[1, 2], 3])
 
 
-@pytest.mark.parametrize("name", ["score over objects", "comparison", "permutation", "calibration", "failures"])
+@pytest.mark.parametrize("name", ["score over objects", "comparison", "permutation", "calibration", "two failures"])
 def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, monkeypatch):
     document = strictly(MAKERS[name]().to_json())
     outcomes = set()
