@@ -127,7 +127,7 @@ def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Arra
         raise InputError(f"{source}: the triplets hold names; give the rows' names with --names FILE (names=)")
     if len(x) != len(names):
         raise InputError(f"{source}: has {len(x)} rows and no names, {len(names)} items are named: which row is whose?")
-    return triplets.values, (f"rows of {source} are taken to be in the order of the item names that were given",)
+    return triplets.values, (f"rows of {source} have no names: they are taken to be in the order of the named items",)
 
 
 @dataclass(frozen=True, eq=False)

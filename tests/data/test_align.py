@@ -67,7 +67,7 @@ def test_numbers_and_names_without_a_link_say_which_order_is_assumed():
 
 def test_nameless_rows_and_a_stated_order_say_what_is_assumed():
     found = align(X, stated(draw_triplets(0, N, 5)), "clip.npy")
-    assert found.notes == ("rows of clip.npy are taken to be in the order of the item names that were given",)
+    assert found.notes == ("rows of clip.npy have no names: they are taken to be in the order of the named items",)
     assert found.names == NAMES
 
 
@@ -161,7 +161,9 @@ def test_the_first_with_names_gives_the_order_and_the_nameless_are_said():
     assert np.array_equal(found.models["named"][found.index], X[order][triplets])
     assert len(found.notes) == 2
     assert found.notes[0].startswith("item numbers are taken for rows of named in its own order (item 3, item 1, ")
-    assert found.notes[1].startswith("rows of plain are taken to be in the order of")
+    assert found.notes[1].startswith(
+        "rows of plain have no names: they are taken to be in the order of the named items"
+    )
 
 
 def test_embeddings_of_other_items_too_keep_the_rows_of_the_triplets():
