@@ -132,6 +132,12 @@ def test_numbers_of_no_item_are_refused_and_never_wrap_around(message_of, x, val
     assert message_of(align, x, triplets) == expected
 
 
+def test_two_numbers_of_one_item_are_refused(message_of):
+    triplets = Triplets(np.array([[0, 1, 2], [1, 2, 3]]), ("a", "b", "c", "a"), numbered=True)
+    x = Embeddings(X[:3], ("c", "b", "a"))
+    assert message_of(align, x, triplets) == "item names must differ; 'a' occurs more than once"
+
+
 def test_rows_of_one_name_are_refused_where_names_decide(message_of):
     x = Embeddings(X[:3], ("a", "a", "b"))
     assert message_of(align, x, [["a", "b", "c"]]) == "row names must differ; 'a' occurs more than once"
