@@ -128,8 +128,14 @@ def score(
         >>> round(score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy, 3)
         0.667
     """
+    keep = (keep,) if isinstance(keep, str) else keep
     for name in keep:
         _checks.one_of(name, KEPT, "keep")
+    if transform is not None and not isinstance(transform, Transform):
+        what = f"got {type(transform).__name__} (of a file: read_transform(path))"
+        raise InputError(f"transform must be a pyalign.Transform; {what}")
+    if isinstance(x, Mapping):
+        x = {str(name): values for name, values in x.items()}
     measures = (None,) if measure is None else measures_of(measure)
     asked = _Asked(
         measures, temperature, ties, nan, backend, as_resampling(ci), subjects, groups, ceiling, permutations, seed,

@@ -66,7 +66,7 @@ def test_names_put_rows_in_order_and_that_is_said(scored, file):
 def test_item_names_find_the_rows(scored, file):
     accuracies, notes = scored(file, "--item-names", "ids.txt")
     assert accuracies == [50.469]
-    assumed = "rows of clip.npy are taken to be in the order of the item names that were given"
+    assumed = "rows of clip.npy have no names: they are taken to be in the order of the named items"
     assert notes == ([assumed] if file == "clip.npy" else [])
 
 
