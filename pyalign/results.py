@@ -362,6 +362,8 @@ def load_result(path: Any) -> Any:
         raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {told}")
     module, _, name = KINDS[command].partition(":")
     try:
-        return from_document(getattr(import_module(module), name), document)
-    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        found = from_document(getattr(import_module(module), name), document)
+        found.to_json()  # what can't be written again, such as an unknown word among its fields, is damaged too
+        return found
+    except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error

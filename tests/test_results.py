@@ -23,6 +23,7 @@ N, T = 25, 300
 X, TRIPLETS = reals(1, N, 4), draw_triplets(2, N, T, np.int32)
 PEOPLE = np.random.default_rng(3).integers(0, 6, T)
 LABELS = np.random.default_rng(4).choice(["animal", "tool"], T)
+COUNTS = np.random.default_rng(5).integers(1, 9, (T, 3))
 PLAN = pyalign.Resampling("objects", resamples=64, confidence=0.9, seed=5)
 
 
@@ -31,6 +32,12 @@ def transform():
         X, TRIPLETS[:100], measure="dot", temperature=2.0, held_out={"accuracy": 0.5, "over": "objects"}
     )
     return Transform(np.eye(4, 2), None, 0.0, 1.0, trained, "W.npz")
+
+
+def answered():
+    """The triplets with the item last that a noisy copy of X calls odd."""
+    columns = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
+    return np.take_along_axis(TRIPLETS, columns[pyalign.odd_one_out(X + reals(6, N, 4), TRIPLETS)], axis=1)
 
 
 def with_nan():
@@ -58,6 +65,13 @@ MAKERS = {
     "comparison of the same": lambda: pyalign.compare({"a": np.ones((N, 2)), "b": np.ones((N, 2))}, TRIPLETS, ci=PLAN),
     "permutation": lambda: pyalign.permutation_test(X, TRIPLETS, permutations=9, confidence=0.8),
     "one permutation": lambda: pyalign.permutation_test(X, TRIPLETS, permutations=1),
+    "calibration": lambda: pyalign.calibrate(X, answered(), split="triplets"),
+    "calibrations": lambda: pyalign.calibrate({"a": X}, answered(), measure=["cosine", "dot"], split=None),
+    "agreement": lambda: pyalign.agreement(X, TRIPLETS, answers=COUNTS),
+    "agreements": lambda: pyalign.agreement({"a": X, "b": -X}, TRIPLETS, answers=COUNTS),
+    "ceiling": lambda: pyalign.noise_ceiling(TRIPLETS, answers=COUNTS),
+    "failures": lambda: pyalign.failures({"a": X, "b": X[:, :2]}, TRIPLETS, subjects=PEOPLE),
+    "two failures": lambda: pyalign.failures({"a": X, "b": X[:, :2]}, TRIPLETS, subjects=PEOPLE, limit=2),
 }
 
 
@@ -168,6 +182,17 @@ def test_an_unknown_key_of_a_later_version_is_overlooked():
     assert from_document(pyalign.Score, document).accuracy == document["accuracy"]
 
 
+def test_models_of_any_key_have_its_text_for_a_name(tmp_path):
+    for found in (
+        pyalign.score({1: X, 2: -X}, TRIPLETS, keep="choices"),
+        pyalign.compare({1: X, 2: -X}, TRIPLETS, ci=PLAN),
+    ):
+        path = tmp_path / "result.json"
+        path.write_text(found.to_json())
+        assert pyalign.load_result(path) == found
+        assert "1" in str(found)
+
+
 # Documents that are none
 
 
@@ -241,7 +266,7 @@ def places(document, path=()):
 JUNK = (None, True, -1, 1.5, 10**400, "text", [], [1], [None, "a", {}], {}, {"a": 1}, [[1, 2], 3])
 
 
-@pytest.mark.parametrize("name", ["score over objects", "one score in scores", "comparison", "permutation"])
+@pytest.mark.parametrize("name", ["score over objects", "comparison", "permutation", "calibration", "two failures"])
 def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, monkeypatch):
     document = strictly(MAKERS[name]().to_json())
     outcomes = set()
@@ -350,7 +375,9 @@ def test_html_escapes_names_and_notes():
 
 def test_html_has_a_row_for_each_record_and_a_note_for_each_note(result):
     page = result._repr_html_()
-    assert page.count("<tr>") == 1 + len(result.to_records())
+    n = len(result.to_records())
+    assert page.count("<tr>") == 1 + min(n, 100)
+    assert (f"<p>the first 100 of {n:,} rows</p>" in page) == (n > 100)
     assert page.count("<p>note: ") == len(result.notes)
 
 

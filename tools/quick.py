@@ -1,8 +1,8 @@
 """Lint, and the tests that a change needs: what `make quick` runs.
 
 A change is what differs from a commit (by default the last one, or the one before it where nothing differs). Tests of a
-module are those that import it, those in the folder that mirrors its own that use a public name of it or are called after
-it, and its doctests; with them go the imports, the names and the golden figures. Tests marked `slow` are left to
+module are those that import it, those in the folder that mirrors its own that use a public name of it or are called
+after it, and its doctests; with them go the imports, the names and the golden figures. Tests marked `slow` are left to
 `make test`.
 
     python tools/quick.py [--base COMMIT] [--list] [pytest options]

@@ -70,6 +70,7 @@ def compare(
         (True, [1.0, 2.0])
     """
     _checks.named_models(models)
+    models = {str(name): x for name, x in models.items()}
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
     plan = as_resampling(ci)

@@ -115,13 +115,17 @@ def _of_transform(path: str, transform: Transform) -> Description:
     else:
         fitted = f"fitted to {record.n_triplets:,} triplets of {len(record.items):,} items"
         remarks.append(f"{fitted}, for {record.measure} at temperature {record.temperature:g}")
-        held = ", ".join(f"{name} {value}" for name, value in (record.held_out or {}).items())
+        held = ", ".join(f"{name} {_short(value)}" for name, value in (record.held_out or {}).items())
         remarks.append(f"on what the fit has not seen: {held}" if held else "no figures of triplets it has not seen")
     return Description(
         "transform", (d, r), str(transform.weights.dtype), float(np.min(transform.weights)),
         float(np.max(transform.weights)), first_row=tuple(transform.weights[0, :8].tolist()),
         remarks=tuple(remarks), command=_command("transform", path),
     )  # fmt: skip
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 # Tables

@@ -128,8 +128,14 @@ def score(
         >>> round(score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy, 3)
         0.667
     """
+    keep = (keep,) if isinstance(keep, str) else keep
     for name in keep:
         _checks.one_of(name, KEPT, "keep")
+    if transform is not None and not isinstance(transform, Transform):
+        what = f"got {type(transform).__name__} (of a file: read_transform(path))"
+        raise InputError(f"transform must be a pyalign.Transform; {what}")
+    if isinstance(x, Mapping):
+        x = {str(name): values for name, values in x.items()}
     measures = (None,) if measure is None else measures_of(measure)
     asked = _Asked(
         measures, temperature, ties, nan, backend, as_resampling(ci), subjects, groups, ceiling, permutations, seed,
@@ -142,14 +148,16 @@ def score(
         return found[0]
     models = x if isinstance(x, Mapping) else {"x": x}
     told = merged(*(one.notes for one in found))
-    return Scores(found, given.source, notes=told, provenance=_provenance(asked, models, given))
+    return Scores(found, given.source, notes=told, provenance=_provenance(asked, models, given, found[0].backend))
 
 
-def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets) -> Provenance:
+def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, backend: str) -> Provenance:
     measures = [None if measure is None else str(measure) for measure in asked.measures]
     options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan}
     options.update(temperature=asked.temperature, ci=None if asked.plan is None else asdict(asked.plan))
-    return Provenance.now([*x.items(), ("triplets", triplets)], options, asked.backend, asked.seed)
+    drawn = asked.plan is not None and asked.plan.method == "bootstrap"
+    seed = asked.seed if asked.permutations is not None else asked.plan.seed if asked.plan and drawn else None
+    return Provenance.now([*x.items(), ("triplets", triplets)], options, backend, seed)
 
 
 def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str | Measure | None], Score]:
@@ -176,7 +184,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
             transform=None if asked.transform is None else asked.transform.source,
             in_sample=seen,
             notes=told,
-            provenance=_provenance(asked, {source: aligned.embeddings}, aligned.triplets),
+            provenance=_provenance(asked, {source: aligned.embeddings}, aligned.triplets, found.backend),
         )
 
     return run

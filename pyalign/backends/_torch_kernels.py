@@ -94,7 +94,7 @@ class TorchKernels:
                 slope = _others(y) * p - y * _others(p)
             residuals = torch.where(valid, slope * (scale / temperature), 0.0)
             residuals[0] = -(residuals[1] + residuals[2])
-            _add_in_order(gradient.view(-1), places.T.flatten(), residuals.T.flatten().to(gradient.dtype))
+            add_in_order(gradient.view(-1), places.T.flatten(), residuals.T.flatten().to(gradient.dtype))
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
@@ -112,7 +112,7 @@ class TorchKernels:
             sums[1:] += (values[:, part].double() @ weights).long()
 
 
-def _add_in_order(out: Tensor, places: Tensor, values: Tensor) -> None:
+def add_in_order(out: Tensor, places: Tensor, values: Tensor) -> None:
     """out[places] += values, one value after the other: the same bits on every run and for any number of threads.
 
     On the CPU index_add_ does so for one dimension, while index_put_ adds with all threads at once. On a device it is

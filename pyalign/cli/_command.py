@@ -185,7 +185,8 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
 def _either(parser: Parser, one: Field[Any], told: Option, by_flag: Any, standing: Any) -> Any:
     """The values by themselves, or those of the flag."""
     if standing and by_flag not in (None, one.default):
-        parser.error(f"argument {told.flags[-1]}: {told.metavar} stand there already: {' '.join(map(str, standing))}")
+        there = " ".join([standing] if isinstance(standing, str) else standing)
+        parser.error(f"argument {told.flags[-1]}: {told.metavar} stands there already: {there}")
     return standing or by_flag
 
 

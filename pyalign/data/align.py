@@ -15,7 +15,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.embeddings import Embeddings, as_embeddings
-from pyalign.data.names import listing, match_names
+from pyalign.data.names import listing, match_names, require_different
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
 
@@ -77,7 +77,9 @@ def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[s
     items = np.arange(len(triplets.names))
     if triplets.numbered:  # of a stated order, items that no triplet names need no row
         items = np.flatnonzero(np.bincount(values.ravel(), minlength=len(items)))
-    found = match_names([triplets.names[item] for item in items], x.names)
+    asked = [triplets.names[item] for item in items]
+    require_different(asked, "item")
+    found = match_names(asked, x.names)
     rows = np.full(len(triplets.names), -1, np.int32)
     rows[items] = found.rows
     return rows[values], () if found.note is None else (found.note,)
@@ -127,7 +129,7 @@ def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Arra
         raise InputError(f"{source}: the triplets hold names; give the rows' names with --names FILE (names=)")
     if len(x) != len(names):
         raise InputError(f"{source}: has {len(x)} rows and no names, {len(names)} items are named: which row is whose?")
-    return triplets.values, (f"rows of {source} are taken to be in the order of the item names that were given",)
+    return triplets.values, (f"rows of {source} have no names: they are taken to be in the order of the named items",)
 
 
 @dataclass(frozen=True, eq=False)

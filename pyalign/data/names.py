@@ -42,9 +42,7 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         "items are found by the stems of the rows' names: 'cat' is 'cat/cat_01b.jpg'"
     """
     rows = {name: row for row, name in enumerate(row_names)}
-    if len(rows) != len(row_names):
-        doubled = [name for name, times in Counter(row_names).items() if times > 1]
-        raise InputError(f"row names must differ; {_count(doubled, 'occurs', 'occur')} more than once")
+    require_different(row_names, "row")
     missing = [name for name in item_names if name not in rows]
     if not missing:
         return Match(np.array([rows[name] for name in item_names], dtype=np.int32), None)
@@ -55,6 +53,13 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         return Match(by_stem, f"items are found by the stems of the rows' names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
     raise InputError(f"no row is named {_some(missing)} ({count}){_candidates(missing[0], row_names)}")
+
+
+def require_different(names: Sequence[str], what: str) -> None:
+    """Raises where a name occurs twice."""
+    if len(set(names)) != len(names):
+        doubled = [name for name, times in Counter(names).items() if times > 1]
+        raise InputError(f"{what} names must differ; {_count(doubled, 'occurs', 'occur')} more than once")
 
 
 def _candidates(name: str, row_names: Sequence[str]) -> str:

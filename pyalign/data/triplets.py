@@ -90,28 +90,37 @@ class Triplets(AsArray):
         moved = given if self.positions is None else given.reordered(self.positions)
         return replace(self, answers=moved, answered=True)
 
-    def choices_in_file(self, choices: np.ndarray) -> np.ndarray:
+    def choices_in_file(self, choices: Array) -> Array:
         """Odd positions (t,) among the columns of `values`, -1 for a tie, as positions in the file."""
         if self.positions is None:
             return choices
-        choices, places = _checks.as_array(choices, "choices", "(t,)"), self.positions
-        moved = places[choices] if places.ndim == 1 else np.take_along_axis(places, choices[:, None], 1)[:, 0]
-        return np.where(choices < 0, choices, moved).astype(np.int8)
+        host, places = _checks.as_array(choices, "choices", "(t,)"), self.positions
+        moved = places[host] if places.ndim == 1 else np.take_along_axis(places, host[:, None], 1)[:, 0]
+        return _beside(choices, np.where(host < 0, host, moved).astype(np.int8))
 
-    def columns_in_file(self, values: np.ndarray) -> np.ndarray:
+    def columns_in_file(self, values: Array) -> Array:
         """Numbers (t, 3) by the columns of `values`, by the positions in the file."""
         if self.positions is None:
             return values
-        values = _checks.as_array(values, "values", "(t, 3)")
-        moved = np.empty_like(values)
-        np.put_along_axis(moved, np.broadcast_to(self.positions, values.shape).astype(np.int64), values, 1)
-        return moved
+        host = _checks.as_array(values, "values", "(t, 3)")
+        moved = np.empty_like(host)
+        np.put_along_axis(moved, np.broadcast_to(self.positions, host.shape).astype(np.int64), host, 1)
+        return _beside(values, moved)
 
     def __repr__(self) -> str:
         source = "" if self.source is None else f" from {self.source}"
         known = {"names": self.names, "answers": self.answers, "subjects": self.subjects}
         parts = "".join(f", with {name}" for name, value in known.items() if value is not None)
         return f"Triplets({len(self):,}{source}{parts})"
+
+
+def _beside(given: Array, moved: np.ndarray) -> Array:
+    """Our own array in the library of `given`, where that lies."""
+    if isinstance(given, np.ndarray):
+        return moved
+    from array_api_compat import array_namespace, device  # slow to import
+
+    return array_namespace(given).asarray(moved, device=device(given))
 
 
 def require_answers(triplets: Triplets, what: str) -> None:

@@ -15,7 +15,6 @@ from pyalign import _checks
 from pyalign.backends import Place, _tensors, get_backend, get_host_backend, preferred
 from pyalign.backends._tensors import Kernels, TensorBackend, on_host, result_dtype
 from pyalign.errors import InputError
-from pyalign.integrations._pull_back import Dense
 from pyalign.measures import Measure, gamma_of, get_measure, median_distance, spaced_rows
 from pyalign.ops.triplets import use_matrix
 
@@ -132,70 +131,49 @@ def odd_one_out(x: Tensor, triplets: Tensor, measure: str) -> Tensor:
     check_rows(x)
     check_triplets(x, triplets)
     choices = torch.empty(len(triplets), dtype=torch.int8, device=x.device)
-    _, invalid = _from_triplets(x, triplets, get_measure(measure), choices=choices)
-    _raise_invalid(x, triplets, invalid)
+    from_triplets(x, triplets, get_measure(measure), choices=choices)
+    return where_known(x, triplets, choices, -1)
+
+
+def where_known(x: Tensor, triplets: Tensor, values: Tensor, otherwise: float) -> Tensor:
+    """Values (t, ...) of the triplets, replaced where a row of x that they name holds NaN or infinity."""
     finite = torch.isfinite(x).all(dim=1)
     if x.device.type == "cpu" and finite.all():  # elsewhere a look would wait
-        return choices
-    known = finite[_index(triplets).long().clamp(0, len(x) - 1)].all(dim=1)
-    return torch.where(known, choices, -1)
+        return values
+    known = finite[triplets.long().clamp(0, len(x) - 1)].all(dim=1)
+    return torch.where(known.view(-1, *(1,) * (values.ndim - 1)), values, otherwise)
 
 
-def loss(
-    x: Tensor, triplets: Tensor, measure: str, temperature: float, training: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean cross-entropy (), and what its gradient will need.
+def from_triplets(
+    x: Tensor, triplets: Tensor, measure: Measure, *, choices: Tensor | None = None, pairs: Tensor | None = None,
+    sums: Tensor | None = None, temperature: float = 1.0,
+) -> tuple[Tensor | None, Tensor]:  # fmt: skip
+    """Fills what is given, by the route of `use_matrix`; the matrix of that route or None, and the flag (1,).
 
-    With a matrix of similarities: that matrix (n, n) and, in training, the derivative by its elements plus its
-    transpose, from the same pass over the triplets; (0, 0) otherwise. Without: the similarities (t, 3), and (0, 0).
+    On the CPU an invalid triplet raises; elsewhere it sets the flag.
     """
-    check_rows(x)
-    check_triplets(x, triplets)
-    temperature = _checks.as_temperature(temperature)
-    chosen, dtype = get_measure(measure), result_dtype(x)
-    gradient = torch.empty(0, 0, dtype=dtype, device=x.device)
-    if training and uses_matrix(x, triplets):
-        similarities = similarity(x, None, measure)
-        total, gradient, invalid = matrix_gradient(similarities, triplets, temperature)
-    else:
-        sums = torch.zeros(7, dtype=torch.float64, device=x.device)
-        similarities, invalid = _from_triplets(x, triplets, chosen, sums=sums, temperature=temperature)
-        total = sums[5]
-    _raise_invalid(x, triplets, invalid)
-    unknown = (invalid[0] > 0) | ~all_finite(x)  # kernels may drop a NaN where they take a maximum
-    return torch.where(unknown, torch.nan, (total / len(triplets)).to(dtype)), similarities, gradient
-
-
-def _from_triplets(
-    x: Tensor, triplets: Tensor, measure: Measure, *, choices: Tensor | None = None, sums: Tensor | None = None,
-    temperature: float = 1.0,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Fills what is given, by the route of `use_matrix`; the similarities of that route, and the flag."""
-    index = _index(triplets)
+    index = as_index(triplets)
     invalid = torch.zeros(1, dtype=torch.int32, device=x.device)
-    matrix = uses_matrix(x, triplets)
-    if matrix:
-        s = similarity(x, None, str(measure))
+    s = similarity(x, None, str(measure)) if uses_matrix(x, triplets) else None
     with _tensors.current_device(x.device):
-        if matrix:
+        if s is not None:
             kernels, _ = _kernels(x, len(x))
-            kernels.triplets_from_matrix(s, index, choices, None, None, sums, temperature, invalid)
+            kernels.triplets_from_matrix(s, index, choices, None, pairs, sums, temperature, invalid)
         else:
             kernels, half = _kernels(x, 0)
             rows = _prepared(x, measure, _tensors.column_shift(x) if measure.transform == "shift" else None, half)
-            s = torch.empty(len(index), 3, dtype=result_dtype(x), device=x.device)
             gamma = bandwidth(measure, x, None)
-            pairs = s if sums is not None else None
             kernels.triplets_from_rows(
                 rows.values, rows.terms, measure.pair, gamma, index, choices, None, pairs, sums, temperature, invalid
             )  # fmt: skip
+    raise_invalid(x, triplets, invalid)
     return s, invalid
 
 
-def _raise_invalid(x: Tensor, triplets: Tensor, invalid: Tensor) -> None:
+def raise_invalid(x: Tensor, triplets: Tensor, invalid: Tensor) -> None:
     """Only on the CPU, where looking at the flag waits for nothing."""
     if x.device.type == "cpu" and invalid.item():
-        array = _index(triplets).numpy()
+        array = as_index(triplets).numpy()
         _checks.require_valid(get_backend().check_triplets(array, len(x)), array, len(x))
 
 
@@ -246,35 +224,8 @@ def uses_matrix(x: Tensor, triplets: Tensor) -> bool:
     return use_matrix(n, t, 8 if x.dtype == torch.float64 else 4)
 
 
-def matrix_gradient(similarities: Tensor, triplets: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum of the cross-entropies (), the derivative of their mean by the elements that were read plus its transpose
-    (n, n), and the flag of invalid triplets (1,).
-    """
-    n = len(similarities)
-    kernels, _ = kernels_for(str(similarities.device), str(similarities.dtype).rpartition(".")[2], 0)
-    gradient = empty_matrix(n, n, similarities)
-    cross_entropy = torch.zeros(1, dtype=torch.float64, device=similarities.device)
-    invalid = torch.zeros(1, dtype=torch.int32, device=similarities.device)
-    outputs = gradient, cross_entropy, invalid
-    with _tensors.current_device(similarities.device):
-        kernels.triplet_gradient(similarities, _index(triplets), temperature, 1.0 / len(triplets), *outputs)
-    return cross_entropy[0], add_transpose(gradient), invalid
-
-
-class Product(Dense):
-    """Weights whose product with the rows is that of the compiled kernels, where these run: it is the same for any
-    number of threads. Not differentiable.
-    """
-
-    def product(self, weights: Tensor, rows: Tensor) -> Tensor:
-        if weights.device.type != "cpu":
-            return super().product(weights, rows)
-        out = torch.empty(len(weights), rows.shape[1], dtype=weights.dtype)
-        get_host_backend().product(weights.numpy(), rows.contiguous().numpy(), out.numpy())
-        return out
-
-
-def _index(triplets: Tensor) -> Tensor:
+def as_index(triplets: Tensor) -> Tensor:
+    """Triplets in a type that the kernels read; others are converted."""
     if triplets.dtype in INDEX_DTYPES:
         return triplets
     return triplets.to(torch.int16 if triplets.element_size() == 1 else torch.int64)

@@ -14,26 +14,30 @@ tensor([2], dtype=torch.int8)
 >>> tuple(x.grad.shape)
 (3, 2)
 
-Checks are those that cost no waiting. Rows with NaN give NaN. Invalid triplets raise on the CPU; on a device the loss
-becomes NaN and the choice -1, since an error would have to wait for the device.
+Checks are those that cost no waiting. Rows with NaN give NaN. Invalid triplets, answers and temperatures raise on the
+CPU; on a device the loss becomes NaN and the choice -1, since an error would have to wait for the device.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pyalign._checks import as_temperature
+from pyalign import _checks
 from pyalign.backends._tensors import result_dtype
+from pyalign.errors import InputError
 from pyalign.integrations import _torch_kernels as kernels
-from pyalign.integrations._pull_back import Dense, Pairs, pull_back
+from pyalign.integrations._loss_ops import REDUCTIONS
+from pyalign.integrations._loss_terms import check_temperature
+from pyalign.integrations._pull_back import Dense, pull_back
+from pyalign.integrations._vmap import one_by_one
 from pyalign.measures import Measure, get_measure
 
 SIMILARITY = "(Tensor x, Tensor? y=None, str measure='cosine') -> Tensor"
 ODD_ONE_OUT = "(Tensor x, Tensor triplets, str measure='cosine') -> Tensor"
-TRIPLET_LOSS = "(Tensor x, Tensor triplets, str measure='dot', float temperature=1.0) -> Tensor"
 
 
 @torch.library.custom_op("pyalign::similarity", mutates_args=(), schema=SIMILARITY)
@@ -107,126 +111,25 @@ def _(x: Tensor, triplets: Tensor, measure: str = "cosine") -> Tensor:
     return x.new_empty((triplets.shape[0],), dtype=torch.int8)
 
 
-# torch keeps compiled graphs on disk under the public op, and they call these two: after a change of what these take or
-# give, graphs from before fail until that cache (TORCHINDUCTOR_CACHE_DIR) is deleted.
-@torch.library.custom_op("pyalign::_triplet_loss_parts", mutates_args=())
-def _triplet_loss_parts(
-    x: Tensor, triplets: Tensor, measure: str, temperature: float, training: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    return kernels.loss(x, triplets, measure, temperature, training)
-
-
-@_triplet_loss_parts.register_fake
-def _(x: Tensor, triplets: Tensor, measure: str, temperature: float, training: bool) -> tuple[Tensor, Tensor, Tensor]:
-    kernels.check_rows(x)
-    kernels.check_triplets(x, triplets)
-    get_measure(measure)
-    dtype, n, t = result_dtype(x), x.shape[0], triplets.shape[0]
-    matrix = kernels.uses_matrix(x, triplets)
-    shapes = (), (n, n) if matrix else (t, 3), (n, n) if matrix and training else (0, 0)
-    loss, similarities, gradient = (x.new_empty(shape, dtype=dtype) for shape in shapes)
-    return loss, similarities, gradient
-
-
-@torch.library.custom_op("pyalign::_triplet_loss_backward", mutates_args=())
-def _triplet_loss_backward(
-    grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, measure: str, temperature: float
-) -> Tensor:
-    chosen = get_measure(measure)
-    gamma = kernels.bandwidth(chosen, x, None)
-    if not kernels.uses_matrix(x, triplets):
-        pairs: Dense | Pairs = _listed(similarities, triplets, len(x), temperature)
-    else:
-        if len(gradient) == 0:  # autograd came in by a way that the forward pass could not see
-            gradient = kernels.matrix_gradient(similarities, triplets, temperature)[1]
-        pairs = kernels.Product(gradient, similarities)
-    return kernels.scaled(pull_back(chosen, gamma, pairs, x, x), grad).to(x.dtype)
-
-
-def _listed(similarities: Tensor, triplets: Tensor, n: int, temperature: float) -> Pairs:
-    """The three pairs of every triplet, in both orders, with the derivative of the mean cross-entropy.
-
-    Invalid triplets, which on a device nobody has refused, weigh nothing and name item 0.
-    """
-    index = triplets.long()
-    a, b, c = index.unbind(dim=1)
-    valid = (((index >= 0) & (index < n)).all(dim=1) & (a != b) & (a != c) & (b != c))[:, None]
-    weights = torch.softmax(similarities / temperature, dim=1)
-    weights[:, 0] = -weights[:, 1:].sum(dim=1)
-    weights = torch.where(valid, weights / (temperature * len(triplets)), 0.0)
-    a, b, c = torch.where(valid, index, 0).unbind(dim=1)
-    i, j = torch.stack([a, a, b], dim=1).flatten(), torch.stack([b, c, c], dim=1).flatten()
-    twice = (tensor.flatten().repeat(2) for tensor in (weights, torch.where(valid, similarities, 0.0)))
-    return Pairs.sorted(torch.cat([i, j]), torch.cat([j, i]), n, *twice)
-
-
-@_triplet_loss_backward.register_fake
-def _(
-    grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, measure: str, temperature: float
-) -> Tensor:
-    return torch.empty_like(x, memory_format=torch.contiguous_format)
-
-
-def _keep_similarities(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
-    x, triplets, ctx.measure, ctx.temperature, _ = inputs
-    ctx.save_for_backward(x, output[1], output[2], triplets)
-    ctx.mark_non_differentiable(output[1], output[2])
-    ctx.set_materialize_grads(False)
-
-
-def _loss_gradient(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, None, None, None, None]:
-    if grad is None:
-        return None, None, None, None, None
-    backward = torch.ops.pyalign._triplet_loss_backward
-    return backward(grad, *ctx.saved_tensors, ctx.measure, ctx.temperature), None, None, None, None
-
-
-_triplet_loss_parts.register_autograd(_loss_gradient, setup_context=_keep_similarities)
-
-torch.library.define("pyalign::triplet_loss", TRIPLET_LOSS)
-
-
-@torch.library.impl("pyalign::triplet_loss", "CompositeImplicitAutograd")
-def triplet_loss(x: Tensor, triplets: Tensor, measure: str = "dot", temperature: float = 1.0) -> Tensor:
-    """Mean over triplets (t, 3) of -log softmax(s / temperature) of the pair of the first two items, in nats: ().
-
-    The last column is the odd item. Needs no memory of (t, d): through an (n, n) matrix where that pays, else from the
-    rows. Differentiable once.
-    """
-    training = torch.is_grad_enabled() and x.requires_grad
-    loss: Tensor = torch.ops.pyalign._triplet_loss_parts(x, triplets, measure, temperature, training)[0]
-    return loss
-
-
-def _one_by_one(op: Any) -> Any:
-    """vmap as a loop: each element is a whole matrix product, which fills the processor by itself."""
-
-    def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
-        def element(k: int) -> Any:
-            pairs = zip(args, in_dims, strict=True)
-            return op(*(value if dim is None else value.select(dim, k) for value, dim in pairs))
-
-        results = [element(k) for k in range(info.batch_size)]
-        if isinstance(results[0], Tensor):
-            return torch.stack(results), 0
-        return tuple(torch.stack(column) for column in zip(*results, strict=True)), (0,) * len(results[0])
-
-    return rule
-
-
-for _op in (similarity, odd_one_out, _bandwidth, _triplet_loss_parts, _triplet_loss_backward):
-    _op.register_vmap(_one_by_one(_op))
+for _op in (similarity, odd_one_out, _bandwidth):
+    _op.register_vmap(one_by_one(_op))
 
 
 class TripletLoss(nn.Module):
     """Cross-entropy of triplets under the similarities of embeddings, to train a network on.
 
     Called as ``loss(x, triplets)`` with x (n, d), embeddings of a batch or of the whole table, and triplets (t, 3),
-    rows of x, the last column the odd item; gives the mean in nats, ().
+    rows of x, the last column the odd item.
 
     Args:
         measure: see `pyalign.similarity`.
-        temperature: in the units of the similarities; it divides.
+        temperature: in the units of the similarities; it divides. A parameter, or a leaf tensor that requires a
+            gradient, which becomes one, is learned.
+        reduction: "mean" over all answers, their "sum", or "none": a loss for each triplet.
+
+    Raises:
+        InputError: for an unknown measure or reduction, and a temperature that is not one positive number. So does a
+            later step on the CPU when a learned temperature is positive no more; on a device its loss is NaN.
 
     Source: Muttenthaler et al., ICLR 2023, equation 2 (without the penalty).
 
@@ -237,16 +140,71 @@ class TripletLoss(nn.Module):
         1.0986
     """
 
-    def __init__(self, measure: str = "dot", temperature: float = 1.0):
+    temperature: float | nn.Parameter
+
+    def __init__(self, measure: str = "dot", temperature: float | Tensor = 1.0, reduction: str = "mean"):
         super().__init__()
         self.measure = str(get_measure(measure))
-        self.temperature = as_temperature(temperature)
+        self.temperature = _number_or_parameter(temperature)
+        self.reduction = _checks.one_of(reduction, REDUCTIONS, "reduction")
 
-    def forward(self, x: Tensor, triplets: Tensor) -> Tensor:
-        """Mean cross-entropy in nats: ()."""
-        loss: Tensor = torch.ops.pyalign.triplet_loss(x, triplets, self.measure, self.temperature)
+    def forward(self, x: Tensor, triplets: Any, answers: Any = None, weights: Any = None) -> Tensor:
+        """Cross-entropy in nats: (), or (t,) with reduction "none".
+
+        Args:
+            x: (n, d) tensor of floating-point numbers.
+            triplets: (t, 3) integers: a tensor beside x, or an array, which is brought there.
+            answers: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd.
+                None: one answer for each triplet, its last item.
+            weights: (t,) numbers of at least 0, by which the answers of each triplet are multiplied.
+
+        Returns:
+            The sum over triplets and positions p of ``-weights * answers[p] * log softmax(s / T)[pair without p]``,
+            divided by that of ``weights * answers`` for a mean. There is no gradient by answers and weights.
+
+        Raises:
+            InputError: for x that is no tensor, and for values that the ops can't use; what lies on a device is not
+                looked at, there the loss is NaN.
+        """
+        if not isinstance(x, Tensor):
+            made = "torch.as_tensor(x) makes one"
+            raise InputError(f"x must be a tensor, since an array takes no gradient ({made}); got {type(x).__name__}")
+        op = torch.ops.pyalign.triplet_loss
+        chosen = op.learned if isinstance(self.temperature, Tensor) else op.default
+        index = triplets if isinstance(triplets, Tensor) else _beside(x, _checks.as_triplets(triplets))
+        given = [_numbers(x, *pair) for pair in ((answers, "answers", "(t, 3)"), (weights, "weights", "(t,)"))]
+        loss: Tensor = chosen(x, index, self.measure, self.temperature, *given, self.reduction)
         return loss
 
     def extra_repr(self) -> str:
         """The options, for print(model)."""
-        return f"measure={self.measure!r}, temperature={self.temperature:g}"
+        temperature = "learned" if isinstance(self.temperature, Tensor) else f"{self.temperature:g}"
+        reduction = "" if self.reduction == "mean" else f", reduction={self.reduction!r}"
+        return f"measure={self.measure!r}, temperature={temperature}{reduction}"
+
+
+def _number_or_parameter(temperature: float | Tensor) -> float | nn.Parameter:
+    """A parameter stays what it is; a leaf tensor that requires a gradient becomes one."""
+    if not isinstance(temperature, Tensor):
+        return _checks.as_temperature(temperature)
+    if not temperature.is_leaf:
+        raise InputError("temperature must be a number, a parameter or a leaf tensor; got the result of a computation")
+    check_temperature(temperature, temperature)
+    value = 1.0 if temperature.is_meta else _checks.as_temperature(temperature.item())
+    if isinstance(temperature, nn.Parameter):
+        return temperature
+    return nn.Parameter(temperature) if temperature.requires_grad else value
+
+
+def _numbers(x: Tensor, values: Any, name: str, shape: str) -> Tensor | None:
+    if values is None or isinstance(values, Tensor):
+        return values
+    array = _checks.as_array(values, name, shape)
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    return _beside(x, array)
+
+
+def _beside(x: Tensor, array: np.ndarray) -> Tensor:
+    """An array as a tensor on the device of x, in its own memory where torch can take that: writable and in order."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(x.device)

@@ -50,6 +50,13 @@ def test_what_is_asked_for_comes_first(options, expected):
     assert choice_model(fitted(), *options) == expected
 
 
+@pytest.mark.parametrize("w", [np.eye(4), "W.npz"])
+def test_a_map_is_a_transform(message_of, w):
+    assert message_of(score, X, NEW, transform=w) == (
+        f"transform must be a pyalign.Transform; got {type(w).__name__} (of a file: read_transform(path))"
+    )
+
+
 @pytest.mark.parametrize("transform", [None, Transform(np.eye(4), None, 0.0, 1.0)])
 def test_without_a_record_it_is_cosine_and_1(transform):
     assert choice_model(transform, None, None) == ("cosine", 1.0)

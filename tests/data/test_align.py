@@ -67,7 +67,7 @@ def test_numbers_and_names_without_a_link_say_which_order_is_assumed():
 
 def test_nameless_rows_and_a_stated_order_say_what_is_assumed():
     found = align(X, stated(draw_triplets(0, N, 5)), "clip.npy")
-    assert found.notes == ("rows of clip.npy are taken to be in the order of the item names that were given",)
+    assert found.notes == ("rows of clip.npy have no names: they are taken to be in the order of the named items",)
     assert found.names == NAMES
 
 
@@ -132,6 +132,12 @@ def test_numbers_of_no_item_are_refused_and_never_wrap_around(message_of, x, val
     assert message_of(align, x, triplets) == expected
 
 
+def test_two_numbers_of_one_item_are_refused(message_of):
+    triplets = Triplets(np.array([[0, 1, 2], [1, 2, 3]]), ("a", "b", "c", "a"), numbered=True)
+    x = Embeddings(X[:3], ("c", "b", "a"))
+    assert message_of(align, x, triplets) == "item names must differ; 'a' occurs more than once"
+
+
 def test_rows_of_one_name_are_refused_where_names_decide(message_of):
     x = Embeddings(X[:3], ("a", "a", "b"))
     assert message_of(align, x, [["a", "b", "c"]]) == "row names must differ; 'a' occurs more than once"
@@ -161,7 +167,9 @@ def test_the_first_with_names_gives_the_order_and_the_nameless_are_said():
     assert np.array_equal(found.models["named"][found.index], X[order][triplets])
     assert len(found.notes) == 2
     assert found.notes[0].startswith("item numbers are taken for rows of named in its own order (item 3, item 1, ")
-    assert found.notes[1].startswith("rows of plain are taken to be in the order of")
+    assert found.notes[1].startswith(
+        "rows of plain have no names: they are taken to be in the order of the named items"
+    )
 
 
 def test_embeddings_of_other_items_too_keep_the_rows_of_the_triplets():

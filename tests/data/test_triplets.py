@@ -41,6 +41,18 @@ def test_choices_and_probabilities_are_by_the_positions_of_the_file(each, seed):
 
 
 @both
+def test_results_of_tensors_on_a_device_stay_tensors(each, device):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    in_file, triplets = moved(0, each)
+    x = reals(1, 9, 4)
+    for function in (pyalign.odd_one_out, pyalign.choice_probabilities):
+        found = function(torch.from_numpy(x), triplets)
+        assert isinstance(found, torch.Tensor)
+        assert found.dtype == function(torch.from_numpy(x), in_file).dtype
+        np.testing.assert_allclose(np.asarray(found), function(x, in_file), atol=1e-6)
+
+
+@both
 def test_a_tie_stays_a_tie_at_any_position(each):
     _, triplets = moved(0, each)
     assert (pyalign.odd_one_out(np.ones((9, 2)), triplets) == -1).all()

@@ -14,6 +14,8 @@ from pyalign import InputError
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import pyalign.integrations.torch as integration  # noqa: E402
+from pyalign.integrations._loss_kernels import pair_weights, triplet_pairs  # noqa: E402
+from pyalign.integrations._loss_terms import Terms  # noqa: E402
 
 MEASURES = ("dot", "cosine", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:1.5")
 ops = torch.ops.pyalign
@@ -111,7 +113,7 @@ def test_the_gradient_is_the_same_whether_the_forward_pass_expected_it(measure, 
     x, index = rows(30, 8), triplets(30, t * 20)
     grads = []
     for training in (True, False):
-        loss = ops._triplet_loss_parts(x, index, measure, 0.7, training)[0]
+        loss = ops._triplet_loss_parts(x, index, None, None, measure, 0.7, True, training)[0]
         grads.append(torch.autograd.grad(loss, x, retain_graph=True)[0])
         torch.testing.assert_close(torch.autograd.grad(3 * loss, x)[0], 3 * grads[-1])  # a second time
     torch.testing.assert_close(*grads, rtol=0, atol=0)
@@ -143,7 +145,8 @@ def test_opcheck_passes(measure):
     for t in (200, 2):
         torch.library.opcheck(ops.triplet_loss.default, (x, triplets(7, t), measure, 0.7))
         for training in (True, False):
-            torch.library.opcheck(ops._triplet_loss_parts.default, (x, triplets(7, t), measure, 0.7, training))
+            arguments = x, triplets(7, t), None, None, measure, 0.7, True, training
+            torch.library.opcheck(ops._triplet_loss_parts.default, arguments)
 
 
 @pytest.mark.parametrize("measure", ["dot", "cosine", "rbf:1.5"])
@@ -344,8 +347,13 @@ def test_invalid_triplets_that_nobody_refused_weigh_nothing(bad):
     index[:9], index[9] = valid, torch.tensor([0, bad, 2])
     s = rows(10, 3, grad=False)
     s[9] = torch.nan
-    ours = integration._listed(s, index, 7, 0.5)
-    without = integration._listed(s[:9], valid, 7, 0.5)
+
+    def pairs_of(similarities, index):
+        terms = Terms(None, 0.5, len(index))
+        return triplet_pairs(*pair_weights(similarities, index, 7, terms), index, 7)
+
+    ours = pairs_of(s, index)
+    without = pairs_of(s[:9], valid)
     x = rows(grad=False)
     for weights in ("weights", "similarities"):
         product, expected = (pairs.product(getattr(pairs, weights), x) for pairs in (ours, without))

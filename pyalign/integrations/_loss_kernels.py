@@ -1,0 +1,218 @@
+"""What the ops of the loss run: cross-entropies of triplets, their derivative by similarities, and from there by the
+rows and the temperature. As in `_torch_kernels`, nothing waits for a device.
+
+The loss depends on similarities and temperature through s / T alone. So its derivative by T is -sum_ij g_ij s_ij / T,
+with the same g_ij = dL / ds_ij that lead to the rows: a learned temperature costs one pass over them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyalign.backends import _tensors, get_host_backend
+from pyalign.backends._tensors import result_dtype
+from pyalign.backends._torch_kernels import add_in_order
+from pyalign.integrations import _torch_kernels as base
+from pyalign.integrations._loss_terms import Terms, loss_terms, total
+from pyalign.integrations._pull_back import Dense, Pairs, pull_back
+from pyalign.measures import get_measure
+
+
+def loss(
+    x: Tensor, triplets: Tensor, answers: Tensor | None, learned: Tensor | None, measure: str, temperature: float,
+    mean: bool, training: bool,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """The loss (), and what its gradient will need.
+
+    With a matrix of similarities: that matrix (n, n) and, in training, the derivative by its elements plus its
+    transpose, from the same pass over the triplets; (0, 0) otherwise. Without: the similarities (t, 3), and (0, 0).
+    """
+    base.check_rows(x)
+    base.check_triplets(x, triplets)
+    terms, dtype = loss_terms(triplets, answers, learned, temperature, mean), result_dtype(x)
+    plain = terms.answers is None and not isinstance(terms.temperature, Tensor)
+    gradient = torch.empty(0, 0, dtype=dtype, device=x.device)
+    if base.uses_matrix(x, triplets) and (training or not plain):
+        similarities = base.similarity(x, None, measure)
+        summed, derivative, invalid = matrix_gradient(similarities, triplets, terms)
+        base.raise_invalid(x, triplets, invalid)
+        gradient = derivative if training else gradient
+    else:
+        similarities, summed, invalid = _without_gradient(x, triplets, measure, terms)
+    unknown = (invalid[0] > 0) | ~base.all_finite(x)  # kernels may drop a NaN where they take a maximum
+    for value in (learned, None if answers is None else answers[0, 0]):  # NaN where a device's checks have failed
+        unknown = unknown if value is None else unknown | value.isnan()
+    return torch.where(unknown, torch.nan, (summed / terms.count).to(dtype)), similarities, gradient
+
+
+def _without_gradient(x: Tensor, triplets: Tensor, measure: str, terms: Terms) -> tuple[Tensor, Tensor, Tensor]:
+    """Similarities (n, n) or (t, 3), the sum of cross-entropies in float64, and the flag of invalid triplets (1,)."""
+    matrix, chosen = base.uses_matrix(x, triplets), get_measure(measure)
+    pairs = None if matrix else torch.empty(len(triplets), 3, dtype=result_dtype(x), device=x.device)
+    if terms.answers is None and not isinstance(terms.temperature, Tensor):
+        sums = torch.zeros(7, dtype=torch.float64, device=x.device)
+        outputs = {"pairs": pairs, "sums": sums}
+        s, invalid = base.from_triplets(x, triplets, chosen, **outputs, temperature=terms.temperature)
+        summed = sums[5]
+    else:
+        s, invalid = base.from_triplets(x, triplets, chosen, pairs=pairs)
+        assert pairs is not None
+        summed = _cross_entropy(pairs, terms)
+    similarities = s if pairs is None else pairs
+    assert similarities is not None
+    return similarities, summed, invalid
+
+
+def _cross_entropy(pairs: Tensor, terms: Terms) -> Tensor:
+    """Sum over triplets, from similarities (t, 3), in float64: ()."""
+    wide = pairs.double()
+    logs = torch.log_softmax((wide - wide.amax(dim=1, keepdim=True)) / terms.temperature, dim=1)
+    if terms.answers is None:
+        return -total(logs[:, 0])
+    return -total(terms.answers.flip(1) * logs)
+
+
+def matrix_gradient(similarities: Tensor, triplets: Tensor, terms: Terms) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum of the cross-entropies (), the derivative of the loss by the elements that were read plus its transpose
+    (n, n), and the flag of invalid triplets (1,).
+
+    The kernels take temperature and scale as numbers: what is a tensor divides the matrices instead.
+    """
+    n, device = len(similarities), similarities.device
+    kernels, _ = base.kernels_for(str(device), str(similarities.dtype).rpartition(".")[2], 0)
+    gradient = base.empty_matrix(n, n, similarities)
+    cross_entropy = torch.zeros(1, dtype=torch.float64, device=device)
+    invalid = torch.zeros(1, dtype=torch.int32, device=device)
+    outputs = gradient, cross_entropy, invalid, terms.answers
+    temperature, scale, divisors = 1.0, 1.0, []
+    if isinstance(terms.temperature, Tensor):
+        divisors.append(terms.temperature)
+        similarities = similarities / terms.temperature
+    else:
+        temperature = terms.temperature
+    if isinstance(terms.count, Tensor):
+        divisors.append(terms.count)
+    else:
+        scale = 1.0 / terms.count
+    with _tensors.current_device(device):
+        kernels.triplet_gradient(similarities, base.as_index(triplets), temperature, scale, *outputs)
+    gradient = base.add_transpose(gradient)
+    for divisor in divisors:
+        gradient /= divisor
+    return cross_entropy[0], gradient, invalid
+
+
+def loss_gradient(
+    grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, answers: Tensor | None,
+    learned: Tensor | None, measure: str, temperature: float, mean: bool, by_x: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """grad () times the derivative of the loss by x (n, d), empty unless `by_x`, and by a learned temperature ()."""
+    terms, n = loss_terms(triplets, answers, learned, temperature, mean), len(x)
+    matrix = base.uses_matrix(x, triplets)
+    if not matrix:
+        weights, similarities = pair_weights(similarities, triplets, n, terms)
+    elif len(gradient) == 0:  # autograd came in by a way that the forward pass could not see
+        weights = matrix_gradient(similarities, triplets, terms)[1]
+    else:
+        weights = gradient
+    by_rows, by_temperature = x.new_empty(0), grad.new_empty(0)
+    if by_x:
+        pairs = Product(weights, similarities) if matrix else triplet_pairs(weights, similarities, triplets, n)
+        by_rows = base.scaled(_by_rows(measure, pairs, x), grad).to(x.dtype)
+    if learned is not None:  # the matrix has each pair twice
+        slope = -_dot(weights, similarities) / ((2.0 if matrix else 1.0) * terms.temperature)
+        by_temperature = (grad * slope).to(learned.dtype)
+    return by_rows, by_temperature
+
+
+def _by_rows(measure: str, pairs: Dense | Pairs, x: Tensor) -> Tensor:
+    chosen = get_measure(measure)
+    return pull_back(chosen, base.bandwidth(chosen, x, None), pairs, x, x)
+
+
+def _dot(a: Tensor, b: Tensor) -> float | Tensor:
+    """The sum of a * b in float64: see `total`."""
+    if a.device.type == "cpu":
+        return float(np.einsum("i,i->", a.flatten().numpy(), b.flatten().numpy(), dtype=np.float64))
+    return (a * b).sum(dtype=torch.float64)
+
+
+def pair_weights(similarities: Tensor, triplets: Tensor, n: int, terms: Terms) -> tuple[Tensor, Tensor]:
+    """The derivative of the loss by similarities (t, 3), and these: both 0 where a triplet is invalid."""
+    p = torch.softmax(similarities / terms.temperature, dim=1)
+    if terms.answers is not None:  # all p - y: what other answers say of the pair, and what its own miss
+        y = terms.answers.flip(1)
+        p = _others(y) * p - y * _others(p)
+    p[:, 0] = -p[:, 1:].sum(dim=1)
+    valid = _valid(triplets, n)[:, None]
+    weights = torch.where(valid, p / (terms.temperature * terms.count), 0.0)
+    return weights, torch.where(valid, similarities, 0.0)
+
+
+def _others(values: Tensor) -> Tensor:
+    """For each of three columns the sum of the two others."""
+    return values[:, [1, 0, 0]] + values[:, [2, 2, 1]]
+
+
+def _valid(triplets: Tensor, n: int) -> Tensor:
+    """Which triplets (t, 3) name three different items; on a device nobody has refused the others."""
+    index = triplets.long()
+    a, b, c = index.unbind(dim=1)
+    return ((index >= 0) & (index < n)).all(dim=1) & (a != b) & (a != c) & (b != c)
+
+
+def triplet_pairs(weights: Tensor, similarities: Tensor, triplets: Tensor, n: int) -> Pairs:
+    """The three pairs of every triplet in both orders, with weights and similarities (t, 3).
+
+    Invalid triplets, which must weigh nothing, name item 0.
+    """
+    i, j = (places.flatten() for places in _places(triplets, n))
+    return Pairs.sorted(
+        torch.cat([i, j]), torch.cat([j, i]), n, weights.flatten().repeat(2), similarities.flatten().repeat(2)
+    )
+
+
+def _places(triplets: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """First and second item of the pairs 01, 02, 12: (t, 3) each; those of invalid triplets are item 0."""
+    a, b, c = torch.where(_valid(triplets, n)[:, None], triplets.long(), 0).unbind(dim=1)
+    return torch.stack([a, a, b], dim=1), torch.stack([b, c, c], dim=1)
+
+
+class Product(Dense):
+    """Weights whose product with the rows is that of the compiled kernels, where these run: it is the same for any
+    number of threads. Not differentiable.
+    """
+
+    def product(self, weights: Tensor, rows: Tensor) -> Tensor:
+        if weights.device.type != "cpu":
+            return super().product(weights, rows)
+        out = torch.empty(len(weights), rows.shape[1], dtype=weights.dtype)
+        get_host_backend().product(weights.numpy(), rows.contiguous().numpy(), out.numpy())
+        return out
+
+
+def triplet_similarities(x: Tensor, triplets: Tensor, measure: str) -> tuple[Tensor, Tensor]:
+    """Similarities (t, 3) of the pairs 01, 02, 12, NaN where a row holds NaN; and the matrix, where there is one."""
+    base.check_rows(x)
+    base.check_triplets(x, triplets)
+    pairs = torch.empty(len(triplets), 3, dtype=result_dtype(x), device=x.device)
+    s, _ = base.from_triplets(x, triplets, get_measure(measure), pairs=pairs)
+    pairs = base.where_known(x, triplets, pairs, torch.nan)
+    return pairs, pairs.new_empty(0, 0) if s is None else s
+
+
+def triplet_similarities_gradient(
+    grad: Tensor, x: Tensor, similarities: Tensor, triplets: Tensor, measure: str
+) -> Tensor:
+    """The derivative by x (n, d) from that by the pairs (t, 3); similarities are the matrix, or of the pairs."""
+    n = len(x)
+    grad = torch.where(_valid(triplets, n)[:, None], grad, 0.0)
+    if not base.uses_matrix(x, triplets):
+        similarities = torch.where(_valid(triplets, n)[:, None], similarities, 0.0)
+        return _by_rows(measure, triplet_pairs(grad, similarities, triplets, n), x).to(x.dtype)
+    i, j = _places(triplets, n)
+    gradient = base.empty_matrix(n, n, x).zero_()
+    add_in_order(gradient.view(-1), (i * n + j).flatten(), grad.flatten())
+    return _by_rows(measure, Product(base.add_transpose(gradient), similarities), x).to(x.dtype)
