@@ -62,7 +62,7 @@ class Rows:
     """
 
     values: Array
-    terms: np.ndarray | None
+    terms: Array | None
     pair: str
     gamma: float = 0.0
 
