@@ -21,7 +21,7 @@ from pyalign.analysis.failure_groups import (
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.errors import InputError
 from pyalign.measures import Measure
-from pyalign.ops._door import length
+from pyalign.ops._place import length
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array, Sums, Wanted
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._door import Door, length, open_door
+from pyalign.ops._door import Door, open_door
+from pyalign.ops._place import length
 from pyalign.ops._prepare import prepare
 
 MATRIX_BYTES = 256 << 20

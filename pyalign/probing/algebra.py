@@ -12,7 +12,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Backend, HostBackend
-from pyalign.ops._door import Door, HostDoor, open_door
+from pyalign.ops._door import Door, open_door
+from pyalign.ops._host_door import HostDoor
 from pyalign.ops.plan import TripletPlan
 from pyalign.probing.products import gram, product
 

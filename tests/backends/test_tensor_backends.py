@@ -82,9 +82,9 @@ for dtype in {dtypes}:
 
 # Half precision, which the kernels take as it is: tensors of the host are numpy arrays to pyalign, so the rows go in
 # through a door that is told that they lie on a device.
-from pyalign.ops import _door, _tensor_door
-real = _door.device_of
-_door.device_of = _tensor_door.device_of = lambda v: "cpu:0" if isinstance(v, torch.Tensor) else real(v)
+from pyalign.ops import _place
+real = _place.device_of
+_place.device_of = lambda v: "cpu:0" if isinstance(v, torch.Tensor) else real(v)
 kernels = get_backend(name).kernels
 type(kernels).why_not, before = (lambda self, place: None), type(kernels).why_not
 x = torch.from_numpy(whole(5, 12, 6))
@@ -94,7 +94,7 @@ for dtype in half:
         ours = pyalign.odd_one_out(x.to(getattr(torch, dtype)), some, measure=measure, backend=name)
         np.testing.assert_array_equal(ours.numpy(), pyalign.odd_one_out(x.numpy(), some, measure=measure))
 type(kernels).why_not = before
-_door.device_of = _tensor_door.device_of = real
+_place.device_of = real
 
 # Bad input.
 x = whole(6, 30, 4)
