@@ -18,7 +18,8 @@ from benchmarks import cases
 from benchmarks.gpu_cases import GpuCase
 from benchmarks.probe_peers import start
 from benchmarks.resample_peers import OBJECTS, multiplicities, values
-from pyalign.backends import TENSOR_BACKENDS, Place, get_backend
+from pyalign.backends import TENSOR_BACKENDS, Place, Rows, get_backend
+from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.errors import InputError
 from pyalign.probing.algebra import algebra_for
 from pyalign.probing.objective import TripletTerm
@@ -88,7 +89,7 @@ def _our_decisions(case: GpuCase, kernels: Any) -> Call:
     choices = torch.empty(len(index), dtype=torch.int8, device="cuda")
 
     def decide() -> Tensor:
-        kernels.triplets_from_matrix(s, index, choices, None, None, None, 1.0, flag)
+        kernels.triplets_from_matrix(s, index, TensorWanted(flag, choices))
         return choices
 
     return decide
@@ -99,30 +100,30 @@ def _our_sums(case: GpuCase, kernels: Any) -> Call:
 
     def add() -> Tensor:
         sums = torch.zeros(7, dtype=torch.float64, device="cuda")
-        kernels.triplets_from_matrix(s, index, None, None, None, sums, 1.0, flag)
+        kernels.triplets_from_matrix(s, index, TensorWanted(flag, sums=sums))
         return sums[5]
 
     return add
 
 
 def _our_decisions_from_rows(case: GpuCase, kernels: Any) -> Call:
-    x, index, flag = rows_of(case), _index(case), _flag()
+    x, index, flag = Rows(rows_of(case), None, "dot"), _index(case), _flag()
     choices = torch.empty(len(index), dtype=torch.int8, device="cuda")
 
     def decide() -> Tensor:
-        kernels.triplets_from_rows(x, None, "dot", 0.0, index, choices, None, None, None, 1.0, flag)
+        kernels.triplets_from_rows(x, index, TensorWanted(flag, choices))
         return choices
 
     return decide
 
 
 def _our_similarity(case: GpuCase, kernels: Any) -> Call:
-    x, y = rows_of(case), second_rows_of(case)
-    terms, y_terms = (None if rows is None else 1.0 / rows.double().norm(dim=1) for rows in (x, y))
-    out = torch.empty(len(x), len(x), device="cuda")
+    given = rows_of(case), second_rows_of(case)
+    x, y = (None if rows is None else Rows(rows, 1.0 / rows.double().norm(dim=1), "cosine") for rows in given)
+    out = torch.empty(len(given[0]), len(given[0]), device="cuda")
 
     def similarities() -> Tensor:
-        kernels.similarity(x, terms, y, y_terms, "cosine", 0.0, case.dtype == "tf32", out)
+        kernels.similarity(x, y, case.dtype == "tf32", out)
         return out
 
     return similarities
@@ -130,11 +131,11 @@ def _our_similarity(case: GpuCase, kernels: Any) -> Call:
 
 def _our_gradient(case: GpuCase, kernels: Any) -> Call:
     s, index, targets, flag = _matrix(case), _index(case), _targets(case), _flag()
-    gradient, total = torch.empty_like(s), torch.zeros(1, dtype=torch.float64, device="cuda")
+    out = TensorGradient(torch.empty_like(s), torch.zeros(1, dtype=torch.float64, device="cuda"), flag)
 
     def derive() -> Tensor:
-        kernels.triplet_gradient(s, index, 1.0, 1.0 / len(index), gradient, total, flag, targets)
-        return gradient
+        kernels.triplet_gradient(s, index, 1.0, 1.0 / len(index), out, targets)
+        return out.matrix
 
     return derive
 

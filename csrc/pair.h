@@ -23,13 +23,22 @@ PA_INLINE double from_squared_distance(double s, double gamma) {
   return exp_of<double>(x < least ? least : x);
 }
 
+// The same for a kernel that is known at run time alone.
+PA_INLINE double from_any_squared_distance(pa_pair pair, double s, double gamma) {
+  if (pair == PA_NEG_SQEUCLIDEAN) return from_squared_distance<PA_NEG_SQEUCLIDEAN>(s, gamma);
+  if (pair == PA_NEG_EUCLIDEAN) return from_squared_distance<PA_NEG_EUCLIDEAN>(s, gamma);
+  return from_squared_distance<PA_RBF>(s, gamma);
+}
+
 // Similarity from the inner product g and the row terms a, b; P is PA_DOT or PA_COSINE.
 template <pa_pair P>
 PA_INLINE double from_inner_product(double g, double a, double b) {
   return P == PA_COSINE ? g * (a * b) : g;
 }
 
+PA_INLINE constexpr bool is_distance(pa_pair pair) { return pair != PA_DOT && pair != PA_COSINE; }
+
 template <pa_pair P>
 struct IsDistance {
-  static const bool value = P == PA_NEG_SQEUCLIDEAN || P == PA_NEG_EUCLIDEAN || P == PA_RBF;
+  static const bool value = is_distance(P);
 };

@@ -10,6 +10,8 @@ Names are loaded when they are first used; `__init__.pyi` is the table of them.
 
 import lazy_loader
 
+# loaded now, since it takes note of the process: children may be forked before the rest loads
+from pyalign import _process as _process
 from pyalign._version import __version__ as __version__
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -88,15 +88,14 @@ def route(request, monkeypatch):
 def device(monkeypatch):
     """Tensors of torch count as lying on a device "cpu:0", which only the torch backend serves."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from pyalign.ops import _door, _tensor_door
+    from pyalign.ops import _place
 
-    real = _door.device_of
+    real = _place.device_of
 
     def device_of(value):
         return "cpu:0" if isinstance(value, torch.Tensor) else real(value)
 
-    monkeypatch.setattr(_door, "device_of", device_of)
-    monkeypatch.setattr(_tensor_door, "device_of", device_of)
+    monkeypatch.setattr(_place, "device_of", device_of)
     return "cpu:0"
 
 

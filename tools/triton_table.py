@@ -27,7 +27,9 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 
+from pyalign.backends import Rows
 from pyalign.backends import _triton_kernels as kernels
+from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.backends._triton_launch import Launch, recorded
 from pyalign.backends._triton_outputs import INDEX_TYPES
 from pyalign.measures import PAIR_KERNELS
@@ -84,25 +86,26 @@ def _meta(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 def _similarities() -> None:
     """Rows that 16-byte loads can read (d = 512) and rows that they can't."""
     for dtype, d, tf32 in itertools.product(ROW_TYPES, (512, 511), (False, True)):
-        x, terms, out = _meta(512, d, dtype=dtype), _meta(512, dtype=torch.float64), _meta(512, 512)
+        values, terms, out = _meta(512, d, dtype=dtype), _meta(512, dtype=torch.float64), _meta(512, 512)
         for pair in PAIR_KERNELS:
-            kernels.similarity(x, terms, None, None, pair, 0.0, tf32, out)
-            kernels.similarity(x, terms, x, terms, pair, 0.0, tf32, out)
+            x = Rows(values, terms, pair)
+            kernels.similarity(x, None, tf32, out)
+            kernels.similarity(x, x, tf32, out)
 
 
 def _triplets() -> None:
     """Contiguous triplets, and those of a column-major file; n * n below and above what 32 bits hold."""
-    invalid = _meta(1, dtype=torch.int32)
+    want = TensorWanted(invalid=_meta(1, dtype=torch.int32))
     for dtype, contiguous in itertools.product(INDEX_TYPES, (True, False)):
         triplets = _meta(4096, 3, dtype=dtype) if contiguous else _meta(3, 4097, dtype=dtype).T
-        kernels.triplets_from_matrix(_meta(512, 512), triplets, None, None, None, None, 1.0, invalid)
+        kernels.triplets_from_matrix(_meta(512, 512), triplets, want)
         for row_type, d in itertools.product(ROW_TYPES, (512, 511)):
-            x, terms = _meta(512, d, dtype=row_type), _meta(512, dtype=torch.float64)
-            kernels.triplets_from_rows(x, terms, "rbf", 1.0, triplets, None, None, None, None, 1.0, invalid)
+            x = Rows(_meta(512, d, dtype=row_type), _meta(512, dtype=torch.float64), "rbf", 1.0)
+            kernels.triplets_from_rows(x, triplets, want)
         for n in (512, 50000):
-            gradient, total = _meta(n, n), _meta(1, dtype=torch.float64)
+            out = TensorGradient(_meta(n, n), _meta(1, dtype=torch.float64), want.invalid)
             for targets in (None, _meta(4096, 3)):
-                kernels.triplet_gradient(gradient, triplets, 1.0, 1.0, gradient, total, invalid, targets)
+                kernels.triplet_gradient(out.matrix, triplets, 1.0, 1.0, out, targets)
 
 
 GROUPS = {"similarity": _similarities, "triplets": _triplets}

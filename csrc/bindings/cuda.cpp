@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "pairs.h"
 #include "pyalign_cuda.h"
 
 #ifndef PA_MODULE
@@ -33,17 +34,24 @@ void check(int64_t error) {
   throw py::error_already_set();
 }
 
-// What `call` returns with `device` as the current one, without the GIL.
-template <class Call>
-auto on_device(int device, Call call) {
-  const py::gil_scoped_release release;
-  int previous = 0;
-  if (const int error = pa_cuda_set_device(device, &previous)) return decltype(call())(error);
-  const auto result = call();
-  int ours;
-  const int error = previous == device ? 0 : pa_cuda_set_device(previous, &ours);
-  return error && result == 0 ? decltype(call())(error) : result;
-}
+// (device, stream): where work is queued.
+struct Queue {
+  int device;
+  void* stream;
+  explicit Queue(const py::tuple& queue);
+
+  // What `call` returns with the device as the current one, without the GIL.
+  template <class Call>
+  auto run(Call call) const {
+    const py::gil_scoped_release release;
+    int previous = 0;
+    if (const int error = pa_cuda_set_device(device, &previous)) return decltype(call())(error);
+    const auto result = call();
+    int ours;
+    const int error = previous == device ? 0 : pa_cuda_set_device(previous, &ours);
+    return error && result == 0 ? decltype(call())(error) : result;
+  }
+};
 
 template <class T = void>
 T* pointer(uintptr_t address) {
@@ -59,11 +67,23 @@ void require_length(const py::tuple& given, size_t length, const char* what) {
   if (given.size() != length) throw std::invalid_argument(what);
 }
 
-// (address, address of the terms or 0, n, d, stride, type)
-pa_cuda_rows rows_of(const py::tuple& x) {
-  require_length(x, 6, "rows are (address, terms, n, d, stride, type)");
-  return {pointer<const void>(x[0]), pointer<const double>(x[1]), x[2].cast<int64_t>(),
-          x[3].cast<int64_t>(),      x[4].cast<int64_t>(),        static_cast<pa_cuda_type>(x[5].cast<int>())};
+Queue::Queue(const py::tuple& queue) {
+  require_length(queue, 2, "a queue is (device, stream)");
+  device = queue[0].cast<int>();
+  stream = pointer<void>(queue[1]);
+}
+
+// (address, n, d, stride, type)
+pa_matrix matrix_of(const py::tuple& x) {
+  require_length(x, 5, "a matrix is (address, n, d, stride, type)");
+  return {pointer<const void>(x[0]), x[1].cast<int64_t>(), x[2].cast<int64_t>(), x[3].cast<int64_t>(),
+          static_cast<pa_float_type>(x[4].cast<int>())};
+}
+
+// (matrix, address of the terms or 0, name of the pair kernel, gamma)
+pa_rows rows_of(const py::tuple& x) {
+  require_length(x, 4, "rows are (matrix, terms, pair, gamma)");
+  return {matrix_of(x[0].cast<py::tuple>()), pointer<const double>(x[1]), pair_of(x[2]), x[3].cast<double>()};
 }
 
 // (address, t, row stride, column stride, type)
@@ -74,71 +94,84 @@ pa_triplets triplets_of(const py::tuple& triplets) {
 }
 
 // (choices, probabilities, similarities, sums, temperature, invalid): addresses, 0 for what is not wanted
-pa_cuda_outputs outputs_of(const py::tuple& outputs) {
-  require_length(outputs, 6, "outputs are (choices, probabilities, similarities, sums, temperature, invalid)");
-  return {pointer<int8_t>(outputs[0]), pointer<void>(outputs[1]), pointer<void>(outputs[2]),
-          pointer<double>(outputs[3]), outputs[4].cast<double>(), pointer<int32_t>(outputs[5])};
+pa_cuda_wanted wanted_of(const py::tuple& want) {
+  require_length(want, 6, "wanted are (choices, probabilities, similarities, sums, temperature, invalid)");
+  return {pointer<int8_t>(want[0]), pointer<void>(want[1]), pointer<void>(want[2]),
+          pointer<double>(want[3]), want[4].cast<double>(), pointer<int32_t>(want[5])};
 }
 
-void similarity(const py::tuple& x, const py::object& y, int pair, double gamma, bool tf32, uintptr_t out,
-                int64_t out_stride, int device, uintptr_t stream) {
-  const pa_cuda_rows left = rows_of(x), right = y.is_none() ? left : rows_of(y.cast<py::tuple>());
-  const pa_cuda_rows* second = y.is_none() ? nullptr : &right;
-  check(on_device(device, [&] {
-    return pa_cuda_similarity(&left, second, static_cast<pa_pair>(pair), gamma, tf32, pointer(out), out_stride,
-                              pointer(stream));
-  }));
+// (targets or 0, temperature, scale)
+pa_triplet_loss loss_of(const py::tuple& loss) {
+  require_length(loss, 3, "a loss is (targets, temperature, scale)");
+  return {pointer<const void>(loss[0]), loss[1].cast<double>(), loss[2].cast<double>()};
 }
 
-void triplets_from_matrix(uintptr_t similarities, int type, int64_t n, int64_t stride, const py::tuple& triplets,
-                          const py::tuple& outputs, uintptr_t workspace, int device, uintptr_t stream) {
+// (matrix, cross-entropy, invalid): addresses
+pa_cuda_gradient gradient_of(const py::tuple& gradient) {
+  require_length(gradient, 3, "a gradient is (matrix, cross_entropy, invalid)");
+  return {pointer<void>(gradient[0]), pointer<double>(gradient[1]), pointer<int32_t>(gradient[2])};
+}
+
+// (address of the values, v, lanes, address of the sums)
+pa_resamples resamples_of(const py::tuple& resamples) {
+  require_length(resamples, 4, "resamples are (values, v, lanes, sums)");
+  return {pointer<const int16_t>(resamples[0]), resamples[1].cast<int64_t>(), resamples[2].cast<int64_t>(),
+          pointer<int64_t>(resamples[3])};
+}
+
+void similarity(const py::tuple& x, const py::object& y, bool tf32, uintptr_t out, int64_t out_stride,
+                const py::tuple& queue) {
+  const pa_rows left = rows_of(x), right = y.is_none() ? left : rows_of(y.cast<py::tuple>());
+  const pa_rows* second = y.is_none() ? nullptr : &right;
+  const Queue on(queue);
+  check(on.run([&] { return pa_cuda_similarity(&left, second, tf32, pointer(out), out_stride, on.stream); }));
+}
+
+void triplets_from_matrix(const py::tuple& similarities, const py::tuple& triplets, const py::tuple& want,
+                          uintptr_t workspace, const py::tuple& queue) {
+  const pa_matrix s = matrix_of(similarities);
   const pa_triplets given = triplets_of(triplets);
-  const pa_cuda_outputs wanted = outputs_of(outputs);
-  check(on_device(device, [&] {
-    return pa_cuda_triplets_from_matrix(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
-                                        &wanted, pointer(workspace), pointer(stream));
-  }));
+  const pa_cuda_wanted wanted = wanted_of(want);
+  const Queue on(queue);
+  check(on.run([&] { return pa_cuda_triplets_from_matrix(&s, &given, &wanted, pointer(workspace), on.stream); }));
 }
 
-void triplets_from_rows(const py::tuple& x, int pair, double gamma, const py::tuple& triplets, const py::tuple& outputs,
-                        uintptr_t workspace, int device, uintptr_t stream) {
-  const pa_cuda_rows rows = rows_of(x);
+void triplets_from_rows(const py::tuple& x, const py::tuple& triplets, const py::tuple& want, uintptr_t workspace,
+                        const py::tuple& queue) {
+  const pa_rows rows = rows_of(x);
   const pa_triplets given = triplets_of(triplets);
-  const pa_cuda_outputs wanted = outputs_of(outputs);
-  check(on_device(device, [&] {
-    return pa_cuda_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &wanted, pointer(workspace),
-                                      pointer(stream));
-  }));
+  const pa_cuda_wanted wanted = wanted_of(want);
+  const Queue on(queue);
+  check(on.run([&] { return pa_cuda_triplets_from_rows(&rows, &given, &wanted, pointer(workspace), on.stream); }));
 }
 
-void triplet_gradient(uintptr_t similarities, int type, int64_t n, int64_t stride, const py::tuple& triplets,
-                      uintptr_t targets, double temperature, double scale, uintptr_t gradient, uintptr_t cross_entropy,
-                      uintptr_t invalid, uintptr_t workspace, int device, uintptr_t stream) {
+void triplet_gradient(const py::tuple& similarities, const py::tuple& triplets, const py::tuple& loss,
+                      const py::tuple& gradient, uintptr_t workspace, const py::tuple& queue) {
+  const pa_matrix s = matrix_of(similarities);
   const pa_triplets given = triplets_of(triplets);
-  check(on_device(device, [&] {
-    return pa_cuda_triplet_gradient(pointer(similarities), static_cast<pa_cuda_type>(type), n, stride, &given,
-                                    pointer(targets), temperature, scale, pointer(gradient),
-                                    pointer<double>(cross_entropy), pointer<int32_t>(invalid), pointer(workspace),
-                                    pointer(stream));
-  }));
+  const pa_triplet_loss wanted = loss_of(loss);
+  const pa_cuda_gradient target = gradient_of(gradient);
+  const Queue on(queue);
+  check(on.run([&] { return pa_cuda_triplet_gradient(&s, &given, &wanted, &target, pointer(workspace), on.stream); }));
 }
 
-int64_t gradient_workspace(int type, int64_t n, int64_t t, int device) {
+int64_t gradient_workspace(int type, int64_t n, int64_t t, const py::tuple& queue) {
   int64_t bytes = 0;
-  check(on_device(device, [&] {
-    bytes = pa_cuda_gradient_workspace(static_cast<pa_cuda_type>(type), n, t);
+  check(Queue(queue).run([&] {
+    bytes = pa_cuda_gradient_workspace(static_cast<pa_float_type>(type), n, t);
     return bytes < 0 ? -bytes : 0;
   }));
   return bytes;
 }
 
-void resample_items(const py::tuple& triplets, int64_t n, uintptr_t multiplicities, int64_t lanes, uintptr_t values,
-                    int64_t v, uintptr_t sums, uintptr_t invalid, int device, uintptr_t stream) {
+void resample_items(const py::tuple& triplets, int64_t n, uintptr_t multiplicities, const py::tuple& resamples,
+                    uintptr_t invalid, const py::tuple& queue) {
   const pa_triplets given = triplets_of(triplets);
-  check(on_device(device, [&] {
-    return pa_cuda_resample_items(&given, n, pointer<const uint8_t>(multiplicities), lanes,
-                                  pointer<const int16_t>(values), v, pointer<int64_t>(sums), pointer<int32_t>(invalid),
-                                  pointer(stream));
+  const pa_resamples r = resamples_of(resamples);
+  const Queue on(queue);
+  check(on.run([&] {
+    return pa_cuda_resample_items(&given, n, pointer<const uint8_t>(multiplicities), &r, pointer<int32_t>(invalid),
+                                  on.stream);
   }));
 }
 
@@ -153,21 +186,17 @@ py::tuple device_count() {
 PYBIND11_MODULE(PA_MODULE, m) {
   m.doc() = "pyalign's CUDA kernels; see csrc/include/pyalign_cuda.h";
   m.attr("emulated") = PA_EMULATED;
-  m.def("similarity", &similarity, py::arg("x"), py::arg("y").none(true), py::arg("pair"), py::arg("gamma"),
-        py::arg("tf32"), py::arg("out"), py::arg("out_stride"), py::arg("device"), py::arg("stream"));
-  m.def("triplets_from_matrix", &triplets_from_matrix, py::arg("similarities"), py::arg("type"), py::arg("n"),
-        py::arg("stride"), py::arg("triplets"), py::arg("outputs"), py::arg("workspace"), py::arg("device"),
-        py::arg("stream"));
-  m.def("triplets_from_rows", &triplets_from_rows, py::arg("x"), py::arg("pair"), py::arg("gamma"), py::arg("triplets"),
-        py::arg("outputs"), py::arg("workspace"), py::arg("device"), py::arg("stream"));
-  m.def("triplet_gradient", &triplet_gradient, py::arg("similarities"), py::arg("type"), py::arg("n"),
-        py::arg("stride"), py::arg("triplets"), py::arg("targets"), py::arg("temperature"), py::arg("scale"),
-        py::arg("gradient"), py::arg("cross_entropy"), py::arg("invalid"), py::arg("workspace"), py::arg("device"),
-        py::arg("stream"));
+  m.def("similarity", &similarity, py::arg("x"), py::arg("y").none(true), py::arg("tf32"), py::arg("out"),
+        py::arg("out_stride"), py::arg("queue"));
+  m.def("triplets_from_matrix", &triplets_from_matrix, py::arg("similarities"), py::arg("triplets"), py::arg("want"),
+        py::arg("workspace"), py::arg("queue"));
+  m.def("triplets_from_rows", &triplets_from_rows, py::arg("x"), py::arg("triplets"), py::arg("want"),
+        py::arg("workspace"), py::arg("queue"));
+  m.def("triplet_gradient", &triplet_gradient, py::arg("similarities"), py::arg("triplets"), py::arg("loss"),
+        py::arg("gradient"), py::arg("workspace"), py::arg("queue"));
   m.def("resample_items", &resample_items, py::arg("triplets"), py::arg("n"), py::arg("multiplicities"),
-        py::arg("lanes"), py::arg("values"), py::arg("v"), py::arg("sums"), py::arg("invalid"), py::arg("device"),
-        py::arg("stream"));
+        py::arg("resamples"), py::arg("invalid"), py::arg("queue"));
   m.def("sums_workspace", &pa_cuda_sums_workspace, py::arg("t"));
-  m.def("gradient_workspace", &gradient_workspace, py::arg("type"), py::arg("n"), py::arg("t"), py::arg("device"));
+  m.def("gradient_workspace", &gradient_workspace, py::arg("type"), py::arg("n"), py::arg("t"), py::arg("queue"));
   m.def("device_count", &device_count);
 }

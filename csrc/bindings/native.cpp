@@ -1,4 +1,5 @@
-// native.cpp: the CPU kernels as a Python module. Each function unpacks, releases the GIL, and calls.
+// native.cpp: the CPU kernels as a Python module. Each function unpacks, releases the GIL, and calls. `Rows` and
+// `Wanted` of pyalign.backends come as they are, and become their namesakes of pyalign.h here.
 //
 // The Python side has checked shapes, dtypes, strides and index ranges; what is tested here keeps a mistake there from
 // reading wild memory. Arrays are never converted or copied.
@@ -7,10 +8,13 @@
 
 #include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
+#include "pairs.h"
 #include "pyalign.h"
+#include "pyalign_operations.h"
 
 namespace py = pybind11;
 
@@ -42,19 +46,59 @@ pa_index_type index_type(const py::array& a) {
 }
 
 // (n, d) with unit column stride; a single column may have any.
-pa_rows rows_of(const py::array& a, const py::object& terms = py::none()) {
+pa_matrix matrix_of(const py::array& a) {
   require(a.ndim() == 2, "expected two dimensions");
   require(a.shape(1) <= 1 || a.strides(1) == a.itemsize(), "expected contiguous rows");
   require(a.strides(0) % a.itemsize() == 0, "expected aligned rows");
-  const double* term_data = nullptr;
-  if (!terms.is_none()) {
-    const py::array t = array_of(terms);
-    require(py::isinstance<py::array_t<double, py::array::c_style>>(t), "expected contiguous float64 terms");
-    require(t.ndim() == 1 && t.shape(0) == a.shape(0), "expected one term per row");
-    term_data = static_cast<const double*>(t.data());
-  }
-  return {a.data(), term_data, a.shape(0), a.shape(1), a.strides(0) / a.itemsize(), float_type(a)};
+  return {a.data(), a.shape(0), a.shape(1), a.strides(0) / a.itemsize(), float_type(a)};
 }
+
+// (t, 3) contiguous, of the pairs of positions 01, 02, 12 or of the positions.
+pa_matrix three_of(const py::array& a) {
+  const pa_matrix three = matrix_of(a);
+  require(three.d == 3 && (three.n <= 1 || three.stride == 3), "expected a contiguous array of shape (t, 3)");
+  return three;
+}
+
+// One float64 of each row to read, or NULL.
+const double* double_each(const py::object& given, int64_t n) {
+  if (given.is_none()) return nullptr;
+  const auto a = array_of(given);
+  require(float_type(a) == PA_FLOAT64 && a.ndim() == 1 && a.shape(0) == n && (n <= 1 || a.strides(0) == 8),
+          "expected contiguous float64, one of each row");
+  return static_cast<const double*>(a.data());
+}
+
+// An attribute, by a name that Python makes once.
+class Attribute {
+ public:
+  explicit Attribute(const char* name) : name_(PyUnicode_InternFromString(name)) {}
+  py::object of(const py::object& owner) const {
+    PyObject* value = PyObject_GetAttr(owner.ptr(), name_);
+    if (!value) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(value);
+  }
+
+ private:
+  PyObject* name_;
+};
+
+// pyalign.backends.Rows, with its arrays held for the call.
+struct Prepared {
+  py::object values, terms;
+  pa_rows c;
+
+  explicit Prepared(const py::object& rows) {
+    static const Attribute of_values("values"), of_terms("terms"), of_pair("pair"), of_gamma("gamma");
+    values = of_values.of(rows);
+    terms = of_terms.of(rows);
+    c.values = matrix_of(array_of(values));
+    c.terms = double_each(terms, c.values.n);
+    c.pair = pair_of(of_pair.of(rows));
+    c.gamma = of_gamma.of(rows).cast<double>();
+    require(c.pair == PA_DOT || c.terms, "this pair kernel needs row terms");
+  }
+};
 
 pa_triplets triplets_of(const py::array& a) {
   require(a.ndim() == 2 && a.shape(1) == 3, "expected shape (t, 3)");
@@ -75,7 +119,7 @@ void* output(py::array& a, int64_t n, int64_t d, pa_float_type type) {
 }
 
 py::array row_squares(const py::array& x) {
-  const pa_rows rows = rows_of(x);
+  const pa_matrix rows = matrix_of(x);
   py::array_t<double> out(rows.n);
   double* target = out.mutable_data();
   {
@@ -86,7 +130,7 @@ py::array row_squares(const py::array& x) {
 }
 
 void centre_rows(const py::array& x, py::array out) {
-  const pa_rows rows = rows_of(x);
+  const pa_matrix rows = matrix_of(x);
   require(out.strides(0) == rows.d * out.itemsize(), "output must be contiguous");
   void* target = output(out, rows.n, rows.d, rows.type);
   py::gil_scoped_release release;
@@ -94,7 +138,7 @@ void centre_rows(const py::array& x, py::array out) {
 }
 
 void shift_rows(const py::array& x, const py::array& shift, py::array out) {
-  const pa_rows rows = rows_of(x);
+  const pa_matrix rows = matrix_of(x);
   require(shift.ndim() == 1 && shift.shape(0) == rows.d && float_type(shift) == rows.type, "bad shift");
   require(out.strides(0) == rows.d * out.itemsize(), "output must be contiguous");
   void* target = output(out, rows.n, rows.d, rows.type);
@@ -102,22 +146,21 @@ void shift_rows(const py::array& x, const py::array& shift, py::array out) {
   check(pa_shift_rows(&rows, shift.data(), target));
 }
 
-void similarity(const py::array& x, const py::object& x_terms, const py::object& y, const py::object& y_terms, int pair,
-                double gamma, py::array out) {
-  const pa_rows left = rows_of(x, x_terms);
-  pa_rows right = left;
-  if (!y.is_none()) right = rows_of(array_of(y), y_terms);
-  require(left.d == right.d && left.type == right.type, "x and y differ in features or dtype");
-  require(pair == PA_DOT || (left.terms && right.terms), "this pair kernel needs row terms");
-  void* target = output(out, left.n, right.n, left.type);
+void similarity(const py::object& x, const py::object& y, py::array out) {
+  const Prepared left(x);
+  std::optional<Prepared> second;
+  if (!y.is_none()) second.emplace(y);
+  const pa_matrix &rows = left.c.values, &columns = second ? second->c.values : rows;
+  require(rows.d == columns.d && rows.type == columns.type, "x and y differ in features or dtype");
+  require(!second || left.c.pair == second->c.pair, "x and y are for different pair kernels");
+  void* target = output(out, rows.n, columns.n, rows.type);
   const int64_t stride = out.strides(0) / out.itemsize();
-  const pa_rows* second = y.is_none() ? nullptr : &right;
   py::gil_scoped_release release;
-  check(pa_similarity(&left, second, static_cast<pa_pair>(pair), gamma, target, stride));
+  check(pa_similarity(&left.c, second ? &second->c : nullptr, target, stride));
 }
 
 void product(const py::array& x, const py::array& y, py::array out) {
-  const pa_rows left = rows_of(x), right = rows_of(y);
+  const pa_matrix left = matrix_of(x), right = matrix_of(y);
   require(left.d == right.n && left.type == right.type, "x and y do not fit together");
   void* target = output(out, left.n, right.d, left.type);
   const int64_t stride = out.strides(0) / out.itemsize();
@@ -126,7 +169,7 @@ void product(const py::array& x, const py::array& y, py::array out) {
 }
 
 void add_transpose(py::array a) {
-  const pa_rows rows = rows_of(a);
+  const pa_matrix rows = matrix_of(a);
   require(rows.n == rows.d && (rows.n <= 1 || rows.stride == rows.n), "a must be square and contiguous");
   void* target = output(a, rows.n, rows.n, rows.type);
   py::gil_scoped_release release;
@@ -152,18 +195,25 @@ int8_t* int8_each(const py::object& wanted, int64_t t) {
   return static_cast<int8_t*>(a.mutable_data());
 }
 
-// The outputs that the caller asked for; `sums` is filled when with_sums is set.
-struct Outputs {
+// pyalign.backends.Wanted, with its arrays held for the call; `sums` is filled where it asks for them.
+struct Asked {
+  py::object choices, probabilities, similarities;
   pa_sums sums;
-  pa_outputs c;
+  pa_wanted c;
 
-  Outputs(const py::object& choices, const py::object& probabilities, const py::object& similarities, bool with_sums,
-          double temperature, int64_t t, pa_float_type type)
-      : sums(), c{nullptr, nullptr, nullptr, with_sums ? &sums : nullptr, temperature} {
+  Asked(const py::object& want, int64_t t, pa_float_type type) : sums(), c() {
+    static const Attribute of_choices("choices"), of_probabilities("probabilities"), of_similarities("similarities"),
+        of_sums("sums"), of_temperature("temperature");
+    choices = of_choices.of(want);
+    probabilities = of_probabilities.of(want);
+    similarities = of_similarities.of(want);
     c.choices = int8_each(choices, t);
     c.probabilities = three_each(probabilities, t, type);
     c.similarities = three_each(similarities, t, type);
+    c.sums = of_sums.of(want).cast<bool>() ? &sums : nullptr;
+    c.temperature = of_temperature.of(want).cast<double>();
   }
+  Asked(const Asked&) = delete;
 
   static void* three_each(const py::object& wanted, int64_t t, pa_float_type type) {
     if (wanted.is_none()) return nullptr;
@@ -183,46 +233,40 @@ struct Outputs {
   }
 };
 
-py::object triplets_from_matrix(const py::array& similarities, const py::array& triplets, const py::object& choices,
-                                const py::object& probabilities, const py::object& pairs, bool with_sums,
-                                double temperature) {
-  const pa_rows s = rows_of(similarities);
+py::object triplets_from_matrix(const py::array& similarities, const py::array& triplets, const py::object& want) {
+  const pa_matrix s = matrix_of(similarities);
   require(s.n == s.d, "similarities must be square");
   const pa_triplets given = triplets_of(triplets);
-  const Outputs outputs(choices, probabilities, pairs, with_sums, temperature, given.t, s.type);
+  const Asked asked(want, given.t, s.type);
   pa_status status;
   {
     py::gil_scoped_release release;
-    status = pa_triplets_from_matrix(s.data, s.type, s.n, s.stride, &given, &outputs.c);
+    status = pa_triplets_from_matrix(&s, &given, &asked.c);
   }
-  return outputs.result(status);
+  return asked.result(status);
 }
 
-py::object triplets_from_rows(const py::array& x, const py::object& terms, int pair, double gamma,
-                              const py::array& triplets, const py::object& choices, const py::object& probabilities,
-                              const py::object& pairs, bool with_sums, double temperature) {
-  const pa_rows rows = rows_of(x, terms);
-  require(pair != PA_COSINE || rows.terms, "this pair kernel needs row terms");
+py::object triplets_from_rows(const py::object& x, const py::array& triplets, const py::object& want) {
+  const Prepared rows(x);
   const pa_triplets given = triplets_of(triplets);
-  const Outputs outputs(choices, probabilities, pairs, with_sums, temperature, given.t, rows.type);
+  const Asked asked(want, given.t, rows.c.values.type);
   pa_status status;
   {
     py::gil_scoped_release release;
-    status = pa_triplets_from_rows(&rows, static_cast<pa_pair>(pair), gamma, &given, &outputs.c);
+    status = pa_triplets_from_rows(&rows.c, &given, &asked.c);
   }
-  return outputs.result(status);
+  return asked.result(status);
 }
 
-// Weights of answers, (t, 3), or NULL.
-const void* targets_of(const py::object& targets, int64_t t, pa_float_type type) {
-  if (targets.is_none()) return nullptr;
-  const pa_rows rows = rows_of(array_of(targets));
-  require(rows.n == t && rows.d == 3 && rows.type == type && (t <= 1 || rows.stride == 3),
-          "targets must be contiguous, (t, 3) of the similarities' dtype");
-  return rows.data;
+// targets: weights of the answers (t, 3), or None.
+pa_triplet_loss loss_of(const py::object& targets, double temperature, double scale, int64_t t, pa_float_type type) {
+  if (targets.is_none()) return {nullptr, temperature, scale};
+  const pa_matrix weights = three_of(array_of(targets));
+  require(weights.n == t && weights.type == type, "targets must be (t, 3) of the similarities' dtype");
+  return {weights.data, temperature, scale};
 }
 
-void* square_output(py::array& a, const pa_rows& s) {
+void* square_output(py::array& a, const pa_matrix& s) {
   require(s.n == s.d, "similarities must be square");
   require(s.n <= 1 || a.strides(0) == s.n * a.itemsize(), "gradient must be contiguous");
   return output(a, s.n, s.n, s.type);
@@ -231,16 +275,15 @@ void* square_output(py::array& a, const pa_rows& s) {
 // The cross-entropy in nats, or None for invalid triplets.
 py::object triplet_gradient(const py::array& similarities, const py::array& triplets, const py::object& targets,
                             double temperature, double scale, py::array gradient) {
-  const pa_rows s = rows_of(similarities);
+  const pa_matrix s = matrix_of(similarities);
   const pa_triplets given = triplets_of(triplets);
   void* target = square_output(gradient, s);
-  const void* weights = targets_of(targets, given.t, s.type);
+  const pa_triplet_loss loss = loss_of(targets, temperature, scale, given.t, s.type);
   double cross_entropy = 0.0;
   pa_status status;
   {
     py::gil_scoped_release release;
-    status =
-        pa_triplet_gradient(s.data, s.type, s.n, s.stride, &given, weights, temperature, scale, target, &cross_entropy);
+    status = pa_triplet_gradient(&s, &given, &loss, target, &cross_entropy);
   }
   if (status == PA_INVALID_TRIPLETS) return py::none();
   check(status);
@@ -285,13 +328,13 @@ py::object plan_triplets(const py::array& triplets, int64_t n) {
 
 double planned_gradient(const py::array& similarities, const Plan& plan, const py::object& targets, double temperature,
                         double scale, py::array gradient) {
-  const pa_rows s = rows_of(similarities);
+  const pa_matrix s = matrix_of(similarities);
   require(s.n == plan.c.n, "the plan is for another number of items");
   void* target = square_output(gradient, s);
-  const void* weights = targets_of(targets, plan.c.t, s.type);
+  const pa_triplet_loss loss = loss_of(targets, temperature, scale, plan.c.t, s.type);
   double cross_entropy = 0.0;
   py::gil_scoped_release release;
-  check(pa_planned_gradient(s.data, s.type, s.stride, &plan.c, weights, temperature, scale, target, &cross_entropy));
+  check(pa_planned_gradient(&s, &plan.c, &loss, target, &cross_entropy));
   return cross_entropy;
 }
 
@@ -306,12 +349,11 @@ void* one_each(const py::object& wanted, int64_t t, pa_float_type type) {
 
 void outcomes(const py::array& similarities, double temperature, const py::object& verdicts,
               const py::object& cross_entropy, const py::object& entropy) {
-  const pa_rows s = rows_of(similarities);
-  require(s.d == 3 && (s.n <= 1 || s.stride == 3), "similarities must be contiguous, of shape (t, 3)");
+  const pa_matrix s = three_of(similarities);
   int8_t* target = int8_each(verdicts, s.n);
   void *first = one_each(cross_entropy, s.n, s.type), *second = one_each(entropy, s.n, s.type);
   py::gil_scoped_release release;
-  check(pa_outcomes(s.data, s.type, s.n, temperature, target, first, second));
+  check(pa_outcomes(&s, temperature, target, first, second));
 }
 
 // A contiguous array of two dimensions and that type.
@@ -323,30 +365,23 @@ T* contiguous(const py::array& a, int64_t rows, int64_t columns) {
   return static_cast<T*>(const_cast<void*>(a.data()));
 }
 
-struct Resampled {
-  const int16_t* values;
-  int64_t v, lanes;
-  int64_t* sums;
-
-  Resampled(const py::array& values_, int64_t t, py::array& sums_)
-      : v(values_.shape(0)), lanes(sums_.ndim() == 2 ? sums_.shape(1) : 0) {
-    values = contiguous<int16_t>(values_, v, t);
-    sums = contiguous<int64_t>(sums_, 1 + v, lanes);
-    require(sums_.writeable(), "sums must be writeable");
-  }
-};
+pa_resamples resamples_of(const py::array& values, int64_t t, const py::array& sums) {
+  const int64_t v = values.shape(0), lanes = sums.ndim() == 2 ? sums.shape(1) : 0;
+  require(sums.writeable(), "sums must be writeable");
+  return {contiguous<int16_t>(values, v, t), v, lanes, contiguous<int64_t>(sums, 1 + v, lanes)};
+}
 
 // False for invalid triplets.
 bool resample_items(const py::array& triplets, const py::array& multiplicities, const py::array& values,
                     py::array sums) {
   const pa_triplets given = triplets_of(triplets);
-  const Resampled r(values, given.t, sums);
+  const pa_resamples r = resamples_of(values, given.t, sums);
   const int64_t n = multiplicities.shape(0);
   const uint8_t* table = contiguous<uint8_t>(multiplicities, n, r.lanes);
   pa_status status;
   {
     py::gil_scoped_release release;
-    status = pa_resample_items(&given, n, table, r.lanes, r.values, r.v, r.sums);
+    status = pa_resample_items(&given, n, table, &r);
   }
   if (status == PA_INVALID_TRIPLETS) return false;
   check(status);
@@ -354,31 +389,21 @@ bool resample_items(const py::array& triplets, const py::array& multiplicities, 
 }
 
 void resample_rows(const py::array& keys, const py::array& values, py::array sums) {
-  const Resampled r(values, values.shape(1), sums);
+  const pa_resamples r = resamples_of(values, values.shape(1), sums);
   const uint32_t* key = contiguous<uint32_t>(keys, r.lanes / 64, 64);
   py::gil_scoped_release release;
-  check(pa_resample_rows(values.shape(1), key, r.lanes, r.values, r.v, r.sums));
-}
-
-// One float64 per triplet to read, or NULL.
-const double* double_each(const py::object& given, int64_t t) {
-  if (given.is_none()) return nullptr;
-  const auto a = array_of(given);
-  require(float_type(a) == PA_FLOAT64 && a.ndim() == 1 && a.shape(0) == t && (t <= 1 || a.strides(0) == 8),
-          "expected a contiguous float64 array of shape (t,)");
-  return static_cast<const double*>(a.data());
+  check(pa_resample_rows(values.shape(1), key, &r));
 }
 
 py::tuple temperature_sums(const py::array& similarities, const py::object& targets, const py::object& weights,
                            double beta, const py::object& confidences) {
-  const pa_rows s = rows_of(similarities);
-  require(s.d == 3 && (s.n <= 1 || s.stride == 3), "similarities must be contiguous, of shape (t, 3)");
+  const pa_matrix s = three_of(similarities);
   const double *u = double_each(targets, s.n), *w = double_each(weights, s.n);
   double* wanted = static_cast<double*>(one_each(confidences, s.n, PA_FLOAT64));
   pa_loss_sums sums;
   {
     py::gil_scoped_release release;
-    check(pa_temperature_sums(s.data, s.type, s.n, u, w, beta, wanted, &sums));
+    check(pa_temperature_sums(&s, u, w, beta, wanted, &sums));
   }
   return py::make_tuple(sums.weight, sums.loss, sums.first, sums.second, sums.first_squared, sums.shortfall);
 }
@@ -396,23 +421,11 @@ void set_isa(const char* name) { require(pa_set_isa(name) == PA_OK, "this proces
 
 PYBIND11_MODULE(_native, m) {
   m.doc() = "pyalign's CPU kernels; see csrc/include/pyalign.h";
-  m.def("row_squares", &row_squares, py::arg("x").noconvert());
-  m.def("centre_rows", &centre_rows, py::arg("x").noconvert(), py::arg("out").noconvert());
-  m.def("shift_rows", &shift_rows, py::arg("x").noconvert(), py::arg("shift").noconvert(), py::arg("out").noconvert());
-  m.def("similarity", &similarity);
-  m.def("product", &product);
-  m.def("add_transpose", &add_transpose);
-  m.def("check_triplets", &check_triplets);
-  m.def("triplets_from_matrix", &triplets_from_matrix);
-  m.def("triplets_from_rows", &triplets_from_rows);
-  m.def("triplet_gradient", &triplet_gradient);
+  m.attr("pair_kernels") = pair_kernels();
   py::class_<Plan>(m, "Plan").def_property_readonly("order", [](const Plan& plan) { return plan.order; });
-  m.def("plan_triplets", &plan_triplets);
-  m.def("planned_gradient", &planned_gradient);
-  m.def("outcomes", &outcomes);
-  m.def("resample_items", &resample_items);
-  m.def("resample_rows", &resample_rows);
-  m.def("temperature_sums", &temperature_sums);
+#define PA_DEFINE(name, count) m.def(#name, &name);
+  PA_OPERATIONS(PA_DEFINE)
+#undef PA_DEFINE
   m.def("isa", &pa_isa);
   m.def("set_isa", &set_isa);
   m.def("isa_names", &isa_names);

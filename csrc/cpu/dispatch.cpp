@@ -5,18 +5,26 @@
 #include <string.h>
 
 #include <atomic>
+#include <tuple>
 
 #include "kernels.h"
 #include "plan.h"
 
+#define PA_ENTRY(name, count) name,
+#define PA_TABLE(isa)                                     \
+  PA_DECLARE_ISA(isa)                                     \
+  namespace isa {                                         \
+  static const Kernels table = {PA_OPERATIONS(PA_ENTRY)}; \
+  }
+
 #if defined(__x86_64__)
-PA_DECLARE_ISA(avx512)
-PA_DECLARE_ISA(avx2)
-PA_DECLARE_ISA(base)
+PA_TABLE(avx512)
+PA_TABLE(avx2)
+PA_TABLE(base)
 #elif defined(__aarch64__)
-PA_DECLARE_ISA(neon)
+PA_TABLE(neon)
 #else
-PA_DECLARE_ISA(base)
+PA_TABLE(base)
 #endif
 
 namespace {
@@ -24,26 +32,8 @@ namespace {
 struct Isa {
   const char* name;
   bool runs;
-  Kernels kernels;
+  const Kernels* kernels;
 };
-
-#define PA_TABLE(isa)         \
-  {isa::row_squares,          \
-   isa::centre_rows,          \
-   isa::shift_rows,           \
-   isa::similarity,           \
-   isa::product,              \
-   isa::add_transpose,        \
-   isa::check_triplets,       \
-   isa::triplets_from_matrix, \
-   isa::triplets_from_rows,   \
-   isa::triplet_gradient,     \
-   isa::plan_triplets,        \
-   isa::planned_gradient,     \
-   isa::outcomes,             \
-   isa::resample_items,       \
-   isa::resample_rows,        \
-   isa::temperature_sums}
 
 #if defined(__x86_64__)
 bool runs_avx512() {
@@ -61,13 +51,13 @@ bool runs_avx2() {
 // Best first. At file scope: set while the library loads, with no guard that would ask C programs for the C++ runtime.
 const Isa isas[] = {
 #if defined(__x86_64__)
-    {"avx512", runs_avx512(), PA_TABLE(avx512)},
-    {"avx2", runs_avx2(), PA_TABLE(avx2)},
-    {"base", true, PA_TABLE(base)},
+    {"avx512", runs_avx512(), &avx512::table},
+    {"avx2", runs_avx2(), &avx2::table},
+    {"base", true, &base::table},
 #elif defined(__aarch64__)
-    {"neon", true, PA_TABLE(neon)},
+    {"neon", true, &neon::table},
 #else
-    {"base", true, PA_TABLE(base)},
+    {"base", true, &base::table},
 #endif
 };
 constexpr int kIsas = int(sizeof isas / sizeof isas[0]);
@@ -93,7 +83,7 @@ const Isa* isa() {
   return now;
 }
 
-const Kernels& kernels() { return isa()->kernels; }
+const Kernels& kernels() { return *isa()->kernels; }
 
 // A child of fork has none of its parent's OpenMP threads and would wait for them for ever: it works alone.
 std::atomic<bool> forked{false};
@@ -111,7 +101,35 @@ int default_threads() {
   return count > 0 ? count : omp_get_max_threads();
 }
 
+// The k-th parameter of a function type.
+template <int k, class Function>
+struct ParameterAt;
+template <int k, class... Parameters>
+struct ParameterAt<k, pa_status(Parameters...)> {
+  typedef std::tuple_element_t<k, std::tuple<Parameters...>> type;
+};
+template <int k, class Function>
+using Parameter = typename ParameterAt<k, Function>::type;
+
 }  // namespace
+
+// pa_name: the same parameters, handed on to the chosen kernel. A wrong `count` does not compile.
+#define PA_PARAMETERS_1(F) Parameter<0, F> a
+#define PA_PARAMETERS_2(F) PA_PARAMETERS_1(F), Parameter<1, F> b
+#define PA_PARAMETERS_3(F) PA_PARAMETERS_2(F), Parameter<2, F> c
+#define PA_PARAMETERS_4(F) PA_PARAMETERS_3(F), Parameter<3, F> d
+#define PA_PARAMETERS_5(F) PA_PARAMETERS_4(F), Parameter<4, F> e
+#define PA_PARAMETERS_6(F) PA_PARAMETERS_5(F), Parameter<5, F> f
+#define PA_ARGUMENTS_1 a
+#define PA_ARGUMENTS_2 a, b
+#define PA_ARGUMENTS_3 a, b, c
+#define PA_ARGUMENTS_4 a, b, c, d
+#define PA_ARGUMENTS_5 a, b, c, d, e
+#define PA_ARGUMENTS_6 a, b, c, d, e, f
+#define PA_CHOOSE(name, count)                                      \
+  pa_status pa_##name(PA_PARAMETERS_##count(decltype(pa_##name))) { \
+    return kernels().name(PA_ARGUMENTS_##count, pa_threads());      \
+  }
 
 extern "C" {
 
@@ -138,47 +156,6 @@ int pa_threads(void) {
 
 void pa_set_threads(int threads) { wanted_threads.store(threads > 0 ? threads : 0); }
 
-pa_status pa_row_squares(const pa_rows* x, double* out) { return kernels().row_squares(x, out, pa_threads()); }
-
-pa_status pa_centre_rows(const pa_rows* x, void* out) { return kernels().centre_rows(x, out, pa_threads()); }
-
-pa_status pa_shift_rows(const pa_rows* x, const void* shift, void* out) {
-  return kernels().shift_rows(x, shift, out, pa_threads());
-}
-
-pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride) {
-  return kernels().similarity(x, y, pair, gamma, out, out_stride, pa_threads());
-}
-
-pa_status pa_product(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride) {
-  return kernels().product(x, y, out, out_stride, pa_threads());
-}
-
-pa_status pa_add_transpose(void* a, pa_float_type type, int64_t n) {
-  return kernels().add_transpose(a, type, n, pa_threads());
-}
-
-pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report) {
-  return kernels().check_triplets(triplets, n, report, pa_threads());
-}
-
-pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                                  const pa_triplets* triplets, const pa_outputs* outputs) {
-  return kernels().triplets_from_matrix(similarities, type, n, stride, triplets, outputs, pa_threads());
-}
-
-pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
-                                const pa_outputs* outputs) {
-  return kernels().triplets_from_rows(x, pair, gamma, triplets, outputs, pa_threads());
-}
-
-pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                              const pa_triplets* triplets, const void* targets, double temperature, double scale,
-                              void* gradient, double* cross_entropy) {
-  return kernels().triplet_gradient(similarities, type, n, stride, triplets, targets, temperature, scale, gradient,
-                                    cross_entropy, pa_threads());
-}
-
 int64_t pa_plan_bands(int64_t n, int* shift) {
   *shift = 0;
   if (n > kMostItems) return 0;
@@ -186,35 +163,6 @@ int64_t pa_plan_bands(int64_t n, int* shift) {
   return plan_bands(n);
 }
 
-pa_status pa_plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan) {
-  return kernels().plan_triplets(triplets, plan);
-}
-
-pa_status pa_planned_gradient(const void* similarities, pa_float_type type, int64_t stride, const pa_triplet_plan* plan,
-                              const void* targets, double temperature, double scale, void* gradient,
-                              double* cross_entropy) {
-  return kernels().planned_gradient(similarities, type, stride, plan, targets, temperature, scale, gradient,
-                                    cross_entropy, pa_threads());
-}
-
-pa_status pa_outcomes(const void* similarities, pa_float_type type, int64_t t, double temperature, int8_t* verdicts,
-                      void* cross_entropy, void* entropy) {
-  return kernels().outcomes(similarities, type, t, temperature, verdicts, cross_entropy, entropy, pa_threads());
-}
-
-pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
-                            const int16_t* values, int64_t v, int64_t* sums) {
-  return kernels().resample_items(triplets, n, multiplicities, lanes, values, v, sums, pa_threads());
-}
-
-pa_status pa_resample_rows(int64_t t, const uint32_t* keys, int64_t lanes, const int16_t* values, int64_t v,
-                           int64_t* sums) {
-  return kernels().resample_rows(t, keys, lanes, values, v, sums, pa_threads());
-}
-
-pa_status pa_temperature_sums(const void* similarities, pa_float_type type, int64_t t, const double* targets,
-                              const double* weights, double beta, double* confidences, pa_loss_sums* sums) {
-  return kernels().temperature_sums(similarities, type, t, targets, weights, beta, confidences, sums, pa_threads());
-}
+PA_OPERATIONS(PA_CHOOSE)
 
 }  // extern "C"

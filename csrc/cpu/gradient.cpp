@@ -160,8 +160,9 @@ bool one_slab(const Task<T>& task, int64_t first, int64_t count, double* parts, 
 }
 
 template <class T>
-pa_status gradient_of(const T* similarities, int64_t n, int64_t stride, const pa_triplets* triplets, const T* targets,
-                      double temperature, double scale, T* gradient, double* cross_entropy, int threads) {
+pa_status gradient_of(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
+                      T* gradient, double* cross_entropy, int threads) {
+  const int64_t n = similarities->n;
   const int shift = band_shift(n, sizeof(T));
   if (((n << shift) >> 31) != 0) return PA_BAD_ARGUMENT;  // an offset in a band would not fit
   const int64_t bands = blocks(n, int64_t(1) << shift);
@@ -170,8 +171,16 @@ pa_status gradient_of(const T* similarities, int64_t n, int64_t stride, const pa
   const Scratch<int32_t> starts(slab * (bands + 1));
   const Scratch<double> parts(larger(chunks, 1));
   if (!lists.data || !starts.data || !parts.data) return PA_OUT_OF_MEMORY;
-  const Task<T> task = {similarities,         stride, n,     triplets,   targets,
-                        {temperature, scale}, shift,  bands, lists.data, starts.data};
+  const Task<T> task = {static_cast<const T*>(similarities->data),
+                        similarities->stride,
+                        n,
+                        triplets,
+                        static_cast<const T*>(loss->targets),
+                        Loss<T>(loss),
+                        shift,
+                        bands,
+                        lists.data,
+                        starts.data};
   if (chunks == 0) memset(gradient, 0, n * n * sizeof(T));
   for (int64_t first = 0; first < chunks; first += slab)
     if (!one_slab(task, first, smaller(slab, chunks - first), parts.data, gradient, threads))
@@ -183,14 +192,11 @@ pa_status gradient_of(const T* similarities, int64_t n, int64_t stride, const pa
 
 }  // namespace
 
-pa_status triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                           const pa_triplets* triplets, const void* targets, double temperature, double scale,
+pa_status triplet_gradient(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
                            void* gradient, double* cross_entropy, int threads) {
-  if (type == PA_FLOAT32)
-    return gradient_of(static_cast<const float*>(similarities), n, stride, triplets, static_cast<const float*>(targets),
-                       temperature, scale, static_cast<float*>(gradient), cross_entropy, threads);
-  return gradient_of(static_cast<const double*>(similarities), n, stride, triplets, static_cast<const double*>(targets),
-                     temperature, scale, static_cast<double*>(gradient), cross_entropy, threads);
+  if (similarities->type == PA_FLOAT32)
+    return gradient_of(similarities, triplets, loss, static_cast<float*>(gradient), cross_entropy, threads);
+  return gradient_of(similarities, triplets, loss, static_cast<double*>(gradient), cross_entropy, threads);
 }
 
 }  // namespace PA_ISA

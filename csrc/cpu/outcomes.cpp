@@ -49,12 +49,12 @@ pa_status outcomes_of(const T* similarities, int64_t t, double temperature, int8
 
 }  // namespace
 
-pa_status outcomes(const void* similarities, pa_float_type type, int64_t t, double temperature, int8_t* verdicts,
-                   void* cross_entropy, void* entropy, int threads) {
-  if (type == PA_FLOAT32)
-    return outcomes_of(static_cast<const float*>(similarities), t, temperature, verdicts,
+pa_status outcomes(const pa_matrix* similarities, double temperature, int8_t* verdicts, void* cross_entropy,
+                   void* entropy, int threads) {
+  if (similarities->type == PA_FLOAT32)
+    return outcomes_of(static_cast<const float*>(similarities->data), similarities->n, temperature, verdicts,
                        static_cast<float*>(cross_entropy), static_cast<float*>(entropy), threads);
-  return outcomes_of(static_cast<const double*>(similarities), t, temperature, verdicts,
+  return outcomes_of(static_cast<const double*>(similarities->data), similarities->n, temperature, verdicts,
                      static_cast<double*>(cross_entropy), static_cast<double*>(entropy), threads);
 }
 

@@ -36,7 +36,7 @@ void transpose(typename Simd<T>::Vector* v) {
 
 // One panel of rows i0 .. i0 + width, features outermost: panel[k][lane]; lanes past n are zero.
 template <class T>
-void pack_panel(const pa_rows* x, int64_t i0, T* panel) {
+void pack_panel(const pa_matrix* x, int64_t i0, T* panel) {
   typedef Simd<T> S;
   constexpr int lanes = S::lanes, width = Panel<T>::width;
   const int64_t d = x->d;
@@ -57,7 +57,7 @@ void pack_panel(const pa_rows* x, int64_t i0, T* panel) {
 }
 
 template <class T>
-void pack(const pa_rows* x, T* out, int threads) {
+void pack(const pa_matrix* x, T* out, int threads) {
   constexpr int64_t width = Panel<T>::width;
   const int64_t panels = blocks(x->n, width);
 #pragma omp parallel for schedule(static) num_threads(threads) if (x->n * x->d > 32768)
@@ -66,7 +66,7 @@ void pack(const pa_rows* x, T* out, int threads) {
 
 // The same of the columns of y (d, m), whose rows are the features already.
 template <class T>
-void pack_columns(const pa_rows* y, T* out, int threads) {
+void pack_columns(const pa_matrix* y, T* out, int threads) {
   constexpr int64_t width = Panel<T>::width;
   const int64_t depth = y->n, panels = blocks(y->d, width);
 #pragma omp parallel for schedule(static) num_threads(threads) if (y->n * y->d > 32768)

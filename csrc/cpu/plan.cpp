@@ -67,7 +67,7 @@ void fill_others(const pa_triplet_plan* plan, int64_t* next) {
 
 }  // namespace
 
-pa_status plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan) {
+pa_status plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan, int) {
   const int64_t t = triplets->t, n = plan->n;
   if (n > kMostItems || t != plan->t || plan->shift != plan_shift(n) || plan->bands != plan_bands(n))
     return PA_BAD_ARGUMENT;

@@ -134,29 +134,25 @@ pa_status gradient_of(Pass<T> pass, double* cross_entropy, int threads) {
   return PA_OK;
 }
 
+template <class T>
+Pass<T> pass_of(const pa_matrix* similarities, const pa_triplet_plan* plan, const pa_triplet_loss* loss,
+                void* gradient) {
+  return {plan,
+          static_cast<const T*>(similarities->data),
+          similarities->stride,
+          static_cast<const T*>(loss->targets),
+          Loss<T>(loss),
+          static_cast<T*>(gradient),
+          nullptr};
+}
+
 }  // namespace
 
-pa_status planned_gradient(const void* similarities, pa_float_type type, int64_t stride, const pa_triplet_plan* plan,
-                           const void* targets, double temperature, double scale, void* gradient, double* cross_entropy,
-                           int threads) {
-  if (type == PA_FLOAT32) {
-    const Pass<float> pass = {plan,
-                              static_cast<const float*>(similarities),
-                              stride,
-                              static_cast<const float*>(targets),
-                              {temperature, scale},
-                              static_cast<float*>(gradient),
-                              nullptr};
-    return gradient_of(pass, cross_entropy, threads);
-  }
-  const Pass<double> pass = {plan,
-                             static_cast<const double*>(similarities),
-                             stride,
-                             static_cast<const double*>(targets),
-                             {temperature, scale},
-                             static_cast<double*>(gradient),
-                             nullptr};
-  return gradient_of(pass, cross_entropy, threads);
+pa_status planned_gradient(const pa_matrix* similarities, const pa_triplet_plan* plan, const pa_triplet_loss* loss,
+                           void* gradient, double* cross_entropy, int threads) {
+  if (similarities->type == PA_FLOAT32)
+    return gradient_of(pass_of<float>(similarities, plan, loss, gradient), cross_entropy, threads);
+  return gradient_of(pass_of<double>(similarities, plan, loss, gradient), cross_entropy, threads);
 }
 
 }  // namespace PA_ISA

@@ -134,6 +134,13 @@ void add_rows(const Weights& weights, int64_t pairs, const int16_t (*values)[kBl
 struct Plan {
   int64_t t, groups, v, block;
   const int16_t* values;  // (v, t)
+
+  Plan(const pa_resamples& r, int64_t triplets, int64_t largest_weight)
+      : t(triplets),
+        groups(r.lanes / kLanes),
+        v(r.v),
+        block(smaller(kBlock, kRoom / larger(1, largest_weight) / 2 * 2)),  // between two moves to 64 bits
+        values(r.values) {}
 };
 
 // The rows of values 0 .. v, of which the first is one for every triplet, in batches.
@@ -200,27 +207,22 @@ pa_status resample(const Plan& plan, const Source& source, int64_t* sums, int th
   return PA_OK;
 }
 
-int64_t triplets_between_moves(int64_t largest_weight) {
-  return smaller(kBlock, kRoom / larger(1, largest_weight) / 2 * 2);
-}
+bool are_whole_groups(int64_t lanes) { return lanes >= kLanes && lanes % kLanes == 0; }
 
 }  // namespace
 
-pa_status resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
-                         const int16_t* values, int64_t v, int64_t* sums, int threads) {
+pa_status resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
+                         const pa_resamples* resamples, int threads) {
   int64_t largest = 0;
-  for (int64_t k = 0; k < n * lanes; ++k) largest = larger(largest, multiplicities[k]);
-  if (lanes < kLanes || lanes % kLanes || largest > kLargest) return PA_BAD_ARGUMENT;
-  const Plan plan = {triplets->t, lanes / kLanes, v, triplets_between_moves(largest * largest * largest), values};
-  const ByItems source = {triplets, multiplicities, n, lanes, {}, 0};
-  return resample(plan, source, sums, threads);
+  for (int64_t k = 0; k < n * resamples->lanes; ++k) largest = larger(largest, multiplicities[k]);
+  if (!are_whole_groups(resamples->lanes) || largest > kLargest) return PA_BAD_ARGUMENT;
+  const ByItems source = {triplets, multiplicities, n, resamples->lanes, {}, 0};
+  return resample(Plan(*resamples, triplets->t, largest * largest * largest), source, resamples->sums, threads);
 }
 
-pa_status resample_rows(int64_t t, const uint32_t* keys, int64_t lanes, const int16_t* values, int64_t v, int64_t* sums,
-                        int threads) {
-  if (lanes < kLanes || lanes % kLanes || (t >> 32) != 0) return PA_BAD_ARGUMENT;
-  const Plan plan = {t, lanes / kLanes, v, triplets_between_moves(kPoissonLargest), values};
-  return resample(plan, ByRows{keys}, sums, threads);
+pa_status resample_rows(int64_t t, const uint32_t* keys, const pa_resamples* resamples, int threads) {
+  if (!are_whole_groups(resamples->lanes) || (t >> 32) != 0) return PA_BAD_ARGUMENT;
+  return resample(Plan(*resamples, t, kPoissonLargest), ByRows{keys}, resamples->sums, threads);
 }
 
 }  // namespace PA_ISA

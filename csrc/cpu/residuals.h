@@ -18,7 +18,8 @@ template <class T>
 struct Loss {
   T inverse_temperature, factor;
 
-  Loss(double temperature, double scale) : inverse_temperature(T(1.0 / temperature)), factor(T(scale / temperature)) {}
+  explicit Loss(const pa_triplet_loss* loss)
+      : inverse_temperature(T(1.0 / loss->temperature)), factor(T(loss->scale / loss->temperature)) {}
 };
 
 // Similarities become derivatives of the loss; returns the cross-entropy in nats, not scaled. targets (count, 3): the

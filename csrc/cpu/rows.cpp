@@ -14,7 +14,7 @@ double square_sum(const T* x, int64_t d) {
 }
 
 template <class T>
-void row_squares_of(const pa_rows* x, double* out, int threads) {
+void row_squares_of(const pa_matrix* x, double* out, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (x->n * x->d > 32768)
   for (int64_t i = 0; i < x->n; ++i) out[i] = square_sum(row<T>(x, i), x->d);
 }
@@ -37,13 +37,13 @@ void centre_row(const T* x, int64_t d, T* out) {
 }
 
 template <class T>
-void centre_rows_of(const pa_rows* x, T* out, int threads) {
+void centre_rows_of(const pa_matrix* x, T* out, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (x->n * x->d > 32768)
   for (int64_t i = 0; i < x->n; ++i) centre_row(row<T>(x, i), x->d, out + i * x->d);
 }
 
 template <class T>
-void shift_rows_of(const pa_rows* x, const T* shift, T* out, int threads) {
+void shift_rows_of(const pa_matrix* x, const T* shift, T* out, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (x->n * x->d > 32768)
   for (int64_t i = 0; i < x->n; ++i) {
     const T* source = row<T>(x, i);
@@ -54,19 +54,19 @@ void shift_rows_of(const pa_rows* x, const T* shift, T* out, int threads) {
 
 }  // namespace
 
-pa_status row_squares(const pa_rows* x, double* out, int threads) {
+pa_status row_squares(const pa_matrix* x, double* out, int threads) {
   if (x->type == PA_FLOAT32) row_squares_of<float>(x, out, threads);
   else row_squares_of<double>(x, out, threads);
   return PA_OK;
 }
 
-pa_status centre_rows(const pa_rows* x, void* out, int threads) {
+pa_status centre_rows(const pa_matrix* x, void* out, int threads) {
   if (x->type == PA_FLOAT32) centre_rows_of(x, static_cast<float*>(out), threads);
   else centre_rows_of(x, static_cast<double*>(out), threads);
   return PA_OK;
 }
 
-pa_status shift_rows(const pa_rows* x, const void* shift, void* out, int threads) {
+pa_status shift_rows(const pa_matrix* x, const void* shift, void* out, int threads) {
   if (x->type == PA_FLOAT32) shift_rows_of(x, static_cast<const float*>(shift), static_cast<float*>(out), threads);
   else shift_rows_of(x, static_cast<const double*>(shift), static_cast<double*>(out), threads);
   return PA_OK;

@@ -85,7 +85,7 @@ struct Scratch {
 };
 
 template <class T>
-inline const T* row(const pa_rows* x, int64_t i) {
+inline const T* row(const pa_matrix* x, int64_t i) {
   return static_cast<const T*>(x->data) + i * x->stride;
 }
 

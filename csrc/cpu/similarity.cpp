@@ -52,7 +52,8 @@ void multiply_tile(int64_t depth, const T* const* rows, const T* b, T* c, bool f
 
 template <class T>
 struct Job {
-  const pa_rows *x, *y;
+  const pa_matrix *x, *y;
+  const double *x_terms, *y_terms;
   const T* packed;
   T* out;
   int64_t out_stride;
@@ -101,8 +102,8 @@ constexpr double close_share() {
 template <class T, pa_pair P>
 void finish_row(const Job<T>& job, int64_t i, int64_t j0, int64_t columns, T* g) {
   if (P == PA_DOT) return;
-  const double a = job.x->terms[i], gamma = job.gamma;
-  const double* b = job.y->terms + j0;
+  const double a = job.x_terms[i], gamma = job.gamma;
+  const double* b = job.y_terms + j0;
   if (!IsDistance<P>::value) {
 #pragma omp simd
     for (int64_t j = 0; j < columns; ++j) g[j] = T(from_inner_product<P>(g[j], a, b[j]));
@@ -173,47 +174,42 @@ pa_status all_blocks(const Job<T>& job, int threads) {
 }
 
 template <class T>
-pa_status similarity_of(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, T* out, int64_t out_stride,
-                        int threads) {
+pa_status similarity_of(const pa_rows* x, const pa_rows* y, T* out, int64_t out_stride, int threads) {
   constexpr int64_t width = Panel<T>::width;
   const pa_rows* right = y ? y : x;
-  const Scratch<T> packed(blocks(right->n, width) * width * right->d);
+  const Scratch<T> packed(blocks(right->values.n, width) * width * right->values.d);
   if (!packed.data) return PA_OUT_OF_MEMORY;
-  pack<T>(right, packed.data, threads);
-  const Job<T> job = {x, right, packed.data, out, out_stride, gamma, !y};
-  switch (pair) {
-    case PA_DOT: return all_blocks<T, PA_DOT>(job, threads);
-    case PA_COSINE: return all_blocks<T, PA_COSINE>(job, threads);
-    case PA_NEG_SQEUCLIDEAN: return all_blocks<T, PA_NEG_SQEUCLIDEAN>(job, threads);
-    case PA_NEG_EUCLIDEAN: return all_blocks<T, PA_NEG_EUCLIDEAN>(job, threads);
-    case PA_RBF: return all_blocks<T, PA_RBF>(job, threads);
-  }
+  pack<T>(&right->values, packed.data, threads);
+  const Job<T> job = {&x->values, &right->values, x->terms, right->terms, packed.data, out, out_stride, x->gamma, !y};
+#define PA_CASE(value, name) \
+  case value: return all_blocks<T, value>(job, threads);
+  switch (x->pair) { PA_PAIR_KERNELS(PA_CASE) }
+#undef PA_CASE
   return PA_BAD_ARGUMENT;
 }
 
 // x (n, d) times y (d, m): the inner products of x's rows and y's columns.
 template <class T>
-pa_status product_of(const pa_rows* x, const pa_rows* y, T* out, int64_t out_stride, int threads) {
+pa_status product_of(const pa_matrix* x, const pa_matrix* y, T* out, int64_t out_stride, int threads) {
   constexpr int64_t width = Panel<T>::width;
   const Scratch<T> packed(blocks(y->d, width) * width * x->d);
   if (!packed.data) return PA_OUT_OF_MEMORY;
   pack_columns<T>(y, packed.data, threads);
-  const pa_rows columns = {y->data, nullptr, y->d, y->n, y->stride, y->type};
-  const Job<T> job = {x, &columns, packed.data, out, out_stride, 0.0, false};
+  const pa_matrix columns = {y->data, y->d, y->n, y->stride, y->type};
+  const Job<T> job = {x, &columns, nullptr, nullptr, packed.data, out, out_stride, 0.0, false};
   return all_blocks<T, PA_DOT>(job, threads);
 }
 
 }  // namespace
 
-pa_status product(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride, int threads) {
+pa_status product(const pa_matrix* x, const pa_matrix* y, void* out, int64_t out_stride, int threads) {
   if (x->type == PA_FLOAT32) return product_of(x, y, static_cast<float*>(out), out_stride, threads);
   return product_of(x, y, static_cast<double*>(out), out_stride, threads);
 }
 
-pa_status similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride,
-                     int threads) {
-  if (x->type == PA_FLOAT32) return similarity_of(x, y, pair, gamma, static_cast<float*>(out), out_stride, threads);
-  return similarity_of(x, y, pair, gamma, static_cast<double*>(out), out_stride, threads);
+pa_status similarity(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride, int threads) {
+  if (x->values.type == PA_FLOAT32) return similarity_of(x, y, static_cast<float*>(out), out_stride, threads);
+  return similarity_of(x, y, static_cast<double*>(out), out_stride, threads);
 }
 
 }  // namespace PA_ISA

@@ -102,11 +102,13 @@ pa_status sums_of(const T* similarities, int64_t t, const double* targets, const
 
 }  // namespace
 
-pa_status temperature_sums(const void* similarities, pa_float_type type, int64_t t, const double* targets,
-                           const double* weights, double beta, double* confidences, pa_loss_sums* sums, int threads) {
-  if (type == PA_FLOAT32)
-    return sums_of(static_cast<const float*>(similarities), t, targets, weights, beta, confidences, sums, threads);
-  return sums_of(static_cast<const double*>(similarities), t, targets, weights, beta, confidences, sums, threads);
+pa_status temperature_sums(const pa_matrix* similarities, const double* targets, const double* weights, double beta,
+                           double* confidences, pa_loss_sums* sums, int threads) {
+  const int64_t t = similarities->n;
+  if (similarities->type == PA_FLOAT32)
+    return sums_of(static_cast<const float*>(similarities->data), t, targets, weights, beta, confidences, sums,
+                   threads);
+  return sums_of(static_cast<const double*>(similarities->data), t, targets, weights, beta, confidences, sums, threads);
 }
 
 }  // namespace PA_ISA

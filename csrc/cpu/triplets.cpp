@@ -24,6 +24,8 @@ struct FromMatrix {
   const T* similarities;
   int64_t n, stride;
 
+  explicit FromMatrix(const pa_matrix* s) : similarities(static_cast<const T*>(s->data)), n(s->n), stride(s->stride) {}
+
   void fetch(const Items& items, int64_t count, const ReadAhead& ahead, Similarities<T>* s) const {
     const int32_t *a = items.column[0], *b = items.column[1], *c = items.column[2];
     for (int64_t q = 0; q < count; ++q) {
@@ -41,13 +43,17 @@ struct FromMatrix {
 // used, since rows of a large table come from memory in no order that the processor could foresee.
 template <class T, pa_pair P>
 struct FromRows {
-  const pa_rows* x;
+  const pa_matrix* x;
+  const double* terms;
   double gamma;
   int64_t n;
 
+  explicit FromRows(const pa_rows* rows)
+      : x(&rows->values), terms(rows->terms), gamma(rows->gamma), n(rows->values.n) {}
+
   T finish(double value, int64_t i, int64_t j) const {
     if (IsDistance<P>::value) return T(from_squared_distance<P>(value, gamma));
-    return P == PA_DOT ? T(value) : T(from_inner_product<P>(value, x->terms[i], x->terms[j]));
+    return P == PA_DOT ? T(value) : T(from_inner_product<P>(value, terms[i], terms[j]));
   }
 
   void fetch(const Items& items, int64_t count, const ReadAhead&, Similarities<T>* s) const {
@@ -163,8 +169,7 @@ void add_nats(const Similarities<T>& s, int64_t count, double temperature, pa_su
 
 // False where the chunk holds a triplet that is not valid.
 template <class T, class Source>
-bool one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk, const pa_outputs* outputs,
-               pa_sums* sums) {
+bool one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk, const pa_wanted* want, pa_sums* sums) {
   Items items;
   Similarities<T> s;
   const int64_t end = smaller(triplets->t, (chunk + 1) * kChunk);
@@ -172,13 +177,13 @@ bool one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk,
     const int64_t count = smaller(kTripletBlock, end - start);
     if (!unpack(triplets, start, count, source.n, &items)) return false;
     source.fetch(items, count, ReadAhead(triplets, start), &s);
-    if (outputs->choices) write_choices(s, count, outputs->choices + start);
-    if (outputs->probabilities)
-      write_probabilities(s, count, outputs->temperature, static_cast<T*>(outputs->probabilities) + 3 * start);
-    if (outputs->similarities) write_similarities(s, count, static_cast<T*>(outputs->similarities) + 3 * start);
+    if (want->choices) write_choices(s, count, want->choices + start);
+    if (want->probabilities)
+      write_probabilities(s, count, want->temperature, static_cast<T*>(want->probabilities) + 3 * start);
+    if (want->similarities) write_similarities(s, count, static_cast<T*>(want->similarities) + 3 * start);
     if (sums) {
       add_counts(s, count, sums);
-      add_nats(s, count, outputs->temperature, sums);
+      add_nats(s, count, want->temperature, sums);
     }
   }
   return true;
@@ -195,7 +200,7 @@ void add_up(const pa_sums* parts, int64_t count, pa_sums* total) {
 }
 
 template <class T, class Source>
-pa_status all_chunks(const Source& source, const pa_triplets* triplets, const pa_outputs* outputs, int threads) {
+pa_status all_chunks(const Source& source, const pa_triplets* triplets, const pa_wanted* want, int threads) {
   const int64_t chunks = blocks(triplets->t, kChunk);
   const Scratch<pa_sums> parts(chunks);
   if (!parts.data) return PA_OUT_OF_MEMORY;
@@ -203,42 +208,33 @@ pa_status all_chunks(const Source& source, const pa_triplets* triplets, const pa
   int invalid = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (chunks > 1) reduction(| : invalid)
   for (int64_t chunk = 0; chunk < chunks; ++chunk)
-    invalid |= !one_chunk<T>(source, triplets, chunk, outputs, outputs->sums ? parts.data + chunk : nullptr);
+    invalid |= !one_chunk<T>(source, triplets, chunk, want, want->sums ? parts.data + chunk : nullptr);
   if (invalid) return PA_INVALID_TRIPLETS;
-  if (outputs->sums) add_up(parts.data, chunks, outputs->sums);
+  if (want->sums) add_up(parts.data, chunks, want->sums);
   return PA_OK;
 }
 
 template <class T>
-pa_status from_rows_of(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
-                       const pa_outputs* outputs, int threads) {
-  switch (pair) {
-    case PA_DOT: return all_chunks<T>(FromRows<T, PA_DOT>{x, gamma, x->n}, triplets, outputs, threads);
-    case PA_COSINE: return all_chunks<T>(FromRows<T, PA_COSINE>{x, gamma, x->n}, triplets, outputs, threads);
-    case PA_NEG_SQEUCLIDEAN:
-      return all_chunks<T>(FromRows<T, PA_NEG_SQEUCLIDEAN>{x, gamma, x->n}, triplets, outputs, threads);
-    case PA_NEG_EUCLIDEAN:
-      return all_chunks<T>(FromRows<T, PA_NEG_EUCLIDEAN>{x, gamma, x->n}, triplets, outputs, threads);
-    case PA_RBF: return all_chunks<T>(FromRows<T, PA_RBF>{x, gamma, x->n}, triplets, outputs, threads);
-  }
+pa_status from_rows_of(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
+#define PA_CASE(value, name) \
+  case value: return all_chunks<T>(FromRows<T, value>(x), triplets, want, threads);
+  switch (x->pair) { PA_PAIR_KERNELS(PA_CASE) }
+#undef PA_CASE
   return PA_BAD_ARGUMENT;
 }
 
 }  // namespace
 
-pa_status triplets_from_matrix(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                               const pa_triplets* triplets, const pa_outputs* outputs, int threads) {
-  if (type == PA_FLOAT32)
-    return all_chunks<float>(FromMatrix<float>{static_cast<const float*>(similarities), n, stride}, triplets, outputs,
-                             threads);
-  return all_chunks<double>(FromMatrix<double>{static_cast<const double*>(similarities), n, stride}, triplets, outputs,
-                            threads);
+pa_status triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* triplets, const pa_wanted* want,
+                               int threads) {
+  if (similarities->type == PA_FLOAT32)
+    return all_chunks<float>(FromMatrix<float>(similarities), triplets, want, threads);
+  return all_chunks<double>(FromMatrix<double>(similarities), triplets, want, threads);
 }
 
-pa_status triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
-                             const pa_outputs* outputs, int threads) {
-  if (x->type == PA_FLOAT32) return from_rows_of<float>(x, pair, gamma, triplets, outputs, threads);
-  return from_rows_of<double>(x, pair, gamma, triplets, outputs, threads);
+pa_status triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
+  if (x->values.type == PA_FLOAT32) return from_rows_of<float>(x, triplets, want, threads);
+  return from_rows_of<double>(x, triplets, want, threads);
 }
 
 }  // namespace PA_ISA

@@ -67,8 +67,9 @@ struct Rows {
 };
 
 template <class T>
-Rows<T> rows_of(const pa_cuda_rows* x) {
-  return {static_cast<const T*>(x->data), x->terms, x->n, x->d, x->stride};
+Rows<T> rows_of(const pa_rows* x) {
+  const pa_matrix& m = x->values;
+  return {static_cast<const T*>(m.data), x->terms, m.n, m.d, m.stride};
 }
 
 // What one load instruction of a thread can fetch.

@@ -43,13 +43,9 @@ __device__ Three<Result<T>> three_pairs(const Rows<T>& x, bool aligned, const It
 
 template <class T>
 __device__ Result<T> finish_pair(const Rows<T>& x, pa_pair pair, double gamma, double value, int64_t i, int64_t j) {
-  switch (pair) {
-    case PA_DOT: return Result<T>(value);
-    case PA_COSINE: return Result<T>(from_inner_product<PA_COSINE>(value, x.terms[i], x.terms[j]));
-    case PA_NEG_SQEUCLIDEAN: return Result<T>(from_squared_distance<PA_NEG_SQEUCLIDEAN>(value, gamma));
-    case PA_NEG_EUCLIDEAN: return Result<T>(from_squared_distance<PA_NEG_EUCLIDEAN>(value, gamma));
-    default: return Result<T>(from_squared_distance<PA_RBF>(value, gamma));
-  }
+  if (pair == PA_DOT) return Result<T>(value);
+  if (pair == PA_COSINE) return Result<T>(from_inner_product<PA_COSINE>(value, x.terms[i], x.terms[j]));
+  return Result<T>(from_any_squared_distance(pair, value, gamma));
 }
 
 // Of the warp's triplets, one a lane: all lanes work on each, and the lane that holds it keeps the result.

@@ -187,12 +187,14 @@ int all_slabs(const Problem<T>& problem, Gradient<T> gradient, double* cross_ent
 }
 
 template <class T>
-int gradient_of(const void* similarities, int64_t n, int64_t stride, const pa_triplets* triplets, const void* targets,
-                double temperature, double scale, void* gradient, double* cross_entropy, int32_t* invalid,
-                void* workspace, void* stream) {
-  const T inverse = T(1.0 / temperature), *const answers = static_cast<const T*>(targets);
-  const Problem<T> problem = {static_cast<const T*>(similarities), n, stride, *triplets, answers, inverse, invalid};
-  const Gradient<T> target = {static_cast<T*>(gradient), n, scale / temperature, false};
+int gradient_of(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
+                const pa_cuda_gradient* gradient, void* workspace, void* stream) {
+  const int64_t n = similarities->n;
+  const T *const s = static_cast<const T*>(similarities->data), *const answers = static_cast<const T*>(loss->targets);
+  const T inverse = T(1.0 / loss->temperature);
+  const Problem<T> problem = {s, n, similarities->stride, *triplets, answers, inverse, gradient->invalid};
+  const Gradient<T> target = {static_cast<T*>(gradient->matrix), n, loss->scale / loss->temperature, false};
+  double* const cross_entropy = gradient->cross_entropy;
   if constexpr (sizeof(T) == sizeof(ShortEntry::Value))
     if (fits_short_entry(n)) return all_slabs<ShortEntry>(problem, target, cross_entropy, workspace, stream);
   return all_slabs<LongEntry>(problem, target, cross_entropy, workspace, stream);
@@ -209,22 +211,19 @@ int64_t workspace_of(int64_t n, int64_t t) {
 }  // namespace
 }  // namespace pa
 
-int pa_cuda_triplet_gradient(const void* similarities, pa_cuda_type type, int64_t n, int64_t stride,
-                             const pa_triplets* triplets, const void* targets, double temperature, double scale,
-                             void* gradient, double* cross_entropy, int32_t* invalid, void* workspace, void* stream) {
+int pa_cuda_triplet_gradient(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
+                             const pa_cuda_gradient* gradient, void* workspace, void* stream) {
   using namespace pa;
-  if (type == PA_CUDA_FLOAT32)
-    return gradient_of<float>(similarities, n, stride, triplets, targets, temperature, scale, gradient, cross_entropy,
-                              invalid, workspace, stream);
-  if (type == PA_CUDA_FLOAT64)
-    return gradient_of<double>(similarities, n, stride, triplets, targets, temperature, scale, gradient, cross_entropy,
-                               invalid, workspace, stream);
+  if (similarities->type == PA_FLOAT32)
+    return gradient_of<float>(similarities, triplets, loss, gradient, workspace, stream);
+  if (similarities->type == PA_FLOAT64)
+    return gradient_of<double>(similarities, triplets, loss, gradient, workspace, stream);
   return int(cudaErrorInvalidValue);
 }
 
-int64_t pa_cuda_gradient_workspace(pa_cuda_type type, int64_t n, int64_t t) {
+int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t) {
   using namespace pa;
   if (t == 0) return 0;
-  if (type == PA_CUDA_FLOAT32 && fits_short_entry(n)) return workspace_of<ShortEntry>(n, t);
+  if (type == PA_FLOAT32 && fits_short_entry(n)) return workspace_of<ShortEntry>(n, t);
   return workspace_of<LongEntry>(n, t);
 }

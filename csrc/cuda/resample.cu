@@ -83,19 +83,20 @@ __global__ void __launch_bounds__(kThreads) resample(Resampling r, int64_t first
 }  // namespace
 }  // namespace pa
 
-int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
-                           const int16_t* values, int64_t v, int64_t* sums, int32_t* invalid, void* stream) {
+int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
+                           const pa_resamples* resamples, int32_t* invalid, void* stream) {
   using namespace pa;
-  const int64_t groups = lanes / kLanes;
+  const int64_t lanes = resamples->lanes, groups = lanes / kLanes, rows = 1 + resamples->v;
   if (lanes % kLanes || groups < 1) return int(cudaErrorInvalidValue);
   const cudaStream_t queue = static_cast<cudaStream_t>(stream);
-  if (const int error = int(cudaMemsetAsync(sums, 0, (1 + v) * lanes * sizeof(int64_t), queue))) return taken(error);
-  const Resampling r = {*triplets, multiplicities, values, n, lanes, reinterpret_cast<unsigned long long*>(sums),
-                        invalid};
+  const size_t bytes = rows * lanes * sizeof(int64_t);
+  if (const int error = int(cudaMemsetAsync(resamples->sums, 0, bytes, queue))) return taken(error);
+  unsigned long long* const sums = reinterpret_cast<unsigned long long*>(resamples->sums);
+  const Resampling r = {*triplets, multiplicities, resamples->values, n, lanes, sums, invalid};
   const int64_t blocks = pieces(triplets->t, kPiece);
   if (blocks == 0) return 0;
-  for (int64_t first = 0; first <= v; first += kRows) {
-    const int count = int(v + 1 - first < kRows ? v + 1 - first : kRows);
+  for (int64_t first = 0; first < rows; first += kRows) {
+    const int count = int(rows - first < kRows ? rows - first : kRows);
     PA_LAUNCH(resample, blocks * groups, kThreads, stream, r, first, count);
     if (const int error = launch_error()) return error;
   }

@@ -38,36 +38,34 @@ int launch_tiles(Kernel kernel, Job<T> job, void* stream) {
 }
 
 template <class T>
-Job<T> job_of(const pa_cuda_rows* x, const pa_cuda_rows* y, pa_pair pair, double gamma, double close_share, void* out,
-              int64_t out_stride) {
+Job<T> job_of(const pa_rows* x, const pa_rows* y, double close_share, void* out, int64_t out_stride) {
   const Rows<T> left = rows_of<T>(x), right = rows_of<T>(y ? y : x);
   const bool aligned = rows_are_aligned(left) && rows_are_aligned(right);
-  return {left, right, static_cast<Result<T>*>(out), out_stride, 0, gamma, close_share, pair, !y, aligned};
+  return {left, right, static_cast<Result<T>*>(out), out_stride, 0, x->gamma, close_share, x->pair, !y, aligned};
 }
 
 }  // namespace
 }  // namespace pa
 
-int pa_cuda_similarity(const pa_cuda_rows* x, const pa_cuda_rows* y, pa_pair pair, double gamma, int tf32, void* out,
-                       int64_t out_stride, void* stream) {
+int pa_cuda_similarity(const pa_rows* x, const pa_rows* y, int tf32, void* out, int64_t out_stride, void* stream) {
   using namespace pa;
   const double close = tf32 ? kCloseTf32 : kCloseFloat32;
-  switch (x->type) {
-    case PA_CUDA_FLOAT32: {
-      const auto job = job_of<float>(x, y, pair, gamma, close, out, out_stride);
+  switch (x->values.type) {
+    case PA_FLOAT32: {
+      const auto job = job_of<float>(x, y, close, out, out_stride);
       return tf32 ? launch_tiles<kTile>(tensor_tiles<float>, job, stream)
                   : launch_tiles<Plain<float>::tile>(plain_tiles<float>, job, stream);
     }
-    case PA_CUDA_FLOAT64: {
-      const auto job = job_of<double>(x, y, pair, gamma, kCloseFloat64, out, out_stride);
+    case PA_FLOAT64: {
+      const auto job = job_of<double>(x, y, kCloseFloat64, out, out_stride);
       return launch_tiles<Plain<double>::tile>(plain_tiles<double>, job, stream);
     }
-    case PA_CUDA_FLOAT16: {
-      const auto job = job_of<Half>(x, y, pair, gamma, kCloseFloat32, out, out_stride);
+    case PA_FLOAT16: {
+      const auto job = job_of<Half>(x, y, kCloseFloat32, out, out_stride);
       return launch_tiles<kTile>(tensor_tiles<Half>, job, stream);
     }
-    case PA_CUDA_BFLOAT16: {
-      const auto job = job_of<Bfloat>(x, y, pair, gamma, kCloseFloat32, out, out_stride);
+    case PA_BFLOAT16: {
+      const auto job = job_of<Bfloat>(x, y, kCloseFloat32, out, out_stride);
       return launch_tiles<kTile>(tensor_tiles<Bfloat>, job, stream);
     }
   }

@@ -82,9 +82,7 @@ __device__ double finish_pair(const Job<T>& job, int64_t i, int64_t j, bool insi
   const bool same = job.symmetric && i == j;
   s = sum_close(job, i, j, inside && !same && s <= (a + b) * job.close_share, s);
   if (same) s = 0.0;
-  if (job.pair == PA_NEG_SQEUCLIDEAN) return from_squared_distance<PA_NEG_SQEUCLIDEAN>(s, job.gamma);
-  if (job.pair == PA_NEG_EUCLIDEAN) return from_squared_distance<PA_NEG_EUCLIDEAN>(s, job.gamma);
-  return from_squared_distance<PA_RBF>(s, job.gamma);
+  return from_any_squared_distance(job.pair, s, job.gamma);
 }
 
 // out[j][i] for j > i from a strip of finished similarities. A warp takes 8 rows and 4 columns: eight neighbours of a

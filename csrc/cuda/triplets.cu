@@ -26,60 +26,56 @@ int add_up(const void* parts, int64_t count, double* sums, void* stream) {
 }
 
 template <class T>
-int from_matrix_of(const void* similarities, int64_t n, int64_t stride, const pa_triplets* triplets,
-                   const pa_cuda_outputs* outputs, void* workspace, void* stream) {
+int from_matrix_of(const pa_matrix* s, const pa_triplets* triplets, const pa_cuda_wanted* want, void* workspace,
+                   void* stream) {
   const int64_t blocks = pieces(triplets->t, kOfBlock);
   if (blocks > 0) {
-    PA_LAUNCH(from_matrix<T>, blocks, kThreads, stream, static_cast<const T*>(similarities), n, stride, *triplets,
-              are_packed(*triplets), wanted_of<T>(outputs, workspace));
+    PA_LAUNCH(from_matrix<T>, blocks, kThreads, stream, static_cast<const T*>(s->data), s->n, s->stride, *triplets,
+              are_packed(*triplets), wanted_of<T>(want, workspace));
     if (const int error = launch_error()) return error;
   }
-  return add_up(workspace, blocks, outputs->sums, stream);
+  return add_up(workspace, blocks, want->sums, stream);
 }
 
 template <bool Distance, class T>
-int from_rows_by(const pa_cuda_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
-                 const pa_cuda_outputs* outputs, void* workspace, void* stream) {
+int from_rows_by(const pa_rows* x, const pa_triplets* triplets, const pa_cuda_wanted* want, void* workspace,
+                 void* stream) {
   const int64_t blocks = pieces(triplets->t, kRowsOfBlock);
   const Rows<T> rows = rows_of<T>(x);
   if (blocks > 0) {
-    PA_LAUNCH((from_rows<Distance, T>), blocks, kThreads, stream, rows, rows_are_aligned(rows), pair, gamma, *triplets,
-              wanted_of<Result<T>>(outputs, workspace));
+    PA_LAUNCH((from_rows<Distance, T>), blocks, kThreads, stream, rows, rows_are_aligned(rows), x->pair, x->gamma,
+              *triplets, wanted_of<Result<T>>(want, workspace));
     if (const int error = launch_error()) return error;
   }
-  return add_up(workspace, blocks, outputs->sums, stream);
+  return add_up(workspace, blocks, want->sums, stream);
 }
 
 template <class T>
-int from_rows_of(const pa_cuda_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
-                 const pa_cuda_outputs* outputs, void* workspace, void* stream) {
-  const bool distance = pair != PA_DOT && pair != PA_COSINE;
-  return distance ? from_rows_by<true, T>(x, pair, gamma, triplets, outputs, workspace, stream)
-                  : from_rows_by<false, T>(x, pair, gamma, triplets, outputs, workspace, stream);
+int from_rows_of(const pa_rows* x, const pa_triplets* triplets, const pa_cuda_wanted* want, void* workspace,
+                 void* stream) {
+  return is_distance(x->pair) ? from_rows_by<true, T>(x, triplets, want, workspace, stream)
+                              : from_rows_by<false, T>(x, triplets, want, workspace, stream);
 }
 
 }  // namespace
 }  // namespace pa
 
-int pa_cuda_triplets_from_matrix(const void* similarities, pa_cuda_type type, int64_t n, int64_t stride,
-                                 const pa_triplets* triplets, const pa_cuda_outputs* outputs, void* workspace,
-                                 void* stream) {
+int pa_cuda_triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* triplets, const pa_cuda_wanted* want,
+                                 void* workspace, void* stream) {
   using namespace pa;
-  if (type == PA_CUDA_FLOAT32)
-    return from_matrix_of<float>(similarities, n, stride, triplets, outputs, workspace, stream);
-  if (type == PA_CUDA_FLOAT64)
-    return from_matrix_of<double>(similarities, n, stride, triplets, outputs, workspace, stream);
+  if (similarities->type == PA_FLOAT32) return from_matrix_of<float>(similarities, triplets, want, workspace, stream);
+  if (similarities->type == PA_FLOAT64) return from_matrix_of<double>(similarities, triplets, want, workspace, stream);
   return int(cudaErrorInvalidValue);
 }
 
-int pa_cuda_triplets_from_rows(const pa_cuda_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
-                               const pa_cuda_outputs* outputs, void* workspace, void* stream) {
+int pa_cuda_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, const pa_cuda_wanted* want,
+                               void* workspace, void* stream) {
   using namespace pa;
-  switch (x->type) {
-    case PA_CUDA_FLOAT32: return from_rows_of<float>(x, pair, gamma, triplets, outputs, workspace, stream);
-    case PA_CUDA_FLOAT64: return from_rows_of<double>(x, pair, gamma, triplets, outputs, workspace, stream);
-    case PA_CUDA_FLOAT16: return from_rows_of<Half>(x, pair, gamma, triplets, outputs, workspace, stream);
-    case PA_CUDA_BFLOAT16: return from_rows_of<Bfloat>(x, pair, gamma, triplets, outputs, workspace, stream);
+  switch (x->values.type) {
+    case PA_FLOAT32: return from_rows_of<float>(x, triplets, want, workspace, stream);
+    case PA_FLOAT64: return from_rows_of<double>(x, triplets, want, workspace, stream);
+    case PA_FLOAT16: return from_rows_of<Half>(x, triplets, want, workspace, stream);
+    case PA_BFLOAT16: return from_rows_of<Bfloat>(x, triplets, want, workspace, stream);
   }
   return int(cudaErrorInvalidValue);
 }

@@ -15,13 +15,13 @@ struct Wanted {
 };
 
 template <class T>
-Wanted<T> wanted_of(const pa_cuda_outputs* outputs, void* workspace) {
-  return {outputs->choices,
-          static_cast<T*>(outputs->probabilities),
-          static_cast<T*>(outputs->similarities),
-          outputs->sums ? static_cast<double*>(workspace) : nullptr,
-          T(1.0 / outputs->temperature),
-          outputs->invalid};
+Wanted<T> wanted_of(const pa_cuda_wanted* want, void* workspace) {
+  return {want->choices,
+          static_cast<T*>(want->probabilities),
+          static_cast<T*>(want->similarities),
+          want->sums ? static_cast<double*>(workspace) : nullptr,
+          T(1.0 / want->temperature),
+          want->invalid};
 }
 
 template <class T>

@@ -1,4 +1,5 @@
 /* pyalign.h: every kernel of pyalign as plain C. No Python, no torch, no C++ in the signatures.
+ * pyalign_operations.h lists the functions that have a version for each instruction set.
  *
  * Letters: n, m rows; d features; t triplets. All sizes and strides are int64_t and count elements, not bytes.
  * Rows are row-major with unit column stride; `stride` is the distance from one row to the next.
@@ -22,23 +23,34 @@ typedef enum {
   PA_BAD_ARGUMENT = 3,
   PA_INVALID_TRIPLETS = 4
 } pa_status;
-typedef enum { PA_FLOAT32 = 0, PA_FLOAT64 = 1 } pa_float_type;
+typedef enum { PA_FLOAT32 = 0, PA_FLOAT64 = 1, PA_FLOAT16 = 2, PA_BFLOAT16 = 3 } pa_float_type; /* 2, 3: device only */
 typedef enum { PA_INT16 = 0, PA_UINT16 = 1, PA_INT32 = 2, PA_INT64 = 3 } pa_index_type;
 
-/* What is computed from two rows x_i, y_j with inner product g and row terms a_i, b_j. */
-typedef enum {
-  PA_DOT = 0,             /* g                                              no row terms            */
-  PA_COSINE = 1,          /* g * (a_i * b_j)                                a = 1 / |x|, 0 for x = 0 */
-  PA_NEG_SQEUCLIDEAN = 2, /* -max(0, a_i + b_j - 2 g)                       a = |x|^2               */
-  PA_NEG_EUCLIDEAN = 3,   /* -sqrt of the above                             a = |x|^2               */
-  PA_RBF = 4              /* exp(-gamma |x - y|^2), gamma = 1 / (2 sigma^2) a = |x|^2               */
-} pa_pair;
+/* The pair kernels, PAIR(value, name): what is computed from two rows x_i, y_j with inner product g and row terms a_i,
+ * b_j. The only list of them in C; the order is that of PAIR_KERNELS in pyalign/measures.py. */
+#define PA_PAIR_KERNELS(PAIR)                                                                                        \
+  PAIR(PA_DOT, "dot")                         /* g                                              no row terms      */ \
+  PAIR(PA_COSINE, "cosine")                   /* g * (a_i * b_j)                                a = 1 / |x|, or 0 */ \
+  PAIR(PA_NEG_SQEUCLIDEAN, "neg_sqeuclidean") /* -max(0, a_i + b_j - 2 g)                       a = |x|^2         */ \
+  PAIR(PA_NEG_EUCLIDEAN, "neg_euclidean")     /* -sqrt of the above                             a = |x|^2         */ \
+  PAIR(PA_RBF, "rbf")                         /* exp(-gamma |x - y|^2), gamma = 1 / (2 sigma^2) a = |x|^2         */
+
+#define PA_PAIR_VALUE(value, name) value,
+typedef enum { PA_PAIR_KERNELS(PA_PAIR_VALUE) } pa_pair;
+#undef PA_PAIR_VALUE
 
 typedef struct {
-  const void* data;    /* (n, d) of `type` */
-  const double* terms; /* (n,) row terms of the pair kernel, or NULL for PA_DOT */
+  const void* data; /* (n, d) of `type` */
   int64_t n, d, stride;
   pa_float_type type;
+} pa_matrix;
+
+/* Rows ready for a pair kernel; where two sides meet, pair and gamma are those of the left one. */
+typedef struct {
+  pa_matrix values;
+  const double* terms; /* (n,) row terms of the pair kernel, or NULL for PA_DOT */
+  pa_pair pair;
+  double gamma; /* of PA_RBF */
 } pa_rows;
 
 typedef struct {
@@ -81,29 +93,45 @@ typedef struct {
   double shortfall;     /* sum of w (max s - u): the limit of sum w f' for beta without bound              */
 } pa_loss_sums;
 
+/* What is wanted of each triplet. */
 typedef struct {
   int8_t* choices;     /* (t,): position 0, 1, 2 of the odd item, -1 for a tie; or NULL                    */
   void* probabilities; /* (t, 3) of the similarities' type: column p = P(position p is odd); or NULL       */
   void* similarities;  /* (t, 3) of that type: of the pairs of positions 01, 02, 12; or NULL               */
   pa_sums* sums;       /* or NULL                                                                          */
   double temperature;  /* p = softmax(s / temperature)                                                     */
-} pa_outputs;
+} pa_wanted;
+
+/* scale * sum over triplets of -log softmax(s / temperature)[pair 01], in nats; or with targets, how much the answers
+ * weigh that call position p odd, scale * sum over triplets and positions p of
+ * -targets[p] * log softmax(s / temperature)[the pair without p]. */
+typedef struct {
+  const void* targets; /* (t, 3) contiguous of the similarities' type, or NULL */
+  double temperature, scale;
+} pa_triplet_loss;
+
+/* What is summed under many resamples of the triplets at once, and where the sums go. */
+typedef struct {
+  const int16_t* values; /* (v, t) contiguous */
+  int64_t v, lanes;      /* lanes: the number of resamples, a multiple of 64 */
+  int64_t* sums; /* (1 + v, lanes): of each resample the sum of the weights w, then those of w * values; exact */
+} pa_resamples;
 
 /* out (n,): |x|^2 of each row, accumulated in float64. Not finite where a float32 row is not. */
-pa_status pa_row_squares(const pa_rows* x, double* out);
+pa_status pa_row_squares(const pa_matrix* x, double* out);
 
 /* out (n, d) contiguous: d * x - sum(x) of each row (zero for a constant row); its cosine is Pearson's r. */
-pa_status pa_centre_rows(const pa_rows* x, void* out);
+pa_status pa_centre_rows(const pa_matrix* x, void* out);
 
 /* out (n, d) contiguous: x - shift (d,) with shift of x's type. */
-pa_status pa_shift_rows(const pa_rows* x, const void* shift, void* out);
+pa_status pa_shift_rows(const pa_matrix* x, const void* shift, void* out);
 
 /* out (n, m) with out_stride >= m, of the rows' type. With y == NULL the result is symmetric and half is computed. */
-pa_status pa_similarity(const pa_rows* x, const pa_rows* y, pa_pair pair, double gamma, void* out, int64_t out_stride);
+pa_status pa_similarity(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride);
 
 /* out (n, m) with out_stride >= m: x (n, d) times y, whose d rows hold m numbers each: y->n == x->d, of one type. An
  * element is summed in the order of the features: the same bits for any number of threads, which no BLAS promises. */
-pa_status pa_product(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride);
+pa_status pa_product(const pa_matrix* x, const pa_matrix* y, void* out, int64_t out_stride);
 
 /* a (n, n) contiguous becomes a plus its transpose. */
 pa_status pa_add_transpose(void* a, pa_float_type type, int64_t n);
@@ -112,44 +140,35 @@ pa_status pa_add_transpose(void* a, pa_float_type type, int64_t n);
 pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report);
 
 /* similarities (n, n), read at [earlier position, later position] of each triplet. */
-pa_status pa_triplets_from_matrix(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                                  const pa_triplets* triplets, const pa_outputs* outputs);
+pa_status pa_triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* triplets, const pa_wanted* want);
 
 /* The same from the rows alone; needs no (n, n) memory. */
-pa_status pa_triplets_from_rows(const pa_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
-                                const pa_outputs* outputs);
+pa_status pa_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want);
 
 /* What becomes of each triplet, from its similarities (t, 3) contiguous, of the pairs of positions 01, 02, 12, none
  * NaN. NULL for what is not wanted. verdicts (t,): m pairs share the maximum: m where the human pair 01 is among them,
  * else -m. cross_entropy, entropy (t,) of the similarities' type, in nats: -log p(human pair) and -sum_p p log p. */
-pa_status pa_outcomes(const void* similarities, pa_float_type type, int64_t t, double temperature, int8_t* verdicts,
-                      void* cross_entropy, void* entropy);
+pa_status pa_outcomes(const pa_matrix* similarities, double temperature, int8_t* verdicts, void* cross_entropy,
+                      void* entropy);
 
-/* Sums over triplets under many resamples at once. lanes: the number of resamples, a multiple of 64. values (v, t)
- * contiguous: what is summed. sums (1 + v, lanes): of each resample the sum of the triplets' weights w, then the sums
- * of w * values; exact. items: w is the product of the multiplicities (n, lanes) of the triplet's three items, each at
- * most 31. It is the pigeonhole bootstrap when the multiplicities are how often each of n draws has hit an item. rows:
- * w is drawn for each row by itself, Poisson(1). Lanes l and l + 32 of a group of 64 share 32 bits of a hash of the
- *   row's number, t < 2^32, and of keys (lanes / 64, 2, 32). */
-pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
-                            const int16_t* values, int64_t v, int64_t* sums);
-pa_status pa_resample_rows(int64_t t, const uint32_t* keys, int64_t lanes, const int16_t* values, int64_t v,
-                           int64_t* sums);
+/* Sums over triplets under many resamples at once. items: w is the product of the multiplicities (n, lanes) of the
+ * triplet's three items, each at most 31. It is the pigeonhole bootstrap when the multiplicities are how often each of
+ * n draws has hit an item. rows: w is drawn for each row by itself, Poisson(1). Lanes l and l + 32 of a group of 64
+ * share 32 bits of a hash of the row's number, t < 2^32, and of keys (lanes / 64, 2, 32). */
+pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
+                            const pa_resamples* resamples);
+pa_status pa_resample_rows(int64_t t, const uint32_t* keys, const pa_resamples* resamples);
 
 /* The loss of inverse temperature beta >= 0 and its derivatives, from similarities as above. targets (t,): sum_p q_p
  * s_p over the three pairs, for choice probabilities q; NULL: the human pair's s01. weights (t,) >= 0, or NULL for 1.
  * confidences (t,): the largest of the three probabilities, or NULL. Everything in float64. */
-pa_status pa_temperature_sums(const void* similarities, pa_float_type type, int64_t t, const double* targets,
-                              const double* weights, double beta, double* confidences, pa_loss_sums* sums);
+pa_status pa_temperature_sums(const pa_matrix* similarities, const double* targets, const double* weights, double beta,
+                              double* confidences, pa_loss_sums* sums);
 
-/* gradient (n, n) contiguous, of the similarities' type: the derivative of
- *   scale * sum over triplets of -log softmax(s / temperature)[pair 01]
- * or, with targets (t, 3) contiguous of the similarities' type, of
- *   scale * sum over triplets and positions p of -targets[p] * log softmax(s / temperature)[the pair without p]
- * with respect to the element that was read for each pair; zero elsewhere. *cross_entropy: that sum of -log, in nats,
- * not scaled. An element is summed in the order of the triplets. n * 2^k < 2^31 with 2^k the rows of 256 KiB. */
-pa_status pa_triplet_gradient(const void* similarities, pa_float_type type, int64_t n, int64_t stride,
-                              const pa_triplets* triplets, const void* targets, double temperature, double scale,
+/* gradient (n, n) contiguous, of the similarities' type: the derivative of the loss with respect to the element that
+ * was read for each pair; zero elsewhere. *cross_entropy: the loss, not scaled. An element is summed in the order of
+ * the triplets. n * 2^k < 2^31 with 2^k the rows of 256 KiB. */
+pa_status pa_triplet_gradient(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
                               void* gradient, double* cross_entropy);
 
 /* How many bands of rows a plan for n items has, and the power of two of rows in each; 0 where n is beyond 65,536. */
@@ -160,9 +179,8 @@ pa_status pa_plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* p
 
 /* As pa_triplet_gradient, over the triplets of a plan that pa_plan_triplets has filled; targets stand in the order of
  * the plan, in which an element is summed: first what triplets add to it as pair 01 or 02, then as pair 12. */
-pa_status pa_planned_gradient(const void* similarities, pa_float_type type, int64_t stride, const pa_triplet_plan* plan,
-                              const void* targets, double temperature, double scale, void* gradient,
-                              double* cross_entropy);
+pa_status pa_planned_gradient(const pa_matrix* similarities, const pa_triplet_plan* plan, const pa_triplet_loss* loss,
+                              void* gradient, double* cross_entropy);
 
 /* Instruction sets: "base", "avx2", "avx512" on x86-64; "neon" on 64-bit Arm. The environment variable PYALIGN_ISA
  * names the first choice. */

@@ -1,6 +1,7 @@
 /* pyalign_cuda.h: the kernels on a CUDA device, as plain C. No Python, no torch, no cuda_runtime.h in the signatures.
  *
- * Letters, pair kernels and results are those of pyalign.h. Every address is a device address on the current device. A
+ * Letters, structs and results are those of pyalign.h. Products of float16 and bfloat16 rows are exact and accumulated
+ * in float32; results of all types but float64 are float32. Every address is a device address on the current device. A
  * call queues its work on `stream` (a cudaStream_t, NULL for the default stream), waits for nothing and returns a
  * cudaError_t as int: 0, or the reason why the work could not be queued. The caller has checked shapes, d >= 1 and
  * n < 2^31.
@@ -20,18 +21,8 @@
 extern "C" {
 #endif
 
-/* Products of float16 and bfloat16 rows are exact and accumulated in float32. Results of all types but float64 are
+/* What is wanted of each triplet; NULL for what is not. `result`, here and below, is float64 for float64 input, else
  * float32. */
-typedef enum { PA_CUDA_FLOAT32 = 0, PA_CUDA_FLOAT64 = 1, PA_CUDA_FLOAT16 = 2, PA_CUDA_BFLOAT16 = 3 } pa_cuda_type;
-
-typedef struct {
-  const void* data;    /* (n, d) of `type`, row-major with unit column stride */
-  const double* terms; /* (n,) row terms of the pair kernel, or NULL for PA_DOT */
-  int64_t n, d, stride;
-  pa_cuda_type type;
-} pa_cuda_rows;
-
-/* What is wanted of each triplet; NULL for what is not. `result` below is float64 for float64 input, else float32. */
 typedef struct {
   int8_t* choices;     /* (t,): position 0, 1, 2 of the odd item, -1 for a tie                              */
   void* probabilities; /* (t, 3) of `result`: column p = P(position p is odd)                               */
@@ -39,41 +30,41 @@ typedef struct {
   double* sums;        /* (7,): the members of pa_sums in their order, all as float64                       */
   double temperature;  /* p = softmax(s / temperature)                                                      */
   int32_t* invalid;    /* (1,), never NULL                                                                  */
-} pa_cuda_outputs;
+} pa_cuda_wanted;
+
+/* What a gradient pass fills. */
+typedef struct {
+  void* matrix;          /* (n, n) contiguous, of the similarities' type */
+  double* cross_entropy; /* (1,)                                         */
+  int32_t* invalid;      /* (1,)                                         */
+} pa_cuda_gradient;
 
 /* out (n, m) of `result`, out_stride >= m. With y == NULL the result is symmetric bit for bit and half is computed.
  * tf32: float32 products may be rounded to TF32 first, for the tensor cores; 0: they are exact up to float32. */
-int pa_cuda_similarity(const pa_cuda_rows* x, const pa_cuda_rows* y, pa_pair pair, double gamma, int tf32, void* out,
-                       int64_t out_stride, void* stream);
+int pa_cuda_similarity(const pa_rows* x, const pa_rows* y, int tf32, void* out, int64_t out_stride, void* stream);
 
 /* similarities (n, n) of float32 or float64, read at [earlier position, later position] of each triplet.
  * workspace: pa_cuda_sums_workspace(t) bytes where sums are wanted, aligned to 8; else unused. */
-int pa_cuda_triplets_from_matrix(const void* similarities, pa_cuda_type type, int64_t n, int64_t stride,
-                                 const pa_triplets* triplets, const pa_cuda_outputs* outputs, void* workspace,
-                                 void* stream);
+int pa_cuda_triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* triplets, const pa_cuda_wanted* want,
+                                 void* workspace, void* stream);
 
 /* The same from the rows alone; needs no (n, n) memory. */
-int pa_cuda_triplets_from_rows(const pa_cuda_rows* x, pa_pair pair, double gamma, const pa_triplets* triplets,
-                               const pa_cuda_outputs* outputs, void* workspace, void* stream);
+int pa_cuda_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, const pa_cuda_wanted* want,
+                               void* workspace, void* stream);
 
 int64_t pa_cuda_sums_workspace(int64_t t);
 
-/* gradient (n, n) contiguous, of the similarities' type: the derivative of
- *   scale * sum over triplets of -log softmax(s / temperature)[pair 01]
- * or, with targets (t, 3) contiguous of the similarities' type, of
- *   scale * sum over triplets and positions p of -targets[p] * log softmax(s / temperature)[the pair without p]
- * with respect to the element that was read for each pair; zero elsewhere. cross_entropy (1,): that sum of -log, in
- * nats, not scaled. workspace: pa_cuda_gradient_workspace(type, n, t) bytes, aligned to 256. */
-int pa_cuda_triplet_gradient(const void* similarities, pa_cuda_type type, int64_t n, int64_t stride,
-                             const pa_triplets* triplets, const void* targets, double temperature, double scale,
-                             void* gradient, double* cross_entropy, int32_t* invalid, void* workspace, void* stream);
+/* The derivative of the loss with respect to the element that was read for each pair; zero elsewhere. The
+ * cross-entropy is the loss, not scaled. workspace: pa_cuda_gradient_workspace(type, n, t) bytes, aligned to 256. */
+int pa_cuda_triplet_gradient(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
+                             const pa_cuda_gradient* gradient, void* workspace, void* stream);
 
 /* For similarities of `type`. Asks the current device how its sort works; where that fails: minus the cudaError_t. */
-int64_t pa_cuda_gradient_workspace(pa_cuda_type type, int64_t n, int64_t t);
+int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t);
 
-/* pa_resample_items of pyalign.h. multiplicities aligned to 4; sums int64 (1 + v, lanes), written whole. */
-int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities, int64_t lanes,
-                           const int16_t* values, int64_t v, int64_t* sums, int32_t* invalid, void* stream);
+/* pa_resample_items of pyalign.h. multiplicities aligned to 4; the sums are written whole. */
+int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
+                           const pa_resamples* resamples, int32_t* invalid, void* stream);
 
 /* Devices that can be used; when 0, *reason says why, until the next call of the same thread. */
 int pa_cuda_device_count(const char** reason);

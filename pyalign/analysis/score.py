@@ -19,7 +19,8 @@ from pyalign.analysis.several import Several, measures_of, of_each
 from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
 from pyalign.errors import InputError
 from pyalign.measures import Measure
-from pyalign.ops._door import length, open_door
+from pyalign.ops._door import open_door
+from pyalign.ops._place import length
 from pyalign.ops.triplets import use_matrix
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import Resampling, as_resampling

@@ -6,7 +6,6 @@ and says why it can't. Host backends work on numpy arrays, tensor backends on to
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -62,7 +61,7 @@ class Rows:
     """
 
     values: Array
-    terms: np.ndarray | None
+    terms: Array | None
     pair: str
     gamma: float = 0.0
 
@@ -267,15 +266,6 @@ class HostBackend(Backend, Protocol):
             largest similarity, which rounding can bring about, counts as that. weights: float64 (t,), None for 1.
         confidences: float64 (t,) to fill with the largest of the three probabilities, or None.
         """
-
-
-# A fork copies no threads, but the state of libraries that had some: OpenMP would wait for them for ever.
-_imported_by = os.getpid()
-
-
-def is_forked_child() -> bool:
-    """Whether this process was forked since pyalign was imported."""
-    return os.getpid() != _imported_by
 
 
 def get_backend(name: str = "auto", place: Place = HOST) -> Backend:

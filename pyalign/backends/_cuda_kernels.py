@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyalign.backends import Place
-from pyalign.measures import PAIR_KERNELS
+from pyalign.backends import Place, Rows
+from pyalign.backends._tensors import TensorGradient, TensorWanted
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
 OLDEST = (8, 0)
@@ -46,55 +46,40 @@ class CudaKernels:
             return f"it takes devices of compute capability 8.0 (Ampere) and later; {place.device} is older"
         return None
 
-    def similarity(
-        self, x: Tensor, x_terms: Tensor | None, y: Tensor | None, y_terms: Tensor | None, pair: str, gamma: float,
-        tf32: bool, out: Tensor,
-    ) -> None:  # fmt: skip
-        right = None if y is None else _rows(y, y_terms)
-        kernel = PAIR_KERNELS.index(pair)
-        _cuda.similarity(
-            _rows(x, x_terms), right, kernel, gamma, tf32, out.data_ptr(), _row_stride(out), *_queue(out)
-        )  # fmt: skip
+    def similarity(self, x: Rows, y: Rows | None, tf32: bool, out: Tensor) -> None:
+        right = None if y is None else _rows(y)
+        _cuda.similarity(_rows(x), right, tf32, out.data_ptr(), _row_stride(out), _queue(out))
 
-    def triplets_from_matrix(
-        self, similarities: Tensor, triplets: Tensor, choices: Tensor | None, probabilities: Tensor | None,
-        pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-    ) -> None:  # fmt: skip
-        outputs = *_addresses(choices, probabilities, pairs, sums), temperature, invalid.data_ptr()
-        workspace = _sums_workspace(triplets, sums)
+    def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: TensorWanted) -> None:
+        workspace = _sums_workspace(triplets, want)
         _cuda.triplets_from_matrix(
-            *_matrix(similarities), _triplets(triplets), outputs, workspace.data_ptr(), *_queue(triplets)
-        )  # fmt: skip
+            _matrix(similarities), _triplets(triplets), _wanted(want), workspace.data_ptr(), _queue(triplets)
+        )
 
-    def triplets_from_rows(
-        self, x: Tensor, terms: Tensor | None, pair: str, gamma: float, triplets: Tensor, choices: Tensor | None,
-        probabilities: Tensor | None, pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-    ) -> None:  # fmt: skip
-        outputs = *_addresses(choices, probabilities, pairs, sums), temperature, invalid.data_ptr()
-        workspace = _sums_workspace(triplets, sums)
-        _cuda.triplets_from_rows(
-            _rows(x, terms), PAIR_KERNELS.index(pair), gamma, _triplets(triplets), outputs, workspace.data_ptr(),
-            *_queue(triplets),
-        )  # fmt: skip
+    def triplets_from_rows(self, x: Rows, triplets: Tensor, want: TensorWanted) -> None:
+        workspace = _sums_workspace(triplets, want)
+        _cuda.triplets_from_rows(_rows(x), _triplets(triplets), _wanted(want), workspace.data_ptr(), _queue(triplets))
 
     def triplet_gradient(
-        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
-        cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
+        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,
+        targets: Tensor | None = None,
     ) -> None:  # fmt: skip
-        size = TYPES[similarities.dtype], len(similarities), len(triplets)
-        workspace = _bytes(_cuda.gradient_workspace(*size, _queue(triplets)[0]), triplets)
+        size, queue = (TYPES[similarities.dtype], len(similarities), len(triplets)), _queue(triplets)
+        workspace = _bytes(_cuda.gradient_workspace(*size, queue), triplets)
+        loss = _address(targets), temperature, scale
+        outputs = out.matrix.data_ptr(), out.cross_entropy.data_ptr(), out.invalid.data_ptr()
         _cuda.triplet_gradient(
-            *_matrix(similarities), _triplets(triplets), *_addresses(targets), temperature, scale, gradient.data_ptr(),
-            cross_entropy.data_ptr(), invalid.data_ptr(), workspace.data_ptr(), *_queue(triplets),
+            _matrix(similarities), _triplets(triplets), loss, outputs, workspace.data_ptr(), queue
         )  # fmt: skip
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
     ) -> None:
         n, lanes = multiplicities.shape
+        resamples = values.data_ptr(), len(values), lanes, sums.data_ptr()
+        queue = _queue(triplets)
         _cuda.resample_items(
-            _triplets(triplets), n, multiplicities.data_ptr(), lanes, values.data_ptr(), len(values), sums.data_ptr(),
-            invalid.data_ptr(), *_queue(triplets),
+            _triplets(triplets), n, multiplicities.data_ptr(), resamples, invalid.data_ptr(), queue
         )  # fmt: skip
 
 
@@ -103,21 +88,25 @@ def _row_stride(a: Tensor) -> int:
     return a.stride(0) if len(a) > 1 else max(a.stride(0), a.shape[1])
 
 
-def _rows(x: Tensor, terms: Tensor | None) -> tuple[int, int, int, int, int, int]:
-    address = 0 if terms is None else terms.data_ptr()
-    return x.data_ptr(), address, x.shape[0], x.shape[1], _row_stride(x), TYPES[x.dtype]
+def _matrix(x: Tensor) -> tuple[int, int, int, int, int]:
+    return x.data_ptr(), x.shape[0], x.shape[1], _row_stride(x), TYPES[x.dtype]
 
 
-def _matrix(similarities: Tensor) -> tuple[int, int, int, int]:
-    return similarities.data_ptr(), TYPES[similarities.dtype], len(similarities), _row_stride(similarities)
+def _rows(x: Rows) -> tuple[tuple[int, int, int, int, int], int, str, float]:
+    return _matrix(x.values), _address(x.terms), x.pair, x.gamma
+
+
+def _wanted(want: TensorWanted) -> tuple[int, int, int, int, float, int]:
+    addresses = (_address(one) for one in (want.choices, want.probabilities, want.similarities, want.sums))
+    return *addresses, want.temperature, want.invalid.data_ptr()
 
 
 def _triplets(triplets: Tensor) -> tuple[int, int, int, int, int]:
     return triplets.data_ptr(), len(triplets), triplets.stride(0), triplets.stride(1), INDEX_TYPES[triplets.dtype]
 
 
-def _addresses(*tensors: Tensor | None) -> tuple[int, ...]:
-    return tuple(0 if tensor is None else tensor.data_ptr() for tensor in tensors)
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
 
 
 def _bytes(count: int, beside: Tensor) -> Tensor:
@@ -125,8 +114,8 @@ def _bytes(count: int, beside: Tensor) -> Tensor:
     return torch.empty(count, dtype=torch.uint8, device=beside.device)
 
 
-def _sums_workspace(triplets: Tensor, sums: Tensor | None) -> Tensor:
-    return _bytes(0 if sums is None else _cuda.sums_workspace(len(triplets)), triplets)
+def _sums_workspace(triplets: Tensor, want: TensorWanted) -> Tensor:
+    return _bytes(0 if want.sums is None else _cuda.sums_workspace(len(triplets)), triplets)
 
 
 def _queue(beside: Tensor) -> tuple[int, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from torch import Tensor
 
 from pyalign.backends import InvalidTripletsError, Place, Rows, Sums, Wanted, native
-from pyalign.backends._tensors import result_dtype
+from pyalign.backends._tensors import TensorGradient, TensorWanted, result_dtype
 
 
 class NativeKernels:
@@ -18,47 +21,25 @@ class NativeKernels:
             native.BACKEND.why_not() if place.on_host else f"it takes tensors of the CPU; these lie on {place.device}"
         )
 
-    def similarity(
-        self, x: Tensor, x_terms: Tensor | None, y: Tensor | None, y_terms: Tensor | None, pair: str, gamma: float,
-        tf32: bool, out: Tensor,
-    ) -> None:  # fmt: skip
-        right = None if y is None else _rows(y, y_terms, pair, gamma)
-        native.BACKEND.similarity(_rows(x, x_terms, pair, gamma), right, out.numpy())
+    def similarity(self, x: Rows, y: Rows | None, tf32: bool, out: Tensor) -> None:
+        native.BACKEND.similarity(_as_arrays(x), None if y is None else _as_arrays(y), out.numpy())
 
-    def triplets_from_matrix(
-        self, similarities: Tensor, triplets: Tensor, choices: Tensor | None, probabilities: Tensor | None,
-        pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-    ) -> None:  # fmt: skip
-        want = _wanted(choices, probabilities, pairs, sums, temperature)
-        try:
-            total = native.BACKEND.triplets_from_matrix(similarities.numpy(), triplets.numpy(), want)
-        except InvalidTripletsError:
-            invalid.fill_(1)
-        else:
-            _write(total, sums)
+    def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: TensorWanted) -> None:
+        _fill(want, lambda arrays: native.BACKEND.triplets_from_matrix(similarities.numpy(), triplets.numpy(), arrays))
 
-    def triplets_from_rows(
-        self, x: Tensor, terms: Tensor | None, pair: str, gamma: float, triplets: Tensor, choices: Tensor | None,
-        probabilities: Tensor | None, pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-    ) -> None:  # fmt: skip
-        want = _wanted(choices, probabilities, pairs, sums, temperature)
-        try:
-            total = native.BACKEND.triplets_from_rows(_rows(x, terms, pair, gamma), triplets.numpy(), want)
-        except InvalidTripletsError:
-            invalid.fill_(1)
-        else:
-            _write(total, sums)
+    def triplets_from_rows(self, x: Rows, triplets: Tensor, want: TensorWanted) -> None:
+        _fill(want, lambda arrays: native.BACKEND.triplets_from_rows(_as_arrays(x), triplets.numpy(), arrays))
 
     def triplet_gradient(
-        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
-        cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
+        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,
+        targets: Tensor | None = None,
     ) -> None:  # fmt: skip
         arrays = similarities.numpy(), triplets.numpy()
-        outputs = gradient.numpy(), None if targets is None else targets.numpy()
+        outputs = out.matrix.numpy(), None if targets is None else targets.numpy()
         try:
-            cross_entropy[0] = native.BACKEND.triplet_gradient(*arrays, temperature, scale, *outputs)
+            out.cross_entropy[0] = native.BACKEND.triplet_gradient(*arrays, temperature, scale, *outputs)
         except InvalidTripletsError:
-            invalid.fill_(1)
+            out.invalid.fill_(1)
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
@@ -70,23 +51,24 @@ class NativeKernels:
             invalid.fill_(1)
 
 
-def _rows(x: Tensor, terms: Tensor | None, pair: str, gamma: float) -> Rows:
-    values = x.to(result_dtype(x))
+def _as_arrays(x: Rows) -> Rows:
+    values = x.values.to(result_dtype(x.values))
     if values.stride(1) != 1 and values.shape[1] > 1:
         values = values.contiguous()
-    return Rows(values.numpy(), None if terms is None else terms.numpy(), pair, gamma)
+    return replace(x, values=values.numpy(), terms=None if x.terms is None else x.terms.numpy())
 
 
-def _wanted(
-    choices: Tensor | None, probabilities: Tensor | None, pairs: Tensor | None, sums: Tensor | None, temperature: float
-) -> Wanted:
-    arrays = [None if tensor is None else tensor.numpy() for tensor in (choices, probabilities, pairs)]
-    return Wanted(arrays[0], arrays[1], arrays[2], sums is not None, temperature)
-
-
-def _write(total: Sums | None, sums: Tensor | None) -> None:
-    if total is not None and sums is not None:
-        sums.numpy()[:] = (*total.right, *total.ties, total.cross_entropy, total.entropy)
+def _fill(want: TensorWanted, run: Callable[[Wanted], Sums | None]) -> None:
+    """What `run` fills and returns, as the tensors of `want` have it."""
+    given = want.choices, want.probabilities, want.similarities
+    arrays = [None if tensor is None else tensor.numpy() for tensor in given]
+    try:
+        total = run(Wanted(arrays[0], arrays[1], arrays[2], want.sums is not None, want.temperature))
+    except InvalidTripletsError:
+        want.invalid.fill_(1)
+        return
+    if total is not None and want.sums is not None:
+        want.sums.numpy()[:] = (*total.right, *total.ties, total.cross_entropy, total.entropy)
 
 
 KERNELS = NativeKernels()

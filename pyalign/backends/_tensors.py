@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,11 +22,57 @@ BLOCK_ELEMENTS = 1 << 24
 SAMPLE_ROWS = 63
 
 
+@dataclass(frozen=True)
+class TensorWanted:
+    """`pyalign.backends.Wanted` for kernels that return nothing: what they would have to wait for goes into tensors.
+
+    Attributes:
+        invalid: (1,) int32, which becomes 1 where a triplet is not three different items in [0, n).
+        choices: (t,) int8 to fill, or None.
+        probabilities: (t, 3) to fill, or None.
+        similarities: (t, 3) to fill, or None.
+        sums: (7,) float64 of zeros to fill with the counts and nats of `Sums`, or None.
+        temperature: p = softmax(s / temperature).
+    """
+
+    invalid: Tensor
+    choices: Tensor | None = None
+    probabilities: Tensor | None = None
+    similarities: Tensor | None = None
+    sums: Tensor | None = None
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class TensorGradient:
+    """What a gradient pass fills.
+
+    Attributes:
+        matrix: (n, n) contiguous, of the similarities' dtype.
+        cross_entropy: (1,) float64 of zero.
+        invalid: (1,) int32, which becomes 1 where a triplet is not three different items in [0, n).
+    """
+
+    matrix: Tensor
+    cross_entropy: Tensor
+    invalid: Tensor
+
+    @classmethod
+    def into(cls, matrix: Tensor) -> TensorGradient:
+        """That matrix, with new tensors for the rest."""
+        return cls(matrix, torch.zeros(1, dtype=torch.float64, device=matrix.device), no_flag(matrix))
+
+
+def no_flag(beside: Tensor) -> Tensor:
+    """(1,) int32 of zero: `invalid` before a call."""
+    return torch.zeros(1, dtype=torch.int32, device=beside.device)
+
+
 class Kernels(Protocol):
     """The operations of csrc/include/pyalign_cuda.h on tensors of one device. They queue work and wait for nothing.
 
-    Where a triplet is not three different items in [0, n), `invalid` (1,) int32 becomes 1, its outputs are -1 or NaN,
-    and it adds nothing to sums and gradients.
+    Of `Rows`, values and terms are tensors. A triplet that is not three different items in [0, n) has outputs of -1 or
+    NaN, and adds nothing to sums and gradients.
     """
 
     home: str  # the device to which inputs from the host are brought
@@ -34,29 +80,20 @@ class Kernels(Protocol):
     def why_not(self, place: Place) -> str | None:
         """Why these kernels can't take such rows here, or None."""
 
-    def similarity(
-        self, x: Tensor, x_terms: Tensor | None, y: Tensor | None, y_terms: Tensor | None, pair: str, gamma: float,
-        tf32: bool, out: Tensor,
-    ) -> None:  # fmt: skip
+    def similarity(self, x: Rows, y: Rows | None, tf32: bool, out: Tensor) -> None:
         """out (n, m) float32 or float64 with unit column stride; y None: of x with itself."""
 
-    def triplets_from_matrix(
-        self, similarities: Tensor, triplets: Tensor, choices: Tensor | None, probabilities: Tensor | None,
-        pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-    ) -> None:  # fmt: skip
-        """choices (t,) int8; probabilities and pairs (t, 3); sums (7,) float64: the counts and nats of `Sums`."""
+    def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: TensorWanted) -> None:
+        """From a ready matrix (n, n), whatever is wanted."""
 
-    def triplets_from_rows(
-        self, x: Tensor, terms: Tensor | None, pair: str, gamma: float, triplets: Tensor, choices: Tensor | None,
-        probabilities: Tensor | None, pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-    ) -> None:  # fmt: skip
+    def triplets_from_rows(self, x: Rows, triplets: Tensor, want: TensorWanted) -> None:
         """The same from the rows (n, d)."""
 
     def triplet_gradient(
-        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
-        cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
+        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,
+        targets: Tensor | None = None,
     ) -> None:  # fmt: skip
-        """gradient (n, n) contiguous; cross_entropy (1,) float64; targets: see `Backend.triplet_gradient`."""
+        """See `Backend.triplet_gradient`."""
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
@@ -160,9 +197,9 @@ class TensorBackend:
         return scale_rows(x, torch.as_tensor(exponents, device=x.device))
 
     def similarity(self, x: Rows, y: Rows | None, out: Tensor) -> None:
-        values, terms = (None, None) if y is None else (y.values, _terms(y))
+        left, right = _on_device(x), None if y is None else _on_device(y)
         with current_device(out.device):
-            self.kernels.similarity(x.values, _terms(x), values, terms, x.pair, x.gamma, tf32_allowed(), out)
+            self.kernels.similarity(left, right, tf32_allowed(), out)
 
     def check_triplets(self, triplets: Tensor, n: int) -> TripletCheck:
         wide = triplets.long()
@@ -172,41 +209,34 @@ class TensorBackend:
         return TripletCheck(_first(outside), _first(repeated), int(wide.min()), int(wide.max()))
 
     def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: Wanted) -> Sums | None:
-        sums, invalid = self._sums(want, triplets), _flag(triplets)
-        outputs = want.choices, want.probabilities, want.similarities, sums, want.temperature, invalid
+        wanted = _on_tensors(want, triplets)
         with current_device(triplets.device):
-            self.kernels.triplets_from_matrix(similarities, triplets, *outputs)
-        return _read_sums(sums, invalid)
+            self.kernels.triplets_from_matrix(similarities, triplets, wanted)
+        return _read_sums(wanted)
 
     def triplets_from_rows(self, x: Rows, triplets: Tensor, want: Wanted) -> Sums | None:
-        sums, invalid = self._sums(want, triplets), _flag(triplets)
-        outputs = want.choices, want.probabilities, want.similarities, sums, want.temperature, invalid
+        wanted = _on_tensors(want, triplets)
         with current_device(triplets.device):
-            self.kernels.triplets_from_rows(x.values, _terms(x), x.pair, x.gamma, triplets, *outputs)
-        return _read_sums(sums, invalid)
+            self.kernels.triplets_from_rows(_on_device(x), triplets, wanted)
+        return _read_sums(wanted)
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
         targets: Tensor | None = None,
     ) -> float:  # fmt: skip
-        invalid = _flag(triplets)
-        cross_entropy = torch.zeros(1, dtype=torch.float64, device=triplets.device)
+        out = TensorGradient.into(gradient)
         with current_device(triplets.device):
-            outputs = gradient, cross_entropy, invalid
-            self.kernels.triplet_gradient(similarities, triplets, temperature, scale, *outputs, targets)
-        if invalid.item():
+            self.kernels.triplet_gradient(similarities, triplets, temperature, scale, out, targets)
+        if out.invalid.item():
             raise InvalidTripletsError
-        return cross_entropy.item()
+        return out.cross_entropy.item()
 
     def resample_items(self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor) -> None:
-        invalid = _flag(triplets)
+        invalid = no_flag(triplets)
         with current_device(triplets.device):
             self.kernels.resample_items(triplets, multiplicities, values, sums, invalid)
         if invalid.item():
             raise InvalidTripletsError
-
-    def _sums(self, want: Wanted, triplets: Tensor) -> Tensor | None:
-        return torch.zeros(7, dtype=torch.float64, device=triplets.device) if want.sums else None
 
 
 def tf32_allowed() -> bool:
@@ -219,22 +249,27 @@ def tf32_allowed() -> bool:
     return bool(torch.get_float32_matmul_precision() != "highest")
 
 
-def _terms(rows: Rows) -> Tensor | None:
-    return None if rows.terms is None else torch.as_tensor(rows.terms, device=rows.values.device)
+def _on_device(rows: Rows) -> Rows:
+    """Rows with their terms beside their values."""
+    if rows.terms is None:
+        return rows
+    return replace(rows, terms=torch.as_tensor(rows.terms, device=rows.values.device))
 
 
-def _flag(triplets: Tensor) -> Tensor:
-    return torch.zeros(1, dtype=torch.int32, device=triplets.device)
+def _on_tensors(want: Wanted, triplets: Tensor) -> TensorWanted:
+    sums = torch.zeros(7, dtype=torch.float64, device=triplets.device) if want.sums else None
+    arrays = want.choices, want.probabilities, want.similarities
+    return TensorWanted(no_flag(triplets), *arrays, sums, want.temperature)
 
 
 def _first(mask: Tensor) -> int:
     return int(mask.int().argmax()) if bool(mask.any()) else -1
 
 
-def _read_sums(sums: Tensor | None, invalid: Tensor) -> Sums | None:
-    if invalid.item():
+def _read_sums(wanted: TensorWanted) -> Sums | None:
+    if wanted.invalid.item():
         raise InvalidTripletsError
-    if sums is None:
+    if wanted.sums is None:
         return None
-    right1, right2, right3, ties2, ties3, cross_entropy, entropy = sums.tolist()
+    right1, right2, right3, ties2, ties3, cross_entropy, entropy = wanted.sums.tolist()
     return Sums((int(right1), int(right2), int(right3)), (int(ties2), int(ties3)), cross_entropy, entropy)

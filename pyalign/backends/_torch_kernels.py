@@ -7,12 +7,13 @@ are worked in chunks, which bounds the temporaries.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from pyalign.backends import Place
-from pyalign.backends._tensors import row_blocks
+from pyalign.backends import Place, Rows
+from pyalign.backends._tensors import TensorGradient, TensorWanted, result_dtype, row_blocks
 
 CHUNK = 1 << 20
 GATHERED_ELEMENTS = 1 << 24
@@ -35,66 +36,55 @@ class TorchKernels:
             return f"it needs float64 on {place.device} ({str(error).splitlines()[0]})"
         return None
 
-    def similarity(
-        self, x: Tensor, x_terms: Tensor | None, y: Tensor | None, y_terms: Tensor | None, pair: str, gamma: float,
-        tf32: bool, out: Tensor,
-    ) -> None:  # fmt: skip
-        right, right_terms = (x, x_terms) if y is None else (y, y_terms)
-        with torch.autocast(x.device.type, enabled=False):
-            products = x.to(out.dtype) @ right.to(out.dtype).T
-        if x_terms is not None and right_terms is not None and pair != "dot":
+    def similarity(self, x: Rows, y: Rows | None, tf32: bool, out: Tensor) -> None:
+        right = x if y is None else y
+        with torch.autocast(out.device.type, enabled=False):
+            products = x.values.to(out.dtype) @ right.values.to(out.dtype).T
+        if x.pair != "dot":
             for part in row_blocks(products):
-                wide = products[part].double()
-                products[part] = _finish(pair, gamma, x, right, x_terms, right_terms, wide, part, tf32)
+                products[part] = _finish(x, right, products[part].double(), part, tf32)
         if y is None:
             products = torch.triu(products) + torch.triu(products, 1).T
-            if pair not in ("dot", "cosine"):
-                products.fill_diagonal_(1.0 if pair == "rbf" else 0.0)
+            if x.pair not in ("dot", "cosine"):
+                products.fill_diagonal_(1.0 if x.pair == "rbf" else 0.0)
         out.copy_(products)
 
-    def triplets_from_matrix(
-        self, similarities: Tensor, triplets: Tensor, choices: Tensor | None, probabilities: Tensor | None,
-        pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-    ) -> None:  # fmt: skip
+    def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: TensorWanted) -> None:
         def look_up(part: Tensor) -> Tensor:
             return torch.stack([similarities[part[:, p], part[:, q]] for p, q in zip(FIRST, SECOND, strict=True)])
 
-        outputs = choices, probabilities, pairs, sums, temperature, invalid
-        _run(look_up, triplets, len(similarities), CHUNK, *outputs)
+        _run(look_up, triplets, len(similarities), CHUNK, want)
 
-    def triplets_from_rows(
-        self, x: Tensor, terms: Tensor | None, pair: str, gamma: float, triplets: Tensor, choices: Tensor | None,
-        probabilities: Tensor | None, pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-    ) -> None:  # fmt: skip
+    def triplets_from_rows(self, x: Rows, triplets: Tensor, want: TensorWanted) -> None:
         def compute(part: Tensor) -> Tensor:
-            rows = [x[part[:, p]] for p in range(3)]
-            inverse = None if terms is None else [terms[part[:, p]] for p in range(3)]
-            return torch.stack([_pair(pair, gamma, rows, inverse, p, q) for p, q in zip(FIRST, SECOND, strict=True)])
+            columns = part.unbind(dim=1)
+            rows = [replace(x, values=x.values[c], terms=None if x.terms is None else x.terms[c]) for c in columns]
+            return torch.stack([_pair(rows[p], rows[q]) for p, q in zip(FIRST, SECOND, strict=True)])
 
-        outputs = choices, probabilities, pairs, sums, temperature, invalid
-        _run(compute, triplets, len(x), max(1, min(CHUNK, GATHERED_ELEMENTS // x.shape[1])), *outputs)
+        n, d = x.values.shape
+        _run(compute, triplets, n, max(1, min(CHUNK, GATHERED_ELEMENTS // d)), want)
 
     def triplet_gradient(
-        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
-        cross_entropy: Tensor, invalid: Tensor, targets: Tensor | None = None,
+        self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,
+        targets: Tensor | None = None,
     ) -> None:  # fmt: skip
         n, start = len(similarities), 0
-        gradient.zero_()
-        for index, valid in _checked_chunks(triplets, n, CHUNK, invalid):
+        out.matrix.zero_()
+        for index, valid in _checked_chunks(triplets, n, CHUNK, out.invalid):
             part = slice(start, start := start + len(index))
             places = torch.stack([index[:, p] * n + index[:, q] for p, q in zip(FIRST, SECOND, strict=True)])
             logs = _log_softmax(similarities[places // n, places % n], temperature)
             p = logs.exp()
             if targets is None:
-                cross_entropy -= _total(torch.where(valid, logs[0], 0.0))
+                out.cross_entropy.sub_(_total(torch.where(valid, logs[0], 0.0)))
                 slope = p
             else:
                 y = targets[part].double().T.flip(0)  # of pairs 01, 02, 12
-                cross_entropy -= _total(torch.where(valid & (y > 0), y * logs, 0.0).flatten())
+                out.cross_entropy.sub_(_total(torch.where(valid & (y > 0), y * logs, 0.0).flatten()))
                 slope = _others(y) * p - y * _others(p)
             residuals = torch.where(valid, slope * (scale / temperature), 0.0)
             residuals[0] = -(residuals[1] + residuals[2])
-            add_in_order(gradient.view(-1), places.T.flatten(), residuals.T.flatten().to(gradient.dtype))
+            add_in_order(out.matrix.view(-1), places.T.flatten(), residuals.T.flatten().to(out.matrix.dtype))
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
@@ -129,21 +119,21 @@ def _total(values: Tensor) -> Tensor:
     return torch.nn.functional.pad(values, (0, -len(values) % PIECE)).view(-1, PIECE).sum(dim=1).sum()
 
 
-def _finish(
-    pair: str, gamma: float, x: Tensor, y: Tensor, a: Tensor, b: Tensor, products: Tensor, part: slice, tf32: bool
-) -> Tensor:
+def _finish(x: Rows, y: Rows, products: Tensor, part: slice, tf32: bool) -> Tensor:
     """Similarities of rows `part` of x with all of y, from their inner products (float64)."""
-    terms = a[part, None], b[None, :]
-    if pair == "cosine":
+    assert x.terms is not None and y.terms is not None
+    terms = x.terms[part, None], y.terms[None, :]
+    if x.pair == "cosine":
         return products * (terms[0] * terms[1])
     together = terms[0] + terms[1]
     squares = (together - 2.0 * products).clamp_min_(0.0)
     # Below this share of |x|^2 + |y|^2 the distance is summed from the rows: there, the difference cancels.
-    share = 2.0**-20 if x.dtype == torch.float64 else 2.0**-4 if tf32 and x.dtype == torch.float32 else 2.0**-10
+    dtype = x.values.dtype
+    share = 2.0**-20 if dtype == torch.float64 else 2.0**-4 if tf32 and dtype == torch.float32 else 2.0**-10
     rows, columns = torch.nonzero(squares <= share * together, as_tuple=True)
     for i, j in zip(rows.split(1 << 14), columns.split(1 << 14), strict=True):
-        squares[i, j] = (x[part][i].double() - y[j].double()).square().sum(dim=1)
-    return _from_squares(pair, gamma, squares)
+        squares[i, j] = (x.values[part][i].double() - y.values[j].double()).square().sum(dim=1)
+    return _from_squares(x.pair, x.gamma, squares)
 
 
 def _from_squares(pair: str, gamma: float, squares: Tensor) -> Tensor:
@@ -154,17 +144,17 @@ def _from_squares(pair: str, gamma: float, squares: Tensor) -> Tensor:
     return torch.exp(-gamma * squares)
 
 
-def _pair(pair: str, gamma: float, rows: list[Tensor], terms: list[Tensor] | None, p: int, q: int) -> Tensor:
-    """Similarities of rows[p] with rows[q], one by one: (c,)."""
-    dtype = torch.float64 if rows[p].dtype == torch.float64 else torch.float32
-    left, right = rows[p].to(dtype), rows[q].to(dtype)
-    if pair in ("dot", "cosine"):
+def _pair(x: Rows, y: Rows) -> Tensor:
+    """Similarities of the rows of x with those of y, one by one: (c,)."""
+    dtype = result_dtype(x.values)
+    left, right = x.values.to(dtype), y.values.to(dtype)
+    if x.pair in ("dot", "cosine"):
         value = (left * right).sum(dim=1).double()
-        if pair == "cosine":
-            assert terms is not None
-            value = value * (terms[p] * terms[q])
+        if x.pair == "cosine":
+            assert x.terms is not None and y.terms is not None
+            value = value * (x.terms * y.terms)
     else:
-        value = _from_squares(pair, gamma, (left - right).square_().sum(dim=1).double())
+        value = _from_squares(x.pair, x.gamma, (left - right).square_().sum(dim=1).double())
     return value.to(dtype)
 
 
@@ -178,31 +168,28 @@ def _checked_chunks(triplets: Tensor, n: int, chunk: int, invalid: Tensor) -> It
         yield torch.where(valid[:, None], index, 0), valid
 
 
-def _run(
-    fetch: Similarities, triplets: Tensor, n: int, chunk: int, choices: Tensor | None, probabilities: Tensor | None,
-    pairs: Tensor | None, sums: Tensor | None, temperature: float, invalid: Tensor,
-) -> None:  # fmt: skip
+def _run(fetch: Similarities, triplets: Tensor, n: int, chunk: int, want: TensorWanted) -> None:
     start = 0
-    for index, valid in _checked_chunks(triplets, n, chunk, invalid):
+    for index, valid in _checked_chunks(triplets, n, chunk, want.invalid):
         part = slice(start, start := start + len(index))
         s = fetch(index)
         at_top = s == s.amax(dim=0)
         count = at_top.sum(dim=0)
-        if choices is not None:
+        if want.choices is not None:
             odd = torch.where((count == 1) & valid, 2 - at_top.int().argmax(dim=0), -1)
-            choices[part] = odd.to(torch.int8)
-        if pairs is not None:
-            pairs[part] = torch.where(valid, s, torch.nan).T
-        if probabilities is None and sums is None:
+            want.choices[part] = odd.to(torch.int8)
+        if want.similarities is not None:
+            want.similarities[part] = torch.where(valid, s, torch.nan).T
+        if want.probabilities is None and want.sums is None:
             continue
-        logs = _log_softmax(s, temperature)
-        if probabilities is not None:
-            probabilities[part] = torch.where(valid, logs.exp().flip(0), torch.nan).T.to(probabilities.dtype)
-        if sums is not None:
+        logs = _log_softmax(s, want.temperature)
+        if want.probabilities is not None:
+            want.probabilities[part] = torch.where(valid, logs.exp().flip(0), torch.nan).T.to(want.probabilities.dtype)
+        if want.sums is not None:
             right = [at_top[0] & (count == m) for m in (1, 2, 3)]
             counts = [torch.sum(mask & valid) for mask in (*right, count == 2, count == 3)]
             nats = [-logs[0], -(logs.exp() * logs).sum(dim=0)]
-            sums += torch.stack([c.double() for c in counts] + [torch.where(valid, v, 0.0).sum() for v in nats])
+            want.sums.add_(torch.stack([c.double() for c in counts] + [torch.where(valid, v, 0.0).sum() for v in nats]))
 
 
 def _others(v: Tensor) -> Tensor:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-# The order of `pa_pair`, which is that of PAIR_KERNELS.
-DOT = tl.constexpr(0)
-COSINE = tl.constexpr(1)
-NEG_SQEUCLIDEAN = tl.constexpr(2)
-NEG_EUCLIDEAN = tl.constexpr(3)
-RBF = tl.constexpr(4)
+from pyalign.measures import PAIR_KERNELS
+
+DOT, COSINE, NEG_SQEUCLIDEAN, NEG_EUCLIDEAN, RBF = (
+    tl.constexpr(PAIR_KERNELS.index(name)) for name in ("dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf")
+)
 
 CLOSE_SHARE = 1.0 / 1024  # below this share of a + b, a + b - 2 g has too few digits left
 CLOSE_TF32 = 1.0 / 16  # with factors that the tensor cores cut to 11 bits: at this share 2 % of the distance

@@ -25,6 +25,7 @@ import torch
 import triton
 import triton.language as tl
 
+from pyalign.backends._tensors import TensorGradient
 from pyalign.backends._triton_arithmetic import residuals as residuals_of
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
 from pyalign.backends._triton_outputs import ABOUT_TRIPLETS, about, read_triplets
@@ -137,9 +138,7 @@ def triplet_gradient(
     triplets: torch.Tensor,
     temperature: float,
     scale: float,
-    gradient: torch.Tensor,
-    cross_entropy: torch.Tensor,
-    invalid: torch.Tensor,
+    out: TensorGradient,
     targets: torch.Tensor | None = None,
 ) -> None:
     """The derivative of scale * sum over triplets of -log softmax(s / temperature)[pair 01].
@@ -149,17 +148,16 @@ def triplet_gradient(
     Args:
         similarities: (n, n) float32 with unit column stride.
         triplets: (t, 3) int16, uint16, int32 or int64, any strides.
-        gradient: (n, n) float32, contiguous: with respect to the element that was read for each pair; zero elsewhere.
-        cross_entropy: (1,) float64: that sum of -log, in nats, not scaled.
-        invalid: (1,) int32, set to 1 where a triplet is not three different items in [0, n), which adds nothing.
+        out: the matrix float32, with respect to the element that was read for each pair, zero elsewhere; the
+            cross-entropy is that sum of -log, in nats, not scaled.
         targets: (t, 3) float32, contiguous, how much the answers weigh that call position p odd; None: 0, 0, 1.
     """
-    gradient.zero_()
-    cross_entropy.zero_()
+    out.matrix.zero_()
+    out.cross_entropy.zero_()
     for start in range(0, len(triplets), SLAB):
         part = slice(start, start + SLAB)
         answers = None if targets is None else targets[part]
-        _add_slab(similarities, triplets[part], answers, temperature, scale, gradient, cross_entropy, invalid)
+        _add_slab(similarities, triplets[part], answers, temperature, scale, out)
 
 
 def _add_slab(
@@ -168,9 +166,7 @@ def _add_slab(
     targets: torch.Tensor | None,
     temperature: float,
     scale: float,
-    gradient: torch.Tensor,
-    cross_entropy: torch.Tensor,
-    invalid: torch.Tensor,
+    out: TensorGradient,
 ) -> None:
     t, n, device = len(triplets), len(similarities), similarities.device
     end = n * n
@@ -179,13 +175,13 @@ def _add_slab(
     partials = torch.empty(blocks(t, MATRIX_BLOCK), dtype=torch.float64, device=device)
     launch(
         residual_kernel, (len(partials),), similarities,
-        unused(similarities, torch.float32) if targets is None else targets, keys, residuals, partials, invalid, n,
+        unused(similarities, torch.float32) if targets is None else targets, keys, residuals, partials, out.invalid, n,
         similarities.stride(0), *about(triplets), end, 1.0 / temperature, scale / temperature,
         SOFT=targets is not None, BLOCK=MATRIX_BLOCK,
     )  # fmt: skip
-    cross_entropy += partials.sum()
+    out.cross_entropy.add_(partials.sum())
     keys, order = torch.sort(keys, stable=True)
-    _add_runs(keys, order, residuals, gradient, end)
+    _add_runs(keys, order, residuals, out.matrix, end)
 
 
 def _key_type(end: int) -> torch.dtype:

@@ -13,6 +13,7 @@ import torch
 import triton
 import triton.language as tl
 
+from pyalign.backends._tensors import TensorWanted
 from pyalign.backends._triton_arithmetic import decide, nats, softmax
 from pyalign.backends._triton_launch import unused
 
@@ -112,21 +113,17 @@ def about(triplets: torch.Tensor) -> tuple[int, int, int, int, int]:
 class Outputs:
     """What is wanted of each triplet, as the kernels take it."""
 
-    def __init__(
-        self,
-        like: torch.Tensor,
-        programs: int,
-        choices: torch.Tensor | None,
-        probabilities: torch.Tensor | None,
-        similarities: torch.Tensor | None,
-        sums: torch.Tensor | None,
-    ) -> None:
-        shape = (7, programs if sums is not None else 0)
-        self.partials = torch.empty(shape, dtype=torch.float64, device=like.device)
-        self.sums = sums
-        given = (choices, torch.int8), (probabilities, torch.float32), (similarities, torch.float32)
-        self.tensors = tuple(unused(like, dtype) if one is None else one for one, dtype in given)
-        flags = (choices, CHOICES), (probabilities, PROBABILITIES), (similarities, SIMILARITIES), (sums, SUMS)
+    def __init__(self, want: TensorWanted, programs: int) -> None:
+        beside, self.sums = want.invalid, want.sums
+        shape = (7, programs if self.sums is not None else 0)
+        self.partials = torch.empty(shape, dtype=torch.float64, device=beside.device)
+        given = (
+            (want.choices, torch.int8, CHOICES),
+            (want.probabilities, torch.float32, PROBABILITIES),
+            (want.similarities, torch.float32, SIMILARITIES),
+        )
+        self.tensors = tuple(unused(beside, dtype) if one is None else one for one, dtype, _ in given)
+        flags = (*((one, bit) for one, _, bit in given), (self.sums, SUMS))
         self.wanted = sum(bit.value for one, bit in flags if one is not None)
 
     def add_up(self) -> None:

@@ -27,6 +27,7 @@ import torch
 import triton
 import triton.language as tl
 
+from pyalign.backends import Rows
 from pyalign.backends._triton_arithmetic import (
     CLOSE_SHARE,
     CLOSE_TF32,
@@ -177,45 +178,32 @@ TUNED = {
 }
 
 
-def similarity(
-    x: torch.Tensor,
-    x_terms: torch.Tensor | None,
-    y: torch.Tensor | None,
-    y_terms: torch.Tensor | None,
-    pair: str,
-    gamma: float,
-    tf32: bool,
-    out: torch.Tensor,
-) -> None:
+def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
     """Similarities of all rows of x with all rows of y (m, d), or with those of x where y is None.
 
     Args:
-        x: (n, d) float16, bfloat16 or float32 with unit column stride; y is of the same dtype.
-        x_terms: (n,) float64, contiguous: row terms of the pair kernel; None for "dot".
-        pair: one of `PAIR_KERNELS`, with `gamma` for "rbf".
+        x: values (n, d) float16, bfloat16 or float32 with unit column stride, terms contiguous; y is of the same dtype.
         tf32: float32 products may be rounded to TF32 first; else they are exact up to float32.
         out: (n, m) float32 with unit column stride.
     """
-    symmetric = y is None
-    right, right_terms = (x, x_terms) if y is None else (y, y_terms)
-    (n, m), d = out.shape, x.shape[1]
+    right = x if y is None else y
+    (n, m), d = out.shape, x.values.shape[1]
     if n == 0 or m == 0:
         return
-    left_terms = unused(x, torch.float64) if x_terms is None else x_terms
-    right_terms = left_terms if right_terms is None else right_terms
-    strides = x.stride(0), right.stride(0), out.stride(0)
-    last = gamma, PAIR_KERNELS.index(pair), int(symmetric)
-    distance = pair not in ("dot", "cosine")
+    terms = (unused(out, torch.float64) if side.terms is None else side.terms for side in (x, right))
+    strides = x.values.stride(0), right.values.stride(0), out.stride(0)
+    last = x.gamma, PAIR_KERNELS.index(x.pair), int(y is None)
+    distance = x.pair not in ("dot", "cosine")
     down, across = blocks(n, MEND_BLOCK), blocks(m, MEND_BLOCK)
-    marks = torch.zeros(down * across if distance else 0, dtype=torch.int8, device=x.device)
-    kind = "half" if x.dtype != torch.float32 else "tf32" if tf32 else "exact"
+    marks = torch.zeros(down * across if distance else 0, dtype=torch.int8, device=out.device)
+    kind = "half" if x.values.dtype != torch.float32 else "tf32" if tf32 else "exact"
     launch(
         TUNED[kind], _tiles(n, m),
-        x, right, left_terms, right_terms, out, marks, n, m, d, *strides, *last, _size_class(n, m, d),
+        x.values, right.values, *terms, out, marks, n, m, d, *strides, *last, _size_class(n, m, d),
         TF32=kind == "tf32", WIDEN=INTERPRETED, CLOSE=CLOSE_TF32 if kind == "tf32" else CLOSE_SHARE, MARK=MEND_BLOCK,
     )  # fmt: skip
     if distance:
-        mend_close(x, right, out, marks, *last)
+        mend_close(x.values, right.values, out, marks, *last)
 
 
 def _tiles(n: int, m: int) -> Any:

@@ -18,6 +18,8 @@ import torch
 import triton
 import triton.language as tl
 
+from pyalign.backends import Rows
+from pyalign.backends._tensors import TensorWanted
 from pyalign.backends._triton_arithmetic import COSINE, DOT, from_any_squared_distance
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
 from pyalign.backends._triton_outputs import ABOUT_TRIPLETS, Outputs, about, read_triplets, store_outputs
@@ -105,58 +107,33 @@ def from_rows_kernel(
     )  # fmt: skip
 
 
-def triplets_from_matrix(
-    similarities: torch.Tensor,
-    triplets: torch.Tensor,
-    choices: torch.Tensor | None,
-    probabilities: torch.Tensor | None,
-    similarities_out: torch.Tensor | None,
-    sums: torch.Tensor | None,
-    temperature: float,
-    invalid: torch.Tensor,
-) -> None:
-    """Fills what is not None of the outputs, which are contiguous; `pa_cuda_outputs` says what they hold.
+def triplets_from_matrix(similarities: torch.Tensor, triplets: torch.Tensor, want: TensorWanted) -> None:
+    """Fills what is wanted, all of it contiguous and of float32 where it is not of another dtype for all.
 
     Args:
         similarities: (n, n) float32 with unit column stride.
         triplets: (t, 3) int16, uint16, int32 or int64, any strides.
-        choices: (t,) int8.
-        probabilities: (t, 3) float32.
-        similarities_out: (t, 3) float32.
-        sums: (7,) float64.
-        temperature: p = softmax(s / temperature).
-        invalid: (1,) int32, set to 1 where a triplet is not three different items in [0, n).
+        want: see `TensorWanted`.
     """
     programs = blocks(len(triplets), MATRIX_BLOCK)
-    out = Outputs(similarities, programs, choices, probabilities, similarities_out, sums)
+    out = Outputs(want, programs)
     if programs > 0:
         launch(
-            from_matrix_kernel, (programs,), similarities, *out.tensors, out.partials, invalid, len(similarities),
-            similarities.stride(0), *about(triplets), out.wanted, programs, 1.0 / temperature, BLOCK=MATRIX_BLOCK,
+            from_matrix_kernel, (programs,), similarities, *out.tensors, out.partials, want.invalid, len(similarities),
+            similarities.stride(0), *about(triplets), out.wanted, programs, 1.0 / want.temperature, BLOCK=MATRIX_BLOCK,
         )  # fmt: skip
     out.add_up()
 
 
-def triplets_from_rows(
-    x: torch.Tensor,
-    terms: torch.Tensor | None,
-    pair: str,
-    gamma: float,
-    triplets: torch.Tensor,
-    choices: torch.Tensor | None,
-    probabilities: torch.Tensor | None,
-    similarities_out: torch.Tensor | None,
-    sums: torch.Tensor | None,
-    temperature: float,
-    invalid: torch.Tensor,
-) -> None:
+def triplets_from_rows(x: Rows, triplets: torch.Tensor, want: TensorWanted) -> None:
     """The same from the rows alone, which are as `similarity` takes them; needs no (n, n) memory."""
-    programs = blocks(len(triplets), ROWS_BLOCK)
-    out = Outputs(x, programs, choices, probabilities, similarities_out, sums)
+    programs, values = blocks(len(triplets), ROWS_BLOCK), x.values
+    out = Outputs(want, programs)
     if programs > 0:
         launch(
-            from_rows_kernel, (programs,), x, unused(x, torch.float64) if terms is None else terms, *out.tensors,
-            out.partials, invalid, *x.shape, x.stride(0), gamma, PAIR_KERNELS.index(pair), *about(triplets),
-            out.wanted, programs, 1.0 / temperature, BLOCK=ROWS_BLOCK, DEPTH=DEPTH,
+            from_rows_kernel, (programs,), values, unused(values, torch.float64) if x.terms is None else x.terms,
+            *out.tensors, out.partials, want.invalid, *values.shape, values.stride(0), x.gamma,
+            PAIR_KERNELS.index(x.pair), *about(triplets), out.wanted, programs, 1.0 / want.temperature,
+            BLOCK=ROWS_BLOCK, DEPTH=DEPTH,
         )  # fmt: skip
     out.add_up()

@@ -8,20 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.backends import (
-    HOST,
-    InvalidTripletsError,
-    LossSums,
-    Place,
-    Rows,
-    Sums,
-    TripletCheck,
-    Wanted,
-    is_forked_child,
-)
+from pyalign._process import is_forked_child
+from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
 from pyalign.errors import InputError
-from pyalign.measures import PAIR_KERNELS
 
 SPIN_COUNT = "20000"
 MOST_PLANNED = 1 << 16  # items of a plan are 16-bit numbers
@@ -78,8 +68,7 @@ class NativeBackend(HostRows):
         return out
 
     def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:
-        right = (None, None) if y is None else (y.values, y.terms)
-        _native.similarity(x.values, x.terms, *right, PAIR_KERNELS.index(x.pair), x.gamma, out)
+        _native.similarity(x, y, out)
 
     def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         _native.product(a, b, out)
@@ -91,11 +80,10 @@ class NativeBackend(HostRows):
         return TripletCheck(*_native.check_triplets(triplets, n))
 
     def triplets_from_matrix(self, similarities: np.ndarray, triplets: np.ndarray, want: Wanted) -> Sums | None:
-        return _sums(_native.triplets_from_matrix(similarities, triplets, *_outputs(want)))
+        return _sums(_native.triplets_from_matrix(similarities, triplets, want))
 
     def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
-        pair = PAIR_KERNELS.index(x.pair)
-        return _sums(_native.triplets_from_rows(x.values, x.terms, pair, x.gamma, triplets, *_outputs(want)))
+        return _sums(_native.triplets_from_rows(x, triplets, want))
 
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
@@ -148,10 +136,6 @@ class NativeBackend(HostRows):
 
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         _native.resample_rows(keys, values, sums)
-
-
-def _outputs(want: Wanted) -> tuple[Any, Any, Any, bool, float]:
-    return want.choices, want.probabilities, want.similarities, want.sums, want.temperature
 
 
 def _sums(raw: tuple[float, ...] | bool | None) -> Sums | None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pyalign.backends import _tensors, get_host_backend
-from pyalign.backends._tensors import result_dtype
+from pyalign.backends._tensors import TensorGradient, result_dtype
 from pyalign.backends._torch_kernels import add_in_order
 from pyalign.integrations import _torch_kernels as base
 from pyalign.integrations._loss_terms import Terms, loss_terms, total
@@ -82,10 +82,7 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, terms: Terms) -> tup
     """
     n, device = len(similarities), similarities.device
     kernels, _ = base.kernels_for(str(device), str(similarities.dtype).rpartition(".")[2], 0)
-    gradient = base.empty_matrix(n, n, similarities)
-    cross_entropy = torch.zeros(1, dtype=torch.float64, device=device)
-    invalid = torch.zeros(1, dtype=torch.int32, device=device)
-    outputs = gradient, cross_entropy, invalid, terms.answers
+    out = TensorGradient.into(base.empty_matrix(n, n, similarities))
     temperature, scale, divisors = 1.0, 1.0, []
     if isinstance(terms.temperature, Tensor):
         divisors.append(terms.temperature)
@@ -97,11 +94,11 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, terms: Terms) -> tup
     else:
         scale = 1.0 / terms.count
     with _tensors.current_device(device):
-        kernels.triplet_gradient(similarities, base.as_index(triplets), temperature, scale, *outputs)
-    gradient = base.add_transpose(gradient)
+        kernels.triplet_gradient(similarities, base.as_index(triplets), temperature, scale, out, terms.answers)
+    gradient = base.add_transpose(out.matrix)
     for divisor in divisors:
         gradient /= divisor
-    return cross_entropy[0], gradient, invalid
+    return out.cross_entropy[0], gradient, out.invalid
 
 
 def loss_gradient(

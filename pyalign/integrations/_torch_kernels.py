@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import cast
@@ -12,22 +11,14 @@ import torch
 from torch import Tensor
 
 from pyalign import _checks
-from pyalign.backends import Place, _tensors, get_backend, get_host_backend, preferred
-from pyalign.backends._tensors import Kernels, TensorBackend, on_host, result_dtype
+from pyalign.backends import Place, Rows, _tensors, get_backend, get_host_backend, preferred
+from pyalign.backends._tensors import Kernels, TensorBackend, TensorWanted, on_host, result_dtype
 from pyalign.errors import InputError
 from pyalign.measures import Measure, gamma_of, get_measure, median_distance, spaced_rows
 from pyalign.ops.triplets import use_matrix
 
 LONGEST = 2.0**100  # |x|^2 beyond which, or below whose inverse, a row is scaled before its cosines are taken
 INDEX_DTYPES = (torch.int16, torch.int32, torch.int64)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Rows ready for the kernels, with the terms that the pair kernel needs: see `pyalign.backends.Rows`."""
-
-    values: Tensor
-    terms: Tensor | None
 
 
 @lru_cache(maxsize=64)
@@ -82,7 +73,7 @@ def _sample(rows: Tensor) -> np.ndarray:
     return on_host(rows[torch.as_tensor(spaced_rows(len(rows)), device=rows.device)])
 
 
-def _prepared(x: Tensor, measure: Measure, shift: Tensor | None, half: bool) -> Prepared:
+def _prepared(x: Tensor, measure: Measure, shift: Tensor | None, half: bool, gamma: float) -> Rows:
     if measure.transform == "centre":
         x = _tensors.centre_rows(x)
     elif shift is not None:
@@ -92,15 +83,15 @@ def _prepared(x: Tensor, measure: Measure, shift: Tensor | None, half: bool) -> 
     if x.stride(1) != 1 and x.shape[1] > 1:
         x = x.contiguous()
     if measure.pair == "dot":
-        return Prepared(x, None)
+        return Rows(x, None, "dot")
     squares = _tensors.row_squares(x)
     if measure.pair != "cosine":
-        return Prepared(x, squares)
+        return Rows(x, squares, measure.pair, gamma)
     if x.device.type == "cpu" and bool(((squares > LONGEST) | (squares < 1 / LONGEST) & (squares > 0)).any()):
         _, exponents = torch.frexp(x.abs().amax(dim=1))
         x = _tensors.scale_rows(x, -exponents)
         squares = _tensors.row_squares(x)
-    return Prepared(x, torch.where(squares > 0, squares.rsqrt(), 0.0))
+    return Rows(x, torch.where(squares > 0, squares.rsqrt(), 0.0), "cosine")
 
 
 def similarity(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
@@ -116,13 +107,11 @@ def similarity(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
         shift = _tensors.column_shift(x) if chosen.transform == "shift" else None
         if shift is not None and y is not None:  # of y it may not be exact in half precision
             x, y, shift = x.to(result_dtype(x)), y.to(result_dtype(y)), shift.to(result_dtype(shift))
-        left = _prepared(x, chosen, shift, half)
-        right = None if y is None else _prepared(y, chosen, shift, half)
-        out = empty_matrix(len(x), m, x)
         gamma = bandwidth(chosen, x, y)
-        values, terms = (None, None) if right is None else (right.values, right.terms)
-        tf32 = _tensors.tf32_allowed()
-        kernels.similarity(left.values, left.terms, values, terms, chosen.pair, gamma, tf32, out)
+        left = _prepared(x, chosen, shift, half, gamma)
+        right = None if y is None else _prepared(y, chosen, shift, half, gamma)
+        out = empty_matrix(len(x), m, x)
+        kernels.similarity(left, right, _tensors.tf32_allowed(), out)
     return out
 
 
@@ -153,19 +142,17 @@ def from_triplets(
     On the CPU an invalid triplet raises; elsewhere it sets the flag.
     """
     index = as_index(triplets)
-    invalid = torch.zeros(1, dtype=torch.int32, device=x.device)
+    invalid = _tensors.no_flag(x)
+    want = TensorWanted(invalid, choices, None, pairs, sums, temperature)
     s = similarity(x, None, str(measure)) if uses_matrix(x, triplets) else None
     with _tensors.current_device(x.device):
         if s is not None:
             kernels, _ = _kernels(x, len(x))
-            kernels.triplets_from_matrix(s, index, choices, None, pairs, sums, temperature, invalid)
+            kernels.triplets_from_matrix(s, index, want)
         else:
             kernels, half = _kernels(x, 0)
-            rows = _prepared(x, measure, _tensors.column_shift(x) if measure.transform == "shift" else None, half)
-            gamma = bandwidth(measure, x, None)
-            kernels.triplets_from_rows(
-                rows.values, rows.terms, measure.pair, gamma, index, choices, None, pairs, sums, temperature, invalid
-            )  # fmt: skip
+            shift = _tensors.column_shift(x) if measure.transform == "shift" else None
+            kernels.triplets_from_rows(_prepared(x, measure, shift, half, bandwidth(measure, x, None)), index, want)
     raise_invalid(x, triplets, invalid)
     return s, invalid
 

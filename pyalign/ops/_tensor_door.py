@@ -15,7 +15,8 @@ from pyalign import _checks
 from pyalign.backends import Place
 from pyalign.backends._tensors import TensorBackend, current_device
 from pyalign.errors import InputError
-from pyalign.ops._door import device_of, explained, host_output
+from pyalign.ops import _place
+from pyalign.ops._host_door import explained, host_output
 
 HALF = (torch.float16, torch.bfloat16)
 TO_FLOAT32 = (*HALF, torch.float32, torch.int8, torch.uint8, torch.int16, torch.bool)
@@ -72,7 +73,7 @@ class TensorDoor:
             host_output(out, shape, dtype)
             return self.empty(shape, dtype)
         wanted = _torch_dtype(dtype)
-        a = None if device_of(out) == "cpu" or self.library.startswith("jax") else _as_tensor(out)
+        a = None if _place.device_of(out) == "cpu" or self.library.startswith("jax") else _as_tensor(out)
         if a is None or a.device != self.device or tuple(a.shape) != shape or a.dtype != wanted:
             what = type(out).__name__ if a is None else f"{tuple(a.shape)} {_name(a)}"
             wanted_text = f"shape {shape} and dtype {np.dtype(dtype)} on {self.device}"
@@ -129,7 +130,7 @@ class TensorDoor:
 
     def _bring(self, value: object, from_host: Any, name: str) -> Tensor:
         """`value` as a tensor on this door's device; arrays on another device are refused."""
-        if device_of(value) == "cpu":
+        if _place.device_of(value) == "cpu":
             host = from_host()
             with _within_memory(self.device):
                 return _from_host(host).to(self.device)
@@ -163,7 +164,7 @@ def _as_tensor(value: Any) -> Tensor:
     if hasattr(value, "__dlpack__"):
         return torch.from_dlpack(value)
     # By __cuda_array_interface__. Without a device torch copies to its default one, and the stream it does not look at.
-    tensor = torch.as_tensor(value, device=device_of(value))
+    tensor = torch.as_tensor(value, device=_place.device_of(value))
     stream = value.__cuda_array_interface__.get("stream")
     if stream is not None:
         default = stream in (1, 2)

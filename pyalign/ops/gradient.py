@@ -7,7 +7,8 @@ from typing import Any, cast
 from pyalign import _checks
 from pyalign.backends import HostBackend
 from pyalign.errors import InputError
-from pyalign.ops._door import HostDoor, open_door
+from pyalign.ops._door import open_door
+from pyalign.ops._host_door import HostDoor
 from pyalign.ops.plan import TripletPlan
 from pyalign.ops.triplets import finite_similarities
 

@@ -9,7 +9,8 @@ from pyalign.backends import Array
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._door import Door, length, open_door
+from pyalign.ops._door import Door, open_door
+from pyalign.ops._place import length
 from pyalign.ops._prepare import prepare
 
 

@@ -18,7 +18,8 @@ from pyalign.backends import Array, Sums, Wanted
 from pyalign.data import Aligned, align
 from pyalign.errors import AssumptionWarning
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._door import Door, length, open_door
+from pyalign.ops._door import Door, open_door
+from pyalign.ops._place import length
 from pyalign.ops._prepare import prepare
 
 MATRIX_BYTES = 256 << 20

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pyalign.ops._door import HostDoor, open_door
+from pyalign.ops._door import open_door
+from pyalign.ops._host_door import HostDoor
 from pyalign.probing.algebra import Algebra, HostAlgebra
 
 

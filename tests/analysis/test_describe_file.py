@@ -239,7 +239,7 @@ def test_a_transform_says_what_it_maps_and_was_trained_on(tmp_path):
     found = only(path)
     assert found.remarks[1:] == (
         "fitted to 90 triplets of 20 items, for dot at temperature 0.5",
-        "on what the fit has not seen: accuracy 0.59, over objects",
+        "on what the fit has not seen: accuracy 0.5900, over objects",
     )
     assert only(f"{path}::weights").kind == "embeddings"
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from support import MEASURES, draw_triplets, reals, run_python
 
 from pyalign import odd_one_out, score, similarity
-from pyalign.backends import native
+from pyalign.backends import Rows, Wanted, native
 from pyalign.backends.native import _native
+from pyalign.measures import PAIR_KERNELS
 
 RUNNABLE = [name for name, runs in native.instruction_sets().items() if runs]
 
@@ -155,43 +157,69 @@ def test_instruction_sets_give_the_same_decisions_where_sums_are_exact():
     assert len(decisions) == 1
 
 
-X, T = np.ones((4, 3), np.float32), np.array([[0, 1, 2]])
-NONE = (None, None, False, 1.0)
+X, T, ONES = np.ones((4, 3), np.float32), np.array([[0, 1, 2]]), np.ones(4)
+
+
+def compare(x, y=None, *, y_terms=None, pair="dot", right=None, terms=None, shape=(4, 4)):
+    right = None if y is None else Rows(y, y_terms, right or pair)
+    _native.similarity(Rows(x, terms, pair), right, np.empty(shape, np.float32))
+
+
+def decide(matrix=X[:3], **wanted):
+    _native.triplets_from_matrix(matrix, T, Wanted(**wanted))
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "why"),
     [
-        lambda: _native.row_squares(X.astype(np.float16)),
-        lambda: _native.row_squares(X[:, ::2]),
-        lambda: _native.row_squares(X[0]),
-        lambda: _native.centre_rows(X, np.empty((4, 2), np.float32)),
-        lambda: _native.centre_rows(X, np.empty((4, 3))),
-        lambda: _native.centre_rows(X, np.empty((4, 6), np.float32)[:, :3]),
-        lambda: _native.shift_rows(X, np.zeros(3), np.empty((4, 3), np.float32)),
-        lambda: _native.shift_rows(X, np.zeros(2, np.float32), np.empty((4, 3), np.float32)),
-        lambda: _native.similarity(X, None, None, None, 1, 0.0, np.empty((4, 4), np.float32)),
-        lambda: _native.similarity(X, np.ones(3), None, None, 1, 0.0, np.empty((4, 4), np.float32)),
-        lambda: _native.similarity(X, None, X[:, :2], None, 0, 0.0, np.empty((4, 4), np.float32)),
-        lambda: _native.similarity(X, None, X.astype(float), None, 0, 0.0, np.empty((4, 4), np.float32)),
-        lambda: _native.similarity(X, None, None, None, 0, 0.0, np.empty((4, 5), np.float32)),
-        lambda: _native.similarity(X, np.ones(4), None, None, 9, 0.0, np.empty((4, 4), np.float32)),
-        lambda: _native.check_triplets(T.astype(np.int8), 4),
-        lambda: _native.check_triplets(T.astype(float), 4),
-        lambda: _native.check_triplets(T[:, :2], 4),
-        lambda: _native.triplets_from_matrix(X, T, *NONE),
-        lambda: _native.triplets_from_matrix(X[:3], T, np.empty(2, np.int8), None, False, 1.0),
-        lambda: _native.triplets_from_matrix(X[:3], T, np.empty(1, np.int16), None, False, 1.0),
-        lambda: _native.triplets_from_matrix(X[:3], T, None, np.empty((1, 3)), False, 1.0),
-        lambda: _native.triplets_from_matrix(X[:3], T, None, np.empty((2, 3), np.float32), False, 1.0),
-        lambda: _native.triplets_from_rows(X, None, 1, 0.0, T, *NONE),
-        lambda: _native.triplets_from_rows(X, None, 9, 0.0, T, *NONE),
+        (lambda: _native.row_squares(X.astype(np.float16)), "expected float32 or float64"),
+        (lambda: _native.row_squares(X[:, ::2]), "expected contiguous rows"),
+        (lambda: _native.row_squares(X[0]), "expected two dimensions"),
+        (lambda: _native.centre_rows(X, np.empty((4, 2), np.float32)), "output must be contiguous"),
+        (lambda: _native.centre_rows(X, np.empty((5, 3), np.float32)), "output has the wrong shape"),
+        (lambda: _native.centre_rows(X, np.empty((4, 3))), "output has the wrong dtype"),
+        (lambda: _native.centre_rows(X, np.empty((4, 6), np.float32)[:, :3]), "output must be contiguous"),
+        (lambda: _native.shift_rows(X, np.zeros(3), np.empty((4, 3), np.float32)), "bad shift"),
+        (lambda: _native.shift_rows(X, np.zeros(2, np.float32), np.empty((4, 3), np.float32)), "bad shift"),
+        (lambda: compare(X, pair="cosine"), "this pair kernel needs row terms"),
+        (lambda: compare(X, X, pair="cosine", terms=ONES), "this pair kernel needs row terms"),
+        (lambda: compare(X, X, right="rbf", y_terms=ONES), "x and y are for different pair kernels"),
+        (lambda: compare(X, pair="cosine", terms=np.ones(3)), "expected contiguous float64, one of each row"),
+        (lambda: compare(X, pair="cosine", terms=X[:, 0]), "expected contiguous float64, one of each row"),
+        (lambda: compare(X, pair="cosine", terms=[1.0] * 4), "expected an array of numpy"),
+        (lambda: compare(X.tolist()), "expected an array of numpy"),
+        (lambda: compare(X, X[:, :2]), "x and y differ in features or dtype"),
+        (lambda: compare(X, X.astype(float)), "x and y differ in features or dtype"),
+        (lambda: compare(X, shape=(4, 5)), "output has the wrong shape"),
+        (lambda: compare(X, pair="cosin", terms=ONES), "unknown pair kernel"),
+        (lambda: compare(X, pair=1, terms=ONES), "unknown pair kernel"),
+        (lambda: _native.check_triplets(T.astype(np.int8), 4), "expected int16, uint16, int32 or int64"),
+        (lambda: _native.check_triplets(T.astype(float), 4), "expected int16, uint16, int32 or int64"),
+        (lambda: _native.check_triplets(T[:, :2], 4), r"expected shape \(t, 3\)"),
+        (lambda: decide(X), "similarities must be square"),
+        (lambda: decide(choices=np.empty(2, np.int8)), "expected a contiguous int8 array"),
+        (lambda: decide(choices=np.empty(1, np.int16)), "expected a contiguous int8 array"),
+        (lambda: decide(probabilities=np.empty((1, 3))), "output has the wrong dtype"),
+        (lambda: decide(probabilities=np.empty((2, 3), np.float32)), "output has the wrong shape"),
+        (lambda: decide(similarities=np.empty((2, 3), np.float32)), "output has the wrong shape"),
+        (lambda: decide(similarities=np.empty((1, 6), np.float32)[:, :3]), "outputs per triplet must be contiguous"),
+        (lambda: _native.triplets_from_rows(Rows(X, None, "rbf"), T, Wanted()), "this pair kernel needs row terms"),
+        (lambda: _native.triplets_from_rows(Rows(X, ONES, ""), T, Wanted()), "unknown pair kernel"),
     ],
 )
-def test_the_module_refuses_arrays_that_its_kernels_could_not_read(call):
+def test_the_module_refuses_arrays_that_its_kernels_could_not_read(call, why):
     """A mistake in the Python layer must not become a read of wild memory."""
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(ValueError, match=why):
         call()
+
+
+def test_rows_without_an_attribute_are_refused():
+    with pytest.raises(AttributeError, match="terms"):
+        _native.triplets_from_rows(SimpleNamespace(values=X), T, Wanted())
+
+
+def test_pair_kernels_have_one_order_in_c_and_python():
+    assert _native.pair_kernels == PAIR_KERNELS
 
 
 def test_a_child_forked_before_the_kernels_were_loaded_works_alone():
@@ -219,13 +247,13 @@ with mp.get_context("fork").Pool(2) as pool:
 def test_scratch_memory_that_fits_no_request_makes_room():
     code = """
 import numpy as np, os
-from pyalign.backends import _native
+from pyalign.backends import Rows, _native
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 x = np.ones((180, 48 * 2**20 // 8 // 192))
 def dots(mib):
     y = x[:, :mib * 2**20 // 8 // 192]
-    _native.similarity(y[:1], None, y, None, 0, 0.0, np.empty((1, 180)))
+    _native.similarity(Rows(y[:1], None, "dot"), Rows(y, None, "dot"), np.empty((1, 180)))
 dots(4)
 before = resident()
 dots(48)

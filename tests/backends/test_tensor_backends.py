@@ -82,9 +82,9 @@ for dtype in {dtypes}:
 
 # Half precision, which the kernels take as it is: tensors of the host are numpy arrays to pyalign, so the rows go in
 # through a door that is told that they lie on a device.
-from pyalign.ops import _door, _tensor_door
-real = _door.device_of
-_door.device_of = _tensor_door.device_of = lambda v: "cpu:0" if isinstance(v, torch.Tensor) else real(v)
+from pyalign.ops import _place
+real = _place.device_of
+_place.device_of = lambda v: "cpu:0" if isinstance(v, torch.Tensor) else real(v)
 kernels = get_backend(name).kernels
 type(kernels).why_not, before = (lambda self, place: None), type(kernels).why_not
 x = torch.from_numpy(whole(5, 12, 6))
@@ -94,7 +94,7 @@ for dtype in half:
         ours = pyalign.odd_one_out(x.to(getattr(torch, dtype)), some, measure=measure, backend=name)
         np.testing.assert_array_equal(ours.numpy(), pyalign.odd_one_out(x.numpy(), some, measure=measure))
 type(kernels).why_not = before
-_door.device_of = _tensor_door.device_of = real
+_place.device_of = real
 
 # Bad input.
 x = whole(6, 30, 4)
@@ -189,12 +189,14 @@ except pyalign.InputError as error:
 def test_kernels_of_the_cpu_take_targets_on_tensors(name):
     torch = pytest.importorskip("torch")
     kernels = import_module(f"pyalign.backends._{name}_kernels").KERNELS
+    tensors = import_module("pyalign.backends._tensors")
     s, triplets = reals(0, 12, 12, dtype=np.float64), draw_triplets(0, 12, 200)
     targets = np.random.default_rng(0).dirichlet([0.3] * 3, 200)
     arrays = [torch.from_numpy(array) for array in (s, triplets, np.empty_like(s), targets)]
-    total, invalid = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.int32)
-    kernels.triplet_gradient(*arrays[:2], 0.5, 2.0, arrays[2], total, invalid, arrays[3])
+    out = tensors.TensorGradient.into(arrays[2])
+    kernels.triplet_gradient(*arrays[:2], 0.5, 2.0, out, arrays[3])
     expected = np.empty_like(s)
-    assert total.item() == pytest.approx(reference.BACKEND.triplet_gradient(s, triplets, 0.5, 2.0, expected, targets))
+    total = reference.BACKEND.triplet_gradient(s, triplets, 0.5, 2.0, expected, targets)
+    assert out.cross_entropy.item() == pytest.approx(total)
     np.testing.assert_allclose(arrays[2].numpy(), expected, rtol=0, atol=1e-12)
-    assert invalid.item() == 0
+    assert out.invalid.item() == 0

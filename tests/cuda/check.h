@@ -19,7 +19,7 @@ enum Kind { WHOLE, REAL };  // whole numbers -4..4 for equality; reals in [-1, 1
 // What a kernel computes in: four types of rows, and float32 rows whose products may be rounded to TF32.
 struct Precision {
   const char* name;
-  pa_cuda_type type;
+  pa_float_type type;
   int tf32;
 };
 enum { kPrecisions = 5 };
@@ -42,19 +42,19 @@ std::string text(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
 int64_t random_below(int64_t n);
 double random_real();  // in [-1, 1), a multiple of 2^-23
-size_t size_of(pa_cuda_type type);
-pa_cuda_type result_of(pa_cuda_type type);
-double rounded(pa_cuda_type type, double value);  // to the nearest value of the type
-double get(const void* data, pa_cuda_type type, int64_t k);
-void put(void* data, pa_cuda_type type, int64_t k, double value);
+size_t size_of(pa_float_type type);
+pa_float_type result_of(pa_float_type type);
+double rounded(pa_float_type type, double value);  // to the nearest value of the type
+double get(const void* data, pa_float_type type, int64_t k);
+void put(void* data, pa_float_type type, int64_t k, double value);
 
 // Rows and what is around them: NaN, so that a kernel which reads too far gives itself away.
 struct Table {
-  Table(int64_t n, int64_t d, int shape, pa_cuda_type type, Kind kind);
-  pa_cuda_rows rows(pa_pair pair) const;  // with the row terms of that pair kernel
+  Table(int64_t n, int64_t d, int shape, pa_float_type type, Kind kind);
+  pa_rows rows(pa_pair pair, double gamma) const;  // with the row terms of that pair kernel
 
   int64_t n, d, stride;
-  pa_cuda_type type;
+  pa_float_type type;
   std::vector<double> plain, squares, inverse_norms;  // (n, d) the same values; (n,) |x|^2, and 1 / |x| or 0
 
  private:
@@ -97,7 +97,7 @@ struct Expected {
 enum Route { TILES, FROM_ROWS };
 
 extern const char* const pair_names[5];
-double unit(pa_cuda_type type);  // largest relative error of one rounding of its results
+double unit(pa_float_type type);  // largest relative error of one rounding of its results
 std::vector<Naive> naive_pairs(const Table& x, const Table& y);  // (n, m)
 std::vector<Expected> expected_pairs(const std::vector<Naive>& naive, const Precision& precision, pa_pair pair,
                                      double gamma, int64_t d, Kind kind, Route route);
@@ -110,7 +110,7 @@ struct Answer {
   double p[3] = {}, p_margin[3] = {};
   double cross_entropy = 0, cross_entropy_margin = 0, entropy = 0, entropy_margin = 0;
 };
-Answer answer_of(const Expected s[3], bool exact, double temperature, pa_cuda_type type);
+Answer answer_of(const Expected s[3], bool exact, double temperature, pa_float_type type);
 
 void check_similarity();
 void check_triplets();

@@ -19,12 +19,12 @@ static void check_set_device() {
 
 // An error of one call must not be found by the next one.
 static void check_that_errors_do_not_stay() {
-  const Table x(3, 3, 0, PA_CUDA_FLOAT32, WHOLE);
+  const Table x(3, 3, 0, PA_FLOAT32, WHOLE);
   Output out(9 * sizeof(float));
   int previous;
   pa_cuda_set_device(1000, &previous);
-  const pa_cuda_rows rows = x.rows(PA_DOT);
-  check_that(pa_cuda_similarity(&rows, nullptr, PA_DOT, 0.0, 0, out.device(), 3, nullptr) == 0,
+  const pa_rows rows = x.rows(PA_DOT, 0.0);
+  check_that(pa_cuda_similarity(&rows, nullptr, 0, out.device(), 3, nullptr) == 0,
              "a call does not report the error of the one before");
 }
 

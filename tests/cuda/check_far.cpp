@@ -41,22 +41,23 @@ struct Results {
   int error = 0;
 };
 
-pa_cuda_outputs probabilities_of(Results* r, int row) {
+pa_cuda_wanted probabilities_of(Results* r, int row) {
   return {nullptr, r->probabilities[row], nullptr, nullptr, 40.0, &r->invalid};
 }
 
 void run(const Data& data, Results* r) {
-  const pa_cuda_rows x = {data.rows, nullptr, n, d, data.stride, PA_CUDA_FLOAT32};
+  const pa_rows x = {{data.rows, n, d, data.stride, PA_FLOAT32}, nullptr, PA_DOT, 0.0};
+  const pa_matrix matrix = {data.matrix, n, n, data.stride, PA_FLOAT32};
+  const pa_triplet_loss loss = {nullptr, 40.0, 1.0};
+  const pa_cuda_gradient gradient = {r->gradient, &r->cross_entropy, &r->invalid};
   const pa_triplets triplets = data.triplets();
-  const pa_cuda_outputs from_matrix = probabilities_of(r, 0), from_rows = probabilities_of(r, 1);
-  std::vector<char> workspace(size_t(pa_cuda_gradient_workspace(PA_CUDA_FLOAT32, n, 1)) + 256);
+  const pa_cuda_wanted from_matrix = probabilities_of(r, 0), from_rows = probabilities_of(r, 1);
+  std::vector<char> workspace(size_t(pa_cuda_gradient_workspace(PA_FLOAT32, n, 1)) + 256);
   char* aligned = workspace.data() + (256 - uintptr_t(workspace.data()) % 256) % 256;
-  r->error |= pa_cuda_similarity(&x, nullptr, PA_DOT, 0.0, 0, data.matrix, data.stride, nullptr);
-  r->error |= pa_cuda_triplets_from_matrix(data.matrix, PA_CUDA_FLOAT32, n, data.stride, &triplets, &from_matrix,
-                                           nullptr, nullptr);
-  r->error |= pa_cuda_triplets_from_rows(&x, PA_DOT, 0.0, &triplets, &from_rows, nullptr, nullptr);
-  r->error |= pa_cuda_triplet_gradient(data.matrix, PA_CUDA_FLOAT32, n, data.stride, &triplets, nullptr, 40.0, 1.0,
-                                       r->gradient, &r->cross_entropy, &r->invalid, aligned, nullptr);
+  r->error |= pa_cuda_similarity(&x, nullptr, 0, data.matrix, data.stride, nullptr);
+  r->error |= pa_cuda_triplets_from_matrix(&matrix, &triplets, &from_matrix, nullptr, nullptr);
+  r->error |= pa_cuda_triplets_from_rows(&x, &triplets, &from_rows, nullptr, nullptr);
+  r->error |= pa_cuda_triplet_gradient(&matrix, &triplets, &loss, &gradient, aligned, nullptr);
   for (int i = 0; i < n; ++i) memcpy(r->products[i], data.matrix + i * data.stride, sizeof r->products[i]);
 }
 

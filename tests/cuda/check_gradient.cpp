@@ -12,7 +12,7 @@ enum Targets { LAST_IS_ODD, COUNTS, SHARES, kTargets };
 static const char* const target_names[kTargets] = {"no targets", "counts", "shares"};
 
 // (t, 3), by position.
-static std::vector<double> draw_targets(Targets kind, const Questions& questions, pa_cuda_type type) {
+static std::vector<double> draw_targets(Targets kind, const Questions& questions, pa_float_type type) {
   std::vector<double> y;
   for (int64_t k = 0; k < 3 * questions.t; ++k) {
     const double share = random_below(4) ? fabs(random_real()) : 0.0, count = k / 3 % 7 ? double(random_below(4)) : 0.0;
@@ -22,7 +22,7 @@ static std::vector<double> draw_targets(Targets kind, const Questions& questions
 }
 
 struct GradientCase {
-  const pa_cuda_type type;
+  const pa_float_type type;
   const int64_t n, stride;
   const double temperature, scale;
   Questions* questions;
@@ -32,7 +32,7 @@ struct GradientCase {
   std::unique_ptr<Memory> answers;  // the same behind one element that nobody may read
   Output gradient, cross_entropy, invalid;
 
-  GradientCase(pa_cuda_type of, int64_t items, double t, double factor, Questions* q)
+  GradientCase(pa_float_type of, int64_t items, double t, double factor, Questions* q)
       : type(of),
         n(items),
         stride(items + 2),
@@ -65,10 +65,11 @@ struct GradientCase {
     invalid.set(&before);
     Memory workspace(size_t(pa_cuda_gradient_workspace(type, n, triplets.t)));
     workspace.upload();  // nothing that could be taken for sums
-    return pa_cuda_triplet_gradient(data.device(), type, n, stride, &triplets,
-                                    answers ? answers->device() + size_of(type) : nullptr, temperature, scale,
-                                    gradient.device(), static_cast<double*>(cross_entropy.device()),
-                                    static_cast<int32_t*>(invalid.device()), workspace.device(), nullptr);
+    const pa_matrix s = {data.device(), n, n, stride, type};
+    const pa_triplet_loss loss = {answers ? answers->device() + size_of(type) : nullptr, temperature, scale};
+    const pa_cuda_gradient target = {gradient.device(), static_cast<double*>(cross_entropy.device()),
+                                     static_cast<int32_t*>(invalid.device())};
+    return pa_cuda_triplet_gradient(&s, &triplets, &loss, &target, workspace.device(), nullptr);
   }
 
   // The gradient (n, n) and the cross-entropy, from a run of its own.
@@ -78,7 +79,7 @@ struct GradientCase {
     for (Output* output : {&gradient, &cross_entropy}) output->download();
     std::vector<double> all;
     for (int64_t k = 0; k < n * n; ++k) all.push_back(get(gradient.host(), type, k));
-    all.push_back(get(cross_entropy.host(), PA_CUDA_FLOAT64, 0));
+    all.push_back(get(cross_entropy.host(), PA_FLOAT64, 0));
     return all;
   }
 
@@ -139,7 +140,7 @@ std::string GradientCase::judge() const {
     if (!(fabs(got - value) <= margin))
       return text("[%lld, %lld] is %.9g, not %.9g +- %.2g", (long long)(k / n), (long long)(k % n), got, value, margin);
   }
-  const double sum = get(cross_entropy.host(), PA_CUDA_FLOAT64, 0);
+  const double sum = get(cross_entropy.host(), PA_FLOAT64, 0);
   if (!(fabs(sum - want.cross_entropy) <= want.cross_entropy_margin))
     return text("cross entropy is %.12g, not %.12g", sum, want.cross_entropy);
   int32_t flag;
@@ -147,26 +148,26 @@ std::string GradientCase::judge() const {
   return flag == (want.all_valid ? 7 : 1) ? "" : text("the flag is %d", int(flag));
 }
 
-static void check_now(const char* what, pa_cuda_type type, int64_t n, double temperature, double scale, Targets kind,
+static void check_now(const char* what, pa_float_type type, int64_t n, double temperature, double scale, Targets kind,
                       Questions* questions) {
   GradientCase c(type, n, temperature, scale, questions);
   if (kind != LAST_IS_ODD) c.give(draw_targets(kind, *questions, type));
   check_case({text("gradient, %s, %s, %s, n %lld, t %lld, %s %s, T %g, scale %g", what, target_names[kind],
-                   type == PA_CUDA_FLOAT32 ? "float32" : "float64", (long long)n, (long long)questions->t,
+                   type == PA_FLOAT32 ? "float32" : "float64", (long long)n, (long long)questions->t,
                    index_names[questions->type], layout_names[questions->layout], temperature, scale),
               {&c.gradient, &c.cross_entropy, &c.invalid},
               [&c] { return c.run(); },
               [&c] { return c.judge(); }});
 }
 
-static void check_random(int64_t t, int64_t n, int number, pa_cuda_type type) {
+static void check_random(int64_t t, int64_t n, int number, pa_float_type type) {
   Questions questions(t, n, pa_index_type(random_below(4)), int(random_below(kLayouts)));
   const double temperature = temperatures[random_below(5)], scale = random_below(2) ? 1e-4 : -3.0;
   check_now("random", type, n, temperature, scale, Targets(number % kTargets), &questions);
 }
 
 // Runs of one pair that cross threads, warps and blocks: the same triplet t times, or two that share a pair.
-static void check_one_pair(int64_t t, int64_t n, int number, pa_cuda_type type) {
+static void check_one_pair(int64_t t, int64_t n, int number, pa_float_type type) {
   Questions questions(t, n, PA_INT32, 0);
   for (int64_t q = 0; q < t; ++q) {
     questions.set(q, 0, n - 2);
@@ -177,7 +178,7 @@ static void check_one_pair(int64_t t, int64_t n, int number, pa_cuda_type type) 
 }
 
 // Targets of triplets that are not valid are NaN.
-static void check_invalid(int64_t t, int64_t n, int number, pa_cuda_type type) {
+static void check_invalid(int64_t t, int64_t n, int number, pa_float_type type) {
   Questions questions(t, n, PA_INT64, number % kLayouts);
   const int64_t wrong[4] = {n, -1, int64_t(1) << 40, questions.plain[size_t((number + 1) % 3)]};
   for (const int64_t q : {int64_t(0), t / 2, t - 1}) questions.set(q, number % 3, wrong[number % 4]);
@@ -194,7 +195,7 @@ constexpr bool kFuses = false;
 constexpr bool kFuses = true;
 #endif
 
-static void check_equal_answers(int64_t t, int64_t n, pa_cuda_type type) {
+static void check_equal_answers(int64_t t, int64_t n, pa_float_type type) {
   Questions questions(t, n, PA_INT32, 0);
   GradientCase c(type, n, 0.25, 3.0, &questions);
   const std::vector<double> plain = c.results();
@@ -213,7 +214,7 @@ static void check_equal_answers(int64_t t, int64_t n, pa_cuda_type type) {
 void check_gradient() {
   const std::vector<int64_t>& counts = quick ? few_triplet_counts : triplet_counts;
   int number = 0;
-  for (const pa_cuda_type type : {PA_CUDA_FLOAT32, PA_CUDA_FLOAT64})
+  for (const pa_float_type type : {PA_FLOAT32, PA_FLOAT64})
     for (const int64_t t : counts) {
       int place = number;
       for (const int64_t n : {3, 7, 61, 61, 61, 200}) check_random(t, n, place++, type);

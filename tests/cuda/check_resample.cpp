@@ -29,10 +29,10 @@ struct ResampleCase {
     const int32_t before = 7;
     const pa_triplets triplets = questions->triplets();
     invalid.set(&before);
-    return pa_cuda_resample_items(&triplets, n, reinterpret_cast<const uint8_t*>(multiplicities.device()), lanes,
-                                  reinterpret_cast<const int16_t*>(values.device()), v,
-                                  static_cast<int64_t*>(sums.device()), static_cast<int32_t*>(invalid.device()),
-                                  nullptr);
+    const pa_resamples resamples = {reinterpret_cast<const int16_t*>(values.device()), v, lanes,
+                                    static_cast<int64_t*>(sums.device())};
+    return pa_cuda_resample_items(&triplets, n, reinterpret_cast<const uint8_t*>(multiplicities.device()), &resamples,
+                                  static_cast<int32_t*>(invalid.device()), nullptr);
   }
 
   int64_t expected(int64_t row, int64_t lane) const {

@@ -20,7 +20,7 @@ struct PairCase {
 };
 
 static std::string wrong_element(const PairCase& c, int64_t i, int64_t j) {
-  const pa_cuda_type type = result_of(c.x->type);
+  const pa_float_type type = result_of(c.x->type);
   const double got = get(c.out->host(), type, i * c.out_stride + j);
   const Expected e = c.expected[size_t(i * c.y->n + j)];
   if (!(fabs(got - e.value) <= e.margin))
@@ -52,9 +52,8 @@ static void check_pair_kernel(const Table& x, const Table& y, const std::vector<
   const PairCase c = {&x,    &y,         &precision, pair,
                       gamma, out_stride, &out,       expected_pairs(naive, precision, pair, gamma, x.d, kind, TILES)};
   const auto run = [&] {
-    const pa_cuda_rows rows = x.rows(pair), columns = y.rows(pair);
-    return pa_cuda_similarity(&rows, &x == &y ? nullptr : &columns, pair, gamma, precision.tf32, out.device(),
-                              out_stride, nullptr);
+    const pa_rows rows = x.rows(pair, gamma), columns = y.rows(pair, gamma);
+    return pa_cuda_similarity(&rows, &x == &y ? nullptr : &columns, precision.tf32, out.device(), out_stride, nullptr);
   };
   check_case({text("similarity, %s of x%s, %s %s, n %lld, m %lld, d %lld, strides %lld, %lld", pair_names[pair],
                    &x == &y ? "" : " and y", kind == WHOLE ? "whole" : "real", precision.name, (long long)x.n,

@@ -13,11 +13,11 @@ static const double temperatures[] = {1.0, 0.07, 3.0, 25.0, 1e-30, 1e30};
 // A matrix that is not symmetric shows which of its two halves is read. Small whole numbers make ties.
 struct Matrix {
   static constexpr int64_t stride = kItems + 3;
-  pa_cuda_type type;
+  pa_float_type type;
   Memory data;
   std::vector<Expected> expected;
 
-  Matrix(pa_cuda_type of, Kind kind) : type(of), data(size_t((kItems - 1) * stride + kItems) * size_of(of)) {
+  Matrix(pa_float_type of, Kind kind) : type(of), data(size_t((kItems - 1) * stride + kItems) * size_of(of)) {
     for (int64_t k = 0; k < int64_t(data.bytes() / size_of(type)); ++k) put(data.host(), type, k, NAN);
     for (int64_t k = 0; k < kItems * kItems; ++k) {
       const double value = kind == WHOLE ? double(random_below(4)) : random_real();
@@ -29,11 +29,11 @@ struct Matrix {
 };
 
 static TripletCase matrix_case(const Matrix& matrix, Questions* questions, double temperature) {
-  const auto call = [&matrix](const pa_triplets& triplets, const pa_cuda_outputs& outputs, void* workspace) {
-    return pa_cuda_triplets_from_matrix(matrix.data.device(), matrix.type, kItems, Matrix::stride, &triplets, &outputs,
-                                        workspace, nullptr);
+  const auto call = [&matrix](const pa_triplets& triplets, const pa_cuda_wanted& want, void* workspace) {
+    const pa_matrix s = {matrix.data.device(), kItems, kItems, Matrix::stride, matrix.type};
+    return pa_cuda_triplets_from_matrix(&s, &triplets, &want, workspace, nullptr);
   };
-  return {text("triplets from a matrix, %s", matrix.type == PA_CUDA_FLOAT32 ? "float32" : "float64"),
+  return {text("triplets from a matrix, %s", matrix.type == PA_FLOAT32 ? "float32" : "float64"),
           questions,
           call,
           matrix.type,
@@ -43,7 +43,7 @@ static TripletCase matrix_case(const Matrix& matrix, Questions* questions, doubl
           ALL};
 }
 
-static void check_matrix(int64_t t, int index, int layout, pa_cuda_type type, Kind kind) {
+static void check_matrix(int64_t t, int index, int layout, pa_float_type type, Kind kind) {
   const Matrix matrix(type, kind);
   Questions questions(t, kItems, pa_index_type(index), layout);
   const TripletCase c = matrix_case(matrix, &questions, temperatures[random_below(6)]);
@@ -79,9 +79,9 @@ static void check_rows_route(int64_t t, int64_t d, pa_pair pair, const Precision
   const double gamma = 0.05 / double(d), temperature = temperatures[random_below(4)];
   const std::vector<Expected> expected = expected_pairs(naive_pairs(x, x), precision, pair, gamma, d, kind, FROM_ROWS);
   const auto make = [&](Questions* questions) -> TripletCase {
-    const auto call = [&x, pair, gamma](const pa_triplets& triplets, const pa_cuda_outputs& outputs, void* workspace) {
-      const pa_cuda_rows rows = x.rows(pair);
-      return pa_cuda_triplets_from_rows(&rows, pair, gamma, &triplets, &outputs, workspace, nullptr);
+    const auto call = [&x, pair, gamma](const pa_triplets& triplets, const pa_cuda_wanted& want, void* workspace) {
+      const pa_rows rows = x.rows(pair, gamma);
+      return pa_cuda_triplets_from_rows(&rows, &triplets, &want, workspace, nullptr);
     };
     return {text("triplets from rows, %s, %s %s, d %lld, stride %lld", pair_names[pair],
                  kind == WHOLE ? "whole" : "real", precision.name, (long long)d, (long long)x.stride),
@@ -115,7 +115,7 @@ static void check_from_rows() {
 
 static void check_from_matrix() {
   const std::vector<int64_t>& t = quick ? few_triplet_counts : triplet_counts;
-  for (const pa_cuda_type type : {PA_CUDA_FLOAT32, PA_CUDA_FLOAT64}) {
+  for (const pa_float_type type : {PA_FLOAT32, PA_FLOAT64}) {
     for (const Kind kind : {WHOLE, REAL})
       for (const int64_t count : t)
         for (int index = PA_INT16; index <= PA_INT64; ++index)

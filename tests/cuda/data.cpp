@@ -17,14 +17,14 @@ static double random_value(Kind kind) { return kind == WHOLE ? double(random_bel
 
 // --- element types
 
-const Precision precisions[kPrecisions] = {{"float32", PA_CUDA_FLOAT32, 0},
-                                           {"tf32", PA_CUDA_FLOAT32, 1},
-                                           {"float64", PA_CUDA_FLOAT64, 0},
-                                           {"float16", PA_CUDA_FLOAT16, 0},
-                                           {"bfloat16", PA_CUDA_BFLOAT16, 0}};
+const Precision precisions[kPrecisions] = {{"float32", PA_FLOAT32, 0},
+                                           {"tf32", PA_FLOAT32, 1},
+                                           {"float64", PA_FLOAT64, 0},
+                                           {"float16", PA_FLOAT16, 0},
+                                           {"bfloat16", PA_BFLOAT16, 0}};
 
-size_t size_of(pa_cuda_type type) { return type == PA_CUDA_FLOAT64 ? 8 : type == PA_CUDA_FLOAT32 ? 4 : 2; }
-pa_cuda_type result_of(pa_cuda_type type) { return type == PA_CUDA_FLOAT64 ? type : PA_CUDA_FLOAT32; }
+size_t size_of(pa_float_type type) { return type == PA_FLOAT64 ? 8 : type == PA_FLOAT32 ? 4 : 2; }
+pa_float_type result_of(pa_float_type type) { return type == PA_FLOAT64 ? type : PA_FLOAT32; }
 
 // To `digits` binary digits, ties to even, with multiples of `least` below the normal numbers.
 static double to_digits(double value, int digits, double least) {
@@ -33,12 +33,12 @@ static double to_digits(double value, int digits, double least) {
   return nearbyint(value / step) * step;
 }
 
-double rounded(pa_cuda_type type, double value) {
+double rounded(pa_float_type type, double value) {
   switch (type) {
-    case PA_CUDA_FLOAT32: return double(float(value));
-    case PA_CUDA_FLOAT64: return value;
-    case PA_CUDA_FLOAT16: return to_digits(value, 11, ldexp(1.0, -24));
-    case PA_CUDA_BFLOAT16: return to_digits(value, 8, 0.0);
+    case PA_FLOAT32: return double(float(value));
+    case PA_FLOAT64: return value;
+    case PA_FLOAT16: return to_digits(value, 11, ldexp(1.0, -24));
+    case PA_BFLOAT16: return to_digits(value, 8, 0.0);
   }
   return value;
 }
@@ -59,32 +59,32 @@ static uint16_t to_half(double value) {  // a value of the type
   return uint16_t(sign | (((exponent + 14) << 10) + mantissa));
 }
 
-double get(const void* data, pa_cuda_type type, int64_t k) {
-  if (type == PA_CUDA_FLOAT32) return double(static_cast<const float*>(data)[k]);
-  if (type == PA_CUDA_FLOAT64) return static_cast<const double*>(data)[k];
+double get(const void* data, pa_float_type type, int64_t k) {
+  if (type == PA_FLOAT32) return double(static_cast<const float*>(data)[k]);
+  if (type == PA_FLOAT64) return static_cast<const double*>(data)[k];
   const uint16_t bits = static_cast<const uint16_t*>(data)[k];
-  if (type == PA_CUDA_FLOAT16) return from_half(bits);
+  if (type == PA_FLOAT16) return from_half(bits);
   const uint32_t wide = uint32_t(bits) << 16;
   float value;
   memcpy(&value, &wide, sizeof value);
   return double(value);
 }
 
-void put(void* data, pa_cuda_type type, int64_t k, double value) {
+void put(void* data, pa_float_type type, int64_t k, double value) {
   const float single = float(value);
   uint32_t bits;
   memcpy(&bits, &single, sizeof bits);
   switch (type) {
-    case PA_CUDA_FLOAT32: static_cast<float*>(data)[k] = single; break;
-    case PA_CUDA_FLOAT64: static_cast<double*>(data)[k] = value; break;
-    case PA_CUDA_FLOAT16: static_cast<uint16_t*>(data)[k] = to_half(value); break;
-    case PA_CUDA_BFLOAT16: static_cast<uint16_t*>(data)[k] = uint16_t(bits >> 16); break;
+    case PA_FLOAT32: static_cast<float*>(data)[k] = single; break;
+    case PA_FLOAT64: static_cast<double*>(data)[k] = value; break;
+    case PA_FLOAT16: static_cast<uint16_t*>(data)[k] = to_half(value); break;
+    case PA_BFLOAT16: static_cast<uint16_t*>(data)[k] = uint16_t(bits >> 16); break;
   }
 }
 
 // --- rows
 
-static int64_t stride_of(int64_t d, int shape, pa_cuda_type type) {
+static int64_t stride_of(int64_t d, int shape, pa_float_type type) {
   const int64_t chunk = 16 / int64_t(size_of(type));
   return shape == 0 ? d : shape == 1 ? (d + 2 * chunk - 1) / chunk * chunk : shape == 2 ? d + 3 : -(d + 3);
 }
@@ -99,7 +99,7 @@ double Table::special(int64_t i, int64_t k, Kind kind) const {
   return value;
 }
 
-Table::Table(int64_t rows, int64_t features, int shape, pa_cuda_type of, Kind kind)
+Table::Table(int64_t rows, int64_t features, int shape, pa_float_type of, Kind kind)
     : n(rows),
       d(features),
       stride(stride_of(features, shape, of)),
@@ -125,10 +125,10 @@ Table::Table(int64_t rows, int64_t features, int shape, pa_cuda_type of, Kind ki
   for (Memory* memory : {&data_, &squares_, &inverse_norms_}) memory->upload();
 }
 
-pa_cuda_rows Table::rows(pa_pair pair) const {
+pa_rows Table::rows(pa_pair pair, double gamma) const {
   const Memory& terms = pair == PA_COSINE ? inverse_norms_ : squares_;
   const double* address = reinterpret_cast<const double*>(terms.device());
-  return {data_.device() + first_, pair == PA_DOT ? nullptr : address, n, d, stride, type};
+  return {{data_.device() + first_, n, d, stride, type}, pair == PA_DOT ? nullptr : address, pair, gamma};
 }
 
 // --- triplets

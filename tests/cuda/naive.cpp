@@ -5,9 +5,11 @@
 // TF32 rounds both factors of a product to 11 digits.
 #include "check.h"
 
-const char* const pair_names[5] = {"dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf"};
+#define PA_NAME(value, name) name,
+const char* const pair_names[5] = {PA_PAIR_KERNELS(PA_NAME)};
+#undef PA_NAME
 
-double unit(pa_cuda_type type) { return ldexp(1.0, type == PA_CUDA_FLOAT64 ? -53 : -24); }
+double unit(pa_float_type type) { return ldexp(1.0, type == PA_FLOAT64 ? -53 : -24); }
 
 static Naive naive_pair(const Table& x, int64_t i, const Table& y, int64_t j) {
   const double *u = &x.plain[size_t(i * x.d)], *v = &y.plain[size_t(j * y.d)];
@@ -37,7 +39,7 @@ static double product_margin(const Naive& p, const Precision& precision, int64_t
 // How far a squared distance may be off. Tiles take a + b - 2 g, but sum close pairs from the rows in float64.
 static double distance_margin(const Naive& p, const Precision& precision, int64_t d, Route route) {
   const double u = unit(precision.type);
-  const double close_share = ldexp(1.0, precision.type == PA_CUDA_FLOAT64 ? -20 : precision.tf32 ? -5 : -10);
+  const double close_share = ldexp(1.0, precision.type == PA_FLOAT64 ? -20 : precision.tf32 ? -5 : -10);
   const double terms = 2.0 * (double(d) + 2.0);
   if (route == FROM_ROWS) return 2.0 * terms * u * p.s;
   if (p.s <= 0.5 * close_share * (p.a + p.b)) return (2.0 * u + terms * ldexp(1.0, -53)) * p.s;
@@ -99,10 +101,10 @@ static void decide(const Expected s[3], bool exact, Answer* answer) {
 
 // softmax, -log p and -sum p log p. An exponent carries three roundings of its own and the margins of two similarities;
 // an exponential below the smallest normal number may be that number.
-Answer answer_of(const Expected s[3], bool exact, double temperature, pa_cuda_type type) {
+Answer answer_of(const Expected s[3], bool exact, double temperature, pa_float_type type) {
   Answer answer;
   decide(s, exact, &answer);
-  const double u = unit(type), smallest = type == PA_CUDA_FLOAT64 ? 3.4e-308 : 1.7e-38;
+  const double u = unit(type), smallest = type == PA_FLOAT64 ? 3.4e-308 : 1.7e-38;
   const double top = fmax(s[0].value, fmax(s[1].value, s[2].value));
   const double margin = 4.0 * fmax(s[0].margin, fmax(s[1].margin, s[2].margin)) / temperature;
   double a[3], e[3], z = 0.0, length = 0.0, spread = 0.0;

@@ -14,7 +14,7 @@ struct Outputs {
         sums(7 * sizeof(double)),
         invalid(sizeof(int32_t)),
         workspace(size_t(pa_cuda_sums_workspace(t))) {}
-  double sum(int member) const { return get(sums.host(), PA_CUDA_FLOAT64, member); }
+  double sum(int member) const { return get(sums.host(), PA_FLOAT64, member); }
   int32_t flag() const {
     int32_t value;
     memcpy(&value, invalid.host(), sizeof value);
@@ -27,13 +27,13 @@ constexpr int32_t kFlagBefore = 7;  // stays where all triplets are valid
 int run(const TripletCase& c, Outputs* o) {
   o->invalid.set(&kFlagBefore);
   o->workspace.upload();  // nothing that could be taken for sums
-  const pa_cuda_outputs outputs = {c.wanted & CHOICES ? static_cast<int8_t*>(o->choices.device()) : nullptr,
-                                   c.wanted & PROBABILITIES ? o->probabilities.device() : nullptr,
-                                   c.wanted & SIMILARITIES ? o->similarities.device() : nullptr,
-                                   c.wanted & SUMS ? static_cast<double*>(o->sums.device()) : nullptr,
-                                   c.temperature,
-                                   static_cast<int32_t*>(o->invalid.device())};
-  return c.call(c.questions->triplets(), outputs, c.wanted & SUMS ? o->workspace.device() : nullptr);
+  const pa_cuda_wanted want = {c.wanted & CHOICES ? static_cast<int8_t*>(o->choices.device()) : nullptr,
+                               c.wanted & PROBABILITIES ? o->probabilities.device() : nullptr,
+                               c.wanted & SIMILARITIES ? o->similarities.device() : nullptr,
+                               c.wanted & SUMS ? static_cast<double*>(o->sums.device()) : nullptr,
+                               c.temperature,
+                               static_cast<int32_t*>(o->invalid.device())};
+  return c.call(c.questions->triplets(), want, c.wanted & SUMS ? o->workspace.device() : nullptr);
 }
 
 // --- judging

@@ -8,8 +8,8 @@ enum { CHOICES = 1, PROBABILITIES = 2, SIMILARITIES = 4, SUMS = 8, ALL = 15, kIt
 struct TripletCase {
   std::string name;
   Questions* questions;
-  std::function<int(const pa_triplets&, const pa_cuda_outputs&, void* workspace)> call;
-  pa_cuda_type result;
+  std::function<int(const pa_triplets&, const pa_cuda_wanted&, void* workspace)> call;
+  pa_float_type result;
   std::vector<Expected> expected;  // (kItems, kItems)
   bool exact;                      // similarities are equal exactly where their ranks are
   double temperature;

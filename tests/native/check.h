@@ -33,7 +33,7 @@ typedef struct {
 // data.c: inputs.
 enum { kCanary = 0x5A };
 typedef struct {
-  pa_rows rows;
+  pa_matrix rows;
   void* memory;
   double* plain;                    // (n, d): the same values
   double *squares, *inverse_norms;  // (n,): |x|^2, and 1 / |x| or 0
@@ -59,7 +59,7 @@ size_t size_of(pa_float_type type);
 void* allocate(size_t bytes);                     // or exit
 int untouched(const void* memory, size_t bytes);  // still all kCanary
 Table make_table(int64_t n, int64_t d, int64_t stride, pa_float_type type, Kind kind);
-pa_rows rows_for(const Table* table, pa_pair pair);  // with the row terms of that pair kernel
+pa_rows rows_for(const Table* table, pa_pair pair, double gamma);  // with the row terms of that pair kernel
 void free_table(Table* table);
 Questions make_questions(int64_t t, int64_t n, pa_index_type type, const Layout* layout);
 void set_index(Questions* questions, int64_t q, int c, int64_t value);

@@ -27,10 +27,16 @@ typedef struct {
 
 static char* gradient_of(const GradientCase* p) { return (char*)p->base.out + sizeof(double); }
 
+static pa_matrix similarities_of(const GradientCase* p) {
+  const pa_matrix similarities = {p->matrix, p->n, p->n, p->stride, p->type};
+  return similarities;
+}
+
 static pa_status run_gradient(Case* c) {
   const GradientCase* p = (const GradientCase*)c;
-  return pa_triplet_gradient(p->matrix, p->type, p->n, p->stride, &p->questions->triplets, p->targets, p->temperature,
-                             p->scale, gradient_of(p), c->out);
+  const pa_matrix similarities = similarities_of(p);
+  const pa_triplet_loss loss = {p->targets, p->temperature, p->scale};
+  return pa_triplet_gradient(&similarities, &p->questions->triplets, &loss, gradient_of(p), c->out);
 }
 
 typedef struct {
@@ -71,9 +77,9 @@ static pa_status run_planned(Case* c) {
     for (int64_t q = 0; q < planned.plan.t; ++q)
       for (int k = 0; k < 3; ++k)
         put(planned.targets, p->type, 3 * q + k, get(p->targets, p->type, 3 * planned.plan.order[q] + k));
-  if (status == PA_OK)
-    status = pa_planned_gradient(p->matrix, p->type, p->stride, &planned.plan, p->targets ? planned.targets : NULL,
-                                 p->temperature, p->scale, gradient_of(p), c->out);
+  const pa_matrix similarities = similarities_of(p);
+  const pa_triplet_loss loss = {p->targets ? planned.targets : NULL, p->temperature, p->scale};
+  if (status == PA_OK) status = pa_planned_gradient(&similarities, &planned.plan, &loss, gradient_of(p), c->out);
   free_plan(&planned);
   return status;
 }
@@ -164,12 +170,13 @@ static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type 
 
 static void check_refusals(void) {
   float matrix[16] = {0}, gradient[16];
+  const pa_matrix similarities = {matrix, 4, 4, 4, PA_FLOAT32}, endless = {matrix, INT32_MAX, INT32_MAX, 4, PA_FLOAT32};
+  const pa_triplet_loss loss = {NULL, 1.0, 1.0};
   double cross_entropy;
   for (int column = 0; column < 3; ++column) {
     Questions questions = make_questions(600, 4, PA_INT32, layouts);
     set_index(&questions, 599, column, column == 1 ? -1 : 4);
-    const pa_status status =
-        pa_triplet_gradient(matrix, PA_FLOAT32, 4, 4, &questions.triplets, NULL, 1.0, 1.0, gradient, &cross_entropy);
+    const pa_status status = pa_triplet_gradient(&similarities, &questions.triplets, &loss, gradient, &cross_entropy);
     check_that(status == PA_INVALID_TRIPLETS, "pa_triplet_gradient refuses an item out of range");
     const GradientCase p = {.questions = &questions, .n = 4, .type = PA_FLOAT32};
     Planned planned = make_plan(&p);
@@ -181,9 +188,8 @@ static void check_refusals(void) {
     free_plan(&planned);
     free_questions(&questions);
   }
-  check_that(
-      pa_triplet_gradient(matrix, PA_FLOAT32, INT32_MAX, 4, NULL, NULL, 1.0, 1.0, gradient, &cross_entropy) != PA_OK,
-      "pa_triplet_gradient refuses rows beyond its offsets");
+  check_that(pa_triplet_gradient(&endless, NULL, &loss, gradient, &cross_entropy) != PA_OK,
+             "pa_triplet_gradient refuses rows beyond its offsets");
 }
 
 static void check_bands(void) {

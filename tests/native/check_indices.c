@@ -19,17 +19,18 @@ static pa_status run_check(Case* c) { return pa_check_triplets(&((IndexCase*)c)-
 // Kernels that read triplets refuse what the check finds, and nothing else. They must not read outside the matrix.
 static void check_refusal(const Questions* questions, int valid) {
   static float matrix[kItems * kItems];
-  const pa_rows rows = {matrix, NULL, kItems, 1, 1, PA_FLOAT32};
+  const pa_matrix similarities = {matrix, kItems, kItems, kItems, PA_FLOAT32};
+  const pa_rows rows = {{matrix, kItems, 1, 1, PA_FLOAT32}, NULL, PA_DOT, 0.0};
   pa_sums sums;
-  const pa_outputs outputs = {NULL, NULL, NULL, &sums, 1.0};
+  const pa_wanted sums_alone = {NULL, NULL, NULL, &sums, 1.0};
   const pa_status want = valid ? PA_OK : PA_INVALID_TRIPLETS;
   int runs;
   const char* name;
   for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k) {
     if (!runs || pa_set_isa(name) != PA_OK) continue;
-    check_that(pa_triplets_from_matrix(matrix, PA_FLOAT32, kItems, kItems, &questions->triplets, &outputs) == want,
+    check_that(pa_triplets_from_matrix(&similarities, &questions->triplets, &sums_alone) == want,
                "triplets_from_matrix refuses just the invalid triplets");
-    check_that(pa_triplets_from_rows(&rows, PA_DOT, 0.0, &questions->triplets, &outputs) == want,
+    check_that(pa_triplets_from_rows(&rows, &questions->triplets, &sums_alone) == want,
                "triplets_from_rows refuses just the invalid triplets");
   }
 }

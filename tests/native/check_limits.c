@@ -37,20 +37,21 @@ static void check_far_rows(void) {
     memcpy(rows + i * far, near_rows + i * kFeatures, kFeatures * sizeof(float));
     indices[i * far] = 2 - i;
   }
-  const pa_rows close = {near_rows, NULL, kRows, kFeatures, kFeatures, PA_FLOAT32};
-  const pa_rows distant = {rows, NULL, kRows, kFeatures, far, PA_FLOAT32};
-  pa_similarity(&close, NULL, PA_DOT, 0.0, near_out, 3);
-  pa_similarity(&distant, NULL, PA_DOT, 0.0, out, far);
+  const pa_rows close = {{near_rows, kRows, kFeatures, kFeatures, PA_FLOAT32}, NULL, PA_DOT, 0.0};
+  const pa_rows distant = {{rows, kRows, kFeatures, far, PA_FLOAT32}, NULL, PA_DOT, 0.0};
+  pa_similarity(&close, NULL, near_out, 3);
+  pa_similarity(&distant, NULL, out, far);
   int same = 1;
   for (int i = 0; i < kRows; ++i) same &= memcmp(near_out + 3 * i, out + i * far, 3 * sizeof(float)) == 0;
   check_that(same, "rows past 2^32 elements give the same similarities");
   const pa_triplets triplets = {indices, 1, 1, far, PA_INT32};
   float p[3], q[3];
-  const pa_outputs to_p = {NULL, p, NULL, NULL, 40.0}, to_q = {NULL, q, NULL, NULL, 40.0};
-  pa_triplets_from_matrix(near_out, PA_FLOAT32, 3, 3, &triplets, &to_p);
-  pa_triplets_from_matrix(out, PA_FLOAT32, 3, far, &triplets, &to_q);
+  const pa_matrix near_matrix = {near_out, 3, 3, 3, PA_FLOAT32}, far_matrix = {out, 3, 3, far, PA_FLOAT32};
+  const pa_wanted to_p = {NULL, p, NULL, NULL, 40.0}, to_q = {NULL, q, NULL, NULL, 40.0};
+  pa_triplets_from_matrix(&near_matrix, &triplets, &to_p);
+  pa_triplets_from_matrix(&far_matrix, &triplets, &to_q);
   check_that(memcmp(p, q, sizeof p) == 0, "a matrix past 2^32 elements gives the same probabilities");
-  pa_triplets_from_rows(&distant, PA_DOT, 0.0, &triplets, &to_q);
+  pa_triplets_from_rows(&distant, &triplets, &to_q);
   check_that(memcmp(p, q, sizeof p) == 0, "rows past 2^32 elements give the same probabilities");
   munmap(rows, bytes);
   munmap(out, bytes);
@@ -62,16 +63,17 @@ static void check_refusals(void) {
   static const int16_t items[3] = {0, 1, 2};
   float out[9];
   pa_sums sums;
-  const pa_rows rows = {x, NULL, 3, 1, 1, PA_FLOAT32}, endless = {x, NULL, 1, (int64_t)1 << 50, 1, PA_FLOAT32};
+  const pa_rows rows = {{x, 3, 1, 1, PA_FLOAT32}, NULL, (pa_pair)7, 0.0};
+  const pa_rows endless = {{x, 1, (int64_t)1 << 50, 1, PA_FLOAT32}, NULL, PA_DOT, 0.0};
+  const pa_matrix matrix = {out, 3, 3, 3, PA_FLOAT32};
   const pa_triplets triplets = {items, 1, 3, 1, PA_INT16}, boundless = {items, (int64_t)1 << 60, 3, 1, PA_INT16};
-  const pa_outputs outputs = {NULL, NULL, NULL, &sums, 1.0};
-  const pa_pair no_pair = (pa_pair)7;
-  check_that(pa_similarity(&rows, NULL, no_pair, 0.0, out, 3) == PA_BAD_ARGUMENT, "similarity refuses an unknown pair");
-  check_that(pa_triplets_from_rows(&rows, no_pair, 0.0, &triplets, &outputs) == PA_BAD_ARGUMENT,
+  const pa_wanted want = {NULL, NULL, NULL, &sums, 1.0};
+  check_that(pa_similarity(&rows, NULL, out, 3) == PA_BAD_ARGUMENT, "similarity refuses an unknown pair");
+  check_that(pa_triplets_from_rows(&rows, &triplets, &want) == PA_BAD_ARGUMENT,
              "triplets_from_rows refuses an unknown pair");
-  check_that(pa_similarity(&endless, NULL, PA_DOT, 0.0, out, 1) == PA_OUT_OF_MEMORY,
+  check_that(pa_similarity(&endless, NULL, out, 1) == PA_OUT_OF_MEMORY,
              "similarity says when there is no memory to pack");
-  check_that(pa_triplets_from_matrix(out, PA_FLOAT32, 3, 3, &boundless, &outputs) == PA_OUT_OF_MEMORY,
+  check_that(pa_triplets_from_matrix(&matrix, &boundless, &want) == PA_OUT_OF_MEMORY,
              "triplets_from_matrix says when there is no memory for sums");
 }
 
@@ -98,13 +100,14 @@ static void check_fork(void) {
   enum { n = 250 };
   Table x = make_table(n, kFeatures, kFeatures, PA_FLOAT32, WHOLE);
   float *before = allocate(n * n * sizeof(float)), *after = allocate(n * n * sizeof(float));
+  const pa_rows rows = rows_for(&x, PA_DOT, 0.0);
   pa_set_threads(3);
-  pa_similarity(&x.rows, NULL, PA_DOT, 0.0, before, n);
+  pa_similarity(&rows, NULL, before, n);
   const pid_t child = fork();
   if (child == 0) {
     signal(SIGALRM, SIG_DFL);
     alarm(20);
-    pa_similarity(&x.rows, NULL, PA_DOT, 0.0, after, n);
+    pa_similarity(&rows, NULL, after, n);
     _exit(pa_threads() == 1 && memcmp(before, after, n * n * sizeof(float)) == 0 ? 0 : 1);
   }
   int status = -1;

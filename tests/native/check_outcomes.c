@@ -21,7 +21,8 @@ static char* entropies_of(const OutcomeCase* p) { return numbers_of(p) + (size_t
 
 static pa_status run_outcomes(Case* c) {
   const OutcomeCase* p = (const OutcomeCase*)c;
-  return pa_outcomes(p->similarities, p->type, p->t, p->temperature, c->out, numbers_of(p), entropies_of(p));
+  const pa_matrix similarities = {p->similarities, p->t, 3, 3, p->type};
+  return pa_outcomes(&similarities, p->temperature, c->out, numbers_of(p), entropies_of(p));
 }
 
 static int near(OutcomeCase* p, const char* what, int64_t q, double got, double value) {

@@ -24,8 +24,9 @@ typedef struct {
 static pa_status run_resample(Case* c) {
   const ResampleCase* p = (const ResampleCase*)c;
   const int64_t t = p->questions->triplets.t;
-  if (p->keys) return pa_resample_rows(t, p->keys, p->lanes, p->values, p->v, c->out);
-  return pa_resample_items(&p->questions->triplets, p->n, p->multiplicities, p->lanes, p->values, p->v, c->out);
+  const pa_resamples resamples = {p->values, p->v, p->lanes, c->out};
+  if (p->keys) return pa_resample_rows(t, p->keys, &resamples);
+  return pa_resample_items(&p->questions->triplets, p->n, p->multiplicities, &resamples);
 }
 
 static int right_resample(Case* c) {
@@ -104,17 +105,18 @@ static void check_refusals(void) {
   Questions questions = make_questions(3, 5, PA_INT32, layouts);
   uint8_t multiplicities[5 * 64];
   int64_t sums[64];
+  const pa_resamples resamples = {NULL, 0, 64, sums}, fewer = {NULL, 0, 60, sums};
   memset(multiplicities, 1, sizeof multiplicities);
-  check_that(pa_resample_items(&questions.triplets, 5, multiplicities, 64, NULL, 0, sums) == PA_OK && sums[63] == 3,
+  check_that(pa_resample_items(&questions.triplets, 5, multiplicities, &resamples) == PA_OK && sums[63] == 3,
              "three triplets of items that are drawn once weigh three");
-  check_that(pa_resample_items(&questions.triplets, 5, multiplicities, 60, NULL, 0, sums) == PA_BAD_ARGUMENT,
+  check_that(pa_resample_items(&questions.triplets, 5, multiplicities, &fewer) == PA_BAD_ARGUMENT,
              "lanes are a multiple of 64");
   multiplicities[100] = 32;
-  check_that(pa_resample_items(&questions.triplets, 5, multiplicities, 64, NULL, 0, sums) == PA_BAD_ARGUMENT,
+  check_that(pa_resample_items(&questions.triplets, 5, multiplicities, &resamples) == PA_BAD_ARGUMENT,
              "a multiplicity of 32 is refused");
   multiplicities[100] = 31;
   set_index(&questions, 1, 2, 5);
-  check_that(pa_resample_items(&questions.triplets, 5, multiplicities, 64, NULL, 0, sums) == PA_INVALID_TRIPLETS,
+  check_that(pa_resample_items(&questions.triplets, 5, multiplicities, &resamples) == PA_INVALID_TRIPLETS,
              "an item that is not there is refused");
   free_questions(&questions);
 }

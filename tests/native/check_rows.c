@@ -41,7 +41,7 @@ static int near(Case* c, int64_t i, int64_t j, double got, double value, double 
 }
 
 static int right_squares(RowCase* r) {
-  const pa_rows* x = &r->x->rows;
+  const pa_matrix* x = &r->x->rows;
   for (int64_t i = 0; i < x->n; ++i) {
     const double square = r->x->squares[i], margin = r->kind == WHOLE ? 0.0 : (double)x->d * ldexp(square, -52);
     if (!near(&r->base, i, 0, ((double*)r->base.out)[i], square, margin)) return 0;
@@ -50,7 +50,7 @@ static int right_squares(RowCase* r) {
 }
 
 static int right_centre(RowCase* r) {
-  const pa_rows* x = &r->x->rows;
+  const pa_matrix* x = &r->x->rows;
   for (int64_t i = 0; i < x->n; ++i) {
     double sum = 0.0, size = 0.0;
     for (int64_t k = 0; k < x->d; ++k) {
@@ -68,7 +68,7 @@ static int right_centre(RowCase* r) {
 }
 
 static int right_shift(RowCase* r) {
-  const pa_rows* x = &r->x->rows;
+  const pa_matrix* x = &r->x->rows;
   for (int64_t i = 0; i < x->n; ++i)
     for (int64_t k = 0; k < x->d; ++k) {
       double value = r->x->plain[i * x->d + k] - get(r->shift, x->type, k);
@@ -135,26 +135,25 @@ typedef struct {
   Case base;
   pa_rows x, y;
   const pa_rows* second;
-  pa_pair pair;
-  double gamma;
   int64_t out_stride;
   const Expected* expected;
 } PairCase;
 
 static pa_status run_pairs(Case* c) {
   const PairCase* p = (const PairCase*)c;
-  return pa_similarity(&p->x, p->second, p->pair, p->gamma, c->out, p->out_stride);
+  return pa_similarity(&p->x, p->second, c->out, p->out_stride);
 }
 
 static int right_pairs(Case* c) {
   const PairCase* p = (const PairCase*)c;
-  const int64_t n = p->x.n, m = p->y.n;
-  const size_t size = size_of(p->x.type);
+  const int64_t n = p->x.values.n, m = p->y.values.n;
+  const pa_float_type type = p->x.values.type;
+  const size_t size = size_of(type);
   const char* out = c->out;
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < m; ++j) {
       const Expected e = p->expected[i * m + j];
-      const double got = get(out, p->x.type, i * p->out_stride + j);
+      const double got = get(out, type, i * p->out_stride + j);
       if (!near(c, i, j, got, e.value, e.margin)) return 0;
       if (got == 0.0 && signbit(got)) return complain(c, "[%lld, %lld] is -0", (long long)i, (long long)j);
       if (!p->second &&
@@ -168,19 +167,14 @@ static int right_pairs(Case* c) {
 }
 
 static void check_pair_kernels(const Table* x, const Table* y, Kind kind) {
-  const pa_rows *rows = &x->rows, *columns = &y->rows;
+  const pa_matrix *rows = &x->rows, *columns = &y->rows;
   Naive* naive = naive_pairs(x, y);
   for (int pair = PA_DOT; pair <= PA_RBF; ++pair) {
     const double gamma = 0.05 / (double)rows->d;
     Expected* expected = expected_pairs(naive, x, y, (pa_pair)pair, gamma, kind, TILES);
-    PairCase p = {{run_pairs, right_pairs, NULL, 0, "", ""},
-                  rows_for(x, (pa_pair)pair),
-                  rows_for(y, (pa_pair)pair),
-                  NULL,
-                  (pa_pair)pair,
-                  gamma,
-                  columns->n + (rows->n + columns->n) % 3,
-                  expected};
+    PairCase p = {{run_pairs, right_pairs, NULL, 0, "", ""}, rows_for(x, (pa_pair)pair, gamma),
+                  rows_for(y, (pa_pair)pair, gamma),         NULL,
+                  columns->n + (rows->n + columns->n) % 3,   expected};
     if (x != y) p.second = &p.y;
     p.base.bytes = (size_t)(rows->n * p.out_stride) * size_of(rows->type);
     p.base.out = allocate(p.base.bytes);

@@ -53,8 +53,9 @@ static void one_triplet(const double s[3], pa_float_type type, Accuracy* worst) 
   }
   pa_sums sums;
   const pa_triplets triplets = {items, 1, 3, 1, PA_INT32};
-  const pa_outputs outputs = {NULL, raw, NULL, &sums, 1.0};
-  pa_triplets_from_matrix(matrix, type, 3, 3, &triplets, &outputs);
+  const pa_matrix similarities = {matrix, 3, 3, 3, type};
+  const pa_wanted want = {NULL, raw, NULL, &sums, 1.0};
+  pa_triplets_from_matrix(&similarities, &triplets, &want);
   for (int k = 0; k < 3; ++k) p[k] = get(raw, type, k);
   compare(rounded, p, &sums, type, worst);
 }

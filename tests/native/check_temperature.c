@@ -29,7 +29,8 @@ static double* confidences_of(const LossCase* p) { return (double*)((char*)p->ba
 
 static pa_status run_loss(Case* c) {
   const LossCase* p = (const LossCase*)c;
-  return pa_temperature_sums(p->similarities, p->type, p->t, p->wanted & TARGETS ? p->targets : NULL,
+  const pa_matrix similarities = {p->similarities, p->t, 3, 3, p->type};
+  return pa_temperature_sums(&similarities, p->wanted & TARGETS ? p->targets : NULL,
                              p->wanted & WEIGHTS ? p->weights : NULL, p->beta,
                              p->wanted & CONFIDENCES ? confidences_of(p) : NULL, (pa_loss_sums*)c->out);
 }

@@ -19,11 +19,9 @@ static const char* const index_names[4] = {"int16", "uint16", "int32", "int64"};
 typedef struct {
   Case base;
   const Questions* questions;
-  const void* matrix;  // or NULL: from the rows
-  int64_t matrix_stride;
+  pa_matrix matrix;  // of NULL: from the rows
   pa_rows rows;
-  pa_pair pair;
-  double gamma, temperature;
+  double temperature;
   pa_float_type type;
   const Expected* expected;  // (kItems, kItems)
   int exact;                 // similarities are equal exactly where their ranks are
@@ -41,12 +39,11 @@ static int8_t* choices_of(const TripletCase* p) { return (int8_t*)similarities_o
 
 static pa_status run_triplets(Case* c) {
   const TripletCase* p = (const TripletCase*)c;
-  const pa_outputs outputs = {
+  const pa_wanted want = {
       p->wanted & CHOICES ? choices_of(p) : NULL, p->wanted & PROBABILITIES ? probabilities_of(p) : NULL,
       p->wanted & SIMILARITIES ? similarities_of(p) : NULL, p->wanted & SUMS ? (pa_sums*)c->out : NULL, p->temperature};
-  if (p->matrix)
-    return pa_triplets_from_matrix(p->matrix, p->type, kItems, p->matrix_stride, &p->questions->triplets, &outputs);
-  return pa_triplets_from_rows(&p->rows, p->pair, p->gamma, &p->questions->triplets, &outputs);
+  if (p->matrix.data) return pa_triplets_from_matrix(&p->matrix, &p->questions->triplets, &want);
+  return pa_triplets_from_rows(&p->rows, &p->questions->triplets, &want);
 }
 
 // One triplet by the definition. Pairs are named by the position that they leave out: 0 is (1, 2), 2 the human pair.
@@ -181,8 +178,8 @@ static void check_outputs(TripletCase* p, int wanted) {
   for (int64_t q = 0; q < triplets->t; ++q) answers[q] = answer_of(p, q);
   p->answers = answers;
   snprintf(p->base.name, sizeof p->base.name, "triplets from %s, %s, %s, t %lld, d %lld, %s, strides %lld, %lld",
-           p->matrix ? "a matrix" : pair_names[p->pair], p->exact ? "whole" : "real",
-           p->type == PA_FLOAT32 ? "float" : "double", (long long)triplets->t, (long long)p->rows.d,
+           p->matrix.data ? "a matrix" : pair_names[p->rows.pair], p->exact ? "whole" : "real",
+           p->type == PA_FLOAT32 ? "float" : "double", (long long)triplets->t, (long long)p->rows.values.d,
            index_names[triplets->type], (long long)triplets->row_stride, (long long)triplets->column_stride);
   check_case(&p->base);
   free(answers);
@@ -210,11 +207,8 @@ static void check_matrix(int64_t t, pa_index_type index, int layout, pa_float_ty
   Questions questions = make_questions(t, kItems, index, layouts + layout);
   TripletCase p = {{NULL, NULL, NULL, 0, "", ""},
                    &questions,
-                   matrix,
-                   stride,
-                   {NULL, NULL, kItems, 0, 0, type},
-                   PA_DOT,
-                   0.0,
+                   {matrix, kItems, kItems, stride, type},
+                   {{NULL, kItems, 0, 0, type}, NULL, PA_DOT, 0.0},
                    temperature_at((int)(t + layout)),
                    type,
                    expected,
@@ -237,11 +231,8 @@ static void check_rows_route(int64_t t, int64_t d, int64_t stride, int number, p
     Questions questions = make_questions(t, kItems, (pa_index_type)(number % 4), layouts + number % kLayouts);
     TripletCase p = {{NULL, NULL, NULL, 0, "", ""},
                      &questions,
-                     NULL,
-                     0,
-                     rows_for(&x, (pa_pair)pair),
-                     (pa_pair)pair,
-                     gamma,
+                     {NULL, 0, 0, 0, type},
+                     rows_for(&x, (pa_pair)pair, gamma),
                      temperature_at(number),
                      type,
                      expected,

@@ -54,7 +54,7 @@ int untouched(const void* memory, size_t bytes) {
 
 // Row 1 is zero, row 2 repeats row 0 and every fifth row of reals nearly repeats the row before.
 static double special_value(const Table* table, int64_t i, int64_t k, Kind kind, double value) {
-  const pa_rows* x = &table->rows;
+  const pa_matrix* x = &table->rows;
   if (x->n > 3 && i == 1) return 0.0;
   if (x->n > 3 && i == 2) return table->plain[k];
   if (kind == REAL && i % 5 == 4) return table->plain[(i - 1) * x->d + k] * (1.0 + value / 4096.0);
@@ -68,7 +68,7 @@ Table make_table(int64_t n, int64_t d, int64_t stride, pa_float_type type, Kind 
   for (int64_t k = 0; k < count; ++k) put(table.memory, type, k, NAN);
   char* first = (char*)table.memory + size_of(type);  // one element in: no vector is aligned
   if (stride < 0) first += (size_t)((n - 1) * step) * size_of(type);
-  const pa_rows rows = {first, NULL, n, d, stride, type};
+  const pa_matrix rows = {first, n, d, stride, type};
   table.rows = rows;
   table.plain = allocate((size_t)(n * d) * sizeof(double));
   table.squares = allocate((size_t)n * sizeof(double));
@@ -86,8 +86,8 @@ Table make_table(int64_t n, int64_t d, int64_t stride, pa_float_type type, Kind 
   return table;
 }
 
-pa_rows rows_for(const Table* table, pa_pair pair) {
-  pa_rows rows = table->rows;
+pa_rows rows_for(const Table* table, pa_pair pair, double gamma) {
+  pa_rows rows = {table->rows, NULL, pair, gamma};
   if (pair != PA_DOT) rows.terms = pair == PA_COSINE ? table->inverse_norms : table->squares;
   return rows;
 }

@@ -7,7 +7,9 @@
 
 #include "check.h"
 
-const char* const pair_names[5] = {"dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf"};
+#define PA_NAME(value, name) name,
+const char* const pair_names[5] = {PA_PAIR_KERNELS(PA_NAME)};
+#undef PA_NAME
 
 double unit(pa_float_type type) { return type == PA_FLOAT32 ? ldexp(1.0, -24) : ldexp(1.0, -53); }
 

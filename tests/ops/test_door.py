@@ -16,7 +16,7 @@ from support import MEASURES, draw_triplets, reals, whole
 import pyalign
 from pyalign import InputError, backends
 from pyalign.backends import Place, preferred
-from pyalign.ops import _door, _driver
+from pyalign.ops import _door, _driver, _place
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -158,13 +158,12 @@ class Foreign:
 @pytest.fixture
 def foreign(device, monkeypatch):
     """Arrays of `Foreign` lie on the device as well."""
-    before = _door.device_of
+    before = _place.device_of
 
     def device_of(value):
         return device if isinstance(value, Foreign) else before(value)
 
-    monkeypatch.setattr(_door, "device_of", device_of)
-    monkeypatch.setattr("pyalign.ops._tensor_door.device_of", device_of)
+    monkeypatch.setattr(_place, "device_of", device_of)
 
 
 def test_arrays_of_other_libraries_are_taken_without_a_copy(foreign):
@@ -197,22 +196,22 @@ def test_arrays_on_two_devices_are_refused(device, message_of):
 
 
 def test_devices_are_found_by_every_protocol():
-    assert _door.device_of(OnCuda()) == "cuda:1"
-    assert [_door.device_of(value) for value in (np.eye(2), [[1.0]], torch.eye(2))] == ["cpu"] * 3
-    assert _door.device_of(torch.empty(2, device="meta")) == "meta"
-    assert _door.place_of((OnCuda(), None), 5) == Place("cuda:1", "float32", 5)
+    assert _place.device_of(OnCuda()) == "cuda:1"
+    assert [_place.device_of(value) for value in (np.eye(2), [[1.0]], torch.eye(2))] == ["cpu"] * 3
+    assert _place.device_of(torch.empty(2, device="meta")) == "meta"
+    assert _place.place_of((OnCuda(), None), 5) == Place("cuda:1", "float32", 5)
 
 
 def test_the_device_of_an_address_is_told_by_the_driver(fake_driver):
-    found = {address: _door.device_of(OldCuda(address)) for address in (0, 0x1000, 0x2000, 0x3000, 1 << 40)}
+    found = {address: _place.device_of(OldCuda(address)) for address in (0, 0x1000, 0x2000, 0x3000, 1 << 40)}
     assert found == {0: "cuda:0", 0x1000: "cuda:0", 0x2000: "cuda:0", 0x3000: "cuda:0", 1 << 40: "cuda:3"}
-    assert _door.place_of((OldCuda(1 << 40), OldCuda(1 << 40)), 5) == Place("cuda:3", "float32", 5)
+    assert _place.place_of((OldCuda(1 << 40), OldCuda(1 << 40)), 5) == Place("cuda:3", "float32", 5)
 
 
 def test_arrays_of_both_protocols_lie_on_one_device(monkeypatch, message_of):
-    monkeypatch.setattr(_door, "device_of_address", lambda address: address)
-    assert _door.place_of((OldCuda(1), OnCuda())) == Place("cuda:1", "float32")
-    assert message_of(_door.place_of, (OldCuda(2), OnCuda())) == (
+    monkeypatch.setattr(_place, "device_of_address", lambda address: address)
+    assert _place.place_of((OldCuda(1), OnCuda())) == Place("cuda:1", "float32")
+    assert message_of(_place.place_of, (OldCuda(2), OnCuda())) == (
         "x and y must lie on one device; got cuda:2 and cuda:1"
     )
 
@@ -225,7 +224,7 @@ def test_without_a_driver_that_can_tell_an_address_is_of_the_first_device(monkey
         return library
 
     monkeypatch.setattr(_driver, "driver", load)
-    assert _door.device_of(OldCuda(0x1000)) == "cuda:0"
+    assert _place.device_of(OldCuda(0x1000)) == "cuda:0"
 
 
 @pytest.mark.parametrize(

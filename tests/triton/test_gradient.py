@@ -11,6 +11,7 @@ from support import draw_triplets, pairs_of, reals, seeds
 from triton_cases import DEVICE, INDEX_TYPES, INTERPRETED, guarded, index, kernels, log_softmax, matrix
 
 from pyalign.backends import _triton_gradient, reference
+from pyalign.backends._tensors import TensorGradient
 from pyalign.backends._triton_gradient import BLOCK
 from pyalign.backends._triton_gradient import SLAB as WHOLE_SLAB
 
@@ -30,10 +31,10 @@ def gradient_of(similarities, triplets, temperature=1.0, scale=1.0, targets=None
     flat.fill_(torch.nan)
     total = torch.full((1,), torch.nan, dtype=torch.float64, device=DEVICE)
     invalid = torch.zeros(1, dtype=torch.int32, device=DEVICE)
-    gradient = flat.view(n, n)
-    kernels.triplet_gradient(matrix(similarities), triplets, temperature, scale, gradient, total, invalid, targets)
+    out = TensorGradient(flat.view(n, n), total, invalid)
+    kernels.triplet_gradient(matrix(similarities), triplets, temperature, scale, out, targets)
     check()
-    return gradient.cpu().numpy(), total.item(), invalid.item()
+    return out.matrix.cpu().numpy(), total.item(), invalid.item()
 
 
 def cross_entropy(similarities, triplets, temperature):

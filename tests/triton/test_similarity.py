@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support import definition, reals, whole
-from triton_cases import DEVICE, DTYPES, EPS, PAIRS, kernels, rows, similarity, terms_of, wide
+from triton_cases import DEVICE, DTYPES, EPS, PAIRS, kernels, prepared, rows, similarity, wide
 
 from pyalign.backends._triton_close import MEND_BLOCK, MEND_STRIP
 
@@ -163,7 +163,7 @@ def test_tf32_may_round_the_factors_alone():
 def test_no_rows(n, m):
     x, y = torch.ones(n, 4, device=DEVICE), torch.ones(m, 4, device=DEVICE)
     out = torch.empty(n, m, device=DEVICE)
-    kernels.similarity(x, terms_of(x, "rbf"), y, terms_of(y, "rbf"), "rbf", 1.0, False, out)
+    kernels.similarity(prepared(x, "rbf", 1.0), prepared(y, "rbf", 1.0), False, out)
 
 
 def test_the_same_every_time():

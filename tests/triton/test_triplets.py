@@ -167,7 +167,7 @@ def test_each_triplet_that_is_not_valid_is_seen(bad):
 def test_the_flag_is_never_taken_back():
     out = Outputs(5)
     out.invalid.fill_(1)
-    kernels.triplets_from_matrix(matrix(whole(13, N, N)), index(draw_triplets(14, N, 5)), *out.arguments(1.0))
+    kernels.triplets_from_matrix(matrix(whole(13, N, N)), index(draw_triplets(14, N, 5)), out.wanted(1.0))
     assert out.checked().invalid[0] == 1
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from support import pairs_of
 
+from pyalign.backends import Rows
 from pyalign.backends import _triton_kernels as kernels
+from pyalign.backends._tensors import TensorWanted
 from pyalign.backends._triton_launch import INTERPRETED
 from pyalign.measures import PAIR_KERNELS
 
@@ -55,10 +57,15 @@ def terms_of(x, pair):
     return torch.from_numpy(squares).to(DEVICE)
 
 
+def prepared(x, pair, gamma=0.0):
+    """x as the kernels take it."""
+    return Rows(x, terms_of(x, pair), pair, gamma)
+
+
 def similarity(x, y, pair, gamma=0.0, tf32=False):
     """Result of the kernel as a tensor on the CPU; y None for x with itself."""
     out, check = guarded(len(x), len(x if y is None else y), dtype=torch.float32)
-    kernels.similarity(x, terms_of(x, pair), y, None if y is None else terms_of(y, pair), pair, gamma, tf32, out)
+    kernels.similarity(prepared(x, pair, gamma), None if y is None else prepared(y, pair, gamma), tf32, out)
     check()
     return out.cpu()
 
@@ -79,8 +86,9 @@ class Outputs:
         self.sums = torch.full((7,), torch.nan, dtype=torch.float64, device=DEVICE) if "sums" in wanted else None
         self.invalid = torch.zeros(1, dtype=torch.int32, device=DEVICE)
 
-    def arguments(self, temperature):
-        return self.choices, self.probabilities, self.similarities, self.sums, temperature, self.invalid
+    def wanted(self, temperature):
+        outputs = self.choices, self.probabilities, self.similarities, self.sums
+        return TensorWanted(self.invalid, *outputs, temperature)
 
     def checked(self):
         """Itself with all on the CPU, as numpy."""
@@ -112,13 +120,13 @@ def index(triplets, dtype=torch.int32, layout="contiguous"):
 
 def from_matrix(similarities, triplets, temperature=1.0, **options):
     out = Outputs(len(triplets), **options)
-    kernels.triplets_from_matrix(similarities, triplets, *out.arguments(temperature))
+    kernels.triplets_from_matrix(similarities, triplets, out.wanted(temperature))
     return out.checked()
 
 
 def from_rows(x, pair, triplets, gamma=0.0, temperature=1.0, **options):
     out = Outputs(len(triplets), **options)
-    kernels.triplets_from_rows(x, terms_of(x, pair), pair, gamma, triplets, *out.arguments(temperature))
+    kernels.triplets_from_rows(prepared(x, pair, gamma), triplets, out.wanted(temperature))
     return out.checked()
 
 

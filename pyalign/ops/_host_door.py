@@ -1,0 +1,82 @@
+"""The door for arrays of numpy, and what every door does with arrays of the host; see `pyalign.ops._door`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Array, Backend, InvalidTripletsError
+from pyalign.errors import InputError
+
+
+class HostDoor:
+    """Arrays of numpy."""
+
+    def __init__(self, backend: Backend):
+        self.backend = backend
+
+    def rows(self, x: object, name: str = "x") -> np.ndarray:
+        return _checks.as_rows(x, name)
+
+    def triplets(self, triplets: object) -> np.ndarray:
+        return _checks.as_triplets(triplets)
+
+    def similarities(self, similarities: object) -> np.ndarray:
+        return _checks.as_similarities(similarities)
+
+    def bring(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def cast(self, x: np.ndarray, dtype: Any) -> np.ndarray:
+        return x.astype(dtype, copy=False)
+
+    def weights(self, x: object, dtype: Any, name: str) -> np.ndarray:
+        return np.ascontiguousarray(_checks.as_rows(x, name), dtype)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return np.empty(shape, dtype)
+
+    def output(self, out: object, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return host_output(out, shape, dtype)
+
+    def take(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return x[rows]
+
+    def reordered(self, matrix: np.ndarray, order: np.ndarray) -> np.ndarray:
+        return np.take(matrix[order], order, axis=1)
+
+    def host(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def give(self, result: np.ndarray, out: Any = None) -> Any:
+        return result
+
+    @contextmanager
+    def running(self, triplets: np.ndarray | None = None, n: int = 0) -> Iterator[None]:
+        with explained(self.backend, triplets, n):
+            yield
+
+
+def host_output(out: object, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """`out` where it is a numpy array of that shape and dtype that can be filled."""
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
+        what = f"{out.shape} {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise InputError(f"out must be an array of shape {shape} and dtype {np.dtype(dtype)}; got {what}")
+    if not out.flags.writeable or not out.flags.aligned or (shape[1] > 1 and out.strides[1] != out.itemsize):
+        raise InputError("out must be writeable, with contiguous rows")
+    return out
+
+
+@contextmanager
+def explained(backend: Backend, triplets: Array | None, n: int) -> Iterator[None]:
+    """Kernels check triplets in passing and only say that some are invalid; a second look says which."""
+    try:
+        yield
+    except InvalidTripletsError:
+        assert triplets is not None
+        _checks.require_valid(backend.check_triplets(triplets, n), triplets, n)
+        raise

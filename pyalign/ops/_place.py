@@ -1,0 +1,38 @@
+"""Where the inputs of an operation lie, asked without loading the library that they come from."""
+
+from __future__ import annotations
+
+from pyalign.backends import HOST, Place
+from pyalign.errors import InputError
+from pyalign.ops._driver import device_of_address
+
+DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
+
+
+def place_of(inputs: tuple[object, ...], elements: int = 0) -> Place:
+    """Where the inputs lie: all on the host, or all on one device."""
+    places = [device_of(value) for value in inputs if value is not None] or ["cpu"]
+    if len(set(places)) > 1:
+        raise InputError(f"x and y must lie on one device; got {' and '.join(places)}")
+    if places[0] == "cpu":
+        return HOST
+    dtype = str(getattr(inputs[0], "dtype", "")).rpartition(".")[2]
+    return Place(places[0], dtype, elements)
+
+
+def device_of(value: object) -> str:
+    """The device on which an array lies, as torch writes it: "cpu", "cuda:0"."""
+    if type(value).__module__.partition(".")[0] == "torch":
+        return str(getattr(value, "device", "cpu"))
+    if hasattr(value, "__dlpack_device__"):
+        kind, number = value.__dlpack_device__()
+        return f"cuda:{number}" if kind in DLPACK_CUDA else "cpu"
+    if hasattr(value, "__cuda_array_interface__"):  # which names an address and no device
+        return f"cuda:{device_of_address(value.__cuda_array_interface__['data'][0])}"
+    return "cpu"
+
+
+def length(x: object) -> int:
+    """Rows of x where it has a shape, else 0: for choices that are made before x is checked."""
+    shape: tuple[int, ...] = getattr(x, "shape", ())
+    return int(shape[0]) if len(shape) else 0
