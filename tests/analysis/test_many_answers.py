@@ -17,6 +17,7 @@ from pyalign.analysis.notes import notes_on_rows
 from pyalign.data import Embeddings, Triplets, as_answers
 from pyalign.datasets.simulate import simulate
 from pyalign.io import load_triplets
+from pyalign.stats.splits import TripletHoldOut
 
 N, T = 30, 600
 NAMES = tuple(f"item{k:02d}" for k in range(N))
@@ -260,9 +261,7 @@ def test_what_was_assumed_about_the_order_of_items_is_said_once(x, triplets, cou
 
 def test_a_calibration_at_chance_on_the_held_out_part_says_so(x, triplets):
     """The answers about the objects to fit on are the model's, the others are drawn at random."""
-    from pyalign.analysis.splits import split_triplets
-
-    _, test = split_triplets(triplets, N, "objects", 0.5, 0)
+    _, test = next(TripletHoldOut("objects", 0.5, 0, N).split(triplets))
     mixed = triplets.copy()
     mixed[test] = np.random.default_rng(1).permuted(triplets[test], axis=1)
     assert any("not above chance" in note for note in calibrate(x, mixed).notes)
