@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RUN = """
 import sys, types
 from pathlib import Path
+from benchmarks import gpu  # before numpy, whose BLAS reads its settings then
 import torch
-from benchmarks import gpu
 
 path, failing = Path(sys.argv[1]), sys.argv[2] == "failing"
 
@@ -108,8 +108,8 @@ def test_a_run_without_failures_ends_well(tmp_path):
 
 CASES = """
 import dataclasses
+from benchmarks import gpu_cases, gpu_peers  # before numpy
 import torch
-from benchmarks import gpu_cases, gpu_peers
 from benchmarks.cases import LARGER, SQUARE, THINGS, THINGS_INT64, Case
 from benchmarks.gpu_cases import GPU_CASES, H100
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign.errors import InputError
 from pyalign.probing.answers import part_of
@@ -131,6 +132,13 @@ class _Path:
     n_passes: int = 0
 
 
+def geometric_mean(strengths: ArrayLike) -> np.ndarray:
+    """Over the first axis; 0 where one of the strengths is."""
+    with np.errstate(divide="ignore"):
+        mean: np.ndarray = np.exp(np.log(strengths).mean(axis=0))
+    return mean
+
+
 @dataclass(frozen=True)
 class _Curve:
     """Figures of held-out triplets along a path, means over the inner folds."""
@@ -149,9 +157,8 @@ class _Curve:
         def mean(values: list[list[float]]) -> tuple[float, ...]:
             return tuple(map(float, np.mean([some[:shortest] for some in values], axis=0)))
 
-        logs = mean([np.log(path.strengths).tolist() for path in paths])
         return cls(
-            strengths=tuple(map(float, np.exp(logs))),
+            strengths=tuple(map(float, geometric_mean([path.strengths[:shortest] for path in paths]))),
             nats=mean([[score.cross_entropy for score in path.scores] for path in paths]),
             right=mean([[score.accuracy for score in path.scores] for path in paths]),
             n_triplets=float(np.mean([path.n_triplets for path in paths])),

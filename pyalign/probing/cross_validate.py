@@ -14,7 +14,7 @@ from pyalign import _checks
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal
 from pyalign.probing.answers import part_of
-from pyalign.probing.choose import GROWTH, Choice, choose_strength, problem_of, require_sides
+from pyalign.probing.choose import GROWTH, Choice, choose_strength, geometric_mean, problem_of, require_sides
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.intervals import held_out_errors, mean_interval
@@ -166,8 +166,8 @@ class _Run:
     def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
         """All triplets, with the strengths of the folds, which had fewer triplets."""
         given, strengths = self.inputs, as_strengths(self.strengths)
-        logs = [np.log(r.strength) + GROWTH * np.log(r.n_train / len(given.index)) for r in results]
-        strength = strengths[0] if strengths is not None and len(strengths) == 1 else float(np.exp(np.mean(logs)))
+        grown = [r.strength * (r.n_train / len(given.index)) ** GROWTH for r in results]
+        strength = strengths[0] if strengths is not None and len(strengths) == 1 else float(geometric_mean(grown))
         problem = self.make(given.x, given.index, self.options, given.answers)
         fit = next(fit_path(problem, [strength], watch=self.watch.at("refit"), figures=True))
         self.watch.journal.offer("refit", (REFIT, fit.objective), lambda: fit)
