@@ -213,7 +213,7 @@ def _walk(
         test = part_of(answers, fold.test)
         found = held_out_score(fit.transform, options, x, triplets[fold.test], test, problem.on)
         watch.accuracy = found.accuracy
-        watch.journal.offer(watch.stage, (INNER, found.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
+        watch.offer((INNER, found.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
         path.n_passes += fit.n_passes
         path.scores.append(found)
         least = min(score.cross_entropy for score in path.scores)

@@ -19,7 +19,7 @@ from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.intervals import held_out_errors, mean_interval
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_strengths, options_of
-from pyalign.probing.probe import COMMON, completed, maker
+from pyalign.probing.probe import COMMON, completed, maker, watch_over
 from pyalign.probing.scoring import held_out_score, scored
 from pyalign.probing.validated import FoldResult, Others, ProbeCrossValidation
 from pyalign.probing.watch import FINISHED, FITTED, REFIT, Watch
@@ -92,7 +92,7 @@ def cross_validate_probe(
         raise InputError(f"penalty must be 'identity' with other embeddings; got {chosen.penalty!r}")
     split_up = list(TripletKFold(split, folds, chosen.seed, len(inputs.x)).folds(inputs.index, inputs.subjects))
     require_sides(split_up, inputs.answers)
-    watch = Watch(progress, journal or Journal())
+    watch = watch_over(inputs, local, progress, journal)
     run = _Run(inputs, maker(inputs, local), chosen, strengths, split, watch)
     results = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(split_up)]
     fit = run.refit(results)
@@ -111,7 +111,7 @@ class _Run:
 
     def fold(self, fold: Fold, stage: str) -> FoldResult:
         """One fold, from the journal where it is finished."""
-        journal = self.watch.journal
+        watch, journal = self.watch.at(stage), self.watch.journal
         record = journal.record(stage)
         if record is not None:
             return from_document(FoldResult, record)
@@ -125,10 +125,10 @@ class _Run:
             answers=part_of(given.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
         )  # fmt: skip
         problem = problem_of(given.x, given.index, given.answers, fold, self.options, self.make)
-        fit = next(fit_path(problem, [choice.strength], watch=self.watch.at(stage)))
-        journal.offer(stage, (FITTED, fit.objective), lambda: fit)
+        fit = next(fit_path(problem, [choice.strength], watch=watch))
+        watch.offer((FITTED, fit.objective), lambda: fit)
         result = self._result(fold, choice, fit, time.perf_counter() - began)
-        journal.offer(stage, (FINISHED, result.cross_entropy), lambda: fit)
+        watch.offer((FINISHED, result.cross_entropy), lambda: fit)
         journal.finish(stage, result)
         return result
 
@@ -170,7 +170,7 @@ class _Run:
         strength = strengths[0] if strengths is not None and len(strengths) == 1 else float(geometric_mean(grown))
         problem = self.make(given.x, given.index, self.options, given.answers)
         fit = next(fit_path(problem, [strength], watch=self.watch.at("refit"), figures=True))
-        self.watch.journal.offer("refit", (REFIT, fit.objective), lambda: fit)
+        self.watch.at("refit").offer((REFIT, fit.objective), lambda: fit)
         return fit
 
 

@@ -15,7 +15,7 @@ from pyalign.probing.choose import Choice, choose_strength
 from pyalign.probing.fit import ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_strength
-from pyalign.probing.probe import completed, maker, warned
+from pyalign.probing.probe import completed, maker, warned, watch_over
 from pyalign.probing.problem import Problem
 from pyalign.probing.recipe import fit_recipe
 from pyalign.probing.recipe_results import RecipeFit
@@ -128,7 +128,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return self._by_recipe(x, triplets, strength, progress, given=answers is not None or weights is not None)
         inputs = read_inputs(x, triplets, answers=answers, weights=weights, backend=self.backend)
         self.n_features_in_ = inputs.x.shape[1]
-        watch = Watch(progress, journal or Journal())
+        watch = watch_over(inputs, LocalOptions(), progress, journal)
         try:
             self.fit_ = warned(self._search(inputs, options, strength, watch))
         except KeyboardInterrupt:

@@ -130,7 +130,7 @@ def _watcher(watch: Watch, search: Search, began: float) -> Watcher:
         merit = (float(CUT + preliminary), value)
         if merit < least:
             least, kept = merit, Map(at.weights.copy(), at.bias.copy())
-            watch.journal.offer(watch.stage, merit, lambda: _cut(search, passes, kept, began))
+            watch.offer(merit, lambda: _cut(search, passes, kept, began))
         watch.told(search.strength, passes, value)
 
     return seen

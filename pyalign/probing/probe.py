@@ -83,7 +83,7 @@ def fit_probe(
     )  # fmt: skip
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     first = None if start is None else problem.map_of(start)
-    watch = Watch(progress, journal or Journal())
+    watch = watch_over(inputs, local, progress, journal)
     fit = next(fit_path(problem, [weight], start=first, watch=watch, figures=True))
     return warned(completed(fit, inputs, local))
 
@@ -137,17 +137,28 @@ def maker(inputs: Inputs, local: LocalOptions) -> Maker:
     return partial(LocalProblem, on=inputs.on, others=inputs.others, local=local)
 
 
+def watch_over(inputs: Inputs, local: LocalOptions, progress: Progress, journal: Journal | None) -> Watch:
+    """Who is told of a run, with maps that record all of its triplets, though a fold's has seen a part of them."""
+    return Watch(progress, journal or Journal(), recorded=lambda fit: recorded(fit, inputs, local))
+
+
 def completed(
     fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None
 ) -> ProbeFit:
     """A fit to all of the inputs, with the record of it, its accuracy, and notes."""
+    options, fit = fit.options, recorded(fit, inputs, local, held_out)
+    rows = fit.transform.apply(inputs.x)
+    accuracy = scored(rows, inputs.index, inputs.answers, options.measure, options.temperature, inputs.on).accuracy
+    return replace(fit, accuracy=accuracy)
+
+
+def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None) -> ProbeFit:
+    """A fit whose map says what it was fitted to, with notes."""
     options = fit.options
     told = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else asdict(local))}
     provenance = inputs.provenance(told, options.seed)
     transform = inputs.recorded(fit.transform, options.measure, options.temperature, provenance, held_out)
-    rows = transform.apply(inputs.x)
-    accuracy = scored(rows, inputs.index, inputs.answers, options.measure, options.temperature, inputs.on).accuracy
-    return replace(fit, transform=transform, accuracy=accuracy, notes=inputs.notes, provenance=provenance)
+    return replace(fit, transform=transform, notes=inputs.notes, provenance=provenance)
 
 
 def warned(fit: ProbeFit) -> ProbeFit:

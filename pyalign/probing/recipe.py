@@ -62,9 +62,11 @@ def fit_recipe(
     """
     inputs = _inputs(x, triplets)
     test = None if held_out is None else valid_triplets(held_out, len(inputs.x))
-    chosen, watch = settings or RecipeSettings(), Watch(progress, journal or Journal())
-    fit = _train(inputs.x, inputs.index, test, as_strength(strength), seed, chosen, watch)
-    return _completed(fit, inputs, _options(fit.strength, seed, chosen), seed)
+    chosen, weight = settings or RecipeSettings(), as_strength(strength)
+    told = _options(weight, seed, chosen)
+    watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, told, seed))
+    fit = _train(inputs.x, inputs.index, test, weight, seed, chosen, watch)
+    return _completed(fit, inputs, told, seed)
 
 
 def _inputs(x: object, triplets: object) -> Inputs:
@@ -91,7 +93,7 @@ def _train(
     for loss in adam.epochs():
         curve.append(_epoch(loss, standard, adam.weights, test))
         so_far = partial(fit, adam.weights.copy(), len(curve), True)
-        watch.journal.offer(watch.stage, (CUT, _judged(curve[-1])), so_far)
+        watch.offer((CUT, _judged(curve[-1])), so_far)
         told = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f} %"
         watch.progress(f"{watch.stage}: loss {loss:.5f}{told}", len(curve), settings.epochs)
         if _is_over(curve, settings):
@@ -193,7 +195,9 @@ def cross_validate_recipe(
         InputError: as `fit_probe`, and for a split that leaves a fold empty.
     """
     inputs, chosen = _inputs(x, triplets), settings or RecipeSettings()
-    weight, watch = as_strength(strength), Watch(progress, journal or Journal())
+    weight = as_strength(strength)
+    options = _options(weight, seed, chosen)
+    watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, options, seed))
     fits: list[RecipeFit] = []
     for number, fold in enumerate(TripletKFold("objects", folds, seed, len(inputs.x)).folds(inputs.index)):
         stage = f"fold {number + 1}/{folds}"
@@ -204,10 +208,9 @@ def cross_validate_recipe(
         train, test = inputs.index[fold.train], inputs.index[fold.test]
         fit = _train(inputs.x, train, test, weight, seed, chosen, watch.at(stage))
         fits.append(fit)
-        watch.journal.offer(stage, (FINISHED, _judged(fit.curve[-1])), lambda fit=fit: fit)  # type: ignore[misc]
+        watch.at(stage).offer((FINISHED, _judged(fit.curve[-1])), lambda fit=fit: fit)  # type: ignore[misc]
         if number < folds - 1:  # the map of the last fold is what the recipe keeps: a record does not hold it
             watch.journal.finish(stage, fit)
-    options = _options(weight, seed, chosen)
     fits[-1] = _completed(fits[-1], inputs, options, seed)
     return RecipeCrossValidation(
         tuple(fits), RECIPE, options, inputs.aligned.embeddings.source, inputs.aligned.triplets.source,

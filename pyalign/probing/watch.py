@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pyalign.journal import Journal
 from pyalign.probing.problem import Map
@@ -23,16 +24,22 @@ class Watch:
         journal: gets the best map so far.
         stage: of the fits that are watched, such as "fold 2/3, inner 1/3".
         accuracy: on held-out triplets, of the last fit that was scored; None before there is one.
+        recorded: what makes a fit one whose map says what it was fitted to.
     """
 
     progress: Progress = silent
     journal: Journal = field(default_factory=Journal)
     stage: str = "fit"
     accuracy: float | None = None
+    recorded: Callable[[Any], Any] = lambda fit: fit
 
     def at(self, stage: str) -> Watch:
         """The same for another stage."""
-        return Watch(self.progress, self.journal, stage)
+        return Watch(self.progress, self.journal, stage, recorded=self.recorded)
+
+    def offer(self, merit: tuple[float, ...], fit: Callable[[], Any]) -> None:
+        """A fit that may be the best so far, to the journal."""
+        self.journal.offer(self.stage, merit, lambda: self.recorded(fit()))
 
     def told(self, strength: float, passes: int, objective: float) -> None:
         """A pass, as text."""

@@ -203,9 +203,9 @@ def test_ctrl_c_in_the_recipe_leaves_the_map_of_a_finished_fold_and_resume_goes_
     assert not (folder / "w.npz").exists() and not (folder / "w.json").exists()
     monkeypatch.setattr(recipe, "_epoch", real)
     expected = recipe.cross_validate_recipe(*people)
-    np.testing.assert_array_equal(
-        read_transform("w.partial.npz").weights, expected[0].transform.weights.astype(np.float32)
-    )
+    left = read_transform("w.partial.npz")
+    np.testing.assert_array_equal(left.weights, expected[0].transform.weights.astype(np.float32))
+    assert left.trained is not None and left.trained.n_triplets == len(people[1])
     assert probe(*args, "--resume").code == 0
     assert [fold["curve"] for fold in json.loads((folder / "w.json").read_text())["folds"]] == [
         fold["curve"] for fold in json.loads(expected.to_json())["folds"]
@@ -278,8 +278,9 @@ def test_ctrl_c_leaves_the_best_map_and_the_finished_folds_and_resume_goes_on(pr
     assert (ran.code, ran.out) == (130, "")
     assert ran.err == f"pyalign probe: interrupted; {LEFT.format('fold 1/3', 'fold 1/3')}\n"
     test = next(TripletKFold(n=60).folds(people[1])).test
-    z = read_transform("w.partial.npz").apply(people[0])
-    found = pyalign.score(z, people[1][test], measure="dot")
+    left = read_transform("w.partial.npz")
+    found = pyalign.score(left.apply(people[0]), people[1][test], measure="dot")
+    assert left.trained is not None and left.trained.n_triplets == len(people[1])  # all of them: it may have seen each
     assert found.accuracy == pytest.approx(whole["folds"][0]["accuracy"], abs=2 / len(test))
     monkeypatch.undo()
     monkeypatch.chdir(folder)
