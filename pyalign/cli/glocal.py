@@ -24,7 +24,7 @@ class GlocalOptions(
     """The options of `pyalign glocal`."""
 
     other_embeddings: str = option(
-        "file of (m, d) embeddings of other items by the same model; FILE::KEY", "--images", "--other-embeddings",
+        "file of (m, d) embeddings of other items by the same model; FILE::KEY", "--other-embeddings", "--images",
         required=True, metavar="Y", role="input",
     )  # fmt: skip
     out: str = option(
@@ -35,7 +35,9 @@ class GlocalOptions(
         "what is penalised: |W - m I|^2, m the mean of its diagonal (default), |W| or |W|^2", default="identity",
         choices=PENALTIES, group=MAP,
     )  # fmt: skip
-    l2: float = option("strength of the penalty (default: 0.1)", default=0.1, kind=float, metavar="L", group=MAP)
+    strength: float = option(
+        "of the penalty (default: 0.1)", "--strength", "--l2", default=0.1, kind=float, metavar="L", group=MAP
+    )
     bias: bool = option("add a bias after W", default=False, group=MAP)
     seed: int = option("of the batches (default: 0)", default=0, kind=_options.seed, group=MAP)
 
@@ -55,9 +57,9 @@ def run(options: GlocalOptions, progress: Progress) -> Outcome:
         "seed": options.seed,
         "backend": options.backend,
     }
-    strength = as_strength(options.l2, "l2")
+    strength = as_strength(options.strength)
     journal = _kept.open_journal(
-        options, {"x": x, "triplets": triplets, "others": others}, {**decides, **options.local(), "l2": strength}
+        options, {"x": x, "triplets": triplets, "others": others}, {**decides, **options.local(), "strength": strength}
     )
     with journal.kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it

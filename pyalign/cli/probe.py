@@ -82,9 +82,10 @@ class ProbeCommandOptions(
         "train by the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS
     )
     penalty: str | None = option("norm of W that is penalised (default: squared)", choices=PENALTIES, group=MAP)
-    l2: tuple[float, ...] | None = option(
-        "strength of the penalty: one, taken as it is; or several to choose from inside a fold, scaled for the "
-        "triplets of each fit (default: eight or more, by the data)", nargs="+", kind=float, metavar="L", group=MAP,
+    strength: tuple[float, ...] | None = option(
+        "of the penalty: one, taken as it is; or several to choose from inside a fold, scaled for the triplets of "
+        "each fit (default: eight or more, by the data)", "--strength", "--l2", nargs="+", kind=float, metavar="L",
+        group=MAP,
     )  # fmt: skip
     rank: int | str | None = option(
         "columns of W: full, diagonal or a number (default: full)", kind=rank, metavar="R", group=MAP
@@ -93,8 +94,8 @@ class ProbeCommandOptions(
     measure: str | None = option("similarity (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option("p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP)
     standardize: str | None = option(
-        "by one mean and deviation, by those of each feature, or not (default: global)", "--standardise",
-        "--standardize", choices=("global", "features", "none"), group=MAP,
+        "by one mean and deviation, by those of each feature, or not (default: global)", "--standardize",
+        "--standardise", choices=("global", "features", "none"), group=MAP,
     )  # fmt: skip
     tolerance: float | None = option(
         "nats to the optimum, certified (default: 1e-4)", kind=float, metavar="G", group=MAP
@@ -103,7 +104,7 @@ class ProbeCommandOptions(
         "of L-BFGS in a fit (default: 1000)", kind=_options.count, metavar="I", group=MAP
     )
     other_embeddings: str | None = option(
-        "file of (m, d) embeddings of other items by the same model; FILE::KEY", "--images", "--other-embeddings",
+        "file of (m, d) embeddings of other items by the same model; FILE::KEY", "--other-embeddings", "--images",
         metavar="Y", role="input", group=OTHERS,
     )  # fmt: skip
     weights: str | None = option("(t,) weights of the triplets", metavar="V.npy", role="input", group=ANSWERS)
@@ -115,9 +116,9 @@ class ProbeCommandOptions(
 
 def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     """The options of the map, as given or by default; raises for those that would go unused."""
-    wrong = [value for value in options.l2 or () if not 0 < value < float("inf")]
+    wrong = [value for value in options.strength or () if not 0 < value < float("inf")]
     if wrong and not (options.recipe and wrong == [0.0]):
-        raise InputError(f"--l2 must be positive; got {wrong[0]:g}")
+        raise InputError(f"--strength must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
         refuse_unused(options, LOCAL, "other embeddings alone: add --other-embeddings")
     given = {name: getattr(options, name) for name in DEFAULTS}
@@ -129,8 +130,8 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
             own = f"has its own, {PUBLISHED[name]}" if name in PUBLISHED else "has no use for it"
             flag = name.replace("_", "-")
             raise InputError(f"--{flag} must be left out with --recipe {options.recipe}, which {own}; got {value}")
-    if len(options.l2 or (0.0,)) > 1:
-        raise InputError(f"--recipe takes one --l2; got {len(options.l2 or ())}")
+    if len(options.strength or (0.0,)) > 1:
+        raise InputError(f"--recipe takes one --strength; got {len(options.strength or ())}")
     if options.split != "objects" or options.answers or options.weights:
         raise InputError("--recipe takes folds over objects and one answer for each triplet")
     if options.backend != "auto":
@@ -166,7 +167,7 @@ def _probe(
     from pyalign.probing.cross_validate import cross_validate_probe
 
     found = cross_validate_probe(
-        x, triplets, folds=options.folds, strengths=options.l2 or "auto", seed=options.seed, split=options.split,
+        x, triplets, folds=options.folds, strengths=options.strength or "auto", seed=options.seed, split=options.split,
         **more, **options.local(), backend=options.backend, progress=progress, journal=journal, **model,
     )  # fmt: skip
     images = None if found.images is None else replace(found.images, file=options.other_embeddings)
@@ -180,7 +181,7 @@ def _recipe(
     from pyalign.probing.recipe import cross_validate_recipe
 
     found = cross_validate_recipe(
-        x, triplets, folds=options.folds, strength=options.l2[0] if options.l2 else 1e-3, seed=options.seed,
+        x, triplets, folds=options.folds, strength=options.strength[0] if options.strength else 1e-3, seed=options.seed,
         progress=progress, journal=journal,
     )  # fmt: skip
     return _outcome(options, found, found.folds[-1].transform, journal)

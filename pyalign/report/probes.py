@@ -27,7 +27,7 @@ def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose:
 
     columns = [
         Column("fold", names),
-        column("l2", of("{:.4g}", "strength"), whole=f"{fit.strength:.4g}", keep=8),
+        column("strength", of("{:.4g}", "strength"), whole=f"{fit.strength:.4g}", keep=8),
         column("accuracy", [percent(fold.accuracy) for fold in result.folds], percent(result.accuracy)),
         column("zero-shot", [percent(f.zero_shot_accuracy) for f in result.folds], percent(result.zero_shot_accuracy)),
         column("cross-entropy", of("{:.5f}", "cross_entropy"), f"{result.cross_entropy:.5f}", keep=7),
@@ -50,10 +50,10 @@ def _notes(result: ProbeCrossValidation) -> list[str]:
     ]
     early = _numbers(result.folds, [not fold.converged for fold in result.folds]) + ["all"] * (not result.fit.converged)
     if early:
-        notes.append(f"not at the optimum: {', '.join(early)}; raise --l2, --tolerance or --max-iterations")
+        notes.append(f"not at the optimum: {', '.join(early)}; raise --strength, --tolerance or --max-iterations")
     edge = _numbers(result.folds, [fold.at_edge for fold in result.folds])
     if edge:
-        notes.append(f"the best l2 was the strongest or the weakest that was tried, in fold {', '.join(edge)}")
+        notes.append(f"the best strength was the greatest or the least that was tried, in fold {', '.join(edge)}")
     if result.local is not None:
         kept = percent(result.local.overlap)
         notes.append(f"of the {result.local.neighbors} nearest neighbors of other embeddings the map keeps {kept}")
@@ -66,7 +66,7 @@ def _numbers(folds: tuple[FoldResult, ...], marked: list[bool]) -> list[str]:
 
 def fit_table(fit: ProbeFit, width: int | None = None, verbose: bool = False) -> str:
     """What one map does to the triplets of its fit and to other embeddings, and how to read it."""
-    rows = [("l2", f"{fit.strength:.4g}"), ("accuracy", percent(fit.accuracy))]
+    rows = [("strength", f"{fit.strength:.4g}"), ("accuracy", percent(fit.accuracy))]
     rows.append(("cross-entropy", f"{fit.cross_entropy:.5f}"))
     notes = [f"of {fit.n_triplets:,} triplets"]
     if fit.local is not None:
@@ -83,13 +83,13 @@ def fit_table(fit: ProbeFit, width: int | None = None, verbose: bool = False) ->
     notes[0] += " that the map was fitted to, which flatters: score triplets of other objects (pyalign score "
     notes[0] += "--transform)"
     if not fit.converged:
-        notes.append("not at the optimum: raise --l2")
+        notes.append("not at the optimum: raise --strength")
     return f"{columns_table(('map', ''), rows)}\n{noted([*notes, NATS], width)}"
 
 
 def recipe_table(result: RecipeCrossValidation, width: int | None = None, verbose: bool = False) -> str:
     """The best epoch of each fold, and the last, which is what the recipe keeps."""
-    header = ("fold", "l2", "epochs", "best at", "accuracy", "cross-entropy", "last accuracy", "last", "s")
+    header = ("fold", "strength", "epochs", "best at", "accuracy", "cross-entropy", "last accuracy", "last", "s")
     rows = []
     for number, fold in enumerate(result.folds):
         nats = [epoch.cross_entropy if epoch.cross_entropy is not None else epoch.loss for epoch in fold.curve]

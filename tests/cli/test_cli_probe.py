@@ -56,7 +56,7 @@ def test_figures_are_those_of_the_api_and_the_map_is_the_refit(probe, people):
 def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
     ran = probe()
     header, *rows = ran.out.splitlines()
-    assert header.split()[:4] == ["fold", "l2", "accuracy", "zero-shot"]
+    assert header.split()[:4] == ["fold", "strength", "accuracy", "zero-shot"]
     assert [row.split()[0] for row in rows[:5]] == ["1", "2", "3", "mean", "all"]
     result = cross_validate_probe(*people)
     assert f"{100 * result.accuracy:.3f} %" in rows[3]
@@ -453,13 +453,13 @@ def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objec
 
 REFUSED = [
     (["--resume"], "--resume needs --out"),
-    (["--l2", "-1"], "--l2 must be positive; got -1"),
+    (["--l2", "-1"], "--strength must be positive; got -1"),
     (["--folds", "1"], "folds must be a whole number from 2"),
     (["--subjects", "t.npy"], "--subjects t.npy serves folds over people alone: add --split subjects"),
     (["--subject-column", "3"], "--subject-column 3 serves folds over people alone: add --split subjects"),
     (["--split", "subjects", "--subjects", "t.npy"], "subjects must be a filled 1-d array"),
     (["--split", "subjects"], "subjects must be given to split over subjects"),
-    (["--recipe", "muttenthaler2023", "--l2", "1", "2"], "--recipe takes one --l2; got 2"),
+    (["--recipe", "muttenthaler2023", "--l2", "1", "2"], "--recipe takes one --strength; got 2"),
     (["--recipe", "muttenthaler2023", "--split", "triplets"], "--recipe takes folds over objects"),
     (
         ["--recipe", "muttenthaler2023", "--backend", "torch"],
@@ -467,7 +467,7 @@ REFUSED = [
     ),
     (["--alpha", "0.5"], "--alpha 0.5 serves other embeddings alone: add --other-embeddings"),
     (["--tau", "-1"], "--tau -1.0 serves other embeddings alone: add --other-embeddings"),
-    (["--l2", "0.1", "-2"], "--l2 must be positive; got -2"),
+    (["--l2", "0.1", "-2"], "--strength must be positive; got -2"),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
     (["--out", "missing/w.npz"], "missing/w.npz: No such file or directory"),
     (["--out", "w.npz", "--json", "w.journal.json"], "the journal beside --out, w.journal.json is the same file as"),

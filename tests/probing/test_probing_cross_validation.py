@@ -240,7 +240,7 @@ def test_where_there_is_too_little_to_choose_on_a_number_is_asked_for(message_of
     people = {"split": "subjects", "subjects": subjects}
     assert message_of(cross_validate_probe, x, triplets, **people) == (
         "the strength can't be chosen on an inner split over subjects (a split over subjects must have at most as "
-        "many folds as there are subjects (2); got 3); give one number (strength, --l2), or more data"
+        "many folds as there are subjects (2); got 3); give one strength, or more data"
     )
     result = cross_validate_probe(x, triplets, strengths=[0.05], **people)
     assert [fold.strength for fold in result.folds] == [0.05] * 3 and not result.folds[0].inner_accuracy
