@@ -213,6 +213,7 @@ def test_an_interruption_in_the_scoring_of_inner_folds_keeps_what_is_scored(vali
     assert watch.journal.best.value.strength == pytest.approx(whole.strengths[2], rel=0.1)
 
 
+@pytest.mark.slow
 def test_over_triplets_and_subjects_the_same_objects_are_known(validated):
     x, triplets, result = validated
     subjects = np.arange(len(triplets)) % 11

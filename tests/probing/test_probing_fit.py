@@ -334,6 +334,7 @@ def clip(data):
     return np.load(things / "clip_vit_b32.npy"), np.load(things / "human_triplets_127304.npy")[:, :3]
 
 
+@pytest.mark.slow
 def test_clip_is_certified_and_the_same_from_three_seeds(clip):
     x, triplets = clip
     fits = [fit_probe(x, triplets, strength=0.3, tolerance=1e-3, seed=seed) for seed in (0, 1, 2)]

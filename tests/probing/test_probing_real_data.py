@@ -12,6 +12,7 @@ def things(data):
     return data / "things"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "penalties", "zero_shot", "accuracy", "cross_entropy"),
     [
