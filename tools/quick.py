@@ -66,11 +66,15 @@ def tests_of(files: Iterable[str]) -> list[str]:
             continue
         if path.parts[0] == "csrc":
             chosen.update(dict.fromkeys(OF_KERNELS))
-        elif path.suffix == ".md" or (name.startswith("tests/") and path.name.startswith("test_")):
+        elif name == "README.md" or (path.parts[0], path.suffix) == ("docs", ".md") or _is_test(path):
             chosen[name] = None
         elif path.parts[0] == "pyalign" and path.suffix == ".py":
             chosen.update(dict.fromkeys([name, *_of_module(path)]))
     return list(chosen)
+
+
+def _is_test(path: Path) -> bool:
+    return path.parts[0] == "tests" and path.name.startswith("test_")
 
 
 def _of_module(path: Path) -> list[str]:

@@ -39,10 +39,10 @@ IMPORTS = ["", *(["import torch"] if find_spec("torch") else [])]
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 @pytest.mark.parametrize("first", IMPORTS)
 def test_the_runtime_has_more_threads_than_cores_inside_and_as_many_as_before_outside(first):
-    done = run_python(COUNTED.format(first=first))
+    cores = len(os.sched_getaffinity(0))
+    done = run_python(COUNTED.format(first=first), OMP_NUM_THREADS=str(cores))
     assert done.returncode == 0, done.stderr
     before, inside, after, kernels, blas, openmp = map(int, done.stdout.split())
-    cores = len(os.sched_getaffinity(0))
     assert inside - before >= cores and before == after
     assert kernels == 2 and blas == 1 and openmp == cores
 
