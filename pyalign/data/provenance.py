@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -36,6 +35,8 @@ def fingerprint(array: Any) -> str:
         >>> fingerprint(np.arange(3))[:8] == fingerprint(np.arange(6)[::2] // 2)[:8]
         True
     """
+    import hashlib  # loads OpenSSL, and most commands hash nothing
+
     a = _checks.as_array(array, "array", "(n, ...)")
     if a.dtype.hasobject:
         raise InputError(f"array must hold numbers or text to have a hash; got dtype {a.dtype}")
