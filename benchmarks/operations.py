@@ -270,8 +270,8 @@ FITS = Comparison(
     "fit_probe beside a busy process",
     cases.FIT,
     {
-        SUBJECT: figures(processes.fit_seconds),
-        "torch imported first": figures(lambda case: processes.fit_seconds(case, "import torch")),
+        SUBJECT: figures(lambda case: processes.fit_seconds(case, "import torch")),
+        "without torch": figures(processes.fit_seconds),
         "threads that spin": figures(lambda case: processes.fit_seconds(case, "import torch", GOMP_SPINCOUNT="300000")),
     },
     SOME,
