@@ -38,7 +38,7 @@ def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose:
         column("passes", of("{:,}", "n_passes"), whole=f"{fit.n_passes:,}", keep=2),
         column("s", of("{:.1f}", "seconds"), whole=f"{fit.seconds:.1f}", keep=1),
     ]
-    table, _ = fitted_table(columns, width, verbose or width is None)
+    table, _ = fitted_table(columns, width, verbose)
     return "\n".join((table, *(noted([note], width) for note in _notes(result))))
 
 

@@ -57,6 +57,7 @@ def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
     ran = probe()
     header, *rows = ran.out.splitlines()
     assert header.split()[:4] == ["fold", "strength", "accuracy", "zero-shot"]
+    assert len(header) <= 80
     assert [row.split()[0] for row in rows[:5]] == ["1", "2", "3", "mean", "all"]
     result = cross_validate_probe(*people)
     assert f"{100 * result.accuracy:.3f} %" in rows[3]
