@@ -395,6 +395,63 @@ void resample_rows(const py::array& keys, const py::array& values, py::array sum
   check(pa_resample_rows(values.shape(1), key, &r));
 }
 
+// Triplets grouped by the objects that they share, and the memory of that.
+struct Sharing {
+  std::vector<int64_t> start, pairs, sets;
+  std::vector<int32_t> rows, others;
+  pa_sharing c;
+
+  Sharing(int64_t n, int64_t t)
+      : start(3 * (n + 1)),
+        pairs(n + 1),
+        sets(n + 1),
+        rows(3 * t),
+        others(3 * t),
+        c{n, t, start.data(), rows.data(), others.data(), pairs.data(), sets.data()} {}
+  Sharing(const Sharing&) = delete;
+
+  // (n + 1,): how many groups there are of objects below each; held as long as the grouping is.
+  static py::array_t<int64_t> counts(const std::vector<int64_t>& of, const py::object& owner) {
+    return py::array_t<int64_t>(int64_t(of.size()), of.data(), owner);
+  }
+};
+
+// None for invalid triplets.
+py::object share_triplets(const py::array& triplets, int64_t n) {
+  const pa_triplets given = triplets_of(triplets);
+  require(n >= 0 && (given.t >> 31) == 0, "too many triplets to group");
+  auto sharing = std::make_unique<Sharing>(n, given.t);
+  pa_status status;
+  {
+    py::gil_scoped_release release;
+    status = pa_share_triplets(&given, &sharing->c);
+  }
+  if (status == PA_INVALID_TRIPLETS) return py::none();
+  check(status);
+  return py::cast(std::move(sharing));
+}
+
+void sum_shared(const Sharing& sharing, const py::array& values, int64_t first, int64_t last, const py::array& objects,
+                const py::array& pairs, const py::array& sets) {
+  const int64_t bytes = values.itemsize(), k = values.ndim() == 2 ? values.shape(1) : 0;
+  require(values.dtype().kind() == (bytes == 8 ? 'f' : 'i') && values.shape(0) == sharing.c.t && k > 0 &&
+              (values.flags() & py::array::c_style),
+          "expected contiguous int8, int16 or float64 of shape (t, k)");
+  require(0 <= first && first <= last && last <= sharing.c.n, "no such objects");
+  require(objects.writeable() && pairs.writeable() && sets.writeable(), "sums must be writeable");
+  const auto between = [&](const std::vector<int64_t>& counts) { return counts[last] - counts[first]; };
+  const pa_shared_sums sums = {values.data(),
+                               k,
+                               bytes,
+                               first,
+                               last,
+                               contiguous<double>(objects, last - first, k),
+                               contiguous<double>(pairs, between(sharing.pairs), k),
+                               contiguous<double>(sets, between(sharing.sets), k)};
+  py::gil_scoped_release release;
+  check(pa_sum_shared(&sharing.c, &sums));
+}
+
 py::tuple temperature_sums(const py::array& similarities, const py::object& targets, const py::object& weights,
                            double beta, const py::object& confidences) {
   const pa_matrix s = three_of(similarities);
@@ -422,6 +479,11 @@ void set_isa(const char* name) { require(pa_set_isa(name) == PA_OK, "this proces
 PYBIND11_MODULE(_native, m) {
   m.doc() = "pyalign's CPU kernels; see csrc/include/pyalign.h";
   m.attr("pair_kernels") = pair_kernels();
+  py::class_<Sharing>(m, "Sharing")
+      .def_property_readonly("pairs",
+                             [](const py::object& s) { return Sharing::counts(s.cast<const Sharing&>().pairs, s); })
+      .def_property_readonly("sets",
+                             [](const py::object& s) { return Sharing::counts(s.cast<const Sharing&>().sets, s); });
   py::class_<Plan>(m, "Plan").def_property_readonly("order", [](const Plan& plan) { return plan.order; });
 #define PA_DEFINE(name, count) m.def(#name, &name);
   PA_OPERATIONS(PA_DEFINE)

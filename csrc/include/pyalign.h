@@ -70,6 +70,25 @@ typedef struct {
   int64_t* second;  /* (bands, bands): where in `others` the triplets of each [band of item 0][band of item 1] begin */
 } pa_triplet_plan;
 
+/* Triplets by the objects that they share. Each stands three times: under its lowest, middle and highest object. */
+typedef struct {
+  int64_t n, t;    /* t < 2^31 */
+  int64_t* start;  /* (3, n + 1): where among the t the triplets begin whose lowest, middle, highest object is i */
+  int32_t* rows;   /* (3, t): which triplets; under lowest objects in the order of the middle ones */
+  int32_t* others; /* (3, t): of those under lowest objects the middle and the highest, under middle ones the highest */
+  int64_t* pairs;  /* (n + 1): how many different pairs of objects in one triplet have their lower object below i */
+  int64_t* sets;   /* (n + 1): how many different sets of three objects have their lowest below i */
+} pa_sharing;
+
+/* What is summed over triplets that share objects, of those whose lowest (or only) object is in [first, last). */
+typedef struct {
+  const void* values; /* (t, k) contiguous: int8, int16 or float64 by `bytes` 1, 2, 8 */
+  int64_t k, bytes, first, last;
+  double* objects; /* (last - first, k): over the triplets with each object                        */
+  double* pairs;   /* (pairs[last] - pairs[first], k): with each pair of objects, in an order of its own */
+  double* sets;    /* (sets[last] - sets[first], k): of each set of three objects, likewise         */
+} pa_shared_sums;
+
 typedef struct {
   int64_t out_of_range; /* first row with an index outside [0, n), or -1 */
   int64_t repeated;     /* first row that names an item twice, or -1     */
@@ -158,6 +177,12 @@ pa_status pa_outcomes(const pa_matrix* similarities, double temperature, int8_t*
 pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
                             const pa_resamples* resamples);
 pa_status pa_resample_rows(int64_t t, const uint32_t* keys, const pa_resamples* resamples);
+
+/* Fills `sharing`, whose n, t and memory come from the caller. */
+pa_status pa_share_triplets(const pa_triplets* triplets, const pa_sharing* sharing);
+
+/* Sums over groups of triplets that share one, two or three objects; whole numbers below 2^53 have exact sums. */
+pa_status pa_sum_shared(const pa_sharing* sharing, const pa_shared_sums* sums);
 
 /* The loss of inverse temperature beta >= 0 and its derivatives, from similarities as above. targets (t,): sum_p q_p
  * s_p over the three pairs, for choice probabilities q; NULL: the human pair's s01. weights (t,) >= 0, or NULL for 1.

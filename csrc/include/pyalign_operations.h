@@ -19,6 +19,8 @@
   OPERATION(outcomes, 5)             \
   OPERATION(resample_items, 4)       \
   OPERATION(resample_rows, 3)        \
+  OPERATION(share_triplets, 2)       \
+  OPERATION(sum_shared, 2)           \
   OPERATION(temperature_sums, 6)     \
   OPERATION(triplet_gradient, 5)     \
   OPERATION(plan_triplets, 2)        \

@@ -17,7 +17,7 @@ from pyalign.data import Provenance
 from pyalign.errors import InputError
 from pyalign.results import Interval, Result
 from pyalign.stats.divergences import entropy
-from pyalign.stats.intervals import share_interval
+from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.labels import subject_codes
 from pyalign.stats.resampling import Resampling
 
@@ -119,7 +119,7 @@ def noise_ceiling(
         >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
         0.6
     """
-    plan = Resampling("triplets", "analytic", confidence=_checks.fraction(confidence, "confidence"))
+    plan = Resampling("triplets", confidence=_checks.fraction(confidence, "confidence"))
     given, people = with_people(triplets, answers, subjects, "ceiling")
     repeats = find_repeats(given.values, given.answers)
     persons = None if people is None else subject_codes(people, len(given))
@@ -137,13 +137,17 @@ def noise_ceiling(
     remarks = _remarks(counts)
     return NoiseCeiling(
         ceiling=float(shares.mean()),
-        ci=share_interval(float(shares.mean()), error, plan),
+        ci=student_interval(float(shares.mean()), error, len(shares) - 1, plan, FRACTION),
         guessing=_guessing(answered),
         n_distinct=len(shares),
         n_answers=int(answered.sum()),
         leave_one_out=others.share,
-        leave_one_out_ci=share_interval(
-            others.share, others.standard_error, plan if persons is None else replace(plan, by="subjects")
+        leave_one_out_ci=student_interval(
+            others.share,
+            others.standard_error,
+            len(shares) - 1,
+            plan if persons is None else replace(plan, by="subjects"),
+            FRACTION,
         ),
         n_predicted=others.n,
         best_accuracy=float(counts.max(axis=1).sum() / int(answered.sum())),

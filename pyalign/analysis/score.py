@@ -102,8 +102,9 @@ def score(
         nan: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity.
         backend: see `pyalign.similarity`.
         ci: what intervals and standard errors are over; None: there are none. ``"objects"``: other objects like
-            these, by the pigeonhole bootstrap; ``"triplets"``: other triplets of these objects; ``"subjects"``: other
-            people. Or a `pyalign.Resampling` with its options.
+            these; ``"subjects"``: other people; ``"objects+subjects"``: both; ``"triplets"``: other triplets of these
+            objects; ``"auto"``: objects and people where these are known, else objects. Or a `pyalign.Resampling` with
+            its options. They are in closed form, with quantiles of Student's t, unless it asks for a bootstrap.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
         ceiling: noise ceiling (`pyalign.noise_ceiling`), a fraction above 1/3; gives `fraction_of_ceiling`.
@@ -117,11 +118,10 @@ def score(
         A `Score`; of a mapping, or of several measures, `Scores`.
 
     Raises:
-        InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet; for a
-            closed form of a single triplet, person or set of objects.
+        InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet.
 
-    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3; Owen, "The
-    pigeonhole bootstrap", Annals of Applied Statistics 2007.
+    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3; for the
+    intervals see `pyalign.stats.clustered`, and Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007.
 
     Example:
         >>> import numpy as np
@@ -138,12 +138,13 @@ def score(
     if isinstance(x, Mapping):
         x = {str(name): values for name, values in x.items()}
     measures = (None,) if measure is None else measures_of(measure)
-    asked = _Asked(
-        measures, temperature, ties, nan, backend, as_resampling(ci), subjects, groups, ceiling, permutations, seed,
-        transform, tuple(keep), progress,
-    )  # fmt: skip
     given = as_triplet_data(triplets)
     require_one_answer_each(given, "score")
+    plan = as_resampling(ci, given.subjects if subjects is None else subjects)
+    asked = _Asked(
+        measures, temperature, ties, nan, backend, plan, subjects, groups, ceiling, permutations, seed, transform,
+        tuple(keep), progress,
+    )  # fmt: skip
     found = of_each(x, given, measures, progress, partial(_begin, asked))
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
@@ -156,7 +157,7 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, back
     measures = [None if measure is None else str(measure) for measure in asked.measures]
     options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan}
     options.update(temperature=asked.temperature, ci=None if asked.plan is None else asdict(asked.plan))
-    drawn = asked.plan is not None and asked.plan.method == "bootstrap"
+    drawn = asked.plan is not None and asked.plan.method != "corrected"
     seed = asked.seed if asked.permutations is not None else asked.plan.seed if asked.plan and drawn else None
     return Provenance.now([*x.items(), ("triplets", triplets)], options, backend, seed)
 
@@ -176,7 +177,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
     def run(measure: str | Measure | None) -> Score:
         chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
         found = _one(rows, aligned, chosen, temperature, asked)
-        told = merged(notes, looked())  # triplets are known to be valid now
+        told = merged(notes, looked(), found.notes)  # triplets are known to be valid now
         if found.accuracy is not None:
             told = merged(told, notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name))
         return replace(

@@ -10,12 +10,11 @@ import numpy as np
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.groups import group_members
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
-from pyalign.analysis.uncertainty import clusters_of, uncertainty, values_of
+from pyalign.analysis.uncertainty import clusters_of, uncertainty, values_of, without_interval
 from pyalign.data import Aligned
+from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
-from pyalign.stats.clustered import standard_errors
-from pyalign.stats.intervals import normal_interval, percentile_interval
-from pyalign.stats.resampling import Clusters, Resampling, replicates
+from pyalign.stats.resampling import Clusters, Resampling
 
 
 def with_ceiling(result: Score, ceiling: float) -> Score:
@@ -32,35 +31,38 @@ def with_intervals(
     found = outcomes.score
     assert found.accuracy is not None and found.cross_entropy is not None
     people = aligned.triplets.subjects if subjects is None else subjects
-    clusters = clusters_of(aligned.index, [outcomes], people if plan is not None and plan.by == "subjects" else None)
+    clusters = clusters_of(aligned.index, [outcomes], people if plan is not None and "subjects" in plan.by else None)
     values, units = values_of([outcomes], found.ties, None)
     if plan is not None:
         ci, nats_ci = uncertainty(clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress)
-        drawn = plan.method == "bootstrap"
+        drawn = plan.method != "corrected"
         found = replace(
-            found, ci=ci, cross_entropy_ci=nats_ci, resamples=plan.resamples if drawn else None,
-            seed=plan.seed if drawn else None,
+            found, ci=ci, cross_entropy_ci=nats_ci, resamples=plan.drawn if drawn else None,
+            seed=plan.seed if drawn else None, notes=found.notes if ci else (*found.notes, without_interval(plan)),
         )  # fmt: skip
     if groups is not None:
         members = group_members(groups, aligned, outcomes.kept)
-        found = replace(found, groups=tuple(_group_scores(outcomes, values, clusters, members, plan)))
+        found = replace(found, groups=tuple(_group_scores(outcomes, values, units, clusters, members, plan)))
     return found
 
 
 def _group_scores(
-    outcomes: Outcomes, values: np.ndarray, clusters: Clusters, groups: Mapping[str, np.ndarray],
+    outcomes: Outcomes, values: np.ndarray, units: np.ndarray, clusters: Clusters, groups: Mapping[str, np.ndarray],
     plan: Resampling | None,
 ) -> Iterator[GroupScore]:  # fmt: skip
     for name, members in groups.items():
         own = values[:, members]
         nats = float(outcomes.cross_entropy[members].mean(dtype=np.float64))
         one = GroupScore(name, float(own[0].mean()) / CREDIT_UNIT, len(members), nats, None)
-        yield one if plan is None else _with_interval(one, own[:1], clusters.take(members), plan)
+        yield one if plan is None else _with_interval(one, own, units, clusters.take(members), plan)
 
 
-def _with_interval(one: GroupScore, credits: np.ndarray, clusters: Clusters, plan: Resampling) -> GroupScore:
-    if plan.method == "analytic":
-        error = float(standard_errors(clusters, credits, plan)[0]) / CREDIT_UNIT
-        return one if np.isnan(error) else replace(one, ci=normal_interval(one.accuracy, error, plan))
-    means = replicates(clusters, credits, plan)[:, 0] / CREDIT_UNIT
-    return one if np.isnan(means).any() else replace(one, ci=percentile_interval(means, plan))
+def _with_interval(
+    one: GroupScore, values: np.ndarray, units: np.ndarray, clusters: Clusters, plan: Resampling
+) -> GroupScore:
+    """A group without an interval where it is too small for one, or where a resample leaves none of it."""
+    try:
+        ci, _ = uncertainty(clusters, values, units, (one.accuracy, one.cross_entropy), plan)
+    except InputError:
+        return one
+    return replace(one, ci=ci)

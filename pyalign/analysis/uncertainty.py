@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.results import Interval
 from pyalign.stats.clustered import standard_errors
-from pyalign.stats.intervals import normal_interval, percentile_interval
+from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.labels import checked_labels
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 
@@ -75,14 +76,44 @@ def in_units(means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates
 def uncertainty(
     clusters: Clusters, values: np.ndarray, units: np.ndarray, estimates: Sequence[float], plan: Resampling,
     progress: Progress = silent,
-) -> tuple[Interval, ...]:  # fmt: skip
-    """Intervals of the means of values (v, t) in these units; `estimates` are the means of all triplets."""
-    if plan.method == "analytic":
-        errors = standard_errors(clusters, values, plan) * units
-        if np.isnan(errors).any():
-            what = {"objects": "sets of three objects", "triplets": "triplets"}.get(plan.by, "persons")
-            raise InputError(f"triplets must be of at least two {what} for a standard error over {plan.by}; got one")
-        return tuple(normal_interval(m, float(e), plan) for m, e in zip(estimates, errors, strict=True))
-    means = replicates(clusters, values, plan, progress)
+) -> tuple[Interval | None, ...]:  # fmt: skip
+    """Intervals of the means of values (2 m, t) in these units, as `values_of` has them; None where there is none.
+
+    Args:
+        estimates: the means of all triplets.
+    """
+    if plan.method == "corrected":
+        errors, degrees = standard_errors(clusters, values, plan)
+        return tuple(
+            None if np.isnan(error) else student_interval(estimate, float(error), degrees, plan, bounds)
+            for estimate, error, bounds in zip(estimates, errors * units, cycle((FRACTION, POSITIVE)), strict=False)
+        )
+    means = in_units(replicates(clusters, values, plan, progress), values, units, estimates)
     require_rows(means, plan)
-    return tuple(percentile_interval(column, plan) for column in in_units(means, values, units, estimates).T)
+    if plan.by == "objects" and plan.method == "bootstrap":
+        errors, _ = standard_errors(clusters, values, plan)
+        means = scaled(means, np.asarray(estimates), errors * units)
+    return tuple(None if np.isnan(column).any() else percentile_interval(column, plan) for column in means.T)
+
+
+def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """(b, v) means of resamples whose deviations from the estimates (v,) are brought to these standard errors (v,).
+
+    The pigeonhole bootstrap has the shape of the distribution, and up to sqrt(7) times its width.
+
+    Example:
+        >>> scaled(np.array([[0.3], [0.5], [0.7]]), np.array([0.5]), np.array([0.1])).ravel()
+        array([0.4, 0.5, 0.6])
+    """
+    spread = means.std(axis=0, ddof=1)
+    with np.errstate(invalid="ignore"):
+        scale = np.divide(errors, spread, out=np.where(np.isnan(errors), np.nan, 1.0), where=spread > 0)
+        moved: np.ndarray = estimates + (means - estimates) * scale
+    return moved
+
+
+def without_interval(plan: Resampling, name: str | None = None) -> str:
+    """A sentence about an interval that is none."""
+    what = plan.by.replace("+", " or ")
+    of = f"{name}: " if name else ""
+    return f"{of}there is no interval over {what}: no two triplets are of different {what}"

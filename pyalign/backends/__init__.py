@@ -245,6 +245,17 @@ class HostBackend(Backend, Protocol):
         and entropy (t,) of the similarities' dtype: -log p(human pair) and -sum_p p log p, in nats.
         """
 
+    def share_triplets(self, triplets: np.ndarray, n: int) -> Any:
+        """Triplets grouped by the objects that they share, for `shared_products`. Raises InvalidTripletsError."""
+
+    def shared_products(self, sharing: Any, values: np.ndarray) -> np.ndarray:
+        """(3, k, k) float64: sums over groups of triplets of the products of the groups' sums of values, two by two.
+
+        sharing: of t triplets. values: (t, k) int8, int16 or float64, contiguous. The groups of the first are the
+        triplets with each object, of the second those with each pair of objects, of the third those of each set of
+        three. Whole numbers give exact results below 2^53.
+        """
+
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         """The same sums with weights drawn for each triplet by itself, Poisson(1).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,8 @@ from pyalign.errors import InputError
 
 SPIN_COUNT = "20000"
 MOST_PLANNED = 1 << 16  # items of a plan are 16-bit numbers
+SUMS_AT_ONCE = 1 << 21  # numbers of sums over groups that are held at once
+FEW_COLUMNS = 8  # whose products einsum has sooner than a product of matrices would begin
 
 
 def _load() -> Any:
@@ -134,8 +137,42 @@ class NativeBackend(HostRows):
         if not _native.resample_items(triplets, multiplicities, values, sums):
             raise InvalidTripletsError
 
+    def share_triplets(self, triplets: np.ndarray, n: int) -> Any:
+        sharing = _native.share_triplets(triplets, n)
+        if sharing is None:
+            raise InvalidTripletsError
+        return sharing
+
+    def shared_products(self, sharing: Any, values: np.ndarray) -> np.ndarray:
+        k, groups = values.shape[1], (np.arange(len(sharing.pairs)), sharing.pairs, sharing.sets)
+        products = np.zeros((3, k, k))
+        for first, last in _ranges(sum(groups), SUMS_AT_ONCE // k):
+            sums = [np.empty((int(of[last] - of[first]), k)) for of in groups]
+            _native.sum_shared(sharing, values, first, last, *sums)
+            for total, one in zip(products, sums, strict=True):
+                total += self._squared(one)
+        return products
+
+    def _squared(self, sums: np.ndarray) -> np.ndarray:
+        """sums.T @ sums, the same for any number of threads."""
+        k = sums.shape[1]
+        if k <= FEW_COLUMNS:
+            few: np.ndarray = np.einsum("ga,gb->ab", sums, sums)
+            return few
+        squared = np.empty((k, k))
+        self.product(np.ascontiguousarray(sums.T), sums, squared)
+        return squared
+
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         _native.resample_rows(keys, values, sums)
+
+
+def _ranges(reached: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of objects with at most so many groups each, or one object; reached (n + 1,): groups before each."""
+    first, n = 0, len(reached) - 1
+    while first < n:
+        last = int(np.searchsorted(reached, reached[first] + most, side="right")) - 1
+        yield first, (first := min(n, max(last, first + 1)))
 
 
 def _sums(raw: tuple[float, ...] | bool | None) -> Sums | None:

@@ -7,6 +7,7 @@ csrc/pair.h. Triplets are worked in chunks of `CHUNK`, and sums added in the ord
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -161,12 +162,44 @@ class NumpyBackend(HostRows):
 
         _weighted_sums(weights, values, sums, step=max(1, BLOCK_ELEMENTS // lanes))
 
+    def share_triplets(self, triplets: np.ndarray, n: int) -> SharedLabels:
+        columns = np.sort(_checked(triplets, n).astype(np.int64), axis=1).T
+        first, second = columns[[0, 0, 1]], columns[[1, 2, 2]]
+        pairs = _codes([first.ravel(), second.ravel()])
+        return SharedLabels(columns.ravel(), pairs, _codes(list(columns)))
+
+    def shared_products(self, sharing: SharedLabels, values: np.ndarray) -> np.ndarray:
+        products = []
+        for labels in (sharing.objects, sharing.pairs, sharing.sets):
+            repeats = len(labels) // len(values) if len(values) else 1
+            sums = np.stack([np.bincount(labels, np.tile(column, repeats)) for column in values.T], axis=1)
+            products.append(sums.T @ sums)
+        return np.stack(products)
+
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         def weights(part: slice) -> np.ndarray:
             rows = np.arange(part.start, min(part.stop, values.shape[1]), dtype=np.uint32)
             return poisson_weights(rows, keys).astype(np.float64)
 
         _weighted_sums(weights, values, sums, step=max(1, BLOCK_ELEMENTS // sums.shape[1]))
+
+
+@dataclass(frozen=True)
+class SharedLabels:
+    """The groups of triplets: (3 t,) their objects and pairs of objects, (t,) their sets of three; whole numbers."""
+
+    objects: np.ndarray
+    pairs: np.ndarray
+    sets: np.ndarray
+
+
+def _codes(columns: list[np.ndarray]) -> np.ndarray:
+    """(m,) the same number where all columns (m,) are the same."""
+    codes = columns[0]
+    for column in columns[1:]:  # numbered anew at each step, so that products stay below 2^63
+        codes = np.unique(np.unique(codes, return_inverse=True)[1] * (int(column.max(initial=0)) + 1) + column,
+                          return_inverse=True)[1]  # fmt: skip
+    return codes
 
 
 # 65536 P(w >= k) for w ~ Poisson(1), k = 1, 2, ...; their sum is 65536: the mean of the weights is 1 exactly.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 
@@ -205,6 +206,24 @@ class ReferenceBackend(HostRows):
             for b in range(sums.shape[1]):
                 w = int(multiplicities[i, b]) * int(multiplicities[j, b]) * int(multiplicities[k, b])
                 _add_weighted(w, values[:, row], sums[:, b])
+
+    def share_triplets(self, triplets: np.ndarray, n: int) -> list[frozenset[int]]:
+        for row in triplets.tolist():
+            _require_valid(tuple(row), n)
+        return [frozenset(row) for row in triplets.tolist()]
+
+    def shared_products(self, sharing: list[frozenset[int]], values: np.ndarray) -> np.ndarray:
+        k = values.shape[1]
+        products = np.zeros((3, k, k))
+        for shared in (1, 2, 3):
+            sums: dict[tuple[int, ...], list[float]] = {}
+            for items, row in zip(sharing, values.tolist(), strict=True):
+                for group in combinations(sorted(items), shared):
+                    before = sums.get(group, [0.0] * k)
+                    sums[group] = [a + b for a, b in zip(before, row, strict=True)]
+            for row in sums.values():
+                products[shared - 1] += [[a * b for b in row] for a in row]
+        return products
 
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         sums[...] = 0

@@ -25,7 +25,7 @@ def held_out_errors(
     """
     try:
         found = score(
-            rows, triplets, measure=measure, temperature=temperature, ci=Resampling(split, "analytic"),
+            rows, triplets, measure=measure, temperature=temperature, ci=Resampling(split),
             subjects=subjects, backend=backend,
         )  # fmt: skip
     except InputError:

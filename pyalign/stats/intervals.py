@@ -1,4 +1,4 @@
-"""Intervals around a mean: from its standard error, or from the means of resamples."""
+"""Intervals around an estimate: from its standard error, or from the estimates of resamples."""
 
 from __future__ import annotations
 
@@ -8,34 +8,31 @@ import numpy as np
 
 from pyalign.results import Interval
 from pyalign.stats.resampling import Resampling
+from pyalign.stats.student import quantile
 
-NORMAL = Resampling("triplets", "analytic")
+NORMAL = math.inf  # degrees of freedom of Student's t that make it the normal distribution
+FRACTION = (0.0, 1.0)  # where shares lie
+POSITIVE = (0.0, math.inf)
 
 
-def normal_interval(mean: float, error: float, plan: Resampling = NORMAL) -> Interval:
-    """mean +- z error; NaN where the error is.
+def student_interval(
+    estimate: float, error: float, degrees: float, plan: Resampling,
+    within: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:  # fmt: skip
+    """estimate +- quantile of Student's t * error, within bounds that the quantity itself has; NaN where the error is.
 
     Example:
-        >>> low, high = normal_interval(0.6722, 0.0053)
+        >>> low, high = student_interval(0.6722, 0.0053, 999, Resampling("triplets"))
         >>> round(low, 4), round(high, 4)
         (0.6618, 0.6826)
-    """
-    from statistics import NormalDist  # slow to import
-
-    reach = NormalDist().inv_cdf(0.5 + plan.confidence / 2.0) * error
-    return Interval(mean - reach, mean + reach, error, plan.by, plan.method, float(plan.confidence))
-
-
-def share_interval(share: float, error: float, plan: Resampling = NORMAL) -> Interval:
-    """`normal_interval` of a share, which lies in [0, 1].
-
-    Example:
-        >>> share_interval(0.99, 0.02).high
+        >>> student_interval(0.99, 0.02, 50, Resampling("objects"), FRACTION).high
         1.0
     """
-    found = normal_interval(share, error, plan)
-    low, high = (max(0.0, found.low), min(1.0, found.high)) if math.isfinite(found.high) else (math.nan, math.nan)
-    return Interval(low, high, error, plan.by, plan.method, found.confidence)
+    reach = quantile(plan.confidence, degrees) * error if error == error else math.nan
+    low, high = estimate - reach, estimate + reach
+    if reach == reach:
+        low, high = max(within[0], low), min(within[1], high)
+    return Interval(low, high, error, plan.by, plan.method, float(plan.confidence))
 
 
 def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None = None) -> Interval:
@@ -44,7 +41,7 @@ def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None 
     Of a single mean there is no error.
 
     Example:
-        >>> tuple(percentile_interval(np.arange(101.0), Resampling("objects", confidence=0.5)))
+        >>> tuple(percentile_interval(np.arange(101.0), Resampling("objects", "bootstrap", confidence=0.5)))
         (25.0, 75.0)
     """
     tail = (1.0 - plan.confidence) / 2.0

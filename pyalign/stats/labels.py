@@ -41,3 +41,16 @@ def subject_codes(subjects: object, t: int) -> np.ndarray:
     if len(labels) < 2:
         raise InputError(f"subjects must be at least two persons, so that one can be left out; got {labels.tolist()}")
     return codes.reshape(-1)
+
+
+def are_several(subjects: object) -> bool:
+    """Whether they are known, and more than one.
+
+    Example:
+        >>> are_several(None), are_several(["a", "a"]), are_several(["a", "b"])
+        (False, False, True)
+    """
+    if subjects is None:
+        return False
+    given = subjects.codes if isinstance(subjects, Subjects) else np.asarray(subjects)
+    return bool(given.size) and bool((given != given.ravel()[0]).any())

@@ -16,10 +16,12 @@ from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
 from pyalign.progress import Progress, silent
-from pyalign.stats.labels import subject_codes
+from pyalign.stats.labels import are_several, subject_codes
 
-BY = ("objects", "triplets", "subjects")  # what intervals are over
-METHODS = ("bootstrap", "analytic")
+BY = ("objects", "triplets", "subjects", "objects+subjects")  # what intervals are over
+METHODS = ("corrected", "bootstrap", "pigeonhole")
+AUTO = "auto"  # over objects and people where these are known, else over objects
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -27,46 +29,69 @@ class Resampling:
     """How uncertainty is to be measured.
 
     Attributes:
-        by: what is drawn anew: "objects", "triplets" (or pairs: the rows) or "subjects".
-        method: "bootstrap", or "analytic" for the closed form of the standard error.
-        resamples: of the bootstrap.
+        by: what is drawn anew: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects".
+        method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; or, over
+            objects, "pigeonhole", the bootstrap without the scale that brings it to the corrected error.
+        resamples: of a bootstrap; None: 1,000.
         confidence: of the intervals, a fraction.
-        seed: of the resamples; the same seed gives the same ones on every backend and with any number of threads.
+        seed: of what is drawn; the same seed gives the same on every backend and with any number of threads.
 
     Raises:
-        InputError: an unknown name, a confidence that is no fraction, fewer than 2 resamples.
+        InputError: an unknown name, a confidence that is no fraction, fewer than 2 resamples, resamples of a closed
+            form, or a method that does not serve what is drawn anew.
 
     Example:
-        >>> Resampling("objects", resamples=200).confidence
-        0.95
+        >>> Resampling("objects").method, Resampling("objects", "bootstrap").resamples
+        ('corrected', 1000)
     """
 
     by: str
-    method: str = "bootstrap"
-    resamples: int = 1000
+    method: str = "corrected"
+    resamples: int | None = None
     confidence: float = 0.95
     seed: int = 0
 
     def __post_init__(self) -> None:
         _checks.one_of(self.by, BY, "ci")
-        _checks.one_of(self.method, METHODS, "method")
+        _checks.one_of(self.method, METHODS, "ci_method")
         _checks.fraction(self.confidence, "confidence")
-        _checks.whole_number(self.resamples, "resamples", 2)
         _checks.whole_number(self.seed, "seed", 0)
+        if self.method == "pigeonhole" and self.by != "objects":
+            raise InputError(f"ci_method pigeonhole draws objects; got ci {self.by!r}")
+        if self.by == "objects+subjects" and self.method != "corrected":
+            raise InputError(f"ci objects+subjects needs ci_method corrected; got {self.method!r}")
+        if self.resamples is not None:
+            _checks.whole_number(self.resamples, "resamples", 2)
+            if self.method == "corrected":
+                raise InputError(
+                    f"resamples are those of ci_method bootstrap or pigeonhole; got {self.resamples} for corrected"
+                )
+
+    @property
+    def drawn(self) -> int:
+        """How many resamples a bootstrap draws."""
+        return RESAMPLES if self.resamples is None else self.resamples
 
 
-def as_resampling(ci: object) -> Resampling | None:
+def as_resampling(ci: object, subjects: object = None) -> Resampling | None:
     """`ci` as a `Resampling`: a name stands for one with the usual options, None for no intervals.
 
+    "auto" is over objects and people where at least two of `subjects` are known, else over objects.
+
     Example:
-        >>> as_resampling("objects").resamples, as_resampling(None)
-        (1000, None)
+        >>> as_resampling("objects").method, as_resampling(None), as_resampling("auto", ["a", "b"]).by
+        ('corrected', None, 'objects+subjects')
     """
     if ci is None or isinstance(ci, Resampling):
         return ci
     if not isinstance(ci, str):
-        raise InputError(f"ci must be a name ({', '.join(BY)}) or a Resampling; got {type(ci).__name__}")
-    return Resampling(ci)
+        raise InputError(f"ci must be a name ({', '.join(BY)}, {AUTO}) or a Resampling; got {type(ci).__name__}")
+    return Resampling(over(subjects) if ci == AUTO else ci)
+
+
+def over(subjects: object) -> str:
+    """What an interval is over where nobody has said it."""
+    return "objects+subjects" if are_several(subjects) else "objects"
 
 
 @dataclass(frozen=True)
@@ -115,7 +140,7 @@ class Clusters:
     def persons(self) -> np.ndarray:
         """The subjects. Raises InputError where they are not known."""
         if self.subjects is None:
-            raise InputError('subjects must say who answered each triplet for ci="subjects"; got none')
+            raise InputError("subjects must say who answered each triplet for intervals over people; got none")
         return self.subjects
 
 
@@ -127,7 +152,7 @@ def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progres
         >>> replicates(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", resamples=3)).ravel()
         array([6., 6., 6.])
     """
-    options: dict[str, Any] = {"resamples": plan.resamples, "seed": plan.seed, "progress": progress}
+    options: dict[str, Any] = {"resamples": plan.drawn, "seed": plan.seed, "progress": progress}
     if plan.by == "objects":
         add_up = pair_sums if clusters.objects.shape[1] == 2 else object_sums
         sums = add_up(clusters.objects, clusters.n, values, **options, backend=clusters.backend)
@@ -146,5 +171,5 @@ def require_rows(means: np.ndarray, plan: Resampling) -> None:
     if empty:
         raise InputError(
             f"triplets must be enough for every resample of {plan.by} to leave one; {empty:,} of "
-            f"{plan.resamples:,} resamples leave none"
+            f"{plan.drawn:,} resamples leave none"
         )

@@ -1,0 +1,213 @@
+// shared.cpp: triplets grouped by the objects that they share, and sums over the groups.
+//
+// Division of the work. Grouping is four counting sorts, two threads beside each other; it is done once for any number
+// of values. To sum, a thread takes an object: all pairs whose lower object it is, and all sets whose lowest it is, lie
+// in rows of the output that are its own, so that nothing is shared between threads and every sum has one order.
+#include "simd.h"
+#include "unpack.h"
+
+namespace PA_ISA {
+namespace {
+
+enum Place { kLowest, kMiddle, kHighest };
+
+struct Columns {
+  int32_t* of[3];  // lowest, middle, highest object of each triplet
+};
+
+// Reads every index once, sorted within each triplet. False where one is not valid.
+bool sort_columns(const pa_triplets* triplets, int64_t n, const Columns& out, int threads) {
+  const int64_t chunks = blocks(triplets->t, kTripletBlock);
+  int invalid = 0;
+#pragma omp parallel for schedule(static) num_threads(threads) if (chunks > 4) reduction(| : invalid)
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    Items items;
+    const int64_t q = chunk * kTripletBlock, count = smaller(kTripletBlock, triplets->t - q);
+    if (!unpack(triplets, q, count, n, &items)) {
+      invalid = 1;
+      continue;
+    }
+    for (int64_t k = 0; k < count; ++k) {
+      const int32_t a = items.column[0][k], b = items.column[1][k], c = items.column[2][k];
+      const int32_t less = a < b ? a : b, more = a < b ? b : a, rest = more < c ? more : c;
+      out.of[kLowest][q + k] = less < c ? less : c;
+      out.of[kMiddle][q + k] = less < rest ? rest : less;
+      out.of[kHighest][q + k] = more < c ? c : more;
+    }
+  }
+  return !invalid;
+}
+
+// start[i]: where those with key i begin; next: the same, to be counted up.
+void begin(const int32_t* keys, int64_t t, int64_t n, int64_t* start, int64_t* next) {
+  memset(start, 0, size_t(n + 1) * sizeof *start);
+  for (int64_t q = 0; q < t; ++q) ++start[keys[q] + 1];
+  for (int64_t i = 0; i < n; ++i) start[i + 1] += start[i];
+  memcpy(next, start, size_t(n) * sizeof *next);
+}
+
+// Under the middle object; then, from there, under the lowest: in the order of the middle ones.
+void by_lowest_and_middle(const Columns& c, const pa_sharing* s, int64_t* next, int32_t* lowest, int32_t* middle) {
+  const int64_t t = s->t, n = s->n;
+  int32_t *rows = s->rows + kMiddle * t, *highest = s->others + 2 * t;
+  begin(c.of[kMiddle], t, n, s->start + kMiddle * (n + 1), next);
+  for (int64_t q = 0; q < t; ++q) {
+    const int64_t at = next[c.of[kMiddle][q]]++;
+    rows[at] = int32_t(q);
+    highest[at] = c.of[kHighest][q];
+    lowest[at] = c.of[kLowest][q];
+    middle[at] = c.of[kMiddle][q];
+  }
+  begin(lowest, t, n, s->start + kLowest * (n + 1), next);
+  for (int64_t q = 0; q < t; ++q) {
+    const int64_t at = next[lowest[q]]++;
+    s->rows[at] = rows[q];
+    s->others[at] = middle[q];
+    s->others[t + at] = highest[q];
+  }
+}
+
+void by_highest(const Columns& c, const pa_sharing* s, int64_t* next) {
+  const int64_t t = s->t, n = s->n;
+  begin(c.of[kHighest], t, n, s->start + kHighest * (n + 1), next);
+  for (int64_t q = 0; q < t; ++q) s->rows[kHighest * t + next[c.of[kHighest][q]]++] = int32_t(q);
+}
+
+// Which objects have been met since the last `clear`, and the number that each was given. One per thread.
+struct Meeting {
+  uint32_t when;
+  int32_t number;
+};
+
+struct Met {
+  Meeting* with;
+  uint32_t now;  // fewer than n + t, which fit
+
+  // The object's number, a new one where it is met for the first time.
+  int64_t meet(int32_t object, int64_t* count) {
+    Meeting* one = with + object;
+    if (one->when != now) {
+      one->when = now;
+      one->number = int32_t((*count)++);
+    }
+    return one->number;
+  }
+  void clear() { ++now; }
+};
+
+// Calls pair(row, number) and set(row, number) for the triplets of object i, numbers counted from 0 in the order in
+// which pairs and sets are met; `pairs` and `sets` become how many there are.
+template <class OnPair, class OnSet>
+void walk(const pa_sharing* s, int64_t i, Met* partners, Met* thirds, int64_t* pairs, int64_t* sets, OnPair pair,
+          OnSet set) {
+  const int64_t t = s->t, n = s->n;
+  const int64_t *lowest = s->start, *middle = s->start + kMiddle * (n + 1);
+  *pairs = *sets = 0;
+  partners->clear();
+  for (int64_t q = lowest[i]; q < lowest[i + 1]; ++q) {
+    const int32_t row = s->rows[q], second = s->others[q], third = s->others[t + q];
+    if (q == lowest[i] || second != s->others[q - 1]) thirds->clear();
+    pair(row, partners->meet(second, pairs));
+    pair(row, partners->meet(third, pairs));
+    set(row, thirds->meet(third, sets));
+  }
+  for (int64_t q = middle[i]; q < middle[i + 1]; ++q)
+    pair(s->rows[kMiddle * t + q], partners->meet(s->others[2 * t + q], pairs));
+}
+
+// Two tables of objects met for each thread.
+struct Tables {
+  Scratch<Meeting> memory;
+  int64_t n;
+
+  Tables(int64_t objects, int threads) : memory(2 * objects * threads + 1), n(objects) {
+    if (memory.data) memset(memory.data, 0, size_t(2 * objects * threads) * sizeof(Meeting));
+  }
+  Met of(int thread, int which) const { return {memory.data + n * (2 * thread + which), 0}; }
+};
+
+pa_status count_groups(const pa_sharing* s, int threads) {
+  const Tables tables(s->n, threads);
+  if (!tables.memory.data) return PA_OUT_OF_MEMORY;
+  s->pairs[0] = s->sets[0] = 0;
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+  for (int thread = 0; thread < threads; ++thread) {
+    Met partners = tables.of(thread, 0), thirds = tables.of(thread, 1);
+    for (int64_t i = thread; i < s->n; i += threads)
+      walk(
+          s, i, &partners, &thirds, s->pairs + i + 1, s->sets + i + 1, [](int32_t, int64_t) {},
+          [](int32_t, int64_t) {});
+  }
+  for (int64_t i = 0; i < s->n; ++i) {
+    s->pairs[i + 1] += s->pairs[i];
+    s->sets[i + 1] += s->sets[i];
+  }
+  return PA_OK;
+}
+
+template <class T>
+inline __attribute__((always_inline)) void add(double* to, const T* values, int64_t k) {
+  for (int64_t c = 0; c < k; ++c) to[c] += double(values[c]);
+}
+
+// The sums of object i into its own rows of the output.
+template <class T>
+void sum_object(const pa_sharing* s, const pa_shared_sums* w, int64_t i, Met* partners, Met* thirds) {
+  const int64_t k = w->k, first = w->first;
+  const T* values = static_cast<const T*>(w->values);
+  double* object = w->objects + (i - first) * k;
+  double* pairs = w->pairs + (s->pairs[i] - s->pairs[first]) * k;
+  double* sets = w->sets + (s->sets[i] - s->sets[first]) * k;
+  memset(object, 0, size_t(k) * sizeof *object);
+  memset(pairs, 0, size_t((s->pairs[i + 1] - s->pairs[i]) * k) * sizeof *pairs);
+  memset(sets, 0, size_t((s->sets[i + 1] - s->sets[i]) * k) * sizeof *sets);
+  for (int place = 0; place < 3; ++place) {
+    const int64_t *start = s->start + place * (s->n + 1), *end = start + i + 1;
+    for (int64_t q = start[i]; q < *end; ++q) add(object, values + int64_t(s->rows[place * s->t + q]) * k, k);
+  }
+  int64_t met_pairs, met_sets;
+  walk(
+      s, i, partners, thirds, &met_pairs, &met_sets,
+      [=](int32_t row, int64_t number) { add(pairs + number * k, values + int64_t(row) * k, k); },
+      [=](int32_t row, int64_t number) { add(sets + number * k, values + int64_t(row) * k, k); });
+}
+
+template <class T>
+pa_status sum_all(const pa_sharing* s, const pa_shared_sums* w, int threads) {
+  const Tables tables(s->n, threads);
+  if (!tables.memory.data) return PA_OUT_OF_MEMORY;
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+  for (int thread = 0; thread < threads; ++thread) {
+    Met partners = tables.of(thread, 0), thirds = tables.of(thread, 1);
+    for (int64_t i = w->first + thread; i < w->last; i += threads) sum_object<T>(s, w, i, &partners, &thirds);
+  }
+  return PA_OK;
+}
+
+}  // namespace
+
+pa_status share_triplets(const pa_triplets* triplets, const pa_sharing* s, int threads) {
+  const int64_t t = triplets->t, n = s->n;
+  if (t != s->t || (t >> 31) != 0) return PA_BAD_ARGUMENT;
+  const Scratch<int32_t> columns(larger(1, 5 * t));
+  const Scratch<int64_t> next(2 * n + 2);
+  if (!columns.data || !next.data) return PA_OUT_OF_MEMORY;
+  const Columns c = {{columns.data, columns.data + t, columns.data + 2 * t}};
+  if (!sort_columns(triplets, n, c, threads)) return PA_INVALID_TRIPLETS;
+#pragma omp parallel for schedule(static, 1) num_threads(threads < 2 ? 1 : 2) if (t > kTripletBlock)
+  for (int part = 0; part < 2; ++part) {
+    if (part == 0) by_lowest_and_middle(c, s, next.data, columns.data + 3 * t, columns.data + 4 * t);
+    else by_highest(c, s, next.data + n + 1);
+  }
+  return count_groups(s, threads);
+}
+
+pa_status sum_shared(const pa_sharing* s, const pa_shared_sums* w, int threads) {
+  if (w->first < 0 || w->last > s->n || w->first > w->last) return PA_BAD_ARGUMENT;
+  if (w->bytes == 1) return sum_all<int8_t>(s, w, threads);
+  if (w->bytes == 2) return sum_all<int16_t>(s, w, threads);
+  if (w->bytes == 8) return sum_all<double>(s, w, threads);
+  return PA_BAD_ARGUMENT;
+}
+
+}  // namespace PA_ISA
