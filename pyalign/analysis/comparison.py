@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.errors import InputError
 from pyalign.results import Interval, Result
+
+Matrix = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -16,29 +19,31 @@ class ModelResult:
     Attributes:
         model: its name.
         accuracy: fraction, of the triplets that all models could be scored on.
-        ci: interval of the accuracy.
+        ci: interval of the accuracy; None where no two triplets are independent.
         cross_entropy: nats.
         cross_entropy_ci: interval, nats.
         n_ties: tied triplets.
         rank: by accuracy, 1 is best; equal accuracies share the mean of their ranks.
-        rank_ci: interval of the rank over the resamples.
+        rank_ci: interval of the rank, that holds for all models together: one more than the models that are better, and
+            one for each that is not worse, by the simultaneous intervals of differences. By a bootstrap it is that of
+            the resamples, for each model by itself.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     model: str
     accuracy: float
-    ci: Interval
+    ci: Interval | None
     cross_entropy: float
-    cross_entropy_ci: Interval
+    cross_entropy_ci: Interval | None
     n_ties: int
     rank: float
-    rank_ci: Interval
+    rank_ci: Interval | None
 
     @property
     def standard_error(self) -> float | None:
         """Of the accuracy, a fraction."""
-        return self.ci.error
+        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,17 @@ class PairResult:
     Attributes:
         a, b: their names.
         difference: accuracy of a less that of b, a fraction.
-        ci: its interval, from differences within each resample.
+        ci: its interval, by itself; None where no two triplets are independent.
         p_value: two-sided, of no difference.
-        p_adjusted: the same, corrected over all pairs (Holm).
+        p_adjusted: the same, corrected over all pairs by the rule of the comparison.
         cross_entropy_difference: nats, a less b.
         cross_entropy_ci: its interval.
         both_wrong: share of triplets that both get wrong.
         both_wrong_expected: that share if their errors were independent.
         error_consistency: Cohen's kappa of right and wrong: 0 for independent errors, 1 for the same; None where a
             model is always right or always wrong, so that nothing could agree by more than chance.
+        simultaneous_ci: interval of the difference that holds for all pairs together (max-t); None by a bootstrap.
+        p_max_t: the p-value that belongs to it: that of the largest of all pairs' t under no difference anywhere.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -64,19 +71,52 @@ class PairResult:
     a: str
     b: str
     difference: float
-    ci: Interval
-    p_value: float
-    p_adjusted: float
+    ci: Interval | None
+    p_value: float | None
+    p_adjusted: float | None
     cross_entropy_difference: float
-    cross_entropy_ci: Interval
+    cross_entropy_ci: Interval | None
     both_wrong: float
     both_wrong_expected: float
     error_consistency: float | None
+    simultaneous_ci: Interval | None = None
+    p_max_t: float | None = None
 
     @property
     def standard_error(self) -> float | None:
         """Of the difference, a fraction."""
-        return self.ci.error
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class BestModel:
+    """The best of the models, with a figure that is free of the choice.
+
+    Attributes:
+        model: the most accurate on all triplets.
+        in_sample_accuracy: its accuracy there, which the choice has pushed up.
+        accuracy: fraction: chosen on the triplets of one half of the objects, scored on those of the other, mean over
+            the splits.
+        ci: its interval.
+        chosen: how often each model was chosen, a fraction of the choices.
+        n_choices: how many there were: two for each split that left triplets on both sides.
+        seed: of the splits.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    model: str
+    in_sample_accuracy: float
+    accuracy: float
+    ci: Interval | None
+    chosen: Mapping[str, float]
+    n_choices: int
+    seed: int
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the accuracy that is free of the choice, a fraction."""
+        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)
@@ -87,36 +127,43 @@ class Comparison(Result):
         models: in the order in which they were given.
         pairs: every two of them.
         n_triplets: triplets that all models were scored on.
+        n_objects: objects in them.
+        n_subjects: people who answered them; None where intervals do not count people.
         n_dropped: triplets left out because they touch a row with NaN or infinity in any of them.
-        resamples, seed, measure, temperature, ties: the options.
+        resamples: of a bootstrap, else None.
+        seed: of what is drawn.
+        measure, temperature, ties: the options.
+        ci_by, ci_method, confidence: over what intervals are, how they were found, and how often they hold.
+        correction: how `p_adjusted` is corrected over all pairs: "holm" or "benjamini-hochberg".
+        covariance: of the accuracies (m, m), in the order of the models, positive semi-definite; None by a bootstrap.
+        cross_entropy_covariance: the same of the cross-entropies, square nats.
+        best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
     """
 
     command: ClassVar[str] = "compare"
     rows: ClassVar[str] = "models"
-    derived: ClassVar[tuple[str, ...]] = ("ci_by", "confidence")
 
     models: tuple[ModelResult, ...]
     pairs: tuple[PairResult, ...]
     n_triplets: int
     n_dropped: int
-    resamples: int
+    resamples: int | None
     seed: int
     measure: str
     temperature: float
     ties: str
+    ci_by: str
+    ci_method: str
+    confidence: float
+    correction: str
+    n_objects: int
+    n_subjects: int | None
+    covariance: Matrix | None = None
+    cross_entropy_covariance: Matrix | None = None
+    best: BestModel | None = None
     triplets: str | None = None
 
     def __post_init__(self) -> None:
         if not self.models:
             raise InputError("models must be at least one; got none")
-
-    @property
-    def ci_by(self) -> str | None:
-        """Over what intervals are."""
-        return self.models[0].ci.by
-
-    @property
-    def confidence(self) -> float:
-        """Of the intervals, a fraction."""
-        return self.models[0].ci.confidence

@@ -47,11 +47,16 @@ def values_of(outcomes: Sequence[Outcomes], ties: str, kept: np.ndarray | None) 
     rows, units = [], []
     for one in outcomes:
         cross_entropy = kept_of(one.cross_entropy, one, kept)
-        step = float(cross_entropy.max()) / FINEST or 1.0
-        rows.append(kept_of(one.credits(ties), one, kept))
-        rows.append(np.rint(cross_entropy / np.float64(step)).astype(np.int16))  # 1 / step may overflow float32
+        nats, step = in_steps(cross_entropy)
+        rows += [kept_of(one.credits(ties), one, kept), nats]
         units += [1.0 / CREDIT_UNIT, step]
     return np.stack(rows), np.array(units)
+
+
+def in_steps(cross_entropy: np.ndarray) -> tuple[np.ndarray, float]:
+    """Cross-entropies (t,) as int16 steps of 1 / 32,767 of the largest, and the step in nats."""
+    step = float(cross_entropy.max()) / FINEST or 1.0
+    return np.rint(cross_entropy / np.float64(step)).astype(np.int16), step  # 1 / step may overflow float32
 
 
 def kept_of(array: np.ndarray, one: Outcomes, kept: np.ndarray | None) -> np.ndarray:

@@ -144,9 +144,10 @@ class NativeBackend(HostRows):
         return sharing
 
     def shared_products(self, sharing: Any, values: np.ndarray) -> np.ndarray:
-        k, groups = values.shape[1], (np.arange(len(sharing.pairs)), sharing.pairs, sharing.sets)
+        k, pairs, sets = values.shape[1], sharing.pairs, sharing.sets
+        groups = np.arange(len(pairs)), pairs, sets
         products = np.zeros((3, k, k))
-        for first, last in _ranges(sum(groups), SUMS_AT_ONCE // k):
+        for first, last in _ranges(groups[0] + pairs + sets, SUMS_AT_ONCE // k):
             sums = [np.empty((int(of[last] - of[first]), k)) for of in groups]
             _native.sum_shared(sharing, values, first, last, *sums)
             for total, one in zip(products, sums, strict=True):

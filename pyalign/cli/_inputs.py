@@ -132,3 +132,10 @@ def refuse_subjects(options: Any, option: str, what: str) -> None:
     for given, value in (("--subjects", options.subjects), ("--subject-column", options.subject_column)):
         if value is not None:
             raise InputError(f"{given} {value} serves {what} alone: add {option}")
+
+
+def check_intervals(options: Any) -> None:
+    """Raises where the options of intervals are wrong, before anything is read; or where people are given in vain."""
+    options.resampling()
+    if not options.counts_people:
+        refuse_subjects(options, "--ci objects+subjects", "intervals over people")

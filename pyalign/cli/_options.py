@@ -12,7 +12,7 @@ from pyalign.cli._command import option, refuse_unused
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.measures import MEASURES
-from pyalign.stats.resampling import BY, METHODS, Resampling
+from pyalign.stats.resampling import BY, METHODS, Resampling, over
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
@@ -230,19 +230,22 @@ class Intervals:
     """Over what intervals are, and how."""
 
     ci: str | None = option(
-        "intervals over other objects like these, other triplets of these, or other people (default: none)",
-        choices=BY, group=INTERVALS,
+        "intervals over other objects like these, other people, both, or other triplets of these (default: over "
+        "objects and people where these are known, else over objects); none: no intervals",
+        choices=("none", *BY), group=INTERVALS,
     )  # fmt: skip
-    ci_method: str | None = option("how (default: bootstrap)", choices=METHODS, group=INTERVALS)
+    ci_method: str | None = option(
+        "how (default: corrected, a closed form); pigeonhole: the bootstrap over objects as it is", choices=METHODS,
+        group=INTERVALS,
+    )  # fmt: skip
     confidence: float | None = option("of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS)
-    resamples: int | None = option("of the bootstrap (default: 1000)", kind=count, metavar="B", group=INTERVALS)
+    resamples: int | None = option("of a bootstrap (default: 1000)", kind=count, metavar="B", group=INTERVALS)
     seed: int | None = option("of what is drawn at random (default: 0)", kind=seed, metavar="S", group=INTERVALS)
 
-    def resampling(self, default: str | None = None) -> Resampling | None:
-        """The plan that the options ask for; raises where they serve intervals that nobody asked for."""
-        by = self.ci or default
-        if by is None:
-            refuse_unused(self, ("ci_method", "resamples"), "intervals alone: add --ci objects, triplets or subjects")
+    def resampling(self, subjects: object = None) -> Resampling | None:
+        """The plan that the options ask for, where these people are known; raises where they serve nothing."""
+        if self.ci == "none":
+            refuse_unused(self, ("ci_method", "resamples"), "intervals, which --ci none leaves out")
             return None
         names = {
             "method": self.ci_method,
@@ -251,7 +254,16 @@ class Intervals:
             "seed": self.seed,
         }
         given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
-        return Resampling(by, **given)
+        if self.ci is not None:
+            return Resampling(self.ci, **given)
+        return Resampling(over(subjects) if self.counts_people else "objects", **given)
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether the people who answered count, where they are known."""
+        if self.ci is None:
+            return self.ci_method in (None, "corrected")  # a bootstrap draws one or the other
+        return "subjects" in self.ci
 
 
 @dataclass(frozen=True)

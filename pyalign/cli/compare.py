@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from pyalign.analysis.compare import compare
 from pyalign.cli import _inputs, _options
-from pyalign.cli._command import Command, Outcome
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
+from pyalign.stats.multiple import CORRECTIONS
 
 
 @dataclass(frozen=True)
@@ -18,23 +20,33 @@ class CompareOptions(
 ):  # fmt: skip
     """The options of `pyalign compare`."""
 
+    correction: str = option(
+        "of p-values over all pairs (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
+        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
+    )  # fmt: skip
+    choose_best: bool = option(
+        "how well the best of them does on objects that have not chosen it", default=False, group=_options.INTERVALS
+    )
+
 
 def run(options: CompareOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     get_measure(options.measure)
-    plan = options.resampling("objects")
-    assert plan is not None
-    if plan.by != "subjects":
-        _inputs.refuse_subjects(options, "--ci subjects", "intervals over people")
+    if options.ci == "none":
+        raise InputError("compare needs intervals: differences are nothing without them; got --ci none")
+    _inputs.check_intervals(options)
     temperature = _options.read_temperature(options.temperature, (options.measure,))
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="compare")
+    plan = options.resampling(triplets.subjects)
+    assert plan is not None
     models = _inputs.read_models(options)
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     found = compare(
         models, triplets, measure=options.measure, temperature=1.0 if temperature is None else temperature,
-        ties=options.ties, nan=options.nan, backend=options.backend, ci=plan, progress=progress,
+        ties=options.ties, nan=options.nan, backend=options.backend, ci=plan,
+        correction=options.correction, choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets))
 

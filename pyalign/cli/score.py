@@ -57,14 +57,13 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     for measure in options.measure or ():
         get_measure(measure)
-    plan = options.resampling()
     alone = options.odd_column == "none" and options.choice_column is None
     _require_answers(options, alone)
-    if options.ci != "subjects":
-        _inputs.refuse_subjects(options, "--ci subjects", "intervals over people")
+    _inputs.check_intervals(options)
     labels = _inputs.labelled(options.embeddings, options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
     triplets = _inputs.read_triplets(options)
+    plan = None if alone else options.resampling(triplets.subjects)
     groups = None
     if options.groups is not None:
         found = _inputs.labels_of(options.groups, "group", len(triplets))
@@ -84,10 +83,12 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
 
 
 def _require_answers(options: ScoreOptions, alone: bool) -> None:
-    names = ("ci", "groups", "categories", "ceiling", "permutations")
-    named = [name for name in names if getattr(options, name) is not None]
+    names = ("ci", "ci_method", "groups", "categories", "ceiling", "permutations")
+    named = [name for name in names if getattr(options, name) not in (None, "none")]
     if named and alone:
-        raise InputError(f"--{named[0]} needs the people's answers, which --odd-column none says are not recorded")
+        raise InputError(
+            f"--{named[0].replace('_', '-')} needs the people's answers, which --odd-column none says are not recorded"
+        )
 
 
 def _transform(path: str | None) -> Transform | None:

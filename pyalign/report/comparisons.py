@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
-from pyalign.analysis.comparison import Comparison, ModelResult, PairResult
+from pyalign.analysis.comparison import BestModel, Comparison, ModelResult, PairResult
 from pyalign.report.tables import (
     Column,
     fitted_table,
     noted,
     one_line,
+    over_text,
+    p_text,
     percent,
     percent_interval,
     short_labels,
     shortened,
 )  # fmt: skip
+
+MOST_PAIRS = 45  # in the table, those of ten models
+SHORT = {"holm": "Holm", "benjamini-hochberg": "B.-H."}
 
 
 def comparison_table(found: Comparison, width: int | None = None, verbose: bool = False) -> str:
@@ -23,19 +29,47 @@ def comparison_table(found: Comparison, width: int | None = None, verbose: bool 
     labels = {name: one_line(name) for name in names} if verbose else short_labels(names)
     interval = f"{100 * found.confidence:g} % interval"
     models, _ = fitted_table(_models(found, labels, interval), width, verbose)
-    pairs, _ = fitted_table(_pairs(found, labels, interval), width, verbose)
+    shown = found.pairs if verbose or len(found.pairs) <= MOST_PAIRS else _neighbors(found)
+    pairs, _ = fitted_table(_pairs(shown, labels, interval, found.correction), width, verbose)
     notes = [f"triplets: {one_line(found.triplets)}"] if found.triplets else []
     notes.append(f"{found.n_triplets:,} triplets")
     if found.n_dropped:
         notes.append(f"{found.n_dropped:,} dropped (NaN)")
+    if len(shown) < len(found.pairs):
+        notes.append(
+            f"{len(found.pairs):,} pairs, of which those of models next to each other by rank are shown: --verbose or "
+            "--json has all"
+        )
     notes += [
-        f"over {found.ci_by} ({found.resamples:,} resamples, seed {found.seed})",
+        over_text(found.ci_by, found.ci_method, found.resamples, found.seed),
+        f"p ({SHORT[found.correction]}) and p (max-t) are corrected for {len(found.pairs):,} pairs",
+        f"{found.n_objects:,} objects" + ("" if found.n_subjects is None else f", {found.n_subjects:,} people"),
         f"measure {found.measure}",
         f"T = {found.temperature:g}",
         f"ties {found.ties}",
         "kappa: error consistency, 0 independent, 1 the same errors",
     ]
-    return f"{models}\n\n{pairs}\n{noted(notes, width, verbose)}"
+    parts = [f"{models}\n\n{pairs}", noted(notes, width, verbose)]
+    if found.best is not None:
+        parts.append(noted(_best(found.best, labels, found.confidence), width, verbose))
+    return "\n".join(parts)
+
+
+def _best(best: BestModel, labels: dict[str, str], confidence: float) -> list[str]:
+    interval = f", {100 * confidence:g} % interval {percent_interval(best.ci)}" if best.ci else ""
+    often = ", ".join(f"{labels[name]} {100 * share:.0f} %" for name, share in best.chosen.items())
+    return [
+        f"best: {labels[best.model]}, {percent(best.in_sample_accuracy)} on the triplets that chose it (in-sample)",
+        f"chosen on half of the objects and scored on the others: {percent(best.accuracy)}{interval}",
+        f"chosen: {often}",
+    ]
+
+
+def _neighbors(found: Comparison) -> tuple[PairResult, ...]:
+    """The pairs of models that follow each other by rank."""
+    order = [model.model for model in sorted(found.models, key=lambda model: model.rank)]
+    wanted = {frozenset(two) for two in pairwise(order)}
+    return tuple(pair for pair in found.pairs if frozenset((pair.a, pair.b)) in wanted)
 
 
 def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Column]:
@@ -48,29 +82,31 @@ def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Co
         column(interval, lambda m: percent_interval(m.ci)),
         column("s.e.", lambda m: percent(m.standard_error), 5),
         column("rank", lambda m: f"{m.rank:g}"),
-        column("interval", lambda m: f"{m.rank_ci[0]:g} to {m.rank_ci[1]:g}", 7),
+        column("interval", lambda m: "-" if m.rank_ci is None else f"{m.rank_ci.low:g} to {m.rank_ci.high:g}", 7),
         column("ties", lambda m: f"{m.n_ties:,}", 4),
         column("cross-entropy", lambda m: f"{m.cross_entropy:.5f}", 8),
     ]
 
 
-def _pairs(found: Comparison, labels: dict[str, str], interval: str) -> list[Column]:
+def _pairs(pairs: Sequence[PairResult], labels: dict[str, str], interval: str, correction: str) -> list[Column]:
     def column(header: str, cell: Callable[[PairResult], str], keep: int = 9) -> Column:
-        return Column(header, tuple(map(cell, found.pairs)), keep)
+        return Column(header, tuple(map(cell, pairs)), keep)
 
     names = list(labels.values())
 
     def fit(room: int) -> list[str]:
         """Both names of each pair, half the room each."""
         half = dict(zip(names, shortened(names, (room - 3) // 2), strict=True))
-        return [f"{half[labels[p.a]]} - {half[labels[p.b]]}" for p in found.pairs]
+        return [f"{half[labels[p.a]]} - {half[labels[p.b]]}" for p in pairs]
 
     return [
-        Column("difference", tuple(f"{labels[p.a]} - {labels[p.b]}" for p in found.pairs), fit=fit),
+        Column("difference", tuple(f"{labels[p.a]} - {labels[p.b]}" for p in pairs), fit=fit),
         column("accuracy", lambda p: percent(p.difference)),
         column(interval, lambda p: percent_interval(p.ci)),
-        column("p", lambda p: f"{p.p_value:.3g}", 6),
-        column("p (Holm)", lambda p: f"{p.p_adjusted:.3g}"),
+        column("s.e.", lambda p: percent(p.standard_error), 2),
+        column("p", lambda p: p_text(p.p_value), 6),
+        column(f"p ({SHORT[correction]})", lambda p: p_text(p.p_adjusted)),
+        column("p (max-t)", lambda p: p_text(p.p_max_t), 5),
         column("both wrong", lambda p: percent(p.both_wrong), 4),
         column("if independent", lambda p: percent(p.both_wrong_expected), 3),
         column("kappa", lambda p: "-" if p.error_consistency is None else f"{p.error_consistency:.3f}", 7),

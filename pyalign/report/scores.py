@@ -12,11 +12,14 @@ from pyalign.report.tables import (
     fitted_table,
     noted,
     one_line,
+    over_text,
+    p_text,
     percent,
     percent_interval,
     short_labels,
     shorten_left,
 )  # fmt: skip
+from pyalign.results import Interval
 
 
 def score_table(score: Score, width: int | None = None, verbose: bool = False) -> str:
@@ -47,7 +50,7 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
     def column(header: str, cell: Callable[[Score], str], keep: int = 9, note: str = "") -> Column:
         return Column(header, tuple(map(cell, rows)), keep, note)
 
-    first = rows[0]
+    first = next((row for row in rows if row.ci is not None), rows[0])
     columns = [
         column("embeddings", lambda r: one_line(r.label or labels.get(name_of(r)) or name_of(r))),
         column("measure", lambda r: r.measure, 8, "measure {}" if len(rows) > 1 else ""),
@@ -61,13 +64,13 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
     tests = [row.permutation_test for row in rows if row.permutation_test is not None]
     if tests:
         columns.append(Column("chance", tuple(percent_interval(test.null_ci) for test in tests), 8))
-        columns.append(Column("p", tuple(f"{test.p_value:.3g}" for test in tests)))
+        columns.append(Column("p", tuple(p_text(test.p_value) for test in tests)))
     columns += [
         column("ties", lambda r: f"{r.n_ties:,}", 7),
         column("cross-entropy", lambda r: "-" if r.cross_entropy is None else f"{r.cross_entropy:.5f}", 8),
     ]
     if first.cross_entropy_ci is not None:
-        columns.append(column("interval", lambda r: "{:.5f} to {:.5f}".format(*(r.cross_entropy_ci or (0.0, 0.0))), 2))
+        columns.append(column("interval", lambda r: _nats(r.cross_entropy_ci), 2))
     columns += [
         column("entropy", lambda r: f"{r.mean_entropy:.5f}", 3),
         column("triplets", lambda r: f"{r.n_triplets:,}", 5, "{} triplets"),
@@ -79,7 +82,7 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
 
 
 def _notes(scores: Scores) -> list[str]:
-    first = scores.results[0]
+    first = next((row for row in scores if row.ci is not None), scores.results[0])
     notes = [f"triplets: {one_line(scores.triplets)}"] if scores.triplets else []
     dropped = {row.n_dropped for row in scores.results}
     if any(dropped):
@@ -87,9 +90,7 @@ def _notes(scores: Scores) -> list[str]:
     if first.ceiling is not None:
         notes.append(f"ceiling {100 * first.ceiling:.3f} %")
     if first.ci is not None:
-        drawn = first.resamples is not None
-        how = f"{first.resamples:,} resamples, seed {first.seed}" if drawn else "closed form"
-        notes.append(f"intervals over {first.ci.by} ({how})")
+        notes.append(over_text(first.ci.by, first.ci.method, first.resamples, first.seed))
     if first.transform is not None:
         notes.append(f"after the map of {one_line(first.transform)}")
     temperatures = sorted({row.temperature for row in scores.results})
@@ -115,6 +116,10 @@ def _groups(row: Score, width: int | None, verbose: bool) -> str:
     title = f"{one_line(row.label or name_of(row))} with {row.measure}, by group"
     title = title if verbose else shorten_left(title, width or WIDTH)
     return f"\n{title}\n{fitted_table(columns, width, verbose)[0]}"
+
+
+def _nats(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval.low:.5f} to {interval.high:.5f}"
 
 
 def _speed(millions: float) -> str:

@@ -180,3 +180,35 @@ def percent_interval(interval: Iterable[float] | None) -> str:
         return "-"
     low, high = interval
     return f"{100 * low:.3f} to {100 * high:.3f} %" if low == low else "-"
+
+
+OVER = {
+    "objects": ("objects", "people are not counted"),
+    "subjects": ("people", "other objects are not counted"),
+    "objects+subjects": ("objects and people", ""),
+    "triplets": ("triplets of these objects", "neither other objects nor other people are counted"),
+}
+
+
+def p_text(p: float | None) -> str:
+    """A p-value as people read it.
+
+    Example:
+        >>> p_text(0.0312), p_text(1e-20), p_text(None)
+        ('0.0312', '<0.0001', '-')
+    """
+    return "-" if p is None else "<0.0001" if p < 1e-4 else f"{p:.3g}"
+
+
+def over_text(by: str | None, method: str | None, resamples: int | None, seed: int | None) -> str:
+    """What intervals are over, how they were found, and what they leave out.
+
+    Example:
+        >>> over_text("objects+subjects", "corrected", None, 0)
+        'intervals over objects and people (closed form)'
+        >>> over_text("objects", "bootstrap", 1000, 0)
+        'intervals over objects (bootstrap, 1,000 resamples, seed 0), people are not counted'
+    """
+    how = "closed form" if resamples is None else f"{method}, {resamples:,} resamples, seed {seed}"
+    what, without = OVER.get(by or "", (str(by), ""))
+    return f"intervals over {what} ({how}){without and ', '}{without}"

@@ -1,9 +1,9 @@
 """Standard errors of means over rows that share objects or people: in closed form, for any number of means together.
 
-Two rows are dependent where they share an object (or a person); otherwise they are not. With residuals e = value - mean,
-the variance of a mean over t rows is the sum of e_s e_u over dependent pairs of rows, times t^2 / N0 over t^2, where N0
-is how many of the t^2 pairs are independent: the residuals of these must make up for what the estimated mean has taken
-from the others. Sums over dependent pairs follow from sums over groups of rows, by inclusion and exclusion:
+Two rows are dependent where they share an object (or a person), and only there. With residuals e = value - mean, the
+variance of a mean over t rows is the sum of e_s e_u over dependent pairs of rows, divided by N0: how many of the t^2
+pairs are independent. (The plain formula divides by t^2, and is too small: residuals add up to zero, so that dependent
+pairs hold less than their errors would.) The sums follow from sums over groups of rows, by inclusion and exclusion:
 
     objects   sum S_i^2 - sum S_ij^2 + sum S_ijk^2      rows with object i, with both, of the same three
     people    sum S_p^2                                 rows of person p
@@ -75,6 +75,11 @@ class Errors:
         for one in reversed(self.candidates[:-1]):
             total = total + _positive_part(one - total)
         return total
+
+    def in_units(self, units: np.ndarray) -> Errors:
+        """Those of means that are multiples (k,) of these."""
+        scale = np.outer(units, units)
+        return Errors(self.means * units, tuple(one * scale for one in self.candidates), self.degrees)
 
     def _roots(self, variances: np.ndarray) -> np.ndarray:
         if not self.known:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 
@@ -31,35 +29,18 @@ def two_sided_p(differences: np.ndarray) -> float:
     return min(1.0, 2.0 * (fewer + 1) / (len(differences) + 1))
 
 
-def error_consistency(right_a: np.ndarray, right_b: np.ndarray) -> tuple[float, float, float | None]:
+def error_consistency(right_a: float, right_b: float, both: float) -> tuple[float, float, float | None]:
     """Share of triplets that both get wrong, that share under independence, and Cohen's kappa of right and wrong.
 
     Args:
-        right_a, right_b: (t,) bool; a tie is not right.
+        right_a, right_b: the shares of triplets that a and b get right; a tie is not right.
+        both: the share that both get right.
 
     Example:
-        >>> a = np.array([True, True, False, False])
-        >>> error_consistency(a, a), error_consistency(a, ~a)[2], error_consistency(a, a | True)[2]
+        >>> error_consistency(0.5, 0.5, 0.5), error_consistency(0.5, 0.5, 0.0)[2], error_consistency(0.5, 1.0, 0.5)[2]
         ((0.5, 0.25, 1.0), -1.0, None)
     """
-    p, q = float(right_a.mean()), float(right_b.mean())
-    both_wrong, expected = float((~(right_a | right_b)).mean()), (1 - p) * (1 - q)
-    by_chance = p * q + expected
-    agreed = float((right_a == right_b).mean())
-    varied = 0 < p < 1 and 0 < q < 1
-    return both_wrong, expected, (agreed - by_chance) / (1 - by_chance) if varied else None
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: p-values that may be held against one level together.
-
-    Example:
-        >>> [round(p, 4) for p in holm([0.01, 0.04, 0.03])]
-        [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    adjusted, least = [0.0] * len(p_values), 0.0
-    for k, place in enumerate(order.tolist()):
-        least = max(least, min(1.0, (len(p_values) - k) * p_values[place]))
-        adjusted[place] = least
-    return adjusted
+    both_wrong, expected = 1 - right_a - right_b + both, (1 - right_a) * (1 - right_b)
+    by_chance = right_a * right_b + expected
+    varied = 0 < right_a < 1 and 0 < right_b < 1
+    return both_wrong, expected, (both + both_wrong - by_chance) / (1 - by_chance) if varied else None
