@@ -188,16 +188,26 @@ def _held_out(results: Sequence[FoldResult], split: str) -> dict[str, Any]:
     return {**means, "over": split, "folds": len(results)}
 
 
+def _degrees(inputs: Inputs, split: str, folds: int) -> int:
+    """Of freedom: what is held out, less one for each fold's mean."""
+    if split == "objects":
+        return len(np.unique(inputs.index)) - folds
+    if split == "subjects" and inputs.subjects is not None:
+        return len(np.unique(inputs.subjects)) - folds
+    return len(inputs.index) - folds
+
+
 def _summary(
     results: Sequence[FoldResult], inputs: Inputs, split: str, fit: ProbeFit, local: LocalOptions, began: float
 ) -> ProbeCrossValidation:
     right, nats = ([getattr(r, name) for r in results] for name in ("accuracy", "cross_entropy"))
+    degrees = _degrees(inputs, split, len(results))
     others = inputs.given.get("other_embeddings")
     return ProbeCrossValidation(
         accuracy=float(np.mean(right)),
-        accuracy_interval=mean_interval(right, [r.accuracy_error for r in results], split),
+        accuracy_interval=mean_interval(right, [r.accuracy_error for r in results], split, degrees=degrees),
         cross_entropy=float(np.mean(nats)),
-        cross_entropy_interval=mean_interval(nats, [r.cross_entropy_error for r in results], split),
+        cross_entropy_interval=mean_interval(nats, [r.cross_entropy_error for r in results], split, degrees=degrees),
         zero_shot_accuracy=float(np.mean([r.zero_shot_accuracy for r in results])),
         folds=tuple(results),
         split=split,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pyalign.analysis.score import score
 from pyalign.errors import InputError
 from pyalign.results import Interval
 from pyalign.stats.resampling import Resampling
+from pyalign.stats.student import quantile
 
 LEVEL = 0.95
 
@@ -34,12 +35,14 @@ def held_out_errors(
 
 
 def mean_interval(
-    values: Sequence[float], errors: Sequence[float | None] = (), by: str | None = None, level: float = LEVEL
-) -> Interval:
+    values: Sequence[float], errors: Sequence[float | None] = (), by: str | None = None, level: float = LEVEL,
+    degrees: float = math.inf,
+) -> Interval:  # fmt: skip
     """Interval of the mean of folds' figures; NaN where there are fewer than two.
 
-    With the folds' standard errors it is mean +- z * error: folds hold out different objects (or triplets, or people),
-    so their errors are independent but for what their training sets share. Without, it is Student's t over the folds.
+    With the folds' standard errors it is by Student's t with these degrees of freedom: folds hold out different objects
+    (or triplets, or people), so that their errors are independent but for what their training sets share. Without, it
+    is by Student's t over the folds.
 
     Example:
         >>> low, high = mean_interval([0.58, 0.59, 0.6])
@@ -54,11 +57,9 @@ def mean_interval(
         return Interval(float("nan"), float("nan"), None, by)
     known = [error for error in errors if error is not None]
     if len(known) == len(figures):
-        error, method = float(np.sqrt(np.square(known).sum())) / len(figures), "analytic"
-        half = NormalDist().inv_cdf(0.5 + level / 2) * float(np.sqrt(np.square(known).sum())) / len(figures)
+        error, method = float(np.sqrt(np.square(known).sum())) / len(figures), "corrected"
     else:
-        from scipy.stats import t  # with the rest of scipy, when a probe is fitted
-
         error, method = float(figures.std(ddof=1) / np.sqrt(len(figures))), "student"
-        half = float(t.ppf(0.5 + level / 2, len(figures) - 1) * figures.std(ddof=1) / np.sqrt(len(figures)))
+        degrees = len(figures) - 1
+    half = quantile(level, degrees) * error
     return Interval(float(figures.mean()) - half, float(figures.mean()) + half, error, by, method, level)
