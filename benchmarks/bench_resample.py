@@ -1,4 +1,4 @@
-"""A thousand resamples of the objects at the size of THINGS, for one model and for four."""
+"""Errors at the size of THINGS: resamples for one model and for four, the closed form, a hundred models."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.operations import INTERVALS, MODELS, RESAMPLES, Comparison, contenders_of, label_of
+from benchmarks.operations import (
+    ERRORS,
+    HUNDRED_MODELS,
+    INTERVALS,
+    MODELS,
+    RESAMPLES,
+    Comparison,
+    contenders_of,
+    label_of,
+)
 
 Run = Callable[[Comparison, str], None]
 
 
-@pytest.mark.parametrize(("comparison", "backend"), contenders_of(RESAMPLES, MODELS, INTERVALS), ids=label_of)
+@pytest.mark.parametrize(
+    ("comparison", "backend"), contenders_of(RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS), ids=label_of
+)
 def test_resample(comparison: Comparison, backend: str, run: Run) -> None:
     run(comparison, backend)

@@ -36,6 +36,7 @@ class Case:
 
 # THINGS: 1,854 objects and 4.7 million triplets, with the features of a ViT-B.
 THINGS = Case("things-int32", 1854, 768, 4_700_000)
+THINGS_NARROW = Case("things-narrow-int16", 1854, 64, 4_700_000, "int16")  # of which a hundred models fit in memory
 THINGS_INT16 = Case("things-int16", 1854, 768, 4_700_000, "int16")
 THINGS_INT64 = Case("things-int64", 1854, 768, 4_700_000, "int64")
 SQUARE = Case("square-4096", 4096, 768)
@@ -44,7 +45,9 @@ LARGER = Case("large-100k", 100_000, 512, 5_000_000)
 TRAINING = Case("training-1m", 1854, 512, 1_000_000)  # one full-batch step of a probe
 FIT = Case("fit-100k", 1854, 512, 100_000)
 START = Case("start", 0, 0)
-CASES = {c.name: c for c in (THINGS, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, FIT, START)}
+CASES = {
+    c.name: c for c in (THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, FIT, START)
+}
 
 
 @lru_cache(maxsize=2)
@@ -131,7 +134,10 @@ TARGETS = (
     Target("odd_one_out_from", THINGS, "numba", at_least=4),
     Target("odd_one_out_from", THINGS_INT16, "pyalign int32", at_most=1.5),
     Target("odd_one_out_from", THINGS_INT64, "pyalign int32", at_most=1.5),
-    *(Target("memory of odd_one_out_from", case, "limit", at_most=1) for case in (THINGS, THINGS_INT16, THINGS_INT64)),
+    *(
+        Target("memory of odd_one_out_from", case, "limit", at_most=1)
+        for case in (THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64)
+    ),
     Target("score", THINGS, "numpy", at_least=12),
     Target("score", THINGS, "torch", at_least=5),
     Target("score", THINGS, "human_alignment", at_least=5000),
@@ -146,7 +152,9 @@ TARGETS = (
     Target("probe step", TRAINING, "one-hot", at_least=1000),
     Target("memory of triplet_loss", TRAINING, "limit", at_most=1),
     Target("object resamples", THINGS, "numpy", at_least=100),
+    Target("corrected errors", THINGS, "half a second", at_most=1),
     Target("score with intervals", THINGS, "one second", at_most=1),
+    Target("compare, 100 models", THINGS_NARROW, "one minute", at_most=1),
     Target("object resamples, 4 models", THINGS, "pyalign 1 model", at_most=2),
     Target("calibrate", THINGS, "pyalign score", at_most=10),
     Target("command pyalign score", THINGS, "numpy", at_most=2),

@@ -53,6 +53,15 @@ def same_first_rows(ours: Callable[[], np.ndarray]) -> Check:
     return check
 
 
+def same_errors(ours: Callable[[], np.ndarray]) -> Check:
+    """Equal to ours, but for the rounding of sums beyond 2^53."""
+
+    def check(theirs: np.ndarray) -> None:
+        np.testing.assert_allclose(theirs, ours(), rtol=1e-9)
+
+    return check
+
+
 def same_matrix(ours: Callable[[], np.ndarray], as_similarity: Callable[[np.ndarray], np.ndarray]) -> Check:
     """Equal in the rows that `ours` has, off the diagonal: a peer's distance of a row to itself is mere rounding.
 

@@ -36,6 +36,7 @@ LOOP_RESAMPLES = 4  # resamples on which the loop over resamples is timed
 ROW_SLICE = 256  # rows with which scipy's cdist is timed
 CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time: 100 MB and 6 MB of temporaries
 FEW, SOME, MANY = 5, 9, 15
+HUNDRED = 100  # models of the largest comparison
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,28 @@ def resamples(models: int = 1) -> Builder:
     return build
 
 
+def corrected_errors(backend: str = "auto") -> Builder:
+    """A contender of `corrected errors`: pyalign's closed form over objects, of one model, grouping included."""
+
+    def build(case: Case) -> Contender:
+        values, t = resample_peers.values(case.t, 1), triplets(case)
+        check = checks.same_errors(resample_peers.our_errors(t, values))
+        return Contender(resample_peers.our_errors(t, values, backend), check=check)
+
+    return build
+
+
 def score_with_intervals(case: Case) -> Contender:
-    """The score with intervals over objects, from 1,000 resamples."""
+    """The score with intervals over objects, in closed form."""
     x, t = embeddings(case), triplets(case)
     return Contender(lambda: pyalign.score(x, t, ci="objects"))
+
+
+def compare_many(case: Case) -> Contender:
+    """A hundred models, each the same rows with noise of its own."""
+    rng, x, t = np.random.default_rng(cases.SEED), embeddings(case), triplets(case)
+    models = {f"model {k}": x + rng.normal(size=x.shape).astype(np.float32) for k in range(HUNDRED)}
+    return Contender(lambda: pyalign.compare(models, t))
 
 
 def numpy_resamples(case: Case) -> Contender:
@@ -295,6 +314,21 @@ RESAMPLES = Comparison(
     },
     SOME,
 )
+ERRORS = Comparison(
+    "corrected errors",
+    cases.THINGS,
+    {
+        SUBJECT: corrected_errors(),
+        "half a second": figures(lambda case: 0.5),
+        "numpy": corrected_errors("numpy"),
+        "pyalign 1,000 resamples": resamples(),
+    },
+    SOME,
+)
+HUNDRED_MODELS = Comparison(
+    "compare, 100 models", cases.THINGS_NARROW,
+    {SUBJECT: compare_many, "one minute": figures(lambda case: 60.0)}, FEW,
+)  # fmt: skip
 INTERVALS = Comparison(
     "score with intervals",
     cases.THINGS,
@@ -397,7 +431,7 @@ LOSSES = (
     PLANNED,
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
 )
-STATISTICS = (RESAMPLES, MODELS, INTERVALS, CALIBRATION, REPEATS)
+STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION, REPEATS)
 COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, FITS, COMMAND, STARTS, IMPORT)
 
 

@@ -63,7 +63,7 @@ def command_score(case: Case) -> dict[str, Any]:
     require_same_install()
     program = Path(sysconfig.get_path("scripts")) / "pyalign"
     paths = files(case)
-    document = run(program, "score", "--embeddings", paths[0], "--triplets", paths[1], "--json")
+    document = run(program, "score", "--embeddings", paths[0], "--triplets", paths[1], "--ci", "none", "--json")
     result: dict[str, Any] = json.loads(document)["results"][0]
     return result
 

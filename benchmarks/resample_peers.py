@@ -1,4 +1,4 @@
-"""1,000 resamples of the objects, and the weighted means of credits and cross-entropies under each."""
+"""1,000 resamples of the objects, and the weighted means of credits and cross-entropies under each; closed forms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pyalign.ops.resample import OBJECTS, multiplicities, object_sums
+from pyalign.stats.clustered import Dependence, with_weights
+from pyalign.stats.resampling import Clusters, Resampling
 
 RESAMPLES = 1000
 Sums = Callable[[], np.ndarray]
@@ -25,6 +27,17 @@ def values(t: int, models: int) -> np.ndarray:
 def our_sums(triplets: np.ndarray, n: int, models: int = 1) -> Sums:
     given = values(len(triplets), models)
     return lambda: object_sums(triplets, n, given, resamples=RESAMPLES)
+
+
+def our_errors(triplets: np.ndarray, values: np.ndarray, backend: str = "auto") -> Sums:
+    """Standard errors of means (v, 1) over objects, in closed form."""
+    table = with_weights(values)
+
+    def errors() -> np.ndarray:
+        clusters = Clusters.of(triplets, backend=backend)
+        return Dependence.of(clusters, Resampling("objects")).errors(table).errors[:, None]
+
+    return errors
 
 
 def numpy_sums(triplets: np.ndarray, n: int, resamples: int) -> Sums:

@@ -1,136 +1,162 @@
-"""How often the intervals of `pyalign.score` hold the true value, by simulation.
+"""How often intervals hold the true value, and tests find what is there, by simulation.
 
-    python tools/coverage.py [--draws 400] [--resamples 400] [--seed 0]
+    python tools/coverage.py [CASE ...] [--draws 1000] [--seed 0] [--out tools/coverage.csv] [--table]
 
-A population has 40,000 objects, with features, of which people see all and the model has most. Its true accuracy and
-cross-entropy are those of 2 million triplets. Then, again and again: objects are drawn anew, or triplets of the same
-objects, or people, who differ in how often they guess; answers follow choice probabilities; the model is scored, and
-the interval either holds the true value or does not.
+Objects, people and answers are drawn anew, again and again, from a world whose true values are known; pyalign measures
+what it measures, and its interval either holds the true value or does not. Each case is a row of the CSV; cases that
+are named are run, and their rows replaced. `--table` prints the CSV as the tables of docs/statistics.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
-import pyalign
-from pyalign.datasets.simulate import random_triplets
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-POPULATION, FEATURES, SEEN = 40_000, 12, 8  # the model has the first 8 of 12
-TRUTH = 2_000_000
-TEMPERATURE = 0.35
-LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
+from coverage_cases import CASES, Case, Found
+
+CSV = Path(__file__).resolve().with_name("coverage.csv")
 
 
-class World:
-    """Objects, and people who choose between them."""
+@dataclass(frozen=True)
+class Row:
+    """A case and what came of it.
 
-    def __init__(self, seed: int) -> None:
-        rng = np.random.default_rng([seed, 0])
-        kind = rng.integers(0, 12, POPULATION)
-        centres = rng.normal(size=(12, FEATURES))
-        self.objects = (centres[kind] + 0.8 * rng.normal(size=(POPULATION, FEATURES))).astype(np.float32)
+    Attributes:
+        kind, name: of the case.
+        over: what its interval is over, and how it was found.
+        sizes: of its data.
+        draws: how often they were drawn.
+        truth: the true value, nan where a rate is all there is.
+        bias: the mean of the estimates less the truth.
+        sd: their standard deviation.
+        error: the root of the mean of their squared standard errors.
+        rate: how often intervals held the truth, or tests rejected.
+        least, most: the range that is asked for; nan where a row only shows something.
+    """
 
-    def answered(self, items: np.ndarray, t: int, rng: np.random.Generator, lapses: np.ndarray | float) -> np.ndarray:
-        """(t, 3) triplets of rows of `items`, the odd one last. lapses: how often people guess."""
-        triplets = random_triplets(len(items), t, rng)
-        p = pyalign.choice_probabilities(self.objects[items], triplets, temperature=TEMPERATURE).astype(np.float64)
-        p = (1 - np.reshape(lapses, (-1, 1))) * p + np.reshape(lapses, (-1, 1)) / 3
-        odd = (rng.random(t)[:, None] > np.cumsum(p, axis=1)[:, :2]).sum(axis=1)
-        return np.take_along_axis(triplets, LAST[odd], axis=1)
+    kind: str
+    name: str
+    over: str
+    sizes: str
+    draws: int
+    truth: float
+    bias: float
+    sd: float
+    error: float
+    rate: float
+    least: float
+    most: float
 
-
-Drawn = tuple[np.ndarray, np.ndarray, np.ndarray | None]
-GUESS = 0.2
-PEOPLES_OBJECTS = 300
-
-
-def other_objects(world: World, rng: np.random.Generator, n: int, t: int) -> Drawn:
-    items = rng.choice(POPULATION, n, replace=False)
-    return world.objects[items, :SEEN], world.answered(items, t, rng, GUESS), None
-
-
-def other_triplets(world: World, rng: np.random.Generator, n: int, t: int) -> Drawn:
-    items = np.arange(n)  # always the same
-    return world.objects[items, :SEEN], world.answered(items, t, rng, GUESS), None
-
-
-def other_people(world: World, rng: np.random.Generator, people: int, each: int) -> Drawn:
-    items = np.arange(PEOPLES_OBJECTS)
-    lapses = rng.beta(0.4, 1.6, people)  # mean 0.2: some hardly look
-    subjects = np.repeat(np.arange(people), each)
-    return world.objects[items, :SEEN], world.answered(items, people * each, rng, lapses[subjects]), subjects
-
-
-# What is drawn anew, what the interval is over, its method, sizes, coverage that is asked for.
-CASES: list[tuple[Callable[..., Drawn], str, str, tuple[int, int], tuple[float, float]]] = [
-    (other_objects, "objects", "bootstrap", (60, 1_500), (0.93, 1.0)),
-    (other_objects, "objects", "bootstrap", (120, 20_000), (0.93, 1.0)),
-    (other_objects, "objects", "bootstrap", (400, 20_000), (0.93, 1.0)),
-    (other_objects, "objects", "analytic", (30, 4_000), (0.0, 0.93)),  # too few objects for the formula
-    (other_objects, "objects", "analytic", (120, 20_000), (0.93, 0.97)),
-    (other_objects, "objects", "analytic", (400, 20_000), (0.93, 0.97)),
-    (other_objects, "triplets", "bootstrap", (120, 20_000), (0.0, 0.93)),
-    (other_triplets, "triplets", "bootstrap", (300, 3_000), (0.93, 0.97)),
-    (other_triplets, "triplets", "analytic", (300, 3_000), (0.93, 0.97)),
-    (other_people, "subjects", "bootstrap", (60, 50), (0.93, 0.97)),
-    (other_people, "subjects", "analytic", (60, 50), (0.93, 0.97)),
-]
+    @property
+    def missed(self) -> bool:
+        """Whether the rate is outside of what is asked for, by more than so few draws explain."""
+        if math.isnan(self.least):
+            return False
+        noise = 2.0 * math.sqrt(max(self.rate * (1 - self.rate), 0.01) / self.draws)
+        return not self.least - noise <= self.rate <= self.most + noise
 
 
-def truth(world: World, draw: Callable[..., Drawn], sizes: tuple[int, int], seed: int) -> tuple[float, float]:
-    """Accuracy and cross-entropy of the population: all objects, or all answers to these."""
-    rng = np.random.default_rng([seed, 1])
-    sizes_of = {other_objects: POPULATION, other_triplets: sizes[0]}
-    items = np.arange(sizes_of.get(draw, PEOPLES_OBJECTS))
-    answered = world.answered(items, TRUTH, rng, GUESS)  # the mean lapse is all that matters to a mean
-    found = pyalign.score(world.objects[items, :SEEN], answered)
-    return found.accuracy, found.cross_entropy
+def run(case: Case, draws: int, seed: int, tell: Callable[[str], None] = lambda text: None) -> list[Row]:
+    """The rows of a case: one for each quantity that it measures."""
+    truths = case.truth(np.random.default_rng([seed, 1]))
+    found: dict[str, list[Found]] = {}
+    count = max(2, round(draws * case.share))
+    for k in range(count):
+        tell(f"{case.name}: {k + 1} of {count}")
+        for one in case.draw(np.random.default_rng([seed, 2, case.number, k])):
+            found.setdefault(one.quantity, []).append(one)
+    return [_row(case, quantity, several, truths) for quantity, several in found.items()]
 
 
-def coverage(world: World, case: int, draws: int, resamples: int, seed: int) -> tuple[float, float, float]:
-    """How often the intervals of accuracy and cross-entropy hold the truth, and the mean width of the former."""
-    draw, by, method, sizes, _ = CASES[case]
-    accuracy, cross_entropy = truth(world, draw, sizes, seed)
-    held, widths = np.zeros(2), 0.0
-    for k in range(draws):
-        x, triplets, subjects = draw(world, np.random.default_rng([seed, 2, case, k]), *sizes)
-        found = pyalign.score(
-            x, triplets, ci=pyalign.Resampling(by, method=method, resamples=resamples, seed=k), subjects=subjects
+def _row(case: Case, quantity: str, found: list[Found], truths: dict[str, float]) -> Row:
+    estimates, errors = (np.array([getattr(one, name) for one in found]) for name in ("estimate", "error"))
+    truth = truths.get(quantity, float(estimates.mean()) if case.centred else math.nan)
+    held = [one.rejected if case.rejects else one.low <= truth <= one.high for one in found]
+    least, most = case.asked.get(quantity, (math.nan, math.nan))
+    if case.kind == "power":  # of a test that knows the standard deviation
+        ideal = float(np.mean(np.abs(estimates) > NormalDist().inv_cdf(0.975) * estimates.std(ddof=1)))
+        least, most = ideal - 0.02, ideal + 0.02
+    return Row(
+        case.kind, f"{case.name}: {quantity}", case.over, case.sizes, len(found), truth,
+        float(estimates.mean() - truth), float(estimates.std(ddof=1)), float(np.sqrt(np.nanmean(errors**2))),
+        float(np.mean(held)), least, most,
+    )  # fmt: skip
+
+
+def read(path: Path = CSV) -> list[Row]:
+    """The rows of a CSV."""
+    kinds = {one.name: {"str": str, "int": int, "float": float}[str(one.type)] for one in fields(Row)}
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Row(**{name: kinds[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]
+
+
+def write(rows: Iterable[Row], path: Path = CSV) -> None:
+    """Writes them, six digits each."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([one.name for one in fields(Row)])
+        for row in rows:
+            writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in asdict(row).values()])
+
+
+def tables(rows: list[Row], kind: str) -> list[str]:
+    """The rows of one kind as a table in Markdown."""
+    what = {"size": "rejected", "power": "rejected"}.get(kind, "held")
+    lines = [f"| case | over | sizes | bias | sd | s.e. | {what} | asked for |", "| --- " * 8 + "|"]
+    for row in rows:
+        if row.kind != kind:
+            continue
+        asked = "" if math.isnan(row.least) else f"{100 * max(0.0, row.least):.0f} to {100 * row.most:.0f} %"
+        bias = "" if math.isnan(row.bias) else f"{row.bias:+.4f}"
+        lines.append(
+            f"| {row.name} | {row.over} | {row.sizes} | {bias} | {row.sd:.4f} | {row.error:.4f} "
+            f"| {100 * row.rate:.1f} % | {asked}{' (missed)' if row.missed else ''} |"
         )
-        for number, (interval, value) in enumerate(((found.ci, accuracy), (found.cross_entropy_ci, cross_entropy))):
-            held[number] += interval[0] <= value <= interval[1]
-        widths += found.ci[1] - found.ci[0]
-    return held[0] / draws, held[1] / draws, widths / draws
+    return lines
+
+
+def show(text: str) -> None:
+    """On the line of the terminal."""
+    print(f"\r{text}\033[K\r", end="", file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Prints a row for each case; 0 when all lie where they should, as far as so few draws can tell."""
+    """Runs the cases; 0 when all lie where they should, as far as so few draws can tell."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=400)
-    parser.add_argument("--resamples", type=int, default=400)
+    parser.add_argument("cases", nargs="*", help="names, or beginnings of names, of cases (default: all)")
+    parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=CSV)
+    parser.add_argument("--table", action="store_true", help="print the tables of the CSV, run nothing")
     args = parser.parse_args()
-    world, failed = World(args.seed), 0
-    print("| drawn anew | interval | method | sizes | accuracy held | cross-entropy held | width | asked for |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for case, (draw, by, method, sizes, (least, most)) in enumerate(CASES):
-        *held, width = coverage(world, case, args.draws, args.resamples, args.seed)
-        noise = 2 * math.sqrt(0.95 * 0.05 / args.draws)
-        right = all(least - noise <= share <= most + noise for share in held)
-        failed += not right
-        unit = "people, answers each" if draw is other_people else "objects, triplets"
-        asked = f"{100 * least:.0f} to {100 * most:.0f} %" + ("" if right else ": MISSED")
-        print(
-            f"| {draw.__name__.replace('other_', '')} | {by} | {method} | {sizes[0]:,} {unit.split(', ')[0]}, "
-            f"{sizes[1]:,} {unit.split(', ')[1]} | {100 * held[0]:.1f} % | {100 * held[1]:.1f} % "
-            f"| {100 * width:.2f} % | {asked} |",
-            flush=True,
-        )
-    return failed > 0
+    before = read(args.out) if args.out.exists() else []
+    if args.table:
+        for kind in dict.fromkeys(row.kind for row in before):
+            print("\n".join(["", f"{kind}:", "", *tables(before, kind)]))
+        return 0
+    new: list[Row] = []
+    chosen = [case for case in CASES if not args.cases or any(case.name.startswith(name) for name in args.cases)]
+    for case in chosen:
+        found = run(case, args.draws, args.seed, show if sys.stderr.isatty() else lambda text: None)
+        print("\n".join(tables(found, case.kind)[2:]), flush=True)
+        new += found
+        names = {case.name for case in CASES}
+        kept = [row for row in before if row.name.split(":")[0] in names]
+        replaced = {row.name for row in new}
+        order = {case.name: k for k, case in enumerate(CASES)}
+        rows = [row for row in kept if row.name not in replaced] + new
+        write(sorted(rows, key=lambda row: order[row.name.split(":")[0]]), args.out)
+    return any(row.missed for row in new)
 
 
 if __name__ == "__main__":
