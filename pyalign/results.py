@@ -89,6 +89,7 @@ class Result:
 
     Attributes:
         notes: what a person should know before using it, a sentence each.
+        missing: names of fields that were asked for and don't exist: documents show them as null.
         provenance: version, inputs with hashes, options, backend, seed, time; None where it was not recorded.
 
     Class attributes:
@@ -102,6 +103,7 @@ class Result:
     derived: ClassVar[tuple[str, ...]] = ()
 
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    missing: tuple[str, ...] = field(default=(), kw_only=True, repr=False, compare=False, metadata={"hidden": True})
     provenance: Provenance | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,9 +190,11 @@ def as_document(value: Any) -> Any:
 def _of_dataclass(value: Any) -> dict[str, Any]:
     document: dict[str, Any] = {}
     intervals: dict[str, Any] = {}
+    missing = getattr(value, "missing", ())
     for one in fields(value):
         held = getattr(value, one.name)
-        if not _is_shown(one) or (held is None and one.default is None) or (one.name == "notes" and not held):
+        unasked = held is None and one.default is None and one.name not in missing
+        if not _is_shown(one) or unasked or (one.name == "notes" and not held):
             continue
         document[one.name] = as_document(held)
         if isinstance(held, Interval):
@@ -240,6 +244,9 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
             values[one.name] = _decoded(hint, document[one.name], more, one.name)
         elif one.default is MISSING and one.default_factory is MISSING:
             raise InputError(f"{one.name!r} is missing")
+    if "missing" in _hints(cast(Any, kind)):
+        shown = (one.name for one in fields(kind) if one.default is None and _is_shown(one))  # type: ignore[arg-type]
+        values["missing"] = tuple(name for name in shown if name in document and document[name] is None)
     return kind(**values)
 
 

@@ -35,11 +35,11 @@ def with_intervals(
     values, units = values_of([outcomes], found.ties, None)
     if plan is not None:
         ci, nats_ci = uncertainty(clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress)
-        drawn = plan.method != "corrected"
-        found = replace(
-            found, ci=ci, cross_entropy_ci=nats_ci, resamples=plan.drawn if drawn else None,
-            seed=plan.seed if drawn else None, notes=found.notes if ci else (*found.notes, without_interval(plan)),
-        )  # fmt: skip
+        found = replace(found, ci=ci, cross_entropy_ci=nats_ci)
+        if plan.method != "corrected":
+            found = replace(found, resamples=plan.drawn, seed=plan.seed)
+        if ci is None:
+            found = replace(found, missing=("ci", "cross_entropy_ci"), notes=(*found.notes, without_interval(plan)))
     if groups is not None:
         members = group_members(groups, aligned, outcomes.kept)
         found = replace(found, groups=tuple(_group_scores(outcomes, values, units, clusters, members, plan)))

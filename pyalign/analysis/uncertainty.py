@@ -117,8 +117,14 @@ def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.n
     return moved
 
 
-def without_interval(plan: Resampling, name: str | None = None) -> str:
+ALONE = {
+    "objects": "any two triplets share an object",
+    "subjects": "all answers are of one person",
+    "objects+subjects": "any two answers share an object or the person",
+    "triplets": "there is one triplet alone",
+}
+
+
+def without_interval(plan: Resampling) -> str:
     """A sentence about an interval that is none."""
-    what = plan.by.replace("+", " or ")
-    of = f"{name}: " if name else ""
-    return f"{of}there is no interval over {what}: no two triplets are of different {what}"
+    return f"there is no interval over {plan.by.replace('+', ' and ')}: {ALONE[plan.by]}"

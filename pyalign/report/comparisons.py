@@ -40,9 +40,11 @@ def comparison_table(found: Comparison, width: int | None = None, verbose: bool 
             f"{len(found.pairs):,} pairs, of which those of models next to each other by rank are shown: --verbose or "
             "--json has all"
         )
+    if len(found.pairs) > 1:
+        names = [SHORT[found.correction], *(["max-t"] if found.ci_method == "corrected" else [])]
+        notes.append(f"p ({' and '.join(names)}) corrected for {len(found.pairs):,} pairs")
     notes += [
         over_text(found.ci_by, found.ci_method, found.resamples, found.seed),
-        f"p ({SHORT[found.correction]}) and p (max-t) are corrected for {len(found.pairs):,} pairs",
         f"{found.n_objects:,} objects" + ("" if found.n_subjects is None else f", {found.n_subjects:,} people"),
         f"measure {found.measure}",
         f"T = {found.temperature:g}",

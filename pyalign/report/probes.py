@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyalign.report.tables import Column, columns_table, fitted_table, noted, percent, percent_interval
+from pyalign.report.tables import Column, columns_table, fitted_table, noted, over, percent, percent_interval
 
 if TYPE_CHECKING:
     from pyalign.probing.fit import ProbeFit
@@ -44,8 +44,8 @@ def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose:
 
 def _notes(result: ProbeCrossValidation) -> list[str]:
     notes = [
-        f"accuracy on triplets of held-out {result.split}, which chose nothing; 95 % of its mean: "
-        f"{percent_interval(result.accuracy_interval)}",
+        f"accuracy on triplets of held-out {result.split}, which chose nothing; 95 % interval of its mean: "
+        f"{percent_interval(result.accuracy_interval)}, over {over(result.accuracy_interval.by)}",
         f"{NATS}; gap: nats to the optimum, at most",
     ]
     early = _numbers(result.folds, [not fold.converged for fold in result.folds]) + ["all"] * (not result.fit.converged)

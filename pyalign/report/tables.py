@@ -200,15 +200,25 @@ def p_text(p: float | None) -> str:
     return "-" if p is None else "<0.0001" if p < 1e-4 else f"{p:.3g}"
 
 
+def over(by: str | None) -> str:
+    """What intervals are over, and what they leave out.
+
+    Example:
+        >>> over("objects")
+        'objects, people are not counted'
+    """
+    what, without = OVER.get(by or "", (str(by), ""))
+    return f"{what}, {without}" if without else what
+
+
 def over_text(by: str | None, method: str | None, resamples: int | None, seed: int | None) -> str:
-    """What intervals are over, how they were found, and what they leave out.
+    """How intervals were found, and what they are over.
 
     Example:
         >>> over_text("objects+subjects", "corrected", None, 0)
-        'intervals over objects and people (closed form)'
+        'intervals (closed form) over objects and people'
         >>> over_text("objects", "bootstrap", 1000, 0)
-        'intervals over objects (bootstrap, 1,000 resamples, seed 0), people are not counted'
+        'intervals (bootstrap, 1,000 resamples, seed 0) over objects, people are not counted'
     """
     how = "closed form" if resamples is None else f"{method}, {resamples:,} resamples, seed {seed}"
-    what, without = OVER.get(by or "", (str(by), ""))
-    return f"intervals over {what} ({how}){without and ', '}{without}"
+    return f"intervals ({how}) over {over(by)}"
