@@ -120,7 +120,7 @@ def in_closed_form(estimates: np.ndarray, errors: tuple[Errors, Errors], plan: R
     largest = largest_t(errors[0].covariance, degrees, plan.seed) if known and m > 2 else None
     reach = quantile(plan.confidence, degrees) if known else math.nan
     if largest is not None:
-        reach = float(np.quantile(largest, plan.confidence))
+        reach = max(reach, float(np.quantile(largest, plan.confidence)))  # drawn, and so not quite as known
     differences, error = estimates[0][:, None] - estimates[0][None, :], errors[0].differences
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(differences == 0.0, 0.0, np.abs(differences) / error)

@@ -14,7 +14,7 @@ from pyalign.analysis.in_sample import choice_model, seen_by
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
-from pyalign.analysis.scored_intervals import with_ceiling, with_intervals
+from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.analysis.several import Several, measures_of, of_each
 from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
 from pyalign.errors import InputError
@@ -61,6 +61,7 @@ class _Asked:
     transform: Transform | None
     keep: tuple[str, ...]
     progress: Progress
+    grouped: Grouped
 
 
 @overload
@@ -143,7 +144,7 @@ def score(
     plan = as_resampling(ci, given.subjects if subjects is None else subjects)
     asked = _Asked(
         measures, temperature, ties, nan, backend, plan, subjects, groups, ceiling, permutations, seed, transform,
-        tuple(keep), progress,
+        tuple(keep), progress, Grouped(),
     )  # fmt: skip
     found = of_each(x, given, measures, progress, partial(_begin, asked))
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
@@ -209,7 +210,7 @@ def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float
     if needed:
         found = with_intervals(
             outcomes_of(results, found), aligned, asked.plan, subjects=asked.subjects, groups=asked.groups,
-            progress=asked.progress,
+            progress=asked.progress, grouped=asked.grouped,
         )  # fmt: skip
     if asked.ceiling is not None:
         found = with_ceiling(found, asked.ceiling)

@@ -14,6 +14,7 @@ from pyalign.analysis.uncertainty import clusters_of, uncertainty, values_of, wi
 from pyalign.data import Aligned
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
+from pyalign.stats.clustered import Dependence
 from pyalign.stats.resampling import Clusters, Resampling
 
 
@@ -23,18 +24,45 @@ def with_ceiling(result: Score, ceiling: float) -> Score:
     return replace(result, ceiling=ceiling, fraction_of_ceiling=fraction_of_ceiling(result.accuracy, ceiling))
 
 
+class Grouped:
+    """How triplets hang together: the last ones, since models in a row mostly have the same."""
+
+    def __init__(self) -> None:
+        self._index: object = None
+        self._found: tuple[Clusters, Dependence | None] | None = None
+
+    def of(
+        self, outcomes: Outcomes, index: object, people: object, plan: Resampling | None
+    ) -> tuple[Clusters, Dependence | None]:
+        """Those of the triplets that `outcomes` kept of `index`."""
+        if outcomes.kept is None and self._found is not None and self._index is index:
+            return self._found
+        clusters = clusters_of(index, [outcomes], people)
+        corrected = plan is not None and plan.method == "corrected"
+        found = clusters, Dependence.of(clusters, plan) if plan is not None and corrected else None
+        if outcomes.kept is None:
+            self._index, self._found = index, found
+        return found
+
+
 def with_intervals(
     outcomes: Outcomes, aligned: Aligned, plan: Resampling | None, *, subjects: object = None, groups: object = None,
-    progress: Progress = silent,
+    progress: Progress = silent, grouped: Grouped | None = None,
 ) -> Score:  # fmt: skip
-    """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets."""
+    """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets.
+
+    grouped: keeps how triplets hang together, for the next model on the same ones.
+    """
     found = outcomes.score
     assert found.accuracy is not None and found.cross_entropy is not None
     people = aligned.triplets.subjects if subjects is None else subjects
-    clusters = clusters_of(aligned.index, [outcomes], people if plan is not None and "subjects" in plan.by else None)
+    people = people if plan is not None and "subjects" in plan.by else None
+    clusters, dependence = (grouped or Grouped()).of(outcomes, aligned.index, people, plan)
     values, units = values_of([outcomes], found.ties, None)
     if plan is not None:
-        ci, nats_ci = uncertainty(clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress)
+        ci, nats_ci = uncertainty(
+            clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress, dependence
+        )
         found = replace(found, ci=ci, cross_entropy_ci=nats_ci)
         if plan.method != "corrected":
             found = replace(found, resamples=plan.drawn, seed=plan.seed)

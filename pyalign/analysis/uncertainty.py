@@ -12,7 +12,7 @@ from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.results import Interval
-from pyalign.stats.clustered import standard_errors
+from pyalign.stats.clustered import Dependence, standard_errors, with_weights
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.labels import checked_labels
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
@@ -80,15 +80,17 @@ def in_units(means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates
 
 def uncertainty(
     clusters: Clusters, values: np.ndarray, units: np.ndarray, estimates: Sequence[float], plan: Resampling,
-    progress: Progress = silent,
+    progress: Progress = silent, dependence: Dependence | None = None,
 ) -> tuple[Interval | None, ...]:  # fmt: skip
     """Intervals of the means of values (2 m, t) in these units, as `values_of` has them; None where there is none.
 
     Args:
         estimates: the means of all triplets.
+        dependence: of the clusters under the plan, where it is known already.
     """
     if plan.method == "corrected":
-        errors, degrees = standard_errors(clusters, values, plan)
+        found = (dependence or Dependence.of(clusters, plan)).errors(with_weights(values))
+        errors, degrees = found.errors, found.degrees
         return tuple(
             None if np.isnan(error) else student_interval(estimate, float(error), degrees, plan, bounds)
             for estimate, error, bounds in zip(estimates, errors * units, cycle((FRACTION, POSITIVE)), strict=False)
