@@ -32,6 +32,15 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A test file that cannot be imported is an error: --doctest-ignore-import-errors would skip it with all tests."""
+    report = yield
+    if report.outcome == "skipped" and "unable to import module" in str(report.longrepr):
+        report.outcome = "failed"
+    return report
+
+
 ISAS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]
 
 

@@ -144,3 +144,26 @@ def read_back(result, folder):
     path = Path(folder, "result.json")
     path.write_text(result.to_json(), encoding="utf-8")
     return pyalign.load_result(path)
+
+
+def dependent(triplets, people, by):
+    """(t, t) bool: which rows share an object, a person, either, or (over triplets) are the same row."""
+    found = np.eye(len(triplets), dtype=bool)
+    if "objects" in by:
+        found |= (triplets[:, None, :, None] == triplets[None, :, None, :]).any(axis=(2, 3))
+    if "subjects" in by:
+        found |= people[:, None] == people[None, :]
+    return found
+
+
+def clustered_error(values, triplets, by, people=None):
+    """The standard error of the mean of values (t,), by sums over all pairs of rows: at least that over objects, over
+    people and over rows alone, where `by` holds them.
+    """
+    residuals = np.asarray(values, np.float64) - np.mean(values)
+    floors = {"objects+subjects": ("objects", "subjects", "triplets"), "objects": ("triplets",)}
+    variances = []
+    for one in (by, *floors.get(by, ())):
+        together = dependent(triplets, people, one)
+        variances.append(residuals @ together @ residuals / (~together).sum())
+    return float(np.sqrt(max(variances)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from pyalign import compare, odd_one_out, score
 from pyalign.ops.triplets import run_triplets
-from pyalign.stats.resampling import Resampling
+from pyalign.stats.resampling import BY, Resampling
 
 # file, measure, accuracy, ties, cross-entropy at T = 1 (None: not published)
 FIGURES = {
@@ -99,28 +102,45 @@ def test_ties_of_the_logits_come_from_the_missing_image(things, triplets):
 
 
 def test_intervals_of_real_people(things):
-    """Over people, as a plain loop over them gives it; over objects wider, and each holds the accuracy."""
+    """Over people, as a plain loop over them gives it; over objects wider, over both widest; and accuracy within."""
     answers = things("human_triplets_127304.npy")
     x, triplets, people = things("clip_vit_b32.npy"), answers[:, :3], answers[:, 3]
-    over = {
-        by: score(x, triplets, ci=Resampling(by, method="analytic"), subjects=people) for by in ("subjects", "objects")
-    }
+    over = {by: score(x, triplets, ci=by, subjects=people).ci for by in BY}
     right = odd_one_out(x, triplets) == 2
     off = [(right[people == person] - right.mean()).sum() for person in np.unique(people)]
-    s = len(off)
-    assert s == 264
-    assert over["subjects"].standard_error == pytest.approx(
-        np.sqrt(np.sum(np.square(off)) * s / (s - 1)) / len(right), rel=1e-9
-    )
-    assert over["objects"].standard_error > over["subjects"].standard_error
-    for method in ("bootstrap", "analytic"):
-        low, high = score(x, triplets, ci=Resampling("objects", method=method)).ci
-        assert low < 0.50469 < high
+    answered = [(people == person).sum() for person in np.unique(people)]
+    assert len(off) == 264
+    independent = len(right) ** 2 - np.sum(np.square(answered))
+    assert over["subjects"].error == pytest.approx(np.sqrt(np.sum(np.square(off)) / independent), rel=1e-9)
+    assert over["triplets"].error == pytest.approx(right.std(ddof=1) / np.sqrt(len(right)), rel=1e-9)
+    assert over["triplets"].error < over["subjects"].error < over["objects"].error < over["objects+subjects"].error
+    assert score(x, triplets, ci="auto", subjects=people).ci == over["objects+subjects"]
+    assert all(low < 0.50469 < high for low, high in over.values())
+
+
+def test_errors_over_the_objects_of_the_data_are_those_of_plain_sums_by_object(things, triplets):
+    """By inclusion and exclusion in a dictionary: 127,304 triplets of 1,854 objects."""
+    right = (odd_one_out(things("clip_vit_b32.npy"), triplets) == 2).astype(np.float64)
+    residuals, total, dependent = right - right.mean(), 0.0, 0
+    for size, sign in ((1, 1), (2, -1), (3, 1)):
+        sums, counts = Counter(), Counter()
+        for row, residual in zip(np.sort(triplets, axis=1).tolist(), residuals.tolist(), strict=True):
+            for group in combinations(row, size):
+                sums[group] += residual
+                counts[group] += 1
+        total += sign * sum(s * s for s in sums.values())
+        dependent += sign * sum(c * c for c in counts.values())
+    expected = np.sqrt(total / (len(triplets) ** 2 - dependent))
+    for method in ("corrected", "bootstrap"):
+        plan = Resampling("objects", method)
+        found = score(things("clip_vit_b32.npy"), triplets, ci=plan).standard_error
+        assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_models_of_the_data_are_ranked_and_near_ones_are_not_told_apart(things, triplets):
     models = {name: things(f"{name}.npy") for name in ("clip_vit_b32", "word2vec", "efficientnet_lite0_logits")}
-    found = compare(models, triplets)
+    found = compare(models, triplets, choose_best=True)
+    assert found.best.chosen == {"clip_vit_b32": 1.0}
     assert [model.rank for model in found.models] == [1, 2, 3]
     assert tuple(found.models[0].rank_ci) == (1, 1) and tuple(found.models[1].rank_ci) == (2, 3)
     pairs = {(pair.a, pair.b): pair for pair in found.pairs}

@@ -22,7 +22,7 @@ ANSWERED = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # the columns with each 
 DRAWN = draw_triplets(2, N, T, np.int32)
 TRIPLETS = np.take_along_axis(DRAWN, ANSWERED[pyalign.odd_one_out(X + reals(4, N, 4), DRAWN)], axis=1)
 NAMES = np.array([f"item {k}" for k in range(N)])
-PLAN = pyalign.Resampling("triplets", resamples=64)  # resamples of objects go by the rows, which move here
+PLAN = pyalign.Resampling("triplets", "bootstrap", 64)  # resamples of objects go by the rows, which move here
 ANSWERS = np.random.default_rng(3).integers(1, 5, (T, 3))
 
 # A number, or numbers, that depend on which row is whose.

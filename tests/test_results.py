@@ -24,7 +24,9 @@ X, TRIPLETS = reals(1, N, 4), draw_triplets(2, N, T, np.int32)
 PEOPLE = np.random.default_rng(3).integers(0, 6, T)
 LABELS = np.random.default_rng(4).choice(["animal", "tool"], T)
 COUNTS = np.random.default_rng(5).integers(1, 9, (T, 3))
-PLAN = pyalign.Resampling("objects", resamples=64, confidence=0.9, seed=5)
+PLAN = pyalign.Resampling("objects", "bootstrap", 64, 0.9, seed=5)
+CLOSED = pyalign.Resampling("objects", confidence=0.9, seed=5)
+BOTH = replace(CLOSED, by="objects+subjects")
 
 
 def transform():
@@ -51,7 +53,9 @@ MAKERS = {
     "score over objects": lambda: pyalign.score(X, TRIPLETS, ci=PLAN, groups=LABELS, ceiling=0.7, permutations=5),
     "score over triplets": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, by="triplets"), ties="wrong"),
     "score over subjects": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, by="subjects"), subjects=PEOPLE),
-    "closed form": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, method="analytic"), groups=LABELS),
+    "closed form": lambda: pyalign.score(X, TRIPLETS, ci=CLOSED, groups=LABELS),
+    "score over both": lambda: pyalign.score(X, TRIPLETS, ci=BOTH, subjects=PEOPLE),
+    "score without an interval": lambda: pyalign.score(X, TRIPLETS[:1], ci=CLOSED),
     "score of categories": lambda: pyalign.score(X, TRIPLETS, groups=Categories.of(["a", "b"] * 12 + ["a"])),
     "score through a map": lambda: pyalign.score(X, TRIPLETS, transform=transform()),
     "score without NaN": lambda: pyalign.score(with_nan(), TRIPLETS, nan="omit", ci=PLAN),
@@ -59,6 +63,13 @@ MAKERS = {
     "scores": lambda: pyalign.score({"a": X, "b": X[:, :2]}, TRIPLETS, measure=["cosine", "rbf:2.5"], ci=PLAN),
     "one score in scores": lambda: pyalign.score({"a": X}, TRIPLETS, groups=LABELS),
     "comparison": lambda: pyalign.compare({"a": X, "b": X[:, :2], "c": -X}, TRIPLETS, ci=PLAN),
+    "comparison in closed form": lambda: pyalign.compare(
+        {"a": X, "b": X[:, :2], "c": -X}, TRIPLETS, ci=BOTH, subjects=PEOPLE, choose_best=True
+    ),
+    "comparison for the false discovery rate": lambda: pyalign.compare(
+        {"a": X, "b": X[:, :2], "c": -X}, TRIPLETS, ci=CLOSED, correction="benjamini-hochberg"
+    ),
+    "comparison without intervals": lambda: pyalign.compare({"a": X, "b": -X}, TRIPLETS[:1], ci=CLOSED),
     "comparison over people": lambda: pyalign.compare(
         {"a": X, "b": X[:, :2]}, TRIPLETS, ci=replace(PLAN, by="subjects"), subjects=PEOPLE
     ),
@@ -266,7 +277,10 @@ def places(document, path=()):
 JUNK = (None, True, -1, 1.5, 10**400, "text", [], [1], [None, "a", {}], {}, {"a": 1}, [[1, 2], 3])
 
 
-@pytest.mark.parametrize("name", ["score over objects", "comparison", "permutation", "calibration", "two failures"])
+@pytest.mark.parametrize(
+    "name",
+    ["score over objects", "comparison", "comparison in closed form", "permutation", "calibration", "two failures"],
+)
 def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, monkeypatch):
     document = strictly(MAKERS[name]().to_json())
     outcomes = set()

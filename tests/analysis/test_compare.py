@@ -3,62 +3,289 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import rankdata
+from scipy.stats import kstest, rankdata
+from scipy.stats import t as student
 from sklearn.metrics import cohen_kappa_score
-from support import draw_triplets, reals, seeds, whole
+from support import (
+    clustered_error,
+    decide,
+    definition,
+    dependent,
+    draw_triplets,
+    pairs_of,
+    read_back,
+    reals,
+    seeds,
+    whole,
+)
 
+import pyalign
 from pyalign import compare, score
-from pyalign.analysis.accuracy import BY
 from pyalign.ops.resample import SUBJECTS, multiplicities
-from pyalign.stats.paired import error_consistency, holm, ranks_of, two_sided_p
-from pyalign.stats.resampling import Resampling
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.paired import error_consistency, ranks_of, two_sided_p
+from pyalign.stats.resampling import BY, Resampling
 
 N, T = 60, draw_triplets(1, 60, 4000)
 PEOPLE = np.arange(4000) % 17
 MODELS = {"a": reals(1, N, 5), "b": reals(2, N, 5), "c": whole(3, N, 4)}
+PLANS = [Resampling(by, seed=2) for by in BY]
+PLANS += [Resampling(by, "bootstrap", 100, seed=2) for by in ("objects", "triplets", "subjects")]
+PLANS += [Resampling("objects", "pigeonhole", 100, seed=2)]
 
 
-@pytest.mark.parametrize("by", BY)
-def test_each_model_has_the_score_and_the_interval_that_it_has_alone(backend, by):
-    found = compare(MODELS, T, ci=Resampling(by, resamples=100, seed=2), subjects=PEOPLE, backend=backend)
+@pytest.fixture(params=PLANS, ids=lambda plan: f"{plan.method}-{plan.by}")
+def plan(request):
+    """Everything that intervals can be over, in every way."""
+    return request.param
+
+
+def right_of(x, triplets):
+    """(t,) 1 where the two others are the most similar by cosine, by definition; reals have no ties."""
+    return (decide(pairs_of(definition(x, x, "cosine"), triplets)) == 2).astype(np.float64)
+
+
+def answered(x, triplets):
+    """The triplets with the item last that x calls odd."""
+    columns = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
+    return np.take_along_axis(triplets, columns[pyalign.odd_one_out(x, triplets)], axis=1)
+
+
+def near(interval, expected, rel=1e-12):
+    """The same interval to rounding, over the same and found in the same way."""
+    assert tuple(interval) == pytest.approx(tuple(expected), rel=rel, abs=1e-15)
+    assert interval.error == pytest.approx(expected.error, rel=rel, abs=1e-15)
+    assert (interval.by, interval.method, interval.confidence) == (expected.by, expected.method, expected.confidence)
+
+
+# Each model
+
+
+def test_each_model_has_the_score_and_the_interval_that_it_has_alone(backend, plan):
+    found = compare(MODELS, T, ci=plan, subjects=PEOPLE, backend=backend)
     for model in found.models:
-        alone = score(
-            MODELS[model.model], T, ci=Resampling(by, resamples=100, seed=2), subjects=PEOPLE, backend=backend
-        )
-        assert (model.accuracy, model.ci, model.n_ties) == (alone.accuracy, alone.ci, alone.n_ties)
-        assert (model.standard_error, model.cross_entropy) == (alone.standard_error, alone.cross_entropy)
-        assert model.cross_entropy_ci == alone.cross_entropy_ci
+        alone = score(MODELS[model.model], T, ci=plan, subjects=PEOPLE, backend=backend)
+        assert (model.accuracy, model.n_ties) == (alone.accuracy, alone.n_ties)
+        assert model.cross_entropy == alone.cross_entropy
+        near(model.ci, alone.ci)
+        near(model.cross_entropy_ci, alone.cross_entropy_ci)
+
+
+def test_a_comparison_says_what_it_is_over():
+    found = compare(MODELS, T, subjects=PEOPLE)
+    assert (found.ci_by, found.ci_method, found.correction) == ("objects+subjects", "corrected", "holm")
+    assert (found.n_objects, found.n_subjects, found.n_triplets) == (60, 17, 4000)
+    assert (found.resamples, found.best) == (None, None)
+    found = compare(MODELS, T, subjects=PEOPLE, ci="objects")
+    assert (found.ci_by, found.n_objects, found.n_subjects) == ("objects", 60, None)
+    assert compare(MODELS, T).ci_by == "objects"
+    known = pyalign.Triplets(T, subjects=PEOPLE)
+    assert replace(compare(MODELS, known), provenance=None) == replace(
+        compare(MODELS, T, subjects=PEOPLE), provenance=None
+    )
+
+
+# Differences in closed form
 
 
 @pytest.mark.parametrize("by", BY)
-def test_a_model_compared_with_itself_differs_by_nothing(by):
+def test_differences_are_those_of_paired_values_by_a_double_sum(by):
+    """Error, interval, p-value and covariance of accuracies, from the definition of right and wrong."""
+    triplets, people = T[:500], PEOPLE[:500]
+    models = {"a": MODELS["a"], "b": MODELS["b"], "near": MODELS["a"] + 0.3 * reals(4, N, 5)}
+    found = compare(models, triplets, ci=Resampling(by, confidence=0.9), subjects=people)
+    right = {name: right_of(x, triplets) for name, x in models.items()}
+    degrees = {"objects": len(np.unique(triplets)), "triplets": 500, "subjects": 17, "objects+subjects": 17}[by] - 1
+    for pair in found.pairs:
+        values = right[pair.a] - right[pair.b]
+        error = clustered_error(values, triplets, by, people)
+        assert pair.difference == pytest.approx(values.mean(), abs=1e-12)
+        assert pair.standard_error == pytest.approx(error, rel=1e-9)
+        reach = student.ppf(0.95, degrees) * error
+        assert tuple(pair.ci) == pytest.approx((values.mean() - reach, values.mean() + reach), rel=1e-9)
+        assert pair.p_value == pytest.approx(2 * student.sf(abs(values.mean()) / error, degrees), rel=1e-9)
+    table = np.stack(list(right.values()))
+    residuals = table - table.mean(axis=1, keepdims=True)
+    together = dependent(triplets, people, by)
+    covariance = residuals @ together @ residuals.T / (~together).sum()
+    alone = residuals @ residuals.T / (500 * 499)
+    assert (np.linalg.eigvalsh(np.array(found.covariance) - covariance) > -1e-12).all()
+    if np.linalg.eigvalsh(covariance - alone).min() > 0 and by != "objects+subjects":
+        np.testing.assert_allclose(found.covariance, covariance, rtol=1e-8)
+    assert np.array(found.cross_entropy_covariance).shape == (3, 3)
+
+
+@pytest.mark.parametrize("by", BY)
+def test_differences_of_cross_entropies_are_paired_too(by):
+    triplets, people = T[:300], PEOPLE[:300]
+    found = compare({"a": MODELS["a"], "b": MODELS["b"]}, triplets, ci=by, subjects=people)
+    values = np.array(
+        [[score(MODELS[name], row[None]).cross_entropy for row in triplets] for name in ("a", "b")], np.float64
+    )
+    difference = values[0] - values[1]
+    (pair,) = found.pairs
+    assert pair.cross_entropy_difference == pytest.approx(difference.mean(), abs=1e-7)
+    # Cross-entropies are taken in steps of 1 / 32,767 of the largest.
+    assert pair.cross_entropy_ci.error == pytest.approx(clustered_error(difference, triplets, by, people), rel=1e-3)
+
+
+def test_a_model_compared_with_itself_differs_by_nothing(plan):
     x = MODELS["a"]
-    pair = compare({"one": x, "same": x.copy()}, T, ci=Resampling(by, resamples=100), subjects=PEOPLE).pairs[0]
-    assert (pair.difference, pair.ci, pair.standard_error) == (0.0, (0.0, 0.0), 0.0)
-    assert (pair.cross_entropy_difference, pair.cross_entropy_ci) == (0.0, (0.0, 0.0))
+    pair = compare({"one": x, "same": x.copy()}, T, ci=plan, subjects=PEOPLE).pairs[0]
+    assert (pair.difference, tuple(pair.ci), pair.standard_error) == (0.0, (0.0, 0.0), 0.0)
+    assert (pair.cross_entropy_difference, tuple(pair.cross_entropy_ci)) == (0.0, (0.0, 0.0))
     assert (pair.p_value, pair.p_adjusted) == (1.0, 1.0)
     assert pair.error_consistency == 1.0
+    if plan.method == "corrected":
+        assert (tuple(pair.simultaneous_ci), pair.p_max_t) == ((0.0, 0.0), 1.0)
 
 
-def test_differences_are_paired():
+@pytest.mark.parametrize("by", BY)
+def test_copies_among_many_models_differ_by_nothing_and_share_their_ranks(by):
+    """More than are multiplied at a time, and their ranks' intervals are as those of one."""
+    models = {f"m{k}": reals(k, N, 5) for k in range(12)} | {"copy": reals(3, N, 5)}
+    found = compare(models, T, ci=by, subjects=PEOPLE)
+    pair = next(pair for pair in found.pairs if (pair.a, pair.b) == ("m3", "copy"))
+    assert (tuple(pair.ci), pair.p_value, pair.p_max_t) == ((0.0, 0.0), 1.0, 1.0)
+    of = {model.model: model for model in found.models}
+    assert of["m3"].rank == of["copy"].rank and tuple(of["m3"].rank_ci) == tuple(of["copy"].rank_ci)
+
+
+@pytest.mark.parametrize("method", ["corrected", "bootstrap", "pigeonhole"])
+def test_differences_are_paired(method):
     """Models that share most of their rows' noise differ by less than their own intervals are wide."""
-    x = reals(5, N, 30)
-    near = compare({"x": x, "near": x + 0.02 * reals(6, N, 30)}, T, ci=Resampling("objects", resamples=400)).pairs[0]
-    apart = compare({"x": x, "other": reals(7, N, 30)}, T, ci=Resampling("objects", resamples=400)).pairs[0]
+    x, plan = reals(5, N, 30), Resampling("objects", method)
+    near = compare({"x": x, "near": x + 0.02 * reals(6, N, 30)}, T, ci=plan).pairs[0]
+    apart = compare({"x": x, "other": reals(7, N, 30)}, T, ci=plan).pairs[0]
     assert near.standard_error < 0.3 * apart.standard_error
+
+
+def test_a_better_model_is_found_better():
+    x = reals(8, N, 5)
+    models = {"noise": reals(9, N, 5), "truth": x, "noisy": x + 0.3 * reals(10, N, 5)}
+    for plan in (Resampling("objects"), Resampling("objects", "pigeonhole", 200)):
+        found = compare(models, answered(x, T), ci=plan)
+        assert [model.rank for model in found.models] == [3, 1, 2]
+        assert tuple(found.models[1].rank_ci) == (1, 1) and found.models[1].accuracy == 1.0
+        assert found.pairs[0].error_consistency is None  # the truth is never wrong
+        if plan.method == "corrected":
+            assert all(pair.p_adjusted < 0.001 and pair.p_max_t < 0.001 for pair in found.pairs)
+        else:
+            assert all(pair.p_value == 2 / 201 and pair.p_adjusted == pytest.approx(6 / 201) for pair in found.pairs)
+
+
+# Many pairs
+
+
+@pytest.mark.parametrize("by", BY)
+def test_simultaneous_intervals_hold_each_pairs_own(by):
+    models = {f"m{k}": reals(k, N, 5) for k in range(6)}
+    found = compare(models, T, ci=Resampling(by, confidence=0.9), subjects=PEOPLE)
+    reach = set()
+    for pair in found.pairs:
+        assert pair.simultaneous_ci.low < pair.ci.low < pair.ci.high < pair.simultaneous_ci.high
+        assert pair.p_max_t >= pair.p_value
+        assert pair.p_max_t <= min(1.0, 15 * pair.p_value) + 0.01  # Bonferroni, and the error of 10,000 draws
+        assert (pair.simultaneous_ci.method, pair.simultaneous_ci.error) == ("max-t", pair.standard_error)
+        reach.add(round((pair.simultaneous_ci.high - pair.difference) / pair.standard_error, 9))
+        assert pair.p_max_t == pytest.approx(1.0, abs=0.02) or pair.difference != 0
+    assert len(reach) == 1, "all reach as many standard errors"
+
+
+@given(seeds, st.sampled_from(BY))
+def test_an_interval_that_holds_for_all_excludes_0_where_its_p_value_is_small(seed, by):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(30, 4))
+    models = {f"m{k}": x + rng.uniform(0, 2) * rng.normal(size=x.shape) for k in range(4)}
+    triplets = answered(x, draw_triplets(seed, 30, 300))
+    found = compare(models, triplets, ci=by, subjects=np.arange(300) % 9)
+    for pair in found.pairs:
+        low, high = pair.simultaneous_ci
+        if abs(pair.p_max_t - 0.05) > 2e-3:  # the quantile lies between two of the draws that p counts
+            assert (pair.p_max_t < 0.05) == (low > 0 or high < 0)
+        assert (pair.p_value < 0.05) == (pair.ci.low > 0 or pair.ci.high < 0)
+
+
+def test_of_two_models_all_pairs_together_are_the_one():
+    (pair,) = compare({"a": MODELS["a"], "b": MODELS["b"]}, T).pairs
+    assert tuple(pair.simultaneous_ci) == pytest.approx(tuple(pair.ci), rel=1e-12)
+    assert pair.p_max_t == pair.p_value == pair.p_adjusted
+
+
+@pytest.mark.parametrize("by", BY)
+def test_intervals_of_ranks_count_who_is_better_and_who_is_worse(by):
+    x = reals(8, N, 5)
+    models = {f"m{k}": x + 0.25 * k * reals(k, N, 5) for k in (3, 1, 4, 2, 9)}
+    found = compare(models, answered(x, T[:1500]), ci=by, subjects=PEOPLE[:1500])
+    for model in found.models:
+        better = worse = 0
+        for pair in found.pairs:
+            if model.model in (pair.a, pair.b):
+                low, high = pair.simultaneous_ci if pair.a == model.model else [-x for x in pair.simultaneous_ci][::-1]
+                better, worse = better + (high < 0), worse + (low > 0)
+        assert tuple(model.rank_ci) == (1 + better, 5 - worse)
+        assert model.rank_ci.low <= model.rank <= model.rank_ci.high
+        assert model.rank_ci.method == "max-t"
+    assert len({tuple(model.rank_ci) for model in found.models}) > 1
+
+
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_p_values_are_corrected_by_the_rule_that_is_asked_for(correction, plan):
+    models = {f"m{k}": reals(k, N, 5) for k in range(4)}
+    found = compare(models, T, ci=plan, subjects=PEOPLE, correction=correction)
+    assert found.correction == correction
+    assert [pair.p_adjusted for pair in found.pairs] == CORRECTIONS[correction]([pair.p_value for pair in found.pairs])
+
+
+def test_p_values_of_equally_good_models_are_seldom_small_and_uniform():
+    """Three hundred pairs of models that are the truth with noise of their own, on objects of their own: a level of 5 %
+    is passed by 2 to 9 %, and the p-values spread evenly.
+    """
+    p_values = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(40, 5))
+        triplets = answered(x, draw_triplets(seed, 40, 600))
+        models = {name: x + rng.normal(size=x.shape) for name in "ab"}
+        p_values.append(compare(models, triplets).pairs[0].p_value)
+    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.09
+    assert kstest(p_values, "uniform").pvalue > 0.001
+
+
+def test_p_values_are_right_where_people_differ_and_too_small_where_people_are_not_counted():
+    """Twelve people with tastes of their own, and two models that are as right about people at large: over objects and
+    people a level of 5 % is passed by 2 to 9 % of 200, over objects alone by far more.
+    """
+    people, p_values = np.arange(600) % 12, {"objects": [], "objects+subjects": []}
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x, triplets = rng.normal(size=(40, 3)), draw_triplets(seed, 40, 600)
+        for person in range(12):
+            own, taste = people == person, rng.exponential(size=3) ** 1.5
+            triplets[own] = answered(x * taste + 0.2 * rng.normal(size=x.shape), triplets[own])
+        models = {"a": x * [2, 1, 1], "b": x * [1, 2, 1]}
+        for by, found in p_values.items():
+            found.append(compare(models, triplets, subjects=people, ci=by).pairs[0].p_value)
+    passed = {by: np.mean(np.array(found) < 0.05) for by, found in p_values.items()}
+    assert 0.02 <= passed["objects+subjects"] <= 0.09
+    assert passed["objects"] > 0.2
+
+
+# By resamples
 
 
 def test_resamples_in_which_two_models_are_equal_count_on_both_sides():
     """Credits are whole numbers: equal ones must not differ by rounding, in p-values or ranks."""
     models, triplets = {"a": reals(9, N, 3), "b": reals(59, N, 3)}, T[:90]
-    found = compare(
-        models, triplets, ci=Resampling("subjects", resamples=400), subjects=np.arange(90) % 6, measure="dot"
-    )
+    people, plan = np.arange(90) % 6, Resampling("subjects", "bootstrap", 400)
+    found = compare(models, triplets, ci=plan, subjects=people, measure="dot")
     credits = np.array([[score(x, row[None], measure="dot").accuracy for row in triplets] for x in models.values()])
     sixths = np.rint(6 * credits).astype(np.int64)
     w = multiplicities(6, 0, 400, seed=0, stream=SUBJECTS)[np.arange(90) % 6].astype(np.int64)
@@ -67,43 +294,118 @@ def test_resamples_in_which_two_models_are_equal_count_on_both_sides():
     assert found.pairs[0].p_value == min(1.0, 2 * (1 + min((a <= b).sum(), (a >= b).sum())) / 401)
 
 
-def test_a_better_model_is_found_better():
-    x = reals(8, N, 5)
-    odd = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
-    from pyalign import odd_one_out
-
-    triplets = np.take_along_axis(T, odd[odd_one_out(x, T)], axis=1)
-    found = compare(
-        {"noise": reals(9, N, 5), "truth": x, "noisy": x + 0.3 * reals(10, N, 5)},
-        triplets,
-        ci=Resampling("objects", resamples=200),
-    )
-    assert [model.rank for model in found.models] == [3, 1, 2]
-    assert tuple(found.models[1].rank_ci) == (1, 1) and found.models[1].accuracy == 1.0
-    assert all(pair.p_value == 2 / 201 and pair.p_adjusted == pytest.approx(6 / 201) for pair in found.pairs)
-    assert found.pairs[0].error_consistency is None  # the truth is never wrong
+def test_the_bootstrap_over_objects_has_exactly_the_corrected_errors():
+    """Of each model and of each difference, which are brought to theirs one by one."""
+    closed, drawn = (compare(MODELS, T, ci=Resampling("objects", method)) for method in ("corrected", "bootstrap"))
+    for one, other in zip([*closed.models, *closed.pairs], [*drawn.models, *drawn.pairs], strict=True):
+        assert other.standard_error == pytest.approx(one.standard_error, rel=1e-9)
+        assert other.cross_entropy_ci.error == pytest.approx(one.cross_entropy_ci.error, rel=1e-9)
+    assert (drawn.covariance, drawn.cross_entropy_covariance) == (None, None)
+    assert {(pair.simultaneous_ci, pair.p_max_t) for pair in drawn.pairs} == {(None, None)}
 
 
-def test_rows_with_nan_leave_triplets_out_for_all_models():
+@pytest.mark.parametrize(("m", "resamples", "told"), [(2, 39, False), (2, 38, True), (5, 398, True), (5, 399, False)])
+def test_resamples_that_no_corrected_p_value_can_be_small_with_are_told(m, resamples, told):
+    """The least p-value is 2 / (B + 1), and Holm's rule multiplies the least by the number of pairs."""
+    models = {f"m{k}": reals(k, N, 5) for k in range(m)}
+    found = compare(models, T, ci=Resampling("objects", "bootstrap", resamples))
+    notes = [note for note in found.notes if "too few" in note]
+    assert len(notes) == told
+    if told:
+        pairs = m * (m - 1) // 2
+        assert notes[0].startswith(
+            f"{resamples:,} resamples are too few for {pairs:,} pairs: no p-value, corrected for"
+        )
+        enough = int(notes[0].split("take ")[1].split(",")[0].replace(",", ""))
+        assert 2 * pairs / (enough + 1) <= 0.05
+        few = compare(models, T, ci=Resampling("objects", "bootstrap", enough))
+        assert not [note for note in few.notes if "too few" in note]
+    assert not [note for note in compare(models, T).notes if "too few" in note]
+
+
+# What is left out, and what is not known
+
+
+def test_rows_with_nan_leave_triplets_out_for_all_models(plan):
     broken = {name: x.copy() for name, x in MODELS.items()}
     broken["a"][3], broken["b"][4] = np.nan, np.inf
     kept = ((T != 3) & (T != 4)).all(axis=1)
-    found = compare(broken, T, nan="omit", subjects=PEOPLE, ci=Resampling("subjects", resamples=64))
+    found = compare(broken, T, nan="omit", subjects=PEOPLE, ci=plan)
     clean = {name: np.nan_to_num(x, posinf=0.0) for name, x in broken.items()}
-    alone = compare(clean, T[kept], subjects=PEOPLE[kept], ci=Resampling("subjects", resamples=64))
-    assert (found.n_triplets, found.n_dropped) == (kept.sum(), (~kept).sum())
+    alone = compare(clean, T[kept], subjects=PEOPLE[kept], ci=plan)
+    assert (found.n_triplets, found.n_dropped, found.n_objects) == (kept.sum(), (~kept).sum(), 58)
     for one, other in zip(found.models, alone.models, strict=True):
-        assert one.ci == pytest.approx(other.ci, rel=1e-14)
+        near(one.ci, other.ci)
+        near(one.cross_entropy_ci, other.cross_entropy_ci)
+        assert (one.rank, tuple(one.rank_ci)) == (other.rank, tuple(other.rank_ci))
     assert [m.accuracy for m in found.models] == pytest.approx([m.accuracy for m in alone.models], rel=1e-14)
-    assert [p.error_consistency for p in found.pairs] == [p.error_consistency for p in alone.pairs]
+    for one, other in zip(found.pairs, alone.pairs, strict=True):
+        near(one.ci, other.ci)
+        assert one.error_consistency == pytest.approx(other.error_consistency, rel=1e-12)
+        assert (one.p_value, one.p_adjusted) == pytest.approx((other.p_value, other.p_adjusted), rel=1e-9)
+        assert one.p_max_t == other.p_max_t or one.p_max_t == pytest.approx(other.p_max_t, rel=1e-9)
 
 
-@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=9))
-def test_holm_is_the_largest_of_the_scaled_p_values_before_it(p_values):
-    m, order = len(p_values), sorted(range(len(p_values)), key=lambda k: p_values[k])
-    scaled = [min(1.0, p_values[k] * (m - rank)) for rank, k in enumerate(order)]
-    expected = {k: max(scaled[: rank + 1]) for rank, k in enumerate(order)}
-    assert holm(p_values) == [expected[k] for k in range(m)]
+def test_people_whose_triplets_were_all_left_out_do_not_count():
+    x = MODELS["a"].copy()
+    x[7] = np.nan
+    touched = (T == 7).any(axis=1)
+    found = compare({"x": x, "b": MODELS["b"]}, T, nan="omit", subjects=np.where(touched, 99, PEOPLE))
+    alone = compare({"x": MODELS["a"], "b": MODELS["b"]}, T[~touched], subjects=PEOPLE[~touched])
+    assert found.n_subjects == alone.n_subjects == 17
+    near(found.pairs[0].ci, alone.pairs[0].ci)
+
+
+@pytest.mark.parametrize("by", ["objects", "objects+subjects"])
+def test_triplets_that_all_share_an_object_have_no_intervals_but_a_note(by, tmp_path):
+    triplets, people = draw_triplets(2, 5, 60), np.arange(60) % 4
+    models = {name: reals(k, 5, 3) for k, name in enumerate("abc")}
+    found = compare(models, triplets, ci=by, subjects=people)
+    assert {(m.ci, m.cross_entropy_ci, m.rank_ci, m.standard_error) for m in found.models} == {(None,) * 4}
+    for pair in found.pairs:
+        assert (pair.ci, pair.cross_entropy_ci, pair.simultaneous_ci) == (None, None, None)
+        assert (pair.p_value, pair.p_adjusted, pair.p_max_t, pair.standard_error) == (None, None, None, None)
+        accuracies = [score(models[name], triplets).accuracy for name in (pair.a, pair.b)]
+        assert pair.difference == pytest.approx(accuracies[0] - accuracies[1])
+    assert (found.covariance, found.cross_entropy_covariance) == (None, None)
+    assert sum(note.startswith(f"there is no interval over {by.replace('+', ' and ')}: ") for note in found.notes) == 1
+    assert "-" in str(found)
+    assert read_back(found, tmp_path) == found
+
+
+# Ties of what is given
+
+
+def test_models_in_any_order_have_the_same_numbers(plan):
+    """More than are written at a time. But for the draws of the largest t, which go by the order."""
+    models = {f"m{k}": reals(k, N, 5) for k in range(11)} | {"ties": MODELS["c"]}
+    names = list(models)
+    found = compare(models, T, ci=plan, subjects=PEOPLE)
+    of = {model.model: model for model in found.models}
+    pairs = {frozenset((pair.a, pair.b)): pair for pair in found.pairs}
+    for order in (names[::-1], list(np.random.default_rng(0).permutation(names))):
+        other = compare({name: models[name] for name in order}, T, ci=plan, subjects=PEOPLE)
+        assert [model.model for model in other.models] == [str(name) for name in order]
+        assert [(pair.a, pair.b) for pair in other.pairs] == list(combinations(map(str, order), 2))
+        for model in other.models:
+            near(model.ci, of[model.model].ci)
+            near(model.cross_entropy_ci, of[model.model].cross_entropy_ci)
+            assert (model.accuracy, model.rank) == (of[model.model].accuracy, of[model.model].rank)
+        for pair in other.pairs:
+            one = pairs[frozenset((pair.a, pair.b))]
+            sign = 1 if one.a == pair.a else -1
+            assert pair.difference == sign * one.difference
+            assert pair.p_value == pytest.approx(one.p_value, rel=1e-9)
+            assert pair.p_adjusted == pytest.approx(one.p_adjusted, rel=1e-9)
+            assert tuple(pair.ci)[::sign] == pytest.approx([sign * end for end in one.ci], rel=1e-9)
+            assert pair.both_wrong == pytest.approx(one.both_wrong, rel=1e-12)
+            if plan.method == "corrected":
+                assert pair.p_max_t == pytest.approx(one.p_max_t, abs=0.03)
+        if plan.method == "corrected":
+            places = [names.index(str(name)) for name in order]
+            np.testing.assert_allclose(
+                other.covariance, np.array(found.covariance)[np.ix_(places, places)], rtol=1e-6, atol=1e-12
+            )
 
 
 @given(seeds, st.integers(2, 7))
@@ -115,10 +417,24 @@ def test_ranks_are_those_of_scipy(seed, m):
 @given(seeds)
 def test_error_consistency_is_cohens_kappa(seed):
     right = np.random.default_rng(seed).random((2, 200)) < 0.6
-    both_wrong, expected, kappa = error_consistency(*right)
+    both_wrong, expected, kappa = error_consistency(*right.mean(axis=1), (right[0] & right[1]).mean())
     assert kappa == pytest.approx(cohen_kappa_score(*right), rel=1e-9)
-    assert both_wrong == (~right[0] & ~right[1]).mean()
+    assert both_wrong == pytest.approx((~right[0] & ~right[1]).mean())
     assert expected == pytest.approx((~right[0]).mean() * (~right[1]).mean())
+
+
+def test_pairs_tell_how_far_errors_coincide():
+    """From the definition of right and wrong, triplet by triplet; a tie is wrong."""
+    found = compare(MODELS, T, measure="dot")
+    right = {}
+    for name, x in MODELS.items():
+        s = pairs_of(definition(x, x, "dot"), T)
+        right[name] = (s[0] > s[1]) & (s[0] > s[2])
+    for pair in found.pairs:
+        a, b = right[pair.a], right[pair.b]
+        assert pair.both_wrong == pytest.approx((~a & ~b).mean(), rel=1e-12)
+        assert pair.both_wrong_expected == pytest.approx((~a).mean() * (~b).mean(), rel=1e-12)
+        assert pair.error_consistency == pytest.approx(cohen_kappa_score(a, b), rel=1e-9)
 
 
 def test_p_values_count_both_sides():
@@ -127,23 +443,15 @@ def test_p_values_count_both_sides():
     assert two_sided_p(np.full(999, 0.1)) == 2 / 1000
 
 
-def test_p_values_of_equally_good_models_are_seldom_small():
-    """Forty pairs of random models: a level of 5 % is passed by at most six (99 % of a binomial)."""
-    p = [
-        compare(
-            {"a": reals(2 * k, N, 9), "b": reals(2 * k + 1, N, 9)},
-            draw_triplets(k, N, 900),
-            ci=Resampling("objects", resamples=99),
-        ).pairs[0]
-        for k in range(100, 140)
-    ]
-    assert sum(pair.p_value < 0.05 for pair in p) <= 6
+# Documents, and what is refused
 
 
-def test_can_be_written_as_json():
-    found = compare(MODELS, T, ci=Resampling("objects", resamples=64))
+def test_can_be_written_as_json(plan, tmp_path):
+    found = compare(MODELS, T, ci=plan, subjects=PEOPLE)
     again = json.loads(json.dumps(found.to_dict()))
-    assert len(again["pairs"]) == 3 and again["models"][2]["model"] == "c" and again["ci_by"] == "objects"
+    assert len(again["pairs"]) == 3 and again["models"][2]["model"] == "c" and again["ci_by"] == plan.by
+    assert ("covariance" in again and len(again["covariance"]) == 3) == (plan.method == "corrected")
+    assert read_back(found, tmp_path) == found
 
 
 def test_bad_models_are_one_clear_line(message_of):
@@ -162,3 +470,14 @@ def test_bad_models_are_one_clear_line(message_of):
     apart = np.concatenate([draw_triplets(1, 30, 99), draw_triplets(1, 30, 99) + 30])
     found = message_of(compare, {"x": left, "y": right}, apart, nan="omit")
     assert found == "models must share at least one triplet whose rows are finite in all; got none"
+
+
+def test_bad_options_are_one_clear_line(message_of):
+    models = {"a": MODELS["a"], "b": MODELS["b"]}
+    found = message_of(compare, models, T, correction="bonferroni")
+    assert found.startswith("correction must be one of holm, benjamini-hochberg; got 'bonferroni'")
+    found = message_of(compare, models, T, ci="objects+subjects")
+    assert found == "subjects must say who answered each triplet for intervals over people; got none"
+    assert message_of(compare, models, T, ci=None).startswith("ci must say what intervals are over")
+    found = message_of(compare, models, T, subjects=PEOPLE[:9])
+    assert found == "subjects must have one entry per triplet, shape (4000,); got (9,)"

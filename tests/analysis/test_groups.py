@@ -60,7 +60,7 @@ def test_groups_of_triplets_without_nan():
     x[3] = np.nan
     labels = np.arange(T) % 2
     kept = ~(TRIPLETS == 3).any(axis=1)
-    found = score(x, TRIPLETS, nan="omit", groups=labels, ci=Resampling("triplets", resamples=64))
+    found = score(x, TRIPLETS, nan="omit", groups=labels, ci=Resampling("triplets", "bootstrap", 64))
     for group in found.groups:
         own = kept & (labels == int(group.group))
         assert group.n_triplets == own.sum()

@@ -156,7 +156,7 @@ def test_each_embeddings_has_its_own_notes_and_the_whole_has_all_once():
 
 
 def test_a_comparison_says_the_same_of_its_models():
-    plan = Resampling("triplets", resamples=64)
+    plan = Resampling("triplets", "bootstrap", 64)
     found = compare({"a": X, "b": np.roll(X, 1, axis=0)}, GOOD, ci=plan)
     assert found.notes == ("b: the accuracy is not above chance (33.333 %): is the order of rows right?",)
 

@@ -6,17 +6,35 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import draw_triplets, reals, seeds, whole
+from scipy.stats import t as student
+from support import clustered_error, draw_triplets, reals, seeds, whole
 
 from pyalign import score
 from pyalign.analysis.outcomes import triplet_outcomes
-from pyalign.analysis.uncertainty import values_of
+from pyalign.analysis.uncertainty import scaled, values_of
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
-from pyalign.stats.clustered import object_clustered_errors
-from pyalign.stats.resampling import BY, METHODS, Resampling
+from pyalign.stats.resampling import BY, Resampling
 
 X, T = whole(1, 40, 6), draw_triplets(1, 40, 1500)
 PEOPLE = np.arange(1500) % 13
+DRAWN = {"objects": "pigeonhole", "triplets": "bootstrap", "subjects": "bootstrap"}  # resamples as they are
+PLANS = [Resampling(by) for by in BY]
+PLANS += [Resampling(by, "bootstrap", 70, seed=5) for by in DRAWN] + [Resampling("objects", "pigeonhole", 70, seed=5)]
+
+
+def named(plan):
+    return f"{plan.method}-{plan.by}"
+
+
+@pytest.fixture(params=PLANS, ids=named)
+def plan(request):
+    """Everything that intervals can be over, in every way."""
+    return request.param
+
+
+def credits_of(x, triplets, **options):
+    """(t,) what each triplet counts, scored by itself."""
+    return np.array([score(x, row[None], **options).accuracy for row in triplets])
 
 
 def naive(x, triplets, by, people, resamples, seed):
@@ -40,7 +58,7 @@ def test_bootstrap_intervals_equal_a_plain_loop(by):
     means = naive(x, triplets, by, people, 128, 3)
     found = score(
         x, triplets, measure="dot", temperature=9.0, subjects=people,
-        ci=Resampling(by, resamples=128, seed=3, confidence=0.9),
+        ci=Resampling(by, DRAWN[by], 128, seed=3, confidence=0.9),
     )  # fmt: skip
     np.testing.assert_allclose(found.ci, np.quantile(means[:, 0], [0.05, 0.95]), rtol=1e-12)
     np.testing.assert_allclose(found.standard_error, means[:, 0].std(ddof=1), rtol=1e-12)
@@ -49,84 +67,110 @@ def test_bootstrap_intervals_equal_a_plain_loop(by):
     np.testing.assert_allclose(found.cross_entropy_standard_error, means[:, 1].std(ddof=1), rtol=1e-3)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("by", BY)
-def test_are_the_same_on_every_backend(backend, by, method):
-    options = {"measure": "dot", "temperature": 30.0, "ci": Resampling(by, method, 70, seed=5), "subjects": PEOPLE}
+def test_are_the_same_on_every_backend(backend, plan):
+    options = {"measure": "dot", "temperature": 30.0, "ci": plan, "subjects": PEOPLE}
     expected, found = (score(X, T, **options, backend=name) for name in ("numpy", backend))
-    assert (found.ci, found.standard_error) == (expected.ci, expected.standard_error)
+    assert tuple(found.ci) == pytest.approx(tuple(expected.ci), rel=1e-12)
+    assert found.standard_error == pytest.approx(expected.standard_error, rel=1e-12)
+    if plan.method == DRAWN.get(plan.by):
+        assert (found.ci, found.standard_error) == (expected.ci, expected.standard_error)
     np.testing.assert_allclose(found.cross_entropy_ci, expected.cross_entropy_ci, atol=1e-6)
     assert found.accuracy == expected.accuracy == score(X, T, measure="dot").accuracy
 
 
-@pytest.mark.parametrize("by", BY)
-def test_are_the_same_for_any_number_of_threads(set_threads, by):
+def test_are_the_same_for_any_number_of_threads(set_threads, plan):
     results = []
     for threads in (1, 2, 5):
         set_threads(threads)
-        results.append(score(X, T, measure="dot", ci=Resampling(by, resamples=64), subjects=PEOPLE))
+        results.append(score(X, T, measure="dot", ci=plan, subjects=PEOPLE))
     assert results[0] == results[1] == results[2]
 
 
-@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize("by", DRAWN)
 def test_another_seed_draws_others(by):
-    one, same, other = (score(X, T, ci=Resampling(by, resamples=64, seed=seed), subjects=PEOPLE) for seed in (0, 0, 1))
+    one, same, other = (score(X, T, ci=Resampling(by, "bootstrap", 64, seed=s), subjects=PEOPLE) for s in (0, 0, 1))
     assert one == same and one.ci != other.ci
 
 
-@given(seeds, st.integers(4, 9), st.integers(2, 40))
-def test_the_closed_form_for_objects_is_the_double_sum_over_triplets_that_share_one(seed, n, t):
-    triplets = draw_triplets(seed, n, t)
-    e = reals(seed, 2, t, dtype=np.float64)
-    e -= e.mean(axis=1, keepdims=True)
-    share = (triplets[:, None, :, None] == triplets[None, :, None, :]).any(axis=(2, 3))
-    for row, error in zip(e, object_clustered_errors(e, triplets, n), strict=True):
-        expected = max(row @ share @ row, (row**2).sum())
-        assert error == pytest.approx(np.sqrt(expected) / t, rel=1e-9)
+# In closed form
 
 
-def test_the_closed_form_for_objects_takes_many_objects():
-    """Numbers of pairs and of sets that no dense table could hold give the same as renumbered ones."""
-    triplets, e = draw_triplets(3, 50, 400), reals(3, 1, 400, dtype=np.float64)
-    expected = object_clustered_errors(e, triplets, 50)
-    np.testing.assert_allclose(object_clustered_errors(e, triplets * 60_001, 3_000_051), expected, rtol=1e-12)
-
-
-def test_the_closed_form_for_triplets_is_that_of_a_mean():
-    credits = np.array([score(X, row[None], measure="dot").accuracy for row in T])
-    found = score(X, T, measure="dot", ci=Resampling("triplets", method="analytic", confidence=0.6826894921370859))
-    assert found.standard_error == pytest.approx(credits.std(ddof=1) / np.sqrt(len(T)), rel=1e-12)
-    assert found.ci == pytest.approx(
-        (found.accuracy - found.standard_error, found.accuracy + found.standard_error), rel=1e-9
-    )
+@pytest.mark.parametrize("by", BY)
+def test_the_closed_form_is_the_double_sum_over_dependent_triplets(by):
+    """With the accuracy in single triplets' credits, and the cross-entropy in those that they have alone."""
+    triplets, people = T[:400], PEOPLE[:400]
+    found = score(X, triplets, measure="dot", temperature=9.0, ci=Resampling(by, confidence=0.8), subjects=people)
+    rows = [score(X, row[None], measure="dot", temperature=9.0) for row in triplets]
+    degrees = {"objects": len(np.unique(triplets)), "triplets": 400, "subjects": 13, "objects+subjects": 13}[by] - 1
+    reach = student.ppf(0.9, degrees)
+    for name, interval, rel in (("accuracy", found.ci, 1e-9), ("cross_entropy", found.cross_entropy_ci, 1e-4)):
+        error = clustered_error([getattr(row, name) for row in rows], triplets, by, people)
+        assert interval.error == pytest.approx(error, rel=rel)
+        mean = getattr(found, name)
+        assert tuple(interval) == pytest.approx((mean - reach * error, mean + reach * error), rel=rel)
+        assert (interval.by, interval.method, interval.confidence) == (by, "corrected", 0.8)
     assert found.resamples is None and found.seed is None
+
+
+def test_people_and_objects_count_together_where_both_are_known():
+    """By default; an error over both is below neither of the two."""
+    errors = {by: score(X, T, measure="dot", ci=by, subjects=PEOPLE).standard_error for by in BY}
+    assert errors["objects+subjects"] >= max(errors["objects"], errors["subjects"])
+    assert score(X, T, measure="dot", ci="auto", subjects=PEOPLE).ci.by == "objects+subjects"
+    assert score(X, T, measure="dot", ci="auto").ci.by == "objects"
+    assert score(X, T, measure="dot", ci="auto", subjects=[3] * 1500).ci.by == "objects"
+    assert score(X, T, measure="dot").ci is None
+
+
+# By resamples
 
 
 def test_bootstrap_and_closed_form_agree_where_they_measure_the_same():
     """For triplets and for people: within five standard errors of a standard deviation from 4,000 resamples."""
     for by in ("triplets", "subjects"):
         bootstrap, closed = (
-            score(X, T, measure="dot", ci=Resampling(by, method=method, resamples=4000), subjects=PEOPLE)
-            for method in METHODS
+            score(X, T, measure="dot", ci=plan, subjects=PEOPLE)
+            for plan in (Resampling(by, "bootstrap", 4000), Resampling(by))
         )
-        few = 1 / np.sqrt(1 - 1 / 13) if by == "subjects" else 1.0  # the sandwich's small-sample factor
+        few = 1 / np.sqrt(1 - 1 / 13) if by == "subjects" else 1.0  # of 13 people a pair is dependent in one of 13
         assert bootstrap.standard_error * few == pytest.approx(closed.standard_error, rel=5 / np.sqrt(8000))
 
 
-def test_the_object_interval_holds_the_closed_form_within_it():
-    """The pigeonhole bootstrap is conservative: it never falls below the object-clustered error by more than noise."""
-    bootstrap, closed = (score(X, T, measure="dot", ci=Resampling("objects", method=method)) for method in METHODS)
-    assert bootstrap.standard_error > 0.9 * closed.standard_error
+@given(seeds, st.integers(14, 30), st.integers(100, 400))
+def test_the_bootstrap_over_objects_has_exactly_the_corrected_error(seed, n, t):
+    """And the shape of the pigeonhole: its deviations from the estimate, all by the same factor."""
+    x, triplets = reals(seed, n, 4), draw_triplets(seed, n, t)
+    plans = Resampling("objects"), Resampling("objects", "bootstrap", 300), Resampling("objects", "pigeonhole", 300)
+    closed, bootstrap, pigeonhole = (score(x, triplets, ci=one) for one in plans)
+    assert bootstrap.standard_error == pytest.approx(closed.standard_error, rel=1e-9)
+    assert bootstrap.cross_entropy_standard_error == pytest.approx(closed.cross_entropy_standard_error, rel=1e-9)
+    factor = closed.standard_error / pigeonhole.standard_error
+    moved = [found.accuracy + factor * (end - found.accuracy) for found in [pigeonhole] for end in found.ci]
+    assert tuple(bootstrap.ci) == pytest.approx(moved, rel=1e-9)
+    assert (bootstrap.ci.method, pigeonhole.ci.method) == ("bootstrap", "pigeonhole")
 
 
-def test_left_out_triplets_are_left_out_of_the_resamples():
+def test_the_pigeonhole_is_wider_than_the_closed_form():
+    """Up to sqrt(7) times, where triplets hardly depend on each other."""
+    x, triplets = reals(9, 200, 6), draw_triplets(9, 200, 1000)
+    plans = Resampling("objects", "pigeonhole"), Resampling("objects")
+    pigeonhole, closed = (score(x, triplets, ci=one).standard_error for one in plans)
+    assert 1.5 * closed < pigeonhole < np.sqrt(7) * 1.1 * closed
+
+
+def test_resamples_that_do_not_differ_are_not_spread():
+    means = np.full((9, 2), 0.5)
+    assert (scaled(means, np.full(2, 0.5), np.array([0.1, 0.0])) == 0.5).all()
+    assert np.isnan(scaled(means, np.full(2, 0.5), np.array([np.nan, 0.1]))[:, 0]).all()
+
+
+def test_left_out_triplets_are_left_out_of_the_intervals(plan):
     x = X.copy()
     x[7] = np.nan
     kept = (T != 7).all(axis=1)
-    for by in BY:
-        found = score(x, T, nan="omit", ci=Resampling(by, resamples=64), subjects=PEOPLE)
-        alone = score(np.nan_to_num(x), T[kept], ci=Resampling(by, resamples=64), subjects=PEOPLE[kept])
-        assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
+    found = score(x, T, nan="omit", ci=plan, subjects=PEOPLE)
+    alone = score(np.nan_to_num(x), T[kept], ci=plan, subjects=PEOPLE[kept])
+    assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
 
 
 def test_groups_are_scored_each_by_itself():
@@ -138,27 +182,27 @@ def test_groups_are_scored_each_by_itself():
         assert (group.accuracy, group.n_triplets) == (pytest.approx(alone.accuracy, rel=1e-14), alone.n_triplets)
         assert group.cross_entropy == pytest.approx(alone.cross_entropy, rel=1e-6)
         assert group.ci is None
-    with_ci = score(X, T, measure="dot", groups=labels, ci=Resampling("objects", resamples=100))
+    with_ci = score(X, T, measure="dot", groups=labels, ci=Resampling("objects", "pigeonhole", 100))
     for group in with_ci.groups:
         assert group.ci[0] < group.accuracy < group.ci[1] and group.standard_error > 0
-    assert with_ci.ci == score(X, T, measure="dot", ci=Resampling("objects", resamples=100)).ci
-    one = score(X, T, groups=np.zeros(1500, int), ci=Resampling("objects", resamples=100))
+    assert with_ci.ci == score(X, T, measure="dot", ci=Resampling("objects", "pigeonhole", 100)).ci
+    one = score(X, T, groups=np.zeros(1500, int), ci=Resampling("objects", "pigeonhole", 100))
     assert one.groups[0].ci == pytest.approx(one.ci, rel=1e-12) and one.groups[0].standard_error > 0
 
 
 def test_a_group_that_resamples_miss_has_no_interval():
     labels = np.arange(1500) == 3
-    rare = score(X, T, groups=labels, ci=Resampling("objects", resamples=100)).groups[1]
+    rare = score(X, T, groups=labels, ci=Resampling("objects", "pigeonhole", 100)).groups[1]
     assert rare.group == "True" and rare.n_triplets == 1 and rare.ci is None and rare.standard_error is None
 
 
 def test_groups_meet_the_resamples_of_all_people():
     """A group without the last persons is drawn among all of them: many resamples hold nobody of it."""
     few = np.where(PEOPLE < 2, "few", "rest")
-    found = score(X, T, measure="dot", groups=few, ci=Resampling("subjects", resamples=100), subjects=PEOPLE)
+    found = score(X, T, measure="dot", groups=few, ci=Resampling("subjects", "bootstrap", 100), subjects=PEOPLE)
     assert found.groups[0].ci is None
     half = score(
-        X, T, measure="dot", groups=PEOPLE < 9, ci=Resampling("subjects", resamples=100), subjects=PEOPLE
+        X, T, measure="dot", groups=PEOPLE < 9, ci=Resampling("subjects", "bootstrap", 100), subjects=PEOPLE
     ).groups[1]
     members = np.isin(PEOPLE, np.arange(9))
     credits = np.array([score(X, row[None], measure="dot").accuracy for row in T[members]])
@@ -167,12 +211,12 @@ def test_groups_meet_the_resamples_of_all_people():
     np.testing.assert_allclose(half.ci, np.quantile(means, [0.025, 0.975]), rtol=1e-12)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["corrected", "bootstrap"])
 def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method):
     x = X.copy()
     x[7] = np.nan
     touched = (T == 7).any(axis=1)
-    options = {"nan": "omit", "ci": Resampling("subjects", method, 64)}
+    options = {"nan": "omit", "ci": Resampling("subjects", method, None if method == "corrected" else 64)}
     found = score(x, T, subjects=np.where(touched, 99, PEOPLE), **options)
     alone = score(X, T[~touched], subjects=PEOPLE[~touched], **options)
     assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
@@ -196,10 +240,9 @@ def test_random_rows_have_an_interval_that_covers_a_third():
     assert low < 1 / 3 < high
 
 
-@pytest.mark.parametrize("by", BY)
-def test_a_constant_model_is_at_chance_without_doubt(by):
+def test_a_constant_model_is_at_chance_without_doubt(plan):
     """All triplets tie: a third of a credit each, in every resample."""
-    found = score(np.ones((40, 3)), T, ci=Resampling(by, resamples=64), subjects=PEOPLE)
+    found = score(np.ones((40, 3)), T, ci=plan, subjects=PEOPLE)
     assert found.ci == pytest.approx((1 / 3, 1 / 3), rel=1e-12) and found.standard_error < 1e-15
 
 
@@ -212,7 +255,7 @@ def test_fraction_of_ceiling_runs_from_chance_to_the_ceiling():
 def test_all_of_it_can_be_written_as_json():
     import json
 
-    found = score(X, T, ci=Resampling("objects", resamples=64), groups=np.arange(1500) % 2)
+    found = score(X, T, ci=Resampling("objects", "pigeonhole", 64), groups=np.arange(1500) % 2)
     again = json.loads(json.dumps(found.to_dict()))
     assert again["ci"] == list(found.ci) and again["groups"][0]["n_triplets"] == 750
 
@@ -220,9 +263,13 @@ def test_all_of_it_can_be_written_as_json():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ci": "items"}, "ci must be one of objects, triplets, subjects; got 'items'"),
-        ({"ci": 95}, "ci must be a name (objects, triplets, subjects) or a Resampling; got int"),
-        ({"ci": "subjects"}, 'subjects must say who answered each triplet for ci="subjects"; got none'),
+        ({"ci": "items"}, "ci must be one of objects, triplets, subjects, objects+subjects; got 'items'"),
+        (
+            {"ci": 95},
+            "ci must be a name (objects, triplets, subjects, objects+subjects, auto) or a Resampling; got int",
+        ),
+        ({"ci": "subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
+        ({"ci": "objects+subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
         ({"ci": "subjects", "subjects": [1, 2]}, "subjects must have one entry per triplet, shape (1500,); got (2,)"),
         (
             {"ci": "subjects", "subjects": [4] * 1500},
@@ -247,11 +294,12 @@ def test_bad_options_are_one_clear_line(message_of, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "exact"}, "method must be one of bootstrap, analytic; got 'exact'"),
+        ({"method": "exact"}, "ci_method must be one of corrected, bootstrap, pigeonhole; got 'exact'"),
         ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
         ({"confidence": "high"}, "confidence must lie between 0 and 1; got 'high'"),
         ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"resamples": 1e3}, "resamples must be a whole number from 2 to 2,147,483,647; got 1000.0"),
+        ({"resamples": 64}, "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
     ],
 )
@@ -259,37 +307,61 @@ def test_bad_options_of_a_resampling_are_one_clear_line(message_of, options, mes
     assert message_of(Resampling, "objects", **options).startswith(message)
 
 
+# No interval
+
+
 @pytest.mark.parametrize("by", BY)
-def test_one_of_what_is_drawn_anew_has_no_closed_form(message_of, by):
-    """Neither 0 nor NaN nor infinity: an error for the whole, None for a group."""
-    labels = np.where(np.arange(1500) == 3, "one", "rest") if by != "subjects" else PEOPLE
-    groups = score(X, T, ci=Resampling(by, method="analytic"), subjects=PEOPLE, groups=labels).groups
-    assert (groups[0].ci, groups[0].standard_error) == (None, None)
-    assert (groups[-1].ci is None) == (by == "subjects")
-    if by != "subjects":
-        found = message_of(score, X, T[:1], ci=Resampling(by, method="analytic"))
-        assert found.startswith("triplets must be of at least two ") and found.endswith(f" over {by}; got one")
-    same_set = np.array([[0, 1, 2], [2, 0, 1], [2, 1, 0]])
-    if by == "objects":
-        assert message_of(score, X, same_set, ci=Resampling(by, method="analytic")).endswith("got one")
+def test_a_single_row_has_no_interval_in_closed_form_but_a_note(by):
+    """Neither 0 nor NaN nor infinity nor an error: None, for a group and for the whole."""
+    labels = np.where(np.arange(1500) == 3, "one", "rest")
+    one, rest = score(X, T, ci=by, subjects=PEOPLE, groups=labels).groups
+    assert (one.ci, one.standard_error) == (None, None)
+    assert rest.ci is not None
+    if "subjects" not in by:  # which are at least two persons
+        found = score(X, T[:1], ci=by)
+        assert (found.ci, found.cross_entropy_ci, found.standard_error) == (None, None, None)
+        assert sum(note.startswith(f"there is no interval over {by}: ") for note in found.notes) == 1
+        assert str(found) == found.table()
+
+
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_triplets_of_five_objects_have_no_interval_over_objects(n):
+    """Any two of them share one; over the triplets themselves there is an interval."""
+    x, triplets, people = reals(1, n, 3), draw_triplets(2, n, 60), np.arange(60) % 4
+    for by in ("objects", "objects+subjects"):
+        found = score(x, triplets, ci=by, subjects=people)
+        assert found.ci is None and found.cross_entropy_ci is None
+        start = f"there is no interval over {by.replace('+', ' and ')}: "
+        assert sum(note.startswith(start) for note in found.notes) == 1
+    assert score(x, triplets, ci="auto").ci is None
+    assert score(x, triplets, ci="triplets").ci is not None
+    assert not any("no interval" in note for note in score(x, triplets, ci="triplets").notes)
+
+
+def test_the_bootstrap_has_no_interval_either_where_there_is_nothing_to_bring_it_to():
+    x, triplets = reals(1, 5, 3), draw_triplets(2, 5, 60)
+    found = score(x, triplets, ci=Resampling("objects", "bootstrap", 3, seed=1))  # each leaves some
+    assert found.ci is None
+    assert any(note.startswith("there is no interval over objects") for note in found.notes)
+    assert score(x, triplets, ci=Resampling("objects", "pigeonhole", 3, seed=1)).ci is not None
 
 
 def test_resamples_that_leave_no_triplet_are_one_clear_line(message_of):
-    message = message_of(score, X, T[:2], ci=Resampling("objects", resamples=64))
+    message = message_of(score, X, T[:2], ci=Resampling("objects", "pigeonhole", 64))
     assert message.startswith("triplets must be enough for every resample of objects to leave one; ")
     assert message.endswith(" of 64 resamples leave none")
 
 
 def test_strings_may_come_as_objects_as_from_a_column_of_pandas():
     names = np.array([f"person {k}" for k in PEOPLE])
-    options = {"ci": Resampling("subjects", resamples=64)}
+    options = {"ci": Resampling("subjects", "bootstrap", 64)}
     found = score(X, T, subjects=names.astype(object), groups=names.astype(object), **options)
     assert found == score(X, T, subjects=names, groups=names, **options)
 
 
 def test_people_may_have_any_labels():
     names = [f"person {k}" for k in PEOPLE]
-    by_name = score(X, T, ci=Resampling("subjects", method="analytic"), subjects=names)
+    by_name = score(X, T, ci=Resampling("subjects"), subjects=names)
     assert by_name.standard_error == pytest.approx(
-        score(X, T, ci=Resampling("subjects", method="analytic"), subjects=900 - 7 * PEOPLE).standard_error, rel=1e-12
+        score(X, T, ci=Resampling("subjects"), subjects=900 - 7 * PEOPLE).standard_error, rel=1e-12
     )

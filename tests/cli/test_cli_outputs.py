@@ -15,7 +15,13 @@ import pyalign
 ROW = {
     "accuracy": float, "n_triplets": int, "n_ties": int, "n_dropped": int, "cross_entropy": float,
     "mean_entropy": float, "measure": str, "temperature": float, "ties": str, "nan": str, "backend": str,
-    "embeddings": str, "seconds": float, "triplets_per_second": float, "notes": list, "provenance": dict,
+    "embeddings": str, "seconds": float, "ci": list, "cross_entropy_ci": list, "standard_error": float,
+    "cross_entropy_standard_error": float, "ci_by": str, "ci_method": str, "confidence": float,
+    "triplets_per_second": float, "intervals": dict, "notes": list, "provenance": dict,
+}  # fmt: skip
+OF_INTERVALS = {
+    "ci", "cross_entropy_ci", "standard_error", "cross_entropy_standard_error", "ci_by", "ci_method", "confidence",
+    "intervals",
 }  # fmt: skip
 
 
@@ -28,8 +34,14 @@ def test_json_has_exactly_the_promised_keys_in_order_and_types(score):
     (row,) = document["results"]
     assert {name: type(value) for name, value in row.items()} == ROW
     assert list(row) == list(ROW)
+    assert set(row["intervals"]) == {"ci", "cross_entropy_ci"}
     assert row["seconds"] > 0
     assert row["triplets_per_second"] == pytest.approx(row["n_triplets"] / row["seconds"])
+
+
+def test_without_intervals_json_has_all_keys_but_theirs(results):
+    (row,) = results("--ci", "none")
+    assert list(row) == [name for name in ROW if name not in OF_INTERVALS]
 
 
 def test_json_keeps_the_names_as_they_were_given(results, folder, x):
@@ -133,7 +145,7 @@ def test_without_an_odd_column_several_results_are_columns(score, truth, x, trip
 
 def test_without_an_odd_column_json_has_no_accuracy(results):
     (row,) = results("--odd-column", "none")
-    assert set(ROW) - set(row) == {"notes"}  # of what is not known
+    assert set(ROW) - set(row) == {"notes"} | OF_INTERVALS  # of what is not known
     assert (row["accuracy"], row["cross_entropy"]) == (None, None)
     assert row["mean_entropy"] > 0
 

@@ -47,7 +47,7 @@ def test_the_same_figures_as_the_api(results, x, triplets, options):
     keywords = {name[2:]: value for name, value in zip(options[::2], options[1::2], strict=True)}
     keywords["temperature"] = float(keywords.get("temperature", 1))
     (row,) = results(*options)
-    (expected,) = pyalign.score({"x.npy": x}, triplets, **keywords).to_dict()["results"]
+    (expected,) = pyalign.score({"x.npy": x}, triplets, ci="auto", **keywords).to_dict()["results"]
     for one in (row, expected):
         assert [(given["name"], given["sha256"]) for given in one.pop("provenance")["inputs"]] == [
             ("x.npy", fingerprint(x)), ("triplets", fingerprint(triplets)),

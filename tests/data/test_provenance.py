@@ -145,7 +145,7 @@ X, T = reals(1, 9, 4), draw_triplets(2, 9, 40)
         lambda: pyalign.score(X, T),
         lambda: pyalign.score({"x": X}, T),
         lambda: pyalign.score({"x": X}, T)[0],
-        lambda: pyalign.compare({"x": X, "y": X}, T, ci=pyalign.Resampling("triplets", resamples=64)),
+        lambda: pyalign.compare({"x": X, "y": X}, T, ci=pyalign.Resampling("triplets", "bootstrap", 64)),
         lambda: pyalign.permutation_test(X, T, permutations=2),
     ],
     ids=["score", "scores", "one of scores", "compare", "permutation"],
@@ -162,8 +162,8 @@ def test_results_know_their_inputs(call):
     ("options", "seed"),
     [
         ({}, None),
-        ({"ci": pyalign.Resampling("triplets", resamples=64, seed=7)}, 7),
-        ({"ci": pyalign.Resampling("triplets", "analytic", seed=7)}, None),
+        ({"ci": pyalign.Resampling("triplets", "bootstrap", 64, seed=7)}, 7),
+        ({"ci": pyalign.Resampling("triplets", seed=7)}, None),
         ({"permutations": 2, "seed": 5}, 5),
     ],
 )
@@ -183,7 +183,7 @@ def test_models_keep_their_inputs_whatever_they_are_called():
     models = {"triplets": X, "b": X}
     for found in (
         pyalign.score(models, T),
-        pyalign.compare(models, T, ci=pyalign.Resampling("triplets", resamples=64)),
+        pyalign.compare(models, T, ci=pyalign.Resampling("triplets", "bootstrap", 64)),
     ):
         assert [one.name for one in found.provenance.inputs] == ["triplets", "b", "triplets"]
         assert [one.shape for one in found.provenance.inputs] == [(9, 4), (9, 4), (40, 3)]

@@ -92,6 +92,7 @@ void check_gradient(void);
 void check_outcomes(void);
 void check_temperature(void);
 void check_resample(void);
+void check_shared(void);
 void check_series(void);
 void check_limits(void);
 

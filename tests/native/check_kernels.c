@@ -118,6 +118,7 @@ int main(int argc, char** argv) {
   check_outcomes();
   check_temperature();
   check_resample();
+  check_shared();
   check_series();
   check_limits();
   return report();

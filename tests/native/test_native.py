@@ -127,8 +127,8 @@ def test_older_processors_under_emulation(plain, processor, runs):
 def test_instruction_sets_share_no_code(plain):
     """A weak function built for one of them could be linked into the path of another."""
     (nm,) = require("nm")
-    units = ("check", "gradient", "outcomes", "plan", "planned", "resample", "rows", "similarity", "temperature")
-    for unit in (*units, "transpose", "triplets"):
+    units = ("check", "gradient", "outcomes", "plan", "planned", "resample", "rows", "shared", "similarity")
+    for unit in (*units, "temperature", "transpose", "triplets"):
         objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
         assert objects
         for path in objects:
@@ -154,6 +154,11 @@ MUTATIONS = {
         "resample.cpp",
         "multiplicities + group * kLanes;",
         "multiplicities;",
+    ),
+    "sets of three with another middle object count as one": (
+        "shared.cpp",
+        "if (q == lowest[i] || second != s->others[q - 1]) thirds->clear();",
+        "if (q == lowest[i]) thirds->clear();",
     ),
     "an entropy is that of another temperature": ("outcomes.cpp", "inverse_temperature).entropy", "T(1)).entropy"),
     "a repeated item is let through": ("unpack.h", " | uint32_t(b == c);", ";"),

@@ -23,7 +23,7 @@ ROW = Score(
     measure="cosine", temperature=1.0, ties="fractional", nan="raise", backend="native", embeddings="x.npy",
     seconds=0.01,
 )  # fmt: skip
-PLAN = pyalign.Resampling("objects", resamples=64)
+PLAN = pyalign.Resampling("objects", "bootstrap", 64)
 LONG = [f"/data/features/{name}_{'very_' * 20}long/visual/penultimate.npy" for name in ("clip", "vgg", "resnet")]
 
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t as student
 from support import draw_triplets, seeds
 
 import pyalign
 from pyalign.data import Subjects
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities, pair_sums
-from pyalign.stats.intervals import normal_interval, percentile_interval, share_interval
+from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.labels import checked_labels, subject_codes
-from pyalign.stats.resampling import Clusters, Resampling, as_resampling, replicates, require_rows
+from pyalign.stats.resampling import BY, Clusters, Resampling, as_resampling, over, replicates, require_rows
 
 
 def draw_pairs(seed, n, p):
@@ -77,7 +78,7 @@ def test_replicates_are_weighted_means(seed, by, k):
     rows, values = draw_triplets(seed, 9, 60)[:, :k], values_of(seed, 2, 60)
     people = np.random.default_rng(seed).integers(0, 4, 60)
     clusters = Clusters.of(rows, people)
-    plan = Resampling(by, resamples=64, seed=7)
+    plan = Resampling(by, "bootstrap", 64, seed=7)
     means = replicates(clusters, values, plan)
     assert means.shape == (64, 2)
     if by == "triplets":  # whose weights are their own; the mean of equal values is that value
@@ -94,7 +95,7 @@ def test_replicates_are_weighted_means(seed, by, k):
 
 def test_a_resample_that_leaves_no_row_is_not_a_number_and_is_refused(message_of):
     clusters = Clusters.of([[0, 1]])
-    plan = Resampling("objects", resamples=64)
+    plan = Resampling("objects", "bootstrap", 64)
     means = replicates(clusters, np.ones((1, 1), np.int16), plan)
     empty = int(np.isnan(means).sum())
     assert 0 < empty < 64
@@ -112,8 +113,14 @@ def test_objects_are_those_that_occur():
 
 def test_people_must_be_known_to_be_drawn(message_of):
     clusters = Clusters.of(draw_triplets(0, 9, 5))
-    message = message_of(replicates, clusters, np.ones((1, 5), np.int16), Resampling("subjects"))
-    assert message == 'subjects must say who answered each triplet for ci="subjects"; got none'
+    message = message_of(replicates, clusters, np.ones((1, 5), np.int16), Resampling("subjects", "bootstrap"))
+    assert message == "subjects must say who answered each triplet for intervals over people; got none"
+
+
+def test_replicates_of_objects_are_the_same_by_both_bootstraps():
+    clusters, values = Clusters.of(draw_triplets(0, 20, 200)), values_of(0, 3, 200)
+    one, other = (replicates(clusters, values, Resampling("objects", m, 70)) for m in ("bootstrap", "pigeonhole"))
+    assert np.array_equal(one, other)
 
 
 # The plan
@@ -122,12 +129,24 @@ def test_people_must_be_known_to_be_drawn(message_of):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"by": "object"}, "ci must be one of objects, triplets, subjects; got 'object': did you mean 'objects'?"),
+        (
+            {"by": "object"},
+            "ci must be one of objects, triplets, subjects, objects+subjects; got 'object': did you mean 'objects'?",
+        ),
         (
             {"method": "bootstraps"},
-            "method must be one of bootstrap, analytic; got 'bootstraps': did you mean 'bootstrap'?",
+            "ci_method must be one of corrected, bootstrap, pigeonhole; got 'bootstraps': did you mean 'bootstrap'?",
         ),
+        ({"method": "analytic"}, "ci_method must be one of corrected, bootstrap, pigeonhole; got 'analytic'"),
         ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
+        ({"confidence": 0.0}, "confidence must lie between 0 and 1; got 0.0"),
+        ({"resamples": 99}, "resamples are those of ci_method bootstrap or pigeonhole; got 99 for corrected"),
+        ({"by": "triplets", "method": "pigeonhole"}, "ci_method pigeonhole draws objects; got ci 'triplets'"),
+        ({"by": "subjects", "method": "pigeonhole"}, "ci_method pigeonhole draws objects; got ci 'subjects'"),
+        (
+            {"by": "objects+subjects", "method": "bootstrap"},
+            "ci objects+subjects needs ci_method corrected; got 'bootstrap'",
+        ),
         ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"resamples": 10.0}, "resamples must be a whole number from 2 to 2,147,483,647; got 10.0"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
@@ -138,25 +157,56 @@ def test_a_plan_is_checked_when_it_is_made(message_of, options, expected):
 
 
 def test_ci_is_a_name_a_plan_or_nothing(message_of):
-    plan = Resampling("triplets", resamples=9)
+    plan = Resampling("triplets", "bootstrap", 9)
     assert as_resampling(plan) is plan
-    assert as_resampling("subjects") == Resampling("subjects", "bootstrap", 1000, 0.95, 0)
+    assert as_resampling("subjects") == Resampling("subjects", "corrected", None, 0.95, 0)
     assert as_resampling(None) is None
-    assert (
-        message_of(as_resampling, True) == "ci must be a name (objects, triplets, subjects) or a Resampling; got bool"
+    assert as_resampling(None, ["a", "b"]) is None
+    assert message_of(as_resampling, True) == (
+        "ci must be a name (objects, triplets, subjects, objects+subjects, auto) or a Resampling; got bool"
     )
+
+
+def test_a_bootstrap_draws_a_thousand_where_nobody_says_how_many():
+    assert [Resampling("objects", "bootstrap", b).drawn for b in (None, 1000, 77)] == [1000, 1000, 77]
+    assert {Resampling(by).resamples for by in BY} == {None}
+
+
+@pytest.mark.parametrize(
+    ("subjects", "by"),
+    [
+        (None, "objects"),
+        ([], "objects"),
+        (["a"], "objects"),
+        (["a", "a", "a"], "objects"),
+        ([3, 3], "objects"),
+        (["a", "a", "b"], "objects+subjects"),
+        (np.array([7, 8]), "objects+subjects"),
+        (np.array(["x", "y"], object), "objects+subjects"),
+        (Subjects(np.array([1, 1], np.int32), ("ann", "bob")), "objects"),
+        (Subjects(np.array([1, 0], np.int32), ("ann", "bob")), "objects+subjects"),
+    ],
+)
+def test_an_interval_that_nobody_has_named_counts_people_where_two_are_known(subjects, by):
+    assert over(subjects) == by
+    assert as_resampling("auto", subjects) == Resampling(by)
+    assert as_resampling("objects", subjects) == Resampling("objects")
 
 
 def test_score_and_compare_take_a_plan(message_of):
     x, triplets = np.random.default_rng(0).normal(size=(20, 3)), draw_triplets(1, 20, 200)
-    plan = Resampling("objects", resamples=128, confidence=0.5, seed=4)
-    found = pyalign.score(x, triplets, ci=plan)
-    assert (found.resamples, found.seed, found.ci.confidence, found.ci.by) == (128, 4, 0.5, "objects")
-    other = pyalign.compare({"a": x, "b": -x}, triplets, ci=plan)
-    assert (other.resamples, other.seed, other.confidence) == (128, 4, 0.5)
-    assert other.models[0].ci == found.ci
-    assert message_of(pyalign.compare, {"a": x, "b": x}, triplets, ci=Resampling("objects", "analytic")) == (
-        "ci must ask for the bootstrap: differences are taken within each resample"
+    for method, drawn in (("bootstrap", 128), ("pigeonhole", 128), ("corrected", None)):
+        plan = Resampling("objects", method, drawn, confidence=0.5, seed=4)
+        found = pyalign.score(x, triplets, ci=plan)
+        told = (None, None) if drawn is None else (128, 4)
+        assert (found.resamples, found.seed) == told
+        assert (found.ci.confidence, found.ci.by, found.ci.method) == (0.5, "objects", method)
+        other = pyalign.compare({"a": x, "b": -x}, triplets, ci=plan)
+        assert (other.resamples, other.seed, other.confidence) == (drawn, 4, 0.5)
+        assert (other.ci_by, other.ci_method) == ("objects", method)
+        assert tuple(other.models[0].ci) == pytest.approx(tuple(found.ci), rel=1e-12)
+    assert message_of(pyalign.compare, {"a": x, "b": x}, triplets, ci=None) == (
+        "ci must say what intervals are over: differences are nothing without them; got None"
     )
 
 
@@ -165,24 +215,31 @@ def test_score_and_compare_take_a_plan(message_of):
 
 def test_an_interval_of_replicates_is_their_middle_share():
     means = np.random.default_rng(0).permutation(np.arange(1001.0))
-    found = percentile_interval(means, Resampling("objects", confidence=0.9))
+    found = percentile_interval(means, Resampling("objects", "bootstrap", confidence=0.9))
     assert tuple(found) == pytest.approx((50.0, 950.0), rel=1e-12)
     assert found.error == pytest.approx(means.std(ddof=1))
     assert (found.by, found.method, found.confidence) == ("objects", "bootstrap", 0.9)
-    assert percentile_interval(means[:1], Resampling("objects")).error is None
+    assert percentile_interval(means[:1], Resampling("objects", "bootstrap")).error is None
 
 
-@pytest.mark.parametrize(("confidence", "z"), [(0.95, 1.959963984540054), (0.6826894921370859, 1.0)])
-def test_an_interval_of_an_error_reaches_as_far_as_a_normal_one(confidence, z):
-    found = normal_interval(0.5, 0.1, Resampling("triplets", "analytic", confidence=confidence))
-    assert tuple(found) == pytest.approx((0.5 - 0.1 * z, 0.5 + 0.1 * z), rel=1e-12)
-    assert (found.error, found.method) == (0.1, "analytic")
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.6826894921370859])
+@pytest.mark.parametrize("degrees", [1, 9, 1853, 10**9])
+def test_an_interval_of_an_error_reaches_as_far_as_students_t(confidence, degrees):
+    found = student_interval(0.5, 0.1, degrees, Resampling("triplets", confidence=confidence))
+    reach = 0.1 * student.ppf(0.5 + confidence / 2, degrees)
+    assert tuple(found) == pytest.approx((0.5 - reach, 0.5 + reach), rel=1e-9)
+    assert (found.error, found.method, found.by, found.confidence) == (0.1, "corrected", "triplets", confidence)
 
 
-def test_shares_stay_between_0_and_1():
-    assert share_interval(0.99, 0.1).high == 1.0
-    assert share_interval(0.01, 0.1).low == 0.0
-    assert all(math.isnan(end) for end in share_interval(0.5, math.nan))
+def test_an_interval_stays_where_its_quantity_does():
+    plan = Resampling("objects")
+    assert student_interval(0.99, 0.1, 9, plan, FRACTION).high == 1.0
+    assert student_interval(0.01, 0.1, 9, plan, FRACTION).low == 0.0
+    assert student_interval(0.01, 0.1, 9, plan, POSITIVE).low == 0.0
+    assert student_interval(0.99, 0.1, 9, plan, POSITIVE).high > 1.0
+    assert student_interval(0.01, 0.1, 9, plan).low < 0.0
+    assert all(math.isnan(end) for end in student_interval(0.5, math.nan, 9, plan, FRACTION))
+    assert tuple(student_interval(0.5, 0.0, 9, plan)) == (0.5, 0.5)
 
 
 # Labels of people
