@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -278,14 +279,14 @@ def shifted(k: int) -> tuple[int, ...]:
     return tuple((feature + 2 * k) % FEATURES for feature in SEEN)
 
 
-def compared(n: int, t: int, models: list[tuple[tuple[int, ...], float]], each: int = 1) -> Any:
+def compared(n: int, t: int, models: list[tuple[tuple[int, ...], float]], each: int = 1, ci: Any = "objects") -> Any:
     """Tests of models on objects that are drawn anew: of the first two, and whether any two differ."""
 
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         x = objects(n, rng)
         triplets = answered(x, drawn_triplets(n, t, rng, each), rng)
         given = {f"model {k}": model(x, *known) for k, known in enumerate(models)}
-        found = pyalign.compare(given, triplets)
+        found = pyalign.compare(given, triplets, ci=ci)
         first = found.pairs[0]
         yield Found("first two", first.difference, first.standard_error or math.nan, rejected=first.p_value < 0.05)
         if len(models) > 2:
@@ -314,6 +315,11 @@ def compare_cases() -> Iterator[Case]:
         name = f"unequal models n={n} t={t}" + (f" x{each}" if each > 1 else "")
         draw = compared(n, t, [(SEEN, 1.0), (SEEN, last)], each)
         yield Case("power", name, "objects", sizes(n, t, each), draw, rejects=True, centred=True)
+    draw = compared(200, 20_000, [(SEEN, 1.0), (SEEN, 0.6)], 20, pyalign.Resampling("objects", "pigeonhole"))
+    yield Case(
+        "power", "unequal models n=200 t=20000 x20, pigeonhole", "objects, pigeonhole", sizes(200, 20_000, 20), draw,
+        rejects=True, centred=True, share=0.3,
+    )  # fmt: skip
 
 
 # The best of several, probes
@@ -368,4 +374,4 @@ def probe_cases() -> Iterator[Case]:
 
 
 EVERYTHING = (score_cases, people_cases, compare_cases, best_cases, probe_cases)
-CASES = [replace(case, number=k) for k, case in enumerate(one for cases in EVERYTHING for one in cases())]
+CASES = [replace(one, number=crc32(one.name.encode())) for cases in EVERYTHING for one in cases()]

@@ -122,7 +122,7 @@ class Dependence:
         degrees = []
         if "objects" in plan.by:
             objects = share_triplets(index, clusters.n, clusters.backend)
-            degrees.append(_distinct(index, clusters.n))
+            degrees.append(_distinct(index, clusters.n) if clusters.taken else clusters.n)
         if "subjects" in plan.by:
             people = clusters.persons()
             degrees.append(len(np.unique(people)))

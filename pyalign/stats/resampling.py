@@ -105,6 +105,7 @@ class Clusters:
         subjects: (t,) integers in [0, people), or None.
         people: how many different persons occur; 0 where they are not known.
         backend: what computes the resamples.
+        taken: whether some rows were taken of others, so that fewer objects may occur.
     """
 
     objects: Any
@@ -112,6 +113,7 @@ class Clusters:
     subjects: np.ndarray | None = None
     people: int = 0
     backend: str = "auto"
+    taken: bool = False
 
     @classmethod
     def of(cls, objects: object, subjects: object = None, backend: str = "auto") -> Clusters:
@@ -135,7 +137,7 @@ class Clusters:
     def take(self, rows: np.ndarray) -> Clusters:
         """Some rows, among the same objects and people: they are drawn together with all others."""
         subjects = None if self.subjects is None else self.subjects[rows]
-        return replace(self, objects=self.objects[rows], subjects=subjects)
+        return replace(self, objects=self.objects[rows], subjects=subjects, taken=True)
 
     def persons(self) -> np.ndarray:
         """The subjects. Raises InputError where they are not known."""
