@@ -83,7 +83,7 @@ def _row(case: Case, quantity: str, found: list[Found], truths: dict[str, float]
     truth = truths.get(quantity, float(estimates.mean()) if case.centred else math.nan)
     held = [one.rejected if case.rejects else one.low <= truth <= one.high for one in found]
     least, most = case.asked.get(quantity, (math.nan, math.nan))
-    if case.kind == "power":  # of a test that knows the standard deviation
+    if case.kind == "power" and case.asked:  # as often as a test that knows the standard deviation
         ideal = float(np.mean(np.abs(estimates) > NormalDist().inv_cdf(0.975) * estimates.std(ddof=1)))
         least, most = ideal - 0.02, ideal + 0.02
     return Row(
@@ -110,14 +110,14 @@ def write(rows: Iterable[Row], path: Path = CSV) -> None:
 
 
 def tables(rows: list[Row], kind: str) -> list[str]:
-    """The rows of one kind as a table in Markdown."""
+    """The rows of one kind as a table in Markdown; where no truth is known, there is no bias."""
     what = {"size": "rejected", "power": "rejected"}.get(kind, "held")
     lines = [f"| case | over | sizes | bias | sd | s.e. | {what} | asked for |", "| --- " * 8 + "|"]
     for row in rows:
         if row.kind != kind:
             continue
         asked = "" if math.isnan(row.least) else f"{100 * max(0.0, row.least):.0f} to {100 * row.most:.0f} %"
-        bias = "" if math.isnan(row.bias) else f"{row.bias:+.4f}"
+        bias = f"{row.bias:+.4f}" if abs(row.bias) > 1e-12 else ""
         lines.append(
             f"| {row.name} | {row.over} | {row.sizes} | {bias} | {row.sd:.4f} | {row.error:.4f} "
             f"| {100 * row.rate:.1f} % | {asked}{' (missed)' if row.missed else ''} |"
