@@ -23,12 +23,16 @@ class AnsweredSimilarities:
         similarities: (t, 3) contiguous, of the pairs of positions 01, 02, 12.
         answers: to the t triplets; None where each has one, the pair 01.
         ties: what a tie for the best pair counts.
+        objects: (t, 3) integers >= 0, the items of each; None where nobody asks for them.
+        people: (t,) codes, who gave each answer; None where that is not known.
     """
 
     host: HostBackend
     similarities: np.ndarray
     answers: Answers | None
     ties: str
+    objects: np.ndarray | None = None
+    people: np.ndarray | None = None
 
     def halves(self, first: int) -> tuple[AnsweredSimilarities, AnsweredSimilarities]:
         """The first triplets and the others."""
@@ -46,7 +50,8 @@ class AnsweredSimilarities:
 
     def _take(self, rows: Any) -> AnsweredSimilarities:
         answers = None if self.answers is None else self.answers.take(rows)
-        return AnsweredSimilarities(self.host, self.similarities[rows], answers, self.ties)
+        objects, people = (None if one is None else one[rows] for one in (self.objects, self.people))
+        return AnsweredSimilarities(self.host, self.similarities[rows], answers, self.ties, objects, people)
 
     @property
     def weights(self) -> np.ndarray | None:

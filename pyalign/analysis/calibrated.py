@@ -56,8 +56,8 @@ class Calibration(Result):
 
     Attributes:
         temperature: p = softmax(s / temperature), in the units of the similarities.
-        temperature_ci: 95 % interval, from its standard error by the sandwich estimator in log temperature, triplets
-            taken for independent.
+        temperature_ci: 95 % interval, from its standard error in log temperature, by Student's t. The error is over
+            other objects like these, and other people where they are known; NaN where it is not known.
         fit, test: the part that chose the temperature, and the one that didn't; the same where nothing was split.
         ece_equal_width_before, ece_equal_mass_before: expected calibration error of the test part at T = 1.
         equal_width, equal_mass: reliability of the test part at the fitted T, with its `ece`.
@@ -112,9 +112,9 @@ class Calibration(Result):
 
     def __repr__(self) -> str:
         return (
-            f"Calibration(temperature={self.temperature:.5g} +- {self.standard_error:.2g}, fit on "
-            f"{self.fit.n_triplets:,} triplets, {self.test.n_triplets:,} others: cross-entropy "
-            f"{self.test.cross_entropy_before:.5f} -> {self.test.cross_entropy:.5f} nats, "
+            f"Calibration(temperature={self.temperature:.5g} +- {self.standard_error:.2g} "
+            f"over {self.temperature_ci.by}, fit on {self.fit.n_triplets:,} triplets, {self.test.n_triplets:,} others: "
+            f"cross-entropy {self.test.cross_entropy_before:.5f} -> {self.test.cross_entropy:.5f} nats, "
             f"ece {self.ece_equal_width_before:.4f} -> {self.equal_width.ece:.4f}, accuracy={self.test.accuracy:.3%}, "
             f"measure={self.measure!r}, answers={self.answers!r}, split={self.split!r}, backend={self.backend!r})"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,17 +14,18 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answered import AnsweredSimilarities
 from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences, Part
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
+from pyalign.analysis.fit_and_test import Ready, make_ready, people_of
+from pyalign.analysis.notes import merged, notes_on_score
 from pyalign.analysis.reliability import equal_mass_edges, equal_width_edges, reliability
 from pyalign.analysis.several import answered_triplets, measures_of, of_each
-from pyalign.analysis.temperature import interval, minimise, standard_error
-from pyalign.backends import Array, LossSums, get_host_backend
+from pyalign.analysis.temperature import minimise
+from pyalign.analysis.temperature_error import error_of_beta, interval
+from pyalign.backends import LossSums, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._door import Door, open_door
-from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
+from pyalign.results import Interval
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.stats.splits import SPLITS, TripletHoldOut
 
@@ -42,6 +44,10 @@ class _Asked:
     nan: str
     backend: str
 
+    def hold_out(self, n: int) -> TripletHoldOut | None:
+        """The split of triplets of n items; None where there is none."""
+        return None if self.split is None else TripletHoldOut(self.split, self.held_out, self.seed, n)
+
     def of_split(self) -> dict[str, Any]:
         """Those of the split; None where there is none."""
         if self.split is None:
@@ -51,20 +57,20 @@ class _Asked:
 
 @overload
 def calibrate(  # type: ignore[overload-overlap]
-    x: Mapping[str, object], triplets: object, *, answers: object = ...,
+    x: Mapping[str, object], triplets: object, *, answers: object = ..., subjects: object = ...,
     measure: str | Measure | Sequence[str | Measure] = ..., split: str | None = ..., held_out: float = ...,
     seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., backend: str = ..., progress: Progress = ...,
 ) -> Calibrations: ...  # fmt: skip
 @overload
 def calibrate(
-    x: object, triplets: object, *, answers: object = ..., measure: str | Measure = ..., split: str | None = ...,
-    held_out: float = ..., seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., backend: str = ...,
-    progress: Progress = ...,
+    x: object, triplets: object, *, answers: object = ..., subjects: object = ..., measure: str | Measure = ...,
+    split: str | None = ..., held_out: float = ..., seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ...,
+    backend: str = ..., progress: Progress = ...,
 ) -> Calibration: ...  # fmt: skip
 def calibrate(
-    x: Any, triplets: object, *, answers: object = None, measure: Any = "cosine", split: str | None = "objects",
-    held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional", nan: str = "raise",
-    backend: str = "auto", progress: Progress = silent,
+    x: Any, triplets: object, *, answers: object = None, subjects: object = None, measure: Any = "cosine",
+    split: str | None = "objects", held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional",
+    nan: str = "raise", backend: str = "auto", progress: Progress = silent,
 ) -> Calibration | Calibrations:  # fmt: skip
     """The temperature that minimises the cross-entropy of choices, fitted on one part and reported on another.
 
@@ -76,6 +82,8 @@ def calibrate(
         answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
             much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
             gives for a concept embedding, and triplets weigh the same. None: those of `Triplets`, else the last column.
+        subjects: (t,) labels, who gave each answer, for the standard error; None: those of `Triplets`. Counts and
+            shares do not say whose answer is whose.
         measure: see `pyalign.similarity`; several give `Calibrations`.
         split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
             all in one part and reported on those whose items are all in the other. ``"triplets"``: triplets are split,
@@ -93,8 +101,9 @@ def calibrate(
         A `Calibration`; of a mapping, or of several measures, `Calibrations`.
 
     Raises:
-        InputError: as `pyalign.score`; for answers that are neither counts nor shares; for a part without triplets;
-            and where no temperature is best: the model agrees no better than chance, or with every answer.
+        InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects beside them; for a
+            part without triplets; and where no temperature is best: the model agrees no better than chance, or with
+            every answer.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017; for triplets Muttenthaler et al., ICLR
     2023, appendix on temperature scaling.
@@ -116,14 +125,16 @@ def calibrate(
     measures = measures_of(measure)
     asked = _Asked(split, held_out, seed, bins, ties, nan, backend)
     given = answered_triplets(triplets, answers, "calibrate")
+    people = people_of(given, subjects)
     options = {"answers": _kind(given.answers), "bins": bins, "ties": ties, "nan": nan, **asked.of_split()}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
+        told |= {} if people is None else {"subjects": people}
         return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Calibration]:
-        ready = _ready(aligned, name, asked)
+        ready = make_ready(aligned, people, name or "x", asked.backend, asked.hold_out)
         inputs = {name or "x": aligned.embeddings}
         return lambda one: replace(_calibration(ready, name, one, asked), provenance=recorded(inputs, str(one)))
 
@@ -142,52 +153,7 @@ def _check_bins(bins: int) -> None:
         raise InputError(f"bins must be a whole number from 1 to {MOST_BINS:,}; got {bins!r}")
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """Embeddings with their split, for one measure after the other.
-
-    Attributes:
-        rows: (n, d).
-        kept: (k, 3) rows of the triplets in either part, those to fit on first.
-        first: how many are to fit on; None where all serve both.
-        answers: to the kept triplets, or None.
-        n_unused: triplets in neither part.
-        notes: about the rows.
-    """
-
-    rows: Array
-    kept: np.ndarray
-    first: int | None
-    answers: Answers | None
-    n_unused: int
-    notes: tuple[str, ...]
-
-
-def _ready(aligned: Aligned, name: str | None, asked: _Asked) -> _Ready:
-    door = open_door(asked.backend, aligned.x)
-    rows = door.rows(aligned.x)
-    index = door.host(checked_triplets(door, aligned.index, len(rows)))
-    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "x"))
-    answers = aligned.triplets.answers
-    if asked.split is None:
-        return _Ready(rows, index, None, answers, 0, notes)
-    items, n = _items(door, aligned, index, len(rows))
-    parts = next(TripletHoldOut(asked.split, asked.held_out, asked.seed, n).split(items))
-    chosen = np.concatenate(parts)
-    kept = index.take(chosen, axis=0)
-    answers = None if answers is None else answers.take(chosen)
-    return _Ready(rows, kept, len(parts[0]), answers, len(index) - len(kept), notes)
-
-
-def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:
-    """Triplets as numbers of items, and how many there are: what a split draws must not depend on the order of rows."""
-    triplets = aligned.triplets
-    if triplets.values is not aligned.index:
-        index = door.host(door.triplets(triplets.values))
-    return index, n if triplets.names is None else len(triplets.names)
-
-
-def _calibration(ready: _Ready, name: str | None, measure: str | Measure, asked: _Asked) -> Calibration:
+def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: _Asked) -> Calibration:
     """The temperature of one measure, and what it leads to."""
     began = time.perf_counter()
     results, n_dropped = score_triplets(
@@ -195,7 +161,8 @@ def _calibration(ready: _Ready, name: str | None, measure: str | Measure, asked:
         similarities=True,
     )  # fmt: skip
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
-    both = AnsweredSimilarities(get_host_backend(asked.backend), similarities, ready.answers, asked.ties)
+    host = get_host_backend(asked.backend)
+    both = AnsweredSimilarities(host, similarities, ready.answers, asked.ties, ready.kept, ready.people)
     fit, test = (both, both) if ready.first is None else both.halves(ready.first)
     if n_dropped:
         fit, test = fit.present(), test.present()
@@ -213,7 +180,7 @@ def _calibration(ready: _Ready, name: str | None, measure: str | Measure, asked:
         embeddings=name,
     )
     told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy)
-    return replace(found, seconds=time.perf_counter() - began, notes=merged(ready.notes, told))
+    return replace(found, seconds=time.perf_counter() - began, notes=merged(ready.notes, told, found.notes))
 
 
 def _kind(answers: Answers | None) -> str:
@@ -225,14 +192,15 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, bins: int, **
     minimum = minimise(fit.sums)
     at_minimum = fit.sums(minimum.beta)
     temperature = 1.0 / minimum.beta
-    error = standard_error(at_minimum) * temperature**2
+    error, degrees, plan = error_of_beta(fit, minimum.beta, at_minimum.second)
+    ci = interval(temperature, error * temperature**2, degrees, plan)
     before, unsure = test.with_confidences(1.0)
     after, sure = test.with_confidences(minimum.beta)
     accuracy, weights = test.accuracy(), test.weights
     edges, masses = equal_width_edges(bins), equal_mass_edges(sure, weights, bins)
     return Calibration(
         temperature=temperature,
-        temperature_ci=interval(temperature, error),
+        temperature_ci=ci,
         fit=_part(fit, fit.accuracy(), fit.sums(1.0), at_minimum),
         test=_part(test, accuracy, before, after),
         ece_equal_width_before=reliability(unsure, accuracy, weights, edges).ece,
@@ -241,8 +209,17 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, bins: int, **
         equal_mass=reliability(sure, accuracy, weights, masses),
         divergences=_divergences(test, temperature),
         steps=minimum.steps,
+        notes=_notes(ci),
         **how,
     )
+
+
+def _notes(ci: Interval) -> tuple[str, ...]:
+    """What is missing from the error of the temperature."""
+    if ci.by != "triplets":
+        return ()
+    known = "it has no standard error" if math.isnan(ci.low) else "its standard error takes triplets for independent"
+    return (f"the temperature was fitted to triplets that all share an object: {known}",)
 
 
 def _part(answers: AnsweredSimilarities, accuracy: np.ndarray, before: LossSums, after: LossSums) -> Part:

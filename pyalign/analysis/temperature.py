@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 from pyalign.backends import LossSums
 from pyalign.errors import InputError
-from pyalign.results import Interval
 
 CLOSE_ENOUGH = 1e-9  # of a step, relative; Newton's next one would be of about its square
 GROWTH = 16.0  # of beta, while nothing bounds it from above
 MOST_STEPS = 200
 LEAST = 1e-300  # stands for a second derivative that underflowed
-Z_95 = 1.959963984540054  # standard errors on either side that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -85,29 +83,3 @@ def _require_finite_optimum(at_zero: LossSums) -> None:
             "similarities must disagree with some answer for a temperature to fit; the best pair is the chosen one in "
             f"all {at_zero.weight:,.0f} answers, so that cross-entropy falls for ever as the temperature goes to 0"
         )
-
-
-def standard_error(sums: LossSums) -> float:
-    """That of beta at the minimum, by the sandwich estimator: sqrt(sum (w f')^2) / sum w f''.
-
-    It takes triplets for independent of each other, and holds whether or not the choice model is right.
-
-    Source: Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967.
-
-    Example:
-        >>> standard_error(LossSums(3, 0, 0, 0.5, 0.25, 1))
-        1.0
-    """
-    return math.sqrt(sums.first_squared) / sums.second
-
-
-def interval(temperature: float, error: float) -> Interval:
-    """95 % interval of a temperature with that standard error, normal in its logarithm, so that 1 / T has its inverse.
-
-    Example:
-        >>> [round(end, 3) for end in interval(2.0, 0.2)]
-        [1.644, 2.433]
-    """
-    width = min(Z_95 * error / temperature, 700.0)  # exp of more would overflow
-    low, high = temperature * math.exp(-width), temperature * math.exp(width)
-    return Interval(low, high, error, by="triplets", method="sandwich")

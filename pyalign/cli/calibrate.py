@@ -21,8 +21,8 @@ FITTING = "fitting"
 
 @dataclass(frozen=True)
 class CalibrateOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.ManyAnswers, _options.Measures,
-    _options.Running, _options.Output,
+    _options.Models, _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers,
+    _options.Measures, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isnan
 
 from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences
 from pyalign.analysis.reliability import Reliability
@@ -55,7 +56,7 @@ def _columns(rows: Sequence[Calibration], verbose: bool) -> list[Column]:
         column("embeddings", lambda r: r.label or labels.get(r.embeddings or "x") or one_line(r.embeddings or "x")),
         column("measure", lambda r: r.measure, 8, "measure {}" if len(rows) > 1 else ""),
         column("T", lambda r: f"{r.temperature:.5g}"),
-        column("+-", lambda r: f"{r.standard_error:.2g}", 7),
+        column("+-", lambda r: "-" if isnan(r.standard_error) else f"{r.standard_error:.2g}", 7),
         column("CE, T = 1", lambda r: f"{r.test.cross_entropy_before:.5f}", 6),
         column("CE", lambda r: f"{r.test.cross_entropy:.5f}"),
         column("ECE, T = 1", lambda r: f"{r.ece_equal_width_before:.4f}", 4),
@@ -79,6 +80,7 @@ def _notes(found: Calibrations) -> list[str]:
     if dropped:
         notes.append(f"up to {dropped:,} dropped (NaN)")
     notes.append(f"ties {first.ties}")
+    notes += [f"+- over {by}" for by in sorted({row.temperature_ci.by or "" for row in found})]
     return [*notes, "CE in nats (log 3 = 1.09861)", "ECE of equal widths", f"backend {first.backend}"]
 
 

@@ -158,11 +158,17 @@ class Dependence:
         if self.by == "subjects":
             found.pop()  # people's sums need no floor
         square = float(totals[0]) ** 2
-        return Errors(means, tuple(_variances(one, means, square) for one in found), self.degrees)
+        return Errors(means, tuple(variances_of(one, means, square) for one in found), self.degrees)
 
 
-def _variances(products: np.ndarray, means: np.ndarray, square: float) -> np.ndarray:
-    """(k, k) from sums over dependent pairs of rows of the products of weights and weighted values (1 + k, 1 + k)."""
+def variances_of(products: np.ndarray, means: np.ndarray, square: float) -> np.ndarray:
+    """(k, k) covariances of means from sums over dependent pairs of rows, NaN where all pairs are dependent.
+
+    Args:
+        products: (1 + k, 1 + k): of weights and weighted values, two by two.
+        means: (k,).
+        square: of the sum of weights.
+    """
     independent = square - products[0, 0]
     if independent <= ROUNDING * square:
         return np.full((len(means), len(means)), np.nan)

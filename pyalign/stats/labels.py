@@ -43,6 +43,18 @@ def subject_codes(subjects: object, t: int) -> np.ndarray:
     return codes.reshape(-1)
 
 
+def codes_of(labels: object, t: int) -> np.ndarray:
+    """`labels` (t,) as codes from 0, however many they are.
+
+    Example:
+        >>> codes_of(["b", "a", "b"], 3)
+        array([1, 0, 1])
+    """
+    if isinstance(labels, Subjects) and len(labels.codes) == t:
+        return labels.codes
+    return np.unique(checked_labels(labels, t), return_inverse=True)[1].reshape(-1)
+
+
 def are_several(subjects: object) -> bool:
     """Whether they are known, and more than one.
 

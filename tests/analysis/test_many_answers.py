@@ -329,7 +329,7 @@ def test_an_interval_stands_as_two_numbers_with_its_error_beside(x, triplets):
     document = strictly(found.to_json())
     assert document["temperature_ci"] == [found.temperature_ci.low, found.temperature_ci.high]
     assert document["standard_error"] == found.standard_error == found.temperature_ci.error
-    assert document["intervals"]["temperature_ci"]["by"] == "triplets"
+    assert document["intervals"]["temperature_ci"]["by"] == "objects"
     assert (document["split"], document["held_out"], document["seed"], document["divergences"]) == (None,) * 4
 
 

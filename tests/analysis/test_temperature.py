@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from support import reals, seeds
 
-from pyalign.analysis.temperature import interval, minimise, standard_error
+from pyalign.analysis.temperature import minimise
 from pyalign.backends import get_host_backend
 
 HOST = get_host_backend()
@@ -83,29 +83,3 @@ def test_no_better_than_chance_is_said_and_gives_no_number(message_of, similarit
 def test_answers_that_are_all_right_are_said_and_give_no_number(message_of, similarities):
     """A tie for the best pair is no mistake either."""
     assert "the best pair is the chosen one in all 2 answers" in message_of(fitted, np.array(similarities))
-
-
-def test_the_standard_error_is_the_spread_over_samples():
-    """200 draws of 2,000 answers from a known model: the mean error is right, and the interval covers."""
-    rng, errors, betas, covered = np.random.default_rng(7), [], [], 0
-    s = rng.normal(size=(2000, 3))
-    p = np.exp(2.0 * s)
-    p /= p.sum(axis=1, keepdims=True)
-    for _ in range(200):
-        chosen = (rng.random((2000, 1)) > np.cumsum(p, axis=1)).sum(axis=1)
-        targets = s[np.arange(2000), chosen]
-        beta = fitted(s, targets).beta
-        errors.append(standard_error(HOST.temperature_sums(s, targets, None, beta)))
-        betas.append(beta)
-        low, high = interval(1 / beta, errors[-1] / beta**2)
-        covered += low <= 0.5 <= high
-    assert np.mean(errors) == pytest.approx(np.std(betas), rel=0.15)
-    assert np.mean(betas) == pytest.approx(2.0, abs=4 * np.std(betas) / np.sqrt(200))
-    assert 0.9 <= covered / 200 <= 0.99
-
-
-def test_the_interval_is_symmetric_in_the_logarithm_and_says_what_it_is_over():
-    found = interval(2.0, 0.2)
-    assert found.low * found.high == pytest.approx(4.0)
-    assert (found.error, found.by, found.method, found.confidence) == (0.2, "triplets", "sandwich", 0.95)
-    assert interval(1.0, 1e9).low > 0 and np.isfinite(interval(1.0, 1e9).high)

@@ -279,3 +279,14 @@ def test_choices_drawn_at_random_are_no_better_than_chance_or_have_a_wide_interv
         assert "better than chance" in str(error)
     else:
         assert found.temperature_ci[1] / found.temperature_ci[0] > 2
+
+
+def test_people_make_the_error_one_over_objects_and_people(rows, x, triplets):
+    people = np.random.default_rng(0).integers(0, 9, len(triplets))
+    np.save("s.npy", people)
+    np.save("four.npy", np.column_stack([triplets, people]))
+    expected = plain(pyalign.calibrate(x, triplets, subjects=people), embeddings="x.npy")
+    for options, on in ((("--subjects", "s.npy"), "t.npy"), (("--subject-column", 3), "four.npy")):
+        (row,) = rows(*options, on=on)
+        assert row == expected
+        assert row["intervals"]["temperature_ci"]["by"] == "objects+subjects"
