@@ -4,7 +4,8 @@ from .analysis.agreed import Agreement, Agreements
 from .analysis.agreement import agreement
 from .analysis.calibrated import Calibration, Calibrations
 from .analysis.calibration import calibrate
-from .analysis.ceiling import NoiseCeiling, noise_ceiling
+from .analysis.ceiling import noise_ceiling
+from .analysis.ceilings import NoiseCeiling
 from .analysis.compare import compare
 from .analysis.comparison import Comparison
 from .analysis.failures import Failures, failures

@@ -30,7 +30,7 @@ Read = TypeVar("Read")
 KINDS = {
     "agreement": "pyalign.analysis.agreed:Agreements",
     "calibrate": "pyalign.analysis.calibrated:Calibrations",
-    "ceiling": "pyalign.analysis.ceiling:NoiseCeiling",
+    "ceiling": "pyalign.analysis.ceilings:NoiseCeiling",
     "compare": "pyalign.analysis.comparison:Comparison",
     "describe": "pyalign.analysis.describe_file:FileDescription",
     "failures": "pyalign.analysis.failures:Failures",

@@ -3,87 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from collections.abc import Callable
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.leave_one_out import leave_one_out
+from pyalign.analysis.ceiling_errors import CeilingErrors, changes_without
+from pyalign.analysis.ceilings import Ceiling, Ceilings, NoiseCeiling
+from pyalign.analysis.entries import RepeatedSets, repeated_sets
+from pyalign.analysis.leave_one_out import LeaveOneOut, leave_one_out
 from pyalign.analysis.notes import merged
 from pyalign.analysis.people import inputs_of, with_people
 from pyalign.analysis.repeats import find_repeats
+from pyalign.analysis.uncertainty import without_interval
 from pyalign.data import Provenance
 from pyalign.errors import InputError
-from pyalign.results import Interval, Result
 from pyalign.stats.divergences import entropy
-from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.labels import subject_codes
+from pyalign.stats.mixture import fit_mixture
 from pyalign.stats.resampling import Resampling
 
 CHANCE = 1 / 3
 MOST_EXACT = 300
-
-
-@dataclass(frozen=True)
-class NoiseCeiling(Result):
-    """How far people agree on repeated triplets, and what that leaves for a model to reach. Shares are fractions.
-
-    Attributes:
-        ceiling: mean over the repeated triplets of the majority share: the share of the most frequent answer.
-        ci: `ceiling` +- z standard errors of that mean; within [0, 1]; NaN for a single triplet.
-        guessing: the mean majority share that pure guessing would give with as many answers.
-        n_distinct: distinct triplets that were answered at least twice.
-        n_answers: answers to them.
-        leave_one_out: share of answers that the majority of the other persons' answers to the same triplet predicts;
-            m tied majorities predict 1/m each.
-        leave_one_out_ci: in the same way; clustered by triplet, and by person where persons are known.
-        n_predicted: answers that another person's answer could predict.
-        best_accuracy: the highest accuracy that any model can have on these answers.
-        least_cross_entropy: nats per answer, the lowest cross-entropy that any model can have on these answers: their
-            mean entropy.
-        corrected_entropy: nats per answer, that entropy with the correction of Miller and Madow for few answers.
-        n_persons: persons among these answers, or None where persons are not known.
-        remarks: signs that the answers are not what people said, a sentence each; they are among the notes too.
-        triplets: where the triplets came from, or None.
-    """
-
-    command: ClassVar[str] = "ceiling"
-    derived: ClassVar[tuple[str, ...]] = ("standard_error", "leave_one_out_standard_error", "confidence")
-
-    ceiling: float
-    ci: Interval
-    guessing: float
-    n_distinct: int
-    n_answers: int
-    leave_one_out: float
-    leave_one_out_ci: Interval
-    n_predicted: int
-    best_accuracy: float
-    least_cross_entropy: float
-    corrected_entropy: float
-    n_persons: int | None
-    remarks: tuple[str, ...]
-    triplets: str | None = None
-
-    @property
-    def standard_error(self) -> float:
-        """Of the ceiling; NaN for a single triplet."""
-        return _error(self.ci)
-
-    @property
-    def leave_one_out_standard_error(self) -> float:
-        """Of the leave-one-person-out share; NaN for a single triplet."""
-        return _error(self.leave_one_out_ci)
-
-    @property
-    def confidence(self) -> float:
-        """Of the intervals, a fraction."""
-        return self.ci.confidence
-
-
-def _error(interval: Interval) -> float:
-    return math.nan if interval.error is None else interval.error
+FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known
 
 
 def noise_ceiling(
@@ -91,9 +33,10 @@ def noise_ceiling(
 ) -> NoiseCeiling:
     """How well people predict people: from triplets that were answered more than once.
 
-    Rows repeat a triplet when they hold the same three items, in any order. Three ceilings follow, see `NoiseCeiling`:
-    the mean majority share, which few answers push up; the leave-one-person-out share, which they push down; and the
-    plug-in bounds on the accuracy and cross-entropy of any model, which are too good for few answers.
+    Rows repeat a triplet when they hold the same three items, in any order. Three ceilings follow, see `Ceilings`: the
+    mean majority share, which few answers push up; the leave-one-person-out share, which they push down; and an
+    estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model are of these answers
+    alone, and too good for others.
 
     Args:
         triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item called odd,
@@ -102,7 +45,8 @@ def noise_ceiling(
             is a different person's.
         answers: (t, 3) counts: how many people called each position odd, in place of single answers; None: those of
             the triplets.
-        confidence: of the intervals, which are normal ones.
+        confidence: of the intervals, which are over objects, and people where they are known; with quantiles of
+            Student's t.
 
     Raises:
         InputError: no triplet is answered twice; subjects of another length, of one person, or of no two persons who
@@ -110,7 +54,8 @@ def noise_ceiling(
 
     Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects", 2020, and
     Muttenthaler et al., ICLR 2023: their 67.22 % +- 1.04 % is the mean majority share of 1,000 repeated triplets and
-    1.96 standard errors.
+    1.96 standard errors of independent triplets. For the estimate see `pyalign.stats.mixture`, for errors
+    `pyalign.analysis.ceiling_errors`.
 
     Example:
         >>> people = noise_ceiling([[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 4, 5], [3, 4, 5], [0, 1, 5]])
@@ -119,46 +64,62 @@ def noise_ceiling(
         >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
         0.6
     """
-    plan = Resampling("triplets", confidence=_checks.fraction(confidence, "confidence"))
+    _checks.fraction(confidence, "confidence")
     given, people = with_people(triplets, answers, subjects, "ceiling")
     repeats = find_repeats(given.values, given.answers)
     persons = None if people is None else subject_codes(people, len(given))
-    totals = repeats.answers
-    repeated = totals >= 2
-    if not repeated.any():
-        raise InputError(
-            f"triplets must hold some that are answered at least twice; all {len(totals):,} are answered once"
-        )
-    counts, answered = repeats.counts[repeated], totals[repeated]
-    shares = counts.max(axis=1) / answered
-    error = float(shares.std(ddof=1) / math.sqrt(len(shares))) if len(shares) > 1 else math.nan
-    others = leave_one_out(repeats, persons)
-    plug_in, corrected = _entropies(counts)
-    remarks = _remarks(counts)
+    sets = repeated_sets(repeats, persons)
+    if not len(sets.counts):
+        n = len(repeats.counts)
+        raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
+    others = leave_one_out(sets)
+    found, by = _ceilings(sets, others, confidence)
+    plug_in, corrected = _entropies(sets.counts)
+    within = None if sets.entries is None else sets.entries.n_repeats
+    remarks = _remarks(sets.counts)
+    told = remarks if found.upper.ci is not None else (*remarks, without_interval(by))
     return NoiseCeiling(
-        ceiling=float(shares.mean()),
-        ci=student_interval(float(shares.mean()), error, len(shares) - 1, plan, FRACTION),
-        guessing=_guessing(answered),
-        n_distinct=len(shares),
-        n_answers=int(answered.sum()),
+        ceilings=found,
+        ceiling=found.upper.value,
+        ci=found.upper.ci,
+        guessing=_guessing(sets.answers),
+        n_distinct=len(sets.counts),
+        n_answers=int(sets.counts.sum()),
         leave_one_out=others.share,
-        leave_one_out_ci=student_interval(
-            others.share,
-            others.standard_error,
-            len(shares) - 1,
-            plan if persons is None else replace(plan, by="subjects"),
-            FRACTION,
-        ),
+        leave_one_out_ci=found.lower.ci,
         n_predicted=others.n,
-        best_accuracy=float(counts.max(axis=1).sum() / int(answered.sum())),
+        best_accuracy=float(sets.counts.max(axis=1).sum() / int(sets.counts.sum())),
         least_cross_entropy=plug_in,
         corrected_entropy=corrected,
-        n_persons=None if persons is None else len(np.unique(persons[repeated[repeats.inverse]])),
+        n_persons=None if sets.entries is None else len(np.unique(sets.entries.persons)),
+        n_repeats_within_person=within,
+        confidence=float(confidence),
         remarks=remarks,
         triplets=given.source,
-        notes=merged(given.notes, remarks),
-        provenance=Provenance.now(inputs_of(given, people), {"confidence": plan.confidence}),
+        notes=merged(given.notes, told, _notes(sets, within or 0)),
+        provenance=Provenance.now(inputs_of(given, people), {"confidence": float(confidence)}),
     )
+
+
+def _ceilings(sets: RepeatedSets, others: LeaveOneOut, confidence: float) -> tuple[Ceilings, Resampling]:
+    """The three of them, and over what their intervals are."""
+    errors = CeilingErrors.of(sets, confidence)
+    people = fit_mixture(sets.counts)
+
+    def mean_of(value: float, psi: Callable[[np.ndarray], np.ndarray]) -> Ceiling:
+        table = np.stack([np.ones(len(sets.counts)), psi(sets.counts)], axis=1)
+        changes = None if sets.entries is None else changes_without(sets.counts, sets.entries, psi)
+        return Ceiling(value, errors.interval(value, table, changes))
+
+    upper = mean_of(float(_majority(sets.counts).mean()), _majority)
+    lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
+    return Ceilings(upper, lower, mean_of(people.ceiling, people.influence)), errors.plan
+
+
+def _majority(counts: np.ndarray) -> np.ndarray:
+    """(u,): the share of the most frequent answer."""
+    shares: np.ndarray = counts.max(axis=1) / counts.sum(axis=1)
+    return shares
 
 
 def _entropies(counts: np.ndarray) -> tuple[float, float]:
@@ -194,6 +155,19 @@ def guessing_share(n: int) -> float:
 def _guessing(answers: np.ndarray) -> float:
     numbers, times = np.unique(answers, return_counts=True)
     return float(np.array([guessing_share(int(n)) for n in numbers]) @ times / times.sum())
+
+
+def _notes(sets: RepeatedSets, within: int) -> list[str]:
+    """What a reader should know of these answers."""
+    notes, mean = [], float(sets.answers.mean())
+    if within:
+        notes.append(f"{within:,} answers repeat one of the same person to the same triplet")
+    if mean < FEW:
+        notes.append(
+            f"{mean:.3g} answers to a triplet, on average, leave the estimate of the ceiling partly to the form of the "
+            "fit; upper and lower bound it"
+        )
+    return notes
 
 
 def _remarks(counts: np.ndarray) -> tuple[str, ...]:

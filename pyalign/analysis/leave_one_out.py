@@ -1,4 +1,4 @@
-"""Each answer predicted by the other persons' answers to the same triplet, with a standard error.
+"""Each answer predicted by the other persons' answers to the same triplet, and what each person is worth in that.
 
 Persons enter twice: their answers are predicted, and they predict those of others. What a person is worth is therefore
 taken from what changes without them. Persons who gave the same answers to a triplet are one group there, so that all of
@@ -7,95 +7,79 @@ it costs a few array operations however many persons there are.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from pyalign.analysis.repeats import Repeats
+from pyalign.analysis.entries import Entries, RepeatedSets
 from pyalign.errors import InputError
 
 
 class LeaveOneOut(NamedTuple):
-    """share: of n answers, those that others predict. standard_error: of the share; NaN with one triplet alone."""
+    """How well answers are predicted.
+
+    Attributes:
+        share: of n answers, those that others predict.
+        n: answers that others could predict.
+        table: float64 (u, 2), of each set: answers that others could predict, and those that they do.
+        worth: float64 (e,), of each entry: by how much (right - share * n) of its set would fall without it; None
+            where persons are not known.
+    """
 
     share: float
-    standard_error: float
     n: int
+    table: np.ndarray
+    worth: np.ndarray | None
 
 
-def leave_one_out(repeats: Repeats, persons: np.ndarray | None) -> LeaveOneOut:
+def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
     """Share of answers that the majority of the other persons' answers to the same triplet predicts.
 
     A person's answers to a triplet are left out together, m tied majorities predict 1/m each, and answers that nobody
-    else gave one to are not counted.
-
-    Args:
-        repeats: the answers; some set has two.
-        persons: int64 (t,), codes from 0, who gave each; None where each answer is a different person's.
+    else gave one to are not counted. Where persons are not known each answer is a different person's.
 
     Raises:
         InputError: no set was answered by two persons.
     """
-    if persons is None or repeats.odd is None:
-        groups, entries = _single_answers(repeats), None
-    else:
-        groups, entries = _by_person(repeats, persons)
-    right, n = _predicted(groups.own, repeats.counts[groups.sets] - groups.own)
+    groups, group_of = _single_answers(sets.counts) if sets.entries is None else _by_person(sets.entries)
+    right, n = _predicted(groups.own, sets.counts[groups.sets] - groups.own)
     right, n = right * groups.members, n * groups.members
     total = float(n.sum())
     if total == 0:
         raise InputError("subjects must include two persons who answered the same triplet; no triplet has two")
     share = float(right.sum()) / total
-    by_set = _variance(right - share * n, groups.sets[n > 0], n > 0)
-    variance = by_set
-    if entries is not None:
-        # Clusters of two kinds that cross (Cameron, Gelbach and Miller, 2011): what an entry has is in both.
-        worth = _worth(groups, repeats.counts, share)[entries.groups]
-        used = n[entries.groups] > 0
-        both = by_set + _variance(worth, entries.persons[used], used) - float(worth @ worth)
-        variance = max(by_set, both)
-    return LeaveOneOut(share, math.sqrt(variance) / total, int(total))
+    table = np.stack([np.bincount(groups.sets, one, len(sets.counts)) for one in (n, right)], axis=1)
+    worth = None if group_of is None else _worth(groups, sets.counts, share)[group_of]
+    return LeaveOneOut(share, int(total), table, worth)
 
 
 class _Groups(NamedTuple):
-    """Persons who gave the same answers to the same set. sets: (g,). own: (g, 3) counts of one. members: (g,)."""
+    """Persons who gave the same answers to the same set. sets: (g,). own: (g, k) counts of one. members: (g,)."""
 
     sets: np.ndarray
     own: np.ndarray
     members: np.ndarray
 
 
-class _Entries(NamedTuple):
-    """A person and a set that the person answered. persons: (e,). groups: (e,), the group that the person is in."""
-
-    persons: np.ndarray
-    groups: np.ndarray
+def _single_answers(counts: np.ndarray) -> tuple[_Groups, None]:
+    sets, positions = np.nonzero(counts)
+    return _Groups(sets, np.eye(counts.shape[1], dtype=np.int64)[positions], counts[sets, positions]), None
 
 
-def _single_answers(repeats: Repeats) -> _Groups:
-    sets, positions = np.nonzero(repeats.counts * (repeats.answers >= 2)[:, None])
-    return _Groups(sets, np.eye(3, dtype=np.int64)[positions], repeats.counts[sets, positions])
-
-
-def _by_person(repeats: Repeats, persons: np.ndarray) -> tuple[_Groups, _Entries]:
-    assert repeats.odd is not None
-    rows = np.flatnonzero((repeats.answers >= 2)[repeats.inverse])
-    n = int(persons.max()) + 1
-    pairs, entry = np.unique(repeats.inverse[rows] * n + persons[rows], return_inverse=True)
-    own = np.bincount(3 * entry.reshape(-1) + repeats.odd[rows], minlength=3 * len(pairs)).reshape(-1, 3)
-    table = np.column_stack([pairs // n, own])
+def _by_person(entries: Entries) -> tuple[_Groups, np.ndarray]:
+    """The groups, and that of each entry."""
+    table = np.column_stack([entries.sets, entries.own])
     order = np.lexsort(table.T[::-1])
     first = np.ones(len(table), np.bool_)
     first[1:] = (table[order[1:]] != table[order[:-1]]).any(axis=1)
     codes = np.empty(len(table), np.int64)
     codes[order] = np.cumsum(first) - 1
     distinct = table[order[first]]
-    return _Groups(distinct[:, 0], distinct[:, 1:], np.bincount(codes)), _Entries(pairs % n, codes)
+    return _Groups(distinct[:, 0], distinct[:, 1:], np.bincount(codes)), codes
 
 
 def _predicted(own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For one person of each group: how many answers others (g, 3) predict, and how many they could."""
+    """For one person of each group: how many answers others (g, k) predict, and how many they could."""
     top = others == others.max(axis=1, keepdims=True)
     known = others.any(axis=1)
     return known * (own * top).sum(axis=1) / top.sum(axis=1), known * own.sum(axis=1)
@@ -121,10 +105,3 @@ def _pairs(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     g = np.repeat(np.arange(len(sets)), size)
     h = np.arange(len(g)) - np.repeat(np.cumsum(size) - size, size) + start[g]
     return g, h
-
-
-def _variance(residuals: np.ndarray, clusters: np.ndarray, used: np.ndarray) -> float:
-    """Of the sum of the residuals used, which are dependent within clusters; NaN where there is one cluster alone."""
-    _, codes = np.unique(clusters, return_inverse=True)
-    sums = np.bincount(codes.reshape(-1), weights=residuals[used])
-    return float(sums @ sums) * len(sums) / (len(sums) - 1) if len(sums) > 1 else math.nan

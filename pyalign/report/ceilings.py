@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from pyalign.analysis.ceiling import NoiseCeiling
+from pyalign.analysis.ceilings import Ceiling, NoiseCeiling
 from pyalign.report.tables import Column, fitted_table, noted, one_line, percent, percent_interval
-from pyalign.results import Interval
 
 Row = tuple[str, str, str, str]
 
@@ -14,10 +11,11 @@ Row = tuple[str, str, str, str]
 def ceiling_table(people: NoiseCeiling, width: int | None = None, verbose: bool = False) -> str:
     """A row for each ceiling, and a line that says of what answers."""
     rows = [
-        _share("majority share", people.ceiling, people.ci),
+        _share("upper: majority share", people.ceilings.upper),
         ("  of pure guessing", percent(people.guessing), "", ""),
-        _share("leave one person out", people.leave_one_out, people.leave_one_out_ci),
-        ("best accuracy of any model", percent(people.best_accuracy), "", ""),
+        _share("estimate: likely choices", people.ceilings.estimate),
+        _share("lower: leave one person out", people.ceilings.lower),
+        ("best of any model, in-sample", percent(people.best_accuracy), "", ""),
         ("least cross-entropy", f"{people.least_cross_entropy:.5f} nats", "", ""),
         ("  corrected for few answers", f"{people.corrected_entropy:.5f} nats", "", ""),
     ]
@@ -32,10 +30,12 @@ def ceiling_table(people: NoiseCeiling, width: int | None = None, verbose: bool 
         "persons not known" if people.n_persons is None else f"{people.n_persons:,} persons",
         "chance 33.333 %",
     ]
+    if people.ci is not None:
+        notes.append(f"intervals over {people.ci.by} (closed form)")
     return f"{table}\n{noted(notes, None if verbose else width)}"
 
 
-def _share(name: str, share: float, interval: Interval) -> Row:
-    if interval.error is None or math.isnan(interval.error):  # of a single triplet
-        return name, percent(share), "-", "-"
-    return name, percent(share), percent(interval.error), percent_interval(interval)
+def _share(name: str, one: Ceiling) -> Row:
+    if one.ci is None or one.ci.error is None:
+        return name, percent(one.value), "-", "-"
+    return name, percent(one.value), percent(one.ci.error), percent_interval(one.ci)

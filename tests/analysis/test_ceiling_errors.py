@@ -1,0 +1,202 @@
+"""Errors of the three ceilings: against loops over pairs of sets and of entries, and in simulated worlds."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from support import draw_triplets, seeds
+
+from pyalign import noise_ceiling
+from pyalign.analysis.entries import repeated_sets
+from pyalign.analysis.repeats import find_repeats
+from pyalign.stats.mixture import fit_mixture
+
+LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
+
+
+def told_by(triplets, subjects):
+    """Of each repeated set, ascending: its items, and the positions that each person called odd."""
+    answers = defaultdict(lambda: defaultdict(list))
+    for row, who in zip(triplets.tolist(), subjects, strict=True):
+        items = tuple(sorted(row))
+        answers[items][who].append(items.index(row[2]))
+    return {items: told for items, told in sorted(answers.items()) if sum(map(len, told.values())) > 1}
+
+
+def counts_of(told):
+    return np.bincount([position for positions in told.values() for position in positions], minlength=3)
+
+
+def predicted(told):
+    """Answers that others could predict, and those that they do."""
+    n, right = 0, 0.0
+    for who, positions in told.items():
+        others = counts_of({other: said for other, said in told.items() if other != who})
+        if others.any():
+            tied = np.flatnonzero(others == others.max())
+            n += len(positions)
+            right += sum((position in tied) / len(tied) for position in positions)
+    return n, right
+
+
+def error_by_loop(sets, weights, values, changes=None, centred=True):
+    """The definition, pair by pair. changes: what the sum of weight * value loses without (set, person)."""
+    total = sum(weights)
+    mean = sum(w * v for w, v in zip(weights, values, strict=True)) / total
+    e = [w * (v - mean) for w, v in zip(weights, values, strict=True)]
+
+    def over(rule):
+        pairs = [(a, b) for a in range(len(sets)) for b in range(len(sets)) if rule(a, b)]
+        left = total**2 - sum(weights[a] * weights[b] for a, b in pairs)
+        return sum(e[a] * e[b] for a, b in pairs) / left if left > 1e-9 else math.nan
+
+    objects = over(lambda a, b: bool(set(sets[a]) & set(sets[b])))
+    if math.isnan(objects):
+        return math.nan
+    variance = max(objects, over(lambda a, b: a == b))
+    if changes is None:
+        return math.sqrt(variance)
+    people = both = same = 0.0
+    for (s, p), one in changes.items():
+        for (u, q), other in changes.items():
+            if p == q:
+                same += 1
+                people += one * other
+                both += one * other * bool(set(sets[s]) & set(sets[u]))
+    scale = len(changes) ** 2 / (len(changes) ** 2 - same) / total**2
+    return math.sqrt(max(variance, variance + (people - both) * scale, people * scale if centred else 0.0))
+
+
+def jackknifed(told, psi):
+    """Changes of psi of the counts of each set without each person, centred and scaled."""
+    changes = {}
+    for s, one in enumerate(told.values()):
+        own = {}
+        for who in one:
+            others = counts_of({other: said for other, said in one.items() if other != who})
+            own[s, who] = psi(counts_of(one)) - psi(others) if others.any() else 0.0
+        mean, m = np.mean(list(own.values())), len(own)
+        changes |= {key: (change - mean) * math.sqrt((m - 1) / m) for key, change in own.items()}
+    return changes
+
+
+def share_of_majority(counts):
+    return counts.max() / counts.sum()
+
+
+def case(seed, t=60, n=9, people=6):
+    return draw_triplets(seed, n, t), np.random.default_rng(seed).integers(0, people, t)
+
+
+def expected(triplets, subjects, known):
+    """By loops: the errors of the three."""
+    told = told_by(triplets, subjects.tolist() if known else range(len(triplets)))
+    sets, ones = list(told), [1.0] * len(told)
+    mixture = fit_mixture(np.array([counts_of(one) for one in told.values()]))
+
+    def influence(counts):
+        return float(mixture.influence(np.asarray(counts)[None])[0])
+
+    found = {}
+    for name, psi in (("upper", share_of_majority), ("estimate", influence)):
+        values = [psi(counts_of(one)) for one in told.values()]
+        found[name] = error_by_loop(sets, ones, values, jackknifed(told, psi) if known else None)
+    both = [predicted(one) for one in told.values()]
+    share = sum(right for _, right in both) / sum(n for n, _ in both)
+    worth = {}
+    for s, one in enumerate(told.values()):
+        n, right = both[s]
+        for who in one:
+            rest = predicted({other: said for other, said in one.items() if other != who})
+            worth[s, who] = (right - share * n) - (rest[1] - share * rest[0])
+    values = [right / n if n else 0.0 for n, right in both]
+    found["lower"] = error_by_loop(sets, [n for n, _ in both], values, worth if known else None, centred=False)
+    return found
+
+
+@pytest.mark.parametrize("known", [False, True])
+@given(seed=seeds)
+def test_errors_are_those_of_loops_over_pairs_of_sets_and_of_entries(known, seed):
+    triplets, subjects = case(seed)
+    by_loop = expected(triplets, subjects, known)
+    assume(not any(map(math.isnan, by_loop.values())))
+    people = noise_ceiling(triplets, subjects=subjects if known else None)
+    found = {name: getattr(people.ceilings, name).standard_error for name in by_loop}
+    assert found == pytest.approx(by_loop, rel=1e-7)
+    assert people.ci.by == ("objects+subjects" if known else "objects")
+
+
+def test_without_shared_objects_the_error_of_the_majority_share_is_that_of_a_mean():
+    rng = np.random.default_rng(0)
+    triplets, counts = np.arange(300).reshape(100, 3), rng.multinomial(20, [0.6, 0.3, 0.1], 100)
+    shares = counts.max(axis=1) / 20
+    error = noise_ceiling(triplets, answers=counts).ceilings.upper.standard_error
+    assert error == pytest.approx(shares.std(ddof=1) / 10, rel=1e-9)
+
+
+def test_where_all_triplets_share_an_object_there_is_no_interval_and_a_note():
+    triplets = [[0, 1, 2], [0, 2, 1], [3, 0, 4], [4, 0, 3]]
+    people = noise_ceiling(triplets)
+    assert people.ci is people.leave_one_out_ci is people.ceilings.estimate.ci is None
+    assert "there is no interval over objects: no two triplets are of different objects" in people.notes
+    known = noise_ceiling(triplets, subjects=list("abab"))
+    assert any("no interval over objects or subjects" in note for note in known.notes)
+    assert known.ceilings.upper.standard_error is None and math.isnan(known.standard_error)
+
+
+def test_degrees_of_freedom_are_those_of_the_fewer_objects_or_people():
+    triplets, subjects = case(3, 300, 10, 4)
+    for given_subjects, degrees_quantile in ((None, 2.262157), (subjects, 3.182446)):  # t of 9 and of 3
+        ci = noise_ceiling(triplets, subjects=given_subjects).ceilings.lower.ci
+        assert (ci.high - ci.low) / 2 == pytest.approx(degrees_quantile * ci.error, rel=1e-6)
+
+
+def test_repeats_within_a_person_are_counted():
+    triplets = np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 1, 2], [3, 4, 5], [4, 3, 5], [6, 7, 8]])
+    people = noise_ceiling(triplets, subjects=[1, 1, 1, 2, 1, 2, 2])
+    assert people.n_repeats_within_person == 2
+    assert "2 answers repeat one of the same person to the same triplet" in people.notes
+    assert noise_ceiling(triplets).n_repeats_within_person is None
+    assert noise_ceiling(triplets[[0, 3, 4, 5]], subjects=[1, 2, 1, 2]).n_repeats_within_person == 0
+
+
+def test_entries_hold_all_answers_to_repeated_sets():
+    triplets, subjects = case(7)
+    sets = repeated_sets(find_repeats(triplets), subjects)
+    entries = sets.entries
+    assert (np.diff(entries.sets) >= 0).all()
+    sums = np.zeros_like(sets.counts)
+    np.add.at(sums, entries.sets, entries.own)
+    np.testing.assert_array_equal(sums, sets.counts)
+
+
+def world(rng, n=60, sets=150, people=40, each=8):
+    """Answers of new people to triplets of new objects: some objects are hard, some people careless."""
+    hard, careless = rng.random(n) < 0.4, rng.random(people) < 0.4
+    triplets = np.unique(np.sort(draw_triplets(int(rng.integers(1 << 30)), n, sets), axis=1), axis=0)
+    rows = np.repeat(np.arange(len(triplets)), each)
+    who = rng.permuted(np.tile(np.arange(people), (len(triplets), 1)), axis=1)[:, :each].ravel()
+    sure = 0.9 * 0.5 ** hard[triplets].sum(axis=1)
+    guess = rng.random(len(rows)) > sure[rows] * np.where(careless[who], 0.4, 1.0)
+    odd = np.where(guess, rng.integers(0, 3, len(rows)), 2)
+    return np.take_along_axis(triplets[rows], LAST[odd], axis=1), who
+
+
+def test_intervals_hold_what_endless_objects_and_people_would_give_about_as_often_as_they_say():
+    """Against the mean over worlds: of the bounds, whose bias depends on the numbers of answers, and the estimate."""
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(250):
+        triplets, who = world(rng)
+        found.append(noise_ceiling(triplets, subjects=who).ceilings)
+    for name in ("upper", "lower", "estimate"):
+        ones = [getattr(one, name) for one in found]
+        truth = np.mean([one.value for one in ones])
+        inside = np.mean([one.ci.low < truth < one.ci.high for one in ones])
+        assert 0.90 <= inside <= 0.995, name
+        errors = math.sqrt(np.mean([one.standard_error**2 for one in ones]))
+        assert 0.9 < errors / np.std([one.value for one in ones]) < 1.3, name
