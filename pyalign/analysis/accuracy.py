@@ -75,6 +75,7 @@ class Score(Result):
         resamples: of the bootstrap.
         seed: of the resamples.
         ceiling: the noise ceiling, a fraction.
+        ceiling_name: which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
         fraction_of_ceiling: how far the accuracy has come from chance (1/3, at 0) to the ceiling (at 1).
         groups: the scores of labelled groups of triplets.
         permutation_test: the chance level by random matchings of rows and items.
@@ -108,6 +109,7 @@ class Score(Result):
     resamples: int | None = None
     seed: int | None = None
     ceiling: float | None = None
+    ceiling_name: str | None = None
     fraction_of_ceiling: float | None = None
     groups: tuple[GroupScore, ...] | None = None
     permutation_test: PermutationTest | None = None

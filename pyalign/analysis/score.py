@@ -11,6 +11,7 @@ from typing import Any, ClassVar, overload
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.analysis.in_sample import choice_model, seen_by
+from pyalign.analysis.named_ceiling import Ceiling
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
@@ -55,7 +56,7 @@ class _Asked:
     plan: Resampling | None
     subjects: object
     groups: object
-    ceiling: float | None
+    ceiling: Ceiling | None
     permutations: int | None
     seed: int
     transform: Transform | None
@@ -68,7 +69,7 @@ class _Asked:
 def score(  # type: ignore[overload-overlap]
     x: Mapping[str, object], triplets: object, *, measure: str | Measure | Sequence[str | Measure] | None = ...,
     temperature: float | None = ..., ties: str = ..., nan: str = ..., backend: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: float | None = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
@@ -76,14 +77,14 @@ def score(  # type: ignore[overload-overlap]
 def score(
     x: object, triplets: object, *, measure: str | Measure | None = ...,
     temperature: float | None = ..., ties: str = ..., nan: str = ..., backend: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: float | None = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
 def score(
     x: Any, triplets: object, *, measure: Any = None, temperature: float | None = None, ties: str = "fractional",
     nan: str = "raise", backend: str = "auto", ci: str | Resampling | None = None, subjects: object = None,
-    groups: object = None, ceiling: float | None = None, permutations: int | None = None, seed: int = 0,
+    groups: object = None, ceiling: Ceiling | None = None, permutations: int | None = None, seed: int = 0,
     transform: Transform | None = None, keep: Sequence[str] = (), progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
     """Odd-one-out accuracy of embeddings on human triplets.
@@ -108,7 +109,8 @@ def score(
             its options. They are in closed form, with quantiles of Student's t, unless it asks for a bootstrap.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
-        ceiling: noise ceiling (`pyalign.noise_ceiling`), a fraction above 1/3; gives `fraction_of_ceiling`.
+        ceiling: noise ceiling, a fraction above 1/3; gives `fraction_of_ceiling`. A number, a pair of its name and the
+            number, or the result of `pyalign.noise_ceiling`, of which the estimate counts.
         permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`.
         seed: of the permutations.
         transform: a map that the rows go through first. The result says whether its fit has seen these triplets.

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.groups import group_members
+from pyalign.analysis.named_ceiling import Ceiling, as_named_ceiling
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.analysis.uncertainty import clusters_of, uncertainty, values_of, without_interval
 from pyalign.data import Aligned
@@ -18,10 +19,12 @@ from pyalign.stats.clustered import Dependence
 from pyalign.stats.resampling import Clusters, Resampling
 
 
-def with_ceiling(result: Score, ceiling: float) -> Score:
+def with_ceiling(result: Score, ceiling: Ceiling) -> Score:
     """The score with its place between chance and a noise ceiling."""
     assert result.accuracy is not None
-    return replace(result, ceiling=ceiling, fraction_of_ceiling=fraction_of_ceiling(result.accuracy, ceiling))
+    name, value = as_named_ceiling(ceiling)
+    fraction = fraction_of_ceiling(result.accuracy, value)
+    return replace(result, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
 
 
 class Grouped:

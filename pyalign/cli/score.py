@@ -8,7 +8,7 @@ from io import StringIO
 import numpy as np
 
 from pyalign.analysis.score import Scores, score
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _ceiling, _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.data import Transform
 from pyalign.errors import InputError
@@ -37,9 +37,10 @@ class ScoreOptions(
         "a label per object, or a table of 0 and 1 with a column per category: scores of each category's pairs too",
         metavar="FILE", role="input", group=BESIDES, exclusive="groups",
     )  # fmt: skip
-    ceiling: float | None = option(
-        "noise ceiling (a fraction): how far from chance to there", kind=float, metavar="C", group=BESIDES
-    )
+    ceiling: float | str | None = option(
+        "how far from chance to this noise ceiling: a fraction, or FILE.json[::upper|lower|estimate] of `pyalign "
+        "ceiling --json` (default: estimate)", kind=_ceiling.ceiling, metavar="C", role="input", group=BESIDES
+    )  # fmt: skip
     permutations: int | None = option(
         "chance level by K random matchings of rows and items", kind=_options.count, metavar="K", group=BESIDES
     )
@@ -62,6 +63,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     _inputs.check_intervals(options)
     labels = _inputs.labelled(options.embeddings, options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
+    ceiling = _ceiling.read_ceiling(options.ceiling)
     triplets = _inputs.read_triplets(options)
     plan = None if alone else options.resampling(triplets.subjects)
     groups = None
@@ -73,7 +75,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     keep = [name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")]
     results = score(
         _inputs.read_models(options), triplets, measure=options.measure, temperature=temperature, ties=options.ties,
-        nan=options.nan, backend=options.backend, ci=plan, groups=groups, ceiling=options.ceiling,
+        nan=options.nan, backend=options.backend, ci=plan, groups=groups, ceiling=ceiling,
         permutations=options.permutations, seed=options.seed or 0, transform=_transform(options.transform), keep=keep,
         progress=progress,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from math import isnan
 
 from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences
 from pyalign.analysis.reliability import Reliability
-from pyalign.report.tables import Column, columns_table, fitted_table, noted, one_line, percent
+from pyalign.report.tables import Column, columns_table, fitted_table, noted, one_line, over, percent
 from pyalign.report.tables import short_labels as short
 
 
@@ -80,7 +80,7 @@ def _notes(found: Calibrations) -> list[str]:
     if dropped:
         notes.append(f"up to {dropped:,} dropped (NaN)")
     notes.append(f"ties {first.ties}")
-    notes += [f"+- over {by}" for by in sorted({row.temperature_ci.by or "" for row in found})]
+    notes += [f"+- over {over(by)}" for by in sorted({row.temperature_ci.by or "" for row in found})]
     return [*notes, "CE in nats (log 3 = 1.09861)", "ECE of equal widths", f"backend {first.backend}"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyalign.analysis.ceilings import Ceiling, NoiseCeiling
-from pyalign.report.tables import Column, fitted_table, noted, one_line, percent, percent_interval
+from pyalign.report.tables import Column, fitted_table, noted, one_line, over_text, percent, percent_interval
 
 Row = tuple[str, str, str, str]
 
@@ -31,7 +31,7 @@ def ceiling_table(people: NoiseCeiling, width: int | None = None, verbose: bool 
         "chance 33.333 %",
     ]
     if people.ci is not None:
-        notes.append(f"intervals over {people.ci.by} (closed form)")
+        notes.append(over_text(people.ci.by, people.ci.method, None, None))
     return f"{table}\n{noted(notes, None if verbose else width)}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyalign.analysis.accuracy import GroupScore, Score
+from pyalign.analysis.named_ceiling import GIVEN
 from pyalign.analysis.score import Scores
 from pyalign.report.tables import (
     WIDTH,
@@ -88,7 +89,7 @@ def _notes(scores: Scores) -> list[str]:
     if any(dropped):
         notes.append(f"{'up to ' if len(dropped) > 1 else ''}{max(dropped):,} dropped (NaN)")
     if first.ceiling is not None:
-        notes.append(f"ceiling {100 * first.ceiling:.3f} %")
+        notes.append(f"ceiling {100 * first.ceiling:.3f} % ({first.ceiling_name or GIVEN})")
     if first.ci is not None:
         notes.append(over_text(first.ci.by, first.ci.method, first.resamples, first.seed))
     if first.transform is not None:

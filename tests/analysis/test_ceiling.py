@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 from hypothesis import given
-from support import draw_triplets, read_back, seeds, strict_json
+from support import draw_triplets, read_back, reals, seeds, strict_json
 
 import pyalign
 from pyalign import Triplets, fraction_of_ceiling, noise_ceiling
@@ -353,3 +353,21 @@ def test_the_file_of_distinct_answers_is_remarked_on(data):
 
 def test_is_public():
     assert pyalign.NoiseCeiling.__name__ == "NoiseCeiling"
+
+
+def test_scores_say_which_ceiling_their_fraction_is_of(message_of, tmp_path):
+    x, triplets = reals(1, 6, 4), draw_triplets(1, 6, 200)
+    people = noise_ceiling(triplets)
+    for ceiling, name, value in (
+        (0.9, "given", 0.9),
+        (people, "estimate", people.ceilings.estimate.value),
+        (("upper", people.ceiling), "upper", people.ceiling),
+        (("the authors'", 0.8), "the authors'", 0.8),
+    ):
+        found = pyalign.score(x, triplets, ceiling=ceiling)
+        assert (found.ceiling_name, found.ceiling) == (name, value)
+        assert found.fraction_of_ceiling == fraction_of_ceiling(found.accuracy, value)
+        assert read_back(found, tmp_path) == found
+    assert pyalign.score(x, triplets).ceiling_name is None
+    assert "(name, number)" in message_of(pyalign.score, x, triplets, ceiling=(0.5, 0.6))
+    assert "above chance" in message_of(pyalign.score, x, triplets, ceiling=("low", 0.2))

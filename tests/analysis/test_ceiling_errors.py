@@ -142,9 +142,9 @@ def test_where_all_triplets_share_an_object_there_is_no_interval_and_a_note():
     triplets = [[0, 1, 2], [0, 2, 1], [3, 0, 4], [4, 0, 3]]
     people = noise_ceiling(triplets)
     assert people.ci is people.leave_one_out_ci is people.ceilings.estimate.ci is None
-    assert "there is no interval over objects: no two triplets are of different objects" in people.notes
+    assert "there is no interval over objects: any two triplets share an object" in people.notes
     known = noise_ceiling(triplets, subjects=list("abab"))
-    assert any("no interval over objects or subjects" in note for note in known.notes)
+    assert any("no interval over objects and subjects" in note for note in known.notes)
     assert known.ceilings.upper.standard_error is None and math.isnan(known.standard_error)
 
 

@@ -96,7 +96,7 @@ def test_ceiling_as_a_table(command, answers, folder):
         assert f"{100 * share:.3f} %" in ran.out
     assert f"{people.least_cross_entropy:.5f} nats" in ran.out
     assert f"best of any model, in-sample {100 * people.best_accuracy:.3f} %" in " ".join(ran.out.split())
-    assert "intervals over objects+subjects" in ran.out
+    assert "intervals (closed form) over objects and people" in " ".join(ran.out.split())
     assert "200 answers; 5 persons; chance 33.333 %" in " ".join(ran.out.split())
     assert max(map(len, ran.out.splitlines())) <= 80
 
@@ -162,3 +162,59 @@ def test_ceiling_of_the_real_file(command, data):
     args = ("--triplets", data / "things" / "human_triplets_127304.npy", "--subject-column", 3)
     found = document(command("ceiling", *args, "--json"))
     assert (found["n_distinct"], found["n_answers"], found["n_persons"]) == (732, 2392, 92)
+
+
+# The ceiling of a score
+
+
+@pytest.fixture
+def documents(answers, folder):
+    """c.json of a ceiling, low.json of one at chance, s.json of a score; rows of the objects in x.npy."""
+    triplets, _ = answers
+    np.save("x.npy", np.random.default_rng(1).normal(size=(6, 4)))
+    rng = np.random.default_rng(2)
+    sets, agreed = np.repeat(np.arange(60).reshape(20, 3), 6, axis=0), rng.random(120) < 0.7
+    people = pyalign.noise_ceiling(np.where(agreed[:, None], sets, sets[:, [1, 2, 0]]))
+    (folder / "c.json").write_text(people.to_json())
+    (folder / "s.json").write_text(pyalign.score(np.load("x.npy"), triplets).to_json())
+    low = np.repeat(np.arange(60).reshape(20, 3), 3, axis=0)
+    low[1::3], low[2::3] = low[1::3][:, [1, 2, 0]], low[2::3][:, [2, 0, 1]]
+    (folder / "low.json").write_text(pyalign.noise_ceiling(low).to_json())
+    return people
+
+
+@pytest.mark.parametrize("name", [None, "upper", "lower", "estimate"])
+def test_a_score_is_held_against_a_ceiling_of_a_document_by_name(command, documents, name):
+    spec = "c.json" if name is None else f"c.json::{name}"
+    found = document(command("score", "x.npy", "-t", "t3.npy", "--ceiling", spec, "--json"))["results"][0]
+    name = name or "estimate"
+    assert (found["ceiling_name"], found["ceiling"]) == (name, getattr(documents.ceilings, name).value)
+    expected = pyalign.fraction_of_ceiling(found["accuracy"], found["ceiling"])
+    assert found["fraction_of_ceiling"] == expected
+    told = " ".join(command("score", "x.npy", "-t", "t3.npy", "--ceiling", spec).out.split())
+    assert f"ceiling {100 * found['ceiling']:.3f} % ({name})" in told
+
+
+def test_a_number_is_a_ceiling_that_was_given(command, documents):
+    found = document(command("score", "x.npy", "-t", "t3.npy", "--ceiling", "0.67", "--json"))["results"][0]
+    assert (found["ceiling_name"], found["ceiling"]) == ("given", 0.67)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("c.json::middle", "c.json: ceiling must be one of upper, lower, estimate; got 'middle'"),
+        ("s.json", "s.json: is a result of score, not of pyalign ceiling"),
+        ("none.json", "none.json: No such file"),
+        ("low.json::lower", "low.json: ceiling must be a fraction above chance (1/3), at most 1; got 0.0"),
+        ("0.2", "ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
+    ],
+)
+def test_a_bad_ceiling_is_refused_in_one_line(refused, documents, spec, said):
+    assert said in refused("score", "x.npy", "-t", "t3.npy", "--ceiling", spec)
+
+
+def test_a_word_that_is_neither_number_nor_document_is_refused(command, documents):
+    ran = command("score", "x.npy", "-t", "t3.npy", "--ceiling", "high")
+    assert ran.code == 2
+    assert "expected a number or FILE.json[::upper|lower|estimate]; got 'high'" in ran.err

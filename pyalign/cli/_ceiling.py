@@ -1,0 +1,44 @@
+"""The word --ceiling: a number, or a document of `pyalign ceiling --json` and which of its ceilings."""
+
+from __future__ import annotations
+
+import argparse
+
+from pyalign.analysis.accuracy import fraction_of_ceiling
+from pyalign.analysis.ceilings import NoiseCeiling
+from pyalign.analysis.named_ceiling import ceiling_of
+from pyalign.errors import InputError
+from pyalign.io.paths import split_key
+from pyalign.results import load_result
+
+WORDS = "FILE.json[::upper|lower|estimate]"
+
+
+def ceiling(text: str) -> float | str:
+    """A number, or FILE.json[::NAME], which `read_ceiling` reads."""
+    if "::" in text or text.endswith(".json"):
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a number or {WORDS}; got {text!r}") from error
+
+
+def read_ceiling(given: float | str | None) -> float | tuple[str, float] | None:
+    """The ceiling as `pyalign.score` takes it; of a document the estimate, unless another is named.
+
+    Raises:
+        InputError: no document of `pyalign ceiling`, no such ceiling, or one that is not above chance.
+    """
+    if not isinstance(given, str):
+        return given
+    path, name = split_key(given)
+    found = load_result(path)
+    if not isinstance(found, NoiseCeiling):
+        raise InputError(f"{path}: is a result of {found.command}, not of pyalign ceiling")
+    try:
+        named = ceiling_of(found, name or "estimate")
+        fraction_of_ceiling(1.0, named[1])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return named
