@@ -161,11 +161,13 @@ def _notes(sets: RepeatedSets, within: int) -> list[str]:
     """What a reader should know of these answers."""
     notes, mean = [], float(sets.answers.mean())
     if within:
-        notes.append(f"{within:,} answers repeat one of the same person to the same triplet")
+        notes.append(
+            f"{within:,} answers repeat one of the same person to the same triplet; upper and estimate count them"
+        )
     if mean < FEW:
         notes.append(
-            f"{mean:.3g} answers to a triplet, on average, leave the estimate of the ceiling partly to the form of the "
-            "fit; upper and lower bound it"
+            f"{mean:.3g} answers to a triplet, on average, say little of how choice probabilities vary: the estimate of "
+            "the ceiling is rough"
         )
     return notes
 

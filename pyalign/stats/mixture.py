@@ -21,8 +21,8 @@ from itertools import permutations
 
 import numpy as np
 
-PARTS = 20  # steps of the grid along an edge of the simplex, where there are about as many answers to a set
-FINEST = 5  # times as many, for counts whose shares are known better than to 1 / 20
+PARTS = 24  # steps of the grid along an edge of the simplex, a multiple of 2 and 3: guesses and ties are points of it
+FINEST = 4  # times as many at most, for sets with more answers than steps, whose shares are known better
 MOST_CELLS = 1 << 25  # of a table of likelihoods: a finer grid is not worth more
 CLOSE_ENOUGH = 1e-6  # of the log-likelihood: gains below end the fit; going on fits noise
 MOST_STEPS = 10_000
