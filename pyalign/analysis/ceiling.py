@@ -166,8 +166,8 @@ def _notes(sets: RepeatedSets, within: int) -> list[str]:
         )
     if mean < FEW:
         notes.append(
-            f"{mean:.3g} answers to a triplet, on average, say little of how choice probabilities vary: the estimate of "
-            "the ceiling is rough"
+            f"{mean:.3g} answers to a triplet, on average, say little of how choice probabilities vary: the estimate "
+            "of the ceiling is rough"
         )
     return notes
 

@@ -22,8 +22,8 @@ class LeaveOneOut(NamedTuple):
         share: of n answers, those that others predict.
         n: answers that others could predict.
         table: float64 (u, 2), of each set: answers that others could predict, and those that they do.
-        worth: float64 (e,), of each entry: by how much (right - share * n) of its set would fall without it; None
-            where persons are not known.
+        worth: float64 (e,), of each entry: by how much (right - share * n) of its set would fall without it, less
+            the mean of that; None where persons are not known.
     """
 
     share: float
@@ -49,7 +49,7 @@ def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
         raise InputError("subjects must include two persons who answered the same triplet; no triplet has two")
     share = float(right.sum()) / total
     table = np.stack([np.bincount(groups.sets, one, len(sets.counts)) for one in (n, right)], axis=1)
-    worth = None if group_of is None else _worth(groups, sets.counts, share)[group_of]
+    worth = None if group_of is None else _centred(_worth(groups, sets.counts, share), groups)[group_of]
     return LeaveOneOut(share, int(total), table, worth)
 
 
@@ -96,6 +96,14 @@ def _worth(groups: _Groups, counts: np.ndarray, share: float) -> np.ndarray:
     whole = np.bincount(groups.sets, weights=groups.members * (right - share * n))[groups.sets]
     worth: np.ndarray = whole - without
     return worth
+
+
+def _centred(worth: np.ndarray, groups: _Groups) -> np.ndarray:
+    """Less the mean among sets of as many persons: fewer others predict worse, whoever is missing."""
+    persons = np.bincount(groups.sets, groups.members).astype(np.int64)[groups.sets]
+    totals = np.bincount(persons, groups.members * worth) / np.maximum(np.bincount(persons, groups.members), 1.0)
+    centred: np.ndarray = worth - totals[persons]
+    return centred
 
 
 def _pairs(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

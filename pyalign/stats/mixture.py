@@ -24,7 +24,8 @@ import numpy as np
 PARTS = 24  # steps of the grid along an edge of the simplex, a multiple of 2 and 3: guesses and ties are points of it
 FINEST = 4  # times as many at most, for sets with more answers than steps, whose shares are known better
 MOST_CELLS = 1 << 25  # of a table of likelihoods: a finer grid is not worth more
-CLOSE_ENOUGH = 1e-6  # of the log-likelihood: gains below end the fit; going on fits noise
+CLOSE_ENOUGH = 1e-6  # of the log-likelihood: gains below end the fit; going on fits noise,
+LEAST_GAIN = 0.005  # unless so many sets would gain more than this by a step
 MOST_STEPS = 10_000
 SEEN = 1e-10  # weight below which a point of the grid plays no part
 RIDGE = 1e-3  # on the information about G, whose eigenvalues are at most 1: errors then fare as docs/ceilings.md says
@@ -74,7 +75,7 @@ def fit_mixture(counts: np.ndarray) -> ChoiceMixture:
     times = np.bincount(inverse) / len(counts)
     points, orders = simplex(_parts(float(counts.sum(axis=1).mean()), len(patterns), counts.shape[1]), counts.shape[1])
     logs = _likelihoods(patterns, points)
-    weights, steps = _maximise(logs, times, orders / orders.sum())
+    weights, steps = _maximise(logs, times, orders / orders.sum(), LEAST_GAIN / len(counts))
     return ChoiceMixture(points, weights, _scores(logs, times, weights, points[:, 0]), steps)
 
 
@@ -137,15 +138,18 @@ def _log_factorials(a: np.ndarray) -> np.ndarray:
     return found
 
 
-def _maximise(logs: np.ndarray, times: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, int]:
-    """Weights (g,) of the points that make patterns, seen in shares `times` (u,), most likely; and the steps taken."""
+def _maximise(logs: np.ndarray, times: np.ndarray, weights: np.ndarray, least: float) -> tuple[np.ndarray, int]:
+    """Weights (g,) of the points that make patterns, seen in shares `times` (u,), most likely; and the steps taken.
+
+    least: the gain per set that is worth a step.
+    """
     most = logs.max(axis=1)
     relative = np.exp(logs - most[:, None])
     last, steps = -math.inf, 0
     while steps < MOST_STEPS:
         mixed = relative @ weights
         found = float(times @ (np.log(mixed) + most))
-        if found - last <= CLOSE_ENOUGH * abs(found):
+        if found - last <= min(CLOSE_ENOUGH * abs(found), least):
             break
         last, steps = found, steps + 1
         weights = weights * (relative.T @ (times / mixed))
