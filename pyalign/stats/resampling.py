@@ -41,7 +41,7 @@ class Resampling:
             form, or a method that does not serve what is drawn anew.
 
     Example:
-        >>> Resampling("objects").method, Resampling("objects", "bootstrap").resamples
+        >>> Resampling("objects").method, Resampling("objects", "bootstrap").drawn
         ('corrected', 1000)
     """
 
@@ -151,7 +151,7 @@ def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progres
 
     Example:
         >>> clusters = Clusters.of([[0, 1, 2], [1, 2, 3]])
-        >>> replicates(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", resamples=3)).ravel()
+        >>> replicates(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", "bootstrap", 3)).ravel()
         array([6., 6., 6.])
     """
     options: dict[str, Any] = {"resamples": plan.drawn, "seed": plan.seed, "progress": progress}
