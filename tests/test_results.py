@@ -401,4 +401,4 @@ def test_what_comes_back_holds_no_arrays():
     back = from_document(pyalign.Score, kept.to_dict())
     assert (back.choices, back.probabilities) == (None, None)
     assert back == kept
-    assert {one.name for one in fields(kept) if one.metadata.get("hidden")} == {"choices", "probabilities"}
+    assert {one.name for one in fields(kept) if one.metadata.get("hidden")} == {"choices", "probabilities", "missing"}

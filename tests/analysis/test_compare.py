@@ -213,6 +213,18 @@ def test_an_interval_that_holds_for_all_excludes_0_where_its_p_value_is_small(se
         assert (pair.p_value < 0.05) == (pair.ci.low > 0 or pair.ci.high < 0)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_holds_for_all_pairs_is_never_less_than_what_holds_for_one(seed):
+    """Of two models and copies of them there is one difference: the draws of the largest t scatter about Student's."""
+    a, b = MODELS["a"], MODELS["b"]
+    models = {"a": a, "again": a.copy(), "b": b, "once more": a.copy()}
+    for pair in compare(models, T, ci=Resampling("objects", seed=seed)).pairs:
+        assert pair.p_max_t >= pair.p_value
+        assert pair.p_max_t == pytest.approx(pair.p_value, abs=0.03)
+        assert pair.simultaneous_ci.low <= pair.ci.low <= pair.ci.high <= pair.simultaneous_ci.high
+        assert tuple(pair.simultaneous_ci) == pytest.approx(tuple(pair.ci), abs=0.1 * pair.standard_error)
+
+
 def test_of_two_models_all_pairs_together_are_the_one():
     (pair,) = compare({"a": MODELS["a"], "b": MODELS["b"]}, T).pairs
     assert tuple(pair.simultaneous_ci) == pytest.approx(tuple(pair.ci), rel=1e-12)

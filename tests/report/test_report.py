@@ -183,7 +183,19 @@ def rich_comparison():
     return pyalign.compare({name: X[:, : k + 1] for k, name in enumerate(LONG)}, triplets, ci=PLAN)
 
 
-@pytest.mark.parametrize("make", [rich_scores, rich_comparison])
+def rich_comparison_in_closed_form():
+    triplets = pyalign.Triplets(TRIPLETS, source=LONG[0] + ".csv", subjects=np.arange(300) % 7)
+    models = {name: X[:, : k + 1] for k, name in enumerate(LONG)}
+    return pyalign.compare(models, triplets, correction="benjamini-hochberg", choose_best=True)
+
+
+def comparison_of_many():
+    models = {f"{k}{LONG[0]}": X + k * reals(k, 25, 4) for k in range(len(LONG) * 4)}
+    models |= {name: X[:, : k + 1] for k, name in enumerate(LONG)}
+    return pyalign.compare(models, pyalign.Triplets(TRIPLETS, source=LONG[0] + ".csv"))
+
+
+@pytest.mark.parametrize("make", [rich_scores, rich_comparison, rich_comparison_in_closed_form, comparison_of_many])
 def test_tables_of_long_names_fit_80_columns_and_verbose_shows_all(make):
     found = make()
     for width in (None, 80, 100, 200):

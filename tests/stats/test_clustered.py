@@ -59,10 +59,9 @@ def errors_of(table, triplets, people, by, backend="auto"):
     return Dependence.of(Clusters.of(triplets, people, backend), Resampling(by)).errors(table)
 
 
-def same(found, expected):
-    """The same covariances, to the rounding of their largest; unknown where they are unknown."""
-    scale = np.nanmax(np.abs(expected), initial=0.0)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12 * (1.0 if np.isnan(scale) else scale))
+def same(found, expected, table):
+    """The same covariances, to the rounding of the squares that they are sums of; unknown where they are unknown."""
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12 * float(np.abs(table).max()) ** 2)
 
 
 @pytest.mark.parametrize("by", BY)
@@ -73,7 +72,7 @@ def test_covariances_are_sums_over_all_pairs_of_dependent_rows(by, seed, n, t, k
     expected = [by_loops(table, triplets, people, one) for one in (by, *FLOORS[by])]
     assert len(found.candidates) == len(expected)
     for one, other in zip(found.candidates, expected, strict=True):
-        same(one, other)
+        same(one, other, table)
     np.testing.assert_allclose(found.means, np.average(table[:, 1:] / table[:, :1], axis=0, weights=table[:, 0]))
 
 
@@ -154,7 +153,7 @@ def test_are_the_same_on_every_backend(host_backend, by, kind):
     table, triplets, people = case(5, 20, 400, 11, kind, True)
     expected, found = (errors_of(table, triplets, people, by, name) for name in ("reference", host_backend))
     for one, other in zip(found.candidates, expected.candidates, strict=True):
-        same(one, other)
+        same(one, other, table)
         assert kind == np.float64 or (one == other).all()
 
 
@@ -191,7 +190,7 @@ def test_many_people_and_many_objects_are_numbered_anew(monkeypatch):
     direct = errors_of(table, triplets, people, "objects+subjects")
     assert calls.count({"return_inverse": True}) == 1  # of the people themselves
     np.testing.assert_array_equal(anew.candidates, direct.candidates)
-    same(anew.candidates[0], by_loops(table, triplets, people, "objects+subjects"))
+    same(anew.candidates[0], by_loops(table, triplets, people, "objects+subjects"), table)
 
 
 def test_some_of_the_rows_are_those_rows_alone():
@@ -335,6 +334,15 @@ def test_the_largest_candidate_counts_for_each_contrast_by_itself(small, shared)
     found = Errors(np.zeros(2), (first, floor), 9)
     np.testing.assert_allclose(found.errors, 1.0)
     assert found.differences[0, 1] == pytest.approx(np.sqrt(max(small, shared / 2)))
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e6])
+def test_a_difference_that_is_nothing_but_rounding_is_nothing(scale):
+    """Products of many columns are not equal to the last bit; a difference of single rows is far above that."""
+    for off, known in ((4e-16, False), (-4e-16, False), (1e-9, True)):
+        covariance = scale * np.array([[1.0, 1.0 - off], [1.0 - off, 1.0]])
+        found = Errors(np.zeros(2), (covariance, 0.1 * covariance), 9).differences[0, 1]
+        assert found == (pytest.approx(np.sqrt(2e-9 * scale), rel=1e-4) if known else 0.0)
 
 
 def test_a_variance_below_zero_is_none():
