@@ -493,3 +493,15 @@ def test_bad_options_are_one_clear_line(message_of):
     assert message_of(compare, models, T, ci=None).startswith("ci must say what intervals are over")
     found = message_of(compare, models, T, subjects=PEOPLE[:9])
     assert found == "subjects must have one entry per triplet, shape (4000,); got (9,)"
+
+
+@pytest.mark.parametrize("by", ["objects", "objects+subjects"])
+def test_tensors_on_a_device_give_the_same(device, by):
+    import torch
+
+    models = {name: torch.as_tensor(x) for name, x in MODELS.items()}
+    expected = compare(MODELS, T, ci=by, subjects=PEOPLE, choose_best=True)
+    found = compare(models, torch.as_tensor(T), ci=by, subjects=PEOPLE, choose_best=True)
+    assert found.best == expected.best
+    for one, other in zip([*found.models, *found.pairs], [*expected.models, *expected.pairs], strict=True):
+        near(one.ci, other.ci)
