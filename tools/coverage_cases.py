@@ -105,17 +105,23 @@ class People:
         return cls(rng.beta(0.4, 1.6, count), np.exp(differ * rng.normal(size=(count, FEATURES))))
 
 
-def answered(
-    x: np.ndarray, triplets: np.ndarray, rng: np.random.Generator, people: People | None = None, who: Any = 0
-) -> np.ndarray:
-    """(t, 3) the odd item last, as one of the people, or somebody who guesses one time in five, says."""
+def chances(x: np.ndarray, triplets: np.ndarray, people: People | None = None, who: Any = 0) -> np.ndarray:
+    """(t, 3) that one of the people, or somebody who guesses one time in five, calls each item odd."""
     weights = 1.0 if people is None else people.weights[who]
-    lapses = GUESS if people is None else people.lapses[who][:, None]
+    lapses = GUESS if people is None else np.reshape(people.lapses[who], (-1, 1))
     a, b, c = (x[column] * weights for column in triplets.T)
     norms = [np.sqrt((z * z).sum(axis=1)) for z in (a, b, c)]
     s = [(p * q).sum(axis=1) / (norms[i] * norms[j]) for p, q, i, j in ((b, c, 1, 2), (a, c, 0, 2), (a, b, 0, 1))]
     z = np.exp(np.stack(s, axis=1).astype(np.float64) / TEMPERATURE)  # the pair without item 0, 1, 2
-    p = (1 - lapses) * z / z.sum(axis=1, keepdims=True) + np.reshape(lapses, (-1, 1)) / 3
+    p: np.ndarray = (1 - lapses) * z / z.sum(axis=1, keepdims=True) + lapses / 3
+    return p
+
+
+def answered(
+    x: np.ndarray, triplets: np.ndarray, rng: np.random.Generator, people: People | None = None, who: Any = 0
+) -> np.ndarray:
+    """(t, 3) the odd item last, as they say."""
+    p = chances(x, triplets, people, who)
     odd = (rng.random(len(p))[:, None] > np.cumsum(p, axis=1)[:, :2]).sum(axis=1)
     return np.take_along_axis(triplets, LAST[odd], axis=1)
 
@@ -374,5 +380,78 @@ def probe_cases() -> Iterator[Case]:
         )  # fmt: skip
 
 
-EVERYTHING = (score_cases, people_cases, compare_cases, best_cases, probe_cases)
+# Temperatures, ceilings
+
+
+def calibrated(n: int, t: int, each: int, counted: bool) -> Callable[..., Iterator[Found]]:
+    """The temperature of a model that sees all, fitted to answers that nobody guesses; counts, or one by one."""
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        x, triplets = objects(n, rng), drawn_triplets(n, t, rng, each)
+        told = answered(x, triplets, rng, ATTENTIVE)
+        if not counted:
+            found = pyalign.calibrate(x[:, SEEN], told, split=None)
+        else:
+            odd = (told[:, 2:] == triplets).argmax(axis=1)
+            counts = np.eye(3, dtype=int)[odd].reshape(-1, each, 3).sum(axis=1)
+            found = pyalign.calibrate(x[:, SEEN], triplets[::each], answers=counts, split=None)
+        yield Found.of("T", found.temperature, found.temperature_ci)
+
+    return draw
+
+
+ATTENTIVE = People(np.zeros(1), np.ones((1, FEATURES)))  # who never guesses
+
+
+def temperature_cases() -> Iterator[Case]:
+    def truth(rng: np.random.Generator) -> dict[str, float]:
+        x, triplets = objects(3 * AT_ONCE, rng), np.arange(3 * AT_ONCE).reshape(-1, 3)
+        found = pyalign.calibrate(x[:, SEEN], answered(x, triplets, rng, ATTENTIVE), split=None)
+        return {"T": found.temperature}
+
+    for n, t, each, counted in ((100, 5_000, 1, False), (200, 20_000, 20, False), (200, 20_000, 20, True)):
+        name = f"temperature n={n} t={t}" + (f" x{each}" if each > 1 else "") + (" as counts" if counted else "")
+        draw = calibrated(n, t, each, counted)
+        yield Case("temperature", name, "objects", sizes(n, t, each), draw, truth, {"T": NOMINAL}, 0.5)
+
+
+def ceilings_of(n: int, sets: int, each: int, people: int = 0) -> Callable[..., Iterator[Found]]:
+    """The ceilings of sets that are answered so often, by people of whom each has answered some of them."""
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        x, triplets = objects(n, rng), np.repeat(random_triplets(n, sets, rng), each, axis=0)
+        who = None
+        if people:  # each a different one within a set
+            who = np.concatenate([rng.permutation(people)[:each] for _ in range(sets)])
+        told = answered(x, triplets, rng, People.draw(people, rng) if people else None, 0 if who is None else who)
+        found = pyalign.noise_ceiling(told, subjects=who).ceilings
+        for name in ("upper", "lower", "estimate"):
+            one = getattr(found, name)
+            yield Found.of(name, one.value, one.ci)
+
+    return draw
+
+
+def ceiling_cases() -> Iterator[Case]:
+    def truth(people: bool) -> Callable[[np.random.Generator], dict[str, float]]:
+        def best(rng: np.random.Generator) -> dict[str, float]:
+            t = 5_000 if people else AT_ONCE
+            x, triplets = objects(3 * t, rng), np.arange(3 * t).reshape(-1, 3)
+            draws = [People.draw(t, rng) if people else None for _ in range(2_000 if people else 1)]
+            mean = sum(chances(x, triplets, several, np.arange(t)) for several in draws) / len(draws)
+            return dict.fromkeys(("upper", "lower", "estimate"), float(mean.max(axis=1).mean()))
+
+        return best
+
+    for n, sets, each, people in ((200, 1_000, 20, 0), (200, 1_000, 20, 60), (1_854, 1_000, 5, 0)):
+        over = "objects and people" if people else "objects"
+        name = f"ceiling n={n} {sets} x{each}" + (f" p={people}" if people else "")
+        told = f"{n:,} objects, {sets:,} triplets with {each} answers" + (f", {people} people" if people else "")
+        yield Case(
+            "ceiling", name, over, told, ceilings_of(n, sets, each, people), truth(bool(people)), {"estimate": (0.92, 0.99)},
+            0.3,
+        )  # fmt: skip
+
+
+EVERYTHING = (score_cases, people_cases, compare_cases, best_cases, probe_cases, temperature_cases, ceiling_cases)
 CASES = [replace(one, number=crc32(one.name.encode())) for cases in EVERYTHING for one in cases()]

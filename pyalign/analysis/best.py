@@ -20,16 +20,17 @@ def best_model(ledger: Ledger, index: np.ndarray, n: int, dependence: Dependence
     """The most accurate of the models of a ledger, as it does on objects that have not chosen it.
 
     The objects are split at random into halves, again and again. The most accurate model on the triplets within one
-    half is scored on those within the other; the figure is the mean over both ways and all splits. Its interval is that
-    of a mean over triplets, each of which counts as often as it was scored, with the model that was chosen there.
+    half is scored on those within the other; the figure is the mean over both ways and all splits: a weighted mean over
+    triplets, each of which counts as often as it was scored, with the models that were chosen there. Its interval takes
+    the choices as they are.
 
     Args:
         index: (t, 3) integers in [0, n), the objects of the ledger's triplets.
         dependence: of these triplets.
         plan: of the interval; its seed is that of the splits.
     """
-    t, names = len(ledger.credits), ledger.names
-    residuals, figures, chosen = np.zeros(t), [], np.zeros(len(names))
+    names, figures, chosen = ledger.names, [], np.zeros(len(ledger.names))
+    table = np.zeros((len(ledger.credits), 2))  # how much each triplet counts, and that times its credits
     rng = np.random.Generator(np.random.Philox(plan.seed))
     for _ in range(SPLITS):
         half = rng.permutation(n) < n // 2
@@ -41,11 +42,11 @@ def best_model(ledger: Ledger, index: np.ndarray, n: int, dependence: Dependence
             best = int(choice.argmax())
             credits = ledger.credits[part, 1 + best] / CREDIT_UNIT
             figures.append(float(credits.mean()))
-            residuals[part] += (credits - figures[-1]) * (t / len(part))
+            table[part] += np.stack([np.ones(len(part)), credits], axis=1) / len(part)
             chosen[best] += 1
     if not figures:
         raise InputError("choose_best needs triplets within both halves of the objects; no split has left some")
-    found = dependence.errors(np.stack([np.ones(t), residuals / len(figures)], axis=1))
+    found = dependence.errors(table)
     accuracy, (error,) = float(np.mean(figures)), found.errors
     accuracies = ledger.estimates[0]
     top = int(accuracies.argmax())

@@ -88,7 +88,7 @@ def compare(
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else subjects
-    plan = as_resampling(ci, people)
+    plan = as_resampling(ci)
     assert plan is not None
     options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
     ledger = open_ledger(aligned.models, aligned.index, **options, backend=backend, progress=progress)
@@ -110,11 +110,11 @@ def _compared(
     progress: Progress,
 ) -> Comparison:  # fmt: skip
     index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
-    people = people if "subjects" in plan.by else None
     if ledger.kept is not None:
         people = None if people is None else checked_labels(people, len(index))[ledger.kept]
         index = index[ledger.kept]
-    clusters = Clusters.of(index, people, ledger.scores[0].backend)
+    plan = plan.over(people)
+    clusters = Clusters.of(index, people if "subjects" in plan.by else None, ledger.scores[0].backend)
     dependence = Dependence.of(clusters, plan)
     progress("intervals", 0, None)
     found = compared(ledger, clusters, dependence, plan, correction, progress)

@@ -143,10 +143,10 @@ def score(
     measures = (None,) if measure is None else measures_of(measure)
     given = as_triplet_data(triplets)
     require_one_answer_each(given, "score")
-    plan = as_resampling(ci, given.subjects if subjects is None else subjects)
+    plan = as_resampling(ci)
     asked = _Asked(
         measures, temperature, ties, nan, backend, plan, subjects, groups, ceiling, permutations, seed, transform,
-        tuple(keep), progress, Grouped(),
+        tuple(keep), progress, Grouped(plan),
     )  # fmt: skip
     found = of_each(x, given, measures, progress, partial(_begin, asked))
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
@@ -211,8 +211,8 @@ def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float
         found = replace(found, accuracy=None, cross_entropy=None)
     if needed:
         found = with_intervals(
-            outcomes_of(results, found), aligned, asked.plan, subjects=asked.subjects, groups=asked.groups,
-            progress=asked.progress, grouped=asked.grouped,
+            outcomes_of(results, found), aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups,
+            progress=asked.progress,
         )  # fmt: skip
     if asked.ceiling is not None:
         found = with_ceiling(found, asked.ceiling)

@@ -11,7 +11,7 @@ from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.groups import group_members
 from pyalign.analysis.named_ceiling import Ceiling, as_named_ceiling
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
-from pyalign.analysis.uncertainty import clusters_of, uncertainty, values_of, without_interval
+from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of, without_interval
 from pyalign.data import Aligned
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
@@ -28,39 +28,43 @@ def with_ceiling(result: Score, ceiling: Ceiling) -> Score:
 
 
 class Grouped:
-    """How triplets hang together: the last ones, since models in a row mostly have the same."""
+    """How triplets hang together under a plan: the last ones, since models in a row mostly have the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Resampling | None) -> None:
+        self._plan = plan
         self._index: object = None
-        self._found: tuple[Clusters, Dependence | None] | None = None
+        self._found: tuple[Clusters, Resampling | None, Dependence | None] | None = None
 
     def of(
-        self, outcomes: Outcomes, index: object, people: object, plan: Resampling | None
-    ) -> tuple[Clusters, Dependence | None]:
-        """Those of the triplets that `outcomes` kept of `index`."""
+        self, outcomes: Outcomes, index: object, people: object
+    ) -> tuple[Clusters, Resampling | None, Dependence | None]:
+        """Those that `outcomes` kept of `index`, answered by `people`; what intervals are over; and what depends."""
         if outcomes.kept is None and self._found is not None and self._index is index:
             return self._found
-        clusters = clusters_of(index, [outcomes], people)
-        corrected = plan is not None and plan.method == "corrected"
-        found = clusters, Dependence.of(clusters, plan) if plan is not None and corrected else None
+        found = self._look(outcomes, index, people)
         if outcomes.kept is None:
             self._index, self._found = index, found
         return found
 
+    def _look(
+        self, outcomes: Outcomes, index: object, people: object
+    ) -> tuple[Clusters, Resampling | None, Dependence | None]:
+        if self._plan is None:
+            return clusters_of(index, [outcomes]), None, None
+        plan = self._plan.over(people_of([outcomes], people))
+        clusters = clusters_of(index, [outcomes], people if "subjects" in plan.by else None)
+        return clusters, plan, Dependence.of(clusters, plan) if plan.method == "corrected" else None
+
 
 def with_intervals(
-    outcomes: Outcomes, aligned: Aligned, plan: Resampling | None, *, subjects: object = None, groups: object = None,
-    progress: Progress = silent, grouped: Grouped | None = None,
+    outcomes: Outcomes, aligned: Aligned, grouped: Grouped, *, subjects: object = None, groups: object = None,
+    progress: Progress = silent,
 ) -> Score:  # fmt: skip
-    """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets.
-
-    grouped: keeps how triplets hang together, for the next model on the same ones.
-    """
+    """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets."""
     found = outcomes.score
     assert found.accuracy is not None and found.cross_entropy is not None
     people = aligned.triplets.subjects if subjects is None else subjects
-    people = people if plan is not None and "subjects" in plan.by else None
-    clusters, dependence = (grouped or Grouped()).of(outcomes, aligned.index, people, plan)
+    clusters, plan, dependence = grouped.of(outcomes, aligned.index, people)
     values, units = values_of([outcomes], found.ties, None)
     if plan is not None:
         ci, nats_ci = uncertainty(

@@ -17,7 +17,7 @@ import numpy as np
 from pyalign.analysis.answered import AnsweredSimilarities
 from pyalign.results import Interval
 from pyalign.stats.clustered import Dependence, Errors, variances_of
-from pyalign.stats.resampling import Clusters, Resampling, over
+from pyalign.stats.resampling import AUTO, Clusters, Resampling
 from pyalign.stats.student import quantile
 
 BLOCK = 1 << 16  # triplets whose probabilities are held at a time
@@ -43,7 +43,7 @@ def error_of_beta(fit: AnsweredSimilarities, beta: float, second: float) -> Beta
         beta: the best inverse temperature.
         second: sum over answers of f'' there.
     """
-    plan = Resampling(over(fit.people))
+    plan = Resampling(AUTO).over(fit.people)
     people = None if "subjects" not in plan.by else fit.people
     dependence = Dependence.of(Clusters.of(fit.objects, people, fit.host.name), plan)
     table, squares = scores(fit, beta)

@@ -32,6 +32,12 @@ def clusters_of(triplets: object, outcomes: Sequence[Outcomes], subjects: object
     return Clusters.of(index, subjects, outcomes[0].score.backend)
 
 
+def people_of(outcomes: Sequence[Outcomes], subjects: object) -> object:
+    """Who answered the triplets that all of them kept, where anybody says it."""
+    kept = common(outcomes)
+    return subjects if kept is None or subjects is None else checked_labels(subjects, len(kept))[kept]
+
+
 def common(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
     """(t,) mask of the triplets that all of them kept, or None for all."""
     masks = [one.kept for one in outcomes if one.kept is not None]

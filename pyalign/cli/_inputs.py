@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from pyalign.cli._command import refuse_unused
 from pyalign.data import Embeddings, Subjects, Triplets, hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
@@ -137,5 +138,8 @@ def refuse_subjects(options: Any, option: str, what: str) -> None:
 def check_intervals(options: Any) -> None:
     """Raises where the options of intervals are wrong, before anything is read; or where people are given in vain."""
     options.resampling()
+    if options.ci == "none" and getattr(options, "permutations", None) is None:
+        refuse_unused(options, ("confidence",), "intervals, which --ci none leaves out")
     if not options.counts_people:
-        refuse_subjects(options, "--ci objects+subjects", "intervals over people")
+        told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
+        refuse_subjects(options, told.get(options.ci_method, "--ci objects+subjects"), "intervals over people")

@@ -12,7 +12,7 @@ from pyalign.cli._command import option, refuse_unused
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.measures import MEASURES
-from pyalign.stats.resampling import BY, METHODS, Resampling, over
+from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
@@ -242,8 +242,8 @@ class Intervals:
     resamples: int | None = option("of a bootstrap (default: 1000)", kind=count, metavar="B", group=INTERVALS)
     seed: int | None = option("of what is drawn at random (default: 0)", kind=seed, metavar="S", group=INTERVALS)
 
-    def resampling(self, subjects: object = None) -> Resampling | None:
-        """The plan that the options ask for, where these people are known; raises where they serve nothing."""
+    def resampling(self) -> Resampling | None:
+        """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
             refuse_unused(self, ("ci_method", "resamples"), "intervals, which --ci none leaves out")
             return None
@@ -254,9 +254,7 @@ class Intervals:
             "seed": self.seed,
         }
         given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
-        if self.ci is not None:
-            return Resampling(self.ci, **given)
-        return Resampling(over(subjects) if self.counts_people else "objects", **given)
+        return Resampling(self.ci or AUTO, **given)
 
     @property
     def counts_people(self) -> bool:

@@ -38,7 +38,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, (options.measure,))
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="compare")
-    plan = options.resampling(triplets.subjects)
+    plan = options.resampling()
     assert plan is not None
     models = _inputs.read_models(options)
     if labels is not None:

@@ -65,7 +65,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
     ceiling = _ceiling.read_ceiling(options.ceiling)
     triplets = _inputs.read_triplets(options)
-    plan = None if alone else options.resampling(triplets.subjects)
+    plan = None if alone else options.resampling()
     groups = None
     if options.groups is not None:
         found = _inputs.labels_of(options.groups, "group", len(triplets))

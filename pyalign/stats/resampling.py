@@ -29,7 +29,8 @@ class Resampling:
     """How uncertainty is to be measured.
 
     Attributes:
-        by: what is drawn anew: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects".
+        by: what is drawn anew: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
+            for objects and people where these are known, else objects.
         method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; or, over
             objects, "pigeonhole", the bootstrap without the scale that brings it to the corrected error.
         resamples: of a bootstrap; None: 1,000.
@@ -52,11 +53,11 @@ class Resampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _checks.one_of(self.by, BY, "ci")
+        _checks.one_of(self.by, (*BY, AUTO), "ci")
         _checks.one_of(self.method, METHODS, "ci_method")
         _checks.fraction(self.confidence, "confidence")
         _checks.whole_number(self.seed, "seed", 0)
-        if self.method == "pigeonhole" and self.by != "objects":
+        if self.method == "pigeonhole" and self.by not in ("objects", AUTO):
             raise InputError(f"ci_method pigeonhole draws objects; got ci {self.by!r}")
         if self.by == "objects+subjects" and self.method != "corrected":
             raise InputError(f"ci objects+subjects needs ci_method corrected; got {self.method!r}")
@@ -67,31 +68,38 @@ class Resampling:
                     f"resamples are those of ci_method bootstrap or pigeonhole; got {self.resamples} for corrected"
                 )
 
+    def over(self, subjects: object) -> Resampling:
+        """The same, with "auto" decided by the people who answered the triplets at hand.
+
+        A bootstrap draws one or the other: objects.
+
+        Example:
+            >>> Resampling("auto").over(["a", "b"]).by, Resampling("auto").over(["a", "a"]).by
+            ('objects+subjects', 'objects')
+        """
+        if self.by != AUTO:
+            return self
+        both = self.method == "corrected" and are_several(subjects)
+        return replace(self, by="objects+subjects" if both else "objects")
+
     @property
     def drawn(self) -> int:
         """How many resamples a bootstrap draws."""
         return RESAMPLES if self.resamples is None else self.resamples
 
 
-def as_resampling(ci: object, subjects: object = None) -> Resampling | None:
+def as_resampling(ci: object) -> Resampling | None:
     """`ci` as a `Resampling`: a name stands for one with the usual options, None for no intervals.
 
-    "auto" is over objects and people where at least two of `subjects` are known, else over objects.
-
     Example:
-        >>> as_resampling("objects").method, as_resampling(None), as_resampling("auto", ["a", "b"]).by
-        ('corrected', None, 'objects+subjects')
+        >>> as_resampling("objects").method, as_resampling(None)
+        ('corrected', None)
     """
     if ci is None or isinstance(ci, Resampling):
         return ci
     if not isinstance(ci, str):
         raise InputError(f"ci must be a name ({', '.join(BY)}, {AUTO}) or a Resampling; got {type(ci).__name__}")
-    return Resampling(over(subjects) if ci == AUTO else ci)
-
-
-def over(subjects: object) -> str:
-    """What an interval is over where nobody has said it."""
-    return "objects+subjects" if are_several(subjects) else "objects"
+    return Resampling(ci)
 
 
 @dataclass(frozen=True)

@@ -63,13 +63,16 @@ def test_is_chosen_on_one_half_of_the_objects_and_scored_on_the_other(by, monkey
     assert found.best.accuracy == pytest.approx(figures.mean(), rel=1e-12)
     assert found.best.chosen == {name: chosen.count(name) / 14 for name in models if name in chosen}
     assert len(found.best.chosen) > 1 and found.best.seed == 5
-    residuals = np.zeros(400)
-    for figure, row in zip(figures, rows, strict=True):
+    weights, residuals = np.zeros(400), np.zeros(400)
+    for row in rows:
         for q, credit in row.items():
-            residuals[q] += (credit - figure) * 400 / len(row) / 14
-    residuals -= residuals.mean()
+            weights[q] += 1 / len(row)
+            residuals[q] += (credit - figures.mean()) / len(row)
     variances = [
-        residuals @ dependent(triplets, people, one) @ residuals / (~dependent(triplets, people, one)).sum()
+        residuals
+        @ dependent(triplets, people, one)
+        @ residuals
+        / (weights @ ~dependent(triplets, people, one) @ weights)
         for one in (by, *{"objects": ["triplets"], "objects+subjects": BY[:3]}.get(by, ()))
     ]
     assert found.best.standard_error == pytest.approx(np.sqrt(max(variances)), rel=1e-9)

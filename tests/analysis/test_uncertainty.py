@@ -119,6 +119,9 @@ def test_people_and_objects_count_together_where_both_are_known():
     assert score(X, T, measure="dot", ci="auto", subjects=PEOPLE).ci.by == "objects+subjects"
     assert score(X, T, measure="dot", ci="auto").ci.by == "objects"
     assert score(X, T, measure="dot", ci="auto", subjects=[3] * 1500).ci.by == "objects"
+    x, of_others = X.copy(), (T == 7).any(axis=1)
+    x[7] = np.nan  # all that others have answered: one person is left
+    assert score(x, T, ci="auto", nan="omit", subjects=of_others.astype(int)).ci.by == "objects"
     assert score(X, T, measure="dot").ci is None
 
 
@@ -263,7 +266,7 @@ def test_all_of_it_can_be_written_as_json():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ci": "items"}, "ci must be one of objects, triplets, subjects, objects+subjects; got 'items'"),
+        ({"ci": "items"}, "ci must be one of objects, triplets, subjects, objects+subjects, auto; got 'items'"),
         (
             {"ci": 95},
             "ci must be a name (objects, triplets, subjects, objects+subjects, auto) or a Resampling; got int",

@@ -394,3 +394,21 @@ def test_compare_refuses_in_one_line(refused, models, folder, x):
     broken[2] = np.nan
     np.save("broken.npy", broken)
     assert "broken.npy: x must be finite; 1 of 30 rows" in refused(*ask, "x.npy", "broken.npy")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--ci", "none", "--confidence", "0.9"), "--confidence 0.9 serves intervals, which --ci none leaves out"),
+        (
+            ("--ci-method", "bootstrap", "--subject-column", "3"),
+            "--subject-column 3 serves intervals over people alone: add --ci subjects",
+        ),
+        (
+            ("--ci-method", "pigeonhole", "--subject-column", "3"),
+            "--subject-column 3 serves intervals over people alone: add --ci objects+subjects --ci-method corrected",
+        ),
+    ],
+)
+def test_options_that_serve_nothing_say_what_would_take_them(score_refused, options, message):
+    assert message in score_refused(*options)

@@ -16,7 +16,7 @@ from pyalign.data import Subjects
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities, pair_sums
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.labels import checked_labels, subject_codes
-from pyalign.stats.resampling import BY, Clusters, Resampling, as_resampling, over, replicates, require_rows
+from pyalign.stats.resampling import BY, Clusters, Resampling, as_resampling, replicates, require_rows
 
 
 def draw_pairs(seed, n, p):
@@ -131,7 +131,7 @@ def test_replicates_of_objects_are_the_same_by_both_bootstraps():
     [
         (
             {"by": "object"},
-            "ci must be one of objects, triplets, subjects, objects+subjects; got 'object': did you mean 'objects'?",
+            "ci must be one of objects, triplets, subjects, objects+subjects, auto; got 'object': did you mean 'objects'?",
         ),
         (
             {"method": "bootstraps"},
@@ -161,7 +161,6 @@ def test_ci_is_a_name_a_plan_or_nothing(message_of):
     assert as_resampling(plan) is plan
     assert as_resampling("subjects") == Resampling("subjects", "corrected", None, 0.95, 0)
     assert as_resampling(None) is None
-    assert as_resampling(None, ["a", "b"]) is None
     assert message_of(as_resampling, True) == (
         "ci must be a name (objects, triplets, subjects, objects+subjects, auto) or a Resampling; got bool"
     )
@@ -188,9 +187,10 @@ def test_a_bootstrap_draws_a_thousand_where_nobody_says_how_many():
     ],
 )
 def test_an_interval_that_nobody_has_named_counts_people_where_two_are_known(subjects, by):
-    assert over(subjects) == by
-    assert as_resampling("auto", subjects) == Resampling(by)
-    assert as_resampling("objects", subjects) == Resampling("objects")
+    assert as_resampling("auto").over(subjects) == Resampling(by)
+    assert Resampling("auto", confidence=0.5, seed=3).over(subjects) == Resampling(by, confidence=0.5, seed=3)
+    assert Resampling("auto", "bootstrap", 9).over(subjects) == Resampling("objects", "bootstrap", 9)
+    assert Resampling("triplets").over(subjects) == Resampling("triplets")
 
 
 def test_score_and_compare_take_a_plan(message_of):
