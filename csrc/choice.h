@@ -22,6 +22,17 @@ PA_INLINE Choice<T> decide(T s01, T s02, T s12) {
   return c;
 }
 
+// Of two alternatives: is the first item more like the second or the third? The pair 12 is not asked about.
+template <class T>
+PA_INLINE Choice<T> decide(T s01, T s02) {
+  const int e01 = s01 >= s02, e02 = s02 >= s01;
+  Choice<T> c;
+  c.pairs_at_maximum = e01 + e02;
+  c.human_pair = e01;
+  c.odd = c.pairs_at_maximum == 1 ? 2 * e01 + e02 : -1;
+  return c;
+}
+
 // softmax of the three similarities times the inverse temperature, as exponentials and their sum.
 template <class T>
 struct Softmax {
@@ -63,6 +74,19 @@ PA_INLINE Nats<T> nats(T s01, T s02, T s12, T inverse_temperature) {
   Nats<T> v;
   v.cross_entropy = log_z - (s01 - top) * inverse_temperature;
   v.entropy = log_z - (ea * a + eb * b) / (T(1) + rest_of_z);
+  return v;
+}
+
+// Of two alternatives, 01 and 02.
+template <class T>
+PA_INLINE Nats<T> nats(T s01, T s02, T inverse_temperature) {
+  const T top = s01 > s02 ? s01 : s02, low = s01 > s02 ? s02 : s01, least = Series<T>::least_exponent;
+  T a = (low - top) * inverse_temperature;
+  a = a > least ? a : least;
+  const T ea = exp_of<T>(a), log_z = log_one_plus<T>(ea);
+  Nats<T> v;
+  v.cross_entropy = log_z - (s01 - top) * inverse_temperature;
+  v.entropy = log_z - ea * a / (T(1) + ea);
   return v;
 }
 
@@ -108,5 +132,33 @@ PA_INLINE Residuals<T> residuals(T s01, T s02, T s12, T inverse_temperature, con
   // all * p02 - odd1, as what other answers say of the pair and what its own miss: 1 - p keeps its digits near p = 1.
   r.r02 = (m.e02 * (y.odd2 + y.odd0) - y.odd1 * (m.e01 + m.e12)) * p;
   r.r12 = (m.e12 * (y.odd2 + y.odd1) - y.odd0 * (m.e01 + m.e02)) * p;
+  return r;
+}
+
+// Of two alternatives: r12 is 0.
+template <class T>
+PA_INLINE Residuals<T> residuals(T s01, T s02, T inverse_temperature) {
+  const T top = s01 > s02 ? s01 : s02, least = Series<T>::least_exponent;
+  const T a01 = (s01 - top) * inverse_temperature, a02 = (s02 - top) * inverse_temperature;
+  const T e01 = exp_of<T>(a01 > least ? a01 : least), e02 = exp_of<T>(a02 > least ? a02 : least);
+  const T rest_of_z = e01 < e02 ? e01 : e02;
+  Residuals<T> r;
+  r.cross_entropy = log_one_plus<T>(rest_of_z) - (s01 - top) * inverse_temperature;
+  r.r02 = e02 / (T(1) + rest_of_z);
+  r.r12 = T(0);
+  return r;
+}
+
+// Of two alternatives, answers of any weight; that of position 0 is not read.
+template <class T>
+PA_INLINE Residuals<T> residuals(T s01, T s02, T inverse_temperature, const Answers<T>& y) {
+  const T top = s01 > s02 ? s01 : s02, least = Series<T>::least_exponent;
+  const T a01 = (s01 - top) * inverse_temperature, a02 = (s02 - top) * inverse_temperature;
+  const T e01 = exp_of<T>(a01 > least ? a01 : least), e02 = exp_of<T>(a02 > least ? a02 : least);
+  const T rest_of_z = e01 < e02 ? e01 : e02, below = y.odd2 * (s01 - top) + y.odd1 * (s02 - top);
+  Residuals<T> r;
+  r.cross_entropy = (y.odd1 + y.odd2) * log_one_plus<T>(rest_of_z) - below * inverse_temperature;
+  r.r02 = (e02 * y.odd2 - e01 * y.odd1) / (T(1) + rest_of_z);
+  r.r12 = T(0);
   return r;
 }

@@ -103,7 +103,7 @@ pa_cuda_wanted wanted_of(const py::tuple& want) {
 // (targets or 0, temperature, scale)
 pa_triplet_loss loss_of(const py::tuple& loss) {
   require_length(loss, 3, "a loss is (targets, temperature, scale)");
-  return {pointer<const void>(loss[0]), loss[1].cast<double>(), loss[2].cast<double>()};
+  return {pointer<const void>(loss[0]), loss[1].cast<double>(), loss[2].cast<double>(), 3};
 }
 
 // (matrix, cross-entropy, invalid): addresses

@@ -259,11 +259,13 @@ py::object triplets_from_rows(const py::object& x, const py::array& triplets, co
 }
 
 // targets: weights of the answers (t, 3), or None.
-pa_triplet_loss loss_of(const py::object& targets, double temperature, double scale, int64_t t, pa_float_type type) {
-  if (targets.is_none()) return {nullptr, temperature, scale};
+pa_triplet_loss loss_of(const py::object& targets, double temperature, double scale, int alternatives, int64_t t,
+                        pa_float_type type) {
+  require(alternatives == 2 || alternatives == 3, "alternatives must be 2 or 3");
+  if (targets.is_none()) return {nullptr, temperature, scale, alternatives};
   const pa_matrix weights = three_of(array_of(targets));
   require(weights.n == t && weights.type == type, "targets must be (t, 3) of the similarities' dtype");
-  return {weights.data, temperature, scale};
+  return {weights.data, temperature, scale, alternatives};
 }
 
 void* square_output(py::array& a, const pa_matrix& s) {
@@ -274,11 +276,11 @@ void* square_output(py::array& a, const pa_matrix& s) {
 
 // The cross-entropy in nats, or None for invalid triplets.
 py::object triplet_gradient(const py::array& similarities, const py::array& triplets, const py::object& targets,
-                            double temperature, double scale, py::array gradient) {
+                            double temperature, double scale, py::array gradient, int alternatives) {
   const pa_matrix s = matrix_of(similarities);
   const pa_triplets given = triplets_of(triplets);
   void* target = square_output(gradient, s);
-  const pa_triplet_loss loss = loss_of(targets, temperature, scale, given.t, s.type);
+  const pa_triplet_loss loss = loss_of(targets, temperature, scale, alternatives, given.t, s.type);
   double cross_entropy = 0.0;
   pa_status status;
   {
@@ -327,11 +329,11 @@ py::object plan_triplets(const py::array& triplets, int64_t n) {
 }
 
 double planned_gradient(const py::array& similarities, const Plan& plan, const py::object& targets, double temperature,
-                        double scale, py::array gradient) {
+                        double scale, py::array gradient, int alternatives) {
   const pa_matrix s = matrix_of(similarities);
   require(s.n == plan.c.n, "the plan is for another number of items");
   void* target = square_output(gradient, s);
-  const pa_triplet_loss loss = loss_of(targets, temperature, scale, plan.c.t, s.type);
+  const pa_triplet_loss loss = loss_of(targets, temperature, scale, alternatives, plan.c.t, s.type);
   double cross_entropy = 0.0;
   py::gil_scoped_release release;
   check(pa_planned_gradient(&s, &plan.c, &loss, target, &cross_entropy));
@@ -347,13 +349,13 @@ void* one_each(const py::object& wanted, int64_t t, pa_float_type type) {
   return a.mutable_data();
 }
 
-void outcomes(const py::array& similarities, double temperature, const py::object& verdicts,
+void outcomes(const py::array& similarities, int alternatives, double temperature, const py::object& verdicts,
               const py::object& cross_entropy, const py::object& entropy) {
   const pa_matrix s = three_of(similarities);
   int8_t* target = int8_each(verdicts, s.n);
   void *first = one_each(cross_entropy, s.n, s.type), *second = one_each(entropy, s.n, s.type);
   py::gil_scoped_release release;
-  check(pa_outcomes(&s, temperature, target, first, second));
+  check(pa_outcomes(&s, alternatives, temperature, target, first, second));
 }
 
 // A contiguous array of two dimensions and that type.
@@ -452,15 +454,15 @@ void sum_shared(const Sharing& sharing, const py::array& values, int64_t first, 
   check(pa_sum_shared(&sharing.c, &sums));
 }
 
-py::tuple temperature_sums(const py::array& similarities, const py::object& targets, const py::object& weights,
-                           double beta, const py::object& confidences) {
+py::tuple temperature_sums(const py::array& similarities, int alternatives, const py::object& targets,
+                           const py::object& weights, double beta, const py::object& confidences) {
   const pa_matrix s = three_of(similarities);
   const double *u = double_each(targets, s.n), *w = double_each(weights, s.n);
   double* wanted = static_cast<double*>(one_each(confidences, s.n, PA_FLOAT64));
   pa_loss_sums sums;
   {
     py::gil_scoped_release release;
-    check(pa_temperature_sums(&s, u, w, beta, wanted, &sums));
+    check(pa_temperature_sums(&s, alternatives, u, w, beta, wanted, &sums));
   }
   return py::make_tuple(sums.weight, sums.loss, sums.first, sums.second, sums.first_squared, sums.shortfall);
 }

@@ -120,12 +120,14 @@ using Parameter = typename ParameterAt<k, Function>::type;
 #define PA_PARAMETERS_4(F) PA_PARAMETERS_3(F), Parameter<3, F> d
 #define PA_PARAMETERS_5(F) PA_PARAMETERS_4(F), Parameter<4, F> e
 #define PA_PARAMETERS_6(F) PA_PARAMETERS_5(F), Parameter<5, F> f
+#define PA_PARAMETERS_7(F) PA_PARAMETERS_6(F), Parameter<6, F> g
 #define PA_ARGUMENTS_1 a
 #define PA_ARGUMENTS_2 a, b
 #define PA_ARGUMENTS_3 a, b, c
 #define PA_ARGUMENTS_4 a, b, c, d
 #define PA_ARGUMENTS_5 a, b, c, d, e
 #define PA_ARGUMENTS_6 a, b, c, d, e, f
+#define PA_ARGUMENTS_7 a, b, c, d, e, f, g
 #define PA_CHOOSE(name, count)                                      \
   pa_status pa_##name(PA_PARAMETERS_##count(decltype(pa_##name))) { \
     return kernels().name(PA_ARGUMENTS_##count, pa_threads());      \

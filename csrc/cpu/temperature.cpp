@@ -18,14 +18,16 @@ struct Block {
   double middle[kTripletBlock], low[kTripletBlock], target[kTripletBlock], weight[kTripletBlock];
 };
 
-template <class T>
+// Of two alternatives the largest is that of 01 and 02, and there is no low.
+template <int Alternatives, class T>
 void fill(const T* similarities, const double* targets, const double* weights, int64_t count, Block* b) {
   for (int64_t q = 0; q < count; ++q) {
     const double s01 = similarities[3 * q], s02 = similarities[3 * q + 1], s12 = similarities[3 * q + 2];
     const double more = s01 > s02 ? s01 : s02, less = s01 > s02 ? s02 : s01;
-    const double top = more > s12 ? more : s12, low = less < s12 ? less : s12, rest = more < s12 ? more : s12;
-    b->middle[q] = (less > rest ? less : rest) - top;
-    b->low[q] = low - top;
+    const double low = less < s12 ? less : s12, rest = more < s12 ? more : s12;
+    const double top = Alternatives == 2 || more > s12 ? more : s12;
+    b->middle[q] = (Alternatives == 2 || less > rest ? less : rest) - top;
+    b->low[q] = Alternatives == 2 ? 0.0 : low - top;
     b->target[q] = s01 - top;
     b->weight[q] = top;  // until the targets have been taken
   }
@@ -39,6 +41,7 @@ void fill(const T* similarities, const double* targets, const double* weights, i
 
 // The largest exponential is 1, so that the mean of the similarities is at most 0 and their variance at least a third
 // of their mean square: neither cancels.
+template <int Alternatives>
 void add_block(const Block& b, int64_t count, double beta, double* confidences, pa_loss_sums* sums) {
   const double least = Series<double>::least_exponent;
   double weight = 0.0, loss = 0.0, first = 0.0, second = 0.0, first_squared = 0.0, shortfall = 0.0;
@@ -47,7 +50,7 @@ void add_block(const Block& b, int64_t count, double beta, double* confidences, 
   for (int64_t q = 0; q < count; ++q) {
     const double x = b.middle[q], y = b.low[q], w = b.weight[q], beta_x = beta * x, beta_y = beta * y;
     const double e = exp_of<double>(beta_x > least ? beta_x : least);
-    const double f = exp_of<double>(beta_y > least ? beta_y : least);
+    const double f = Alternatives == 2 ? 0.0 : exp_of<double>(beta_y > least ? beta_y : least);
     const double p = 1.0 / (1.0 + (e + f)), ex = e * x, fy = f * y, mean = (ex + fy) * p;
     const double residual = mean - b.target[q];
     weight += w;
@@ -79,7 +82,7 @@ void add_up(const pa_loss_sums* parts, int64_t count, pa_loss_sums* total) {
   }
 }
 
-template <class T>
+template <int Alternatives, class T>
 pa_status sums_of(const T* similarities, int64_t t, const double* targets, const double* weights, double beta,
                   double* confidences, pa_loss_sums* sums, int threads) {
   const int64_t chunks = blocks(t, kChunk);
@@ -92,23 +95,32 @@ pa_status sums_of(const T* similarities, int64_t t, const double* targets, const
     const int64_t end = smaller(t, (chunk + 1) * kChunk);
     for (int64_t q = chunk * kChunk; q < end; q += kTripletBlock) {
       const int64_t count = smaller(kTripletBlock, end - q);
-      fill(similarities + 3 * q, targets ? targets + q : nullptr, weights ? weights + q : nullptr, count, &b);
-      add_block(b, count, beta, confidences ? confidences + q : nullptr, parts.data + chunk);
+      fill<Alternatives>(similarities + 3 * q, targets ? targets + q : nullptr, weights ? weights + q : nullptr, count,
+                         &b);
+      add_block<Alternatives>(b, count, beta, confidences ? confidences + q : nullptr, parts.data + chunk);
     }
   }
   add_up(parts.data, chunks, sums);
   return PA_OK;
 }
 
+template <class T>
+pa_status sums_among(const pa_matrix* similarities, int alternatives, const double* targets, const double* weights,
+                     double beta, double* confidences, pa_loss_sums* sums, int threads) {
+  const T* data = static_cast<const T*>(similarities->data);
+  const int64_t t = similarities->n;
+  if (alternatives == 2) return sums_of<2>(data, t, targets, weights, beta, confidences, sums, threads);
+  if (alternatives == 3) return sums_of<3>(data, t, targets, weights, beta, confidences, sums, threads);
+  return PA_BAD_ARGUMENT;
+}
+
 }  // namespace
 
-pa_status temperature_sums(const pa_matrix* similarities, const double* targets, const double* weights, double beta,
-                           double* confidences, pa_loss_sums* sums, int threads) {
-  const int64_t t = similarities->n;
+pa_status temperature_sums(const pa_matrix* similarities, int alternatives, const double* targets,
+                           const double* weights, double beta, double* confidences, pa_loss_sums* sums, int threads) {
   if (similarities->type == PA_FLOAT32)
-    return sums_of(static_cast<const float*>(similarities->data), t, targets, weights, beta, confidences, sums,
-                   threads);
-  return sums_of(static_cast<const double*>(similarities->data), t, targets, weights, beta, confidences, sums, threads);
+    return sums_among<float>(similarities, alternatives, targets, weights, beta, confidences, sums, threads);
+  return sums_among<double>(similarities, alternatives, targets, weights, beta, confidences, sums, threads);
 }
 
 }  // namespace PA_ISA

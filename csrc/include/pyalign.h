@@ -127,6 +127,7 @@ typedef struct {
 typedef struct {
   const void* targets; /* (t, 3) contiguous of the similarities' type, or NULL */
   double temperature, scale;
+  int alternatives; /* 3, or 2: softmax over the pairs 01 and 02, no position 0; devices take 3 alone */
 } pa_triplet_loss;
 
 /* What is summed under many resamples of the triplets at once, and where the sums go. */
@@ -166,9 +167,10 @@ pa_status pa_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, c
 
 /* What becomes of each triplet, from its similarities (t, 3) contiguous, of the pairs of positions 01, 02, 12, none
  * NaN. NULL for what is not wanted. verdicts (t,): m pairs share the maximum: m where the human pair 01 is among them,
- * else -m. cross_entropy, entropy (t,) of the similarities' type, in nats: -log p(human pair) and -sum_p p log p. */
-pa_status pa_outcomes(const pa_matrix* similarities, double temperature, int8_t* verdicts, void* cross_entropy,
-                      void* entropy);
+ * else -m. cross_entropy, entropy (t,) of the similarities' type, in nats: -log p(human pair) and -sum_p p log p.
+ * alternatives: 3, or 2: the choice is between the pairs 01 and 02, and the third similarity is not looked at. */
+pa_status pa_outcomes(const pa_matrix* similarities, int alternatives, double temperature, int8_t* verdicts,
+                      void* cross_entropy, void* entropy);
 
 /* Sums over triplets under many resamples at once. items: w is the product of the multiplicities (n, lanes) of the
  * triplet's three items, each at most 31. It is the pigeonhole bootstrap when the multiplicities are how often each of
@@ -186,9 +188,9 @@ pa_status pa_sum_shared(const pa_sharing* sharing, const pa_shared_sums* sums);
 
 /* The loss of inverse temperature beta >= 0 and its derivatives, from similarities as above. targets (t,): sum_p q_p
  * s_p over the three pairs, for choice probabilities q; NULL: the human pair's s01. weights (t,) >= 0, or NULL for 1.
- * confidences (t,): the largest of the three probabilities, or NULL. Everything in float64. */
-pa_status pa_temperature_sums(const pa_matrix* similarities, const double* targets, const double* weights, double beta,
-                              double* confidences, pa_loss_sums* sums);
+ * confidences (t,): the largest of the probabilities, or NULL. alternatives as above. Everything in float64. */
+pa_status pa_temperature_sums(const pa_matrix* similarities, int alternatives, const double* targets,
+                              const double* weights, double beta, double* confidences, pa_loss_sums* sums);
 
 /* gradient (n, n) contiguous, of the similarities' type: the derivative of the loss with respect to the element that
  * was read for each pair; zero elsewhere. *cross_entropy: the loss, not scaled. An element is summed in the order of

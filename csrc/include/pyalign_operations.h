@@ -16,12 +16,12 @@
   OPERATION(check_triplets, 3)       \
   OPERATION(triplets_from_matrix, 3) \
   OPERATION(triplets_from_rows, 3)   \
-  OPERATION(outcomes, 5)             \
+  OPERATION(outcomes, 6)             \
   OPERATION(resample_items, 4)       \
   OPERATION(resample_rows, 3)        \
   OPERATION(share_triplets, 2)       \
   OPERATION(sum_shared, 2)           \
-  OPERATION(temperature_sums, 6)     \
+  OPERATION(temperature_sums, 7)     \
   OPERATION(triplet_gradient, 5)     \
   OPERATION(plan_triplets, 2)        \
   OPERATION(planned_gradient, 5)

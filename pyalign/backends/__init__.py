@@ -213,6 +213,15 @@ class Backend(Protocol):
 class HostBackend(Backend, Protocol):
     """What backends on the host compute besides: what comes after the similarities of each triplet, and products."""
 
+    def triplet_gradient(
+        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None, alternatives: int = 3,
+    ) -> float:  # fmt: skip
+        """As `Backend.triplet_gradient`; of two alternatives the softmax is over the pairs 01 and 02.
+
+        targets: those of position 0 then weigh nothing, whatever they are.
+        """
+
     def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         """out (n, m) = a (n, k) @ b (k, m), all of one dtype with contiguous rows."""
 
@@ -227,7 +236,7 @@ class HostBackend(Backend, Protocol):
 
     def planned_gradient(
         self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
-        targets: np.ndarray | None = None,
+        targets: np.ndarray | None = None, alternatives: int = 3,
     ) -> float:  # fmt: skip
         """As `triplet_gradient`, over the triplets of a plan; targets in its order, in which elements are summed."""
 
@@ -238,11 +247,13 @@ class HostBackend(Backend, Protocol):
         verdicts: np.ndarray | None,
         cross_entropy: np.ndarray | None,
         entropy: np.ndarray | None,
+        alternatives: int = 3,
     ) -> None:
         """Fills what is wanted of each triplet, from the similarities (t, 3) of its pairs 01, 02, 12.
 
         verdicts int8 (t,): m pairs share the maximum: m where the human pair 01 is among them, else -m. cross_entropy
-        and entropy (t,) of the similarities' dtype: -log p(human pair) and -sum_p p log p, in nats.
+        and entropy (t,) of the similarities' dtype: -log p(human pair) and -sum_p p log p, in nats. alternatives: 3,
+        or 2: the choice is between the pairs 01 and 02, and the third similarity is not looked at.
         """
 
     def share_triplets(self, triplets: np.ndarray, n: int) -> Any:
@@ -270,12 +281,14 @@ class HostBackend(Backend, Protocol):
         weights: np.ndarray | None,
         beta: float,
         confidences: np.ndarray | None = None,
+        alternatives: int = 3,
     ) -> LossSums:
         """The loss of inverse temperature beta over similarities (t, 3), computed in float64.
 
         targets: float64 (t,), the target similarity u of each triplet; None: that of the human pair 01. A u above the
             largest similarity, which rounding can bring about, counts as that. weights: float64 (t,), None for 1.
-        confidences: float64 (t,) to fill with the largest of the three probabilities, or None.
+        confidences: float64 (t,) to fill with the largest of the probabilities, or None.
+        alternatives: as in `outcomes`.
         """
 
 

@@ -90,9 +90,11 @@ class NativeBackend(HostRows):
 
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
-        targets: np.ndarray | None = None,
+        targets: np.ndarray | None = None, alternatives: int = 3,
     ) -> float:  # fmt: skip
-        cross_entropy = _native.triplet_gradient(similarities, triplets, targets, temperature, scale, gradient)
+        cross_entropy = _native.triplet_gradient(
+            similarities, triplets, targets, temperature, scale, gradient, alternatives
+        )
         if cross_entropy is None:
             raise InvalidTripletsError
         return float(cross_entropy)
@@ -107,9 +109,9 @@ class NativeBackend(HostRows):
 
     def planned_gradient(
         self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
-        targets: np.ndarray | None = None,
+        targets: np.ndarray | None = None, alternatives: int = 3,
     ) -> float:  # fmt: skip
-        return float(_native.planned_gradient(similarities, plan, targets, temperature, scale, gradient))
+        return float(_native.planned_gradient(similarities, plan, targets, temperature, scale, gradient, alternatives))
 
     def outcomes(
         self,
@@ -118,8 +120,9 @@ class NativeBackend(HostRows):
         verdicts: np.ndarray | None,
         cross_entropy: np.ndarray | None,
         entropy: np.ndarray | None,
+        alternatives: int = 3,
     ) -> None:
-        _native.outcomes(similarities, temperature, verdicts, cross_entropy, entropy)
+        _native.outcomes(similarities, alternatives, temperature, verdicts, cross_entropy, entropy)
 
     def temperature_sums(
         self,
@@ -128,8 +131,9 @@ class NativeBackend(HostRows):
         weights: np.ndarray | None,
         beta: float,
         confidences: np.ndarray | None = None,
+        alternatives: int = 3,
     ) -> LossSums:
-        return LossSums(*_native.temperature_sums(similarities, targets, weights, beta, confidences))
+        return LossSums(*_native.temperature_sums(similarities, alternatives, targets, weights, beta, confidences))
 
     def resample_items(
         self, triplets: np.ndarray, multiplicities: np.ndarray, values: np.ndarray, sums: np.ndarray

@@ -83,19 +83,19 @@ class NumpyBackend(HostRows):
 
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
-        targets: np.ndarray | None = None,
+        targets: np.ndarray | None = None, alternatives: int = 3,
     ) -> float:  # fmt: skip
         gradient[...] = 0
         cross_entropy = 0.0
         for start in range(0, len(triplets), CHUNK):
             part = _checked(triplets[start : start + CHUNK], len(similarities))
-            pairs = [(part[:, p], part[:, q]) for p, q in zip(FIRST, SECOND, strict=True)]
+            pairs = [(part[:, p], part[:, q]) for p, q in zip(FIRST, SECOND, strict=True)][:alternatives]
             logs = _log_softmax(np.stack([similarities[pair] for pair in pairs]), temperature)
-            y = None if targets is None else targets[start : start + CHUNK].T[::-1].astype(np.float64)
+            y = None if targets is None else targets[start : start + CHUNK].T[::-1][:alternatives].astype(np.float64)
             cross_entropy -= float(logs[0].sum() if y is None else np.where(y > 0, y * logs, 0.0).sum())
             p = np.exp(logs)
             residuals = (p if y is None else _others(y) * p - y * _others(p)) * (scale / temperature)
-            residuals[0] = -(residuals[1] + residuals[2])
+            residuals[0] = -residuals[1:].sum(axis=0)
             for pair, residual in zip(pairs, residuals, strict=True):
                 np.add.at(gradient, pair, residual.astype(gradient.dtype))
         return cross_entropy
@@ -107,10 +107,11 @@ class NumpyBackend(HostRows):
         verdicts: np.ndarray | None,
         cross_entropy: np.ndarray | None,
         entropy: np.ndarray | None,
+        alternatives: int = 3,
     ) -> None:
         for start in range(0, len(similarities), CHUNK):
             part = slice(start, start + CHUNK)
-            s = np.ascontiguousarray(similarities[part].T)
+            s = np.ascontiguousarray(similarities[part].T[:alternatives])
             if verdicts is not None:
                 at_top = s == s.max(axis=0)
                 verdicts[part] = np.where(at_top[0], 1, -1) * at_top.sum(axis=0)
@@ -130,15 +131,16 @@ class NumpyBackend(HostRows):
         weights: np.ndarray | None,
         beta: float,
         confidences: np.ndarray | None = None,
+        alternatives: int = 3,
     ) -> LossSums:
         total = np.zeros(6)
         for start in range(0, len(similarities), CHUNK):
             part = slice(start, start + CHUNK)
-            s = np.array(similarities[part].T, np.float64, order="C")
+            s = np.array(similarities[part].T[:alternatives], np.float64, order="C")
             top = s.max(axis=0)
             target = (s[0] if targets is None else np.minimum(targets[part], top)) - top
             s -= top
-            p = np.exp(_log_softmax(s, 1.0 / beta)) if beta > 0 else np.full(s.shape, 1.0 / 3.0)
+            p = np.exp(_log_softmax(s, 1.0 / beta)) if beta > 0 else np.full(s.shape, 1.0 / alternatives)
             confidence = p.max(axis=0)
             mean, square = (p * s).sum(axis=0), (p * s * s).sum(axis=0)
             first = mean - target
@@ -320,13 +322,13 @@ def _run(fetch: Fetch, triplets: np.ndarray, n: int, want: Wanted, chunk: int = 
 
 
 def _others(v: np.ndarray) -> np.ndarray:
-    """Of three rows the sum of the two others: all * p - y is others(y) * p - y * others(p), without cancellation."""
-    total: np.ndarray = v[[1, 0, 0]] + v[[2, 2, 1]]
+    """Of two or three rows the sum of the others: all * p - y is others(y) * p - y * others(p), without cancellation."""
+    total: np.ndarray = v[::-1] if len(v) == 2 else v[[1, 0, 0]] + v[[2, 2, 1]]
     return total
 
 
 def _log_softmax(s: np.ndarray, temperature: float) -> np.ndarray:
-    """Log-probabilities of the three pairs from similarities (3, c); float64.
+    """Log-probabilities of the pairs from similarities (3, c), or (2, c) of two alternatives; float64.
 
     The largest exponential is 1 and stays out of the sum, so that log(1 + tiny) keeps its digits.
     """

@@ -6,7 +6,7 @@ A similarity is computed in float64 and rounded once to the rows' dtype; everyth
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -69,14 +69,18 @@ def decide_as_human_alignment(s01: float, s02: float, s12: float) -> int:
 
 def log_probabilities(s01: float, s02: float, s12: float, temperature: float) -> tuple[float, float, float]:
     """Logarithms of softmax(s / temperature) over the pairs 01, 02, 12."""
-    top = max(s01, s02, s12)
-    scaled = sorted((s - top) / temperature for s in (s01, s02, s12))
-    log_sum = math.log1p(math.exp(scaled[0]) + math.exp(scaled[1]))  # keeps the digits of log(1 + tiny)
-    scaled = [(s - top) / temperature for s in (s01, s02, s12)]
-    return scaled[0] - log_sum, scaled[1] - log_sum, scaled[2] - log_sum
+    first, second, third = log_softmax((s01, s02, s12), temperature)
+    return first, second, third
 
 
-def entropy_of(logs: tuple[float, float, float]) -> float:
+def log_softmax(s: Sequence[float], temperature: float) -> list[float]:
+    """Logarithms of softmax(s / temperature) over the pairs that can be chosen: two of them, or three."""
+    scaled = [(one - max(s)) / temperature for one in s]
+    log_sum = math.log1p(sum(math.exp(one) for one in sorted(scaled)[:-1]))  # keeps the digits of log(1 + tiny)
+    return [one - log_sum for one in scaled]
+
+
+def entropy_of(logs: Sequence[float]) -> float:
     """-sum p log p, in nats."""
     return -sum(math.exp(a) * a for a in logs)
 
@@ -132,20 +136,19 @@ class ReferenceBackend(HostRows):
 
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
-        targets: np.ndarray | None = None,
+        targets: np.ndarray | None = None, alternatives: int = 3,
     ) -> float:  # fmt: skip
         total = np.zeros(similarities.shape)
         cross_entropy = 0.0
         for row, (i, j, k) in enumerate(triplets.tolist()):
             _require_valid((i, j, k), len(similarities))
             weights = [1.0, 0.0, 0.0] if targets is None else targets[row, ::-1].tolist()  # of pairs 01, 02, 12
-            pairs = (i, j), (i, k), (j, k)
-            s01, s02, s12 = (float(similarities[pair]) for pair in pairs)
-            logs = log_probabilities(s01, s02, s12, temperature)
+            pairs = ((i, j), (i, k), (j, k))[:alternatives]
+            logs = log_softmax([float(similarities[pair]) for pair in pairs], temperature)
             for number, pair in enumerate(pairs):
                 cross_entropy -= weights[number] * logs[number] if weights[number] else 0.0
                 # sum(weights) * p - weight, as two terms that keep the digits of 1 - p.
-                others = [other for other in range(3) if other != number]
+                others = [other for other in range(alternatives) if other != number]
                 more = sum(weights[other] for other in others) * math.exp(logs[number])
                 residual = more - weights[number] * sum(math.exp(logs[other]) for other in others)
                 total[pair] += residual * scale / temperature
@@ -159,10 +162,10 @@ class ReferenceBackend(HostRows):
         verdicts: np.ndarray | None,
         cross_entropy: np.ndarray | None,
         entropy: np.ndarray | None,
+        alternatives: int = 3,
     ) -> None:
-        for row, (s01, s02, s12) in enumerate(similarities.tolist()):
-            s = s01, s02, s12
-            logs = log_probabilities(*s, temperature)
+        for row, s in enumerate(similarities[:, :alternatives].tolist()):
+            logs = log_softmax(s, temperature)
             if verdicts is not None:
                 pairs = sum(value == max(s) for value in s)
                 verdicts[row] = pairs if s[0] == max(s) else -pairs
@@ -178,13 +181,14 @@ class ReferenceBackend(HostRows):
         weights: np.ndarray | None,
         beta: float,
         confidences: np.ndarray | None = None,
+        alternatives: int = 3,
     ) -> LossSums:
         parts: list[tuple[float, ...]] = []
-        for row, (s01, s02, s12) in enumerate(similarities.tolist()):
-            top = max(s01, s02, s12)
-            u = s01 if targets is None else min(float(targets[row]), top)
+        for row, s in enumerate(similarities[:, :alternatives].tolist()):
+            top = max(s)
+            u = s[0] if targets is None else min(float(targets[row]), top)
             w = 1.0 if weights is None else float(weights[row])
-            shifted = s01 - top, s02 - top, s12 - top
+            shifted = [one - top for one in s]
             exponentials = [math.exp(beta * x) for x in shifted]
             z = sum(exponentials)
             mean = sum(e * x for e, x in zip(exponentials, shifted, strict=True)) / z

@@ -48,7 +48,7 @@ pa_cuda_wanted probabilities_of(Results* r, int row) {
 void run(const Data& data, Results* r) {
   const pa_rows x = {{data.rows, n, d, data.stride, PA_FLOAT32}, nullptr, PA_DOT, 0.0};
   const pa_matrix matrix = {data.matrix, n, n, data.stride, PA_FLOAT32};
-  const pa_triplet_loss loss = {nullptr, 40.0, 1.0};
+  const pa_triplet_loss loss = {nullptr, 40.0, 1.0, 3};
   const pa_cuda_gradient gradient = {r->gradient, &r->cross_entropy, &r->invalid};
   const pa_triplets triplets = data.triplets();
   const pa_cuda_wanted from_matrix = probabilities_of(r, 0), from_rows = probabilities_of(r, 1);

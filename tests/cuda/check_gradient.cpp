@@ -66,7 +66,7 @@ struct GradientCase {
     Memory workspace(size_t(pa_cuda_gradient_workspace(type, n, triplets.t)));
     workspace.upload();  // nothing that could be taken for sums
     const pa_matrix s = {data.device(), n, n, stride, type};
-    const pa_triplet_loss loss = {answers ? answers->device() + size_of(type) : nullptr, temperature, scale};
+    const pa_triplet_loss loss = {answers ? answers->device() + size_of(type) : nullptr, temperature, scale, 3};
     const pa_cuda_gradient target = {gradient.device(), static_cast<double*>(cross_entropy.device()),
                                      static_cast<int32_t*>(invalid.device())};
     return pa_cuda_triplet_gradient(&s, &triplets, &loss, &target, workspace.device(), nullptr);

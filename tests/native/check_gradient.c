@@ -20,6 +20,7 @@ typedef struct {
   const void *matrix, *targets;
   int64_t n, stride;
   double temperature, scale;
+  int alternatives;
   pa_float_type type;
   const double *gradient, *size;  // (n, n): the sum, and that of the magnitudes of what is added
   double cross_entropy;
@@ -35,7 +36,7 @@ static pa_matrix similarities_of(const GradientCase* p) {
 static pa_status run_gradient(Case* c) {
   const GradientCase* p = (const GradientCase*)c;
   const pa_matrix similarities = similarities_of(p);
-  const pa_triplet_loss loss = {p->targets, p->temperature, p->scale};
+  const pa_triplet_loss loss = {p->targets, p->temperature, p->scale, p->alternatives};
   return pa_triplet_gradient(&similarities, &p->questions->triplets, &loss, gradient_of(p), c->out);
 }
 
@@ -78,7 +79,7 @@ static pa_status run_planned(Case* c) {
       for (int k = 0; k < 3; ++k)
         put(planned.targets, p->type, 3 * q + k, get(p->targets, p->type, 3 * planned.plan.order[q] + k));
   const pa_matrix similarities = similarities_of(p);
-  const pa_triplet_loss loss = {p->targets ? planned.targets : NULL, p->temperature, p->scale};
+  const pa_triplet_loss loss = {p->targets ? planned.targets : NULL, p->temperature, p->scale, p->alternatives};
   if (status == PA_OK) status = pa_planned_gradient(&similarities, &planned.plan, &loss, gradient_of(p), c->out);
   free_plan(&planned);
   return status;
@@ -113,10 +114,10 @@ static double add_triplet(const GradientCase* p, int64_t q, double* gradient, do
   const int64_t from[3] = {item[0] * p->stride + item[1], item[0] * p->stride + item[2], item[1] * p->stride + item[2]};
   double a[3], y[3] = {1.0, 0.0, 0.0}, top = -INFINITY, z = 0.0, cross_entropy = 0.0;
   if (p->targets)  // pair k is left when position 2 - k is odd
-    for (int k = 0; k < 3; ++k) y[k] = get(p->targets, p->type, 3 * q + 2 - k);
-  for (int k = 0; k < 3; ++k) top = fmax(top, a[k] = get(p->matrix, p->type, from[k]) / p->temperature);
-  for (int k = 0; k < 3; ++k) z += exp(a[k] - top);
-  for (int k = 0; k < 3; ++k) {
+    for (int k = 0; k < p->alternatives; ++k) y[k] = get(p->targets, p->type, 3 * q + 2 - k);
+  for (int k = 0; k < p->alternatives; ++k) top = fmax(top, a[k] = get(p->matrix, p->type, from[k]) / p->temperature);
+  for (int k = 0; k < p->alternatives; ++k) z += exp(a[k] - top);
+  for (int k = 0; k < p->alternatives; ++k) {
     const double probability = exp(a[k] - top) / z;
     add(gradient, size, at[k], p->scale / p->temperature * ((y[0] + y[1] + y[2]) * probability - y[k]));
     // The first residual is the negative sum of the others, each of them a difference of what adds up to all answers.
@@ -126,7 +127,7 @@ static double add_triplet(const GradientCase* p, int64_t q, double* gradient, do
   return cross_entropy;
 }
 
-static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type type) {
+static void check_gradient_case(int64_t n, int64_t t, int number, int alternatives, pa_float_type type) {
   const int soft = number % 2;
   const int64_t stride = n + number % 3;
   char* matrix = allocate((size_t)(n * stride) * size_of(type));
@@ -146,6 +147,7 @@ static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type 
                     stride,
                     number % 5 ? 0.3 : 1.0,
                     number % 3 ? 1.0 : 0.125,
+                    alternatives,
                     type,
                     gradient,
                     size,
@@ -153,11 +155,11 @@ static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type 
   for (int64_t q = 0; q < t; ++q) p.cross_entropy += add_triplet(&p, q, gradient, size);
   p.base.bytes = sizeof(double) + (size_t)(n * n) * size_of(type) + 16;
   p.base.out = allocate(p.base.bytes);
-  snprintf(p.base.name, sizeof p.base.name, "gradient, %s%s, n %lld, t %lld", type == PA_FLOAT32 ? "float" : "double",
-           soft ? ", soft" : "", (long long)n, (long long)t);
+  snprintf(p.base.name, sizeof p.base.name, "gradient of %d, %s%s, n %lld, t %lld", alternatives,
+           type == PA_FLOAT32 ? "float" : "double", soft ? ", soft" : "", (long long)n, (long long)t);
   check_case(&p.base);
   p.base.run = run_planned;
-  snprintf(p.base.name, sizeof p.base.name, "planned gradient, %s%s, n %lld, t %lld",
+  snprintf(p.base.name, sizeof p.base.name, "planned gradient of %d, %s%s, n %lld, t %lld", alternatives,
            type == PA_FLOAT32 ? "float" : "double", soft ? ", soft" : "", (long long)n, (long long)t);
   check_case(&p.base);
   free(p.base.out);
@@ -171,7 +173,7 @@ static void check_gradient_case(int64_t n, int64_t t, int number, pa_float_type 
 static void check_refusals(void) {
   float matrix[16] = {0}, gradient[16];
   const pa_matrix similarities = {matrix, 4, 4, 4, PA_FLOAT32}, endless = {matrix, INT32_MAX, INT32_MAX, 4, PA_FLOAT32};
-  const pa_triplet_loss loss = {NULL, 1.0, 1.0};
+  const pa_triplet_loss loss = {NULL, 1.0, 1.0, 3};
   double cross_entropy;
   for (int column = 0; column < 3; ++column) {
     Questions questions = make_questions(600, 4, PA_INT32, layouts);
@@ -209,8 +211,10 @@ void check_gradient(void) {
   for (int type = PA_FLOAT32; type <= PA_FLOAT64; ++type)
     for (int i = 0; i < n->count; ++i)
       for (int k = 0; k < t->count; ++k)
-        if (t->values[k] < 100000 || n->values[i] == 256)
-          check_gradient_case(n->values[i], t->values[k], number++, (pa_float_type)type);
+        if (t->values[k] < 100000 || n->values[i] == 256) {
+          check_gradient_case(n->values[i], t->values[k], number, number / 2 % 2 ? 2 : 3, (pa_float_type)type);
+          ++number;
+        }
   check_bands();
   check_refusals();
 }

@@ -20,7 +20,7 @@ typedef struct {
   int64_t t;
   pa_float_type type;
   double beta;
-  int wanted;
+  int wanted, alternatives;
   double sums[kSums], sizes[kSums];  // expected, and the sums of magnitudes
   const double* confidences;
 } LossCase;
@@ -30,7 +30,7 @@ static double* confidences_of(const LossCase* p) { return (double*)((char*)p->ba
 static pa_status run_loss(Case* c) {
   const LossCase* p = (const LossCase*)c;
   const pa_matrix similarities = {p->similarities, p->t, 3, 3, p->type};
-  return pa_temperature_sums(&similarities, p->wanted & TARGETS ? p->targets : NULL,
+  return pa_temperature_sums(&similarities, p->alternatives, p->wanted & TARGETS ? p->targets : NULL,
                              p->wanted & WEIGHTS ? p->weights : NULL, p->beta,
                              p->wanted & CONFIDENCES ? confidences_of(p) : NULL, (pa_loss_sums*)c->out);
 }
@@ -54,8 +54,8 @@ static int right_loss(Case* c) {
 // One triplet: what it adds to each sum, and the size of the numbers from which that comes.
 static double add_triplet(LossCase* p, int64_t q) {
   double s[3], top = -INFINITY, z = 0.0, mean = 0.0, square = 0.0;
-  for (int k = 0; k < 3; ++k) top = fmax(top, s[k] = get(p->similarities, p->type, 3 * q + k));
-  for (int k = 0; k < 3; ++k) {
+  for (int k = 0; k < p->alternatives; ++k) top = fmax(top, s[k] = get(p->similarities, p->type, 3 * q + k));
+  for (int k = 0; k < p->alternatives; ++k) {
     const double e = exp(p->beta * (s[k] - top));
     z += e;
     mean += e * (s[k] - top);
@@ -75,14 +75,14 @@ static double add_triplet(LossCase* p, int64_t q) {
   return 1.0 / z;
 }
 
-static void check_loss_case(int64_t t, int number, pa_float_type type) {
+static void check_loss_case(int64_t t, int number, int alternatives, pa_float_type type) {
   char* similarities = allocate((size_t)(3 * t + 1) * size_of(type));
   double *targets = allocate((size_t)(t + 1) * sizeof(double)), *weights = allocate((size_t)(t + 1) * sizeof(double)),
          *confidences = allocate((size_t)(t + 1) * sizeof(double));
   for (int64_t k = 0; k < 3 * t; ++k) put(similarities, type, k, (double)random_below(64) / 32.0 - 1.0);  // ties too
   for (int64_t q = 0; q < t; ++q) {
     const double share = (double)random_below(5) / 4.0;
-    targets[q] = share * get(similarities, type, 3 * q + 1) + (1.0 - share) * get(similarities, type, 3 * q + 2);
+    targets[q] = share * get(similarities, type, 3 * q + 1) + (1.0 - share) * get(similarities, type, 3 * q);
     weights[q] = (double)random_below(4);
   }
   LossCase p = {{run_loss, right_loss, NULL, 0, "", ""},
@@ -93,13 +93,14 @@ static void check_loss_case(int64_t t, int number, pa_float_type type) {
                 type,
                 betas[number % 4],
                 number % 8,
+                alternatives,
                 {0},
                 {0},
                 confidences};
   for (int64_t q = 0; q < t; ++q) confidences[q] = add_triplet(&p, q);
   p.base.bytes = sizeof(pa_loss_sums) + (size_t)t * sizeof(double) + 16;
   p.base.out = allocate(p.base.bytes);
-  snprintf(p.base.name, sizeof p.base.name, "temperature, %s, t %lld, beta %g, wanted %d",
+  snprintf(p.base.name, sizeof p.base.name, "temperature of %d, %s, t %lld, beta %g, wanted %d", alternatives,
            type == PA_FLOAT32 ? "float" : "double", (long long)t, p.beta, p.wanted);
   check_case(&p.base);
   free(p.base.out);
@@ -114,5 +115,6 @@ void check_temperature(void) {
   for (int type = PA_FLOAT32; type <= PA_FLOAT64; ++type)
     for (int k = 0; k < t->count; ++k)
       for (int number = 0; number < 32; ++number)
-        if (!quick || number % 5 == 0) check_loss_case(t->values[k], number + number / 8, (pa_float_type)type);
+        if (!quick || number % 5 == 0)
+          check_loss_case(t->values[k], number + number / 8, 2 + number / 8 % 2, (pa_float_type)type);
 }
