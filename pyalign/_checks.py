@@ -83,7 +83,13 @@ def result_dtype(x: Array) -> np.dtype:
 
 
 def as_triplets(triplets: object) -> np.ndarray:
-    """`triplets` as (t, 3) int16, uint16, int32 or int64, of any strides; other integers are converted."""
+    """`triplets` as (t, 3) int16, uint16, int32 or int64, of any strides; other integers are converted.
+
+    `pyalign.Triplets` of another task are refused: who knows what to do with them hands on their values.
+    """
+    task = getattr(triplets, "task", None)
+    if task not in (None, "odd-one-out"):
+        raise InputError(f"triplets must be odd-one-out ones here; got task {task!r}")
     a = as_array(triplets, "triplets", "(t, 3)")
     require_triplets(a.shape)
     if a.dtype.kind not in "iu":

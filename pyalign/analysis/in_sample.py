@@ -28,7 +28,7 @@ def seen_by(transform: Transform, aligned: Aligned) -> tuple[Overlap | None, tup
     trained = transform.trained
     if trained is None:
         return None, ("the map does not say what it was fitted to: whether this score is in-sample is unknown",)
-    seen = trained.overlap(aligned.x, aligned.index, aligned.names)
+    seen = trained.overlap(aligned.x, aligned.index, aligned.names, aligned.triplets.task)
     if seen is None:
         what = "the embeddings are others than those of the map's fit, and there are no names to go by"
         return None, (f"whether this score is in-sample can't be told: {what}",)

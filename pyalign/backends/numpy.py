@@ -322,7 +322,7 @@ def _run(fetch: Fetch, triplets: np.ndarray, n: int, want: Wanted, chunk: int = 
 
 
 def _others(v: np.ndarray) -> np.ndarray:
-    """Of two or three rows the sum of the others: all * p - y is others(y) * p - y * others(p), without cancellation."""
+    """Of each row the sum of the others: all * p - y is others(y) * p - y * others(p), without cancellation."""
     total: np.ndarray = v[::-1] if len(v) == 2 else v[[1, 0, 0]] + v[[2, 2, 1]]
     return total
 

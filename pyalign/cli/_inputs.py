@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyalign.cli._command import refuse_unused
-from pyalign.data import Embeddings, Subjects, Triplets, hash_early
+from pyalign.data import ANCHORED, Embeddings, Subjects, Triplets, hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 
@@ -23,22 +23,35 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
     if answered is not None and not has_answers(options):
         hint = ": give --answers" if hasattr(options, "answers") else ""
         raise InputError(f"{answered} needs the people's answers, which --odd-column none says are not recorded{hint}")
+    _check_task(options)
     path, key = split_key(options.triplets)
     triplets = load_triplets(
         path,
         key=key,
         columns=options.columns,
-        odd_column=options.odd_column,
+        odd_column=options.odd_column or "last",
         choice_column=options.choice_column,
         choice_base=options.choice_base,
         one_based=options.one_based,
         subject_column=getattr(options, "subject_column", None),
         item_names=None if options.item_names is None else read_names(options.item_names),
+        task=options.task,
+        anchor=options.anchor or "first",
     )
     if triplets.names is None and getattr(options, "names", None) is not None:
         triplets = replace(triplets, names=read_names(options.names), numbered=True)  # who names rows says their order
     hash_early(triplets)
     return _with_answers(_with_subjects(triplets, options), options)
+
+
+def _check_task(options: Any) -> None:
+    """Raises where an option belongs to the other task."""
+    if options.task == ANCHORED and options.odd_column is not None:
+        raise InputError(
+            f"--odd-column {options.odd_column} serves --task odd-one-out alone; --anchor says which is which"
+        )
+    if options.task != ANCHORED and options.anchor is not None:
+        raise InputError(f"--anchor {options.anchor} serves anchored triplets alone: add --task anchored")
 
 
 def _with_subjects(triplets: Triplets, options: Any) -> Triplets:
@@ -74,7 +87,7 @@ def _with_answers(triplets: Triplets, options: Any) -> Triplets:
 
     path, key = split_key(spec)
     try:
-        return triplets.with_answers(read_answers(path, key=key))
+        return triplets.with_answers(read_answers(path, key=key, task=triplets.task))
     except InputError as error:
         raise error if str(error).startswith(path) else InputError(f"{spec}: {error}") from error
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign.cli._command import paths
 from pyalign.cli._outputs import require_apart
-from pyalign.data import Embeddings, Triplets, plain
+from pyalign.data import ODD_ONE_OUT, Embeddings, Triplets, plain
 from pyalign.errors import InputError
 from pyalign.io.write import STREAMS
 from pyalign.journal import Journal, beside, fingerprint_of
@@ -60,6 +60,8 @@ def _arrays(inputs: Mapping[str, Any]) -> dict[str, Any]:
             found[f"{name} names"] = np.array(value.names)
         if isinstance(value, Triplets) and value.answers is not None:
             found["answers"] = value.answers.values
+        if isinstance(value, Triplets) and value.task != ODD_ONE_OUT:
+            found["task"] = np.array(value.task)
         if isinstance(value, Triplets) and value.subjects is not None:
             found["subjects"] = value.subjects.codes
     return found

@@ -9,6 +9,7 @@ from typing import Any
 from pyalign import _checks
 from pyalign.backends import BACKENDS
 from pyalign.cli._command import option, refuse_unused
+from pyalign.data import ODD_ONE_OUT, TASKS
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.measures import MEASURES
@@ -126,13 +127,22 @@ class TripletFile:
     triplets: str = option(
         "file of (t, 3) triplets; FILE::KEY", "-t", "--triplets", required=True, metavar="T", role="input"
     )
-    odd_column: str = option(
+    task: str = option(
+        "what people said: which of three is odd (default), or which of two is more like an anchor",
+        default=ODD_ONE_OUT, choices=TASKS, group=TRIPLETS,
+    )  # fmt: skip
+    odd_column: str | None = option(
         "which column holds the item that the person called odd (default: last); none: not recorded",
-        default="last", choices=("last", "first", "none"), group=TRIPLETS,
+        choices=("last", "first", "none"), group=TRIPLETS,
+    )  # fmt: skip
+    anchor: str | None = option(
+        "which column holds the anchor (default: first); then come the chosen option and the other",
+        choices=("first", "last"), group=TRIPLETS,
     )  # fmt: skip
     choice_column: int | str | None = option(
-        "column with the odd item's position, from 0 or by header", kind=column, metavar="K", group=TRIPLETS
-    )
+        "column with the odd item's, or the chosen option's, position, from 0 or by header", kind=column, metavar="K",
+        group=TRIPLETS,
+    )  # fmt: skip
     choice_base: int | None = option(
         "whether that position counts from 0 or 1 (default: by range)", kind=int, choices=(0, 1), group=TRIPLETS
     )
@@ -179,7 +189,7 @@ class ManyAnswers:
     """Counts or shares in place of single answers."""
 
     answers: str | None = option(
-        "(t, 3) by position in the file: how many people called each odd, or which share; FILE::KEY",
+        "(t, 3) by position in the file: how many people called each odd, or which share; FILE::KEY. Anchored: (t, 2)",
         "--answers", "--counts", "--targets", metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
     )  # fmt: skip
 

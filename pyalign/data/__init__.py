@@ -12,11 +12,22 @@ from pyalign.data.categories import Categories
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
 from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, hashing
+from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of, chance_of
 from pyalign.data.trained import Overlap, TrainedOn
 from pyalign.data.transform import Transform
-from pyalign.data.triplets import Subjects, Triplets, as_triplet_data, require_answers, require_one_answer_each
+from pyalign.data.triplets import (
+    Subjects,
+    Triplets,
+    as_triplet_data,
+    require_answers,
+    require_odd_one_out,
+    require_one_answer_each,
+)
 
 __all__ = [
+    "ANCHORED",
+    "ODD_ONE_OUT",
+    "TASKS",
     "Aligned",
     "AlignedModels",
     "Answers",
@@ -32,14 +43,17 @@ __all__ = [
     "Triplets",
     "align",
     "align_models",
+    "alternatives_of",
     "as_answers",
     "as_embeddings",
     "as_triplet_data",
+    "chance_of",
     "fingerprint",
     "hash_early",
     "hashing",
     "match_names",
     "plain",
     "require_answers",
+    "require_odd_one_out",
     "require_one_answer_each",
 ]

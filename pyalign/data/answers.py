@@ -1,4 +1,4 @@
-"""What people answered, when it is more than one answer to each triplet: counts or shares of the three items."""
+"""What people answered, when it is more than one answer to each triplet: counts or shares of items, or of options."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOST_ANSWERS = 2**31  # to one item of one triplet: sums then stay exact in floa
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """How often, or with which probability, each item of a triplet was called odd.
+    """How often, or with which probability, each item of a triplet was called odd; or each of two options chosen.
 
     Attributes:
         kind: "counts", where a triplet weighs as much as it has answers; or "shares", where each weighs 1.
-        shares: float64 (t, 3), rows sum to 1.
+        shares: float64 (t, 3), or (t, 2) of an anchor's options; rows sum to 1.
         totals: float64 (t,), answers to each triplet; None for shares.
     """
 
@@ -36,27 +36,29 @@ class Answers:
         return Answers(self.kind, self.shares[rows], None if self.totals is None else self.totals[rows])
 
     def reordered(self, positions: np.ndarray) -> Answers:
-        """With column p from column positions[p] (3,), or positions[:, p] (t, 3)."""
+        """With column p from column positions[p] (k,), or positions[:, p] (t, k), of the k = 2 or 3 columns."""
         places = np.broadcast_to(positions, self.shares.shape).astype(np.int64)
         return Answers(self.kind, np.take_along_axis(self.shares, places, axis=1), self.totals)
 
     @property
     def values(self) -> np.ndarray:
-        """float64 (t, 3): how much the answers weigh that call each position odd: counts, or shares."""
+        """float64 (t, k): how much the answers weigh that call each position odd: counts, or shares."""
         if self.totals is None:
             return self.shares
         return np.rint(self.shares * self.totals[:, None])
 
     @property
     def counts(self) -> np.ndarray:
-        """int64 (t, 3). Raises InputError for shares, which do not say how many people answered."""
+        """int64 (t, k). Raises InputError for shares, which do not say how many people answered."""
         if self.totals is None:
             raise InputError("answers must be counts (whole numbers) here; got shares, which do not say of how many")
         return self.values.astype(np.int64)
 
 
-def as_answers(answers: object, t: int, name: str = "answers") -> Answers:
+def as_answers(answers: object, t: int, name: str = "answers", alternatives: int = 3) -> Answers:
     """`answers` to t triplets: whole numbers of any dtype are counts, rows that sum to 1 are shares.
+
+    alternatives: 3 items that may be odd, or 2 options of an anchor: the number of columns.
 
     Raises:
         InputError: another shape, NaN, a negative number, a row of counts without an answer, or a row that sums to
@@ -69,10 +71,10 @@ def as_answers(answers: object, t: int, name: str = "answers") -> Answers:
         ('counts', 'shares')
     """
     if isinstance(answers, Answers):
-        return _of_length(answers, t, name)
-    a = _checks.as_array(answers, name, "(t, 3)")
-    if a.shape != (t, 3):
-        raise InputError(f"{name} must have shape ({t}, 3), a row for each triplet; got {a.shape}")
+        return _of_shape(answers, (t, alternatives), name)
+    a = _checks.as_array(answers, name, f"(t, {alternatives})")
+    if a.shape != (t, alternatives):
+        raise InputError(f"{name} must have shape ({t}, {alternatives}), a row for each triplet; got {a.shape}")
     if a.dtype.kind not in "biuf" and a.dtype.name != "bfloat16":
         raise InputError(f"{name} must hold real numbers; got dtype {a.dtype}")
     wide = a.astype(np.float64)
@@ -84,9 +86,11 @@ def as_answers(answers: object, t: int, name: str = "answers") -> Answers:
     return _counts(wide, name) if whole or (wide == np.round(wide)).all() else _shares(wide, name)
 
 
-def _of_length(answers: Answers, t: int, name: str) -> Answers:
-    if len(answers) != t:
-        raise InputError(f"{name} must have a row for each of {t} triplets; got {len(answers)}")
+def _of_shape(answers: Answers, shape: tuple[int, int], name: str) -> Answers:
+    if len(answers) != shape[0]:
+        raise InputError(f"{name} must have a row for each of {shape[0]} triplets; got {len(answers)}")
+    if answers.shares.shape != shape:
+        raise InputError(f"{name} must have shape {shape}; got {answers.shares.shape}")
     return answers
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data.provenance import Provenance, fingerprint
+from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
 
+ANCHORED_START = 1 << 63  # of hashes of anchored triplets, which no item of others comes to
 SKETCH = 4096  # triplets that are remembered: those with the smallest hashes, a random sample of the distinct ones
 
 
@@ -46,7 +48,7 @@ class TrainedOn:
     @classmethod
     def of(
         cls, x: Any, triplets: Any, *, measure: str, temperature: float, names: Sequence[str] | None = None,
-        held_out: Mapping[str, Any] | None = None, provenance: Provenance | None = None,
+        held_out: Mapping[str, Any] | None = None, provenance: Provenance | None = None, task: str = ODD_ONE_OUT,
     ) -> TrainedOn:  # fmt: skip
         """The record of a fit to rows x (n, d) and triplets (t, 3) of these rows, both on the host.
 
@@ -57,12 +59,14 @@ class TrainedOn:
         """
         index = np.asarray(triplets)
         items = np.unique(index).astype(np.int32)
-        hashes = np.unique(triplet_hashes(index))[:SKETCH]
+        hashes = np.unique(triplet_hashes(index, task))[:SKETCH]
         named = None if names is None else tuple(names[item] for item in items)
         same = fingerprint(index), fingerprint(np.asarray(x))
         return cls(measure, float(temperature), len(index), items, named, hashes, *same, held_out, provenance)
 
-    def overlap(self, x: Any, triplets: Any, names: Sequence[str] | None = None) -> Overlap | None:
+    def overlap(
+        self, x: Any, triplets: Any, names: Sequence[str] | None = None, task: str = ODD_ONE_OUT
+    ) -> Overlap | None:
         """What of triplets (t, 3) of rows of x (n, d) the fit has seen; None where nobody can tell.
 
         Rows are the same items where x is the very matrix of the fit, or where both have names.
@@ -81,7 +85,7 @@ class TrainedOn:
         objects = float((rows[np.unique(index)] >= 0).mean())
         if not known.any():
             return Overlap(0.0, objects)
-        hashes = triplet_hashes(own[known])
+        hashes = triplet_hashes(own[known], task)
         if len(self.sketch) == SKETCH:  # of others it is not known
             hashes = hashes[hashes <= self.sketch[-1]]
         if not len(hashes):
@@ -103,8 +107,8 @@ class Overlap:
     objects: float
 
 
-def triplet_hashes(triplets: np.ndarray) -> np.ndarray:
-    """uint64 (t,): a hash of each triplet (i, j, odd), the same for (j, i, odd).
+def triplet_hashes(triplets: np.ndarray, task: str = ODD_ONE_OUT) -> np.ndarray:
+    """uint64 (t,): a hash of each triplet (i, j, odd), the same for (j, i, odd); of anchored ones each its own.
 
     Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, for the mixing.
 
@@ -114,8 +118,10 @@ def triplet_hashes(triplets: np.ndarray) -> np.ndarray:
         (True, False)
     """
     i, j, odd = (np.asarray(triplets)[:, k].astype(np.uint64) for k in range(3))
-    hashes = np.zeros(len(i), np.uint64)
-    for column in (np.minimum(i, j), np.maximum(i, j), odd):
+    anchored = task == ANCHORED
+    hashes = np.full(len(i), ANCHORED_START if anchored else 0, np.uint64)
+    columns = (i, j, odd) if anchored else (np.minimum(i, j), np.maximum(i, j), odd)
+    for column in columns:
         hashes = _mixed(hashes ^ (column + np.uint64(1)))
     return hashes
 

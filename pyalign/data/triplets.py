@@ -1,4 +1,4 @@
-"""Triplets: three items, the one that a person called odd, who the person was, and what the items are called."""
+"""Triplets: three items, what a person answered about them, who the person was, and what the items are called."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pyalign.backends import Array
 from pyalign.data.answers import Answers, as_answers
 from pyalign.data.arrays import AsArray
 from pyalign.data.embeddings import is_frame
+from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
 from pyalign.errors import InputError
 
 
@@ -34,18 +35,24 @@ class Triplets(AsArray):
     Positions (of choices, of probabilities, of answers) are always those of the file: where reading moved the odd item
     last, `positions` says where each column came from, and functions translate.
 
+    Of the task "anchored" a person said which of two options is more like an anchor; the columns are the anchor, the
+    option that was chosen, the other one.
+
     Attributes:
-        values: (t, 3) integers, the item that the person called odd last; on the host or on a device.
+        values: (t, 3) integers, the item that the person called odd last, or did not choose; on the host or on a
+            device.
         names: the item that each number stands for; None where nobody has said it.
         numbered: whether the file held numbers, so that `names` is the order that somebody stated for them. False
             where it held the names themselves.
         positions: None where columns stand as they came. Otherwise int8 (3,) or (t, 3): `positions[p]` is the place
             (0, 1, 2) from which column p came.
-        answered: False where nobody has said which item is odd.
-        answers: counts or shares of the three items, by the columns of `values`; None: the last item, once.
+        answered: False where nobody has said which item is odd, or which option was chosen.
+        answers: counts or shares of the three items, by the columns of `values`, or of the two options in columns 1 and
+            2; None: one answer, as the columns have it.
         subjects: who gave each answer, or None.
         source: where they came from, for messages.
         notes: what a reader noticed, a sentence each.
+        task: "odd-one-out", or "anchored".
 
     Example:
         >>> t = Triplets(np.array([[4, 0, 2], [1, 2, 3]]))
@@ -62,6 +69,14 @@ class Triplets(AsArray):
     subjects: Subjects | None = None
     source: str | None = None
     notes: tuple[str, ...] = ()
+    task: str = ODD_ONE_OUT
+
+    def __post_init__(self) -> None:
+        _checks.one_of(self.task, TASKS, "task")
+        width = alternatives_of(self.task)
+        if self.answers is not None and self.answers.shares.shape[1] != width:
+            got = self.answers.shares.shape
+            raise InputError(f"answers must have shape ({len(self)}, {width}) for task {self.task!r}; got {got}")
 
     def __getitem__(self, rows: Any) -> Any:
         """Some triplets (a slice, a mask, indices) with all that is known of them; others go to the values."""
@@ -76,7 +91,7 @@ class Triplets(AsArray):
         )
 
     def with_answers(self, answers: object, name: str = "answers") -> Triplets:
-        """With counts or shares (t, 3) by the positions that the items have in the file.
+        """With counts or shares (t, 3) by the positions that the items have in the file; (t, 2) of an anchor's options.
 
         Raises:
             InputError: see `as_answers`.
@@ -86,12 +101,18 @@ class Triplets(AsArray):
             >>> t.with_answers([[7, 2, 1]]).answers.counts.tolist()
             [[2, 1, 7]]
         """
-        given = as_answers(answers, len(self), name)
-        moved = given if self.positions is None else given.reordered(self.positions)
+        given, places = as_answers(answers, len(self), name, alternatives_of(self.task)), self._places()
+        moved = given if places is None else given.reordered(places)
         return replace(self, answers=moved, answered=True)
 
+    def _places(self) -> np.ndarray | None:
+        """Where in the file the column of each answer came from: among three items, or among two options."""
+        if self.positions is None or self.task == ODD_ONE_OUT:
+            return self.positions
+        return np.argsort(self.positions[..., 1:], axis=-1).astype(np.int8)
+
     def choices_in_file(self, choices: Array) -> Array:
-        """Odd positions (t,) among the columns of `values`, -1 for a tie, as positions in the file."""
+        """Columns (t,) of `values` that are odd, or are chosen, -1 for a tie, as positions in the file."""
         if self.positions is None:
             return choices
         host, places = _checks.as_array(choices, "choices", "(t,)"), self.positions
@@ -99,18 +120,20 @@ class Triplets(AsArray):
         return _beside(choices, np.where(host < 0, host, moved).astype(np.int8))
 
     def columns_in_file(self, values: Array) -> Array:
-        """Numbers (t, 3) by the columns of `values`, by the positions in the file."""
-        if self.positions is None:
+        """Numbers (t, 3) by the columns of `values`, or (t, 2) of options, by the positions in the file."""
+        places = self._places()
+        if places is None:
             return values
-        host = _checks.as_array(values, "values", "(t, 3)")
+        host = _checks.as_array(values, "values", "(t, ...)")
         moved = np.empty_like(host)
-        np.put_along_axis(moved, np.broadcast_to(self.positions, host.shape).astype(np.int64), host, 1)
+        np.put_along_axis(moved, np.broadcast_to(places, host.shape).astype(np.int64), host, 1)
         return _beside(values, moved)
 
     def __repr__(self) -> str:
         source = "" if self.source is None else f" from {self.source}"
         known = {"names": self.names, "answers": self.answers, "subjects": self.subjects}
-        parts = "".join(f", with {name}" for name, value in known.items() if value is not None)
+        parts = ", anchored" if self.task == ANCHORED else ""
+        parts += "".join(f", with {name}" for name, value in known.items() if value is not None)
         return f"Triplets({len(self):,}{source}{parts})"
 
 
@@ -127,6 +150,12 @@ def require_answers(triplets: Triplets, what: str) -> None:
     """Raises where nobody has said which item is odd, which `what` needs."""
     if not triplets.answered:
         raise InputError(f"{what} needs the people's answers, which --odd-column none says are not recorded")
+
+
+def require_odd_one_out(triplets: Triplets, what: str) -> None:
+    """Raises for anchored triplets, with which `what` can do nothing."""
+    if triplets.task != ODD_ONE_OUT:
+        raise InputError(f"{what} takes odd-one-out triplets alone; got task {triplets.task!r}")
 
 
 def require_one_answer_each(triplets: Triplets, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Which columns are the items, which item is the odd one, and the order that puts it last."""
+"""Which columns are the items, which is the odd one or the anchor, and the order that puts it in its place."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from typing import Literal
 
 import numpy as np
 
+from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS
 from pyalign.errors import InputError
 from pyalign.io.paths import Array, PathLike, bad, shorten
 from pyalign.io.tables import Column, Table, column_index
 
 OddColumn = Literal["first", "last", "none"]
+AnchorColumn = Literal["first", "last"]
 FIRST = (1, 2, 0)  # where the canonical columns come from when the odd one is first
+ANCHORS = {
+    "first": (0, 1, 2),
+    "last": (2, 0, 1),
+}  # ... when the anchor is there, and the chosen option before the other
 
 
 def check_options(
-    columns: Sequence[Column] | None, odd_column: str, choice_column: Column | None, choice_base: int | None
-) -> None:
+    columns: Sequence[Column] | None, odd_column: str, choice_column: Column | None, choice_base: int | None,
+    task: str = ODD_ONE_OUT, anchor: str = "first",
+) -> None:  # fmt: skip
     """Refuse options that contradict each other, before a file is opened."""
     if odd_column not in ("first", "last", "none"):
         raise InputError(f"odd_column must be 'first', 'last' or 'none'; got {odd_column!r}")
+    _check_task(task, anchor, odd_column)
     if columns is not None and (isinstance(columns, str) or len(columns) != 3):
         raise InputError(f"columns must be three, as in 0,1,2 or image1,image2,image3; got {columns!r}")
     if choice_base not in (None, 0, 1):
@@ -29,6 +37,17 @@ def check_options(
         raise InputError("choice_base says how a choice column counts; give choice_column too")
     if choice_column is not None and odd_column != "last":
         raise InputError(f"choice_column already says which item is odd; leave odd_column={odd_column!r} out")
+
+
+def _check_task(task: str, anchor: str, odd_column: str) -> None:
+    if task not in TASKS:
+        raise InputError(f"task must be {' or '.join(map(repr, TASKS))}; got {task!r}")
+    if anchor not in ANCHORS:
+        raise InputError(f"anchor must be 'first' or 'last'; got {anchor!r}")
+    if task == ANCHORED and odd_column != "last":
+        raise InputError(f"odd_column belongs to task 'odd-one-out'; got {odd_column!r} with task 'anchored'")
+    if task == ODD_ONE_OUT and anchor != "first":
+        raise InputError(f"anchor belongs to task 'anchored'; got {anchor!r} with task 'odd-one-out'")
 
 
 def resolve(
@@ -97,15 +116,29 @@ def _by_choice(items: Array, choice: Array) -> tuple[Array, Array | None]:
     return np.take_along_axis(items, positions, axis=1), positions
 
 
-def choice_positions(path: PathLike, choice: Array, base: int | None) -> Array:
-    """Positions 0, 1, 2 of the odd items; without a ``base`` the range of the column tells it."""
-    lowest, highest = int(choice.min()), int(choice.max())
+def anchor_first(items: Array, choice: Array | None, anchor: str) -> tuple[Array, Array | None]:
+    """The items as anchor, chosen option, other option, and for each column the column that it came from.
+
+    choice: (t,) 0 or 1, which of the two options, in their order in the file, was chosen; None: the first.
+    """
+    order = np.array(ANCHORS[anchor], dtype=np.int8)
+    if choice is not None and choice.any():
+        positions = order[np.array([(0, 1, 2), (0, 2, 1)])[choice]]
+        return np.take_along_axis(items, positions, axis=1), positions
+    if anchor == "first":
+        return items, None
+    return np.ascontiguousarray(items[:, order]), order
+
+
+def choice_positions(path: PathLike, choice: Array, base: int | None, alternatives: int = 3) -> Array:
+    """Positions 0, 1, 2 of the odd items, or 0, 1 of options; without a ``base`` the range of the column tells it."""
+    lowest, highest, last = int(choice.min()), int(choice.max()), alternatives - 1
     held = f"the choice column holds {lowest} to {highest}"
-    if lowest < 0 or highest > 3 or (lowest == 0 and highest == 3):
-        raise bad(path, f"{held}; it must hold positions 0 to 2 or 1 to 3")
-    if base is None and lowest > 0 and highest < 3:
+    if lowest < 0 or highest > last + 1 or (lowest == 0 and highest == last + 1):
+        raise bad(path, f"{held}; it must hold positions 0 to {last} or 1 to {last + 1}")
+    if base is None and lowest > 0 and highest < last + 1:
         raise bad(path, f"{held} only, which fits both ways of counting: give choice_base (--choice-base 0 or 1)")
     base = int(lowest > 0) if base is None else base
-    if lowest < base or highest > base + 2:
+    if lowest < base or highest > base + last:
         raise bad(path, f"{held}, which does not fit choice_base {base}")
     return choice.astype(np.int8) - np.int8(base)

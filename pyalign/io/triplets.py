@@ -1,4 +1,4 @@
-"""Human triplets: three items, the one that the person called odd put last."""
+"""Human triplets: three items, the one that the person called odd put last; or an anchor, then the chosen option."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyalign.data import Subjects, Triplets
+from pyalign.data import ANCHORED, ODD_ONE_OUT, Subjects, Triplets, alternatives_of
 from pyalign.errors import InputError
-from pyalign.io.columns import OddColumn, check_options, choice_positions, odd_last, resolve
+from pyalign.io.columns import (
+    AnchorColumn,
+    OddColumn,
+    anchor_first,
+    check_options,
+    choice_positions,
+    odd_last,
+    resolve,
+)
 from pyalign.io.formats import TRIPLETS, open_table
 from pyalign.io.headers import always
 from pyalign.io.lines import is_number
@@ -36,8 +44,13 @@ def load_triplets(
     item_names: Sequence[str] | None = None,
     answers: object = None,
     subjects: Subjects | Sequence[object] | None = None,
+    task: str = ODD_ONE_OUT,
+    anchor: AnchorColumn = "first",
 ) -> Triplets:
     """Read (t, 3) triplets of item numbers or names, the item that the person called odd put last.
+
+    Of ``task="anchored"``, where people said which of two options is more like an anchor, the columns become the
+    anchor, the chosen option, the other.
 
     Of a canonical ``.npy`` of int16, uint16, int32 or int64 the values are mapped from the disk, read-only, without a
     copy.
@@ -47,14 +60,17 @@ def load_triplets(
         key: which array of a file that holds several.
         columns: the three item columns of a wider table, from 0 or by header.
         odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them), "first", or "none" (not recorded).
-        choice_column: the column that holds the odd item's place among the three, from 0 or by header.
+        choice_column: the column that holds the odd item's place among the three, from 0 or by header; of anchored
+            triplets the place of the chosen option among the two.
         choice_base: whether that place counts from 0 or from 1; without it, its range decides.
         one_based: item numbers count from 1; the result counts from 0.
         subject_column: the column, of numbers or strings, that says who answered, from 0 or by header.
         item_names: the item that each number stands for, in order; embeddings with names are then matched by name.
         answers: (t, 3), how often each item was called odd, or shares, by the positions in the file: an array, or what
-            `read_answers` gives.
+            `read_answers` gives; of anchored triplets (t, 2), by option.
         subjects: who gave each answer, where a file of its own says it: what `read_subjects` gives, or t labels.
+        task: ``"odd-one-out"``, or ``"anchored"``.
+        anchor: "first" or "last" of the three columns. Without a choice column the first of the two others was chosen.
 
     Returns:
         `Triplets`, with positions where columns were moved, names where the file holds names.
@@ -74,7 +90,7 @@ def load_triplets(
         array([[2, 4, 7],
                [1, 8, 3]], dtype=int32)
     """
-    check_options(columns, odd_column, choice_column, choice_base)
+    check_options(columns, odd_column, choice_column, choice_base, task, anchor)
     if subjects is not None and subject_column is not None:
         raise InputError("subjects and subject_column both say who answered; give one of them")
     wanted = TRIPLETS if not by_name(*(columns or ()), choice_column, subject_column) else _WITH_HEADER
@@ -88,8 +104,10 @@ def load_triplets(
         values = from_one(path, values)
     place = None
     if read.choice is not None:
-        place = choice_positions(path, whole_numbers(path, read.choice, "the choice column"), choice_base)
-    values, positions = odd_last(values, place, odd_column)
+        chosen = whole_numbers(path, read.choice, "the choice column")
+        place = choice_positions(path, chosen, choice_base, alternatives_of(task))
+    arranged = anchor_first(values, place, anchor) if task == ANCHORED else odd_last(values, place, odd_column)
+    values, positions = arranged
     found = Triplets(
         values,
         *_names(path, read.names, item_names),
@@ -97,6 +115,7 @@ def load_triplets(
         answered=odd_column != "none",
         subjects=_subjects(path, read.subject, subjects, len(values)),
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
+        task=task,
     )
     return found if answers is None else _answered(path, found, answers)
 
