@@ -19,6 +19,7 @@ import numpy as np
 
 from pyalign._version import __version__
 from pyalign.data.provenance import Input, Provenance
+from pyalign.data.tasks import chance_of
 from pyalign.errors import InputError
 
 SCHEMA = 1  # of documents; raised when a key changes its meaning
@@ -76,6 +77,17 @@ class Interval:
 
     def __len__(self) -> int:
         return 2
+
+
+class OfTask:
+    """What results about answers have in common: the chance level that follows from their task."""
+
+    task: str
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of a model that knows nothing, a fraction."""
+        return chance_of(self.task)
 
 
 def hidden(**options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One pass over the triplets, and the odd-one-out accuracy that comes of it."""
+"""One pass over the triplets, and the accuracy that comes of it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.permuted import PermutationTest
+from pyalign.analysis.two_alternatives import run_anchored
 from pyalign.backends import Sums
-from pyalign.data import Overlap
+from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Overlap, alternatives_of, chance_of
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
-from pyalign.results import Interval, Result, hidden
+from pyalign.results import Interval, OfTask, Result, hidden
 
 TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")
-CHANCE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,17 @@ class GroupScore:
 
 
 @dataclass(frozen=True, repr=False)
-class Score(Result):
-    """How well similarities predict which item people called odd.
+class Score(OfTask, Result):
+    """How well similarities predict which item people called odd, or which of two options they chose for an anchor.
 
     Attributes:
         accuracy: fraction of triplets in which the human's pair is the most similar one, ties counted by `ties`; None
-            where nobody has said which item is odd.
+            where nobody has said which item is odd. Of anchored triplets the pairs are those of the anchor.
         n_triplets: triplets that were scored.
         n_ties: triplets in which two or three pairs tie for the most similar.
         n_dropped: triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
         cross_entropy: nats per triplet, mean of -log p(human's choice); None as the accuracy.
-        mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3.
+        mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3, of two options log 2.
         measure: the similarity measure.
         temperature: p = softmax(s / temperature).
         ties: the rule for ties.
@@ -76,18 +76,21 @@ class Score(Result):
         seed: of the resamples.
         ceiling: the noise ceiling, a fraction.
         ceiling_name: which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
-        fraction_of_ceiling: how far the accuracy has come from chance (1/3, at 0) to the ceiling (at 1).
+        fraction_of_ceiling: how far the accuracy has come from chance (at 0) to the ceiling (at 1).
         groups: the scores of labelled groups of triplets.
         permutation_test: the chance level by random matchings of rows and items.
         transform: the map that the rows went through first.
         in_sample: shares of these triplets and of their objects that the fit of the map has seen, where that is known.
-        choices: int8 (t,), the odd position, -1 for a tie; by the positions in the file. Kept on demand.
-        probabilities: (t, 3), that each position is odd. Kept on demand.
+        task: of the triplets, ``"odd-one-out"`` or ``"anchored"``; `chance` follows from it.
+        choices: int8 (t,), the odd position, or that of the option which the model takes, -1 for a tie; by the
+            positions in the file. Kept on demand.
+        probabilities: (t, 3), that each position is odd, or (t, 2), that each option is chosen. Kept on demand.
     """
 
     command: ClassVar[str] = "score"
     derived: ClassVar[tuple[str, ...]] = (
-        "standard_error", "cross_entropy_standard_error", "ci_by", "ci_method", "confidence", "triplets_per_second",
+        "chance", "standard_error", "cross_entropy_standard_error", "ci_by", "ci_method", "confidence",
+        "triplets_per_second",
     )  # fmt: skip
 
     accuracy: float | None
@@ -115,6 +118,7 @@ class Score(Result):
     permutation_test: PermutationTest | None = None
     transform: str | None = None
     in_sample: Overlap | None = None
+    task: str = ODD_ONE_OUT
     choices: np.ndarray | None = hidden(default=None, compare=False)
     probabilities: np.ndarray | None = hidden(default=None, compare=False)
 
@@ -175,6 +179,7 @@ def score_triplets(
     choices: bool = False,
     probabilities: bool = False,
     similarities: bool = False,
+    task: str = ODD_ONE_OUT,
 ) -> tuple[TripletResults, int]:
     """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
 
@@ -185,17 +190,12 @@ def score_triplets(
     kept = None
     if nan == "omit":
         x, triplets, kept = without_bad_rows(x, triplets, backend)
-    results = run_triplets(
-        x,
-        triplets,
-        measure=measure,
-        temperature=temperature,
-        backend=backend,
-        choices=choices,
-        probabilities=probabilities,
-        similarities=similarities,
-        sums=True,
-    )
+    wanted = {"choices": choices, "probabilities": probabilities, "similarities": similarities}
+    options: dict[str, Any] = {"measure": measure, "temperature": temperature, "backend": backend, **wanted}
+    if task == ANCHORED:
+        results = run_anchored(x, triplets, **options)
+    else:
+        results = run_triplets(x, triplets, sums=True, **options)
     if kept is None:
         return results, 0
     return _spread(results, kept), int((~kept).sum())
@@ -203,7 +203,7 @@ def score_triplets(
 
 def summarise(
     results: TripletResults, n_dropped: int, *, measure: str | Measure, temperature: float, ties: str,
-    nan: str = "raise",
+    nan: str = "raise", task: str = ODD_ONE_OUT,
 ) -> Score:  # fmt: skip
     """A `Score` from the sums of one pass."""
     sums = results.sums
@@ -224,15 +224,17 @@ def summarise(
         ties=ties,
         nan=nan,
         backend=results.backend,
+        task=task,
     )
 
 
-def fraction_of_ceiling(accuracy: float, ceiling: float) -> float:
-    """How far an accuracy has come on the way from chance (1/3) to the ceiling: 0 at chance, 1 at the ceiling.
+def fraction_of_ceiling(accuracy: float, ceiling: float, task: str = ODD_ONE_OUT) -> float:
+    """How far an accuracy has come on the way from chance to the ceiling: 0 at chance, 1 at the ceiling.
 
     Args:
         accuracy: a fraction.
-        ceiling: a fraction above 1/3, such as ``noise_ceiling(...).ceiling``.
+        ceiling: a fraction above chance, such as ``noise_ceiling(...).ceiling``.
+        task: ``"odd-one-out"``, where chance is 1/3; or ``"anchored"``, where it is 1/2.
 
     Raises:
         InputError: a fraction that is none, or a ceiling that is not above chance.
@@ -248,9 +250,11 @@ def fraction_of_ceiling(accuracy: float, ceiling: float) -> float:
     )
     if not 0 <= accuracy <= 1:
         raise InputError(f"accuracy must be a fraction from 0 to 1; got {accuracy!r}")
-    if not CHANCE < ceiling <= 1:
-        raise InputError(f"ceiling must be a fraction above chance (1/3), at most 1; got {ceiling!r}")
-    return (accuracy - CHANCE) / (ceiling - CHANCE)
+    chance = chance_of(_checks.one_of(task, TASKS, "task"))
+    if not chance < ceiling <= 1:
+        told = f"1/{alternatives_of(task)}"
+        raise InputError(f"ceiling must be a fraction above chance ({told}), at most 1; got {ceiling!r}")
+    return (accuracy - chance) / (ceiling - chance)
 
 
 def accuracy_of(sums: Sums, n: int, ties: str) -> float:

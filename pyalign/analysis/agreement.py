@@ -15,7 +15,7 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import find_repeats
 from pyalign.analysis.several import answered_triplets, measures_of, of_each
-from pyalign.data import Aligned, Provenance
+from pyalign.data import Aligned, Provenance, require_odd_one_out
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops._door import open_door
@@ -80,6 +80,7 @@ def agreement(
     _checks.one_of(nan, NAN, "nan")
     measures = measures_of(measure)
     given = answered_triplets(triplets, answers, "agreement")
+    require_odd_one_out(given, "agreement")
     options = {"temperature": _checks.as_temperature(temperature), "ties": ties, "nan": nan, "backend": backend}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:

@@ -25,6 +25,7 @@ class AnsweredSimilarities:
         ties: what a tie for the best pair counts.
         objects: (t, 3) integers >= 0, the items of each; None where nobody asks for them.
         people: (t,) codes, who gave each answer; None where that is not known.
+        alternatives: 3, or 2 of anchored triplets, whose pairs are 01 and 02.
     """
 
     host: HostBackend
@@ -33,6 +34,7 @@ class AnsweredSimilarities:
     ties: str
     objects: np.ndarray | None = None
     people: np.ndarray | None = None
+    alternatives: int = 3
 
     def halves(self, first: int) -> tuple[AnsweredSimilarities, AnsweredSimilarities]:
         """The first triplets and the others."""
@@ -51,7 +53,9 @@ class AnsweredSimilarities:
     def _take(self, rows: Any) -> AnsweredSimilarities:
         answers = None if self.answers is None else self.answers.take(rows)
         objects, people = (None if one is None else one[rows] for one in (self.objects, self.people))
-        return AnsweredSimilarities(self.host, self.similarities[rows], answers, self.ties, objects, people)
+        return AnsweredSimilarities(
+            self.host, self.similarities[rows], answers, self.ties, objects, people, self.alternatives
+        )
 
     @property
     def weights(self) -> np.ndarray | None:
@@ -63,9 +67,16 @@ class AnsweredSimilarities:
         """float64 (t,): the mean similarity of the chosen pair, None for the pair 01."""
         return None if self.answers is None else chosen_similarity(self.answers.shares, self.similarities)
 
+    @property
+    def choosable(self) -> np.ndarray:
+        """(t, k): the similarities of the pairs among which is chosen."""
+        return self.similarities[:, : self.alternatives]
+
     def sums(self, beta: float, confidences: np.ndarray | None = None) -> LossSums:
         """The loss at an inverse temperature."""
-        return self.host.temperature_sums(self.similarities, self.target, self.weights, beta, confidences)
+        return self.host.temperature_sums(
+            self.similarities, self.target, self.weights, beta, confidences, alternatives=self.alternatives
+        )
 
     def with_confidences(self, beta: float) -> tuple[LossSums, np.ndarray]:
         """The loss, and the probability of the model's own choice in each triplet: float64 (t,)."""
@@ -75,9 +86,9 @@ class AnsweredSimilarities:
     def accuracy(self) -> np.ndarray:
         """float64 (t,): the fraction of a triplet's answers that are the model's choice."""
         if self.answers is not None:
-            return share_of_choice(self.answers.shares, self.similarities, self.ties)
+            return share_of_choice(self.answers.shares, self.choosable, self.ties)
         verdicts = np.empty(len(self.similarities), np.int8)
-        self.host.outcomes(self.similarities, 1.0, verdicts, None, None)
+        self.host.outcomes(self.similarities, 1.0, verdicts, None, None, alternatives=self.alternatives)
         credits: np.ndarray = credits_of(verdicts, self.ties) / CREDIT_UNIT
         return credits
 
@@ -86,17 +97,23 @@ def chosen_similarity(shares: np.ndarray, similarities: np.ndarray) -> np.ndarra
     """float64 (t,): the mean similarity of the chosen pair.
 
     Args:
-        shares: (t, 3) by odd position, rows sum to 1.
+        shares: (t, 3) by odd position, rows sum to 1; or (t, 2) by option.
         similarities: (t, 3) of the pairs 01, 02, 12.
 
     Example:
         >>> chosen_similarity(np.array([[0, 0.25, 0.75]]), np.array([[0.8, 0.4, 0.1]]))
         array([0.7])
     """
-    u = shares[:, 2] * similarities[:, 0]
-    u += shares[:, 1] * similarities[:, 1]
-    u += shares[:, 0] * similarities[:, 2]
+    p = by_pair(shares)
+    u = p[:, 0] * similarities[:, 0]
+    for pair in range(1, p.shape[1]):
+        u += p[:, pair] * similarities[:, pair]
     return u
+
+
+def by_pair(shares: np.ndarray) -> np.ndarray:
+    """Shares of the pairs 01, 02, 12 from those by odd position; or of the pairs 01, 02 from those by option."""
+    return shares[:, ::-1] if shares.shape[1] == 3 else shares
 
 
 def share_of_choice(shares: np.ndarray, similarities: np.ndarray, ties: str) -> np.ndarray:
@@ -106,14 +123,14 @@ def share_of_choice(shares: np.ndarray, similarities: np.ndarray, ties: str) -> 
     the first of two and 0 for three.
 
     Args:
-        shares: (t, 3) by odd position, rows sum to 1.
-        similarities: (t, 3) of the pairs 01, 02, 12.
+        shares: (t, 3) by odd position, rows sum to 1; or (t, 2) by option.
+        similarities: (t, 3) of the pairs 01, 02, 12; or (t, 2) of the first two.
 
     Example:
         >>> share_of_choice(np.array([[0, 0.25, 0.75]]), np.array([[0.4, 0.4, 0.1]]), "fractional")
         array([0.5])
     """
-    p = shares[:, ::-1]  # by pair 01, 02, 12
+    p = by_pair(shares)
     best = similarities == similarities.max(axis=1, keepdims=True)
     pairs = best.sum(axis=1)
     if ties == "fractional":

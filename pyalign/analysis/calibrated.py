@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from pyalign.analysis.reliability import Reliability
 from pyalign.analysis.several import Several
-from pyalign.results import Interval, Result
+from pyalign.data import ODD_ONE_OUT
+from pyalign.results import Interval, OfTask, Result
 
 TARGETS = {"choices": "choices", "counts": "counts", "shares": "probabilities"}  # as documents call answers
 
@@ -51,7 +52,7 @@ class Divergences:
 
 
 @dataclass(frozen=True, repr=False)
-class Calibration(Result):
+class Calibration(OfTask, Result):
     """A fitted temperature, and how well calibrated the probabilities are with it.
 
     Attributes:
@@ -62,7 +63,7 @@ class Calibration(Result):
         ece_equal_width_before, ece_equal_mass_before: expected calibration error of the test part at T = 1.
         equal_width, equal_mass: reliability of the test part at the fitted T, with its `ece`.
         divergences: from shares of answers, or None for choices.
-        answers: "choices" (the last item is odd), "counts" or "shares".
+        answers: "choices" (the last item is odd, or was not chosen), "counts" or "shares".
         split, held_out, seed: how the parts were drawn; None where nothing was split.
         n_unused: triplets in neither part, as their items are of both.
         n_dropped: triplets of the parts left out because they touch a row with NaN or infinity.
@@ -71,10 +72,11 @@ class Calibration(Result):
         embeddings: what the embeddings are called, or None.
         label: a shorter name for tables, or None.
         seconds: that it took.
+        task: of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "calibrate"
-    derived: ClassVar[tuple[str, ...]] = ("standard_error", "targets")
+    derived: ClassVar[tuple[str, ...]] = ("chance", "standard_error", "targets")
 
     temperature: float
     temperature_ci: Interval
@@ -98,6 +100,7 @@ class Calibration(Result):
     embeddings: str | None = None
     label: str | None = None
     seconds: float | None = field(default=None, compare=False)
+    task: str = ODD_ONE_OUT
 
     @property
     def standard_error(self) -> float:

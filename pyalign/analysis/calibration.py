@@ -12,7 +12,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
-from pyalign.analysis.answered import AnsweredSimilarities
+from pyalign.analysis.answered import AnsweredSimilarities, by_pair
 from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences, Part
 from pyalign.analysis.fit_and_test import Ready, make_ready, people_of
 from pyalign.analysis.notes import merged, notes_on_score
@@ -21,7 +21,7 @@ from pyalign.analysis.several import answered_triplets, measures_of, of_each
 from pyalign.analysis.temperature import minimise
 from pyalign.analysis.temperature_error import error_of_beta, interval
 from pyalign.backends import LossSums, get_host_backend
-from pyalign.data import Aligned, Answers, Provenance
+from pyalign.data import Aligned, Answers, Provenance, alternatives_of
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
@@ -158,11 +158,11 @@ def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: 
     began = time.perf_counter()
     results, n_dropped = score_triplets(
         ready.rows, ready.kept, measure=measure, ties=asked.ties, nan=asked.nan, backend=asked.backend,
-        similarities=True,
+        similarities=True, task=ready.task,
     )  # fmt: skip
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
-    host = get_host_backend(asked.backend)
-    both = AnsweredSimilarities(host, similarities, ready.answers, asked.ties, ready.kept, ready.people)
+    host, alternatives = get_host_backend(asked.backend), alternatives_of(ready.task)
+    both = AnsweredSimilarities(host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives)
     fit, test = (both, both) if ready.first is None else both.halves(ready.first)
     if n_dropped:
         fit, test = fit.present(), test.present()
@@ -178,8 +178,9 @@ def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: 
         ties=asked.ties,
         backend=results.backend,
         embeddings=name,
+        task=ready.task,
     )
-    told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy)
+    told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy, task=ready.task)
     return replace(found, seconds=time.perf_counter() - began, notes=merged(ready.notes, told, found.notes))
 
 
@@ -235,10 +236,10 @@ def _part(answers: AnsweredSimilarities, accuracy: np.ndarray, before: LossSums,
 def _divergences(answers: AnsweredSimilarities, temperature: float) -> Divergences | None:
     if answers.answers is None:
         return None
-    p, weights = answers.answers.shares, answers.weights
+    p, weights = by_pair(answers.answers.shares)[:, ::-1], answers.weights  # in the order of the probabilities
     pairs = []
     for t in (1.0, temperature):
-        logs = log_choice_probabilities(answers.similarities, t)
+        logs = log_choice_probabilities(answers.choosable, t)
         pairs.append((kl_of_logs(p, logs), js_distance(p, np.exp(logs))))
     columns = entropy(p), pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]
     return Divergences(*(float(np.average(column, weights=weights)) for column in columns))

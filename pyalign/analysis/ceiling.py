@@ -12,18 +12,17 @@ from pyalign.analysis.ceiling_errors import CeilingErrors, changes_without
 from pyalign.analysis.ceilings import Ceiling, Ceilings, NoiseCeiling
 from pyalign.analysis.entries import RepeatedSets, repeated_sets
 from pyalign.analysis.leave_one_out import LeaveOneOut, leave_one_out
-from pyalign.analysis.notes import merged
+from pyalign.analysis.notes import merged, notes_on_anchors
 from pyalign.analysis.people import inputs_of, with_people
 from pyalign.analysis.repeats import find_repeats
 from pyalign.analysis.uncertainty import without_interval
-from pyalign.data import Provenance
+from pyalign.data import Provenance, alternatives_of
 from pyalign.errors import InputError
 from pyalign.stats.divergences import entropy
 from pyalign.stats.labels import subject_codes
 from pyalign.stats.mixture import fit_mixture
 from pyalign.stats.resampling import Resampling
 
-CHANCE = 1 / 3
 MOST_EXACT = 300
 FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known
 
@@ -66,7 +65,7 @@ def noise_ceiling(
     """
     _checks.fraction(confidence, "confidence")
     given, people = with_people(triplets, answers, subjects, "ceiling")
-    repeats = find_repeats(given.values, given.answers)
+    repeats = find_repeats(given.values, given.answers, given.task)
     persons = None if people is None else subject_codes(people, len(given))
     sets = repeated_sets(repeats, persons)
     if not len(sets.counts):
@@ -82,7 +81,7 @@ def noise_ceiling(
         ceilings=found,
         ceiling=found.upper.value,
         ci=found.upper.ci,
-        guessing=_guessing(sets.answers),
+        guessing=_guessing(sets.answers, alternatives_of(given.task)),
         n_distinct=len(sets.counts),
         n_answers=int(sets.counts.sum()),
         leave_one_out=others.share,
@@ -96,7 +95,8 @@ def noise_ceiling(
         confidence=float(confidence),
         remarks=remarks,
         triplets=given.source,
-        notes=merged(given.notes, told, _notes(sets, within or 0)),
+        task=given.task,
+        notes=merged(given.notes, told, _notes(sets, within or 0), notes_on_anchors(repeats.triplets, given.task)),
         provenance=Provenance.now(inputs_of(given, people), {"confidence": float(confidence)}),
     )
 
@@ -134,16 +134,18 @@ def _entropies(counts: np.ndarray) -> tuple[float, float]:
     return sums / int(answers.sum()), (sums + missing) / int(answers.sum())
 
 
-def guessing_share(n: int) -> float:
-    """Expected majority share of n answers that are guesses among three items; exact up to n = 300.
+def guessing_share(n: int, alternatives: int = 3) -> float:
+    """Expected majority share of n answers that are guesses among three items, or two options; exact up to n = 300.
 
     Example:
         >>> round(guessing_share(2), 4), round(guessing_share(10), 4), round(guessing_share(1000), 4)
         (0.6667, 0.4927, 0.3488)
     """
+    if alternatives == 2:
+        return _guessing_of_two(n)
     if n > MOST_EXACT:
         # The largest of three shares, which are nearly normal: E max of three normals is 3 / (2 sqrt(pi)).
-        return CHANCE + 1.5 / math.sqrt(3 * math.pi * n)
+        return 1 / 3 + 1.5 / math.sqrt(3 * math.pi * n)
     factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
     a, b = np.ogrid[: n + 1, : n + 1]
     c = n - a - b
@@ -152,9 +154,17 @@ def guessing_share(n: int) -> float:
     return float((np.exp(logs) * most)[c >= 0].sum() / n)
 
 
-def _guessing(answers: np.ndarray) -> float:
+def _guessing_of_two(n: int) -> float:
+    """E max(a, n - a) / n = 1/2 + E|a - n/2| / n for a ~ Binomial(n, 1/2); C(2m, m) / 4^m ~ 1 / sqrt(pi m)."""
+    m = n // 2
+    if n > MOST_EXACT:
+        return 0.5 + 0.5 * math.sqrt(2 / (math.pi * n))
+    return 0.5 + 0.5 * math.comb(2 * m, m) / 4**m
+
+
+def _guessing(answers: np.ndarray, alternatives: int) -> float:
     numbers, times = np.unique(answers, return_counts=True)
-    return float(np.array([guessing_share(int(n)) for n in numbers]) @ times / times.sum())
+    return float(np.array([guessing_share(int(n), alternatives) for n in numbers]) @ times / times.sum())
 
 
 def _notes(sets: RepeatedSets, within: int) -> list[str]:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pyalign.results import Interval, Result
+from pyalign.data import ODD_ONE_OUT
+from pyalign.results import Interval, OfTask, Result
 
 BOUNDS = ("upper", "lower", "estimate")  # ceilings by name
 
@@ -50,7 +51,7 @@ class Ceilings:
 
 
 @dataclass(frozen=True)
-class NoiseCeiling(Result):
+class NoiseCeiling(OfTask, Result):
     """How far people agree on repeated triplets, and what that leaves for a model to reach. Shares are fractions.
 
     Attributes:
@@ -75,10 +76,11 @@ class NoiseCeiling(Result):
         confidence: of the intervals, a fraction.
         remarks: signs that the answers are not what people said, a sentence each; they are among the notes too.
         triplets: where the triplets came from, or None.
+        task: of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two options.
     """
 
     command: ClassVar[str] = "ceiling"
-    derived: ClassVar[tuple[str, ...]] = ("standard_error", "leave_one_out_standard_error")
+    derived: ClassVar[tuple[str, ...]] = ("chance", "standard_error", "leave_one_out_standard_error")
 
     ceilings: Ceilings
     ceiling: float
@@ -97,6 +99,7 @@ class NoiseCeiling(Result):
     confidence: float
     remarks: tuple[str, ...]
     triplets: str | None = None
+    task: str = ODD_ONE_OUT
 
     @property
     def standard_error(self) -> float:

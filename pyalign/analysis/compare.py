@@ -91,10 +91,12 @@ def compare(
     plan = as_resampling(ci)
     assert plan is not None
     options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
-    ledger = open_ledger(aligned.models, aligned.index, **options, backend=backend, progress=progress)
+    ledger = open_ledger(
+        aligned.models, aligned.index, **options, backend=backend, task=aligned.triplets.task, progress=progress
+    )
     found = _compared(ledger, aligned, plan, people, correction, choose_best, progress)
-    told = [notes_on_rows(x, aligned.index, name) for name, x in aligned.models.items()]
-    told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model) for m in found.models]
+    told = [notes_on_rows(x, aligned.index, name, found.task) for name, x in aligned.models.items()]
+    told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task) for m in found.models]
     given = {**options, "measure": str(measure), "ci": asdict(plan), "correction": correction}
     inputs = [*models.items(), ("triplets", aligned.triplets)]
     return replace(

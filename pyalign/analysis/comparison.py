@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
-from pyalign.results import Interval, Result
+from pyalign.results import Interval, OfTask, Result
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -120,7 +121,7 @@ class BestModel:
 
 
 @dataclass(frozen=True)
-class Comparison(Result):
+class Comparison(OfTask, Result):
     """What `compare` found.
 
     Attributes:
@@ -139,10 +140,12 @@ class Comparison(Result):
         cross_entropy_covariance: the same of the cross-entropies, square nats.
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
+        task: of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "compare"
     rows: ClassVar[str] = "models"
+    derived: ClassVar[tuple[str, ...]] = ("chance",)
 
     models: tuple[ModelResult, ...]
     pairs: tuple[PairResult, ...]
@@ -163,6 +166,7 @@ class Comparison(Result):
     cross_entropy_covariance: Matrix | None = None
     best: BestModel | None = None
     triplets: str | None = None
+    task: str = ODD_ONE_OUT
 
     def __post_init__(self) -> None:
         if not self.models:

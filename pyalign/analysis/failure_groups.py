@@ -12,11 +12,12 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.analysis.repeats import find_repeats
-from pyalign.data import Triplets
+from pyalign.data import ANCHORED, Triplets
 from pyalign.errors import InputError
 from pyalign.results import hidden
 from pyalign.stats.labels import checked_labels
 
+OTHER_LAST = np.array([[0, 2, 1], [0, 1, 2]])  # row p: the order that puts p, the option not chosen, last
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last
 CHUNK = 1 << 14  # triplets that are dicts at the same time
 
@@ -44,24 +45,31 @@ class CalledOdd(NamedTuple):
 
 def called_odd(triplets: Triplets, subjects: object = None) -> CalledOdd:
     """Each answer as it was given; of counts, the answer of the majority."""
-    repeats = find_repeats(triplets.values, triplets.answers)
+    repeats = find_repeats(triplets.values, triplets.answers, triplets.task)
     t = len(repeats.inverse)
     people = None if subjects is None else checked_labels(subjects, t)
     called = repeats.counts[repeats.inverse]
     totals = called.sum(axis=1)
     rows, order = np.arange(t), None
     if repeats.odd is not None:
-        odd = repeats.odd[:, None]
+        answer = repeats.odd[:, None]
     else:
-        odd = called.argmax(axis=1)[:, None]
+        answer = called.argmax(axis=1)[:, None]
         rows = np.flatnonzero((called == called.max(axis=1, keepdims=True)).sum(axis=1) == 1)
         if not len(rows):
             raise InputError(f"answers must have a majority in at least one triplet; all {t} tie")
-        ascending = np.argsort(_checks.as_triplets(triplets.values)[rows], axis=1)
-        order = np.take_along_axis(ascending, ODD_LAST[odd[rows, 0]], axis=1)
-    shares = np.take_along_axis(called, odd, axis=1)[:, 0] / totals
+        order = _order(_checks.as_triplets(triplets.values)[rows], answer[rows, 0], triplets.task)
+    shares = np.take_along_axis(called, answer, axis=1)[:, 0] / totals
     shares[totals < 2] = np.nan
     return CalledOdd(rows, order, shares[rows], totals[rows], people, t - len(rows))
+
+
+def _order(items: np.ndarray, answer: np.ndarray, task: str) -> np.ndarray:
+    """(k, 3), the columns with the item that the answer (k,) calls odd last, or the option that it leaves."""
+    if task != ANCHORED:
+        return np.take_along_axis(np.argsort(items, axis=1), ODD_LAST[answer], axis=1)
+    ascending = np.concatenate([np.zeros_like(answer)[:, None], 1 + np.argsort(items[:, 1:], axis=1)], axis=1)
+    return np.take_along_axis(ascending, OTHER_LAST[1 - answer], axis=1)
 
 
 class ModelVerdicts(NamedTuple):
@@ -84,7 +92,7 @@ def model_verdicts(outcomes: Outcomes) -> ModelVerdicts:
     s, score = outcomes.similarities, outcomes.score
     credits = outcomes.credits(score.ties)
     right, wrong = credits == CREDIT_UNIT, credits == 0
-    margins = s[:, 0] - np.maximum(s[:, 1], s[:, 2])
+    margins = s[:, 0] - (s[:, 1] if score.task == ANCHORED else np.maximum(s[:, 1], s[:, 2]))
     if outcomes.kept is not None:
         right, wrong = (_spread(mask, outcomes.kept, False) for mask in (right, wrong))
         margins = _spread(margins, outcomes.kept, np.nan)
@@ -109,9 +117,10 @@ class FailureGroup:
         wrong: the family whose models all get them wrong; None: every model.
         n: how many there are, of which the arrays hold the first k.
         rows: int64 (k,), their rows among the triplets.
-        items: (k, 3); the last is the one that people call odd.
-        margins: (k, m), similarity of the human pair less the larger of the other two, in the measure's unit.
-        human_shares: (k,), share of people who call that item odd; NaN where one answer alone is known.
+        items: (k, 3); the last is the one that people call odd; or anchor, chosen option, other.
+        margins: (k, m), similarity of the human pair less the larger of the other two (of anchored triplets: less that
+            of the other option), in the measure's unit.
+        human_shares: (k,), share of people who answer so; NaN where one answer alone is known.
         n_answers: int64 (k,), answers to that triplet.
         subjects: (k,), who gave the answer; None where that is not known, or nothing is listed.
     """

@@ -20,15 +20,15 @@ from pyalign.analysis.failure_groups import (
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.people import inputs_of, with_people
-from pyalign.data import Provenance, align_models
+from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
-from pyalign.results import Result, from_fields, hidden
+from pyalign.results import OfTask, Result, from_fields, hidden
 
 
 @dataclass(frozen=True)
-class Failures(Result):
+class Failures(OfTask, Result):
     """The triplets on which models fail.
 
     Attributes:
@@ -44,10 +44,12 @@ class Failures(Result):
         dtype: of the margins.
         names: of the items that are listed, by their numbers, or None.
         triplets: where the triplets came from, or None.
+        task: of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "failures"
     rows: ClassVar[str] = "groups"
+    derived: ClassVar[tuple[str, ...]] = ("chance",)
 
     models: tuple[str, ...]
     families: tuple[str, ...] | None
@@ -61,6 +63,7 @@ class Failures(Result):
     dtype: str
     names: Mapping[int, str] | None = hidden(default=None)
     triplets: str | None = None
+    task: str = ODD_ONE_OUT
 
     def records(self, group: FailureGroup) -> Iterator[dict[str, Any]]:
         """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject."""
@@ -116,11 +119,13 @@ class Failures(Result):
         return out.getvalue()
 
     def _header(self) -> tuple[str, ...]:
-        named = () if self.names is None else ("name_1", "name_2", "odd_name")
+        anchored = self.task == ANCHORED
+        three = ("anchor_name", "chosen_name", "other_name") if anchored else ("name_1", "name_2", "odd_name")
+        named = () if self.names is None else three
         who = ("subject",) if self._has_subjects() else ()
         margins = (f"margin {model}" for model in self.models)
-        items = ("right", "wrong", "row", "item_1", "item_2", "odd_item")
-        return (*items, *named, *margins, "human_share", "n_answers", *who)
+        items = ("anchor", "chosen", "other") if anchored else ("item_1", "item_2", "odd_item")
+        return ("right", "wrong", "row", *items, *named, *margins, "human_share", "n_answers", *who)
 
     def _cells(self) -> Iterator[list[Any]]:
         who = self._has_subjects()
@@ -190,12 +195,12 @@ def failures(
     for name, x in aligned.models.items():
         progress(name, len(verdicts), len(models))
         try:
-            outcomes = triplet_outcomes(x, index, measure=measure, ties=ties, nan=nan, backend=backend)
+            outcomes = triplet_outcomes(x, index, measure=measure, ties=ties, nan=nan, backend=backend, task=given.task)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         verdicts.append(model_verdicts(outcomes))
         used = outcomes.score.backend
-        told.append(notes_on_rows(x, aligned.index, name))
+        told.append(notes_on_rows(x, aligned.index, name, given.task))
     asked = np.logical_and.reduce([~np.isnan(model.margins) for model in verdicts])
     if not asked.any():
         raise InputError(
@@ -217,6 +222,7 @@ def failures(
         dtype=str(groups[0].margins.dtype),
         names=_listed_names(groups, aligned.triplets.names),
         triplets=given.source,
+        task=given.task,
         notes=merged(aligned.notes, *told),
         provenance=Provenance.now({**models, **inputs_of(given, people)}, options, used),
     )

@@ -38,6 +38,7 @@ class Ready:
         people: (k,) who answered the kept triplets, or None.
         n_unused: triplets in neither part.
         notes: about the rows.
+        task: of the triplets.
     """
 
     rows: Array
@@ -47,6 +48,7 @@ class Ready:
     people: np.ndarray | None
     n_unused: int
     notes: tuple[str, ...]
+    task: str
 
 
 def make_ready(
@@ -57,18 +59,18 @@ def make_ready(
     door = open_door(backend, aligned.x)
     rows = door.rows(aligned.x)
     index = door.host(checked_triplets(door, aligned.index, len(rows)))
-    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name))
-    answers = aligned.triplets.answers
+    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name, aligned.triplets.task))
+    answers, task = aligned.triplets.answers, aligned.triplets.task
     items, n = _items(door, aligned, index, len(rows))
     split = hold_out(n)
     if split is None:
-        return Ready(rows, index, None, answers, people, 0, notes)
+        return Ready(rows, index, None, answers, people, 0, notes, task)
     parts = next(split.split(items))
     chosen = np.concatenate(parts)
     kept = index.take(chosen, axis=0)
     answers = None if answers is None else answers.take(chosen)
     people = None if people is None else people[chosen]
-    return Ready(rows, kept, len(parts[0]), answers, people, len(index) - len(kept), notes)
+    return Ready(rows, kept, len(parts[0]), answers, people, len(index) - len(kept), notes, task)
 
 
 def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:

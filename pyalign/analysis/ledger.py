@@ -76,7 +76,7 @@ def open_ledger(
     Args:
         models: name -> (n, d), rows of the same items in the same order.
         index: (t, 3) rows.
-        nan, backend, options: see `pyalign.score`.
+        nan, backend, options: see `pyalign.score`, and `task` of the triplets.
     """
     kept = _common(models, index, backend) if nan == "omit" else None
     if kept is not None:

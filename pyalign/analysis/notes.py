@@ -9,21 +9,24 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array
+from pyalign.data import ANCHORED, ODD_ONE_OUT, alternatives_of, chance_of
 from pyalign.ops._door import open_door
 
 FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
 ABOVE, BELOW = 2.0, 4.0  # standard errors of independent triplets, beyond which an accuracy is no longer chance
-CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986
-CHANCE = 1 / 3
+CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 
 
-def notes_on_rows(x: Array, index: Array, source: str = "x") -> tuple[str, ...]:
+def notes_on_rows(x: Array, index: Array, source: str = "x", task: str = ODD_ONE_OUT) -> tuple[str, ...]:
     """What is odd about the rows: unused or zero ones, an index among the features, dissimilarities, items from 1.
+
+    Of anchored triplets also whether the same three items come with several anchors.
 
     Args:
         x: (n, d) embeddings.
         index: (t, 3) rows.
         source: of x, for the sentences.
+        task: of the triplets.
 
     Example:
         >>> notes_on_rows(np.eye(5, 2), np.array([[0, 1, 2]]))[0]
@@ -32,7 +35,8 @@ def notes_on_rows(x: Array, index: Array, source: str = "x") -> tuple[str, ...]:
     door = open_door("auto", x)
     rows = door.rows(x)
     notes = []
-    used = used_rows(door.host(door.triplets(index)), len(rows))
+    triplets = door.host(door.triplets(index))
+    used = used_rows(triplets, len(rows))
     n = int(used.sum())
     if n == len(rows) - 1 and not used[0]:
         notes.append(f"item 0 never occurs, every other row of {source} does: do items count from 1 (--one-based)?")
@@ -47,7 +51,23 @@ def notes_on_rows(x: Array, index: Array, source: str = "x") -> tuple[str, ...]:
     if _are_dissimilarities(door, rows):
         rule = "its rows are taken for features; pyalign.odd_one_out_from(-x, triplets) takes the matrix for what it is"
         notes.append(f"{source} looks like a matrix of dissimilarities, not embeddings: {rule}")
-    return tuple(notes)
+    return (*notes, *notes_on_anchors(triplets, task))
+
+
+def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
+    """How many sets of three items among anchored triplets (t, 3) are asked with more than one of them as the anchor.
+
+    Example:
+        >>> notes_on_anchors(np.array([[0, 1, 2], [2, 0, 1], [0, 2, 1], [3, 4, 5]]), "anchored")
+        ('1 set of three items is asked with more than one anchor',)
+    """
+    if task != ANCHORED:
+        return ()
+    _, sets = np.unique(np.sort(triplets, axis=1), axis=0, return_inverse=True)
+    pairs = np.unique(np.stack([sets.reshape(-1), triplets[:, 0]], axis=1), axis=0)
+    several = int((np.bincount(pairs[:, 0]) > 1).sum())
+    told = "1 set of three items is" if several == 1 else f"{several:,} sets of three items are"
+    return (f"{told} asked with more than one anchor",) if several else ()
 
 
 def _are_dissimilarities(door: Any, rows: Any) -> bool:
@@ -81,7 +101,9 @@ def looks_like_index(column: np.ndarray) -> bool:
     return bool((column.astype(np.float64) == np.arange(len(column)) + float(column[0])).all())
 
 
-def notes_on_score(accuracy: float, n: int, cross_entropy: float, name: str | None = None) -> tuple[str, ...]:
+def notes_on_score(
+    accuracy: float, n: int, cross_entropy: float, name: str | None = None, task: str = ODD_ONE_OUT
+) -> tuple[str, ...]:
     """An accuracy that is not above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
 
     Chance is judged by the standard error of n independent triplets, which is the smallest there could be.
@@ -91,15 +113,17 @@ def notes_on_score(accuracy: float, n: int, cross_entropy: float, name: str | No
         ('the accuracy is clearly below chance (33.333 %): is the odd item in another column (--odd-column, ...)?',)
     """
     notes, of = [], f"{name}: " if name else ""
-    error = math.sqrt(CHANCE * (1 - CHANCE) / max(1, n))
-    if accuracy < CHANCE - BELOW * error:
-        told = "is the odd item in another column (--odd-column, --choice-column)?"
-        notes.append(f"{of}the accuracy is clearly below chance (33.333 %): {told}")
-    elif accuracy <= CHANCE + ABOVE * error:
-        notes.append(f"{of}the accuracy is not above chance (33.333 %): is the order of rows right?")
+    chance, nothing = chance_of(task), math.log(alternatives_of(task))
+    error = math.sqrt(chance * (1 - chance) / max(1, n))
+    if accuracy < chance - BELOW * error:
+        item, options = ("odd item", "--odd-column") if task == ODD_ONE_OUT else ("chosen option", "--anchor")
+        told = f"is the {item} in another column ({options}, --choice-column)?"
+        notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.3f} %): {told}")
+    elif accuracy <= chance + ABOVE * error:
+        notes.append(f"{of}the accuracy is not above chance ({100 * chance:.3f} %): is the order of rows right?")
     if cross_entropy > CONFIDENT:
         notes.append(
-            f"{of}the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing 1.09861: the "
+            f"{of}the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing {nothing:.5f}: the "
             "temperature does not fit the scale of the similarities (pyalign calibrate)"
         )
     return tuple(notes)

@@ -9,6 +9,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
+from pyalign.data import ODD_ONE_OUT, alternatives_of
 from pyalign.measures import Measure
 from pyalign.ops.triplets import TripletResults
 
@@ -64,8 +65,9 @@ def triplet_outcomes(
     ties: str = "fractional",
     nan: str = "raise",
     backend: str = "auto",
+    task: str = ODD_ONE_OUT,
 ) -> Outcomes:
-    """The outcome of each triplet; arguments and errors as `pyalign.score`.
+    """The outcome of each triplet; arguments and errors as `pyalign.score`, but that `task` says what numbers are.
 
     Example:
         >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
@@ -74,10 +76,11 @@ def triplet_outcomes(
         (array([ 1,  1, -1], dtype=int8), array([6, 6, 0], dtype=int16))
     """
     results, n_dropped = score_triplets(
-        x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend, similarities=True
-    )
+        x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend, similarities=True,
+        task=task,
+    )  # fmt: skip
     return outcomes_of(
-        results, summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties, nan=nan)
+        results, summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties, nan=nan, task=task)
     )
 
 
@@ -91,5 +94,8 @@ def outcomes_of(results: TripletResults, score: Score) -> Outcomes:
     t, dtype = len(similarities), similarities.dtype
     verdicts, cross_entropy, entropy = np.empty(t, np.int8), np.empty(t, dtype), np.empty(t, dtype)
     host = get_host_backend(results.backend)
-    host.outcomes(np.ascontiguousarray(similarities), score.temperature, verdicts, cross_entropy, entropy)
+    host.outcomes(
+        np.ascontiguousarray(similarities), score.temperature, verdicts, cross_entropy, entropy,
+        alternatives=alternatives_of(score.task),
+    )  # fmt: skip
     return Outcomes(score, kept, similarities, verdicts, cross_entropy, entropy)

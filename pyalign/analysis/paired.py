@@ -86,6 +86,7 @@ def compared(
         correction=correction,
         n_objects=clusters.n,
         n_subjects=clusters.people if "subjects" in plan.by else None,
+        task=score.task,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
         notes=tuple(notes),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, accuracy_of, without_bad_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.permuted import PermutationTest
-from pyalign.backends import Wanted
-from pyalign.data import Provenance, align, require_answers, require_one_answer_each
+from pyalign.analysis.two_alternatives import counts_of_two
+from pyalign.backends import Array, Sums, Wanted, get_host_backend
+from pyalign.data import ANCHORED, Provenance, align, require_answers, require_one_answer_each
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._door import open_door
+from pyalign.ops._door import Door, open_door
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
 from pyalign.ops.triplets import use_matrix
@@ -35,8 +39,8 @@ def permutation_test(
 ) -> PermutationTest:
     """How accurate these embeddings would be if their rows belonged to the items in random order.
 
-    1/3 is the chance level of a model that knows nothing. This is that of this model and these triplets: it keeps the
-    similarities with their ties and hubs, and the triplets with their repeated objects.
+    1/3 (of two options 1/2) is the chance level of a model that knows nothing. This is that of this model and these
+    triplets: it keeps the similarities with their ties and hubs, and the triplets with their repeated objects.
 
     Args:
         x: (n, d) real numbers, one row per item.
@@ -70,13 +74,13 @@ def permutation_test(
     aligned = align(x, triplets)
     require_answers(aligned.triplets, "permutation_test")
     require_one_answer_each(aligned.triplets, "permutation_test")
-    given = {"x": aligned.embeddings, "triplets": aligned.triplets}
+    given, task = {"x": aligned.embeddings, "triplets": aligned.triplets}, aligned.triplets.task
     x, triplets = aligned.x, aligned.index
     if nan == "omit":
         x, triplets, _ = without_bad_rows(x, triplets, backend)
-    score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend).score
+    score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend, task=task).score
     assert score.accuracy is not None
-    accuracies = _permuted(x, triplets, get_measure(measure), ties, backend, permutations, seed, progress)
+    accuracies = _permuted(x, triplets, task, get_measure(measure), ties, backend, permutations, seed, progress)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     return PermutationTest(
         accuracy=score.accuracy,
@@ -87,13 +91,14 @@ def permutation_test(
         permutations=permutations,
         seed=seed,
         n_triplets=score.n_triplets,
+        task=task,
         notes=aligned.notes,
         provenance=Provenance.now(given, {"measure": str(measure), "ties": ties, "nan": nan}, score.backend, seed),
     )
 
 
 def _permuted(
-    x: object, triplets: object, measure: Measure, ties: str, backend: str, permutations: int, seed: int,
+    x: object, triplets: object, task: str, measure: Measure, ties: str, backend: str, permutations: int, seed: int,
     progress: Progress,
 ) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies."""
@@ -106,18 +111,30 @@ def _permuted(
         matrix = door.empty((n, n), dtype)
         door.backend.similarity(rows, None, matrix)
     on_host = None if matrix is not None and n * n < 3 * t else door.host(index)
+    similarities = door.empty((t, 3), dtype) if task == ANCHORED else None
+    sums_of = partial(_sums_of, door, similarities)
     accuracies = np.empty(permutations)
     for k in range(permutations):
         order = permutation(n, k, seed=seed)
         if on_host is not None:  # fewer elements to move than the matrix has
             moved = door.bring(order.astype(np.int32)[on_host])
             if matrix is None:
-                sums = door.backend.triplets_from_rows(rows, moved, Wanted(sums=True))
+                sums = sums_of(partial(door.backend.triplets_from_rows, rows, moved))
             else:
-                sums = door.backend.triplets_from_matrix(matrix, moved, Wanted(sums=True))
+                sums = sums_of(partial(door.backend.triplets_from_matrix, matrix, moved))
         else:
-            sums = door.backend.triplets_from_matrix(door.reordered(matrix, order), index, Wanted(sums=True))
-        assert sums is not None
+            sums = sums_of(partial(door.backend.triplets_from_matrix, door.reordered(matrix, order), index))
         accuracies[k] = accuracy_of(sums, t, ties)
         progress("permutations", k + 1, permutations)
     return accuracies
+
+
+def _sums_of(door: Door, similarities: Array | None, run: Callable[[Wanted], Sums | None]) -> Sums:
+    """The counts of one matching; of anchored triplets from their similarities (t, 3), into which these are written."""
+    sums = run(Wanted(sums=similarities is None, similarities=similarities))
+    if similarities is not None:
+        verdicts = np.empty(len(similarities), np.int8)
+        get_host_backend(door.backend.name).outcomes(door.host(similarities), 1.0, verdicts, None, None, alternatives=2)
+        sums = counts_of_two(verdicts)
+    assert sums is not None
+    return sums

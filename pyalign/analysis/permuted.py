@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pyalign.results import Interval, Result
+from pyalign.data import ODD_ONE_OUT
+from pyalign.results import Interval, OfTask, Result
 
 
 @dataclass(frozen=True)
-class PermutationTest(Result):
+class PermutationTest(OfTask, Result):
     """An accuracy against those under random matchings of rows and items.
 
     Attributes:
@@ -21,10 +22,11 @@ class PermutationTest(Result):
         permutations: how many.
         seed: of the permutations.
         n_triplets: triplets that were scored.
+        task: of the triplets; `chance` is that of a model that knows nothing.
     """
 
     command: ClassVar[str] = "permutation"
-    derived: ClassVar[tuple[str, ...]] = ("confidence",)
+    derived: ClassVar[tuple[str, ...]] = ("chance", "confidence")
 
     accuracy: float
     p_value: float
@@ -34,6 +36,7 @@ class PermutationTest(Result):
     permutations: int
     seed: int
     n_triplets: int
+    task: str = ODD_ONE_OUT
 
     @property
     def confidence(self) -> float:

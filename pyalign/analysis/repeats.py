@@ -1,4 +1,4 @@
-"""Repeated triplets: rows that show the same three items in any order, brought together."""
+"""Repeated triplets: rows that ask the same question about the same three items, brought together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import get_host_backend
-from pyalign.data import Answers
+from pyalign.data import ANCHORED, ODD_ONE_OUT, Answers
 from pyalign.errors import InputError
 
 LARGEST = 2**63 - 1  # items are numbered in int64, and so is their number
@@ -19,11 +19,14 @@ LARGEST = 2**63 - 1  # items are numbered in int64, and so is their number
 class Repeats:
     """The distinct sets of three items among t rows, and how often each item was called odd.
 
+    Of anchored triplets a set is an anchor with two options in any order.
+
     Attributes:
-        triplets: int64 (u, 3), the distinct sets: items ascending within a row, rows ascending.
+        triplets: int64 (u, 3), the distinct sets: items ascending within a row, rows ascending; an anchor comes first.
         inverse: int64 (t,), the set of each row.
-        counts: int64 (u, 3), how many answers called the item at that position of the set odd.
-        odd: int8 (t,), the position within its set of the item that the row calls odd; None where answers were given.
+        counts: int64 (u, 3), how many answers called the item at that position of the set odd; (u, 2), how many chose
+            that option.
+        odd: int8 (t,), the column of `counts` of the row's answer; None where answers were given.
     """
 
     triplets: np.ndarray
@@ -38,13 +41,14 @@ class Repeats:
         return totals
 
 
-def find_repeats(triplets: object, answers: Answers | None = None) -> Repeats:
-    """Groups triplets by the set of their items.
+def find_repeats(triplets: object, answers: Answers | None = None, task: str = ODD_ONE_OUT) -> Repeats:
+    """Groups triplets by the set of their items, or by anchor and set of options.
 
     Args:
         triplets: (t, 3) integers >= 0, three different items each. Without answers the last column is the item that
             one person called odd.
-        answers: of t rows, how many people called each position of that row odd.
+        answers: of t rows, how many people called each position of that row odd, or chose each option.
+        task: of the triplets; of anchored ones the columns are anchor, chosen option, other.
 
     Raises:
         InputError: not such triplets; shares instead of counts.
@@ -62,24 +66,39 @@ def find_repeats(triplets: object, answers: Answers | None = None) -> Repeats:
         raise InputError(f"triplets must lie in [0, {LARGEST:,}); got {n - 1}")
     _checks.require_valid(get_host_backend("auto").check_triplets(index, n), index, n)
     if answers is not None:
-        return _from_counts(index, answers.counts, n)
+        return _from_counts(index, answers.counts, n, task)
+    if task == ANCHORED:
+        columns = _options_ascending(index)
+        return _from_answers(columns, (index[:, 1] > index[:, 2]).view(np.int8), n, 2)
     columns = _ascending(index)
     last = index[:, 2]
     odd = (last > columns[0]).view(np.int8) + (last == columns[2]).view(np.int8)
-    groups = _group(columns, n)
-    flat = np.bincount(3 * groups.ranks + odd[groups.order], minlength=3 * len(groups.sets))
-    return Repeats(groups.sets, groups.inverse(), flat.reshape(-1, 3), odd)
-
-
-def _from_counts(index: np.ndarray, counts: np.ndarray, n: int) -> Repeats:
-    groups = _group(_ascending(index), n)
-    ascending = np.take_along_axis(counts, np.argsort(index, axis=1), axis=1)[groups.order]
-    places = 3 * groups.ranks[:, None] + np.arange(3)
-    flat = np.bincount(places.ravel(), weights=ascending.ravel(), minlength=3 * len(groups.sets))
-    return Repeats(groups.sets, groups.inverse(), flat.reshape(-1, 3).astype(np.int64), None)
+    return _from_answers(columns, odd, n, 3)
 
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _from_answers(columns: Columns, answer: np.ndarray, n: int, k: int) -> Repeats:
+    """answer: int8 (t,), which of the k that a set can be answered by."""
+    groups = _group(columns, n)
+    flat = np.bincount(k * groups.ranks + answer[groups.order], minlength=k * len(groups.sets))
+    return Repeats(groups.sets, groups.inverse(), flat.reshape(-1, k), answer)
+
+
+def _from_counts(index: np.ndarray, counts: np.ndarray, n: int, task: str) -> Repeats:
+    k = counts.shape[1]
+    groups = _group(_options_ascending(index) if task == ANCHORED else _ascending(index), n)
+    ascending = np.take_along_axis(counts, np.argsort(index[:, 3 - k :], axis=1), axis=1)[groups.order]
+    places = k * groups.ranks[:, None] + np.arange(k)
+    flat = np.bincount(places.ravel(), weights=ascending.ravel(), minlength=k * len(groups.sets))
+    return Repeats(groups.sets, groups.inverse(), flat.reshape(-1, k).astype(np.int64), None)
+
+
+def _options_ascending(index: np.ndarray) -> Columns:
+    """The anchor, the smaller and the larger option of each row."""
+    anchor, a, b = index.T
+    return anchor, np.minimum(a, b), np.maximum(a, b)
 
 
 def _ascending(index: np.ndarray) -> Columns:

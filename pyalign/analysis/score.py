@@ -100,7 +100,8 @@ def score(
             of the transform's fit, else 1.
         ties: what a tie for the most similar pair counts. ``"fractional"``: 1/m when the human's pair is among the m
             tied ones, the only rule whose expectation is right for a random model; ``"wrong"``: nothing;
-            ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code.
+            ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code. Of
+            anchored triplets there are two-way ties alone.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity.
         backend: see `pyalign.similarity`.
         ci: what intervals and standard errors are over; None: there are none. ``"objects"``: other objects like
@@ -109,7 +110,7 @@ def score(
             its options. They are in closed form, with quantiles of Student's t, unless it asks for a bootstrap.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
-        ceiling: noise ceiling, a fraction above 1/3; gives `fraction_of_ceiling`. A number, a pair of its name and the
+        ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of its name and the
             number, or the result of `pyalign.noise_ceiling`, of which the estimate counts.
         permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`.
         seed: of the permutations.
@@ -175,14 +176,15 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
     t, n = length(aligned.index), length(values)
     door = open_door(asked.backend, values, elements=n * n if t and use_matrix(n, t, 4) else 0)
     rows = door.rows(values)
-    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned.index, source))
+    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task))
 
     def run(measure: str | Measure | None) -> Score:
         chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
         found = _one(rows, aligned, chosen, temperature, asked)
         told = merged(notes, looked(), found.notes)  # triplets are known to be valid now
         if found.accuracy is not None:
-            told = merged(told, notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name))
+            nats = found.cross_entropy or 0.0
+            told = merged(told, notes_on_score(found.accuracy, found.n_triplets, nats, name, found.task))
         return replace(
             found,
             embeddings=name,
@@ -202,10 +204,13 @@ def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float
     results, n_dropped = score_triplets(
         rows, aligned.index, measure=measure, temperature=temperature, ties=asked.ties, nan=asked.nan,
         backend=asked.backend, choices="choices" in asked.keep, probabilities="probabilities" in asked.keep,
-        similarities=needed,
+        similarities=needed, task=aligned.triplets.task,
     )  # fmt: skip
     seconds = time.perf_counter() - began
-    found = summarise(results, n_dropped, measure=measure, temperature=temperature, ties=asked.ties, nan=asked.nan)
+    found = summarise(
+        results, n_dropped, measure=measure, temperature=temperature, ties=asked.ties, nan=asked.nan,
+        task=aligned.triplets.task,
+    )  # fmt: skip
     if not aligned.triplets.answered:
         _refuse_without_answers(asked)
         found = replace(found, accuracy=None, cross_entropy=None)
@@ -218,9 +223,9 @@ def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float
         found = with_ceiling(found, asked.ceiling)
     if asked.permutations is not None:
         test = permutation_test(
-            rows, aligned.index, measure=measure, ties=asked.ties, nan=asked.nan, backend=asked.backend,
-            seed=asked.seed, permutations=asked.permutations, confidence=asked.plan.confidence if asked.plan else 0.95,
-            progress=asked.progress,
+            rows, Triplets(aligned.index, task=found.task), measure=measure, ties=asked.ties, nan=asked.nan,
+            backend=asked.backend, seed=asked.seed, permutations=asked.permutations,
+            confidence=asked.plan.confidence if asked.plan else 0.95, progress=asked.progress,
         )  # fmt: skip
         found = replace(found, permutation_test=replace(test, provenance=None))
     given = aligned.triplets

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
+from pyalign.analysis.ceilings import NoiseCeiling
 from pyalign.analysis.groups import group_members
 from pyalign.analysis.named_ceiling import Ceiling, as_named_ceiling
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
@@ -22,8 +23,10 @@ from pyalign.stats.resampling import Clusters, Resampling
 def with_ceiling(result: Score, ceiling: Ceiling) -> Score:
     """The score with its place between chance and a noise ceiling."""
     assert result.accuracy is not None
+    if isinstance(ceiling, NoiseCeiling) and ceiling.task != result.task:
+        raise InputError(f"ceiling must be one of {result.task} triplets, as those scored; got task {ceiling.task!r}")
     name, value = as_named_ceiling(ceiling)
-    fraction = fraction_of_ceiling(result.accuracy, value)
+    fraction = fraction_of_ceiling(result.accuracy, value, result.task)
     return replace(result, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
 
 

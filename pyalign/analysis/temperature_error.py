@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyalign.analysis.answered import AnsweredSimilarities
+from pyalign.analysis.answered import AnsweredSimilarities, by_pair
 from pyalign.results import Interval
 from pyalign.stats.clustered import Dependence, Errors, variances_of
 from pyalign.stats.resampling import AUTO, Clusters, Resampling
@@ -67,7 +67,7 @@ def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
         float64 (t, 2): answers to each triplet, w, and the sum of f' over them; and the sum of the squares of f' of
         single answers. Shares count as one answer.
     """
-    s, answers = fit.similarities, fit.answers
+    s, answers = fit.choosable, fit.answers
     table, squares = np.empty((len(s), 2)), 0.0
     table[:, 0] = 1.0 if fit.weights is None else fit.weights
     for start in range(0, len(s), BLOCK):
@@ -79,7 +79,8 @@ def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
         if answers is None or answers.totals is None:
             squares += float(each @ each)
         else:
-            squares += float((answers.values[rows] * (expected[:, None] - part[:, ::-1]) ** 2).sum())
+            weights = by_pair(answers.values[rows])
+            squares += float((weights * (expected[:, None] - part) ** 2).sum())
     return table, squares
 
 

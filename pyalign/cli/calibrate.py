@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from pyalign.analysis.calibration import calibrate
 from pyalign.analysis.notes import merged
+from pyalign.analysis.score import score
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.data import Embeddings, Triplets, align, as_answers
+from pyalign.data import Embeddings, Triplets, align, alternatives_of, as_answers
 from pyalign.data.align import one_order
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
-from pyalign.ops.triplets import choice_probabilities
 from pyalign.progress import Progress
 
 FITTING = "fitting"
@@ -81,14 +81,17 @@ def _answered_by_concepts(triplets: Triplets, models: Mapping[str, Embeddings], 
     ordered, _ = one_order(models, triplets)
     try:
         concept = align(_inputs.read_embeddings(spec, options.names), ordered, spec)
-        shares = choice_probabilities(
-            concept.x, concept.index, measure=options.target_measure, temperature=options.target_temperature
-        )
+        asked = Triplets(concept.index, task=triplets.task)
+        shares = score(
+            concept.x, asked, measure=options.target_measure, temperature=options.target_temperature,
+            keep="probabilities",
+        ).probabilities  # fmt: skip
     except InputError as error:
         told = str(error)
         raise error if told.startswith(spec) else InputError(f"{spec} with {options.triplets}: {told}") from error
     notes = merged(triplets.notes, concept.notes)
-    return replace(triplets, answers=as_answers(shares, len(triplets)), answered=True, notes=notes)
+    given = as_answers(shares, len(triplets), alternatives=alternatives_of(triplets.task))
+    return replace(triplets, answers=given, answered=True, notes=notes)
 
 
 COMMAND = Command(

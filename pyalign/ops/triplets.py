@@ -15,8 +15,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Sums, Wanted
-from pyalign.data import Aligned, align
-from pyalign.errors import AssumptionWarning
+from pyalign.data import ODD_ONE_OUT, Aligned, align
+from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
@@ -86,7 +86,7 @@ def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine
         >>> odd_one_out(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), [[0, 1, 2], [2, 0, 1]])
         array([2, 0], dtype=int8)
     """
-    aligned = told(align(x, triplets))
+    aligned = _aligned(x, triplets, "odd_one_out")
     found = run_triplets(aligned.x, aligned.index, measure=measure, backend=backend, choices=True)
     return aligned.triplets.choices_in_file(found.choices)
 
@@ -111,7 +111,7 @@ def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "
         >>> odd_one_out_from(np.array([[1.0, 0.2, 0.7], [0.2, 1.0, 0.1], [0.7, 0.1, 1.0]]), [[0, 1, 2]])
         array([1], dtype=int8)
     """
-    aligned = told(align(similarities, triplets, "similarities"))
+    aligned = _aligned(similarities, triplets, "odd_one_out_from", "similarities")
     door = open_door(backend, aligned.x)
     matrix = finite_similarities(door, aligned.x)
     index = door.triplets(aligned.index)
@@ -121,12 +121,16 @@ def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "
         return aligned.triplets.choices_in_file(door.give(choices))
 
 
-def told(aligned: Aligned) -> Aligned:
-    """The same; warns of what had to be assumed, since an array has no room for notes.
+def _aligned(x: object, triplets: object, what: str, name: str = "x") -> Aligned:
+    """Rows and odd-one-out triplets; warns of what had to be assumed, since an array has no room for notes.
 
     Warns:
         AssumptionWarning: such as the order of items that numbers stand for.
     """
+    aligned = align(x, triplets, name)
+    if aligned.triplets.task != ODD_ONE_OUT:
+        told = f"{what} takes odd-one-out triplets alone; got task {aligned.triplets.task!r}"
+        raise InputError(f"{told} (score(..., keep=) gives choices and probabilities)")
     for note in aligned.notes:
         warnings.warn(note, AssumptionWarning, stacklevel=3)
     return aligned
@@ -175,7 +179,7 @@ def choice_probabilities(
         >>> choice_probabilities(x, [[0, 1, 2]]).round(3)
         array([[0.212, 0.212, 0.576]])
     """
-    aligned = told(align(x, triplets))
+    aligned = _aligned(x, triplets, "choice_probabilities")
     results = run_triplets(
         aligned.x, aligned.index, measure=measure, temperature=temperature, backend=backend, probabilities=True
     )
@@ -206,7 +210,7 @@ def choice_probabilities_from(
         >>> choice_probabilities_from(np.eye(3), [[0, 1, 2]]).round(3)
         array([[0.333, 0.333, 0.333]])
     """
-    aligned = told(align(similarities, triplets, "similarities"))
+    aligned = _aligned(similarities, triplets, "choice_probabilities_from", "similarities")
     door = open_door(backend, aligned.x)
     matrix = finite_similarities(door, aligned.x)
     index = door.triplets(aligned.index)

@@ -7,7 +7,7 @@ from math import isnan
 
 from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences
 from pyalign.analysis.reliability import Reliability
-from pyalign.report.tables import Column, columns_table, fitted_table, noted, one_line, over, percent
+from pyalign.report.tables import Column, columns_table, fitted_table, nats_note, noted, one_line, over, percent
 from pyalign.report.tables import short_labels as short
 
 
@@ -81,7 +81,7 @@ def _notes(found: Calibrations) -> list[str]:
         notes.append(f"up to {dropped:,} dropped (NaN)")
     notes.append(f"ties {first.ties}")
     notes += [f"+- over {over(by)}" for by in sorted({row.temperature_ci.by or "" for row in found})]
-    return [*notes, "CE in nats (log 3 = 1.09861)", "ECE of equal widths", f"backend {first.backend}"]
+    return [*notes, f"CE in {nats_note(first.task)}", "ECE of equal widths", f"backend {first.backend}"]
 
 
 def _divergences(found: Divergences) -> list[str]:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from pyalign.analysis.ceilings import Ceiling, NoiseCeiling
-from pyalign.report.tables import Column, fitted_table, noted, one_line, over_text, percent, percent_interval
+from pyalign.report.tables import (
+    Column,
+    chance_note,
+    fitted_table,
+    noted,
+    one_line,
+    over_text,
+    percent,
+    percent_interval,
+)
 
 Row = tuple[str, str, str, str]
 
@@ -28,7 +37,7 @@ def ceiling_table(people: NoiseCeiling, width: int | None = None, verbose: bool 
     notes += [
         f"{people.n_distinct:,} answered at least twice, {people.n_answers:,} answers",
         "persons not known" if people.n_persons is None else f"{people.n_persons:,} persons",
-        "chance 33.333 %",
+        chance_note(people.task),
     ]
     if people.ci is not None:
         notes.append(over_text(people.ci.by, people.ci.method, None, None))

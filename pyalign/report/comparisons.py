@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from pyalign.analysis.comparison import BestModel, Comparison, ModelResult, PairResult
+from pyalign.data import ANCHORED
 from pyalign.report.tables import (
     Column,
+    chance_note,
     fitted_table,
     noted,
     one_line,
@@ -49,6 +51,7 @@ def comparison_table(found: Comparison, width: int | None = None, verbose: bool 
         f"measure {found.measure}",
         f"T = {found.temperature:g}",
         f"ties {found.ties}",
+        *([chance_note(found.task)] if found.task == ANCHORED else []),
         "kappa: error consistency, 0 independent, 1 the same errors",
     ]
     parts = [f"{models}\n\n{pairs}", noted(notes, width, verbose)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from pyalign.analysis.failure_groups import FailureGroup
 from pyalign.analysis.failures import Failures
+from pyalign.data import ANCHORED
 from pyalign.report.tables import Column, fitted_table, noted, one_line, percent, short_labels
 
 SHOWN = 3  # of each group
@@ -53,7 +54,10 @@ def _examples(
 ) -> str:  # fmt: skip
     records = _first(found, group)
     columns = [
-        Column("pair | odd one of people", tuple(_items(record, verbose) for record in records)),
+        Column(
+            "anchor, chosen | other" if found.task == ANCHORED else "pair | odd one of people",
+            tuple(_items(record, verbose) for record in records),
+        ),
         Column("row", tuple(str(record["row"]) for record in records), 7),
     ]
     if any(record["human_share"] is not None for record in records):

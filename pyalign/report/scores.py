@@ -10,7 +10,9 @@ from pyalign.analysis.score import Scores
 from pyalign.report.tables import (
     WIDTH,
     Column,
+    chance_note,
     fitted_table,
+    nats_note,
     noted,
     one_line,
     over_text,
@@ -95,8 +97,8 @@ def _notes(scores: Scores) -> list[str]:
     if first.transform is not None:
         notes.append(f"after the map of {one_line(first.transform)}")
     temperatures = sorted({row.temperature for row in scores.results})
-    notes += ["chance 33.333 %", f"T = {', '.join(f'{t:g}' for t in temperatures)}", f"ties {first.ties}"]
-    return [*notes, "nats (log 3 = 1.09861)", f"backend {first.backend}"]
+    notes += [chance_note(first.task), f"T = {', '.join(f'{t:g}' for t in temperatures)}", f"ties {first.ties}"]
+    return [*notes, nats_note(first.task), f"backend {first.backend}"]
 
 
 def _groups(row: Score, width: int | None, verbose: bool) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+from pyalign.data import alternatives_of, chance_of
 
 WIDTH = 80  # where no terminal says otherwise
 
@@ -172,6 +175,22 @@ def percent(share: float | None) -> str:
         ('50.000 %', '49.120 to 51.000 %', '-')
     """
     return "-" if share is None or share != share else f"{100 * share:.3f} %"
+
+
+def chance_note(task: str) -> str:
+    """The accuracy of a model that knows nothing.
+
+    Example:
+        >>> chance_note("anchored"), nats_note("anchored"), nats_note("odd-one-out")
+        ('chance 50.000 %', 'nats (log 2 = 0.69315)', 'nats (log 3 = 1.09861)')
+    """
+    return f"chance {percent(chance_of(task))}"
+
+
+def nats_note(task: str) -> str:
+    """The unit of cross-entropies, and that of a model that knows nothing."""
+    k = alternatives_of(task)
+    return f"nats (log {k} = {math.log(k):.5f})"
 
 
 def percent_interval(interval: Iterable[float] | None) -> str:

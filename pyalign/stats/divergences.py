@@ -47,6 +47,8 @@ def as_distributions(p: object, name: str = "p") -> np.ndarray:
 def log_choice_probabilities(similarities: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """(t, 3) float64: log p that position p is odd, from similarities (t, 3) of the pairs 01, 02, 12.
 
+    Of fewer pairs (t, k): log p of each, in reverse.
+
     They stay finite where a probability itself would be 0. In the order of `pyalign.choice_probabilities`.
 
     Example:

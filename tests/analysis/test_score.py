@@ -276,8 +276,8 @@ def test_score_is_frozen_readable_and_fit_for_json(backend):
     assert from_document(Score, document) == score
     assert list(document) == [
         "command", "schema", "version", "accuracy", "n_triplets", "n_ties", "n_dropped", "cross_entropy",
-        "mean_entropy", "measure", "temperature", "ties", "nan", "backend", "seconds", "triplets_per_second",
-        *(["notes"] if score.notes else []), "provenance",
+        "mean_entropy", "measure", "temperature", "ties", "nan", "backend", "seconds", "task", "chance",
+        "triplets_per_second", *(["notes"] if score.notes else []), "provenance",
     ]  # fmt: skip
     assert document["measure"] == "rbf:0.5" and document["backend"] == backend and document["ties"] == "wrong"
     assert repr(score).startswith(f"Score(accuracy={score.accuracy:.3%} of 1,234 triplets, 0 ties (wrong)")

@@ -15,8 +15,8 @@ import pyalign
 ROW = {
     "accuracy": float, "n_triplets": int, "n_ties": int, "n_dropped": int, "cross_entropy": float,
     "mean_entropy": float, "measure": str, "temperature": float, "ties": str, "nan": str, "backend": str,
-    "embeddings": str, "seconds": float, "ci": list, "cross_entropy_ci": list, "standard_error": float,
-    "cross_entropy_standard_error": float, "ci_by": str, "ci_method": str, "confidence": float,
+    "embeddings": str, "seconds": float, "ci": list, "cross_entropy_ci": list, "task": str, "chance": float,
+    "standard_error": float, "cross_entropy_standard_error": float, "ci_by": str, "ci_method": str, "confidence": float,
     "triplets_per_second": float, "intervals": dict, "notes": list, "provenance": dict,
 }  # fmt: skip
 OF_INTERVALS = {
