@@ -82,8 +82,9 @@ def _answered_by_concepts(triplets: Triplets, models: Mapping[str, Embeddings], 
     try:
         concept = align(_inputs.read_embeddings(spec, options.names), ordered, spec)
         asked = Triplets(concept.index, task=triplets.task)
+        rows: object = concept.x
         shares = score(
-            concept.x, asked, measure=options.target_measure, temperature=options.target_temperature,
+            rows, asked, measure=options.target_measure, temperature=options.target_temperature,
             keep="probabilities",
         ).probabilities  # fmt: skip
     except InputError as error:

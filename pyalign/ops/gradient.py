@@ -59,6 +59,8 @@ def triplet_gradient(
             total = plan.run(cast(HostBackend, door.backend), matrix, temperature, 1.0 / plan.weight, gradient)
             return total / plan.weight, gradient
         answers = plan.answers
+        if plan.alternatives != 3:
+            raise InputError(f"a plan of two alternatives needs a backend on the host; got {door.backend.name!r}")
     index = door.triplets(triplets)
     weight = float(len(index))
     weights = None

@@ -39,6 +39,8 @@ class TripletPlan:
         answers: (t, 3) numbers of at least 0, see `pyalign.triplet_gradient`. Not to be changed afterwards. None: one
             answer each, the last item.
         sort: whether to sort; None: where it pays in many passes (`pays`).
+        alternatives: 3, or 2: the loss is of the choice between the pairs of the first item; see
+            `pyalign.backends.HostBackend`. Backends on the host alone can do that.
 
     Attributes:
         triplets, n, answers: as they were given.
@@ -55,7 +57,10 @@ class TripletPlan:
         (1.0986, 2.0)
     """
 
-    def __init__(self, triplets: object, n: int, *, answers: object = None, sort: bool | None = None) -> None:
+    def __init__(
+        self, triplets: object, n: int, *, answers: object = None, sort: bool | None = None, alternatives: int = 3
+    ) -> None:
+        self.alternatives = alternatives
         self.n = _checks.whole_number(n, "n", 3)
         self.triplets = _checks.as_triplets(triplets)
         self.answers = None if answers is None else _checks.as_rows(answers, "answers")
@@ -71,7 +76,8 @@ class TripletPlan:
         self._ready: dict[np.dtype, np.ndarray] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(TripletPlan, answers=self.answers, sort=self._sort), (self.triplets, self.n)
+        options: dict[str, Any] = {"sort": self._sort, "alternatives": self.alternatives}
+        return partial(TripletPlan, answers=self.answers, **options), (self.triplets, self.n)
 
     def run(
         self, backend: HostBackend, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
@@ -79,9 +85,10 @@ class TripletPlan:
         """As `pyalign.backends.Backend.triplet_gradient`, on the host."""
         planned = backend.name == "native" and self._native is not None
         answers = self._answers(similarities.dtype, planned)
+        more = answers, self.alternatives
         if planned:
-            return backend.planned_gradient(similarities, self._native, temperature, scale, gradient, answers)
-        return backend.triplet_gradient(similarities, self.triplets, temperature, scale, gradient, answers)
+            return backend.planned_gradient(similarities, self._native, temperature, scale, gradient, *more)
+        return backend.triplet_gradient(similarities, self.triplets, temperature, scale, gradient, *more)
 
     def _answers(self, dtype: np.dtype, planned: bool) -> np.ndarray | None:
         """In the order of the triplets that the pass goes over; kept, since passes are repeated."""

@@ -38,8 +38,11 @@ class TensorAlgebra(Algebra):
         door.backend = get_backend("torch", place)  # type: ignore[assignment]
         return TensorAlgebra(door)
 
-    def plan(self, triplets: Tensor, n: int, answers: Tensor | None, sort: bool | None) -> tuple[Tensor, Tensor | None]:
-        """As they are: a device sorts by place in each pass."""
+    def plan(
+        self, triplets: Tensor, n: int, answers: Tensor | None, sort: bool | None, alternatives: int = 3
+    ) -> tuple[Tensor, Tensor | None]:
+        """As they are: a device sorts by place in each pass. Of two alternatives `read_inputs` stays on the host."""
+        assert alternatives == 3
         return triplets, answers
 
     def gradient(

@@ -74,8 +74,8 @@ class Algebra(ABC):
         """The one for float64 in the same place."""
 
     @abstractmethod
-    def plan(self, triplets: Array, n: int, answers: Array | None, sort: bool | None) -> Any:
-        """Triplets and answers made ready for `gradient`; sort: see `pyalign.TripletPlan`."""
+    def plan(self, triplets: Array, n: int, answers: Array | None, sort: bool | None, alternatives: int = 3) -> Any:
+        """Triplets and answers made ready for `gradient`; sort, alternatives: see `pyalign.TripletPlan`."""
 
     @abstractmethod
     def gradient(self, plan: Any, similarities: Array, temperature: float, scale: float, gradient: Array) -> float:
@@ -146,8 +146,11 @@ class HostAlgebra(Algebra):
     def widened(self) -> HostAlgebra:
         return self
 
-    def plan(self, triplets: np.ndarray, n: int, answers: np.ndarray | None, sort: bool | None) -> TripletPlan:
-        return TripletPlan(triplets, n, answers=answers, sort=sort if self.backend.name == "native" else False)
+    def plan(
+        self, triplets: np.ndarray, n: int, answers: np.ndarray | None, sort: bool | None, alternatives: int = 3
+    ) -> TripletPlan:
+        sort = sort if self.backend.name == "native" else False
+        return TripletPlan(triplets, n, answers=answers, sort=sort, alternatives=alternatives)
 
     def gradient(
         self, plan: TripletPlan, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray

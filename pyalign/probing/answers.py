@@ -12,6 +12,8 @@ from pyalign.errors import InputError
 def answer_weights(t: int, answers: Answers | None = None, weights: object = None) -> np.ndarray | None:
     """(t, 3) float64, how much the answers weigh that call position p odd; None where each triplet has one, the last.
 
+    Of anchored triplets the option that was not chosen is the odd one, and position 0, the anchor, never is.
+
     Args:
         t: triplets.
         answers: to each of them; None: the last item, once.
@@ -27,7 +29,7 @@ def answer_weights(t: int, answers: Answers | None = None, weights: object = Non
     """
     if answers is None and weights is None:
         return None
-    y = np.tile([0.0, 0.0, 1.0], (t, 1)) if answers is None else answers.values
+    y = np.tile([0.0, 0.0, 1.0], (t, 1)) if answers is None else _by_position(answers.values)
     if weights is not None:
         y = y * _weights(weights, t)[:, None]
         if not 0 < y.sum() < np.inf:
@@ -35,8 +37,17 @@ def answer_weights(t: int, answers: Answers | None = None, weights: object = Non
     return y
 
 
-def smoothed(answers: np.ndarray | None, t: int, pseudo_counts: float) -> np.ndarray | None:
-    """Answers with pseudo-counts a: y of m becomes m (y + a) / (m + 3 a), the mean of a Dirichlet posterior, m times.
+def _by_position(values: np.ndarray) -> np.ndarray:
+    """(t, 3) from (t, 3), or from (t, 2) of options."""
+    if values.shape[1] == 3:
+        return values
+    return np.column_stack([np.zeros(len(values)), values[:, ::-1]])
+
+
+def smoothed(answers: np.ndarray | None, t: int, pseudo_counts: float, alternatives: int = 3) -> np.ndarray | None:
+    """Answers with pseudo-counts a: y of m becomes m (y + a) / (m + k a), the mean of a Dirichlet posterior, m times.
+
+    k is the number of alternatives; of two, position 0 gets nothing.
 
     For fits alone: what is held out is judged by the answers as they came.
 
@@ -48,7 +59,8 @@ def smoothed(answers: np.ndarray | None, t: int, pseudo_counts: float) -> np.nda
         return answers
     y = np.tile([0.0, 0.0, 1.0], (t, 1)) if answers is None else answers
     every = y.sum(axis=1, keepdims=True)
-    return every * (y + pseudo_counts) / (every + 3 * pseudo_counts)
+    added = np.array([pseudo_counts * (alternatives == 3), pseudo_counts, pseudo_counts])
+    return every * (y + added) / (every + alternatives * pseudo_counts)
 
 
 def part_of(answers: np.ndarray | None, triplets: np.ndarray) -> np.ndarray | None:

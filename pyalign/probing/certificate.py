@@ -59,7 +59,8 @@ def curvature(
 def steepest_strength(term: TripletTerm, basis: Basis, diagonal: bool = False) -> float:
     """The penalty strength from which on the best map is zero.
 
-    At M = 0 all answers have probability 1/3; the penalty outweighs the loss in every direction from there on.
+    At M = 0 all answers have probability 1/3, or 1/2 of two; the penalty outweighs the loss in every direction from
+    there on.
     """
     zero = np.zeros((basis.rows.shape[1], 1))
     return max(-curvature(term, basis, zero, np.zeros(1), 0.0, diagonal).least, 0.0)

@@ -210,7 +210,7 @@ def _walk(
     worse = 0
     for fit in fit_path(problem, path.strengths, rounds=ROUNDS, watch=watch):
         test = part_of(answers, fold.test)
-        found = held_out_score(fit.transform, options, x, triplets[fold.test], test, problem.on)
+        found = held_out_score(fit.transform, options, x, triplets[fold.test], test, problem.on, problem.task)
         watch.accuracy = found.accuracy
         watch.offer((INNER, found.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
         path.n_passes += fit.n_passes

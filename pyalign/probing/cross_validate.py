@@ -135,13 +135,13 @@ class _Run:
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, seconds: float) -> FoldResult:
         given, options = self.inputs, self.options
         test, answers = given.index[fold.test], part_of(given.answers, fold.test)
-        found = held_out_score(fit.transform, options, given.x, test, answers, given.on)
+        found = held_out_score(fit.transform, options, given.x, test, answers, given.on, given.task)
         errors: tuple[float | None, float | None] = (None, None)
         if answers is None:
             people = given.subjects[fold.test] if self.split == "subjects" and given.subjects is not None else None
             rows = given.on.for_scoring(fit.transform.apply(given.x))
             errors = held_out_errors(
-                rows, test, self.split, options.measure, options.temperature, people, given.on.backend.name
+                rows, test, self.split, options.measure, options.temperature, people, given.on.backend.name, given.task
             )
         return FoldResult(
             strength=choice.strength,
@@ -149,7 +149,7 @@ class _Run:
             cross_entropy=found.cross_entropy,
             accuracy_error=errors[0],
             cross_entropy_error=errors[1],
-            zero_shot_accuracy=scored(given.x, test, answers, "cosine", on=given.on).accuracy,
+            zero_shot_accuracy=scored(given.x, test, answers, "cosine", on=given.on, task=given.task).accuracy,
             n_train=len(fold.train),
             n_test=len(fold.test),
             rank=fit.rank,
@@ -215,6 +215,7 @@ def _summary(
         fit=replace(fit, notes=(), provenance=None),  # they are those of the whole
         seconds=time.perf_counter() - began,
         options=fit.options,
+        task=inputs.task,
         images=None if others is None else Others(getattr(others, "source", None), local.alpha, local.tau),
         embeddings=inputs.aligned.embeddings.source,
         triplets=inputs.aligned.triplets.source,

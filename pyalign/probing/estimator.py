@@ -148,7 +148,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 make=maker(inputs, LocalOptions()),
             )  # fmt: skip
             strength = self.choice_.strength
-        problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on)
+        problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on, inputs.task)
         fit = next(fit_path(problem, [strength], watch=watch))
         return completed(fit, inputs, LocalOptions())
 
@@ -178,7 +178,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.transform_.apply(x)
 
     def score(self, x: object, triplets: object) -> float:
-        """Odd-one-out accuracy (fraction) of the mapped rows on triplets of x's rows."""
+        """Accuracy (fraction) of the mapped rows on triplets of x's rows."""
         z = self.transform(x)
         found = score(z, triplets, measure=self.measure, temperature=self.temperature, backend=self.backend)
         return float(found.accuracy)

@@ -9,18 +9,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from pyalign.data import Transform
+from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.probing.local_problem import LocalFigures, LocalProblem
 from pyalign.probing.options import ProbeOptions
 from pyalign.probing.problem import Map, Problem
 from pyalign.probing.search import ROUNDS, Search
 from pyalign.probing.threads import one_blas_thread
 from pyalign.probing.watch import CUT, Watch, Watcher
-from pyalign.results import Result
+from pyalign.results import OfTask, Result
 
 
 @dataclass(frozen=True)
-class ProbeFit(Result):
+class ProbeFit(OfTask, Result):
     """A fitted probe.
 
     Attributes:
@@ -44,11 +44,12 @@ class ProbeFit(Result):
         accuracy: fraction of the triplets of the fit, which flatters: score others. None where nobody has looked.
         local: what the map does to other embeddings; None where there are none.
         interrupted: whether Ctrl-C cut it short; a journal may hold such a fit, no function returns one.
+        task: of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "fit"
     derived: ClassVar[tuple[str, ...]] = (
-        "l2", "local_cross_entropy", "teacher_entropy", "neighbors_kept", "n_images", "n_batches",
+        "chance", "l2", "local_cross_entropy", "teacher_entropy", "neighbors_kept", "n_images", "n_batches",
     )  # fmt: skip
 
     transform: Transform = field(metadata={"hidden": True}, repr=False, compare=False)
@@ -69,6 +70,7 @@ class ProbeFit(Result):
     accuracy: float | None = None
     local: LocalFigures | None = None
     interrupted: bool = False
+    task: str = ODD_ONE_OUT
 
     @property
     def l2(self) -> float:
@@ -165,4 +167,5 @@ def _result(search: Search, at: Map, began: float, figures: bool = False, interr
         options=problem.options,
         local=problem.figures(at) if figures and isinstance(problem, LocalProblem) else None,
         interrupted=interrupted,
+        task=problem.task,
     )

@@ -9,9 +9,19 @@ from typing import Any
 import numpy as np
 
 from pyalign.backends import Array
-from pyalign.data import Aligned, Provenance, Subjects, TrainedOn, Transform, align, as_embeddings, as_triplet_data
+from pyalign.data import (
+    ODD_ONE_OUT,
+    Aligned,
+    Provenance,
+    Subjects,
+    TrainedOn,
+    Transform,
+    align,
+    as_embeddings,
+    as_triplet_data,
+)
 from pyalign.errors import InputError
-from pyalign.probing.algebra import Algebra, host_rows, host_triplets
+from pyalign.probing.algebra import Algebra, HostAlgebra, host_rows, host_triplets
 from pyalign.probing.answers import answer_weights
 from pyalign.probing.place import algebra_for
 from pyalign.probing.problem import finite_rows, valid_triplets
@@ -47,6 +57,11 @@ class Inputs:
         """What had to be assumed."""
         return self.aligned.notes
 
+    @property
+    def task(self) -> str:
+        """Of the triplets."""
+        return self.aligned.triplets.task
+
     def provenance(self, options: Mapping[str, Any], seed: int | None) -> Provenance:
         """Of a result that is made of them."""
         return Provenance.now(self.given, options, self.on.backend.name, seed)
@@ -59,7 +74,7 @@ class Inputs:
         x = _on_host(self.aligned.x, self.x)
         trained = TrainedOn.of(
             x, self.index, measure=measure, temperature=temperature, names=self.aligned.names, held_out=held_out,
-            provenance=provenance,
+            provenance=provenance, task=self.task,
         )  # fmt: skip
         return replace(transform, trained=trained)
 
@@ -82,6 +97,7 @@ def read_inputs(
     on = algebra_for(backend, aligned.x)
     rows = finite_rows(host_rows(on, aligned.x))
     index = valid_triplets(host_triplets(on, aligned.index), len(rows))
+    on = on if triplet_data.task == ODD_ONE_OUT else _host_for_two(on, backend)
     people = triplet_data.subjects if subjects is None else subjects
     if isinstance(people, Subjects):
         people = people.codes  # in the order of the labels, which may be numbers
@@ -93,6 +109,16 @@ def read_inputs(
         None if others is None else host_rows(on, as_embeddings(others, "other_embeddings").values, "other_embeddings"),
         aligned, {name: value for name, value in given.items() if value is not None},
     )  # fmt: skip
+
+
+def _host_for_two(on: Algebra, backend: str) -> Algebra:
+    """Where anchored triplets are fitted: on the host, whose kernels alone choose between two."""
+    if isinstance(on, HostAlgebra):
+        return on
+    if backend != "auto":
+        told = "native, numpy or reference, on the host, for anchored triplets"
+        raise InputError(f"backend must be {told}; got {backend!r}")
+    return algebra_for()
 
 
 def _on_host(x: Array, rows: np.ndarray) -> np.ndarray:

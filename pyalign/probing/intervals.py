@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyalign.analysis.score import score
+from pyalign.data import ODD_ONE_OUT, Triplets
 from pyalign.errors import InputError
 from pyalign.results import Interval
 from pyalign.stats.resampling import Resampling
@@ -18,7 +19,7 @@ LEVEL = 0.95
 
 def held_out_errors(
     rows: object, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None,
-    backend: str = "auto",
+    backend: str = "auto", task: str = ODD_ONE_OUT,
 ) -> tuple[float | None, float | None]:  # fmt: skip
     """Standard errors of accuracy and cross-entropy of a fold, over other objects, triplets or people like its own.
 
@@ -26,7 +27,7 @@ def held_out_errors(
     """
     try:
         found = score(
-            rows, triplets, measure=measure, temperature=temperature, ci=Resampling(split),
+            rows, Triplets(triplets, task=task), measure=measure, temperature=temperature, ci=Resampling(split),
             subjects=subjects, backend=backend,
         )  # fmt: skip
     except InputError:

@@ -17,6 +17,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.neighbors import neighbor_overlap
+from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
 from pyalign.probing.algebra import Algebra
 from pyalign.probing.basis import Basis, own_basis, principal_basis
@@ -54,14 +55,14 @@ class LocalProblem(Problem):
     """Triplets and who is near whom among other embeddings, as a function of a map.
 
     Args:
-        x, triplets, options, answers, on: see `Problem`.
+        x, triplets, options, answers, on, task: see `Problem`.
         others: (m, d) other embeddings.
         local: see `LocalOptions`.
     """
 
     def __init__(
         self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None,
-        on: Algebra | None = None, *, others: object, local: LocalOptions | None = None,
+        on: Algebra | None = None, task: str = ODD_ONE_OUT, *, others: object, local: LocalOptions | None = None,
     ) -> None:  # fmt: skip
         self.local = local or LocalOptions()
         if options.penalty == "nuclear":
@@ -69,7 +70,7 @@ class LocalProblem(Problem):
         if isinstance(options.rank, int):
             raise InputError(f"rank must be 'full' or 'diagonal' with other embeddings; got {options.rank}")
         self.others = _other_rows(others, finite_rows(x).shape[1])
-        super().__init__(x, triplets, options, answers, on)
+        super().__init__(x, triplets, options, answers, on, task)
         batches = other_batches(len(self.others), self.local.batch_size, self.local.batches, options.seed)
         self.local_term = LocalTerm(self.other_rows, self.others, batches, tau=self.local.tau, on=self.on)
 

@@ -13,7 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
+from pyalign.analysis.two_alternatives import option_probabilities
 from pyalign.backends import Array, Wanted
+from pyalign.data import ODD_ONE_OUT, alternatives_of
 from pyalign.probing.algebra import Algebra, through_norms
 from pyalign.probing.place import algebra_for
 
@@ -45,6 +47,7 @@ class TripletTerm:
         answers: (t, 3) weights of the answers that call position p odd; None: one for the last.
         sort: see `pyalign.TripletPlan`.
         on: where it is computed, to which all of these are brought; None: on the host.
+        task: of the triplets; of anchored ones the loss is that of the choice between two pairs. On the host alone.
 
     Source: Muttenthaler et al., ICLR 2023, equation 2.
 
@@ -58,13 +61,15 @@ class TripletTerm:
     def __init__(
         self, rows: np.ndarray, triplets: np.ndarray, *, measure: str = "dot", temperature: float = 1.0,
         answers: np.ndarray | None = None, sort: bool | None = None, on: Algebra | None = None,
+        task: str = ODD_ONE_OUT,
     ) -> None:  # fmt: skip
         self.on = on or algebra_for()
         self.dtype, bring = rows.dtype, self.on.door.bring
         self.rows, self.triplets = bring(rows), bring(triplets)
         self.measure, self.temperature = measure, temperature
         self.answers = None if answers is None else bring(np.ascontiguousarray(answers, self.dtype))
-        self.plan = self.on.plan(self.triplets, len(rows), self.answers, sort)
+        self.task = task
+        self.plan = self.on.plan(self.triplets, len(rows), self.answers, sort, alternatives_of(task))
         self.weight = float(len(triplets)) if answers is None else float(answers.sum(dtype=np.float64))
         self.across = self.on.transposed(self.rows)
 
@@ -92,7 +97,10 @@ class TripletTerm:
         return total * scale, self.on.with_transpose(gradient)
 
     def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, Array, Array]:
-        """In float64: the loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3)."""
+        """In float64: the loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3).
+
+        Of anchored triplets the odd one is the option that is not chosen, and position 0 has probability 0.
+        """
         wide = self.widened
         on = wide.on
         with on.door.running():
@@ -100,14 +108,24 @@ class TripletTerm:
             units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
             similarities = on.gram(units)
             value, both = wide.residuals(similarities)
-            probabilities = on.door.empty((len(self.triplets), 3), np.float64)
-            want = Wanted(probabilities=probabilities, temperature=self.temperature)
-            on.backend.triplets_from_matrix(similarities, self.triplets, want)
+            probabilities = self._probabilities(on, similarities)
             half = 0.5 * both
             if inverse is not None:
                 on.reduce_diagonal(half, on.dots(half, similarities))
                 half *= inverse * inverse.T
             return value, half, probabilities
+
+    def _probabilities(self, on: Algebra, similarities: Array) -> Array:
+        out = on.door.empty((len(self.triplets), 3), np.float64)
+        if self.task == ODD_ONE_OUT:
+            on.backend.triplets_from_matrix(
+                similarities, self.triplets, Wanted(probabilities=out, temperature=self.temperature)
+            )
+            return out
+        on.backend.triplets_from_matrix(similarities, self.triplets, Wanted(similarities=out))
+        out[:, 1:] = option_probabilities(out, self.temperature)[:, ::-1]
+        out[:, 0] = 0.0
+        return out
 
     def between_directions(self, by_gram: Array, stretch: np.ndarray) -> np.ndarray:
         """X^T H X (k, k) of a matrix H (n, n) and X = rows / stretch, in float64."""

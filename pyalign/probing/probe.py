@@ -40,7 +40,8 @@ def fit_probe(
             `Triplets` all that they know is used.
         strength: of the penalty: the weight of the norm.
         answers: (t, 3) how many people called each position odd (whole numbers), or which share of them; the loss is
-            then the mean over all answers. None: those of the triplets, else one each, the last item.
+            then the mean over all answers. None: those of the triplets, else one each, the last item. Of anchored
+            triplets (t, 2), by option.
         weights: (t,) further weights of the triplets.
         start: a map to start from, of no more columns than `rank` allows; with penalty ``"identity"``, other embeddings
             or a diagonal map of d columns.
@@ -52,6 +53,7 @@ def fit_probe(
         backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
             the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host
             on the current CUDA device, torch on the CPU. Rows, triplets and answers stay there for the whole fit.
+            Anchored triplets are fitted on the host.
         progress: called with a stage, the number of passes, and None.
         journal: gets the best map so far, a `ProbeFit`: where Ctrl-C comes, `journal.best` has it.
         options: those of `ProbeOptions`.
@@ -133,8 +135,8 @@ def probe_path(
 def maker(inputs: Inputs, local: LocalOptions) -> Maker:
     """What makes problems of rows, triplets, options and answers: with a local term where there are others."""
     if inputs.others is None:
-        return partial(Problem, on=inputs.on)
-    return partial(LocalProblem, on=inputs.on, others=inputs.others, local=local)
+        return partial(Problem, on=inputs.on, task=inputs.task)
+    return partial(LocalProblem, on=inputs.on, task=inputs.task, others=inputs.others, local=local)
 
 
 def watch_over(inputs: Inputs, local: LocalOptions, progress: Progress, journal: Journal | None) -> Watch:
@@ -148,8 +150,8 @@ def completed(
     """A fit to all of the inputs, with the record of it, its accuracy, and notes."""
     options, fit = fit.options, recorded(fit, inputs, local, held_out)
     rows = fit.transform.apply(inputs.x)
-    accuracy = scored(rows, inputs.index, inputs.answers, options.measure, options.temperature, inputs.on).accuracy
-    return replace(fit, accuracy=accuracy)
+    model = options.measure, options.temperature, inputs.on, inputs.task
+    return replace(fit, accuracy=scored(rows, inputs.index, inputs.answers, *model).accuracy)
 
 
 def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None) -> ProbeFit:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import get_backend
-from pyalign.data import Transform
+from pyalign.data import ODD_ONE_OUT, Transform, alternatives_of
 from pyalign.errors import InputError
 from pyalign.probing.algebra import Algebra
 from pyalign.probing.answers import smoothed
@@ -44,6 +44,7 @@ class Problem:
         options: see `ProbeOptions`.
         answers: (t, 3), see `pyalign.probing.answers.answer_weights`.
         on: where the loss is computed; None: on the host.
+        task: of the triplets.
 
     Raises:
         InputError: as `pyalign.score`, and for x that can't be standardized.
@@ -51,9 +52,9 @@ class Problem:
 
     def __init__(
         self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None,
-        on: Algebra | None = None,
+        on: Algebra | None = None, task: str = ODD_ONE_OUT,
     ) -> None:  # fmt: skip
-        self.on = on or algebra_for()
+        self.on, self.task = on or algebra_for(), task
         rows = finite_rows(x)
         index = valid_triplets(triplets, len(rows))
         self.options, self.d, self.n_triplets = options, rows.shape[1], len(index)
@@ -68,8 +69,9 @@ class Problem:
             local,
             measure=options.measure,
             temperature=options.temperature,
-            answers=smoothed(answers, len(index), options.smoothing),
+            answers=smoothed(answers, len(index), options.smoothing, alternatives_of(task)),
             on=self.on,
+            task=task,
         )
 
     def _basis(self, rows: np.ndarray) -> Basis:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.analysis.score import score
-from pyalign.data import Transform
+from pyalign.data import Transform, as_triplet_data, require_odd_one_out
 from pyalign.errors import InputError
 from pyalign.journal import Journal
 from pyalign.probing.basis import standardization
@@ -70,6 +70,7 @@ def fit_recipe(
 
 
 def _inputs(x: object, triplets: object) -> Inputs:
+    require_odd_one_out(as_triplet_data(triplets), "the recipe")
     inputs = read_inputs(x, triplets)
     if inputs.answers is not None:
         raise InputError("the recipe takes one answer for each triplet; got counts or shares")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.analysis.score import score
-from pyalign.data import Transform
+from pyalign.data import ANCHORED, ODD_ONE_OUT, Transform, Triplets
 from pyalign.ops.triplets import run_triplets
 from pyalign.probing.algebra import Algebra
 from pyalign.probing.options import ProbeOptions
@@ -24,17 +24,17 @@ class HeldOut:
 
 def held_out_score(
     transform: Transform, options: ProbeOptions, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None,
-    on: Algebra,
+    on: Algebra, task: str = ODD_ONE_OUT,
 ) -> HeldOut:  # fmt: skip
     """Accuracy and cross-entropy of a map on triplets of rows of x, computed where it was fitted."""
     items, local = np.unique(triplets, return_inverse=True)
     rows = transform.apply(x[items])
-    return scored(rows, local.reshape(-1, 3), answers, options.measure, options.temperature, on)
+    return scored(rows, local.reshape(-1, 3), answers, options.measure, options.temperature, on, task)
 
 
 def scored(
     rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: str, temperature: float = 1.0,
-    on: Algebra | None = None,
+    on: Algebra | None = None, task: str = ODD_ONE_OUT,
 ) -> HeldOut:  # fmt: skip
     """`pyalign.score`; with answers, their share that call the same item odd and their mean surprise, by its rules.
 
@@ -44,11 +44,13 @@ def scored(
     z: object = on.for_scoring(rows)
     backend = on.backend.name
     if answers is None:
-        found = score(z, triplets, measure=measure, temperature=temperature, backend=backend)
+        found = score(z, Triplets(triplets, task=task), measure=measure, temperature=temperature, backend=backend)
         assert found.accuracy is not None and found.cross_entropy is not None
         return HeldOut(found.accuracy, found.cross_entropy)
     results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)
     s = on.fetched(results.similarities).astype(np.float64)[:, ::-1]  # of the pair that is left when a position is odd
+    if task == ANCHORED:  # position 0 never is
+        s, answers = s[:, 1:], answers[:, 1:]
     best = s.max(axis=1, keepdims=True)
     at_best = s == best
     scaled = (s - best) / temperature

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign.data import ODD_ONE_OUT
 from pyalign.probing.fit import ProbeFit
 from pyalign.probing.options import ProbeOptions
-from pyalign.results import Interval, Result
+from pyalign.results import Interval, OfTask, Result
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Kept:
 
 
 @dataclass(frozen=True, repr=False)
-class ProbeCrossValidation(Result):
+class ProbeCrossValidation(OfTask, Result):
     """How well a probe predicts answers about what it has not seen, and the probe fitted to everything.
 
     Attributes:
@@ -102,11 +103,12 @@ class ProbeCrossValidation(Result):
         options: of the probe.
         images: the other embeddings, where there are some.
         embeddings, triplets: where they came from, or None.
+        task: of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "probe"
     rows: ClassVar[str] = "folds"
-    derived: ClassVar[tuple[str, ...]] = ("local", "fit_stage", "interrupted")
+    derived: ClassVar[tuple[str, ...]] = ("chance", "local", "fit_stage", "interrupted")
 
     accuracy: float
     accuracy_interval: Interval
@@ -122,6 +124,7 @@ class ProbeCrossValidation(Result):
     images: Others | None = None
     embeddings: str | None = None
     triplets: str | None = None
+    task: str = ODD_ONE_OUT
 
     @property
     def local(self) -> Kept | None:

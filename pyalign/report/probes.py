@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyalign.report.tables import Column, columns_table, fitted_table, noted, over, percent, percent_interval
+from pyalign.report.tables import (
+    Column,
+    chance_note,
+    columns_table,
+    fitted_table,
+    nats_note,
+    noted,
+    over,
+    percent,
+    percent_interval,
+)
 
 if TYPE_CHECKING:
     from pyalign.probing.fit import ProbeFit
     from pyalign.probing.recipe_results import RecipeCrossValidation
     from pyalign.probing.validated import FoldResult, ProbeCrossValidation
-
-NATS = "chance 33.333 %; nats (log 3 = 1.09861)"
 
 
 def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose: bool = False) -> str:
@@ -46,7 +54,7 @@ def _notes(result: ProbeCrossValidation) -> list[str]:
     notes = [
         f"accuracy on triplets of held-out {result.split}, which chose nothing; 95 % interval of its mean: "
         f"{percent_interval(result.accuracy_interval)}, over {over(result.accuracy_interval.by)}",
-        f"{NATS}; gap: nats to the optimum, at most",
+        f"{_scale(result.task)}; gap: nats to the optimum, at most",
     ]
     early = _numbers(result.folds, [not fold.converged for fold in result.folds]) + ["all"] * (not result.fit.converged)
     if early:
@@ -58,6 +66,10 @@ def _notes(result: ProbeCrossValidation) -> list[str]:
         kept = percent(result.local.overlap)
         notes.append(f"of the {result.local.neighbors} nearest neighbors of other embeddings the map keeps {kept}")
     return notes
+
+
+def _scale(task: str) -> str:
+    return f"{chance_note(task)}; {nats_note(task)}"
 
 
 def _numbers(folds: tuple[FoldResult, ...], marked: list[bool]) -> list[str]:
@@ -84,7 +96,7 @@ def fit_table(fit: ProbeFit, width: int | None = None, verbose: bool = False) ->
     notes[0] += "--transform)"
     if not fit.converged:
         notes.append("not at the optimum: raise --strength")
-    return f"{columns_table(('map', ''), rows)}\n{noted([*notes, NATS], width)}"
+    return f"{columns_table(('map', ''), rows)}\n{noted([*notes, _scale(fit.task)], width)}"
 
 
 def recipe_table(result: RecipeCrossValidation, width: int | None = None, verbose: bool = False) -> str:

@@ -169,7 +169,7 @@ def test_what_is_about_the_odd_one_is_one_line(refused, folder, triplets):
     told = "takes odd-one-out triplets alone; got task 'anchored'"
     assert refused("agreement", "x.npy", "-t", "t.npy", *ANCHORED, "--counts", "n.npy") == f"t.npy: agreement {told}"
     recipe = ("probe", "x.npy", "-t", "t.npy", *ANCHORED, "--recipe", "muttenthaler2023")
-    assert refused(*recipe) == f"the recipe {told}"
+    assert refused(*recipe) == f"x.npy with t.npy: the recipe {told}"
 
 
 def test_an_unknown_task_is_refused_by_the_parser(command, folder):

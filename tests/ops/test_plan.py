@@ -178,7 +178,7 @@ def test_the_module_refuses_arrays_that_do_not_fit():
         (np.zeros((3, 3)), [[1.0, 1.0, 1.0]], np.empty((3, 3))),
     ):
         with pytest.raises(ValueError):
-            _native.planned_gradient(similarities, plan, answers, 1.0, 1.0, gradient)
+            _native.planned_gradient(similarities, plan, answers, 1.0, 1.0, gradient, 3)
     for n in (0, -1, 65_537, 2**63 - 1):
         with pytest.raises(ValueError):
             _native.plan_triplets(np.array([[0, 1, 2]]), n)
