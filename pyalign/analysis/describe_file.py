@@ -13,7 +13,7 @@ import numpy as np
 
 from pyalign.analysis.describe import Description, describe
 from pyalign.analysis.describe_table import TripletColumns, item_values, triplet_columns
-from pyalign.data import Transform
+from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.errors import InputError
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
@@ -176,7 +176,7 @@ def _taken(table: Content, columns: TripletColumns) -> str:
 
 def triplet_options(spec: str, table: Content, columns: TripletColumns, base: int | None) -> list[str]:
     """The options that read a table of triplets."""
-    options = ["--triplets", spec]
+    options = ["--triplets", spec, *([] if columns.task == ODD_ONE_OUT else ["--task", columns.task])]
     if table.width > 3 or columns.items != (0, 1, 2):
         options += ["--columns", ",".join(_called(table, columns.items))]
     if columns.choice is not None:

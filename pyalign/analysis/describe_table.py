@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign.data import ANCHORED, ODD_ONE_OUT
 from pyalign.io import Content
 from pyalign.io.headers import numbered
 from pyalign.io.subjects import SUBJECT_HEADERS
@@ -14,6 +15,10 @@ from pyalign.io.tables import joined
 
 BESIDE = {"trial", "trial_number", "index", "", "unnamed: 0", "block", "session", "rt", *SUBJECT_HEADERS}
 ODD = ("odd", "odd_item", "odd_one", "odd_one_out")
+ANCHORS = ("anchor", "ref", "reference", "query")
+VOTES = ("vote", "votes", "judge", "judgment", "judgement", "chosen", "preferred")  # of the chosen option's place
+
+PLACES_OF_TWO = ({0}, {1}, {2}, {0, 1}, {1, 2})
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,8 @@ class TripletColumns:
     """The columns of a table of triplets.
 
     items: three, in the order in which they are read. choice: of the odd item's place. base: from what it counts, where
-    its range leaves that open. subject: of who answered. told: whether the header says which the items are.
+    its range leaves that open. subject: of who answered. told: whether the header says which the items are. task: of
+    the triplets; anchored where a header says so.
     """
 
     items: tuple[int, int, int]
@@ -29,6 +35,7 @@ class TripletColumns:
     base: int | None
     subject: int | None
     told: bool
+    task: str = ODD_ONE_OUT
 
 
 def triplet_columns(table: Content) -> TripletColumns | None:
@@ -38,6 +45,9 @@ def triplet_columns(table: Content) -> TripletColumns | None:
     header = [name.lower() for name in table.header] if table.header else [""] * table.width
     choice = next((c for c in table.numbers if "choice" in header[c] and _places(column(table, c))), None)
     subject = next((c for c in range(table.width) if header[c] in SUBJECT_HEADERS), None)
+    anchored = _by_anchor(table, header, subject)
+    if anchored is not None:
+        return anchored
     told = _by_header(table, header)
     items = told or _by_values(table, header, [c for c in (choice, subject) if c is not None])
     if items is None:
@@ -48,6 +58,27 @@ def triplet_columns(table: Content) -> TripletColumns | None:
     if subject is None and choice is None and not table.header and len(spare) == 1:
         subject = spare[0]
     return TripletColumns(items, choice, _open_base(table, items, choice), subject, told is not None)
+
+
+def _by_anchor(table: Content, header: Sequence[str], subject: int | None) -> TripletColumns | None:
+    """A column called anchor or the like, two others of the same kind, and perhaps one of which was chosen."""
+    assert table.numbers is not None
+    anchor = next((c for c in range(table.width) if header[c] in ANCHORS), None)
+    if anchor is None:
+        return None
+    votes = (c for c in table.numbers if "choice" in header[c] or header[c] in VOTES)
+    choice = next((c for c in votes if _places(column(table, c)) in PLACES_OF_TWO), None)
+    others = [
+        c for c in range(table.width) if c not in (anchor, choice, subject) and header[c] not in (*BESIDE, *VOTES)
+    ]
+    others = [c for c in others if (c in table.texts) == (anchor in table.texts)]
+    if len(others) != 2 or not _alike(table, (anchor, *others)):
+        return None
+    items = anchor, others[0], others[1]
+    base = None
+    if choice is not None and _places(column(table, choice)) == {1}:  # counts as the items do
+        base = _open_base(table, items, choice)
+    return TripletColumns(items, choice, base, subject, True, ANCHORED)
 
 
 def item_values(table: Content, items: Sequence[int]) -> tuple[np.ndarray, tuple[str, ...] | None]:

@@ -49,6 +49,8 @@ def read_as_proposed(command):
             arguments[f"{name}_column"] = column(given.pop(f"--{name}-column"))
     if "--choice-base" in given:
         arguments["choice_base"] = int(given.pop("--choice-base"))
+    if "--task" in given:
+        arguments["task"] = given.pop("--task")
     assert given.pop("--ci", "subjects") == "subjects" and not given
     return load_triplets(path, **arguments)
 
@@ -100,6 +102,13 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
         (["item1,item2,item3,worker", "dog,cat,bus,7", "cat,dog,bus,3"],
          "--columns item1,item2,item3 --subject-column worker --ci subjects", [2, 1, 0]),
         (["dog cat bus", "cat dog bus", "bus dog cat"], "", [2, 1, 0]),
+        (["anchor,positive,negative", "8,3,5", "2,9,0"], "--task anchored", [8, 3, 5]),
+        (["left,right,ref,vote,worker", "8,3,5,0,ann", "2,9,0,1,bob"],
+         "--task anchored --columns ref,left,right --choice-column vote --subject-column worker --ci subjects",
+         [5, 8, 3]),
+        (["reference,a,b,choice", "8,3,5,2", "2,9,1,1"],
+         "--task anchored --columns reference,a,b --choice-column choice --one-based", [7, 4, 2]),
+        (["anchor,a,b,vote", "8,3,5,0.25", "2,9,0,0.75"], "--task anchored --columns anchor,a,b", [8, 3, 5]),
     ],
 )  # fmt: skip
 def test_the_proposed_command_reads_the_triplets(tmp_path, lines, tail, first):
