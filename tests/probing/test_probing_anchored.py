@@ -170,3 +170,23 @@ def test_the_recipe_is_about_the_odd_one(people, message_of):
     assert message_of(fit_recipe, x, anchored(rows)) == (
         "the recipe takes odd-one-out triplets alone; got task 'anchored'"
     )
+
+
+def test_the_certificate_takes_the_probabilities_of_two_options():
+    x, rows, w = reals(5, 8, 3, dtype=np.float64), draw_triplets(5, 8, 40), reals(6, 3, 2, dtype=np.float64)
+    value, by_gram, p = TripletTerm(x, rows, task="anchored").by_gram(w, np.zeros(2))
+    s = (x @ w) @ (x @ w).T
+    chosen = 1 / (1 + np.exp(s[rows[:, 0], rows[:, 2]] - s[rows[:, 0], rows[:, 1]]))
+    np.testing.assert_allclose(p, np.column_stack([np.zeros(40), 1 - chosen, chosen]), atol=1e-12)
+    assert value == pytest.approx(plain_loss(x @ w, rows))
+    np.testing.assert_allclose(by_gram, by_gram.T)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 4])
+def test_no_map_is_better_than_the_certificate_of_a_fit_that_was_cut_short_allows(people, iterations):
+    x, rows = people
+    asked = anchored(rows[:500])
+    best = pyalign.fit_probe(x, asked, strength=0.01, tolerance=1e-7)
+    with pytest.warns(pyalign.ConvergenceWarning):
+        early = pyalign.fit_probe(x, asked, strength=0.01, max_iterations=iterations, tolerance=1e-9)
+    assert early.objective - early.gap <= best.objective + 1e-9 <= early.objective + 2e-9
