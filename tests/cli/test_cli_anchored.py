@@ -106,7 +106,7 @@ def test_every_command_that_takes_triplets_takes_these(command, folder, x, tripl
     for name, *more in (
         ("calibrate", "x.npy", "--split", "none"),
         ("ceiling",),
-        ("compare", "x.npy", "y.npy", "--resamples", "20"),
+        ("compare", "x.npy", "y.npy"),
         ("failures", "x.npy", "y.npy"),
         ("score", "x.npy", "--permutations", "20", "--ceiling", "0.9"),
     ):

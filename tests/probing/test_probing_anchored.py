@@ -98,7 +98,7 @@ def test_cross_validation_beats_the_rows_as_they_came(people, tmp_path):
     found = pyalign.cross_validate_probe(x, anchored(rows), folds=2, strengths=[0.01])
     assert found.accuracy > found.zero_shot_accuracy + 0.02 > 0.5
     assert found.cross_entropy < math.log(2)
-    assert found.folds[0].accuracy_error == pytest.approx(0.02, abs=0.02)
+    assert 0.005 < found.folds[0].accuracy_error < 0.1
     assert (found.to_dict()["task"], found.to_dict()["chance"]) == ("anchored", 0.5)
     assert read_back(found, tmp_path).task == "anchored"
     told = str(found).replace("\n", " ")
