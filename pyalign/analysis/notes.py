@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
 from pyalign.data import ANCHORED, ODD_ONE_OUT, alternatives_of, chance_of
 from pyalign.ops._door import open_door
@@ -63,9 +64,8 @@ def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
     """
     if task != ANCHORED:
         return ()
-    _, sets = np.unique(np.sort(triplets, axis=1), axis=0, return_inverse=True)
-    pairs = np.unique(np.stack([sets.reshape(-1), triplets[:, 0]], axis=1), axis=0)
-    several = int((np.bincount(pairs[:, 0]) > 1).sum())
+    rows_with_anchor = find_repeats(triplets[:, [1, 2, 0]]).counts  # (u, 3), by the item that stands last here
+    several = int(((rows_with_anchor > 0).sum(axis=1) > 1).sum())
     told = "1 set of three items is" if several == 1 else f"{several:,} sets of three items are"
     return (f"{told} asked with more than one anchor",) if several else ()
 

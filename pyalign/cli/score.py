@@ -45,11 +45,12 @@ class ScoreOptions(
         "chance level by K random matchings of rows and items", kind=_options.count, metavar="K", group=BESIDES
     )
     choices: str | None = option(
-        "write the odd position of each triplet, -1 for any tie", kind=_options.npy_file, metavar="OUT.npy",
-        role="output", group=_options.OUTPUT,
+        "write the odd position of each triplet, or that of the option taken, -1 for any tie", kind=_options.npy_file,
+        metavar="OUT.npy", role="output", group=_options.OUTPUT,
     )  # fmt: skip
     probabilities: str | None = option(
-        "write p(position is odd), three per triplet", kind=_options.npy_file, metavar="OUT.npy", role="output",
+        "write p(position is odd), three per triplet, or p(option is taken), two", kind=_options.npy_file,
+        metavar="OUT.npy", role="output",
         group=_options.OUTPUT,
     )  # fmt: skip
 

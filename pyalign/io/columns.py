@@ -123,7 +123,7 @@ def anchor_first(items: Array, choice: Array | None, anchor: str) -> tuple[Array
     """
     order = np.array(ANCHORS[anchor], dtype=np.int8)
     if choice is not None and choice.any():
-        positions = order[np.array([(0, 1, 2), (0, 2, 1)])[choice]]
+        positions = order[np.array([(0, 1, 2), (0, 2, 1)], np.int8)[choice]]
         return np.take_along_axis(items, positions, axis=1), positions
     if anchor == "first":
         return items, None

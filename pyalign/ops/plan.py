@@ -60,7 +60,7 @@ class TripletPlan:
     def __init__(
         self, triplets: object, n: int, *, answers: object = None, sort: bool | None = None, alternatives: int = 3
     ) -> None:
-        self.alternatives = alternatives
+        self.alternatives = _checks.whole_number(alternatives, "alternatives", 2, 3)
         self.n = _checks.whole_number(n, "n", 3)
         self.triplets = _checks.as_triplets(triplets)
         self.answers = None if answers is None else _checks.as_rows(answers, "answers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import FLOATS, TRIPLETS, draw_triplets, reals, seeds, whole
 
+import pyalign
 from pyalign.backends import HOST_BACKENDS, LossSums, get_host_backend
 
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in FLOATS}
@@ -156,3 +158,22 @@ def test_the_binding_takes_two_or_three(alternatives):
     ):
         with pytest.raises(ValueError, match=r"alternatives must be 2 or 3|argument"):
             call()
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_a_plan_knows_that_there_are_two(host_backend, sort):
+    s, triplets = reals(6, 12, 12, dtype=np.float64), draw_triplets(6, 12, 200)
+    plan = pickle.loads(pickle.dumps(pyalign.TripletPlan(triplets, 12, sort=sort, alternatives=2)))
+    loss, gradient = pyalign.triplet_gradient(s, plan, backend=host_backend)
+    expected_loss, expected = gradient_by_definition(s, triplets, 1.0, None)
+    assert loss == pytest.approx(expected_loss / 200, rel=1e-12)
+    np.testing.assert_allclose(gradient, expected / 200, atol=1e-12)
+
+
+def test_a_plan_of_two_is_for_the_host(message_of):
+    pytest.importorskip("torch")
+    plan = pyalign.TripletPlan([[0, 1, 2]], 3, alternatives=2)
+    message = "a plan of two alternatives needs a backend on the host; got 'torch'"
+    assert message_of(pyalign.triplet_gradient, np.eye(3), plan, backend="torch") == message
+    message = "alternatives must be a whole number from 2 to 3; got 4"
+    assert message_of(pyalign.TripletPlan, [[0, 1, 2]], 3, alternatives=4) == message

@@ -161,6 +161,7 @@ MUTATIONS = {
         "if (q == lowest[i]) thirds->clear();",
     ),
     "an entropy is that of another temperature": ("outcomes.cpp", "inverse_temperature).entropy", "T(1)).entropy"),
+    "two alternatives have a third": ("temperature.cpp", "Alternatives == 2 ? 0.0 : exp_of", "exp_of"),
     "a repeated item is let through": ("unpack.h", " | uint32_t(b == c);", ";"),
 }
 
