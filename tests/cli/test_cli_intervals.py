@@ -254,7 +254,7 @@ def test_compare_has_exactly_the_promised_keys(command, models):
     assert set(document) == {
         "command", "schema", "version", "models", "pairs", "n_triplets", "n_dropped", "seed", "measure", "temperature",
         "ties", "ci_by", "ci_method", "confidence", "correction", "n_objects", "covariance", "cross_entropy_covariance",
-        "best", "triplets", "resamples", "n_subjects", "notes", "provenance",
+        "best", "triplets", "resamples", "n_subjects", "task", "chance", "notes", "provenance",
     }  # fmt: skip
     assert set(document["models"][0]) == {
         "model", "accuracy", "ci", "cross_entropy", "cross_entropy_ci", "n_ties", "rank", "rank_ci", "standard_error",
