@@ -110,7 +110,7 @@ def score(
             its options. They are in closed form, with quantiles of Student's t, unless it asks for a bootstrap.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
-        ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of its name and the
+        ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of name and
             number, or the result of `pyalign.noise_ceiling`, of which the estimate counts.
         permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`.
         seed: of the permutations.

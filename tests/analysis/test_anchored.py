@@ -235,7 +235,7 @@ def test_another_anchor_is_another_question(message_of):
     message = "triplets must hold some that are answered at least twice; all 3 are answered once"
     assert message_of(pyalign.noise_ceiling, anchored([[0, 1, 2], [1, 0, 2], [2, 1, 0]])) == message
     rows = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [3, 4, 5]]
-    assert pyalign.noise_ceiling(anchored(rows)).notes == ("1 set of three items is asked with more than one anchor",)
+    assert pyalign.noise_ceiling(anchored(rows)).notes[-1] == "1 set of three items is asked with more than one anchor"
     assert "1 set of three items is asked with more than one anchor" in pyalign.score(np.eye(6), anchored(rows)).notes
 
 
@@ -367,3 +367,27 @@ def test_the_record_of_a_fit_tells_tasks_and_anchors_apart():
     rows = np.array([[1, 2, 3], [2, 1, 3], [1, 3, 2]])
     hashes = [*triplet_hashes(rows, "anchored"), *triplet_hashes(rows)]
     assert len(set(map(int, hashes))) == 5  # as the odd one out, (1, 2) and (2, 1) are one pair
+
+
+def test_a_ceiling_of_the_other_task_is_refused(message_of):
+    x, rows = np.eye(6), np.array([[0, 1, 2], [0, 1, 2], [0, 2, 1], [3, 4, 5], [3, 4, 5]])
+    told = "ceiling must be one of {} triplets, as those scored; got task {!r}"
+    of_two, of_three = pyalign.noise_ceiling(anchored(rows)), pyalign.noise_ceiling(rows)
+    assert message_of(pyalign.score, x, anchored(rows), ceiling=of_three) == told.format("anchored", "odd-one-out")
+    assert message_of(pyalign.score, x, rows, ceiling=of_two) == told.format("odd-one-out", "anchored")
+    found = pyalign.score(x, anchored(rows), ceiling=of_two)
+    assert found.fraction_of_ceiling == pytest.approx((found.accuracy - 0.5) / (found.ceiling - 0.5))
+
+
+def test_the_error_of_a_temperature_is_that_of_two_options():
+    """By the definition: the spread of the derivatives of independent answers over the curvature."""
+    rng = np.random.default_rng(11)
+    x, rows = reals(11, 9000, 3, dtype=np.float64), np.arange(9000).reshape(-1, 3)  # no object twice
+    s = np.einsum("ij,ikj->ik", x[rows[:, 0]], x[rows[:, 1:]])
+    swap = s[:, 0] - s[:, 1] + rng.logistic(size=3000) < 0
+    rows[swap], s[swap] = rows[swap][:, [0, 2, 1]], s[swap][:, ::-1]
+    found = pyalign.calibrate(x, anchored(rows), measure="dot", split=None)
+    t, difference = found.temperature, s[:, 0] - s[:, 1]
+    p = 1 / (1 + np.exp(-difference / t))
+    first, second = (1 - p) * difference, p * (1 - p) * difference**2
+    assert found.standard_error == pytest.approx(t**2 * math.sqrt((first**2).sum()) / second.sum(), rel=0.01)
