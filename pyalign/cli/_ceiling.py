@@ -7,6 +7,7 @@ import argparse
 from pyalign.analysis.accuracy import fraction_of_ceiling
 from pyalign.analysis.ceilings import NoiseCeiling
 from pyalign.analysis.named_ceiling import ceiling_of
+from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.results import load_result
@@ -24,11 +25,14 @@ def ceiling(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f"expected a number or {WORDS}; got {text!r}") from error
 
 
-def read_ceiling(given: float | str | None) -> float | tuple[str, float] | None:
+def read_ceiling(given: float | str | None, task: str = ODD_ONE_OUT) -> float | tuple[str, float] | None:
     """The ceiling as `pyalign.score` takes it; of a document the estimate, unless another is named.
 
+    task: of the triplets that are scored.
+
     Raises:
-        InputError: no document of `pyalign ceiling`, no such ceiling, or one that is not above chance.
+        InputError: no document of `pyalign ceiling`, one of another task, no such ceiling, or one that is not above
+            chance.
     """
     if not isinstance(given, str):
         return given
@@ -36,9 +40,11 @@ def read_ceiling(given: float | str | None) -> float | tuple[str, float] | None:
     found = load_result(path)
     if not isinstance(found, NoiseCeiling):
         raise InputError(f"{path}: is a result of {found.command}, not of pyalign ceiling")
+    if found.task != task:
+        raise InputError(f"{path}: is the ceiling of {found.task} triplets; those that are scored are {task} (--task)")
     try:
         named = ceiling_of(found, name or "estimate")
-        fraction_of_ceiling(1.0, named[1])
+        fraction_of_ceiling(1.0, named[1], task)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return named

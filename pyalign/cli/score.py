@@ -64,7 +64,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     _inputs.check_intervals(options)
     labels = _inputs.labelled(options.embeddings, options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
-    ceiling = _ceiling.read_ceiling(options.ceiling)
+    ceiling = _ceiling.read_ceiling(options.ceiling, options.task)
     triplets = _inputs.read_triplets(options)
     plan = None if alone else options.resampling()
     groups = None

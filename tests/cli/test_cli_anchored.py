@@ -172,6 +172,18 @@ def test_what_is_about_the_odd_one_is_one_line(refused, folder, triplets):
     assert refused(*recipe) == f"x.npy with t.npy: the recipe {told}"
 
 
+def test_a_ceiling_is_of_the_same_task(command, refused, folder):
+    write("r.csv", [[0, 1, 2], [0, 1, 2], [0, 2, 1], [3, 4, 5], [3, 4, 5], [6, 7, 8], [6, 7, 8]])
+    assert command("ceiling", "-t", "r.csv", *ANCHORED, "--json", "two.json").code == 0
+    assert command("ceiling", "-t", "r.csv", "--json", "three.json").code == 0
+    assert command("score", "x.npy", "-t", "t.npy", *ANCHORED, "--ceiling", "two.json::upper").code == 0
+    told = "is the ceiling of {} triplets; those that are scored are {} (--task)"
+    message = f"three.json: {told.format('odd-one-out', 'anchored')}"
+    assert refused("score", "x.npy", "-t", "t.npy", *ANCHORED, "--ceiling", "three.json") == message
+    message = f"two.json: {told.format('anchored', 'odd-one-out')}"
+    assert refused("score", "x.npy", "-t", "t.npy", "--ceiling", "two.json::lower") == message
+
+
 def test_an_unknown_task_is_refused_by_the_parser(command, folder):
     ran = command("score", "x.npy", "-t", "t.npy", "--task", "triplet")
     assert ran.code == 2 and "--task" in ran.err
