@@ -21,7 +21,7 @@ typedef struct {
   pa_float_type type;
   double beta;
   int wanted, alternatives;
-  double sums[kSums], sizes[kSums];  // expected, and the sums of magnitudes
+  double sums[kSums], rests[kSums], sizes[kSums];  // expected, what their rounding lost, and the sums of magnitudes
   const double* confidences;
 } LossCase;
 
@@ -69,7 +69,10 @@ static double add_triplet(LossCase* p, int64_t q) {
       w, w * (log(z) - p->beta * target), first, w * (square - mean * mean), first * first, -w * target};
   const double sizes[kSums] = {w, w * (2.0 - p->beta * target), size, w * (2.0 + square), size * size, size};
   for (int k = 0; k < kSums; ++k) {
-    p->sums[k] += values[k];
+    // Compensated (Kahan): of one value again and again, as log 2 for beta = 0, every addition rounds the same way.
+    const double value = values[k] - p->rests[k], sum = p->sums[k] + value;
+    p->rests[k] = (sum - p->sums[k]) - value;
+    p->sums[k] = sum;
     p->sizes[k] += sizes[k];
   }
   return 1.0 / z;
@@ -94,6 +97,7 @@ static void check_loss_case(int64_t t, int number, int alternatives, pa_float_ty
                 betas[number % 4],
                 number % 8,
                 alternatives,
+                {0},
                 {0},
                 {0},
                 confidences};
