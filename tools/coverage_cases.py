@@ -105,6 +105,9 @@ class People:
         return cls(rng.beta(0.4, 1.6, count), np.exp(differ * rng.normal(size=(count, FEATURES))))
 
 
+ATTENTIVE = People(np.zeros(1), np.ones((1, FEATURES)))  # who never guesses
+
+
 def chances(x: np.ndarray, triplets: np.ndarray, people: People | None = None, who: Any = 0) -> np.ndarray:
     """(t, 3) that one of the people, or somebody who guesses one time in five, calls each item odd."""
     weights = 1.0 if people is None else people.weights[who]
@@ -213,6 +216,36 @@ def other_triplets(n: int, t: int) -> Callable[..., Iterator[Found]]:
 
 
 BOTH = {"accuracy": NOMINAL, "cross-entropy": NOMINAL}
+
+
+def two_of_three(x: np.ndarray, triplets: np.ndarray, rng: np.random.Generator) -> pyalign.Triplets:
+    """Anchored: which of two options people take for more like the first item; it is put second."""
+    chosen = answered(x, triplets, rng, ATTENTIVE)  # of the two pairs with the anchor where that is not called odd
+    stays = chosen[:, 2] != triplets[:, 0]
+    first = np.where(stays & (chosen[:, 2] == triplets[:, 1]), triplets[:, 2], triplets[:, 1])
+    second = triplets[:, 1] + triplets[:, 2] - first
+    return pyalign.Triplets(np.stack([triplets[:, 0], first, second], axis=1)[stays], task="anchored")
+
+
+def anchored(n: int, t: int) -> Callable[..., Iterator[Found]]:
+    """Scores of two alternatives on objects that are drawn anew."""
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        x = objects(n, rng)
+        found = pyalign.score(model(x), two_of_three(x, random_triplets(n, t, rng), rng), ci="objects")
+        yield Found.of("accuracy", found.accuracy, found.ci)
+        yield Found.of("cross-entropy", found.cross_entropy, found.cross_entropy_ci)
+
+    return draw
+
+
+def anchored_truth(rng: np.random.Generator) -> dict[str, float]:
+    """Over all objects."""
+    x, triplets = objects(6 * AT_ONCE, rng), np.arange(6 * AT_ONCE).reshape(-1, 3)
+    found = pyalign.score(model(x), two_of_three(x, triplets, rng))
+    return {"accuracy": found.accuracy, "cross-entropy": found.cross_entropy}
+
+
 SCORES = [
     # n, t, answers to each triplet, share of the draws, asked for
     (20, 300, 1, 2.0, NOTHING),
@@ -246,6 +279,8 @@ def score_cases() -> Iterator[Case]:
     ):  # fmt: skip
         draw = scored(n, t, "objects", method=method)
         yield Case("score", f"{method} n={n}", f"objects, {method}", sizes(n, t), draw, true_scores, asked, 0.5)
+    draw = anchored(100, 3_000)
+    yield Case("score", "two alternatives", "objects", sizes(100, 3_000), draw, anchored_truth, BOTH)
     blind = scored(100, 20_000, "triplets")
     yield Case("score", "blind to objects", "triplets", sizes(100, 20_000), blind, true_scores, NOTHING, 0.5)
     yield Case(
@@ -400,9 +435,6 @@ def calibrated(n: int, t: int, each: int, counted: bool) -> Callable[..., Iterat
     return draw
 
 
-ATTENTIVE = People(np.zeros(1), np.ones((1, FEATURES)))  # who never guesses
-
-
 def temperature_cases() -> Iterator[Case]:
     def truth(rng: np.random.Generator) -> dict[str, float]:
         x, triplets = objects(3 * AT_ONCE, rng), np.arange(3 * AT_ONCE).reshape(-1, 3)
@@ -448,8 +480,8 @@ def ceiling_cases() -> Iterator[Case]:
         name = f"ceiling n={n} {sets} x{each}" + (f" p={people}" if people else "")
         told = f"{n:,} objects, {sets:,} triplets with {each} answers" + (f", {people} people" if people else "")
         yield Case(
-            "ceiling", name, over, told, ceilings_of(n, sets, each, people), truth(bool(people)), {"estimate": (0.92, 0.99)},
-            0.3,
+            "ceiling", name, over, told, ceilings_of(n, sets, each, people), truth(bool(people)),
+            {"estimate": (0.92, 0.99)}, 0.3,
         )  # fmt: skip
 
 

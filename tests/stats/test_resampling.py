@@ -131,7 +131,8 @@ def test_replicates_of_objects_are_the_same_by_both_bootstraps():
     [
         (
             {"by": "object"},
-            "ci must be one of objects, triplets, subjects, objects+subjects, auto; got 'object': did you mean 'objects'?",
+            "ci must be one of objects, triplets, subjects, objects+subjects, auto; got 'object': did you mean "
+            "'objects'?",
         ),
         (
             {"method": "bootstraps"},
