@@ -146,9 +146,15 @@ def read_back(result, folder):
     return pyalign.load_result(path)
 
 
+FLOORS = {"objects": ("sets", "triplets"), "objects+subjects": ("objects", "subjects", "sets", "triplets")}
+
+
 def dependent(triplets, people, by):
-    """(t, t) bool: which rows share an object, a person, either, or (over triplets) are the same row."""
+    """(t, t) bool: which rows share an object, a person, either; are of one set of three objects; or the same row."""
     found = np.eye(len(triplets), dtype=bool)
+    if by == "sets":
+        ordered = np.sort(triplets, axis=1)
+        return (ordered[:, None] == ordered[None]).all(axis=2)
     if "objects" in by:
         found |= (triplets[:, None, :, None] == triplets[None, :, None, :]).any(axis=(2, 3))
     if "subjects" in by:
@@ -157,13 +163,11 @@ def dependent(triplets, people, by):
 
 
 def clustered_error(values, triplets, by, people=None):
-    """The standard error of the mean of values (t,), by sums over all pairs of rows: at least that over objects, over
-    people and over rows alone, where `by` holds them.
-    """
+    """The standard error of the mean of values (t,), by sums over all pairs of rows: at least that of its floors."""
     residuals = np.asarray(values, np.float64) - np.mean(values)
-    floors = {"objects+subjects": ("objects", "subjects", "triplets"), "objects": ("triplets",)}
     variances = []
-    for one in (by, *floors.get(by, ())):
+    for one in (by, *FLOORS.get(by, ())):
         together = dependent(triplets, people, one)
-        variances.append(residuals @ together @ residuals / (~together).sum())
+        if not together.all():  # of one set alone there is no such floor
+            variances.append(residuals @ together @ residuals / (~together).sum())
     return float(np.sqrt(max(variances)))

@@ -48,15 +48,12 @@ def error_of_beta(fit: AnsweredSimilarities, beta: float, second: float) -> Beta
     dependence = Dependence.of(Clusters.of(fit.objects, people, fit.host.name), plan)
     table, squares = scores(fit, beta)
     found = dependence.errors(table)
-    assert dependence.objects is not None
     total = float(table[:, 0].sum())
-    floors = (
-        variances_of(dependence.objects.products(table)[2], found.means, total**2),
-        variances_of(np.array([[total, 0.0], [0.0, squares]]), np.zeros(1), total**2),
-    )
-    known = Errors(found.means, (*found.candidates[:-1], *floors), found.degrees)
+    single = variances_of(np.array([[total, 0.0], [0.0, squares]]), np.zeros(1), total**2)
+    known = Errors(found.means, (*found.candidates[:-1], single), found.degrees)
     if not known.known:
-        known, plan = Errors(found.means, floors, _sets(fit.objects) - 1), Resampling("triplets")
+        sets = found.candidates[-2]
+        known, plan = Errors(found.means, (sets, single), _sets(fit.objects) - 1), Resampling("triplets")
     return BetaError(float(known.errors[0]) * total / second, known.degrees, plan)
 
 
@@ -72,22 +69,22 @@ def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
     table[:, 0] = 1.0 if fit.weights is None else fit.weights
     for start in range(0, len(s), BLOCK):
         rows = slice(start, start + BLOCK)
-        part = s[rows].astype(np.float64)
+        part = np.array(s[rows].T, np.float64, order="C")
         expected = _expected(part, beta)
-        each = expected - (part[:, 0] if fit.target is None else fit.target[rows])
+        each = expected - (part[0] if fit.target is None else fit.target[rows])
         table[rows, 1] = table[rows, 0] * each
         if answers is None or answers.totals is None:
             squares += float(each @ each)
         else:
             weights = by_pair(answers.values[rows])
-            squares += float((weights * (expected[:, None] - part) ** 2).sum())
+            squares += float((weights.T * (expected - part) ** 2).sum())
     return table, squares
 
 
 def _expected(s: np.ndarray, beta: float) -> np.ndarray:
-    """(t,): the mean similarity of the pair that the model would choose."""
-    p = np.exp(beta * (s - s.max(axis=1, keepdims=True)))
-    expected: np.ndarray = (p * s).sum(axis=1) / p.sum(axis=1)
+    """(t,): the mean similarity of the pair that the model would choose, of pairs (k, t)."""
+    p = np.exp(beta * (s - s.max(axis=0)))
+    expected: np.ndarray = (p * s).sum(axis=0) / p.sum(axis=0)
     return expected
 
 

@@ -256,6 +256,9 @@ class HostBackend(Backend, Protocol):
         or 2: the choice is between the pairs 01 and 02, and the third similarity is not looked at.
         """
 
+    def squared(self, values: np.ndarray) -> np.ndarray:
+        """(k, k) float64: values.T @ values of (m, k) float64, contiguous; the same for any number of threads."""
+
     def share_triplets(self, triplets: np.ndarray, n: int) -> Any:
         """Triplets grouped by the objects that they share, for `shared_products`. Raises InvalidTripletsError."""
 

@@ -8,12 +8,26 @@ import numpy as np
 
 from pyalign.measures import column_shift
 
+FEW_COLUMNS = 8
+
 
 class HostRows:
     """The methods of `pyalign.backends.HostBackend` that are no kernels, for numpy arrays."""
 
     def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         np.matmul(a, b, out=out)
+
+    def squared(self, values: np.ndarray) -> np.ndarray:
+        k = values.shape[1]
+        squared = np.empty((k, k))
+        columns = np.ascontiguousarray(values.T)
+        if k > FEW_COLUMNS:
+            self.product(columns, values, squared)
+            return squared
+        for a in range(k):  # BLAS would take longer to begin, and may add in another order with other threads
+            for b in range(a, k):
+                squared[a, b] = squared[b, a] = np.einsum("i,i->", columns[a], columns[b])
+        return squared
 
     def add_transpose(self, a: np.ndarray) -> None:
         a += a.T.copy()

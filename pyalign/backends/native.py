@@ -17,7 +17,6 @@ from pyalign.errors import InputError
 SPIN_COUNT = "20000"
 MOST_PLANNED = 1 << 16  # items of a plan are 16-bit numbers
 SUMS_AT_ONCE = 1 << 21  # numbers of sums over groups that are held at once
-FEW_COLUMNS = 8  # whose products einsum has sooner than a product of matrices would begin
 
 
 def _load() -> Any:
@@ -155,18 +154,8 @@ class NativeBackend(HostRows):
             sums = [np.empty((int(of[last] - of[first]), k)) for of in groups]
             _native.sum_shared(sharing, values, first, last, *sums)
             for total, one in zip(products, sums, strict=True):
-                total += self._squared(one)
+                total += self.squared(one)
         return products
-
-    def _squared(self, sums: np.ndarray) -> np.ndarray:
-        """sums.T @ sums, the same for any number of threads."""
-        k = sums.shape[1]
-        if k <= FEW_COLUMNS:
-            few: np.ndarray = np.einsum("ga,gb->ab", sums, sums)
-            return few
-        squared = np.empty((k, k))
-        self.product(np.ascontiguousarray(sums.T), sums, squared)
-        return squared
 
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         _native.resample_rows(keys, values, sums)

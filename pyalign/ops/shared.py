@@ -11,7 +11,6 @@ from pyalign import _checks
 from pyalign.backends import HostBackend, InvalidTripletsError, get_host_backend
 
 BLOCK = 1 << 16  # rows whose products are added up at a time
-FEW_COLUMNS = 8
 
 
 @dataclass(frozen=True)
@@ -65,21 +64,18 @@ def share_triplets(triplets: object, n: int, backend: str = "auto") -> SharedTri
         raise
 
 
-def row_products(values: np.ndarray, backend: str = "auto") -> np.ndarray:
-    """(k, k) float64: values.T @ values of (t, k) numbers, the same for any number of threads.
+def row_moments(values: np.ndarray, backend: str = "auto") -> tuple[np.ndarray, np.ndarray]:
+    """(k,) sums and (k, k) values.T @ values of (t, k) numbers, in float64, the same for any number of threads.
 
     Example:
-        >>> row_products(np.array([[1, 2], [0, 3]], np.int8))
-        array([[ 1.,  2.],
-               [ 2., 13.]])
+        >>> row_moments(np.array([[1, 2], [0, 3]], np.int8))
+        (array([1., 5.]), array([[ 1.,  2.],
+               [ 2., 13.]]))
     """
     host, k = get_host_backend(backend), values.shape[1]
-    total, product = np.zeros((k, k)), np.empty((k, k))
+    sums, products = np.zeros(k), np.zeros((k, k))
     for start in range(0, len(values), BLOCK):
         part = values[start : start + BLOCK].astype(np.float64)
-        if k <= FEW_COLUMNS:  # einsum is done before a product of matrices would begin
-            np.einsum("ta,tb->ab", part, part, out=product)
-        else:
-            host.product(np.ascontiguousarray(part.T), part, product)
-        total += product
-    return total
+        sums += part.sum(axis=0)
+        products += host.squared(part)
+    return sums, products

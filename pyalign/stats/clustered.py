@@ -9,8 +9,9 @@ pairs hold less than their errors would.) The sums follow from sums over groups 
     people    sum S_p^2                                 rows of person p
     either    objects + people - the first within each person
 
-with S the sum of e in the group. No variance is below that of independent rows, nor, over either, below that over
-objects or over people alone.
+with S the sum of e in the group. No variance over objects is below that of independent triplets (sets of three objects,
+whose repeated answers depend on each other) or of independent rows, nor, over either, below that over objects or over
+people alone.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Aronow, Samii and Assenova,
 "Cluster-robust variance estimation for dyadic data", 2015; extended here from pairs to triplets, with N0.
@@ -24,7 +25,7 @@ from functools import cached_property
 import numpy as np
 
 from pyalign import _checks
-from pyalign.ops.shared import SharedTriplets, row_products, share_triplets
+from pyalign.ops.shared import SharedTriplets, row_moments, share_triplets
 from pyalign.stats.resampling import Clusters, Resampling
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of three
@@ -144,15 +145,15 @@ class Dependence:
             >>> found.means, found.errors.round(4), found.degrees  # the standard deviation over the root of 3
             (array([1.]), array([0.5774]), 8)
         """
-        totals = table.sum(axis=0, dtype=np.float64)
+        totals, alone = row_moments(table, self.backend)
         means = totals[1:] / totals[0]
-        alone = row_products(table, self.backend)
         found = [alone]
         if self.people is not None:
             sums = np.stack([np.bincount(self.people, column) for column in table.T], axis=1)
-            found.insert(0, row_products(sums, self.backend))
+            found.insert(0, row_moments(sums, self.backend)[1])
         if self.objects is not None:
-            found.insert(0, np.tensordot(SIGNS, self.objects.products(table), 1))
+            products = self.objects.products(table)
+            found = [np.tensordot(SIGNS, products, 1), *found[:-1], products[2], alone]
         if self.both is not None:
             found.insert(0, found[0] + found[1] - np.tensordot(SIGNS, self.both.products(table), 1))
         if self.by == "subjects":

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy.stats import t as student
-from support import dependent, draw_triplets, read_back, reals
+from support import FLOORS, dependent, draw_triplets, read_back, reals
 
 import pyalign
 from pyalign import compare, score
@@ -73,7 +73,7 @@ def test_is_chosen_on_one_half_of_the_objects_and_scored_on_the_other(by, monkey
         @ dependent(triplets, people, one)
         @ residuals
         / (weights @ ~dependent(triplets, people, one) @ weights)
-        for one in (by, *{"objects": ["triplets"], "objects+subjects": BY[:3]}.get(by, ()))
+        for one in (by, *FLOORS.get(by, ()))
     ]
     assert found.best.standard_error == pytest.approx(np.sqrt(max(variances)), rel=1e-9)
     degrees = {"objects": 23, "triplets": 399}.get(by, 8)

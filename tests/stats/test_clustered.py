@@ -8,23 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from support import clustered_error, draw_triplets, reals, seeds
+from support import FLOORS, clustered_error, draw_triplets, reals, seeds
 
 from pyalign.stats import clustered
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
 from pyalign.stats.resampling import BY, Clusters, Resampling
 
 KINDS = (np.int8, np.int16, np.float64)
-FLOORS = {
-    "objects": ("triplets",),
-    "triplets": (),
-    "subjects": (),
-    "objects+subjects": ("objects", "subjects", "triplets"),
-}
 
 
 def depend(s, u, triplets, people, by):
     """Whether rows s and u depend on each other."""
+    if by == "sets":
+        return set(triplets[s].tolist()) == set(triplets[u].tolist())
     objects = "objects" in by and bool(set(triplets[s].tolist()) & set(triplets[u].tolist()))
     return s == u or objects or ("subjects" in by and people[s] == people[u])
 
@@ -69,7 +65,7 @@ def same(found, expected, table):
 def test_covariances_are_sums_over_all_pairs_of_dependent_rows(by, seed, n, t, k, kind, weighted):
     table, triplets, people = case(seed, n, t, k, kind, weighted)
     found = errors_of(table, triplets, people, by)
-    expected = [by_loops(table, triplets, people, one) for one in (by, *FLOORS[by])]
+    expected = [by_loops(table, triplets, people, one) for one in (by, *FLOORS.get(by, ()))]
     assert len(found.candidates) == len(expected)
     for one, other in zip(found.candidates, expected, strict=True):
         same(one, other, table)
@@ -86,7 +82,7 @@ def test_errors_and_differences_are_the_roots_of_the_largest_that_counts(by, see
     pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
     differences = np.stack([table[:, 1 + a] - table[:, 1 + b] for a, b in pairs], axis=1)
     wide = np.concatenate([table, differences], axis=1)
-    variances = [np.diagonal(by_loops(wide, triplets, people, one)) for one in (by, *FLOORS[by])]
+    variances = [np.diagonal(by_loops(wide, triplets, people, one)) for one in (by, *FLOORS.get(by, ()))]
     expected = np.sqrt(np.maximum(0.0, np.nanmax(variances, axis=0)))
     np.testing.assert_allclose(found.errors, expected[:3], rtol=1e-7)
     np.testing.assert_allclose([found.differences[pair] for pair in pairs], expected[3:], rtol=1e-6)
