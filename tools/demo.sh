@@ -13,7 +13,7 @@ run() {
 
 run pyalign info
 run pyalign sample "$dir"
-run pyalign score --embeddings "$dir/embeddings.npy" --triplets "$dir/triplets.npy" --ci objects
+run pyalign score --embeddings "$dir/embeddings.npy" --triplets "$dir/triplets.npy"
 
 printf '\nThe same at THINGS size: answers drawn from a known choice model, so the right accuracy is known.\n'
 run pyalign simulate "$dir/things" --items 1854 --features 768 --triplets 4700000

@@ -57,7 +57,7 @@ def _told(drawn: Simulation) -> str:
     accuracy = f"accuracy {100 * drawn.expected_accuracy:.3f} % +- {100 * drawn.standard_error:.3f} %"
     return (
         f"{drawn.n_triplets:,} triplets\nexpected with measure {drawn.measure} at T = {drawn.temperature:g}: "
-        f"{accuracy}, cross-entropy {drawn.expected_cross_entropy:.5f} nats"
+        f"{accuracy} (over other answers to these triplets), cross-entropy {drawn.expected_cross_entropy:.5f} nats"
     )
 
 
