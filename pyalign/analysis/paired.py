@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -12,39 +12,13 @@ import numpy as np
 from pyalign.analysis.comparison import Comparison, Matrix, ModelResult, PairResult
 from pyalign.analysis.ledger import Ledger
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.uncertainty import in_units, scaled, without_interval
+from pyalign.analysis.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, Resampled
+from pyalign.analysis.uncertainty import without_interval
 from pyalign.progress import Progress, silent
-from pyalign.results import Interval
 from pyalign.stats.clustered import Dependence, Errors
-from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
-from pyalign.stats.multiple import CORRECTIONS, largest_t
-from pyalign.stats.paired import error_consistency, ranks_of, two_sided_p
-from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
-from pyalign.stats.student import quantile
-from pyalign.stats.student import two_sided_p as student_p
-
-ACCURACY, NATS = 0, 1
-WHOLE = (-math.inf, math.inf)
-
-
-@dataclass(frozen=True)
-class Paired:
-    """What is known of m models and their differences: functions of the number of a model, or of two, and of which
-    figure: `ACCURACY` or `NATS`. None where there is no interval.
-
-    Attributes:
-        own: interval of a figure.
-        difference: interval of a difference.
-        p_value: of a difference of accuracies.
-        simultaneous: interval of a difference of accuracies that holds with all others, and its p-value.
-        rank: interval of a rank.
-    """
-
-    own: Callable[[int, int], Interval | None]
-    difference: Callable[[int, int, int], Interval | None]
-    p_value: Callable[[int, int], float | None]
-    simultaneous: Callable[[int, int], tuple[Interval | None, float | None]]
-    rank: Callable[[int], Interval | None]
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.paired import error_consistency, ranks_of
+from pyalign.stats.resampling import Clusters, Resampling
 
 
 def compared(
@@ -52,23 +26,20 @@ def compared(
     progress: Progress = silent,
 ) -> Comparison:  # fmt: skip
     """The comparison of the models of a ledger, whose triplets hang together as `clusters` says."""
-    notes: list[str] = []
+    closed, to_scale = plan.method == "corrected", plan.method == "bootstrap" and plan.by == "objects"
+    errors = _errors(ledger, dependence) if closed or to_scale else None
     covariances: tuple[Matrix | None, Matrix | None] = None, None
-    m, closed = len(ledger.names), plan.method == "corrected"
-    if closed or (plan.method == "bootstrap" and plan.by == "objects"):
-        errors = _errors(ledger, dependence)
-    if closed:
-        paired = in_closed_form(ledger.estimates, errors, plan)
+    paired: Intervals
+    notes: tuple[str, ...] = ()
+    if closed and errors is not None:
+        paired = ClosedForm(ledger.estimates, errors, plan)
         if errors[0].known:
             covariances = _as_matrix(errors[0].covariance), _as_matrix(errors[1].covariance)
         else:
-            notes.append(without_interval(plan))
+            notes = (without_interval(plan),)
     else:
-        paired = _by_resamples(ledger, clusters, plan, errors if plan.by == "objects" and plan.method == "bootstrap"
-                               else None, progress)  # fmt: skip
-        least = 2.0 * math.comb(m, 2) / (plan.drawn + 1)
-        if least > 1.0 - plan.confidence:
-            notes.append(_too_few(math.comb(m, 2), plan, least))
+        paired = Resampled.of(ledger, clusters, plan, errors, progress)
+        notes = _too_few(math.comb(len(ledger.names), 2), plan)
     score = ledger.scores[0]
     return Comparison(
         models=tuple(_models(ledger, paired)),
@@ -89,15 +60,19 @@ def compared(
         task=score.task,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
-        notes=tuple(notes),
+        notes=notes,
     )
 
 
-def _too_few(pairs: int, plan: Resampling, least: float) -> str:
+def _too_few(pairs: int, plan: Resampling) -> tuple[str, ...]:
+    """A note where resamples can't give a p-value that is small enough for so many pairs."""
+    least = 2.0 * pairs / (plan.drawn + 1)
+    if least <= 1.0 - plan.confidence:
+        return ()
     enough = math.ceil(2 * pairs / (1 - plan.confidence))
     return (
         f"{plan.drawn:,} resamples are too few for {pairs:,} pairs: no p-value, corrected for all of them, can be "
-        f"below {min(1.0, least):.3g}; take {enough:,}, or ci_method corrected, which has no such limit"
+        f"below {min(1.0, least):.3g}; take {enough:,}, or ci_method corrected, which has no such limit",
     )
 
 
@@ -109,101 +84,7 @@ def _errors(ledger: Ledger, dependence: Dependence) -> tuple[Errors, Errors]:
     return next(found), next(found)
 
 
-def in_closed_form(estimates: np.ndarray, errors: tuple[Errors, Errors], plan: Resampling) -> Paired:
-    """By standard errors and Student's t.
-
-    Args:
-        estimates: (2, m) accuracies and cross-entropies.
-        errors: of both.
-    """
-    degrees, m = errors[0].degrees, estimates.shape[1]
-    known = errors[0].known
-    largest = largest_t(errors[0].covariance, degrees, plan.seed) if known and m > 2 else None
-    reach = quantile(plan.confidence, degrees) if known else math.nan
-    if largest is not None:
-        reach = max(reach, float(np.quantile(largest, plan.confidence)))  # drawn, and so not quite as known
-    differences, error = estimates[0][:, None] - estimates[0][None, :], errors[0].differences
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(differences == 0.0, 0.0, np.abs(differences) / error)
-
-    def own(k: int, what: int) -> Interval | None:
-        bounds = (FRACTION, POSITIVE)[what]
-        return _student(float(estimates[what, k]), float(errors[what].errors[k]), degrees, plan, bounds)
-
-    def difference(a: int, b: int, what: int) -> Interval | None:
-        of = float(estimates[what, a] - estimates[what, b])
-        return _student(of, float(errors[what].differences[a, b]), degrees, plan, WHOLE)
-
-    def p_value(a: int, b: int) -> float | None:
-        return student_p(float(t[a, b]), degrees) if known else None
-
-    def simultaneous(a: int, b: int) -> tuple[Interval | None, float | None]:
-        if not known:
-            return None, None
-        of, se = float(differences[a, b]), float(error[a, b])
-        found = Interval(of - reach * se, of + reach * se, se, plan.by, "max-t", float(plan.confidence))
-        alone = student_p(float(t[a, b]), degrees)
-        if largest is None:
-            return found, alone
-        beyond = len(largest) - int(np.searchsorted(largest, t[a, b]))
-        return found, max(alone, (1 + beyond) / (1 + len(largest)))
-
-    def rank(k: int) -> Interval | None:
-        if not known:
-            return None
-        better, worse = (int((sign * differences[k] > reach * error[k]).sum()) for sign in (-1, 1))
-        return Interval(float(1 + better), float(m - worse), None, plan.by, "max-t", float(plan.confidence))
-
-    return Paired(own, difference, p_value, simultaneous, rank)
-
-
-def _student(
-    estimate: float, error: float, degrees: int, plan: Resampling, bounds: tuple[float, float]
-) -> Interval | None:
-    return None if math.isnan(error) else student_interval(estimate, error, degrees, plan, bounds)
-
-
-def _by_resamples(
-    ledger: Ledger, clusters: Clusters, plan: Resampling, errors: tuple[Errors, Errors] | None, progress: Progress
-) -> Paired:
-    """By what becomes of each figure in resamples that all models meet; `errors`: what their spread is brought to."""
-    values, units = ledger.values()
-    means = replicates(clusters, values, plan, progress)
-    require_rows(means, plan)
-    of_each = ledger.estimates.T.ravel()
-    means = in_units(means, values, units, of_each.tolist())
-
-    def drawn(estimate: float, column: np.ndarray, error: float | None) -> np.ndarray:
-        return column if error is None else scaled(column[:, None], np.array([estimate]), np.array([error]))[:, 0]
-
-    def own(k: int, what: int) -> Interval | None:
-        error = None if errors is None else float(errors[what].errors[k])
-        return _percentiles(drawn(of_each[2 * k + what], means[:, 2 * k + what], error), plan)
-
-    def differences(a: int, b: int, what: int) -> np.ndarray:
-        error = None if errors is None else float(errors[what].differences[a, b])
-        of = of_each[2 * a + what] - of_each[2 * b + what]
-        return drawn(of, means[:, 2 * a + what] - means[:, 2 * b + what], error)
-
-    def p_value(a: int, b: int) -> float | None:
-        column = differences(a, b, ACCURACY)
-        return None if np.isnan(column).any() else two_sided_p(column)
-
-    ranks = ranks_of(means[:, ::2])
-    return Paired(
-        own,
-        lambda a, b, what: _percentiles(differences(a, b, what), plan),
-        p_value,
-        lambda a, b: (None, None),
-        lambda k: percentile_interval(ranks[:, k], plan),
-    )
-
-
-def _percentiles(column: np.ndarray, plan: Resampling) -> Interval | None:
-    return None if np.isnan(column).any() else percentile_interval(column, plan)
-
-
-def _models(ledger: Ledger, paired: Paired) -> Iterator[ModelResult]:
+def _models(ledger: Ledger, paired: Intervals) -> Iterator[ModelResult]:
     accuracies, nats = ledger.estimates
     ranks = ranks_of(accuracies[None])[0]
     for k, (name, score) in enumerate(zip(ledger.names, ledger.scores, strict=True)):
@@ -219,7 +100,7 @@ def _models(ledger: Ledger, paired: Paired) -> Iterator[ModelResult]:
         )
 
 
-def _pairs(ledger: Ledger, paired: Paired) -> Iterator[PairResult]:
+def _pairs(ledger: Ledger, paired: Intervals) -> Iterator[PairResult]:
     estimates, both = ledger.estimates, ledger.both_right()
     for a, b in combinations(range(len(ledger.names)), 2):
         both_wrong, expected, kappa = error_consistency(float(both[a, a]), float(both[b, b]), float(both[a, b]))
