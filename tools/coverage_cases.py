@@ -410,7 +410,7 @@ def probed(n: int, t: int) -> Callable[..., Iterator[Found]]:
 def probe_cases() -> Iterator[Case]:
     for n, t in ((90, 9_000), (240, 20_000)):
         yield Case(
-            "probe", f"probe n={n}", "objects", f"{sizes(n, t)}, 3 folds", probed(n, t), asked=NOTHING, share=0.3,
+            "probe", f"probe n={n}", "objects", f"{sizes(n, t)}, 3 folds", probed(n, t), asked=BOTH, share=0.3,
             centred=True,
         )  # fmt: skip
 
