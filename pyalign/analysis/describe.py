@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign.analysis.describe_rows import count_repeated_rows, count_with_repeats
 from pyalign.errors import InputError
 
 CHUNK_ELEMENTS = 1 << 22
@@ -114,7 +116,8 @@ def _of_matrix(a: np.ndarray, name: str) -> Description:
     kind = _kind(a, whole and nan_rows == 0, low, high, name)
     base = None if kind != "triplets" or low is None or low > 1 else int(low)
     repeated = _repeated(a) if kind == "triplets" else None
-    duplicates = _duplicates(a)
+    span = None if nan_rows or not whole or low is None or high is None else (low, high)
+    duplicates = count_repeated_rows(a, span)
     return Description(
         kind=kind,
         shape=a.shape,
@@ -127,16 +130,14 @@ def _of_matrix(a: np.ndarray, name: str) -> Description:
         nan_rows=nan_rows,
         zero_rows=zero_rows,
         first_row=tuple(a[0, :8].tolist()),
-        remarks=_remarks(a, kind, base, duplicates, repeated, nan_rows, zero_rows),
+        remarks=_remarks(a, kind, base, duplicates, repeated, nan_rows, zero_rows, span),
     )
 
 
 def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
     nan_rows = zero_rows = 0
     low, high, whole = np.inf, -np.inf, True
-    step = max(1, CHUNK_ELEMENTS // a.shape[1])
-    for start in range(0, len(a), step):
-        part = a[start : start + step]
+    for part in _parts(a):
         finite = np.isfinite(part)
         nan_rows += int((~finite.all(axis=1)).sum())
         zero_rows += int((part == 0).all(axis=1).sum())
@@ -148,17 +149,23 @@ def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
     return nan_rows, zero_rows, low if found else None, high if found else None, whole
 
 
+def _parts(a: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows, so many at once that what is computed of them stays small."""
+    step = max(1, CHUNK_ELEMENTS // a.shape[1])
+    return (a[start : start + step] for start in range(0, len(a), step))
+
+
 def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, name: str) -> str:
     n, d = a.shape
     if n == d > 3 and _symmetric(a):
         return "similarities" if a.diagonal().any() else "dissimilarities"
     if whole and 3 <= d <= 10 and low is not None and low >= 0 and a.dtype.kind != "b":
-        if d == 3 and (any(word in name.lower() for word in WORDS) or _same_sums(a)):
+        if d == 3 and (any(word in name.lower() for word in WORDS) or _same_sums(a, low, high or low)):
             return "answers"
         if (2 * _repeated(a) <= n or n < 10) and high is not None and high - low >= 2:
             return "triplets"
         # Small counts are whole numbers too, but there most rows would name an item twice.
-        return "answers" if d == 3 and (a != 0).any(axis=1).all() else "embeddings"
+        return "answers" if d == 3 and all((part != 0).any(axis=1).all() for part in _parts(a)) else "embeddings"
     if d == 3 and low is not None and low >= 0 and _are_shares(a):
         return "answers"
     if n == d == 2 and _symmetric(a):
@@ -171,27 +178,26 @@ def _symmetric(a: np.ndarray) -> bool:
 
 
 def _are_shares(a: np.ndarray) -> bool:
-    return bool((np.abs(a.sum(axis=1, dtype=np.float64) - 1) < SHARE_TOLERANCE).all())
+    return all((np.abs(part.sum(axis=1, dtype=np.float64) - 1) < SHARE_TOLERANCE).all() for part in _parts(a))
 
 
-def _same_sums(a: np.ndarray) -> bool:
+def _same_sums(a: np.ndarray, low: float, high: float) -> bool:
     """Whether rows sum to much the same, as answers of the same people do and items do not."""
-    wide = a.astype(np.float64)
-    return len(a) >= 10 and bool(np.ptp(wide) > 2 and wide.sum(axis=1).var() < 0.1 * wide.var(axis=0).sum())
+    if len(a) < 10 or high - low <= 2:
+        return False
+    centre = a[:1000].astype(np.float64).mean(axis=0, keepdims=True)[0]  # near the mean, so that squares lose nothing
+    totals, squares = np.zeros(a.shape[1] + 1), np.zeros(a.shape[1] + 1)
+    for part in _parts(a):
+        columns = [column - middle for column, middle in zip(part.T, centre, strict=True)]
+        for k, apart in enumerate((*columns, sum(columns))):
+            totals[k] += np.sum(apart)
+            squares[k] += np.dot(apart, apart)
+    variances = squares / len(a) - np.square(totals / len(a))
+    return bool(variances[-1] < 0.1 * variances[:-1].sum())
 
 
 def _repeated(a: np.ndarray) -> int:
-    i, j, k = a[:, 0], a[:, 1], a[:, 2]
-    return int(((i == j) | (i == k) | (j == k)).sum())
-
-
-def _duplicates(a: np.ndarray) -> int:
-    """Rows equal to an earlier one, by sorting the rows as strings of bytes."""
-    rows = np.ascontiguousarray(a)
-    if rows.dtype.kind == "f":
-        rows = rows + rows.dtype.type(0)  # -0.0 becomes 0.0
-    view = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-    return len(view) - len(np.unique(view))
+    return count_with_repeats(a[:, 0], a[:, 1], a[:, 2])
 
 
 def _remarks(
@@ -202,6 +208,7 @@ def _remarks(
     repeated: int | None,
     nan_rows: int,
     zero_rows: int,
+    span: tuple[float, float] | None,
 ) -> tuple[str, ...]:
     remarks = []
     if base == 1:
@@ -226,7 +233,7 @@ def _remarks(
         remarks.append(f"{_rows(duplicates, 'equals', 'equal')} an earlier one: their similarities will tie")
     if nan_rows:
         remarks.append(f"{_rows(nan_rows, 'holds', 'hold')} NaN or infinity: scoring refuses them unless --nan omit")
-    if kind == "embeddings" and a.shape[1] > 1 and nan_rows == 0 and np.isin(a, (0, 1)).all():
+    if kind == "embeddings" and a.shape[1] > 1 and span is not None and 0 <= span[0] <= span[1] <= 1:
         remarks.append("every value is 0 or 1: these may be categories of items")
     if zero_rows and kind == "embeddings":
         remarks.append(f"{_rows(zero_rows, 'is', 'are')} zero: the cosine with any other is 0")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign.analysis.describe_rows import count_with_repeats
 from pyalign.data import ANCHORED, ODD_ONE_OUT
 from pyalign.io import Content
 from pyalign.io.headers import numbered
@@ -86,7 +87,10 @@ def item_values(table: Content, items: Sequence[int]) -> tuple[np.ndarray, tuple
     assert table.numbers is not None
     if all(c in table.texts for c in items):
         return joined([table.texts[c] for c in items])
-    return np.stack([column(table, c) for c in items], axis=1), None
+    i, j, k = (table.numbers.index(c) for c in items)
+    if j - i == k - j > 0:
+        return table.values[:, i : k + 1 : j - i], None  # no copy: a file may hold 100 million
+    return table.values[:, [i, j, k]], None
 
 
 def column(table: Content, c: int) -> np.ndarray:
@@ -138,16 +142,20 @@ def _by_values(table: Content, header: Sequence[str], taken: Sequence[int]) -> t
 def _if_different(table: Content, trio: tuple[int, int, int]) -> tuple[int, int, int] | None:
     """Three columns that seldom hold the same number in a row: small counts do."""
     i, j, k = (column(table, c) for c in trio)
-    repeated = int(((i == j) | (i == k) | (j == k)).sum())
+    repeated = count_with_repeats(i, j, k)
     return trio if 2 * repeated <= len(i) or len(i) < 10 else None
 
 
 def _whole(values: np.ndarray) -> bool:
-    return values.dtype.kind != "b" and bool(((values >= 0) & (np.floor(values) == values)).all())
+    if values.dtype.kind in "biu":
+        return values.dtype.kind != "b" and bool(values.min(initial=0) >= 0)
+    return bool(((values >= 0) & (np.floor(values) == values)).all())
 
 
 def _places(values: np.ndarray) -> set[float]:
     """The places that a choice column holds, 0 to 2 or 1 to 3; none where it is no choice."""
+    if len(values) == 0 or not (values.min() >= 0 and values.max() <= 3):
+        return set()
     found = set(np.unique(values).tolist())
     return found if found <= {0, 1, 2} or found <= {1, 2, 3} else set()
 
