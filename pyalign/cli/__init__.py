@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
-from io import TextIOWrapper
 from typing import Any
 
 from pyalign._version import __version__
 from pyalign.cli._command import Command, Outcome, Parser, declared, given_options, make_parser, parse, paths
+from pyalign.cli._streams import drop, open_streams, say
 from pyalign.errors import InputError, MissingExtraError
 
 # name -> what it does, in the order of `pyalign --help`. A command is the module pyalign.cli.NAME, loaded when used.
@@ -39,7 +39,7 @@ EXAMPLE = "pyalign sample demo && pyalign score demo/embeddings.npy -t demo/trip
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; a problem with its input becomes one line on stderr and exit code 1."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _open_streams()
+    open_streams()
     if "_ARGCOMPLETE" in os.environ:
         from pyalign.cli._completion import complete
 
@@ -53,16 +53,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (InputError, MissingExtraError) as error:
         return _fail(name, _located(command, options, str(error)))
     except BrokenPipeError:
-        _drop_output()  # the reader has gone: nothing more to say
+        drop(sys.stdout)  # the reader has gone: nothing more to say
         return 1
     except OSError as error:
-        _drop_output()
+        drop(sys.stdout)
         reason = error.strerror or str(error)
         return _fail(name, f"{error.filename}: {reason}" if error.filename else reason)
     except MemoryError as error:
         return _fail(name, f"not enough memory: {error}" if str(error) else "not enough memory")
     except KeyboardInterrupt as stop:
-        print(f"pyalign {name}: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
+        say(f"pyalign {name}: interrupted; {str(stop) or 'nothing was written'}")
         return 130
     return 0
 
@@ -175,22 +175,5 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
 def _fail(name: str, message: str) -> int:
     from pyalign.report.tables import one_line
 
-    print(f"pyalign {name}: error: {one_line(message)}", file=sys.stderr)
+    say(f"pyalign {name}: error: {one_line(message)}")
     return 1
-
-
-def _open_streams() -> None:
-    """What a terminal's encoding lacks is escaped; a stdout that was closed takes everything and keeps nothing."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _drop_output() -> None:
-    """What stdout could not take is dropped, or the interpreter would try again at its end and exit with 120."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

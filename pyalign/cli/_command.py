@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pyalign.cli._streams import drop
 from pyalign.errors import InputError
 
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
@@ -112,6 +114,18 @@ class Parser(argparse.ArgumentParser):
         from pyalign.report.tables import one_line
 
         self.exit(2, f"{self.prog}: error: {one_line(message)}\ntry '{self.prog} --help'\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As argparse has it, but help that can't be written is an error."""
+        stream = file or sys.stderr
+        try:
+            stream.write(message)
+            stream.flush()
+        except OSError as error:
+            drop(stream)
+            if stream is sys.stdout:
+                gone = isinstance(error, BrokenPipeError)
+                self.exit(1, "" if gone else f"{self.prog}: error: {error.strerror}\n")
 
 
 def declared(kind: type) -> list[tuple[Field[Any], Option]]:

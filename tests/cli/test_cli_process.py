@@ -122,6 +122,36 @@ def test_a_full_disk_behind_stdout_is_an_error(process, folder, args):
     assert ran.stderr == f"pyalign {args[0]}: error: No space left on device\n"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize(
+    "args", [["--help"], ["--version"], ["score", "--help"], ["triplets", "sample", "-h"]], ids=str
+)
+def test_help_that_a_full_disk_does_not_take_is_an_error(process, args):
+    with open("/dev/full", "w") as full:
+        ran = process(*args, stdout=full)
+    assert (ran.returncode, ran.stderr) == (1, f"{' '.join(['pyalign', *args[:-1]])}: error: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "args, code",
+    [(["describe", "missing.npy"], 1), (["scroe"], 2), (["score", "--typo"], 2), ([*SCORE[:1], *SCORE[2:]], 0)],
+)
+def test_a_closed_stderr_sends_nothing_to_stdout_or_into_files(process, folder, listing, args, code):
+    before, table = listing(folder), process(*args).stdout
+    ran = process(*args, stderr=None, preexec_fn=lambda: os.close(2))
+    assert (ran.returncode, ran.stdout) == (code, table)
+    assert bool(ran.stdout) == (code == 0)
+    assert listing(folder) == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("args, code", [(["describe", "missing.npy"], 1), (["scroe"], 2)], ids=str)
+def test_a_full_disk_behind_stderr_changes_no_exit_code(process, folder, args, code):
+    with open("/dev/full", "w") as full:
+        ran = process(*args, stderr=full)
+    assert (ran.returncode, ran.stdout) == (code, "")
+
+
 @pytest.mark.parametrize("args", [[*SCORE, "--choices", "c.npy"], [*SCORE, "--json"], ["info"]], ids=str)
 def test_a_closed_stdout_does_not_end_in_a_traceback(process, folder, args):
     ran = process(*args, stdout=None, preexec_fn=lambda: os.close(1))
