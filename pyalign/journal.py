@@ -14,16 +14,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyalign.data.provenance import fingerprint
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
-from pyalign.io.paths import PathLike
+from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import write_files
-from pyalign.results import as_document
+from pyalign.results import as_document, from_document
 
-FORMAT = 1  # of journals on the disk
+Finished = TypeVar("Finished")
+FORMAT = 2  # of journals on the disk
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,23 @@ class Journal:
         """What was recorded when that step was finished; None where it is not."""
         return self.steps.get(step)
 
+    def result(self, step: str, kind: type[Finished]) -> Finished | None:
+        """The same, as the dataclass that was finished.
+
+        Raises:
+            InputError: what lies there is no such result; one line that starts with the path.
+        """
+        if step not in self.steps:
+            return None
+        try:
+            found = from_document(kind, self.steps[step])
+            if as_document(found) == self.steps[step]:
+                return found
+            reason = "it does not read back as it is"
+        except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            reason = str(error)
+        raise InputError(f"{self.path}: the record of {step!r} is not sound: {reason}")
+
     def finish(self, step: str, record: Any) -> None:
         """A finished step, with a record that json can write (see `pyalign.results.as_document`)."""
         self.steps[step] = as_document(record)
@@ -133,7 +151,8 @@ class Journal:
             self._written, self._beside = {"stage": self.best.stage, "merit": list(self.best.merit)}, True
         if files or self.steps or self._written:
             document = {"pyalign_journal": FORMAT, "of": self.of, "steps": {**self._left, **self.steps}}
-            text = json.dumps({**document, "best": self._written}, indent=1, allow_nan=False)
+            document["best"] = self._written
+            text = json.dumps({**document, "sha256": _seal(document)}, indent=1, allow_nan=False)
             write_files([*files, (self.path, text + "\n")])
 
     def _is_better(self) -> bool:
@@ -173,18 +192,41 @@ def _read(path: PathLike, strict: bool) -> dict[str, Any] | None:
     """A journal; None for anything else, unless that is to be an error."""
     try:
         document = read_json(path)
-        best = document["best"]
-        sound = document["pyalign_journal"] == FORMAT and isinstance(document["steps"], dict)
-        if sound and isinstance(document["of"], str) and (best is None or {"stage", "merit"} <= best.keys()):
+        try:
+            reason = _fault(document)
+        except RecursionError:
+            reason = "is no journal: it is nested too deep"
+        if reason is None:
             return dict(document)
+        raise bad(path, reason)
     except InputError:
         if strict:
             raise
-    except (KeyError, TypeError, AttributeError):
-        pass
-    if strict:
-        raise InputError(f"{os.fspath(path)}: is no journal of an interrupted run")
     return None
+
+
+def _fault(document: Any) -> str | None:
+    """What keeps a document from being a journal as a run has left it."""
+    keys = {"pyalign_journal", "of", "steps", "best", "sha256"}
+    if not isinstance(document, dict) or document.keys() != keys or document["pyalign_journal"] != FORMAT:
+        return "is no journal of an interrupted run"
+    if document["sha256"] != _seal({key: value for key, value in document.items() if key != "sha256"}):
+        return "was edited or damaged since a run has left it; delete it to begin again"
+    best, steps = document["best"], document["steps"]
+    sound = isinstance(document["of"], str) and isinstance(steps, dict) and (best is None or _is_best(best))
+    return None if sound else "is not sound: its parts are of other kinds"
+
+
+def _is_best(best: Any) -> bool:
+    if not isinstance(best, dict) or best.keys() != {"stage", "merit"} or not isinstance(best["stage"], str):
+        return False
+    merit = best["merit"]
+    return isinstance(merit, list) and bool(merit) and all(type(one) in (int, float) for one in merit)
+
+
+def _seal(document: Mapping[str, Any]) -> str:
+    """A hash by which a journal that was edited is known."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def fingerprint_of(arrays: Mapping[str, Any], options: Mapping[str, Any]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from pyalign.journal import Journal, beside, fingerprint_of
+from pyalign.journal import Journal, _seal, beside, fingerprint_of
+from pyalign.results import Result
 
 
 @pytest.fixture
@@ -123,12 +125,84 @@ def test_what_can_not_be_resumed_is_refused(place, message_of):
     assert message_of(place, of="yours", resume=True) == (
         f"{path}: left by a run with other data or other options; delete it, or run as before"
     )
-    for text in ("{}", "[1]", '{"pyalign_journal": 1, "of": 3, "steps": {}, "best": null}'):
+    for text in ("{}", "[1]", '{"pyalign_journal": 2, "of": 3, "steps": {}, "best": null}'):
         path.write_text(text)
         assert message_of(place, resume=True) == f"{path}: is no journal of an interrupted run"
         assert place().steps == {}
+    head = '{"pyalign_journal": 2, "of": "mine", "best": null, "sha256": "", "steps": {"one": '
+    for depth in range(800, 1000, 10):  # about as deep as can be read, and not be written
+        path.write_text(head + "[" * depth + "]" * depth + "}}")
+        assert message_of(place, resume=True).startswith(f"{path}: ")
+        assert place().steps == {}
     path.write_text("{")
     assert "is not JSON" in message_of(place, resume=True)
+
+
+EDITS = {
+    "a figure": lambda document: document["steps"]["one"].update(loss=9.0),
+    "a step more": lambda document: document["steps"].update(two={}),
+    "steps that are a list": lambda document: document.update(steps=[]),
+    "of nothing": lambda document: document.update(of=None),
+    "a best of one word": lambda document: document.update(best="one"),
+    "a merit that is a word": lambda document: document["best"].update(merit="x"),
+    "a merit that is a truth": lambda document: document["best"].update(merit=[True]),
+    "no merit": lambda document: document["best"].update(merit=[]),
+    "a stage that is a number": lambda document: document["best"].update(stage=3),
+    "a key more": lambda document: document.update(more=1),
+    "a version that is a truth": lambda document: document.update(pyalign_journal=True),
+    "NaN": lambda document: document["steps"]["one"].update(loss=float("nan")),
+    "no end": lambda document: document["best"].update(merit=[float("inf")]),
+}
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["edited", "edited with its hash"])
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_journal_that_was_edited_is_refused_in_one_line_and_never_taken(place, message_of, edit, sealed):
+    path, first = place.folder / "w.journal.json", place()
+    first.offer("one", (1.0,), lambda: "mine")
+    first.finish("one", {"loss": 2.0})
+    document = json.loads(path.read_text())
+    EDITS[edit](document)
+    if sealed:
+        document.pop("sha256")
+        document["sha256"] = _seal(document)
+    path.write_text(json.dumps(document))
+    if sealed and edit in ("a figure", "a step more"):
+        assert place(resume=True).steps == document["steps"]  # sound, and as if a run had left it
+        return
+    message = message_of(place, resume=True)
+    assert message.startswith(f"{path}: ")
+    assert any(reason in message for reason in ("no journal", "not sound", "not a sound", "edited or damaged"))
+    fresh = place()
+    assert fresh.steps == {}
+    fresh.offer("one", (9.0,), lambda: "of the new run")
+    fresh.finish("one", {"loss": 3.0})
+    assert (place.folder / "w.partial.txt").read_text() == "of the new run"
+    assert place(resume=True).record("one") == {"loss": 3.0}
+
+
+@pytest.mark.parametrize(
+    "record, reason",
+    [
+        ({"low": 1.0}, "'high' is missing"),
+        ({"low": "x", "high": 2.0}, "'low' holds 'x', which does not fit"),
+        ({"low": 1.0, "high": 2.0, "more": 1}, "it does not read back as it is"),
+        (3, "'int' object has no attribute 'get'"),
+        ([1], "'list' object has no attribute 'get'"),
+    ],
+)
+def test_a_record_that_is_no_result_of_its_kind_is_told_with_the_path(place, message_of, record, reason):
+    @dataclass(frozen=True)
+    class Range(Result):
+        low: float
+        high: float
+
+    journal = place()
+    journal.finish("one", Range(1.0, 2.0))
+    assert journal.result("one", Range) == Range(1.0, 2.0) and journal.result("two", Range) is None
+    journal.finish("one", record)
+    message = message_of(journal.result, "one", Range)
+    assert message == f"{journal.path}: the record of 'one' is not sound: {reason}"
 
 
 def test_a_journal_is_whole_or_not_there(place, monkeypatch):

@@ -55,7 +55,7 @@ def read_temperatures(path: PathLike) -> dict[Key, ModelTemperature]:
         {('vgg16', 'penultimate', 'vice'): ModelTemperature(temperature=2.0, theirs=0.5, measure='dot')}
     """
     found: dict[Key, ModelTemperature] = {}
-    for model, modules in _items(path, read_json(path), "the file"):
+    for model, modules in _items(path, read_json(path, strict=False), "the file"):
         for module, facts in _items(path, modules, repr(model)):
             temperature = dict(_items(path, facts, f"{model}/{module}")).get("temperature")
             if isinstance(temperature, dict):

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from pyalign.io.paths import PathLike, bad, open_text, text_errors
 
 
-def read_json(path: PathLike) -> Any:
+def _refuse(word: str) -> Any:
+    raise ValueError(f"holds {word}, which is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse(digits)
+
+
+def read_json(path: PathLike, strict: bool = True) -> Any:
     """The document in a ``.json`` file, as Python objects.
+
+    strict: whether NaN, Infinity and numbers that no float64 holds are refused, as JSON has none.
 
     Raises InputError (not UTF-8, not JSON; in one line that starts with the path), OSError (missing or forbidden).
 
@@ -23,7 +35,7 @@ def read_json(path: PathLike) -> Any:
     with text_errors(path), open_text(path) as handle:
         text = handle.read()
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite) if strict else json.loads(text)
     except json.JSONDecodeError as error:
         raise bad(path, f"is not JSON: {error.msg}, line {error.lineno} column {error.colno}") from error
     except (RecursionError, ValueError) as error:  # nested too deep, or an integer of thousands of digits

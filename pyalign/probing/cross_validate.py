@@ -24,7 +24,6 @@ from pyalign.probing.scoring import held_out_score, scored
 from pyalign.probing.validated import FoldResult, Others, ProbeCrossValidation
 from pyalign.probing.watch import FINISHED, FITTED, REFIT, Watch
 from pyalign.progress import Progress, silent
-from pyalign.results import from_document
 from pyalign.stats.splits import SPLITS, Fold, TripletKFold
 
 ARGUMENTS = ("folds", "strengths", "split", "subjects", "journal", *COMMON)
@@ -112,9 +111,9 @@ class _Run:
     def fold(self, fold: Fold, stage: str) -> FoldResult:
         """One fold, from the journal where it is finished."""
         watch, journal = self.watch.at(stage), self.watch.journal
-        record = journal.record(stage)
-        if record is not None:
-            return from_document(FoldResult, record)
+        finished = journal.result(stage, FoldResult)
+        if finished is not None:
+            return finished
         began, given = time.perf_counter(), self.inputs
         inside = np.zeros(len(given.x), np.int64)
         inside[fold.train_items] = np.arange(len(fold.train_items))

@@ -28,7 +28,6 @@ from pyalign.probing.problem import valid_triplets
 from pyalign.probing.recipe_results import Epoch, RecipeCrossValidation, RecipeFit, RecipeSettings
 from pyalign.probing.watch import CUT, FINISHED, Watch
 from pyalign.progress import Progress, silent
-from pyalign.results import from_document
 from pyalign.stats.splits import TripletKFold
 
 RECIPE = "muttenthaler2023"
@@ -202,9 +201,9 @@ def cross_validate_recipe(
     fits: list[RecipeFit] = []
     for number, fold in enumerate(TripletKFold("objects", folds, seed, len(inputs.x)).folds(inputs.index)):
         stage = f"fold {number + 1}/{folds}"
-        record = watch.journal.record(stage)
-        if record is not None:
-            fits.append(from_document(RecipeFit, record))
+        finished = watch.journal.result(stage, RecipeFit)
+        if finished is not None:
+            fits.append(finished)
             continue
         train, test = inputs.index[fold.train], inputs.index[fold.test]
         fit = _train(inputs.x, train, test, weight, seed, chosen, watch.at(stage))

@@ -37,7 +37,7 @@ def probe(command, people):
 
 
 def without_times(document):
-    drop = {"seconds", "provenance", "embeddings", "triplets"}
+    drop = {"seconds", "provenance", "embeddings", "triplets", "outputs"}
     if isinstance(document, dict):
         return {name: without_times(value) for name, value in document.items() if name not in drop}
     return [without_times(value) for value in document] if isinstance(document, list) else document
@@ -370,6 +370,19 @@ def test_resume_refuses_another_run(probe, cut, refused, folder):
     assert refused(*args) == "--resume: w.journal.json: is no journal of an interrupted run"
     (folder / "w.journal.json").unlink()
     assert refused(*args).startswith("--resume: nothing to resume: there is no w.journal.json: ")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "0.5", [], {}, 7, -1.0, True], ids=repr)
+@pytest.mark.parametrize("key", ["accuracy", "n_test", "inner_accuracy"])
+def test_resume_refuses_folds_that_were_edited(probe, cut, refused, folder, key, value):
+    cut("fold 2/3, inner 1/3")
+    probe("--out", "w.npz")
+    journal = json.loads((folder / "w.journal.json").read_text())
+    journal["steps"]["fold 1/3"][key] = value
+    (folder / "w.journal.json").write_text(json.dumps(journal))
+    message = refused("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
+    assert message.startswith("--resume: w.journal.json: ")
+    assert "holds NaN" in message or "holds Infinity" in message or "was edited or damaged" in message
 
 
 # Documents
