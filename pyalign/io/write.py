@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError
+from pyalign.io import temporaries
 from pyalign.io.paths import PathLike
 
 Content: TypeAlias = "npt.NDArray[Any] | str | bytes"
@@ -37,31 +38,86 @@ def write_files(files: Iterable[tuple[PathLike, Content]]) -> None:
 
     A pipe or a device is written into last, and never replaced.
     """
-    moves: list[tuple[PathLike, str, str]] = []
-    streams: list[tuple[PathLike, Content]] = []
-    try:
+    with Files() as pending:
         for path, content in files:
-            if isinstance(content, np.ndarray) and content.dtype.hasobject:
-                raise InputError(f"{os.fspath(path)}: Python objects (dtype {content.dtype}) are not written")
+            pending.add(path, content)
+        pending.commit()
+
+
+class Files:
+    """Files that appear together: each is written beside its place, and `commit` moves all of them there.
+
+    They are moved in the order in which they were added: where the last is there, all of them are.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, Files() as pending:
+        ...     digest = pending.add(f"{folder}/a.txt", "a", hashed=True)
+        ...     before = os.path.exists(f"{folder}/a.txt")
+        ...     pending.commit()
+        ...     before, os.listdir(folder), digest[:8]
+        (False, ['a.txt'], 'ca978112')
+    """
+
+    def __init__(self) -> None:
+        self._moves: list[tuple[PathLike, IO[bytes], str]] = []
+        self._streams: list[tuple[PathLike, Content]] = []
+        self._swept: set[str] = set()
+
+    def add(self, path: PathLike, content: Content, hashed: bool = False) -> str | None:
+        """Writes one beside its place. Gives the SHA-256 of its bytes if asked; a pipe or a device has none."""
+        if isinstance(content, np.ndarray) and content.dtype.hasobject:
+            raise InputError(f"{os.fspath(path)}: Python objects (dtype {content.dtype}) are not written")
+        with _named(path):
+            if _is_stream(path):
+                self._streams.append((path, content))
+                return None
+            target = os.path.realpath(path)  # a link stays a link
+            handle = temporaries.create(target)
+            self._moves.append((path, handle, target))
+            self._sweep(os.path.dirname(target), os.fstat(handle.fileno()).st_mtime)
+            digest = _sha256() if hashed else None
+            _fill(handle, content, digest)
+            return None if digest is None else str(digest.hexdigest())
+
+    def _sweep(self, folder: str, now: float) -> None:
+        if folder not in self._swept:
+            self._swept.add(folder)
+            temporaries.sweep(folder, now)
+
+    def commit(self) -> None:
+        """Moves the files to their places as soon as all of them are on the disk, then writes into streams."""
+        for path, handle, _ in self._moves:
             with _named(path):
-                if _is_stream(path):
-                    streams.append((path, content))
-                    continue
-                target = os.path.realpath(path)  # a link stays a link
-                moves.append((path, f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp", target))
-                # "x": never another's file; permissions follow the umask, which tempfile's would not
-                with open(moves[-1][1], "xb") as handle:
-                    _fill(handle, content)
-        for path, temporary, target in moves:
+                handle.flush()
+                os.fsync(handle.fileno())
+        for path, handle, target in self._moves:
             with _named(path):
-                os.replace(temporary, target)
-        for path, content in streams:
-            with _named(path), open(path, "wb") as handle:
-                _fill(handle, content)
-    finally:
-        for _, temporary, _ in moves:
+                os.replace(handle.name, target)
+        for folder in {os.path.dirname(target) for _, _, target in self._moves}:
+            _sync_folder(folder)
+        for path, content in self._streams:
+            with _named(path), open(path, "wb") as stream:
+                _fill(stream, content)
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for _, handle, _ in self._moves:
             with suppress(OSError):
-                os.unlink(temporary)
+                os.unlink(handle.name)
+            with suppress(OSError):  # what a full disk did not take
+                handle.close()
+
+
+def _sync_folder(folder: str) -> None:
+    with suppress(OSError):  # some file systems can't
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _is_stream(path: PathLike) -> bool:
@@ -80,15 +136,27 @@ def _is_stream(path: PathLike) -> bool:
 class _Plain:
     """Only ``write``: numpy then writes in pieces, and a full disk is reported with the system's reason."""
 
-    def __init__(self, handle: IO[bytes]) -> None:
-        self.write = handle.write
+    def __init__(self, handle: IO[bytes], digest: Any) -> None:
+        self.handle, self.digest = handle, digest
+
+    def write(self, data: Any) -> int:
+        if self.digest is not None:
+            self.digest.update(data)
+        return self.handle.write(data)
 
 
-def _fill(handle: IO[bytes], content: Content) -> None:
+def _sha256() -> Any:
+    import hashlib  # loads OpenSSL
+
+    return hashlib.sha256()
+
+
+def _fill(handle: IO[bytes], content: Content, digest: Any = None) -> None:
+    out = _Plain(handle, digest)
     if isinstance(content, np.ndarray):
-        np.lib.format.write_array(_Plain(handle), content, allow_pickle=False)
+        np.lib.format.write_array(out, content, allow_pickle=False)
     else:
-        handle.write(content.encode("utf-8") if isinstance(content, str) else content)
+        out.write(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 @contextmanager

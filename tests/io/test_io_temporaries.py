@@ -1,0 +1,130 @@
+"""Files that appear together, and what killed runs have left of them."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+
+import numpy as np
+import pytest
+
+from pyalign.io import temporaries, write_files, write_text
+from pyalign.io.temporaries import AWAY, create, sweep
+from pyalign.io.write import Files
+
+NAME = "x.json.pyalign-{}-123-0123abcd.tmp"
+
+
+@pytest.fixture
+def left(tmp_path):
+    """``left("host", age=10)``: a file of a run that was killed on that host, or on this one."""
+
+    def make(host=None, age=0.0):
+        path = tmp_path / NAME.format(host or temporaries._host())
+        path.write_text("half")
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
+        return path
+
+    return make
+
+
+def test_what_a_killed_run_has_left_goes_when_the_next_one_writes_there(tmp_path, left):
+    there = left()
+    write_text(tmp_path / "other.json", "{}")
+    assert not there.exists() and os.listdir(tmp_path) == ["other.json"]
+
+
+def test_what_a_live_run_writes_is_left_alone(tmp_path):
+    handle = create(str(tmp_path / "x.json"))
+    for _ in range(2):
+        write_text(tmp_path / "x.json", "{}")
+        assert os.path.exists(handle.name)
+    handle.close()
+    write_text(tmp_path / "x.json", "{}")
+    assert os.listdir(tmp_path) == ["x.json"]
+
+
+@pytest.mark.parametrize("age, stays", [(0.0, True), (AWAY - 60, True), (AWAY + 60, False)])
+@pytest.mark.parametrize("host", ["elsewhere", None], ids=["another host", "no locks"])
+def test_where_the_lock_may_not_be_seen_only_what_is_old_goes(tmp_path, left, monkeypatch, host, age, stays):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    there = left(host, age)
+    if host is None:
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+    write_text(tmp_path / "x.json", "{}")
+    assert there.exists() == stays
+
+
+def test_a_file_of_any_other_name_or_kind_is_left_alone(tmp_path, left):
+    for name in ("x.json.1-2.tmp", "x.tmp", "x.pyalign-host.tmp", NAME.format(temporaries._host()) + ".gz"):
+        (tmp_path / name).write_text("somebody's")
+    (tmp_path / "target").write_text("somebody's")
+    (tmp_path / NAME.format("a")).symlink_to("target")
+    (tmp_path / NAME.format("b")).mkdir()
+    before = set(os.listdir(tmp_path))
+    sweep(str(tmp_path), 1e12)
+    assert set(os.listdir(tmp_path)) == before
+
+
+def test_one_that_is_taken_for_stale_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    real, taken = temporaries._lock, []
+
+    def late(descriptor):
+        if not taken:
+            taken.extend(tmp_path.iterdir())
+            sweep(str(tmp_path), 0.0)
+        return real(descriptor)
+
+    monkeypatch.setattr(temporaries, "_lock", late)
+    with create(str(tmp_path / "x.json")) as handle:
+        assert os.listdir(tmp_path) == [os.path.basename(handle.name)] != [taken[0].name]
+
+
+def test_it_is_named_by_host_and_process_and_follows_the_umask(tmp_path):
+    with create(str(tmp_path / "x.json")) as handle:
+        name = os.path.basename(handle.name)
+    assert re.fullmatch(rf"x\.json\.pyalign-{temporaries._host()}-{os.getpid()}-[0-9a-f]{{8}}\.tmp", name)
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".json", "ü" * 125 + ".json"], ids=["letters", "two bytes each"])
+def test_the_longest_names_can_be_written(tmp_path, name):
+    write_text(tmp_path / name, "{}")
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_all_are_on_the_disk_before_the_first_is_moved_and_the_last_is_moved_last(tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+
+        def told(*args, name=name, real=real):
+            done.append(name if name == "fsync" else os.path.basename(args[1]))
+            return real(*args)
+
+        monkeypatch.setattr(os, name, told)
+    write_files([(tmp_path / "c.npy", np.arange(3)), (tmp_path / "a.json", "{}"), (tmp_path / "b.csv", "x")])
+    assert done == ["fsync"] * 3 + ["c.npy", "a.json", "b.csv", "fsync"]  # the last: of the folder
+
+
+def test_without_a_commit_nothing_appears(tmp_path):
+    with Files() as pending:
+        pending.add(tmp_path / "x.json", "{}")
+        assert len(os.listdir(tmp_path)) == 1
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "content", ["ü\n", b"\x00\x01", np.eye(3), np.zeros((0, 2), np.int16)], ids=["text", "bytes", "array", "empty"]
+)
+def test_the_hash_is_that_of_the_file(tmp_path, content):
+    with Files() as pending:
+        digest = pending.add(tmp_path / "x", content, hashed=True)
+        pending.commit()
+    assert digest == hashlib.sha256((tmp_path / "x").read_bytes()).hexdigest()
+    with Files() as pending:
+        assert pending.add("/dev/null", content, hashed=True) is None
