@@ -25,6 +25,7 @@ from pyalign.errors import InputError
 SCHEMA = 1  # of documents; raised when a key changes its meaning
 LARGEST = 1 << 63  # a whole number in a document that is no number of anything
 INTERVALS = "intervals"  # the key under which the rest of each interval stands
+LAST = ("outputs", "notes", "provenance")  # in documents, and in no table
 Read = TypeVar("Read")
 
 # The result of each command: where `load_result` finds the class.
@@ -103,6 +104,8 @@ class Result:
         notes: what a person should know before using it, a sentence each.
         missing: names of fields that were asked for and don't exist: documents show them as null.
         provenance: version, inputs with hashes, options, backend, seed, time; None where it was not recorded.
+        outputs: SHA-256 of the files that a command has written with the document, by path; where one differs, it is of
+            another run, or the run was killed while it moved them to their places.
 
     Class attributes:
         command: under which its documents are known; "" for a part of another result.
@@ -117,6 +120,7 @@ class Result:
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     missing: tuple[str, ...] = field(default=(), kw_only=True, repr=False, compare=False, metadata={"hidden": True})
     provenance: Provenance | None = field(default=None, kw_only=True, repr=False, compare=False)
+    outputs: Mapping[str, str] | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """What a JSON document holds: strictly, without NaN."""
@@ -218,7 +222,7 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
             document[name] = as_document(held)
     if intervals:
         document[INTERVALS] = intervals
-    for name in ("notes", "provenance"):  # last
+    for name in LAST:
         if name in document:
             document[name] = document.pop(name)
     return document
@@ -336,7 +340,7 @@ def _fits(hint: Any, value: Any) -> bool:
 def _flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Names and plain values of a document, of two numbers under one name its ends."""
     for name, value in document.items():
-        if name in (INTERVALS, "notes", "provenance"):
+        if name in (INTERVALS, *LAST):
             continue
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{name}.")
@@ -384,5 +388,5 @@ def load_result(path: Any) -> Any:
         found = from_document(getattr(import_module(module), name), document)
         found.to_json()  # what can't be written again, such as an unknown word among its fields, is damaged too
         return found
-    except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error

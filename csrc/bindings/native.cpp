@@ -10,8 +10,11 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "guard.h"
 #include "pairs.h"
 #include "pyalign.h"
 #include "pyalign_operations.h"
@@ -474,6 +477,16 @@ py::list isa_names() {
   return names;
 }
 
+// files: (path, size, message) of each, as bytes. otherwise: the message where none of them is shorter than it was.
+void begin_guard(const py::list& files, const py::bytes& otherwise) {
+  std::vector<guard::File> given;
+  for (const auto& one : files) {
+    const auto file = one.cast<py::tuple>();
+    given.push_back({file[0].cast<std::string>(), file[2].cast<std::string>(), file[1].cast<off_t>()});
+  }
+  guard::begin(std::move(given), otherwise);
+}
+
 void set_isa(const char* name) { require(pa_set_isa(name) == PA_OK, "this processor cannot run that instruction set"); }
 
 }  // namespace
@@ -490,6 +503,8 @@ PYBIND11_MODULE(_native, m) {
 #define PA_DEFINE(name, count) m.def(#name, &name);
   PA_OPERATIONS(PA_DEFINE)
 #undef PA_DEFINE
+  m.def("begin_guard", &begin_guard);
+  m.def("end_guard", &guard::end);
   m.def("isa", &pa_isa);
   m.def("set_isa", &set_isa);
   m.def("isa_names", &isa_names);

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -218,6 +219,20 @@ def set_num_threads(threads: int) -> None:
         raise InputError(f"threads must be a whole number from 0 to 4096; got {threads}")
     if _native is not None:
         _native.set_threads(threads)
+
+
+@contextmanager
+def guarding(files: Iterable[tuple[bytes, int, bytes]], otherwise: bytes) -> Iterator[None]:
+    """Inside, a SIGBUS ends the process with exit code 1 and a line on stderr: for commands, never for a library.
+
+    files: path, size and message of each; the first that has become shorter is told of, without one `otherwise`.
+    Where an error ends the block, threads may still read: then it stays, until the next block has ended.
+    """
+    if _native is not None:
+        _native.begin_guard(list(files), otherwise)
+    yield
+    if _native is not None:
+        _native.end_guard()
 
 
 BACKEND = NativeBackend()

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = load(name)
     options = parse(make_parser(name, COMMANDS[name], command), command.options, rest)
     try:
-        _run(command, options)
+        _run(name, command, options)
         sys.stdout.flush()
     except (InputError, MissingExtraError) as error:
         return _fail(name, _located(command, options, str(error)))
@@ -116,9 +116,10 @@ def _command(word: str) -> str:
     raise argparse.ArgumentTypeError(f"{word!r} is no command{nearest(word, COMMANDS)}")
 
 
-def _run(command: Command[Any], options: Any) -> None:
+def _run(name: str, command: Command[Any], options: Any) -> None:
     """Checks outputs, runs, and only then writes and prints."""
     from pyalign.cli._outputs import check_outputs, write_outcome
+    from pyalign.cli._watch import unchanged
     from pyalign.report.progress import ProgressLine
 
     check_outputs(options)
@@ -127,14 +128,14 @@ def _run(command: Command[Any], options: Any) -> None:
 
         native.set_num_threads(options.threads)
     line = ProgressLine(show=not getattr(options, "quiet", False))
-    with _hashed(options):
+    with unchanged(name, options) as check, _hashed(options):
         try:
             outcome = command.run(options, line.progress)
         finally:
             line.clear()
         journal = outcome.journal
         with nullcontext() if journal is None else journal.kept():
-            write_outcome(_recorded(outcome, options), options)
+            write_outcome(_recorded(outcome, options), options, check)
         if journal is not None:
             journal.close()
 

@@ -12,7 +12,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from pyalign.cli._streams import drop
 from pyalign.errors import InputError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     from pyalign.results import Result
 
 Chosen = TypeVar("Chosen")
+Output: TypeAlias = "np.ndarray | str | bytes | Callable[[Mapping[str, str]], str]"
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,13 @@ class Outcome:
 
     Attributes:
         result: is printed as its table, or as JSON; None for commands that only write or tell.
-        files: what is written besides, by path.
+        files: what is written besides, by path; or what makes it of the SHA-256 of those before it, by path.
         text: what is printed in place of the table.
         journal: of the run; it is closed when all is written.
     """
 
     result: Result | None = None
-    files: Mapping[str, np.ndarray | str | bytes] = field(default_factory=dict)
+    files: Mapping[str, Output] = field(default_factory=dict)
     text: str | None = None
     journal: Journal | None = None
 

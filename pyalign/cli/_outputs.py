@@ -6,15 +6,14 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from pyalign.cli._command import Outcome, paths
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
-from pyalign.io.write import STREAMS, write_files
+from pyalign.io.write import STREAMS, Files
 
 
 def check_outputs(options: Any) -> None:
@@ -91,16 +90,21 @@ def _require_folder(folder: str, path: str) -> None:
         raise OSError(number, os.strerror(number), path)
 
 
-def write_outcome(outcome: Outcome, options: Any) -> None:
-    """Files whole or not at all; then the table, or the document; notes on stderr unless --quiet."""
+def write_outcome(outcome: Outcome, options: Any, check: Callable[[], None]) -> None:
+    """Files whole or not at all; then the table, or the document; notes on stderr unless --quiet.
+
+    check: raises where the files should not appear after all; called when all of them are whole.
+    """
     result, asked = outcome.result, getattr(options, "json", None)
-    files: dict[str, np.ndarray | str | bytes] = dict(outcome.files)
-    document = result.to_json() if result is not None and asked is not None else ""
-    if asked not in (None, "-"):
-        files[asked] = document + "\n"
-    if getattr(options, "csv", None) and result is not None:
-        files[options.csv] = result.to_csv()
-    write_files(files.items())
+    with Files() as pending:
+        digests = _add(pending, outcome, options)
+        document = ""
+        if result is not None and asked is not None:
+            document = (replace(result, outputs=digests) if digests else result).to_json()
+        if asked not in (None, "-"):
+            pending.add(asked, document + "\n")  # last: where it is new, so are the others
+        check()
+        pending.commit()
     if asked == "-":
         print(document)
     elif outcome.text is not None or result is not None:
@@ -111,6 +115,20 @@ def write_outcome(outcome: Outcome, options: Any) -> None:
         sys.stdout.flush()
         for note in result.notes:
             print(f"note: {one_line(note)}", file=sys.stderr)
+
+
+def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:
+    """All but the document; gives the SHA-256 of each, by path, where there is one to record them."""
+    wanted = getattr(options, "json", None) is not None or any(map(callable, outcome.files.values()))
+    files = dict(outcome.files)
+    if getattr(options, "csv", None) and outcome.result is not None:
+        files[options.csv] = outcome.result.to_csv()
+    digests: dict[str, str] = {}
+    for path, content in files.items():
+        digest = pending.add(path, content(digests) if callable(content) else content, hashed=wanted)
+        if digest is not None:
+            digests[path] = digest
+    return digests
 
 
 def _table(outcome: Outcome, options: Any) -> str:

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pyalign.cli import _inputs, _kept, _options
-from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.data import Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal
@@ -192,7 +190,7 @@ def _outcome(
 ) -> Outcome:
     from pyalign.io.transform import transform_bytes
 
-    files: dict[str, np.ndarray | str | bytes] = {options.out: transform_bytes(transform)} if options.out else {}
+    files: dict[str, Output] = {options.out: transform_bytes(transform)} if options.out else {}
     told = replace(result, embeddings=options.embeddings, triplets=options.triplets)
     return Outcome(told, files, journal=journal)
 

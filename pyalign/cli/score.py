@@ -9,7 +9,7 @@ import numpy as np
 
 from pyalign.analysis.score import Scores, score
 from pyalign.cli import _ceiling, _inputs, _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._command import Command, Outcome, Output, option
 from pyalign.data import Transform
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
@@ -108,9 +108,9 @@ def _categories(spec: str) -> object:
     return load_categories(spec)
 
 
-def _arrays(options: ScoreOptions, results: Scores) -> dict[str, np.ndarray]:
+def _arrays(options: ScoreOptions, results: Scores) -> dict[str, Output]:
     """What to write where. One result: (t,) and (t, 3); several: a leading axis, in the order of the table."""
-    files = {}
+    files: dict[str, Output] = {}
     for path, name in ((options.choices, "choices"), (options.probabilities, "probabilities")):
         if path is not None:
             arrays = [getattr(one, name) for one in results]

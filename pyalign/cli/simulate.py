@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from pyalign.cli import _inputs, _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._command import Command, Outcome, Output, option
 from pyalign.cli._outputs import require_new_folder
 from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
 from pyalign.measures import MEASURES, get_measure
@@ -45,10 +47,15 @@ def run(options: SimulateOptions, progress: Progress) -> Outcome:
     drawn = simulate(x, options.triplets, measure=options.measure, temperature=options.temperature, seed=options.seed)
     folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    files: dict[str, np.ndarray | str | bytes] = {
+
+    def expected(outputs: Mapping[str, str]) -> str:
+        names = {os.path.basename(path): digest for path, digest in outputs.items()}
+        return replace(drawn, provenance=None, outputs=names).to_json() + "\n"  # the same bytes every time
+
+    files: dict[str, Output] = {
         str(folder / "embeddings.npy"): x,
         str(folder / "triplets.npy"): drawn.triplets,
-        str(folder / "expected.json"): replace(drawn, provenance=None).to_json() + "\n",  # the same bytes every time
+        str(folder / "expected.json"): expected,
     }
     return Outcome(drawn, files, f"{folder}: {len(x):,} x {x.shape[1]:,} embeddings, {_told(drawn)}")
 

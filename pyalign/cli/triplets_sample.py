@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from pyalign.cli import _inputs, _options
-from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.data import Embeddings
 from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SCHEMES, SampledTriplets, draw_triplets
 from pyalign.errors import InputError
@@ -69,7 +67,7 @@ def run(options: SampleOptions, progress: Progress) -> Outcome:
         seed=options.seed, categories=None if options.categories is None else load_categories(options.categories),
         soft=options.probabilities is not None,
     )  # fmt: skip
-    files: dict[str, np.ndarray | str | bytes] = {options.out: drawn.triplets}
+    files: dict[str, Output] = {options.out: drawn.triplets}
     if options.probabilities is not None and drawn.probabilities is not None:
         files[options.probabilities] = drawn.probabilities
     return Outcome(drawn, files, f"{options.out}: {_told(drawn)}")

@@ -21,7 +21,8 @@ def load_embeddings(
 ) -> Embeddings:
     """Read an (n, d) matrix and, where the file has them, the names of its rows.
 
-    From ``.npy`` and ``.safetensors`` the values are mapped from the disk, read-only, and read when they are used.
+    From ``.npy`` and ``.safetensors`` the values are mapped from the disk, read-only, and read when they are used: the
+    file must not be written over or cut short until then. Another file may be moved to its place.
 
     Args:
         path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.parquet``, ``.mat``, ``.h5``,

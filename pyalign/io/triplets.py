@@ -53,7 +53,7 @@ def load_triplets(
     anchor, the chosen option, the other.
 
     Of a canonical ``.npy`` of int16, uint16, int32 or int64 the values are mapped from the disk, read-only, without a
-    copy.
+    copy: the file must not be written over or cut short while they are used.
 
     Args:
         path: any of the formats of `load_embeddings`.

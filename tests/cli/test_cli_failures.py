@@ -57,6 +57,7 @@ def test_failures_as_json_and_as_files_are_what_the_function_returns(command, mo
     told = found.pop("provenance")
     assert [one["name"] for one in told["inputs"]] == [*models, "triplets", "subjects"]
     assert "notes" not in found  # --names says what numbers stand for, which in Python nobody did
+    assert list(found.pop("outputs")) == ["f.csv", "g.csv"]
     assert found == as_json(expected)
     assert (folder / "f.csv").read_text() == (folder / "g.csv").read_text() == expected.to_csv()
     rows = list(csv.DictReader((folder / "f.csv").open()))

@@ -42,6 +42,7 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     document, expected = json.loads(ran.out), json.loads(fit.to_json())
     for name in ("seconds", "provenance"):
         assert document.pop(name) and expected.pop(name)
+    assert list(document.pop("outputs")) == ["w.npz"]
     assert document == expected
     kept = ("objective", "cross_entropy", "accuracy", "local_cross_entropy", "teacher_entropy", "neighbors_kept",
             "gradient_norm", "n_triplets", "n_images", "n_batches", "n_iterations", "n_passes", "backend")  # fmt: skip

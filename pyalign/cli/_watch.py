@@ -1,0 +1,59 @@
+"""Inputs that another program changes while a command reads them: one line, wherever the command is.
+
+Arrays of `.npy` files are mapped, not copied. One that is cut short makes the next read a SIGBUS, which the compiled
+module answers; one that is written over reads as half of each, which is seen by its time and size.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pyalign.backends import native
+from pyalign.cli._command import paths
+from pyalign.errors import InputError
+from pyalign.io.paths import split_key
+from pyalign.report.tables import one_line
+
+
+@contextmanager
+def unchanged(name: str, options: Any) -> Iterator[Callable[[], None]]:
+    """Gives what raises an InputError where an input has changed since; inside, SIGBUS ends the process with a line.
+
+    A file that was deleted, or another moved to its place, changes nothing of what is read.
+    """
+    before = _inputs(options)
+
+    def check() -> None:
+        for path, was in before.items():
+            with suppress(OSError):
+                now = os.stat(path)
+                if os.path.samestat(was, now) and (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+                    raise InputError(f"{path}: was changed while it was read")
+
+    cut = {path: _line(name, f"{path}: was cut short while it was read") for path in before}
+    files = [(os.fsencode(path), was.st_size, cut[path]) for path, was in before.items()]
+    with native.guarding(files, _line(name, "an input was cut short or could not be read: Bus error")):
+        try:
+            yield check
+        except (InputError, OSError):
+            check()  # the reason for the rest
+            raise
+
+
+def _inputs(options: Any) -> dict[str, os.stat_result]:
+    found = {}
+    for spec in (spec for given in paths(options, "input").values() for spec in given):
+        with suppress(OSError, InputError, ValueError):  # said when it is read
+            path = split_key(spec)[0]
+            there = os.stat(path)
+            if stat.S_ISREG(there.st_mode):
+                found[path] = there
+    return found
+
+
+def _line(name: str, message: str) -> bytes:
+    return os.fsencode(f"pyalign {name}: error: {one_line(message)}\n")

@@ -1,0 +1,184 @@
+"""Commands that are killed while they write: each output is the old or the new one, and nothing stays beside them.
+
+A forked process kills itself at each call that changes the disk, one run per call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import reals
+
+import pyalign
+from pyalign.cli import main
+from pyalign.datasets.triplets import draw_triplets
+from pyalign.io import write
+
+DOCUMENTS = ("--json", "o.json", "--csv", "o.csv", "--quiet")
+pytestmark = pytest.mark.slow
+T = ("-t", "t.npy")
+SEEDS = (("--seed", "1"), ("--seed", "2"))
+MEASURES = (("--measure", "dot"), ("--measure", "cosine"))
+FIT = ("--folds", "2", "--split", "triplets", "--max-iterations", "3")
+
+# words, then what tells the old run from the new one
+COMMANDS = {
+    "score": (["score", "x.npy", *T, "--choices", "c.npy", "--probabilities", "p.npy", *DOCUMENTS], MEASURES),
+    "compare": (["compare", "x.npy", "y.npy", *T, *DOCUMENTS], MEASURES),
+    "calibrate": (["calibrate", "x.npy", "-t", "a.npy", *DOCUMENTS], SEEDS),
+    "describe": (["describe", *DOCUMENTS[:4]], (("t.npy",), ("x.npy",))),
+    "transform": (["transform", "--transform", "w.npz", "--out", "z.npy"], (("x.npy",), ("y.npy",))),
+    "triplets sample": (
+        ["triplets", "sample", "x.npy", "--triplets", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
+         "p.npy", *DOCUMENTS[:4]], SEEDS,
+    ),
+    "simulate": (["simulate", "out", "--items", "9", "--features", "2", "--triplets", "50"], SEEDS),
+    "sample": (["sample", "out"], ((), ())),
+    "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--l2", "1"), ("--l2", "9"))),
+    "glocal": (
+        ["glocal", "x.npy", *T, "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
+        (("--l2", "1"), ("--l2", "9")),
+    ),
+}  # fmt: skip
+
+
+def kill_at(point):
+    """Makes the call with that number among those that change the disk the last one of this process."""
+    left = [point]
+
+    def last():
+        left[0] -= 1
+        return left[0] < 0
+
+    def die():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(real):
+        return lambda *args, **options: die() if last() else real(*args, **options)
+
+    def half(self, data, real=write._Plain.write):
+        if last():
+            self.handle.write(bytes(data)[: len(data) // 2])
+            self.handle.flush()
+            die()
+        return real(self, data)
+
+    for name in ("fsync", "replace", "unlink"):
+        setattr(os, name, counted(getattr(os, name)))
+    write._Plain.write = half
+
+
+def run(words, point=None):
+    """The signal that ended the command in a process of its own, else minus its exit code."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, 1)
+            os.dup2(null, 2)
+            if point is not None:
+                kill_at(point)
+            code = main(words)
+        finally:
+            os._exit(code)
+    status = os.waitpid(child, 0)[1]
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
+
+
+def is_left(path):
+    """Whether a file belongs to a run and not to its outputs."""
+    return path.name.endswith(".tmp") or ".journal." in path.name or ".partial." in path.name
+
+
+def written(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not is_left(path)}
+
+
+def belongs_together(document):
+    """Whether the files are those that the document tells of."""
+    outputs = json.loads(document.read_text()).get("outputs", {})
+    place = document.parent
+    return all(hashlib.sha256((place / name).read_bytes()).hexdigest() == told for name, told in outputs.items())
+
+
+def require_whole(before, after, now):
+    """Each file is one of two, but for times in documents; one that tells of others and is new finds them new."""
+    assert now.keys() == after.keys()
+    for path, content in now.items():
+        if path.suffix in (".npy", ".txt"):
+            assert content in (before[path], after[path])
+        elif path.suffix == ".npz":
+            assert pyalign.read_transform(path).weights.size
+        elif path.suffix == ".csv":
+            assert content.count(b"\n") in (before[path].count(b"\n"), after[path].count(b"\n"))
+        else:
+            json.loads(content)
+            assert content == before[path] or belongs_together(path)
+
+
+@pytest.fixture
+def place(folder):
+    np.save("y.npy", reals(8, 30, 6))
+    np.save("a.npy", draw_triplets(np.load("x.npy"), 400, temperature=1.0, seed=0).triplets)
+    np.savez("w.npz", weights=np.eye(6, dtype=np.float32), mean=0.0, std=2.0)
+    return folder
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_killed_at_any_call_each_output_is_the_old_or_the_new_one_and_the_next_run_cleans_up(place, name):
+    words, (old, new) = COMMANDS[name]
+    given = written(place)
+    assert main([*words, *new]) == 0  # in this process, so that those that are forked find everything loaded
+    after = {path: content for path, content in written(place).items() if path not in given}
+    assert run([*words, *old]) == 0
+    before = {path: path.read_bytes() for path in after}
+    assert before != after or name == "sample"
+    ended, point, seen = signal.SIGKILL, 0, 0
+    while ended == signal.SIGKILL:
+        for path, content in before.items():
+            path.write_bytes(content)
+        ended = run([*words, *new], point)
+        require_whole(before, after, {path: content for path, content in written(place).items() if path not in given})
+        seen += any(path.name.endswith(".tmp") for path in place.rglob("*"))
+        point += 1
+    assert ended == 0 and seen >= len(after)
+    assert run([*words, *new]) == 0
+    assert not [path for path in place.rglob("*") if is_left(path)]
+    assert all(belongs_together(path) for path in after if path.suffix == ".json")
+
+
+def test_a_pair_that_is_half_replaced_can_be_told(place):
+    words, (old, new) = COMMANDS["score"]
+    assert run([*words, *old]) == 0
+    assert belongs_together(place / "o.json")
+    document, point = (place / "o.json").read_bytes(), 0
+    while belongs_together(place / "o.json"):
+        assert (place / "o.json").read_bytes() == document
+        assert run([*words, *new], point) == signal.SIGKILL
+        point += 1
+    assert run([*words, *new]) == 0 and belongs_together(place / "o.json")
+
+
+def test_a_process_that_is_killed_at_any_time_leaves_whole_files(place):
+    words = ["simulate", "out", "--items", "500", "--features", "50", "--triplets", "100000"]
+    assert run(words) == 0
+    whole = written(place / "out")
+    rng, command = np.random.default_rng(0), [sys.executable, "-m", "pyalign", *words]
+    for _ in range(6):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
+            time.sleep(rng.uniform(0.15, 0.6))
+            running.kill()
+        assert written(place / "out") == whole
+    assert run(words) == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == sorted(path.name for path in whole)
