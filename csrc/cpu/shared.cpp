@@ -45,21 +45,26 @@ void begin(const Sorted* in, Place place, int64_t t, int64_t n, int64_t* start, 
   memcpy(next, start, size_t(n) * sizeof *next);
 }
 
-// Under the middle object; then, from there, under the lowest: in the order of the middle ones.
-void by_lowest_and_middle(const Sorted* in, const pa_sharing* s, int64_t* next, Sorted* first, Sorted* second) {
+// Under the middle object, in `out`.
+void by_middle(const Sorted* in, const pa_sharing* s, int64_t* next, Sorted* out) {
   const int64_t t = s->t, n = s->n;
   begin(in, kMiddle, t, n, s->start + kMiddle * (n + 1), next);
-  for (int64_t q = 0; q < t; ++q) first[next[in[q].of[kMiddle]]++] = in[q];
+  for (int64_t q = 0; q < t; ++q) out[next[in[q].of[kMiddle]]++] = in[q];
   for (int64_t q = 0; q < t; ++q) {
-    s->rows[kMiddle * t + q] = first[q].row;
-    s->others[2 * t + q] = first[q].of[kHighest];
+    s->rows[kMiddle * t + q] = out[q].row;
+    s->others[2 * t + q] = out[q].of[kHighest];
   }
-  begin(first, kLowest, t, n, s->start + kLowest * (n + 1), next);
-  for (int64_t q = 0; q < t; ++q) second[next[first[q].of[kLowest]]++] = first[q];
+}
+
+// From there under the lowest: in the order of the middle ones.
+void by_lowest(const Sorted* in, const pa_sharing* s, int64_t* next, Sorted* out) {
+  const int64_t t = s->t, n = s->n;
+  begin(in, kLowest, t, n, s->start + kLowest * (n + 1), next);
+  for (int64_t q = 0; q < t; ++q) out[next[in[q].of[kLowest]]++] = in[q];
   for (int64_t q = 0; q < t; ++q) {
-    s->rows[q] = second[q].row;
-    s->others[q] = second[q].of[kMiddle];
-    s->others[t + q] = second[q].of[kHighest];
+    s->rows[q] = out[q].row;
+    s->others[q] = out[q].of[kMiddle];
+    s->others[t + q] = out[q].of[kHighest];
   }
 }
 
@@ -199,15 +204,16 @@ pa_status sum_of(const pa_sharing* s, const pa_shared_sums* w, int threads) {
 pa_status share_triplets(const pa_triplets* triplets, const pa_sharing* s, int threads) {
   const int64_t t = triplets->t, n = s->n;
   if (t != s->t || (t >> 31) != 0) return PA_BAD_ARGUMENT;
-  const Scratch<Sorted> sorted(larger(1, 3 * t));
+  const Scratch<Sorted> sorted(larger(1, 2 * t));
   const Scratch<int64_t> next(2 * n + 2);
   if (!sorted.data || !next.data) return PA_OUT_OF_MEMORY;
   if (!sort_within(triplets, n, sorted.data, threads)) return PA_INVALID_TRIPLETS;
 #pragma omp parallel for schedule(static, 1) num_threads(threads < 2 ? 1 : 2) if (t > kTripletBlock)
   for (int part = 0; part < 2; ++part) {
-    if (part == 0) by_lowest_and_middle(sorted.data, s, next.data, sorted.data + t, sorted.data + 2 * t);
+    if (part == 0) by_middle(sorted.data, s, next.data, sorted.data + t);
     else by_highest(sorted.data, s, next.data + n + 1);
   }
+  by_lowest(sorted.data + t, s, next.data, sorted.data);
   return count_groups(s, threads);
 }
 
