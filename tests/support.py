@@ -96,11 +96,11 @@ def clear_cut(x, triplets, measure):
     return decide(s), ordered[2] - ordered[1] > 64 * np.finfo(x.dtype).eps * scale
 
 
-def run_python(code, timeout=120, **environment):
+def run_python(code, timeout=120, arguments=(), **environment):
     """A fresh interpreter, away from the sources so that it imports what is installed; a hang is a failure."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYALIGN_")}
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *arguments],
         env={**kept, **environment},
         capture_output=True,
         text=True,

@@ -5,7 +5,8 @@
  * Rows are row-major with unit column stride; `stride` is the distance from one row to the next.
  * The caller has checked shapes, d >= 1, n < 2^31 and alignment to the element size. Triplets are checked in passing:
  * kernels that read them return PA_INVALID_TRIPLETS, with outputs undefined, unless each names three different items in
- * [0, n). Every function that can fail returns a pa_status. All results are the same for any number of threads.
+ * [0, n). They may change meanwhile: results are then undefined, and no memory is touched that is not the call's. Every
+ * function that can fail returns a pa_status. All results are the same for any number of threads.
  */
 #ifndef PYALIGN_H
 #define PYALIGN_H

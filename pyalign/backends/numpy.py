@@ -165,7 +165,7 @@ class NumpyBackend(HostRows):
         _weighted_sums(weights, values, sums, step=max(1, BLOCK_ELEMENTS // lanes))
 
     def share_triplets(self, triplets: np.ndarray, n: int) -> SharedLabels:
-        columns = np.sort(_checked(triplets, n).astype(np.int64), axis=1).T
+        columns = np.sort(_checked(triplets, n), axis=1).T
         first, second = columns[[0, 0, 1]], columns[[1, 2, 2]]
         pairs = _codes([first.ravel(), second.ravel()])
         return SharedLabels(columns.ravel(), pairs, _codes(list(columns)))
@@ -232,10 +232,12 @@ def _weighted_sums(weights: Callable[[slice], np.ndarray], values: np.ndarray, s
 
 
 def _checked(triplets: np.ndarray, n: int) -> np.ndarray:
-    check = BACKEND.check_triplets(triplets, n)
+    """A copy of valid triplets: numpy reads indices again after its check, and the caller's may be written to."""
+    own = np.array(triplets, np.intp)
+    check = BACKEND.check_triplets(own, n)
     if check.out_of_range >= 0 or check.repeated >= 0:
         raise InvalidTripletsError
-    return triplets
+    return own
 
 
 def _row_blocks(x: np.ndarray) -> list[slice]:

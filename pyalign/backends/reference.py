@@ -212,9 +212,10 @@ class ReferenceBackend(HostRows):
                 _add_weighted(w, values[:, row], sums[:, b])
 
     def share_triplets(self, triplets: np.ndarray, n: int) -> list[frozenset[int]]:
-        for row in triplets.tolist():
+        rows = triplets.tolist()
+        for row in rows:
             _require_valid(tuple(row), n)
-        return [frozenset(row) for row in triplets.tolist()]
+        return [frozenset(row) for row in rows]
 
     def shared_products(self, sharing: list[frozenset[int]], values: np.ndarray) -> np.ndarray:
         k = values.shape[1]

@@ -79,4 +79,6 @@ def explained(backend: Backend, triplets: Array | None, n: int) -> Iterator[None
     except InvalidTripletsError:
         assert triplets is not None
         _checks.require_valid(backend.check_triplets(triplets, n), triplets, n)
-        raise
+        raise InputError(
+            "triplets must stay the same while they are read; invalid ones were met and are gone"
+        ) from None

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import HostBackend, InvalidTripletsError, get_host_backend
+from pyalign.backends import HostBackend, get_host_backend
+from pyalign.ops._host_door import explained
 
 BLOCK = 1 << 16  # rows whose products are added up at a time
 
@@ -57,11 +58,8 @@ def share_triplets(triplets: object, n: int, backend: str = "auto") -> SharedTri
         InputError: not such triplets.
     """
     host, index = get_host_backend(backend), _checks.as_triplets(triplets)
-    try:
+    with explained(host, index, n):
         return SharedTriplets(host, host.share_triplets(index, n), len(index))
-    except InvalidTripletsError:
-        _checks.require_valid(host.check_triplets(index, n), index, n)
-        raise
 
 
 def row_moments(values: np.ndarray, backend: str = "auto") -> tuple[np.ndarray, np.ndarray]:

@@ -120,6 +120,7 @@ int main(int argc, char** argv) {
   check_resample();
   check_shared();
   check_series();
+  check_meanwhile();
   check_limits();
   return report();
 }
