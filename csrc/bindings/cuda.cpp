@@ -12,6 +12,7 @@
 
 #include "pairs.h"
 #include "pyalign_cuda.h"
+#include "without_gil.h"
 
 #ifndef PA_MODULE
 #define PA_MODULE _cuda
@@ -43,7 +44,7 @@ struct Queue {
   // What `call` returns with the device as the current one, without the GIL.
   template <class Call>
   auto run(Call call) const {
-    const py::gil_scoped_release release;
+    const WithoutGil release;
     int previous = 0;
     if (const int error = pa_cuda_set_device(device, &previous)) return decltype(call())(error);
     const auto result = call();

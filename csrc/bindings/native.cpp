@@ -18,6 +18,7 @@
 #include "pairs.h"
 #include "pyalign.h"
 #include "pyalign_operations.h"
+#include "without_gil.h"
 
 namespace py = pybind11;
 
@@ -126,7 +127,7 @@ py::array row_squares(const py::array& x) {
   py::array_t<double> out(rows.n);
   double* target = out.mutable_data();
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     check(pa_row_squares(&rows, target));
   }
   return out;
@@ -136,7 +137,7 @@ void centre_rows(const py::array& x, py::array out) {
   const pa_matrix rows = matrix_of(x);
   require(out.strides(0) == rows.d * out.itemsize(), "output must be contiguous");
   void* target = output(out, rows.n, rows.d, rows.type);
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_centre_rows(&rows, target));
 }
 
@@ -145,7 +146,7 @@ void shift_rows(const py::array& x, const py::array& shift, py::array out) {
   require(shift.ndim() == 1 && shift.shape(0) == rows.d && float_type(shift) == rows.type, "bad shift");
   require(out.strides(0) == rows.d * out.itemsize(), "output must be contiguous");
   void* target = output(out, rows.n, rows.d, rows.type);
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_shift_rows(&rows, shift.data(), target));
 }
 
@@ -158,7 +159,7 @@ void similarity(const py::object& x, const py::object& y, py::array out) {
   require(!second || left.c.pair == second->c.pair, "x and y are for different pair kernels");
   void* target = output(out, rows.n, columns.n, rows.type);
   const int64_t stride = out.strides(0) / out.itemsize();
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_similarity(&left.c, second ? &second->c : nullptr, target, stride));
 }
 
@@ -167,7 +168,7 @@ void product(const py::array& x, const py::array& y, py::array out) {
   require(left.d == right.n && left.type == right.type, "x and y do not fit together");
   void* target = output(out, left.n, right.d, left.type);
   const int64_t stride = out.strides(0) / out.itemsize();
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_product(&left, &right, target, stride));
 }
 
@@ -175,7 +176,7 @@ void add_transpose(py::array a) {
   const pa_matrix rows = matrix_of(a);
   require(rows.n == rows.d && (rows.n <= 1 || rows.stride == rows.n), "a must be square and contiguous");
   void* target = output(a, rows.n, rows.n, rows.type);
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_add_transpose(target, rows.type, rows.n));
 }
 
@@ -183,7 +184,7 @@ py::tuple check_triplets(const py::array& triplets, int64_t n) {
   const pa_triplets given = triplets_of(triplets);
   pa_triplet_check report;
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     check(pa_check_triplets(&given, n, &report));
   }
   return py::make_tuple(report.out_of_range, report.repeated, report.smallest, report.largest);
@@ -243,7 +244,7 @@ py::object triplets_from_matrix(const py::array& similarities, const py::array& 
   const Asked asked(want, given.t, s.type);
   pa_status status;
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     status = pa_triplets_from_matrix(&s, &given, &asked.c);
   }
   return asked.result(status);
@@ -255,7 +256,7 @@ py::object triplets_from_rows(const py::object& x, const py::array& triplets, co
   const Asked asked(want, given.t, rows.c.values.type);
   pa_status status;
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     status = pa_triplets_from_rows(&rows.c, &given, &asked.c);
   }
   return asked.result(status);
@@ -287,7 +288,7 @@ py::object triplet_gradient(const py::array& similarities, const py::array& trip
   double cross_entropy = 0.0;
   pa_status status;
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     status = pa_triplet_gradient(&s, &given, &loss, target, &cross_entropy);
   }
   if (status == PA_INVALID_TRIPLETS) return py::none();
@@ -323,7 +324,7 @@ py::object plan_triplets(const py::array& triplets, int64_t n) {
   auto plan = std::make_unique<Plan>(n, given.t);
   pa_status status;
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     status = pa_plan_triplets(&given, &plan->c);
   }
   if (status == PA_INVALID_TRIPLETS) return py::none();
@@ -338,7 +339,7 @@ double planned_gradient(const py::array& similarities, const Plan& plan, const p
   void* target = square_output(gradient, s);
   const pa_triplet_loss loss = loss_of(targets, temperature, scale, alternatives, plan.c.t, s.type);
   double cross_entropy = 0.0;
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_planned_gradient(&s, &plan.c, &loss, target, &cross_entropy));
   return cross_entropy;
 }
@@ -357,7 +358,7 @@ void outcomes(const py::array& similarities, int alternatives, double temperatur
   const pa_matrix s = three_of(similarities);
   int8_t* target = int8_each(verdicts, s.n);
   void *first = one_each(cross_entropy, s.n, s.type), *second = one_each(entropy, s.n, s.type);
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_outcomes(&s, alternatives, temperature, target, first, second));
 }
 
@@ -385,7 +386,7 @@ bool resample_items(const py::array& triplets, const py::array& multiplicities, 
   const uint8_t* table = contiguous<uint8_t>(multiplicities, n, r.lanes);
   pa_status status;
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     status = pa_resample_items(&given, n, table, &r);
   }
   if (status == PA_INVALID_TRIPLETS) return false;
@@ -396,7 +397,7 @@ bool resample_items(const py::array& triplets, const py::array& multiplicities, 
 void resample_rows(const py::array& keys, const py::array& values, py::array sums) {
   const pa_resamples r = resamples_of(values, values.shape(1), sums);
   const uint32_t* key = contiguous<uint32_t>(keys, r.lanes / 64, 64);
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_resample_rows(values.shape(1), key, &r));
 }
 
@@ -428,7 +429,7 @@ py::object share_triplets(const py::array& triplets, int64_t n) {
   auto sharing = std::make_unique<Sharing>(n, given.t);
   pa_status status;
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     status = pa_share_triplets(&given, &sharing->c);
   }
   if (status == PA_INVALID_TRIPLETS) return py::none();
@@ -453,7 +454,7 @@ void sum_shared(const Sharing& sharing, const py::array& values, int64_t first, 
                                contiguous<double>(objects, last - first, k),
                                contiguous<double>(pairs, between(sharing.pairs), k),
                                contiguous<double>(sets, between(sharing.sets), k)};
-  py::gil_scoped_release release;
+  WithoutGil release;
   check(pa_sum_shared(&sharing.c, &sums));
 }
 
@@ -464,7 +465,7 @@ py::tuple temperature_sums(const py::array& similarities, int alternatives, cons
   double* wanted = static_cast<double*>(one_each(confidences, s.n, PA_FLOAT64));
   pa_loss_sums sums;
   {
-    py::gil_scoped_release release;
+    WithoutGil release;
     check(pa_temperature_sums(&s, alternatives, u, w, beta, wanted, &sums));
   }
   return py::make_tuple(sums.weight, sums.loss, sums.first, sums.second, sums.first_squared, sums.shortfall);
@@ -493,6 +494,7 @@ void set_isa(const char* name) { require(pa_set_isa(name) == PA_OK, "this proces
 
 PYBIND11_MODULE(_native, m) {
   m.doc() = "pyalign's CPU kernels; see csrc/include/pyalign.h";
+  py::dtype::of<double>();  // finds numpy's functions, which without the GIL waits for it: not in a thread at the end
   m.attr("pair_kernels") = pair_kernels();
   py::class_<Sharing>(m, "Sharing")
       .def_property_readonly("pairs",
