@@ -6,6 +6,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <optional>
@@ -119,6 +120,7 @@ void* output(py::array& a, int64_t n, int64_t d, pa_float_type type) {
   require(a.writeable() && float_type(a) == type, "output has the wrong dtype or is read-only");
   require(a.ndim() == 2 && a.shape(0) == n && a.shape(1) == d, "output has the wrong shape");
   require(d <= 1 || a.strides(1) == a.itemsize(), "output rows must be contiguous");
+  require(n <= 1 || std::llabs(a.strides(0)) >= d * a.itemsize(), "output rows must not overlap");
   return a.mutable_data();
 }
 

@@ -47,6 +47,9 @@ class Door(Protocol):
     def output(self, out: object, shape: tuple[int, ...], dtype: Any) -> Array:
         """The caller's array to fill, which must have that shape and dtype."""
 
+    def apart(self, x: Array, out: Array) -> Array:
+        """x, or a copy where filling `out` could write over it."""
+
     def take(self, x: Array, rows: np.ndarray) -> Array:
         """The rows that the mask (n,) marks."""
 

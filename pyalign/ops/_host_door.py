@@ -43,6 +43,9 @@ class HostDoor:
     def output(self, out: object, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         return host_output(out, shape, dtype)
 
+    def apart(self, x: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return x.copy() if np.may_share_memory(x, out) else x
+
     def take(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return x[rows]
 
@@ -68,7 +71,14 @@ def host_output(out: object, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         raise InputError(f"out must be an array of shape {shape} and dtype {np.dtype(dtype)}; got {what}")
     if not out.flags.writeable or not out.flags.aligned or (shape[1] > 1 and out.strides[1] != out.itemsize):
         raise InputError("out must be writeable, with contiguous rows")
+    require_rows_apart(shape, out.strides[0] // out.itemsize)
     return out
+
+
+def require_rows_apart(shape: tuple[int, ...], stride: int) -> None:
+    """Raises where the rows of an output (n, m) that begin so many elements apart would overlap."""
+    if shape[0] > 1 and abs(stride) < shape[1]:
+        raise InputError(f"out must have rows that begin {shape[1]} elements apart or more; got {stride}")
 
 
 @contextmanager

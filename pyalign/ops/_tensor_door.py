@@ -16,7 +16,7 @@ from pyalign.backends import Place
 from pyalign.backends._tensors import TensorBackend, current_device
 from pyalign.errors import InputError
 from pyalign.ops import _place
-from pyalign.ops._host_door import explained, host_output
+from pyalign.ops._host_door import explained, host_output, require_rows_apart
 
 HALF = (torch.float16, torch.bfloat16)
 TO_FLOAT32 = (*HALF, torch.float32, torch.int8, torch.uint8, torch.int16, torch.bool)
@@ -80,7 +80,12 @@ class TensorDoor:
             raise InputError(f"out must be an array of {wanted_text}; got {what}")
         if shape[1] > 1 and a.stride(1) != 1:
             raise InputError("out must have contiguous rows")
+        require_rows_apart(shape, a.stride(0))
         return a
+
+    def apart(self, x: Tensor, out: Tensor) -> Tensor:
+        (first, last), (begin, end) = _span(x), _span(out)
+        return x.clone() if first < end and begin < last else x
 
     def take(self, x: Tensor, rows: np.ndarray) -> Tensor:
         return x[torch.from_numpy(rows).to(x.device)]
@@ -172,6 +177,12 @@ def _as_tensor(value: Any) -> Tensor:
         theirs = torch.cuda.default_stream(where) if default else torch.cuda.ExternalStream(stream, where)
         torch.cuda.current_stream(tensor.device).wait_stream(theirs)
     return tensor
+
+
+def _span(a: Tensor) -> tuple[int, int]:
+    """The address of its first byte, and that past its last."""
+    start, size = a.data_ptr(), a.element_size()
+    return start, start + size * (1 + sum((n - 1) * stride for n, stride in zip(a.shape, a.stride(), strict=True)))
 
 
 def _from_host(array: np.ndarray) -> Tensor:

@@ -32,7 +32,8 @@ def similarity(
             ``"rbf:2.5"``).
         backend: ``"auto"``, or one of ``"native"``, ``"numpy"``, ``"reference"`` (on the host), ``"cuda"``,
             ``"triton"``, ``"torch"`` (on a device).
-        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x lies.
+        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x lies. It may overlap x and y, which
+            are then copied first.
 
     Returns:
         (n, m) float32 or float64: a numpy array, or for x on a device an array of x's library, there.
@@ -54,6 +55,8 @@ def similarity(
     shape, dtype = (len(left), len(left if right is None else right)), _checks.result_dtype(left)
     with door.running():
         result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
+        if out is not None:
+            left, right = door.apart(left, result), None if right is None else door.apart(right, result)
         rows, others = prepare(door.backend, chosen, left, right)
         door.backend.similarity(rows, others, result)
         return door.give(result, out)

@@ -158,6 +158,7 @@ def test_instruction_sets_give_the_same_decisions_where_sums_are_exact():
 
 
 X, T, ONES = np.ones((4, 3), np.float32), np.array([[0, 1, 2]]), np.ones(4)
+ROW = np.lib.stride_tricks.as_strided(np.empty(2, np.float32), (4, 2), (0, 4))  # four times the same
 
 
 def compare(x, y=None, *, y_terms=None, pair="dot", right=None, terms=None, shape=(4, 4)):
@@ -179,6 +180,7 @@ def decide(matrix=X[:3], **wanted):
         (lambda: _native.centre_rows(X, np.empty((5, 3), np.float32)), "output has the wrong shape"),
         (lambda: _native.centre_rows(X, np.empty((4, 3))), "output has the wrong dtype"),
         (lambda: _native.centre_rows(X, np.empty((4, 6), np.float32)[:, :3]), "output must be contiguous"),
+        (lambda: _native.product(X, X[:3, :2], ROW), "output rows must not overlap"),
         (lambda: _native.shift_rows(X, np.zeros(3), np.empty((4, 3), np.float32)), "bad shift"),
         (lambda: _native.shift_rows(X, np.zeros(2, np.float32), np.empty((4, 3), np.float32)), "bad shift"),
         (lambda: compare(X, pair="cosine"), "this pair kernel needs row terms"),

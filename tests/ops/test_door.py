@@ -96,6 +96,19 @@ def test_similarity_fills_a_tensor_on_the_device(device, message_of):
     assert message_of(pyalign.similarity, x, out=np.empty((9, 9), np.float32)) == wanted + "ndarray"
     assert message_of(pyalign.similarity, x, out=torch.empty(9, 8)) == wanted + "(9, 8) float32"
     assert message_of(pyalign.similarity, x, out=torch.empty(9, 9).T[:, :]) == "out must have contiguous rows"
+    overlapping = "out must have rows that begin 9 elements apart or more; got 0"
+    assert message_of(pyalign.similarity, x, out=torch.empty(9).expand(9, 9)) == overlapping
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_a_tensor_that_overlaps_its_inputs_is_filled_as_any_other(device, shift):
+    for which in ("x", "y"):
+        memory = torch.from_numpy(reals(5, 300 + shift, 300))
+        view, other, out = memory[:300], torch.from_numpy(reals(6, 300, 300)), memory[shift:]
+        inputs = (view, other) if which == "x" else (other, view)
+        expected = pyalign.similarity(inputs[0].clone(), inputs[1].clone(), measure="neg_euclidean")
+        assert pyalign.similarity(*inputs, measure="neg_euclidean", out=out) is out
+        assert torch.equal(out, expected)
 
 
 def test_a_host_array_is_filled_from_a_tensor_backend():

@@ -302,6 +302,34 @@ def test_may_overwrite_its_own_input(chosen, measure):
     np.testing.assert_array_equal(similarity(x, measure=measure, backend=chosen, out=x), expected)
 
 
+@pytest.mark.parametrize("measure", [*MEASURES, "rbf:20"])
+@pytest.mark.parametrize("shift", [(0, 0), (1, 0), (0, 7), (40, 3)])
+def test_an_out_that_overlaps_its_inputs_is_filled_as_any_other(backend, measure, shift):
+    """Large enough for rows to be read after others were written."""
+    n, (down, right) = 400, shift
+    for which in ("x", "y", "x alone", "both"):
+        memory = reals(18, n + down, n + right)
+        view, other, out = memory[:n, :n], reals(19, n, n), memory[down:, right:]
+        inputs = {"x": (view, other), "y": (other, view), "x alone": (view, None), "both": (view, view)}[which]
+        expected = similarity(
+            *(None if one is None else one.copy() for one in inputs), measure=measure, backend=backend
+        )
+        assert similarity(*inputs, measure=measure, backend=backend, out=out) is out
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_refuses_an_out_whose_rows_overlap(backend, message_of):
+    x, memory = reals(20, 5, 3), np.zeros(40, np.float32)
+    for stride in (0, 1, 4, -4):
+        start = memory[20:]
+        out = np.lib.stride_tricks.as_strided(start, (5, 5), (4 * stride, 4))
+        message = f"out must have rows that begin 5 elements apart or more; got {stride}"
+        assert message_of(similarity, x, out=out, backend=backend) == message
+    assert (memory == 0).all()
+    one = np.lib.stride_tricks.as_strided(memory, (1, 5), (0, 4))  # a single row overlaps nothing
+    np.testing.assert_array_equal(similarity(x[:1], x, out=one, backend=backend), similarity(x[:1], x, backend=backend))
+
+
 def test_refuses_an_out_that_it_could_not_fill(backend, message_of):
     x = reals(17, 4, 3)
     read_only = np.empty((4, 4), np.float32)
