@@ -1,4 +1,5 @@
 // dispatch.cpp: one table of kernels per instruction set, chosen once; the number of threads; safety after fork.
+#include <limits.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -97,8 +98,17 @@ struct ForkGuard {
 
 int default_threads() {
   const char* text = getenv("PYALIGN_NUM_THREADS");
-  const int count = text ? atoi(text) : 0;
-  return count > 0 ? count : omp_get_max_threads();
+  const long count = text ? strtol(text, nullptr, 10) : 0;
+  return count > 0 ? int(count < INT_MAX ? count : INT_MAX) : omp_get_max_threads();
+}
+
+// OpenMP ends the process where it cannot have a thread. More than a few on each processor only wait for each other.
+constexpr int kAlwaysAllowed = 16, kOnProcessor = 4;
+
+int allowed_threads(int wanted) {
+  if (wanted <= kAlwaysAllowed) return wanted;
+  const int most = kOnProcessor * omp_get_num_procs();
+  return wanted < most ? wanted : most > kAlwaysAllowed ? most : kAlwaysAllowed;
 }
 
 // The k-th parameter of a function type.
@@ -153,7 +163,7 @@ const char* pa_isa_name(int k, int* runs) {
 int pa_threads(void) {
   if (forked.load()) return 1;
   const int wanted = wanted_threads.load();
-  return wanted > 0 ? wanted : default_threads();
+  return allowed_threads(wanted > 0 ? wanted : default_threads());
 }
 
 void pa_set_threads(int threads) { wanted_threads.store(threads > 0 ? threads : 0); }

@@ -217,7 +217,8 @@ pa_status pa_set_isa(const char* name);
 /* The k-th instruction set that was compiled in, or NULL; *runs says whether this processor can run it. */
 const char* pa_isa_name(int k, int* runs);
 
-/* Threads: PYALIGN_NUM_THREADS, else what OpenMP gives; one after a fork. */
+/* Threads: PYALIGN_NUM_THREADS, else what OpenMP gives; one after a fork. Where more than 16 are wanted, at most four
+ * on each processor. */
 int pa_threads(void);
 void pa_set_threads(int threads); /* 0: back to the default */
 

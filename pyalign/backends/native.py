@@ -209,12 +209,15 @@ def set_instruction_set(name: str) -> None:
 
 
 def num_threads() -> int:
-    """Threads that the compiled kernels use: PYALIGN_NUM_THREADS, else OpenMP's default; 1 after a fork."""
+    """Threads that the compiled kernels use: PYALIGN_NUM_THREADS, else OpenMP's default; 1 after a fork.
+
+    Where more than 16 are wanted, at most four on each processor: OpenMP ends a process that cannot have a thread.
+    """
     return 1 if _native is None else int(_native.threads())
 
 
 def set_num_threads(threads: int) -> None:
-    """Use that many threads from now on, in this process; 0 goes back to the default."""
+    """Use that many threads from now on, in this process, or as many as `num_threads` allows; 0: the default."""
     if not 0 <= threads <= 4096:
         raise InputError(f"threads must be a whole number from 0 to 4096; got {threads}")
     if _native is not None:

@@ -3,6 +3,7 @@
 # PYTHON_ARGCOMPLETE_OK
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -57,10 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         drop(sys.stdout)
+        if error.errno == errno.ENOMEM:
+            return _fail(name, "not enough memory")
         reason = error.strerror or str(error)
         return _fail(name, f"{error.filename}: {reason}" if error.filename else reason)
     except MemoryError as error:
-        return _fail(name, f"not enough memory: {error}" if str(error) else "not enough memory")
+        told = str(error)
+        return _fail(name, told if "not enough memory" in told else f"not enough memory: {told}".removesuffix(": "))
     except KeyboardInterrupt as stop:
         say(f"pyalign {name}: interrupted; {str(stop) or 'nothing was written'}")
         return 130

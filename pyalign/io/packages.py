@@ -12,7 +12,7 @@ import numpy as np
 from pyalign.errors import MissingExtraError
 from pyalign.io.entries import Entry, type_name
 from pyalign.io.mat5 import check_mat5
-from pyalign.io.paths import Array, PathLike, bad, guarded
+from pyalign.io.paths import Array, PathLike, bad, guarded, is_memory
 from pyalign.io.safetensors import widen_bfloat16
 
 MATLAB_TYPES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str"}
@@ -35,6 +35,10 @@ def needed(path: PathLike, package: str, extra: str, module: str | None = None) 
         return importlib.import_module(module or package)
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{path}:", package, extra) from error
+    except ImportError as error:
+        if not is_memory(error):
+            raise
+        raise MemoryError(f"{path}: not enough memory to load {package}") from error
 
 
 # HDF5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -109,16 +110,28 @@ def text_errors(path: PathLike) -> Iterator[None]:
 def guarded(path: PathLike, kind: str, action: Callable[[], Any]) -> Any:
     """Run a library's reader; whatever it raises about the content becomes one line with the path.
 
-    Malformed files make these libraries raise almost anything, so the net is wide; ``InputError``,
-    ``ImportError`` and ``MemoryError`` keep their own words.
+    Malformed files make these libraries raise almost anything, so the net is wide; ``InputError`` and
+    ``ImportError`` keep their own words, and memory that ran out is no fault of the file.
     """
     try:
         return action()
-    except (InputError, ImportError, MemoryError):
+    except (InputError, ImportError):
         raise
     except Exception as error:
-        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise bad(path, f"is not a sound {kind} file ({detail[:160]})") from error
+        if isinstance(error, MemoryError) and str(error).startswith(os.fspath(path)):
+            raise  # said by a reader within this one
+        detail = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        if is_memory(error):
+            raise MemoryError(f"{os.fspath(path)}: not enough memory to read it ({detail})") from error
+        raise bad(path, f"is not a sound {kind} file ({detail})") from error
+
+
+def is_memory(error: Exception) -> bool:
+    """Whether memory ran out, which the system, libhdf5 and torch say in other classes and words."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    told = str(error).lower()
+    return any(words in told for words in ("allocate memory", "memory allocation failed", "failed to map segment"))
 
 
 def native(array: Array) -> Array:

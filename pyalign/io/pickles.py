@@ -6,6 +6,7 @@ constructors never see what the file says, so a hostile array state cannot reach
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from math import prod
@@ -17,6 +18,7 @@ from pyalign.io.entries import Entry
 from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
 
 DEEPEST = 4  # source / model / module, and one to spare
+MOST_NEEDED = 3  # bytes of memory for each of a sound file
 MOST = 100_000  # arrays: a small pickle can name one dict very often
 INSIDE = {  # under numpy 1 and numpy 2
     f"{core}.{part}.{name}"
@@ -139,7 +141,8 @@ def _read(path: PathLike) -> Any:
     with open(path, "rb") as handle:
         try:
             return Unpickler(handle, encoding="latin1").load()
-        except MemoryError as error:  # a length in the pickle, not an array of ours
+        except MemoryError as error:
+            np.empty(MOST_NEEDED * os.fstat(handle.fileno()).st_size, np.uint8)  # else there is none, for a sound file
             raise ValueError("a length that does not fit in memory") from error
 
 

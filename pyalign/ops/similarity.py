@@ -32,8 +32,8 @@ def similarity(
             ``"rbf:2.5"``).
         backend: ``"auto"``, or one of ``"native"``, ``"numpy"``, ``"reference"`` (on the host), ``"cuda"``,
             ``"triton"``, ``"torch"`` (on a device).
-        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x lies. It may overlap x and y, which
-            are then copied first.
+        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x lies. x and y are copied first
+            where it overlaps them.
 
     Returns:
         (n, m) float32 or float64: a numpy array, or for x on a device an array of x's library, there.

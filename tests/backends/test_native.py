@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,6 +58,22 @@ def test_threads_are_those_asked_for(set_threads, message_of):
     assert native.num_threads() == default
     for threads in (-1, 4097):
         assert message_of(set_threads, threads) == f"threads must be a whole number from 0 to 4096; got {threads}"
+
+
+@pytest.mark.parametrize("variable,wanted", [("OMP_NUM_THREADS", "100000"), ("PYALIGN_NUM_THREADS", "4096")])
+def test_more_threads_than_a_few_on_each_processor_are_not_used(variable, wanted):
+    code = WORK + "work(); print(native.num_threads())"
+    done = run_python(code, **{"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", variable: wanted})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) <= max(16, 4 * (os.cpu_count() or 1))
+
+
+def test_every_parallel_region_names_its_threads():
+    """OpenMP's own default may be any number."""
+    folder = Path(__file__).resolve().parents[2] / "csrc" / "cpu"
+    for path in folder.glob("*.*"):
+        for line in path.read_text().splitlines():
+            assert "omp parallel" not in line or "num_threads(thread" in line, f"{path.name}: {line}"
 
 
 @pytest.mark.parametrize("name", RUNNABLE)

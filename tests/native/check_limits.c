@@ -92,6 +92,14 @@ static void check_threads(void) {
   check_that(pa_threads() == 4, "a negative number is the default");
   setenv("PYALIGN_NUM_THREADS", "many", 1);
   check_that(pa_threads() == usual, "a word in the environment is ignored");
+  pa_set_threads(16);
+  check_that(pa_threads() == 16, "sixteen threads are always allowed");
+  pa_set_threads(1000000000);
+  const int most = pa_threads();
+  check_that(16 <= most && most < 100000, "more threads are at most a few on each processor");
+  pa_set_threads(0);
+  setenv("PYALIGN_NUM_THREADS", "99999999999999999999", 1);
+  check_that(pa_threads() == most, "so they are by the environment");
   unsetenv("PYALIGN_NUM_THREADS");
 }
 
