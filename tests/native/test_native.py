@@ -1,4 +1,7 @@
-"""check_kernels, the kernels' own program in C, built and run in every way that this machine has tools for."""
+"""check_kernels, the kernels' own program in C, built and run in every way that this machine has tools for.
+
+With AddressSanitizer the Python module is built too, and runs tests of tests/backends.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,14 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
+import pybind11
 import pytest
+
+import pyalign
 
 ROOT = Path(__file__).resolve().parents[2]
 X86 = platform.machine().lower() in ("x86_64", "amd64")
@@ -82,13 +89,58 @@ def test_environment_names_the_first_choice(plain):
     assert check([plain, "--quick"], PYALIGN_ISA=last)[0] == last
 
 
-def test_has_no_memory_error_no_leak_and_no_undefined_behaviour(tmp_path):
-    program = build(tmp_path, "-DPYALIGN_SANITIZE=address,undefined")
+@pytest.fixture(scope="module")
+def sanitized(tmp_path_factory):
+    """The program, and beside it the Python module."""
+    (gcc,) = require("g++")
+    options = [
+        "-DPYALIGN_SANITIZE=address,undefined",
+        f"-DCMAKE_CXX_COMPILER={gcc}",
+        "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+    ]
+    python = [f"-DPython_EXECUTABLE={sys.executable}", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}"]
+    return build(tmp_path_factory.mktemp("sanitized"), *options, "-DPYALIGN_PYTHON=ON", *python)
+
+
+def test_has_no_memory_error_no_leak_and_no_undefined_behaviour(sanitized):
+    program = sanitized
     done = run([program, "--quick"], **SANITIZERS)
     leaks = {}
     if "LeakSanitizer has encountered a fatal error" in done.stderr:  # under a debugger or in some containers
         leaks = {"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":detect_leaks=0"}
     check([program, "--quick"], **{**SANITIZERS, **leaks})
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        ["test_native.py", "test_products.py", "test_shared_products.py", "test_temperature_sums.py"],
+        ["test_written_meanwhile.py", "test_exit.py"],
+    ],
+    ids=["on arrays of numpy", "beside other threads"],
+)
+def test_python_module_has_no_memory_error_and_no_undefined_behaviour(sanitized, tmp_path, monkeypatch, tests):
+    libraries = [must(["g++", f"-print-file-name={name}"]).strip() for name in ("libasan.so", "libubsan.so")]
+    if not all(map(os.path.isabs, libraries)):
+        pytest.skip("the libraries of g++'s sanitizers are not installed.")
+    (module,) = sanitized.parent.glob("_native*.so")
+    package = tmp_path / "pyalign"
+    shutil.copytree(Path(pyalign.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    shutil.copy(module, package / "backends")
+    environment = {
+        "PYTHONPATH": str(tmp_path),
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":detect_leaks=0",  # Python leaves much at its end
+        "OMP_NUM_THREADS": "2",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    monkeypatch.chdir(tmp_path)  # away from the sources, which would be imported
+    used = must([sys.executable, "-c", "from pyalign.backends import _native; print(_native.__file__)"], **environment)
+    assert used.strip() == str(package / "backends" / module.name)
+    options = ["-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT, "-p", "no:cacheprovider"]
+    unlike = "not scratch and not numpy"  # sanitizers keep memory back; and no kernel of ours
+    files = [ROOT / "tests" / "backends" / name for name in tests]
+    must([sys.executable, "-m", "pytest", *options, "-k", unlike, *files], **environment)
 
 
 def test_has_no_data_race(tmp_path):
