@@ -6,6 +6,7 @@ import numpy as np
 
 from pyalign.data import Categories
 from pyalign.io.embeddings import load_embeddings
+from pyalign.io.entries import text_array
 from pyalign.io.names import read_names
 from pyalign.io.npy import open_npy
 from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, open_text, text_errors
@@ -26,7 +27,7 @@ def load_categories(path: PathLike) -> Categories:
             raise bad(path, f"categories must have shape (n,) or (n, c); got {array.shape}")
         return Categories.of(array if array.ndim == 1 else _zeros_and_ones(path, array))
     if suffix.startswith(".txt") or not _several_columns(path, suffix):
-        return Categories.of(np.array(read_names(path)))
+        return Categories.of(text_array(path, read_names(path)))
     found = load_embeddings(path)
     return Categories.of(_zeros_and_ones(path, found.values), _header(path, suffix, found.shape[1]), found.names)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyalign.errors import InputError
-from pyalign.io.entries import NAME_KEYS, Entries, Entry, strings, under_key
+from pyalign.io.entries import NAME_KEYS, Entries, Entry, strings, text_array, under_key
 from pyalign.io.formats import Wanted, check_format, open_file
 from pyalign.io.headers import Cells, embedding_header, triplet_header
 from pyalign.io.layout import Layout, find_layout
@@ -104,7 +104,7 @@ def _of_entry(path: PathLike, key: str | None, entry: Entry, names: tuple[str, .
     try:
         values = entry.load()
         if entry.dtype in ("str", "bytes"):
-            values = np.array(strings(path, values.ravel()), dtype=np.str_).reshape(values.shape)
+            values = text_array(path, strings(path, values.ravel()), values.shape)
     except InputError as error:
         return Content(key, fault=str(error).removeprefix(f"{path}: "))
     own = names is not None and values.ndim == 2 and len(values) == len(names)
@@ -139,7 +139,7 @@ def _of_text(path: PathLike, key: str | None) -> Content:
     layout = find_layout(path, _header, ANYTHING.what, short_header=True)
     words = not any(is_number(cell) for row in layout.head for cell in row)
     if words and (layout.width == 1 or layout.delimiter is None) and not _are_triplets(path, layout):
-        return Content(values=np.array(read_names(path)))
+        return Content(values=text_array(path, read_names(path)))
     if not any(text_columns(layout.head, layout.width)):
         every = tuple(range(layout.width))
         with suppress(InputError):  # further down there may be a cell that is no number

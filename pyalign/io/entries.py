@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pyalign.data.names import listing
+from pyalign.io.bounds import SMALL
 from pyalign.io.paths import Array, PathLike, bad, no_key
 
 # A 1-D array of strings under one of these keys names the rows of the array beside it.
@@ -88,6 +91,15 @@ def strings(path: PathLike, array: Array) -> tuple[str, ...]:
         return tuple(item.decode() if isinstance(item, bytes) else str(item) for item in array.tolist())
     except UnicodeDecodeError as error:
         raise bad(path, "holds names that are not UTF-8") from error
+
+
+def text_array(path: PathLike, cells: Sequence[str], shape: Sequence[int] | None = None) -> Array:
+    """Strings as an array of them, which is as wide everywhere as the longest."""
+    nbytes = len(cells) * 4 * max(map(len, cells), default=0)
+    if nbytes > SMALL + 8 * sum(map(len, cells)):
+        raise bad(path, f"holds a name of {max(map(len, cells))} letters among {len(cells)}")
+    array: Array = np.array(cells, dtype=np.str_)
+    return array if shape is None else array.reshape(shape)
 
 
 def type_name(dtype: object) -> str:

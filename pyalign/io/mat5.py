@@ -1,35 +1,50 @@
-"""MATLAB 5 files are checked before scipy reads them: it trusts types and lengths, and crashes where they are wrong."""
+"""MATLAB 4 to 7 files, read here: the layout of an element is checked before its bytes become an array.
+
+Source: MathWorks, "MAT-File Format": a variable is its flags, dimensions, name, real part, imaginary part.
+"""
 
 from __future__ import annotations
 
+import os
 import zlib
+from dataclasses import dataclass
 from math import prod
-from typing import IO, Protocol
+from typing import IO, Any, Literal, Protocol
 
-from pyalign.io.paths import PathLike
+import numpy as np
 
+from pyalign.io.bounds import check_expansion
+from pyalign.io.paths import Array, PathLike, bad, native
+
+Order = Literal["little", "big"]
 MATRIX, COMPRESSED = 14, 15
 INT8, INT32, UINT32, UTF8 = 1, 5, 6, 16
-BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}  # of each type of number
-NUMBERS = range(6, 16)  # the classes of full arrays of numbers; others are listed, and never read
+STORED = {
+    1: "i1",
+    2: "u1",
+    3: "i2",
+    4: "u2",
+    5: "i4",
+    6: "u4",
+    7: "f4",
+    9: "f8",
+    12: "i8",
+    13: "u8",
+}
+CLASSES = (
+    "", "cell", "struct", "object", "char", "sparse", "double", "single", "int8", "uint8", "int16", "uint16",
+    "int32", "uint32", "int64", "uint64", "function", "opaque",
+)  # fmt: skip
+NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 OPAQUE = 17  # a class without dimensions
-IS_COMPLEX = 0x08
+IS_LOGICAL, IS_COMPLEX = 0x02, 0x08
 MOST_DIMENSIONS = 32
-CHUNK = 1 << 20
+MOST = 100_000  # variables
+SHORT, CHUNK = 1 << 12, 1 << 20  # bytes unpacked at once: of a header, of data
 
 
 class _Source(Protocol):
     def read(self, size: int) -> bytes: ...
-
-    def skip(self, size: int) -> None: ...
-
-
-class _Plain:
-    def __init__(self, handle: IO[bytes]) -> None:
-        self.read, self._handle = handle.read, handle
-
-    def skip(self, size: int) -> None:
-        self._handle.seek(size, 1)
 
 
 class _Packed:
@@ -39,89 +54,178 @@ class _Packed:
         self._handle, self._left, self._unpack, self._ready = handle, size, zlib.decompressobj(), b""
 
     def read(self, size: int) -> bytes:
+        """At most `CHUNK` bytes."""
         while len(self._ready) < size:
             packed = self._unpack.unconsumed_tail
             if not packed:
-                packed = self._handle.read(min(self._left, CHUNK))
+                packed = self._handle.read(min(self._left, max(size, SHORT)))
                 self._left -= len(packed)
-            more = b"" if self._unpack.eof else self._unpack.decompress(packed, CHUNK)
+            more = b"" if self._unpack.eof else self._unpack.decompress(packed, max(size, SHORT))
             if not more and not packed:
                 break
             self._ready += more
         found, self._ready = self._ready[:size], self._ready[size:]
         return found
 
-    def skip(self, size: int) -> None:
-        while size > 0:
-            size -= len(self.read(min(size, CHUNK))) or size
 
+@dataclass(frozen=True)
+class Variable:
+    """A variable of the file, its data not read yet.
 
-def check_mat5(path: PathLike) -> None:
-    """Raises ValueError where a variable of a MATLAB 5 file is not laid out as its own header says.
-
-    Source: MathWorks, "MAT-File Format", version 5: flags, dimensions, name, real part, imaginary part.
+    place: of its element in the file. stored: the type of the numbers there, "" where it is no full array of numbers;
+    wanted: that of its class. small: the numbers themselves, where they are few enough to stand in the header.
     """
-    with open(path, "rb") as handle:
-        head = handle.read(128)
-        if len(head) < 128 or 0 in head[:4]:  # version 4, which scipy reads by other means
-            return
-        order = "big" if head[126:] == b"MI" else "little"
-        while tag := handle.read(8):
-            kind, size, _ = _parse(tag, order)
-            source, end = _Plain(handle), handle.tell() + size
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+    place: int
+    order: Order
+    stored: str = ""
+    wanted: str = ""
+    is_complex: bool = False
+    small: bytes | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Of the array that it becomes."""
+        return prod(self.shape) * np.dtype(self.wanted).itemsize if self.wanted else 0
+
+
+def list_mat5(path: PathLike, handle: IO[bytes]) -> list[Variable]:
+    """The variables of a MATLAB 5 to 7 file; ValueError where one is not laid out as its own header says."""
+    head, found = handle.read(128), list[Variable]()
+    order: Order = "big" if head[126:] == b"MI" else "little"
+    if order == "little" and head[126:] != b"IM":
+        raise ValueError("it does not say in which order its bytes are")
+    size = os.fstat(handle.fileno()).st_size
+    while True:
+        place = handle.tell()
+        tag = handle.read(8)
+        if not tag:
+            return found
+        kind, length, _ = _parse(tag, order)
+        if place + 8 + length > size:
+            raise ValueError("it ends within an element")
+        if len(found) == MOST:
+            raise bad(path, f"holds more than {MOST} variables")
+        source, inside = _enter(handle, place, order)
+        if inside >= 0:
+            found.append(_describe(source, inside, order, place))
             if kind == COMPRESSED:
-                packed = _Packed(handle, size)
-                kind, size, _ = _parse(packed.read(8), order)
-                if kind == MATRIX:
-                    _check_variable(packed, size, order)
-            elif kind == MATRIX:
-                _check_variable(source, size, order)
-            handle.seek(end)
+                check_expansion(path, length, found[-1].nbytes)
+        handle.seek(place + 8 + length)
 
 
-def _check_variable(source: _Source, left: int, order: str) -> None:
+def _enter(handle: IO[bytes], place: int, order: Order) -> tuple[_Source, int]:
+    """Where to read the content of a variable's element from, and its length; -1 for other elements."""
+    handle.seek(place)
+    kind, size, _ = _parse(handle.read(8), order)
+    source: _Source = handle
+    if kind == COMPRESSED:
+        source = _Packed(handle, size)
+        kind, size, _ = _parse(source.read(8), order)
+    return source, size if kind == MATRIX else -1
+
+
+def load_mat5(path: PathLike, variable: Variable) -> Array:
+    """A variable's values in the type of its class: MATLAB stores whole doubles in the smallest that holds them."""
+    stored = np.dtype(variable.stored).newbyteorder("<" if variable.order == "little" else ">")
+    if variable.small is not None:
+        flat = np.frombuffer(variable.small, stored)
+    else:
+        flat = np.empty(prod(variable.shape), stored)
+        with open(path, "rb") as handle:
+            source, left = _enter(handle, variable.place, variable.order)
+            _describe(source, left, variable.order, variable.place)
+            _fill(source, flat.view(np.uint8))
+    values: Array = native(flat).reshape(variable.shape, order="F")
+    return _as_class(values, np.dtype(variable.wanted))
+
+
+def _fill(source: _Source, raw: Array) -> None:
+    place = 0
+    while place < len(raw):
+        piece = source.read(min(CHUNK, len(raw) - place))
+        if not piece:
+            raise ValueError("it ends within an element")
+        raw[place : place + len(piece)] = np.frombuffer(piece, np.uint8)
+        place += len(piece)
+
+
+def _as_class(values: Array, wanted: np.dtype[Any]) -> Array:
+    """Refuses numbers that the variable's own type would not hold."""
+    if values.dtype == wanted:
+        return values
+    with np.errstate(invalid="ignore", over="ignore"):
+        found: Array = values.astype(wanted, order="F")
+        if wanted.kind != "b" and values.dtype.kind in "iu" and not _same(found, values):
+            raise ValueError(f"numbers of {values.dtype.name} that {wanted.name} does not hold")
+    return found
+
+
+def _same(found: Array, values: Array) -> bool:
+    if found.dtype.kind == "f" and values.dtype.itemsize == 8:  # numpy compares these as float64
+        return not values.size or max(int(values.max()), -int(values.min())) <= 2**53
+    return bool((found == values).all())
+
+
+def _describe(source: _Source, left: int, order: Order, place: int) -> Variable:
+    """The header of a variable; leaves the source at the first byte of the numbers."""
     flags, left = _element(source, left, order, {UINT32})
     if len(flags) != 8:
         raise ValueError("a variable without flags")
-    word = int.from_bytes(flags[:4], order)  # type: ignore[arg-type]
-    if word & 0xFF == OPAQUE:
-        return
+    word = int.from_bytes(flags[:4], order)
+    number, bits = word & 0xFF, word >> 8
+    kind = CLASSES[number] if 0 < number < len(CLASSES) else f"class {number}"
+    if number == OPAQUE:
+        name, _ = _element(source, left, order, {INT8, UTF8})
+        return Variable(_text(name), (), kind, place, order)
     sizes, left = _element(source, left, order, {INT32, UINT32})
-    dims = [int.from_bytes(sizes[k : k + 4], order, signed=True) for k in range(0, len(sizes), 4)]  # type: ignore[arg-type]
-    if len(sizes) % 4 or not 2 <= len(dims) <= MOST_DIMENSIONS or min(dims) < 0:
+    shape = tuple(int.from_bytes(sizes[k : k + 4], order, signed=True) for k in range(0, len(sizes), 4))
+    if len(sizes) % 4 or not 2 <= len(shape) <= MOST_DIMENSIONS or min(shape) < 0:
         raise ValueError("a variable without dimensions")
-    _, left = _element(source, left, order, {INT8, UTF8})
-    if word & 0xFF not in NUMBERS:
-        return
-    for _ in range(2 if (word >> 8) & IS_COMPLEX else 1):
-        kind, size, small = _parse(source.read(8), order)
-        if kind not in BYTES:
-            raise ValueError(f"an element of type {kind}")
-        if size != prod(dims) * BYTES[kind]:
-            raise ValueError(f"an element of {size} bytes for an array of {' x '.join(map(str, dims))}")
-        left -= 8 + _padded(size, small)
-        if left < 0:
-            raise ValueError(f"an element of {size} bytes, longer than what holds it")
-        source.skip(_padded(size, small))
+    name, left = _element(source, left, order, {INT8, UTF8})
+    if number not in NUMBERS:
+        return Variable(_text(name), shape, kind, place, order)
+    stored, small = _check_numbers(source, left, order, shape)
+    wanted, logical = NUMBERS[number], bool(bits & IS_LOGICAL)
+    return Variable(
+        _text(name), shape, "logical" if logical else kind, place, order, stored,
+        "?" if logical else wanted, bool(bits & IS_COMPLEX), small,
+    )  # fmt: skip
 
 
-def _element(source: _Source, left: int, order: str, kinds: set[int]) -> tuple[bytes, int]:
+def _check_numbers(source: _Source, left: int, order: Order, shape: tuple[int, ...]) -> tuple[str, bytes | None]:
+    """The type of the numbers that follow, when there are as many as the shape needs; those of a small element."""
+    tag = source.read(8)
+    kind, size, small = _parse(tag, order)
+    if kind not in STORED:
+        raise ValueError(f"an element of type {kind}")
+    if size != prod(shape) * np.dtype(STORED[kind]).itemsize:
+        raise ValueError(f"an element of {size} bytes for an array of {' x '.join(map(str, shape))}")
+    if (left - 8 < (0 if small else size)) or (small and size > 4):
+        raise ValueError(f"an element of {size} bytes, longer than what holds it")
+    return STORED[kind], tag[4 : 4 + size] if small else None
+
+
+def _element(source: _Source, left: int, order: Order, kinds: set[int]) -> tuple[bytes, int]:
     """The content of a short element of a header, and how much is left behind it."""
     tag = source.read(8)
     kind, size, small = _parse(tag, order)
     if kind not in kinds or size > min(left, CHUNK) or (small and size > 4):
         raise ValueError(f"an element of type {kind} and {size} bytes in the header of a variable")
-    content = tag[4 : 4 + size] if small else source.read(_padded(size, small))[:size]
-    return content, left - 8 - _padded(size, small)
+    content = tag[4 : 4 + size] if small else source.read(-(-size // 8) * 8)[:size]
+    return content, left - 8 - (0 if small else -(-size // 8) * 8)
 
 
-def _padded(size: int, small: bool) -> int:
-    return 0 if small else -(-size // 8) * 8
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0")[0].decode("latin-1")
 
 
-def _parse(tag: bytes, order: str) -> tuple[int, int, bool]:
+def _parse(tag: bytes, order: Order) -> tuple[int, int, bool]:
     """Type and size of an element, and whether it is a small one, whose data stand in the tag."""
     if len(tag) < 8:
         raise ValueError("it ends within an element")
-    first, size = (int.from_bytes(tag[k : k + 4], order) for k in (0, 4))  # type: ignore[arg-type]
+    first, size = (int.from_bytes(tag[k : k + 4], order) for k in (0, 4))
     return (first & 0xFFFF, first >> 16, True) if first >> 16 else (first, size, False)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError
+from pyalign.io.bounds import check_holes
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 Array: TypeAlias = "npt.NDArray[Any]"
@@ -48,6 +49,7 @@ def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
         raise bad(path, f"{got}; {what} are read from {', '.join(known)}")
     if status.st_size == 0:
         raise bad(path, "is empty (0 bytes)")
+    check_holes(path, status.st_size)
     with open(path, "rb"):  # so that "permission denied" is said here, not by a library in its own words
         return suffix
 

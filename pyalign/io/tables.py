@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pyalign.data.names import listing
-from pyalign.io.entries import strings
+from pyalign.io.entries import strings, text_array
 from pyalign.io.headers import Cells
 from pyalign.io.layout import HEAD
 from pyalign.io.lines import is_number, is_text
@@ -102,7 +102,7 @@ def array_table(path: PathLike, values: Array, what: str) -> Table:
     if len(values) == 0:
         raise bad(path, f"{what} are empty; got shape {values.shape}")
     if values.dtype.kind in "SO":  # HDF5 gives objects
-        values = np.array(strings(path, values.ravel())).reshape(values.shape)
+        values = text_array(path, strings(path, values.ravel()), values.shape)
     head = tuple(tuple(map(str, row)) for row in values[:HEAD].tolist())
     typed = values.dtype.kind != "U"
     text = (False,) * values.shape[1] if typed else text_columns(head, values.shape[1])

@@ -1,0 +1,100 @@
+"""HDF5 in the process apart: h5py, after what is known to crash or hang libhdf5 was looked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pyalign.io._apart import Desk
+from pyalign.io.entries import strings, type_name
+from pyalign.io.packages import needed
+from pyalign.io.paths import Array, bad
+
+h5py: Any = needed("", "h5py", "files")
+HEAP = b"GCOL\x01\0\0\0"
+MOST = 100_000  # datasets
+PIECE = 64 << 20  # bytes read at once
+OUTSIDE = "keeps its data in other files, which are not read"
+
+
+def datasets(desk: Desk, path: str) -> list[tuple[str, tuple[int, ...], str, int]]:
+    """Path, shape, type and bytes of each dataset that is in the file itself, not behind a link."""
+    found: list[tuple[str, tuple[int, ...], str, int]] = []
+
+    def visit(key: str, node: Any) -> None:
+        if not isinstance(node, h5py.Dataset) or key.startswith("#"):
+            return
+        if len(found) == MOST:
+            raise bad(path, f"holds more than {MOST} datasets")
+        if _is_virtual(node):  # its shape may depend on other files
+            found.append((key, (), "virtual", 0))
+        elif node.shape is not None:
+            found.append((key, node.shape, _type(node.dtype), int(node.size) * node.dtype.itemsize))
+
+    with _open(path) as file:
+        file.visititems(visit)
+    return found
+
+
+def values(desk: Desk, path: str, key: str) -> dict[str, Any]:
+    """The values of a dataset: an array, or text."""
+    with _open(path) as file:
+        node = file[key]
+        if _is_virtual(node) or node.external:
+            raise bad(path, f"{key!r} {OUTSIDE}")
+        if h5py.check_string_dtype(node.dtype) is not None or node.dtype.kind == "S":
+            check_heaps(path)
+            text = np.asarray(node[()])
+            return {"shape": text.shape, "text": strings(path, text.ravel())}
+        if node.dtype.hasobject or node.dtype.names is not None or node.dtype.kind not in "biuf":
+            raise bad(path, f"{key!r} holds {node.dtype}, not real numbers")
+        _read(desk, node)
+        return {}
+
+
+def _open(path: str) -> Any:
+    return h5py.File(path, "r", driver="sec2", locking=False)
+
+
+def _is_virtual(node: Any) -> bool:
+    return bool(node.id.get_create_plist().get_layout() == h5py.h5d.VIRTUAL)
+
+
+def _type(dtype: np.dtype[Any]) -> str:
+    return "str" if h5py.check_string_dtype(dtype) is not None else type_name(dtype)
+
+
+def _read(desk: Desk, node: Any) -> None:
+    array: Array = desk.array(node.shape, node.dtype)
+    if node.ndim == 0 or node.size == 0:
+        array[...] = node[()]
+        return
+    rows = max(1, PIECE // max(1, node.nbytes // len(node)))
+    if node.chunks:  # whole chunks, so that none is unpacked twice
+        rows = -(-rows // node.chunks[0]) * node.chunks[0]
+    for start in range(0, len(node), rows):
+        stop = min(start + rows, len(node))
+        node.read_direct(array, np.s_[start:stop], np.s_[start:stop])
+        desk.progress()
+
+
+def check_heaps(path: str) -> None:
+    """Raises ValueError where a heap of text in an HDF5 file is broken: on a gap of no length the library never ends.
+
+    Source: HDF5 file format specification 3.0, III.E, "Level 1E: Global Heap".
+    """
+    import mmap
+
+    with open(path, "rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as file:
+        start = file.find(HEAP)
+        while start >= 0:
+            end = min(len(file), start + int.from_bytes(file[start + 8 : start + 16], "little"))
+            place = start + 16
+            while place + 16 <= end:
+                index = int.from_bytes(file[place : place + 2], "little")
+                size = int.from_bytes(file[place + 8 : place + 16], "little")
+                if index == 0 and size < 16:
+                    raise ValueError("a heap of text with a gap of no length")
+                place += size if index == 0 else 16 + -(-size // 8) * 8
+            start = file.find(HEAP, start + 8)

@@ -1,0 +1,177 @@
+"""Parquet in the process apart: what pyarrow says of a table, and its columns as numbers or as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from pyalign.io._apart import Desk
+from pyalign.io.layout import HEAD
+from pyalign.io.numbers import EXACT
+from pyalign.io.packages import needed
+from pyalign.io.paths import Array, bad
+
+pyarrow: Any = needed("", "pyarrow", "files")
+parquet: Any = needed("", "pyarrow", "files", "pyarrow.parquet")
+BATCH = 1 << 16  # rows read at once
+LONGEST = 1000  # letters of a cell of the first rows
+WHOLE = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+NUMBERS = {*WHOLE, "halffloat", "float", "double", "bool"}
+TEXT = {"string", "large_string", "string_view"}
+
+
+def table(desk: Desk, path: str) -> dict[str, Any]:
+    """Header, rows, first cells, which columns are text, which are pandas' index, and the range that is one."""
+    with _open(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+        header = list(schema.names)
+        if len(set(header)) != len(header):
+            raise bad(path, f"has two columns of one name among {', '.join(header)}")
+        head = _head(file, schema) if rows else []
+    index, counted = _index(path, schema.metadata or {}, header, rows)
+    text = [_is_text(field.type) for field in schema]
+    return {"header": header, "rows": rows, "head": head, "text": text, "index": index, "range": counted}
+
+
+def columns(desk: Desk, path: str, numbers: Sequence[int], texts: Sequence[int]) -> list[list[str] | None]:
+    """Gives the numbers (rows, k), then each column of text as codes; returns their labels, None for one of numbers."""
+    with _open(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+        of_numbers, of_text = ([schema.field(column) for column in some] for some in (numbers, texts))
+        types = [_dtype(path, field) for field in of_numbers]
+        values = desk.array((rows if types else 0, len(types)), np.result_type(*types) if types else np.float64)
+        sinks: list[_Numbers | _Codes] = [_Numbers(field, values[:, k]) for k, field in enumerate(of_numbers)]
+        sinks += [_sink(desk, path, field, rows) for field in of_text]
+        _fill(desk, path, file, sinks, rows)
+    for sink in sinks:
+        sink.check(path)
+    return [None if isinstance(sink, _Numbers) else list(sink.known) for sink in sinks[len(numbers) :]]
+
+
+def _sink(desk: Desk, path: str, field: Any, rows: int) -> _Numbers | _Codes:
+    """For a column asked for as text."""
+    if pyarrow.types.is_nested(field.type):
+        raise bad(path, f"column {field.name!r} holds {field.type}, not text")
+    if str(field.type) in NUMBERS:
+        return _Numbers(field, desk.array((rows,), _dtype(path, field)))
+    return _Codes(field, desk.array((rows,), np.int32))
+
+
+def _open(path: str) -> Any:
+    return parquet.ParquetFile(path, memory_map=False, pre_buffer=False)
+
+
+def _batches(file: Any, names: list[str], rows: int) -> Iterator[Any]:
+    yield from file.iter_batches(rows, columns=list(dict.fromkeys(names)), use_threads=False)
+
+
+def _fill(desk: Desk, path: str, file: Any, sinks: Sequence[_Numbers | _Codes], rows: int) -> None:
+    place = 0
+    for batch in _batches(file, [sink.field.name for sink in sinks], BATCH):
+        if place + batch.num_rows > rows:
+            break
+        for sink in sinks:
+            sink.take(place, batch.column(sink.field.name))
+        place += batch.num_rows
+        desk.progress()
+    if place != rows:
+        raise bad(path, f"is not a sound Parquet file (it says that it has {rows} rows; it has others)")
+
+
+class _Sink:
+    """Where a column goes, a piece at a time."""
+
+    def __init__(self, field: Any, values: Array) -> None:
+        self.field, self.values, self.missing = field, values, 0
+
+    def take(self, place: int, cells: Any) -> None:
+        self.missing += cells.null_count
+        if not cells.null_count:
+            self.values[place : place + len(cells)] = self.convert(cells)
+
+    def check(self, path: str) -> None:
+        if self.missing:
+            raise bad(path, f"column {self.field.name!r} has {self.missing} missing values")
+
+    def convert(self, cells: Any) -> Array:
+        raise NotImplementedError
+
+
+class _Numbers(_Sink):
+    def __init__(self, field: Any, values: Array) -> None:
+        super().__init__(field, values)
+        self.rounded = 0
+
+    def convert(self, cells: Any) -> Array:
+        found: Array = cells.to_numpy(zero_copy_only=False)
+        if self.values.dtype.kind == "f" and found.dtype.kind in "iu" and found.dtype.itemsize == 8:
+            self.rounded += int(np.count_nonzero((found > EXACT) | (found < -EXACT)))
+        return found
+
+    def check(self, path: str) -> None:
+        super().check(path)
+        if self.rounded:
+            beside = f"whole numbers past 2^53, which {self.values.dtype} beside them does not hold exactly"
+            raise bad(path, f"column {self.field.name!r} has {self.rounded} {beside}")
+
+
+class _Codes(_Sink):
+    def __init__(self, field: Any, values: Array) -> None:
+        super().__init__(field, values)
+        self.known = dict[str, int]()
+
+    def convert(self, cells: Any) -> Array:
+        coded = cells.cast(pyarrow.string()).dictionary_encode()
+        labels = [self.known.setdefault(label, len(self.known)) for label in coded.dictionary.to_pylist()]
+        found: Array = np.array(labels, dtype=np.int32)[coded.indices.to_numpy()]
+        return found
+
+    def check(self, path: str) -> None:
+        super().check(path)
+        if "" in self.known:
+            row = int(np.argmax(self.values == self.known[""]))
+            raise bad(path, f"column {self.field.name!r} has an empty cell in row {row} (from 0)")
+
+
+def _dtype(path: str, field: Any) -> np.dtype[Any]:
+    if str(field.type) not in NUMBERS:
+        raise bad(path, f"column {field.name!r} holds {field.type}, not numbers")
+    return np.dtype(field.type.to_pandas_dtype())
+
+
+def _head(file: Any, schema: Any) -> list[list[str]]:
+    """The first rows as text; of lists and other nests only what they are."""
+    plain = [field.name for field in schema if not pyarrow.types.is_nested(field.type)]
+    first = next(_batches(file, plain, HEAD), None) if plain else None
+    count = HEAD if first is None else first.num_rows
+    cells = {name: [str(cell)[:LONGEST] for cell in first.column(name).to_pylist()] for name in plain} if first else {}
+    by_column = [cells.get(field.name) or [str(field.type)[:LONGEST]] * count for field in schema]
+    return [list(row) for row in zip(*by_column, strict=True)]
+
+
+def _index(path: str, metadata: Any, header: list[str], rows: int) -> tuple[list[int], list[int] | None]:
+    """The columns that pandas calls the index, or the range of numbers other than 0, 1, 2, ... that it is."""
+    if b"pandas" not in metadata:
+        return [], None
+    try:
+        told = json.loads(metadata[b"pandas"])["index_columns"]
+        columns = [header.index(name) for name in told if isinstance(name, str)]
+        ranges = [[one[end] for end in ("start", "stop", "step")] for one in told if not isinstance(one, str)]
+        counted = [range(*one) for one in ranges if max(map(abs, one)) < 2**63]
+        same = not columns and len(counted) > 0 and counted[0] != range(rows)
+        length = len(counted[0]) if same else rows
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise bad(path, f"holds a description by pandas that is not sound ({type(error).__name__}: {error})") from error
+    if not same:
+        return columns, None
+    if length != rows:
+        raise bad(path, f"pandas says that it has {length} rows; it has {rows}")
+    return [], ranges[0]
+
+
+def _is_text(kind: Any) -> bool:
+    inner = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+    return str(inner) in TEXT

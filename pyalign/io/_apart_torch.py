@@ -1,0 +1,86 @@
+"""PyTorch files in the process apart: `torch.load` with `weights_only`, and the tensors in nested dicts."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pyalign.io._apart import Desk
+from pyalign.io.packages import needed
+from pyalign.io.paths import Array, bad
+from pyalign.io.safetensors import widen_bfloat16
+
+torch: Any = needed("", "torch", "torch")
+MOST = 100_000  # tensors, and whatever else the dicts name: a small file can name one dict very often
+DEEPEST = 4
+PIECE = 64 << 20  # bytes copied at once
+
+
+def tensors(desk: Desk, path: str) -> list[tuple[str, tuple[int, ...], str, int]]:
+    """Key, shape, type and bytes of each tensor, or list of names, in (nested) dicts."""
+    return [(key, *_told(leaf)) for key, leaf in _leaves(path, _load(path))]
+
+
+def values(desk: Desk, path: str, key: str) -> list[str]:
+    """Gives the tensor under a key; returns the names that a list holds."""
+    leaf = dict(_leaves(path, _load(path)))[key]
+    if not isinstance(leaf, torch.Tensor):
+        return list(leaf)
+    leaf = leaf.detach()
+    is_bfloat16 = leaf.dtype == torch.bfloat16
+    source = leaf.view(torch.int16).numpy() if is_bfloat16 else leaf.resolve_conj().resolve_neg().numpy()
+    array = desk.array(source.shape, np.float32 if is_bfloat16 else source.dtype)
+    if array.ndim == 0 or array.size == 0:
+        array[...] = _plain(source, is_bfloat16)
+        return []
+    rows = max(1, PIECE // max(1, array.nbytes // len(array)))
+    for start in range(0, len(array), rows):
+        array[start : start + rows] = _plain(source[start : start + rows], is_bfloat16)
+        desk.progress()
+    return []
+
+
+def _plain(values: Array, is_bfloat16: bool) -> Array:
+    return widen_bfloat16(values.view(np.uint16)) if is_bfloat16 else values
+
+
+def _load(path: str) -> Any:
+    """A file from before PyTorch 1.6 is not mapped, but read. A refused pickle would be a page of advice."""
+    with open(path, "rb") as handle:
+        mapped = handle.read(4) == b"PK\x03\x04"
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        raise bad(path, "holds more than tensors, or is no PyTorch file; only tensors are read") from error
+
+
+def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Any]]:
+    """Tensors and lists of names, as deep as is read, in their order."""
+    found, waiting = 0, [(tree, "", 0)]
+    while waiting:
+        node, key, depth = waiting.pop()
+        found += 1
+        if found > MOST:
+            raise bad(path, f"holds more than {MOST} tensors")
+        if _is_leaf(node):
+            yield key, node
+        elif isinstance(node, dict) and depth < DEEPEST:
+            if found + len(node) > MOST:
+                raise bad(path, f"holds more than {MOST} tensors")
+            children = [(child, f"{key}/{name}" if key else str(name), depth + 1) for name, child in node.items()]
+            waiting += reversed(children)
+
+
+def _is_leaf(node: Any) -> bool:
+    is_names = isinstance(node, (list, tuple)) and len(node) > 0 and all(isinstance(item, str) for item in node)
+    return isinstance(node, torch.Tensor) or is_names
+
+
+def _told(leaf: Any) -> tuple[tuple[int, ...], str, int]:
+    if not isinstance(leaf, torch.Tensor):
+        return (len(leaf),), "str", 0
+    nbytes = leaf.numel() * (4 if leaf.dtype == torch.bfloat16 else leaf.element_size())
+    return tuple(leaf.shape), str(leaf.dtype).removeprefix("torch."), nbytes

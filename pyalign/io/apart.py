@@ -1,0 +1,174 @@
+"""Libraries that a broken file can crash or hang read it in a process of their own, within bounds.
+
+One process for each package is started when its first file comes, and is kept for the next: so its start is paid once.
+It is asked for one thing at a time and answers with a document in JSON and with arrays in memory that both share.
+One that crashes or takes too long is ended. If it has failed at an earlier file, which may have broken it, a new one is
+asked the same, so that no file is blamed for another.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+
+from pyalign.errors import MissingExtraError
+from pyalign.io.bounds import SMALL
+from pyalign.io.paths import Array, PathLike, bad
+
+START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart.BUSY`
+_CODE = "import sys; sys.path[:] = {path!r}; from pyalign.io._apart import serve; serve({descriptor})"
+_QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_ARROW = {"ARROW_DEFAULT_MEMORY_POOL": "system", "CUDA_VISIBLE_DEVICES": ""}
+
+_workers: dict[tuple[int, str], _Worker] = {}
+_lock = threading.Lock()
+
+
+def ask(
+    path: PathLike, package: str, extra: str, function: str, *args: object, room: int = 0, kind: str = ""
+) -> tuple[Any, list[Array]]:
+    """What `function` of `pyalign.io._apart_PACKAGE` says of a file: a document and arrays.
+
+    Args:
+        package: that reads the format; extra: of pyalign, brings it.
+        room: bytes that the process may take beside `bounds.SMALL` and twice the size of the file.
+        kind: what messages call the format.
+
+    Raises:
+        InputError: what is wrong with the file; or that reading it crashed, hung, or took more memory.
+        MissingExtraError: the package is not installed.
+    """
+    if package in sys.modules and sys.modules[package] is None:
+        raise MissingExtraError(f"{os.fspath(path)}:", package, extra)
+    allowed = SMALL + room + 2 * os.path.getsize(path)
+    request = {"function": function, "path": os.path.abspath(path), "args": args, "room": allowed}
+    with _lock:
+        try:
+            reply, arrays = _reply(package, request)
+        except _Gone as error:
+            raise bad(path, f"is not a sound {kind} file ({error})") from None
+    fault = reply.get("fault")
+    if fault is None:
+        return reply["document"], arrays
+    if fault == "missing":
+        raise MissingExtraError(f"{os.fspath(path)}:", package, extra)
+    raise bad(path, fault if reply["own"] else f"is not a sound {kind} file ({fault})")
+
+
+def _reply(package: str, request: object) -> tuple[dict[str, Any], list[Array]]:
+    while True:
+        worker = _workers.pop((os.getpid(), package), None)
+        if worker is None or worker.process.poll() is not None:
+            worker = _Worker(package)
+        try:
+            reply, arrays = worker.ask(request)
+        except _Gone:
+            worker.stop()
+            if not worker.has_failed:
+                raise
+            continue
+        except BaseException:
+            worker.stop()
+            raise
+        worker.has_failed |= reply.get("fault") is not None and not reply["own"]
+        _workers[os.getpid(), package] = worker
+        return reply, arrays
+
+
+class _Gone(Exception):
+    """The process has ended, or had to be ended."""
+
+
+class _Worker:
+    """The process that has the package, and the line to it."""
+
+    def __init__(self, package: str) -> None:
+        self.line, theirs = socket.socketpair()
+        descriptor = theirs.fileno()
+        code = _CODE.format(path=[os.path.abspath(folder) for folder in sys.path], descriptor=descriptor)
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, package], pass_fds=(descriptor,), start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env={**os.environ, **_QUIET, **_ARROW},
+            )  # fmt: skip
+        self.patience, self.has_failed = START, False
+
+    def ask(self, request: object) -> tuple[dict[str, Any], list[Array]]:
+        try:
+            self.line.settimeout(self.patience)
+            self.line.sendall(_framed(json.dumps(request).encode()))
+            while True:
+                length, descriptors = self._head()
+                if length:
+                    break
+                self.line.settimeout(SILENCE)
+            reply: dict[str, Any] = json.loads(self._exactly(length))
+        except TimeoutError:
+            raise _Gone("reading it does not end") from None
+        except (OSError, EOFError):
+            raise _Gone(self._end()) from None
+        self.patience = SILENCE
+        return reply, _mapped(descriptors, reply.get("arrays", ()))
+
+    def _head(self) -> tuple[int, list[int]]:
+        raw, descriptors, _, _ = socket.recv_fds(self.line, 8, 1)
+        return int.from_bytes(raw + self._exactly(8 - len(raw)) if raw else self._exactly(8), "little"), descriptors
+
+    def _exactly(self, length: int) -> bytes:
+        raw = bytearray()
+        while len(raw) < length:
+            piece = self.line.recv(min(length - len(raw), 1 << 20))
+            if not piece:
+                raise EOFError
+            raw += piece
+        return bytes(raw)
+
+    def _end(self) -> str:
+        try:
+            code = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "its reader closed"
+        if code == -signal.SIGXCPU:
+            return "reading it does not end"
+        name = signal.Signals(-code).name if -code in list(signal.Signals) else f"exit {code}"
+        return f"it crashes its reader: {name}"
+
+    def stop(self) -> None:
+        self.line.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def _framed(raw: bytes) -> bytes:
+    return len(raw).to_bytes(8, "little") + raw
+
+
+def _mapped(descriptors: list[int], told: list[tuple[int, str, list[int]]]) -> list[Array]:
+    """The arrays (place, dtype, shape) in the memory behind a descriptor; the memory lives as long as they do."""
+    if not descriptors:
+        return []
+    try:
+        size = os.fstat(descriptors[0]).st_size
+        memory = mmap.mmap(descriptors[0], size) if size else bytearray()
+    finally:
+        os.close(descriptors[0])
+    return [np.ndarray(shape, dtype, memory, place) for place, dtype, shape in told]
+
+
+@atexit.register
+def _stop_all() -> None:
+    for (pid, _), worker in list(_workers.items()):
+        if pid == os.getpid():
+            worker.stop()
+    _workers.clear()

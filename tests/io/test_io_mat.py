@@ -1,0 +1,102 @@
+"""MATLAB files of versions 4 to 7 give what scipy reads from them; what is broken or rounded is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pyalign.errors import InputError
+from pyalign.io import load_embeddings
+
+scipy_io = pytest.importorskip("scipy.io")
+TYPES = "f8 f4 i1 u1 i2 u2 i4 u4 i8 u8".split()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 4), (700, 301)])
+@pytest.mark.parametrize("code", [*TYPES, "?"])
+def test_version_5_comes_back_as_scipy_reads_it(tmp_path, code, shape, packed):
+    values = (np.arange(np.prod(shape)) % 120).reshape(shape).astype(code)
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"before": "text", "x": values, "y": values[:1]}, do_compression=packed)
+    found = load_embeddings(path, key="x").values
+    expected = scipy_io.loadmat(path, mat_dtype=True)["x"]
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_version_5_of_the_other_byte_order(tmp_path):
+    def element(kind, raw):
+        return kind.to_bytes(4, "big") + len(raw).to_bytes(4, "big") + raw + bytes(-len(raw) % 8)
+
+    values = np.arange(6.0).reshape(2, 3)
+    body = element(6, (6).to_bytes(4, "big") + bytes(4)) + element(5, np.array([2, 3], ">i4").tobytes())
+    body += element(1, b"x") + element(9, values.astype(">f8").tobytes("F"))
+    path = tmp_path / "x.mat"
+    path.write_bytes(b"MATLAB".ljust(124) + b"\x01\x00MI" + element(14, body))
+    np.testing.assert_array_equal(scipy_io.loadmat(path)["x"], values)
+    np.testing.assert_array_equal(load_embeddings(path), values)
+
+
+@pytest.mark.parametrize("code", ["f8", "f4", "i4", "i2", "u2", "u1"])
+def test_version_4_comes_back_as_scipy_reads_it(tmp_path, refused, code):
+    values = np.arange(6).reshape(2, 3).astype(code)
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"x": values, "label": "text", "c": values * 1j}, format="4")
+    found = load_embeddings(path, key="x").values
+    assert found.dtype == scipy_io.loadmat(path)["x"].dtype == np.dtype(code)
+    np.testing.assert_array_equal(found, values)
+    assert "complex numbers" in refused(load_embeddings, path, key="c")
+    assert "is a char" in refused(load_embeddings, path, key="label")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_complex_numbers_are_refused(tmp_path, refused, packed):
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"x": np.eye(2) + 1j, "y": np.eye(2)}, do_compression=packed)
+    assert refused(load_embeddings, path, key="x") == "variable 'x' holds complex numbers, not real ones"
+    np.testing.assert_array_equal(load_embeddings(path), np.eye(2))
+
+
+def test_numbers_that_their_class_would_round_are_refused(tmp_path, refused):
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"x": np.array([[2**53 + 1, 1]])})
+    raw = bytearray(path.read_bytes())
+    assert raw[144] == 14  # int64
+    raw[144] = 6  # double
+    path.write_bytes(raw)
+    assert "numbers of int64 that float64 does not hold" in refused(load_embeddings, path)
+
+
+def test_a_small_packed_variable_does_not_become_a_huge_one(tmp_path, refused):
+    import zlib
+
+    def element(kind, raw):
+        return kind.to_bytes(4, "little") + len(raw).to_bytes(4, "little") + raw + bytes(-len(raw) % 8)
+
+    n = 300_000_000
+    head = element(6, (9).to_bytes(4, "little") + bytes(4)) + element(5, np.array([1, n], "i4").tobytes())
+    head += element(1, b"x") + (2).to_bytes(4, "little") + n.to_bytes(4, "little")
+    packer = zlib.compressobj()
+    packed = packer.compress((14).to_bytes(4, "little") + (len(head) + n).to_bytes(4, "little") + head)
+    for _ in range(n // 1_000_000):
+        packed += packer.compress(bytes(1_000_000))
+    packed += packer.flush()
+    path = tmp_path / "x.mat"
+    raw = (15).to_bytes(4, "little") + len(packed).to_bytes(4, "little") + packed
+    path.write_bytes(b"MATLAB".ljust(124) + b"\x00\x01IM" + raw)
+    assert "bytes that become 300000000, more than 100 times as many" in refused(load_embeddings, path)
+
+
+@pytest.mark.parametrize("version", ["4", "5"])
+def test_one_byte_changed_is_refused_or_read(tmp_path, version):
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"x": np.arange(6.0).reshape(2, 3), "cell": np.eye(2)}, format=version)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for value in (0, 8, 255):
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            try:
+                load_embeddings(path, key="x")
+            except InputError as error:
+                assert len(str(error).splitlines()) == 1
