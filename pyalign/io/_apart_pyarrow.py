@@ -108,7 +108,7 @@ class _Numbers(_Sink):
     def convert(self, cells: Any) -> Array:
         found: Array = cells.to_numpy(zero_copy_only=False)
         if self.values.dtype.kind == "f" and found.dtype.kind in "iu" and found.dtype.itemsize == 8:
-            self.rounded += int(np.count_nonzero((found > EXACT) | (found < -EXACT)))
+            self.rounded += int(np.count_nonzero((found > int(EXACT)) | (found < -int(EXACT))))
         return found
 
     def check(self, path: str) -> None:

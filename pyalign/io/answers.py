@@ -9,6 +9,7 @@ from pyalign.data import ODD_ONE_OUT, alternatives_of
 from pyalign.errors import InputError
 from pyalign.io.formats import ANSWERS, open_table
 from pyalign.io.headers import always
+from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad
 from pyalign.io.tables import Column, by_name, column_index
 
@@ -54,4 +55,5 @@ def read_answers(
     values = table.read(chosen, ()).numbers
     if values.dtype.kind not in "biuf":
         raise bad(path, f"answers must be numbers; got dtype {values.dtype}")
+    check_exact(path, values, "answers")
     return values

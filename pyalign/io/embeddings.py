@@ -11,6 +11,7 @@ from pyalign.errors import InputError
 from pyalign.io.entries import choose, row_names
 from pyalign.io.formats import EMBEDDINGS, open_file
 from pyalign.io.headers import always
+from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad, native, no_key, suffix_of
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Column, Table, by_name
@@ -83,4 +84,5 @@ def check_matrix(path: PathLike, array: Array) -> Array:
         raise bad(path, f"embeddings must have shape (n, d); got {array.shape}{hint}")
     if array.size == 0:
         raise bad(path, f"embeddings are empty; got shape {array.shape}")
+    check_exact(path, array, "embeddings")
     return native(array)

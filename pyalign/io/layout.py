@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from pyalign.errors import InputError
 from pyalign.io.headers import Cells, HeaderRule
-from pyalign.io.lines import Row, is_number, read_rows
+from pyalign.io.lines import LONGEST_LINE, Row, is_number, is_text, read_rows
 from pyalign.io.paths import PathLike, bad, text_errors
 
 HEAD = 20  # rows that are looked at
+_DECIMAL = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 DELIMITERS = ("\t", ",", ";", None)  # None: any run of white space
 
 
@@ -26,10 +30,27 @@ class Layout:
     width: int
     head: tuple[Cells, ...]
 
+    def fits(self, row: Row) -> bool:
+        """Whether a line that starts with # would do as a row: a name first, and numbers where the others have them."""
+        if len(row.cells) != self.width or not _is_named([cells[0] for cells in self.head]):
+            return False
+        kinds = [any(is_number(cells[k]) for cells in self.head if k < len(cells)) for k in range(self.width)]
+        return all(is_number(cell) or not number for cell, number in zip(row.cells, kinds, strict=True))
+
 
 def find_layout(path: PathLike, has_header: HeaderRule, what: str, short_header: bool = False) -> Layout:
     """The layout of a table of `what`; `short_header`: R writes one that lacks the cell above the row names."""
     delimiter, rows = _first_rows(path)
+    layout = _layout(path, delimiter, rows, has_header, what, short_header)
+    with text_errors(path):
+        for _ in islice(read_rows(path, delimiter, layout.fits), HEAD + 1):
+            pass
+    return layout
+
+
+def _layout(
+    path: PathLike, delimiter: str | None, rows: list[Row], has_header: HeaderRule, what: str, short_header: bool
+) -> Layout:
     cells = [row.cells for row in rows]
     if not has_header(cells[0], cells[1:]):
         return Layout(delimiter, None, rows[0].line - 1, len(cells[0]), tuple(cells))
@@ -44,12 +65,55 @@ def find_layout(path: PathLike, has_header: HeaderRule, what: str, short_header:
 
 
 def _first_rows(path: PathLike) -> tuple[str | None, list[Row]]:
-    with text_errors(path):
-        options = {delimiter: list(islice(read_rows(path, delimiter), HEAD + 1)) for delimiter in DELIMITERS}
-    if not options[None]:
-        raise bad(path, "is empty (no rows)")
-    best = max(DELIMITERS, key=lambda delimiter: _score(delimiter, [row.cells for row in options[delimiter]]))
-    return best, options[best]
+    """The delimiter that parts the first rows best, and these rows."""
+    found: dict[str | None, tuple[bool | float, ...]] = {}
+    decimal, fault, best = False, None, list[Row]()
+    chosen: str | None = None
+    for delimiter in DELIMITERS:
+        try:
+            with text_errors(path):
+                rows = _head(path, delimiter)
+        except InputError as error:  # a quote that is none where this delimiter parts the cells
+            fault = fault or error
+            continue
+        if not rows:
+            raise bad(path, "is empty (no rows)")
+        cells = [row.cells for row in rows]
+        decimal |= _has_decimal_commas(cells[1:] or cells)
+        found[delimiter] = _score(delimiter, cells)
+        if len(found) == 1 or found[delimiter] > found[chosen]:
+            chosen, best = delimiter, rows
+    if not found and fault is not None:
+        raise fault
+    if decimal:
+        raise bad(
+            path, "could hold numbers with a decimal comma; write them with a point, and names with commas in quotes"
+        )
+    return chosen, best
+
+
+def _head(path: PathLike, delimiter: str | None) -> list[Row]:
+    """The first rows, fewer where they are very long."""
+    rows, letters = list[Row](), 0
+    for row in read_rows(path, delimiter):
+        rows.append(row)
+        letters += sum(map(len, row.cells)) + len(row.cells)
+        if len(rows) > HEAD or (len(rows) > 1 and letters > LONGEST_LINE):
+            break
+    return rows
+
+
+def _is_named(cells: Sequence[str]) -> bool:
+    return any(map(is_text, cells)) and not any(map(is_number, cells))
+
+
+def _has_decimal_commas(rows: list[Cells]) -> bool:
+    """Whether every row has as many cells, and these read as numbers where a comma is a decimal point."""
+    width = len(rows[0])
+    if width < 2 or any(len(row) != width for row in rows):
+        return False
+    cells = [cell for row in rows for cell in row[1:]]
+    return any(map(_DECIMAL.fullmatch, cells)) and all(is_number(cell) or _DECIMAL.fullmatch(cell) for cell in cells)
 
 
 def _score(delimiter: str | None, rows: list[Cells]) -> tuple[bool, bool, bool, float, bool]:

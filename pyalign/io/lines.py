@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from math import inf
 from typing import NamedTuple, TextIO
 
 from pyalign.io.paths import PathLike, bad, open_text
 
 MISSING = {"", "na", "n/a", "none", "null", "-", "?", "."}
+
+
+LONGEST_LINE = 3 << 20  # letters; 100,000 columns of 17 digits and more
+COMMENT = re.compile(r"\s*#(\s|$)")  # beyond doubt
+# A cell in quotes or not, with the separator or the end behind it; white space parts cells by any run of it.
+_CELLS = {
+    delimiter: re.compile(rf'[^\S{delimiter}]*(?:"((?:[^"]|"")*)"[^\S{delimiter}]*|([^"{delimiter}]*))({delimiter}|$)')
+    for delimiter in "\t,;"
+} | {None: re.compile(r'(?:"((?:[^"]|"")*)"|([^"\s]+))(\s+|$)')}
 
 
 class Row(NamedTuple):
@@ -26,6 +37,12 @@ def is_number(cell: str) -> bool:
     return "_" not in cell
 
 
+def is_rounded(cell: str, value: float) -> bool:
+    """Whether a cell is a whole number that its float64 is not."""
+    digits = cell.lstrip("+-")
+    return digits.isdecimal() and (len(digits) > 400 or abs(value) == inf or int(digits) != abs(int(value)))
+
+
 def is_text(cell: str) -> bool:
     """Whether the cell holds something that is no number."""
     return not is_number(cell) and cell.lower() not in MISSING
@@ -36,30 +53,44 @@ def is_blank(line: str, delimiter: str | None) -> bool:
     return not (line.strip(" \r\n\f\v") if delimiter == "\t" else line.strip())
 
 
-class _Lines:
-    """The lines of a file but the blank ones and the comments (``#`` first); keeps count of all."""
-
-    def __init__(self, path: PathLike, handle: TextIO, delimiter: str | None) -> None:
-        self.path, self.handle, self.delimiter, self.number = path, handle, delimiter, 0
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self.handle:
-            self.number += 1
-            if "\0" in line:
-                raise bad(self.path, f"line {self.number} holds a NUL byte: not a text file, or not UTF-8")
-            if not is_blank(line, self.delimiter) and not line.lstrip().startswith("#"):
-                yield line
+def lines_of(path: PathLike, handle: TextIO) -> Iterator[tuple[int, str]]:
+    """The lines of a file with their numbers, from 1."""
+    for number, line in enumerate(iter(lambda: handle.readline(LONGEST_LINE + 1), ""), 1):
+        if "\0" in line:
+            raise bad(path, f"line {number} holds a NUL byte: not a text file, or not UTF-8")
+        if len(line) > LONGEST_LINE:
+            raise bad(path, f"line {number} is longer than {LONGEST_LINE} letters")
+        yield number, line
 
 
-def read_rows(path: PathLike, delimiter: str | None) -> Iterator[Row]:
-    """Every row of the table, header included."""
-    import csv
+def cells_of(path: PathLike, number: int, line: str, delimiter: str | None) -> tuple[str, ...]:
+    """The stripped cells of a line, without the quotes around them; refuses a quote that stands anywhere else."""
+    if '"' not in line:
+        return tuple(cell.strip() for cell in line.split(delimiter))
+    cells, place, pattern = [], 0, _CELLS[delimiter]
+    line = line.strip() if delimiter is None else line.rstrip("\r\n")
+    end = delimiter
+    while end != "":
+        match = pattern.match(line, place)
+        if match is None:
+            what = "a quote within a cell, or one that does not end on its line"
+            raise bad(path, f"line {number} has {what}; quotes stand around a cell, and are doubled in it")
+        quoted, plain, end = match.groups()
+        cells.append((plain if quoted is None else quoted.replace('""', '"')).strip())
+        place = match.end()
+    return tuple(cells)
 
+
+def read_rows(path: PathLike, delimiter: str | None, fits: Callable[[Row], bool] | None = None) -> Iterator[Row]:
+    """Every row of the table, header included, but blank lines and comments; refuses one that `fits` calls a row."""
     with open_text(path) as handle:
-        lines = _Lines(path, handle, delimiter)
-        if delimiter is None:
-            for line in lines:
-                yield Row(lines.number, tuple(line.split()))
-        else:
-            for cells in csv.reader(lines, delimiter=delimiter, skipinitialspace=True):
-                yield Row(lines.number, tuple(cell.strip() for cell in cells))
+        for number, line in lines_of(path, handle):
+            if is_blank(line, delimiter):
+                continue
+            if not line.lstrip().startswith("#"):
+                yield Row(number, cells_of(path, number, line, delimiter))
+                continue
+            row = Row(number, tuple(cell.strip() for cell in line.split(delimiter)))
+            if fits is not None and not COMMENT.match(line) and fits(row):
+                told = "starts with # and could be a comment or a row"
+                raise bad(path, f"line {number} {told}; write '# ' for a comment, quotes around a name")

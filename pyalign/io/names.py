@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TextIO
-
 from pyalign.io.entries import choose, strings
 from pyalign.io.formats import NAMES, check_format, open_file
 from pyalign.io.headers import NAME_HEADERS
+from pyalign.io.lines import cells_of, lines_of
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, open_text, text_errors
 from pyalign.io.rows import names_of
 from pyalign.io.tables import Table
@@ -55,17 +53,11 @@ def _from_array(path: PathLike, key: str | None) -> tuple[str, ...]:
 
 def first_column(path: PathLike, suffix: str) -> tuple[list[str], bool]:
     """The cells of the first column, and whether other columns stand beside them."""
-    import csv
-
+    rows, several = list[str](), False
+    quotes = suffix.startswith(".csv")
     with text_errors(path), open_text(path) as handle:
-        lines = _lines(path, handle)
-        cells = csv.reader(lines) if suffix.startswith(".csv") else (line.split("\t") for line in lines)
-        rows = [row or [""] for row in cells]
-    return [row[0].strip() for row in rows], len(rows[0]) > 1 if rows else False
-
-
-def _lines(path: PathLike, handle: TextIO) -> Iterator[str]:
-    for number, line in enumerate(handle, 1):
-        if "\0" in line:
-            raise bad(path, f"line {number} holds a NUL byte: not a text file, or not UTF-8")
-        yield line
+        for number, line in lines_of(path, handle):
+            cells = cells_of(path, number, line, ",") if quotes else tuple(line.split("\t"))
+            several = len(cells) > 1 if number == 1 else several
+            rows.append(cells[0].strip())
+    return rows, several

@@ -9,10 +9,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from pyalign.io.bounds import check_expansion
 from pyalign.io.entries import Entry, type_name
 from pyalign.io.paths import Array, PathLike, bad, guarded
 
 MAGIC = b"\x93NUMPY"
+END = b"PK\x05\x06"  # of a zip's directory
+LONGEST_TAIL, LONGEST_DIRECTORY = (1 << 16) + 22, 16 << 20
+MOST = 20_000  # arrays
 READERS = {
     b"\x01\x00": np.lib.format.read_array_header_1_0,
     b"\x02\x00": np.lib.format.read_array_header_2_0,
@@ -76,9 +80,12 @@ def npz_entries(path: PathLike) -> dict[str, Entry]:
 def _npz_entries(path: PathLike) -> dict[str, Entry]:
     import zipfile
 
-    entries = {}
+    entries = dict[str, Entry]()
+    _check_directory(path)
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
+            if len(entries) == MOST:
+                raise bad(path, f"holds more than {MOST} arrays")
             if member.endswith(".npy"):
                 with archive.open(member) as handle:
                     shape, _, dtype = parse_header(path, handle, member)
@@ -87,13 +94,25 @@ def _npz_entries(path: PathLike) -> dict[str, Entry]:
     return entries
 
 
+def _check_directory(path: PathLike) -> None:
+    """Refuse a zip with a directory that takes long to read: it names millions of members."""
+    with open(path, "rb") as handle:
+        handle.seek(max(0, os.fstat(handle.fileno()).st_size - LONGEST_TAIL))
+        tail = handle.read()
+    place = len(tail) - 22 if tail[-22:-18] == END and tail[-2:] == bytes(2) else tail.rfind(END)
+    if place >= 0 and int.from_bytes(tail[place + 12 : place + 16], "little") > LONGEST_DIRECTORY:
+        raise bad(path, f"has a directory of more than {LONGEST_DIRECTORY} bytes")
+
+
 def _read_member(path: PathLike, member: str) -> Array:
     import zipfile
 
     with zipfile.ZipFile(path) as archive:
+        told = archive.getinfo(member)
+        check_expansion(path, told.compress_size, told.file_size, repr(member))
         with archive.open(member) as handle:
             header = parse_header(path, handle, member)
-            check_plain(path, header, archive.getinfo(member).file_size - handle.tell(), member)
+            check_plain(path, header, told.file_size - handle.tell(), member)
         with archive.open(member) as handle:
             array: Array = np.lib.format.read_array(handle, allow_pickle=False)
             return array

@@ -6,6 +6,7 @@ import numpy as np
 
 from pyalign.io.paths import Array, PathLike, bad, native
 
+PIECE = 64 << 20  # bytes looked at at once
 EXACT = 2.0**53  # past it float64 skips whole numbers
 KEPT = ("int16", "uint16", "int32", "int64")  # these are passed on as they come
 
@@ -36,6 +37,19 @@ def _from_floats(path: PathLike, values: Array, what: str) -> Array:
     limits = np.iinfo(np.int32)
     small = not whole.size or (whole.min() >= limits.min and whole.max() <= limits.max)
     return whole.astype(np.int32) if small else whole
+
+
+def check_exact(path: PathLike, values: Array, what: str) -> None:
+    """Refuse whole numbers past 2^53, which become float64 where they are used."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
+        return
+    rows = max(1, PIECE // max(1, values.nbytes // len(values)))
+    pieces = (values[start : start + rows] for start in range(0, len(values), rows))
+    rounded = sum(int(np.count_nonzero((piece > int(EXACT)) | (piece < -int(EXACT)))) for piece in pieces)
+    if rounded:
+        raise bad(
+            path, f"{what} hold {rounded} whole number{'s' * (rounded != 1)} past 2^53, which float64 would round"
+        )
 
 
 def from_one(path: PathLike, items: Array) -> Array:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO, TypeAlias, cast
+from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,16 @@ from pyalign.io.bounds import check_holes
 PathLike: TypeAlias = "str | os.PathLike[str]"
 Array: TypeAlias = "npt.NDArray[Any]"
 
+LONGEST_MESSAGE = 800  # letters: a message may show names from a file
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
 
 def bad(path: PathLike, problem: object) -> InputError:
     """An ``InputError`` of one line that starts with the path."""
     lines = str(problem).strip().splitlines() or ["unreadable"]
-    return InputError(f"{os.fspath(path)}: {lines[0]}")
+    shown = lines[0] if len(lines[0]) <= LONGEST_MESSAGE else f"{lines[0][: LONGEST_MESSAGE - 3]}..."
+    text = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
+    return InputError(f"{os.fspath(path)}: {text}")
 
 
 def shorten(value: object, limit: int = 40) -> str:
@@ -83,16 +86,15 @@ def split_key(spec: PathLike) -> tuple[str, str | None]:
 def open_text(path: PathLike) -> TextIO:
     """The file as UTF-8 text, unpacked when its name ends in .gz; a byte order mark is dropped."""
     if suffix_of(path).endswith(".gz"):
-        import gzip
+        from pyalign.io.gz import open_gz
 
-        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig"))
+        return open_gz(path)
     return open(path, encoding="utf-8-sig")
 
 
 @contextmanager
 def text_errors(path: PathLike) -> Iterator[None]:
     """Say in one line what is wrong with the bytes of a text file."""
-    import csv
     import gzip
     import zlib
 
@@ -105,8 +107,6 @@ def text_errors(path: PathLike) -> Iterator[None]:
         raise bad(path, "is truncated: the gzip stream ends early") from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise bad(path, f"is not a sound gzip file ({error})") from error
-    except csv.Error as error:
-        raise bad(path, f"is not readable as a table ({error})") from error
 
 
 def guarded(path: PathLike, kind: str, action: Callable[[], Any]) -> Any:

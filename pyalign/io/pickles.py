@@ -7,8 +7,9 @@ constructors never see what the file says, so a hostile array state cannot reach
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from math import prod
 from typing import Any
 
@@ -18,8 +19,8 @@ from pyalign.io.entries import Entry
 from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
 
 DEEPEST = 4  # source / model / module, and one to spare
-MOST_NEEDED = 3  # bytes of memory for each of a sound file
-MOST = 100_000  # arrays: a small pickle can name one dict very often
+MOST = 100_000  # arrays and whatever else dicts name: a small pickle can name one dict very often
+MOST_DIMENSIONS = 32
 INSIDE = {  # under numpy 1 and numpy 2
     f"{core}.{part}.{name}"
     for core in ("numpy.core", "numpy._core")
@@ -52,48 +53,68 @@ _NUMBERS = ("f2", "f4", "f8", "b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u
 class _Ndarray:
     """An array between ``_reconstruct`` and its state; ``array`` once the state is checked."""
 
-    __slots__ = ("array",)
+    __slots__ = ("_texts", "array")
+
+    def __init__(self, texts: _Texts) -> None:
+        self._texts = texts
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, data = state
-        self.array = _from_bytes(data, dtype, shape, "F" if fortran else "C")
+        self.array = _from_bytes(self._texts, data, dtype, shape, "F" if fortran else "C")
 
 
-def _from_bytes(data: Any, dtype: Any, shape: Any, order: str) -> Array:
+class _Texts:
+    """Text made bytes; a file can name one text often, and has no more letters than bytes."""
+
+    def __init__(self, letters: int) -> None:
+        self._left = letters
+
+    def encode(self, text: str) -> bytes:
+        self._left -= len(text)
+        if self._left < 0:
+            raise ValueError("data of several arrays in one text")
+        return text.encode("latin1")
+
+
+def _from_bytes(texts: _Texts, data: Any, dtype: Any, shape: Any, order: str) -> Array:
     if isinstance(data, str):  # written under Python 2 or with protocol 2
-        data = data.encode("latin1")
+        data = texts.encode(data)
     if not isinstance(dtype, _Dtype) or not isinstance(data, (bytes, bytearray)):
         raise ValueError("an array of Python objects; only plain numbers are read")
-    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
+    if not isinstance(shape, tuple) or len(shape) > MOST_DIMENSIONS or not all(map(_is_size, shape)):
         raise ValueError("an array without a shape")
     plain = dtype.resolve()
     if prod(shape) * plain.itemsize != len(data):
         raise ValueError(f"an array of shape {shape} with {len(data)} bytes")
     array: Array = np.frombuffer(data, plain).reshape(shape, order="F" if order == "F" else "C")
-    return native(array)
+    return array
 
 
-def _reconstruct(*_: Any) -> _Ndarray:
-    return _Ndarray()
+def _is_size(size: Any) -> bool:
+    return type(size) is int and 0 <= size < 2**63
 
 
-def _frombuffer(data: Any, dtype: Any, shape: Any, order: str, axes: Any = None) -> _Ndarray:
-    result = _Ndarray()
-    result.array = _from_bytes(data, dtype, shape, order)
+def _reconstruct(texts: _Texts, *_: Any) -> _Ndarray:
+    return _Ndarray(texts)
+
+
+def _frombuffer(texts: _Texts, data: Any, dtype: Any, shape: Any, order: str, axes: Any = None) -> _Ndarray:
+    result = _Ndarray(texts)
+    result.array = _from_bytes(texts, data, dtype, shape, order)
     if order == "K" and axes is not None:  # numpy 2.3 and later: stored in C order, then transposed
         result.array = result.array.transpose(axes)
     return result
 
 
-def _scalar(dtype: Any, data: Any) -> _Ndarray:
-    return _frombuffer(data, dtype, (), "C")
+def _scalar(texts: _Texts, dtype: Any, data: Any) -> _Ndarray:
+    return _frombuffer(texts, data, dtype, (), "C")
 
 
-def _encode(text: str, codec: str) -> bytes:
+def _encode(texts: _Texts, text: str, codec: str) -> bytes:
     """``_codecs.encode``, which protocol 2 uses for bytes: latin-1 and no other codec."""
     if codec != "latin1":
         raise ValueError(f"text in {shorten(codec)}")
-    return text.encode("latin1")
+    return texts.encode(text)
 
 
 _STAND_INS: dict[str, Callable[..., Any]] = {
@@ -107,63 +128,56 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
 class _Global:
     """What the pickle gets when it asks for a name: callable, and closed to every other change."""
 
-    __slots__ = ("_name",)
+    __slots__ = ("_name", "_texts")
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, texts: _Texts) -> None:
+        self._name, self._texts = name, texts
 
     def __call__(self, *args: Any) -> Any:
         if self._name == "dtype":
             return _Dtype(args[0])
         if self._name not in _STAND_INS:
             raise ValueError(f"a call of {self._name}")
-        return _STAND_INS[self._name](*args)
+        return _STAND_INS[self._name](self._texts, *args)
 
     def __setstate__(self, state: Any) -> None:
         raise ValueError(f"a change to {self._name}")
 
 
-def _find(module: str, name: str) -> _Global:
+def _find(texts: _Texts, module: str, name: str) -> _Global:
     if (module, name) == ("_codecs", "encode"):
-        return _Global("_codecs.encode")
+        return _Global("_codecs.encode", texts)
     if f"{module}.{name}" in {"numpy.ndarray", "numpy.dtype", *INSIDE}:
-        return _Global(name)
+        return _Global(name, texts)
     raise ValueError(f"it asks for {shorten(f'{module}.{name}', 80)}; only dicts of numpy arrays are read")
 
 
 def _read(path: PathLike) -> Any:
-    import pickle
+    from pyalign.io._unpickler import Unpickler
 
-    class Unpickler(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            return _find(module, name)
-
+    find = partial(_find, _Texts(os.path.getsize(path)))
     with open(path, "rb") as handle:
-        try:
-            return Unpickler(handle, encoding="latin1").load()
-        except MemoryError as error:
-            np.empty(MOST_NEEDED * os.fstat(handle.fileno()).st_size, np.uint8)  # else there is none, for a sound file
-            raise ValueError("a length that does not fit in memory") from error
+        return Unpickler(handle, find, (_Global, _Ndarray, _Dtype)).load()
 
 
 def pickle_entries(path: PathLike) -> dict[str, Entry]:
     """The arrays of nested dicts, by ``source/model/module``."""
     tree = guarded(path, "pickle", partial(_read, path))
     entries: dict[str, Entry] = {}
-    _collect(path, tree, "", 0, entries)
+    _collect(path, tree, "", 0, entries, count())
     return entries
 
 
-def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str, Entry]) -> None:
+def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str, Entry], seen: Iterator[int]) -> None:
+    if next(seen) > MOST:
+        raise bad(path, f"holds more than {MOST} arrays")
     if isinstance(node, _Ndarray):
         array = getattr(node, "array", None)
         if array is None:
             raise bad(path, "is not a sound pickle file (an array without data)")
-        if len(entries) == MOST:
-            raise bad(path, f"holds more than {MOST} arrays")
-        entries[key] = Entry(array.shape, array.dtype.name, lambda: array)
+        entries[key] = Entry(array.shape, array.dtype.name, lambda: native(array))
     elif isinstance(node, dict):
         if depth == DEEPEST:
             raise bad(path, f"nests dicts deeper than {DEEPEST}; expected features[source][model][module]")
         for name, child in node.items():
-            _collect(path, child, f"{key}/{name}" if key else str(name), depth + 1, entries)
+            _collect(path, child, f"{key}/{name}" if key else str(name), depth + 1, entries, seen)

@@ -13,6 +13,8 @@ from pyalign.io.entries import Entry
 from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
 
 LONGEST_HEADER = 100_000_000  # the limit of the format's own reader
+MOST_VALUES = 1_000_000  # in the header; a tensor has about eight
+MOST_DIMENSIONS = 32
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "|b1",
     "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
@@ -45,6 +47,8 @@ def _read_header(path: PathLike) -> tuple[dict[str, Any], int, int]:
         if size < 8 or length > min(size - 8, LONGEST_HEADER):
             raise bad(path, f"is not a sound .safetensors file: header of {length} bytes in a file of {size}")
         raw = handle.read(length)
+    if sum(map(raw.count, (b"[", b"{", b","))) > MOST_VALUES:  # each of which may take a hundred times its bytes
+        raise bad(path, f"is not a sound .safetensors file: a header of more than {MOST_VALUES} values")
     try:
         header = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
@@ -76,7 +80,8 @@ def _check_tensor(path: PathLike, name: str, tensor: Any) -> tuple[int, int]:
 
 
 def _sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(type(size) is int and size >= 0 for size in value)
+    small = isinstance(value, list) and len(value) <= MOST_DIMENSIONS
+    return small and all(type(size) is int and 0 <= size < 2**63 for size in value)
 
 
 def _entry(path: PathLike, tensor: dict[str, Any], offset: int) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -11,7 +12,8 @@ import numpy as np
 
 from pyalign.io.formats import Wanted
 from pyalign.io.layout import Layout, find_layout
-from pyalign.io.lines import Row, is_blank, is_number, read_rows
+from pyalign.io.lines import Row, cells_of, is_blank, is_number, is_rounded, read_rows
+from pyalign.io.numbers import EXACT
 from pyalign.io.paths import Array, PathLike, bad, open_text, shorten, text_errors
 from pyalign.io.tables import Columns, Table, Texts, text_columns
 
@@ -35,8 +37,8 @@ class _Coder:
     def convert(self, cell: str) -> float:
         """For numpy, which wants a number of every column; raises for what the plain reader has to see."""
         cell = cell.strip()
-        if not cell or "\0" in cell:
-            raise ValueError("an empty cell or a NUL byte")
+        if not cell or "\0" in cell or cell.startswith("#"):
+            raise ValueError("an empty cell, a NUL byte, or what may be a comment")
         self.add(cell)
         return 0.0
 
@@ -49,7 +51,9 @@ def read_columns(path: PathLike, layout: Layout, numbers: Sequence[int], texts: 
     with text_errors(path):
         try:
             if numbers:
-                return _fast(path, layout, numbers, texts)
+                found = _fast(path, layout, numbers, texts)
+                if not ((found.numbers >= EXACT) | (found.numbers <= -EXACT)).any():
+                    return found  # others may be rounded: the plain reader sees
         except ValueError as error:
             if isinstance(error, UnicodeDecodeError):
                 raise
@@ -60,11 +64,12 @@ def _fast(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequenc
     coders = [_Coder() for _ in texts]
     every = sorted([*numbers, *texts]) == list(range(layout.width))
     wanted = list(range(layout.width)) if every else [*numbers, *texts]
+    plain = every and not _has_quotes(path)
     with open_text(path) as handle:
         for _ in range(layout.skip):
             next(handle)
         values: Array = np.loadtxt(
-            handle if every else _even(handle, layout),
+            handle if plain else _even(handle, layout),
             comments=None,  # a comment below the header sends us to the plain reader
             delimiter=layout.delimiter,
             quotechar=None if layout.delimiter is None else '"',
@@ -79,14 +84,42 @@ def _fast(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequenc
     return Columns(values, [coder.texts() for coder in coders])
 
 
+def _has_quotes(path: PathLike) -> bool:
+    with open_text(path) as handle:
+        return any('"' in piece for piece in iter(partial(handle.read, 1 << 20), ""))
+
+
 def _even(handle: TextIO, layout: Layout) -> Iterator[str]:
-    """numpy does not notice a ragged row when it reads some of the columns only."""
-    marks = layout.width - 1
+    """Lines without needless quotes, which numpy reads in its own way; raises for what it does not notice.
+
+    When it reads some of the columns only, that is a ragged row or a comment.
+    """
+    marks, quoted = layout.width - 1, _quoted(layout.delimiter)
     for line in handle:
+        if '"' in line and not quoted.fullmatch(line):
+            yield _requoted(line, layout)
+            continue
+        line = line.replace('"', "")
         found = len(line.split()) - 1 if layout.delimiter is None else line.count(layout.delimiter)
-        if found != marks and '"' not in line and not is_blank(line, layout.delimiter):
-            raise ValueError("a ragged row")
+        if (found != marks and not is_blank(line, layout.delimiter)) or line.lstrip().startswith("#"):
+            raise ValueError("a ragged row, or what may be a comment")
         yield line
+
+
+def _requoted(line: str, layout: Layout) -> str:
+    """The line as numpy parts it into the same cells."""
+    cells = cells_of("", 0, line, layout.delimiter)
+    if layout.delimiter is None or len(cells) != layout.width:
+        raise ValueError("a ragged row, or quotes that numpy would not part")
+    return layout.delimiter.join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\n"
+
+
+def _quoted(delimiter: str | None) -> re.Pattern[str]:
+    """A line of cells that mean the same without their quotes."""
+    if delimiter is None:
+        return re.compile(r'\s*(("[^"\s#]+"|[^"\s]+)(\s+|$))*')
+    cell = rf'[^\S{delimiter}]*("[^"{delimiter}\r\n#]*"[^\S{delimiter}]*|[^"{delimiter}]*)'
+    return re.compile(f"{cell}({delimiter}{cell})*")
 
 
 def _slow(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequence[int]) -> Columns:
@@ -102,12 +135,15 @@ def _slow(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequenc
             if not is_number(cells[column]):
                 raise bad(path, f"line {line}, column {column + 1}: {shorten(cells[column])} is not a number")
             values.append(float(cells[column]))
+            if abs(values[-1]) >= EXACT and is_rounded(cells[column], values[-1]):
+                cell = shorten(cells[column])
+                raise bad(path, f"line {line}, column {column + 1}: {cell} is more than float64 holds exactly")
     return Columns(np.array(values).reshape(-1, max(len(numbers), 1)), [coder.texts() for coder in coders])
 
 
 def data_rows(path: PathLike, layout: Layout) -> Iterator[Row]:
     """The rows below the header, each of the table's width."""
-    for row in read_rows(path, layout.delimiter):
+    for row in read_rows(path, layout.delimiter, layout.fits):
         if row.line <= layout.skip:
             continue
         if len(row.cells) != layout.width:

@@ -107,7 +107,7 @@ def test_a_name_that_occurs_twice_is_refused(tmp_path, refused):
 
 
 def test_an_empty_tensor_is_refused_as_empty(tmp_path, refused):
-    path = write(tmp_path / "x.safetensors", {"x": tensor(shape=(0, 2**70), offsets=(0, 0))}, b"")
+    path = write(tmp_path / "x.safetensors", {"x": tensor(shape=(0, 2**40), offsets=(0, 0))}, b"")
     assert "embeddings" in refused(load_embeddings, path)
     path = write(tmp_path / "x.safetensors", {"x": tensor(shape=(0, 3), offsets=(0, 0))}, b"")
     assert "embeddings are empty; got shape (0, 3)" in refused(load_embeddings, path)
