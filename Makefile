@@ -11,7 +11,7 @@ SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMak
 TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test quick check lint develop bench clean
+.PHONY: demo test quick check lint develop bench fuzz audit clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
@@ -39,6 +39,18 @@ develop: $(VENV)/created
 bench: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m benchmarks.compare
+
+# Damaged files of each format, for so many seconds each; a seed of its own each time.
+SECONDS ?= 3600
+fuzz: $(VENV)/installed-test
+	PYALIGN_FUZZ_SECONDS=$(SECONDS) PYALIGN_FUZZ_SEED=$${PYALIGN_FUZZ_SEED:-$$(date +%s)} \
+		$(BIN)/pytest -q -n 2 tests/fuzz
+
+# Known holes of what is installed (asks the index of PyPI), and the licences that come with it.
+audit: $(VENV)/created
+	$(BIN)/pip install --quiet '.[all]' pip-audit
+	$(BIN)/python tools/licences.py
+	$(BIN)/pip-audit --skip-editable
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)

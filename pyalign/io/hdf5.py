@@ -24,7 +24,7 @@ def hdf5_entries(path: PathLike, transposed: bool = False) -> dict[str, Entry]:
 
 
 def _load(path: PathLike, key: str, transposed: bool, nbytes: int) -> Array:
-    check_expansion(path, os.path.getsize(path), nbytes, repr(key))
+    check_expansion(path, os.path.getsize(path), nbytes, repr(key) if key else "")
     told, arrays = ask(path, "h5py", "files", "values", key, room=2 * nbytes, kind="HDF5")
     array = arrays[0] if arrays else text_array(path, told["text"], told["shape"])
     return array.T if transposed else array

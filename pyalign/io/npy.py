@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from functools import partial
 from math import prod
 from typing import IO, Any
@@ -14,6 +16,7 @@ from pyalign.io.entries import Entry, type_name
 from pyalign.io.paths import Array, PathLike, bad, guarded
 
 MAGIC = b"\x93NUMPY"
+LONGEST_HEADER = 1 << 16  # bytes
 END = b"PK\x05\x06"  # of a zip's directory
 LONGEST_TAIL, LONGEST_DIRECTORY = (1 << 16) + 22, 16 << 20
 MOST = 20_000  # arrays
@@ -33,7 +36,12 @@ def parse_header(path: PathLike, handle: IO[bytes], member: str = "") -> Header:
     reader = READERS.get(start[len(MAGIC) :])
     if reader is None:
         raise bad(path, f"{where}has a .npy header of an unknown version")
-    header: Header = guarded(path, ".npy", lambda: reader(handle))
+    raw = handle.read(2 if start.endswith(b"\x01\x00") else 4)
+    length = int.from_bytes(raw, "little")
+    if length > LONGEST_HEADER:
+        raise bad(path, f"{where}has a .npy header of {length} bytes")
+    raw += handle.read(length)
+    header: Header = guarded(path, ".npy", lambda: reader(io.BytesIO(raw)))
     return header
 
 
@@ -62,7 +70,16 @@ def open_npy(path: PathLike) -> Array:
         empty: Array = guarded(path, ".npy", lambda: np.empty(shape, dtype))
         return empty
     mapped: Array = guarded(path, ".npy", lambda: np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C"))
+    check_letters(path, mapped)
     return mapped
+
+
+def check_letters(path: PathLike, array: Array) -> None:
+    """Refuse text with numbers that are no letters of Unicode, which Python's strings do not hold."""
+    if array.dtype.kind == "U" and array.size:
+        codes = np.ascontiguousarray(array).reshape(-1).view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+        if codes.max() > sys.maxunicode:
+            raise bad(path, "holds text that is not Unicode")
 
 
 def npy_entries(path: PathLike) -> dict[str, Entry]:
@@ -115,4 +132,5 @@ def _read_member(path: PathLike, member: str) -> Array:
             check_plain(path, header, told.file_size - handle.tell(), member)
         with archive.open(member) as handle:
             array: Array = np.lib.format.read_array(handle, allow_pickle=False)
-            return array
+    check_letters(path, array)
+    return array

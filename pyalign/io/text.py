@@ -10,6 +10,7 @@ from typing import TextIO
 
 import numpy as np
 
+from pyalign.errors import InputError
 from pyalign.io.formats import Wanted
 from pyalign.io.layout import Layout, find_layout
 from pyalign.io.lines import Row, cells_of, is_blank, is_number, is_rounded, read_rows
@@ -55,7 +56,7 @@ def read_columns(path: PathLike, layout: Layout, numbers: Sequence[int], texts: 
                 if not ((found.numbers >= EXACT) | (found.numbers <= -EXACT)).any():
                     return found  # others may be rounded: the plain reader sees
         except ValueError as error:
-            if isinstance(error, UnicodeDecodeError):
+            if isinstance(error, (UnicodeDecodeError, InputError)):
                 raise
         return _slow(path, layout, numbers, texts)
 
@@ -108,7 +109,10 @@ def _even(handle: TextIO, layout: Layout) -> Iterator[str]:
 
 def _requoted(line: str, layout: Layout) -> str:
     """The line as numpy parts it into the same cells."""
-    cells = cells_of("", 0, line, layout.delimiter)
+    try:
+        cells = cells_of("", 0, line, layout.delimiter)
+    except InputError as error:  # the plain reader knows the line
+        raise ValueError("a quote within a cell") from error
     if layout.delimiter is None or len(cells) != layout.width:
         raise ValueError("a ragged row, or quotes that numpy would not part")
     return layout.delimiter.join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\n"

@@ -18,6 +18,6 @@ def torch_entries(path: PathLike) -> dict[str, Entry]:
 
 
 def _load(path: PathLike, key: str, nbytes: int) -> Array:
-    check_expansion(path, os.path.getsize(path), nbytes, repr(key))
+    check_expansion(path, os.path.getsize(path), nbytes, repr(key) if key else "")
     names, arrays = ask(path, "torch", "torch", "values", key, room=2 * nbytes, kind="PyTorch")
     return arrays[0] if arrays else text_array(path, names)

@@ -6,6 +6,7 @@ import collections
 import io
 import os
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -153,6 +154,52 @@ def test_deep_endless_and_exploding_dicts_are_refused(tmp_path, refused):
     for _ in range(4):
         wide = {key: wide for key in range(100)}
     assert "more than 100000 arrays" in refused(load_embeddings, write(tmp_path / "x.pkl", wide))
+
+
+def test_a_high_number_in_the_memo_takes_no_memory(tmp_path, refused):
+    path = write(tmp_path / "x.pkl", bytes.fromhex("80047d72ffffff012e"))
+    tracemalloc.start()
+    try:
+        assert refused(load_embeddings, path) == "holds no arrays"
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+NESTED = b"".join(b"h" + bytes([k]) + b"h" + bytes([k]) + b"\x86\x940" for k in range(25))
+COLLIDING = b"".join(b"\x8a\x0b" + (((1 << 61) - 1) * k).to_bytes(11, "little") + b"N" for k in range(1, 3000))
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"\x80\x04})\x940" + NESTED + b"h\x19K\x01s.", "a key tuple; keys are text"),
+        (b"\x80\x04}(" + COLLIDING + b"u.", "a key int; keys are text"),
+        (b"\x80\x04}(G" + bytes(8) + b"Nu.", "a key 0.0; keys are text"),
+        (b"\x80\x04\x8f.", "an instruction 143 for objects"),
+        (b"\x80\x04]" + b"]" * 2_000_001 + b".", "more than 2000000 instructions"),
+        (b"\x80\x04])R.", "a call of what is no function"),
+        (b"\x80\x04}]b.", "a state for what has none"),
+        (b"\x80\x04X\xff\xff\xff\x7f", "it ends early"),
+        (RECONSTRUCT + b"(tR(I1\n(" + b"I1\n" * 40 + b"t" + DTYPE + b"I00\nS'12345678'\ntb.", "without a shape"),
+    ],
+)
+def test_pickles_that_take_time_or_memory_are_refused_before(tmp_path, refused, raw, said):
+    assert said in refused(load_embeddings, write(tmp_path / "x.pkl", raw))
+
+
+def test_a_text_that_is_the_data_of_many_arrays_is_refused(tmp_path, refused):
+    one = RECONSTRUCT + b"(tR(I1\n(I1000\nt" + DTYPE + b"I00\ng9\ntb"
+    raw = b"(dS'" + b"x" * 8000 + b"'\np9\n0" + b"".join(b"S'%d'\n" % key + one + b"s" for key in range(3)) + b"."
+    path = write(tmp_path / "x.pkl", raw)
+    assert "data of several arrays in one text" in refused(load_embeddings, path)
+
+
+def test_dicts_without_arrays_that_explode_are_refused(tmp_path, refused):
+    wide: dict = {}
+    for _ in range(3):
+        wide = {key: wide for key in range(400)}
+    assert refused(load_embeddings, write(tmp_path / "x.pkl", wide)) == "holds more than 100000 arrays"
 
 
 @given(place=st.integers(0, 2000), new=st.binary(max_size=4), cut=st.booleans())

@@ -1,0 +1,235 @@
+"""Reads damaged files of one format until its time is over; ends with 1 and the file at the first fault.
+
+python attempt.py SUFFIX SECONDS SEED     mutants of valid files
+python attempt.py FILE                    one file
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import os
+import pickle
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.io import apart, load_embeddings, load_triplets, read_names
+from pyalign.io.contents import contents
+
+LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progress, and machines are shared
+ROOM = 256 << 20
+APART = (".h5", ".parquet", ".pt")
+READERS = (load_embeddings, load_triplets, read_names, lambda path: [one.values for one in contents(path)])
+NUMBERS = (0, 1, 2, 3, 7, 8, 9, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 1 << 31, (1 << 31) - 1, (1 << 32) - 1, (1 << 63) - 1)
+TOKENS = [bytes([code]) for code in b'#",;\t\n \0\xff[{'] + [b'""', b"\r\n", b"nan", b"1e999", b"9" * 50]
+
+
+def _text(separator: str) -> bytes:
+    rows = ["name,f0,f1", "dog,0.5,1", '"a, b",2,3', "# note", "cat,-1e3,nan"]
+    return "\n".join(row.replace(",", separator) for row in rows).encode() + b"\n"
+
+
+def _saved(write: object) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x")
+        write(path)  # type: ignore[operator]
+        return path.read_bytes()
+
+
+def _npy() -> list[bytes]:
+    file = io.BytesIO()
+    np.save(file, np.arange(6.0).reshape(2, 3))
+    return [file.getvalue()]
+
+
+def _npz() -> list[bytes]:
+    found = []
+    for save in (np.savez, np.savez_compressed):
+        file = io.BytesIO()
+        save(file, features=np.eye(3), names=np.array(["a", "b", "c"]))
+        found.append(file.getvalue())
+    return found
+
+
+def _pkl() -> list[bytes]:
+    tree = {"timm": {"resnet": {"logits": np.eye(3), "other": np.ones(2, "f2")}}, "n": [1, 2.5, "x", None]}
+    return [pickle.dumps(tree, protocol) for protocol in range(6)]
+
+
+def _safetensors() -> list[bytes]:
+    header = b'{"x":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"__metadata__":{"a":"b"}}'
+    return [len(header).to_bytes(8, "little") + header + np.arange(6, dtype="<f4").tobytes()]
+
+
+def _mat() -> list[bytes]:
+    from scipy.io import savemat
+
+    held = {"x": np.arange(6.0).reshape(2, 3), "cell": np.array([["a", np.eye(2)]], object), "c": np.eye(2) * 1j}
+    plain = {"x": held["x"], "label": "text"}
+    return [
+        _saved(lambda path: savemat(path, held, appendmat=False)),
+        _saved(lambda path: savemat(path, held, appendmat=False, do_compression=True)),
+        _saved(lambda path: savemat(path, plain, appendmat=False, format="4")),
+    ]
+
+
+def _h5() -> list[bytes]:
+    import h5py
+
+    def write(path: Path, **options: object) -> None:
+        with h5py.File(path, "w", **options) as file:
+            file.create_dataset("features", data=np.eye(4, dtype="f4"), chunks=(2, 4), compression="gzip")
+            file["names"] = ["dog", "cat", "ä", "d"]
+            file["g/x"] = np.arange(6).reshape(2, 3)
+            file["link"] = h5py.SoftLink("/g/x")
+
+    return [_saved(write), _saved(lambda path: write(path, libver="latest"))]
+
+
+def _parquet() -> list[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    plain = pa.table({"name": ["dog", "cat"], "f0": [0.5, 1.0], "f1": [1, 2]})
+    nested = pa.table({"a": [[1, 2], [3]], "b": [{"z": 1}, {"z": 2}], "c": pa.array(["x", "y"]).dictionary_encode()})
+    saved = []
+    for table, pack in ((plain, "snappy"), (plain, "none"), (nested, "zstd")):
+        saved.append(_saved(lambda path, table=table, pack=pack: pq.write_table(table, path, compression=pack)))
+    return saved
+
+
+def _pt() -> list[bytes]:
+    import torch
+
+    tree = {"a": torch.ones(2, 3), "b": {"c": torch.ones(4).bfloat16()}, "names": ["x", "y"]}
+    return [
+        _saved(lambda path: torch.save(tree, path)),
+        _saved(lambda path: torch.save(tree, path, _use_new_zipfile_serialization=False)),
+    ]
+
+
+VALID = {
+    ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5,
+    ".parquet": _parquet, ".pt": _pt, ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n"],
+    ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
+}  # fmt: skip
+
+
+def mutate(raw: bytes, others: list[bytes], rng: random.Random) -> bytes:
+    """One to four changes: bytes, numbers, tokens, cuts, pieces of other files; the first bytes more often."""
+    found = bytearray(raw)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        place = rng.randrange(min(len(found), rng.choice((64, 512, 1 << 30))) or 1) if found else 0
+        match rng.randrange(8):
+            case 0:
+                found[place : place + 1] = bytes([rng.randrange(256)])
+            case 1 if found:
+                found[place] ^= 1 << rng.randrange(8)
+            case 2 | 3:
+                size = rng.choice((1, 2, 4, 8))
+                number = (rng.choice(NUMBERS) + rng.choice((0, 0, 1))) % (1 << 8 * size)
+                found[place : place + size] = number.to_bytes(size, rng.choice(("little", "big")))
+            case 4:
+                found[place:place] = rng.choice(TOKENS) * rng.choice((1, 1, 2, 100))
+            case 5:
+                del found[place : place + rng.choice((1, 4, 8, 100, 1 << 30))]
+            case 6:
+                other = rng.choice(others)
+                start = rng.randrange(len(other))
+                found[place : place + rng.choice((0, 8, 64))] = other[start : start + rng.choice((8, 64, 1000))]
+            case _:
+                found[place:place] = found[max(0, place - rng.choice((1, 8, 64))) : place] * rng.choice((1, 3))
+    return bytes(found)
+
+
+def inside(raw: bytes, others: list[bytes], rng: random.Random) -> bytes:
+    """A zip in which one member is changed, its sums right."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(file, "w") as new:
+        chosen = rng.choice(old.namelist())
+        for told in old.infolist():
+            content = old.read(told)
+            new.writestr(told, mutate(content, [content], rng) if told.filename == chosen else content)
+    return file.getvalue()
+
+
+def mutant(suffix: str, valid: list[bytes], rng: random.Random) -> bytes:
+    """A damaged file of a format."""
+    raw = rng.choice(valid)
+    if suffix.endswith(".gz"):
+        packed = rng.random() < 0.3
+        return mutate(gzip.compress(raw), [raw], rng) if packed else gzip.compress(mutate(raw, valid, rng), 1)
+    if raw.startswith(b"PK") and rng.random() < 0.6:
+        return inside(raw, valid, rng)
+    return mutate(raw, valid, rng)
+
+
+def check(path: Path) -> None:
+    """Every reader reads the file or refuses it in one line, in time."""
+    for read in READERS:
+        signal.setitimer(signal.ITIMER_REAL, LONGEST)
+        try:
+            read(path)
+        except InputError as error:
+            message = str(error)
+            assert message.startswith(f"{path}: ") and len(message.splitlines()) == 1 and len(message) < 1000, message
+        except MissingExtraError:
+            pass
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _late(*_: object) -> None:
+    raise AssertionError(f"not read within {LONGEST} seconds")
+
+
+def _limit(suffix: str) -> None:
+    """Address space: what is in use, and what a reader may take; processes apart have limits of their own."""
+    signal.signal(signal.SIGALRM, _late)
+    if suffix not in APART:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * os.sysconf("SC_PAGESIZE") + 2 * ROOM
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        if len(sys.argv) == 2:
+            path = Path(sys.argv[1])
+            _limit(path.suffix)
+            check(path)
+        else:
+            suffix, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+            valid, rng, count = VALID[suffix](), random.Random(seed), 0
+            path, end = Path(folder, f"x{suffix}"), time.monotonic() + seconds
+            _limit(suffix)
+            for raw in valid:
+                path.write_bytes(gzip.compress(raw) if suffix.endswith(".gz") else raw)
+                check(path)
+            while time.monotonic() < end:
+                raw = mutant(suffix, valid, rng)
+                path.write_bytes(raw or b"\n")
+                try:
+                    check(path)
+                except BaseException:
+                    print(f"seed {seed}, file {count}: {base64.b85encode(raw).decode()}", file=sys.stderr)
+                    raise
+                count += 1
+            print(count, "files")
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    apart._stop_all()
+    print(own >> 10, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10, "MB")
+
+
+if __name__ == "__main__":
+    main()

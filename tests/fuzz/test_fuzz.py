@@ -1,0 +1,62 @@
+"""Damaged files are read or refused in one line: no other exception, signal, wait or memory.
+
+`make fuzz SECONDS=3600` does for hours what is done here for seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ATTEMPT = Path(__file__).with_name("attempt.py")
+SECONDS = float(os.environ.get("PYALIGN_FUZZ_SECONDS", "7"))
+SEED = os.environ.get("PYALIGN_FUZZ_SEED", "0")
+PACKAGES = {".mat": "scipy", ".h5": "h5py", ".parquet": "pyarrow", ".pt": "torch"}
+SUFFIXES = [".npy", ".npz", ".csv", ".tsv", ".txt", ".csv.gz", ".parquet", ".mat", ".h5", ".safetensors", ".pt", ".pkl"]
+MOST = 900  # MB of a whole process: torch alone takes 250, and a reader 256 beside the data
+
+
+def corpus():
+    scope: dict = {}
+    exec(Path(__file__).with_name("corpus.py").read_text(), scope)
+    return scope["files"]()
+
+
+def run(*arguments):
+    command = [sys.executable, str(ATTEMPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS + 200)
+
+
+def require(suffix):
+    package = PACKAGES.get(suffix)
+    if package is not None and find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+
+
+def check(done):
+    assert done.returncode == 0, done.stderr[-3000:]
+    *_, own, apart, _ = done.stdout.split()
+    assert int(own) < MOST and int(apart) < MOST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_damaged_files_are_read_or_refused_in_one_line(suffix):
+    require(suffix)
+    check(run(suffix, SECONDS, SEED))
+
+
+@pytest.mark.parametrize("name", sorted(corpus()))
+def test_files_that_once_broke_a_reader_are_refused_in_time(tmp_path, name):
+    path = tmp_path / name
+    require(path.suffix)
+    path.write_bytes(corpus()[name])
+    start = time.monotonic()
+    check(run(path))
+    assert time.monotonic() - start < 60
