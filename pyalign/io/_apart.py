@@ -19,19 +19,21 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Array
 
 BUSY = 8  # seconds of processor time without progress
+SLOWEST = 200 << 20  # bytes a second of a file that a library takes in at once
 ALIGNED = 4096
 
 
 class Desk:
     """What a reading function is given: memory for its arrays, and the way to say that it makes progress."""
 
-    def __init__(self, line: socket.socket) -> None:
+    def __init__(self, line: socket.socket, size: int) -> None:
         self._line, self._descriptor, self._size = line, -1, 0
+        self._busy = BUSY + size // SLOWEST
         self._told: list[tuple[int, str, tuple[int, ...]]] = []
 
     def progress(self) -> None:
         """From here the time counts anew."""
-        _limit_time()
+        _limit_time(self._busy)
         self._line.sendall(bytes(8))
 
     def array(self, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -86,7 +88,7 @@ def serve(descriptor: int) -> None:
     with suppress(MissingExtraError):
         module = import_module(f"pyalign.io._apart_{package}")
     while request := _request(line):
-        desk = Desk(line)
+        desk = Desk(line, request["size"])
         desk.progress()
         function = None if module is None else getattr(module, request["function"])
         desk.reply(_answer(desk, function, request))
@@ -123,11 +125,11 @@ def _in_use() -> int:
         return 1 << 40
 
 
-def _limit_time() -> None:
+def _limit_time(seconds: int) -> None:
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _set("RLIMIT_CPU", int(used.ru_utime + used.ru_stime) + 1 + BUSY)
+    _set("RLIMIT_CPU", int(used.ru_utime + used.ru_stime) + 1 + seconds)
 
 
 def _set(name: str, limit: int) -> None:

@@ -26,6 +26,7 @@ from pyalign.io.bounds import SMALL
 from pyalign.io.paths import Array, PathLike, bad
 
 START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart.BUSY`
+SLOWEST = 10e6  # bytes a second that a disk gives
 _CODE = "import sys; sys.path[:] = {path!r}; from pyalign.io._apart import serve; serve({descriptor})"
 _QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _ARROW = {"ARROW_DEFAULT_MEMORY_POOL": "system", "CUDA_VISIBLE_DEVICES": ""}
@@ -50,8 +51,9 @@ def ask(
     """
     if package in sys.modules and sys.modules[package] is None:
         raise MissingExtraError(f"{os.fspath(path)}:", package, extra)
-    allowed = SMALL + room + 2 * os.path.getsize(path)
-    request = {"function": function, "path": os.path.abspath(path), "args": args, "room": allowed}
+    size = os.path.getsize(path)
+    told = {"size": size, "room": SMALL + room + 2 * size}
+    request = {"function": function, "path": os.path.abspath(path), "args": args, **told}
     with _lock:
         try:
             reply, arrays = _reply(package, request)
@@ -65,7 +67,7 @@ def ask(
     raise bad(path, fault if reply["own"] else f"is not a sound {kind} file ({fault})")
 
 
-def _reply(package: str, request: object) -> tuple[dict[str, Any], list[Array]]:
+def _reply(package: str, request: dict[str, Any]) -> tuple[dict[str, Any], list[Array]]:
     while True:
         worker = _workers.pop((os.getpid(), package), None)
         if worker is None or worker.process.poll() is not None:
@@ -104,21 +106,22 @@ class _Worker:
             )  # fmt: skip
         self.patience, self.has_failed = START, False
 
-    def ask(self, request: object) -> tuple[dict[str, Any], list[Array]]:
+    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[Array]]:
         try:
-            self.line.settimeout(self.patience)
+            silence = SILENCE + request["size"] / SLOWEST
+            self.line.settimeout(max(self.patience, silence))
             self.line.sendall(_framed(json.dumps(request).encode()))
             while True:
                 length, descriptors = self._head()
                 if length:
                     break
-                self.line.settimeout(SILENCE)
+                self.line.settimeout(silence)
             reply: dict[str, Any] = json.loads(self._exactly(length))
         except TimeoutError:
             raise _Gone("reading it does not end") from None
         except (OSError, EOFError):
             raise _Gone(self._end()) from None
-        self.patience = SILENCE
+        self.patience = 0.0
         return reply, _mapped(descriptors, reply.get("arrays", ()))
 
     def _head(self) -> tuple[int, list[int]]:

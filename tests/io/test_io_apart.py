@@ -51,6 +51,9 @@ def slow(desk, path):
     start = time.process_time()
     while time.process_time() - start < 2.4:
         desk.progress()
+        step = time.process_time()
+        while time.process_time() - step < 0.2:
+            pass
     return "done"
 """
 
