@@ -23,7 +23,7 @@ import numpy as np
 
 from pyalign.errors import MissingExtraError
 from pyalign.io.bounds import SMALL
-from pyalign.io.paths import Array, PathLike, bad
+from pyalign.io.paths import Array, PathLike, bad, is_memory
 
 START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart.BUSY`
 SLOWEST = 10e6  # bytes a second that a disk gives
@@ -59,6 +59,10 @@ def ask(
             reply, arrays = _reply(package, request)
         except _Gone as error:
             raise bad(path, f"is not a sound {kind} file ({error})") from None
+        except OSError as error:
+            if not is_memory(error):
+                raise
+            raise MemoryError(f"{os.fspath(path)}: not enough memory to read it ({error})") from error
     fault = reply.get("fault")
     if fault is None:
         return reply["document"], arrays
