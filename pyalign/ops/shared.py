@@ -21,12 +21,10 @@ class SharedTriplets:
     Attributes:
         host: the backend that made it.
         sharing: what it made.
-        t: how many triplets there are.
     """
 
     host: HostBackend
     sharing: Any
-    t: int
 
     def products(self, values: np.ndarray) -> np.ndarray:
         """(3, k, k) float64: over groups, the products of the groups' sums of values, two by two.
@@ -59,7 +57,7 @@ def share_triplets(triplets: object, n: int, backend: str = "auto") -> SharedTri
     """
     host, index = get_host_backend(backend), _checks.as_triplets(triplets)
     with explained(host, index, n):
-        return SharedTriplets(host, host.share_triplets(index, n), len(index))
+        return SharedTriplets(host, host.share_triplets(index, n))
 
 
 def row_moments(values: np.ndarray, backend: str = "auto") -> tuple[np.ndarray, np.ndarray]:

@@ -95,7 +95,6 @@ class Dependence:
 
     Attributes:
         by: what is drawn anew.
-        t: how many rows there are.
         objects: rows by their objects, or None where they don't matter.
         people: (t,) int64, or None.
         both: rows by their objects within each person, or None.
@@ -104,7 +103,6 @@ class Dependence:
     """
 
     by: str
-    t: int
     objects: SharedTriplets | None
     people: np.ndarray | None
     both: SharedTriplets | None
@@ -129,7 +127,7 @@ class Dependence:
             degrees.append(len(np.unique(people)))
         if objects is not None and people is not None:
             both = share_triplets(*_within(index, clusters.n, people), clusters.backend)
-        return cls(plan.by, len(index), objects, people, both, min(degrees or [len(index)]) - 1, clusters.backend)
+        return cls(plan.by, objects, people, both, min(degrees or [len(index)]) - 1, clusters.backend)
 
     def errors(self, table: np.ndarray) -> Errors:
         """Those of weighted means.
