@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pyalign import compare, odd_one_out, score
+from pyalign import compare, noise_ceiling, odd_one_out, score
 from pyalign.ops.triplets import run_triplets
 from pyalign.stats.resampling import BY, Resampling
 
@@ -127,6 +127,19 @@ def test_standard_errors_of_the_concept_dimensions(things):
         for by in ("objects", "subjects", "objects+subjects")
     ]
     assert errors == pytest.approx([0.002798, 0.004678, 0.005279], abs=1e-6)
+
+
+def test_people_who_answer_a_triplet_again_lift_the_ceiling(things):
+    """212 of the 2,392 repeated answers; with the first of each person and triplet alone the estimate falls."""
+    answers = things("human_triplets_127304.npy")
+    every = noise_ceiling(answers[:, :3], subjects=answers[:, 3])
+    assert every.n_repeats_within_person == 212
+    asked = np.column_stack([np.sort(answers[:, :3], axis=1), answers[:, 3]])
+    first = np.sort(np.unique(asked, axis=0, return_index=True)[1])
+    once = noise_ceiling(answers[first, :3], subjects=answers[first, 3])
+    assert once.n_repeats_within_person == 0
+    values = [every.ceilings.estimate.value, once.ceilings.estimate.value]
+    assert values == pytest.approx([0.7026, 0.6802], abs=1e-4)
 
 
 def test_errors_over_the_objects_of_the_data_are_those_of_plain_sums_by_object(things, triplets):
