@@ -114,16 +114,17 @@ static Inputs make_inputs(const int64_t* indices) {
   return in;
 }
 
-// Of the low items, of the high ones, which mix to valid triplets, and of numbers that are no items.
+// Two states of valid triplets, and one of numbers that are no items. The first two differ in the lowest byte of each
+// item alone: a copy may be interrupted within an item, and what is then there is an item of the one or of the other.
 static void make_states(Writer* writer) {
   const size_t bytes = 3 * kTriplets * sizeof(int64_t);
   writer->indices = allocate(bytes);
   for (int k = 0; k < kStates; ++k) writer->states[k] = allocate(bytes);
   for (int64_t q = 0; q < kTriplets; ++q)
     for (int c = 0; c < 3; ++c) {
-      const int64_t item = (q * 37 + c * 91) % (kItems / 2);
+      const int64_t far = 256 * ((q / 7 + c) % 2), near = (q * 37 + c * 21) % 64, item = far + near;
       writer->states[0][3 * q + c] = item;
-      writer->states[1][3 * q + c] = kItems - 1 - item;
+      writer->states[1][3 * q + c] = far + 127 - near;
       writer->states[2][3 * q + c] = c == 1 ? ((int64_t)1 << 40) + 1 : -1 - item;
     }
   memcpy(writer->indices, writer->states[0], bytes);
