@@ -47,7 +47,9 @@ def write_files(files: Iterable[tuple[PathLike, Content]]) -> None:
 class Files:
     """Files that appear together: each is written beside its place, and `commit` moves all of them there.
 
-    They are moved in the order in which they were added: where the last is there, all of them are.
+    They are moved in the order in which they were added: where the last is there, all of them are. Those of an earlier
+    run go first, all but the one that the first replaces: whenever a process is killed, files of two runs never stand
+    together.
 
     Example:
         >>> import tempfile
@@ -91,6 +93,9 @@ class Files:
             with _named(path):
                 handle.flush()
                 os.fsync(handle.fileno())
+        for path, _, target in self._moves[:0:-1]:
+            with _named(path), suppress(FileNotFoundError):
+                os.unlink(target)
         for path, handle, target in self._moves:
             with _named(path):
                 os.replace(handle.name, target)
