@@ -137,6 +137,37 @@ def strict_json(text):
     return json.loads(text, parse_constant=no_constant)
 
 
+def write_folder(folder, layers, names, **more):
+    """A folder as `pyalign extract` writes it: an array for each layer, the names of the rows, the manifest."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    told = []
+    for name, values in layers.items():
+        np.save(folder / f"{name}.npy", values)
+        told.append(
+            {
+                "name": name,
+                "file": f"{name}.npy",
+                "shape": list(values.shape),
+                "dtype": values.dtype.name,
+                "pool": "mean",
+            }
+        )
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8", newline="\n")
+    document = {
+        "command": "extract",
+        "schema": 1,
+        "version": "0.1.0",
+        "model": "timm:resnet50",
+        "layers": told,
+        "names": "names.txt",
+        "n_rows": len(names),
+        **more,
+    }
+    (folder / "manifest.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
 def read_back(result, folder):
     """What `pyalign.load_result` makes of the document of a result."""
     import pyalign

@@ -17,6 +17,7 @@ from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.errors import InputError
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
+from pyalign.io.folder import read_manifest
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, split_key, suffix_of
 from pyalign.io.transform import holds_transform, read_transform
@@ -33,6 +34,7 @@ class FileDescription(Result):
         file: as it was asked for, FILE or FILE::KEY.
         arrays: a description of each array, or of the table.
         left_out: how many more arrays there are.
+        model: what a folder of `pyalign extract` is of.
     """
 
     command: ClassVar[str] = "describe"
@@ -41,13 +43,14 @@ class FileDescription(Result):
     file: str
     arrays: tuple[Description, ...]
     left_out: int = 0
+    model: str | None = None
 
 
 def describe_file(spec: PathLike) -> FileDescription:
     """What each array of a file seems to be, with the command line that reads it.
 
     Args:
-        spec: a file of any of the formats, or FILE::KEY for one of its arrays.
+        spec: a file of any of the formats or a folder of `pyalign extract`, or FILE::KEY for one of its arrays.
 
     Raises:
         InputError: the file's fault, in one line that starts with its path.
@@ -67,9 +70,10 @@ def describe_file(spec: PathLike) -> FileDescription:
     path, key = split_key(spec)
     if key is None and os.path.isfile(path) and holds_transform(path):
         return FileDescription(whole, (_of_transform(path, read_transform(path)),))
+    model = read_manifest(path).model if os.path.isdir(path) else None
     found = contents(path, key)
     arrays = tuple(_of_content(path, content) for content in islice(found, MOST))
-    return FileDescription(whole, arrays, sum(1 for _ in found))
+    return FileDescription(whole, arrays, sum(1 for _ in found), model)
 
 
 def _of_content(path: str, content: Content) -> Description:

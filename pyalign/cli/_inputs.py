@@ -17,7 +17,6 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
 
     answered: what needs the people's answers; raises where there are none.
     """
-    from pyalign.io.names import read_names
     from pyalign.io.triplets import load_triplets
 
     if answered is not None and not has_answers(options):
@@ -34,12 +33,12 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
         choice_base=options.choice_base,
         one_based=options.one_based,
         subject_column=getattr(options, "subject_column", None),
-        item_names=None if options.item_names is None else read_names(options.item_names),
+        item_names=None if options.item_names is None else names_of(options.item_names),
         task=options.task,
         anchor=options.anchor or "first",
     )
     if triplets.names is None and getattr(options, "names", None) is not None:
-        triplets = replace(triplets, names=read_names(options.names), numbered=True)  # who names rows says their order
+        triplets = replace(triplets, names=names_of(options.names), numbered=True)  # who names rows says their order
     hash_early(triplets)
     return _with_answers(_with_subjects(triplets, options), options)
 
@@ -92,6 +91,14 @@ def _with_answers(triplets: Triplets, options: Any) -> Triplets:
         raise error if str(error).startswith(path) else InputError(f"{spec}: {error}") from error
 
 
+def names_of(spec: str) -> tuple[str, ...]:
+    """The names in FILE or FILE::KEY."""
+    from pyalign.io.names import read_names
+
+    path, key = split_key(spec)
+    return read_names(path, key=key)
+
+
 def read_vector(path: str) -> Any:
     """The array of a .npy file."""
     from pyalign.io.npy import open_npy
@@ -104,10 +111,9 @@ def read_vector(path: str) -> Any:
 def read_embeddings(spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
     """The embeddings of FILE or FILE::KEY, with the names of their rows."""
     from pyalign.io.embeddings import load_embeddings
-    from pyalign.io.names import read_names
 
     path, key = split_key(spec)
-    stated = None if names is None else read_names(names)
+    stated = None if names is None else names_of(names)
     found = load_embeddings(path, key=key, names=stated, name_column=name_column)
     hash_early(found)
     return found

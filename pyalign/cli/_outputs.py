@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from pyalign.cli._command import Outcome, paths
+from pyalign.cli._files import files_of
 from pyalign.errors import InputError
-from pyalign.io.paths import split_key
 from pyalign.io.write import STREAMS, Files
 
 
@@ -52,7 +52,10 @@ def _is_json(path: str) -> bool:
 
 def require_apart(inputs: Iterable[str], outputs: Iterable[tuple[str, str]]) -> None:
     """Raises when an output would replace an input or another output, or has no place: before the work, not after."""
-    taken = {os.path.realpath(split_key(path)[0]): path for path in inputs}
+    taken: dict[str, str] = {}
+    for spec in inputs:
+        for path, told in files_of(spec).items():
+            taken[os.path.realpath(path)] = spec if told == f"{path}:" else f"{os.path.basename(path)} of {spec}"
     outputs = list(outputs)
     for flag, path in outputs:
         place = os.path.realpath(path)

@@ -14,8 +14,8 @@ from typing import Any
 
 from pyalign.backends import native
 from pyalign.cli._command import paths
+from pyalign.cli._files import files_of
 from pyalign.errors import InputError
-from pyalign.io.paths import split_key
 from pyalign.report.tables import one_line
 
 
@@ -28,14 +28,14 @@ def unchanged(name: str, options: Any) -> Iterator[Callable[[], None]]:
     before = _inputs(options)
 
     def check() -> None:
-        for path, was in before.items():
+        for path, (was, told) in before.items():
             with suppress(OSError):
                 now = os.stat(path)
                 if os.path.samestat(was, now) and (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-                    raise InputError(f"{path}: was changed while it was read")
+                    raise InputError(f"{told} was changed while it was read")
 
-    cut = {path: _line(name, f"{path}: was cut short while it was read") for path in before}
-    files = [(os.fsencode(path), was.st_size, cut[path]) for path, was in before.items()]
+    cut = {path: _line(name, f"{told} was cut short while it was read") for path, (_, told) in before.items()}
+    files = [(os.fsencode(path), was.st_size, cut[path]) for path, (was, _) in before.items()]
     with native.guarding(files, _line(name, "an input was cut short or could not be read: Bus error")):
         try:
             yield check
@@ -44,14 +44,16 @@ def unchanged(name: str, options: Any) -> Iterator[Callable[[], None]]:
             raise
 
 
-def _inputs(options: Any) -> dict[str, os.stat_result]:
+def _inputs(options: Any) -> dict[str, tuple[os.stat_result, str]]:
+    """The files that are read, as they are now, and how a message about each begins."""
     found = {}
     for spec in (spec for given in paths(options, "input").values() for spec in given):
         with suppress(OSError, InputError, ValueError):  # said when it is read
-            path = split_key(spec)[0]
-            there = os.stat(path)
-            if stat.S_ISREG(there.st_mode):
-                found[path] = there
+            for path, told in files_of(spec).items():
+                with suppress(OSError):
+                    there = os.stat(path)
+                    if stat.S_ISREG(there.st_mode):
+                        found[path] = there, told
     return found
 
 

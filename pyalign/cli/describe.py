@@ -1,4 +1,4 @@
-"""`pyalign describe`: what a file seems to be."""
+"""`pyalign describe`: what a file or a folder seems to be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class DescribeOptions(_options.Output):
     """The options of `pyalign describe`."""
 
     file: str = option(
-        "a file of embeddings, triplets, answers, names, a map; FILE::KEY picks an array", "--file",
+        "a file of embeddings, triplets, answers, names, a map, or a folder of `pyalign extract`; FILE::KEY picks an "
+        "array", "--file",
         required=True, metavar="FILE", role="input", positional=True,
     )  # fmt: skip
 

@@ -11,10 +11,12 @@ import numpy as np
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option
-from pyalign.cli._outputs import require_new_folder
+from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
+
+WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,14 @@ def run(options: SimulateOptions, progress: Progress) -> Outcome:
     """Draws, and says what to expect."""
     get_measure(options.measure)
     require_new_folder(options.folder)
+    folder = Path(options.folder)
     if options.embeddings:
+        written = [("the output", str(folder / name)) for name in WRITTEN if folder.is_dir()]
+        require_apart([options.embeddings], written)
         x = np.asarray(_inputs.read_embeddings(options.embeddings).values)
     else:
         x = random_embeddings(options.items, options.features, options.seed)
     drawn = simulate(x, options.triplets, measure=options.measure, temperature=options.temperature, seed=options.seed)
-    folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
 
     def expected(outputs: Mapping[str, str]) -> str:
@@ -53,9 +57,9 @@ def run(options: SimulateOptions, progress: Progress) -> Outcome:
         return replace(drawn, provenance=None, outputs=names).to_json() + "\n"  # the same bytes every time
 
     files: dict[str, Output] = {
-        str(folder / "embeddings.npy"): x,
-        str(folder / "triplets.npy"): drawn.triplets,
-        str(folder / "expected.json"): expected,
+        str(folder / WRITTEN[0]): x,
+        str(folder / WRITTEN[1]): drawn.triplets,
+        str(folder / WRITTEN[2]): expected,
     }
     return Outcome(drawn, files, f"{folder}: {len(x):,} x {x.shape[1]:,} embeddings, {_told(drawn)}")
 

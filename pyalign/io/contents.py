@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ def _header(first: Cells, rest: Sequence[Cells]) -> bool:
     return embedding_header(first, rest) or triplet_header(first, rest)
 
 
-ANYTHING = Wanted("data", lambda _: True, _header, short_header=True)
+ANYTHING = Wanted("data", lambda _: True, _header, short_header=True, folder=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ def contents(path: PathLike, key: str | None = None) -> Iterator[Content]:
         >>> found.header, found.values.tolist(), found.texts[3].labels
         (('image1', 'image2', 'image3', 'who'), [[8.0, 3.0, 5.0], [2.0, 9.0, 4.0]], ('ann', 'bob'))
     """
-    if suffix_of(path) in TEXT:
+    if suffix_of(path) in TEXT and not os.path.isdir(path):
         yield _of_text(path, key)
         return
     found = open_file(path, ANYTHING)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from typing import Any
 
 from pyalign.io.paths import PathLike, bad, open_text, text_errors
+
+MOST_VALUES = 1_000_000  # of a document with a bound: each may take a hundred times its bytes
 
 
 def _refuse(word: str) -> Any:
@@ -18,10 +21,11 @@ def _finite(digits: str) -> float:
     return number if math.isfinite(number) else _refuse(digits)
 
 
-def read_json(path: PathLike, strict: bool = True) -> Any:
+def read_json(path: PathLike, strict: bool = True, largest: int | None = None) -> Any:
     """The document in a ``.json`` file, as Python objects.
 
     strict: whether NaN, Infinity and numbers that no float64 holds are refused, as JSON has none.
+    largest: how many bytes it may have; then the number of its values has a bound too.
 
     Raises InputError (not UTF-8, not JSON; in one line that starts with the path), OSError (missing or forbidden).
 
@@ -32,8 +36,12 @@ def read_json(path: PathLike, strict: bool = True) -> Any:
     ...     read_json(path)
     {'a': [1, 2]}
     """
+    if largest is not None and os.path.getsize(path) > largest:
+        raise bad(path, f"must be a document of at most {largest} bytes; got {os.path.getsize(path)}")
     with text_errors(path), open_text(path) as handle:
         text = handle.read()
+    if largest is not None and sum(map(text.count, "[{,")) > MOST_VALUES:
+        raise bad(path, f"must be a document of at most {MOST_VALUES} values")
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite) if strict else json.loads(text)
     except json.JSONDecodeError as error:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
-from pyalign.io.entries import choose, row_names
+from pyalign.io.entries import Entries, Entry, choose, row_names
 from pyalign.io.formats import EMBEDDINGS, open_file
 from pyalign.io.headers import always
 from pyalign.io.numbers import check_exact
@@ -22,13 +22,15 @@ def load_embeddings(
 ) -> Embeddings:
     """Read an (n, d) matrix and, where the file has them, the names of its rows.
 
-    From ``.npy`` and ``.safetensors`` the values are mapped from the disk, read-only, and read when they are used: the
-    file must not be written over or cut short until then. Another file may be moved to its place.
+    From ``.npy``, ``.safetensors`` and folders the values are mapped from the disk, read-only, and read when they are
+    used: the file must not be written over or cut short until then. Another file may be moved to its place.
 
     Args:
         path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.parquet``, ``.mat``, ``.h5``,
-            ``.hdf5``, ``.safetensors``, ``.pt``, ``.pth``, or a ``.pkl`` of ``features[source][model][module]``.
-        key: which array, in files that hold several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``.
+            ``.hdf5``, ``.safetensors``, ``.pt``, ``.pth``, a ``.pkl`` of ``features[source][model][module]``, or the
+            folder that ``pyalign extract`` has written.
+        key: which array, in files that hold several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``; of a
+            folder the layer.
         names: of the rows. Where the file has names itself, these must be the same, and the rows come in this order.
         name_column: the column of a table that names the rows, from 0 or by header. Without it, the only column of
             text does, wherever it stands.
@@ -69,9 +71,18 @@ def _read(path: PathLike, key: str | None, name_column: Column | None) -> Embedd
         values, names, notes = read_rows(path, found, name_column)
         return Embeddings(check_matrix(path, values), names, source, notes)
     if name_column is not None:
-        raise bad(path, f"a {suffix_of(path)} file has no columns of names, so name_column has no meaning")
-    array = choose(path, found, key, wanted.likely, wanted.preferred).load()
+        kind = "folder" if os.path.isdir(path) else f"{suffix_of(path)} file"
+        raise bad(path, f"a {kind} has no columns of names, so name_column has no meaning")
+    array = _choose(path, found, key).load()
     return Embeddings(check_matrix(path, array), row_names(path, found, len(array)), source)
+
+
+def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:
+    if os.path.isdir(path):
+        from pyalign.io.folder import choose_layer
+
+        return choose_layer(path, found, key)
+    return choose(path, found, key, EMBEDDINGS.likely, EMBEDDINGS.preferred)
 
 
 def check_matrix(path: PathLike, array: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,6 +24,7 @@ class Wanted:
         has_header: whether the first row of a text table is a header.
         preferred: the name of the array that it is, where there is one.
         short_header: whether a header may lack its first cell, as R writes it.
+        folder: whether a folder of `pyalign extract` may hold it.
     """
 
     what: str
@@ -30,13 +32,16 @@ class Wanted:
     has_header: HeaderRule
     preferred: str | None = None
     short_header: bool = False
+    folder: bool = False
 
 
 # Where nothing else is said, thingsvision's HDF5 files hold the matrix as "features".
-EMBEDDINGS = Wanted("embeddings", is_float_matrix, embedding_header, "features", True)
+EMBEDDINGS = Wanted("embeddings", is_float_matrix, embedding_header, "features", True, folder=True)
 TRIPLETS = Wanted("triplets", is_integer_table, triplet_header)
 ANSWERS = Wanted("answers", lambda entry: len(entry.shape) == 2 and entry.shape[1] == 3, embedding_header)
-NAMES = Wanted("names", lambda entry: len(entry.shape) == 1 and entry.dtype in ("str", "bytes"), embedding_header)
+NAMES = Wanted(
+    "names", lambda entry: len(entry.shape) == 1 and entry.dtype in ("str", "bytes"), embedding_header, folder=True
+)
 SUBJECTS = Wanted("subjects", lambda entry: len(entry.shape) == 1, embedding_header)
 
 
@@ -84,7 +89,11 @@ def check_format(path: PathLike, what: str) -> str:
 
 
 def open_file(path: PathLike, wanted: Wanted) -> Entries | Table:
-    """What is in a file of any known format, not read yet."""
+    """What is in a file of any known format, or in a folder, not read yet."""
+    if wanted.folder and os.path.isdir(path):
+        from pyalign.io.folder import folder_entries
+
+        return folder_entries(path)
     reader = FORMATS[check_format(path, wanted.what)]
     function: Any = getattr(import_module(reader.module), reader.function)
     found: Entries | Table = function(path, wanted) if reader.table else function(path)

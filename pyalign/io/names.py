@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pyalign.io.entries import choose, strings
 from pyalign.io.formats import NAMES, check_format, open_file
 from pyalign.io.headers import NAME_HEADERS
@@ -19,8 +21,10 @@ def read_names(path: PathLike, *, key: str | None = None) -> tuple[str, ...]:
 
     ``.txt``: the line up to a tab, so names may hold spaces and commas. ``.csv`` and ``.tsv``: the first column,
     without a header such as ``name`` or ``uniqueID``. Each also ``.gz``. ``.parquet``: its only column of text, or its
-    index. In other formats a 1-D array of text; `key` says which, where there are several.
+    index. In other formats, and in folders, a 1-D array of text; `key` says which, where there are several.
     """
+    if os.path.isdir(path):
+        return _from_array(path, key)
     suffix = check_format(path, "names")
     if suffix not in TEXT:
         return _from_array(path, key)

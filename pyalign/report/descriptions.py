@@ -9,7 +9,8 @@ from pyalign.report.tables import one_line
 
 def description_table(found: FileDescription, width: int | None = None, verbose: bool = False) -> str:
     """The arrays of a file, one after the other, each with the command line that reads it."""
-    parts = [one_line(found.file), *(_of_array(one, len(found.arrays) > 1) for one in found.arrays)]
+    head = [one_line(found.file), *([f"  {'model':<15} {one_line(found.model)}"] if found.model else [])]
+    parts = [*head, *(_of_array(one, len(found.arrays) > 1) for one in found.arrays)]
     if found.left_out:
         parts.append(f"  and {found.left_out:,} more arrays")
     return "\n".join(parts)

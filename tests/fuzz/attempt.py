@@ -2,6 +2,8 @@
 
 python attempt.py SUFFIX SECONDS SEED     mutants of valid files
 python attempt.py FILE                    one file
+
+The suffix "manifest.json" stands for folders of `pyalign extract` with a damaged manifest.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import json
 import os
 import pickle
 import random
@@ -28,6 +31,7 @@ from pyalign.io.contents import contents
 
 LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progress, and machines are shared
 ROOM = 256 << 20
+MANIFEST = "manifest.json"
 APART = (".h5", ".parquet", ".pt")
 READERS = (load_embeddings, load_triplets, read_names, lambda path: [one.values for one in contents(path)])
 NUMBERS = (0, 1, 2, 3, 7, 8, 9, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 1 << 31, (1 << 31) - 1, (1 << 32) - 1, (1 << 63) - 1)
@@ -118,10 +122,20 @@ def _pt() -> list[bytes]:
     ]
 
 
+def _manifest() -> list[bytes]:
+    layers = [
+        {"name": name, "file": f"{name}.npy", "shape": [3, d], "dtype": "float32"}
+        for name, d in (("penultimate", 4), ("logits", 2))
+    ]
+    told = {"command": "extract", "schema": 1, "model": "timm:x", "layers": layers, "names": "names.txt", "n_rows": 3}
+    return [json.dumps(told).encode(), json.dumps({**told, "layers": layers[:1]}, indent=2).encode()]
+
+
 VALID = {
     ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5,
     ".parquet": _parquet, ".pt": _pt, ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n"],
     ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
+    MANIFEST: _manifest,
 }  # fmt: skip
 
 
@@ -202,6 +216,16 @@ def _limit(suffix: str) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
 
+def places(folder: str, suffix: str) -> tuple[Path, Path]:
+    """The file that is damaged, and what is read: the file, or the folder around it."""
+    if suffix != MANIFEST:
+        return Path(folder, f"x{suffix}"), Path(folder, f"x{suffix}")
+    for name, d in (("penultimate", 4), ("logits", 2)):
+        np.save(Path(folder, f"{name}.npy"), np.ones((3, d), "f4"))
+    Path(folder, "names.txt").write_text("a/1.jpg\na/2.jpg\nb/1.jpg\n")
+    return Path(folder, MANIFEST), Path(folder)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if len(sys.argv) == 2:
@@ -211,16 +235,17 @@ def main() -> None:
         else:
             suffix, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
             valid, rng, count = VALID[suffix](), random.Random(seed), 0
-            path, end = Path(folder, f"x{suffix}"), time.monotonic() + seconds
+            path, read = places(folder, suffix)
+            end = time.monotonic() + seconds
             _limit(suffix)
             for raw in valid:
                 path.write_bytes(gzip.compress(raw) if suffix.endswith(".gz") else raw)
-                check(path)
+                check(read)
             while time.monotonic() < end:
                 raw = mutant(suffix, valid, rng)
                 path.write_bytes(raw or b"\n")
                 try:
-                    check(path)
+                    check(read)
                 except BaseException:
                     print(f"seed {seed}, file {count}: {base64.b85encode(raw).decode()}", file=sys.stderr)
                     raise

@@ -120,7 +120,8 @@ def test_a_forbidden_file_raises_the_systems_error(tmp_path, read):
 @pytest.mark.parametrize("read", READERS)
 def test_folders_pipes_empty_files_and_unknown_extensions(tmp_path, refused, read):
     (tmp_path / "d.npy").mkdir()
-    assert refused(read, tmp_path / "d.npy") == "is a folder, not a file"
+    told = "is a folder, not a file" if read is load_triplets else "is a folder without manifest.json: no output of "
+    assert refused(read, tmp_path / "d.npy").startswith(told)
     os.mkfifo(tmp_path / "p.npy")
     assert refused(read, tmp_path / "p.npy") == "is not a regular file"
     for name in ("e.npy", "e.csv"):

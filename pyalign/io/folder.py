@@ -1,0 +1,207 @@
+"""The folder that ``pyalign extract`` writes: an array for each layer, the names of the rows, a manifest of both.
+
+The manifest is a stranger's file like any other: it names files of its own folder alone, and what it says of them is
+checked against them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pyalign.errors import InputError
+from pyalign.io.documents import read_json
+from pyalign.io.entries import NAME_KEYS, Entry, describe, type_name, under_key
+from pyalign.io.lines import lines_of
+from pyalign.io.npy import open_npy
+from pyalign.io.paths import Array, PathLike, bad, check_file, open_text, shorten, text_errors
+
+MANIFEST, UNFINISHED = "manifest.json", ".unfinished"
+SCHEMA = 1
+LARGEST = 32 << 20  # bytes of a manifest
+MOST_DIMENSIONS = 32
+LONGEST_NAME = 255  # bytes of a file's name, letters of a layer's
+
+
+class Layer(NamedTuple):
+    """One layer, as the manifest has it: its name, the file in the folder, and what that holds."""
+
+    name: str
+    file: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``manifest.json`` says.
+
+    Attributes:
+        model: such as "timm:resnet50".
+        layers: at least one, each with n_rows rows.
+        names: the file with the names of the rows.
+        n_rows: how many.
+        document: all of it, with the keys that are not read here.
+    """
+
+    model: str
+    layers: tuple[Layer, ...]
+    names: str
+    n_rows: int
+    document: Mapping[str, Any]
+
+
+def read_manifest(folder: PathLike) -> Manifest:
+    """The manifest of a folder, checked in itself; the files that it names are checked when they are read.
+
+    Raises:
+        InputError: a folder without one; what it does wrong, in one line that starts with the folder.
+        OSError: forbidden.
+
+    Example:
+        >>> import json, pathlib, tempfile
+        >>> layer = {"name": "logits", "file": "logits.npy", "shape": [92, 1000], "dtype": "float32"}
+        >>> told = {"command": "extract", "schema": 1, "model": "timm:resnet50", "layers": [layer]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "manifest.json")
+        ...     _ = path.write_text(json.dumps({**told, "names": "names.txt", "n_rows": 92}))
+        ...     read_manifest(folder).layers[0].shape
+        (92, 1000)
+    """
+    if not os.path.lexists(os.path.join(folder, MANIFEST)):
+        if os.path.isdir(os.path.join(folder, UNFINISHED)):
+            raise bad(folder, "is an unfinished extraction: pyalign extract ... --resume")
+        raise bad(folder, f"is a folder without {MANIFEST}: no output of pyalign extract")
+    with _file(folder, MANIFEST) as path:
+        return _parse(path, read_json(path, largest=LARGEST))
+
+
+def _parse(path: PathLike, document: Any) -> Manifest:
+    """Every value that is used, checked; messages start with the path of the manifest."""
+    if not isinstance(document, dict) or document.get("command") != "extract":
+        raise bad(path, "is no manifest of pyalign extract")
+    schema, n, model = (document.get(key) for key in ("schema", "n_rows", "model"))
+    if type(schema) is not int or schema != SCHEMA:
+        raise bad(path, f"schema must be {SCHEMA} for this version; got {shorten(schema)}")
+    if type(n) is not int or not 1 <= n < 2**63:
+        raise bad(path, f"n_rows must be a positive whole number; got {shorten(n)}")
+    if not isinstance(model, str):
+        raise bad(path, f"model must be text; got {shorten(model)}")
+    told = document.get("layers")
+    if not isinstance(told, list) or not told:
+        raise bad(path, f"layers must be a list of at least one; got {shorten(told)}")
+    layers = tuple(_layer(path, one, n) for one in told)
+    names = _plain(path, document.get("names"), "names")
+    for values, what in (([one.name for one in layers], "layers"), ([one.file for one in layers], "files of layers")):
+        if len(set(values)) != len(values):
+            (twice, times), *_ = Counter(values).most_common(1)
+            raise bad(path, f"{what} must differ; {twice!r} occurs {times} times")
+    return Manifest(model, layers, names, n, document)
+
+
+def _layer(path: PathLike, told: Any, n: int) -> Layer:
+    if not isinstance(told, dict):
+        raise bad(path, f"a layer must be an object; got {shorten(told)}")
+    fields: list[Any] = [told.get(key) for key in ("name", "file", "shape", "dtype")]
+    name, file, shape, dtype = fields
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+        raise bad(path, f"the name of a layer must be a word; got {shorten(name)}")
+    file = _plain(path, file, f"the file of layer {name!r}")
+    if not file.endswith(".npy"):
+        raise bad(path, f"the file of layer {name!r} must end in .npy; got {shorten(file)}")
+    sizes = isinstance(shape, list) and 1 <= len(shape) <= MOST_DIMENSIONS
+    if not sizes or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
+        raise bad(path, f"the shape of layer {name!r} must be a list of whole numbers; got {shorten(shape)}")
+    if shape[0] != n:
+        raise bad(path, f"layer {name!r} must have n_rows {n} rows; its shape is {shorten(shape)}")
+    if not isinstance(dtype, str):
+        raise bad(path, f"the dtype of layer {name!r} must be text; got {shorten(dtype)}")
+    return Layer(name, file, tuple(shape), dtype)
+
+
+def _plain(path: PathLike, name: Any, what: str) -> str:
+    """The name of a file in the folder itself."""
+    plain = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+    if not plain or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
+        raise bad(path, f"{what} must be the name of a file in the folder; got {shorten(name)}")
+    found: str = name
+    return found
+
+
+@contextmanager
+def _file(folder: PathLike, name: str) -> Iterator[str]:
+    """The path of a file in the folder, which is no link; what is wrong with it starts with the folder."""
+    path = os.path.join(folder, name)
+    try:
+        if stat.S_ISLNK(os.lstat(path).st_mode):
+            raise bad(path, "is a link, which is not followed out of the folder")
+        check_file(path, "files of a folder", (os.path.splitext(name)[1].lower(),))
+        yield path
+    except FileNotFoundError as error:
+        raise bad(folder, f"{name}: is not there, and {MANIFEST} names it") from error
+    except InputError as error:
+        raise bad(folder, f"{name}: {str(error).removeprefix(f'{path}: ')}") from error
+
+
+def folder_entries(folder: PathLike) -> dict[str, Entry]:
+    """The layers by name, mapped when they are loaded; then the names of the rows, under one of `NAME_KEYS`."""
+    manifest = read_manifest(folder)
+    entries = {one.name: Entry(one.shape, one.dtype, partial(_load, folder, one)) for one in manifest.layers}
+    key = next(key for key in (*NAME_KEYS, "names of rows") if key not in entries)
+    return {**entries, key: Entry((manifest.n_rows,), "str", partial(_names, folder, manifest))}
+
+
+def choose_layer(folder: PathLike, entries: Mapping[str, Entry], key: str | None) -> Entry:
+    """The layer of that name; without one the only layer."""
+    layers = {name: entry for name, entry in entries.items() if entry.dtype != "str"}
+    if key is not None:
+        return under_key(folder, layers, key)
+    if len(layers) > 1:
+        spec = f"{os.fspath(folder)}::LAYER"
+        raise bad(folder, f"holds several layers, choose one as {spec}: {describe(layers)}")
+    return next(iter(layers.values()))
+
+
+def _load(folder: PathLike, layer: Layer) -> Array:
+    with _file(folder, layer.file) as path:
+        array = open_npy(path)
+        if array.shape != layer.shape or type_name(array.dtype) != layer.dtype:
+            told = f"{layer.shape} {shorten(layer.dtype)[1:-1]}"
+            raise bad(path, f"holds {array.shape} {array.dtype}, and {MANIFEST} says {told}")
+    return array
+
+
+def _names(folder: PathLike, manifest: Manifest) -> Array:
+    """The names (n,) as an array of Python strings: the whole line is the name."""
+    names = list[str]()
+    with _file(folder, manifest.names) as path, text_errors(path), open_text(path) as handle:
+        for number, line in lines_of(path, handle):
+            name = line.removesuffix("\n")
+            if not name:
+                raise bad(path, f"line {number} has no name")
+            names.append(name)
+            if number > manifest.n_rows:
+                break
+        if len(names) != manifest.n_rows:
+            count = f"more than {manifest.n_rows}" if len(names) > manifest.n_rows else str(len(names))
+            raise bad(path, f"holds {count} names for {manifest.n_rows} rows")
+    found = np.empty(len(names), object)
+    found[:] = names
+    return found
+
+
+def folder_files(folder: PathLike) -> tuple[str, ...]:
+    """The names of the files that belong to it, as far as the manifest can be read."""
+    try:
+        manifest = read_manifest(folder)
+    except (InputError, OSError):
+        return (MANIFEST,)
+    return (MANIFEST, manifest.names, *(layer.file for layer in manifest.layers))
