@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pyalign.cli._command import refuse_unused
 from pyalign.data import ANCHORED, Embeddings, Subjects, Triplets, hash_early
+from pyalign.data.align import asked_items
+from pyalign.data.names import rule_of
+from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 
@@ -37,7 +40,8 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
         task=options.task,
         anchor=options.anchor or "first",
     )
-    if triplets.names is None and getattr(options, "names", None) is not None:
+    one_each = getattr(options, "per_object", None) is None  # else rows are images, and numbers are objects
+    if triplets.names is None and getattr(options, "names", None) is not None and one_each:
         triplets = replace(triplets, names=names_of(options.names), numbered=True)  # who names rows says their order
     hash_early(triplets)
     return _with_answers(_with_subjects(triplets, options), options)
@@ -110,21 +114,63 @@ def read_vector(path: str) -> Any:
 
 def read_embeddings(spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
     """The embeddings of FILE or FILE::KEY, with the names of their rows."""
-    from pyalign.io.embeddings import load_embeddings
-
-    path, key = split_key(spec)
-    stated = None if names is None else names_of(names)
-    found = load_embeddings(path, key=key, names=stated, name_column=name_column)
+    found = _read(spec, names, name_column)
     hash_early(found)
     return found
 
 
-def read_models(options: Any) -> dict[str, Embeddings]:
-    """The embeddings of a command by their specifications, which must differ."""
+def _read(spec: str, names: str | None, name_column: int | str | None) -> Embeddings:
+    from pyalign.io.embeddings import load_embeddings
+
+    path, key = split_key(spec)
+    return load_embeddings(path, key=key, names=None if names is None else names_of(names), name_column=name_column)
+
+
+def read_models(options: Any, triplets: Triplets) -> dict[str, Embeddings]:
+    """The embeddings of a command by their specifications, which must differ; a row for each object where asked."""
     twice = [spec for spec in options.embeddings if options.embeddings.count(spec) > 1]
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
-    return {spec: read_embeddings(spec, options.names, options.name_column) for spec in options.embeddings}
+    return _of_objects({spec: _read(spec, options.names, options.name_column) for spec in options.embeddings},
+                       options.per_object, triplets)  # fmt: skip
+
+
+def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
+    """The embeddings of a command that takes one; a row for each object where asked."""
+    found = {options.embeddings: _read(options.embeddings, options.names, options.name_column)}
+    return _of_objects(found, options.per_object, triplets)[options.embeddings]
+
+
+def _of_objects(models: dict[str, Embeddings], how: str | None, triplets: Triplets | None) -> dict[str, Embeddings]:
+    """Raises where no embeddings have names; those without, beside others with names, are taken as they are."""
+    nameless = [spec for spec, x in models.items() if x.names is None]
+    if how is not None and len(nameless) == len(models):
+        raise InputError(f"{nameless[0]}: --per-object {how} needs the names of the rows: --names FILE")
+    items = None if how is None or triplets is None else asked_items(triplets)
+    found = {}
+    for spec, x in models.items():
+        found[spec] = x if how is None else per_object(x, spec, how, items or _items_of_others(x, models.values()))
+        hash_early(found[spec])
+    return found
+
+
+def _items_of_others(x: Embeddings, models: Iterable[Embeddings]) -> tuple[str, ...] | None:
+    """The objects of embeddings that have them by folders, where x has rows of all of them: bat1 is no image of bat."""
+    by_folder = (objects_of(one.names) for one in models if one.names is not None)
+    items = next((found.names for found in by_folder if found.rule == "folders"), None)
+    return items if items is not None and x.names is not None and rule_of(items, x.names) is not None else None
+
+
+def per_object(x: Embeddings, spec: str, how: str, items: tuple[str, ...] | None) -> Embeddings:
+    """A row for each object, by the names of the items where these are known; what has no names is taken as it is."""
+    if x.names is None:
+        note = f"its rows have no names: --per-object {how} takes each for an object"
+        return replace(x, notes=(*x.notes, f"{spec}: {note}"))
+    try:
+        found, note = x.per_object(how, items)
+    except InputError as error:
+        raise InputError(f"{spec}: {error}") from error
+    return replace(found, notes=(*found.notes, f"{spec}: {note}"))
 
 
 def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | None:

@@ -10,6 +10,7 @@ from pyalign import _checks
 from pyalign.backends import BACKENDS
 from pyalign.cli._command import option, refuse_unused
 from pyalign.data import ODD_ONE_OUT, TASKS
+from pyalign.data.objects import HOW
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.measures import MEASURES
@@ -102,7 +103,7 @@ class Models:
     """Several embeddings."""
 
     embeddings: tuple[str, ...] = option(
-        "files of (n, d) embeddings; FILE::KEY picks an array", "--embeddings",
+        "files of (n, d) embeddings, or folders of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, nargs="+", metavar="EMB", role="input", positional=True,
     )  # fmt: skip
     labels: tuple[str, ...] | None = option(
@@ -115,7 +116,7 @@ class Model:
     """One file of embeddings."""
 
     embeddings: str = option(
-        "file of (n, d) embeddings; FILE::KEY picks an array", "--embeddings",
+        "file of (n, d) embeddings, or folder of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, metavar="EMB", role="input", positional=True,
     )  # fmt: skip
 
@@ -158,7 +159,7 @@ class TripletFile:
 
 @dataclass(frozen=True)
 class RowNames:
-    """Names of the embeddings' rows."""
+    """Names of the embeddings' rows, and what rows of one object become."""
 
     names: str | None = option(
         "names of the embeddings' rows, one a line, where the files have none (or the same, in the order to use)",
@@ -167,6 +168,10 @@ class RowNames:
     name_column: int | str | None = option(
         "column of a table of embeddings that holds the names, from 0 or by header (default: that of text)",
         kind=column, metavar="K",
+    )  # fmt: skip
+    per_object: str | None = option(
+        "several images of one object are one row: the mean of them, or the first; which are of one object the items' "
+        "names decide, else folders, else file names without number", choices=HOW,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def run(options: AgreementOptions, progress: Progress) -> Outcome:
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="agreement")
     found = agreement(
-        _inputs.read_models(options), triplets, measure=measures, temperature=temperature,
+        _inputs.read_models(options, triplets), triplets, measure=measures, temperature=temperature,
         min_answers=options.min_answers, ties=options.ties, nan=options.nan, backend=options.backend, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets, results=_inputs.with_labels(found.results, labels)))

@@ -11,7 +11,7 @@ from pyalign.analysis.score import score
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.data import Embeddings, Triplets, align, alternatives_of, as_answers
-from pyalign.data.align import one_order
+from pyalign.data.align import asked_items, one_order
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
@@ -55,7 +55,8 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     _check_answers(options)
     labels = _inputs.labelled(options.embeddings, options.labels)
-    triplets, models = _inputs.read_triplets(options), _inputs.read_models(options)
+    triplets = _inputs.read_triplets(options)
+    models = _inputs.read_models(options, triplets)
     if options.target_embedding is not None:
         triplets = _answered_by_concepts(triplets, models, options)
     found = calibrate(
@@ -80,11 +81,14 @@ def _answered_by_concepts(triplets: Triplets, models: Mapping[str, Embeddings], 
     assert spec is not None
     ordered, _ = one_order(models, triplets)
     try:
-        concept = align(_inputs.read_embeddings(spec, options.names), ordered, spec)
+        rows = _inputs.read_embeddings(spec, options.names)
+        if options.per_object is not None:
+            rows = _inputs.per_object(rows, spec, options.per_object, asked_items(ordered))
+        concept = align(rows, ordered, spec)
         asked = Triplets(concept.index, task=triplets.task)
-        rows: object = concept.x
+        x: object = concept.x
         shares = score(
-            rows, asked, measure=options.target_measure, temperature=options.target_temperature,
+            x, asked, measure=options.target_measure, temperature=options.target_temperature,
             keep="probabilities",
         ).probabilities  # fmt: skip
     except InputError as error:

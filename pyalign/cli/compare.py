@@ -40,7 +40,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     triplets = _inputs.read_triplets(options, answered="compare")
     plan = options.resampling()
     assert plan is not None
-    models = _inputs.read_models(options)
+    models = _inputs.read_models(options, triplets)
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     found = compare(

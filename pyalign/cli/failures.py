@@ -42,7 +42,7 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     require_families(options.embeddings, options.families)
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="failures")
-    models = _inputs.read_models(options)
+    models = _inputs.read_models(options, triplets)
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     found = failures(

@@ -46,7 +46,7 @@ def run(options: GlocalOptions, progress: Progress) -> Outcome:
     """Reads, fits."""
     _kept.check(options)
     triplets = _inputs.read_triplets(options, answered="glocal")
-    x = _inputs.read_embeddings(options.embeddings, options.names)
+    x = _inputs.read_model(options, triplets)
     others = _inputs.read_embeddings(options.other_embeddings)
     from pyalign.probing.options import as_strength
     from pyalign.probing.probe import fit_probe

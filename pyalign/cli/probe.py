@@ -144,7 +144,7 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
         _inputs.refuse_subjects(options, "--split subjects", "folds over people")
     _kept.check(options)
     triplets = _inputs.read_triplets(options, answered="probe")
-    x = _inputs.read_embeddings(options.embeddings, options.names)
+    x = _inputs.read_model(options, triplets)
     others = None if options.other_embeddings is None else _inputs.read_embeddings(options.other_embeddings)
     weights = None if options.weights is None else _inputs.read_vector(options.weights)
     journal = _kept.open_journal(

@@ -75,8 +75,8 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         groups = _categories(options.categories)
     keep = [name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")]
     results = score(
-        _inputs.read_models(options), triplets, measure=options.measure, temperature=temperature, ties=options.ties,
-        nan=options.nan, backend=options.backend, ci=plan, groups=groups, ceiling=ceiling,
+        _inputs.read_models(options, triplets), triplets, measure=options.measure, temperature=temperature,
+        ties=options.ties, nan=options.nan, backend=options.backend, ci=plan, groups=groups, ceiling=ceiling,
         permutations=options.permutations, seed=options.seed or 0, transform=_transform(options.transform), keep=keep,
         progress=progress,
     )  # fmt: skip

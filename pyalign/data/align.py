@@ -6,7 +6,7 @@ the embeddings as they stand. What had to be assumed is said in a note.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,16 +73,32 @@ def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[s
         return _by_stated_order(x, triplets, name)
     if x.names == triplets.names:
         return triplets.values, ()
-    values = _checked(triplets, len(triplets.names))
-    items = np.arange(len(triplets.names))
-    if triplets.numbered:  # of a stated order, items that no triplet names need no row
-        items = np.flatnonzero(np.bincount(values.ravel(), minlength=len(items)))
+    values, items = _used(triplets, triplets.names)
     asked = [triplets.names[item] for item in items]
     require_different(asked, "item")
     found = match_names(asked, x.names)
     rows = np.full(len(triplets.names), -1, np.int32)
     rows[items] = found.rows
     return rows[values], () if found.note is None else (found.note,)
+
+
+def _used(triplets: Triplets, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of named items, checked, and the items that need a row: of a stated order those of the triplets."""
+    values = _checked(triplets, len(names))
+    items = np.arange(len(names))
+    return values, np.flatnonzero(np.bincount(values.ravel(), minlength=len(items))) if triplets.numbered else items
+
+
+def asked_items(triplets: Triplets) -> tuple[str, ...] | None:
+    """The names of the items that triplets are about and that need a row; None where they have numbers alone.
+
+    Example:
+        >>> asked_items(as_triplet_data([["dog", "cat", "car"]]))
+        ('car', 'cat', 'dog')
+    """
+    if triplets.names is None:
+        return None
+    return tuple(triplets.names[item] for item in _used(triplets, triplets.names)[1])
 
 
 def _checked(triplets: Triplets, n: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.arrays import AsArray
 from pyalign.data.names import match_names
+from pyalign.data.objects import HOW, objects_of, take_together
 from pyalign.errors import InputError
 
 
@@ -94,6 +95,37 @@ class Embeddings(AsArray):
         if sorted(given) != sorted(self.names):
             raise InputError(f"names must be those that the rows have; {_difference(given, self.names)}")
         return self.select(given), "rows are put in the order of the names that were given"
+
+    def per_object(self, how: str, items: Sequence[str] | None = None) -> tuple[Embeddings, str]:
+        """A row for each object, of rows that are images of it: `aardvark/aardvark_01b.jpg`, `aardvark_02s.jpg`.
+
+        Args:
+            how: "mean" of the rows, summed in float64; of their type where they are floats, else float64, and an array
+                of the host. Or "first" of them in the order of rows.
+            items: the names of the objects, where they are known: they decide by what rows are of one object (the name
+                of the row, of its file, of its file without number, or its folder), by the first of these that finds
+                a row for all. Without them it is the folder, where all rows have one and not all the same, else the
+                name of the file without number.
+
+        Returns:
+            The embeddings, named after the objects, in the order of their first rows; and a sentence that says by what.
+
+        Raises:
+            InputError: rows without names; an item without a row; another word.
+
+        Example:
+            >>> x, note = Embeddings(np.eye(3), ("cat/1.jpg", "dog/1.jpg", "cat/2.jpg")).per_object("mean")
+            >>> x.names, x.values.tolist()
+            (('cat', 'dog'), [[0.5, 0.0, 0.5], [0.0, 1.0, 0.0]])
+            >>> note
+            '3 rows become 2 objects, by their folders: the mean of 1 to 2 images each'
+        """
+        if how not in HOW:
+            raise InputError(f"per_object must be one of {', '.join(HOW)}; got {how!r}")
+        if self.names is None:
+            raise InputError("per_object needs the names of the rows; these embeddings have none")
+        found = objects_of(self.names, items)
+        return replace(self, values=take_together(self.values, found.codes, how), names=found.names), found.note(how)
 
     def __repr__(self) -> str:
         named = "" if self.names is None else f", names {self.names[0]!r}, ..."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from pyalign.errors import InputError
 
+SEVERAL = "--per-object mean or first (Embeddings.per_object) makes one row of the images of an object"
 _NUMBER = re.compile(r"[_\- ]?\d+[a-z]{0,2}$")  # aardvark_01b
 
 
@@ -33,7 +34,7 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     number) or of its folder, when that holds for all items and for one row each.
 
     Raises:
-        InputError: names that no row has, or that two rows have.
+        InputError: names that no row has, or that two rows have: `Embeddings.per_object` makes one of them.
 
     Example:
         >>> match_names(["cat", "dog"], ["dog", "ant", "cat"]).rows
@@ -52,7 +53,9 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         example = f"{name!r} is {row_names[by_stem[0]]!r}"
         return Match(by_stem, f"items are found by the stems of the rows' names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
-    raise InputError(f"no row is named {_some(missing)} ({count}){_candidates(missing[0], row_names)}")
+    told = f"no row is named {_some(missing)} ({count}){_candidates(missing[0], row_names)}"
+    several = rule_of(item_names, row_names) is not None
+    raise InputError(f"{told}; {SEVERAL}" if several else told)
 
 
 def require_different(names: Sequence[str], what: str) -> None:
@@ -103,6 +106,24 @@ def _folder(name: str) -> str:
 
 
 SHORTER = (_stem, _without_number, _folder)  # ways of shortening the names of rows, one for all
+# By what rows are of one object, and how the name of a row tells which.
+RULES: dict[str, Callable[[str], str]] = {
+    "names": str,
+    "file names": _stem,
+    "file names without number": _without_number,
+    "folders": _folder,
+}
+
+
+def rule_of(item_names: Sequence[str], row_names: Sequence[str]) -> str | None:
+    """The first of `RULES` by which each item has a row, or several; None where there is none.
+
+    Example:
+        >>> rule_of(["cat"], ["cat/cat_01.jpg", "cat/cat_02.jpg"])
+        'file names without number'
+    """
+    wanted = set(item_names)
+    return next((rule for rule, shorten in RULES.items() if wanted <= set(map(shorten, row_names))), None)
 
 
 def listing(words: Sequence[str], limit: int = 10) -> str:

@@ -108,7 +108,7 @@ def test_an_input_that_changes_while_outputs_are_written_is_told_before_they_app
 def test_an_array_of_a_file_is_watched_by_the_name_of_the_file(command, folder, x, monkeypatch):
     np.savez("pair.npz", a=x, b=x)
     real = _inputs.read_models
-    monkeypatch.setattr(_inputs, "read_models", lambda options: os.utime("pair.npz", (1, 1)) or real(options))
+    monkeypatch.setattr(_inputs, "read_models", lambda *given: os.utime("pair.npz", (1, 1)) or real(*given))
     ran = command("score", "pair.npz::a", "-t", "t.npy", "--quiet")
     assert (ran.code, ran.out, ran.err) == (1, "", CHANGED.format("pair.npz"))
 
