@@ -22,6 +22,7 @@ from .data.triplets import Triplets
 from .datasets.triplets import sample_triplets
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError
 from .io.embeddings import load_embeddings
+from .io.export import write_embeddings
 from .io.transform import read_transform, write_transform
 from .io.triplets import load_triplets
 from .measures import MEASURES
@@ -86,5 +87,6 @@ __all__ = [
     "score",
     "similarity",
     "triplet_gradient",
+    "write_embeddings",
     "write_transform",
 ]

@@ -2,6 +2,7 @@ from .answers import read_answers as read_answers
 from .categories import load_categories as load_categories
 from .contents import Content as Content
 from .embeddings import load_embeddings as load_embeddings
+from .export import write_embeddings as write_embeddings
 from .names import read_names as read_names
 from .paths import split_key as split_key
 from .subjects import read_subjects as read_subjects

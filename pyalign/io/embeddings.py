@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
-from pyalign.io.entries import Entries, Entry, choose, row_names
+from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.formats import EMBEDDINGS, open_file
 from pyalign.io.headers import always
 from pyalign.io.numbers import check_exact
@@ -82,6 +82,9 @@ def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:
         from pyalign.io.folder import choose_layer
 
         return choose_layer(path, found, key)
+    beside = {name for name, entry in found.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
+    if key is None and len(found) - len(beside) == 1:  # of any type, and names of its rows
+        return next(entry for name, entry in found.items() if name not in beside)
     return choose(path, found, key, EMBEDDINGS.likely, EMBEDDINGS.preferred)
 
 

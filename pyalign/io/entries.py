@@ -102,6 +102,13 @@ def text_array(path: PathLike, cells: Sequence[str], shape: Sequence[int] | None
     return array if shape is None else array.reshape(shape)
 
 
+def names_array(names: Sequence[str]) -> Array:
+    """Strings as an array (n,) of Python's, each as long as it is."""
+    found: Array = np.empty(len(names), object)
+    found[:] = names
+    return found
+
+
 def type_name(dtype: object) -> str:
     """numpy's name of a dtype, with every width of text called ``str`` or ``bytes``."""
     kind, name = getattr(dtype, "kind", ""), str(getattr(dtype, "name", dtype))

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
-from pyalign.io.entries import NAME_KEYS, Entry, describe, type_name, under_key
+from pyalign.io.entries import NAME_KEYS, Entry, describe, names_array, type_name, under_key
 from pyalign.io.lines import lines_of
 from pyalign.io.npy import open_npy
 from pyalign.io.paths import Array, PathLike, bad, check_file, open_text, shorten, text_errors
@@ -193,9 +191,7 @@ def _names(folder: PathLike, manifest: Manifest) -> Array:
         if len(names) != manifest.n_rows:
             count = f"more than {manifest.n_rows}" if len(names) > manifest.n_rows else str(len(names))
             raise bad(path, f"holds {count} names for {manifest.n_rows} rows")
-    found = np.empty(len(names), object)
-    found[:] = names
-    return found
+    return names_array(names)
 
 
 def folder_files(folder: PathLike) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io.entries import Entry
+from pyalign.io.entries import Entry, names_array
 from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
 
 LONGEST_HEADER = 100_000_000  # the limit of the format's own reader
@@ -23,9 +23,12 @@ DTYPES = {
 
 
 def safetensors_entries(path: PathLike) -> dict[str, Entry]:
-    """The tensors of the file, by name; every offset is checked before one byte of data is read."""
+    """The tensors of the file, by name, and the names of rows in its metadata.
+
+    Every offset is checked before one byte of data is read.
+    """
     header, start, size = _read_header(path)
-    header.pop("__metadata__", None)
+    names = _names(header.pop("__metadata__", None))
     spans = {name: _check_tensor(path, name, tensor) for name, tensor in header.items()}
     end = 0
     for name in sorted(spans, key=lambda name: spans[name]):
@@ -35,7 +38,25 @@ def safetensors_entries(path: PathLike) -> dict[str, Entry]:
         end = last
     if end != size - start:
         raise bad(path, f"is truncated or padded: {end} bytes of data described, {size - start} there")
-    return {name: _entry(path, tensor, start + spans[name][0]) for name, tensor in header.items()}
+    found = {name: _entry(path, tensor, start + spans[name][0]) for name, tensor in header.items()}
+    if names is not None:
+        found.setdefault("names", Entry((len(names),), "str", partial(names_array, names)))
+    return found
+
+
+def _names(metadata: Any) -> list[str] | None:
+    """The names of the rows, where the metadata of the header has a JSON list of text under `names`."""
+    import json
+
+    told = metadata.get("names") if isinstance(metadata, dict) else None
+    if not isinstance(told, str) or not told.startswith("["):
+        return None
+    try:
+        names = json.loads(told)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(names, list) and len(names) > 0 and all(isinstance(name, str) for name in names)
+    return names if sound else None
 
 
 def _read_header(path: PathLike) -> tuple[dict[str, Any], int, int]:

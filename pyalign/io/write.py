@@ -16,7 +16,7 @@ from pyalign.errors import InputError
 from pyalign.io import temporaries
 from pyalign.io.paths import PathLike
 
-Content: TypeAlias = "npt.NDArray[Any] | str | bytes"
+Content: TypeAlias = "npt.NDArray[Any] | str | bytes | Iterable[bytes]"  # pieces are taken once
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, also where that is a plain file
 
 
@@ -160,8 +160,11 @@ def _fill(handle: IO[bytes], content: Content, digest: Any = None) -> None:
     out = _Plain(handle, digest)
     if isinstance(content, np.ndarray):
         np.lib.format.write_array(out, content, allow_pickle=False)
-    else:
+    elif isinstance(content, str | bytes):
         out.write(content.encode("utf-8") if isinstance(content, str) else content)
+    else:
+        for piece in content:
+            out.write(piece)
 
 
 @contextmanager

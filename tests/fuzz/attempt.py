@@ -71,8 +71,9 @@ def _pkl() -> list[bytes]:
 
 
 def _safetensors() -> list[bytes]:
-    header = b'{"x":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"__metadata__":{"a":"b"}}'
-    return [len(header).to_bytes(8, "little") + header + np.arange(6, dtype="<f4").tobytes()]
+    tensor = b'{"x":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"__metadata__":{%s}}'
+    headers = [tensor % told for told in (b'"a":"b"', rb'"names":"[\"dog\", \"cat\"]"')]
+    return [len(header).to_bytes(8, "little") + header + np.arange(6, dtype="<f4").tobytes() for header in headers]
 
 
 def _mat() -> list[bytes]:

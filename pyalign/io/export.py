@@ -1,0 +1,175 @@
+"""Embeddings on the disk, with the names of their rows, in formats that `load_embeddings` and others read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Embeddings, as_embeddings
+from pyalign.io.embeddings import check_matrix
+from pyalign.io.entries import text_array
+from pyalign.io.lines import LONGEST_LINE
+from pyalign.io.packages import needed
+from pyalign.io.paths import Array, PathLike, bad, shorten, suffix_of
+from pyalign.io.safetensors import DTYPES, LONGEST_HEADER, MOST_VALUES
+from pyalign.io.write import Content, write_files
+
+Names: TypeAlias = "tuple[str, ...] | None"
+Written: TypeAlias = "list[tuple[PathLike, Content]]"
+PIECE = 1 << 20  # numbers that become bytes at once
+
+
+def write_embeddings(path: PathLike, embeddings: object) -> None:
+    """Write an (n, d) matrix with the names of its rows, whole or not at all; `load_embeddings` gives both back.
+
+    Args:
+        path: by its extension
+
+            ``.npz``: arrays ``features`` and, where there are names, ``names``.
+            ``.safetensors``: a tensor ``embeddings``; names as a JSON list under ``names`` in the header's metadata.
+            ``.parquet``: columns ``f0``, ``f1``, ... and before them ``name``, which pandas takes for the index.
+            ``.csv``: the same columns as text; numbers have all their digits, and come back as float64.
+            ``.npy``: the matrix alone. The names are in a file beside it, a line each: ``x.names.txt`` for ``x.npy``,
+            which `load_embeddings(..., names=read_names("x.names.txt"))` and ``--names`` take.
+
+        embeddings: `Embeddings`, an array, a DataFrame whose index is the names, or a tensor.
+
+    Raises:
+        InputError: another extension, what is no matrix of real numbers, and names that the format cannot hold.
+        OSError: disk full, forbidden.
+        MissingExtraError: ``.parquet`` needs pyarrow.
+
+    Example:
+        >>> import tempfile
+        >>> from pyalign.io import load_embeddings
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_embeddings(f"{folder}/x.csv", Embeddings(np.eye(2), ("dog, big", "cat")))
+        ...     load_embeddings(f"{folder}/x.csv").names
+        ('dog, big', 'cat')
+    """
+    write_files(embedding_files(path, as_embeddings(embeddings, "embeddings")))
+
+
+def embedding_files(path: PathLike, embeddings: Embeddings) -> Written:
+    """What `write_embeddings` writes where: the file that was asked for last, before it what lies beside it."""
+    suffix = suffix_of(path)
+    if suffix not in WRITERS:
+        got = f"unknown extension {suffix!r}" if suffix else "no extension"
+        raise bad(path, f"{got}; embeddings are written as {', '.join(WRITERS)}")
+    values = _checks.as_array(embeddings.values, "embeddings", "(n, d)")
+    if values.dtype.name == "bfloat16":  # which numpy's files have no name for
+        values = values.astype(np.float32)
+    values = check_matrix(path, values)
+    _check_names(path, embeddings.names or (), suffix)
+    return WRITERS[suffix](path, values, embeddings.names)
+
+
+def _check_names(path: PathLike, names: Sequence[str], suffix: str) -> None:
+    """Refuse names that would come back as others."""
+    lines, tabs = suffix in (".csv", ".npy"), suffix == ".npy"
+    for row, name in enumerate(names):
+        if not name or "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise bad(path, f"names must be text of Unicode, without NUL; row {row} is {shorten(name)}")
+        if lines and (name != name.strip() or set(name) & set("\r\n")):
+            raise bad(path, f"names must be one line without blanks at its ends; row {row} is {shorten(name)}")
+        if tabs and ("\t" in name or name.startswith("\ufeff")):
+            raise bad(path, f"names must have no tabs; row {row} is {shorten(name)}")
+
+
+def names_beside(path: PathLike) -> str:
+    """Where the names of a ``.npy`` lie.
+
+    >>> names_beside("clip.npy")
+    'clip.names.txt'
+    """
+    return os.fspath(path)[: -len(".npy")] + ".names.txt"
+
+
+def _npy(path: PathLike, values: Array, names: Names) -> Written:
+    beside = names_beside(path)
+    if names is not None:
+        return [(beside, "".join(f"{name}\n" for name in names)), (path, values)]
+    if os.path.lexists(beside):
+        raise bad(path, f"these embeddings have no names, and {beside} has those of others: remove it")
+    return [(path, values)]
+
+
+def _npz(path: PathLike, values: Array, names: Names) -> Written:
+    arrays = {"features": values} if names is None else {"features": values, "names": text_array(path, names)}
+    buffer = BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return [(path, buffer.getvalue())]
+
+
+def _safetensors(path: PathLike, values: Array, names: Names) -> Written:
+    codes = {np.dtype(dtype): code for code, dtype in DTYPES.items() if code != "BF16"}
+    dtype = values.dtype.newbyteorder("<")
+    tensor = {"dtype": codes[dtype], "shape": list(values.shape), "data_offsets": [0, values.nbytes]}
+    told = {} if names is None else {"__metadata__": {"names": json.dumps(names, ensure_ascii=False)}}
+    header = json.dumps({**told, "embeddings": tensor}, ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    if len(header) > LONGEST_HEADER or sum(map(header.count, (b"[", b"{", b","))) > MOST_VALUES:
+        raise bad(path, f"a header with {len(names or ())} names is more than readers take: write .npz or .parquet")
+    return [(path, _with_header(header, values, dtype))]
+
+
+def _with_header(header: bytes, values: Array, dtype: np.dtype[Any]) -> Iterator[bytes]:
+    yield len(header).to_bytes(8, "little") + header
+    for part in _parts(values):
+        yield part.astype(dtype, order="C", copy=False).tobytes()
+
+
+def _csv(path: PathLike, values: Array, names: Names) -> Written:
+    return [(path, _lines(path, values, names))]
+
+
+def _lines(path: PathLike, values: Array, names: Names) -> Iterator[bytes]:
+    """A name always stands in quotes: then no other separator could part the rows."""
+    header = ",".join((["name"] if names is not None else []) + [f"f{k}" for k in range(values.shape[1])])
+    yield f"{header}\n".encode()
+    place = 0
+    for part in _parts(values):
+        rows = [",".join(map(repr, row)) for row in (part.astype(np.int8) if part.dtype == bool else part).tolist()]
+        if names is not None:
+            quoted = ('"' + name.replace('"', '""') + '"' for name in names[place : place + len(part)])
+            rows = [f"{name},{row}" for name, row in zip(quoted, rows, strict=True)]
+        if max(map(len, rows)) >= LONGEST_LINE:
+            raise bad(path, f"a line would have more than {LONGEST_LINE} letters: write .npz")
+        place += len(part)
+        yield ("\n".join(rows) + "\n").encode()
+
+
+def _parquet(path: PathLike, values: Array, names: Names) -> Written:
+    pyarrow: Any = needed(path, "pyarrow", "files")
+    parquet: Any = needed(path, "pyarrow", "files", "pyarrow.parquet")
+    columns: dict[str, Any] = {} if names is None else {"name": pyarrow.array(names, pyarrow.string())}
+    columns.update({f"f{k}": pyarrow.array(np.ascontiguousarray(column)) for k, column in enumerate(values.T)})
+    table = pyarrow.table(columns)
+    if names is not None:
+        index = {"name": "name", "field_name": "name", "pandas_type": "unicode", "numpy_type": "object"}
+        told = {"index_columns": ["name"], "column_indexes": [], "columns": [{**index, "metadata": None}]}
+        told_to_pandas = {**told, "creator": {"library": "pyalign"}, "pandas_version": "2.0.0"}
+        table = table.replace_schema_metadata({"pandas": json.dumps(told_to_pandas)})
+    buffer = BytesIO()
+    parquet.write_table(table, buffer, use_dictionary=False, compression="none")  # floats hardly pack
+    return [(path, buffer.getvalue())]
+
+
+def _parts(values: Array) -> Iterator[Array]:
+    rows = max(1, PIECE // values.shape[1])
+    return (values[start : start + rows] for start in range(0, len(values), rows))
+
+
+WRITERS: dict[str, Callable[[PathLike, Array, Names], Written]] = {
+    ".npy": _npy,
+    ".npz": _npz,
+    ".safetensors": _safetensors,
+    ".parquet": _parquet,
+    ".csv": _csv,
+}
