@@ -3,6 +3,9 @@ from .categories import load_categories as load_categories
 from .contents import Content as Content
 from .embeddings import load_embeddings as load_embeddings
 from .export import write_embeddings as write_embeddings
+from .model_spec import ModelSpec as ModelSpec
+from .model_spec import read_model_spec as read_model_spec
+from .model_spec import write_model_spec as write_model_spec
 from .names import read_names as read_names
 from .paths import split_key as split_key
 from .subjects import read_subjects as read_subjects
