@@ -28,6 +28,7 @@ COMMANDS = {
     "probe": "learn the linear map of embeddings that best predicts human answers",
     "glocal": "learn a map that predicts human answers and keeps other images' neighbours",
     "transform": "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings",
+    "export": "write embeddings in another format, with the names of their rows",
     "triplets sample": "draw triplets and answer them by embeddings",
     "describe": "what a file of embeddings or triplets seems to be",
     "sample": "write the built-in sample (411 objects, 28,770 triplets) to a folder",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     from pyalign.results import Result
 
 Chosen = TypeVar("Chosen")
-Output: TypeAlias = "np.ndarray | str | bytes | Callable[[Mapping[str, str]], str]"
+Output: TypeAlias = "np.ndarray | str | bytes | Iterable[bytes] | Callable[[Mapping[str, str]], str]"
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,14 @@ class Outcome:
         files: what is written besides, by path; or what makes it of the SHA-256 of those before it, by path.
         text: what is printed in place of the table.
         journal: of the run; it is closed when all is written.
+        notes: what a person should know, besides those of the result.
     """
 
     result: Result | None = None
     files: Mapping[str, Output] = field(default_factory=dict)
     text: str | None = None
     journal: Journal | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ def npz_file(text: str) -> str:
     return _ending(text, ".npz")
 
 
+def json_file(text: str) -> str:
+    """A file to write as .json, likewise."""
+    return _ending(text, ".json")
+
+
 def _ending(text: str, suffix: str) -> str:
     if not text.endswith(suffix) and not text.startswith("/dev/"):
         raise argparse.ArgumentTypeError(f"expected a name that ends in {suffix}; got {text!r}")

@@ -112,11 +112,12 @@ def write_outcome(outcome: Outcome, options: Any, check: Callable[[], None]) -> 
         print(document)
     elif outcome.text is not None or result is not None:
         print(outcome.text if outcome.text is not None else _table(outcome, options))
-    if result is not None and not getattr(options, "quiet", False):
+    notes = (*outcome.notes, *(result.notes if result is not None else ()))
+    if notes and not getattr(options, "quiet", False):
         from pyalign.report.tables import one_line
 
         sys.stdout.flush()
-        for note in result.notes:
+        for note in notes:
             print(f"note: {one_line(note)}", file=sys.stderr)
 
 

@@ -1,0 +1,85 @@
+"""`pyalign export`: embeddings in another format, with the names of their rows."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, Output, option, paths
+from pyalign.cli._outputs import require_apart
+from pyalign.data import Embeddings
+from pyalign.errors import InputError
+from pyalign.io.export import WRITERS, embedding_files
+from pyalign.io.folder import read_manifest
+from pyalign.io.model_spec import ModelSpec
+from pyalign.io.paths import bad, split_key, suffix_of
+from pyalign.progress import Progress
+
+
+def embeddings_file(text: str) -> str:
+    """A file to write as its name says."""
+    if suffix_of(text) not in WRITERS:
+        raise argparse.ArgumentTypeError(f"expected a name that ends in {', '.join(WRITERS)}; got {text!r}")
+    return text
+
+
+@dataclass(frozen=True)
+class ExportOptions(_options.Model, _options.RowNames):
+    """The options of `pyalign export`."""
+
+    out: str | None = option(
+        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows; .npy with those beside it, in "
+        "FILE.names.txt", kind=embeddings_file, metavar="FILE", role="output",
+    )  # fmt: skip
+    spec: str | None = option(
+        "write what model, layer and preprocessing a folder of `pyalign extract` is of, as the registry of Re-Align "
+        "has it", kind=_options.json_file, metavar="MODEL.json", role="output",
+    )  # fmt: skip
+    quiet: bool = option("no notes, no progress", default=False)
+
+
+def run(options: ExportOptions, progress: Progress) -> Outcome:
+    """Reads, writes."""
+    if options.out is None and options.spec is None:
+        raise InputError("--out FILE or --spec MODEL.json must be given, or both; got neither")
+    files: dict[str, Output] = {}
+    told, notes = [], tuple[str, ...]()
+    if options.out is not None:
+        x = _inputs.read_model(options)
+        files.update({os.fspath(path): content for path, content in embedding_files(options.out, x)})
+        _check_beside(options, list(files))
+        told.append(_told(options.out, x, list(files)))
+        notes = x.notes
+    if options.spec is not None:
+        files[options.spec] = _spec(options).to_json()
+        told.append(f"{options.spec}: the specification of the model")
+    return Outcome(None, files, "\n".join(told), notes=notes)
+
+
+def _check_beside(options: ExportOptions, written: list[str]) -> None:
+    """Raises where the names beside --out would replace an input or another output."""
+    inputs = [path for given in paths(options, "input").values() for path in given]
+    outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
+    beside = [("--out (its names)", path) for path in written if path != options.out]
+    require_apart(inputs, [*outputs, *beside])
+
+
+def _told(out: str, x: Embeddings, written: list[str]) -> str:
+    n, d = x.shape
+    names = "no names" if x.names is None else f"names in {written[0]}" if len(written) > 1 else "with names"
+    return f"{out}: {n:,} x {d:,} {x.dtype}, {names}"
+
+
+def _spec(options: ExportOptions) -> ModelSpec:
+    path, layer = split_key(options.embeddings)
+    if not os.path.isdir(path):
+        raise InputError(f"{options.embeddings}: --spec {options.spec} needs a folder of pyalign extract")
+    try:
+        return ModelSpec.from_manifest(read_manifest(path).document, layer)
+    except InputError as error:
+        raise error if str(error).startswith(f"{path}:") else bad(path, error) from error
+
+
+COMMAND = Command(ExportOptions, run, "pyalign export E::penultimate --out x.parquet", about=("embeddings",))
