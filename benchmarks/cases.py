@@ -45,9 +45,16 @@ LARGER = Case("large-100k", 100_000, 512, 5_000_000)
 TRAINING = Case("training-1m", 1854, 512, 1_000_000)  # one full-batch step of a probe
 FIT = Case("fit-100k", 1854, 512, 100_000)
 START = Case("start", 0, 0)
+# Photographs of the size that most in ImageNet have, by the default model and by a transformer.
+LITE0, VIT = Case("photographs-efficientnet-lite0", 2000, 1280), Case("photographs-vit-s-16", 2000, 384)
+MANY_IMAGES = Case("small-images-100k", 100_000, 64)
 CASES = {
-    c.name: c for c in (THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, FIT, START)
-}
+    c.name: c
+    for c in (
+        THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT,
+        MANY_IMAGES,
+    )
+}  # fmt: skip
 
 
 @lru_cache(maxsize=2)
@@ -157,6 +164,10 @@ TARGETS = (
     Target("compare, 100 models", THINGS_NARROW, "one minute", at_most=1),
     Target("object resamples, 4 models", THINGS, "pyalign 1 model", at_most=2),
     Target("calibrate", THINGS, "pyalign score", at_most=10),
+    *(Target("extract", case, "thingsvision", at_least=1.5) for case in (LITE0, VIT)),
+    *(Target("extract", case, "timm loop", at_least=0.95) for case in (LITE0, VIT)),
+    Target("extract, bf16", VIT, "pyalign fp32", at_least=2),
+    Target("memory of extract", MANY_IMAGES, "limit", at_most=1),
     Target("command pyalign score", THINGS, "numpy", at_most=2),
     Target("start of pyalign score", START, "numpy", at_most=1.5),
     Target("import", START, "numpy", at_most=1.3),

@@ -53,6 +53,16 @@ def same_first_rows(ours: Callable[[], np.ndarray]) -> Check:
     return check
 
 
+def same_rows(ours: Callable[[], np.ndarray]) -> Check:
+    """Features, to 1e-5 of their largest."""
+
+    def check(theirs: np.ndarray) -> None:
+        own = ours()
+        np.testing.assert_allclose(theirs, own, rtol=0, atol=1e-5 * np.abs(own).max())
+
+    return check
+
+
 def same_errors(ours: Callable[[], np.ndarray]) -> Check:
     """Equal to ours, but for the rounding of sums beyond 2^53."""
 

@@ -14,6 +14,7 @@ from benchmarks import (
     calibration_peers,
     cases,
     checks,
+    extract_peers,
     loss_peers,
     matrix_peers,
     peers,
@@ -416,6 +417,54 @@ REPEATS = Comparison(
     FEW,
 )
 
+
+def features(make: Callable[..., extract_peers.Features], checked: bool = True, **options: Any) -> Builder:
+    """A contender of `extract`."""
+
+    def build(case: Case) -> Contender:
+        check = checks.same_rows(extract_peers.our_features(case)) if checked else None
+        return Contender(make(case, **options), check=check)
+
+    return build
+
+
+EXTRACTIONS = tuple(
+    Comparison(
+        "extract",
+        case,
+        {
+            SUBJECT: features(extract_peers.our_features),
+            "thingsvision": features(extract_peers.thingsvision_loop),
+            "timm loop": features(extract_peers.timm_loop),
+        },
+        FEW,
+    )
+    for case in (cases.LITE0, cases.VIT)
+)
+HALVES = tuple(
+    Comparison(
+        "extract, bf16",
+        case,
+        {
+            SUBJECT: features(extract_peers.our_half_features, checked=False),
+            "pyalign fp32": features(extract_peers.our_features, checked=False),
+        },
+        FEW,
+    )
+    for case in (cases.LITE0, cases.VIT)
+)
+EXTRACT_MEMORY = Comparison(
+    "memory of extract",
+    cases.MANY_IMAGES,
+    {
+        SUBJECT: figures(lambda case: extract_peers.peak_memory(case, case.n)),
+        "limit": figures(lambda case: 2000.0),
+        "pyalign of 1,000": figures(lambda case: extract_peers.peak_memory(case, 1000)),
+    },
+    1,
+    "MB",
+)
+
 THINGS_CASES = (cases.THINGS, cases.THINGS_INT16, cases.THINGS_INT64)
 LARGE_CASES = (cases.LARGE, cases.LARGER)
 TRIPLETS = (
@@ -432,7 +481,10 @@ LOSSES = (
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
 )
 STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION, REPEATS)
-COMPARISONS = (*TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, FITS, COMMAND, STARTS, IMPORT)
+EXTRACT = (*EXTRACTIONS, *HALVES, EXTRACT_MEMORY)
+COMPARISONS = (
+    *TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
+)  # fmt: skip
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:

@@ -35,6 +35,7 @@ KINDS = {
     "ceiling": "pyalign.analysis.ceilings:NoiseCeiling",
     "compare": "pyalign.analysis.comparison:Comparison",
     "describe": "pyalign.analysis.describe_file:FileDescription",
+    "extract": "pyalign.extraction.result:Extraction",
     "failures": "pyalign.analysis.failures:Failures",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
     "probe": "pyalign.probing.validated:ProbeCrossValidation",

@@ -24,7 +24,17 @@ COMPILED = ("_cython", "cython_runtime", "_cyutility", "_sysconfigdata")  # what
 
 # What needs a framework, and is loaded when that is there and asked for.
 OF_FRAMEWORKS = {
-    "torch": ("backends/_*", "integrations/torch.py", "integrations/_*", "ops/_tensor_door.py", "probing/_tensor_*"),
+    "torch": (
+        "backends/_*",
+        "integrations/torch.py",
+        "integrations/_*",
+        "ops/_tensor_door.py",
+        "probing/_tensor_*",
+        "extraction/_*",
+        "extraction/layers.py",
+        "extraction/torch_encoder.py",
+    ),
+    "timm": ("extraction/_timm.py",),
     "triton": ("backends/_triton_*",),
     "sklearn": ("probing/estimator.py",),
 }

@@ -32,6 +32,7 @@ COMMANDS = {
     "triplets sample": "draw triplets and answer them by embeddings",
     "describe": "what a file of embeddings or triplets seems to be",
     "sample": "write the built-in sample (411 objects, 28,770 triplets) to a folder",
+    "extract": "embeddings of images or texts by the layers of a model",
     "simulate": "draw triplets from a known choice model, and state the accuracy to expect",
     "info": "version, instruction set, threads, and each backend",
 }
@@ -165,7 +166,7 @@ def _recorded(outcome: Outcome, options: Any) -> Outcome:
 
 def _located(command: Command[Any], options: Any, message: str) -> str:
     """The message with the files that it is about, unless it names one, or is about an option."""
-    files = [path for given in paths(options, "input").values() for path in given]
+    files = [path for role in ("input", "folder") for given in paths(options, role).values() for path in given]
     names = {name for path in files for name in (path, path.rpartition("::")[0] or path)}
     is_file = {one.name: isinstance(getattr(options, one.name), str | tuple) for one, _ in declared(command.options)}
     other = {one.name for one, told in declared(command.options) if told.role != "input" or not is_file[one.name]}

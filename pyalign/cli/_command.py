@@ -41,7 +41,7 @@ class Option:
         nargs: "+", "*" or "?", as argparse has it; "+" and "*" give tuples.
         const: the value of a flag without a word, with nargs "?".
         group: the heading in the help.
-        role: "input" or "output" for files, which are kept apart; "" for anything else.
+        role: "input" or "output" for files, which are kept apart; "folder" for one to write to; "" for anything else.
         positional: whether the values may also stand by themselves, before the options.
         exclusive: a name that options share of which one may be given.
         words: what the shell offers.

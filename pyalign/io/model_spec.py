@@ -124,8 +124,8 @@ class ModelSpec:
         """Of the manifest of a folder of `pyalign extract`.
 
         Args:
-            manifest: the document: `model` as "timm:resnet50", `layers`; where they are there `weights` (a name, or an
-                object with `tag` or `sha256`), `preprocessing` with `size` (channels, height, width), `pool`.
+            manifest: the document: `model` as "timm:resnet50", `layers` with `pooling`; where they are there `weights`
+                with `origin` or `sha256`, `preprocessing` with `size` (channels, height, width).
             layer: which of the layers, where there are several.
 
         Raises:
@@ -151,7 +151,7 @@ class ModelSpec:
             source=source if mark else "custom",
             weights=_weights(manifest),
             layer=one.get("name", ""),
-            embedding=_way(one.get("pool", manifest.get("pool"))),
+            embedding=_way(one.get("pooling")),
             input_size=_size(prepared),
             preprocess=steps,
             output_dim=math.prod(shape[1:]) if _sizes(shape, (2, 3, 4, 5)) else None,
@@ -177,12 +177,9 @@ def _layer(manifest: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
 
 
 def _weights(manifest: Mapping[str, Any]) -> str | None:
-    """Their name, or else their hash."""
+    """Where they come from, or else their hash."""
     told = manifest.get("weights")
-    if isinstance(told, Mapping):
-        name, digest = told.get("tag", told.get("name")), told.get("sha256")
-    else:
-        name, digest = told, manifest.get("weights_sha256")
+    name, digest = (told.get("origin"), told.get("sha256")) if isinstance(told, Mapping) else (told, None)
     if isinstance(name, str) and name:
         return name
     return f"sha256:{digest}" if isinstance(digest, str) and digest else None

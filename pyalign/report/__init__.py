@@ -15,6 +15,7 @@ VIEWS = {
     "Calibration": "calibrations:calibration_table",
     "Calibrations": "calibrations:calibrations_table",
     "Comparison": "comparisons:comparison_table",
+    "Extraction": "extractions:extraction_table",
     "Failures": "failures:failures_table",
     "FileDescription": "descriptions:description_table",
     "NoiseCeiling": "ceilings:ceiling_table",

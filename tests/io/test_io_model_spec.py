@@ -24,9 +24,9 @@ SHORT = {  # as entries of the registry have been shown, with a key that is not 
 MANIFEST = {
     "command": "extract", "schema": 1, "model": "timm:resnet50", "names": "names.txt", "n_rows": 92,
     "layers": [{"name": "penultimate", "file": "penultimate.npy", "shape": [92, 2048], "dtype": "float32"},
-               {"name": "conv", "file": "conv.npy", "shape": [92, 8, 7, 7], "dtype": "float32", "pool": "none"},
-               {"name": "cls", "file": "cls.npy", "shape": [92, 768], "dtype": "float32", "pool": "cls"}],
-    "weights": {"tag": "a1_in1k", "sha256": "ab"},
+               {"name": "conv", "file": "conv.npy", "shape": [92, 8, 7, 7], "dtype": "float32", "pooling": "none"},
+               {"name": "cls", "file": "cls.npy", "shape": [92, 768], "dtype": "float32", "pooling": "cls"}],
+    "weights": {"origin": "a1_in1k", "sha256": "ab"},
     "preprocessing": {"size": [3, 224, 288], "mean": [0.5], "std": [0.5], "interpolation": "bicubic"},
 }  # fmt: skip
 JSON = st.recursive(
@@ -121,7 +121,7 @@ def test_a_manifest_becomes_a_specification():
     [
         ({"weights": "IMAGENET1K_V2"}, "IMAGENET1K_V2"),
         ({"weights": {"sha256": "ab"}}, "sha256:ab"),
-        ({"weights": None, "weights_sha256": "cd"}, "sha256:cd"),
+        ({"weights": {"sha256": "cd"}}, "sha256:cd"),
         ({"weights": None}, None),
     ],
 )

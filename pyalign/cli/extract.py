@@ -1,0 +1,138 @@
+"""`pyalign extract`: embeddings of images or texts by the layers of a model, in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+
+from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.errors import InputError
+from pyalign.progress import Progress
+
+ITEMS, MODEL, RUNNING, OUTPUT = "items", "model", "running", "output"
+POOLINGS = ("auto", "cls", "mean", "flatten", "none")
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Part I of K."""
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) <= 1 << 20):
+        raise argparse.ArgumentTypeError(f"expected I/K, part I of K from 1; got {text!r}")
+    return int(part), int(parts)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """KEY=VALUE."""
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE; got {text!r}")
+    return key, value
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """The options of `pyalign extract`."""
+
+    model: str | None = option(
+        "SOURCE:NAME, see `pyalign models list` (default: efficientnet-lite:0, whose weights need no network)",
+        metavar="SOURCE:NAME", group=MODEL,
+    )  # fmt: skip
+    checkpoint: str | None = option("file or folder with the model's weights", metavar="FILE", role="input",
+                                    group=MODEL)  # fmt: skip
+    layer: tuple[str, ...] = option(
+        "penultimate (default: before the classifier), logits, or names of modules, see `pyalign models layers`",
+        default=("penultimate",), nargs="+", metavar="NAME", group=MODEL,
+    )  # fmt: skip
+    pool: str = option(
+        "how tokens or maps of named modules become a row (default: auto, the class token or else the mean)",
+        default="auto", choices=POOLINGS, group=MODEL,
+    )  # fmt: skip
+    transform: str | None = option(
+        "linear map for the rows of the one layer, such as one of gLocal", metavar="W.npz", role="input", group=MODEL
+    )
+    images: str | None = option(
+        "folder (with those in it), list of paths (.txt, .csv), .tar, FILE.h5::KEY or FILE.parquet::COLUMN",
+        metavar="DIR|LIST", role="input", group=ITEMS,
+    )  # fmt: skip
+    text: str | None = option("file of names or sentences, one a line, for models of language", metavar="FILE",
+                              role="input", group=ITEMS)  # fmt: skip
+    on_error: str = option(
+        "an image that can't be read: an error (default), or left out and listed", default="raise",
+        choices=("raise", "skip"), group=ITEMS,
+    )  # fmt: skip
+    decoder: str = option("what decodes images (default: pil)", default="pil", choices=("pil", "torchvision"),
+                          group=ITEMS)  # fmt: skip
+    background: str = option("behind transparent images (default: white)", default="white", metavar="COLOUR",
+                             group=ITEMS)  # fmt: skip
+    out: str = option("folder to write to, made where it is not there", required=True, metavar="DIR", role="folder",
+                      group=OUTPUT)  # fmt: skip
+    merge: tuple[str, ...] | None = option("put the folders of all parts of a --shard run together", nargs="+",
+                                           metavar="DIR", group=OUTPUT)  # fmt: skip
+    meta: tuple[tuple[str, str], ...] = option("what else the manifest should say", default=(), nargs="+", kind=pair,
+                                               metavar="KEY=VALUE", group=OUTPUT)  # fmt: skip
+    quiet: bool = option("no notes, no progress", default=False, group=OUTPUT)
+    batch_size: int = option("items in a pass (default: 32)", default=32, kind=_options.count, metavar="B",
+                             group=RUNNING)  # fmt: skip
+    device: str = option("cpu, cuda, cuda:1, mps (default: a CUDA device where there is one)", default="auto",
+                         metavar="D", group=RUNNING)  # fmt: skip
+    precision: str = option("of products (default: fp32); bf16 is faster where the processor has it", default="fp32",
+                            choices=("fp32", "bf16"), group=RUNNING)  # fmt: skip
+    compile: bool = option("let torch compile the model first", default=False, group=RUNNING)
+    workers: int | None = option("threads that read and prepare (default: one a processor)", kind=_options.count,
+                                 metavar="K", group=RUNNING)  # fmt: skip
+    shard: tuple[int, int] | None = option("part I of K alone, from 1; --merge puts them together", kind=shard,
+                                           metavar="I/K", group=RUNNING)  # fmt: skip
+    resume: bool = option("go on with what an interrupted run has left in --out", default=False, group=RUNNING)
+
+
+def run(options: ExtractOptions, progress: Progress) -> Outcome:
+    """Extracts into the folder, or merges parts."""
+    if options.merge is not None:
+        return _merge(options)
+    if (options.images is None) == (options.text is None):
+        raise InputError("--images or --text says what is embedded: give one of them")
+    from pyalign.extraction.extract import extract
+    from pyalign.extraction.sources import DEFAULT
+    from pyalign.io.transform import read_transform
+
+    found = extract(
+        options.model or DEFAULT, options.images, options.layer, texts=options.text, pool=options.pool,
+        out=options.out, checkpoint=options.checkpoint, batch_size=options.batch_size, device=options.device,
+        precision=options.precision, compile=options.compile, workers=options.workers, shard=options.shard,
+        resume=options.resume, on_error=options.on_error, decoder=options.decoder, background=options.background,
+        transform=None if options.transform is None else read_transform(options.transform),
+        meta=dict(options.meta), progress=_paced(progress),
+    )  # fmt: skip
+    return Outcome(found)
+
+
+def _merge(options: ExtractOptions) -> Outcome:
+    from pyalign.extraction.merge import merge_extractions
+
+    if options.images is not None or options.text is not None:
+        raise InputError("--merge takes folders alone; got --images or --text too")
+    assert options.merge is not None
+    return Outcome(merge_extractions(options.merge, options.out))
+
+
+def _paced(progress: Progress) -> Progress:
+    """With items per second and the time that is left."""
+    first: list[tuple[float, int]] = []
+
+    def paced(stage: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if not first:
+            first.append((now, done))
+        start, before = first[0]
+        rate = (done - before) / max(now - start, 1e-9)
+        if rate > 0 and total is not None:
+            minutes, seconds = divmod(round((total - done) / rate), 60)
+            stage = f"{rate:,.0f} {stage}/s, {minutes}:{seconds:02} left:"
+        progress(stage, done, total)
+
+    return paced
+
+
+COMMAND = Command(ExtractOptions, run, "pyalign extract --images photos --out photos-lite0", about=("images", "text"))

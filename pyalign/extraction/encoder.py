@@ -1,0 +1,136 @@
+"""What is run on items: a model with its preparation, whatever library it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyalign.errors import InputError
+
+PENULTIMATE, LOGITS = "penultimate", "logits"
+POOLINGS = ("auto", "cls", "mean", "flatten", "none")
+PRECISIONS = ("fp32", "bf16")
+OF_MODEL = "model"  # the pooling of a layer that the model pools itself
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights a model has.
+
+    Attributes:
+        origin: where they come from: a package, a file, a repository, or the seed that drew them.
+        sha256: of all parameters and buffers, by name, whatever file they came in; of an ONNX model its file's.
+        file_sha256: of the file they came in; None where there is none, or several.
+    """
+
+    origin: str
+    sha256: str | None
+    file_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One output of a model, as rows.
+
+    Attributes:
+        name: as it is asked for, and of its file.
+        what: what it is, a phrase.
+        pooling: how it becomes a row: "model" where the model does that itself.
+        module: of which module it is the output; None for the ends of the model.
+    """
+
+    name: str
+    what: str
+    pooling: str
+    module: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a model is asked for.
+
+    Attributes:
+        checkpoint: a file or folder with its weights; None: those that its name says.
+        seed: of random weights, in place of trained ones; None for trained.
+        device: as torch names it; "auto": a CUDA device where there is one.
+        precision: "fp32", or "bf16" for bfloat16 products.
+        compile: whether torch compiles the model.
+        decoder: of images: "pil" or "torchvision".
+    """
+
+    checkpoint: str | None = None
+    seed: int | None = None
+    device: str = "auto"
+    precision: str = "fp32"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}")
+
+
+@dataclass
+class Encoder:
+    """A model, ready to run.
+
+    Attributes:
+        spec: the name by which it was asked for, such as "timm:resnet50".
+        weights: which it has.
+        preprocessing: what happens to an item before the model sees it, as json can write it.
+        versions: of the packages that compute, by name.
+        notes: what a user should know, a sentence each.
+        modality: of its items, "images" or "texts".
+        device: where it runs.
+        precision: of its products.
+    """
+
+    spec: str
+    weights: Weights
+    preprocessing: Mapping[str, Any]
+    versions: Mapping[str, str]
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    modality: str = field(default="images", kw_only=True)
+    device: str = field(default="cpu", kw_only=True)
+    precision: str = field(default="fp32", kw_only=True)
+
+    def prepare(self, item: Any) -> Any:
+        """One item (an RGB image of PIL, or a text) as the model takes it. Called by several threads at once."""
+        raise NotImplementedError
+
+    def resolve(self, names: Sequence[str], pool: str = "auto") -> list[Layer]:
+        """The layers of these names.
+
+        Raises:
+            InputError: a name that the model has not, or a pooling that does not fit.
+        """
+        raise NotImplementedError
+
+    def run(self, prepared: Sequence[Any], layers: Sequence[Layer]) -> list[npt.NDArray[Any]]:
+        """One pass over b prepared items: an array (b, ...) float32 for each layer, of memory of its own."""
+        raise NotImplementedError
+
+    def listed(self) -> list[tuple[str, str, str]]:
+        """What may be asked for: name, what it is, shape for one item."""
+        raise NotImplementedError
+
+
+def check_layers(names: Sequence[str], pool: str) -> None:
+    """Raises InputError for a list of layers that nothing can be made of."""
+    if isinstance(names, str) or not names:
+        raise InputError(f"layers must be one or more names; got {names!r}")
+    twice = [name for name in names if list(names).count(name) > 1]
+    if twice:
+        raise InputError(f"layers must differ; got {twice[0]!r} twice")
+    if pool not in POOLINGS:
+        raise InputError(f"pool must be one of {', '.join(POOLINGS)}; got {pool!r}")
+
+
+def require_rows(rows: np.ndarray, b: int, layer: str) -> np.ndarray:
+    """The rows of a layer, checked: one for each item, finite numbers."""
+    if rows.shape[:1] != (b,):
+        raise InputError(f"layer {layer!r} gives {rows.shape[0] if rows.ndim else 'no'} rows for {b} items")
+    return rows

@@ -1,0 +1,153 @@
+"""Embeddings of items by the layers of a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from pyalign.data.transform import Transform
+from pyalign.errors import InputError
+from pyalign.extraction.encoder import PENULTIMATE, Encoder, Request
+from pyalign.extraction.folder import Folder, read_extraction
+from pyalign.extraction.job import Job, Memory, numbers_of
+from pyalign.extraction.loading import default_workers
+from pyalign.extraction.result import Extraction
+from pyalign.extraction.sources import DEFAULT, load_encoder
+from pyalign.io.paths import PathLike
+from pyalign.progress import Progress, silent
+
+BATCH, MOST = 32, 1 << 20
+DECODERS = ("pil", "torchvision")
+ON_ERROR = ("raise", "skip")
+
+
+def extract(
+    model: str | Encoder = DEFAULT, images: Any = None, layers: Sequence[str] = (PENULTIMATE,), *, texts: Any = None,
+    pool: str = "auto", out: PathLike | None = None, checkpoint: str | None = None, batch_size: int = BATCH,
+    device: str = "auto", precision: str = "fp32", compile: bool = False, workers: int | None = None,
+    shard: tuple[int, int] | None = None, resume: bool = False, on_error: str = "raise", decoder: str = "pil",
+    background: str = "white", transform: Transform | None = None, meta: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> Extraction:  # fmt: skip
+    """Runs images or texts through a model and gives a row for each, by layer, with the names of the items.
+
+    Args:
+        model: SOURCE:NAME (see `list_models`), or an encoder that is loaded already.
+        images: a folder, a list file, an archive, a table, or a sequence of images; see `as_images`.
+        layers: "penultimate" (the pooled feature before the classifier), "logits", or names of modules.
+        texts: names or sentences in place of images: a file with one a line, or a sequence of strings.
+        pool: how tokens or maps of named modules become a row: "cls" (the class token), "mean" (of patches, or of
+            places), "flatten" or "none"; "auto": the class token where there is one, else the mean.
+        out: a folder to write to, at any size, in a way that can be interrupted; None keeps rows in memory.
+        checkpoint: a file or folder with the model's weights; None: those that its name says.
+        batch_size: items in one pass.
+        device: as torch names it; "auto": a CUDA device where there is one.
+        precision: "fp32", or "bf16": products in bfloat16, faster where the processor has them, a little less exact.
+        compile: whether torch compiles the model first.
+        workers: threads that read and prepare items; None: one for each processor.
+        shard: (i, k): part i of k, from 1; `merge_extractions` puts the parts together.
+        resume: goes on with what an interrupted run has left in `out`.
+        on_error: "raise" where an item can't be read, or "skip": it has no row, and is listed.
+        decoder: of images: "pil", or "torchvision", whose JPEG pixels may differ by a grey level.
+        background: what stands behind transparent images, as Pillow names colours.
+        transform: a linear map for the rows of the one layer, such as one of gLocal.
+        meta: what else the manifest should say.
+        progress: is told how many items are done.
+
+    Returns:
+        The embeddings of each layer, (n, d) float32 in the order of the items, and how they were made.
+
+    Raises:
+        InputError: no such model, layer or item; weights that are not to be had; a folder that holds something else.
+        MissingExtraError: a package of the model's source is not installed.
+        OSError: the folder can't be written.
+
+    Example:
+        >>> from PIL import Image
+        >>> pictures = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
+        >>> extract("pixels:1", pictures)["penultimate"].values.tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    _check(batch_size, workers, shard, on_error, decoder, resume, out)
+    options = {
+        "images": _path(images), "texts": _path(texts), "layers": list(layers), "pool": pool, "out": _path(out),
+        "checkpoint": checkpoint, "device": device, "compile": compile, "workers": workers, "on_error": on_error,
+    }  # fmt: skip
+    if isinstance(model, str):
+        model = load_encoder(model, Request(checkpoint, None, device, precision, compile))
+    items, read = _items(model, images, texts, decoder, background)
+    chosen = model.resolve(tuple(layers), pool)
+    if transform is not None and len(chosen) != 1:
+        raise InputError(f"transform needs one layer to map; got {len(chosen)}")
+    job = Job(
+        model, tuple(chosen), items, read, batch_size, _numbers(len(items.names), batch_size, shard),
+        map=transform, skip=on_error == "skip", shard=shard, meta=dict(meta or {}), options=options,
+        decoder=decoder if model.modality == "images" else None,
+        background=_colour(background) if model.modality == "images" else None,
+    )  # fmt: skip
+    if out is None:
+        return job.run(Memory(job.numbers.start), workers or default_workers(), progress)
+    with closing(Folder(out, job.state(), resume, job.numbers.start)) as folder:
+        if folder.finished:
+            return read_extraction(out)
+        return job.run(folder, workers or default_workers(), progress)
+
+
+def _check(
+    batch_size: int, workers: int | None, shard: tuple[int, int] | None, on_error: str, decoder: str, resume: bool,
+    out: PathLike | None,
+) -> None:  # fmt: skip
+    for name, value in (("batch_size", batch_size), ("workers", workers)):
+        if value is not None and (not isinstance(value, int) or not 1 <= value <= MOST):
+            raise InputError(f"{name} must be a whole number from 1 to {MOST:,}; got {value!r}")
+    for name, word, words in (("on_error", on_error, ON_ERROR), ("decoder", decoder, DECODERS)):
+        if word not in words:
+            raise InputError(f"{name} must be one of {', '.join(words)}; got {word!r}")
+    if shard is not None and not 1 <= shard[0] <= shard[1]:
+        raise InputError(f"shard must be part i of k, from 1; got {shard[0]}/{shard[1]}")
+    if resume and out is None:
+        raise InputError("resume needs out, the folder that an interrupted run has left")
+
+
+def _path(given: Any) -> str | None:
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else None
+
+
+def _numbers(total: int, size: int, shard: tuple[int, int] | None) -> range:
+    found = numbers_of(total, size, shard)
+    if not found and shard is not None:
+        raise InputError(f"shard {shard[0]}/{shard[1]} holds no items: there are {-(-total // size):,} batches")
+    return found
+
+
+def _items(model: Encoder, images: Any, texts: Any, decoder: str, background: str) -> tuple[Any, Callable[[int], Any]]:
+    """The items, and what reads one; called by several threads."""
+    given = "images" if images is not None else "texts"
+    if (images is None) == (texts is None):
+        raise InputError(f"extract needs images or texts, one of them; got {'neither' if images is None else 'both'}")
+    if model.modality != given:
+        raise InputError(f"{model.spec} takes {model.modality}; got {given}")
+    if given == "texts":
+        from pyalign.extraction.texts import as_texts
+
+        found = as_texts(texts)
+        return found, found.open
+    from pyalign.extraction.decode import decode
+    from pyalign.extraction.images import as_images
+
+    pictures, colour = as_images(images), _colour(background)
+    if decoder == "torchvision":
+        from pyalign.extraction.torchvision_decoder import decode
+    return pictures, lambda k: decode(pictures.open(k), colour)
+
+
+def _colour(name: str) -> tuple[int, int, int]:
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(name)[:3]
+    except ValueError as error:
+        raise InputError(f"background must be a colour such as white or #808080; got {name!r}") from error
+    return red, green, blue

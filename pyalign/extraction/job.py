@@ -1,0 +1,251 @@
+"""An extraction while it runs: batch after batch through the model, rows to the sink, failures listed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from pyalign._version import __version__
+from pyalign.data.embeddings import Embeddings
+from pyalign.data.provenance import Provenance, fingerprint
+from pyalign.data.transform import Transform
+from pyalign.errors import InputError
+from pyalign.extraction.encoder import Encoder, Layer
+from pyalign.extraction.folder import NAMES, file_name, fingerprint_of
+from pyalign.extraction.loading import Batch, batches
+from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, state_of
+from pyalign.io.paths import bad
+from pyalign.progress import Progress
+
+SHARED = (
+    "preprocessing",
+    "decoder",
+    "background",
+    "precision",
+    "device",
+    "batch_size",
+    "versions",
+    "transform",
+    "shard",
+)
+NOT_FINITE = "the model gives numbers that are not finite"
+
+
+class Sink(Protocol):
+    """Where rows go: `Memory`, or a `Folder` on the disk."""
+
+    path: Any
+    next: int
+    rows: int
+    seconds: float
+    failures: list[Failure]
+
+    def add(self, batch: int, rows: Mapping[str, np.ndarray], failures: Sequence[Failure], seconds: float) -> None: ...
+
+    def finish(
+        self, names: Sequence[str], manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
+    ) -> Mapping[str, Any]: ...
+
+    def left(self, total: int) -> str: ...
+
+
+class Memory:
+    """Rows that are kept in memory."""
+
+    path = None
+
+    def __init__(self, first: int) -> None:
+        self.next, self.rows, self.seconds = first, 0, 0.0
+        self.failures: list[Failure] = []
+        self._parts: dict[str, list[np.ndarray]] = {}
+
+    def add(self, batch: int, rows: Mapping[str, np.ndarray], failures: Sequence[Failure], seconds: float) -> None:
+        """The next batch."""
+        self.next, self.seconds = batch + 1, seconds
+        self.rows += len(next(iter(rows.values()))) if rows else 0
+        self.failures += failures
+        for name, part in rows.items():
+            self._parts.setdefault(name, []).append(part)
+
+    def finish(
+        self, names: Sequence[str], manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
+    ) -> Mapping[str, Any]:
+        """The arrays."""
+        found = {name: np.concatenate(parts) for name, parts in self._parts.items()}
+        manifest({name: (array.shape, None) for name, array in found.items()})
+        return found
+
+    def left(self, total: int) -> str:
+        """What an interrupt leaves."""
+        return "nothing was written"
+
+
+def numbers_of(total: int, size: int, shard: tuple[int, int] | None) -> range:
+    """The batches of a part: whole ones, so that parts give the bytes of the whole.
+
+    Example:
+        >>> numbers_of(10, 3, (1, 2)), numbers_of(10, 3, (2, 2))
+        (range(0, 2), range(2, 4))
+    """
+    count = -(-total // size)
+    part, parts = shard or (1, 1)
+    return range((part - 1) * count // parts, part * count // parts)
+
+
+@dataclass
+class Job:
+    """One extraction.
+
+    Attributes:
+        encoder, layers: what is run.
+        items: with `names`, `order`, `source`, `notes` and `fingerprint()`.
+        read: the item of a position, decoded; called by several threads.
+        batch_size, numbers: items in a batch, and which batches.
+        map: of the rows, or None; transform: how the manifest tells of it.
+        skip: whether items that can't be read are left out.
+        meta, options: for the manifest: what the user adds, and what was asked for.
+    """
+
+    encoder: Encoder
+    layers: tuple[Layer, ...]
+    items: Any
+    read: Callable[[int], Any]
+    batch_size: int
+    numbers: range
+    map: Transform | None = None
+    skip: bool = False
+    shard: tuple[int, int] | None = None
+    meta: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    decoder: str | None = None
+    background: tuple[int, int, int] | None = None
+
+    @property
+    def transform(self) -> dict[str, Any] | None:
+        """The map, in words and hashes."""
+        return None if self.map is None else told(self.map)
+
+    @property
+    def first(self) -> int:
+        """The first position of the part."""
+        return self.numbers.start * self.batch_size
+
+    @property
+    def last(self) -> int:
+        """One after its last."""
+        return min(len(self.items.names), self.numbers.stop * self.batch_size)
+
+    def state(self) -> dict[str, Any]:
+        """All that decides the rows."""
+        return state_of(self, self.encoder.spec, self.encoder.weights.sha256, self.layers, self.items.fingerprint())
+
+    @property
+    def preprocessing(self) -> Mapping[str, Any]:
+        """Of the encoder."""
+        return self.encoder.preprocessing
+
+    @property
+    def precision(self) -> str:
+        """Of the encoder."""
+        return self.encoder.precision
+
+    @property
+    def device(self) -> str:
+        """Of the encoder."""
+        return self.encoder.device
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of all that computes."""
+        return {"pyalign": __version__, **self.encoder.versions}
+
+    def run(self, sink: Sink, workers: int, progress: Progress) -> Extraction:
+        """From where the sink is to the end."""
+        if sink.rows + len(sink.failures) != min(self.last, sink.next * self.batch_size) - self.first:
+            raise bad(sink.path, "was changed since an interrupted run has left it; remove it to begin again")
+        try:
+            self._pass(sink, workers, progress)
+            return self._finish(sink)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(sink.left(self.last - self.first)) from None
+
+    def _pass(self, sink: Sink, workers: int, progress: Progress) -> None:
+        start, total = time.monotonic() - sink.seconds, self.last - self.first
+        progress(self.encoder.modality, sink.rows + len(sink.failures), total)
+        rest = range(sink.next, self.numbers.stop)
+
+        def prepare(position: int) -> Any:
+            return self.encoder.prepare(self.read(position))
+
+        for batch in batches(rest, self.batch_size, len(self.items.names), prepare, workers):
+            rows, failures = self._rows(batch)
+            if failures and not self.skip:
+                first = failures[0]
+                raise InputError(
+                    f"{first.name}: {first.reason} (on_error='skip' leaves such {self.encoder.modality} out)"
+                )
+            sink.add(batch.number, rows, failures, time.monotonic() - start)
+            progress(self.encoder.modality, sink.rows + len(sink.failures), total)
+
+    def _rows(self, batch: Batch) -> tuple[dict[str, np.ndarray], list[Failure]]:
+        """The rows of a batch by layer, and the items that have none."""
+        failures = list(batch.failures)
+        rows: dict[str, np.ndarray] = {}
+        if batch.prepared:
+            found = self.encoder.run(batch.prepared, self.layers)
+            if self.map is not None:
+                found = [self.map.apply(found[0])]
+            sound = np.all([np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in found], axis=0)
+            failures += [(batch.positions[k], NOT_FINITE) for k in np.flatnonzero(~sound)]
+            if sound.any():
+                rows = {
+                    layer.name: part if sound.all() else part[sound]
+                    for layer, part in zip(self.layers, found, strict=True)
+                }
+        return rows, [Failure(self.items.names[position], reason) for position, reason in sorted(failures)]
+
+    def _finish(self, sink: Sink) -> Extraction:
+        failed = {failure.name for failure in sink.failures}
+        names = tuple(name for name in self.items.names[self.first : self.last] if name not in failed)
+        if not names:
+            first = sink.failures[0]
+            raise InputError(f"no item could be read, of {self.last - self.first:,}; {first.name}: {first.reason}")
+        made: list[Extraction] = []
+
+        def manifest(told: Mapping[str, tuple[tuple[int, ...], str | None]]) -> str:
+            made.append(self._result(sink, told))
+            return made[0].to_json() + "\n"
+
+        arrays = sink.finish(names, manifest)
+        source = None if sink.path is None else str(sink.path)
+        found = {name: Embeddings(values, names, source) for name, values in arrays.items()}
+        object.__setattr__(made[0], "embeddings", found)
+        return made[0]
+
+    def _result(self, sink: Sink, told: Mapping[str, tuple[tuple[int, ...], str | None]]) -> Extraction:
+        encoder, count = self.encoder, self.last - self.first
+        layers = tuple(
+            ExtractedLayer(
+                one.name, one.what, one.pooling, told[one.name][0], "float32",
+                None if sink.path is None else file_name(one.name), told[one.name][1],
+            )
+            for one in self.layers
+        )  # fmt: skip
+        shared = {name: getattr(self, name) for name in SHARED}
+        return Extraction(
+            model=encoder.spec, layers=layers, n_items=count, n_rows=sink.rows, modality=encoder.modality,
+            items=self.items.source, order=self.items.order, names=NAMES, failures=tuple(sink.failures),
+            weights=encoder.weights, seconds=round(sink.seconds, 3), items_per_second=count / max(sink.seconds, 1e-9),
+            items_sha256=self.items.fingerprint(), fingerprint=fingerprint_of(self.state()), meta=self.meta or None,
+            notes=(*encoder.notes, *self.items.notes), provenance=Provenance.now({}, self.options), **shared,
+        )  # fmt: skip
+
+
+def told(transform: Transform) -> dict[str, Any]:
+    parts = (transform.weights, transform.bias, transform.mean, transform.std)
+    hashes = [None if part is None else fingerprint(np.asarray(part)) for part in parts]
+    return {"source": transform.source, "sha256": hashes[0], "parts": hashes}

@@ -1,0 +1,211 @@
+"""Outputs of a torch module's parts: seen in the pass, copied at once, made rows.
+
+What is seen may be overwritten by what comes after it (ReLU in place), so a row is copied when its module returns.
+Which axis counts the items is found by two passes over two and three items: of modules that put the sequence first, the
+second axis changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from pyalign.errors import InputError, nearest
+from pyalign.extraction.encoder import Layer
+
+FEW, MORE = 2, 3  # items of the two passes
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What leads the tokens of a transformer.
+
+    Attributes:
+        leading: class, distillation and register tokens before those of patches.
+        has_class: whether the first of them is the class token.
+        patches: tokens of patches for an image; None where that is not known.
+    """
+
+    leading: int = 0
+    has_class: bool = False
+    patches: int | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the output of a module is laid out.
+
+    Attributes:
+        batch: the axis of the items.
+        kind: "rows" (b, d), "tokens" (b, k, d) or "map" (b, c, h, w), once that axis is first.
+        channels_last: of a map, whether it is (b, h, w, c).
+        leading: tokens that are no patches.
+        has_class: whether the first is the class token.
+        shape: for one item, before pooling.
+    """
+
+    batch: int
+    kind: str
+    channels_last: bool
+    leading: int
+    has_class: bool
+    shape: tuple[int, ...]
+
+
+def tensor_of(output: Any) -> torch.Tensor | None:
+    """The tensor that an output is, or its first: of a mapping the last hidden state, if it has one."""
+    if isinstance(output, torch.Tensor):
+        return output
+    if isinstance(output, Mapping):
+        first = output.get("last_hidden_state")
+        return first if isinstance(first, torch.Tensor) else tensor_of(list(output.values()))
+    if isinstance(output, list | tuple):
+        return next((found for one in output if (found := tensor_of(one)) is not None), None)
+    return None
+
+
+def find_module(root: nn.Module, name: str) -> nn.Module:
+    """The module of a dotted name.
+
+    Raises:
+        InputError: there is none; proposes the nearest.
+    """
+    modules = dict(root.named_modules())
+    if name and name in modules:
+        return modules[name]
+    same = [known for known in modules if known and known.lower().replace("_", "") == name.lower().replace("_", "")]
+    hint = f"; did you mean {same[0]!r}?" if same else nearest(name, [known for known in modules if known])
+    raise InputError(f"layers must be penultimate, logits or a module's name; got {name!r}{hint}")
+
+
+@contextmanager
+def watched(modules: Mapping[str, nn.Module], seen: Any) -> Iterator[None]:
+    """Inside, `seen(name, output)` is called whenever one of the modules returns."""
+    hooks = [
+        module.register_forward_hook(lambda _, __, output, name=name: seen(name, output))
+        for name, module in modules.items()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def find_shapes(forward: Any, modules: Mapping[str, nn.Module]) -> dict[str, list[list[tuple[int, ...]]]]:
+    """The shapes that each module returns in a pass over two items, and in one over three: a list for each pass."""
+    found: dict[str, list[list[tuple[int, ...]]]] = {name: [[], []] for name in modules}
+    for which, items in enumerate((FEW, MORE)):
+
+        def seen(name: str, output: Any, which: int = which) -> None:
+            tensor = tensor_of(output)
+            found[name][which].append(() if tensor is None else tuple(tensor.shape))
+
+        with watched(modules, seen):
+            forward(items)
+    return found
+
+
+def find_layout(
+    name: str, module: nn.Module, shapes: Sequence[Sequence[tuple[int, ...]]], tokens: Tokens, side: int | None = None
+) -> Layout:
+    """How a module's output is laid out.
+
+    side: of the images, by which a map is known from its channels.
+
+    Raises:
+        InputError: it is not called once in a pass, or returns nothing that has a row for each item.
+    """
+    few, more = shapes
+    if len(few) != 1 or len(more) != 1:
+        times = f"called {len(few)} times" if few else "not called"
+        raise InputError(f"layer {name!r} must be called once in a pass; it is {times}")
+    if not few[0]:
+        raise InputError(f"layer {name!r} must return a tensor; it returns none")
+    axes = [axis for axis, pair in enumerate(zip(few[0], more[0], strict=False)) if pair == (FEW, MORE)]
+    if not axes or len(few[0]) != len(more[0]):
+        raise InputError(f"layer {name!r} must have a row for each item; of {FEW} items it returns shape {few[0]}")
+    batch = axes[0]
+    shape = (*few[0][:batch], *few[0][batch + 1 :])
+    if len(shape) == 2:
+        leading, has_class = _leading(shape[0], tokens)
+        return Layout(batch, "tokens", False, leading, has_class, shape)
+    if len(shape) == 3:
+        return Layout(batch, "map", _is_channels_last(name, module, shape), 0, False, shape)
+    return Layout(batch, "rows" if len(shape) == 1 else "other", False, 0, False, shape)
+
+
+def _leading(count: int, tokens: Tokens) -> tuple[int, bool]:
+    """The leading tokens among so many: some blocks see the patches alone."""
+    if tokens.patches is not None and count == tokens.patches:
+        return 0, False
+    if count <= tokens.leading:
+        return 0, False
+    return tokens.leading, tokens.has_class
+
+
+def _is_channels_last(name: str, module: nn.Module, shape: tuple[int, ...]) -> bool:
+    """Maps are square, so the axis that differs is that of the channels; else the kind of module says."""
+    a, b, c = shape
+    if a == b != c:
+        return True
+    if b == c != a:
+        return False
+    kinds = tuple({type(one) for one in module.modules()})
+    if any(issubclass(kind, nn.Conv2d | nn.BatchNorm2d | nn.AdaptiveAvgPool2d | nn.MaxPool2d) for kind in kinds):
+        return False
+    return any(kind is nn.LayerNorm for kind in kinds)
+
+
+def pooling_of(layer: str, layout: Layout, pool: str) -> str:
+    """The pooling of a layer.
+
+    Raises:
+        InputError: there is no class token, or nothing to take a mean over.
+    """
+    if layout.kind == "rows":
+        return "none"
+    if pool == "cls" and not layout.has_class:
+        what = f"{layout.shape[0]} tokens without a class token" if layout.kind == "tokens" else f"shape {layout.shape}"
+        raise InputError(f"pool cls needs a class token; layer {layer!r} has {what}: --pool mean or flatten")
+    if pool in ("auto", "mean") and layout.kind == "other":
+        raise InputError(f"layer {layer!r} has shape {layout.shape} for an item: --pool flatten or none")
+    if pool == "auto":
+        return "cls" if layout.has_class else "mean"
+    return pool
+
+
+def rows_of(output: Any, layout: Layout, pooling: str) -> torch.Tensor:
+    """An output as float32 rows, in memory of its own."""
+    found = tensor_of(output)
+    assert found is not None
+    x = found.detach().movedim(layout.batch, 0)
+    if layout.kind == "map" and layout.channels_last:
+        x = x.movedim(-1, 1)
+    if pooling == "cls":
+        x = x[:, 0]
+    elif pooling == "mean":
+        x = x[:, layout.leading :].float().mean(1) if layout.kind == "tokens" else x.flatten(2).float().mean(2)
+    elif pooling == "flatten":
+        x = x.flatten(1)
+    return x.to(torch.float32, copy=True).contiguous()
+
+
+def told(layer: str, module: nn.Module, layout: Layout, pooling: str) -> Layer:
+    """The layer, in words."""
+    kind = type(module).__name__
+    if layout.kind == "rows":
+        return Layer(layer, f"output of {kind}", "none", layer)
+    what = {"tokens": f"{layout.shape[0]} tokens", "map": f"map {' x '.join(map(str, layout.shape))}"}.get(
+        layout.kind, f"shape {layout.shape}"
+    )
+    if layout.channels_last:
+        what += ", channels last"
+    if layout.kind == "tokens" and pooling == "mean" and layout.leading:
+        what += f", the first {layout.leading} left out"
+    return Layer(layer, f"output of {kind}, {what}", pooling, layer)

@@ -1,0 +1,93 @@
+"""Batches of prepared items, made by threads while the model runs on the one before.
+
+Decoding, resizing and conversion are done by compiled code that lets other threads run. Batches are cut by position: an
+item that can't be read leaves a gap in its own batch and moves no other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyalign.errors import InputError
+
+AHEAD = 2  # batches that are being made while one is used
+MOST_WORKERS = 16
+
+
+@dataclass
+class Batch:
+    """Items of consecutive positions.
+
+    Attributes:
+        number: of the batch, from 0.
+        positions: of the items that could be read.
+        prepared: what the model takes, one for each of these.
+        failures: (position, reason) of the others.
+    """
+
+    number: int
+    positions: list[int] = field(default_factory=list)
+    prepared: list[Any] = field(default_factory=list)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+
+def default_workers() -> int:
+    """The processors that this process may use, up to 16."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_WORKERS, usable))
+
+
+def batches(
+    numbers: Sequence[int], size: int, total: int, prepare: Callable[[int], Any], workers: int
+) -> Iterator[Batch]:
+    """Batches of these numbers, in this order.
+
+    Args:
+        numbers: of the batches that are wanted; batch b has the items from b * size on.
+        size: items in a batch.
+        total: items in all.
+        prepare: makes the item of a position ready; called by several threads. Its InputError is a failure.
+        workers: threads.
+
+    Example:
+        >>> found = list(batches([0, 1], 2, 3, lambda k: 10 * k, workers=2))
+        >>> [(batch.positions, batch.prepared) for batch in found]
+        [([0, 1], [0, 10]), ([2], [20])]
+    """
+
+    def one(position: int) -> Any:
+        try:
+            return prepare(position)
+        except InputError as error:
+            return error
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="pyalign-items")
+    waiting: deque[tuple[int, list[Future[Any]]]] = deque()
+    rest = iter(numbers)
+    try:
+        while True:
+            while len(waiting) <= AHEAD and (number := next(rest, None)) is not None:
+                items = range(number * size, min(total, (number + 1) * size))
+                waiting.append((number, [pool.submit(one, item) for item in items]))
+            if not waiting:
+                return
+            yield _gathered(*waiting.popleft(), size)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _gathered(number: int, futures: list[Future[Any]], size: int) -> Batch:
+    batch = Batch(number)
+    for position, future in enumerate(futures, number * size):
+        found = future.result()
+        if isinstance(found, InputError):
+            batch.failures.append((position, str(found)))
+        else:
+            batch.positions.append(position)
+            batch.prepared.append(found)
+    return batch

