@@ -24,10 +24,14 @@ TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
 def bad(path: PathLike, problem: object) -> InputError:
     """An ``InputError`` of one line that starts with the path."""
+    return InputError(f"{os.fspath(path)}: {one_line(problem)}")
+
+
+def one_line(problem: object, longest: int = LONGEST_MESSAGE) -> str:
+    """The first line of a text, cut, with no letter in it that a terminal would obey."""
     lines = str(problem).strip().splitlines() or ["unreadable"]
-    shown = lines[0] if len(lines[0]) <= LONGEST_MESSAGE else f"{lines[0][: LONGEST_MESSAGE - 3]}..."
-    text = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
-    return InputError(f"{os.fspath(path)}: {text}")
+    shown = lines[0] if len(lines[0]) <= longest else f"{lines[0][: longest - 3]}..."
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
 
 
 def shorten(value: object, limit: int = 40) -> str:
