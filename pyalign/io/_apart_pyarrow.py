@@ -61,7 +61,10 @@ def _sink(desk: Desk, path: str, field: Any, rows: int) -> _Numbers | _Codes:
 
 
 def _open(path: str) -> Any:
-    return parquet.ParquetFile(path, memory_map=False, pre_buffer=False)
+    file = parquet.ParquetFile(path, memory_map=False, pre_buffer=False)
+    if file.metadata.num_rows < 0:
+        raise bad(path, f"is not a sound Parquet file (it says that it has {file.metadata.num_rows} rows)")
+    return file
 
 
 def _batches(file: Any, names: list[str], rows: int) -> Iterator[Any]:

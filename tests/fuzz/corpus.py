@@ -369,4 +369,9 @@ PACKED = {
         1xyxG(J##EdEH(_t1X^sE@06_A3+x2Qb&VW%ksU4al0001xylky9h%X>F4p-%tIRXFx0Lj~3EN#XY(4BPd`a^RB0001z_jT^)i#P+`{rUdw{
         j)+20RG#X^6S+vS+4Y~_!mY}SW*
     """,
+    "parquet_rows.parquet": r"""
+        c-k$G!3u&v5QfKXS;UhFv$(K_y|g5#Xke#6f{q=eHxM!EP?}l2LC@JE^azdAz|Rl=%zVsLn|+QP4VoPp1n{qS`SVYSfB^<Eb$t{lG=+@B9cRXntG
+        Iwr+?r#1u8{$Ha~85g2GUVlX$u-XRe<o-lp;tjM>*Q9b)$(0(+Uun!8#Jk0w*#}aO=tu7N)O<>%AS5rtgz_7`mr<w8QPxUCeToW@)bUbk2)Z(H~#
+        b!5$O
+    """,
 }
