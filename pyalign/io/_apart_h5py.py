@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
-from pyalign.io._apart import Desk
+from pyalign.io._apart import Desk, give_rows
 from pyalign.io.entries import strings, type_name
 from pyalign.io.packages import needed
 from pyalign.io.paths import Array, bad
@@ -16,6 +17,8 @@ HEAP = b"GCOL\x01\0\0\0"
 MOST = 100_000  # datasets
 PIECE = 64 << 20  # bytes read at once
 OUTSIDE = "keeps its data in other files, which are not read"
+
+_checked: tuple[str, int, int] | None = None  # the file whose heaps were last looked through
 
 
 def datasets(desk: Desk, path: str) -> list[tuple[str, tuple[int, ...], str, int]]:
@@ -51,6 +54,56 @@ def values(desk: Desk, path: str, key: str) -> dict[str, Any]:
             raise bad(path, f"{key!r} holds {node.dtype}, not real numbers")
         _read(desk, node)
         return {}
+
+
+def pictures(desk: Desk, path: str, key: str) -> dict[str, Any]:
+    """Shape of a dataset of images, whether they are bytes of files, and how many rows its chunks have (0: none)."""
+    with _open(path) as file:
+        node = _pictures(file, path, key)
+        chunk = node.chunks[0] if node.chunks else 0
+        return {"shape": node.shape, "files": node.ndim == 1, "chunk": chunk, "nbytes": int(node.nbytes)}
+
+
+def picture_rows(desk: Desk, path: str, key: str, start: int, stop: int, most: int) -> None:
+    """Gives rows as an array; of files their lengths, then their bytes: rows until they have `most` bytes."""
+    with _open(path) as file:
+        node = _pictures(file, path, key)
+        if node.ndim > 1:
+            node.read_direct(desk.array((stop - start, *node.shape[1:]), np.uint8), np.s_[start:stop])
+            return
+        _check_heaps_once(path)
+        rows, total = list[bytes](), 0
+        for row in range(start, stop):
+            rows.append(bytes(node[row]))
+            desk.progress()
+            total += len(rows[-1])
+            if total >= most:
+                break
+    give_rows(desk, rows)
+
+
+def _pictures(file: Any, path: str, key: str) -> Any:
+    node = file.get(key)
+    if not isinstance(node, h5py.Dataset):
+        raise bad(path, f"has no dataset {key!r}")
+    if _is_virtual(node) or node.external:
+        raise bad(path, f"{key!r} {OUTSIDE}")
+    pixels = node.dtype == np.uint8 and (node.ndim == 3 or (node.ndim == 4 and node.shape[3] in (1, 3, 4)))
+    files = node.ndim == 1 and (h5py.check_vlen_dtype(node.dtype) == np.uint8 or node.dtype.kind == "S")
+    if not pixels and not files:
+        rule = "uint8 of shape (n, h, w), (n, h, w, 1), (n, h, w, 3) or (n, h, w, 4), or the bytes of n files"
+        raise bad(path, f"{key!r} must be {rule}; got shape {node.shape}, {node.dtype}")
+    return node
+
+
+def _check_heaps_once(path: str) -> None:
+    """Rows are asked for by and by, of a file that may be large."""
+    global _checked
+    status = os.stat(path)
+    stamp = (path, status.st_size, status.st_mtime_ns)
+    if stamp != _checked:
+        check_heaps(path)
+        _checked = stamp
 
 
 def _open(path: str) -> Any:

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from pyalign.io._apart import Desk
+from pyalign.io._pyarrow_images import picture_names, picture_rows, pictures
 from pyalign.io.layout import HEAD
 from pyalign.io.numbers import EXACT
 from pyalign.io.packages import needed
 from pyalign.io.paths import Array, bad
+
+__all__ = ["columns", "picture_names", "picture_rows", "pictures", "table"]  # what is asked for
 
 pyarrow: Any = needed("", "pyarrow", "files")
 parquet: Any = needed("", "pyarrow", "files", "pyarrow.parquet")

@@ -18,6 +18,7 @@ import random
 import resource
 import signal
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -26,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.extraction.images import as_images
 from pyalign.io import apart, load_embeddings, load_triplets, read_names
 from pyalign.io.contents import contents
 
@@ -34,6 +36,16 @@ ROOM = 256 << 20
 MANIFEST = "manifest.json"
 APART = (".h5", ".parquet", ".pt")
 READERS = (load_embeddings, load_triplets, read_names, lambda path: [one.values for one in contents(path)])
+IMAGES = (".tar", ".h5", ".parquet")
+
+
+def _images(path: Path) -> None:
+    """The first images and the last."""
+    images = as_images(path)
+    for k in {0, 1, len(images) - 1} & {*range(len(images))}:
+        images.open(k)
+
+
 NUMBERS = (0, 1, 2, 3, 7, 8, 9, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 1 << 31, (1 << 31) - 1, (1 << 32) - 1, (1 << 63) - 1)
 TOKENS = [bytes([code]) for code in b'#",;\t\n \0\xff[{'] + [b'""', b"\r\n", b"nan", b"1e999", b"9" * 50]
 
@@ -98,7 +110,21 @@ def _h5() -> list[bytes]:
             file["g/x"] = np.arange(6).reshape(2, 3)
             file["link"] = h5py.SoftLink("/g/x")
 
-    return [_saved(write), _saved(lambda path: write(path, libver="latest"))]
+    def images(path: Path, raw: bool) -> None:
+        with h5py.File(path, "w") as file:
+            kept = file.create_dataset("images", (5,), dtype=h5py.vlen_dtype(np.uint8)) if raw else None
+            for k in range(5 if raw else 0):
+                kept[k] = np.arange(k * 9, dtype=np.uint8)
+            if not raw:
+                file.create_dataset(
+                    "images", data=np.ones((5, 4, 3, 3), np.uint8), chunks=(2, 4, 3, 3), compression="gzip"
+                )
+
+    return [
+        *(_saved(lambda path, raw=raw: images(path, raw)) for raw in (False, True)),
+        _saved(write),
+        _saved(lambda path: write(path, libver="latest")),
+    ]
 
 
 def _parquet() -> list[bytes]:
@@ -107,10 +133,24 @@ def _parquet() -> list[bytes]:
 
     plain = pa.table({"name": ["dog", "cat"], "f0": [0.5, 1.0], "f1": [1, 2]})
     nested = pa.table({"a": [[1, 2], [3]], "b": [{"z": 1}, {"z": 2}], "c": pa.array(["x", "y"]).dictionary_encode()})
+    image = pa.table({"image": [{"bytes": bytes(9 * k), "path": f"{k}.png"} for k in range(5)], "label": [*range(5)]})
     saved = []
-    for table, pack in ((plain, "snappy"), (plain, "none"), (nested, "zstd")):
+    for table, pack in ((plain, "snappy"), (plain, "none"), (nested, "zstd"), (image, "snappy")):
         saved.append(_saved(lambda path, table=table, pack=pack: pq.write_table(table, path, compression=pack)))
     return saved
+
+
+def _tar() -> list[bytes]:
+    found = []
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w", format=form) as archive:
+            for name in ("a.jpg", "d/ä.png", "p" * 99 + "/n.jpg", "b.txt"):
+                told = tarfile.TarInfo(name)
+                told.size = len(name)
+                archive.addfile(told, io.BytesIO(name.encode()))
+        found.append(file.getvalue())
+    return found
 
 
 def _pt() -> list[bytes]:
@@ -134,7 +174,7 @@ def _manifest() -> list[bytes]:
 
 VALID = {
     ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5,
-    ".parquet": _parquet, ".pt": _pt, ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n"],
+    ".parquet": _parquet, ".pt": _pt, ".tar": _tar, ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n"],
     ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
     MANIFEST: _manifest,
 }  # fmt: skip
@@ -191,7 +231,7 @@ def mutant(suffix: str, valid: list[bytes], rng: random.Random) -> bytes:
 
 def check(path: Path) -> None:
     """Every reader reads the file or refuses it in one line, in time."""
-    for read in READERS:
+    for read in (*READERS, *[_images] * (path.suffix in IMAGES)):
         signal.setitimer(signal.ITIMER_REAL, LONGEST)
         try:
             read(path)

@@ -20,7 +20,7 @@ SEED = os.environ.get("PYALIGN_FUZZ_SEED", "0")
 PACKAGES = {".mat": "scipy", ".h5": "h5py", ".parquet": "pyarrow", ".pt": "torch"}
 SUFFIXES = [
     ".npy", ".npz", ".csv", ".tsv", ".txt", ".csv.gz", ".parquet", ".mat", ".h5", ".safetensors", ".pt", ".pkl",
-    "manifest.json",
+    ".tar", "manifest.json",
 ]  # fmt: skip
 MOST = 900  # MB of a whole process: torch alone takes 250, and a reader 256 beside the data
 

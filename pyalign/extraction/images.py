@@ -1,0 +1,241 @@
+"""`as_images`: images with their names, in a stated order, from wherever they lie, each read when it is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pyalign.data.names import listing
+from pyalign.errors import InputError
+from pyalign.extraction._names import check_names
+from pyalign.extraction._objects import from_dataset, from_samples, from_sequence
+from pyalign.io.image_files import SUFFIXES, Files, images_below, is_hidden, is_image, listed_images
+from pyalign.io.image_rows import Rows, hdf5_images, parquet_images
+from pyalign.io.paths import TEXT, bad, shorten, split_key, suffix_of
+from pyalign.io.tar import Archive
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Picture: TypeAlias = "bytes | npt.NDArray[Any] | Image"  # what `decode` takes
+PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
+KINDS = "a folder, a list (.txt, .csv, .tsv), a .tar, .h5, .hdf5 or .parquet"
+
+
+class Reader(Protocol):
+    """Images by number; several threads call `read` at once."""
+
+    def read(self, k: int) -> Picture:
+        """One image."""
+
+    def sizes(self) -> Iterable[object]:
+        """What tells that images are others: bytes of each, or of the file that holds them all."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Images:
+    """Images that are read one by one.
+
+    Attributes:
+        names: of each image; they differ, and none breaks a line, so that a text file can hold them.
+        order: what the order is, a phrase such as "as listed".
+        source: the path as it was given; None for objects of Python.
+        notes: what was left out or assumed, sentences.
+
+    Raises:
+        InputError: there are no images, or names that are refused.
+    """
+
+    names: tuple[str, ...]
+    order: str
+    source: str | None
+    reader: Reader
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_names(self.names, self.source)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"Images({len(self)} from {self.source or 'Python'}, {self.order}: {listing(self.names, 3)})"
+
+    def open(self, k: int) -> Picture:
+        """Image k as `decode` takes it: the bytes of a file, or the pixels. Several threads may call it at once.
+
+        Raises:
+            OSError: its file is gone, or can't be read.
+            InputError: what holds it has changed or is damaged.
+        """
+        if not 0 <= k < len(self.names):
+            raise IndexError(f"image {k} of {len(self.names)}")
+        return self.reader.read(k)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the names, in order, and of the sizes of the files.
+
+        It tells other images, or another order, in the time of listing them. What is in the files would mean to read
+        all of them; times of change differ between copies of the same files. Rows of HDF5, Parquet and data sets count
+        by the files that hold them; pixels in memory by their shape.
+        """
+        digest = hashlib.sha256()
+        for part in (self.names, self.reader.sizes()):
+            for value in part:
+                digest.update(f"{value}\n".encode())
+            digest.update(b"\n")
+        return digest.hexdigest()
+
+
+def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
+    """Images by name, from a path or from objects of Python.
+
+    - A folder: its files that end as images do, with those of folders below it, in plain string order of their paths
+      (that of Python's ``sorted``), which are the names; what is hidden is left out.
+    - ``.txt``, ``.csv``, ``.tsv``: one path a line, relative to the list's folder or absolute; the lines are the names.
+    - ``.tar``: members that end as images do, in the order of the archive, as WebDataset writes them.
+    - ``.h5``, ``.hdf5``, ``FILE.h5::KEY``: uint8 of shape (n, h, w) or (n, h, w, 1 | 3 | 4), or the bytes of n files.
+      Names are a dataset such as ``names`` beside it.
+    - ``.parquet``, ``FILE.parquet::COLUMN``: a column of bytes, or of bytes and paths. Names are the paths, or a column
+      such as ``file_name``.
+    - A data set of torchvision that lists its ``samples``, such as ``ImageFolder``: paths below its ``root``.
+    - A ``datasets.Dataset`` with one column of images.
+    - A sequence of paths, Pillow images or arrays as `decode` takes them; an array (n, h, w, ...) is one of n.
+
+    Where there are no names they are numbers, with zeros in front so that they sort.
+
+    Args:
+        names: one for each image, where the source has none; not for files, which have theirs.
+
+    Raises:
+        InputError: there are no images; two have one name, or a name that breaks a line; a file of a list is missing;
+            or what a file does wrong.
+        OSError: a file or folder is missing or can't be read.
+
+    Example:
+        >>> import numpy as np
+        >>> images = as_images(np.zeros((2, 8, 8, 3), dtype=np.uint8), names=["cat", "dog"])
+        >>> images.names, images.order, images.open(1).shape
+        (('cat', 'dog'), 'as given', (8, 8, 3))
+    """
+    if isinstance(source, Images):
+        _no_names(names, "images that are listed already")
+        return source
+    if isinstance(source, str | os.PathLike):
+        return _from_path(os.fspath(source), names)
+    if hasattr(source, "features") and hasattr(source, "cast_column"):
+        found, order = from_dataset(source), "as in the data set"
+    elif hasattr(source, "samples") or hasattr(source, "imgs"):
+        _no_names(names, "a data set of files")
+        found, order = from_samples(source), "as the data set lists them"
+    elif isinstance(source, np.ndarray) or (isinstance(source, Sequence) and not isinstance(source, bytes)):
+        found, order = from_sequence(source), "as given"
+    else:
+        raise InputError(f"images must be a path, a data set, or a sequence of images; got {type(source).__name__}")
+    own, reader, count = found
+    return _named(own, names, order, None, reader, count)
+
+
+def _from_path(path: str, names: Sequence[str] | None) -> Images:
+    if os.path.isdir(path):
+        _no_names(names, "a folder")
+        return _from_folder(path)
+    whole, (file, key) = path, split_key(path)
+    suffix = suffix_of(file)
+    if suffix in (".h5", ".hdf5", ".parquet"):
+        rows: Rows = parquet_images(file, key) if suffix == ".parquet" else hdf5_images(file, key)
+        return _named(rows.names, names, "by row", whole, rows, rows.count, rows.notes)
+    os.stat(file)  # that it is missing comes before what it is
+    if key is not None:
+        raise bad(file, f"has no keys: {key!r} has no meaning")
+    if suffix in TEXT:
+        _no_names(names, "a list")
+        listed, header = listed_images(file)
+        notes = () if header is None else (f"the first line, {header!r}, is taken for a header",)
+        return Images(tuple(listed), "as listed", whole, Files(os.path.dirname(file), listed), notes)
+    if suffix == ".tar":
+        _no_names(names, "an archive")
+        return _from_tar(file)
+    if suffix.endswith(PACKED):
+        raise bad(
+            file, f"is packed, so that images in it can't be read one by one; unpack it: images are read from {KINDS}"
+        )
+    if suffix.lstrip(".") in SUFFIXES:
+        raise bad(file, f"is one image; images are read from {KINDS}, and one is given as a list of it")
+    raise bad(file, f"images are read from {KINDS}; got {f'the extension {suffix!r}' if suffix else 'no extension'}")
+
+
+def _from_folder(path: str) -> Images:
+    found, others = images_below(path)
+    notes = _notes(others, "file", "no image")
+    if not found:
+        raise bad(path, f"holds no images{f' ({notes[0]})' if notes else ''}")
+    order = "plain string order of paths below the folder"
+    return Images(tuple(found), order, path, Files(path, found), notes)
+
+
+def _from_tar(path: str) -> Images:
+    archive = Archive(path)
+    names, others, links = list[str](), list[str](), list[str]()
+    for member in archive.members():
+        parts = member.name.rstrip("/").split("/")
+        if any(is_hidden(part) and part not in (".", "..") for part in parts):
+            continue
+        if not member.is_file:
+            if is_image(member.name):
+                links.append(member.name)
+        elif is_image(member.name):
+            names.append(member.name)
+            archive.add(member)
+        else:
+            others.append(member.name)
+    notes = (*_notes(links, "member", "no plain file"), *_notes(others, "member", "no image"))
+    if not archive.ended:
+        notes += ("the archive has no mark at its end, and may be cut short",)
+    if not names:
+        raise bad(path, f"holds no images{f' ({notes[0]})' if notes else ''}")
+    return Images(tuple(names), "as in the archive", path, archive, notes)
+
+
+def _notes(left_out: Sequence[str], one: str, what: str) -> tuple[str, ...]:
+    """What was not taken for an image, if anything."""
+    if not left_out:
+        return ()
+    is_one = len(left_out) == 1
+    told = f"1 {one} is {what}" if is_one else f"{len(left_out):,} {one}s are {what}s"
+    return (f"{told}: {', '.join(map(_shown, left_out[:3]))}{', ...' * (len(left_out) > 3)}",)
+
+
+def _shown(name: str) -> str:
+    """A name as it stands, or escaped where it would break a line."""
+    return name if name.isprintable() and len(name) < 200 else shorten(name, 200)
+
+
+def _named(
+    own: Sequence[str] | None, given: Sequence[str] | None, order: str, source: str | None, reader: Reader, count: int,
+    notes: tuple[str, ...] = (),
+) -> Images:  # fmt: skip
+    """Images under the names that were given, their own, or numbers."""
+    if count == 0:
+        raise InputError("there are no images")
+    if given is not None:
+        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+            raise InputError("names must be a sequence of text, one for each image")
+        if len(given) != count:
+            raise InputError(f"names must be one for each of {count} images; got {len(given)}")
+        return Images(tuple(map(str, given)), order, source, reader)
+    if own is None:
+        notes += ("images have no names and are numbered",)
+        own = [str(k).zfill(len(str(count - 1))) for k in range(count)]
+    return Images(tuple(own), order, source, reader, notes)
+
+
+def _no_names(names: object, what: str) -> None:
+    if names is not None:
+        raise InputError(f"names must be None for {what}, which has names")
