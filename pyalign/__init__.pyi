@@ -21,6 +21,12 @@ from .data.transform import Transform
 from .data.triplets import Triplets
 from .datasets.triplets import sample_triplets
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError
+from .extraction.extract import extract
+from .extraction.images import as_images
+from .extraction.listing import list_models
+from .extraction.merge import merge_extractions
+from .extraction.result import Extraction
+from .extraction.sources import load_encoder
 from .io.embeddings import load_embeddings
 from .io.export import write_embeddings
 from .io.transform import read_transform, write_transform
@@ -48,6 +54,7 @@ __all__ = [
     "Comparison",
     "ConvergenceWarning",
     "Embeddings",
+    "Extraction",
     "Failures",
     "InputError",
     "Interval",
@@ -65,17 +72,22 @@ __all__ = [
     "Triplets",
     "__version__",
     "agreement",
+    "as_images",
     "calibrate",
     "choice_probabilities",
     "choice_probabilities_from",
     "compare",
     "cross_validate_probe",
+    "extract",
     "failures",
     "fit_probe",
     "fraction_of_ceiling",
+    "list_models",
     "load_embeddings",
+    "load_encoder",
     "load_result",
     "load_triplets",
+    "merge_extractions",
     "neighbor_overlap",
     "noise_ceiling",
     "odd_one_out",

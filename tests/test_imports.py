@@ -35,6 +35,7 @@ OF_FRAMEWORKS = {
         "extraction/torch_encoder.py",
     ),
     "timm": ("extraction/_timm.py",),
+    "torchvision": ("extraction/_torchvision*.py",),
     "triton": ("backends/_triton_*",),
     "sklearn": ("probing/estimator.py",),
 }

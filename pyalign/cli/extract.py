@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.errors import InputError
+from pyalign.extraction.encoder import PENULTIMATE, POOLINGS, PRECISIONS
 from pyalign.progress import Progress
 
 ITEMS, MODEL, RUNNING, OUTPUT = "items", "model", "running", "output"
-POOLINGS = ("auto", "cls", "mean", "flatten", "none")
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -43,7 +43,7 @@ class ExtractOptions:
                                     group=MODEL)  # fmt: skip
     layer: tuple[str, ...] = option(
         "penultimate (default: before the classifier), logits, or names of modules, see `pyalign models layers`",
-        default=("penultimate",), nargs="+", metavar="NAME", group=MODEL,
+        default=(PENULTIMATE,), nargs="+", metavar="NAME", group=MODEL,
     )  # fmt: skip
     pool: str = option(
         "how tokens or maps of named modules become a row (default: auto, the class token or else the mean)",
@@ -78,7 +78,7 @@ class ExtractOptions:
     device: str = option("cpu, cuda, cuda:1, mps (default: a CUDA device where there is one)", default="auto",
                          metavar="D", group=RUNNING)  # fmt: skip
     precision: str = option("of products (default: fp32); bf16 is faster where the processor has it", default="fp32",
-                            choices=("fp32", "bf16"), group=RUNNING)  # fmt: skip
+                            choices=PRECISIONS, group=RUNNING)  # fmt: skip
     compile: bool = option("let torch compile the model first", default=False, group=RUNNING)
     workers: int | None = option("threads that read and prepare (default: one a processor)", kind=_options.count,
                                  metavar="K", group=RUNNING)  # fmt: skip
@@ -135,4 +135,4 @@ def _paced(progress: Progress) -> Progress:
     return paced
 
 
-COMMAND = Command(ExtractOptions, run, "pyalign extract --images photos --out photos-lite0", about=("images", "text"))
+COMMAND = Command(ExtractOptions, run, "pyalign extract --images photos --out photos-lite0")

@@ -139,7 +139,7 @@ def _items(model: Encoder, images: Any, texts: Any, decoder: str, background: st
 
     pictures, colour = as_images(images), _colour(background)
     if decoder == "torchvision":
-        from pyalign.extraction.torchvision_decoder import decode
+        from pyalign.extraction._torchvision_decoder import decode
     return pictures, lambda k: decode(pictures.open(k), colour)
 
 

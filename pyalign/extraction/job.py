@@ -139,6 +139,10 @@ class Job:
         """One after its last."""
         return min(len(self.items.names), self.numbers.stop * self.batch_size)
 
+    @property
+    def _where(self) -> str:
+        return "" if self.items.source is None else f"{self.items.source}: "
+
     def state(self) -> dict[str, Any]:
         """All that decides the rows."""
         return state_of(self, self.encoder.spec, self.encoder.weights.sha256, self.layers, self.items.fingerprint())
@@ -184,10 +188,8 @@ class Job:
         for batch in batches(rest, self.batch_size, len(self.items.names), prepare, workers):
             rows, failures = self._rows(batch)
             if failures and not self.skip:
-                first = failures[0]
-                raise InputError(
-                    f"{first.name}: {first.reason} (on_error='skip' leaves such {self.encoder.modality} out)"
-                )
+                what = f"(on_error='skip' leaves such {self.encoder.modality} out)"
+                raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
             sink.add(batch.number, rows, failures, time.monotonic() - start)
             progress(self.encoder.modality, sink.rows + len(sink.failures), total)
 
@@ -213,7 +215,8 @@ class Job:
         names = tuple(name for name in self.items.names[self.first : self.last] if name not in failed)
         if not names:
             first = sink.failures[0]
-            raise InputError(f"no item could be read, of {self.last - self.first:,}; {first.name}: {first.reason}")
+            told = f"none of {self.last - self.first:,} items could be read; {first.name}: {first.reason}"
+            raise InputError(f"{self._where}{told}")
         made: list[Extraction] = []
 
         def manifest(told: Mapping[str, tuple[tuple[int, ...], str | None]]) -> str:

@@ -102,16 +102,17 @@ class Extraction(Result):
     transform: Mapping[str, Any] | None = None
     shard: tuple[int, int] | None = None
     meta: Mapping[str, str] | None = None
-    embeddings: Mapping[str, Embeddings] = hidden(default=None)
+    embeddings: Mapping[str, Embeddings] | None = hidden(default=None)
 
     def state(self) -> dict[str, Any]:
         """All that decides the rows, as json can write it."""
         return state_of(self, self.model, self.weights.sha256, self.layers, self.items_sha256)
 
     def __getitem__(self, layer: str) -> Embeddings:
-        if layer not in (self.embeddings or {}):
+        found = (self.embeddings or {}).get(layer)
+        if found is None:
             raise InputError(f"layer must be one of {', '.join(one.name for one in self.layers)}; got {layer!r}")
-        return self.embeddings[layer]
+        return found
 
     def __len__(self) -> int:
         return self.n_rows
@@ -127,4 +128,5 @@ def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[An
         "model": model, "weights": weights, "layers": [[one.name, one.what, one.pooling] for one in layers],
         "items": items, "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in rest},
     }  # fmt: skip
-    return as_document(found)  # type: ignore[no-any-return]
+    state: dict[str, Any] = as_document(found)
+    return state

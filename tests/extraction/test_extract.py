@@ -104,7 +104,7 @@ def test_the_folder_is_scored_by_the_names_of_its_items(pictures):
 def test_an_image_that_can_not_be_read_is_an_error_that_names_it(pictures, message_of):
     (pictures / "00.jpg").write_bytes(b"no image")
     message = message_of(lambda: pyalign.extract("pixels:2", pictures, out="e"))
-    assert message.startswith("00.jpg: ") and "on_error='skip'" in message
+    assert message.startswith(f"{pictures}: 00.jpg: ") and "on_error='skip'" in message
 
 
 def test_or_it_is_left_out_and_listed(pictures):
@@ -136,7 +136,7 @@ def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, messa
     for path in pictures.rglob("*.*"):
         path.write_bytes(b"?")
     message = message_of(lambda: pyalign.extract("pixels:2", pictures, out="e", on_error="skip"))
-    assert message.startswith("no item could be read, of 11; 00.jpg: ")
+    assert message.startswith(f"{pictures}: none of 11 items could be read; 00.jpg: ")
     assert not (pictures.parent / "e" / "manifest.json").exists()
 
 

@@ -8,24 +8,25 @@ import torch
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from pyalign.errors import InputError
-from pyalign.extraction import decode as by_pillow
 from pyalign.extraction._formats import open_image
+from pyalign.extraction.decode import WHITE
+from pyalign.extraction.decode import decode as by_pillow
 
 
-def decode(data: Any, background: tuple[int, int, int] = by_pillow.WHITE) -> Any:
+def decode(data: Any, background: tuple[int, int, int] = WHITE) -> Any:
     """As `pyalign.extraction.decode.decode`; a JPEG in RGB or grey goes through torchvision, turned as EXIF says.
 
     Raises:
         InputError: as there.
     """
     if not isinstance(data, bytes):
-        return by_pillow.decode(data, background)
+        return by_pillow(data, background)
     header = open_image(data)  # no pixels yet: what it refuses is refused
     if header.format != "JPEG" or header.mode not in ("RGB", "L"):
-        return by_pillow.decode(data, background)
+        return by_pillow(data, background)
     try:
         raw = torch.frombuffer(bytearray(data), dtype=torch.uint8)
         pixels = decode_jpeg(raw, ImageReadMode.RGB, apply_exif_orientation=True)
     except RuntimeError as error:
         raise InputError(f"is no sound JPEG image ({' '.join(str(error).split())[:160]})") from error
-    return by_pillow.decode(pixels.permute(1, 2, 0).contiguous().numpy(), background)
+    return by_pillow(pixels.permute(1, 2, 0).contiguous().numpy(), background)
