@@ -58,6 +58,8 @@ class ExtractOptions:
     )  # fmt: skip
     text: str | None = option("file of names or sentences, one a line, for models of language", metavar="FILE",
                               role="input", group=ITEMS)  # fmt: skip
+    prompt: str | None = option("in which each text stands, at {}, such as \"a photo of a {}\"", metavar="TEXT",
+                                group=ITEMS)  # fmt: skip
     on_error: str = option(
         "an image that can't be read: an error (default), or left out and listed", default="raise",
         choices=("raise", "skip"), group=ITEMS,
@@ -102,6 +104,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
         out=options.out, checkpoint=options.checkpoint, batch_size=options.batch_size, device=options.device,
         precision=options.precision, compile=options.compile, workers=options.workers, shard=options.shard,
         resume=options.resume, on_error=options.on_error, decoder=options.decoder, background=options.background,
+        prompt=options.prompt,
         transform=None if options.transform is None else read_transform(options.transform),
         meta=dict(options.meta), progress=_paced(progress),
     )  # fmt: skip

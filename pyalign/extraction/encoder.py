@@ -13,6 +13,7 @@ from pyalign.errors import InputError
 
 PENULTIMATE, LOGITS = "penultimate", "logits"
 POOLINGS = ("auto", "cls", "mean", "flatten", "none")
+MODALITIES = ("images", "texts")
 PRECISIONS = ("fp32", "bf16")
 OF_MODEL = "model"  # the pooling of a layer that the model pools itself
 
@@ -59,7 +60,7 @@ class Request:
         device: as torch names it; "auto": a CUDA device where there is one.
         precision: "fp32", or "bf16" for bfloat16 products.
         compile: whether torch compiles the model.
-        decoder: of images: "pil" or "torchvision".
+        modality: "images" or "texts": which tower of a model that has both; other models take what they take.
     """
 
     checkpoint: str | None = None
@@ -67,10 +68,15 @@ class Request:
     device: str = "auto"
     precision: str = "fp32"
     compile: bool = False
+    modality: str = "images"
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise InputError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}")
+        for name, word, words in (
+            ("precision", self.precision, PRECISIONS),
+            ("modality", self.modality, MODALITIES),
+        ):
+            if word not in words:
+                raise InputError(f"{name} must be one of {', '.join(words)}; got {word!r}")
 
 
 @dataclass

@@ -28,8 +28,8 @@ def extract(
     pool: str = "auto", out: PathLike | None = None, checkpoint: str | None = None, batch_size: int = BATCH,
     device: str = "auto", precision: str = "fp32", compile: bool = False, workers: int | None = None,
     shard: tuple[int, int] | None = None, resume: bool = False, on_error: str = "raise", decoder: str = "pil",
-    background: str = "white", transform: Transform | None = None, meta: Mapping[str, str] | None = None,
-    progress: Progress = silent,
+    background: str = "white", prompt: str | None = None, transform: Transform | None = None,
+    meta: Mapping[str, str] | None = None, progress: Progress = silent,
 ) -> Extraction:  # fmt: skip
     """Runs images or texts through a model and gives a row for each, by layer, with the names of the items.
 
@@ -37,7 +37,8 @@ def extract(
         model: SOURCE:NAME (see `list_models`), or an encoder that is loaded already.
         images: a folder, a list file, an archive, a table, or a sequence of images; see `as_images`.
         layers: "penultimate" (the pooled feature before the classifier), "logits", or names of modules.
-        texts: names or sentences in place of images: a file with one a line, or a sequence of strings.
+        texts: names or sentences in place of images: a file with one a line, or a sequence of strings. The model
+            reads underscores as blanks; the rows keep the names as they are. A model of both has its text tower run.
         pool: how tokens or maps of named modules become a row: "cls" (the class token), "mean" (of patches, or of
             places), "flatten" or "none"; "auto": the class token where there is one, else the mean.
         out: a folder to write to, at any size, in a way that can be interrupted; None keeps rows in memory.
@@ -52,6 +53,7 @@ def extract(
         on_error: "raise" where an item can't be read, or "skip": it has no row, and is listed.
         decoder: of images: "pil", or "torchvision", whose JPEG pixels may differ by a grey level.
         background: what stands behind transparent images, as Pillow names colours.
+        prompt: in which each text stands, at {}, such as "a photo of a {}".
         transform: a linear map for the rows of the one layer, such as one of gLocal.
         meta: what else the manifest should say.
         progress: is told how many items are done.
@@ -75,9 +77,12 @@ def extract(
         "images": _path(images), "texts": _path(texts), "layers": list(layers), "pool": pool, "out": _path(out),
         "checkpoint": checkpoint, "device": device, "compile": compile, "workers": workers, "on_error": on_error,
     }  # fmt: skip
+    given = _given(images, texts, prompt)
     if isinstance(model, str):
-        model = load_encoder(model, Request(checkpoint, None, device, precision, compile))
-    items, read = _items(model, images, texts, decoder, background)
+        model = load_encoder(model, Request(checkpoint, None, device, precision, compile, given))
+    if model.modality != given:
+        raise InputError(f"{model.spec} takes {model.modality}; got {given}")
+    items, read = _texts(texts, prompt) if given == "texts" else _images(images, decoder, background)
     chosen = model.resolve(tuple(layers), pool)
     if transform is not None and len(chosen) != 1:
         raise InputError(f"transform needs one layer to map; got {len(chosen)}")
@@ -85,7 +90,7 @@ def extract(
         model, tuple(chosen), items, read, batch_size, _numbers(len(items.names), batch_size, shard),
         map=transform, skip=on_error == "skip", shard=shard, meta=dict(meta or {}), options=options,
         decoder=decoder if model.modality == "images" else None,
-        background=_colour(background) if model.modality == "images" else None,
+        background=_colour(background) if model.modality == "images" else None, prompt=prompt,
     )  # fmt: skip
     if out is None:
         return job.run(Memory(job.numbers.start), workers or default_workers(), progress)
@@ -122,18 +127,28 @@ def _numbers(total: int, size: int, shard: tuple[int, int] | None) -> range:
     return found
 
 
-def _items(model: Encoder, images: Any, texts: Any, decoder: str, background: str) -> tuple[Any, Callable[[int], Any]]:
-    """The items, and what reads one; called by several threads."""
-    given = "images" if images is not None else "texts"
+def _given(images: Any, texts: Any, prompt: str | None) -> str:
+    """Which items are given: "images" or "texts"."""
     if (images is None) == (texts is None):
         raise InputError(f"extract needs images or texts, one of them; got {'neither' if images is None else 'both'}")
-    if model.modality != given:
-        raise InputError(f"{model.spec} takes {model.modality}; got {given}")
-    if given == "texts":
-        from pyalign.extraction.texts import as_texts
+    if images is not None and prompt is not None:
+        raise InputError(f"prompt serves texts alone; got {prompt!r} with images")
+    return "images" if images is not None else "texts"
 
-        found = as_texts(texts)
+
+def _texts(texts: Any, prompt: str | None) -> tuple[Any, Callable[[int], Any]]:
+    """The texts, and what reads one; called by several threads."""
+    from pyalign.extraction.texts import as_texts, fill
+
+    found = as_texts(texts)
+    if prompt is None:
         return found, found.open
+    fill(prompt, "")
+    return found, lambda k: fill(prompt, found.open(k))
+
+
+def _images(images: Any, decoder: str, background: str) -> tuple[Any, Callable[[int], Any]]:
+    """The images, and what reads one; called by several threads."""
     from pyalign.extraction.decode import decode
     from pyalign.extraction.images import as_images
 

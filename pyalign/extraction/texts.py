@@ -9,10 +9,14 @@ from typing import Any
 
 from pyalign.errors import InputError
 
+PLACE = "{}"  # of the text in a prompt
+
 
 @dataclass(frozen=True, eq=False)
 class Texts:
     """Texts in an order.
+
+    Rows keep the names as they were read; the model sees them with blanks in place of underscores.
 
     Attributes:
         names: the texts, all different.
@@ -52,6 +56,21 @@ def as_texts(given: Any) -> Texts:
     from pyalign.io.names import read_names
 
     return Texts(_checked(list(read_names(given))), "as listed", str(given))
+
+
+def fill(prompt: str, text: str) -> str:
+    """A text in its prompt, which has one {}.
+
+    Raises:
+        InputError: it has none, or several.
+
+    Example:
+        >>> fill("a photo of a {}", "dog")
+        'a photo of a dog'
+    """
+    if prompt.count(PLACE) != 1 or "\n" in prompt:
+        raise InputError(f"prompt must be a line with one {PLACE}, where the text goes; got {prompt!r:.80}")
+    return prompt.replace(PLACE, text)
 
 
 def _checked(names: list[Any]) -> tuple[str, ...]:
