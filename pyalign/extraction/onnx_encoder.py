@@ -1,0 +1,272 @@
+"""Runs a graph of ONNX on images or texts, and makes rows of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyalign.errors import InputError, nearest
+from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Encoder, Layer, check_layers, require_rows
+from pyalign.extraction.onnx_ends import End
+from pyalign.extraction.onnx_graph import Graph, ports
+from pyalign.extraction.onnx_pictures import Recipe
+from pyalign.extraction.tokenizing import Tokenizer, Tokens, padded, pool_tokens
+from pyalign.extraction.weights import one_line_errors
+
+FEW, MORE = 2, 3  # items of the passes that find out shapes
+DTYPES = {
+    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
+    "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_,
+}  # fmt: skip
+# Positions in the batch, what is fed, and the mask of tokens (None: no tokens).
+Feed = tuple[Sequence[int], Mapping[str, np.ndarray], np.ndarray | None]
+
+
+@dataclass
+class OnnxEncoder(Encoder):
+    """A graph of ONNX.
+
+    Attributes:
+        graph: that was read; session: that runs it.
+        ends: what `penultimate` and `logits` are, where that is clear.
+    """
+
+    graph: Graph = field(kw_only=True)
+    session: Any = field(kw_only=True)
+    ends: Mapping[str, End] = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.inputs = ports(self.session.get_inputs())
+        self.fixed = self.inputs[0].shape[0]  # items in a pass, where the graph takes no other number
+        self._tensors: dict[str, str] = {}
+        self._last: dict[str, bool] = {}  # of maps, whether their channels come last
+
+    def feeds(self, prepared: Sequence[Any]) -> Iterator[Feed]:
+        """What the graph is fed with, pass by pass."""
+        raise NotImplementedError
+
+    def blank(self, items: int) -> list[Any]:
+        """So many prepared items, to find out shapes."""
+        raise NotImplementedError
+
+    def pooling(self, name: str, shape: tuple[int, ...], length: int, pool: str) -> str:
+        """How a tensor with this shape for an item becomes a row; length: tokens of the texts."""
+        raise NotImplementedError
+
+    def row(self, layer: Layer, found: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """Rows of a tensor, (b, ...)."""
+        raise NotImplementedError
+
+    def resolve(self, names: Sequence[str], pool: str = "auto") -> list[Layer]:
+        """See `Encoder`. The graph is tried out on blank items."""
+        check_layers(names, pool)
+        if pool != "auto" and all(name in self.ends for name in names):
+            raise InputError(f"pool {pool} serves named tensors alone; {' and '.join(names)}: as the model pools them")
+        self._tensors = {name: self._tensor(name) for name in names}
+        self._open(self._tensors.values())
+        shapes, length = self._shapes([*self._tensors.values()])
+        return [self._layer(name, shapes[self._tensors[name]], length, pool) for name in names]
+
+    def _layer(self, name: str, shape: tuple[int, ...], length: int, pool: str) -> Layer:
+        end = self.ends.get(name)
+        if end is None:
+            node = self.graph.nodes.get(name)
+            pooling = self.pooling(name, shape, length, pool)
+            return Layer(name, f"output of {node.op if node else 'the graph'}, {told(shape, length)}", pooling, name)
+        pooling = end.pooling
+        if pooling == OF_MODEL and len(shape) != 1:
+            pooling = self.pooling(name, shape, length, "auto")
+        return Layer(name, end.what, pooling)
+
+    def _tensor(self, name: str) -> str:
+        """The tensor of a layer's name."""
+        if name in self.ends:
+            return self.ends[name].tensor
+        if name in self.graph.outputs or (name in self.graph.nodes and name not in self.graph.constants):
+            return name
+        has = ", ".join((*self.ends, *self.graph.outputs))
+        if name in (PENULTIMATE, LOGITS):
+            raise InputError(f"{self.spec} does not say which output is {name}; name it, or a tensor inside: {has}")
+        raise InputError(f"{self.spec} has no layer {name!r}; it has {has} and its inner tensors"
+                         f"{nearest(name, [*self.graph.outputs, *self.graph.nodes])}")  # fmt: skip
+
+    def _open(self, tensors: Any) -> None:
+        there = {one.name for one in self.session.get_outputs()}
+        extra = [name for name in dict.fromkeys(tensors) if name not in there]
+        if extra:
+            self.session = self.graph.session(self.device, extra)
+
+    def _shapes(self, tensors: Sequence[str]) -> tuple[dict[str, tuple[int, ...]], int]:
+        """The shape of each tensor for one item, and the number of tokens.
+
+        Raises:
+            InputError: one that has no row for each item.
+        """
+        found: dict[str, list[tuple[int, ...]]] = {name: [] for name in tensors}
+        counts, length = (FEW, MORE) if self.fixed is None else (self.fixed,), 0
+        for count in counts:
+            for _, feed, mask in self.feeds(self.blank(count)):
+                length = 0 if mask is None else mask.shape[1]
+                for name, value in zip(tensors, self._pass(tensors, feed), strict=True):
+                    found[name].append(np.shape(value))
+        for name, shapes in found.items():
+            if not all(shape[:1] == (count,) for shape, count in zip(shapes, counts, strict=False)):
+                raise InputError(
+                    f"layer {name!r} must have a row for each item; of {counts[0]} it has shape {shapes[0]}"
+                )
+        return {name: shapes[0][1:] for name, shapes in found.items()}, length
+
+    def _pass(self, tensors: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[Any]:
+        with one_line_errors(self.spec, "the graph can't be run"):
+            return list(self.session.run(list(tensors), dict(feed)))
+
+    def run(self, prepared: Sequence[Any], layers: Sequence[Layer]) -> list[npt.NDArray[Any]]:
+        """See `Encoder`."""
+        tensors = [self._tensors[layer.name] for layer in layers]
+        rows: list[npt.NDArray[Any] | None] = [None] * len(layers)
+        for positions, feed, mask in self.feeds(prepared):
+            fed = len(next(iter(feed.values())))
+            for k, found in enumerate(self._pass(tensors, feed)):
+                part = self.row(layers[k], require_rows(np.asarray(found), fed, layers[k].name), mask)[: len(positions)]
+                whole = rows[k]
+                if whole is None:
+                    whole = rows[k] = np.empty((len(prepared), *part.shape[1:]), np.float32)
+                whole[list(positions)] = part
+        return [row for row in rows if row is not None]
+
+    def listed(self) -> list[tuple[str, str, str]]:
+        """The ends, then the outputs, then the tensors inside, in the order of the file."""
+        inner = [name for name in self.graph.nodes if name not in {*self.graph.constants, *self.graph.outputs}]
+        found = [(name, end.what, end.tensor) for name, end in self.ends.items()]
+        names = dict.fromkeys([*(tensor for *_, tensor in found), *self.graph.outputs, *inner])
+        self._open(names)
+        _, feed, mask = next(iter(self.feeds(self.blank(self.fixed or FEW))))
+        values = dict(zip(names, self._pass([*names], feed), strict=True))
+        length, count, shapes = 0 if mask is None else mask.shape[1], len(next(iter(feed.values()))), {}
+        for name, value in values.items():
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.shape[:1] == (count,):
+                shapes[name] = told(value.shape[1:], length)
+        rows = [(name, what, shapes.get(tensor, "?")) for name, what, tensor in found]
+        others = [(name, "output of the graph", name) for name in self.graph.outputs]
+        others += [(name, self.graph.nodes[name].op, name) for name in inner]
+        return rows + [(name, what, shapes[tensor]) for name, what, tensor in others if tensor in shapes]
+
+
+@dataclass
+class OnnxImages(OnnxEncoder):
+    """A graph that takes images. `last`: whether the channels come last."""
+
+    recipe: Recipe = field(kw_only=True)
+    last: bool = field(kw_only=True)
+
+    def prepare(self, item: Any) -> npt.NDArray[Any]:
+        """(3, h, w) of an RGB image, or (h, w, 3)."""
+        found = self.recipe.apply(item)
+        return np.ascontiguousarray(found if self.last else found.transpose(2, 0, 1), DTYPES[self.inputs[0].type])
+
+    def blank(self, items: int) -> list[Any]:
+        """See `OnnxEncoder`."""
+        height, width = self.recipe.size
+        shape = (height, width, 3) if self.last else (3, height, width)
+        return [np.zeros(shape, DTYPES[self.inputs[0].type])] * items
+
+    def feeds(self, prepared: Sequence[Any]) -> Iterator[Feed]:
+        """See `OnnxEncoder`. A graph with a fixed number of items gets the last again where there are too few."""
+        size = self.fixed or len(prepared)
+        for start in range(0, len(prepared), size):
+            part = list(prepared[start : start + size])
+            filled = part if self.fixed is None else part + part[-1:] * (size - len(part))
+            yield range(start, start + len(part)), {self.inputs[0].name: np.stack(filled)}, None
+
+    def pooling(self, name: str, shape: tuple[int, ...], length: int, pool: str) -> str:
+        """See `OnnxEncoder`. A graph does not say which token is that of the class: the mean is over all."""
+        if len(shape) <= 1 or all(k == 1 for k in shape[1:]):
+            return "flatten" if len(shape) != 1 else "none"
+        if len(shape) == 3:
+            self._last[name] = shape[0] == shape[1] != shape[2]
+        if pool == "cls" and len(shape) != 2:
+            raise InputError(f"pool cls needs tokens; layer {name!r} has shape {shape}: --pool mean or flatten")
+        if pool in ("auto", "mean") and len(shape) > 3:
+            raise InputError(f"layer {name!r} has shape {shape} for an item: --pool flatten or none")
+        return "mean" if pool == "auto" else pool
+
+    def row(self, layer: Layer, found: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """See `OnnxEncoder`."""
+        x = found.astype(np.float32)
+        if layer.pooling == "cls":
+            return x[:, 0]
+        if layer.pooling == "flatten":
+            return x.reshape(len(x), -1)
+        if layer.pooling == "mean":
+            return x.mean(axis=1) if x.ndim == 3 else x.mean(axis=(1, 2) if self._last[layer.name] else (2, 3))
+        return np.moveaxis(x, -1, 1) if layer.pooling == "none" and self._last.get(layer.name) else x
+
+
+@dataclass
+class OnnxTexts(OnnxEncoder):
+    """A graph that takes tokens. `roles`: which of ids, mask, types and positions each input is."""
+
+    tokenizer: Tokenizer = field(kw_only=True)
+    roles: Mapping[str, str] = field(kw_only=True)
+
+    def prepare(self, item: Any) -> Tokens:
+        """The tokens of a text."""
+        return self.tokenizer.tokens(item)
+
+    def blank(self, items: int) -> list[Any]:
+        """See `OnnxEncoder`."""
+        return [self.tokenizer.tokens("a word")] * items
+
+    def feeds(self, prepared: Sequence[Any]) -> Iterator[Feed]:
+        """See `OnnxEncoder`. Without a mask the graph would see what fills up, so that texts of one length meet."""
+        ids = next(one for one in self.inputs if self.roles[one.name] == "ids")
+        length = ids.shape[1]
+        for group in self._groups(prepared, length):
+            size = self.fixed or len(group)
+            for start in range(0, len(group), size):
+                part = group[start : start + size]
+                filled = part if self.fixed is None else part + part[-1:] * (size - len(part))
+                arrays = padded([prepared[k] for k in filled], self.tokenizer.pad, length)
+                feed: dict[str, np.ndarray] = {
+                    one.name: arrays[self.roles[one.name]].astype(DTYPES[one.type]) for one in self.inputs
+                }
+                yield part, feed, arrays["mask"]
+
+    def _groups(self, prepared: Sequence[Tokens], length: int | None) -> list[list[int]]:
+        if length is not None or "mask" in self.roles.values():
+            return [list(range(len(prepared)))]
+        groups: dict[int, list[int]] = {}
+        for k, one in enumerate(prepared):
+            groups.setdefault(len(one.ids), []).append(k)
+        return list(groups.values())
+
+    def pooling(self, name: str, shape: tuple[int, ...], length: int, pool: str) -> str:
+        """See `OnnxEncoder`."""
+        if len(shape) == 1:
+            return "none"
+        if len(shape) != 2 or shape[0] != length or pool in ("flatten", "none"):
+            raise InputError(f"layer {name!r} must be rows, or tokens with pool mean or cls; it has shape "
+                             f"{told(shape, length)}, pool {pool}")  # fmt: skip
+        return "mean" if pool == "auto" else pool
+
+    def row(self, layer: Layer, found: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """See `OnnxEncoder`."""
+        x = found.astype(np.float32)
+        if layer.pooling in ("none", OF_MODEL):
+            return x
+        assert mask is not None
+        return pool_tokens(x, mask, layer.pooling)
+
+
+def told(shape: Sequence[int], length: int = 0) -> str:
+    """A shape in words, that of tokens as such.
+
+    Example:
+        >>> told((4, 384), 4), told((3, 7, 7))
+        ('tokens x 384', '3 x 7 x 7')
+    """
+    return " x ".join("tokens" if length and not k and size == length else str(size) for k, size in enumerate(shape))

@@ -1,0 +1,205 @@
+"""A file of ONNX: its hash, its graph, and sessions that give any of its tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pyalign.errors import InputError
+from pyalign.extraction.encoder import Weights
+from pyalign.extraction.weights import hash_file, one_line_errors
+
+FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
+QUIET = 3  # the severity from which onnxruntime speaks: errors
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+PLAIN = ("Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Add")  # after a linear map, nothing else
+ENDS = ("Softmax", "LogSoftmax", "Sigmoid")
+LINEAR = ("Gemm", "MatMul")
+
+
+class Port(NamedTuple):
+    """An input or output: shape with None where it is free; type as onnxruntime names it."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    type: str
+
+
+class Node(NamedTuple):
+    """What makes a tensor: the operation, and its inputs."""
+
+    op: str
+    inputs: tuple[str, ...]
+
+
+class Head(NamedTuple):
+    """The last linear map of a graph: its input, its output, and what follows ("" for nothing)."""
+
+    before: str
+    after: str
+    then: str
+
+
+@dataclass
+class Graph:
+    """A model that was read.
+
+    Attributes:
+        spec, path: of the file.
+        weights: of the file, and of those beside it that hold its weights.
+        nodes: what makes each tensor, in the order of the file.
+        constants: names of tensors that hold weights.
+        outputs: of the graph.
+    """
+
+    spec: str
+    path: str
+    weights: Weights
+    nodes: dict[str, Node] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
+    outputs: tuple[str, ...] = ()
+
+    def head(self, output: str) -> Head | None:
+        """The linear map that makes an output, where nothing but its bias, a reshape or a softmax follows it."""
+        name, after, then = output, output, ""
+        while (node := self.nodes.get(name)) is not None:
+            free = [one for one in node.inputs if one and one not in self.constants]
+            if len(free) != 1:
+                return None
+            if node.op in LINEAR and len(node.inputs) > 1:
+                return Head(free[0], after, then)
+            if node.op not in (*PLAIN, *ENDS):
+                return None
+            name = free[0]
+            if node.op in ENDS:
+                after, then = name, node.op
+        return None
+
+    def session(self, device: str, extra: Sequence[str] = ()) -> Any:
+        """A session on "cpu" or "cuda" that gives some inner tensors too."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = usable()
+        options.log_severity_level = QUIET
+        source: Any = self.path
+        kind, _, number = device.partition(":")
+        providers: list[Any] = [(CUDA, {"device_id": int(number or 0)}), CPU] if kind == "cuda" else [CPU]
+        with one_line_errors(self.spec, f"{self.path} can't be run"):
+            if extra:
+                options.add_session_config_entry(FOLDER_OF_DATA, os.path.dirname(os.path.abspath(self.path)))
+                source = _with_outputs(self.path, extra)
+            found = onnxruntime.InferenceSession(source, options, providers=providers)
+        if kind == "cuda" and CUDA not in found.get_providers():
+            raise InputError(f"device {device}: onnxruntime could not use it for {self.path}; --device cpu")
+        return found
+
+
+def read_graph(spec: str, path: str) -> Graph:
+    """The graph in a file.
+
+    Raises:
+        InputError: missing, damaged, or with weights in a file that is not beside it; one line.
+    """
+    import onnx
+
+    sha256 = hash_file(spec, path)
+    with one_line_errors(spec, f"{path} can't be read as ONNX"):
+        model = onnx.load(path, load_external_data=False)
+    if not model.graph.node or not model.graph.output:
+        raise InputError(f"{spec}: {path} can't be read as ONNX: it holds no graph")
+    digest, files = hashlib.sha256(f"{sha256}\n".encode()), _data_files(spec, path, model)
+    for name in files:
+        digest.update(
+            f"{name} {hash_file(spec, os.path.join(os.path.dirname(os.path.abspath(path)), name))}\n".encode()
+        )
+    weights = Weights(path, digest.hexdigest() if files else sha256, None if files else sha256)
+    made = Graph(spec, path, weights, outputs=tuple(one.name for one in model.graph.output))
+    made.constants = {one.name for one in model.graph.initializer}
+    made.constants |= {one.values.name for one in model.graph.sparse_initializer}
+    for node in model.graph.node:
+        for name in filter(None, node.output):
+            made.nodes[name] = Node(node.op_type, tuple(node.input))
+            # weights that are cast or unpacked are weights still
+            if all(one in made.constants for one in node.input) and (node.input or node.op_type == "Constant"):
+                made.constants.add(name)
+    return made
+
+
+def _data_files(spec: str, path: str, model: Any) -> list[str]:
+    """The files beside a model in which its weights lie, as it names them.
+
+    Raises:
+        InputError: one outside of its folder.
+    """
+    import onnx
+
+    found: set[str] = set()
+    for tensor in _tensors(model.graph):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            found.update(one.value for one in tensor.external_data if one.key == "location")
+    folder = os.path.dirname(os.path.abspath(path))
+    for name in found:
+        if os.path.isabs(name) or os.path.relpath(os.path.normpath(os.path.join(folder, name)), folder).startswith(
+            ".."
+        ):
+            raise InputError(f"{spec}: {path} must have its weights beside it; got {name!r:.120}")
+    return sorted(found)
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """All tensors with values, those of inner graphs too."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for one in node.attribute:
+            yield from (one.t, *one.tensors)
+            for inner in (one.g, *one.graphs):
+                if inner.node or inner.initializer:
+                    yield from _tensors(inner)
+
+
+def _with_outputs(path: str, names: Sequence[str]) -> bytes:
+    """The model with more outputs; onnxruntime finds their types."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    return bytes(model.SerializeToString())
+
+
+def ports(found: Sequence[Any]) -> list[Port]:
+    """Inputs or outputs of a session."""
+    return [
+        Port(one.name, tuple(k if isinstance(k, int) and k > 0 else None for k in one.shape), one.type) for one in found
+    ]
+
+
+def usable() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_device(device: str) -> str:
+    """Where onnxruntime runs: "cpu", or "cuda" with a number.
+
+    Raises:
+        InputError: it can't be had.
+    """
+    import onnxruntime
+
+    kind, _, number = device.partition(":")
+    there = CUDA in onnxruntime.get_available_providers()
+    if device == "auto":
+        return "cuda:0" if there else "cpu"
+    if device == "cpu":
+        return device
+    if kind != "cuda" or not (number or "0").isdecimal():
+        raise InputError(f"device of onnx must be auto, cpu or cuda:N; got {device!r}")
+    if not there:
+        raise InputError(f"device {device} needs the package onnxruntime-gpu; this onnxruntime has no CUDA")
+    return f"cuda:{number or 0}"
