@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from pyalign.results import load_result
 
 UNFINISHED, MANIFEST, NAMES = ".unfinished", "manifest.json", "names.txt"
 STATE, DONE, LOCK = "state.json", "done.jsonl", "lock"
+LONGEST = 200  # letters of a layer's name in that of its file
 HEADER = 128  # bytes before the rows: numpy's header, written again when the number of rows is known
 
 
@@ -236,8 +238,16 @@ def fingerprint_of(state: Mapping[str, Any]) -> str:
 
 
 def file_name(layer: str) -> str:
-    """The file of a layer."""
-    return f"{layer}.npy"
+    """The file of a layer, in the folder itself whatever the layer is called: ONNX has names such as /block/Add:0.
+
+    Example:
+        >>> file_name("blocks.11.mlp"), file_name("/block/Add:0")
+        ('blocks.11.mlp.npy', '%2Fblock%2FAdd%3A0.npy')
+    """
+    plain = quote(layer, safe=" ")
+    if len(plain) > LONGEST:
+        plain = f"{plain[:LONGEST]}-{hashlib.sha256(layer.encode()).hexdigest()[:16]}"
+    return f"{plain}.npy"
 
 
 def header(rows: int, shape: Sequence[int]) -> bytes:
