@@ -1,0 +1,156 @@
+"""Sentence embeddings: `sentence-transformers:NAME`, as the hub has it, or `sentence-transformers:FOLDER`.
+
+`penultimate` is what the model's pooling gives, before any normalisation. `logits` is what its dense layers make of it,
+the space that was trained, where it has such layers. A prompt that the model's configuration has is not added.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from pyalign.errors import InputError
+from pyalign.extraction import hub
+from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
+from pyalign.extraction.torch_encoder import choose_device, hash_of
+from pyalign.extraction.torch_texts import TorchTexts, refuse_compile
+from pyalign.extraction.weights import hash_file, one_line_errors
+
+KEY = "sentence_embedding"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+OWNER = "sentence-transformers"  # of names without one
+KNOWN = (
+    "LaBSE", "all-MiniLM-L12-v2", "all-MiniLM-L6-v2", "all-distilroberta-v1", "all-mpnet-base-v2",
+    "distiluse-base-multilingual-cased-v2", "multi-qa-MiniLM-L6-cos-v1", "multi-qa-mpnet-base-dot-v1",
+    "paraphrase-MiniLM-L3-v2", "paraphrase-MiniLM-L6-v2", "paraphrase-mpnet-base-v2",
+    "paraphrase-multilingual-MiniLM-L12-v2", "paraphrase-multilingual-mpnet-base-v2", "sentence-t5-base",
+)  # fmt: skip
+
+
+def load(name: str, request: Request) -> TorchTexts:
+    """The model of a name, or in a folder."""
+    spec = f"sentence-transformers:{name}"
+    refuse_compile(spec, request.compile)
+    if request.checkpoint is not None and not os.path.isdir(request.checkpoint):
+        raise InputError(f"checkpoint of {spec} must be a folder of sentence-transformers; got {request.checkpoint}")
+    place = request.checkpoint or name
+    is_folder = os.path.isdir(place)
+    if not is_folder and (os.path.isabs(place) or place.startswith(".")):
+        raise InputError(f"{spec}: there is no folder {place}")
+    repository = place if "/" in place else f"{OWNER}/{place}"
+    model = _open(spec, place if is_folder else repository, is_folder, choose_device(request.device))
+    if request.seed is not None:
+        _draw(spec, model, request.seed)
+        weights = Weights(f"random, seed {request.seed}", hash_of(model))
+    else:
+        origin = place if is_folder else f"{hub.endpoint()}/{repository}"
+        weights = Weights(origin, hash_of(model), _file_hash(spec, place) if is_folder else None)
+    return _encoder_of(spec, model, weights, request)
+
+
+def _open(spec: str, place: str, is_folder: bool, device: str) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    if is_folder and not any(os.path.isfile(os.path.join(place, name)) for name in ("modules.json", "config.json")):
+        raise InputError(f"{spec}: {place} must hold modules.json or config.json")
+    there = is_folder or hub.cached(place, ("modules.json", "config.json")) is not None
+    if not there:
+        hub.require_online(spec, place)
+    with one_line_errors(spec, f"{place} can't be loaded"), _quiet():
+        # without safetensors torch reads weights alone; code of the folder is not run
+        return SentenceTransformer(place, device=device, local_files_only=there, trust_remote_code=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of transformers."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _encoder_of(spec: str, model: Any, weights: Weights, request: Request) -> TorchTexts:
+    modules = list(model)
+    kinds = [type(module).__name__ for module in modules]
+    dense = "Dense" in kinds
+    how = next((_how(module.get_config_dict()) for module in modules if type(module).__name__ == "Pooling"), None)
+    meanings = {PENULTIMATE: f"sentence embedding before normalisation, {how or 'as the model pools it'}"}
+    if dense:
+        meanings[PENULTIMATE] += ", before the dense layers"
+        meanings[LOGITS] = "sentence embedding after the dense layers, before normalisation"
+
+    def collate(prepared: Sequence[Any]) -> tuple[Any, torch.Tensor]:
+        features = getattr(model, "preprocess", None) or model.tokenize
+        made = {key: _moved(value, model.device) for key, value in features(list(prepared)).items()}
+        mask = made.get("attention_mask")
+        return made, torch.ones(len(prepared), 1) if mask is None else mask
+
+    def ends(features: Any) -> Mapping[str, torch.Tensor]:
+        found, features = dict[str, torch.Tensor](), dict(features)
+        for module, kind in zip(modules, kinds, strict=True):
+            if kind == "Normalize":
+                break
+            features = module(features)
+            if KEY in features:
+                found.setdefault(PENULTIMATE, features[KEY].clone())
+                found[LOGITS] = features[KEY]
+        if not found:
+            raise InputError(f"{spec} must give a sentence embedding; its modules are {', '.join(kinds)}")
+        return found
+
+    asked = getattr(model, "default_prompt_name", None)
+    own = f"{spec} has a prompt of its own, {model.prompts[asked]!r}, which is not added: --prompt" if asked else ""
+    preprocessing = {
+        "library": "sentence-transformers", "longest": model.max_seq_length, "pooling": how, "modules": kinds,
+    }  # fmt: skip
+    versions = {name: version(name) for name in ("sentence-transformers", "transformers", "tokenizers", "torch")}
+    return TorchTexts(
+        spec, weights, preprocessing, versions, notes=(own,) * bool(own), modality="texts", device=str(model.device),
+        precision=request.precision, module=model, tokenize=str, collate=collate, ends=ends, meanings=meanings,
+    )  # fmt: skip
+
+
+def _how(config: Mapping[str, Any]) -> str:
+    """The pooling of a configuration, new or old."""
+    old = [key.removeprefix("pooling_mode_") for key, on in config.items() if on is True and "pooling_mode_" in key]
+    return str(config.get("pooling_mode") or " and ".join(old))
+
+
+def _moved(value: Any, device: Any) -> Any:
+    return value.to(device) if isinstance(value, torch.Tensor) else value
+
+
+def _draw(spec: str, model: Any, seed: int) -> None:
+    """Weights drawn at random in place of the trained ones."""
+    torch.manual_seed(seed)
+    with one_line_errors(spec, "random weights can't be drawn"):
+        first = model[0]
+        name = next(name for name, child in first.named_children() if hasattr(child, "config"))
+        inner = getattr(first, name)
+        setattr(first, name, type(inner)(inner.config).to(model.device))
+        for module in list(model)[1:]:
+            for part in module.modules():
+                if isinstance(part, torch.nn.Linear):
+                    part.reset_parameters()
+
+
+def _file_hash(spec: str, folder: str) -> str | None:
+    """Of the file of weights, where there is one alone."""
+    found = [os.path.join(at, name) for at, _, files in os.walk(folder) for name in files if name in WEIGHTS]
+    return hash_file(spec, found[0]) if len(found) == 1 else None
+
+
+def names() -> list[str]:
+    """Some that are often used; others of the hub, and folders, may stand there too."""
+    return list(KNOWN)
