@@ -37,6 +37,8 @@ KINDS = {
     "describe": "pyalign.analysis.describe_file:FileDescription",
     "extract": "pyalign.extraction.result:Extraction",
     "failures": "pyalign.analysis.failures:Failures",
+    "models layers": "pyalign.extraction.models:ModelLayers",
+    "models list": "pyalign.extraction.models:ModelList",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
     "probe": "pyalign.probing.validated:ProbeCrossValidation",
     "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",

@@ -33,6 +33,8 @@ COMMANDS = {
     "describe": "what a file of embeddings or triplets seems to be",
     "sample": "write the built-in sample (411 objects, 28,770 triplets) to a folder",
     "extract": "embeddings of images or texts by the layers of a model",
+    "models list": "the models that `pyalign extract` knows, by name",
+    "models layers": "the layers of a model: names, shapes, what they are",
     "simulate": "draw triplets from a known choice model, and state the accuracy to expect",
     "info": "version, instruction set, threads, and each backend",
 }

@@ -1,16 +1,44 @@
-"""What models there are, and what a misspelt name was meant to be."""
+"""What models there are, and what a misspelt name was meant to be.
+
+A name is known under other spellings: `ViT-B/32`, `vit_b_32` and `vit_base_patch32_224` have words in common once `b`
+is `base` and `patch` is nothing. What has all words of a name, and the fewest others, is what was meant.
+"""
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from pyalign.errors import MissingExtraError
-from pyalign.extraction.sources import SOURCES, module_of
+from pyalign.errors import InputError, MissingExtraError, nearest
+from pyalign.extraction.known import Known, known_names
+from pyalign.extraction.sources import SOURCES
 
-NEAR = 0.6  # of difflib, from which on a name is proposed
+NEAR, MOST = 0.6, 3  # of difflib, from which on a name is proposed; how many are
+LONG = {
+    "b": "base", "g": "giant", "h": "huge", "l": "large", "n": "nano", "rn": "resnet", "s": "small", "t": "tiny",
+    "ti": "tiny", "p": "", "patch": "", "px": "", "v": "", "imagenet": "", "vitb": "vit base", "vitg": "vit giant",
+    "vitl": "vit large", "vits": "vit small",
+}  # fmt: skip
+# Names of families, for which the words alone would find something that few mean.
+FAMILIES = {
+    "clip": ("ViT-B-32/openai", "vit_base_patch32_clip_224.openai", "vit_large_patch14_clip_224.openai"),
+    "convnext": ("convnext_base", "convnext_tiny", "convnext_large"),
+    "dino": ("vit_base_patch16_224.dino", "vit_small_patch16_224.dino"),
+    "dinov2": ("vit_base_patch14_dinov2", "vit_small_patch14_dinov2", "vit_large_patch14_dinov2"),
+    "dinov3": ("vit_base_patch16_dinov3", "vit_small_patch16_dinov3"),
+    "efficientnet": ("efficientnet_b0", "tf_efficientnet_b0"),
+    "mobilenet": ("mobilenetv3_large_100", "mobilenetv2_100"),
+    "resnet": ("resnet50", "resnet18"),
+    "sbert": ("all-MiniLM-L6-v2", "all-mpnet-base-v2"),
+    "siglip": ("vit_base_patch16_siglip_224",),
+    "swin": ("swin_base_patch4_window7_224",),
+    "vgg": ("vgg16", "vgg19"),
+    "vit": ("vit_base_patch16_224", "vit_b_16"),
+}
 
 
 def list_models(pattern: str | None = None, source: str | None = None) -> list[str]:
@@ -20,20 +48,30 @@ def list_models(pattern: str | None = None, source: str | None = None) -> list[s
         pattern: that the name must contain, or match where it has * or ?; letters of either case.
         source: one source; None: all that are installed.
 
+    Raises:
+        InputError: no such source.
+        MissingExtraError: a package of the one source is not installed.
+
     Example:
         >>> list_models("pixels*")
         ['pixels:64']
     """
-    found = []
-    for name in SOURCES if source is None else (source,):
-        try:
-            known = module_of(name).names()
-        except MissingExtraError:
-            if source is not None:
-                raise
-            continue
-        found += [f"{name}:{one}" for one in sorted(known)]
+    found = [f"{name}:{one}" for name, known in _sources(source).items() for one in sorted(known.names)]
     return found if pattern is None else [one for one in found if _fits(one, pattern)]
+
+
+def _sources(source: str | None = None) -> dict[str, Known]:
+    if source is not None:
+        if source not in SOURCES:
+            raise InputError(f"source must be one of {', '.join(SOURCES)}; got {source!r}{nearest(source, SOURCES)}")
+        return {source: known_names(source)}
+    found = {}
+    for name in SOURCES:
+        try:
+            found[name] = known_names(name)
+        except MissingExtraError:
+            continue
+    return found
 
 
 def _fits(spec: str, pattern: str) -> bool:
@@ -48,25 +86,113 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", name.lower())
 
 
+def words(name: str) -> Counter[str]:
+    """The words and numbers of a name, abbreviations at length.
+
+    Example:
+        >>> sorted(words("ViT-B/32")), sorted(words("vit_base_patch32_224"))
+        (['32', 'base', 'vit'], ['224', '32', 'base', 'vit'])
+    """
+    parts = (LONG.get(part, part) for part in re.findall(r"[a-z]+|\d+", name.lower()))
+    split = (word for part in parts for word in part.split())
+    return Counter(word[:-1] if len(word) > 3 and word.endswith("v") else word for word in split)  # mobilenetv2
+
+
+class Entry(NamedTuple):
+    """A name that may be proposed: as it is written, without its source, and of which architecture it is a tag."""
+
+    spec: str
+    name: str
+    bare: str
+    rank: int
+
+
 def closest(name: str, known: Iterable[str] | None = None) -> list[str]:
     """The names that a misspelt one was probably meant to be, best first; at most three.
+
+    An architecture stands before its tags, and its default tag before the others.
+
+    Args:
+        name: as it was written, with or without a source.
+        known: the names; None: those of all sources that are installed, with their source.
 
     Example:
         >>> closest("ViT-B-32", ["resnet50", "vit_b_32", "vit_b_16"])[0]
         'vit_b_32'
+        >>> closest("resnet-50", ["resnet50.a1_in1k", "resnet50.a2_in1k", "resnet51q.ra2_in1k"])
+        ['resnet50', 'resnet50.a1_in1k', 'resnet50.a2_in1k']
     """
-    candidates = list_models() if known is None else list(known)
-    wanted = plain(name)
-    by_form: dict[str, str] = {}
-    for one in candidates:
-        for form in (plain(one), plain(one.partition(":")[2])):
-            by_form.setdefault(form, one)
-    exact = [by_form[wanted]] if wanted in by_form else []
-    near = [by_form[form] for form in difflib.get_close_matches(wanted, by_form, 6, NEAR)]
-    return list(dict.fromkeys([*exact, *near]))[:3]
+    entries = _entries({"": Known(tuple(known))} if known is not None else _sources())
+    wanted = name.partition(":")[2] or name
+    architectures = _architectures(entries)
+    found = [*_of_family(wanted, entries, architectures), *_by_words(wanted, entries, architectures)]
+    if not found:
+        forms: dict[str, Entry] = {}
+        for one in (*architectures, *entries):
+            forms.setdefault(plain(one.name), one)
+        found = [forms[form].spec for form in difflib.get_close_matches(plain(wanted), forms, MOST, NEAR)]
+    return list(dict.fromkeys(found))[:MOST]
+
+
+def _entries(sources: Mapping[str, Known]) -> list[Entry]:
+    """All names, those with default tags first within an architecture."""
+    found = []
+    for source, known in sources.items():
+        head = f"{source}:" if source else ""
+        for k, one in enumerate(sorted(known.names, key=lambda one: one not in known.first)):
+            found.append(Entry(head + one, one, re.split(r"[./]", one, maxsplit=1)[0], k))
+    return found
+
+
+def _architectures(entries: Iterable[Entry]) -> list[Entry]:
+    """One entry for each architecture; what needs a tag, as after a slash, is proposed with its first."""
+    found: dict[tuple[str, str], Entry] = {}
+    for one in entries:
+        source = one.spec.removesuffix(one.name)
+        spec = one.spec if "/" in one.name else source + one.bare
+        found.setdefault((source, one.bare), Entry(spec, one.bare, one.bare, one.rank))
+    return list(found.values())
+
+
+def _of_family(wanted: str, entries: list[Entry], architectures: list[Entry]) -> list[str]:
+    names = FAMILIES.get(plain(wanted), ())
+    there = [*architectures, *entries]
+    return [one.spec for name in names for one in there if one.name == name]
+
+
+def _by_words(wanted: str, entries: list[Entry], architectures: list[Entry]) -> list[str]:
+    """What has all the words: architectures, and the tags of one that has no other words."""
+    asked = words(wanted)
+    if not asked:
+        return []
+    found = _with_words(wanted, asked, architectures) or _with_words(wanted, asked, entries)
+    if not found:
+        return _other_tag(wanted, entries)
+    exact = [one for one in found if words(one.name) == asked]
+    for best in exact[:1]:
+        source = best.spec.partition(":")[0] if ":" in best.spec else ""
+        exact += [one for one in entries if one.bare == best.bare and one.spec.startswith(source)]
+    return [one.spec for one in (*exact, *found)]
+
+
+def _with_words(wanted: str, asked: Counter[str], entries: Iterable[Entry]) -> list[Entry]:
+    scored = []
+    for place, one in enumerate(entries):
+        has = words(one.name)
+        if asked <= has:
+            scored.append(((has - asked).total(), plain(one.name) != plain(wanted), place, one))
+    return [one for *_, one in sorted(scored, key=lambda row: row[:3])][:MOST]
+
+
+def _other_tag(wanted: str, entries: list[Entry]) -> list[str]:
+    """The tags of an architecture that was named with one that it has not, the nearest first."""
+    bare, *tag = re.split(r"[./]", wanted, maxsplit=1)
+    there = {one.name[len(one.bare) + 1 :]: one.spec for one in entries if tag and plain(one.bare) == plain(bare)}
+    near = difflib.get_close_matches("".join(tag), there, MOST, NEAR)
+    return [there[one] for one in dict.fromkeys([*near, *there])][:MOST]
 
 
 def propose(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'a', 'b'?``, or nothing where no name is near."""
+    """``; did you mean 'a' or 'b'?``, or nothing where no name is near."""
     found = closest(name, known)
     return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""

@@ -78,12 +78,17 @@ def module_of(source: str) -> Any:
     Raises:
         MissingExtraError: a package that it needs is not installed.
     """
+    require_packages(source)
+    return import_module(f"pyalign.extraction.{SOURCES[source].module}")
+
+
+def require_packages(source: str) -> None:
+    """Raises MissingExtraError where a package that a source needs is not installed; loads nothing."""
     row = SOURCES[source]
     for package in row.packages:
         if find_spec(package) is None:
             named = {"PIL": "pillow"}.get(package, package.replace("_", "-"))
             raise MissingExtraError(f"model source {source}", named, row.extra)
-    return import_module(f"pyalign.extraction.{row.module}")
 
 
 def load_encoder(spec: str, request: Request | None = None) -> Encoder:

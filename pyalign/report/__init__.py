@@ -18,6 +18,8 @@ VIEWS = {
     "Extraction": "extractions:extraction_table",
     "Failures": "failures:failures_table",
     "FileDescription": "descriptions:description_table",
+    "ModelLayers": "models:layers_table",
+    "ModelList": "models:models_table",
     "NoiseCeiling": "ceilings:ceiling_table",
     "ProbeCrossValidation": "probes:probe_table",
     "ProbeFit": "probes:fit_table",
