@@ -188,8 +188,8 @@ def _other_tag(wanted: str, entries: list[Entry]) -> list[str]:
     """The tags of an architecture that was named with one that it has not, the nearest first."""
     bare, *tag = re.split(r"[./]", wanted, maxsplit=1)
     there = {one.name[len(one.bare) + 1 :]: one.spec for one in entries if tag and plain(one.bare) == plain(bare)}
-    near = difflib.get_close_matches("".join(tag), there, MOST, NEAR)
-    return [there[one] for one in dict.fromkeys([*near, *there])][:MOST]
+    near = sorted(there, key=lambda one: -difflib.SequenceMatcher(None, "".join(tag), one).ratio())
+    return [there[one] for one in near][:MOST]
 
 
 def propose(name: str, known: Iterable[str]) -> str:

@@ -68,7 +68,7 @@ class OnnxEncoder(Encoder):
             raise InputError(f"pool {pool} serves named tensors alone; {' and '.join(names)}: as the model pools them")
         self._tensors = {name: self._tensor(name) for name in names}
         self._open(self._tensors.values())
-        shapes, length = self._shapes([*self._tensors.values()])
+        shapes, length = self._shapes([*dict.fromkeys(self._tensors.values())])
         return [self._layer(name, shapes[self._tensors[name]], length, pool) for name in names]
 
     def _layer(self, name: str, shape: tuple[int, ...], length: int, pool: str) -> Layer:

@@ -24,3 +24,9 @@ def pictures(tmp_path, monkeypatch):
         image.save(tmp_path / "p" / ("deep" if k == 3 else "") / f"{k:02}.{('jpg', 'png', 'webp')[k % 3]}")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "p"
+
+
+@pytest.fixture(autouse=True)
+def cache_of_its_own(tmp_path_factory, monkeypatch):
+    """What sources know is kept in a folder of the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,0 +1,103 @@
+"""`pyalign models list` and `pyalign models layers`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support import strict_json
+
+import pyalign
+from pyalign.extraction.known import Known
+
+
+@pytest.fixture(autouse=True)
+def sources(monkeypatch, tmp_path):
+    """The names of three sources, one of which lacks a package; nothing is loaded, and nothing kept at home."""
+    held = {"timm": ("resnet50.a2_in1k", "resnet50.a1_in1k", "vit_b"), "pixels": ("64",)}
+
+    def known_names(name):
+        if name == "onnx":
+            raise pyalign.MissingExtraError("model source onnx", "onnxruntime", "models")
+        return Known(held.get(name, ()))
+
+    def require_packages(name):
+        if name == "onnx":
+            known_names(name)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("pyalign.extraction.listing.known_names", known_names)
+    monkeypatch.setattr("pyalign.extraction.models.require_packages", require_packages)
+
+
+def test_names_one_a_line_in_order(command):
+    ran = command("models", "list")
+    assert ran.code == 0
+    assert ran.out.splitlines() == ["timm:resnet50.a1_in1k", "timm:resnet50.a2_in1k", "timm:vit_b", "pixels:64"]
+    assert "note: onnx: is left out: model source onnx needs onnxruntime, which is not installed" in ran.err
+    assert "random:SEED:SOURCE:NAME" in ran.err
+    assert "random:SEED" not in command("models", "list", "--quiet").err
+
+
+def test_a_pattern_and_a_source_choose(command):
+    assert command("models", "list", "ReSnet").out.split() == ["timm:resnet50.a1_in1k", "timm:resnet50.a2_in1k"]
+    assert command("models", "list", "*a2*", "--source", "timm").out.split() == ["timm:resnet50.a2_in1k"]
+    assert command("models", "list", "--source", "pixels").out.split() == ["pixels:64"]
+    assert command("models", "list", "--source", "tim").code == 2
+
+
+def test_a_pattern_that_nothing_fits_proposes(refused, folder):
+    assert (
+        refused("models", "list", "ViT-B")
+        == "pattern must be part of a model's name; got 'ViT-B'; did you mean 'timm:vit_b'?"
+    )
+    assert refused("models", "list", "xyzzy") == "pattern must be part of a model's name; got 'xyzzy'"
+    assert "needs onnxruntime" in refused("models", "list", "--source", "onnx")
+
+
+def test_a_list_is_a_document_that_is_read_back(command, tmp_path):
+    ran = command("models", "list", "resnet", "--json", tmp_path / "models.json", "--csv", tmp_path / "models.csv")
+    assert ran.code == 0
+    found = pyalign.load_result(tmp_path / "models.json")
+    assert [one.name for one in found.models] == ["timm:resnet50.a1_in1k", "timm:resnet50.a2_in1k"]
+    assert (found.pattern, found.source) == ("resnet", None)
+    assert (tmp_path / "models.csv").read_text().splitlines()[:2] == ["name,source", "timm:resnet50.a1_in1k,timm"]
+    assert strict_json(command("models", "list", "--json").out)["command"] == "models list"
+
+
+def test_layers_have_names_shapes_and_what_they_are(command, tmp_path):
+    pytest.importorskip("PIL", reason="pillow is not installed")
+    ran = command("models", "layers", "pixels:8")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines() == ["layer        shape  what", "penultimate  192    RGB of 8 x 8 pixels, from 0 to 1"]
+    document = strict_json(command("models", "layers", "pixels:8", "--json").out)
+    assert document["layers"] == [{"name": "penultimate", "what": "RGB of 8 x 8 pixels, from 0 to 1", "shape": "192"}]
+    assert command("models", "layers", "pixels:8", "--json", tmp_path / "layers.json").code == 0
+    assert pyalign.load_result(tmp_path / "layers.json").to_dict() == document
+
+
+def test_layers_of_a_model_need_no_weights_and_say_so(command):
+    pytest.importorskip("timm", reason="timm is not installed")
+    ran = command("models", "layers", "timm:resnet10t.c3_in1k")
+    assert ran.code == 0
+    assert "note: the model was made with random weights" in ran.err
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert [row[:2] for row in rows[1:4]] == [["penultimate", "512"], ["logits", "1000"], ["conv1", "64"]]
+
+
+def test_a_checkpoint_is_loaded(command, refused, folder):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    timm = pytest.importorskip("timm", reason="timm is not installed")
+    torch.manual_seed(7)
+    model = timm.create_model("resnet10t", num_classes=1000)
+    torch.save(model.state_dict(), "w.pth")
+    ran = command("models", "layers", "timm:resnet10t.c3_in1k", "--checkpoint", "w.pth", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["weights"]["origin"] == "w.pth"
+    assert "no-such.pth" in refused("models", "layers", "timm:resnet10t.c3_in1k", "--checkpoint", "no-such.pth")
+
+
+def test_layers_of_no_model_are_one_line(refused, command, folder):
+    assert "did you mean 'timm:resnet50'" in refused("models", "layers", "resnet50")
+    assert command("models", "layers").code == 2
+    assert "'models' needs a second word: models list, models layers" in command("models").err

@@ -1,0 +1,175 @@
+"""Text models of torch, tiny ones with random weights: equal to what their libraries give, whatever the batch."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from pyalign.extraction.encoder import Request, Weights
+from pyalign.extraction.extract import extract
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+pytestmark = pytest.mark.slow  # the libraries take seconds to load
+TEXTS = ["dog", "a photo of an alarm clock", "cats and dogs!", "a"]
+
+
+def rows_of(encoder, texts, layer="penultimate", pool="auto"):
+    return encoder.run([encoder.prepare(text) for text in texts], encoder.resolve([layer], pool))[0]
+
+
+def require_same_alone(encoder, layer):
+    together = rows_of(encoder, TEXTS, layer)
+    for row, text in zip(together, TEXTS, strict=True):
+        np.testing.assert_allclose(rows_of(encoder, [text], layer)[0], row, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory):
+    """``sentences(name, pooling, *modules)``: a folder with a tiny BERT, and with modules behind its pooling."""
+    library = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("bert")
+    letters = "abcdefghijklmnopqrstuvwxyz!"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "dog", "a", *letters[1:], *(f"##{one}" for one in letters)]
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    transformers.BertModel(config).save_pretrained(folder)
+    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+
+    def make(name, pooling, *modules):
+        try:
+            from sentence_transformers.sentence_transformer import modules as models
+        except ImportError:  # before version 5
+            from sentence_transformers import models
+        first = [models.Transformer(str(folder)), models.Pooling(16, pooling_mode=pooling)]
+        rest = [getattr(models, one)(*given) for one, *given in modules]
+        made = library.SentenceTransformer(modules=[*first, *rest], device="cpu")
+        made.save(str(folder / name))
+        return str(folder / name), made
+
+    return make
+
+
+def test_sentence_embeddings_are_those_of_encode_before_normalisation(sentences, message_of):
+    path, model = sentences("normal", "mean", ("Normalize",))
+    from pyalign.extraction.sources import load_encoder
+
+    encoder = load_encoder(f"sentence-transformers:{path}")
+    found = rows_of(encoder, TEXTS)
+    expected = model.encode(TEXTS, show_progress_bar=False)
+    np.testing.assert_allclose(found / np.linalg.norm(found, axis=1, keepdims=True), expected, atol=1e-5)
+    assert not np.allclose(np.linalg.norm(found, axis=1), 1)
+    assert encoder.resolve(["penultimate"])[0].what == "sentence embedding before normalisation, mean"
+    assert encoder.modality == "texts" and encoder.weights.file_sha256
+    assert "has no layer 'logits'; it has penultimate" in message_of(encoder.resolve, ["logits"])
+    require_same_alone(encoder, "penultimate")
+
+
+def test_logits_are_what_dense_layers_make_of_the_pooled_tokens(sentences):
+    from pyalign.extraction.sources import load_encoder
+
+    path, model = sentences("dense", "cls", ("Dense", 16, 5))
+    encoder = load_encoder(f"sentence-transformers:{path}")
+    expected = model.encode(TEXTS, show_progress_bar=False)
+    np.testing.assert_allclose(rows_of(encoder, TEXTS, "logits"), expected, atol=1e-5)
+    dense = model[2]
+    pooled = torch.from_numpy(rows_of(encoder, TEXTS))
+    again = dense({"sentence_embedding": pooled})["sentence_embedding"].detach().numpy()
+    np.testing.assert_allclose(again, expected, atol=1e-5)
+
+
+def test_tokens_of_modules_are_pooled_by_the_mask(sentences, message_of):
+    from pyalign.extraction.sources import load_encoder
+
+    path, _ = sentences("plain", "mean")
+    encoder = load_encoder(f"sentence-transformers:{path}")
+    last = next(name for name, what, _ in reversed(encoder.listed()) if what == "BertLayer")
+    np.testing.assert_allclose(rows_of(encoder, TEXTS, last), rows_of(encoder, TEXTS), atol=1e-5)
+    require_same_alone(encoder, last)
+    assert rows_of(encoder, TEXTS, last, "cls").shape == (4, 16)
+    assert "tokens with pool mean or cls" in message_of(encoder.resolve, [last], "flatten")
+    assert "a step of" in message_of(encoder.resolve, ["1"])
+
+
+def test_random_weights_follow_from_the_seed(sentences):
+    from pyalign.extraction.sources import load_encoder
+
+    path, _ = sentences("random", "mean", ("Dense", 16, 5))
+    a, b, c = (load_encoder(f"random:{seed}:sentence-transformers:{path}") for seed in (0, 0, 1))
+    assert a.weights.sha256 == b.weights.sha256 != c.weights.sha256
+    assert np.array_equal(rows_of(a, TEXTS, "logits"), rows_of(b, TEXTS, "logits"))
+
+
+def test_sentence_models_at_fault_are_one_line(sentences, message_of, tmp_path, monkeypatch):
+    from pyalign.extraction.sources import load_encoder
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "its weights are not in the cache" in message_of(load_encoder, "sentence-transformers:no-such-model")
+    assert "there is no folder /none" in message_of(load_encoder, "sentence-transformers:/none")
+    spec = f"sentence-transformers:{tmp_path}"
+    assert "must hold modules.json or config.json" in message_of(load_encoder, spec)
+    (tmp_path / "modules.json").write_text("[]")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "no such type"}))
+    assert message_of(load_encoder, spec).startswith(f"{spec}: {tmp_path} can't be loaded: ")
+    request = Request(checkpoint="w.pt")
+    assert "checkpoint of sentence-transformers:x must be a folder" in message_of(
+        load_encoder, "sentence-transformers:x", request
+    )
+    assert "compile serves models of images" in message_of(load_encoder, spec, Request(compile=True))
+
+
+@pytest.fixture(scope="module")
+def clip():
+    """A tiny CLIP, and its tokenizer."""
+    library = pytest.importorskip("open_clip", reason="open_clip_torch is not installed")
+    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg, CustomTextCLIP
+
+    def make(kind="CLIP", projection="none"):
+        torch.manual_seed(0)
+        made = {"CLIP": CLIP, "CustomTextCLIP": CustomTextCLIP}[kind](
+            8, CLIPVisionCfg(layers=1, width=16, head_width=8, patch_size=8, image_size=16),
+            CLIPTextCfg(width=16, heads=2, layers=2, proj_type=projection),
+        )  # fmt: skip
+        return made.eval()
+
+    return make, library.get_tokenizer("ViT-B-32")
+
+
+@pytest.mark.parametrize(("kind", "projection"), [("CLIP", None), ("CustomTextCLIP", "linear")])
+def test_the_text_tower_of_clip_is_encode_text_and_what_stands_before_its_projection(clip, kind, projection):
+    from pyalign.extraction import _open_clip_text
+
+    make, tokenizer = clip
+    model, whole = make(kind, projection or "linear"), make(kind, projection or "linear")
+    encoder = _open_clip_text.encoder_of("open_clip:tiny", model, tokenizer, Weights("drawn", None), Request())
+    tokens = tokenizer(TEXTS)
+    with torch.no_grad():
+        joint = whole.encode_text(tokens).numpy()
+        tower = getattr(whole, "text", whole)
+        projected = tower.text_projection
+        pooled = torch.from_numpy(rows_of(encoder, TEXTS))
+        again = projected(pooled) if isinstance(projected, torch.nn.Module) else pooled @ projected
+    np.testing.assert_allclose(rows_of(encoder, TEXTS, "logits"), joint, atol=1e-5)
+    np.testing.assert_allclose(again, joint, atol=1e-5)
+    require_same_alone(encoder, "penultimate")
+    require_same_alone(encoder, next(name for name, what, _ in encoder.listed() if what == "ResidualAttentionBlock"))
+    assert encoder.resolve(["logits"])[0].what == "joint space with images, before normalisation"
+    found = extract(encoder, texts=["dog"], layers=["logits"], prompt="a photo of a {}")
+    assert found.modality == "texts" and found.preprocessing["prompt"] == "a photo of a {}"
+
+
+def test_open_clip_by_its_name_has_its_text_tower_run_on_texts():
+    from pyalign.extraction.sources import SOURCES, load_encoder
+
+    if "open_clip" not in SOURCES:
+        pytest.skip("open_clip is no source yet")
+    pytest.importorskip("open_clip", reason="open_clip_torch is not installed")
+    encoder = load_encoder("open_clip:RN50/openai", Request(seed=0, modality="texts"))
+    assert encoder.modality == "texts"
+    assert rows_of(encoder, ["dog"], "logits").shape == (1, 1024)
