@@ -1,7 +1,8 @@
 """The text tower of a model of open_clip.
 
-Not a source of its own: `_open_clip.load` calls `load` here where `request.modality` is "texts". `penultimate` is the
-pooled token before the projection, `logits` the joint space with images, before it is normalised.
+Not a source of its own: `_open_clip.load` returns `load(name, request, create)` of this module where `request.modality`
+is "texts". `penultimate` is the pooled token before the projection, `logits` the joint space with images, before it is
+normalised.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.torch_encoder import choose_device
 from pyalign.extraction.torch_texts import TorchTexts, refuse_compile
 
+# (spec, name, request) -> a model with both towers, its preprocessing of images, what gives its tokenizer, its weights.
+Create = Callable[[str, str, Request], tuple[Any, Callable[[Any], Any], Callable[[], Any], Weights]]
 Projection = Callable[[torch.Tensor], torch.Tensor]
 
 
-def load(name: str, request: Request) -> TorchTexts:
-    """The text tower of a model, by any name that its images have."""
-    from pyalign.extraction import _open_clip
-
+def load(name: str, request: Request, create: Create) -> TorchTexts:
+    """The text tower of a model, by any name that its images have; `create` is that of `_open_clip`."""
     spec = f"open_clip:{name}"
     refuse_compile(spec, request.compile)
-    model, _, tokenizer, weights = _open_clip.create(spec, name, request)
+    model, _, tokenizer, weights = create(spec, name, request)
     return encoder_of(spec, model, tokenizer(), weights, request)
 
 

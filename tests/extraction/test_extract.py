@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from pyalign.extraction.images import as_images
 
 import pyalign
+from pyalign.extraction.images import as_images
 from pyalign.extraction.loading import batches
 from pyalign.extraction.sources import load_encoder
 

@@ -164,6 +164,21 @@ def test_the_text_tower_of_clip_is_encode_text_and_what_stands_before_its_projec
     assert found.modality == "texts" and found.preprocessing["prompt"] == "a photo of a {}"
 
 
+def test_the_name_of_a_model_goes_to_what_makes_both_towers(clip):
+    from pyalign.extraction import _open_clip_text
+
+    make, tokenizer = clip
+    asked = []
+
+    def create(spec, name, request):
+        asked.append((spec, name))
+        return make(), None, lambda: tokenizer, Weights("drawn", None)
+
+    encoder = _open_clip_text.load("ViT-B-32/openai", Request(modality="texts"), create)
+    assert asked == [("open_clip:ViT-B-32/openai", "ViT-B-32/openai")]
+    assert (encoder.spec, encoder.modality, encoder.weights.origin) == (asked[0][0], "texts", "drawn")
+
+
 def test_open_clip_by_its_name_has_its_text_tower_run_on_texts():
     from pyalign.extraction.sources import SOURCES, load_encoder
 
