@@ -38,6 +38,7 @@ OF_FRAMEWORKS = {
     "open_clip": ("extraction/_open_clip*",),
     "timm": ("extraction/_timm.py",),
     "torchvision": ("extraction/_torchvision*.py",),
+    "transformers": ("extraction/_transformers*.py",),
     "triton": ("backends/_triton_*",),
     "sklearn": ("probing/estimator.py",),
 }

@@ -7,6 +7,7 @@ every family; `num_features` is not its width in some, and hooks on the classifi
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -57,13 +58,40 @@ def encoder_of(spec: str, module: Any, weights: Weights, request: Request) -> To
     preprocessing = {"library": "timm", "size": list(config["input_size"]), **_plain(config), "text": _text(transform)}
     versions = {name: version(name) for name in ("timm", "torch", "torchvision", "pillow")}
 
+    inside = inspect.signature(module.forward_intermediates).parameters if _has_parts(module) else {}
+    prefixed = {"return_prefix_tokens": True} if "return_prefix_tokens" in inside else {}
+
     def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
-        features = module.forward_features(batch)
-        return {name: module.forward_head(features, pre_logits=name == PENULTIMATE) for name in names}
+        places = {name: int(name.rpartition(".")[2]) for name in names if name not in meanings}
+        found: dict[str, torch.Tensor] = {}
+        if places:
+            wanted, alone = sorted({*places.values()}), len(places) == len(names)
+            given = module.forward_intermediates(
+                batch, indices=wanted, intermediates_only=alone, stop_early=alone, output_fmt="NCHW", **prefixed
+            )
+            features, maps = (None, given) if alone else given
+            for name, place in places.items():
+                one = maps[wanted.index(place)]
+                found[name], prefix = one if isinstance(one, tuple | list) else (one, None)
+                if prefix is not None:
+                    found[f"{name}.prefix"] = prefix
+        else:
+            features = module.forward_features(batch)
+        found.update(
+            {one: module.forward_head(features, pre_logits=one == PENULTIMATE) for one in names if one in meanings}
+        )
+        return found
+
+    def parts() -> int:
+        if not inside:
+            return 0
+        with torch.inference_mode():
+            blank = torch.zeros(1, *config["input_size"], device=next(module.parameters()).device)
+            return len(module.forward_intermediates(blank, intermediates_only=True))
 
     return TorchEncoder(
         spec, weights, preprocessing, versions, notes=notes, module=module, transform=transform, ends=ends,
-        meanings=meanings, tokens=_tokens(module), size=tuple(config["input_size"]), **settings(request),
+        meanings=meanings, parts=parts, tokens=tokens_of(module), size=tuple(config["input_size"]), **settings(request),
     )  # fmt: skip
 
 
@@ -142,11 +170,15 @@ def _meanings(spec: str, module: Any) -> tuple[dict[str, str], tuple[str, ...]]:
     return meanings, notes
 
 
-def _tokens(module: Any) -> Tokens:
+def tokens_of(module: Any) -> Tokens:
     leading = int(getattr(module, "num_prefix_tokens", 0) or 0)
     patches = getattr(getattr(module, "patch_embed", None), "num_patches", None)
     has_class = getattr(module, "cls_token", None) is not None
     return Tokens(leading, has_class and leading > 0, patches if isinstance(patches, int) else None)
+
+
+def _has_parts(module: Any) -> bool:
+    return hasattr(module, "forward_intermediates")
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,12 @@ Libraries retry for most of a minute where there is no network, so one short req
 from __future__ import annotations
 
 import os
+import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 
 from pyalign.errors import InputError
 from pyalign.extraction.weights import one_line_errors
@@ -26,14 +29,31 @@ def is_offline() -> str | None:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE"):
             return f"{name} is set"
-    try:
-        with urllib.request.urlopen(urllib.request.Request(endpoint(), method="HEAD"), timeout=WAIT):
-            return None
-    except urllib.error.HTTPError:
-        return None  # it has answered
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        return f"{endpoint()} can't be reached ({' '.join(str(reason).split())[:80]})"
+    return why_offline(endpoint())
+
+
+def why_offline(address: str) -> str | None:
+    """Why an address can't be asked, in a few words; None where something answers.
+
+    A name may have many addresses, and looking it up has no limit of time, so the request has a thread of its own.
+    """
+    found: list[str | None] = [f"no answer in {WAIT:g} s"]
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=WAIT):
+                found[0] = None
+        except urllib.error.HTTPError:
+            found[0] = None  # it has answered
+        except (OSError, ValueError, HTTPException) as error:
+            found[0] = " ".join(str(getattr(error, "reason", error)).split())[:80] or type(error).__name__
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(WAIT)
+    parts = urllib.parse.urlsplit(address)
+    host = f"{parts.scheme}://{parts.netloc}" if parts.netloc else address
+    return None if found[0] is None else f"{host} can't be reached ({found[0]})"
 
 
 def cached(repository: str, files: Sequence[str], revision: str | None = None) -> str | None:

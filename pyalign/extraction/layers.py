@@ -2,14 +2,15 @@
 
 What is seen may be overwritten by what comes after it (ReLU in place), so a row is copied when its module returns.
 Which axis counts the items is found by two passes over two and three items: of modules that put the sequence first, the
-second axis changes.
+second axis changes. Nothing else may change: rows of windows or of heads belong to no one item.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ class Layout:
     Attributes:
         batch: the axis of the items.
         kind: "rows" (b, d), "tokens" (b, k, d) or "map" (b, c, h, w), once that axis is first.
-        channels_last: of a map, whether it is (b, h, w, c).
+        turned: whether the channels are elsewhere: a map (b, h, w, c), or tokens (b, d, k).
         leading: tokens that are no patches.
         has_class: whether the first is the class token.
         shape: for one item, before pooling.
@@ -51,7 +52,7 @@ class Layout:
 
     batch: int
     kind: str
-    channels_last: bool
+    turned: bool
     leading: int
     has_class: bool
     shape: tuple[int, ...]
@@ -75,7 +76,7 @@ def find_module(root: nn.Module, name: str) -> nn.Module:
     Raises:
         InputError: there is none; proposes the nearest.
     """
-    modules = dict(root.named_modules())
+    modules = dict(root.named_modules(remove_duplicate=False))
     if name and name in modules:
         return modules[name]
     same = [known for known in modules if known and known.lower().replace("_", "") == name.lower().replace("_", "")]
@@ -97,6 +98,16 @@ def watched(modules: Mapping[str, nn.Module], seen: Any) -> Iterator[None]:
             hook.remove()
 
 
+def find_classifier(root: nn.Module, forward: Callable[[], torch.Tensor]) -> tuple[str, nn.Linear] | None:
+    """The linear layer whose output, in its only call, is the very tensor that the model gives; None: there is none."""
+    layers = {name: one for name, one in root.named_modules() if name and isinstance(one, nn.Linear)}
+    outputs: dict[str, list[Any]] = {name: [] for name in layers}
+    with watched(layers, lambda name, output: outputs[name].append(output)):
+        last = forward()
+    found = [name for name, calls in outputs.items() if len(calls) == 1 and calls[0] is last]
+    return (found[0], layers[found[0]]) if len(found) == 1 else None
+
+
 def find_shapes(forward: Any, modules: Mapping[str, nn.Module]) -> dict[str, list[list[tuple[int, ...]]]]:
     """The shapes that each module returns in a pass over two items, and in one over three: a list for each pass."""
     found: dict[str, list[list[tuple[int, ...]]]] = {name: [[], []] for name in modules}
@@ -111,12 +122,8 @@ def find_shapes(forward: Any, modules: Mapping[str, nn.Module]) -> dict[str, lis
     return found
 
 
-def find_layout(
-    name: str, module: nn.Module, shapes: Sequence[Sequence[tuple[int, ...]]], tokens: Tokens, side: int | None = None
-) -> Layout:
+def find_layout(name: str, module: nn.Module, shapes: Sequence[Sequence[tuple[int, ...]]], tokens: Tokens) -> Layout:
     """How a module's output is laid out.
-
-    side: of the images, by which a map is known from its channels.
 
     Raises:
         InputError: it is not called once in a pass, or returns nothing that has a row for each item.
@@ -127,16 +134,17 @@ def find_layout(
         raise InputError(f"layer {name!r} must be called once in a pass; it is {times}")
     if not few[0]:
         raise InputError(f"layer {name!r} must return a tensor; it returns none")
-    axes = [axis for axis, pair in enumerate(zip(few[0], more[0], strict=False)) if pair == (FEW, MORE)]
-    if not axes or len(few[0]) != len(more[0]):
+    changed = [(axis, pair) for axis, pair in enumerate(zip(few[0], more[0], strict=False)) if pair[0] != pair[1]]
+    if len(few[0]) != len(more[0]) or [pair for _, pair in changed] != [(FEW, MORE)]:
         raise InputError(f"layer {name!r} must have a row for each item; of {FEW} items it returns shape {few[0]}")
-    batch = axes[0]
+    batch = changed[0][0]
     shape = (*few[0][:batch], *few[0][batch + 1 :])
     if len(shape) == 2:
-        leading, has_class = _leading(shape[0], tokens)
-        return Layout(batch, "tokens", False, leading, has_class, shape)
+        turned = _is_turned(shape, tokens)
+        leading, has_class = _leading(shape[turned], tokens)
+        return Layout(batch, "tokens", turned, leading, has_class, shape)
     if len(shape) == 3:
-        return Layout(batch, "map", _is_channels_last(name, module, shape), 0, False, shape)
+        return Layout(batch, "map", _is_channels_last(module, shape), 0, False, shape)
     return Layout(batch, "rows" if len(shape) == 1 else "other", False, 0, False, shape)
 
 
@@ -149,7 +157,16 @@ def _leading(count: int, tokens: Tokens) -> tuple[int, bool]:
     return tokens.leading, tokens.has_class
 
 
-def _is_channels_last(name: str, module: nn.Module, shape: tuple[int, ...]) -> bool:
+def _is_turned(shape: tuple[int, ...], tokens: Tokens) -> bool:
+    """Whether the second axis counts the tokens, as where an MLP mixes them."""
+    if tokens.patches is None:
+        return False
+    counts = (tokens.patches, tokens.patches + tokens.leading)
+    fewer = shape[0] < tokens.patches and isqrt(shape[0]) ** 2 == shape[0]  # a smaller grid, of a pyramid
+    return shape[1] in counts and shape[0] not in counts and not fewer
+
+
+def _is_channels_last(module: nn.Module, shape: tuple[int, ...]) -> bool:
     """Maps are square, so the axis that differs is that of the channels; else the kind of module says."""
     a, b, c = shape
     if a == b != c:
@@ -171,7 +188,8 @@ def pooling_of(layer: str, layout: Layout, pool: str) -> str:
     if layout.kind == "rows":
         return "none"
     if pool == "cls" and not layout.has_class:
-        what = f"{layout.shape[0]} tokens without a class token" if layout.kind == "tokens" else f"shape {layout.shape}"
+        count = layout.shape[layout.turned] if layout.kind == "tokens" else 0
+        what = f"{count} tokens without a class token" if count else f"shape {layout.shape}"
         raise InputError(f"pool cls needs a class token; layer {layer!r} has {what}: --pool mean or flatten")
     if pool in ("auto", "mean") and layout.kind == "other":
         raise InputError(f"layer {layer!r} has shape {layout.shape} for an item: --pool flatten or none")
@@ -185,7 +203,7 @@ def rows_of(output: Any, layout: Layout, pooling: str) -> torch.Tensor:
     found = tensor_of(output)
     assert found is not None
     x = found.detach().movedim(layout.batch, 0)
-    if layout.kind == "map" and layout.channels_last:
+    if layout.turned:
         x = x.movedim(-1, 1)
     if pooling == "cls":
         x = x[:, 0]
@@ -201,11 +219,13 @@ def told(layer: str, module: nn.Module, layout: Layout, pooling: str) -> Layer:
     kind = type(module).__name__
     if layout.kind == "rows":
         return Layer(layer, f"output of {kind}", "none", layer)
-    what = {"tokens": f"{layout.shape[0]} tokens", "map": f"map {' x '.join(map(str, layout.shape))}"}.get(
-        layout.kind, f"shape {layout.shape}"
-    )
-    if layout.channels_last:
-        what += ", channels last"
+    sizes = " x ".join(map(str, layout.shape))
+    if layout.kind == "tokens":
+        what = f"{layout.shape[layout.turned]} tokens"
+    else:
+        what = f"map {sizes}" if layout.kind == "map" else f"shape {sizes}"
+    if layout.turned:
+        what += ", channels last" if layout.kind == "map" else ", channels first"
     if layout.kind == "tokens" and pooling == "mean" and layout.leading:
         what += f", the first {layout.leading} left out"
     return Layer(layer, f"output of {kind}, {what}", pooling, layer)

@@ -12,7 +12,16 @@ import torch
 from torch import nn
 
 from pyalign.errors import InputError
-from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Encoder, Layer, Request, check_layers
+from pyalign.extraction.encoder import (
+    LOGITS,
+    OF_MODEL,
+    PENULTIMATE,
+    Encoder,
+    Layer,
+    Request,
+    check_layers,
+    require_rows,
+)
 from pyalign.extraction.layers import (
     FEW,
     Layout,
@@ -27,6 +36,7 @@ from pyalign.extraction.layers import (
     watched,
 )  # fmt: skip
 
+PART = "intermediates"
 MANY_CONVOLUTIONS = 8  # from which on a network gains by channels-last memory
 # What a model's ends give of a batch: called with it and the names that are wanted.
 Ends = Callable[[torch.Tensor, Sequence[str]], Mapping[str, torch.Tensor]]
@@ -41,6 +51,8 @@ class TorchEncoder(Encoder):
         transform: of an RGB image of PIL, a tensor (c, h, w); called by several threads at once.
         ends: what `penultimate` and `logits` are, from one pass: (batch, names) -> tensors.
         meanings: name of an end -> what it is, a phrase; the last needs the whole model.
+        parts: how many maps (b, c, h, w) inside the model the ends give besides, as `intermediates.K`; and as
+            `intermediates.K.prefix` the tokens (b, k, d) that are no places of the map, where there are any.
         tokens: what leads its tokens.
         size: (c, h, w) of what the transform gives.
     """
@@ -49,6 +61,7 @@ class TorchEncoder(Encoder):
     transform: Callable[[Any], Any] = field(kw_only=True)
     ends: Ends = field(kw_only=True)
     meanings: Mapping[str, str] = field(kw_only=True)
+    parts: Callable[[], int] = field(default=lambda: 0, kw_only=True)
     tokens: Tokens = field(default_factory=Tokens, kw_only=True)
     size: tuple[int, int, int] = field(kw_only=True)
     compile: bool = field(default=False, kw_only=True)
@@ -80,23 +93,29 @@ class TorchEncoder(Encoder):
             raise InputError(f"{self.spec} has no layer {absent[0]!r} of its own; it has {has}")
         if self.compile and not set(names) <= set(self.meanings):
             raise InputError(f"compile serves {' and '.join(self.meanings)} alone; got layers {', '.join(names)}")
-        inner = {name: find_module(self.module, name) for name in names if name not in self.meanings}
-        if not inner and pool != "auto":
+        parts = [name for name in names if self._is_part(name)]
+        inner = {name: find_module(self.module, name) for name in names if name not in {*self.meanings, *parts}}
+        if not inner and not parts and pool != "auto":
             raise InputError(f"pool {pool} serves named modules alone; {' and '.join(names)}: as the model pools them")
         shapes = find_shapes(self._blank, inner) if inner else {}
+        self._layouts.update(self._layouts_of(parts))
         layers = []
         for name in names:
             if name in self.meanings:
                 layers.append(Layer(name, self.meanings[name], OF_MODEL))
                 continue
-            layout = find_layout(name, inner[name], shapes[name], self.tokens, self.size[1])
-            self._layouts[name] = layout
-            layers.append(told(name, inner[name], layout, pooling_of(name, layout, pool)))
+            if name in inner:
+                self._layouts[name] = find_layout(name, inner[name], shapes[name], self.tokens)
+            layout = self._layouts[name]
+            pooling = pooling_of(name, layout, pool)
+            layers.append(
+                told(name, inner[name], layout, pooling) if name in inner else _told_part(name, layout, pooling)
+            )
         return layers
 
     def run(self, prepared: Sequence[Any], layers: Sequence[Layer]) -> list[Any]:
         """See `Encoder`."""
-        batch = prepared if isinstance(prepared, torch.Tensor) else torch.stack(list(prepared))
+        batch = prepared if isinstance(prepared, torch.Tensor) else _stacked(prepared)
         poolings = {layer.name: layer.pooling for layer in layers if layer.module is not None}
         wanted = [layer.name for layer in layers if layer.module is None]
         found: dict[str, torch.Tensor] = {}
@@ -105,36 +124,76 @@ class TorchEncoder(Encoder):
             found[name] = rows_of(output, self._layouts[name], poolings[name])
 
         with watched({name: find_module(self.module, name) for name in poolings}, seen):
-            ends = self._pass(batch, wanted if not poolings else [*wanted, *({self._whole} - {*wanted})])
-        found.update({name: ends[name].detach().to(torch.float32, copy=True) for name in wanted})
-        return [found[layer.name].cpu().numpy() for layer in layers]
+            ends = self._pass(self._ends, batch, wanted if not poolings else [*wanted, *({self._whole} - {*wanted})])
+        for layer in layers:
+            if layer.module is None and layer.pooling == OF_MODEL:
+                found[layer.name] = ends[layer.name].detach().to(torch.float32, copy=True)
+            elif layer.module is None and layer.pooling == "cls":
+                found[layer.name] = ends[f"{layer.name}.prefix"][:, 0].detach().to(torch.float32, copy=True)
+            elif layer.module is None:
+                found[layer.name] = rows_of(ends[layer.name], self._layouts[layer.name], layer.pooling)
+        return [require_rows(found[layer.name].cpu().numpy(), len(batch), layer.name) for layer in layers]
 
     @property
     def _whole(self) -> str:
         """The end that needs the whole model."""
         return list(self.meanings)[-1]
 
-    def _pass(self, batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
+    def _pass(self, ends: Ends, batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
         layout = {"memory_format": torch.channels_last} if self._channels_last else {}
         half = self.precision == "bf16"
         with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half):
-            return self._ends(batch.to(self.place, non_blocking=True, **layout), names)
+            return ends(batch.to(self.place, non_blocking=True, **layout), names)
 
-    def _blank(self, items: int) -> None:
-        self._pass(torch.zeros(items, *self.size), [self._whole])
+    def _blank(self, items: int, names: Sequence[str] = ()) -> Mapping[str, torch.Tensor]:
+        """A pass over so many blank images, not compiled."""
+        return self._pass(self.ends, torch.zeros(items, *self.size), names or [self._whole])
+
+    def _is_part(self, name: str) -> bool:
+        head, _, number = name.partition(".")
+        if head != PART or name in dict(self.module.named_modules()):
+            return False
+        count = self.parts()
+        if not count:
+            raise InputError(f"{self.spec} has no {PART}; got {name!r}: a module's name serves")
+        if not (number.isdecimal() and len(number) < 6 and int(number) < count and str(int(number)) == number):
+            raise InputError(f"layers {PART}.K of {self.spec} take K from 0 to {count - 1}; got {name!r}")
+        return True
+
+    def _layouts_of(self, parts: Sequence[str]) -> dict[str, Layout]:
+        """The layouts of maps inside the model."""
+        found = self._blank(FEW, parts) if parts else {}
+        has_class = self.tokens.has_class
+        return {
+            name: Layout(0, "map", False, 0, has_class and f"{name}.prefix" in found, tuple(found[name].shape[1:]))
+            for name in parts
+        }
 
     def listed(self) -> list[tuple[str, str, str]]:
-        """The ends of the model, then its modules in their order, with the shapes for one image."""
-        ends = self._pass(torch.zeros(FEW, *self.size), list(self.meanings))
+        """The ends of the model, maps inside it, then its modules in their order, with the shapes for one image."""
+        ends = self._blank(FEW, list(self.meanings))
         found = [(name, what, _times(ends[name].shape[1:])) for name, what in self.meanings.items()]
+        parts = self._layouts_of([f"{PART}.{k}" for k in range(self.parts())])
+        found += [(name, "map inside the model", _times(layout.shape)) for name, layout in parts.items()]
         modules = {name: module for name, module in self.module.named_modules() if name}
         for name, passes in find_shapes(self._blank, modules).items():
             try:
-                shape = find_layout(name, modules[name], passes, self.tokens, self.size[1]).shape
+                shape = find_layout(name, modules[name], passes, self.tokens).shape
             except InputError:
                 continue
             found.append((name, type(modules[name]).__name__, _times(shape)))
         return found
+
+
+def _told_part(name: str, layout: Layout, pooling: str) -> Layer:
+    return Layer(name, f"map {_times(layout.shape)} inside the model", pooling)
+
+
+def _stacked(prepared: Sequence[torch.Tensor]) -> torch.Tensor:
+    shapes = sorted({tuple(one.shape) for one in prepared})
+    if len(shapes) > 1:
+        raise InputError(f"the preprocessing must give one shape for all items; got {shapes[0]} and {shapes[1]}")
+    return torch.stack(list(prepared))
 
 
 def _times(shape: Sequence[int]) -> str:
@@ -142,8 +201,32 @@ def _times(shape: Sequence[int]) -> str:
 
 
 def is_convolutional(module: nn.Module) -> bool:
-    """Whether a network is mostly convolutions, for which channels-last memory is faster."""
+    """Whether a network is mostly convolutions, for which channels-last memory is faster; of three axes it has none."""
+    if any(value.ndim == 5 for value in module.parameters()):
+        return False
     return sum(isinstance(one, nn.Conv2d) for one in module.modules()) >= MANY_CONVOLUTIONS
+
+
+def tap(layer: nn.Module, pooled: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Callable[[], torch.Tensor]:
+    """What a layer was given in the last pass, of which nothing is kept once it is fetched.
+
+    Args:
+        layer: the classifier of a model.
+        pooled: makes rows of what it is given, as where it is a convolution.
+    """
+    given: list[torch.Tensor] = []
+
+    def seen(_: Any, inputs: Any) -> None:
+        given[:] = [inputs[0] if pooled is None else pooled(inputs[0])]
+
+    layer.register_forward_pre_hook(seen)
+
+    def fetch() -> torch.Tensor:
+        found = given[-1]
+        given.clear()
+        return found
+
+    return fetch
 
 
 def choose_device(device: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pyalign.errors import InputError, MissingExtraError
 
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which training scripts save what a model has learned
 LONGEST = 300  # letters of a library's own words
 
 
@@ -25,6 +27,29 @@ def hash_file(spec: str, path: str) -> str:
     except OSError as error:
         raise InputError(f"{spec}: weights {path}: {error.strerror}") from error
     return digest.hexdigest()
+
+
+def read_state(path: str) -> dict[str, Any]:
+    """The tensors of a file, by name: of safetensors, or of torch, of which nothing but tensors is loaded.
+
+    Raises:
+        InputError: it holds no tensors by name; besides what the libraries raise.
+    """
+    if path.endswith(".safetensors"):
+        from safetensors.torch import load_file
+
+        return dict(load_file(path))
+    import torch
+
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    while isinstance(found, dict) and (inner := next((name for name in WRAPPERS if name in found), None)):
+        found = found[inner]
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise InputError(f"weights {path} must be tensors by name, as a model's state_dict() is")
+    parallel = "module."  # of a model that was trained on several devices
+    if found and all(name.startswith(parallel) for name in found):
+        found = {name.removeprefix(parallel): value for name, value in found.items()}
+    return dict(found)
 
 
 @contextmanager

@@ -1,0 +1,180 @@
+"""Models of one's own: what a function gives, `module:PACKAGE.MODULE:FUNCTION` or `module:FILE.py:FUNCTION`.
+
+Runs the code of that file or package, with all that it imports. The function takes nothing and returns (module,
+transform), a module with an attribute `preprocess`, or an `Encoder`.
+
+`logits` is the output of the module. `penultimate` is what the one `nn.Linear` is given whose output that is; a module
+that ends in another way has none, and its layers are asked for by name.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import Any
+
+import torch
+from torch import nn
+
+from pyalign.errors import InputError, nearest
+from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, Weights
+from pyalign.extraction.layers import find_classifier
+from pyalign.extraction.torch_encoder import TorchEncoder, first_tensor, hash_of, settings, tap
+from pyalign.extraction.weights import hash_file, one_line_errors, read_state
+
+SIDE = 256  # of the blank image by which a transform shows what it gives
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+EXAMPLE = "torchvision.models.ResNet50_Weights.DEFAULT.transforms()"
+
+
+def load(name: str, request: Request) -> Encoder:
+    """What the function of PLACE:FUNCTION gives; runs that code."""
+    spec = f"module:{name}"
+    place, _, function = name.rpartition(":")
+    if not place or not function.isidentifier():
+        raise InputError(f"module must be PACKAGE.MODULE:FUNCTION or FILE.py:FUNCTION; got {name!r}")
+    code = _imported(spec, place)
+    made = getattr(code, function, None)
+    if not callable(made):
+        known = [one for one in vars(code) if callable(getattr(code, one)) and not one.startswith("_")]
+        raise InputError(f"{spec}: {place} must have a function {function}{nearest(function, known)}")
+    torch.manual_seed(request.seed or 0)
+    with one_line_errors(spec, f"{function}() has failed"):
+        found = made()
+    if isinstance(found, Encoder):
+        if request.checkpoint is not None or request.seed is not None:
+            raise InputError(f"{spec} gives an encoder, whose weights are its own: neither checkpoint nor seed serves")
+        return found
+    module, transform = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
+    if not isinstance(module, nn.Module):
+        raise InputError(
+            f"{spec}: {function}() must return (module, transform) or an Encoder; got {type(found).__name__}"
+        )
+    transform = transform or getattr(module, "preprocess", None)
+    if not callable(transform):
+        raise InputError(
+            f"{spec}: {function}() must return (module, transform), where transform makes (c, h, w) floats of an "
+            f"RGB image of Pillow; got no transform: return module, {EXAMPLE}"
+        )
+    weights = _weights(spec, module, request)
+    file = getattr(code, "__file__", None)
+    told = {"code": hash_file(spec, file)} if file else {}
+    return _encoder(spec, module, transform, weights, told, request, None)
+
+
+def encoder_of(
+    module: nn.Module,
+    preprocess: Callable[[Any], Any] | None,
+    *,
+    name: str,
+    request: Request,
+    size: tuple[int, int, int] | None = None,
+) -> TorchEncoder:
+    """An encoder of a module of Python; a copy is run, so that the module stays as it is.
+
+    Args:
+        module: any module that takes a batch (b, c, h, w).
+        preprocess: makes (c, h, w) floats of an RGB image of Pillow.
+        name: of the model, for the results.
+        request: device and precision; a checkpoint is loaded into the copy.
+        size: (c, h, w) of what `preprocess` gives; None: tried out on a blank image.
+
+    Raises:
+        InputError: no preprocessing; a module that can't be run.
+    """
+    spec = f"module:{name}"
+    if not callable(preprocess):
+        raise InputError(f"a module needs preprocess, such as preprocess={EXAMPLE}; got {preprocess!r}")
+    with one_line_errors(spec, "the module can't be copied"):
+        own = copy.deepcopy(module)
+    return _encoder(spec, own, preprocess, _weights(spec, own, request), {}, request, size)
+
+
+def _imported(spec: str, place: str) -> Any:
+    """The module of a file or of a dotted name."""
+    if not place.endswith(".py"):
+        folder = os.getcwd()
+        sys.path.insert(0, folder)  # as `python -m` would
+        try:
+            with one_line_errors(spec, f"{place} can't be imported"):
+                return import_module(place)
+        finally:
+            sys.path.remove(folder)
+    hash_file(spec, place)
+    name = f"_pyalign_module_{abs(hash(os.path.abspath(place))):x}"
+    found = spec_from_file_location(name, place)
+    assert found is not None and found.loader is not None
+    code = module_from_spec(found)
+    sys.modules[name] = code  # dataclasses look their module up
+    with one_line_errors(spec, f"{place} can't be run"):
+        found.loader.exec_module(code)
+    return code
+
+
+def _weights(spec: str, module: nn.Module, request: Request) -> Weights:
+    """The weights that a module has, or those of a checkpoint, which it then has."""
+    path = request.checkpoint
+    if path is None:
+        drawn = f"random, seed {request.seed}" if request.seed is not None else f"as {spec} gives them"
+        return Weights(drawn, hash_of(module))
+    described = hash_file(spec, path)
+    with one_line_errors(spec, f"{path} does not fit"):
+        module.load_state_dict(read_state(path))
+    return Weights(path, hash_of(module), described)
+
+
+def _encoder(
+    spec: str, module: nn.Module, transform: Callable[[Any], Any], weights: Weights, told: Mapping[str, Any],
+    request: Request, size: tuple[int, int, int] | None,
+) -> TorchEncoder:  # fmt: skip
+    module.eval()
+    size = size or _size(spec, transform)
+    options = settings(request)
+    blank = torch.zeros(2, *size, device=options["device"])
+    module.to(options["device"])
+    with torch.inference_mode(), one_line_errors(spec, "the module can't be run"):
+        found = find_classifier(module, lambda: first_tensor(module(blank)))
+    meanings = {LOGITS: "output of the module"}
+    fetch = None
+    if found is not None:
+        meanings = {PENULTIMATE: f"what {found[0]}, the last layer, is given", **meanings}
+        fetch = tap(found[1])
+
+    def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
+        last = first_tensor(module(batch))
+        return {LOGITS: last} if fetch is None else {LOGITS: last, PENULTIMATE: fetch()}
+
+    return TorchEncoder(
+        spec, weights, {"library": "module", "size": list(size), "text": _described(transform), **told},
+        {name: version(name) for name in ("torch", "pillow")}, module=module, transform=transform, ends=ends,
+        meanings=meanings, size=size, **options,
+    )  # fmt: skip
+
+
+def _size(spec: str, transform: Callable[[Any], Any]) -> tuple[int, int, int]:
+    from PIL import Image
+
+    with one_line_errors(spec, "the transform can't prepare an RGB image of Pillow"):
+        shape = tuple(transform(Image.new("RGB", (SIDE, SIDE))).shape)
+    if len(shape) != 3:
+        raise InputError(f"{spec}: the transform must give (c, h, w); got {shape}")
+    return shape
+
+
+def _described(transform: Any) -> str:
+    """A transform in words that are the same in another process."""
+    name = getattr(transform, "__qualname__", None)
+    if name is not None:
+        return f"{transform.__module__}.{name}"
+    return ADDRESS.sub("", " ".join(repr(transform).split()))
+
+
+def names() -> list[str]:
+    """None: the functions are the user's."""
+    return []

@@ -1,0 +1,230 @@
+"""Models of images of transformers: from the hub, its cache, or a folder.
+
+Of a model with a classifier `penultimate` is what that is given, and `logits` its answer. Of one that shares a space
+with texts, such as CLIP, `logits` is that space (`get_image_features`) and `penultimate` what its projection is given;
+SigLIP has no projection, so both are the same. Of any other it is the model's pooled output where that has trained
+weights, else the class token after the last norm (DINO, ViT-MAE), else the mean over all tokens.
+
+No code of a repository is run. Images are prepared by the processors that use Pillow, whatever else is installed: those
+of torchvision give other pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+
+from pyalign.errors import InputError
+from pyalign.extraction._transformers_files import FILES, config_of, file_of, folder_of, quietly
+from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
+from pyalign.extraction.layers import Tokens, find_classifier
+from pyalign.extraction.torch_encoder import Ends, TorchEncoder, first_tensor, hash_of, settings, tap
+from pyalign.extraction.weights import hash_file, one_line_errors, read_state
+
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+JOINT = "joint space with text, not normalised"
+SIDE = 256  # of the blank image by which a processor shows what it gives
+
+
+def load(name: str, request: Request) -> TorchEncoder:
+    """The model of a repository, as ID or ID@REVISION, or of a folder."""
+    spec = f"transformers:{name}"
+    folder = folder_of(spec, name)
+    config = config_of(spec, folder)
+    kind, is_joint = _class_of(spec, config)
+    folder_of(spec, name, PROCESSORS)
+    with quietly(), one_line_errors(spec, "its processor can't be made"):
+        processor = transformers.AutoImageProcessor.from_pretrained(folder, **_by_pillow())
+    module, weights = _model(spec, name, folder, kind, config, request)
+
+    def transform(image: Any) -> torch.Tensor:
+        found = processor(images=image, return_tensors="pt")["pixel_values"]
+        return torch.as_tensor(found[0])
+
+    size = _size(spec, processor)
+    ends, meanings = _ends(spec, module, is_joint, size)
+    versions = {package: version(package) for package in ("transformers", "torch", "pillow")}
+    return TorchEncoder(
+        spec, weights, _told(processor, size), versions, notes=_notes(spec, processor, module), module=module,
+        transform=transform, ends=ends, meanings=meanings, tokens=_tokens(module, size), size=size, **settings(request),
+    )  # fmt: skip
+
+
+def _class_of(spec: str, config: Any) -> tuple[Any, bool]:
+    """The class of a model, and whether it has a joint space with text."""
+    named = (getattr(config, "architectures", None) or [""])[0]
+    kind = getattr(transformers, named, None)
+    if kind is not None and "ForImageClassification" in named:
+        return kind, False
+    if kind is not None and named.endswith("VisionModelWithProjection"):
+        return kind, True
+    if type(config) in transformers.MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING:
+        return transformers.AutoModel, True
+    vision = type(config).__name__.removesuffix("Config").endswith("Vision")
+    if not vision and type(config) not in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_MAPPING:
+        raise InputError(f"{spec} is a {config.model_type}, which is no model of images; texts go to a source of texts")
+    return transformers.AutoModel, False
+
+
+def _model(spec: str, name: str, folder: str, kind: Any, config: Any, request: Request) -> tuple[nn.Module, Weights]:
+    """The model with its weights, in evaluation mode."""
+    if getattr(config, "mask_ratio", None) is not None:
+        config.mask_ratio = 0.0  # a masked autoencoder hides most of each image, drawn anew each time
+    if request.seed is not None:
+        torch.manual_seed(request.seed)
+        with quietly(), one_line_errors(spec, "can't be made"):
+            made = kind.from_config(config) if hasattr(kind, "from_config") else kind(config)
+        return made.eval(), Weights(f"random, seed {request.seed}", hash_of(made))
+    path, origin = file_of(spec, name, folder, request)
+    given: dict[str, Any] = {}
+    with quietly(), one_line_errors(spec, f"{path} does not fit"):
+        if os.path.dirname(path) != folder or os.path.basename(path) not in FILES:
+            given["state_dict"] = read_state(path)
+        place = None if given else folder
+        made, told = kind.from_pretrained(place, config=config, output_loading_info=True, **given)
+        missing = {key for key in told["missing_keys"] if not key.startswith("pooler.")}
+        if missing:
+            raise InputError(f"{spec}: {path} does not fit: it has no {sorted(missing)[0]}, of {len(missing)} missing")
+        if told["missing_keys"]:
+            made.pooler = None  # it would have random weights
+    described = None if path.endswith(".index.json") else hash_file(spec, path)
+    made = made.float().eval()
+    return made, Weights(origin, hash_of(made), described)
+
+
+def _ends(spec: str, module: nn.Module, is_joint: bool, size: tuple[int, int, int]) -> tuple[Ends, dict[str, str]]:
+    """What the ends of a model are."""
+    more = _ordered(module, size)
+
+    def outputs(batch: torch.Tensor) -> Any:
+        return module(pixel_values=batch, return_dict=True, **more(len(batch)))
+
+    if is_joint:
+        return _joint(module)
+    blank = torch.zeros(1, *size)
+    with torch.inference_mode(), one_line_errors(spec, "can't be run"):
+        shown = outputs(blank)
+        if "logits" not in shown:
+            return _pooled(module, outputs, shown)
+        found = find_classifier(module, lambda: outputs(blank)["logits"])
+    teacher = [getattr(module, head, None) for head in ("cls_classifier", "distillation_classifier")]
+    fetches = [tap(found[1])] if found else [tap(head) for head in teacher if isinstance(head, nn.Linear)]
+    meanings = {LOGITS: f"output of the classifier, {shown['logits'].shape[-1]:,} classes"}
+    if fetches:
+        what = f"what the classifier, {found[0]}, is given" if found else "mean of what the two classifiers are given"
+        meanings = {PENULTIMATE: what, **meanings}
+
+    def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
+        result = {LOGITS: outputs(batch)["logits"]}
+        if fetches:
+            result[PENULTIMATE] = torch.stack([fetch() for fetch in fetches]).mean(0)
+        return result
+
+    return ends, meanings
+
+
+def _joint(module: Any) -> tuple[Ends, dict[str, str]]:
+    """The ends of a model that shares a space with texts."""
+    projection = getattr(module, "visual_projection", None)
+    fetch: Callable[[], torch.Tensor] | None = None if projection is None else tap(projection)
+
+    def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
+        if hasattr(module, "get_image_features"):
+            found = module.get_image_features(pixel_values=batch)
+        else:
+            found = module(pixel_values=batch)["image_embeds"]
+        joint = found if isinstance(found, torch.Tensor) else found["pooler_output"]
+        return {PENULTIMATE: joint if fetch is None else fetch(), LOGITS: joint}
+
+    before = "pooled feature before the projection" if fetch else "joint space with text: there is no projection"
+    return ends, {PENULTIMATE: before, LOGITS: JOINT}
+
+
+def _pooled(module: nn.Module, outputs: Callable[[torch.Tensor], Any], shown: Any) -> tuple[Ends, dict[str, str]]:
+    """The end of a model without a classifier."""
+    pooler, has_class = shown.get("pooler_output") is not None, _has_class(module)
+    what = "pooled output of the model" if pooler else "class token after the last norm"
+    if not pooler and not has_class:
+        what = "mean over tokens after the last norm" if first_tensor(shown).ndim == 3 else "mean over places"
+
+    def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
+        found = outputs(batch)
+        if pooler:
+            return {PENULTIMATE: found["pooler_output"].flatten(1)}
+        last = first_tensor(found)
+        if last.ndim == 4:
+            return {PENULTIMATE: last.mean((2, 3))}
+        return {PENULTIMATE: last[:, 0] if has_class else last.mean(1)}
+
+    return ends, {PENULTIMATE: what}
+
+
+def _ordered(module: Any, size: tuple[int, int, int]) -> Callable[[int], dict[str, Any]]:
+    """Arguments that keep the patches of a masked autoencoder in their order, which it would shuffle."""
+    if getattr(module.config, "mask_ratio", None) is None:
+        return lambda items: {}
+    count = _patches(module, size) or 0
+    return lambda items: {"noise": torch.arange(count, dtype=torch.float32, device=module.device).expand(items, -1)}
+
+
+def _has_class(module: nn.Module) -> bool:
+    return any(name.endswith(("cls_token", "class_embedding")) for name, _ in module.named_parameters())
+
+
+def _patches(module: Any, size: tuple[int, int, int]) -> int | None:
+    config = getattr(module.config, "vision_config", module.config)
+    side = getattr(config, "patch_size", None)
+    return (size[1] // side) * (size[2] // side) if isinstance(side, int) and side > 0 else None
+
+
+def _tokens(module: Any, size: tuple[int, int, int]) -> Tokens:
+    config = getattr(module.config, "vision_config", module.config)
+    has_class = _has_class(module)
+    distilled = any(name.endswith("distillation_token") for name, _ in module.named_parameters())
+    leading = has_class + distilled + int(getattr(config, "num_register_tokens", 0) or 0)
+    return Tokens(leading, has_class, _patches(module, size))
+
+
+def _by_pillow() -> dict[str, Any]:
+    """How a processor that uses Pillow is asked for: the word has changed."""
+    return {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
+
+
+def _size(spec: str, processor: Any) -> tuple[int, int, int]:
+    from PIL import Image
+
+    with quietly(), one_line_errors(spec, "its processor can't prepare an image"):
+        found = processor(images=Image.new("RGB", (SIDE, SIDE)), return_tensors="pt")
+        more = sorted({*found} - {"pixel_values", "pixel_mask"})
+        if more or found["pixel_values"].ndim != 4:
+            raise InputError(f"{spec}: its processor must give one array of pixels; it gives {', '.join(found)}")
+        _, channels, height, width = found["pixel_values"].shape
+    return channels, height, width
+
+
+def _told(processor: Any, size: tuple[int, int, int]) -> dict[str, Any]:
+    settings = {key: value for key, value in json.loads(processor.to_json_string()).items() if value is not None}
+    backend = getattr(processor, "backend", "torchvision" if type(processor).__name__.endswith("Fast") else "pil")
+    kind = type(processor).__name__
+    return {"library": "transformers", "processor": kind, "backend": backend, "size": list(size), "settings": settings}
+
+
+def _notes(spec: str, processor: Any, module: Any) -> tuple[str, ...]:
+    notes = []
+    if getattr(processor, "backend", "pil") != "pil":
+        notes.append(f"{spec} has no processor that uses Pillow: {type(processor).__name__} uses {processor.backend}")
+    if getattr(module.config, "mask_ratio", None) is not None:
+        notes.append(f"{spec} was trained with most of each image hidden; here it sees all of it")
+    return tuple(notes)
+
+
+def names() -> list[str]:
+    """None: any repository of the hub, and any folder, is a name."""
+    return []
