@@ -59,9 +59,8 @@ def plan_of(spec: str, name: str, request: Request) -> Plan:
         raise InputError(f"{spec}: {which}{propose(name, [*known, *names()])}")
     config, tags = open_clip.get_model_config(architecture), open_clip.list_pretrained_tags_by_model(architecture)
     tag = open_clip.get_pretrained_cfg(architecture, pretrained) if pretrained else {}
-    listed = (
-        ", ".join(tags[:SHOWN]) + (f" and {len(tags) - SHOWN} more" if len(tags) > SHOWN else "") if tags else "none"
-    )
+    more = f" and {len(tags) - SHOWN} more" if len(tags) > SHOWN else ""
+    listed = f"{', '.join(tags[:SHOWN]) or 'none'}{more}"
     if pretrained and not tag and not os.path.exists(pretrained):
         raise InputError(f"{spec}: weights must be one of {listed}; got {pretrained!r}{propose(pretrained, tags)}")
     notes = _activation(spec, config, tag) if tag else ()

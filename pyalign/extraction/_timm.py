@@ -24,7 +24,7 @@ from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.layers import Tokens
 from pyalign.extraction.listing import propose
 from pyalign.extraction.torch_encoder import TorchEncoder, hash_of, settings
-from pyalign.extraction.weights import hash_file, one_line_errors
+from pyalign.extraction.weights import hash_file, one_line_errors, read_state
 
 FILES = ("model.safetensors", "pytorch_model.bin")  # of a repository, in timm's order
 TRAINED_TO_CLASSIFY = re.compile(r"in1k|in12k|in21k|in22k|inat")
@@ -38,8 +38,11 @@ def load(name: str, request: Request) -> TorchEncoder:
         module = create(spec, name, request.seed)
         return encoder_of(spec, module, Weights(f"random, seed {request.seed}", hash_of(module)), request)
     if name.startswith("local-dir:"):
-        path = origin = file_in(spec, name.partition(":")[2])
-        module = _filled(spec, name, None)
+        folder = name.partition(":")[2]
+        if not os.path.isfile(os.path.join(folder, "config.json")):
+            raise InputError(f"{spec}: {folder} must hold config.json, which says the model and its preprocessing")
+        path = origin = file_in(spec, request.checkpoint or folder)
+        module = _filled(spec, name, path)
     else:
         config = _config(spec, name)
         given = None if request.checkpoint is None else file_in(spec, request.checkpoint)
@@ -113,10 +116,14 @@ def _config(spec: str, name: str) -> Any:
     return timm.get_pretrained_cfg(name)
 
 
-def _filled(spec: str, name: str, path: str | None) -> Any:
-    """The architecture with the weights of a file."""
-    overlay = {"file": path, "source": "", "custom_load": path.endswith((".npz", ".npy"))} if path else None
-    with one_line_errors(spec, f"{path or name} does not fit"):
+def _filled(spec: str, name: str, path: str) -> Any:
+    """The architecture with the weights of a file, whose names timm translates where they are of another library."""
+    overlay: dict[str, Any] = {"source": ""}
+    with one_line_errors(spec, f"{path} does not fit"):
+        if path.endswith((".npz", ".npy")):
+            overlay |= {"file": path, "custom_load": True}
+        else:
+            overlay["state_dict"] = read_state(path)
         return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
 
 

@@ -22,7 +22,7 @@ import transformers
 from torch import nn
 
 from pyalign.errors import InputError
-from pyalign.extraction._transformers_files import FILES, config_of, file_of, folder_of, quietly
+from pyalign.extraction._transformers_files import config_of, file_of, folder_of, quietly
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.layers import Tokens, find_classifier
 from pyalign.extraction.torch_encoder import Ends, TorchEncoder, first_tensor, hash_of, settings, tap
@@ -65,12 +65,13 @@ def _class_of(spec: str, config: Any) -> tuple[Any, bool]:
         return kind, False
     if kind is not None and named.endswith("VisionModelWithProjection"):
         return kind, True
-    if type(config) in transformers.MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING:
-        return transformers.AutoModel, True
+    joint = type(config) in transformers.MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING
     vision = type(config).__name__.removesuffix("Config").endswith("Vision")
-    if not vision and type(config) not in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_MAPPING:
+    if not joint and not vision and type(config) not in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_MAPPING:
         raise InputError(f"{spec} is a {config.model_type}, which is no model of images; texts go to a source of texts")
-    return transformers.AutoModel, False
+    with one_line_errors(spec, "is of no class that transformers has"):
+        found = transformers.MODEL_MAPPING[type(config)]
+    return found[0] if isinstance(found, tuple | list) else found, joint
 
 
 def _model(spec: str, name: str, folder: str, kind: Any, config: Any, request: Request) -> tuple[nn.Module, Weights]:
@@ -80,14 +81,14 @@ def _model(spec: str, name: str, folder: str, kind: Any, config: Any, request: R
     if request.seed is not None:
         torch.manual_seed(request.seed)
         with quietly(), one_line_errors(spec, "can't be made"):
-            made = kind.from_config(config) if hasattr(kind, "from_config") else kind(config)
+            made = kind(config)
         return made.eval(), Weights(f"random, seed {request.seed}", hash_of(made))
     path, origin = file_of(spec, name, folder, request)
     given: dict[str, Any] = {}
     with quietly(), one_line_errors(spec, f"{path} does not fit"):
-        if os.path.dirname(path) != folder or os.path.basename(path) not in FILES:
-            given["state_dict"] = read_state(path)
-        place = None if given else folder
+        place: str | None = request.checkpoint or folder
+        if not os.path.isdir(str(place)):
+            given["state_dict"], place = read_state(path), None
         made, told = kind.from_pretrained(place, config=config, output_loading_info=True, **given)
         missing = {key for key in told["missing_keys"] if not key.startswith("pooler.")}
         if missing:

@@ -47,7 +47,7 @@ class Layout:
         turned: whether the channels are elsewhere: a map (b, h, w, c), or tokens (b, d, k).
         leading: tokens that are no patches.
         has_class: whether the first is the class token.
-        shape: for one item, before pooling.
+        shape: for one item, before pooling, with the channels in their place.
     """
 
     batch: int
@@ -141,10 +141,12 @@ def find_layout(name: str, module: nn.Module, shapes: Sequence[Sequence[tuple[in
     shape = (*few[0][:batch], *few[0][batch + 1 :])
     if len(shape) == 2:
         turned = _is_turned(shape, tokens)
-        leading, has_class = _leading(shape[turned], tokens)
+        shape = shape[::-1] if turned else shape
+        leading, has_class = _leading(shape[0], tokens)
         return Layout(batch, "tokens", turned, leading, has_class, shape)
     if len(shape) == 3:
-        return Layout(batch, "map", _is_channels_last(module, shape), 0, False, shape)
+        turned = _is_channels_last(module, shape)
+        return Layout(batch, "map", turned, 0, False, (shape[2], *shape[:2]) if turned else shape)
     return Layout(batch, "rows" if len(shape) == 1 else "other", False, 0, False, shape)
 
 
@@ -188,8 +190,7 @@ def pooling_of(layer: str, layout: Layout, pool: str) -> str:
     if layout.kind == "rows":
         return "none"
     if pool == "cls" and not layout.has_class:
-        count = layout.shape[layout.turned] if layout.kind == "tokens" else 0
-        what = f"{count} tokens without a class token" if count else f"shape {layout.shape}"
+        what = f"{layout.shape[0]} tokens without a class token" if layout.kind == "tokens" else f"shape {layout.shape}"
         raise InputError(f"pool cls needs a class token; layer {layer!r} has {what}: --pool mean or flatten")
     if pool in ("auto", "mean") and layout.kind == "other":
         raise InputError(f"layer {layer!r} has shape {layout.shape} for an item: --pool flatten or none")
@@ -221,11 +222,11 @@ def told(layer: str, module: nn.Module, layout: Layout, pooling: str) -> Layer:
         return Layer(layer, f"output of {kind}", "none", layer)
     sizes = " x ".join(map(str, layout.shape))
     if layout.kind == "tokens":
-        what = f"{layout.shape[layout.turned]} tokens"
+        what = f"{layout.shape[0]} tokens"
     else:
         what = f"map {sizes}" if layout.kind == "map" else f"shape {sizes}"
     if layout.turned:
-        what += ", channels last" if layout.kind == "map" else ", channels first"
+        what += ", from channels last" if layout.kind == "map" else ", from channels first"
     if layout.kind == "tokens" and pooling == "mean" and layout.leading:
         what += f", the first {layout.leading} left out"
     return Layer(layer, f"output of {kind}, {what}", pooling, layer)

@@ -123,8 +123,14 @@ class TorchEncoder(Encoder):
         def seen(name: str, output: Any) -> None:
             found[name] = rows_of(output, self._layouts[name], poolings[name])
 
-        with watched({name: find_module(self.module, name) for name in poolings}, seen):
-            ends = self._pass(self._ends, batch, wanted if not poolings else [*wanted, *({self._whole} - {*wanted})])
+        if poolings:  # a pass that gives maps inside the model calls not all modules, so that these have their own
+            parts = [name for name in wanted if name not in self.meanings]
+            names = [name for name in wanted if name in self.meanings] or [self._whole]
+            with watched({name: find_module(self.module, name) for name in poolings}, seen):
+                ends = {**self._pass(self._ends, batch, list(dict.fromkeys([*names, self._whole])))}
+            ends |= self._pass(self._ends, batch, parts) if parts else {}
+        else:
+            ends = {**self._pass(self._ends, batch, wanted)}
         for layer in layers:
             if layer.module is None and layer.pooling == OF_MODEL:
                 found[layer.name] = ends[layer.name].detach().to(torch.float32, copy=True)

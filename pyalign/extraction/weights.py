@@ -9,7 +9,8 @@ from typing import Any
 
 from pyalign.errors import InputError, MissingExtraError
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which training scripts save what a model has learned
+# Under which training scripts save what a model has learned: averages over its last steps first, as timm takes them.
+WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
 LONGEST = 300  # letters of a library's own words
 
 
@@ -61,5 +62,6 @@ def one_line_errors(spec: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
+        words = f"there is no {words}" if isinstance(error, KeyError) else words
         shown = words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
         raise InputError(f"{spec}: {what}: {shown}") from error
