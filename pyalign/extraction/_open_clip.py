@@ -22,9 +22,9 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from torch import nn
 
-from pyalign.extraction import hub
+from pyalign.extraction import _open_clip_text, hub
 from pyalign.extraction._open_clip_weights import Plan, is_other_activation, names, plan_of
-from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
+from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, Weights
 from pyalign.extraction.layers import Tokens
 from pyalign.extraction.torch_encoder import Ends, TorchEncoder, first_tensor, hash_of, settings, tap
 from pyalign.extraction.weights import hash_file, one_line_errors
@@ -36,8 +36,10 @@ JOINT = "joint space with text, not normalised"
 Pair = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # a batch -> before and after the projection
 
 
-def load(name: str, request: Request) -> TorchEncoder:
-    """The image side of NAME/PRETRAINED, `hf-hub:REPOSITORY` or `local-dir:FOLDER`."""
+def load(name: str, request: Request) -> Encoder:
+    """The image side of NAME/PRETRAINED, `hf-hub:REPOSITORY` or `local-dir:FOLDER`; or the side of language."""
+    if request.modality == "texts":
+        return _open_clip_text.load(name, request, create)
     spec = f"open_clip:{name}"
     plan = plan_of(spec, name, request)
     model, preprocess, weights = _made(spec, plan, request)

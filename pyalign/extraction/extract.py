@@ -24,18 +24,20 @@ ON_ERROR = ("raise", "skip")
 
 
 def extract(
-    model: str | Encoder = DEFAULT, images: Any = None, layers: Sequence[str] = (PENULTIMATE,), *, texts: Any = None,
-    pool: str = "auto", out: PathLike | None = None, checkpoint: str | None = None, batch_size: int = BATCH,
-    device: str = "auto", precision: str = "fp32", compile: bool = False, workers: int | None = None,
-    shard: tuple[int, int] | None = None, resume: bool = False, on_error: str = "raise", decoder: str = "pil",
-    background: str = "white", prompt: str | None = None, transform: Transform | None = None,
-    meta: Mapping[str, str] | None = None, progress: Progress = silent,
+    model: Any = DEFAULT, images: Any = None, layers: Sequence[str] = (PENULTIMATE,), *, texts: Any = None,
+    preprocess: Callable[[Any], Any] | None = None, pool: str = "auto", out: PathLike | None = None,
+    checkpoint: str | None = None, batch_size: int = BATCH, device: str = "auto", precision: str = "fp32",
+    compile: bool = False, workers: int | None = None, shard: tuple[int, int] | None = None, resume: bool = False,
+    on_error: str = "raise", decoder: str = "pil", background: str = "white", prompt: str | None = None,
+    transform: Transform | None = None, meta: Mapping[str, str] | None = None, progress: Progress = silent,
 ) -> Extraction:  # fmt: skip
     """Runs images or texts through a model and gives a row for each, by layer, with the names of the items.
 
     Args:
-        model: SOURCE:NAME (see `list_models`), or an encoder that is loaded already.
+        model: SOURCE:NAME (see `list_models`), an encoder that is loaded already, or an nn.Module of torch, of which a
+            copy is run, with `preprocess`.
         images: a folder, a list file, an archive, a table, or a sequence of images; see `as_images`.
+        preprocess: of an nn.Module: makes (c, h, w) floats of an RGB image of Pillow.
         layers: "penultimate" (the pooled feature before the classifier), "logits", or names of modules.
         texts: names or sentences in place of images: a file with one a line, or a sequence of strings. The model
             reads underscores as blanks; the rows keep the names as they are. A model of both has its text tower run.
@@ -78,8 +80,7 @@ def extract(
         "checkpoint": checkpoint, "device": device, "compile": compile, "workers": workers, "on_error": on_error,
     }  # fmt: skip
     given = _given(images, texts, prompt)
-    if isinstance(model, str):
-        model = load_encoder(model, Request(checkpoint, None, device, precision, compile, given))
+    model = _encoder(model, preprocess, Request(checkpoint, None, device, precision, compile, given))
     if model.modality != given:
         raise InputError(f"{model.spec} takes {model.modality}; got {given}")
     items, read = _texts(texts, prompt) if given == "texts" else _images(images, decoder, background)
@@ -114,6 +115,19 @@ def _check(
         raise InputError(f"shard must be part i of k, from 1; got {shard[0]}/{shard[1]}")
     if resume and out is None:
         raise InputError("resume needs out, the folder that an interrupted run has left")
+
+
+def _encoder(model: Any, preprocess: Callable[[Any], Any] | None, request: Request) -> Encoder:
+    """The model, ready to run."""
+    if isinstance(model, str | Encoder):
+        if preprocess is not None:
+            raise InputError("preprocess serves an nn.Module alone: other models have their own")
+        return load_encoder(model, request) if isinstance(model, str) else model
+    if not hasattr(model, "named_modules"):
+        raise InputError(f"model must be SOURCE:NAME, an nn.Module or an encoder; got {type(model).__name__}")
+    from pyalign.extraction._module import encoder_of
+
+    return encoder_of(model, preprocess, name=type(model).__name__, request=request)
 
 
 def _path(given: Any) -> str | None:

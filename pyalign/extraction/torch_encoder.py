@@ -148,6 +148,8 @@ class TorchEncoder(Encoder):
     def _pass(self, ends: Ends, batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
         layout = {"memory_format": torch.channels_last} if self._channels_last else {}
         half = self.precision == "bf16"
+        if self.place.type == "cuda" and batch.device.type == "cpu":
+            batch = batch.pin_memory()  # the copy then goes on beside the processor's work
         with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half):
             return ends(batch.to(self.place, non_blocking=True, **layout), names)
 

@@ -62,6 +62,8 @@ def one_line_errors(spec: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
+        if "weights_only" in words:  # torch proposes to run the file's code
+            words = "it is no file of tensors alone"
         words = f"there is no {words}" if isinstance(error, KeyError) else words
         shown = words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
         raise InputError(f"{spec}: {what}: {shown}") from error

@@ -212,6 +212,25 @@ def test_arrays_and_pictures_in_memory_are_taken_too(pictures):
     np.testing.assert_allclose(found.values[:, 0], [0, 0.2, 0.4], atol=1e-6)
 
 
+def test_a_module_of_ones_own_is_taken_with_its_preprocessing(pictures, message_of):
+    import torch
+    from torchvision.transforms import functional
+
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 5), torch.nn.ReLU(), torch.nn.Linear(5, 3))
+
+    def prepare(image):
+        return functional.to_tensor(image.resize((2, 2)))
+
+    found = pyalign.extract(module, pictures, ("penultimate", "logits", "1"), preprocess=prepare)
+    penultimate, logits = found["penultimate"].values, found["logits"].values
+    np.testing.assert_allclose(module[3](torch.tensor(penultimate)).detach(), logits, rtol=1e-5, atol=1e-5)
+    assert (found["1"].values.clip(0) == penultimate).all()  # and not what the ReLU behind it made of it
+    assert "a module needs preprocess" in message_of(lambda: pyalign.extract(module, pictures))
+    assert message_of(lambda: pyalign.extract("pixels", pictures, preprocess=prepare)).startswith("preprocess serves")
+    assert message_of(lambda: pyalign.extract(3, pictures)).startswith("model must be SOURCE:NAME, an nn.Module or")
+
+
 # Batches
 
 

