@@ -43,11 +43,16 @@ bench: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m benchmarks.compare
 
-# Damaged files of each format, for so many seconds each; a seed of its own each time.
+# Damaged files of each format, for so many seconds each; then files that atheris makes, for as long over all formats. A
+# seed of its own each time.
 SECONDS ?= 3600
+PYALIGN_FUZZ_SEED ?= $(shell date +%s)
+fuzz: export PYALIGN_FUZZ_SECONDS = $(SECONDS)
+fuzz: export PYALIGN_FUZZ_SEED := $(PYALIGN_FUZZ_SEED)
 fuzz: $(VENV)/installed-test
-	PYALIGN_FUZZ_SECONDS=$(SECONDS) PYALIGN_FUZZ_SEED=$${PYALIGN_FUZZ_SEED:-$$(date +%s)} \
-		$(BIN)/pytest -q -n 2 tests/fuzz
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_fuzz.py
+	@$(BIN)/pip install --quiet --only-binary atheris atheris || echo "no atheris to be had: nothing follows the lines of the readers"
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_guided.py
 
 # Known holes of what is installed (asks the index of PyPI), and the licences that come with it.
 audit: $(VENV)/created
