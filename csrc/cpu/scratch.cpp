@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kSlots = 8;
 constexpr uint64_t kMostPasses = 32;  // more requests than a step has
-#if defined(PA_KEEP_NO_SCRATCH)       // sanitizers are to see every piece come and go
+#if defined(PA_KEEP_NO_SCRATCH)       // AddressSanitizer is to see every piece come and go
 constexpr uint64_t kMostKept = 0;
 #else
 constexpr uint64_t kMostKept = uint64_t(64) << 20;

@@ -1,6 +1,7 @@
 """check_kernels, the kernels' own program in C, built and run in every way that this machine has tools for.
 
-With AddressSanitizer the Python module is built too, and runs tests of tests/backends.
+With AddressSanitizer the Python module is built too, and runs tests of tests/backends. What ThreadSanitizer sees is in
+test_races.py.
 """
 
 from __future__ import annotations
@@ -9,60 +10,11 @@ import os
 import platform
 import re
 import shutil
-import subprocess
-import sys
-import sysconfig
-from pathlib import Path
 
-import pybind11
 import pytest
+from native_builds import PYTEST, PYTHON, ROOT, SANITIZERS, build, imports_from, must, package_with, require, run
 
-import pyalign
-
-ROOT = Path(__file__).resolve().parents[2]
 X86 = platform.machine().lower() in ("x86_64", "amd64")
-SANITIZERS = {
-    "ASAN_OPTIONS": "allocator_may_return_null=1",  # the program asks for too much memory on purpose
-    "TSAN_OPTIONS": "allocator_may_return_null=1:ignore_noninstrumented_modules=1",
-}
-INTENDED = "race:rewrite_triplets\n"  # check_meanwhile.c: a thread that writes to indices while kernels read them
-
-
-def which(program):
-    return shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))
-
-
-def require(*programs):
-    """Their paths; skips the test where one is missing."""
-    for program in programs:
-        if not which(program):
-            pytest.skip(f"{program} is not installed.")
-    return [which(program) for program in programs]
-
-
-def build(folder, *options, source=ROOT):
-    """Configures and builds; returns the program."""
-    cmake, ninja = which("cmake"), which("ninja")
-    assert cmake and ninja, "cmake and ninja come with pip install pyalign[test]"
-    parts = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_TESTS=ON"]
-    fixed = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", *parts]
-    must([cmake, "-S", source, "-B", folder, *fixed, *options])
-    must([cmake, "--build", folder])
-    return folder / "check_kernels"
-
-
-def run(command, **environment):
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYALIGN_")}
-    # More threads than cores: spinning would cost more than the work.
-    env = {**clean, "OMP_WAIT_POLICY": "passive", **environment}
-    return subprocess.run([str(part) for part in command], env=env, capture_output=True, text=True, errors="replace")
-
-
-def must(command, **environment):
-    """The output of a command that has to succeed."""
-    done = run(command, **environment)
-    assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
-    return done.stdout
 
 
 def check(command, **environment):
@@ -98,8 +50,7 @@ def sanitized(tmp_path_factory):
         f"-DCMAKE_CXX_COMPILER={gcc}",
         "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
     ]
-    python = [f"-DPython_EXECUTABLE={sys.executable}", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}"]
-    return build(tmp_path_factory.mktemp("sanitized"), *options, "-DPYALIGN_PYTHON=ON", *python)
+    return build(tmp_path_factory.mktemp("sanitized"), *options, *PYTHON)
 
 
 def test_has_no_memory_error_no_leak_and_no_undefined_behaviour(sanitized):
@@ -123,10 +74,8 @@ def test_python_module_has_no_memory_error_and_no_undefined_behaviour(sanitized,
     libraries = [must(["g++", f"-print-file-name={name}"]).strip() for name in ("libasan.so", "libubsan.so")]
     if not all(map(os.path.isabs, libraries)):
         pytest.skip("the libraries of g++'s sanitizers are not installed.")
-    (module,) = sanitized.parent.glob("_native*.so")
-    package = tmp_path / "pyalign"
-    shutil.copytree(Path(pyalign.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    shutil.copy(module, package / "backends")
+    package_with(sanitized, tmp_path)
+    monkeypatch.chdir(tmp_path)  # away from the sources, which would be imported
     environment = {
         "PYTHONPATH": str(tmp_path),
         "LD_PRELOAD": " ".join(libraries),
@@ -134,32 +83,9 @@ def test_python_module_has_no_memory_error_and_no_undefined_behaviour(sanitized,
         "OMP_NUM_THREADS": "2",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    monkeypatch.chdir(tmp_path)  # away from the sources, which would be imported
-    used = must([sys.executable, "-c", "from pyalign.backends import _native; print(_native.__file__)"], **environment)
-    assert used.strip() == str(package / "backends" / module.name)
-    options = ["-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT, "-p", "no:cacheprovider"]
+    imports_from(tmp_path, **environment)
     unlike = "not scratch and not numpy"  # sanitizers keep memory back; and no kernel of ours
-    files = [ROOT / "tests" / "backends" / name for name in tests]
-    must([sys.executable, "-m", "pytest", *options, "-k", unlike, *files], **environment)
-
-
-def test_has_no_data_race(tmp_path):
-    """With clang and its OpenMP, which tells ThreadSanitizer of its barriers through libarcher; g++'s does not."""
-    clang, clang_cpp = require("clang", "clang++")
-    archer = Path(clang_cpp).resolve().parents[1] / "lib" / "libarcher.so"
-    if not archer.exists():
-        pytest.skip("clang's OpenMP (libomp-dev) is not installed.")
-    compilers = [f"-DCMAKE_C_COMPILER={clang}", f"-DCMAKE_CXX_COMPILER={clang_cpp}"]
-    program = build(tmp_path, *compilers, "-DPYALIGN_SANITIZE=thread")
-    suppressions = tmp_path / "intended"
-    suppressions.write_text(INTENDED)
-    tsan = f"{SANITIZERS['TSAN_OPTIONS']}:suppressions={suppressions}"
-    options = {"TSAN_OPTIONS": tsan, "OMP_TOOL_LIBRARIES": str(archer), "ARCHER_OPTIONS": "verbose=1"}
-    done = run([program, "--quick"], **options)
-    if "unexpected memory mapping" in done.stderr:
-        pytest.skip("ThreadSanitizer cannot lay out its memory on this kernel.")
-    assert "Archer detected OpenMP application with TSan" in done.stdout + done.stderr
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    must([*PYTEST, "-k", unlike, *(ROOT / "tests" / "backends" / name for name in tests)], **environment)
 
 
 def test_neon_under_emulation(tmp_path):
