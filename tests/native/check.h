@@ -95,6 +95,7 @@ void check_resample(void);
 void check_shared(void);
 void check_series(void);
 void check_meanwhile(void);
+void check_side_by_side(void);
 void check_limits(void);
 
 #endif

@@ -121,6 +121,7 @@ int main(int argc, char** argv) {
   check_shared();
   check_series();
   check_meanwhile();
+  check_side_by_side();
   check_limits();
   return report();
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,19 @@ class Tree:
     def built(self, target="all"):
         return build(self._build, *self._options, *PYTHON, source=self.source, target=target)
 
+    @contextmanager
+    def broken(self, file, before, after, target):
+        """Inside, the target is built from sources that hold something else."""
+        path = self.source / "csrc" / "cpu" / file
+        source = path.read_text()
+        assert before in source, f"{file} no longer holds {before!r}: choose another mutation"
+        path.write_text(source.replace(before, after))
+        try:
+            yield self.built(target)
+        finally:
+            path.write_text(source)
+            self.built(target)
+
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
@@ -45,8 +59,8 @@ def program(tree):
     return tree.built()
 
 
-def test_the_program_in_c_has_no_data_race(tree, program, tmp_path):
-    suppressions = tmp_path / "intended"
+def run_in_c(tree, program, folder):
+    suppressions = folder / "intended"
     suppressions.write_text(INTENDED)
     tsan = f"{SANITIZERS['TSAN_OPTIONS']}:suppressions={suppressions}"
     options = {"TSAN_OPTIONS": tsan, "OMP_TOOL_LIBRARIES": str(tree.archer), "ARCHER_OPTIONS": "verbose=1"}
@@ -54,7 +68,19 @@ def test_the_program_in_c_has_no_data_race(tree, program, tmp_path):
     if "unexpected memory mapping" in done.stderr:
         pytest.skip("ThreadSanitizer cannot lay out its memory on this kernel.")
     assert "Archer detected OpenMP application with TSan" in done.stdout + done.stderr
+    return done
+
+
+def test_the_program_in_c_has_no_data_race(tree, program, tmp_path):
+    done = run_in_c(tree, program, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+
+
+def test_scratch_memory_that_is_handed_on_in_no_order_is_seen_as_a_race(tree, program, tmp_path):
+    with tree.broken("scratch.cpp", "memory_order_acq_rel", "memory_order_relaxed", "check_kernels"):
+        done = run_in_c(tree, program, tmp_path)
+    assert done.returncode != 0
+    assert "WARNING: ThreadSanitizer: data race" in done.stderr and "check_side_by_side.c" in done.stderr
 
 
 class Python:
@@ -88,7 +114,8 @@ class Python:
         pytest.skip("no library of ThreadSanitizer can be loaded before Python.")
 
     def _starts(self, path):
-        command = [sys.executable, "-c", "from pyalign.backends import _native"]
+        # Not from the folder in which the tests were begun, which may be that of the sources.
+        command = [sys.executable, "-c", "import sys; del sys.path[0]; from pyalign.backends import _native"]
         return run(command, **self._environment, LD_PRELOAD=path).returncode == 0
 
     def starts(self, code):
@@ -135,15 +162,8 @@ def test_the_python_module_has_no_data_race(python, monkeypatch, tests):
 
 def test_a_block_of_triplets_that_all_threads_share_is_seen_as_a_race(tree, program, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = tree.source / "csrc" / "cpu" / "triplets.cpp"
-    source = path.read_text()
-    assert source.count("\n  Items items;") == 1, "triplets.cpp no longer holds it once: choose another mutation"
-    path.write_text(source.replace("\n  Items items;", "\n  static Items items;"))
-    try:
-        tree.built("_native")
-    finally:
-        path.write_text(source)
-    broken = Python(tree, program, tmp_path)
+    with tree.broken("triplets.cpp", "\n  Items items;", "\n  static Items items;", "_native"):
+        broken = Python(tree, program, tmp_path)
     done, races = broken.tests(BACKENDS / "test_side_by_side.py", "-k", "alone and triplets_from_matrix and 1")
     assert done.returncode != 0
     assert "WARNING: ThreadSanitizer: data race" in races and "triplets.cpp" in races
