@@ -58,7 +58,7 @@ fuzz: $(VENV)/installed-test
 audit: $(VENV)/created
 	$(BIN)/pip install --quiet '.[all]' pip-audit
 	$(BIN)/python tools/licences.py
-	$(BIN)/pip-audit --skip-editable
+	$(BIN)/python tools/audit.py
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)

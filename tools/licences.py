@@ -1,4 +1,4 @@
-"""Prints the licence of every installed package, as its own metadata tell; ends with 1 where one tells none."""
+"""Prints the licence of every installed package, as its metadata or its file tell; ends with 1 where none do."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from importlib.metadata import Distribution, distributions
 
 
 def licence(package: Distribution) -> str:
-    """The expression, else the classifiers, else the first line of the licence; "" where there is none."""
+    """The expression, else the classifiers, else the first line of the licence or of its file, else ""."""
     told = package.metadata
     classifiers = [value.split(" :: ")[-1] for value in told.get_all("Classifier") or () if value.startswith("License")]
-    lines = (told.get("License") or "").strip().splitlines()
+    files = [package.read_text(f"licenses/{name}") for name in told.get_all("License-File") or ()]
+    lines = (told.get("License") or "\n".join(text or "" for text in files)).strip().splitlines()
     return told.get("License-Expression") or ", ".join(classifiers) or (lines[0] if lines else "")
 
 
