@@ -23,10 +23,11 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from torch import nn
 
 from pyalign.extraction import _open_clip_text, hub
+from pyalign.extraction._classifier import tap
 from pyalign.extraction._open_clip_weights import Plan, is_other_activation, names, plan_of
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, Weights
 from pyalign.extraction.layers import Tokens
-from pyalign.extraction.torch_encoder import Ends, TorchEncoder, first_tensor, hash_of, settings, tap
+from pyalign.extraction.torch_encoder import Ends, TorchEncoder, first_tensor, hash_of, settings
 from pyalign.extraction.weights import hash_file, one_line_errors
 
 __all__ = ["create", "load", "names"]

@@ -21,10 +21,11 @@ from torch import nn
 
 from pyalign.errors import InputError
 from pyalign.extraction import hub
+from pyalign.extraction._classifier import tap
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.layers import Tokens
 from pyalign.extraction.listing import propose
-from pyalign.extraction.torch_encoder import TorchEncoder, hash_of, settings, tap
+from pyalign.extraction.torch_encoder import TorchEncoder, hash_of, settings
 from pyalign.extraction.weights import hash_file, one_line_errors, read_state
 
 WITH_HEADS_BESIDE = ("googlenet", "inception_v3")  # auxiliary classifiers, which only training uses

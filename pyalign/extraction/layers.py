@@ -7,7 +7,7 @@ second axis changes. Nothing else may change: rows of windows or of heads belong
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isqrt
@@ -96,16 +96,6 @@ def watched(modules: Mapping[str, nn.Module], seen: Any) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def find_classifier(root: nn.Module, forward: Callable[[], torch.Tensor]) -> tuple[str, nn.Linear] | None:
-    """The linear layer whose output, in its only call, is the very tensor that the model gives; None: there is none."""
-    layers = {name: one for name, one in root.named_modules() if name and isinstance(one, nn.Linear)}
-    outputs: dict[str, list[Any]] = {name: [] for name in layers}
-    with watched(layers, lambda name, output: outputs[name].append(output)):
-        last = forward()
-    found = [name for name, calls in outputs.items() if len(calls) == 1 and calls[0] is last]
-    return (found[0], layers[found[0]]) if len(found) == 1 else None
 
 
 def find_shapes(forward: Any, modules: Mapping[str, nn.Module]) -> dict[str, list[list[tuple[int, ...]]]]:

@@ -215,28 +215,6 @@ def is_convolutional(module: nn.Module) -> bool:
     return sum(isinstance(one, nn.Conv2d) for one in module.modules()) >= MANY_CONVOLUTIONS
 
 
-def tap(layer: nn.Module, pooled: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Callable[[], torch.Tensor]:
-    """What a layer was given in the last pass, of which nothing is kept once it is fetched.
-
-    Args:
-        layer: the classifier of a model.
-        pooled: makes rows of what it is given, as where it is a convolution.
-    """
-    given: list[torch.Tensor] = []
-
-    def seen(_: Any, inputs: Any) -> None:
-        given[:] = [inputs[0] if pooled is None else pooled(inputs[0])]
-
-    layer.register_forward_pre_hook(seen)
-
-    def fetch() -> torch.Tensor:
-        found = given[-1]
-        given.clear()
-        return found
-
-    return fetch
-
-
 def choose_device(device: str) -> str:
     """The device of a name; of "auto" a CUDA device where there is one, else the processor.
 
