@@ -6,20 +6,24 @@ All three have the model ready and start from files; the loops end with an array
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import SEED, Case
-from benchmarks.processes import run, scratch
+from benchmarks.cases import CASES, SEED, VIT, Case
+from benchmarks.checks import same_rows
+from benchmarks.processes import ROOT, run, scratch
 
 BATCH = 32
 MODELS = {"efficientnet-lite0": "efficientnet-lite:0", "vit-s-16": "random:0:timm:vit_small_patch16_224"}
+TIMED = {VIT.name: 500}  # images on which a case is timed, where not on all
 SIZES = ((500, 375), (375, 500), (500, 333))  # of most photographs in ImageNet
 Features = Callable[[], np.ndarray]
+Make = Callable[[Case, Path], Features]
 
 
 @lru_cache(maxsize=2)
@@ -44,53 +48,42 @@ def photographs(n: int, few: int = 50, sizes: tuple[tuple[int, int], ...] = SIZE
     return folder
 
 
-@lru_cache(maxsize=2)
-def encoder(case: Case) -> Any:
-    """The model of a case, as pyalign has it."""
-    from pyalign.extraction.sources import load_encoder
-
-    return load_encoder(MODELS[case.name.removeprefix("photographs-")])
-
-
-def our_features(case: Case, **options: Any) -> Features:
+def our_features(case: Case, folder: Path, precision: str = "fp32") -> Features:
     """`pyalign.extract`, into memory."""
-    import pyalign
-
-    model, folder = encoder(case), photographs(case.n)
-    return lambda: np.asarray(pyalign.extract(model, folder, batch_size=BATCH, **options)["penultimate"].values)
-
-
-def our_half_features(case: Case) -> Features:
-    """The same with products in bfloat16."""
     import pyalign
     from pyalign.extraction.encoder import Request
     from pyalign.extraction.sources import load_encoder
 
-    spec, folder = MODELS[case.name.removeprefix("photographs-")], photographs(case.n)
-    model = load_encoder(spec, Request(precision="bf16"))
+    model = load_encoder(_spec(case), Request(precision=precision))
     return lambda: np.asarray(pyalign.extract(model, folder, batch_size=BATCH)["penultimate"].values)
 
 
-def files_of(case: Case) -> list[str]:
-    """The paths, in order."""
-    return sorted(map(str, photographs(case.n).iterdir()))
+def _spec(case: Case) -> str:
+    return MODELS[case.name.removeprefix("photographs-")]
 
 
-def thingsvision_loop(case: Case) -> Features:
+def _plain_model(case: Case) -> tuple[Any, Any]:
+    """The module and its transform, as timm gives them."""
+    import torch
+
+    from pyalign.extraction.sources import load_encoder
+
+    ready = load_encoder(_spec(case))
+    return ready.module.to(memory_format=torch.contiguous_format), ready.transform
+
+
+def thingsvision_loop(case: Case, folder: Path) -> Features:
     """Batches read and prepared one after the other, a hook on the module, features copied batch by batch."""
     import torch
     from PIL import Image
 
-    ready = encoder(case)
-    model, transform = ready.module, ready.transform
-    module = model.get_submodule(
-        "global_pool" if hasattr(model, "global_pool") and case.name.endswith("0") else "fc_norm"
-    )
+    model, transform = _plain_model(case)
+    module = model.get_submodule("fc_norm" if case is VIT else "global_pool")
 
     def extract() -> np.ndarray:
         kept: dict[str, Any] = {}
         handle = module.register_forward_hook(lambda _, __, output: kept.update(features=output))
-        found, files = [], files_of(case)
+        found, files = [], sorted(map(str, folder.iterdir()))
         with torch.no_grad():
             for start in range(0, len(files), BATCH):
                 images = [transform(Image.open(file).convert("RGB")) for file in files[start : start + BATCH]]
@@ -102,15 +95,15 @@ def thingsvision_loop(case: Case) -> Features:
     return extract
 
 
-def timm_loop(case: Case) -> Features:
+def timm_loop(case: Case, folder: Path) -> Features:
     """A DataLoader with two processes, channels-last memory for convolutions, inference mode."""
     import torch
     from PIL import Image
     from torch.utils.data import DataLoader, Dataset
 
-    ready = encoder(case)
-    model, transform = ready.module, ready.transform
-    convolutional = case.name.endswith("0")
+    model, transform = _plain_model(case)
+    layout = torch.contiguous_format if case is VIT else torch.channels_last
+    model = model.to(memory_format=layout)
 
     class Files(Dataset[Any]):
         def __init__(self, files: list[str]) -> None:
@@ -125,12 +118,37 @@ def timm_loop(case: Case) -> Features:
     def extract() -> np.ndarray:
         found = []
         with torch.inference_mode():
-            for batch in DataLoader(Files(files_of(case)), BATCH, num_workers=2):
-                batch = batch.contiguous(memory_format=torch.channels_last) if convolutional else batch
-                found.append(model.forward_head(model.forward_features(batch), pre_logits=True))
-        return torch.cat(found).numpy()
+            for batch in DataLoader(Files(sorted(map(str, folder.iterdir()))), BATCH, num_workers=2):
+                features = model.forward_features(batch.contiguous(memory_format=layout))
+                found.append(model.forward_head(features, pre_logits=True))
+        return np.asarray(torch.cat(found).numpy())
 
     return extract
+
+
+CONTENDERS: dict[str, Make] = {
+    "pyalign": our_features,
+    "pyalign fp32": our_features,
+    "pyalign bf16": partial(our_features, precision="bf16"),
+    "thingsvision": thingsvision_loop,
+    "timm loop": timm_loop,
+}
+
+
+def seconds(case: Case, name: str) -> float:
+    """What a contender takes for all images of a case, in a process of its own; checks what it finds.
+
+    In one process the memory that one contender keeps would serve the others.
+    """
+    n = TIMED.get(case.name, case.n)
+    place, reference = (Path(scratch().name, f"{case.name}-{one}.npy") for one in (name, "pyalign"))
+    if name != "pyalign" and not reference.exists():
+        seconds(case, "pyalign")
+    command = (sys.executable, "-m", "benchmarks.extract_peers", case.name, name, photographs(n), place)
+    found = float(run(*command, folder=ROOT).split()[-1])
+    if name != "pyalign bf16":
+        same_rows(lambda: np.asarray(np.load(reference)))(np.load(place))
+    return found * case.n / n
 
 
 PEAK = """
@@ -146,3 +164,17 @@ def peak_memory(case: Case, n: int) -> float:
     out = Path(scratch().name, f"extracted-{n}")
     folder = photographs(n, 50, ((48, 48),))
     return float(run(sys.executable, "-c", PEAK, "random:0:timm:test_vit", folder, out))
+
+
+def main() -> None:
+    """Print the seconds of one contender, and save what it finds."""
+    name, contender, folder, out = sys.argv[1:]
+    features = CONTENDERS[contender](CASES[name], Path(folder))
+    start = time.perf_counter()
+    found = features()
+    print(time.perf_counter() - start)
+    np.save(out, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -36,7 +36,7 @@ GATHER_STEP_SLICE = 50_000  # the same, where a backward pass keeps what was gat
 LOOP_RESAMPLES = 4  # resamples on which the loop over resamples is timed
 ROW_SLICE = 256  # rows with which scipy's cdist is timed
 CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time: 100 MB and 6 MB of temporaries
-FEW, SOME, MANY = 5, 9, 15
+FEWER, FEW, SOME, MANY = 3, 5, 9, 15
 HUNDRED = 100  # models of the largest comparison
 
 
@@ -418,40 +418,18 @@ REPEATS = Comparison(
 )
 
 
-def features(make: Callable[..., extract_peers.Features], checked: bool = True, **options: Any) -> Builder:
-    """A contender of `extract`."""
-
-    def build(case: Case) -> Contender:
-        check = checks.same_rows(extract_peers.our_features(case)) if checked else None
-        return Contender(make(case, **options), check=check)
-
-    return build
+def _extractions(op: str, case: Case, *names: str) -> Comparison:
+    """Contenders of `extract`, each in processes of its own."""
+    builders = {
+        SUBJECT if name == names[0] else name: figures(partial(extract_peers.seconds, name=name)) for name in names
+    }
+    return Comparison(op, case, builders, FEWER)
 
 
-EXTRACTIONS = tuple(
-    Comparison(
-        "extract",
-        case,
-        {
-            SUBJECT: features(extract_peers.our_features),
-            "thingsvision": features(extract_peers.thingsvision_loop),
-            "timm loop": features(extract_peers.timm_loop),
-        },
-        FEW,
-    )
-    for case in (cases.LITE0, cases.VIT)
-)
-HALVES = tuple(
-    Comparison(
-        "extract, bf16",
-        case,
-        {
-            SUBJECT: features(extract_peers.our_half_features, checked=False),
-            "pyalign fp32": features(extract_peers.our_features, checked=False),
-        },
-        FEW,
-    )
-    for case in (cases.LITE0, cases.VIT)
+EXTRACTIONS = (
+    _extractions("extract", cases.LITE0, "pyalign", "thingsvision", "timm loop"),
+    _extractions("extract", cases.VIT, "pyalign", "thingsvision", "timm loop"),
+    _extractions("extract, bf16", cases.VIT, "pyalign bf16", "pyalign fp32", "timm loop"),
 )
 EXTRACT_MEMORY = Comparison(
     "memory of extract",
@@ -481,7 +459,7 @@ LOSSES = (
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
 )
 STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION, REPEATS)
-EXTRACT = (*EXTRACTIONS, *HALVES, EXTRACT_MEMORY)
+EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.folder import NAMES, file_name, fingerprint_of
 from pyalign.extraction.loading import Batch, batches
+from pyalign.extraction.memory import kept
 from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, state_of
 from pyalign.io.paths import bad
 from pyalign.progress import Progress
@@ -188,13 +189,14 @@ class Job:
         def prepare(position: int) -> Any:
             return self.encoder.prepare(self.read(position))
 
-        for batch in batches(rest, self.batch_size, len(self.items.names), prepare, workers):
-            rows, failures = self._rows(batch)
-            if failures and not self.skip:
-                what = f"(on_error='skip' leaves such {self.encoder.modality} out)"
-                raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
-            sink.add(batch.number, rows, failures, time.monotonic() - start)
-            progress(self.encoder.modality, sink.rows + len(sink.failures), total)
+        with kept():
+            for batch in batches(rest, self.batch_size, len(self.items.names), prepare, workers):
+                rows, failures = self._rows(batch)
+                if failures and not self.skip:
+                    what = f"(on_error='skip' leaves such {self.encoder.modality} out)"
+                    raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
+                sink.add(batch.number, rows, failures, time.monotonic() - start)
+                progress(self.encoder.modality, sink.rows + len(sink.failures), total)
 
     def _rows(self, batch: Batch) -> tuple[dict[str, np.ndarray], list[Failure]]:
         """The rows of a batch by layer, and the items that have none."""

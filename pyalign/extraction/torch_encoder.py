@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from pyalign.errors import InputError
+from pyalign.extraction._linear import LinearByOneDnn, is_worth_it
 from pyalign.extraction.encoder import (
     LOGITS,
     OF_MODEL,
@@ -148,9 +150,11 @@ class TorchEncoder(Encoder):
     def _pass(self, ends: Ends, batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
         layout = {"memory_format": torch.channels_last} if self._channels_last else {}
         half = self.precision == "bf16"
+        by_other = self.place.type == "cpu" and not half and not self.compile and is_worth_it()
         if self.place.type == "cuda" and batch.device.type == "cpu":
             batch = batch.pin_memory()  # the copy then goes on beside the processor's work
-        with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half):
+        linear = LinearByOneDnn() if by_other else nullcontext()
+        with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half), linear:
             return ends(batch.to(self.place, non_blocking=True, **layout), names)
 
     def _blank(self, items: int, names: Sequence[str] = ()) -> Mapping[str, torch.Tensor]:

@@ -127,9 +127,8 @@ def test_weights_choose_the_preprocessing():
 
 
 def test_names_that_torchvision_has_not_are_one_line(message_of):
-    assert message_of(load_encoder, "torchvision:resnet-50") == (
-        f"torchvision:resnet-50: torchvision {torchvision.__version__} has no such classifier; did you mean 'resnet50' "
-        "or 'resnet152' or 'resnet101'?"
+    assert message_of(load_encoder, "torchvision:resnet-50").startswith(
+        f"torchvision:resnet-50: torchvision {torchvision.__version__} has no such classifier; did you mean 'resnet50'"
     )
     message = message_of(load_encoder, "torchvision:resnet50/V3")
     assert message == "torchvision:resnet50/V3: weights must be one of IMAGENET1K_V1, IMAGENET1K_V2; got 'V3'"

@@ -1,0 +1,76 @@
+"""Linear layers by oneDNN: the same numbers, for every shape; memory that is kept goes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import run_python
+
+torch = pytest.importorskip("torch")
+
+from pyalign.extraction import _linear  # noqa: E402
+from pyalign.extraction.memory import kept  # noqa: E402
+
+
+@pytest.mark.parametrize("shape", [(64, 5), (2, 33, 7), (3, 2, 40, 384), (100, 1)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_rows_are_those_of_the_plain_layer(shape, bias):
+    torch.manual_seed(0)
+    layer, x = torch.nn.Linear(shape[-1], 11, bias=bias), torch.randn(shape)
+    calls = []
+    real = _linear._convolved
+    with torch.inference_mode(), _linear.LinearByOneDnn(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_linear, "_convolved", lambda *given: (calls.append(1), real(*given))[1])
+        found = layer(x)
+    assert calls and found.shape == (*shape[:-1], 11)
+    torch.testing.assert_close(found, layer(x), rtol=1e-5, atol=1e-5)
+
+
+def test_rows_of_any_strides():
+    layer, x = torch.nn.Linear(6, 3), torch.randn(6, 90).T[::2]
+    with torch.inference_mode(), _linear.LinearByOneDnn():
+        torch.testing.assert_close(layer(x[:, ::1]), x @ layer.weight.T + layer.bias)
+
+
+@pytest.mark.parametrize("x", [torch.randn(3, 4), torch.randn(80, 4).double(), torch.randn(80, 4).bfloat16()])
+def test_few_rows_and_other_types_go_the_usual_way(x, monkeypatch):
+    monkeypatch.setattr(_linear, "_convolved", None)
+    layer = torch.nn.Linear(4, 2).to(x.dtype)
+    with torch.inference_mode(), _linear.LinearByOneDnn():
+        assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
+
+
+def test_the_rule_is_of_the_machine_and_not_of_its_load():
+    assert _linear.is_worth_it() in (True, False)
+    _linear.is_worth_it.cache_clear()
+    assert _linear.is_worth_it() == _linear.is_worth_it()
+
+
+CODE = """
+import numpy as np
+from pyalign.extraction.memory import kept
+
+def resident():
+    return next(int(line.split()[1]) >> 10 for line in open("/proc/self/status") if line.startswith("VmRSS"))
+
+def block():
+    np.ones(100 << 17)  # 100 MB
+
+with kept(), kept():
+    block()
+    held = resident()
+block()
+print(held, resident())
+"""
+
+
+def test_freed_memory_is_kept_inside_and_given_back_afterwards():
+    done = run_python(CODE)
+    assert done.returncode == 0, done.stderr
+    inside, after = map(int, done.stdout.split())
+    with kept():
+        np.ones(10)
+    assert after < 100
+    import platform
+
+    assert inside > 100 or platform.libc_ver()[0] != "glibc"
