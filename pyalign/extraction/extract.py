@@ -11,9 +11,10 @@ from pyalign.data.transform import Transform
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, Encoder, Request
 from pyalign.extraction.folder import Folder, read_extraction
-from pyalign.extraction.job import Job, Memory, numbers_of
+from pyalign.extraction.job import Job, numbers_of
 from pyalign.extraction.loading import default_workers
 from pyalign.extraction.result import Extraction
+from pyalign.extraction.sinks import Memory
 from pyalign.extraction.sources import DEFAULT, load_encoder
 from pyalign.io.paths import PathLike
 from pyalign.progress import Progress, silent

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -18,12 +17,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote
 
 import numpy as np
 
 from pyalign.errors import InputError
+from pyalign.extraction.folder_files import (
+    HEADER,
+    append,
+    file_name,
+    fingerprint_of,
+    header,
+    read_lines,
+    require_same,
+    write_json,
+    write_text,
+)  # fmt: skip
 from pyalign.extraction.result import Extraction, Failure
+from pyalign.extraction.weights import hash_file
 from pyalign.io.documents import read_json
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.paths import PathLike, bad
@@ -31,8 +41,6 @@ from pyalign.results import load_result
 
 UNFINISHED, MANIFEST, NAMES = ".unfinished", "manifest.json", "names.txt"
 STATE, DONE, LOCK = "state.json", "done.jsonl", "lock"
-LONGEST = 200  # letters of a layer's name in that of its file
-HEADER = 128  # bytes before the rows: numpy's header, written again when the number of rows is known
 
 
 class Folder:
@@ -62,7 +70,8 @@ class Folder:
         self._enter(json.loads(json.dumps(state)), resume)
 
     def _enter(self, state: dict[str, Any], resume: bool) -> None:
-        if (self.path / MANIFEST).exists() and not self.work.exists():
+        if (self.path / MANIFEST).exists():
+            shutil.rmtree(self.work, ignore_errors=True)  # killed while it was removed
             if not resume:
                 raise bad(self.path, "holds a finished extraction; take another folder, or remove this one")
             self._require_same_run(state)
@@ -71,16 +80,15 @@ class Folder:
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.path))
         if self.path.is_dir() and not self.work.exists() and any(self.path.iterdir()):
             raise bad(self.path, "holds other files; take an empty or a new folder")
-        fresh = not (self.work / STATE).exists()
-        if not fresh and not resume:
-            done = len(_lines(self.work / DONE)[0])
+        done = len(read_lines(self.work / DONE))
+        if done and not resume:
             raise bad(self.path, f"holds an unfinished run ({done:,} batches): go on with --resume, or remove it")
         self.work.mkdir(parents=True, exist_ok=True)
         self._take()
-        if fresh:
-            _write_json(self.work / STATE, state)
+        if not (self.work / STATE).exists() or not (done or resume):  # a run that has ended before its first batch
+            write_json(self.work / STATE, state)
             return
-        _require_same(self.path, read_json(self.work / STATE), state)
+        require_same(self.path, read_json(self.work / STATE), state)
         if (self.work / MANIFEST).exists():  # killed while files were moved to their places
             self._move()
             self._require_same_run(state)
@@ -105,7 +113,7 @@ class Folder:
 
     def _go_on(self) -> None:
         """Takes what is whole on the disk: batches up to the first that some file lacks."""
-        lines, _ = _lines(self.work / DONE)
+        lines = read_lines(self.work / DONE)
         shapes: dict[str, list[int]] = next((line["layers"] for line in lines if line["layers"]), {})
         self._shapes = {name: tuple(shape) for name, shape in shapes.items()}
         while lines and not all(self._holds(name, lines[-1]["rows"]) for name in self._shapes):
@@ -131,7 +139,7 @@ class Folder:
         return self.work / file_name(name)
 
     def _write_done(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        _write_text(self.work / DONE, "".join(json.dumps(line) + "\n" for line in lines))
+        write_text(self.work / DONE, "".join(json.dumps(line) + "\n" for line in lines))
 
     def add(self, batch: int, rows: Mapping[str, np.ndarray], failures: Sequence[Failure], seconds: float) -> None:
         """The next batch: rows (b, ...) float32 of each layer."""
@@ -178,9 +186,9 @@ class Folder:
                 file.write(header(self.rows, shape))
                 file.flush()
                 os.fsync(file.fileno())
-            told[name] = (self.rows, *shape), _hash(self._place(name))
-        _write_text(self.work / NAMES, "".join(f"{name}\n" for name in names))
-        _write_text(self.work / MANIFEST, manifest(told))
+            told[name] = (self.rows, *shape), hash_file(name, str(self._place(name)))
+        write_text(self.work / NAMES, "".join(f"{name}\n" for name in names))
+        write_text(self.work / MANIFEST, manifest(told))
         self._close_files()
         self._move()
         return {name: np.load(self.path / file_name(name), mmap_mode="r") for name in self._shapes}
@@ -223,95 +231,3 @@ def read_extraction(path: PathLike) -> Extraction:
         raise bad(path, "holds another document than that of an extraction")
     found = {layer.name: load_embeddings(path, key=layer.name) for layer in manifest.layers}
     return replace(manifest, embeddings=found)
-
-
-def append(file: IO[bytes], data: Any) -> None:
-    """Writes behind what is there, as far as the system: a kill of the process loses nothing of it then."""
-    file.write(data)
-    file.flush()
-
-
-def fingerprint_of(state: Mapping[str, Any]) -> str:
-    """What an extraction is of: its items and all that decides their rows, but not which kind of run made them."""
-    rest = {key: value for key, value in state.items() if key != "kind"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def file_name(layer: str) -> str:
-    """The file of a layer, in the folder itself whatever the layer is called: ONNX has names such as /block/Add:0.
-
-    Example:
-        >>> file_name("blocks.11.mlp"), file_name("/block/Add:0")
-        ('blocks.11.mlp.npy', '%2Fblock%2FAdd%3A0.npy')
-    """
-    plain = quote(layer, safe=" ")
-    if len(plain) > LONGEST:
-        plain = f"{plain[:LONGEST]}-{hashlib.sha256(layer.encode()).hexdigest()[:16]}"
-    return f"{plain}.npy"
-
-
-def header(rows: int, shape: Sequence[int]) -> bytes:
-    """Numpy's header of a float32 array, of one length whatever the number of rows."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {(rows, *map(int, shape))}, }}"
-    return b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + f"{text:<{HEADER - 11}}\n".encode()
-
-
-def _lines(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The batches that are on the disk, in order; a line that a kill has cut short is none."""
-    found: list[dict[str, Any]] = []
-    if not path.exists():
-        return found, 0
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            break
-        if not _is_line(line) or line["batch"] != (found[-1]["batch"] + 1 if found else line["batch"]):
-            break
-        found.append(line)
-    return found, len(found)
-
-
-def _is_line(line: Any) -> bool:
-    kinds = {"batch": int, "rows": int, "seconds": float, "layers": dict, "failures": list}
-    return (
-        isinstance(line, dict)
-        and line.keys() == kinds.keys()
-        and all(isinstance(line[key], kind) for key, kind in kinds.items())
-        and min(line["batch"], line["rows"]) >= 0
-        and all(
-            isinstance(one, list) and len(one) == 2 and all(isinstance(x, str) for x in one) for one in line["failures"]
-        )
-        and all(
-            isinstance(shape, list) and all(type(k) is int and k > 0 for k in shape)
-            for shape in line["layers"].values()
-        )
-    )
-
-
-def _require_same(path: Path, found: Any, state: Mapping[str, Any]) -> None:
-    if not isinstance(found, dict):
-        raise bad(path, "is not what a run has left there")
-    for key in state:
-        if found.get(key) != state[key]:
-            was, now = (json.dumps(one.get(key))[:120] for one in (found, state))
-            raise bad(path, f"was begun with {key} {was}, and is to go on with {now}")
-
-
-def _write_json(path: Path, value: Any) -> None:
-    _write_text(path, json.dumps(value, indent=1) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.new")
-    with open(beside, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-
-
-def _hash(path: Path) -> str:
-    from pyalign.extraction.weights import hash_file
-
-    return hash_file(path.name, str(path))

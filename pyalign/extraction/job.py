@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,12 @@ from pyalign.data.provenance import Provenance, fingerprint
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import Encoder, Layer
-from pyalign.extraction.folder import NAMES, file_name, fingerprint_of
+from pyalign.extraction.folder import NAMES
+from pyalign.extraction.folder_files import file_name, fingerprint_of
 from pyalign.extraction.loading import Batch, batches
 from pyalign.extraction.memory import kept
 from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, state_of
+from pyalign.extraction.sinks import Sink
 from pyalign.io.paths import bad
 from pyalign.progress import Progress
 
@@ -34,55 +36,6 @@ SHARED = (
     "shard",
 )
 NOT_FINITE = "the model gives numbers that are not finite"
-
-
-class Sink(Protocol):
-    """Where rows go: `Memory`, or a `Folder` on the disk."""
-
-    path: Any
-    next: int
-    rows: int
-    seconds: float
-    failures: list[Failure]
-
-    def add(self, batch: int, rows: Mapping[str, np.ndarray], failures: Sequence[Failure], seconds: float) -> None: ...
-
-    def finish(
-        self, names: Sequence[str], manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
-    ) -> Mapping[str, Any]: ...
-
-    def left(self, total: int) -> str: ...
-
-
-class Memory:
-    """Rows that are kept in memory."""
-
-    path = None
-
-    def __init__(self, first: int) -> None:
-        self.next, self.rows, self.seconds = first, 0, 0.0
-        self.failures: list[Failure] = []
-        self._parts: dict[str, list[np.ndarray]] = {}
-
-    def add(self, batch: int, rows: Mapping[str, np.ndarray], failures: Sequence[Failure], seconds: float) -> None:
-        """The next batch."""
-        self.next, self.seconds = batch + 1, seconds
-        self.rows += len(next(iter(rows.values()))) if rows else 0
-        self.failures += failures
-        for name, part in rows.items():
-            self._parts.setdefault(name, []).append(part)
-
-    def finish(
-        self, names: Sequence[str], manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
-    ) -> Mapping[str, Any]:
-        """The arrays."""
-        found = {name: np.concatenate(parts) for name, parts in self._parts.items()}
-        manifest({name: (array.shape, None) for name, array in found.items()})
-        return found
-
-    def left(self, total: int) -> str:
-        """What an interrupt leaves."""
-        return "nothing was written"
 
 
 def numbers_of(total: int, size: int, shard: tuple[int, int] | None) -> range:
@@ -193,7 +146,7 @@ class Job:
             for batch in batches(rest, self.batch_size, len(self.items.names), prepare, workers):
                 rows, failures = self._rows(batch)
                 if failures and not self.skip:
-                    what = f"(on_error='skip' leaves such {self.encoder.modality} out)"
+                    what = f"(--on-error skip, on_error='skip', leaves such {self.encoder.modality} out)"
                     raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
                 sink.add(batch.number, rows, failures, time.monotonic() - start)
                 progress(self.encoder.modality, sink.rows + len(sink.failures), total)

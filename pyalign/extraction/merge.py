@@ -12,7 +12,8 @@ import numpy as np
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance
 from pyalign.errors import InputError
-from pyalign.extraction.folder import Folder, fingerprint_of, read_extraction
+from pyalign.extraction.folder import Folder, read_extraction
+from pyalign.extraction.folder_files import fingerprint_of
 from pyalign.extraction.result import Extraction
 from pyalign.io.paths import PathLike, bad
 

@@ -119,6 +119,33 @@ def test_or_it_is_left_out_and_listed(pictures):
     assert "left out: 01.png: " in str(found)
 
 
+@pytest.mark.slow
+def test_thousands_of_damaged_images_have_a_row_or_are_listed(tmp_path):
+    import io
+    import random
+
+    from PIL import Image
+
+    rng, kinds = random.Random(0), ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+    whole = []
+    for kind in kinds:
+        file = io.BytesIO()
+        Image.effect_noise((24, 17), 50).convert("RGB").save(file, kind)
+        whole.append(file.getvalue())
+    for k in range(3000):
+        raw = bytearray(whole[k % len(kinds)])
+        for _ in range(rng.choice((1, 1, 3, 9))):
+            place = rng.randrange(min(len(raw), rng.choice((40, 200, 1 << 20))))
+            raw[place : place + rng.choice((1, 2, 4))] = rng.randbytes(rng.choice((0, 1, 2, 4)))
+        del raw[rng.choice((len(raw), len(raw), rng.randrange(len(raw)))) :]
+        (tmp_path / f"{k:04}.{kinds[k % len(kinds)].lower()}").write_bytes(raw)
+    found = pyalign.extract("pixels:2", tmp_path, on_error="skip")
+    failed = {failure.name for failure in found.failures}
+    assert 300 < len(failed) < 3000 and not failed & set(found["penultimate"].names)
+    assert len(failed) + len(found) == found.n_items == 3000
+    assert all(failure.reason and len(failure.reason.splitlines()) == 1 for failure in found.failures)
+
+
 def test_rows_that_are_not_finite_are_no_rows(pictures, message_of):
     encoder = load_encoder("pixels:1")
     real = encoder.run
@@ -199,6 +226,16 @@ def test_half_precision_gives_float32_rows_close_to_full(pictures):
     assert ((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min() > 0.999
 
 
+@pytest.mark.slow
+def test_half_precision_of_a_transformer_of_real_size_keeps_a_cosine_of_9999(pictures):
+    full, half = (
+        pyalign.extract("random:0:timm:vit_small_patch16_224", pictures, precision=one)["penultimate"].values
+        for one in ("fp32", "bf16")
+    )
+    cosine = (full * half).sum(1) / np.linalg.norm(full, axis=1) / np.linalg.norm(half, axis=1)
+    assert cosine.min() > 0.9999 and not np.array_equal(full, half)
+
+
 def test_the_other_decoder_is_named_and_gives_nearly_the_same(pictures):
     usual, other = (pyalign.extract("pixels:16", pictures, decoder=one) for one in ("pil", "torchvision"))
     assert other.decoder == "torchvision"
@@ -229,6 +266,21 @@ def test_a_module_of_ones_own_is_taken_with_its_preprocessing(pictures, message_
     assert "a module needs preprocess" in message_of(lambda: pyalign.extract(module, pictures))
     assert message_of(lambda: pyalign.extract("pixels", pictures, preprocess=prepare)).startswith("preprocess serves")
     assert message_of(lambda: pyalign.extract(3, pictures)).startswith("model must be SOURCE:NAME, an nn.Module or")
+
+
+def test_progress_tells_of_the_rate_and_the_time_left(monkeypatch):
+    from pyalign.cli import extract as command
+
+    told, clock = [], iter((0.0, 10.0, 70.0))
+    monkeypatch.setattr(command.time, "monotonic", lambda: next(clock))
+    paced = command._paced(lambda *given: told.append(given))
+    for done in (100, 150, 800):
+        paced("images", done, 1500)
+    assert told == [
+        ("images", 100, 1500),
+        ("5 images/s, 4:30 left:", 150, 1500),
+        ("10 images/s, 1:10 left:", 800, 1500),
+    ]
 
 
 # Batches

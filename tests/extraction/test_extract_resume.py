@@ -180,6 +180,14 @@ def test_without_resume_what_is_unfinished_is_not_lost(pictures, message_of):
     assert message == "e: holds an unfinished run (1 batches): go on with --resume, or remove it"
 
 
+def test_a_run_that_has_ended_before_its_first_batch_is_no_run(pictures, message_of):
+    (pictures / "00.jpg").write_bytes(b"?")
+    message_of(lambda: extract("pixels:3", pictures, out="e"))
+    assert (pictures.parent / "e" / ".unfinished").exists()
+    found = extract("pixels:4", pictures, out="e", on_error="skip")
+    assert len(found) == 10 and not (pictures.parent / "e" / ".unfinished").exists()
+
+
 def test_a_folder_of_other_files_is_left_alone(pictures, message_of):
     assert (
         message_of(lambda: extract("pixels:3", "p", out="p")) == "p: holds other files; take an empty or a new folder"
