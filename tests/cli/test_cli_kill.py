@@ -41,6 +41,7 @@ COMMANDS = {
         ["triplets", "sample", "x.npy", "--triplets", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
          "p.npy", *DOCUMENTS[:4]], SEEDS,
     ),
+    "export": (["export", "--out", "o.npy"], (("x.npy",), ("y.npy",))),
     "simulate": (["simulate", "out", "--items", "9", "--features", "2", "--triplets", "50"], SEEDS),
     "sample": (["sample", "out"], ((), ())),
     "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--l2", "1"), ("--l2", "9"))),
