@@ -5,6 +5,7 @@ All three have the model ready and start from files; the loops end with an array
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -162,6 +163,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
 def peak_memory(case: Case, n: int) -> float:
     """Megabytes that a process takes at most that extracts n small images by a tiny model."""
     out = Path(scratch().name, f"extracted-{n}")
+    shutil.rmtree(out, ignore_errors=True)
     folder = photographs(n, 50, ((48, 48),))
     return float(run(sys.executable, "-c", PEAK, "random:0:timm:test_vit", folder, out))
 

@@ -93,7 +93,7 @@ def require_packages(source: str) -> None:
     row = SOURCES[source]
     for package in row.packages:
         if find_spec(package) is None:
-            named = {"PIL": "pillow"}.get(package, package.replace("_", "-"))
+            named = {"PIL": "pillow", "open_clip": "open_clip_torch"}.get(package, package.replace("_", "-"))
             raise MissingExtraError(f"model source {source}", named, row.extra)
 
 
