@@ -41,7 +41,7 @@ def image(seed=0):
     return Image.fromarray(pixels)
 
 
-def near(found, expected, tolerance=1e-6):
+def near(found, expected, tolerance=1e-5):
     """Equal, in units of the largest number."""
     expected = np.asarray(expected)
     assert found.shape == expected.shape
