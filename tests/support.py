@@ -150,7 +150,7 @@ def write_folder(folder, layers, names, **more):
                 "file": f"{name}.npy",
                 "shape": list(values.shape),
                 "dtype": values.dtype.name,
-                "pool": "mean",
+                "pooling": "mean",
             }
         )
     (folder / "names.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8", newline="\n")
