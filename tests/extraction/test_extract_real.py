@@ -52,6 +52,14 @@ def test_photographs_are_recognised(photographs, size):
     assert right(found["logits"], classes) == 18 and len(classes) == 20
 
 
+def test_in_half_precision_they_are_recognised_as_well(photographs):
+    images, classes = photographs
+    full, half = (pyalign.extract(LITE, images, ("penultimate", "logits"), precision=one) for one in ("fp32", "bf16"))
+    a, b = full["penultimate"].values, half["penultimate"].values
+    cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert right(half["logits"], classes) == 18 and 0.995 < cosine.min() < 1
+
+
 def test_the_wrong_twin_is_seen_by_it(photographs):
     import timm
 

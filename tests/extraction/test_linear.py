@@ -40,10 +40,19 @@ def test_few_rows_and_other_types_go_the_usual_way(x, monkeypatch):
         assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
 
 
-def test_the_rule_is_of_the_machine_and_not_of_its_load():
-    assert _linear.is_worth_it() in (True, False)
-    _linear.is_worth_it.cache_clear()
-    assert _linear.is_worth_it() == _linear.is_worth_it()
+@pytest.mark.parametrize(
+    ("vendor", "worth"), [("vendor_id\t: AuthenticAMD\n", True), ("vendor_id\t: GenuineIntel\n", False), ("", False)]
+)
+def test_the_rule_is_of_the_processor_and_not_of_its_load(monkeypatch, vendor, worth):
+    for library in (torch.backends.mkl, torch.backends.mkldnn):
+        monkeypatch.setattr(library, "is_available", lambda: True)
+    monkeypatch.setattr(_linear.Path, "read_text", lambda *_, **__: f"processor\t: 0\n{vendor}")
+    assert _linear.is_worth_it.__wrapped__() is worth
+
+
+def test_without_mkl_there_is_nothing_to_avoid(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    assert _linear.is_worth_it.__wrapped__() is False
 
 
 CODE = """
