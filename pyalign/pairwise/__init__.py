@@ -1,0 +1,1 @@
+"""What pairs say: representational similarity analysis, CKA and its relatives, calibrated against chance."""

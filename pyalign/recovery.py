@@ -1,0 +1,1 @@
+"""Model recovery: can these data tell these models apart?"""
