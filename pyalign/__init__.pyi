@@ -16,6 +16,7 @@ from .analysis.score import Scores, score
 from .data.answers import Answers
 from .data.categories import Categories
 from .data.embeddings import Embeddings
+from .data.judgments import Judgments
 from .data.provenance import Provenance
 from .data.transform import Transform
 from .data.triplets import Triplets
@@ -29,6 +30,7 @@ from .extraction.result import Extraction
 from .extraction.sources import load_encoder
 from .io.embeddings import load_embeddings
 from .io.export import write_embeddings
+from .io.judgments import load_judgments
 from .io.transform import read_transform, write_transform
 from .io.triplets import load_triplets
 from .measures import MEASURES
@@ -58,6 +60,7 @@ __all__ = [
     "Failures",
     "InputError",
     "Interval",
+    "Judgments",
     "MissingExtraError",
     "NoiseCeiling",
     "PermutationTest",
@@ -85,6 +88,7 @@ __all__ = [
     "list_models",
     "load_embeddings",
     "load_encoder",
+    "load_judgments",
     "load_result",
     "load_triplets",
     "merge_extractions",

@@ -10,6 +10,7 @@ from pyalign.data.align import Aligned, AlignedModels, align, align_models
 from pyalign.data.answers import Answers, as_answers
 from pyalign.data.categories import Categories
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
+from pyalign.data.judgments import KINDS, Judgments, as_judgments
 from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, hashing
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of, chance_of
@@ -26,6 +27,7 @@ from pyalign.data.triplets import (
 
 __all__ = [
     "ANCHORED",
+    "KINDS",
     "ODD_ONE_OUT",
     "TASKS",
     "Aligned",
@@ -34,6 +36,7 @@ __all__ = [
     "Categories",
     "Embeddings",
     "Input",
+    "Judgments",
     "Match",
     "Overlap",
     "Provenance",
@@ -46,6 +49,7 @@ __all__ = [
     "alternatives_of",
     "as_answers",
     "as_embeddings",
+    "as_judgments",
     "as_triplet_data",
     "chance_of",
     "fingerprint",

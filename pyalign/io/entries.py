@@ -37,6 +37,13 @@ def is_float_matrix(entry: Entry) -> bool:
     return len(entry.shape) == 2 and "float" in entry.dtype
 
 
+def is_square_or_stack(entry: Entry) -> bool:
+    """Judgments of pairs are the square matrices of floats of a file, or stacks of them."""
+    shape = entry.shape
+    square = len(shape) in (2, 3) and (shape[-1] == shape[-2] or shape[0] == shape[1])
+    return square and "float" in entry.dtype
+
+
 def is_integer_table(entry: Entry) -> bool:
     """Triplets are the two-dimensional integers of a file."""
     return len(entry.shape) == 2 and entry.dtype.lstrip("u").startswith("int")

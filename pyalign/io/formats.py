@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from pyalign.io.entries import Entries, Entry, choose, is_float_matrix, is_integer_table
+from pyalign.io.entries import Entries, Entry, choose, is_float_matrix, is_integer_table, is_square_or_stack
 from pyalign.io.headers import HeaderRule, embedding_header, triplet_header
 from pyalign.io.paths import PathLike, check_file, no_key
 from pyalign.io.tables import Table, array_table
@@ -43,6 +43,9 @@ NAMES = Wanted(
     "names", lambda entry: len(entry.shape) == 1 and entry.dtype in ("str", "bytes"), embedding_header, folder=True
 )
 SUBJECTS = Wanted("subjects", lambda entry: len(entry.shape) == 1, embedding_header)
+
+
+JUDGMENTS = Wanted("judgments", is_square_or_stack, embedding_header)
 
 
 class Reader(NamedTuple):

@@ -1,0 +1,231 @@
+"""Judgments: what people said of pairs of objects, as similarities or dissimilarities, together or one by one."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data.arrays import AsArray
+from pyalign.data.names import match_names
+from pyalign.errors import InputError
+
+KINDS = ("dissimilarity", "similarity")
+FEWEST = 2  # objects
+BLOCK = 1 << 22  # numbers looked at at once
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Judgments(AsArray):
+    """Matrices of judged pairs (RDMs, or similarity matrices). NaN is a pair that was not judged.
+
+    Attributes:
+        values: (n, n) symmetric, or (p, n, n), one for each of p people; or condensed, (m,) or (p, m), the
+            m = n (n - 1) / 2 pairs above the diagonal, row by row. Diagonals are not looked at. A square matrix is
+            taken for (n, n), never for p = m condensed ones.
+        kind: "dissimilarity", larger is less alike, or "similarity". Nothing in the values says which.
+        names: of the n objects, or None.
+        people: names of the p people, or None.
+        source: where it came from, such as a file's name.
+        notes: what a reader noticed, a sentence each.
+
+    Raises:
+        InputError: another kind or shape, values that are no real numbers, other numbers of names.
+
+    Example:
+        >>> found = Judgments([0.1, 0.9, 0.8], "dissimilarity", ("cat", "dog", "car"))
+        >>> found.n, found.n_pairs, found.n_people
+        (3, 3, None)
+    """
+
+    values: np.ndarray
+    kind: str
+    names: tuple[str, ...] | None = None
+    people: tuple[str, ...] | None = None
+    source: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _checks.one_of(self.kind, KINDS, "kind")
+        if isinstance(self.values, str | os.PathLike):
+            raise InputError(f"human must be an array; got the path {os.fspath(self.values)!r}: read it with "
+                             "load_judgments(path, kind=)")  # fmt: skip
+        a = _checks.as_array(self.values, "human", "(n, n), (p, n, n) or condensed")
+        if a.dtype.kind not in "biuf":
+            raise InputError(f"human must hold real numbers; got dtype {a.dtype}")
+        object.__setattr__(self, "values", a)
+        n = objects_of(a.shape)
+        for given, name, count in ((self.names, "names", n), (self.people, "people", self.n_people or 1)):
+            if given is not None and len(given) != count:
+                raise InputError(f"{name} must be one for each of {count}; got {len(given)}")
+            if given is not None:
+                object.__setattr__(self, name, tuple(map(str, given)))
+
+    @property
+    def n(self) -> int:
+        """How many objects."""
+        return objects_of(self.shape)
+
+    @property
+    def n_pairs(self) -> int:
+        """n (n - 1) / 2, judged or not."""
+        return self.n * (self.n - 1) // 2
+
+    @property
+    def n_people(self) -> int | None:
+        """How many people's matrices there are; None of one matrix, which says nothing of people."""
+        return self.shape[0] if self.ndim == (3 if self.is_square else 2) else None
+
+    @property
+    def is_square(self) -> bool:
+        """Whether the values are whole matrices, not condensed ones."""
+        return self.ndim == 3 or (self.ndim == 2 and self.shape[0] == self.shape[1])
+
+    def pairs(self) -> np.ndarray:
+        """(p, m) float64: the pairs above the diagonal of each person; p = 1 of one matrix.
+
+        Raises:
+            InputError: a matrix that is not symmetric, or an infinite value.
+
+        Example:
+            >>> Judgments([[0, 1, 2], [1, 0, 3], [2, 3, 0]], "similarity").pairs()
+            array([[1., 2., 3.]])
+        """
+        stacked = self.values.reshape(-1, *self.shape[-2:]) if self.is_square else self.values.reshape(-1, self.n_pairs)
+        out = np.empty((len(stacked), self.n_pairs))
+        for k, one in enumerate(stacked):
+            if self.is_square:
+                require_symmetric(one, self._called(k))
+                above(one, out[k])
+            else:
+                out[k] = one
+            if np.isinf(out[k]).any():
+                raise InputError(f"{self._called(k)} must be finite, or NaN where a pair was not judged; got infinity")
+        return out
+
+    def take(self, rows: Any) -> Judgments:
+        """Some objects, in this order, as whole matrices."""
+        index = np.asarray(rows)
+        matrices = self.matrices()
+        return replace(
+            self,
+            values=matrices[..., index[:, None], index],
+            names=None if self.names is None else tuple(self.names[row] for row in index),
+        )
+
+    def select(self, names: Sequence[str]) -> Judgments:
+        """The objects of these names, in this order.
+
+        Raises:
+            InputError: the names are not known, or an object was not judged.
+        """
+        if self.names is None:
+            raise InputError("select needs the names of the objects; these judgments have none")
+        return self.take(match_names(names, self.names).rows)
+
+    def matrices(self) -> np.ndarray:
+        """(n, n) or (p, n, n): whole matrices, with NaN on the diagonal of those that were condensed."""
+        if self.is_square:
+            return self.values
+        n, upper = self.n, np.triu_indices(self.n, 1)
+        out = np.full((*self.shape[:-1], n, n), np.nan)
+        out[(..., *upper)] = self.values
+        out[(..., *upper[::-1])] = self.values
+        return out
+
+    def _called(self, k: int) -> str:
+        if self.n_people is None:
+            return "human"
+        return f"human[{k}]" if self.people is None else f"human of {self.people[k]!r}"
+
+    def __repr__(self) -> str:
+        people = "" if self.n_people is None else f" by {self.n_people} people"
+        named = "" if self.names is None else f", names {self.names[0]!r}, ..."
+        source = "" if self.source is None else f", from {self.source}"
+        return f"Judgments({self.kind} of {self.n} objects{people}{named}{source})"
+
+
+def objects_of(shape: tuple[int, ...]) -> int:
+    """How many objects matrices of that shape are about.
+
+    Example:
+        >>> objects_of((4, 4)), objects_of((6,)), objects_of((2, 6)), objects_of((2, 4, 4))
+        (4, 4, 4, 4)
+    """
+    if len(shape) == 3 or (len(shape) == 2 and shape[0] == shape[1]):
+        if shape[-1] != shape[-2] or shape[0] == 0 or shape[-1] < FEWEST:
+            raise InputError(f"human must have shape (n, n) or (p, n, n) with n of at least 2; got {shape}")
+        return shape[-1]
+    if len(shape) not in (1, 2):
+        raise InputError(f"human must have shape (n, n), (p, n, n) or, condensed, (m,) or (p, m); got {shape}")
+    m = shape[-1]
+    n = (1 + math.isqrt(1 + 8 * m)) // 2
+    if n * (n - 1) // 2 != m or n < FEWEST or 0 in shape:
+        raise InputError(
+            f"human must be a square matrix, or condensed with m = n (n - 1) / 2 numbers in a row; got shape {shape}"
+        )
+    return n
+
+
+def require_symmetric(matrix: np.ndarray, name: str) -> None:
+    """Raises unless a matrix (n, n) is its transpose but for rounding, NaN included; a block of rows at a time."""
+    n = len(matrix)
+    step = max(1, BLOCK // n)
+    for start in range(0, n, step):
+        rows, columns = matrix[start : start + step, start:], matrix[start:, start : start + step].T
+        near = np.isclose(rows, columns, rtol=_checks.ASYMMETRY, atol=0.0, equal_nan=True)
+        near[np.arange(len(rows)), np.arange(len(rows))] = True
+        if near.all() or _within_rounding(rows, columns):
+            continue
+        i, j = (int(k) + start for k in np.unravel_index(int(np.argmin(near)), near.shape))
+        half = " (one triangle alone: give it condensed, or filled)" if matrix[j, i] == 0 else ""
+        raise InputError(
+            f"{name} must be symmetric; [{i}, {j}] is {matrix[i, j]:.6g} and [{j}, {i}] is {matrix[j, i]:.6g}{half}"
+        )
+
+
+def _within_rounding(rows: np.ndarray, columns: np.ndarray) -> bool:
+    """Whether they differ by no more than rounding of the largest, off the diagonal."""
+    same = np.isnan(rows) == np.isnan(columns)
+    eye = np.zeros(rows.shape, bool)
+    eye[np.arange(len(rows)), np.arange(len(rows))] = True
+    apart = np.where(eye | np.isnan(rows), 0.0, np.abs(rows.astype(np.float64) - columns))
+    largest = np.nanmax(np.where(eye, 0.0, np.abs(rows)), initial=0.0)
+    return bool((same | eye).all() and not np.nanmax(apart, initial=0.0) > _checks.ASYMMETRY * largest)
+
+
+def above(matrix: np.ndarray, out: np.ndarray) -> None:
+    """The pairs above the diagonal of a matrix (n, n), row by row, into out (m,)."""
+    n, at = len(matrix), 0
+    for i in range(n - 1):
+        out[at : at + n - 1 - i] = matrix[i, i + 1 :]
+        at += n - 1 - i
+
+
+def as_judgments(human: object, kind: str | None = None, name: str = "human") -> Judgments:
+    """`human` with what it knows: a kind that is given must be its own; the index of a DataFrame names objects.
+
+    Raises:
+        InputError: no kind, another kind, what `Judgments` refuses.
+
+    Example:
+        >>> as_judgments([0.5], "similarity").kind
+        'similarity'
+    """
+    if isinstance(human, Judgments):
+        if kind is not None and kind != human.kind:
+            raise InputError(f"kind must be that of {name}, {human.kind!r}; got {kind!r}")
+        return human
+    if kind is None:
+        raise InputError(f"kind must say what {name} holds: 'dissimilarity' or 'similarity'; got None")
+    from pyalign.data.embeddings import as_embeddings, is_frame
+
+    if is_frame(human):
+        found = as_embeddings(human, name)
+        return Judgments(np.asarray(found.values), kind, found.names)
+    return Judgments(human, kind)  # type: ignore[arg-type]

@@ -1,0 +1,114 @@
+"""Judgments of pairs: one matrix, one for each person, or condensed, from any of the formats."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pyalign.data import Judgments
+from pyalign.errors import InputError
+from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
+from pyalign.io.formats import JUDGMENTS, open_file
+from pyalign.io.numbers import check_exact
+from pyalign.io.paths import Array, PathLike, bad, native, no_key
+from pyalign.io.rows import read_rows
+from pyalign.io.tables import Table
+
+
+def load_judgments(
+    path: PathLike, *, kind: str, key: str | None = None, names: Sequence[str] | None = None
+) -> Judgments:
+    """Read similarity or dissimilarity matrices (RDMs) of people, with the names of objects where the file has them.
+
+    Args:
+        path: any of the formats of `load_embeddings`. Arrays are (n, n), (p, n, n), as MATLAB has them (n, n, p), or
+            condensed: (m,) or (p, m). Tables are (n, n), with names beside the rows where there are any, or one row or
+            one column of m numbers. NaN is a pair that was not judged; in text, nan.
+        kind: "dissimilarity" or "similarity": what larger numbers mean, which no file says.
+        key: which array, in files that hold several.
+        names: of the objects. Where the file has names, these must be the same, and objects come in this order.
+
+    Raises:
+        InputError: the file's fault, in one line that starts with its path.
+        OSError: missing or forbidden.
+        MissingExtraError: the format needs a package.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "rdm.csv")
+        ...     _ = path.write_text("name,dog,cat\\ndog,0,0.5\\ncat,0.5,0\\n")
+        ...     found = load_judgments(path, kind="dissimilarity")
+        >>> found.names, found.pairs()
+        (('dog', 'cat'), array([[0.5]]))
+    """
+    source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
+    found = open_file(path, JUDGMENTS)
+    notes: tuple[str, ...] = ()
+    if isinstance(found, Table):
+        no_key(path, key)
+        values, own, notes = read_rows(path, found, None)
+        _check_header(path, found, own)
+    else:
+        values, notes = people_first(_choose(path, found, key).load(), source)
+        own = None
+    if values.dtype.kind not in "biuf":
+        raise bad(path, f"judgments must be real numbers; got {values.dtype}")
+    check_exact(path, values, "judgments")
+    try:
+        judged = Judgments(native(_without_one(values)), kind, None, None, source, notes)
+        if not isinstance(found, Table):
+            own = row_names(path, found, judged.n)
+        return _named(replace(judged, names=own if judged.is_square else None), names)
+    except InputError as error:
+        raise error if str(error).startswith((os.fspath(path), "kind ")) else bad(path, error) from error
+
+
+def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:
+    beside = {name for name, entry in found.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
+    if key is None and len(found) - len(beside) == 1:
+        return next(entry for name, entry in found.items() if name not in beside)
+    return choose(path, found, key, JUDGMENTS.likely)
+
+
+def people_first(values: Array, source: str) -> tuple[Array, tuple[str, ...]]:
+    """(p, n, n) of an array that may have its people last, as MATLAB stacks matrices; and a sentence where it has."""
+    shape = values.shape
+    if len(shape) == 3 and shape[0] == shape[1] != shape[2]:
+        note = f"{source}: its shape {shape} is taken for {shape[2]} matrices of {shape[0]} objects"
+        return np.moveaxis(values, 2, 0), (note,)
+    return values, ()
+
+
+def _without_one(values: Array) -> Array:
+    """A row or a column of pairs as one list of them; a stack of one matrix as that."""
+    if values.ndim == 2 and 1 in values.shape and values.size > 1:
+        return values.reshape(-1)
+    return values[0] if values.ndim == 3 and len(values) == 1 else values
+
+
+def _check_header(path: PathLike, table: Table, names: tuple[str, ...] | None) -> None:
+    """Where columns are named too, they are the objects in the order of the rows."""
+    if names is None or table.header is None:
+        return
+    columns = tuple(table.header[-len(names) :])
+    if columns != names and set(columns) == set(names):
+        k = next(k for k, (a, b) in enumerate(zip(columns, names, strict=True)) if a != b)
+        raise bad(path, f"columns must be in the order of the rows; column {k} is {columns[k]!r}, row {k} {names[k]!r}")
+
+
+def _named(found: Judgments, names: Sequence[str] | None) -> Judgments:
+    if names is None:
+        return found
+    given = tuple(map(str, names))
+    if found.names is None:
+        return replace(found, names=given)
+    if given == found.names:
+        return found
+    if sorted(given) != sorted(found.names):
+        raise InputError("names must be those that the objects have in the file; others were given")
+    note = f"{found.source}: objects are put in the order of the names that were given"
+    return replace(found.select(given), notes=(*found.notes, note))
