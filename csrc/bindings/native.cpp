@@ -473,6 +473,66 @@ py::tuple temperature_sums(const py::array& similarities, int alternatives, cons
   return py::make_tuple(sums.weight, sums.loss, sums.first, sums.second, sums.first_squared, sums.shortfall);
 }
 
+// (m,) contiguous of Kind, to read or to fill; NULL for None.
+template <class Kind>
+Kind* list_of(const py::object& given, int64_t m, bool filled = false) {
+  if (given.is_none()) return nullptr;
+  const auto a = array_of(given);
+  require(py::isinstance<py::array_t<Kind>>(a) && a.ndim() == 1 && a.shape(0) == m &&
+              (m <= 1 || a.strides(0) == sizeof(Kind)) && (!filled || a.writeable()),
+          "expected a contiguous list of another type, length, or that can be filled");
+  return static_cast<Kind*>(const_cast<void*>(a.data()));
+}
+
+void ranks(const py::array& values, int64_t at_once, const py::object& order, const py::object& twice) {
+  require(values.ndim() == 1 && (values.shape(0) <= 1 || values.strides(0) == values.itemsize()),
+          "expected a contiguous list");
+  const int64_t m = values.shape(0);
+  require((m >> 30) == 0, "too many numbers to rank");
+  const pa_float_type type = float_type(values);
+  int32_t *places = list_of<int32_t>(order, m, true), *found = list_of<int32_t>(twice, m, true);
+  const void* data = values.data();
+  WithoutGil release;
+  check(pa_ranks(data, type, m, at_once, places, found));
+}
+
+pa_rank_order rank_order_of(const py::array& items, const py::object& last, int64_t n) {
+  const int64_t m = items.ndim() == 2 ? items.shape(0) : -1;
+  require(m >= 0, "expected items of shape (m, 2)");
+  const int32_t* given = contiguous<int32_t>(items, m, 2);
+  for (int64_t k = 0; k < 2 * m; ++k) require(given[k] >= 0 && given[k] < n, "items must lie in [0, n)");
+  const pa_rank_order order = {m, given, list_of<uint8_t>(last, m)};
+  require(m == 0 || (order.last && order.last[m - 1]), "the last pair must end its equal ones");
+  return order;
+}
+
+void rank_sums(const py::array& items, const py::object& last, const py::array& other_items,
+               const py::object& other_last, const py::object& places, const py::array& multiplicities,
+               const py::array& sums) {
+  require(multiplicities.ndim() == 2, "expected multiplicities of shape (n, b)");
+  const int64_t n = multiplicities.shape(0), b = multiplicities.shape(1);
+  const pa_rank_order first = rank_order_of(items, last, n), second = rank_order_of(other_items, other_last, n);
+  const int32_t* there = list_of<int32_t>(places, first.m);
+  require(first.m == second.m && there != nullptr, "both orders must be of the same pairs");
+  for (int64_t k = 0; k < first.m; ++k) require(there[k] >= 0 && there[k] < first.m, "places must lie in [0, m)");
+  require(sums.writeable(), "sums must be writeable");
+  const uint8_t* table = contiguous<uint8_t>(multiplicities, n, b);
+  double* target = contiguous<double>(sums, 4, b);
+  WithoutGil release;
+  check(pa_rank_sums(&first, &second, there, n, table, b, target));
+}
+
+int64_t inversions(const py::object& values, const py::object& weights) {
+  const int64_t m = array_of(values).size();
+  const uint32_t* given = list_of<uint32_t>(values, m);
+  const int32_t* each = list_of<int32_t>(weights, m);
+  require(given != nullptr, "expected values");
+  int64_t count = 0;
+  WithoutGil release;
+  check(pa_inversions(given, each, m, &count));
+  return count;
+}
+
 py::list isa_names() {
   py::list names;
   int runs = 0;

@@ -90,6 +90,13 @@ typedef struct {
   double* sets;    /* (sets[last] - sets[first], k): of each set of three objects, likewise         */
 } pa_shared_sums;
 
+/* Pairs of objects in the ascending order of a value. */
+typedef struct {
+  int64_t m;
+  const int32_t* items; /* (m, 2): the objects of each pair, in [0, n)                        */
+  const uint8_t* last;  /* (m,): whether the next pair has another value; of the last pair 1 */
+} pa_rank_order;
+
 typedef struct {
   int64_t out_of_range; /* first row with an index outside [0, n), or -1 */
   int64_t repeated;     /* first row that names an item twice, or -1     */
@@ -209,6 +216,22 @@ pa_status pa_plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* p
  * the plan, in which an element is summed: first what triplets add to it as pair 01 or 02, then as pair 12. */
 pa_status pa_planned_gradient(const pa_matrix* similarities, const pa_triplet_plan* plan, const pa_triplet_loss* loss,
                               void* gradient, double* cross_entropy);
+
+/* Of m < 2^30 numbers, none NaN, float32 or float64 by `type`: order (m,), which stands at each place of the ascending
+ * order, equal ones as they come (-0 equals 0); ranks (m,), twice the mean rank, from 1, of those equal to each. NULL
+ * for what is not wanted. at_once: numbers that are sorted at once where ranks alone are wanted; 0: as many as seems
+ * well. */
+pa_status pa_ranks(const void* values, pa_float_type type, int64_t m, int64_t at_once, int32_t* order, int32_t* ranks);
+
+/* Under each of b resamples of n objects, with multiplicities (n, b) of at most 31 and their products w for the pairs:
+ * sums (4, b) of w, of w r r, of w s s and of w r s. r of a pair is twice the weight of the pairs with a smaller first
+ * value, plus that of equal ones; s the same of the second value. places (m,): where the pairs of `first` stand in
+ * `second`. The sum of w in a resample is below 2^30. */
+pa_status pa_rank_sums(const pa_rank_order* first, const pa_rank_order* second, const int32_t* places, int64_t n,
+                       const uint8_t* multiplicities, int64_t b, double* sums);
+
+/* *count: over all k < l with values[k] > values[l], the sum of weights[k] * weights[l] >= 0; NULL: 1 each. */
+pa_status pa_inversions(const uint32_t* values, const int32_t* weights, int64_t m, int64_t* count);
 
 /* Instruction sets: "base", "avx2", "avx512" on x86-64; "neon" on 64-bit Arm. The environment variable PYALIGN_ISA
  * names the first choice. */

@@ -24,6 +24,9 @@
   OPERATION(temperature_sums, 7)     \
   OPERATION(triplet_gradient, 5)     \
   OPERATION(plan_triplets, 2)        \
-  OPERATION(planned_gradient, 5)
+  OPERATION(planned_gradient, 5)     \
+  OPERATION(ranks, 6)                \
+  OPERATION(rank_sums, 7)            \
+  OPERATION(inversions, 4)
 
 #endif

@@ -131,6 +131,19 @@ class InvalidTripletsError(Exception):
 
 
 @dataclass(frozen=True)
+class RankOrder:
+    """Pairs of objects in the ascending order of a value.
+
+    Attributes:
+        items: int32 (m, 2), the objects of each pair, in [0, n).
+        last: uint8 (m,), whether the next pair has another value; 1 for the last pair.
+    """
+
+    items: np.ndarray
+    last: np.ndarray
+
+
+@dataclass(frozen=True)
 class TripletCheck:
     """First row with an index outside [0, n), first row that names an item twice (-1: none), smallest and largest."""
 
@@ -275,6 +288,29 @@ class HostBackend(Backend, Protocol):
 
         Lanes l and l + 32 of a group of `LANES` share 32 bits of a hash of the triplet's number and of keys
         (b / LANES, 64) uint32; see csrc/cpu/resample.cpp.
+        """
+
+    def ranks(self, values: np.ndarray, order: np.ndarray | None, ranks: np.ndarray | None) -> None:
+        """Fills what is wanted of numbers (m,), float32 or float64, contiguous, none NaN; m below 2^30.
+
+        order int32 (m,): which stands at each place of the ascending order, equal ones as they come; -0 equals 0. ranks
+        int32 (m,): twice the mean of the ranks, from 1, of those equal to each.
+        """
+
+    def rank_sums(
+        self, first: RankOrder, second: RankOrder, places: np.ndarray, multiplicities: np.ndarray, sums: np.ndarray
+    ) -> None:
+        """Sums of which rank correlations under resamples of n objects follow, ranked anew in each resample.
+
+        A pair weighs w, the product of its objects' multiplicities (n, b) uint8; its r is twice the weight of the pairs
+        with a smaller first value plus that of those with an equal one, s the same of the second value. places int32
+        (m,): where the pairs of `first` stand in `second`. sums float64 (4, b): of w, w r r, w s s, w r s.
+        """
+
+    def inversions(self, values: np.ndarray, weights: np.ndarray | None) -> int:
+        """The sum of weights[k] * weights[l] over all k < l with values[k] > values[l], exact below 2^63.
+
+        values: uint32 (m,). weights: int32 (m,), none negative; None: 1 each.
         """
 
     def temperature_sums(

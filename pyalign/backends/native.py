@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyalign._process import is_forked_child
-from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, RankOrder, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
 from pyalign.errors import InputError
 
@@ -157,6 +157,17 @@ class NativeBackend(HostRows):
             for total, one in zip(products, sums, strict=True):
                 total += self.squared(one)
         return products
+
+    def ranks(self, values: np.ndarray, order: np.ndarray | None, ranks: np.ndarray | None) -> None:
+        _native.ranks(values, 0, order, ranks)
+
+    def rank_sums(
+        self, first: RankOrder, second: RankOrder, places: np.ndarray, multiplicities: np.ndarray, sums: np.ndarray
+    ) -> None:
+        _native.rank_sums(first.items, first.last, second.items, second.last, places, multiplicities, sums)
+
+    def inversions(self, values: np.ndarray, weights: np.ndarray | None) -> int:
+        return int(_native.inversions(values, weights))
 
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         _native.resample_rows(keys, values, sums)

@@ -13,13 +13,14 @@ import numpy as np
 
 from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
+from pyalign.backends._numpy_ranks import NumpyRanks
 
 CHUNK = 16384
 BLOCK_ELEMENTS = 1 << 22
 FIRST, SECOND = (0, 0, 1), (1, 2, 2)  # the pairs of positions 01, 02, 12
 
 
-class NumpyBackend(HostRows):
+class NumpyBackend(NumpyRanks, HostRows):
     """See `pyalign.backends.Backend`."""
 
     name = "numpy"

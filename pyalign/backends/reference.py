@@ -13,6 +13,7 @@ import numpy as np
 
 from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
+from pyalign.backends._reference_ranks import ReferenceRanks
 
 
 def inner_product(x: np.ndarray, y: np.ndarray) -> float:
@@ -85,7 +86,7 @@ def entropy_of(logs: Sequence[float]) -> float:
     return -sum(math.exp(a) * a for a in logs)
 
 
-class ReferenceBackend(HostRows):
+class ReferenceBackend(ReferenceRanks, HostRows):
     """See `pyalign.backends.Backend`."""
 
     name = "reference"

@@ -1,0 +1,114 @@
+"""Ranks of judged pairs: as they are, and ranked anew under resamples of the objects.
+
+A resample of the objects gives a pair the product of its objects' multiplicities as weight; pairs of an object with its
+own copy are left out. Values keep their order, so that the pairs are sorted once and ranked by running sums of weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.backends import RankOrder, get_host_backend
+from pyalign.errors import InputError
+
+MOST = 1 << 30  # numbers, whose doubled ranks fit in 31 bits
+
+
+@dataclass(frozen=True, eq=False)
+class RankedPairs:
+    """Values of pairs of objects, sorted.
+
+    Attributes:
+        order: `RankOrder`, the pairs in ascending order of their values.
+        places: int32 (m,), which pair stands at each place of that order.
+        ranks: int32 (m,), twice the mean rank, from 1, of those equal to each.
+    """
+
+    order: RankOrder
+    places: np.ndarray
+    ranks: np.ndarray
+
+
+def double_ranks(values: np.ndarray, backend: str = "auto") -> np.ndarray:
+    """Twice the mean ranks, from 1, of numbers (m,): int32 (m,), so that those of ties are whole too.
+
+    float32 and float64 are taken as they are, others become float64; none may be NaN.
+
+    Raises:
+        InputError: 2^30 numbers or more.
+
+    Example:
+        >>> double_ranks(np.array([5.0, 1.0, 5.0]))
+        array([5, 2, 5], dtype=int32)
+    """
+    given = _numbers(values)
+    ranks = np.empty(len(given), np.int32)
+    get_host_backend(backend).ranks(given, None, ranks)
+    return ranks
+
+
+def rank_pairs(values: np.ndarray, items: np.ndarray, backend: str = "auto") -> RankedPairs:
+    """Values (m,) of pairs of objects, items int32 (m, 2), made ready for `rank_sums`.
+
+    Example:
+        >>> rank_pairs(np.array([0.5, 0.1]), np.array([[0, 1], [0, 2]], np.int32)).order.items.tolist()
+        [[0, 2], [0, 1]]
+    """
+    given = _numbers(values)
+    places, ranks = np.empty(len(given), np.int32), np.empty(len(given), np.int32)
+    get_host_backend(backend).ranks(given, places, ranks)
+    ascending = ranks[places]
+    last = np.ones(len(given), np.uint8)
+    last[:-1] = ascending[1:] != ascending[:-1]
+    return RankedPairs(RankOrder(np.ascontiguousarray(items[places]), last), places, ranks)
+
+
+def rank_sums(first: RankedPairs, second: RankedPairs, table: np.ndarray, backend: str = "auto") -> np.ndarray:
+    """Sums under resamples of the objects, with multiplicities (n, b) uint8, of two values of the same pairs.
+
+    Returns:
+        float64 (4, b): of the weights w, of w r r, of w s s and of w r s. r of a pair is twice the weight of the pairs
+        with a smaller first value plus that of equal ones, so that its weighted mean is the sum of w; s of the second.
+
+    Example:
+        >>> items = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
+        >>> one = rank_pairs(np.array([1.0, 2.0, 3.0]), items)
+        >>> rank_sums(one, one, np.ones((3, 1), np.uint8)).ravel()  # r = 1, 3, 5
+        array([ 3., 35., 35., 35.])
+    """
+    there = np.empty(len(second.places), np.int32)
+    there[second.places] = np.arange(len(there), dtype=np.int32)
+    sums = np.empty((4, table.shape[1]))
+    get_host_backend(backend).rank_sums(
+        first.order, second.order, there[first.places], np.ascontiguousarray(table), sums
+    )
+    return sums
+
+
+def discordance(
+    first: RankedPairs, second: RankedPairs, weights: np.ndarray | None = None, backend: str = "auto"
+) -> int:
+    """The weight of pairs of pairs that the two values order differently: the sum of w_k w_l, each once.
+
+    weights: int32 (m,) of the pairs, none negative; None: 1 each.
+
+    Example:
+        >>> items = np.zeros((3, 2), np.int32)
+        >>> up, mixed = (rank_pairs(np.array(v), items) for v in ([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]))
+        >>> discordance(up, mixed)
+        1
+    """
+    # Ties of the first stand in the order of the second, so that they are not counted.
+    key = first.ranks.astype(np.int64) << 32 | second.ranks
+    order = np.argsort(key, kind="stable") if first.order.last.min(initial=1) == 0 else first.places
+    listed = second.ranks[order].astype(np.uint32)
+    return get_host_backend(backend).inversions(listed, None if weights is None else weights[order])
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    if len(values) >= MOST:
+        raise InputError(f"pairs must be fewer than 2^30 to be ranked; got {len(values):,}")
+    wide = values.dtype in (np.float32, np.float64)
+    return np.ascontiguousarray(values, None if wide else np.float64)
