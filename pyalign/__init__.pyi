@@ -38,6 +38,9 @@ from .ops.gradient import triplet_gradient
 from .ops.plan import TripletPlan
 from .ops.similarity import similarity
 from .ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
+from .pairwise.correlations import CORRELATIONS
+from .pairwise.rsa import rsa
+from .pairwise.rsa_result import Rsa
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
 from .probing.probe import fit_probe, probe_path
@@ -45,6 +48,7 @@ from .results import Interval, Result, load_result
 from .stats.resampling import Resampling
 
 __all__ = [
+    "CORRELATIONS",
     "MEASURES",
     "Agreement",
     "Agreements",
@@ -67,6 +71,7 @@ __all__ = [
     "Provenance",
     "Resampling",
     "Result",
+    "Rsa",
     "Score",
     "Scores",
     "Transform",
@@ -99,6 +104,7 @@ __all__ = [
     "permutation_test",
     "probe_path",
     "read_transform",
+    "rsa",
     "sample_triplets",
     "score",
     "similarity",

@@ -43,6 +43,7 @@ KINDS = {
     "probe": "pyalign.probing.validated:ProbeCrossValidation",
     "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",
     "fit": "pyalign.probing.fit:ProbeFit",
+    "rsa": "pyalign.pairwise.rsa_result:Rsa",
     "score": "pyalign.analysis.score:Scores",
     "simulate": "pyalign.datasets.simulate:Simulation",
     "triplets": "pyalign.datasets.triplets:SampledTriplets",

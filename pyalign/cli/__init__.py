@@ -24,6 +24,7 @@ COMMANDS = {
     "ceiling": "noise ceiling: how well people predict people on repeated triplets",
     "agreement": "probabilities and entropies of embeddings against those of many people",
     "calibrate": "fit the temperature of choice probabilities; report their calibration",
+    "rsa": "correlation of similarity matrices with those of people, or of other models",
     "failures": "triplets that every model gets wrong, or one family and not another",
     "probe": "learn the linear map of embeddings that best predicts human answers",
     "glocal": "learn a map that predicts human answers and keeps other images' neighbours",

@@ -126,27 +126,33 @@ def _read(spec: str, names: str | None, name_column: int | str | None) -> Embedd
     return load_embeddings(path, key=key, names=None if names is None else names_of(names), name_column=name_column)
 
 
-def read_models(options: Any, triplets: Triplets) -> dict[str, Embeddings]:
-    """The embeddings of a command by their specifications, which must differ; a row for each object where asked."""
+def read_models(
+    options: Any, triplets: Triplets | None = None, items: tuple[str, ...] | None = None
+) -> dict[str, Embeddings]:
+    """The embeddings of a command by their specifications, which must differ; a row for each object where asked.
+
+    items: the names of the objects, where it is not triplets that say them.
+    """
     twice = [spec for spec in options.embeddings if options.embeddings.count(spec) > 1]
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
+    asked = items if triplets is None else asked_items(triplets)
     return _of_objects({spec: _read(spec, options.names, options.name_column) for spec in options.embeddings},
-                       options.per_object, triplets)  # fmt: skip
+                       options.per_object, asked)  # fmt: skip
 
 
 def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
     """The embeddings of a command that takes one; a row for each object where asked."""
     found = {options.embeddings: _read(options.embeddings, options.names, options.name_column)}
-    return _of_objects(found, options.per_object, triplets)[options.embeddings]
+    asked = None if triplets is None else asked_items(triplets)
+    return _of_objects(found, options.per_object, asked)[options.embeddings]
 
 
-def _of_objects(models: dict[str, Embeddings], how: str | None, triplets: Triplets | None) -> dict[str, Embeddings]:
+def _of_objects(models: dict[str, Embeddings], how: str | None, items: tuple[str, ...] | None) -> dict[str, Embeddings]:
     """Raises where no embeddings have names; those without, beside others with names, are taken as they are."""
     nameless = [spec for spec, x in models.items() if x.names is None]
     if how is not None and len(nameless) == len(models):
         raise InputError(f"{nameless[0]}: --per-object {how} needs the names of the rows: --names FILE")
-    items = None if how is None or triplets is None else asked_items(triplets)
     found = {}
     for spec, x in models.items():
         found[spec] = x if how is None else per_object(x, spec, how, items or _items_of_others(x, models.values()))

@@ -7,6 +7,7 @@ own copy are left out. Values keep their order, so that the pairs are sorted onc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,17 +19,39 @@ MOST = 1 << 30  # numbers, whose doubled ranks fit in 31 bits
 
 @dataclass(frozen=True, eq=False)
 class RankedPairs:
-    """Values of pairs of objects, sorted.
+    """Values of pairs of objects with their ranks; sorted when that is asked for.
 
     Attributes:
-        order: `RankOrder`, the pairs in ascending order of their values.
-        places: int32 (m,), which pair stands at each place of that order.
+        values: (m,) float32 or float64.
+        items: int32 (m, 2), the objects of each pair.
         ranks: int32 (m,), twice the mean rank, from 1, of those equal to each.
+        backend: what ranks them.
     """
 
-    order: RankOrder
-    places: np.ndarray
+    values: np.ndarray
+    items: np.ndarray
     ranks: np.ndarray
+    backend: str = "auto"
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """int32 (m,), which pair stands at each place of the ascending order."""
+        places = np.empty(len(self.ranks), np.int32)
+        get_host_backend(self.backend).ranks(self.values, places, None)
+        return places
+
+    @cached_property
+    def order(self) -> RankOrder:
+        """The pairs in that order."""
+        ascending = self.ranks[self.places]
+        last = np.ones(len(ascending), np.uint8)
+        last[:-1] = ascending[1:] != ascending[:-1]
+        return RankOrder(np.ascontiguousarray(self.items[self.places]), last)
+
+    @cached_property
+    def is_tied(self) -> bool:
+        """Whether some values are equal."""
+        return not self.order.last.all()
 
 
 def double_ranks(values: np.ndarray, backend: str = "auto") -> np.ndarray:
@@ -57,12 +80,7 @@ def rank_pairs(values: np.ndarray, items: np.ndarray, backend: str = "auto") -> 
         [[0, 2], [0, 1]]
     """
     given = _numbers(values)
-    places, ranks = np.empty(len(given), np.int32), np.empty(len(given), np.int32)
-    get_host_backend(backend).ranks(given, places, ranks)
-    ascending = ranks[places]
-    last = np.ones(len(given), np.uint8)
-    last[:-1] = ascending[1:] != ascending[:-1]
-    return RankedPairs(RankOrder(np.ascontiguousarray(items[places]), last), places, ranks)
+    return RankedPairs(given, items, double_ranks(given, backend), backend)
 
 
 def rank_sums(first: RankedPairs, second: RankedPairs, table: np.ndarray, backend: str = "auto") -> np.ndarray:
@@ -100,9 +118,8 @@ def discordance(
         >>> discordance(up, mixed)
         1
     """
-    # Ties of the first stand in the order of the second, so that they are not counted.
-    key = first.ranks.astype(np.int64) << 32 | second.ranks
-    order = np.argsort(key, kind="stable") if first.order.last.min(initial=1) == 0 else first.places
+    key = first.ranks.astype(np.int64) << 32 | second.ranks  # ties of the first in the order of the second: not counted
+    order = np.argsort(key, kind="stable") if first.is_tied else first.places
     listed = second.ranks[order].astype(np.uint32)
     return get_host_backend(backend).inversions(listed, None if weights is None else weights[order])
 

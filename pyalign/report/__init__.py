@@ -24,6 +24,7 @@ VIEWS = {
     "ProbeCrossValidation": "probes:probe_table",
     "ProbeFit": "probes:fit_table",
     "RecipeCrossValidation": "probes:recipe_table",
+    "Rsa": "rsa:rsa_table",
     "Score": "scores:score_table",
     "Scores": "scores:scores_table",
 }

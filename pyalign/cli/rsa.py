@@ -1,0 +1,149 @@
+"""`pyalign rsa`: similarity matrices of representations against those of people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.data import KINDS, Judgments, hash_early
+from pyalign.errors import InputError
+from pyalign.io.paths import split_key
+from pyalign.measures import MEASURES, get_measure
+from pyalign.pairwise.bootstrap import OVER
+from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
+from pyalign.pairwise.people import POOLINGS
+from pyalign.pairwise.rsa import rsa
+from pyalign.progress import Progress
+from pyalign.stats.multiple import CORRECTIONS
+
+HUMAN, MODELS = "judgments of people", "more models"
+FORMULAS = "\n".join(f"  {one.name:<16} {one.formula}" for one in CORRELATIONS.values())
+HOW = f"how they are compared\ncorrelations of the pairs' values:\n{FORMULAS}"
+
+
+@dataclass(frozen=True)
+class RsaOptions(_options.RowNames, _options.Running, _options.Output):
+    """The options of `pyalign rsa`."""
+
+    embeddings: tuple[str, ...] = option(
+        "files of (n, d) embeddings, or folders of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
+        default=(), nargs="*", metavar="EMB", role="input", positional=True,
+    )  # fmt: skip
+    labels: tuple[str, ...] | None = option(
+        "what the embeddings are called in tables (default: short forms of their names)", nargs="+", metavar="L"
+    )
+    human: str = option(
+        "file of their matrix (n, n), of one for each person (p, n, n), or condensed; FILE::KEY; NaN: not judged",
+        required=True, metavar="FILE", role="input", group=HUMAN,
+    )  # fmt: skip
+    kind: str = option("what larger numbers of --human mean", required=True, choices=KINDS, group=HUMAN)
+    human_names: str | None = option(
+        "names of the judged objects, one a line; embeddings with names are then matched by name", metavar="FILE",
+        role="input", group=HUMAN,
+    )  # fmt: skip
+    model_rdms: tuple[str, ...] | None = option(
+        "matrices of dissimilarities, each a model; of a stack (k, n, n) k models", nargs="+", metavar="FILE",
+        role="input", group=MODELS,
+    )  # fmt: skip
+    partial: bool = option("correlate each model with what the others leave over, too", default=False, group=MODELS)
+    weighted: bool = option(
+        "fit a sum of all models, weights not negative, cross-validated over objects", default=False, group=MODELS
+    )
+    measure: tuple[str, ...] | None = option(
+        f"of the rows' similarity, one or more of {', '.join(MEASURES)} (default: pearson)", nargs="+", metavar="M",
+        group=HOW, words=MEASURES,
+    )  # fmt: skip
+    correlation: tuple[str, ...] | None = option(
+        "one or more of those above (default: spearman)", nargs="+", metavar="C", group=HOW, words=CORRELATIONS
+    )
+    pooling: str | None = option(
+        "what of people is averaged for the noise ceiling (default: what fits the correlation)",
+        choices=tuple(POOLINGS), group=HOW,
+    )  # fmt: skip
+    nan: str = option(
+        "rows with NaN: an error, or their pairs left out (default: raise)", default="raise",
+        choices=("raise", "omit"), group=HOW,
+    )  # fmt: skip
+    ci: str | None = option(
+        "intervals over other objects like these, other people, or both (default: objects, and people where there are "
+        "matrices of several); none: no intervals", choices=("none", *OVER), group=_options.INTERVALS,
+    )  # fmt: skip
+    resamples: int | None = option(
+        "of the bootstrap (default: 1000)", kind=_options.count, metavar="B", group=_options.INTERVALS
+    )
+    confidence: float | None = option(
+        "of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
+    )
+    permutations: int | None = option(
+        "p-values by K random relabellings of the objects", kind=_options.count, metavar="K", group=_options.INTERVALS
+    )
+    correction: str = option(
+        "of p-values of differences (default: holm)", default="holm", choices=tuple(CORRECTIONS),
+        group=_options.INTERVALS,
+    )  # fmt: skip
+    seed: int | None = option(
+        "of what is drawn at random (default: 0)", kind=_options.seed, metavar="S", group=_options.INTERVALS
+    )
+
+
+def run(options: RsaOptions, progress: Progress) -> Outcome:
+    """Reads everything, compares everything."""
+    _check(options)
+    human = read_judgments(options.human, options.kind, options.human_names)
+    models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
+    labels = _inputs.labelled(options.embeddings, options.labels)
+    given = {name: getattr(options, name) for name in ("measure", "correlation", "resamples", "confidence", "seed")}
+    asked = {name: value for name, value in given.items() if value is not None}
+    found = rsa(
+        models, human, **asked, model_rdms=_rdms(options.model_rdms or ()), pooling=options.pooling,
+        ci=None if options.ci == "none" else options.ci or "auto", permutations=options.permutations,
+        partial=options.partial, weighted=options.weighted, correction=options.correction, nan=options.nan,
+        backend=options.backend, progress=progress,
+    )  # fmt: skip
+    called = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
+    return Outcome(replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results)))
+
+
+def _check(options: RsaOptions) -> None:
+    """What is wrong whatever the files hold."""
+    if not options.embeddings and not options.model_rdms:
+        raise InputError("rsa needs --embeddings, --model-rdms, or both; got neither")
+    for measure in options.measure or ():
+        get_measure(measure)
+    for correlation in options.correlation or ():
+        get_correlation(correlation)
+    if options.ci == "none":
+        refuse_unused(options, ("resamples", "confidence", "correction"), "intervals, which --ci none leaves out")
+
+
+def read_judgments(spec: str, kind: str, names: str | None) -> Judgments:
+    """The judgments in FILE or FILE::KEY."""
+    from pyalign.io.judgments import load_judgments
+
+    path, key = split_key(spec)
+    found = load_judgments(path, kind=kind, key=key, names=None if names is None else _inputs.names_of(names))
+    hash_early(found)
+    return found
+
+
+def _rdms(specs: tuple[str, ...]) -> dict[str, Judgments]:
+    """The models in files of dissimilarities, by specification; those of a stack by their place in it."""
+    twice = [spec for spec in specs if specs.count(spec) > 1]
+    if twice:
+        raise InputError(f"--model-rdms must differ; got {twice[0]} {specs.count(twice[0])} times")
+    models = {}
+    for spec in specs:
+        found = read_judgments(spec, KINDS[0], None)
+        if found.n_people is None:
+            models[spec] = found
+            continue
+        for k in range(found.n_people):
+            models[f"{spec}[{k}]"] = replace(found, values=found.values[k], people=None)
+    return models
+
+
+COMMAND = Command(
+    RsaOptions, run, "pyalign rsa --embeddings clip.npy vgg.npy --human rdms.npy --kind dissimilarity", about=("human",)
+)

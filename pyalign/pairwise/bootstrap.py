@@ -1,0 +1,179 @@
+"""Correlations under resamples of objects, of people, and of both; and the variances that follow.
+
+Objects and people are both drawn, so that a claim holds for others like them. Resampling both at once counts the
+variance that they have together more than once; the dual bootstrap takes that back: with V_o, V_s and V_b the variances
+under resamples of objects, of people and of both, and n and p how many there are,
+
+    V = n / (n - 1) V_o + p / (p - 1) V_s - n p / ((n - 1) (p - 1)) (V_b - V_o - V_s),
+
+no smaller than either of the first two terms and no larger than V_b. A pair of an object with its own copy is left out.
+
+Source: Schuett, Kipnis, Diedrichsen and Kriegeskorte, "Statistical inference on representational geometries", eLife
+2023.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
+from pyalign.pairwise.correlated import Correlated
+from pyalign.progress import Progress, silent
+
+STEP = 64  # resamples at once
+OVER = ("objects", "subjects", "objects+subjects")
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """Values of k statistics under resamples: each (r, k), or None where nothing of the kind is drawn.
+
+    Attributes:
+        objects, subjects, both: under resamples of objects, of people, of both.
+        n, p: how many objects and people there are.
+    """
+
+    objects: np.ndarray | None
+    subjects: np.ndarray | None
+    both: np.ndarray | None
+    n: int
+    p: int | None
+
+    @property
+    def degrees(self) -> int:
+        """Of freedom: objects or people, less one; the smaller where both are drawn."""
+        counts = [count for count, found in ((self.n, self.objects), (self.p, self.subjects)) if found is not None]
+        return min(count for count in counts if count is not None) - 1
+
+    def contrast(self, a: int, b: int | None = None) -> float:
+        """The variance of statistic a, or of a less b; NaN where fewer than half of the resamples have a value."""
+
+        def variance(found: np.ndarray | None) -> float:
+            if found is None:
+                return np.nan
+            values = found[:, a] if b is None else found[:, a] - found[:, b]
+            defined = values[~np.isnan(values)]
+            return float(defined.var(ddof=1)) if len(defined) > max(1, len(values) // 2) else np.nan
+
+        return dual_variance(variance(self.objects), variance(self.subjects), variance(self.both), self.n, self.p,
+                             self.objects is not None, self.subjects is not None)  # fmt: skip
+
+
+def dual_variance(
+    objects: float, subjects: float, both: float, n: int, p: int | None, over_objects: bool = True,
+    over_subjects: bool = True,
+) -> float:  # fmt: skip
+    """The variance from those under resamples of objects, of people and of both; see the module.
+
+    Example:
+        >>> round(dual_variance(0.02, 0.01, 0.035, 11, 6), 6)
+        0.0274
+    """
+    of_objects = n / (n - 1) * objects
+    if not over_subjects or p is None:
+        return of_objects
+    of_subjects = p / (p - 1) * subjects
+    if not over_objects:
+        return of_subjects
+    found = of_objects + of_subjects - n * p / ((n - 1) * (p - 1)) * (both - objects - subjects)
+    return float(np.minimum(np.maximum(np.maximum(found, of_objects), of_subjects), both))
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """What resamples give: of correlations with the mean matrix, of their mean over people, and of partial ones."""
+
+    value: Replicates
+    per_person: Replicates | None
+    partial: Replicates | None
+
+
+def resample(
+    found: Correlated, over: str, resamples: int, seed: int, partial: bool = False, progress: Progress = silent
+) -> Resampled:
+    """The values of a study under resamples; `over` is one of `OVER`, and people are known where they are drawn."""
+    study = found.study
+    people = None if study.people is None else len(study.people)
+    k = len(study.models)
+    drawn = {"objects": "objects" in over, "subjects": "subjects" in over, "both": over == OVER[2]}
+    value, mean, part = ({name: np.full((resamples, k), np.nan) for name, on in drawn.items() if on} for _ in range(3))
+    for first in range(0, resamples, STEP):
+        rows = slice(first, min(first + STEP, resamples))
+        count = rows.stop - first
+        table = np.ascontiguousarray(multiplicities(study.n, first, STEP, seed=seed, stream=OBJECTS)[:, :count])
+        persons = None
+        if people is not None:
+            persons = multiplicities(people, first, STEP, seed=seed, stream=SUBJECTS)[:, :count].astype(np.float64)
+        between = {}
+        if partial:
+            between = {"objects": found.between_models(table), "subjects": found.between_models(None)}
+            between["both"] = between["objects"]
+        if "objects" in value:
+            value["objects"][rows] = found.resampled_values(table)
+        for name in ("subjects", "both"):
+            if name in value and persons is not None:
+                for lane in range(count):
+                    own = None if name == "subjects" else table[:, [lane]]
+                    value[name][first + lane] = found.of_people(persons[:, lane], own)
+        if people is not None:
+            _add_per_person(found, mean, rows, table, persons)
+        for name in part if partial else ():
+            part[name][rows] = partial_correlations(value[name][rows], between[name])
+        progress("resamples", rows.stop, resamples)
+
+    def replicates(of: dict[str, np.ndarray]) -> Replicates:
+        return Replicates(of.get("objects"), of.get("subjects"), of.get("both"), study.n, people)
+
+    return Resampled(replicates(value), None if people is None else replicates(mean),
+                     replicates(part) if partial else None)  # fmt: skip
+
+
+def _add_per_person(
+    found: Correlated, mean: dict[str, np.ndarray], rows: slice, table: np.ndarray, persons: np.ndarray | None
+) -> None:
+    """The mean over people, of the objects drawn, of the people drawn, and of both."""
+    assert persons is not None
+    there = None
+    if "objects" in mean:
+        there = found.resampled_per_person(table)
+        mean["objects"][rows] = _weighted(there, np.ones_like(persons.T))
+    if "subjects" in mean:
+        mean["subjects"][rows] = _weighted(np.broadcast_to(found.per_person, (len(persons.T), *found.per_person.shape)),
+                                           persons.T)  # fmt: skip
+    if "both" in mean and there is not None:
+        mean["both"][rows] = _weighted(there, persons.T)
+
+
+def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(r, k): the means of values (r, p, k) with weights (r, p), of those that are defined."""
+    there = ~np.isnan(values)
+    w = weights[:, :, None] * there
+    with np.errstate(invalid="ignore"):
+        means: np.ndarray = (np.where(there, values, 0.0) * w).sum(axis=1) / w.sum(axis=1)
+    return means
+
+
+def partial_correlations(with_mean: np.ndarray, between: np.ndarray) -> np.ndarray:
+    """(r, k): of each model with people's mean, given the others; from correlations (r, k) and (r or 1, k, k).
+
+    NaN where the models depend on each other linearly.
+
+    Source: Whittaker, "Graphical models in applied multivariate statistics", 1990, 5.7: from the inverse of the
+    matrix of correlations.
+
+    Example:
+        >>> partial_correlations(np.array([[0.5, 0.3]]), np.eye(2)[None]).round(4)
+        array([[0.5241, 0.3464]])
+    """
+    r, k = with_mean.shape
+    whole = np.ones((r, k + 1, k + 1))
+    whole[:, 1:, 1:] = between
+    whole[:, 0, 1:] = whole[:, 1:, 0] = with_mean
+    out = np.full((r, k), np.nan)
+    for lane in range(r):
+        if np.isfinite(whole[lane]).all() and np.linalg.eigvalsh(whole[lane])[0] > 1e-10:
+            inverse = np.linalg.inv(whole[lane])
+            out[lane] = -inverse[0, 1:] / np.sqrt(inverse[0, 0] * np.diagonal(inverse)[1:])
+    return out

@@ -1,0 +1,143 @@
+"""A study by one correlation: values prepared once, correlated as they are or under resamples of objects and people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pyalign.pairwise.correlations import Correlation
+from pyalign.pairwise.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """People who judged the same pairs.
+
+    Attributes:
+        rows: which people.
+        keep: bool (m,), which pairs; None: all.
+        people, models: prepared values of these pairs.
+    """
+
+    rows: np.ndarray
+    keep: np.ndarray | None
+    people: Sequence[Any]
+    models: Sequence[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Correlated:
+    """A study, seen by one correlation."""
+
+    study: Study
+    correlation: Correlation
+    backend: str = "auto"
+
+    @cached_property
+    def models(self) -> list[Any]:
+        """Each model's values, prepared."""
+        return [self._prepare(model.values, None) for model in self.study.models]
+
+    @cached_property
+    def mean(self) -> Any:
+        """The people's mean values, prepared."""
+        return self._prepare(self.study.mean, None)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(k,): of each model with the mean."""
+        return np.array([self.correlation.of.value(self.mean, model, self.backend) for model in self.models])
+
+    @cached_property
+    def per_person(self) -> np.ndarray:
+        """(p, k): of each model with each person."""
+        assert self.study.people is not None
+        out = np.full((len(self.study.people), len(self.models)), np.nan)
+        family = self.correlation.of
+        for group in self.groups:
+            for row, person in zip(group.rows, group.people, strict=True):
+                out[row] = [family.value(person, model, self.backend) for model in group.models]
+        return out
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """People by the pairs that they judged."""
+        people = self.study.people
+        assert people is not None
+        there = ~np.isnan(people)
+        kinds: dict[bytes, list[int]] = {}
+        for row in range(len(people)):
+            kinds.setdefault(there[row].tobytes(), []).append(row)
+        found = []
+        for rows in kinds.values():
+            keep = there[rows[0]]
+            if not keep.any():
+                continue
+            mask = None if keep.all() else keep
+            models = self.models if mask is None else [self._prepare(one.values, mask) for one in self.study.models]
+            found.append(Group(np.array(rows), mask, [self._prepare(people[row], mask) for row in rows], models))
+        return found
+
+    def resampled_values(self, table: np.ndarray) -> np.ndarray:
+        """(r, k): of each model with the mean, under resamples of the objects, multiplicities (n, r)."""
+        return self.correlation.of.resampled([self.mean], self.models, table, self.backend)[:, 0]
+
+    def resampled_per_person(self, table: np.ndarray) -> np.ndarray:
+        """(r, p, k): of each model with each person."""
+        assert self.study.people is not None
+        out = np.full((table.shape[1], len(self.study.people), len(self.models)), np.nan)
+        for group in self.groups:
+            out[:, group.rows] = self.correlation.of.resampled(group.people, group.models, table, self.backend)
+        return out
+
+    def of_people(self, weights: np.ndarray, table: np.ndarray | None) -> np.ndarray:
+        """(k,): of each model with the mean of people who weigh so much (p,); of one resample of the objects (n, 1)."""
+        people = self.study.people
+        assert people is not None
+        mean, keep = weighted_mean(people, weights)
+        family = self.correlation.of
+        models = self.models if keep is None else [self._prepare(one.values, keep) for one in self.study.models]
+        ours = self._prepare(mean, keep)
+        if table is not None:
+            return family.resampled([ours], models, table, self.backend)[0, 0]
+        return np.array([family.value(ours, model, self.backend) for model in models])
+
+    def between_models(self, table: np.ndarray | None) -> np.ndarray:
+        """(r, k, k), or (1, k, k) without resamples: the correlations of the models with each other."""
+        family, k = self.correlation.of, len(self.models)
+        if table is not None:
+            return family.resampled(self.models, self.models, table, self.backend)
+        out = np.ones((1, k, k))
+        for i in range(k):
+            for j in range(i):
+                out[0, i, j] = out[0, j, i] = family.value(self.models[i], self.models[j], self.backend)
+        return out
+
+    def _prepare(self, values: np.ndarray, keep: np.ndarray | None) -> Any:
+        items = self.study.items
+        if keep is not None:
+            values, items = values[keep], items[keep]
+        return self.correlation.of.prepare(values, items, self.backend)
+
+
+def weighted_mean(people: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """(m,): the mean of people (p, m) who weigh so much (p,); and which pairs any of them judged, None: all.
+
+    Example:
+        >>> weighted_mean(np.array([[1.0, np.nan], [3.0, 5.0]]), np.array([2.0, 0.0]))
+        (array([1., 0.]), array([ True, False]))
+    """
+    chosen = weights > 0
+    some, w = people[chosen], weights[chosen].astype(np.float64)
+    there = ~np.isnan(some)
+    if there.all():
+        return np.einsum("p,pm->m", w, some) / w.sum(), None
+    total = np.einsum("p,pm->m", w, np.where(there, some, 0.0))
+    counts = np.einsum("p,pm->m", w, there.astype(np.float64))
+    keep = counts > 0
+    mean = np.divide(total, counts, out=np.zeros(len(total)), where=keep)
+    return mean, None if keep.all() else keep

@@ -1,0 +1,133 @@
+"""Correlations of two similarity matrices: a row for each, and what their pairs become under resamples of the objects.
+
+Values are those of the pairs above the diagonal, (m,). A family of correlations makes them ready once (`prepare`) and
+then gives the correlation of two (`value`), or of several under many resamples of the objects (`resampled`), where a
+pair weighs the product of its objects' multiplicities, and ranks are taken anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from pyalign.errors import InputError, nearest
+
+
+class Family(Protocol):
+    """A family of correlations."""
+
+    def prepare(self, values: np.ndarray, items: np.ndarray, backend: str = "auto") -> Any:
+        """Values (m,) of pairs of objects, items int32 (m, 2), made ready."""
+
+    def value(self, a: Any, b: Any, backend: str = "auto") -> float:
+        """The correlation; NaN where one of them is constant."""
+
+    def resampled(self, a: Sequence[Any], b: Sequence[Any], table: np.ndarray, backend: str = "auto") -> np.ndarray:
+        """(r, len(a), len(b)): of each of a with each of b under r resamples, with multiplicities (n, r) uint8."""
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A correlation of similarity matrices.
+
+    Attributes:
+        name: as users write it.
+        formula: in a line.
+        family: what computes it: a module of this package and a class in it.
+        pooling: how people's matrices are pooled for their noise ceiling, unless it is said: the way that the
+            correlation itself looks at values.
+        centred: whether a constant may be added to the values, so that -d is the similarity of a dissimilarity d.
+    """
+
+    name: str
+    formula: str
+    family: str
+    pooling: str
+    centred: bool = True
+
+    @property
+    def of(self) -> Family:
+        """Its family."""
+        from importlib import import_module
+
+        module, _, kind = self.family.partition(":")
+        family: Family = getattr(import_module(f"pyalign.pairwise.{module}"), kind)(self.name)
+        return family
+
+
+RANKS, VALUES, TAU = "ranked:Ranks", "moments:Moments", "concordance:Concordance"
+CORRELATIONS = {
+    row.name: row
+    for row in (
+        Correlation("spearman", "Pearson correlation of ranks, equal values sharing their mean", RANKS, "ranks"),
+        Correlation("pearson", "covariance over the product of standard deviations", VALUES, "standardized"),
+        Correlation("kendall", "tau-b: (con - dis) / sqrt((n0 - ties in x) (n0 - ties in y))", TAU, "ranks"),
+        Correlation("tau-a", "(con - dis) / n0, of n0 = m (m - 1) / 2 pairs of pairs", TAU, "ranks"),
+        Correlation("rho-a", "12 sum (r - mean r) (s - mean s) / (m^3 - m), of ranks r, s", RANKS, "ranks"),
+        Correlation("cosine", "x . y / (|x| |y|), of values as they are", VALUES, "unit", False),
+    )
+}
+
+
+def get_correlation(name: str) -> Correlation:
+    """The correlation of that name.
+
+    Raises:
+        InputError: unknown; the message proposes the nearest.
+
+    Example:
+        >>> get_correlation("rho-a").pooling
+        'ranks'
+    """
+    if name not in CORRELATIONS:
+        known = ", ".join(CORRELATIONS)
+        raise InputError(f"correlation must be one of {known}; got {name!r}{nearest(str(name), CORRELATIONS)}")
+    return CORRELATIONS[name]
+
+
+def correlate(a: np.ndarray, b: np.ndarray, correlation: str = "spearman", backend: str = "auto") -> float:
+    """The correlation of two lists of numbers (m,), such as the pairs of two similarity matrices.
+
+    Args:
+        a, b: (m,) real numbers, none NaN.
+        correlation: a name of `CORRELATIONS`.
+
+    Returns:
+        In [-1, 1]; NaN where one of them is constant.
+
+    Source: Kendall, "Rank correlation methods", 1948; rho-a: Schuett et al., "Statistical inference on representational
+    geometries", eLife 2023, the expectation of Spearman's coefficient when ties are broken at random.
+
+    Example:
+        >>> correlate(np.array([1.0, 2, 3, 4]), np.array([1.0, 3, 2, 4]), "tau-a")
+        0.6666666666666666
+    """
+    if np.shape(a) != np.shape(b) or np.ndim(a) != 1:
+        raise InputError(f"a and b must be lists of one length; got shapes {np.shape(a)} and {np.shape(b)}")
+    for values, name in ((a, "a"), (b, "b")):
+        if np.isnan(values).any():
+            raise InputError(f"{name} must not hold NaN; got {int(np.isnan(values).sum())}")
+    family = get_correlation(correlation).of
+    nowhere = np.zeros((len(a), 2), np.int32)
+    left, right = (family.prepare(np.asarray(values), nowhere, backend) for values in (a, b))
+    return family.value(left, right, backend)
+
+
+def ratio(covariance: float, left: float, right: float) -> float:
+    """covariance / sqrt(left * right) within [-1, 1]; NaN where one of them is no positive number."""
+    if not (left > 0 and right > 0):
+        return math.nan
+    return max(-1.0, min(1.0, covariance / math.sqrt(left) / math.sqrt(right)))
+
+
+def ratios(covariance: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The same of many."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = covariance / np.sqrt(left) / np.sqrt(right)
+    found[~((left > 0) & (right > 0))] = np.nan
+    clipped: np.ndarray = np.clip(found, -1.0, 1.0)
+    return clipped

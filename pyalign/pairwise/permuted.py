@@ -1,0 +1,48 @@
+"""Correlations of similarity matrices when the objects of one are relabelled: what chance gives.
+
+Source: Mantel, "The detection of disease clustering and a generalized regression approach", 1967.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyalign.ops.resample import permutation
+from pyalign.pairwise.correlated import Correlated
+from pyalign.progress import Progress, silent
+
+
+def permuted_values(found: Correlated, permutations: int, seed: int, progress: Progress = silent) -> np.ndarray:
+    """(permutations, k): of each model with the people's mean matrix, with the model's objects relabelled at random.
+
+    The same relabelling serves all models. Pairs that nobody judged stay out, so that other pairs of the model are in.
+    """
+    study, family = found.study, found.correlation.of
+    squares = [as_square(model.values, study.items, study.n) for model in study.models]
+    i, j = study.items.T
+    out = np.empty((permutations, len(squares)))
+    for row in range(permutations):
+        order = permutation(study.n, row, seed=seed)
+        for k, square in enumerate(squares):
+            moved = family.prepare(square[order[i], order[j]], study.items, found.backend)
+            out[row, k] = family.value(found.mean, moved, found.backend)
+        progress("permutations", row + 1, permutations)
+    return out
+
+
+def as_square(values: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
+    """(n, n) symmetric, with 0 on the diagonal and where there is no pair."""
+    square = np.zeros((n, n), values.dtype)
+    i, j = items.T
+    square[i, j] = square[j, i] = values
+    return square
+
+
+def upper_p(null: np.ndarray, value: float) -> float:
+    """(1 + the number of null values at least as large) / (1 + their number); rounding does not part equal ones.
+
+    Example:
+        >>> upper_p(np.array([0.1, 0.5, 0.2]), 0.5)
+        0.5
+    """
+    return float(1 + (null >= value - 1e-12).sum()) / (1 + len(null))

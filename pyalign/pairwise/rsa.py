@@ -1,0 +1,313 @@
+"""Representational similarity analysis: do a representation's similarities agree with people's?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.pairwise.bootstrap import OVER, Replicates, Resampled, partial_correlations, resample
+from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.correlations import Correlation, get_correlation
+from pyalign.pairwise.people import POOLINGS, noise_ceiling_of
+from pyalign.pairwise.permuted import permuted_values, upper_p
+from pyalign.pairwise.rsa_result import Partial, PerPerson, Rsa, RsaPair, RsaResult
+from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
+from pyalign.pairwise.streamed import FROM, correlate_tiles, human_ranks, tiles_of_judgments, tiles_of_rows
+from pyalign.pairwise.study import aligned_rows, finite_rows, rdm_in_order, study_of
+from pyalign.pairwise.weighted import weighted_rsa
+from pyalign.progress import Progress, silent
+from pyalign.results import Interval
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.student import quantile, two_sided_p
+
+AUTO = "auto"
+PARTIAL = ("spearman", "pearson")
+
+
+def rsa(
+    x: object,
+    human: object,
+    *,
+    kind: str | None = None,
+    measure: str | Measure | Sequence[str | Measure] = "pearson",
+    correlation: str | Sequence[str] = "spearman",
+    model_rdms: Mapping[str, object] | None = None,
+    ci: str | None = AUTO,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    permutations: int | None = None,
+    pooling: str | None = None,
+    partial: bool = False,
+    weighted: bool = False,
+    correction: str = "holm",
+    nan: str = "raise",
+    seed: int = 0,
+    backend: str = "auto",
+    progress: Progress = silent,
+) -> Rsa:
+    """Correlates similarity matrices of representations with those of people.
+
+    Two quantities are told apart: `value`, the correlation with the mean matrix of the people, and `per_person`, the
+    mean over people of the correlation with the matrix of each. The noise ceiling belongs to the second.
+
+    Args:
+        x: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name, where
+            both have names; else row i is taken for object i.
+        human: `Judgments`, or an array of them: (n, n), condensed (m,), or one for each person, (p, n, n) or (p, m);
+            NaN is a pair that was not judged.
+        kind: "dissimilarity" or "similarity", what `human` holds, where it does not say so itself.
+        measure: of the similarity of rows, one or several; see `pyalign.similarity`. As dissimilarity 1 - s is taken of
+            cosine, pearson and rbf, -s of distances and dot products.
+        correlation: one or several of `CORRELATIONS`.
+        model_rdms: name -> matrix of dissimilarities, more models, such as categories.
+        ci: what intervals are over: "objects", "subjects", "objects+subjects", None for none; "auto": objects, and
+            people where there are matrices of several. By a bootstrap; see `pyalign.pairwise.bootstrap`.
+        resamples: of the bootstrap.
+        confidence: of the intervals, a fraction.
+        permutations: of the objects' labels, for p-values; None for none.
+        pooling: of people for the noise ceiling: "ranks", "standardized", "unit", "raw"; None: by the correlation.
+        partial: whether to correlate each model with what the others leave over, too; of spearman and pearson.
+        weighted: whether to fit a sum of all models, its weights not negative, cross-validated over objects.
+        correction: of p-values of differences: "holm", or "benjamini-hochberg".
+        nan: "raise", or "omit" for pairs of rows with NaN to be left out.
+        seed: of all that is drawn.
+        backend: of similarities; see `pyalign.similarity`.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        An `Rsa`.
+
+    Raises:
+        InputError: kinds, shapes or names that do not fit; fewer than three objects; an unknown option; intervals over
+            people without matrices of at least two.
+
+    Source: Kriegeskorte, Mur and Bandettini, "Representational similarity analysis", 2008; Schuett et al., eLife 2023.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> rows = rng.normal(size=(12, 5))
+        >>> people = 1 - np.corrcoef(rows) + 0.05 * np.abs(np.corrcoef(rng.normal(size=(12, 9))))
+        >>> found = rsa(rows, people, kind="dissimilarity", permutations=99, resamples=100)
+        >>> found[0].value > 0.9, found[0].p_value, found[0].n_pairs
+        (True, 0.01, 66)
+    """
+    judged = as_judgments(human, kind)
+    models = dict(x) if isinstance(x, Mapping) else {"x": x}
+    rdms = {str(name): as_judgments(one, "dissimilarity", str(name)) for name, one in (model_rdms or {}).items()}
+    measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
+    chosen = [get_correlation(name) for name in ([correlation] if isinstance(correlation, str) else list(correlation))]
+    _check(models, rdms, measures, chosen, judged, partial)
+    over = _over(ci, judged)
+    for number, name, least in ((resamples, "resamples", 2), (seed, "seed", 0), (permutations or 1, "permutations", 1)):
+        _checks.whole_number(number, name, least)
+    _checks.fraction(confidence, "confidence")
+    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
+    _checks.one_of(nan, ("raise", "omit"), "nan")
+    if pooling is not None:
+        _checks.one_of(pooling, tuple(POOLINGS), "pooling")
+    options: dict[str, Any] = {
+        "kind": judged.kind, "measure": [str(getattr(one, "name", one)) for one in measures],
+        "correlation": [one.name for one in chosen], "ci": over, "resamples": resamples, "permutations": permutations,
+        "pooling": pooling, "partial": partial, "weighted": weighted, "correction": correction, "nan": nan,
+    }  # fmt: skip
+    provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
+    plain = over is None and permutations is None and not partial and not weighted and nan == "raise"
+    if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(STREAMED):
+        found_tiles, notes = in_tiles(models, rdms, judged, measures, chosen, backend, progress)
+        return Rsa(found_tiles, (), judged.kind, None, None, None, None, float(confidence), None, correction, seed,
+                   judged.source, notes=(*notes, *_undefined(found_tiles, None)), provenance=provenance)  # fmt: skip
+    study = study_of(models, rdms, judged, measures, nan, backend)
+    results: list[RsaResult] = []
+    pairs: list[RsaPair] = []
+    sums = []
+    for one in chosen:
+        found = Correlated(study, one)
+        drawn = None if over is None else resample(found, over, resamples, seed, partial, progress)
+        null = None if permutations is None else permuted_values(found, permutations, seed, progress)
+        results += _results(found, drawn, null, over, confidence, pooling, partial)
+        if drawn is not None and over is not None:
+            pairs += _pairs(found, drawn.value, over, confidence)
+        if weighted:
+            sums.append(weighted_rsa(found, seed))
+    return Rsa(
+        tuple(results), _corrected(pairs, correction), judged.kind, judged.n_people, over,
+        None if over is None else _method(over), None if over is None else resamples, float(confidence), permutations,
+        correction, seed, judged.source, tuple(sums) if weighted else None,
+        notes=(*study.notes, *_undefined(results, over)),
+        provenance=provenance,
+    )  # fmt: skip
+
+
+def in_tiles(
+    models: Mapping[str, object], rdms: Mapping[str, Judgments], judged: Judgments, measures: Sequence[Any],
+    chosen: Sequence[Correlation], backend: str, progress: Progress,
+) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:  # fmt: skip
+    """Values alone, of matrices that are not held whole; and what was assumed."""
+    given, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, judged)
+    rows, _ = finite_rows(given, judged.n, "raise")
+    tiles = [(name, str(getattr(one, "name", one)), tiles_of_rows(x, one, judged.kind, backend))
+             for name, x in rows.items() for one in measures]  # fmt: skip
+    human = tiles_of_judgments(judged, "human")
+    others = [(name, None, tiles_of_judgments(rdm_in_order(rdm, name, judged), name)) for name, rdm in rdms.items()]
+    sign = -1.0 if judged.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
+    ranked = any(one.pooling == "ranks" for one in chosen)
+    ranks = human_ranks(human, judged.n, progress) if ranked else None
+    results = []
+    for one in chosen:
+        for name, measure, tile in [*tiles, *others]:
+            value, pairs = correlate_tiles(human, tile, judged.n, one.name, ranks, progress)
+            value *= sign if measure is None else 1.0
+            results.append(RsaResult(name, measure, one.name, value, None, None, None, None, judged.n, pairs,
+                                     judged.n_pairs - pairs))  # fmt: skip
+    return tuple(results), notes
+
+
+def _check(
+    models: Mapping[str, object], rdms: Mapping[str, Judgments], measures: Sequence[Any],
+    chosen: Sequence[Correlation], judged: Judgments, partial: bool,
+) -> None:  # fmt: skip
+    if not models and not rdms:
+        raise InputError("x must hold at least one model; got none")
+    if not measures or not chosen:
+        raise InputError("measure and correlation must be at least one each; got none")
+    for one in measures:
+        get_measure(one)
+    both = set(models) & set(rdms)
+    if both:
+        raise InputError(f"model_rdms must be called otherwise than embeddings; got {min(both)!r} twice")
+    bare = [one.name for one in chosen if not one.centred]
+    if bare and rdms and judged.kind == "similarity":
+        raise InputError(f"correlation {bare[0]} compares values as they are: model_rdms are dissimilarities, so human "
+                         "must be; got similarities")  # fmt: skip
+    if partial:
+        wrong = [one.name for one in chosen if one.name not in PARTIAL]
+        if wrong:
+            raise InputError(f"partial correlations are of {' and '.join(PARTIAL)}; got {wrong[0]}")
+        if len(models) * len(measures) + len(rdms) < 2:
+            raise InputError("partial needs at least two models; got one")
+
+
+def _over(ci: str | None, judged: Judgments) -> str | None:
+    """What is drawn anew; raises where people are to be drawn that are not known."""
+    if ci is None:
+        return None
+    _checks.one_of(ci, (*OVER, AUTO), "ci")
+    several = judged.n_people is not None and judged.n_people > 1
+    if ci == AUTO:
+        return OVER[2] if several else OVER[0]
+    if "subjects" in ci and not several:
+        raise InputError(f"ci {ci} needs the matrices of at least two people; human holds one")
+    return ci
+
+
+def _method(over: str) -> str:
+    return "dual bootstrap" if over == OVER[2] else "bootstrap"
+
+
+def _results(
+    found: Correlated, drawn: Resampled | None, null: np.ndarray | None, over: str | None, confidence: float,
+    pooling: str | None, partial: bool,
+) -> list[RsaResult]:  # fmt: skip
+    study, one = found.study, found.correlation
+    people = study.people
+    ceiling = None
+    if people is not None and len(people) > 1:
+        ceiling = noise_ceiling_of(people, study.items, one, pooling or one.pooling)
+    parts = partial_correlations(found.values[None], found.between_models(None))[0] if partial else None
+    results = []
+    for k, model in enumerate(study.models):
+        value = float(found.values[k])
+
+        def interval(at: float, of: Replicates | None, k: int = k) -> Interval | None:
+            return None if of is None or over is None else interval_of(at, of, k, None, over, confidence)
+
+        each = None
+        if people is not None:
+            own = found.per_person[:, k]
+            mean = _mean(own)
+            each = PerPerson(mean, interval(mean, drawn.per_person if drawn else None), tuple(map(float, own)))
+        results.append(
+            RsaResult(
+                model.name,
+                model.measure,
+                one.name,
+                value,
+                interval(value, drawn.value if drawn else None),
+                None if null is None or math.isnan(value) else upper_p(null[:, k], value),
+                each,
+                ceiling,
+                study.n,
+                len(study.items),
+                study.n_missing,
+                None
+                if parts is None
+                else Partial(float(parts[k]), interval(float(parts[k]), drawn.partial if drawn else None)),
+                missing=() if over is None else ("ci",),
+            )
+        )
+    return results
+
+
+def _mean(values: np.ndarray) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else math.nan
+
+
+def interval_of(
+    at: float, replicates: Replicates, a: int, b: int | None, over: str, confidence: float
+) -> Interval | None:
+    """at +- Student's t times the root of the variance, within what correlations can be; None without a variance."""
+    variance = replicates.contrast(a, b)
+    if math.isnan(at) or math.isnan(variance):
+        return None
+    error = math.sqrt(max(0.0, variance))
+    reach = quantile(confidence, replicates.degrees) * error
+    bound = 1.0 if b is None else 2.0
+    return Interval(max(-bound, at - reach), min(bound, at + reach), error, over, _method(over), float(confidence))
+
+
+def _pairs(found: Correlated, replicates: Replicates, over: str, confidence: float) -> list[RsaPair]:
+    pairs = []
+    for a, b in combinations(range(len(found.study.models)), 2):
+        one, other = found.study.models[a], found.study.models[b]
+        difference = float(found.values[a] - found.values[b])
+        ci = interval_of(difference, replicates, a, b, over, confidence)
+        p = None
+        if ci is not None and ci.error is not None:
+            t = difference / ci.error if ci.error > 0 else (0.0 if difference == 0 else math.inf)
+            p = two_sided_p(t, replicates.degrees)
+        pairs.append(RsaPair(one.name, other.name, one.measure, other.measure, found.correlation.name, difference, ci,
+                             p, None))  # fmt: skip
+    return pairs
+
+
+def _corrected(pairs: Sequence[RsaPair], correction: str) -> tuple[RsaPair, ...]:
+    """With p-values corrected over all pairs that have one."""
+    known = [k for k, pair in enumerate(pairs) if pair.p_value is not None]
+    adjusted = dict(zip(known, CORRECTIONS[correction]([pairs[k].p_value or 0.0 for k in known]), strict=True))
+    return tuple(replace(pair, p_adjusted=adjusted.get(k)) for k, pair in enumerate(pairs))
+
+
+def _undefined(results: Sequence[RsaResult], over: str | None) -> list[str]:
+    """Sentences about values that do not exist, so that none is NaN in silence."""
+    notes = []
+    for one in results:
+        called = one.embeddings + ("" if one.measure is None else f" by {one.measure}")
+        if math.isnan(one.value):
+            notes.append(
+                f"{one.correlation} with {called} is not defined: the pairs of one of the matrices are all equal"
+            )
+        elif over is not None and one.ci is None:
+            notes.append(
+                f"{one.correlation} with {called} has no interval: fewer than half of the resamples have a value"
+            )
+    return notes

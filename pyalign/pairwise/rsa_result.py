@@ -1,0 +1,211 @@
+"""What `pyalign.rsa` finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pyalign.errors import InputError
+from pyalign.results import Interval, Result
+
+
+@dataclass(frozen=True)
+class PerPerson:
+    """Correlations with the matrix of each person.
+
+    Attributes:
+        mean: over the people.
+        ci: interval of the mean, over the same as that of the correlation with the mean matrix; None without intervals.
+        values: of each person, in their order; NaN where a person's judgments are all equal.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    mean: float
+    ci: Interval | None
+    values: tuple[float, ...]
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the mean."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class RsaCeiling:
+    """How well people predict people: the bounds that belong to the mean over people of correlations with each.
+
+    Attributes:
+        lower: mean over people of the correlation of each with the pooled matrix of the others.
+        upper: mean over people of the correlation of each with the pooled matrix of all, that person included.
+        pooling: what was averaged: "ranks" of each person's pairs, "standardized" values, "unit" vectors, "raw" values.
+    """
+
+    lower: float
+    upper: float
+    pooling: str
+
+
+@dataclass(frozen=True)
+class Partial:
+    """The correlation with the part of the mean matrix that the other models leave over.
+
+    Attributes:
+        value: in [-1, 1]; NaN where the models' matrices depend on each other linearly.
+        ci: its interval.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    value: float
+    ci: Interval | None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the value."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class RsaResult(Result):
+    """One model by one measure and one correlation.
+
+    Attributes:
+        embeddings: the model's name.
+        measure: of the similarity of its rows; None of a model's matrix that was given as such.
+        correlation: a name of `CORRELATIONS`.
+        value: correlation of the model's matrix with the mean matrix of the people, or with the one matrix that there
+            is. NaN where it is not defined, with a note.
+        ci: interval of the value; None where none was asked for, or too few resamples have a value.
+        p_value: of no relation, by permutations of the objects; one-sided: the share of permutations that correlate at
+            least as much. None without permutations.
+        per_person: the same with the matrix of each person, and its mean; None where people are not known.
+        ceiling: of the mean over people, never of `value`.
+        partial: the correlation that other models don't explain, where it was asked for.
+        n_objects: objects that were judged and have a row.
+        n_pairs: pairs of them that were compared.
+        n_missing: pairs of them left out, because nobody judged them or a row has NaN.
+        label: another name of the embeddings, for tables.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    embeddings: str
+    measure: str | None
+    correlation: str
+    value: float
+    ci: Interval | None
+    p_value: float | None
+    per_person: PerPerson | None
+    ceiling: RsaCeiling | None
+    n_objects: int
+    n_pairs: int
+    n_missing: int
+    partial: Partial | None = None
+    label: str | None = None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the value."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class RsaPair:
+    """Two models under the same resamples.
+
+    Attributes:
+        a, b: names of the embeddings.
+        a_measure, b_measure: their measures.
+        correlation: of both.
+        difference: value of a less that of b.
+        ci: its interval.
+        p_value: two-sided, of no difference, by Student's t.
+        p_adjusted: corrected for all pairs of the result.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    a: str
+    b: str
+    a_measure: str | None
+    b_measure: str | None
+    correlation: str
+    difference: float
+    ci: Interval | None
+    p_value: float | None
+    p_adjusted: float | None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the difference."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class WeightedRsa:
+    """A sum of the models' matrices with weights that are fitted to people.
+
+    Attributes:
+        correlation: by which the sum is judged.
+        value: mean over folds of the correlation of the sum with people's mean matrix, on pairs of objects that no
+            weight was fitted to.
+        folds: the value of each fold.
+        weights: of each model's standardised matrix, none negative, fitted to all pairs; by "name", or "name measure"
+            of several measures.
+        seed: of the folds.
+    """
+
+    correlation: str
+    value: float
+    folds: tuple[float, ...]
+    weights: Mapping[str, float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Rsa(Result):
+    """What `rsa` found.
+
+    Attributes:
+        results: of each model, measure and correlation.
+        pairs: every two results of one correlation; none without intervals.
+        weighted: sums of the models' matrices, where they were asked for.
+        kind: of the human judgments.
+        n_people: how many people's matrices there are; None of one matrix, which says nothing of people.
+        ci_by, ci_method: over what intervals are, and how they were found; None without.
+        resamples: how many were drawn.
+        confidence: of the intervals.
+        permutations: how many; None without.
+        correction: how `p_adjusted` is corrected over all pairs.
+        seed: of what is drawn.
+        human: where the judgments came from, or None.
+    """
+
+    command: ClassVar[str] = "rsa"
+    rows: ClassVar[str] = "results"
+
+    results: tuple[RsaResult, ...]
+    pairs: tuple[RsaPair, ...]
+    kind: str
+    n_people: int | None
+    ci_by: str | None
+    ci_method: str | None
+    resamples: int | None
+    confidence: float
+    permutations: int | None
+    correction: str
+    seed: int
+    human: str | None = None
+    weighted: tuple[WeightedRsa, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.results:
+            raise InputError("results must be at least one; got none")
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __getitem__(self, k: int) -> RsaResult:
+        return self.results[k]

@@ -1,0 +1,185 @@
+"""Correlations of similarity matrices that are too large to be held: tile after tile.
+
+Of Pearson's correlation and the cosine no more than a tile of each matrix is there at a time. Ranks need all values of
+one matrix, and its ranks: the values of the second are made when those of the first have gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.backends import Array
+from pyalign.data import Judgments
+from pyalign.data.judgments import require_symmetric
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure, median_distance, with_sigma
+from pyalign.ops.ranks import MOST, double_ranks
+from pyalign.ops.similarity import similarity
+from pyalign.pairwise.correlations import ratio
+from pyalign.pairwise.ranked import rank_correlation
+from pyalign.pairwise.study import as_dissimilarity
+from pyalign.progress import Progress, silent
+
+FROM = 6000  # objects
+TILE = 1 << 22  # pairs of a tile
+CORRELATIONS = ("spearman", "rho-a", "pearson", "cosine")
+Tiles = Callable[[int, int], np.ndarray]  # the pairs (i, j > i) of rows i in a range, row by row
+
+
+def tiles_of_rows(x: Array, measure: str | Measure, kind: str, backend: str) -> Tiles:
+    """Those of the similarities of rows, or of their dissimilarities."""
+    chosen = get_measure(measure)
+    if chosen.pair == "rbf" and chosen.sigma is None:
+        chosen = with_sigma(chosen, median_distance(np.asarray(x)))  # one for all tiles
+
+    def tile(first: int, last: int) -> np.ndarray:
+        s = np.asarray(similarity(x[first:last], x[first:], measure=chosen, backend=backend))
+        flat = np.concatenate([s[i, i + 1 :] for i in range(len(s))])
+        return flat if kind == "similarity" else as_dissimilarity(flat, chosen)
+
+    return tile
+
+
+def tiles_of_judgments(given: Judgments, name: str) -> Tiles:
+    """Those of one matrix, whole or condensed, as they are in memory or in its file."""
+    values, n = given.values, given.n
+    if given.is_square:
+        require_symmetric(values, name)
+
+        def tile(first: int, last: int) -> np.ndarray:
+            return np.concatenate([values[i, i + 1 :] for i in range(first, last)])
+
+        return tile
+    flat = values.reshape(-1)
+
+    def part(first: int, last: int) -> np.ndarray:
+        found: np.ndarray = flat[_start(n, first) : _start(n, last)]
+        return found
+
+    return part
+
+
+def _start(n: int, i: int) -> int:
+    """How many pairs stand before those of row i."""
+    return i * n - i * (i + 1) // 2
+
+
+def _ranges(n: int) -> Iterator[tuple[int, int]]:
+    first = 0
+    while first < n - 1:
+        last = min(n - 1, first + max(1, TILE // (n - first)))
+        yield first, last
+        first = last
+
+
+def correlate_tiles(
+    human: Tiles, model: Tiles, n: int, correlation: str, ranks: HumanRanks | None = None, progress: Progress = silent
+) -> tuple[float, int]:
+    """The correlation, and of how many pairs: those that were judged.
+
+    Args:
+        human, model: pairs of n objects; NaN in the first is a pair that was not judged.
+        correlation: one of `CORRELATIONS`.
+        ranks: of the human pairs, where they are known.
+    """
+    if correlation in ("spearman", "rho-a"):
+        known = ranks or human_ranks(human, n, progress)
+        own = _all_values(model, human, n, known.missing, progress)
+        other = double_ranks(own)
+        return rank_correlation(known.ranks, other, correlation), len(other)
+    total = Sums()
+    for done, (first, last) in enumerate(_ranges(n)):
+        a, b = (np.asarray(tile(first, last), np.float64) for tile in (human, model))
+        there = ~np.isnan(a)
+        if not there.all():
+            a, b = a[there], b[there]
+        _require_finite(a)
+        total = total.plus(Sums.of(a, b))
+        progress("tiles", done + 1, None)
+    return total.cosine() if correlation == "cosine" else total.pearson(), total.count
+
+
+@dataclass(frozen=True, eq=False)
+class HumanRanks:
+    """Doubled mean ranks int32 (m,) of the judged pairs, and whether some were not judged."""
+
+    ranks: np.ndarray
+    missing: bool
+
+
+def human_ranks(human: Tiles, n: int, progress: Progress = silent) -> HumanRanks:
+    """Those of the human pairs, for several models."""
+    pairs = n * (n - 1) // 2
+    if pairs >= MOST:
+        raise InputError(f"human must be about fewer than 46,341 objects for ranks; got {n:,}")
+    values = _all_values(human, human, n, True, progress)
+    return HumanRanks(double_ranks(values), len(values) < pairs)
+
+
+def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Progress) -> np.ndarray:
+    """(m,): the values of the pairs that were judged; float32 where that changes none."""
+    out = np.empty(n * (n - 1) // 2, np.float32)
+    at = 0
+    for done, (first, last) in enumerate(_ranges(n)):
+        part = tiles(first, last)
+        if missing:
+            part = part[~np.isnan(human(first, last))]
+        _require_finite(part)
+        narrow = part.astype(np.float32)
+        if out.dtype == np.float32 and not (narrow == part).all():
+            out = out.astype(np.float64)
+        out[at : at + len(part)] = narrow if out.dtype == np.float32 else part
+        at += len(part)
+        progress("tiles", done + 1, None)
+    return out[:at]
+
+
+def _require_finite(values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise InputError("human must be finite, or NaN where a pair was not judged; got infinity")
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Count, means, and sums of products of differences from them; and the sums of plain products."""
+
+    count: int = 0
+    mean_a: float = 0.0
+    mean_b: float = 0.0
+    aa: float = 0.0
+    bb: float = 0.0
+    ab: float = 0.0
+
+    @classmethod
+    def of(cls, a: np.ndarray, b: np.ndarray) -> Sums:
+        """Of two lists."""
+        if len(a) == 0:
+            return cls()
+        mean_a, mean_b = float(a.mean()), float(b.mean())
+        x, y = a - mean_a, b - mean_b
+        products = (float(np.einsum("i,i->", left, right)) for left, right in ((x, x), (y, y), (x, y)))
+        return cls(len(a), mean_a, mean_b, *products)
+
+    def plus(self, more: Sums) -> Sums:
+        """Of both lists one after the other; see Chan, Golub and LeVeque, 1979."""
+        count = self.count + more.count
+        if count == 0 or more.count == 0:
+            return self
+        da, db, weight = more.mean_a - self.mean_a, more.mean_b - self.mean_b, self.count * more.count / count
+        return Sums(
+            count, self.mean_a + da * more.count / count, self.mean_b + db * more.count / count,
+            self.aa + more.aa + da * da * weight, self.bb + more.bb + db * db * weight,
+            self.ab + more.ab + da * db * weight,
+        )  # fmt: skip
+
+    def pearson(self) -> float:
+        """Pearson's correlation."""
+        return ratio(self.ab, self.aa, self.bb)
+
+    def cosine(self) -> float:
+        """The cosine."""
+        a, b = self.mean_a, self.mean_b
+        return ratio(self.ab + self.count * a * b, self.aa + self.count * a * a, self.bb + self.count * b * b)

@@ -1,0 +1,187 @@
+"""What an analysis of pairs is about: the objects and pairs that count, people's values of them, and models'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Array
+from pyalign.data import Embeddings, Judgments, as_embeddings
+from pyalign.data.judgments import above
+from pyalign.data.names import match_names
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.ops.similarity import similarity
+
+FEWEST = 3  # objects, of which three pairs follow
+
+
+@dataclass(frozen=True, eq=False)
+class ModelPairs:
+    """A model's values of the pairs, in the kind of the human ones.
+
+    Attributes:
+        name: of the model.
+        measure: of its rows' similarity; None of a matrix that was given.
+        values: (m,) float32 or float64, none NaN.
+    """
+
+    name: str
+    measure: str | None
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Pairs that were judged, and what models say of them.
+
+    Attributes:
+        n: how many objects.
+        items: int32 (m, 2), the objects of each pair.
+        mean: float64 (m,), the mean of the people's values of each pair, of those who judged it.
+        people: float64 (p, m) with NaN where a person has not judged a pair; None of one matrix.
+        models: in the order of the results.
+        n_missing: pairs of the objects that are left out.
+        notes: what was assumed, a sentence each.
+    """
+
+    n: int
+    items: np.ndarray
+    mean: np.ndarray
+    people: np.ndarray | None
+    models: tuple[ModelPairs, ...]
+    n_missing: int
+    notes: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all pairs of the objects are there."""
+        return self.n_missing == 0
+
+
+def study_of(
+    models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, measures: Sequence[str | Measure],
+    nan: str, backend: str,
+) -> Study:  # fmt: skip
+    """The judged pairs of the objects that have a row in all models, by name where names are known.
+
+    Raises:
+        InputError: objects without a row, other numbers of rows where names are not known, NaN in rows, fewer than
+            three objects, no pair judged.
+    """
+    aligned, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, human)
+    if human.n < FEWEST:
+        raise InputError(f"human must be about at least {FEWEST} objects; got {human.n}")
+    values = human.pairs()
+    mean = _mean(values)
+    keep = ~np.isnan(mean)
+    items = np.stack(np.triu_indices(human.n, 1), axis=1).astype(np.int32)
+    aligned, usable = finite_rows(aligned, human.n, nan)
+    keep &= usable[items[:, 0]] & usable[items[:, 1]]
+    theirs = {name: _mean(rdm_in_order(rdm, name, human).pairs()) for name, rdm in rdms.items()}
+    notes += tuple(f"{name} and the judged objects have no names in common: object i is taken for object i"
+                   for name, rdm in rdms.items() if rdm.names is None or human.names is None)  # fmt: skip
+    for one in theirs.values():
+        keep &= ~np.isnan(one)
+    if not keep.any():
+        raise InputError("human must have a pair that was judged and whose rows are finite; got none")
+    found = []
+    for name, x in aligned.items():
+        for measure in measures:
+            pairs = model_pairs(x, measure, human.kind, backend)
+            found.append(ModelPairs(name, str(get_measure(measure).name if isinstance(measure, Measure) else measure),
+                                    pairs if keep.all() else pairs[keep]))  # fmt: skip
+    sign = -1.0 if human.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
+    found += [ModelPairs(name, None, sign * one[keep]) for name, one in theirs.items()]
+    people = None if human.n_people is None else values
+    if not keep.all():
+        items, mean, people = items[keep], mean[keep], None if people is None else people[:, keep]
+        missing = int((~keep).sum())
+        notes += (f"{missing:,} of {len(keep):,} pairs are left out: not judged, or a row has NaN",)
+    return Study(human.n, items, mean, people, tuple(found), int((~keep).sum()), notes)
+
+
+def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Rows of each model in the order of the judged objects."""
+    found, notes = {}, list(human.notes)
+    for name, x in models.items():
+        notes += [note for note in x.notes if note not in notes]
+        called = x.source or name
+        if human.names is not None and x.names is not None:
+            match = match_names(human.names, x.names)
+            same = len(match.rows) == len(x) and bool((match.rows == np.arange(len(x))).all())
+            found[name] = x.values if same else x.values[match.rows]
+            if match.note is not None and match.note not in notes:
+                notes.append(match.note)
+            if len(x) > human.n:
+                notes.append(f"{len(x) - human.n:,} rows of {called} are of objects that were not judged")
+            continue
+        if len(x) != human.n:
+            unnamed = "neither has names" if x.names is None and human.names is None else "one of them has no names"
+            raise InputError(f"{called} must have a row for each of {human.n} judged objects, since {unnamed}; "
+                             f"got {len(x)} rows")  # fmt: skip
+        found[name] = x.values
+        whose = "the judged objects and the rows" if x.names is None and human.names is None else (
+            "the judged objects" if human.names is None else "the rows")  # fmt: skip
+        notes.append(f"{whose} of {called} have no names: row i is taken for object i")
+    return found, tuple(notes)
+
+
+def finite_rows(models: dict[str, Array], n: int, nan: str) -> tuple[dict[str, Array], np.ndarray]:
+    """The models with zeros for the rows that hold NaN or infinity in any of them, and which objects are usable."""
+    rows = {name: _checks.as_rows(x, name) for name, x in models.items()}
+    usable = np.ones(n, bool)
+    for name, x in rows.items():
+        finite = np.isfinite(x).all(axis=1)
+        if nan == "raise":
+            _checks.require_finite(~finite, name)
+        usable &= finite
+    if usable.all():
+        return dict(rows), usable
+    return {name: np.where(usable[:, None], x, x.dtype.type(0)) for name, x in rows.items()}, usable
+
+
+def model_pairs(x: Array, measure: str | Measure, kind: str, backend: str) -> np.ndarray:
+    """(m,): the similarities of all pairs of rows, or their dissimilarities: 1 - s of those with a largest, else -s.
+
+    Example:
+        >>> model_pairs(np.eye(2), "cosine", "dissimilarity", "auto")
+        array([1.])
+    """
+    square = similarity(x, measure=measure, backend=backend)
+    square = square if isinstance(square, np.ndarray) else _checks.as_array(square, "similarities", "(n, n)")
+    out = np.empty(len(square) * (len(square) - 1) // 2, square.dtype)
+    above(square, out)
+    return out if kind == "similarity" else as_dissimilarity(out, measure)
+
+
+def as_dissimilarity(similarities: np.ndarray, measure: str | Measure) -> np.ndarray:
+    """1 - s for cosine, pearson and rbf, whose largest similarity is 1; -s for distances and dot products; in place."""
+    bounded = get_measure(measure).pair in ("cosine", "rbf")
+    np.subtract(similarities.dtype.type(1 if bounded else 0), similarities, out=similarities)
+    return similarities
+
+
+def rdm_in_order(rdm: Judgments, name: str, human: Judgments) -> Judgments:
+    """A model's matrix with its objects in the order of the judged ones."""
+    if rdm.names is not None and human.names is not None:
+        return rdm if rdm.names == human.names else rdm.select(human.names)
+    if rdm.n != human.n:
+        raise InputError(f"{name} must be about the {human.n} judged objects; got {rdm.n}")
+    return rdm
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """(m,): the mean over the first axis, of what is not NaN; NaN where nothing is."""
+    if len(values) == 1:
+        return values[0]
+    there = ~np.isnan(values)
+    counts = there.sum(axis=0)
+    if there.all():
+        mean: np.ndarray = values.mean(axis=0)
+        return mean
+    total = np.where(there, values, 0.0).sum(axis=0)
+    return np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)

@@ -1,0 +1,153 @@
+"""RSA as tables: correlations with the mean matrix; those with each person's, beside their ceiling; differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
+from pyalign.report.tables import Column, fitted_table, noted, one_line, p_text, short_labels
+from pyalign.results import Interval
+
+MOST_PAIRS = 45  # differences in a table
+POOLED = {"ranks": "their ranks", "standardized": "standardized values", "unit": "unit vectors", "raw": "raw values"}
+
+
+def rsa_table(found: Rsa, width: int | None = None, verbose: bool = False) -> str:
+    """The two quantities in two tables, the ceiling in that of its own; then pairs of models, and weighted sums."""
+    labels = _labels(found, verbose)
+    several = found.n_people is not None
+    with_mean, same = fitted_table(_with_mean(found, labels), width, verbose)
+    title = "correlation with the mean matrix of the people" if several else "correlation with the human matrix"
+    parts = [f"{title}\n{with_mean}", noted([*_notes(found), *same], width, verbose)]
+    if several:
+        table, same = fitted_table(_per_person(found, labels), width, verbose)
+        parts.append(f"\nmean over people of the correlation with each, and its noise ceiling\n{table}")
+        parts.append(noted([*_ceiling_notes(found), *same], width, verbose))
+    if found.pairs:
+        shown = found.pairs if verbose else found.pairs[:MOST_PAIRS]
+        table, same = fitted_table(_pairs(shown, found, labels), width, verbose)
+        parts.append(f"\ndifferences of correlations with the mean matrix\n{table}" if several else f"\n{table}")
+        hidden = len(found.pairs) - len(shown)
+        told = [f"the first {len(shown)} of {len(found.pairs):,}: --verbose or --json has all"] if hidden else []
+        told.append(f"p ({_short(found)}) corrected for {len(found.pairs):,} pairs")
+        parts.append(noted([*told, *same], width, verbose))
+    for one in found.weighted or ():
+        weights = ", ".join(f"{_named(name, labels)} {weight:.3f}" for name, weight in one.weights.items())
+        told = [
+            f"weighted sum, {one.correlation}: {number(one.value)}, mean of {len(one.folds)} folds of objects that "
+            f"no weight was fitted to (seed {one.seed})",
+            f"weights, fitted to all pairs: {weights}",
+        ]
+        parts.append("\n" + noted(told, width, verbose))
+    return "\n".join(parts)
+
+
+def number(value: float | None) -> str:
+    """A correlation as people read it.
+
+    Example:
+        >>> number(0.51234), number(None), number(float("nan")), interval((0.1, 0.2))
+        ('0.5123', '-', '-', '0.1000 to 0.2000')
+    """
+    return "-" if value is None or value != value else f"{value:.4f}"
+
+
+def interval(given: Interval | tuple[float, float] | None) -> str:
+    """Its ends."""
+    return "-" if given is None else f"{number(given[0])} to {number(given[1])}"
+
+
+def _labels(found: Rsa, verbose: bool) -> dict[str, str]:
+    names = list(dict.fromkeys(row.embeddings for row in found.results))
+    short = {name: one_line(name) for name in names} if verbose else short_labels(names)
+    return {**short, **{row.embeddings: row.label for row in found.results if row.label}}
+
+
+def _named(name: str, labels: dict[str, str]) -> str:
+    return labels.get(name) or one_line(name)
+
+
+def _columns(found: Rsa, labels: dict[str, str]) -> tuple[list[Column], Callable[..., Column]]:
+    def column(header: str, cell: Callable[[RsaResult], str], keep: int = 9, note: str = "") -> Column:
+        return Column(header, tuple(map(cell, found.results)), keep, note)
+
+    note = "{}" if len(found.results) > 1 else ""
+    return [
+        column("model", lambda r: _named(r.embeddings, labels)),
+        column("measure", lambda r: r.measure or "as given", 8, f"measure {note}" if note else ""),
+        column("by", lambda r: r.correlation, 8, note),
+    ], column
+
+
+def _with_mean(found: Rsa, labels: dict[str, str]) -> list[Column]:
+    columns, column = _columns(found, labels)
+    columns.append(column("correlation", lambda r: number(r.value)))
+    if found.ci_by is not None:
+        columns.append(column(f"{100 * found.confidence:g} % interval", lambda r: interval(r.ci)))
+        columns.append(column("s.e.", lambda r: number(r.standard_error), 6))
+    if found.permutations is not None:
+        columns.append(column("p", lambda r: p_text(r.p_value)))
+    if any(row.partial is not None for row in found.results):
+        columns.append(column("partial", lambda r: number(r.partial.value if r.partial else None)))
+        columns.append(column("interval", lambda r: interval(r.partial.ci if r.partial else None), 5))
+    return columns
+
+
+def _per_person(found: Rsa, labels: dict[str, str]) -> list[Column]:
+    columns, column = _columns(found, labels)
+    columns.append(column("mean", lambda r: number(r.per_person.mean if r.per_person else None)))
+    if found.ci_by is not None:
+        columns.append(column(f"{100 * found.confidence:g} % interval",
+                              lambda r: interval(r.per_person.ci if r.per_person else None)))  # fmt: skip
+        columns.append(column("s.e.", lambda r: number(r.per_person.standard_error if r.per_person else None), 6))
+    if any(row.ceiling is not None for row in found.results):
+        columns.append(column("ceiling", lambda r: interval((r.ceiling.lower, r.ceiling.upper) if r.ceiling else None)))
+    return columns
+
+
+def _pairs(pairs: Sequence[RsaPair], found: Rsa, labels: dict[str, str]) -> list[Column]:
+    measures = len({row.measure for row in found.results if row.measure}) > 1
+
+    def side(name: str, measure: str | None) -> str:
+        return _named(name, labels) + (f" {measure}" if measures and measure else "")
+
+    def column(header: str, cell: Callable[[RsaPair], str], keep: int = 9, note: str = "") -> Column:
+        return Column(header, tuple(map(cell, pairs)), keep, note)
+
+    return [
+        column("difference", lambda p: f"{side(p.a, p.a_measure)} - {side(p.b, p.b_measure)}"),
+        column("by", lambda p: p.correlation, 8, "{}"),
+        column("correlation", lambda p: number(p.difference)),
+        column(f"{100 * found.confidence:g} % interval", lambda p: interval(p.ci)),
+        column("s.e.", lambda p: number(p.standard_error), 4),
+        column("p", lambda p: p_text(p.p_value), 6),
+        column(f"p ({_short(found)})", lambda p: p_text(p.p_adjusted)),
+    ]
+
+
+def _short(found: Rsa) -> str:
+    return {"holm": "Holm", "benjamini-hochberg": "B.-H."}[found.correction]
+
+
+def _notes(found: Rsa) -> list[str]:
+    first = found.results[0]
+    notes = [f"human: {one_line(found.human)}"] if found.human else []
+    notes.append(f"{first.n_objects:,} objects, {first.n_pairs:,} pairs")
+    if first.n_missing:
+        notes.append(f"{first.n_missing:,} pairs missing")
+    if found.n_people is not None:
+        notes.append(f"{found.n_people:,} people")
+    if found.ci_by is not None:
+        over = found.ci_by.replace("subjects", "people").replace("+", " and ")
+        notes.append(f"intervals over {over} ({found.ci_method}, {found.resamples:,} resamples, seed {found.seed})")
+    if found.permutations is not None:
+        notes.append(f"p by {found.permutations:,} relabellings of the objects, one-sided")
+    return notes
+
+
+def _ceiling_notes(found: Rsa) -> list[str]:
+    ceilings = {row.ceiling.pooling for row in found.results if row.ceiling is not None}
+    if not ceilings:
+        return ["one person: no ceiling"]
+    pooled = ", ".join(POOLED[one] for one in sorted(ceilings))
+    return [f"ceiling: each person with the mean of the others, and of all ({pooled} pooled)"]
