@@ -108,7 +108,13 @@ def _triplets() -> None:
                 kernels.triplet_gradient(out.matrix, triplets, 1.0, 1.0, out, targets)
 
 
-GROUPS = {"similarity": _similarities, "triplets": _triplets}
+def _topk() -> None:
+    """Rows that 16-byte loads can read and rows that they can't."""
+    for m in (512, 511):
+        kernels.topk(_meta(512, m), 10, 0, _meta(512, 10, dtype=torch.int32))
+
+
+GROUPS = {"similarity": _similarities, "triplets": _triplets, "topk": _topk}
 
 
 def launches(group: str) -> list[Launch]:

@@ -176,6 +176,12 @@ void resample_items(const py::tuple& triplets, int64_t n, uintptr_t multipliciti
   }));
 }
 
+void topk(const py::tuple& similarities, int64_t k, int64_t own, uintptr_t indices, const py::tuple& queue) {
+  const pa_matrix s = matrix_of(similarities);
+  const Queue on(queue);
+  check(on.run([&] { return pa_cuda_topk(&s, k, own, pointer<int32_t>(indices), on.stream); }));
+}
+
 py::tuple device_count() {
   const char* reason = nullptr;
   const int count = pa_cuda_device_count(&reason);
@@ -197,6 +203,7 @@ PYBIND11_MODULE(PA_MODULE, m) {
         py::arg("gradient"), py::arg("workspace"), py::arg("queue"));
   m.def("resample_items", &resample_items, py::arg("triplets"), py::arg("n"), py::arg("multiplicities"),
         py::arg("resamples"), py::arg("invalid"), py::arg("queue"));
+  m.def("topk", &topk, py::arg("similarities"), py::arg("k"), py::arg("own"), py::arg("indices"), py::arg("queue"));
   m.def("sums_workspace", &pa_cuda_sums_workspace, py::arg("t"));
   m.def("gradient_workspace", &gradient_workspace, py::arg("type"), py::arg("n"), py::arg("t"), py::arg("queue"));
   m.def("device_count", &device_count);

@@ -182,6 +182,41 @@ void add_transpose(py::array a) {
   check(pa_add_transpose(target, rows.type, rows.n));
 }
 
+// A contiguous array of two dimensions and that type.
+template <class T>
+T* contiguous(const py::array& a, int64_t rows, int64_t columns) {
+  require(py::isinstance<py::array_t<T>>(a) && a.ndim() == 2 && a.shape(0) == rows && a.shape(1) == columns &&
+              (a.flags() & py::array::c_style),
+          "expected a contiguous array of another shape or dtype");
+  return static_cast<T*>(const_cast<void*>(a.data()));
+}
+
+// Orders are looked at here: a wrong one would write outside of memory.
+py::array permuted_products(const py::array& a, const py::array& b, const py::array& orders) {
+  const pa_matrix left = matrix_of(a), right = matrix_of(b);
+  const int64_t n = left.n, count = orders.ndim() == 2 ? orders.shape(0) : 0;
+  require(left.d == n && right.n == n && right.d == n && left.type == right.type, "a and b must be square and alike");
+  const int32_t* at = contiguous<int32_t>(orders, count, n);
+  for (int64_t k = 0; k < count * n; ++k) require(0 <= at[k] && at[k] < n, "orders must lie in [0, n)");
+  py::array_t<double> out(count);
+  double* target = out.mutable_data();
+  {
+    WithoutGil release;
+    check(pa_permuted_products(&left, &right, at, count, target));
+  }
+  return out;
+}
+
+void topk(const py::array& similarities, int64_t k, int64_t own, py::array indices) {
+  const pa_matrix s = matrix_of(similarities);
+  require(s.d < (int64_t(1) << 31) && 1 <= k && k <= s.d - (own >= 0), "no so many columns");
+  require(own < 0 || own + s.n <= s.d, "own must be a column of each row");
+  require(indices.writeable(), "indices must be writeable");
+  int32_t* target = contiguous<int32_t>(indices, s.n, k);
+  WithoutGil release;
+  check(pa_topk(&s, k, own, target));
+}
+
 py::tuple check_triplets(const py::array& triplets, int64_t n) {
   const pa_triplets given = triplets_of(triplets);
   pa_triplet_check report;
@@ -362,15 +397,6 @@ void outcomes(const py::array& similarities, int alternatives, double temperatur
   void *first = one_each(cross_entropy, s.n, s.type), *second = one_each(entropy, s.n, s.type);
   WithoutGil release;
   check(pa_outcomes(&s, alternatives, temperature, target, first, second));
-}
-
-// A contiguous array of two dimensions and that type.
-template <class T>
-T* contiguous(const py::array& a, int64_t rows, int64_t columns) {
-  require(py::isinstance<py::array_t<T>>(a) && a.ndim() == 2 && a.shape(0) == rows && a.shape(1) == columns &&
-              (a.flags() & py::array::c_style),
-          "expected a contiguous array of another shape or dtype");
-  return static_cast<T*>(const_cast<void*>(a.data()));
 }
 
 pa_resamples resamples_of(const py::array& values, int64_t t, const py::array& sums) {

@@ -164,6 +164,16 @@ pa_status pa_product(const pa_matrix* x, const pa_matrix* y, void* out, int64_t 
 /* a (n, n) contiguous becomes a plus its transpose. */
 pa_status pa_add_transpose(void* a, pa_float_type type, int64_t n);
 
+/* out (count,): for each order p the sum over all i, j of a_ij b_p(i)p(j), where a and b (n, n) are symmetric and of
+ * one type, and left of their diagonals is read. orders (count, n) contiguous: permutations of 0 ... n - 1. */
+pa_status pa_permuted_products(const pa_matrix* a, const pa_matrix* b, const int32_t* orders, int64_t count,
+                               double* out);
+
+/* indices (n, k) contiguous: of each row of s (n, m) the columns of its k largest numbers, the largest first, of equal
+ * ones the lower column first. own >= 0: column own + i is left out of row i. No NaN; 1 <= k <= m, or m - 1 with own.
+ */
+pa_status pa_topk(const pa_matrix* s, int64_t k, int64_t own, int32_t* indices);
+
 /* Where and how triplets are invalid: for the message, and for callers that want to know beforehand. */
 pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report);
 

@@ -66,6 +66,9 @@ int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t);
 int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
                            const pa_resamples* resamples, int32_t* invalid, void* stream);
 
+/* pa_topk of pyalign.h, of float32 or float64. */
+int pa_cuda_topk(const pa_matrix* s, int64_t k, int64_t own, int32_t* indices, void* stream);
+
 /* Devices that can be used; when 0, *reason says why, until the next call of the same thread. */
 int pa_cuda_device_count(const char** reason);
 

@@ -13,6 +13,8 @@
   OPERATION(similarity, 4)           \
   OPERATION(product, 4)              \
   OPERATION(add_transpose, 3)        \
+  OPERATION(permuted_products, 5)    \
+  OPERATION(topk, 4)                 \
   OPERATION(check_triplets, 3)       \
   OPERATION(triplets_from_matrix, 3) \
   OPERATION(triplets_from_rows, 3)   \

@@ -192,6 +192,13 @@ class Backend(Protocol):
     def similarity(self, x: Rows, y: Rows | None, out: Array) -> None:
         """All pairs into out (n, m)."""
 
+    def topk(self, similarities: Array, k: int, own: int, indices: Array) -> None:
+        """The columns of the k largest numbers of each row into int32 (n, k) contiguous, the largest first.
+
+        Of equal ones the lower column comes first. similarities (n, m) float32 or float64, rows contiguous, no NaN and
+        no -infinity. own: column own + i is left out of row i, unless it is negative.
+        """
+
     def check_triplets(self, triplets: Array, n: int) -> TripletCheck:
         """Are these three different items in [0, n)?"""
 
@@ -240,6 +247,12 @@ class HostBackend(Backend, Protocol):
 
     def add_transpose(self, a: np.ndarray) -> None:
         """a (n, n) contiguous += a.T."""
+
+    def permuted_products(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        """(k,) float64: for each order p the sum over all i, j of a[i, j] * b[p[i], p[j]].
+
+        a, b (n, n) symmetric, of one dtype with contiguous rows; orders (k, n) int32 contiguous, permutations.
+        """
 
     def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
         """Triplets made ready for many gradient passes, with their `order` (t,); None where the backend has no plans.

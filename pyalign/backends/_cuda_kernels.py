@@ -72,6 +72,9 @@ class CudaKernels:
             _matrix(similarities), _triplets(triplets), loss, outputs, workspace.data_ptr(), queue
         )  # fmt: skip
 
+    def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
+        _cuda.topk(_matrix(similarities), k, own, indices.data_ptr(), _queue(similarities))
+
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
     ) -> None:

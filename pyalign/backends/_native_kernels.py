@@ -41,6 +41,9 @@ class NativeKernels:
         except InvalidTripletsError:
             out.invalid.fill_(1)
 
+    def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
+        native.BACKEND.topk(similarities.numpy(), k, own, indices.numpy())
+
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
     ) -> None:

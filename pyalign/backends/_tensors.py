@@ -95,6 +95,9 @@ class Kernels(Protocol):
     ) -> None:  # fmt: skip
         """See `Backend.triplet_gradient`."""
 
+    def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
+        """indices (n, k) int32 contiguous: see `Backend.topk`."""
+
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
     ) -> None:
@@ -230,6 +233,10 @@ class TensorBackend:
         if out.invalid.item():
             raise InvalidTripletsError
         return out.cross_entropy.item()
+
+    def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
+        with current_device(similarities.device):
+            self.kernels.topk(similarities, k, own, indices)
 
     def resample_items(self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor) -> None:
         invalid = no_flag(triplets)

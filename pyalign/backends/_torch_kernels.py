@@ -86,6 +86,14 @@ class TorchKernels:
             residuals[0] = -(residuals[1] + residuals[2])
             add_in_order(out.matrix.view(-1), places.T.flatten(), residuals.T.flatten().to(out.matrix.dtype))
 
+    def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
+        for part in row_blocks(similarities):
+            s = similarities[part]
+            if own >= 0:
+                s = s.clone()
+                s.diagonal(own + part.start).fill_(-torch.inf)
+            indices[part] = s.sort(dim=1, descending=True, stable=True).indices[:, :k].to(torch.int32)
+
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
     ) -> None:

@@ -15,6 +15,7 @@ import torch
 from pyalign.backends import Place, _torch_kernels
 from pyalign.backends._triton_gradient import triplet_gradient
 from pyalign.backends._triton_similarity import similarity
+from pyalign.backends._triton_topk import topk
 from pyalign.backends._triton_triplets import triplets_from_matrix, triplets_from_rows
 
 OLDEST = (8, 0)  # what Triton compiles for
@@ -27,6 +28,7 @@ class TritonKernels:
     triplets_from_matrix = staticmethod(triplets_from_matrix)
     triplets_from_rows = staticmethod(triplets_from_rows)
     triplet_gradient = staticmethod(triplet_gradient)
+    topk = staticmethod(topk)
     resample_items = _torch_kernels.KERNELS.resample_items  # gathers and a product: nothing for Triton to fuse
 
     @property

@@ -79,6 +79,13 @@ class NativeBackend(HostRows):
     def add_transpose(self, a: np.ndarray) -> None:
         _native.add_transpose(a)
 
+    def permuted_products(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        products: np.ndarray = _native.permuted_products(a, b, orders)
+        return products
+
+    def topk(self, similarities: np.ndarray, k: int, own: int, indices: np.ndarray) -> None:
+        _native.topk(similarities, k, own, indices)
+
     def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
         return TripletCheck(*_native.check_triplets(triplets, n))
 

@@ -57,6 +57,20 @@ class NumpyBackend(NumpyRanks, HostRows):
         if y is None and x.pair not in ("dot", "cosine"):
             np.fill_diagonal(out, 1.0 if x.pair == "rbf" else 0.0)
 
+    def permuted_products(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        left = a.astype(np.float64).ravel()
+        return np.array([np.einsum("i,i->", left, b[order][:, order].ravel()) for order in orders], dtype=np.float64)
+
+    def topk(self, similarities: np.ndarray, k: int, own: int, indices: np.ndarray) -> None:
+        for part in _row_blocks(similarities):
+            s = similarities[part]
+            if own >= 0:
+                s = s.copy()
+                s[np.arange(len(s)), np.arange(len(s)) + own + part.start] = -np.inf
+            columns = np.nonzero(_largest(s, k))[1].reshape(len(s), k)
+            order = np.argsort(-np.take_along_axis(s, columns, axis=1), axis=1, kind="stable")
+            indices[part] = np.take_along_axis(columns, order, axis=1)
+
     def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
         if len(triplets) == 0:
             return TripletCheck(-1, -1, 0, 0)
@@ -244,6 +258,17 @@ def _checked(triplets: np.ndarray, n: int) -> np.ndarray:
 def _row_blocks(x: np.ndarray) -> list[slice]:
     step = max(1, BLOCK_ELEMENTS // max(1, x.shape[1]))
     return [slice(start, start + step) for start in range(0, len(x), step)]
+
+
+def _largest(s: np.ndarray, k: int) -> np.ndarray:
+    """Mask of the k largest of each row of s (n, m); of equal ones the first."""
+    least = np.partition(s, s.shape[1] - k, axis=1)[:, [s.shape[1] - k]]
+    mask: np.ndarray = s >= least
+    tied = np.flatnonzero(mask.sum(axis=1) > k)
+    if len(tied):
+        above, at = s[tied] > least[tied], s[tied] == least[tied]
+        mask[tied] = above | (at & (np.cumsum(at, axis=1) <= k - above.sum(axis=1, keepdims=True)))
+    return mask
 
 
 def _first(mask: np.ndarray) -> int:

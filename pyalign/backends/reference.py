@@ -112,6 +112,17 @@ class ReferenceBackend(ReferenceRanks, HostRows):
         n, m = out.shape
         out[...] = [[pair_similarity(x, i, right, j) for j in range(m)] for i in range(n)]  # out may be x itself
 
+    def permuted_products(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        left, right, places = a.tolist(), b.tolist(), range(len(a))
+        return np.array(
+            [math.fsum(left[i][j] * right[p[i]][p[j]] for i in places for j in places) for p in orders.tolist()]
+        )
+
+    def topk(self, similarities: np.ndarray, k: int, own: int, indices: np.ndarray) -> None:
+        for i, row in enumerate(similarities.tolist()):
+            columns = (j for j in range(len(row)) if own < 0 or j != own + i)
+            indices[i] = sorted(columns, key=lambda j: (-row[j], j))[:k]
+
     def check_triplets(self, triplets: np.ndarray, n: int) -> TripletCheck:
         out_of_range = repeated = -1
         items = [[int(i) for i in triplet] for triplet in triplets]

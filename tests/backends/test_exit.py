@@ -41,6 +41,8 @@ kernels = [
     lambda: _native.similarity(rows, None, out(n, n)),
     lambda: _native.product(wide, x, out(3000, 200)),
     lambda: _native.add_transpose(out(2000, 2000)),
+    lambda: _native.permuted_products(s, s, np.stack([np.arange(n, dtype=np.int32)] * 9)),
+    lambda: _native.topk(s, 9, 0, np.empty((n, 9), np.int32)),
     lambda: _native.check_triplets(triplets, n),
     lambda: _native.triplets_from_matrix(s, triplets, Wanted(sums=True)),
     lambda: _native.triplets_from_rows(rows, triplets, Wanted(sums=True)),

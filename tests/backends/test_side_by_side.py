@@ -36,6 +36,8 @@ class Inputs:
         self.values = whole(6, 2, T, dtype=np.int16)
         self.signs = np.ascontiguousarray(np.sign(self.values.T), np.int8)
         self.multiplicities = np.random.default_rng(7).integers(0, 3, (N, 64)).astype(np.uint8)
+        self.orders = [np.stack([rng.permutation(N) for _ in range(40)]).astype(np.int32) for rng in
+                       (np.random.default_rng(8), np.random.default_rng(9))]  # fmt: skip
         self.keys = [np.full((1, 64), k, np.uint32) for k in (0, 1)]
 
     def rows(self, pair):
@@ -67,6 +69,8 @@ KERNELS = {
     "similarity": lambda i, k: into(lambda out: _native.similarity(i.rows(PAIRS[k]), None, out), new(N, N)),
     "product": lambda i, k: into(lambda out: _native.product(i.s[k:], i.wide, out), new(N - k, 2000)),
     "add_transpose": lambda i, k: into(_native.add_transpose, i.s[k:, k:].copy()),
+    "permuted_products": lambda i, k: _native.permuted_products(i.s, i.s, i.orders[k]),
+    "topk": lambda i, k: into(lambda out: _native.topk(i.s, 9, k - 1, out), new(N, 9, dtype=np.int32)),
     "check_triplets": lambda i, k: _native.check_triplets(i.triplets[k], N - k),
     "triplets_from_matrix": lambda i, k: into(
         lambda out: _native.triplets_from_matrix(i.s, i.triplets[k], Wanted(sums=True, choices=out)),

@@ -91,6 +91,7 @@ int main(int argc, char** argv) {
   check_part("triplets", part, check_triplets);
   check_part("gradient", part, check_gradient);
   check_part("resample", part, check_resample);
+  check_part("topk", part, check_topk);
   check_part("device", part, check_device);
 #ifdef PA_EMULATION
   check_part("tiles", part, check_tiles);

@@ -249,6 +249,12 @@ BROKEN = {
         "threads", "resample", "resample.cu", f"[l];\n    {BARRIER}", "[l];"),
     "resample: later rows of values repeat the first": (
         "threads", "resample", "resample.cu", "r.values[(first + c - 1)", "r.values[c"),
+    "topk: warps are read before they are written": (
+        "threads", "topk", "topk.cu", f"}}\n    {BARRIER}\n    last", "}\n    last"),
+    "topk: the later of equal columns comes first": (
+        "threads", "topk", "topk.cu", "a.column < b.column);", "a.column > b.column);"),
+    "topk: a row is its own neighbour": (
+        "threads", "topk", "topk.cu", "j != left_out && after", "after"),
 }  # fmt: skip
 
 

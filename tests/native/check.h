@@ -86,6 +86,7 @@ extern const char* const pair_names[5];
 void check_rows(void);
 void check_similarity(void);
 void check_products(void);
+void check_pairwise(void);
 void check_triplet_checks(void);
 void check_triplets(void);
 void check_gradient(void);

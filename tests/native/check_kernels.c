@@ -112,6 +112,7 @@ int main(int argc, char** argv) {
   check_rows();
   check_similarity();
   check_products();
+  check_pairwise();
   check_triplet_checks();
   check_triplets();
   check_gradient();

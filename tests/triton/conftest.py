@@ -15,7 +15,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # triton_cases.py
 
-KERNEL_TESTS = ["test_similarity.py", "test_triplets.py", "test_gradient.py", "triton_cases.py"]
+KERNEL_TESTS = ["test_similarity.py", "test_triplets.py", "test_gradient.py", "test_topk.py", "triton_cases.py"]
 
 
 def missing():

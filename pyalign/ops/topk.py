@@ -1,0 +1,96 @@
+"""The nearest rows of each row: the k largest similarities, of equal ones the lower index first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from pyalign import _checks
+from pyalign.data import as_embeddings
+from pyalign.errors import InputError
+from pyalign.measures import Measure
+from pyalign.ops._door import open_door
+from pyalign.ops._place import length
+from pyalign.ops.similarity import similarity
+
+BLOCK = 1 << 24  # similarities at once
+
+
+def topk(similarities: object, k: int, *, own: int | None = None, backend: str = "auto") -> Any:
+    """The columns of the k largest numbers of each row, the largest first; of equal ones the lower column first.
+
+    Args:
+        similarities: (n, m) real numbers, finite. float64 stays, everything else is taken as float32.
+        k: how many, from 1 to m, or to m - 1 with `own`.
+        own: column own + i is left out of row i: 0 for similarities of rows with themselves, which are then no
+            neighbours of their own. None: nothing is left out.
+        backend: see `pyalign.similarity`.
+
+    Returns:
+        (n, k) int32: a numpy array, or for similarities on a device an array of their library, there.
+
+    Raises:
+        InputError: no such matrix, NaN or infinity, or a k that is not in range.
+
+    Example:
+        >>> topk(np.array([[0.1, 0.7, 0.7], [0.2, 0.1, 0.9]]), 2)
+        array([[1, 2],
+               [2, 0]], dtype=int32)
+    """
+    door = open_door(backend, similarities)
+    given = door.backend.widened(door.rows(similarities, "similarities"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = door.backend.row_squares(given)
+    _checks.require_finite(_checks.not_finite(door.backend, given, squares), "similarities")
+    n, m = given.shape
+    if own is not None and not (isinstance(own, int) and 0 <= own <= m - n):
+        raise InputError(f"own must leave a column of {m} to each of {n} rows; got {own!r}")
+    _require_neighbours(k, m if own is None else m - 1)
+    with door.running():
+        out = door.empty((n, int(k)), np.int32)
+        door.backend.topk(given, int(k), -1 if own is None else own, out)
+        return door.give(out)
+
+
+def _require_neighbours(k: object, most: int) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= most:
+        raise InputError(f"k must be a whole number from 1 to {most}; got {k!r}")
+
+
+def neighbours(x: object, k: int, *, measure: str | Measure = "cosine", backend: str = "auto") -> Any:
+    """The k rows most similar to each row of x, which is no neighbour of itself.
+
+    Args:
+        x: (n, d) real numbers.
+        k: from 1 to n - 1.
+        measure, backend: see `pyalign.similarity`.
+
+    Returns:
+        (n, k) int32 where x lies, the nearest first; of equally near ones the lower row first.
+
+    Raises:
+        InputError: as `pyalign.similarity`, or a k that is not in range.
+
+    Example:
+        >>> neighbours(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1)
+        array([[1],
+               [0],
+               [1]], dtype=int32)
+    """
+    rows = as_embeddings(x).values
+    _require_neighbours(k, length(rows) - 1)
+    found = [near for _, near in neighbour_blocks(rows, k, measure=measure, backend=backend)]
+    return found[0] if len(found) == 1 else array_namespace(found[0]).concat(found)
+
+
+def neighbour_blocks(x: Any, k: int, *, measure: str | Measure = "cosine", backend: str = "auto") -> Iterator[Any]:
+    """The same in pieces: which rows (a slice), and (rows, k) of them; never more than a block of similarities."""
+    n = length(x)
+    step = max(1, BLOCK // n)
+    for start in range(0, n, step):
+        part = slice(start, min(start + step, n))
+        near = similarity(x[part], None if step >= n else x, measure=measure, backend=backend)
+        yield part, topk(near, k, own=start, backend=backend)

@@ -1,0 +1,36 @@
+"""The k largest of each row by the Triton kernel, against a sort."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support import reals, whole
+from triton_cases import DEVICE, guarded, kernels, rows
+
+from pyalign.backends._triton_topk import TOPK_BLOCK
+
+SIZES = 1, 2, TOPK_BLOCK - 1, TOPK_BLOCK, TOPK_BLOCK + 1, 3 * TOPK_BLOCK + 7
+
+
+@pytest.mark.parametrize("own", [-1, 0, 1])
+@pytest.mark.parametrize("values", [whole, reals])
+@pytest.mark.parametrize("m", SIZES)
+def test_are_those_of_a_stable_sort(m, values, own):
+    """Whole numbers tie; the lower column comes first."""
+    n = min(3, m if own < 0 else max(1, m - own))
+    k = min(5, m if own < 0 else m - 1)
+    if k < 1 or own + n > m:
+        pytest.skip("no such neighbours")
+    s = values(m, n, m)
+    flat, check = guarded(n * k, dtype=torch.int32)
+    kernels.topk(rows(s), k, own, flat.view(n, k))
+    check()
+    left = s.astype(np.float64)
+    if own >= 0:
+        left[np.arange(n), np.arange(n) + own] = -np.inf
+    np.testing.assert_array_equal(flat.view(n, k).cpu().numpy(), np.argsort(-left, axis=1, kind="stable")[:, :k])
+
+
+def test_of_no_rows_nothing_is_launched():
+    kernels.topk(torch.empty(0, 4, device=DEVICE), 2, -1, torch.empty(0, 2, dtype=torch.int32, device=DEVICE))
