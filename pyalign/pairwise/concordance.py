@@ -32,6 +32,9 @@ class Concordance:
     def value(self, a: Listed, b: Listed, backend: str = "auto") -> float:
         return self._tau(a.ranked, b.ranked, None, backend)
 
+    def unit(self, a: Listed) -> np.ndarray | None:
+        return None  # of pairs of pairs, of which there are too many
+
     def resampled(
         self, a: Sequence[Listed], b: Sequence[Listed], table: np.ndarray, backend: str = "auto"
     ) -> np.ndarray:
@@ -54,7 +57,7 @@ class Concordance:
         wrong = discordance(a, b, weights, backend)
         difference = float(all_pairs - tied_a - tied_b + tied - 2 * wrong)
         if self.name == "tau-a":
-            return difference / all_pairs if all_pairs and tied_a < all_pairs and tied_b < all_pairs else math.nan
+            return difference / all_pairs if all_pairs else math.nan
         return ratio(difference, float(all_pairs - tied_a), float(all_pairs - tied_b))
 
 

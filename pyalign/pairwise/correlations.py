@@ -7,7 +7,6 @@ pair weighs the product of its objects' multiplicities, and ranks are taken anew
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,7 +23,10 @@ class Family(Protocol):
         """Values (m,) of pairs of objects, items int32 (m, 2), made ready."""
 
     def value(self, a: Any, b: Any, backend: str = "auto") -> float:
-        """The correlation; NaN where one of them is constant."""
+        """The correlation; NaN where it is not defined."""
+
+    def unit(self, a: Any) -> np.ndarray | None:
+        """(m,) float64 whose inner product with that of another is their correlation; None where there is no such."""
 
     def resampled(self, a: Sequence[Any], b: Sequence[Any], table: np.ndarray, backend: str = "auto") -> np.ndarray:
         """(r, len(a), len(b)): of each of a with each of b under r resamples, with multiplicities (n, r) uint8."""
@@ -97,7 +99,7 @@ def correlate(a: np.ndarray, b: np.ndarray, correlation: str = "spearman", backe
         correlation: a name of `CORRELATIONS`.
 
     Returns:
-        In [-1, 1]; NaN where one of them is constant.
+        In [-1, 1]. Where one of them is constant: NaN, but 0 of tau-a and rho-a, whose formulas say so.
 
     Source: Kendall, "Rank correlation methods", 1948; rho-a: Schuett et al., "Statistical inference on representational
     geometries", eLife 2023, the expectation of Spearman's coefficient when ties are broken at random.
@@ -119,15 +121,15 @@ def correlate(a: np.ndarray, b: np.ndarray, correlation: str = "spearman", backe
 
 def ratio(covariance: float, left: float, right: float) -> float:
     """covariance / sqrt(left * right) within [-1, 1]; NaN where one of them is no positive number."""
-    if not (left > 0 and right > 0):
-        return math.nan
-    return max(-1.0, min(1.0, covariance / math.sqrt(left) / math.sqrt(right)))
+    return float(ratios(*(np.array([part]) for part in (covariance, left, right)))[0])
 
 
 def ratios(covariance: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The same of many."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = covariance / np.sqrt(left) / np.sqrt(right)
+    with np.errstate(all="ignore"):
+        product = left * right  # in one root where it is in range, so that equal sums give 1
+        safe = (product > 1e-280) & (product < 1e280)
+        found = np.where(safe, covariance / np.sqrt(product), covariance / np.sqrt(left) / np.sqrt(right))
     found[~((left > 0) & (right > 0))] = np.nan
     clipped: np.ndarray = np.clip(found, -1.0, 1.0)
     return clipped

@@ -51,6 +51,10 @@ class Moments:
         ]
         return ratio(*sums)
 
+    def unit(self, a: Values) -> np.ndarray | None:
+        square = float(np.einsum("i,i->", a.values, a.values))
+        return a.values / math.sqrt(square) if square > 0 else a.values
+
     def resampled(
         self, a: Sequence[Values], b: Sequence[Values], table: np.ndarray, backend: str = "auto"
     ) -> np.ndarray:

@@ -13,7 +13,7 @@ from pyalign.pairwise.rsa_result import RsaCeiling
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    return double_ranks(values) / (len(values) + 1.0)  # of persons who judged other numbers of pairs on one scale
+    return double_ranks(values).astype(np.float64)  # whole numbers, so that sums of them tie where they should
 
 
 def _standardized(values: np.ndarray) -> np.ndarray:
@@ -38,15 +38,20 @@ POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def scaled(people: np.ndarray, pooling: str) -> np.ndarray:
     """(p, m): each person's values on the scale of a pooling, NaN where they are NaN.
 
+    Ranks are doubled; of people who judged different numbers of pairs they are divided by how many.
+
     Example:
-        >>> scaled(np.array([[1.0, 9.0, np.nan]]), "ranks").round(3)
-        array([[0.667, 1.333,   nan]])
+        >>> scaled(np.array([[1.0, 9.0, np.nan]]), "ranks")
+        array([[ 2.,  4., nan]])
     """
     out = np.full(people.shape, np.nan)
     for row, values in zip(out, people, strict=True):
         there = ~np.isnan(values)
         if there.any():
             row[there] = POOLINGS[pooling](values[there])
+    counts = (~np.isnan(people)).sum(axis=1, keepdims=True)
+    if pooling == "ranks" and (counts != counts[0]).any():
+        out /= counts + 1.0
     return out
 
 

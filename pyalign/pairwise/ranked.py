@@ -26,6 +26,12 @@ class Ranks:
     def value(self, a: RankedPairs, b: RankedPairs, backend: str = "auto") -> float:
         return rank_correlation(a.ranks, b.ranks, self.name)
 
+    def unit(self, a: RankedPairs) -> np.ndarray | None:
+        m = len(a.ranks)
+        centred: np.ndarray = a.ranks.astype(np.float64) - (m + 1)
+        square = (float(m) ** 3 - m) / 3.0 if self.name == "rho-a" else float(np.einsum("i,i->", centred, centred))
+        return centred / math.sqrt(square) if square > 0 else centred
+
     def resampled(
         self, a: Sequence[RankedPairs], b: Sequence[RankedPairs], table: np.ndarray, backend: str = "auto"
     ) -> np.ndarray:

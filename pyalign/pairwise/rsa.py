@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from pyalign import _checks
-from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
+from pyalign.data import Judgments, Provenance, as_judgments
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.pairwise.bootstrap import OVER, Replicates, Resampled, partial_correlations, resample
+from pyalign.pairwise.bootstrap import OVER, resample
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.correlations import Correlation, get_correlation
-from pyalign.pairwise.people import POOLINGS, noise_ceiling_of
-from pyalign.pairwise.permuted import permuted_values, upper_p
-from pyalign.pairwise.rsa_result import Partial, PerPerson, Rsa, RsaPair, RsaResult
+from pyalign.pairwise.people import POOLINGS
+from pyalign.pairwise.permuted import permuted_values
+from pyalign.pairwise.rsa_parts import corrected, method_of, pairs_of, results_of, undefined_notes
+from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
-from pyalign.pairwise.streamed import FROM, correlate_tiles, human_ranks, tiles_of_judgments, tiles_of_rows
-from pyalign.pairwise.study import aligned_rows, finite_rows, rdm_in_order, study_of
+from pyalign.pairwise.streamed import FROM
+from pyalign.pairwise.study import study_of
+from pyalign.pairwise.tiled import in_tiles
 from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, silent
-from pyalign.results import Interval
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.student import quantile, two_sided_p
 
 AUTO = "auto"
 PARTIAL = ("spearman", "pearson")
@@ -93,6 +88,7 @@ def rsa(
     Source: Kriegeskorte, Mur and Bandettini, "Representational similarity analysis", 2008; Schuett et al., eLife 2023.
 
     Example:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> rows = rng.normal(size=(12, 5))
         >>> people = 1 - np.corrcoef(rows) + 0.05 * np.abs(np.corrcoef(rng.normal(size=(12, 9))))
@@ -122,9 +118,9 @@ def rsa(
     provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
     plain = over is None and permutations is None and not partial and not weighted and nan == "raise"
     if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(STREAMED):
-        found_tiles, notes = in_tiles(models, rdms, judged, measures, chosen, backend, progress)
-        return Rsa(found_tiles, (), judged.kind, None, None, None, None, float(confidence), None, correction, seed,
-                   judged.source, notes=(*notes, *_undefined(found_tiles, None)), provenance=provenance)  # fmt: skip
+        streamed, notes = in_tiles(models, rdms, judged, measures, chosen, backend, progress)
+        return Rsa(streamed, (), judged.kind, None, None, None, None, float(confidence), None, correction, seed,
+                   judged.source, notes=(*notes, *undefined_notes(streamed, None)), provenance=provenance)  # fmt: skip
     study = study_of(models, rdms, judged, measures, nan, backend)
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []
@@ -133,42 +129,18 @@ def rsa(
         found = Correlated(study, one)
         drawn = None if over is None else resample(found, over, resamples, seed, partial, progress)
         null = None if permutations is None else permuted_values(found, permutations, seed, progress)
-        results += _results(found, drawn, null, over, confidence, pooling, partial)
+        results += results_of(found, drawn, null, over, confidence, pooling, partial)
         if drawn is not None and over is not None:
-            pairs += _pairs(found, drawn.value, over, confidence)
+            pairs += pairs_of(found, drawn.value, over, confidence)
         if weighted:
             sums.append(weighted_rsa(found, seed))
     return Rsa(
-        tuple(results), _corrected(pairs, correction), judged.kind, judged.n_people, over,
-        None if over is None else _method(over), None if over is None else resamples, float(confidence), permutations,
+        tuple(results), corrected(pairs, correction), judged.kind, judged.n_people, over,
+        None if over is None else method_of(over), None if over is None else resamples, float(confidence), permutations,
         correction, seed, judged.source, tuple(sums) if weighted else None,
-        notes=(*study.notes, *_undefined(results, over)),
+        notes=(*study.notes, *undefined_notes(results, over)),
         provenance=provenance,
     )  # fmt: skip
-
-
-def in_tiles(
-    models: Mapping[str, object], rdms: Mapping[str, Judgments], judged: Judgments, measures: Sequence[Any],
-    chosen: Sequence[Correlation], backend: str, progress: Progress,
-) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:  # fmt: skip
-    """Values alone, of matrices that are not held whole; and what was assumed."""
-    given, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, judged)
-    rows, _ = finite_rows(given, judged.n, "raise")
-    tiles = [(name, str(getattr(one, "name", one)), tiles_of_rows(x, one, judged.kind, backend))
-             for name, x in rows.items() for one in measures]  # fmt: skip
-    human = tiles_of_judgments(judged, "human")
-    others = [(name, None, tiles_of_judgments(rdm_in_order(rdm, name, judged), name)) for name, rdm in rdms.items()]
-    sign = -1.0 if judged.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
-    ranked = any(one.pooling == "ranks" for one in chosen)
-    ranks = human_ranks(human, judged.n, progress) if ranked else None
-    results = []
-    for one in chosen:
-        for name, measure, tile in [*tiles, *others]:
-            value, pairs = correlate_tiles(human, tile, judged.n, one.name, ranks, progress)
-            value *= sign if measure is None else 1.0
-            results.append(RsaResult(name, measure, one.name, value, None, None, None, None, judged.n, pairs,
-                                     judged.n_pairs - pairs))  # fmt: skip
-    return tuple(results), notes
 
 
 def _check(
@@ -207,107 +179,3 @@ def _over(ci: str | None, judged: Judgments) -> str | None:
     if "subjects" in ci and not several:
         raise InputError(f"ci {ci} needs the matrices of at least two people; human holds one")
     return ci
-
-
-def _method(over: str) -> str:
-    return "dual bootstrap" if over == OVER[2] else "bootstrap"
-
-
-def _results(
-    found: Correlated, drawn: Resampled | None, null: np.ndarray | None, over: str | None, confidence: float,
-    pooling: str | None, partial: bool,
-) -> list[RsaResult]:  # fmt: skip
-    study, one = found.study, found.correlation
-    people = study.people
-    ceiling = None
-    if people is not None and len(people) > 1:
-        ceiling = noise_ceiling_of(people, study.items, one, pooling or one.pooling)
-    parts = partial_correlations(found.values[None], found.between_models(None))[0] if partial else None
-    results = []
-    for k, model in enumerate(study.models):
-        value = float(found.values[k])
-
-        def interval(at: float, of: Replicates | None, k: int = k) -> Interval | None:
-            return None if of is None or over is None else interval_of(at, of, k, None, over, confidence)
-
-        each = None
-        if people is not None:
-            own = found.per_person[:, k]
-            mean = _mean(own)
-            each = PerPerson(mean, interval(mean, drawn.per_person if drawn else None), tuple(map(float, own)))
-        results.append(
-            RsaResult(
-                model.name,
-                model.measure,
-                one.name,
-                value,
-                interval(value, drawn.value if drawn else None),
-                None if null is None or math.isnan(value) else upper_p(null[:, k], value),
-                each,
-                ceiling,
-                study.n,
-                len(study.items),
-                study.n_missing,
-                None
-                if parts is None
-                else Partial(float(parts[k]), interval(float(parts[k]), drawn.partial if drawn else None)),
-                missing=() if over is None else ("ci",),
-            )
-        )
-    return results
-
-
-def _mean(values: np.ndarray) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else math.nan
-
-
-def interval_of(
-    at: float, replicates: Replicates, a: int, b: int | None, over: str, confidence: float
-) -> Interval | None:
-    """at +- Student's t times the root of the variance, within what correlations can be; None without a variance."""
-    variance = replicates.contrast(a, b)
-    if math.isnan(at) or math.isnan(variance):
-        return None
-    error = math.sqrt(max(0.0, variance))
-    reach = quantile(confidence, replicates.degrees) * error
-    bound = 1.0 if b is None else 2.0
-    return Interval(max(-bound, at - reach), min(bound, at + reach), error, over, _method(over), float(confidence))
-
-
-def _pairs(found: Correlated, replicates: Replicates, over: str, confidence: float) -> list[RsaPair]:
-    pairs = []
-    for a, b in combinations(range(len(found.study.models)), 2):
-        one, other = found.study.models[a], found.study.models[b]
-        difference = float(found.values[a] - found.values[b])
-        ci = interval_of(difference, replicates, a, b, over, confidence)
-        p = None
-        if ci is not None and ci.error is not None:
-            t = difference / ci.error if ci.error > 0 else (0.0 if difference == 0 else math.inf)
-            p = two_sided_p(t, replicates.degrees)
-        pairs.append(RsaPair(one.name, other.name, one.measure, other.measure, found.correlation.name, difference, ci,
-                             p, None))  # fmt: skip
-    return pairs
-
-
-def _corrected(pairs: Sequence[RsaPair], correction: str) -> tuple[RsaPair, ...]:
-    """With p-values corrected over all pairs that have one."""
-    known = [k for k, pair in enumerate(pairs) if pair.p_value is not None]
-    adjusted = dict(zip(known, CORRECTIONS[correction]([pairs[k].p_value or 0.0 for k in known]), strict=True))
-    return tuple(replace(pair, p_adjusted=adjusted.get(k)) for k, pair in enumerate(pairs))
-
-
-def _undefined(results: Sequence[RsaResult], over: str | None) -> list[str]:
-    """Sentences about values that do not exist, so that none is NaN in silence."""
-    notes = []
-    for one in results:
-        called = one.embeddings + ("" if one.measure is None else f" by {one.measure}")
-        if math.isnan(one.value):
-            notes.append(
-                f"{one.correlation} with {called} is not defined: the pairs of one of the matrices are all equal"
-            )
-        elif over is not None and one.ci is None:
-            notes.append(
-                f"{one.correlation} with {called} has no interval: fewer than half of the resamples have a value"
-            )
-    return notes

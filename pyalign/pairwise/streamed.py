@@ -121,7 +121,7 @@ def human_ranks(human: Tiles, n: int, progress: Progress = silent) -> HumanRanks
 
 def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Progress) -> np.ndarray:
     """(m,): the values of the pairs that were judged; float32 where that changes none."""
-    out = np.empty(n * (n - 1) // 2, np.float32)
+    out: np.ndarray = np.empty(n * (n - 1) // 2, np.float32)
     at = 0
     for done, (first, last) in enumerate(_ranges(n)):
         part = tiles(first, last)
@@ -130,7 +130,9 @@ def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Pro
         _require_finite(part)
         narrow = part.astype(np.float32)
         if out.dtype == np.float32 and not (narrow == part).all():
-            out = out.astype(np.float64)
+            wide = np.empty(len(out))
+            wide[:at] = out[:at]
+            out = wide
         out[at : at + len(part)] = narrow if out.dtype == np.float32 else part
         at += len(part)
         progress("tiles", done + 1, None)

@@ -1,0 +1,123 @@
+"""From correlations and their resamples to the rows of a result: intervals, people, ceilings, differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from pyalign.pairwise.bootstrap import OVER, Replicates, Resampled, partial_correlations
+from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.people import noise_ceiling_of
+from pyalign.pairwise.permuted import upper_p
+from pyalign.pairwise.rsa_result import Partial, PerPerson, RsaPair, RsaResult
+from pyalign.results import Interval
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.student import quantile, two_sided_p
+
+
+def method_of(over: str) -> str:
+    return "dual bootstrap" if over == OVER[2] else "bootstrap"
+
+
+def results_of(
+    found: Correlated, drawn: Resampled | None, null: np.ndarray | None, over: str | None, confidence: float,
+    pooling: str | None, partial: bool,
+) -> list[RsaResult]:  # fmt: skip
+    study, one = found.study, found.correlation
+    people = study.people
+    ceiling = None
+    if people is not None and len(people) > 1:
+        ceiling = noise_ceiling_of(people, study.items, one, pooling or one.pooling)
+    parts = partial_correlations(found.values[None], found.between_models(None))[0] if partial else None
+    results = []
+    for k, model in enumerate(study.models):
+        value = float(found.values[k])
+
+        def interval(at: float, of: Replicates | None, k: int = k) -> Interval | None:
+            return None if of is None or over is None else interval_of(at, of, k, None, over, confidence)
+
+        each = None
+        if people is not None:
+            own = found.per_person[:, k]
+            mean = _mean(own)
+            each = PerPerson(mean, interval(mean, drawn.per_person if drawn else None), tuple(map(float, own)))
+        results.append(
+            RsaResult(
+                model.name,
+                model.measure,
+                one.name,
+                value,
+                interval(value, drawn.value if drawn else None),
+                None if null is None or math.isnan(value) else upper_p(null[:, k], value),
+                each,
+                ceiling,
+                study.n,
+                len(study.items),
+                study.n_missing,
+                None
+                if parts is None
+                else Partial(float(parts[k]), interval(float(parts[k]), drawn.partial if drawn else None)),
+                missing=() if over is None else ("ci",),
+            )
+        )
+    return results
+
+
+def _mean(values: np.ndarray) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else math.nan
+
+
+def interval_of(
+    at: float, replicates: Replicates, a: int, b: int | None, over: str, confidence: float
+) -> Interval | None:
+    """at +- Student's t times the root of the variance, within what correlations can be; None without a variance."""
+    variance = replicates.contrast(a, b)
+    if math.isnan(at) or math.isnan(variance):
+        return None
+    error = math.sqrt(max(0.0, variance))
+    reach = quantile(confidence, replicates.degrees) * error
+    bound = 1.0 if b is None else 2.0
+    return Interval(max(-bound, at - reach), min(bound, at + reach), error, over, method_of(over), float(confidence))
+
+
+def pairs_of(found: Correlated, replicates: Replicates, over: str, confidence: float) -> list[RsaPair]:
+    pairs = []
+    for a, b in combinations(range(len(found.study.models)), 2):
+        one, other = found.study.models[a], found.study.models[b]
+        difference = float(found.values[a] - found.values[b])
+        ci = interval_of(difference, replicates, a, b, over, confidence)
+        p = None
+        if ci is not None and ci.error is not None:
+            t = difference / ci.error if ci.error > 0 else (0.0 if difference == 0 else math.inf)
+            p = two_sided_p(t, replicates.degrees)
+        pairs.append(RsaPair(one.name, other.name, one.measure, other.measure, found.correlation.name, difference, ci,
+                             p, None))  # fmt: skip
+    return pairs
+
+
+def corrected(pairs: Sequence[RsaPair], correction: str) -> tuple[RsaPair, ...]:
+    """With p-values corrected over all pairs that have one."""
+    known = [k for k, pair in enumerate(pairs) if pair.p_value is not None]
+    adjusted = dict(zip(known, CORRECTIONS[correction]([pairs[k].p_value or 0.0 for k in known]), strict=True))
+    return tuple(replace(pair, p_adjusted=adjusted.get(k)) for k, pair in enumerate(pairs))
+
+
+def undefined_notes(results: Sequence[RsaResult], over: str | None) -> list[str]:
+    """Sentences about values that do not exist, so that none is NaN in silence."""
+    notes = []
+    for one in results:
+        called = one.embeddings + ("" if one.measure is None else f" by {one.measure}")
+        if math.isnan(one.value):
+            notes.append(
+                f"{one.correlation} with {called} is not defined: the pairs of one of the matrices are all equal"
+            )
+        elif over is not None and one.ci is None:
+            notes.append(
+                f"{one.correlation} with {called} has no interval: fewer than half of the resamples have a value"
+            )
+    return notes

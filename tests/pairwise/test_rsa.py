@@ -1,0 +1,388 @@
+"""RSA: golden figures, rsatoolbox, names, missing pairs, kinds, and everything that is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from support import strict_json
+
+from pyalign import Embeddings, InputError, Judgments, load_judgments, load_result, rsa, similarity
+from pyalign.pairwise import streamed
+from pyalign.pairwise.correlations import CORRELATIONS, correlate
+
+
+def study(seed=0, n=12, d=6, p=None, noise=0.3):
+    """Rows, and matrices of dissimilarity of people who look at them through noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d))
+    people = []
+    for _ in range(p or 1):
+        y = x + noise * rng.normal(size=x.shape)
+        people.append(1 - similarity(y, measure="pearson"))
+    return x, np.stack(people) if p else people[0]
+
+
+@pytest.fixture(scope="module")
+def objects92(data):
+    features = np.load(data / "objects92" / "alexnet_fc_92.npz")
+    human = load_judgments(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
+    return {name: features[name] for name in ("fc6", "fc7", "fc8")}, human
+
+
+def test_figures_of_the_92_objects(objects92):
+    expected = {
+        "spearman": (0.35611, 0.37017, 0.52261),
+        "rho-a": (0.35611, 0.37017, 0.52261),
+        "pearson": (0.52486, 0.52930, 0.57180),
+        "tau-a": (0.24410, 0.25476, 0.36924),
+    }
+    found = rsa(*objects92, correlation=list(expected), ci=None)
+    for row in found.results:
+        place = ("fc6", "fc7", "fc8").index(row.embeddings)
+        assert row.value == pytest.approx(expected[row.correlation][place], abs=5e-6)
+        assert (row.n_objects, row.n_pairs, row.n_missing) == (92, 4186, 0)
+
+
+def test_the_mean_over_people_and_its_ceiling_are_another_quantity(objects92):
+    found = rsa(*objects92, correlation="rho-a", ci=None)
+    for row, expected in zip(found.results, (0.25620, 0.26416, 0.33840), strict=True):
+        assert row.per_person.mean == pytest.approx(expected, abs=5e-6)
+        assert row.per_person.mean == pytest.approx(np.mean(row.per_person.values))
+        assert (row.ceiling.lower, row.ceiling.upper) == pytest.approx((0.47701, 0.57669), abs=5e-6)
+        assert row.ceiling.pooling == "ranks"
+    raw = rsa(*objects92, correlation="rho-a", ci=None, pooling="raw")[0].ceiling
+    assert (raw.lower, raw.upper, raw.pooling) == (
+        pytest.approx(0.47760, abs=5e-6),
+        pytest.approx(0.57512, abs=5e-6),
+        "raw",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [("rho-a", "rho-a"), ("spearman", "spearman"), ("pearson", "corr"), ("cosine", "cosine"), ("tau-a", "tau-a")],
+)
+@pytest.mark.filterwarnings("ignore:Noise ceiling")
+def test_people_and_ceilings_equal_those_of_rsatoolbox(name, theirs):
+    toolbox = pytest.importorskip("rsatoolbox")
+    from rsatoolbox.inference import boot_noise_ceiling
+    from rsatoolbox.rdm import RDMs, compare
+
+    x, people = study(4, 14, p=5)
+    row = rsa(x, people, kind="dissimilarity", correlation=name, ci=None)[0]
+    human = RDMs(people)
+    model = RDMs(1 - similarity(x, measure="pearson")[None])
+    assert row.per_person.values == pytest.approx(compare(model, human, theirs)[0], abs=1e-9)
+    assert (row.ceiling.lower, row.ceiling.upper) == pytest.approx(boot_noise_ceiling(human, theirs), abs=1e-9)
+    assert toolbox is not None
+
+
+def test_the_dual_bootstrap_agrees_with_that_of_rsatoolbox():
+    """Their draws are others, so that errors agree but for chance: of 600 resamples each, by about 6 % together."""
+    pytest.importorskip("rsatoolbox")
+    from rsatoolbox.inference import eval_dual_bootstrap
+    from rsatoolbox.model import ModelFixed
+    from rsatoolbox.rdm import RDMs
+
+    x, people = study(6, 16, p=6, noise=1.0)
+    model = RDMs(1 - similarity(x, measure="pearson")[None])
+    np.random.seed(0)
+    theirs = eval_dual_bootstrap(ModelFixed("m", model), RDMs(people), method="corr", N=600, use_correction=False)
+    ours = rsa(x, people, kind="dissimilarity", correlation="pearson", resamples=600)[0].per_person
+    assert ours.standard_error == pytest.approx(math.sqrt(theirs.get_model_var()[0]), rel=0.25)
+    # Their bootstrap draws pairs with the same weights; what it gives for people alone has a closed form.
+    people_only = rsa(x, people, kind="dissimilarity", correlation="pearson", ci="subjects", resamples=4000)[
+        0
+    ].per_person
+    closed = np.std(people_only.values, ddof=1) / math.sqrt(6)
+    assert people_only.standard_error == pytest.approx(closed, rel=0.05)
+
+
+def test_kind_changes_the_sign_of_the_human_side_alone():
+    x, people = study()
+    similar = rsa(x, 1 - people, kind="similarity", ci=None)[0].value
+    apart = rsa(x, people, kind="dissimilarity", ci=None)[0].value
+    assert similar == pytest.approx(apart) and apart > 0.8
+    assert rsa(x, people, kind="similarity", ci=None)[0].value == pytest.approx(-apart)
+
+
+@pytest.mark.parametrize("kind", ["dissimilarity", "similarity"])
+def test_model_rdms_are_dissimilarities_by_name(kind):
+    x, people = study()
+    human = people if kind == "dissimilarity" else 1 - people
+    found = rsa({}, human, kind=kind, model_rdms={"own": people, "rows": 1 - similarity(x, measure="pearson")}, ci=None)
+    assert [row.measure for row in found.results] == [None, None]
+    assert found[0].value == pytest.approx(1.0)
+    assert found[1].value == pytest.approx(rsa(x, human, kind=kind, ci=None)[0].value)
+
+
+def test_rows_are_matched_by_name_whatever_their_order():
+    x, people = study()
+    names = tuple(f"object {k}" for k in range(12))
+    human = Judgments(people, "dissimilarity", names)
+    order = np.random.default_rng(1).permutation(12)
+    expected = rsa(x, people, kind="dissimilarity", ci=None)[0].value
+    shuffled = Embeddings(x[order], tuple(names[k] for k in order))
+    assert rsa(shuffled, human, ci=None)[0].value == pytest.approx(expected)
+    more = Embeddings(np.concatenate([np.zeros((1, 6)), x[order]]), ("another", *(names[k] for k in order)))
+    found = rsa(more, human, ci=None)
+    assert found[0].value == pytest.approx(expected)
+    assert any("1 rows of x are of objects that were not judged" in note for note in found.notes)
+    turned = Judgments(people[np.ix_(order, order)], "dissimilarity", tuple(names[k] for k in order))
+    assert rsa({}, human, model_rdms={"same": turned}, ci=None)[0].value == pytest.approx(1.0)
+
+
+def test_what_has_no_names_is_said():
+    x, people = study()
+    assert "row i is taken for object i" in rsa(x, people, kind="dissimilarity", ci=None).notes[0]
+
+
+def test_missing_pairs_are_left_out_by_position_and_counted():
+    x, people = study()
+    holes = people.copy()
+    holes[0, 3] = holes[3, 0] = holes[5, 6] = holes[6, 5] = np.nan
+    upper = np.triu_indices(12, 1)
+    there = ~np.isnan(holes[upper])
+    model = 1 - similarity(x, measure="pearson")
+    for name in CORRELATIONS:
+        row = rsa(x, holes, kind="dissimilarity", correlation=name, ci=None)[0]
+        assert (row.n_pairs, row.n_missing) == (64, 2)
+        assert row.value == pytest.approx(correlate(model[upper][there], holes[upper][there], name))
+
+
+def test_people_may_miss_pairs_of_their_own():
+    x, people = study(p=3)
+    people[1, 0, 1] = people[1, 1, 0] = np.nan
+    people[:, 2, 3] = people[:, 3, 2] = np.nan
+    row = rsa(x, people, kind="dissimilarity", resamples=100)[0]
+    assert (row.n_pairs, row.n_missing) == (65, 1)
+    upper = np.triu_indices(12, 1)
+    own, model = people[1][upper], (1 - similarity(x, measure="pearson"))[upper]
+    there = ~np.isnan(own)
+    assert row.per_person.values[1] == pytest.approx(correlate(own[there], model[there]))
+    assert row.standard_error > 0 and row.per_person.standard_error > 0
+
+
+def test_rows_with_nan_are_an_error_or_left_out():
+    x, people = study()
+    x[2, 0] = np.nan
+    with pytest.raises(InputError, match="x must be finite; 1 of 12 rows holds NaN or infinity, first row 2"):
+        rsa(x, people, kind="dissimilarity")
+    row = rsa(x, people, kind="dissimilarity", nan="omit", ci=None)[0]
+    rest = np.delete(np.arange(12), 2)
+    expected = rsa(x[rest], people[np.ix_(rest, rest)], kind="dissimilarity", ci=None)[0]
+    assert row.value == pytest.approx(expected.value)
+    assert (row.n_pairs, row.n_missing) == (55, 11)
+
+
+@pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
+def test_does_not_depend_on_the_number_of_threads(set_threads, correlation):
+    x, people = study(n=20, p=4)
+    seen = set()
+    for threads in (1, 2, 5):
+        set_threads(threads)
+        found = rsa({"a": x, "b": x[:, :2]}, people, kind="dissimilarity", correlation=correlation, resamples=70,
+                    permutations=70, weighted=True)  # fmt: skip
+        document = found.to_dict()
+        del document["provenance"]
+        seen.add(json.dumps(document))
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("over", ["objects", "subjects", "objects+subjects"])
+def test_identical_models_do_not_differ(over):
+    x, people = study(p=4)
+    pair = rsa({"a": x, "b": 2 * x}, people, kind="dissimilarity", ci=over, resamples=60).pairs[0]
+    assert pair.difference == 0.0 and pair.standard_error == 0.0 and pair.p_value == 1.0
+
+
+def test_a_model_that_is_people_s_own_matrix_has_no_spread():
+    _, people = study()
+    row = rsa({}, people, kind="dissimilarity", model_rdms={"own": people}, resamples=60)[0]
+    assert row.value == 1.0 and tuple(row.ci) == pytest.approx((1.0, 1.0))
+
+
+def test_p_values_count_the_permutations_that_are_at_least_as_large():
+    x, people = study(n=30)
+    row = rsa(x, people, kind="dissimilarity", ci=None, permutations=99)[0]
+    assert row.p_value == 0.01
+    null = rsa(np.random.default_rng(9).normal(size=(30, 4)), people, kind="dissimilarity", ci=None, permutations=99)[0]
+    assert 0.01 < null.p_value <= 1.0
+
+
+@pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
+def test_permutations_by_inner_products_are_those_that_are_prepared_anew(correlation):
+    from pyalign.pairwise import permuted
+    from pyalign.pairwise.correlated import Correlated
+    from pyalign.pairwise.correlations import get_correlation
+    from pyalign.pairwise.study import study_of
+
+    x, people = study(n=11)
+    found = Correlated(study_of({"x": x}, {}, Judgments(people, "dissimilarity"), ["cosine"], "raise", "auto"),
+                       get_correlation(correlation))  # fmt: skip
+    fast = permuted.permuted_values(found, 130, 5)
+    slow = permuted._one_by_one(found, 130, 5, lambda *_: None)
+    np.testing.assert_allclose(fast, slow, atol=1e-12)
+
+
+def test_partial_correlations_are_those_of_residuals():
+    x, people = study(n=15, noise=1.0)
+    models = {"a": x[:, :3], "b": x[:, 2:]}
+    found = rsa(models, people, kind="dissimilarity", correlation="pearson", partial=True, resamples=60)
+    upper = np.triu_indices(15, 1)
+    a, b, human = (v[upper] for v in (1 - similarity(x[:, :3], measure="pearson"),
+                                      1 - similarity(x[:, 2:], measure="pearson"), people))  # fmt: skip
+    design = np.stack([np.ones_like(b), b], axis=1)
+    left, right = (v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (a, human))
+    assert found[0].partial.value == pytest.approx(correlate(left, right, "pearson"))
+    assert found[0].partial.standard_error > 0
+
+
+def test_partial_correlations_of_models_that_are_the_same_do_not_exist():
+    x, people = study()
+    found = rsa({"a": x, "b": 2 * x}, people, kind="dissimilarity", partial=True, ci=None)
+    assert math.isnan(found[0].partial.value)
+    assert strict_json(found.to_json())["results"][0]["partial"]["value"] is None
+
+
+def test_a_weighted_sum_finds_the_weights_and_is_judged_on_other_objects():
+    rng = np.random.default_rng(0)
+    parts = [1 - similarity(rng.normal(size=(24, 8)), measure="pearson") for _ in range(3)]
+    upper = np.triu_indices(24, 1)
+    human = 2 * parts[0] / parts[0][upper].std() + parts[1] / parts[1][upper].std() - parts[2] / parts[2][upper].std()
+    found = rsa(
+        {}, human, kind="dissimilarity", model_rdms=dict(zip("abc", parts, strict=True)), ci=None, weighted=True
+    )
+    one = found.weighted[0]
+    assert one.weights["c"] == 0.0 and one.weights["a"] == pytest.approx(2 * one.weights["b"], rel=0.3)
+    assert len(one.folds) == 3 and one.value == pytest.approx(np.mean(one.folds))
+    assert one.value > found[0].value
+
+
+def test_many_models_of_nothing_explain_nothing_of_other_objects():
+    rng = np.random.default_rng(0)
+    human, *rest = (1 - similarity(rng.normal(size=(90, 8)), measure="pearson") for _ in range(21))
+    rdms = {str(k): one for k, one in enumerate(rest)}
+    found = rsa({}, human, kind="dissimilarity", ci=None, weighted=True, model_rdms=rdms).weighted[0]
+    assert sum(found.weights.values()) > 0.1 and abs(found.value) < 0.1
+
+
+def test_a_fold_is_judged_on_pairs_that_no_weight_of_it_was_fitted_to():
+    """Pairs between two folds are in the fit of the third alone: changing them leaves the value of no other fold."""
+    x, people = study(n=18)
+    of = np.empty(18, int)
+    of[np.random.default_rng(0).permutation(18)] = np.arange(18) % 3
+    between = ((of[:, None] == 0) & (of[None, :] == 1)) | ((of[:, None] == 1) & (of[None, :] == 0))
+    options = {"kind": "dissimilarity", "ci": None, "weighted": True}
+    models = {"a": x, "b": x[:, :2]}
+    before = rsa(models, people, **options).weighted[0]
+    after = rsa(models, np.where(between, 0.5 * people**2, people), **options).weighted[0]
+    assert before.folds[:2] == after.folds[:2] and before.weights != after.weights
+
+
+def test_constant_and_degenerate_inputs_have_a_sentence_never_a_silent_nan():
+    x, people = study()
+    found = rsa(np.ones((12, 4)), people, kind="dissimilarity", resamples=30, permutations=9)
+    assert math.isnan(found[0].value) and found[0].p_value is None and found[0].ci is None
+    assert "is not defined" in found.notes[-1]
+    assert strict_json(found.to_json())["results"][0]["value"] is None
+    zero = rsa(x * 0, people, kind="dissimilarity", ci=None)
+    assert "is not defined" in zero.notes[-1]
+    doubled = np.concatenate([x[:6], x[:6]])
+    assert np.isfinite(rsa(doubled, people, kind="dissimilarity", resamples=30)[0].value)
+
+
+def test_three_objects_have_a_value_and_two_are_refused():
+    x, people = study(n=3)
+    found = rsa(x, people, kind="dissimilarity", resamples=50)
+    assert np.isfinite(found[0].value)
+    assert found[0].ci is None and "has no interval" in found.notes[-1]
+    with pytest.raises(InputError, match="human must be about at least 3 objects; got 2"):
+        rsa(x[:2], people[:2, :2], kind="dissimilarity")
+
+
+def test_results_travel_as_json_and_come_back(tmp_path):
+    x, people = study(p=3)
+    found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", resamples=30, permutations=9, partial=True,
+                weighted=True)  # fmt: skip
+    path = tmp_path / "r.json"
+    path.write_text(found.to_json())
+    back = load_result(path)
+    assert back.to_dict()["results"] == found.to_dict()["results"] and str(back) == str(found)
+    row = found.to_dict()["results"][0]
+    assert {"embeddings", "measure", "correlation", "value", "ci", "standard_error", "p_value", "per_person", "ceiling",
+            "n_objects", "n_pairs", "n_missing"} <= row.keys()  # fmt: skip
+    assert row["per_person"]["standard_error"] > 0 and row["ceiling"].keys() == {"lower", "upper", "pooling"}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"kind": None}, "kind must say what human holds"),
+        ({"kind": "distance"}, "kind must be one of"),
+        ({"correlation": "spearmann"}, "correlation must be one of"),
+        ({"correlation": []}, "measure and correlation must be at least one each"),
+        ({"measure": "euclid"}, "measure must be one of"),
+        ({"ci": "triplets"}, "ci must be one of"),
+        ({"ci": "subjects"}, "ci subjects needs the matrices of at least two people; human holds one"),
+        ({"resamples": 1}, "resamples must be a whole number from 2"),
+        ({"permutations": -1}, "permutations must be a whole number from 1"),
+        ({"confidence": 1.0}, "confidence must lie between 0 and 1"),
+        ({"pooling": "mean"}, "pooling must be one of"),
+        ({"correction": "bonferroni"}, "correction must be one of"),
+        ({"nan": "skip"}, "nan must be one of"),
+        ({"partial": True}, "partial needs at least two models; got one"),
+        ({"partial": True, "correlation": "kendall"}, "partial correlations are of spearman and pearson; got kendall"),
+        ({"model_rdms": {"x": np.zeros((12, 12))}}, "model_rdms must be called otherwise than embeddings; got 'x'"),
+        ({"model_rdms": {"m": np.zeros((11, 11))}}, "m must be about the 12 judged objects; got 11"),
+        ({"kind": "similarity", "correlation": "cosine", "model_rdms": {"m": np.ones((12, 12))}}, "correlation co"),
+    ],
+)  # fmt: skip
+def test_refuses_what_does_not_fit(options, told, message_of):
+    x, people = study()
+    import re
+
+    assert re.search(told, message_of(rsa, x, people, **{"kind": "dissimilarity", **options}))
+
+
+def test_refuses_other_numbers_of_objects(message_of):
+    x, people = study()
+    assert "x must have a row for each of 12 judged objects" in message_of(rsa, x[:5], people, kind="dissimilarity")
+    assert "x must hold at least one model" in message_of(rsa, {}, people, kind="dissimilarity")
+    small, few = study(n=6)
+    assert "weighted needs at least 9 objects" in message_of(
+        rsa, small, few, kind="dissimilarity", weighted=True, ci=None
+    )
+    holes = np.full((12, 12), np.nan)
+    assert "human must have a pair that was judged" in message_of(rsa, x, holes, kind="dissimilarity")
+    named = Judgments(people, "dissimilarity", tuple("abcdefghijkl"))
+    assert "no row is named 'l'" in message_of(rsa, Embeddings(x[:11], tuple("abcdefghijk")), named)
+
+
+@pytest.mark.parametrize("correlation", streamed.CORRELATIONS)
+@pytest.mark.parametrize("measure", ["pearson", "rbf", "neg_euclidean"])
+@pytest.mark.parametrize("condensed", [False, True])
+def test_tiles_give_what_whole_matrices_give(monkeypatch, correlation, measure, condensed):
+    x, people = study(n=40)
+    people[3, 7] = people[7, 3] = np.nan
+    human = people[np.triu_indices(40, 1)] if condensed else people
+    other = np.abs(np.random.default_rng(5).normal(size=780))
+    options = {"kind": "dissimilarity", "correlation": correlation, "measure": measure, "ci": None,
+               "model_rdms": {"m": other}}  # fmt: skip
+    whole = rsa(x, human, **options)
+    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
+    monkeypatch.setattr(streamed, "TILE", 100)
+    tiled = rsa(x, human, **options)
+    for one, other in zip(whole.results, tiled.results, strict=True):
+        assert one.value == pytest.approx(other.value, abs=1e-9)
+        assert (one.n_pairs, one.n_missing) == (other.n_pairs, other.n_missing) == (779, 1)
+
+
+def test_progress_is_told():
+    x, people = study(p=2)
+    told = []
+    rsa(x, people, kind="dissimilarity", resamples=130, permutations=70, progress=lambda *a: told.append(a))
+    assert ("resamples", 130, 130) in told and ("permutations", 70, 70) in told
