@@ -65,7 +65,7 @@ RANKS, VALUES, TAU = "ranked:Ranks", "moments:Moments", "concordance:Concordance
 CORRELATIONS = {
     row.name: row
     for row in (
-        Correlation("spearman", "Pearson correlation of ranks, equal values sharing their mean", RANKS, "ranks"),
+        Correlation("spearman", "Pearson's, of ranks; equal values share their mean", RANKS, "ranks"),
         Correlation("pearson", "covariance over the product of standard deviations", VALUES, "standardized"),
         Correlation("kendall", "tau-b: (con - dis) / sqrt((n0 - ties in x) (n0 - ties in y))", TAU, "ranks"),
         Correlation("tau-a", "(con - dis) / n0, of n0 = m (m - 1) / 2 pairs of pairs", TAU, "ranks"),
