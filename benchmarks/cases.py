@@ -39,6 +39,9 @@ THINGS = Case("things-int32", 1854, 768, 4_700_000)
 THINGS_NARROW = Case("things-narrow-int16", 1854, 64, 4_700_000, "int16")  # of which a hundred models fit in memory
 THINGS_INT16 = Case("things-int16", 1854, 768, 4_700_000, "int16")
 THINGS_INT64 = Case("things-int64", 1854, 768, 4_700_000, "int64")
+THINGS_PAIRS = Case("things-pairs", 1854, 512)
+OBJECTS92 = Case("objects-92", 92, 512)  # and 16 people
+MANY_OBJECTS = Case("objects-20k", 20_000, 512)
 SQUARE = Case("square-4096", 4096, 768)
 LARGE = Case("large-20k", 20_000, 512, 5_000_000)
 LARGER = Case("large-100k", 100_000, 512, 5_000_000)
@@ -52,7 +55,7 @@ CASES = {
     c.name: c
     for c in (
         THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT,
-        MANY_IMAGES,
+        MANY_IMAGES, THINGS_PAIRS, OBJECTS92, MANY_OBJECTS,
     )
 }  # fmt: skip
 
@@ -163,6 +166,11 @@ TARGETS = (
     Target("score with intervals", THINGS, "one second", at_most=1),
     Target("compare, 100 models", THINGS_NARROW, "one minute", at_most=1),
     Target("object resamples, 4 models", THINGS, "pyalign 1 model", at_most=2),
+    *(Target("rsa spearman", THINGS_PAIRS, peer, at_least=8) for peer in ("scipy", "rsatoolbox")),
+    Target("rsa dual bootstrap", OBJECTS92, "rsatoolbox", at_least=200),
+    Target("rsa inference", THINGS_PAIRS, "20 seconds", at_most=1),
+    Target("rsa inference", THINGS_PAIRS, "numpy loop", at_least=50),
+    *(Target(f"memory of rsa {name}", MANY_OBJECTS, "limit", at_most=1) for name in ("pearson", "spearman")),
     Target("calibrate", THINGS, "pyalign score", at_most=10),
     *(Target("extract", case, "thingsvision", at_least=1.5) for case in (LITE0, VIT)),
     *(Target("extract", case, "timm loop", at_least=0.95) for case in (LITE0, VIT)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,25 @@ def _triplet_loss(case: Case) -> Callable[[], object]:
     return our_loss(x, t)
 
 
-CALLS = {"score": _score, "odd_one_out_from": _odd_one_out_from, "triplet_loss": _triplet_loss}
+def _rsa(correlation: str, case: Case) -> Callable[[], object]:
+    """The human matrix is an input, (n, n) float32, made of other rows in pieces."""
+    x = embeddings(case)
+    human = np.empty((case.n, case.n), np.float32)
+    unit = np.random.default_rng(1).normal(size=(case.n, 32)).astype(np.float32)
+    np.matmul(unit, unit.T, out=human)
+    for first in range(0, case.n, 1000):
+        part = slice(first, first + 1000)
+        human[part, first:] = human[first:, part].T
+    return lambda: pyalign.rsa(x, human, kind="similarity", correlation=correlation, ci=None)
+
+
+CALLS = {
+    "rsa pearson": partial(_rsa, "pearson"),
+    "rsa spearman": partial(_rsa, "spearman"),
+    "score": _score,
+    "odd_one_out_from": _odd_one_out_from,
+    "triplet_loss": _triplet_loss,
+}
 
 
 def main() -> None:

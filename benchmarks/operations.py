@@ -22,6 +22,7 @@ from benchmarks import (
     processes,
     repeat_peers,
     resample_peers,
+    rsa_peers,
 )
 from benchmarks.cases import MB, Case, answers, embeddings, similarities, triplets
 from benchmarks.timing import Contender
@@ -406,6 +407,53 @@ def repeats(make: Callable[[np.ndarray], Callable[[], repeat_peers.Groups]]) -> 
     return build
 
 
+RSA = (
+    Comparison(
+        "rsa spearman",
+        cases.THINGS_PAIRS,
+        {
+            SUBJECT: rsa_peers.cpu_seconds(rsa_peers.our_correlation("spearman")),
+            "scipy": rsa_peers.cpu_seconds(rsa_peers.scipy_correlation("spearman")),
+            "rsatoolbox": rsa_peers.cpu_seconds(rsa_peers.rsatoolbox_correlation("spearman")),
+        },
+        SOME,
+        "CPU s",
+    ),
+    Comparison(
+        "rsa kendall",
+        cases.THINGS_PAIRS,
+        {
+            SUBJECT: rsa_peers.cpu_seconds(rsa_peers.our_correlation("kendall")),
+            "scipy": rsa_peers.cpu_seconds(rsa_peers.scipy_correlation("kendall")),
+        },
+        FEW,
+        "CPU s",
+    ),
+    Comparison(
+        "rsa dual bootstrap",
+        cases.OBJECTS92,
+        {
+            SUBJECT: rsa_peers.cpu_seconds(rsa_peers.our_dual_bootstrap),
+            "rsatoolbox": rsa_peers.cpu_seconds(
+                rsa_peers.rsatoolbox_dual_bootstrap, rsa_peers.FEW / rsa_peers.RESAMPLES
+            ),
+        },
+        FEW,
+        "CPU s",
+    ),
+    Comparison(
+        "rsa inference",
+        cases.THINGS_PAIRS,
+        {
+            SUBJECT: rsa_peers.our_inference,
+            "20 seconds": figures(lambda case: 20.0),
+            "numpy loop": rsa_peers.numpy_inference,
+        },
+        FEW,
+    ),
+    _memory("rsa pearson", cases.MANY_OBJECTS, 1000),
+    _memory("rsa spearman", cases.MANY_OBJECTS, 4000),
+)
 REPEATS = Comparison(
     "find_repeats",
     cases.THINGS,
@@ -461,7 +509,8 @@ LOSSES = (
 STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION, REPEATS)
 EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
-    *TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
+    *TRIPLETS, SCORE, *STATISTICS, *RSA, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS,
+    IMPORT,
 )  # fmt: skip
 
 

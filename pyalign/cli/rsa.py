@@ -19,7 +19,7 @@ from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 
 HUMAN, MODELS = "judgments of people", "more models"
-FORMULAS = "\n".join(f"  {one.name:<16} {one.formula}" for one in CORRELATIONS.values())
+FORMULAS = "\n".join(f"  {one.name:<10} {one.formula}" for one in CORRELATIONS.values())
 HOW = f"how they are compared\ncorrelations of the pairs' values:\n{FORMULAS}"
 
 
