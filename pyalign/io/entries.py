@@ -17,11 +17,12 @@ NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "
 
 @dataclass(frozen=True)
 class Entry:
-    """One array of a file, not read yet."""
+    """One array of a file, not read yet; `inner`: it is a field of another, which is chosen by its key alone."""
 
     shape: tuple[int, ...]
     dtype: str  # numpy's name, or the file's own for types that numpy lacks
     load: Callable[[], Array]
+    inner: bool = False
 
 
 Entries = Mapping[str, Entry]
@@ -67,7 +68,7 @@ def choose(
         return next(iter(entries.values()))
     if preferred is not None and preferred in entries:
         return entries[preferred]
-    candidates = [entry for entry in entries.values() if likely(entry)]
+    candidates = [entry for entry in entries.values() if likely(entry) and not entry.inner]
     if len(candidates) != 1:
         raise bad(path, f"holds several arrays, choose one as FILE::KEY: {describe(entries)}")
     return candidates[0]

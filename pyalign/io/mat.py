@@ -14,13 +14,15 @@ Variable = mat4.Variable | mat5.Variable
 
 
 def mat_entries(path: PathLike) -> dict[str, Entry]:
-    """The variables of a MATLAB file."""
+    """The variables of a MATLAB file, and the fields of structs, as ``BEHAVIOR.set1.pairwisedistances``."""
     with open(path, "rb") as handle:
         head = handle.read(520)
     if head.startswith(SIGNATURE) or head[512:] == SIGNATURE:
         return hdf5_entries(path, transposed=True)
     variables: list[Variable] = guarded(path, ".mat", partial(_list, path))
-    return {one.name: Entry(one.shape, _type(one), partial(_load, path, one)) for one in variables if one.name}
+    return {
+        one.name: Entry(one.shape, _type(one), partial(_load, path, one), _inner(one)) for one in variables if one.name
+    }
 
 
 def _list(path: PathLike) -> list[Variable]:
@@ -28,6 +30,10 @@ def _list(path: PathLike) -> list[Variable]:
         is_4 = 0 in handle.read(4)
         handle.seek(0)
         return [*(mat4.list_mat4(path, handle) if is_4 else mat5.list_mat5(path, handle))]
+
+
+def _inner(one: Variable) -> bool:
+    return isinstance(one, mat5.Variable) and one.inner
 
 
 def _type(one: Variable) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import prod
 from typing import IO, Any, Literal, Protocol
 
@@ -40,11 +41,33 @@ OPAQUE = 17  # a class without dimensions
 IS_LOGICAL, IS_COMPLEX = 0x02, 0x08
 MOST_DIMENSIONS = 32
 MOST = 100_000  # variables
+DEEPEST = 8  # structs in structs
+LONGEST_FIELD = 64  # bytes of the name of a field, with the zero behind it
 SHORT, CHUNK = 1 << 12, 1 << 20  # bytes unpacked at once: of a header, of data
 
 
 class _Source(Protocol):
+    taken: int  # bytes so far
+
     def read(self, size: int) -> bytes: ...
+
+    def skip(self, size: int) -> None: ...
+
+
+class _Plain:
+    """The file itself."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle, self.taken = handle, 0
+
+    def read(self, size: int) -> bytes:
+        found = self._handle.read(size)
+        self.taken += len(found)
+        return found
+
+    def skip(self, size: int) -> None:
+        self._handle.seek(size, os.SEEK_CUR)
+        self.taken += size
 
 
 class _Packed:
@@ -52,6 +75,14 @@ class _Packed:
 
     def __init__(self, handle: IO[bytes], size: int) -> None:
         self._handle, self._left, self._unpack, self._ready = handle, size, zlib.decompressobj(), b""
+        self.taken = 0
+
+    def skip(self, size: int) -> None:
+        while size > 0:
+            piece = self.read(min(size, CHUNK))
+            if not piece:
+                raise ValueError("it ends within an element")
+            size -= len(piece)
 
     def read(self, size: int) -> bytes:
         """At most `CHUNK` bytes."""
@@ -65,6 +96,7 @@ class _Packed:
                 break
             self._ready += more
         found, self._ready = self._ready[:size], self._ready[size:]
+        self.taken += len(found)
         return found
 
 
@@ -73,7 +105,8 @@ class Variable:
     """A variable of the file, its data not read yet.
 
     place: of its element in the file. stored: the type of the numbers there, "" where it is no full array of numbers;
-    wanted: that of its class. small: the numbers themselves, where they are few enough to stand in the header.
+    wanted: that of its class. small: the numbers themselves, where they are few enough to stand in the header. leaf:
+    which of the variables in the element it is, where that is a struct. inner: whether it is a field of one.
     """
 
     name: str
@@ -85,6 +118,8 @@ class Variable:
     wanted: str = ""
     is_complex: bool = False
     small: bytes | None = None
+    leaf: int = 0
+    inner: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -111,9 +146,12 @@ def list_mat5(path: PathLike, handle: IO[bytes]) -> list[Variable]:
             raise bad(path, f"holds more than {MOST} variables")
         source, inside = _enter(handle, place, order)
         if inside >= 0:
-            found.append(_describe(source, inside, order, place))
-            if kind == COMPRESSED:
-                check_expansion(path, length, found[-1].nbytes)
+            for leaf, variable in enumerate(_walk(source, inside, order, place)):
+                if len(found) == MOST:
+                    raise bad(path, f"holds more than {MOST} variables")
+                found.append(replace(variable, leaf=leaf))
+                if kind == COMPRESSED:  # what is in a struct is unpacked to find the next field
+                    check_expansion(path, length, inside if variable.kind == "struct" else variable.nbytes)
         handle.seek(place + 8 + length)
 
 
@@ -121,7 +159,7 @@ def _enter(handle: IO[bytes], place: int, order: Order) -> tuple[_Source, int]:
     """Where to read the content of a variable's element from, and its length; -1 for other elements."""
     handle.seek(place)
     kind, size, _ = _parse(handle.read(8), order)
-    source: _Source = handle
+    source: _Source = _Plain(handle)
     if kind == COMPRESSED:
         source = _Packed(handle, size)
         kind, size, _ = _parse(source.read(8), order)
@@ -137,7 +175,9 @@ def load_mat5(path: PathLike, variable: Variable) -> Array:
         flat = np.empty(prod(variable.shape), stored)
         with open(path, "rb") as handle:
             source, left = _enter(handle, variable.place, variable.order)
-            _describe(source, left, variable.order, variable.place)
+            for leaf, _ in enumerate(_walk(source, left, variable.order, variable.place)):
+                if leaf == variable.leaf:
+                    break
             _fill(source, flat.view(np.uint8))
     values: Array = native(flat).reshape(variable.shape, order="F")
     return _as_class(values, np.dtype(variable.wanted))
@@ -170,8 +210,52 @@ def _same(found: Array, values: Array) -> bool:
     return bool((found == values).all())
 
 
+def _walk(
+    source: _Source, left: int, order: Order, place: int, path: str | None = None, depth: int = 0
+) -> Iterator[Variable]:
+    """A variable, then what is in its fields, if it is a struct; the source stands at the first byte of the numbers of
+    each while it is given.
+
+    Fields are called as MATLAB calls them: ``BEHAVIOR.set1``, ``rdms(2).RDM``.
+    """
+    end = source.taken + left
+    found = _describe(source, left, order, place)
+    called = found.name if path is None else path
+    yield replace(found, name=called, inner=depth > 0)
+    if found.kind != "struct" or not called:
+        return
+    if depth == DEEPEST:
+        raise ValueError(f"structs in structs, more than {DEEPEST} deep")
+    names = _field_names(source, end - source.taken, order)
+    count = prod(found.shape)
+    if count * len(names) > MOST:
+        raise ValueError(f"a struct of more than {MOST} fields")
+    for k in range(count if names else 0):
+        for name in names:
+            kind, size, _ = _parse(source.read(8), order)
+            after = source.taken + -(-size // 8) * 8
+            if kind != MATRIX or after > end:
+                raise ValueError("a field that is no variable")
+            if size:  # a field that was never filled has no bytes
+                inside = f"{called}.{name}" if count == 1 else f"{called}({k + 1}).{name}"
+                yield from _walk(source, size, order, place, inside, depth + 1)
+            if source.taken > after:
+                raise ValueError("a field that is longer than it says")
+            source.skip(after - source.taken)
+
+
+def _field_names(source: _Source, left: int, order: Order) -> list[str]:
+    """Those of a struct."""
+    raw, left = _element(source, left, order, {INT32})
+    length = int.from_bytes(raw, order)
+    names, _ = _element(source, left, order, {INT8})
+    if len(raw) != 4 or not 0 < length <= LONGEST_FIELD or len(names) % length:
+        raise ValueError("a struct without names of fields")
+    return [_text(names[k : k + length]) for k in range(0, len(names), length)]
+
+
 def _describe(source: _Source, left: int, order: Order, place: int) -> Variable:
-    """The header of a variable; leaves the source at the first byte of the numbers."""
+    """The header of a variable; leaves the source at the first byte of the numbers, or of the fields."""
     flags, left = _element(source, left, order, {UINT32})
     if len(flags) != 8:
         raise ValueError("a variable without flags")

@@ -100,3 +100,61 @@ def test_one_byte_changed_is_refused_or_read(tmp_path, version):
                 load_embeddings(path, key="x")
             except InputError as error:
                 assert len(str(error).splitlines()) == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_fields_of_structs_have_their_names_in_matlab(tmp_path, packed):
+    rng = np.random.default_rng(0)
+    sets = {f"set{k}": {"pairwisedistances": rng.random((3, 10 * k)), "label": "text", "n": 5.0} for k in (1, 2)}
+    stack = np.zeros((1, 3), dtype=[("RDM", object), ("name", object)])
+    for k in range(3):
+        stack[0, k] = (rng.random((4, 4)), f"person {k}")
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"before": np.eye(2), "BEHAVIOR": sets, "rdms": stack}, do_compression=packed)
+    for k in (1, 2):
+        found = load_embeddings(path, key=f"BEHAVIOR.set{k}.pairwisedistances").values
+        np.testing.assert_array_equal(found, sets[f"set{k}"]["pairwisedistances"])
+    for k in range(3):
+        np.testing.assert_array_equal(load_embeddings(path, key=f"rdms({k + 1}).RDM").values, stack[0, k]["RDM"])
+    np.testing.assert_array_equal(load_embeddings(path).values, np.eye(2))  # what is inside is asked for by name
+
+
+def test_a_struct_itself_is_no_array_and_text_in_it_is_none(tmp_path, refused):
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"s": {"x": np.eye(2), "label": "text"}, "empty": np.zeros((0, 0), [("a", object)])})
+    assert "is a struct" in refused(load_embeddings, path, key="s")
+    assert "is a char" in refused(load_embeddings, path, key="s.label")
+    assert "s.x (2, 2) float64" in refused(load_embeddings, path, key="t")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_struct_of_which_any_byte_is_changed_is_one_line_or_read(tmp_path, packed):
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"s": {"x": np.eye(2), "t": {"y": np.arange(3.0)}}}, do_compression=packed)
+    raw = path.read_bytes()
+    for place in range(128, len(raw)):
+        for value in (0, 14, 255):
+            path.write_bytes(raw[:place] + bytes([value]) + raw[place + 1 :])
+            try:
+                load_embeddings(path, key="s.t.y")
+            except InputError as error:
+                assert len(str(error).splitlines()) == 1
+
+
+def test_structs_that_nest_for_ever_are_refused(tmp_path, refused):
+    inner = {"x": np.eye(2)}
+    for _ in range(12):
+        inner = {"s": inner}
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, inner)
+    assert "structs in structs, more than 8 deep" in refused(load_embeddings, path)
+
+
+def test_a_struct_that_claims_many_fields_is_refused(tmp_path, refused):
+    path = tmp_path / "x.mat"
+    scipy_io.savemat(path, {"s": {"x": np.eye(2)}})
+    raw = bytearray(path.read_bytes())
+    place = raw.index((5).to_bytes(4, "little") + (8).to_bytes(4, "little")) + 8
+    raw[place : place + 8] = np.array([60_000, 60_000], "<i4").tobytes()
+    path.write_bytes(raw)
+    assert "a struct of more than 100000 fields" in refused(load_embeddings, path)
