@@ -20,6 +20,7 @@ from .data.judgments import Judgments
 from .data.provenance import Provenance
 from .data.transform import Transform
 from .data.triplets import Triplets
+from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError
 from .extraction.extract import extract
@@ -59,6 +60,7 @@ __all__ = [
     "Categories",
     "Comparison",
     "ConvergenceWarning",
+    "DataSet",
     "Embeddings",
     "Extraction",
     "Failures",
@@ -91,6 +93,7 @@ __all__ = [
     "fit_probe",
     "fraction_of_ceiling",
     "list_models",
+    "load_dataset",
     "load_embeddings",
     "load_encoder",
     "load_judgments",

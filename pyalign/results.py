@@ -34,6 +34,8 @@ KINDS = {
     "calibrate": "pyalign.analysis.calibrated:Calibrations",
     "ceiling": "pyalign.analysis.ceilings:NoiseCeiling",
     "compare": "pyalign.analysis.comparison:Comparison",
+    "datasets info": "pyalign.datasets.listing:DataSetInfo",
+    "datasets list": "pyalign.datasets.listing:DataSetList",
     "describe": "pyalign.analysis.describe_file:FileDescription",
     "extract": "pyalign.extraction.result:Extraction",
     "failures": "pyalign.analysis.failures:Failures",

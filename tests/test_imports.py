@@ -21,6 +21,7 @@ SOURCES = Path(pyalign.__file__).parent
 CORE = {"numpy", "lazy_loader", "array_api_compat"}  # the dependencies of pyproject.toml
 
 COMPILED = ("_cython", "cython_runtime", "_cyutility", "_sysconfigdata")  # what compiled modules of numpy bring along
+BY_NUMPY = ("charset_normalizer",)  # numpy.f2py takes it where requests, which pooch needs, has brought it
 
 # What needs a framework, and is loaded when that is there and asked for.
 OF_FRAMEWORKS = {
@@ -50,7 +51,7 @@ def loaded_by(code):
     assert done.returncode == 0, done.stderr
     names = done.stdout.splitlines()[-1].split()
     known = {*sys.stdlib_module_names, "pyalign"}
-    return {name for name in names if name.partition(".")[0] not in known and not name.startswith(COMPILED)}
+    return {name for name in names if name.partition(".")[0] not in known and not name.startswith(COMPILED + BY_NUMPY)}
 
 
 def packages(modules):

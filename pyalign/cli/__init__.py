@@ -36,6 +36,9 @@ COMMANDS = {
     "extract": "embeddings of images or texts by the layers of a model",
     "models list": "the models that `pyalign extract` knows, by name",
     "models layers": "the layers of a model: names, shapes, what they are",
+    "datasets list": "published data sets by name, and whether they are here",
+    "datasets info": "source, licence, citation and layout of a data set",
+    "datasets path": "where a data set lies, or is to be looked for",
     "simulate": "draw triplets from a known choice model, and state the accuracy to expect",
     "info": "version, instruction set, threads, and each backend",
 }

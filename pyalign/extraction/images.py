@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from pyalign.extraction._names import check_names
 from pyalign.extraction._objects import from_dataset, from_samples, from_sequence
 from pyalign.io.image_files import SUFFIXES, Files, images_below, is_hidden, is_image, listed_images
 from pyalign.io.image_rows import Rows, hdf5_images, parquet_images
+from pyalign.io.named import Pictures, is_named, open_named
 from pyalign.io.paths import TEXT, bad, shorten, split_key, suffix_of
 from pyalign.io.tar import Archive
 
@@ -104,6 +105,7 @@ def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
       Names are a dataset such as ``names`` beside it.
     - ``.parquet``, ``FILE.parquet::COLUMN``: a column of bytes, or of bytes and paths. Names are the paths, or a column
       such as ``file_name``.
+    - ``dataset:NAME``: the images of a data set, see `pyalign.datasets`.
     - A data set of torchvision that lists its ``samples``, such as ``ImageFolder``: paths below its ``root``.
     - A ``datasets.Dataset`` with one column of images.
     - A sequence of paths, Pillow images or arrays as `decode` takes them; an array (n, h, w, ...) is one of n.
@@ -142,7 +144,16 @@ def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
     return _named(own, names, order, None, reader, count)
 
 
+def _part(path: str) -> tuple[str, str, str | None]:
+    name, key = split_key(path)
+    return name, "images", key
+
+
 def _from_path(path: str, names: Sequence[str] | None) -> Images:
+    if is_named(path):
+        _no_names(names, "a data set")
+        found: Pictures = open_named(*_part(path))
+        return replace(as_images(found.source, names=found.names), source=path)
     if os.path.isdir(path):
         _no_names(names, "a folder")
         return _from_folder(path)

@@ -7,9 +7,10 @@ import numpy as np
 from pyalign.data import Categories
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.entries import text_array
+from pyalign.io.named import is_named, open_named
 from pyalign.io.names import read_names
 from pyalign.io.npy import open_npy
-from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, open_text, text_errors
+from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, open_text, split_key, text_errors
 
 
 def load_categories(path: PathLike) -> Categories:
@@ -17,9 +18,13 @@ def load_categories(path: PathLike) -> Categories:
 
     ``.txt``: one label a line. ``.csv`` and ``.tsv`` (each also ``.gz``): one column of labels, or a column of 0 and 1
     per category, under a header. ``.npy``: labels (n,), whole numbers or text, or memberships (n, c).
+    ``dataset:NAME``, ``dataset:NAME::KEY``: those of a data set.
 
     Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
     """
+    if is_named(path):
+        named: Categories = open_named(split_key(path)[0], "categories", split_key(path)[1])
+        return named
     suffix = check_file(path, "categories", (".npy", *TEXT))
     if suffix == ".npy":
         array = open_npy(path)

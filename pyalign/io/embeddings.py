@@ -11,6 +11,7 @@ from pyalign.errors import InputError
 from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.formats import EMBEDDINGS, open_file
 from pyalign.io.headers import always
+from pyalign.io.named import is_named, open_named
 from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad, native, no_key, suffix_of
 from pyalign.io.rows import read_rows
@@ -28,7 +29,7 @@ def load_embeddings(
     Args:
         path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.parquet``, ``.mat``, ``.h5``,
             ``.hdf5``, ``.safetensors``, ``.pt``, ``.pth``, a ``.pkl`` of ``features[source][model][module]``, or the
-            folder that ``pyalign extract`` has written.
+            folder that ``pyalign extract`` has written; or ``dataset:NAME``, see `pyalign.datasets`.
         key: which array, in files that hold several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``; of a
             folder the layer.
         names: of the rows. Where the file has names itself, these must be the same, and the rows come in this order.
@@ -52,7 +53,10 @@ def load_embeddings(
         >>> x.shape, x.names
         ((2, 2), ('dog', 'cat'))
     """
-    found = _read(path, key, name_column)
+    if is_named(path):
+        found: Embeddings = open_named(path, "embeddings", key, name_column=name_column)
+    else:
+        found = _read(path, key, name_column)
     if names is None:
         return found
     try:

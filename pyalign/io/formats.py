@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from pyalign.io.entries import Entries, Entry, choose, is_float_matrix, is_integer_table, is_square_or_stack
 from pyalign.io.headers import HeaderRule, embedding_header, triplet_header
-from pyalign.io.paths import PathLike, check_file, no_key
+from pyalign.io.named import is_named
+from pyalign.io.paths import PathLike, bad, check_file, no_key
 from pyalign.io.tables import Table, array_table
 
 
@@ -88,6 +89,8 @@ FORMATS: dict[str, Reader] = {
 
 def check_format(path: PathLike, what: str) -> str:
     """The extension of a file that is there and of a known format."""
+    if is_named(path):
+        raise bad(path, f"{what} are read from a file, not from a data set")
     return check_file(path, what, tuple(FORMATS))
 
 

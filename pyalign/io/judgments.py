@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pyalign.data import Judgments
+from pyalign.data import Judgments, as_judgments
 from pyalign.errors import InputError
 from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.formats import JUDGMENTS, open_file
+from pyalign.io.named import is_named, open_named
 from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad, native, no_key
 from pyalign.io.rows import read_rows
@@ -19,15 +20,17 @@ from pyalign.io.tables import Table
 
 
 def load_judgments(
-    path: PathLike, *, kind: str, key: str | None = None, names: Sequence[str] | None = None
+    path: PathLike, *, kind: str | None = None, key: str | None = None, names: Sequence[str] | None = None
 ) -> Judgments:
     """Read similarity or dissimilarity matrices (RDMs) of people, with the names of objects where the file has them.
 
     Args:
         path: any of the formats of `load_embeddings`. Arrays are (n, n), (p, n, n), as MATLAB has them (n, n, p), or
             condensed: (m,) or (p, m). Tables are (n, n), with names beside the rows where there are any, or one row or
-            one column of m numbers. NaN is a pair that was not judged; in text, nan.
-        kind: "dissimilarity" or "similarity": what larger numbers mean, which no file says.
+            one column of m numbers. NaN is a pair that was not judged; in text, nan. Or ``dataset:NAME``, see
+            `pyalign.datasets`.
+        kind: "dissimilarity" or "similarity": what larger numbers mean, which no file says. A data set knows it; then
+            it may be left out, and must agree where it is given.
         key: which array, in files that hold several.
         names: of the objects. Where the file has names, these must be the same, and objects come in this order.
 
@@ -45,6 +48,10 @@ def load_judgments(
         >>> found.names, found.pairs()
         (('dog', 'cat'), array([[0.5]]))
     """
+    if is_named(path):
+        return _of_data_set(path, kind, key, names)
+    if kind is None:
+        raise bad(path, "kind must say what it holds: 'dissimilarity' or 'similarity'; got None")
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
     found = open_file(path, JUDGMENTS)
     notes: tuple[str, ...] = ()
@@ -65,6 +72,14 @@ def load_judgments(
         return _named(replace(judged, names=own if judged.is_square else None), names)
     except InputError as error:
         raise error if str(error).startswith((os.fspath(path), "kind ")) else bad(path, error) from error
+
+
+def _of_data_set(path: PathLike, kind: str | None, key: str | None, names: Sequence[str] | None) -> Judgments:
+    found: Judgments = open_named(path, "judgments", key)
+    try:
+        return _named(as_judgments(found, kind), names)
+    except InputError as error:
+        raise bad(path, error) from error
 
 
 def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:

@@ -8,6 +8,7 @@ from pyalign.io.entries import choose, strings
 from pyalign.io.formats import NAMES, check_format, open_file
 from pyalign.io.headers import NAME_HEADERS
 from pyalign.io.lines import cells_of, lines_of
+from pyalign.io.named import is_named, open_named
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, open_text, text_errors
 from pyalign.io.rows import names_of
 from pyalign.io.tables import Table
@@ -22,7 +23,11 @@ def read_names(path: PathLike, *, key: str | None = None) -> tuple[str, ...]:
     ``.txt``: the line up to a tab, so names may hold spaces and commas. ``.csv`` and ``.tsv``: the first column,
     without a header such as ``name`` or ``uniqueID``. Each also ``.gz``. ``.parquet``: its only column of text, or its
     index. In other formats, and in folders, a 1-D array of text; `key` says which, where there are several.
+    ``dataset:NAME``: those of its objects.
     """
+    if is_named(path):
+        named: tuple[str, ...] = open_named(path, "names", key)
+        return named
     if os.path.isdir(path):
         return _from_array(path, key)
     suffix = check_format(path, "names")

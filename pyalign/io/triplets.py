@@ -23,6 +23,7 @@ from pyalign.io.columns import (
 from pyalign.io.formats import TRIPLETS, open_table
 from pyalign.io.headers import always
 from pyalign.io.lines import is_number
+from pyalign.io.named import is_named, open_named
 from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, shorten
 from pyalign.io.subjects import code_subjects
@@ -56,7 +57,8 @@ def load_triplets(
     copy: the file must not be written over or cut short while they are used.
 
     Args:
-        path: any of the formats of `load_embeddings`.
+        path: any of the formats of `load_embeddings`; or ``dataset:NAME``, see `pyalign.datasets`, which knows its
+            layout and its task.
         key: which array of a file that holds several.
         columns: the three item columns of a wider table, from 0 or by header.
         odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them), "first", or "none" (not recorded).
@@ -90,6 +92,12 @@ def load_triplets(
         array([[2, 4, 7],
                [1, 8, 3]], dtype=int32)
     """
+    if is_named(path):
+        layout: dict[str, object] = {"columns": columns, "choice_column": choice_column, "choice_base": choice_base,
+                  "one_based": one_based, "subject_column": subject_column, "item_names": item_names,
+                  "odd_column": None if odd_column == "last" else odd_column,
+                  "anchor": None if anchor == "first" else anchor}  # fmt: skip
+        return _of_data_set(path, key, task, answers, subjects, layout)
     check_options(columns, odd_column, choice_column, choice_base, task, anchor)
     if subjects is not None and subject_column is not None:
         raise InputError("subjects and subject_column both say who answered; give one of them")
@@ -117,6 +125,18 @@ def load_triplets(
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
         task=task,
     )
+    return found if answers is None else _answered(path, found, answers)
+
+
+def _of_data_set(
+    path: PathLike, key: str | None, task: str, answers: object, subjects: Subjects | Sequence[object] | None,
+    layout: dict[str, object],
+) -> Triplets:  # fmt: skip
+    found: Triplets = open_named(path, "triplets", key, **layout)
+    if task not in (ODD_ONE_OUT, found.task):
+        raise bad(path, f"task must be that of the data set, {found.task!r}; got {task!r}")
+    if subjects is not None:
+        found = replace(found, subjects=_subjects(path, None, subjects, len(found)))
     return found if answers is None else _answered(path, found, answers)
 
 

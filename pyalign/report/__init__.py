@@ -15,6 +15,8 @@ VIEWS = {
     "Calibration": "calibrations:calibration_table",
     "Calibrations": "calibrations:calibrations_table",
     "Comparison": "comparisons:comparison_table",
+    "DataSetInfo": "datasets:info_table",
+    "DataSetList": "datasets:datasets_table",
     "Extraction": "extractions:extraction_table",
     "Failures": "failures:failures_table",
     "FileDescription": "descriptions:description_table",

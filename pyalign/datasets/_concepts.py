@@ -1,0 +1,40 @@
+"""The objects of THINGS and their categories."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pyalign.data import Categories
+from pyalign.datasets import _things
+from pyalign.datasets._names import column
+from pyalign.datasets.places import Place
+from pyalign.io.categories import load_categories
+from pyalign.io.entries import names_array
+
+COLUMNS = {
+    "manual": "Top-down Category (manual selection)",
+    "wordnet": "Top-down Category (WordNet)",
+    "raters": "Bottom-up Category (Human Raters)",
+}
+names = _things.names
+
+
+def categories(place: Place, key: str | None = None) -> Categories:
+    """Memberships (1854, c): of the 27 categories, or by a column of ``things_concepts.tsv``, whose cells may list
+    several, separated by commas."""
+    objects = names(place)
+    if key in (None, "27"):
+        found = load_categories(place.file("category27.tsv", "category27_manual.tsv", "category_mat_manual.tsv"))
+        if len(found.members) != len(objects):
+            raise place.bad(f"categories must have {len(objects):,} rows; got {len(found.members):,}")
+        return replace(found, names=objects)
+    path = place.file("things_concepts.tsv")
+    cells = dict(zip(column(path, "uniqueID"), column(path, COLUMNS[str(key)]), strict=True))
+    if set(cells) != set(objects):
+        raise place.bad(f"{path.name} must name the objects of unique_id.txt; others are there")
+    lists = [[one.strip() for one in cells[name].split(",") if one.strip()] for name in objects]
+    labels = tuple(sorted({one for several in lists for one in several}))
+    members = np.array([[label in several for label in labels] for several in lists])
+    return Categories.of(members, labels, tuple(names_array(objects)))

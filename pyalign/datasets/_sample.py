@@ -1,0 +1,35 @@
+"""The built-in sample as a data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pyalign.data import Categories, Embeddings, Triplets
+from pyalign.datasets.places import Place
+from pyalign.io.categories import load_categories
+from pyalign.io.embeddings import load_embeddings
+from pyalign.io.names import read_names
+from pyalign.io.triplets import load_triplets
+
+NOTE = "the triplets of the sample are categories of Unicode, no human judgments"
+
+
+def names(place: Place, key: str | None = None) -> tuple[str, ...]:
+    """411 objects."""
+    return read_names(place.file("names.txt"))
+
+
+def embeddings(place: Place, key: str | None = None) -> Embeddings:
+    """(411, 1280) float16."""
+    return replace(load_embeddings(place.file("embeddings.npy")), names=names(place))
+
+
+def triplets(place: Place, key: str | None = None) -> Triplets:
+    """(28770, 3), the odd item last."""
+    found = load_triplets(place.file("triplets.npy"))
+    return replace(found, names=names(place), numbered=True, notes=(*found.notes, f"dataset:sample: {NOTE}"))
+
+
+def categories(place: Place, key: str | None = None) -> Categories:
+    """28 subgroups of Unicode."""
+    return replace(load_categories(place.file("subgroups.txt")), names=names(place))

@@ -1,0 +1,158 @@
+"""A data set: a folder of which somebody has said what lies in it, and the objects that it becomes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, is_dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pyalign.data import Categories, Embeddings, Judgments, Triplets
+from pyalign.datasets.places import Place, folder_of
+from pyalign.datasets.registry import DATASETS, Row
+from pyalign.errors import InputError, nearest
+from pyalign.io.named import PREFIX, Pictures
+
+PARTS = ("triplets", "judgments", "embeddings", "dimensions", "categories", "names", "images")
+DESCRIPTION = "dataset.toml"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DataSet:
+    """A data set that is here. Its parts are read when they are asked for.
+
+    Attributes:
+        name: under which it is known.
+        folder: where it lies.
+        parts: what it holds ("triplets", "judgments", ...), and the keys of each, where there are several.
+        row: what is known of a published one; None of a folder of one's own.
+
+    Example:
+        >>> sample = load_dataset("sample")
+        >>> sample.triplets().shape, sample.names()[:2]
+        ((28770, 3), ('gorilla', 'orangutan'))
+    """
+
+    name: str
+    folder: Path
+    parts: Mapping[str, tuple[str, ...]]
+    read: Callable[[str, str | None], Any]
+    row: Row | None = None
+
+    def open(self, part: str, key: str | None = None) -> Any:
+        """A part, checked: see the methods.
+
+        Raises:
+            InputError: it has no such part, or no such key; what its files do wrong.
+            OSError: a file is forbidden.
+        """
+        about = f"{PREFIX}{self.name}"
+        if part not in self.parts:
+            raise InputError(f"{about}: has no {part}; it has {', '.join(self.parts)}")
+        keys = self.parts[part]
+        if key is not None and key not in keys:
+            has = f"it has {', '.join(keys)}" if keys else "there are no others"
+            raise InputError(f"{about}: has no {part} {key!r}; {has}{nearest(key, keys)}")
+        found = self.read(part, key)
+        if is_dataclass(found) and hasattr(found, "source") and not isinstance(found, type):
+            return replace(found, source=about if key is None else f"{about}::{key}")
+        return found
+
+    def triplets(self, key: str | None = None) -> Triplets:
+        """Triplets, with names, positions, people and answers as far as they are known."""
+        return self.open("triplets", key)
+
+    def judgments(self, key: str | None = None) -> Judgments:
+        """Judgments of pairs, of the kind that they are."""
+        return self.open("judgments", key)
+
+    def embeddings(self, key: str | None = None) -> Embeddings:
+        """Embeddings, with the names of their rows."""
+        return self.open("embeddings", key)
+
+    def dimensions(self, key: str | None = None) -> tuple[str, ...]:
+        """What the columns of the embeddings are called."""
+        return self.open("dimensions", key)
+
+    def categories(self, key: str | None = None) -> Categories:
+        """Categories of the objects."""
+        return self.open("categories", key)
+
+    def names(self, key: str | None = None) -> tuple[str, ...]:
+        """Names of the objects, in the order by which numbers mean them."""
+        return self.open("names", key)
+
+    def images(self, key: str | None = None) -> Pictures:
+        """Images, which `pyalign.as_images("dataset:NAME")` opens."""
+        return self.open("images", key)
+
+    def __repr__(self) -> str:
+        return f"DataSet({self.name} with {', '.join(self.parts)}, in {self.folder})"
+
+
+def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> DataSet:
+    """A data set by name, or the one in a folder.
+
+    Args:
+        name: one of `pyalign datasets list`; or a folder with a ``dataset.toml``, whose path is absolute or has a ``/``
+            in it, or which was given a name by ``pyalign datasets path NAME --folder``.
+        folder: where it lies; None: where it was fetched to, or said to lie.
+
+    Raises:
+        InputError: there is no such data set, or it is not here; says what would bring it.
+
+    Example:
+        >>> load_dataset("sample").parts["embeddings"]
+        ()
+    """
+    if folder is None and (os.sep in name or name in (".", "..")):
+        return _of_folder(os.path.basename(os.path.realpath(name)), Path(name))
+    if name == "sample" and folder is None:
+        return _of_row(DATASETS[name], Place(name, Path(__file__).parent / "sample"))
+    home = DATASETS[name].home if name in DATASETS else None
+    place = folder_of(name, home) if folder is None else Path(folder)
+    if name not in DATASETS and not (place / DESCRIPTION).exists():
+        known = f"known are {', '.join(DATASETS)}, and folders with a {DESCRIPTION}, such as dataset:./mine"
+        raise InputError(f"{PREFIX}{name}: there is no such data set{nearest(name, DATASETS)}; {known}")
+    if not place.is_dir():
+        raise InputError(_not_here(name, place))
+    if (place / DESCRIPTION).exists():
+        return _of_folder(name, place)
+    return _of_row(DATASETS[name], Place(name, place))
+
+
+def _not_here(name: str, place: Path) -> str:
+    get = f"'pyalign datasets fetch {name}' gets it" if DATASETS[name].files else f"get it from {DATASETS[name].source}"
+    told = f"'pyalign datasets path {name} --folder DIR' says where it lies already"
+    return f"{PREFIX}{name}: is not here, {place} is no folder; {get}, {told}"
+
+
+def _of_folder(name: str, folder: Path) -> DataSet:
+    from pyalign.datasets.described import describe, read_description
+
+    if not (folder / DESCRIPTION).exists():
+        raise InputError(f"{PREFIX}{name}: {folder} has no {DESCRIPTION}, which would say what lies there")
+    document = read_description(folder / DESCRIPTION)
+    known = document.get("dataset")
+    if known is not None:
+        if known not in DATASETS:
+            raise InputError(f"{folder / DESCRIPTION}: dataset must be one of {', '.join(DATASETS)}; got {known!r:.60}")
+        return _of_row(DATASETS[known], Place(name, folder, document.get("files", {})))
+    parts, read = describe(name, folder, document)
+    return DataSet(name, folder, parts, read)
+
+
+def _of_row(row: Row, place: Place) -> DataSet:
+    place = replace(place, known=row.name)
+
+    def read(part: str, key: str | None) -> Any:
+        return getattr(import_module(f"pyalign.datasets.{row.module}"), part)(place, key)
+
+    return DataSet(place.name, place.folder, row.parts, read, row)
+
+
+def open_part(name: str, part: str, key: str | None) -> Any:
+    """A part of the data set of that name: what `pyalign.io.named` asks for."""
+    return load_dataset(name).open(part, key)

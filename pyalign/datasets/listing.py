@@ -1,0 +1,143 @@
+"""What `pyalign datasets` tells: the data sets that are known, and what a person should know of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pyalign.datasets.dataset import DESCRIPTION, DataSet, load_dataset
+from pyalign.datasets.places import folder_of, remembered
+from pyalign.datasets.registry import COMPARED, DATASETS, OURS, Row
+from pyalign.errors import InputError
+from pyalign.results import Result
+
+HOW = {
+    COMPARED: "compared with published files",
+    OURS: "ours",
+    "described": "as public code or documentation describes it; not compared with the published files",
+}
+
+
+@dataclass(frozen=True)
+class KnownDataSet:
+    """A data set by name.
+
+    Attributes:
+        name: ``dataset:NAME`` stands for it.
+        parts: what it holds.
+        is_here: whether its folder is there.
+        what: a phrase.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    is_here: bool
+    what: str
+
+
+@dataclass(frozen=True)
+class DataSetList(Result):
+    """The data sets that are known: published ones, then folders that were given a name."""
+
+    command: ClassVar[str] = "datasets list"
+    rows: ClassVar[str] = "datasets"
+
+    datasets: tuple[KnownDataSet, ...]
+
+
+@dataclass(frozen=True)
+class ExpectedFile:
+    """A file, or several, and what is in it."""
+
+    name: str
+    what: str
+
+
+@dataclass(frozen=True)
+class DataSetInfo(Result):
+    """What is known of a data set.
+
+    Attributes:
+        name, what: as in `KnownDataSet`.
+        parts: what it holds, and the keys of each part where there are several: ``dataset:NAME::KEY``.
+        folder: where it lies, or would.
+        is_here: whether that is there.
+        source, licence, citation: as its publishers have them; None of a folder that does not say.
+        kind: of its judgments.
+        layout: the files that are expected.
+        checked: how that is known.
+        files: what `pyalign datasets fetch` gets.
+    """
+
+    command: ClassVar[str] = "datasets info"
+
+    name: str
+    what: str
+    parts: Mapping[str, tuple[str, ...]]
+    folder: str
+    is_here: bool
+    source: str | None = None
+    licence: str | None = None
+    citation: str | None = None
+    kind: str | None = None
+    layout: tuple[ExpectedFile, ...] = ()
+    checked: str | None = None
+    files: tuple[str, ...] = ()
+
+
+def list_datasets() -> DataSetList:
+    """The data sets that are known, published ones first.
+
+    Raises:
+        InputError: the list of folders is damaged.
+
+    Example:
+        >>> [one.name for one in list_datasets().datasets if one.is_here and one.name == "sample"]
+        ['sample']
+    """
+    found = [KnownDataSet(row.name, tuple(row.parts), _is_here(row), row.what) for row in DATASETS.values()]
+    for name, folder in remembered().items():
+        if name not in DATASETS:
+            held = _described(name)
+            what = f"in {folder}" if isinstance(held, DataSet) else held
+            found.append(KnownDataSet(name, tuple(held.parts) if isinstance(held, DataSet) else (), True, what))
+    return DataSetList(tuple(found))
+
+
+def dataset_info(name: str) -> DataSetInfo:
+    """What is known of a data set, whether it is here or not.
+
+    Raises:
+        InputError: there is no such data set, or its ``dataset.toml`` is wrong.
+
+    Example:
+        >>> dataset_info("things").licence
+        'CC BY 4.0'
+    """
+    row = DATASETS.get(name)
+    if row is None:
+        found = load_dataset(name)
+        return DataSetInfo(found.name, f"described by its {DESCRIPTION}", found.parts, str(found.folder), True)
+    return DataSetInfo(
+        name, row.what, row.parts, str(_folder(row)), _is_here(row), row.source, row.licence, row.citation, row.kind,
+        tuple(ExpectedFile(*one) for one in row.layout), HOW[row.checked], tuple(one.file for one in row.files),
+        notes=(row.note,) if row.note else (),
+    )  # fmt: skip
+
+
+def _folder(row: Row) -> Path:
+    return load_dataset(row.name).folder if row.checked == OURS else folder_of(row.name, row.home)
+
+
+def _is_here(row: Row) -> bool:
+    return _folder(row).is_dir()
+
+
+def _described(name: str) -> DataSet | str:
+    """The data set, or why there is none."""
+    try:
+        return load_dataset(name)
+    except (InputError, OSError) as error:
+        return str(error)

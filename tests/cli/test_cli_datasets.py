@@ -1,0 +1,124 @@
+"""`pyalign datasets`, and data sets wherever commands take files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import reals, strict_json
+
+import pyalign
+from pyalign.datasets import DATASETS
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    folder = tmp_path / "root"
+    monkeypatch.setenv("PYALIGN_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A folder of one's own."""
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    rdm = reals(1, 9, 9)
+    np.save(folder / "rdm.npy", rdm + rdm.T)
+    np.save(folder / "t.npy", np.array([[0, 1, 2], [3, 4, 5]]))
+    np.save(folder / "x.npy", reals(2, 9, 4))
+    (folder / "names.txt").write_text("\n".join(f"object {k}" for k in range(9)))
+    (folder / "dataset.toml").write_text(
+        'names = "names.txt"\ntriplets = "t.npy"\nembeddings = "x.npy"\n'
+        '[judgments]\nfile = "rdm.npy"\nkind = "dissimilarity"\n'
+    )
+    return folder
+
+
+def test_list_has_a_row_for_each_and_says_what_is_here(command, tmp_path):
+    ran = command("datasets", "list")
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(DATASETS)
+    assert max(map(len, lines)) <= 80
+    here = {line.split()[0]: line.split()[1] for line in lines[1:]}
+    assert here["sample"] == "yes" and here["things"] == "-"
+    assert command("datasets", "list", "--json", tmp_path / "d.json", "--csv", tmp_path / "d.csv").code == 0
+    found = pyalign.load_result(tmp_path / "d.json")
+    assert [one.name for one in found.datasets] == list(DATASETS)
+    assert (tmp_path / "d.csv").read_text().startswith("name,")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_info_tells_source_licence_citation_and_layout(command, name):
+    ran = command("datasets", "info", name)
+    long = max(map(len, ran.out.split())) + 10  # an address is not broken
+    assert ran.code == 0 and max(map(len, ran.out.splitlines())) <= max(80, long)
+    row = DATASETS[name]
+    text = " ".join(ran.out.split())
+    for told in (row.name, row.what, row.source, row.licence, row.citation, *(what for _, what in row.layout)):
+        assert " ".join(told.split()) in text
+    document = strict_json(command("datasets", "info", name, "--json").out)
+    assert document["parts"] == {part: list(keys) for part, keys in row.parts.items()}
+
+
+def test_info_comes_back_as_a_result(command, tmp_path):
+    assert command("datasets", "info", "things", "--json", tmp_path / "i.json").code == 0
+    assert pyalign.load_result(tmp_path / "i.json").licence == "CC BY 4.0"
+
+
+def test_path_says_where_and_remembers_where(command, refused, mine, folder):
+    assert "is not here" in refused("datasets", "path", "things")
+    assert "there is no such data set" in refused("datasets", "path", "mine")
+    assert command("datasets", "path", "mine", "--folder", mine).out == f"{mine}\n"
+    assert command("datasets", "path", "mine").out == f"{mine}\n"
+    lines = command("datasets", "list", "--verbose").out.splitlines()
+    assert lines[-1].split()[:2] == ["mine", "yes"] and lines[-1].endswith(f"in {mine}")
+    assert "described by its dataset.toml" in command("datasets", "info", "mine").out
+    assert "there is no such data set" in refused("datasets", "path", "other", "--folder", folder)
+
+
+def test_a_data_set_is_named_where_files_are(command, refused, mine, tmp_path, folder):
+    ran = command("score", f"dataset:{mine}", "-t", f"dataset:{mine}", "--ci", "none", "--json")
+    assert ran.code == 0
+    assert strict_json(ran.out)["results"][0]["embeddings"] == f"dataset:{mine}"
+    own = command("score", mine / "x.npy", "-t", mine / "t.npy", "--names", f"dataset:{mine}", "--ci", "none", "--json")
+    accuracy = [strict_json(one.out)["results"][0]["accuracy"] for one in (ran, own)]
+    assert accuracy[0] == accuracy[1]
+    assert refused("score", f"dataset:{mine}", "-t", f"dataset:{mine}", "--one-based").endswith(
+        "a data set knows how its files are laid out, so that one_based has no meaning"
+    )
+    assert "has no triplets 'x'" in refused("score", f"dataset:{mine}", "-t", f"dataset:{mine}::x")
+    assert command("export", f"dataset:{mine}", "--out", tmp_path / "x.csv").code == 0
+    assert (tmp_path / "x.csv").read_text().splitlines()[1].startswith("object 0,")
+
+
+def test_the_example_of_the_sample_runs(command):
+    ran = command("score", "dataset:sample", "-t", "dataset:sample", "--categories", "dataset:sample", "--ci", "none",
+                  "--json")  # fmt: skip
+    assert round(100 * strict_json(ran.out)["results"][0]["accuracy"], 3) == 56.375
+    assert "no human judgments" in ran.err
+
+
+def test_images_of_a_data_set_are_extracted(command, data, tmp_path):
+    pytest.importorskip("PIL", reason="pillow is not installed")
+    assert command("datasets", "path", "kriegeskorte92", "--folder", data / "objects92").code == 0
+    out = tmp_path / "px"
+    assert command("extract", "--images", "dataset:kriegeskorte92", "--model", "pixels:8", "--out", out).code == 0
+    assert pyalign.load_embeddings(out).names == pyalign.load_judgments("dataset:kriegeskorte92").names
+
+
+def test_real_dimensions_and_real_triplets_meet_by_name(command, data, tmp_path):
+    assert command("datasets", "path", "things", "--folder", data / "things").code == 0
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    for name in ("unique_id.txt", "human_triplets_127304.npy"):
+        (lab / name).write_bytes((data / "things" / name).read_bytes())
+    (lab / "dataset.toml").write_text(
+        'names = "unique_id.txt"\n[triplets]\nfile = "human_triplets_127304.npy"\ncolumns = [0, 1, 2]\n'
+        "subject_column = 3\n"
+    )
+    figures = {"spose66": 64.749, "spose49": 64.038, "vice42": 63.807}
+    for name, expected in figures.items():
+        ran = command("score", f"dataset:{name}", "-t", f"dataset:{lab}", "--measure", "dot", "--ci", "none", "--json")
+        assert (ran.code, ran.err) == (0, "")
+        assert round(100 * strict_json(ran.out)["results"][0]["accuracy"], 3) == expected
