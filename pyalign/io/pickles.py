@@ -152,6 +152,22 @@ def _find(texts: _Texts, module: str, name: str) -> _Global:
     raise ValueError(f"it asks for {shorten(f'{module}.{name}', 80)}; only dicts of numpy arrays are read")
 
 
+def read_pickle(path: PathLike) -> Any:
+    """What a pickle of dicts, lists, numbers, text and plain numeric arrays holds; nothing that it names is run.
+
+    Raises:
+        InputError: anything else, or a damaged file; one line that starts with its path.
+    """
+    return _plain(guarded(path, "pickle", partial(_read, path)))
+
+
+def _plain(held: Any) -> Any:
+    """A dict with arrays in place of what stood for them; what is deeper stays as it is."""
+    if isinstance(held, dict):
+        return {name: _plain(one) if isinstance(one, _Ndarray) else one for name, one in held.items()}
+    return getattr(held, "array", None) if isinstance(held, _Ndarray) else held
+
+
 def _read(path: PathLike) -> Any:
     from pyalign.io._unpickler import Unpickler
 

@@ -89,7 +89,7 @@ def test_a_data_set_is_named_where_files_are(command, refused, mine, tmp_path, f
     )
     assert "has no triplets 'x'" in refused("score", f"dataset:{mine}", "-t", f"dataset:{mine}::x")
     assert command("export", f"dataset:{mine}", "--out", tmp_path / "x.csv").code == 0
-    assert (tmp_path / "x.csv").read_text().splitlines()[1].startswith("object 0,")
+    assert (tmp_path / "x.csv").read_text().splitlines()[1].startswith('"object 0",')
 
 
 def test_the_example_of_the_sample_runs(command):

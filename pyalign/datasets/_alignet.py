@@ -1,0 +1,65 @@
+"""AligNet: odd-one-out answers of a model to triplets of ImageNet; and answers of people in the same form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pyalign.data import Triplets
+from pyalign.datasets._checked import check_triplets
+from pyalign.datasets.places import Place
+from pyalign.io.entries import strings
+from pyalign.io.npy import npz_entries
+from pyalign.io.paths import bad
+
+FILES = {
+    "alignet": {"train": ("alignet_train.npz",), "valid": ("alignet_valid.npz",)},
+    "levels": {"all": ("levels.npz",)},
+}
+KEYS = ("filenames", "indices", "similarities")
+
+
+def triplets(place: Place, key: str | None = None) -> Triplets:
+    """(t, 3), the odd item last, named by the files of the images. Of the validation split, unless the key says so."""
+    files = FILES[place.known]
+    path = place.file(*files[key or ("valid" if "valid" in files else "all")])
+    entries = npz_entries(path)
+    missing = [name for name in KEYS if name not in entries]
+    if missing:
+        raise bad(path, f"must hold {', '.join(KEYS)}; it has no {missing[0]}")
+    indices, similarities = entries["indices"].load(), entries["similarities"].load()
+    if indices.ndim != 2 or indices.shape[1] != 3 or indices.dtype.kind not in "iu" or not len(indices):
+        raise bad(path, f"indices must be whole numbers of shape (t, 3); got {indices.dtype} {indices.shape}")
+    if similarities.shape != indices.shape or similarities.dtype.kind != "f":
+        got = f"{similarities.dtype} {similarities.shape}"
+        raise bad(path, f"similarities must be floats of shape {indices.shape}; got {got}")
+    numbers, first, codes = np.unique(indices, return_index=True, return_inverse=True)
+    filenames = entries["filenames"].load()
+    if filenames.shape != indices.shape:
+        raise bad(path, f"filenames must have shape {indices.shape}; got {filenames.shape}")
+    names = strings(path, filenames.reshape(-1)[first])
+    values = codes.reshape(indices.shape).astype(np.int32)
+    found = Triplets(values, names, notes=last_is_odd(path, similarities))
+    return check_triplets(place, found, len(numbers))
+
+
+def last_is_odd(path: Path, similarities: np.ndarray) -> tuple[str, ...]:
+    """Notes where [s01, s02, s12] does not make the first two the most similar pair, though the last is said to be odd.
+
+    That s12 is below the two others, as the files are documented, does not say that s01 is above s02.
+
+    Raises:
+        InputError: similarities that are not finite.
+
+    Example:
+        >>> last_is_odd(Path("a.npz"), np.array([[0.9, 0.2, 0.1], [0.3, 0.8, 0.1]]))[0]
+        'a.npz: in 1 of 2 triplets (first 1, from 0) the first two are not the most similar pair; the last is still odd'
+    """
+    if not np.isfinite(similarities).all():
+        raise bad(path, "similarities must be finite")
+    wrong = similarities[:, 0] < similarities[:, 1:].max(axis=1)
+    if not wrong.any():
+        return ()
+    told = f"{int(wrong.sum()):,} of {len(wrong):,} triplets (first {int(np.argmax(wrong))}, from 0)"
+    return (f"{path}: in {told} the first two are not the most similar pair; the last is still odd",)

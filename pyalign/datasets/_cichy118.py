@@ -1,0 +1,32 @@
+"""118 photographs of objects, arranged by people (Cichy et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pyalign.data import Judgments
+from pyalign.datasets._checked import check_judgments
+from pyalign.datasets._pictures import names_in
+from pyalign.datasets.places import Place
+from pyalign.io.judgments import load_judgments
+from pyalign.io.named import Pictures
+
+OBJECTS = 118
+FILE, KEY, FOLDER = "judgments_general.mat", "judgments", "images"
+
+
+def judgments(place: Place, key: str | None = None) -> Judgments:
+    """Dissimilarities, a matrix or a list of pairs for each person, of the images in plain order of their names."""
+    found = load_judgments(place.file(f"sim_judgements/{FILE}", FILE), kind="dissimilarity", key=KEY)
+    check_judgments(place, found, OBJECTS)
+    return replace(found, names=names(place) if place.find(FOLDER) else None)
+
+
+def names(place: Place, key: str | None = None) -> tuple[str, ...]:
+    """The files of the images, in plain order."""
+    return names_in(place, place.file(FOLDER), OBJECTS)
+
+
+def images(place: Place, key: str | None = None) -> Pictures:
+    """The folder of images."""
+    return Pictures(str(place.file(FOLDER)))

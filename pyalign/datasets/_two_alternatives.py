@@ -1,0 +1,43 @@
+"""Which of two images is more like a reference: NIGHTS and BAPPS, as anchored triplets with shares of votes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pyalign.data import ANCHORED, Triplets
+from pyalign.datasets.places import Place
+from pyalign.io.columns import anchor_first
+from pyalign.io.paths import bad
+
+
+def anchored(path: Path | str, names: np.ndarray, second: np.ndarray) -> Triplets:
+    """Anchored triplets of names (t, 3), reference, first and second option; second (t,): the share that chose the
+    second. The chosen option comes to the middle; where votes are divided, shares say how.
+
+    Raises:
+        InputError: shares outside of 0 to 1.
+
+    Example:
+        >>> found = anchored("x", np.array([["r", "a", "b"]]), np.array([0.75]))
+        >>> [found.names[k] for k in found.values[0]], found.answers.shares.tolist()
+        (['r', 'b', 'a'], [[0.75, 0.25]])
+    """
+    wrong = ~((second >= 0) & (second <= 1))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise bad(path, f"votes must be shares from 0 to 1; row {row} (from 0) has {second[row]:g}")
+    labels, codes = np.unique(names, return_inverse=True)
+    values = codes.reshape(names.shape).astype(np.int32)
+    arranged, positions = anchor_first(values, (second > 0.5).astype(np.int8), "first")
+    found = Triplets(arranged, tuple(map(str, labels.tolist())), positions=positions, task=ANCHORED)
+    if np.isin(second, (0, 1)).all():
+        return found
+    return found.with_answers(np.column_stack([1 - second, second]))
+
+
+def with_note(place: Place, triplets: Triplets, note: str) -> Triplets:
+    """The triplets with a sentence more."""
+    return replace(triplets, notes=(*triplets.notes, f"dataset:{place.name}: {note}"))
