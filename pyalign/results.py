@@ -34,6 +34,7 @@ KINDS = {
     "calibrate": "pyalign.analysis.calibrated:Calibrations",
     "ceiling": "pyalign.analysis.ceilings:NoiseCeiling",
     "compare": "pyalign.analysis.comparison:Comparison",
+    "datasets fetch": "pyalign.datasets.fetch:Fetched",
     "datasets info": "pyalign.datasets.listing:DataSetInfo",
     "datasets list": "pyalign.datasets.listing:DataSetList",
     "describe": "pyalign.analysis.describe_file:FileDescription",

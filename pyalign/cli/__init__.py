@@ -38,6 +38,7 @@ COMMANDS = {
     "models layers": "the layers of a model: names, shapes, what they are",
     "datasets list": "published data sets by name, and whether they are here",
     "datasets info": "source, licence, citation and layout of a data set",
+    "datasets fetch": "get a data set from where it is published, or from a mirror",
     "datasets path": "where a data set lies, or is to be looked for",
     "simulate": "draw triplets from a known choice model, and state the accuracy to expect",
     "info": "version, instruction set, threads, and each backend",

@@ -1,5 +1,7 @@
 from .dataset import DataSet as DataSet
 from .dataset import load_dataset as load_dataset
+from .fetch import Fetched as Fetched
+from .fetch import fetch_dataset as fetch_dataset
 from .registry import DATASETS as DATASETS
 from .registry import Remote as Remote
 from .registry import Row as Row

@@ -119,7 +119,9 @@ class Place:
             folder, before, depth = todo.pop(0)
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 seen += 1
-                if seen > MOST or is_hidden(entry.name):
+                if seen > MOST:
+                    return
+                if is_hidden(entry.name):
                     continue
                 yield before + entry.name
                 if depth < DEEPEST and entry.is_dir(follow_symlinks=False):

@@ -19,6 +19,7 @@ VIEWS = {
     "DataSetList": "datasets:datasets_table",
     "Extraction": "extractions:extraction_table",
     "Failures": "failures:failures_table",
+    "Fetched": "datasets:fetched_table",
     "FileDescription": "descriptions:description_table",
     "ModelLayers": "models:layers_table",
     "ModelList": "models:models_table",

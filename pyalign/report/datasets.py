@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
+from pyalign.datasets.fetch import Fetched
 from pyalign.datasets.listing import DataSetInfo, DataSetList
-from pyalign.report.tables import WIDTH, one_line
+from pyalign.report.tables import WIDTH, Column, fitted_table, one_line
 
 
 def datasets_table(found: DataSetList, width: int | None = None, verbose: bool = False) -> str:
@@ -35,6 +36,18 @@ def info_table(found: DataSetInfo, width: int | None = None, verbose: bool = Fal
     for file in found.layout:
         lines += _wrapped(f"  {one_line(file.name)}: ", file.what, 6, width, verbose)
     return "\n".join(lines)
+
+
+def fetched_table(found: Fetched, width: int | None = None, verbose: bool = False) -> str:
+    """The files with their checksums, and where they lie."""
+    columns = [
+        Column("file", tuple(one_line(one.file) for one in found.files)),
+        Column("fetched", tuple("now" if one.is_new else "before" for one in found.files)),
+        Column("compared with", tuple(one.checked for one in found.files)),
+        Column("sha256", tuple(one.sha256 if verbose else one.sha256[:12] for one in found.files)),
+    ]
+    table, _ = fitted_table(columns, width, verbose)
+    return f"{table}\n{one_line(found.folder)}"
 
 
 def _wrapped(head: str, text: str, indent: int, width: int | None, verbose: bool) -> list[str]:

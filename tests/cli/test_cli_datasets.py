@@ -122,3 +122,68 @@ def test_real_dimensions_and_real_triplets_meet_by_name(command, data, tmp_path)
         ran = command("score", f"dataset:{name}", "-t", f"dataset:{lab}", "--measure", "dot", "--ci", "none", "--json")
         assert (ran.code, ran.err) == (0, "")
         assert round(100 * strict_json(ran.out)["results"][0]["accuracy"], 3) == expected
+
+
+# Fetching: tests/datasets/test_fetch.py has all faults; here is what a person sees
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """A server on loopback with one data set, "mine", of one file."""
+    pytest.importorskip("pooch", reason="pooch is not installed")
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    from pyalign.datasets.registry import Remote, Row
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            found = self.path.endswith("/x.bin")
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", "5" if found else "0")
+            self.end_headers()
+            self.wfile.write(b"bytes" if found else b"")
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+        address = f"http://127.0.0.1:{http.server_port}"
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        row = Row("mine", "a test", "_sample", {"names": ()}, "nowhere", "none", "none", (("x.bin", "bytes"),),
+                  files=(Remote("x.bin", f"{address}/x.bin"),), note="take care")  # fmt: skip
+        monkeypatch.setitem(DATASETS, "mine", row)
+        yield address
+        http.shutdown()
+
+
+def test_fetch_tells_checksums_where_it_lies_and_what_to_know(command, served, root, tmp_path):
+    ran = command("datasets", "fetch", "mine")
+    assert ran.code == 0
+    assert [line.split() for line in ran.out.splitlines()] == [
+        ["file", "fetched", "compared", "with", "sha256"],
+        ["x.bin", "now", "nothing", "277089d91c0b"],
+        [str(root / "mine")],
+    ]
+    assert "note: x.bin has no published checksum" in ran.err and "note: take care" in ran.err
+    assert command("datasets", "fetch", "mine", "--json", tmp_path / "f.json").code == 0
+    found = pyalign.load_result(tmp_path / "f.json")
+    assert [(one.is_new, one.checked) for one in found.files] == [(False, "first fetch")]
+    assert command("datasets", "path", "mine").out == f"{root / 'mine'}\n"
+
+
+def test_fetch_from_a_mirror_into_a_folder(command, served, tmp_path):
+    ran = command("datasets", "fetch", "mine", "--mirror", f"{served}/copy", "--folder", tmp_path / "here")
+    assert ran.code == 0 and (tmp_path / "here/x.bin").read_bytes() == b"bytes"
+    assert command("datasets", "path", "mine").out == f"{tmp_path / 'here'}\n"
+
+
+def test_what_cannot_be_fetched_is_one_line(command, refused, served, folder, monkeypatch):
+    assert "has no address that is known; get it from" in refused("datasets", "fetch", "vice42")
+    assert "there is no such data set to fetch" in refused("datasets", "fetch", "nothing")
+    assert refused("datasets", "fetch", "mine", "--mirror", "ftp://x").startswith("mirror must be an address")
+    monkeypatch.setitem(DATASETS, "mine", DATASETS["mine"].__class__(**{
+        **vars(DATASETS["mine"]), "files": (DATASETS["mine"].files[0]._replace(url=f"{served}/gone"),)
+    }))  # fmt: skip
+    assert command("datasets", "fetch", "mine").err == f"pyalign datasets fetch: error: {served}/gone: 404 Not Found\n"

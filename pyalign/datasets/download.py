@@ -1,0 +1,205 @@
+"""A downloader for pooch that goes on where the last attempt, or the last run, has stopped.
+
+What has come lies in FILE.part until it is whole. It is gone on with where the server says that the file is the one it
+was (``If-Range``), or where a checksum will tell; else it begins anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from pyalign._version import __version__
+from pyalign.errors import InputError
+from pyalign.io.paths import bad
+from pyalign.progress import Progress, silent
+
+TIMEOUT = 30.0  # seconds without a byte
+ATTEMPTS, MOST = 6, 10_000  # in a row that brought nothing; in all
+WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds before another attempt: twice as many each time that brought nothing
+CHUNK = 1 << 18
+PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers after which another attempt may do
+
+
+class _Cut(Exception):
+    """The connection has ended early, or never began."""
+
+
+class Resuming:
+    """Fetches ``url`` into a file, as pooch asks of its downloaders.
+
+    Args:
+        part: where what has come is kept.
+        has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
+            with.
+        progress: is called with bytes.
+    """
+
+    def __init__(self, part: Path, has_hash: bool, progress: Progress = silent) -> None:
+        self._part, self._has_hash, self._progress = part, has_hash, progress
+        self._state = part.with_name(f"{part.name}.json")
+
+    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
+        """Fetches.
+
+        Raises:
+            InputError: the server has no such file, or no attempt brings more; one line that starts with the address.
+            OSError: the disk is full, or the folder forbidden.
+        """
+        with self._locked(url):
+            self._fetch(url)
+            os.replace(self._part, output_file)
+            with suppress(FileNotFoundError):
+                self._state.unlink()
+
+    @contextmanager
+    def _locked(self, url: str) -> Iterator[None]:
+        while True:
+            with open(self._part, "ab") as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise bad(url, f"is being fetched by another process, into {self._part}") from error
+                except OSError:  # a file system without locks
+                    pass
+                if self._is_still(handle.fileno()):
+                    yield
+                    return
+
+    def _is_still(self, descriptor: int) -> bool:
+        """Whether the part is the file that was locked: another process may have made a whole one of it meanwhile."""
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(descriptor), self._part.stat())
+        return False
+
+    def _fetch(self, url: str) -> None:
+        left = ATTEMPTS
+        for _ in range(MOST):
+            before = self._size()
+            try:
+                if self._attempt(url):
+                    return
+                reason = "the connection ended early"
+            except _Cut as cut:
+                reason = str(cut)
+            left = ATTEMPTS if self._size() > before else left - 1
+            if left <= 0:
+                break
+            time.sleep(min(WAIT * 2 ** (ATTEMPTS - left), LONGEST_WAIT))
+        kept = f"; {self._size():,} bytes are kept, run it again to go on" if self._size() else ""
+        raise bad(url, f"{ATTEMPTS} attempts in a row brought nothing: {reason}{kept}")
+
+    def _size(self) -> int:
+        return self._part.stat().st_size
+
+    def _attempt(self, url: str) -> bool:
+        """Appends what comes; whether the file is whole."""
+        have, request = self._request(url)
+        try:
+            response = urllib.request.urlopen(request, timeout=TIMEOUT)
+        except urllib.error.HTTPError as error:
+            return self._refused(url, error, have)
+        except (urllib.error.URLError, HTTPException, OSError) as error:
+            raise _Cut(_told(getattr(error, "reason", error))) from error
+        with response:
+            if response.headers.get_content_type() == "text/html":
+                raise bad(url, "gives a page, not a file: is there a log-in in between?")
+            have, total = _ranges(response, have)
+            self._remember(url, response, have)
+            with open(self._part, "r+b") as out:
+                out.truncate(have)
+                out.seek(have)
+                while piece := _read(response):
+                    out.write(piece)
+                    have += len(piece)
+                    self._progress(f"{self._part.stem}, bytes", have, total)
+        return total is None or have == total
+
+    def _request(self, url: str) -> tuple[int, urllib.request.Request]:
+        have, held = self._size(), self._held()
+        headers = {"User-Agent": f"pyalign/{__version__}", "Accept-Encoding": "identity"}
+        same = held.get("validator") if held.get("url") == url else None
+        if have and (same or self._has_hash):
+            headers["Range"] = f"bytes={have}-"
+            if same:
+                headers["If-Range"] = str(same)
+        else:
+            have = 0
+        return have, urllib.request.Request(url, headers=headers)
+
+    def _refused(self, url: str, error: urllib.error.HTTPError, have: int) -> bool:
+        with error:
+            if error.code == 416:  # there is no more, or it is another file
+                total = (error.headers.get("Content-Range") or "").rpartition("/")[2]
+                if have and total == str(have):
+                    return True
+                os.truncate(self._part, 0)
+                raise _Cut("the server has another file than the one that was begun") from error
+            if error.code in PASSING:
+                raise _Cut(f"{error.code} {error.reason}") from error
+            raise bad(url, f"{error.code} {error.reason}") from error
+
+    def _held(self) -> dict[str, Any]:
+        with suppress(OSError, ValueError):
+            held = json.loads(self._state.read_text(encoding="utf-8"))
+            return held if isinstance(held, dict) else {}
+        return {}
+
+    def _remember(self, url: str, response: Any, have: int) -> None:
+        if have == 0:
+            tag = response.headers.get("ETag")
+            strong = tag if tag and not tag.startswith("W/") else None
+            held = {"url": url, "validator": strong or response.headers.get("Last-Modified")}
+            self._state.write_text(json.dumps(held), encoding="utf-8")
+
+
+def _ranges(response: Any, have: int) -> tuple[int, int | None]:
+    """From which byte on it comes, and how many there are in all; None where nobody says."""
+    if response.status == 206:
+        told = response.headers.get("Content-Range") or ""
+        start, total = told.removeprefix("bytes ").partition("-")[0], told.rpartition("/")[2]
+        if start != str(have):
+            raise _Cut(f"the server gives bytes from {start or '?'}, not from {have}")
+        return have, int(total) if total.isdecimal() else None
+    length = response.headers.get("Content-Length") or ""
+    return 0, int(length) if length.isdecimal() else None
+
+
+def _read(response: Any) -> bytes:
+    """What has come: `read` would wait for a whole piece, and lose a part of one where the rest never comes."""
+    try:
+        piece: bytes = response.read1(CHUNK)
+    except (HTTPException, OSError) as error:
+        raise _Cut(_told(error)) from error
+    return piece
+
+
+def _told(error: object) -> str:
+    if isinstance(error, TimeoutError):
+        return f"nothing came for {TIMEOUT:g} s"
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def is_address(url: str) -> bool:
+    """Whether it is one of the web.
+
+    Example:
+        >>> is_address("https://osf.io"), is_address("file:///etc/passwd")
+        (True, False)
+    """
+    return url.startswith(("https://", "http://"))
+
+
+def require_address(url: str, name: str) -> None:
+    """Raises where it is not."""
+    if not is_address(url):
+        raise InputError(f"{name} must be an address that starts with https:// or http://; got {url!r:.80}")

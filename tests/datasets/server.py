@@ -1,0 +1,93 @@
+"""A server on loopback with every fault: it fails, stalls, cuts connections, forgets ranges, changes its files."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TYPE = "application/octet-stream"
+
+
+class Server:
+    """What it serves, how it errs, and what it was asked.
+
+    files: by path. tags: ETags by path; None: none is sent. faults: by path, what happens at each request in turn: a
+    status (500), ("cut", n): n bytes and the connection ends, ("stall", n): n bytes and then none, None: nothing.
+    ranges: whether Range is heeded. lengths: whether Content-Length is sent.
+    """
+
+    def __init__(self):
+        self.files, self.tags, self.faults, self.requests = {}, {}, {}, []
+        self.ranges = self.lengths = True
+        self.type, self.address = TYPE, ""
+
+    def answer(self, handler):
+        path = handler.path
+        asked = handler.headers.get("Range")
+        self.requests.append((path, asked, handler.headers.get("If-Range")))
+        queue = self.faults.get(path, [])
+        fault = queue.pop(0) if queue else None
+        if isinstance(fault, int) or path not in self.files:
+            handler.send_error(fault or 404)
+            return
+        body, start, tag = self.files[path], 0, self.tags.get(path, '"one"')
+        same = handler.headers.get("If-Range") in (None, tag)
+        if asked and self.ranges and same:
+            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+            if start >= len(body):
+                handler.send_response(416)
+                handler.send_header("Content-Range", f"bytes */{len(body)}")
+                handler.send_header("Content-Length", "0")
+                handler.end_headers()
+                return
+        handler.send_response(206 if start else 200)
+        if start:
+            handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        if self.lengths:
+            handler.send_header("Content-Length", str(len(body) - start))
+        if tag is not None:
+            handler.send_header("ETag", tag)
+        handler.send_header("Content-Type", self.type)
+        handler.end_headers()
+        self._send(handler, body[start:], fault)
+
+    def _send(self, handler, body, fault):
+        if fault is None:
+            handler.wfile.write(body)
+            return
+        kind, count = fault
+        handler.wfile.write(body[:count])
+        handler.wfile.flush()
+        if kind == "stall":
+            time.sleep(1.5)
+        handler.close_connection = True
+
+
+@contextmanager
+def serving():
+    """A `Server` that runs until the block ends."""
+    server = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0"
+
+        def do_GET(self):
+            with suppress(BrokenPipeError, ConnectionResetError):
+                server.answer(self)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.daemon_threads = True
+        server.address = f"http://127.0.0.1:{http.server_port}"
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            http.shutdown()
+            thread.join()

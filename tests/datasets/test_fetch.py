@@ -1,0 +1,408 @@
+"""Downloads end with the whole file or with one line, whatever the server does, and go on where they stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import json
+import sys
+import tarfile
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyalign.datasets import fetch_dataset, load_dataset
+from pyalign.datasets.download import Resuming, is_address
+from pyalign.datasets.fetch import CHECKSUMS
+from pyalign.datasets.places import remembered
+from pyalign.datasets.registry import DATASETS, Remote, Row
+from pyalign.datasets.unpack import unpack
+from pyalign.errors import InputError, MissingExtraError
+
+pytest.importorskip("pooch", reason="pooch is not installed")
+
+spec = importlib.util.spec_from_file_location("server_of_tests", Path(__file__).with_name("server.py"))
+served = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = served
+spec.loader.exec_module(served)
+
+BODY = np.random.default_rng(0).integers(0, 256, 700_001, np.uint8).tobytes()
+SHA = hashlib.sha256(BODY).hexdigest()
+
+
+@pytest.fixture
+def server():
+    with served.serving() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr("pyalign.datasets.download.TIMEOUT", 0.4)
+    monkeypatch.setattr("pyalign.datasets.download.WAIT", 0.0)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def row(server, root, monkeypatch):
+    """``row(hash, unpack)``: a data set "mine" of one file on the server, which is registered while the test runs."""
+
+    def register(hash=f"sha256:{SHA}", file="x.bin", body=BODY, unpack=False):
+        server.files[f"/{file}"] = body
+        known = Row("mine", "a test", "_sample", {"names": ()}, "nowhere", "none", "none", (("x.bin", "bytes"),),
+                    files=(Remote(file, f"{server.address}/{file}", hash, unpack),))  # fmt: skip
+        monkeypatch.setitem(DATASETS, "mine", known)
+        return root / "mine"
+
+    return register
+
+
+def asked(server):
+    return [wanted for _, wanted, _ in server.requests]
+
+
+def left_over(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("x.bin", CHECKSUMS))
+
+
+def test_a_file_is_fetched_once_and_its_checksum_is_recorded(row, server):
+    folder = row()
+    found = fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY and found.folder == str(folder)
+    assert json.loads((folder / CHECKSUMS).read_text()) == {"x.bin": SHA}
+    assert [(one.sha256, one.is_new, one.checked) for one in found.files] == [(SHA, True, "published")]
+    assert not fetch_dataset("mine").files[0].is_new
+    assert len(server.requests) == 1 and left_over(folder) == []
+
+
+def test_without_a_published_checksum_the_first_is_compared_later(row, server, message_of):
+    folder = row(hash=None)
+    assert "has no published checksum" in fetch_dataset("mine").notes[0]
+    assert fetch_dataset("mine").files[0].checked == "first fetch"
+    (folder / "x.bin").unlink()
+    assert fetch_dataset("mine").files[0].is_new
+    server.files["/x.bin"] = BODY[:-1] + b"?"
+    (folder / "x.bin").unlink()
+    told = message_of(fetch_dataset, "mine")
+    assert told.startswith(f"{server.address}/x.bin: gives a file with another checksum than at its first fetch")
+    assert not (folder / "x.bin").exists() and left_over(folder) == []
+
+
+def test_a_file_that_was_changed_here_is_fetched_again(row):
+    folder = row()
+    fetch_dataset("mine")
+    (folder / "x.bin").write_bytes(BODY[:100])
+    assert fetch_dataset("mine").files[0].is_new
+    assert (folder / "x.bin").read_bytes() == BODY
+
+
+def test_another_checksum_than_was_published_is_one_line_and_no_file(row, server, message_of):
+    folder = row(hash="sha256:" + "0" * 64)
+    told = message_of(fetch_dataset, "mine")
+    assert "another checksum than was published" in told and SHA in told
+    assert list(folder.iterdir()) == []
+
+
+def test_md5_is_compared_too(row):
+    folder = row(hash="md5:" + hashlib.md5(BODY).hexdigest())
+    fetch_dataset("mine")
+    assert json.loads((folder / CHECKSUMS).read_text())["x.bin"] == SHA
+
+
+@pytest.mark.parametrize("kind", ["cut", "stall"])
+def test_a_connection_that_ends_in_the_middle_is_gone_on_with(row, server, kind):
+    folder = row(hash=None)
+    server.faults["/x.bin"] = [(kind, 300_000), (kind, 200_000)]
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY
+    assert asked(server) == [None, "bytes=300000-", "bytes=500000-"]
+    assert {tag for _, wanted, tag in server.requests if wanted} == {'"one"'}
+
+
+def test_a_run_goes_on_where_another_was_stopped(row, server, message_of, monkeypatch):
+    folder = row()
+    monkeypatch.setattr("pyalign.datasets.download.ATTEMPTS", 1)
+    server.faults["/x.bin"] = [("cut", 300_000), 503]
+    told = message_of(fetch_dataset, "mine")
+    assert "503 Service Unavailable; 300,000 bytes are kept, run it again to go on" in told
+    assert (folder / "x.bin.part").stat().st_size == 300_000 and not (folder / "x.bin").exists()
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY and asked(server)[-1] == "bytes=300000-"
+    assert left_over(folder) == []
+
+
+def test_a_file_that_has_changed_meanwhile_begins_anew(row, server, message_of, monkeypatch):
+    folder = row(hash=None)
+    monkeypatch.setattr("pyalign.datasets.download.ATTEMPTS", 1)
+    server.faults["/x.bin"] = [("cut", 300_000), 503]
+    message_of(fetch_dataset, "mine")
+    other = BODY[::-1]
+    server.files["/x.bin"], server.tags["/x.bin"] = other, '"two"'
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == other
+
+
+@pytest.mark.parametrize("tag", [None, 'W/"weak"'])
+def test_what_cannot_be_told_to_be_the_same_is_not_gone_on_with_but_for_a_checksum(row, server, tag):
+    folder = row(hash=None)
+    server.tags["/x.bin"] = tag
+    server.faults["/x.bin"] = [("cut", 300_000)]
+    fetch_dataset("mine")
+    assert asked(server) == [None, None]
+    (folder / "x.bin").unlink()
+    server.faults["/x.bin"] = [("cut", 300_000)]
+    fetch_dataset("mine")  # its checksum is known by now
+    assert asked(server)[2:] == [None, "bytes=300000-"]
+    assert (folder / "x.bin").read_bytes() == BODY
+
+
+def test_a_server_that_knows_no_ranges_gives_all_again(row, server):
+    folder = row()
+    server.ranges = False
+    server.faults["/x.bin"] = [("cut", 300_000), ("cut", 300_000), ("cut", 400_000)]
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY
+
+
+def test_a_part_that_is_whole_already_is_taken(row, server):
+    folder = row()
+    folder.mkdir(parents=True)
+    (folder / "x.bin.part").write_bytes(BODY)
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY and asked(server) == [f"bytes={len(BODY)}-"]
+
+
+def test_a_part_that_is_longer_than_the_file_is_thrown_away(row, server):
+    folder = row()
+    folder.mkdir(parents=True)
+    (folder / "x.bin.part").write_bytes(BODY + b"more")
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY and asked(server)[-1] is None
+
+
+def test_what_passes_is_waited_for_and_what_does_not_is_said_at_once(row, server, message_of):
+    folder = row()
+    server.faults["/x.bin"] = [500, 503, 429]
+    fetch_dataset("mine")
+    assert len(server.requests) == 4
+    (folder / "x.bin").unlink()
+    for status, told in ((404, "404 Not Found"), (403, "403 Forbidden"), (410, "410 Gone")):
+        server.requests.clear()
+        server.faults["/x.bin"] = [status]
+        assert message_of(fetch_dataset, "mine") == f"{server.address}/x.bin: {told}"
+        assert len(server.requests) == 1
+    assert left_over(folder) == []
+
+
+def test_a_server_that_always_fails_is_given_up(row, server, message_of):
+    row()
+    server.faults["/x.bin"] = [500] * 100
+    told = message_of(fetch_dataset, "mine")
+    assert told.endswith("6 attempts in a row brought nothing: 500 Internal Server Error")
+    assert len(server.requests) == 6
+    server.faults["/x.bin"] = [("stall", 0)] * 100
+    assert message_of(fetch_dataset, "mine").endswith("brought nothing: nothing came for 0.4 s")
+
+
+def test_nobody_there_is_one_line(row, server, message_of, monkeypatch):
+    row()
+    gone = DATASETS["mine"].files[0]._replace(url="http://127.0.0.1:9/x.bin")
+    monkeypatch.setitem(DATASETS, "mine", Row(**{**vars(DATASETS["mine"]), "files": (gone,)}))
+    assert "refused" in message_of(fetch_dataset, "mine").lower()
+
+
+def test_a_page_in_place_of_a_file_is_refused(row, server, message_of):
+    folder = row(hash=None)
+    server.type = "text/html; charset=utf-8"
+    assert "gives a page, not a file" in message_of(fetch_dataset, "mine")
+    assert left_over(folder) == []
+
+
+def test_a_server_that_tells_no_length_is_believed_but_for_the_checksum(row, server, message_of):
+    folder = row()
+    server.lengths = False
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY
+    (folder / "x.bin").unlink()
+    server.faults["/x.bin"] = [("cut", 300_000)]
+    assert "another checksum" in message_of(fetch_dataset, "mine")
+
+
+def test_a_mirror_has_a_folder_for_each_data_set(row, server, message_of):
+    folder = row()
+    server.files["/copy/mine/x.bin"] = BODY
+    fetch_dataset("mine", mirror=f"{server.address}/copy/")
+    assert server.requests[0][0] == "/copy/mine/x.bin" and (folder / "x.bin").exists()
+    assert message_of(fetch_dataset, "mine", mirror="file:///etc").startswith("mirror must be an address")
+
+
+def test_a_folder_of_ones_own_is_remembered(row, tmp_path):
+    row()
+    found = fetch_dataset("mine", tmp_path / "here")
+    assert found.folder == str(tmp_path / "here") and remembered() == {"mine": str(tmp_path / "here")}
+    assert load_dataset("mine").folder == tmp_path / "here"
+
+
+def test_progress_goes_up_to_the_end(row, server):
+    row()
+    server.faults["/x.bin"] = [("cut", 300_000)]
+    told = []
+    fetch_dataset("mine", progress=lambda stage, done, total: told.append((stage, done, total)))
+    assert {(stage, total) for stage, _, total in told} == {("x.bin, bytes", len(BODY))}
+    counts = [done for _, done, _ in told]
+    assert counts == sorted(counts) and counts[-1] == len(BODY)
+
+
+def test_two_at_once_do_not_write_into_each_other(row, server, message_of):
+    folder = row()
+    server.faults["/x.bin"] = [("stall", 100_000), ("stall", 100_000)]
+    first = threading.Thread(target=fetch_dataset, args=("mine",))
+    first.start()
+    while first.is_alive() and not server.requests:
+        first.join(0.01)
+    assert "is being fetched by another process" in message_of(fetch_dataset, "mine")
+    first.join()
+    assert (folder / "x.bin").read_bytes() == BODY
+
+
+def test_ctrl_c_keeps_what_has_come(row, server, monkeypatch):
+    folder = row()
+
+    def stop(stage, done, total):
+        if done >= 400_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="what has come is kept"):
+        fetch_dataset("mine", progress=stop)
+    assert (folder / "x.bin.part").stat().st_size >= 400_000
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY
+
+
+def test_what_has_no_address_says_where_to_get_it(root, message_of):
+    told = message_of(fetch_dataset, "vice42")
+    assert told.startswith("dataset:vice42: has no address that is known; get it from https://")
+    assert "did you mean 'things'" in message_of(fetch_dataset, "thing")
+
+
+def test_without_pooch_the_extra_is_named(row, monkeypatch):
+    row()
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'pyalign\[datasets\]'"):
+        fetch_dataset("mine")
+
+
+def test_a_damaged_list_of_checksums_is_one_line(row, message_of):
+    folder = row()
+    folder.mkdir(parents=True)
+    (folder / CHECKSUMS).write_text("[]")
+    assert message_of(fetch_dataset, "mine").startswith(str(folder / CHECKSUMS))
+
+
+# Archives
+
+
+def zipped(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as held:
+        for name, content in members.items():
+            held.writestr(name, content)
+    return out.getvalue()
+
+
+def tarred(members, links=()):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as held:
+        for name, content in members.items():
+            told = tarfile.TarInfo(name)
+            told.size = len(content)
+            held.addfile(told, io.BytesIO(content))
+        for name, target in links:
+            told = tarfile.TarInfo(name)
+            told.type, told.linkname = tarfile.SYMTYPE, target
+            held.addfile(told)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(("file", "pack"), [("data.zip", zipped), ("data.tar.gz", tarred)])
+def test_an_archive_becomes_a_folder_once(row, server, file, pack):
+    folder = row(None, file, pack({"a/b.txt": b"b", "c.txt": b"c"}), unpack=True)
+    found = fetch_dataset("mine")
+    assert (folder / "data/a/b.txt").read_text() == "b" and found.files[0].file == "data"
+    assert sorted(path.name for path in folder.iterdir()) == [CHECKSUMS, "data"]
+    assert not fetch_dataset("mine").files[0].is_new and len(server.requests) == 1
+    assert load_dataset("mine", folder).parts == {"names": ()}
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "/tmp/out.txt", "a/../../out.txt", "C:\\out.txt"])
+@pytest.mark.parametrize(("file", "pack"), [("data.zip", zipped), ("data.tar.gz", tarred)])
+def test_members_that_lead_out_are_refused(tmp_path, name, file, pack, message_of):
+    (tmp_path / file).write_bytes(pack({"fine.txt": b"", name: b"out"}))
+    assert "leads out of its folder" in message_of(unpack, tmp_path / file)
+    assert [path.name for path in tmp_path.iterdir()] == [file]
+
+
+def test_links_are_left_out_and_damaged_archives_are_one_line(tmp_path, message_of):
+    (tmp_path / "data.tar.gz").write_bytes(tarred({"a.txt": b"a"}, [("link", "/etc/passwd")]))
+    assert [path.name for path in unpack(tmp_path / "data.tar.gz").iterdir()] == ["a.txt"]
+    (tmp_path / "data.tar.gz").write_bytes(tarred({"a.txt": b"a" * 1000})[:60])
+    assert "is not a sound archive file" in message_of(unpack, tmp_path / "data.tar.gz")
+    (tmp_path / "data.zip").write_bytes(b"PK")
+    assert "is not a sound archive file" in message_of(unpack, tmp_path / "data.zip")
+
+
+def test_an_archive_that_becomes_far_too_large_is_refused(tmp_path, monkeypatch, message_of):
+    monkeypatch.setattr("pyalign.io.bounds.SMALL", 1 << 20)
+    (tmp_path / "data.zip").write_bytes(zipped({"a": bytes(5 << 20)}))
+    assert "more than 100 times as many" in message_of(unpack, tmp_path / "data.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["data.zip"]
+
+
+# The downloader by itself
+
+
+def test_addresses_of_the_web_alone():
+    assert is_address("http://a") and not is_address("ftp://a") and not is_address("file:///a")
+    for row in DATASETS.values():
+        assert all(remote.url.startswith("https://") for remote in row.files)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_series_of_faults_ends_with_the_whole_file(server, tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    server.files["/x"] = BODY
+    server.ranges = seed % 3 > 0
+    kinds = [500, 503, ("cut", int(rng.integers(1, 300_000))), ("cut", 0), None]
+    server.faults["/x"] = [kinds[k] for k in rng.integers(0, 4, 5)]
+    Resuming(tmp_path / "x.part", True)(f"{server.address}/x", str(tmp_path / "out"), None)
+    assert (tmp_path / "out").read_bytes() == BODY
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_is_the_systems_error_and_no_attempt_more(server, tmp_path, monkeypatch):
+    server.files["/x"] = BODY
+    real = open
+
+    def full(path, *args, **options):
+        handle = real(path, *args, **options)
+        if str(path).endswith(".part") and args == ("r+b",):
+            monkeypatch.setattr(
+                "pyalign.datasets.download._read",
+                lambda response: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+            )
+        return handle
+
+    monkeypatch.setattr("builtins.open", full)
+    with pytest.raises(OSError, match="No space left"):
+        Resuming(tmp_path / "x.part", True)(f"{server.address}/x", str(tmp_path / "out"), None)
+    assert len(server.requests) == 1
+
+
+def test_errors_are_one_line_that_start_with_the_address(server, tmp_path):
+    with pytest.raises(InputError, match=f"^{server.address}/no: 404 Not Found$"):
+        Resuming(tmp_path / "x.part", False)(f"{server.address}/no", str(tmp_path / "out"), None)
