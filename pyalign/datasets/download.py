@@ -113,7 +113,11 @@ class Resuming:
         with response:
             if response.headers.get_content_type() == "text/html":
                 raise bad(url, "gives a page, not a file: is there a log-in in between?")
-            have, total = _ranges(response, have)
+            first, total = _ranges(response)
+            if first not in (0, have):
+                os.truncate(self._part, 0)
+                raise _Cut(f"the server gives bytes from {first}, not from {have}")
+            have = first
             self._remember(url, response, have)
             with open(self._part, "r+b") as out:
                 out.truncate(have)
@@ -162,14 +166,12 @@ class Resuming:
             self._state.write_text(json.dumps(held), encoding="utf-8")
 
 
-def _ranges(response: Any, have: int) -> tuple[int, int | None]:
-    """From which byte on it comes, and how many there are in all; None where nobody says."""
+def _ranges(response: Any) -> tuple[int, int | None]:
+    """From which byte on it comes, -1 where that is not told, and how many there are in all; None likewise."""
     if response.status == 206:
         told = response.headers.get("Content-Range") or ""
         start, total = told.removeprefix("bytes ").partition("-")[0], told.rpartition("/")[2]
-        if start != str(have):
-            raise _Cut(f"the server gives bytes from {start or '?'}, not from {have}")
-        return have, int(total) if total.isdecimal() else None
+        return int(start) if start.isdecimal() else -1, int(total) if total.isdecimal() else None
     length = response.headers.get("Content-Length") or ""
     return 0, int(length) if length.isdecimal() else None
 

@@ -16,13 +16,13 @@ class Server:
 
     files: by path. tags: ETags by path; None: none is sent. faults: by path, what happens at each request in turn: a
     status (500), ("cut", n): n bytes and the connection ends, ("stall", n): n bytes and then none, None: nothing.
-    ranges: whether Range is heeded. lengths: whether Content-Length is sent.
+    ranges: whether Range is heeded. lengths: whether Content-Length is sent. shift: how far ranges are off.
     """
 
     def __init__(self):
         self.files, self.tags, self.faults, self.requests = {}, {}, {}, []
         self.ranges = self.lengths = True
-        self.type, self.address = TYPE, ""
+        self.type, self.address, self.shift = TYPE, "", 0
 
     def answer(self, handler):
         path = handler.path
@@ -45,7 +45,7 @@ class Server:
                 return
         handler.send_response(206 if start else 200)
         if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            handler.send_header("Content-Range", f"bytes {start + self.shift}-{len(body) - 1}/{len(body)}")
         if self.lengths:
             handler.send_header("Content-Length", str(len(body) - start))
         if tag is not None:

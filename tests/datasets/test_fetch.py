@@ -169,6 +169,14 @@ def test_a_server_that_knows_no_ranges_gives_all_again(row, server):
     assert (folder / "x.bin").read_bytes() == BODY
 
 
+def test_a_server_that_gives_another_range_is_asked_for_all(row, server):
+    folder = row()
+    server.shift = 1
+    server.faults["/x.bin"] = [("cut", 300_000)]
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY and asked(server) == [None, "bytes=300000-", None]
+
+
 def test_a_part_that_is_whole_already_is_taken(row, server):
     folder = row()
     folder.mkdir(parents=True)
