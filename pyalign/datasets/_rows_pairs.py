@@ -37,7 +37,7 @@ ROWS = (
             ("images/", "118 images; rows of the judgments are their names in plain order"),
         ),
         kind="dissimilarity",
-        note="of the five conditions of the experiment this is the general one",
+        note="people arranged the images by shape, function, colour and background too: this is the general file",
     ),
     Row(
         "king19", "dissimilarities of two sets of 144 photographs, by people who arranged them", "_king19",

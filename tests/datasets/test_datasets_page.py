@@ -1,0 +1,33 @@
+"""docs/datasets.md has the table that the registry makes."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from pyalign.datasets import DATASETS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("datasets_table", ROOT / "tools" / "datasets_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_what_the_registry_says(script):
+    page = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+    assert page == script.with_table(page), "python tools/datasets_table.py --write"
+    for row in DATASETS.values():
+        assert f"### {row.name}\n" in page and row.licence in page and row.citation in page
+
+
+def test_a_page_that_has_fallen_behind_is_seen(script, monkeypatch):
+    page = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+    monkeypatch.delitem(DATASETS, "sample")
+    assert page != script.with_table(page)
