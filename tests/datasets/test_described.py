@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign.datasets import load_dataset, things_order, things_rows
 from pyalign.datasets.places import remember
+from pyalign.errors import MissingExtraError
 from pyalign.io import load_categories, load_embeddings, load_judgments, load_triplets, read_names
 
 if sys.version_info < (3, 11):
@@ -152,8 +155,6 @@ def test_what_is_wrong_with_it_is_one_line(tmp_path, toml, told, message_of):
     (tmp_path / "out.txt").write_text("secret\n")
     os.symlink(tmp_path / "out.txt", folder / "link.txt")
     (folder / "dataset.toml").write_text(toml)
-    import re
-
     assert re.search(told, message_of(read_names, f"dataset:{folder}"))
 
 
@@ -166,3 +167,23 @@ def test_names_of_another_number_are_refused(folder, message_of):
 def test_a_kind_that_is_no_kind_is_said_with_the_file(folder, message_of):
     (folder / "dataset.toml").write_text('[judgments]\nfile = "rdm.npz::rdms"\nkind = "distance"\n')
     assert "kind must be one of" in message_of(load_judgments, f"dataset:{folder}")
+
+
+def test_the_example_of_the_page_is_read(tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "docs/datasets.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        (tmp_path / "dataset.toml").write_text(example)
+        assert load_dataset(str(tmp_path)).parts
+    (tmp_path / "dataset.toml").write_text(examples[0])
+    assert load_dataset(str(tmp_path)).parts["triplets"] == ("main", "pairs")
+
+
+def test_python_3_10_reads_toml_by_a_package_and_names_the_extra(folder, monkeypatch):
+    pytest.importorskip("tomli", reason="tomli is not installed")
+    monkeypatch.setitem(sys.modules, "tomllib", None)
+    assert load_judgments(f"dataset:{folder}").n == 12
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'pyalign\[datasets\]'"):
+        load_judgments(f"dataset:{folder}")

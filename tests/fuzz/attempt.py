@@ -93,7 +93,12 @@ def _mat() -> list[bytes]:
 
     held = {"x": np.arange(6.0).reshape(2, 3), "cell": np.array([["a", np.eye(2)]], object), "c": np.eye(2) * 1j}
     plain = {"x": held["x"], "label": "text"}
+    people = np.zeros((1, 2), [("rdm", object), ("name", object)])
+    people[0] = [(np.eye(3), "a"), (np.ones((3, 3), "f4"), "b")]
+    structs = {"people": people, "s": {"set1": {"pairs": np.arange(12.0).reshape(2, 6)}, "set2": {}}}
     return [
+        _saved(lambda path: savemat(path, structs, appendmat=False)),
+        _saved(lambda path: savemat(path, structs, appendmat=False, do_compression=True)),
         _saved(lambda path: savemat(path, held, appendmat=False)),
         _saved(lambda path: savemat(path, held, appendmat=False, do_compression=True)),
         _saved(lambda path: savemat(path, plain, appendmat=False, format="4")),
