@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pyalign.data import Triplets
-from pyalign.datasets._two_alternatives import anchored
+from pyalign.datasets._two_alternatives import anchored, with_note
 from pyalign.datasets.places import Place
 from pyalign.io.image_files import images_below
 from pyalign.io.named import Pictures
@@ -18,14 +18,16 @@ SPLITS = {
     "train": ("traditional", "cnn", "mix"),
     "val": ("traditional", "cnn", "superres", "deblur", "color", "frameinterp"),
 }
-KEYS = (*SPLITS, *(f"{split}/{kind}" for split, kinds in SPLITS.items() for kind in kinds))
+PEOPLE = {"train": 2, "val": 5}  # who were asked about each triplet
+MAJORITY = "/majority"
 
 
 def triplets(place: Place, key: str | None = None) -> Triplets:
-    """Anchored: the patch, the distortion that most people chose, the other, with shares. Of the validation split,
-    unless the key says which: "train", or one kind, "val/cnn"."""
-    root = _root(place)
-    kinds = _kinds(place, root, key or "val")
+    """Anchored: the patch, the distortion that most people chose, the other, with votes. Of the validation split,
+    unless the key says which: "train", or one kind, "val/cnn". "val/majority" has the choice of most people alone, for
+    what takes one answer to each triplet; ties are left out."""
+    root, wanted = _root(place), (key or "val").removesuffix(MAJORITY)
+    kinds = _kinds(place, root, wanted)
     names, votes = list[tuple[str, str, str]](), list[float]()
     for kind in kinds:
         sides = [_by_stem(root, kind, side) for side in ("ref", "p0", "p1")]
@@ -38,7 +40,14 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
         votes += [_vote(path) for path in judged.values()]
     if not names:
         raise place.bad(f"holds no triplets in {', '.join(kinds)}")
-    return anchored(f"dataset:{place.name}", np.array(names), np.array(votes))
+    about, second = f"dataset:{place.name}", np.array(votes)
+    if key is None or not key.endswith(MAJORITY):
+        return anchored(about, np.array(names), second, PEOPLE[wanted.partition("/")[0]])
+    decided = second != 0.5
+    if not decided.any():
+        raise place.bad("holds ties alone")
+    majority = anchored(about, np.array(names)[decided], (second[decided] > 0.5).astype(float))
+    return majority if decided.all() else with_note(place, majority, f"{int((~decided).sum()):,} ties are left out")
 
 
 def _root(place: Place) -> Path:

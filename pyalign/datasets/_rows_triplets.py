@@ -62,7 +62,8 @@ ROWS = (
         "bapps", "which of two distortions is more like a patch of an image: shares of people", "_bapps",
         {"triplets": (
             "train", "val", "train/traditional", "train/cnn", "train/mix", "val/traditional", "val/cnn", "val/superres",
-            "val/deblur", "val/color", "val/frameinterp",
+            "val/deblur", "val/color", "val/frameinterp", "train/majority",
+            "val/majority",
          ), "images": ()},
         "https://github.com/richzhang/PerceptualSimilarity", "BSD-2-Clause (the code)",
         "Zhang, Isola, Efros et al. (2018), CVPR",
@@ -74,7 +75,8 @@ ROWS = (
             Remote("twoafc_val.tar.gz", BUCKET.format("twoafc_val.tar.gz"),
                    "sha256:41486671b06de923e7ba277c4797d4d9d86d609863ba35ecdb576133f8b9d859", unpack=True),
         ),
-        note="anchored triplets with shares; the training split is fetched by hand",
+        note="anchored triplets with votes, of 5 people (train: 2); what takes one answer each, such as score, "
+             "takes val/majority. The training split is fetched by hand",
     ),
     Row(
         "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "_sample",

@@ -13,9 +13,10 @@ from pyalign.io.columns import anchor_first
 from pyalign.io.paths import bad
 
 
-def anchored(path: Path | str, names: np.ndarray, second: np.ndarray) -> Triplets:
+def anchored(path: Path | str, names: np.ndarray, second: np.ndarray, people: int | None = None) -> Triplets:
     """Anchored triplets of names (t, 3), reference, first and second option; second (t,): the share that chose the
-    second. The chosen option comes to the middle; where votes are divided, shares say how.
+    second. The chosen option comes to the middle; where votes are divided, shares say how, or counts where so many
+    people were asked.
 
     Raises:
         InputError: shares outside of 0 to 1.
@@ -33,8 +34,9 @@ def anchored(path: Path | str, names: np.ndarray, second: np.ndarray) -> Triplet
     values = codes.reshape(names.shape).astype(np.int32)
     arranged, positions = anchor_first(values, (second > 0.5).astype(np.int8), "first")
     found = Triplets(arranged, tuple(map(str, labels.tolist())), positions=positions, task=ANCHORED)
-    if np.isin(second, (0, 1)).all():
-        return found
+    votes = np.round(second * (people or 1))
+    if np.allclose(votes, second * (people or 1), rtol=0, atol=1e-3):
+        return found if people is None else found.with_answers(np.column_stack([people - votes, votes]).astype(int))
     return found.with_answers(np.column_stack([1 - second, second]))
 
 

@@ -375,7 +375,7 @@ def test_bapps_are_anchored_triplets_with_shares(root, message_of):
     assert named[0] == ["val/cnn/ref/000000.png", "val/cnn/p0/000000.png", "val/cnn/p1/000000.png"]
     assert named[3] == ["val/cnn/ref/000003.png", "val/cnn/p1/000003.png", "val/cnn/p0/000003.png"]
     np.testing.assert_allclose(found.answers.shares, [[1, 0], [0.8, 0.2], [0.5, 0.5], [1, 0], [0.8, 0.2]], atol=1e-7)
-    assert load_triplets("dataset:bapps", key="train/mix").answers is None
+    assert load_triplets("dataset:bapps", key="train/mix").answers.counts.tolist() == [[2, 0], [2, 0]]
     assert len(load_triplets("dataset:bapps", key="val/color")) == 1
     assert set(found.names) <= set(pyalign.as_images("dataset:bapps").names)
     (folder / "val/cnn/p1/000002.png").unlink()
@@ -383,10 +383,25 @@ def test_bapps_are_anchored_triplets_with_shares(root, message_of):
     assert "has no judge" in message_of(load_triplets, "dataset:bapps", key="val/deblur")
 
 
+def test_votes_of_five_are_counts_and_a_majority_is_one_answer(root, message_of):
+    folder = root / "bapps" / "2afc"
+    write_bapps(folder, "val/cnn", [0.0, 0.2, 0.4, 1.0])
+    write_bapps(folder, "train/mix", [0.0, 0.5, 1.0])
+    assert load_triplets("dataset:bapps").answers.counts.tolist() == [[5, 0], [4, 1], [3, 2], [5, 0]]
+    assert load_triplets("dataset:bapps", key="train").answers.counts.tolist() == [[2, 0], [1, 1], [2, 0]]
+    soft, hard = load_triplets("dataset:bapps"), load_triplets("dataset:bapps", key="val/majority")
+    np.testing.assert_array_equal(soft.values, hard.values)
+    assert hard.answers is None
+    hard = load_triplets("dataset:bapps", key="train/majority")
+    assert len(hard) == 2 and "1 ties are left out" in hard.notes[-1]
+    np.save(folder / "val/cnn/judge/000001.npy", np.float32(0.33))  # nobody's fifth
+    assert load_triplets("dataset:bapps").answers.kind == "shares"
+
+
 def test_scores_of_two_alternatives_have_a_chance_of_a_half(root):
     folder = root / "bapps" / "2afc"
     write_bapps(folder, "val/cnn", [0.0, 1.0] * 20)
-    found = load_triplets("dataset:bapps")
+    found = load_triplets("dataset:bapps", key="val/majority")
     x = pyalign.Embeddings(reals(1, len(found.names), 3), found.names)
     assert pyalign.score(x, found).chance == 0.5
 
