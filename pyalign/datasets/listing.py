@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pyalign.datasets.dataset import DESCRIPTION, DataSet, load_dataset
+from pyalign.datasets.fetch import CHECKSUMS
 from pyalign.datasets.places import folder_of, remembered
 from pyalign.datasets.registry import COMPARED, DATASETS, OURS, Row
 from pyalign.errors import InputError
@@ -27,7 +28,7 @@ class KnownDataSet:
     Attributes:
         name: ``dataset:NAME`` stands for it.
         parts: what it holds.
-        is_here: whether its folder is there.
+        is_here: whether its folder is there, with something in it.
         what: a phrase.
     """
 
@@ -63,7 +64,7 @@ class DataSetInfo(Result):
         name, what: as in `KnownDataSet`.
         parts: what it holds, and the keys of each part where there are several: ``dataset:NAME::KEY``.
         folder: where it lies, or would.
-        is_here: whether that is there.
+        is_here: whether that is there, with something in it.
         source, licence, citation: as its publishers have them; None of a folder that does not say.
         kind: of its judgments.
         layout: the files that are expected.
@@ -132,7 +133,9 @@ def _folder(row: Row) -> Path:
 
 
 def _is_here(row: Row) -> bool:
-    return _folder(row).is_dir()
+    folder = _folder(row)
+    begun = (".part", ".part.json", CHECKSUMS)  # by a fetch that has not ended
+    return folder.is_dir() and any(not path.name.endswith(begun) for path in folder.iterdir())
 
 
 def _described(name: str) -> DataSet | str:

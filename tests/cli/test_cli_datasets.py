@@ -61,6 +61,16 @@ def test_info_tells_source_licence_citation_and_layout(command, name):
     assert document["parts"] == {part: list(keys) for part, keys in row.parts.items()}
 
 
+def test_what_was_begun_is_not_here(command, root):
+    (root / "things").mkdir(parents=True)
+    for name in ("x.csv.part", "x.csv.part.json", "checksums.json"):
+        (root / "things" / name).write_text("")
+    assert "things           -" in command("datasets", "list").out and "(not here)" in command(
+        "datasets", "info", "things").out  # fmt: skip
+    (root / "things" / "unique_id.txt").write_text("")
+    assert "things           yes" in command("datasets", "list").out
+
+
 def test_info_comes_back_as_a_result(command, tmp_path):
     assert command("datasets", "info", "things", "--json", tmp_path / "i.json").code == 0
     assert pyalign.load_result(tmp_path / "i.json").licence == "CC BY 4.0"
