@@ -45,6 +45,8 @@ from .pairwise.rsa_result import Rsa
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
 from .probing.probe import fit_probe, probe_path
+from .recovery.recover import recover
+from .recovery.recovered import Recovery
 from .results import Interval, Result, load_result
 from .stats.resampling import Resampling
 
@@ -71,6 +73,7 @@ __all__ = [
     "NoiseCeiling",
     "PermutationTest",
     "Provenance",
+    "Recovery",
     "Resampling",
     "Result",
     "Rsa",
@@ -108,6 +111,7 @@ __all__ = [
     "probe_path",
     "read_transform",
     "rsa",
+    "recover",
     "sample_triplets",
     "score",
     "similarity",

@@ -47,6 +47,7 @@ KINDS = {
     "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",
     "fit": "pyalign.probing.fit:ProbeFit",
     "rsa": "pyalign.pairwise.rsa_result:Rsa",
+    "recover": "pyalign.recovery.recovered:Recovery",
     "score": "pyalign.analysis.score:Scores",
     "simulate": "pyalign.datasets.simulate:Simulation",
     "triplets": "pyalign.datasets.triplets:SampledTriplets",

@@ -231,4 +231,5 @@ def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
         value = getattr(options, one.name)
         if one.name in names and value != one.default:
             flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
-            raise InputError(f"{flag} {value} serves {need}")
+            shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+            raise InputError(f"{flag} {shown} serves {need}")

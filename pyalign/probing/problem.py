@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,18 +61,27 @@ class Problem:
         self.options, self.d, self.n_triplets = options, rows.shape[1], len(index)
         self.dtype = rows.dtype
         self.standardization: Standardization = standardization(rows, options.standardize)
-        items, renumbered = np.unique(index, return_inverse=True)
+        self.items = np.unique(index)
         with one_blas_thread():
-            self.basis = self._basis(self.standardization.apply(rows[items]))
-        local = np.ascontiguousarray(renumbered.reshape(-1, 3).astype(np.int32))
-        self.term = TripletTerm(
+            self.basis = self._basis(self.standardization.apply(rows[self.items]))
+        self.term = self._term(index, answers)
+
+    def answered(self, triplets: np.ndarray) -> Problem:
+        """The same with other answers, one to each of the same triplets: all but the loss is kept."""
+        other = copy(self)
+        other.term = self._term(triplets, None)
+        return other
+
+    def _term(self, index: np.ndarray, answers: np.ndarray | None) -> TripletTerm:
+        local = np.searchsorted(self.items, index).astype(np.int32)
+        return TripletTerm(
             self.basis.rows,
-            local,
-            measure=options.measure,
-            temperature=options.temperature,
-            answers=smoothed(answers, len(index), options.smoothing, alternatives_of(task)),
+            np.ascontiguousarray(local),
+            measure=self.options.measure,
+            temperature=self.options.temperature,
+            answers=smoothed(answers, len(index), self.options.smoothing, alternatives_of(self.task)),
             on=self.on,
-            task=task,
+            task=self.task,
         )
 
     def _basis(self, rows: np.ndarray) -> Basis:

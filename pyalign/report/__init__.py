@@ -28,6 +28,7 @@ VIEWS = {
     "ProbeFit": "probes:fit_table",
     "RecipeCrossValidation": "probes:recipe_table",
     "Rsa": "rsa:rsa_table",
+    "Recovery": "recoveries:recovery_table",
     "Score": "scores:score_table",
     "Scores": "scores:scores_table",
 }

@@ -48,3 +48,23 @@ def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None 
     low, high = np.quantile(means, [tail, 1.0 - tail])
     error = float(means.std(ddof=1)) if len(means) > 1 else None
     return Interval(float(low), float(high), error, plan.by, method or plan.method, float(plan.confidence))
+
+
+def share_interval(share: float, n: int, confidence: float, by: str) -> Interval:
+    """The interval of a share of n independent draws, by Wilson's score; its error is that of the share itself.
+
+    It does not shrink to nothing where the share is 0 or 1.
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+
+    Example:
+        >>> low, high = share_interval(1.0, 20, 0.95, "simulations")
+        >>> round(low, 4), high
+        (0.8389, 1.0)
+    """
+    z = quantile(confidence, NORMAL) ** 2 / n
+    middle = (share + z / 2.0) / (1.0 + z)
+    reach = math.sqrt(z * (share * (1.0 - share) + z / 4.0)) / (1.0 + z)
+    error = math.sqrt(share * (1.0 - share) / n)
+    low, high = max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
+    return Interval(low, high, error, by, "wilson", float(confidence))

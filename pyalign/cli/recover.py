@@ -1,0 +1,102 @@
+"""`pyalign recover`: can these triplets tell these models apart, and how many would it take?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.errors import InputError
+from pyalign.measures import MEASURES, get_measure
+from pyalign.progress import Progress
+from pyalign.recovery.recover import REFITS, recover
+
+ANSWERING, FITTING = f"answers\n{_options.MODEL.partition(chr(10))[2]}", "fits"
+SIMULATING = "simulations"
+
+
+@dataclass(frozen=True)
+class RecoverOptions(
+    _options.Models, _options.TripletFile, _options.RowNames, _options.Running, _options.Output,
+):  # fmt: skip
+    """The options of `pyalign recover`."""
+
+    measure: tuple[str, ...] | None = option(
+        "one of the measures above for all models, or one for each (default: cosine)", nargs="+", metavar="M",
+        group=ANSWERING, words=MEASURES,
+    )  # fmt: skip
+    temperature: tuple[float, ...] | None = option(
+        "at which models answer, one for all or one for each (default: that which fits people's answers best)",
+        nargs="+", kind=float, metavar="T", group=ANSWERING,
+    )  # fmt: skip
+    refit: str = option(
+        "what is fitted to the answers: a temperature, or a linear probe that is judged by held-out objects (default: "
+        "temperature)", default="temperature", choices=REFITS, group=FITTING,
+    )  # fmt: skip
+    folds: int | None = option("of probes, over objects (default: 3)", kind=_options.count, metavar="K", group=FITTING)
+    strength: tuple[float, ...] | None = option(
+        "of the probes' penalty: one, taken as it is; or several to choose from (default: by the data)", nargs="+",
+        kind=float, metavar="L", group=FITTING,
+    )  # fmt: skip
+    simulations: int | None = option(
+        "of each model at each number of triplets (default: 100, of probes 10)", kind=_options.count, metavar="S",
+        group=SIMULATING,
+    )  # fmt: skip
+    sizes: tuple[int, ...] | None = option(
+        "numbers of triplets to try, also beyond those of the file (default: halves of it, and doubles until the "
+        "target is reached)", nargs="+", kind=_options.count, metavar="N", group=SIMULATING,
+    )  # fmt: skip
+    most_triplets: int | None = option(
+        "where the doubles end (default: 16 times the file or 100,000, at most 2,000,000)", kind=_options.count,
+        metavar="N", group=SIMULATING,
+    )  # fmt: skip
+    target: float = option(
+        "recovery rate to reach (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
+    )
+    confidence: float = option(
+        "of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
+    )
+    seed: int = option(
+        "of what is drawn at random (default: 0)", default=0, kind=_options.seed, metavar="S", group=SIMULATING
+    )
+
+
+def run(options: RecoverOptions, progress: Progress) -> Outcome:
+    """Reads, simulates, counts."""
+    for measure in options.measure or ():
+        get_measure(measure)
+    if options.refit != "probe":
+        refuse_unused(options, ("folds", "strength"), "probes alone: add --refit probe")
+    labels = _inputs.labelled(options.embeddings, options.labels)
+    for flag, given in (("--measure", options.measure), ("--temperature", options.temperature)):
+        _check_number(flag, given, len(options.embeddings))
+    answered = "recover without --temperature" if options.temperature is None else None
+    triplets = _inputs.read_triplets(options, answered=answered)
+    models = _inputs.read_models(options, triplets)
+    if labels is not None:
+        models = dict(zip(labels, models.values(), strict=True))
+    found = recover(
+        models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
+        temperature=None if options.temperature is None else _each(options.temperature, list(models)),
+        refit=options.refit, simulations=options.simulations, sizes=options.sizes,
+        most_triplets=options.most_triplets, target=options.target, confidence=options.confidence,
+        folds=3 if options.folds is None else options.folds,
+        strengths="auto" if options.strength is None else options.strength, seed=options.seed,
+        backend=options.backend, progress=progress,
+    )  # fmt: skip
+    return Outcome(replace(found, triplets=options.triplets))
+
+
+def _check_number(flag: str, given: Sequence[object] | None, models: int) -> None:
+    if given is not None and len(given) not in (1, models):
+        raise InputError(f"{flag} must be one for all, or one for each of {models} models; got {len(given)}")
+
+
+def _each(given: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+    """By the names of the models, from one for all or one for each."""
+    return dict(zip(names, given if len(given) > 1 else [given[0]] * len(names), strict=True))
+
+
+COMMAND = Command(RecoverOptions, run, "pyalign recover clip.npy vgg.npy -t triplets.npy", about=("triplets",))

@@ -1,1 +1,0 @@
-"""Model recovery: can these data tell these models apart?"""

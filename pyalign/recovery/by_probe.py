@@ -1,0 +1,110 @@
+"""Refits by a linear probe: many numbers for each model, so that only held-out objects can say which is the best.
+
+A probe is fitted to the triplets of some objects and judged by those whose objects are all others. The penalty's
+strength is chosen once for each model and each simulated person, on answers that were drawn for this alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from pyalign.data import as_embeddings
+from pyalign.errors import InputError
+from pyalign.probing.algebra import host_rows
+from pyalign.probing.choose import GROWTH, choose_strength, problem_of
+from pyalign.probing.fit import Maker, fit_path
+from pyalign.probing.options import ProbeOptions, as_strengths
+from pyalign.probing.place import algebra_for
+from pyalign.probing.problem import Problem, finite_rows
+from pyalign.probing.scoring import held_out_score
+from pyalign.progress import Progress, silent
+from pyalign.recovery.answers import answered
+from pyalign.recovery.pool import Pool
+from pyalign.stats.splits import Fold, TripletKFold
+
+
+class ByProbe:
+    """Fits probes to simulated answers, on the host.
+
+    Args:
+        pool: triplets, with the models.
+        options: of the probes.
+        folds: over objects.
+        strengths: of the penalty, to choose from; ``"auto"``; or one, which is taken as it is.
+        seed: of the folds.
+        progress: told of the choice of strengths.
+    """
+
+    def __init__(
+        self, pool: Pool, options: ProbeOptions, folds: int, strengths: object, seed: int, progress: Progress = silent
+    ) -> None:  # fmt: skip
+        self.pool, self.options, self.folds, self.seed = pool, options, folds, seed
+        self.on = algebra_for()
+        self._make: Maker = partial(Problem, on=self.on, task=pool.task)
+        given = as_strengths(strengths)
+        self._candidates, self._single = strengths, given is not None and len(given) == 1
+        self._progress = progress
+        self.models = [_rows(self.on, name, x) for name, x in pool.models.items()]
+        self.strengths: np.ndarray | None = None
+
+    def choose(self, pairs: np.ndarray) -> None:
+        """Chooses the strengths (g, m) by inner folds over objects, on answers int8 (t, g) that serve nothing else."""
+        given, count = self.pool.index[: len(pairs)], pairs.shape[1] * len(self.models)
+        self.strengths = np.empty((pairs.shape[1], len(self.models)))
+        for g, kept in enumerate(pairs.T):
+            index = answered(given, kept, self.pool.task)
+            for m, x in enumerate(self.models):
+                self._progress("strengths", g * len(self.models) + m, count)
+                self.strengths[g, m] = choose_strength(
+                    x, index, self.options, strengths=self._candidates, split="objects", seed=self.seed,
+                    make=self._make,
+                ).strength  # fmt: skip
+
+    def losses(self, rows: np.ndarray | slice, pairs: np.ndarray) -> np.ndarray:
+        """(g, m) nats a triplet: the loss of each model's probe on held-out triplets of each of g simulated people.
+
+        Args:
+            rows: of the pool, which triplets.
+            pairs: int8 (k, g), the pairs that were kept together, of those k triplets.
+        """
+        index, n = self.pool.index[rows], len(self.models[0])
+        split = list(TripletKFold("objects", self.folds, self.seed, n).folds(index))
+        everyone = [answered(index, kept, self.pool.task) for kept in pairs.T]
+        found = np.empty((pairs.shape[1], len(self.models)))
+        for m in range(len(self.models)):
+            found[:, m] = self._of_model(m, index, everyone, split)
+        return found
+
+    def _of_model(
+        self, m: int, index: np.ndarray, everyone: Sequence[np.ndarray], split: Sequence[Fold]
+    ) -> np.ndarray:  # fmt: skip
+        """(g,) nats a held-out triplet."""
+        x, total = self.models[m], np.zeros(len(everyone))
+        place = np.full(len(x), -1, np.int64)
+        for fold in split:
+            problem = problem_of(x, index, None, fold, self.options, self._make)
+            place[fold.train_items] = np.arange(len(fold.train_items))
+            for g, theirs in enumerate(everyone):
+                again = problem.answered(place[theirs[fold.train]])
+                fit = next(fit_path(again, [self._strength(g, m, len(fold.train))]))
+                test = theirs[fold.test]
+                held_out = held_out_score(fit.transform, self.options, x, test, None, self.on, self.pool.task)
+                total[g] += held_out.cross_entropy * len(test)
+        nats: np.ndarray = total / sum(len(fold.test) for fold in split)
+        return nats
+
+    def _strength(self, g: int, m: int, n_train: int) -> float:
+        """What was chosen is for as many triplets as the study has; a fit to fewer needs a stronger penalty."""
+        assert self.strengths is not None
+        chosen = float(self.strengths[g, m])
+        return chosen if self._single else chosen * float(self.pool.n_given / n_train) ** GROWTH
+
+
+def _rows(on: object, name: str, x: object) -> np.ndarray:
+    try:
+        return finite_rows(host_rows(on, as_embeddings(x, name).values))  # type: ignore[arg-type]
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error

@@ -1,0 +1,216 @@
+"""Model recovery: answers from each model, all models fitted to them, and which of them is then the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.notes import merged, notes_on_rows
+from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.probing.options import ProbeOptions
+from pyalign.progress import Progress, silent
+from pyalign.recovery.by_probe import ByProbe
+from pyalign.recovery.by_temperature import ByTemperature
+from pyalign.recovery.pool import Pool
+from pyalign.recovery.rates import Simulations, along_sizes
+from pyalign.recovery.recovered import Recovery
+from pyalign.recovery.summary import Kept, summarised
+
+REFITS = ("temperature", "probe")
+SIMULATIONS = {"temperature": 100, "probe": 10}
+MOST = 2_000_000  # triplets that are drawn of themselves
+DOUBLES, ENOUGH = 16, 100_000  # ... and no more than so many times the study, but for one that is small
+SMALLEST = 2  # triplets, of a size
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of one call, checked but for the names of models."""
+
+    refit: str
+    simulations: int
+    sizes: tuple[int, ...] | None
+    most: int | None
+    target: float
+    confidence: float
+    folds: int
+    strengths: object
+    probe: ProbeOptions
+    seed: int
+    backend: str
+    progress: Progress
+
+
+def recover(
+    models: Mapping[str, object],
+    triplets: object,
+    *,
+    measure: str | Measure | Mapping[str, str | Measure] = "cosine",
+    temperature: float | Mapping[str, float] | None = None,
+    refit: str = "temperature",
+    simulations: int | None = None,
+    sizes: Sequence[int] | None = None,
+    most_triplets: int | None = None,
+    target: float = 0.95,
+    confidence: float = 0.95,
+    folds: int = 3,
+    strengths: object = "auto",
+    probe: ProbeOptions | None = None,
+    seed: int = 0,
+    backend: str = "auto",
+    progress: Progress = silent,
+) -> Recovery:
+    """Whether these triplets can tell these models apart, and how many it would take.
+
+    Each model in turn answers the triplets at random, with ``p(pair) = softmax(s / temperature)``; all models are
+    fitted to these answers, and the best is chosen. The recovery rate is how often that is the model that answered.
+
+    Args:
+        models: name -> (n, d) embeddings of the same n items; at least two. Those with names are matched by name,
+            others are taken to have their rows in the same order.
+        triplets: (t, 3) integers in [0, n), or names. Their answers serve the temperatures alone.
+        measure: by which models answer and are compared, see `pyalign.similarity`; or name -> measure.
+        temperature: at which models answer; or name -> temperature. None: that at which each fits people's answers to
+            these triplets best, so that simulated people are as consistent as people are under that model.
+        refit: ``"temperature"``: to each model a temperature is fitted, and the likelihood on the same triplets says
+            which is the best: all have one parameter. ``"probe"``: a linear map of each is fitted, by its dot products,
+            and the likelihood on triplets of held-out objects says it.
+        simulations: of each model, at each number of triplets; None: 100, of probes 10.
+        sizes: numbers of triplets to try. Up to t they are random subsets, a new one for each simulation; beyond t
+            further triplets of the same objects are drawn at random. None: t, its halves, and for temperatures doubles
+            of t until the target is reached; for probes t, its half and its quarter.
+        most_triplets: where the doubles end; None: 16 t or 100,000, at most 2,000,000.
+        target: the rate to reach, a fraction.
+        confidence: of the intervals, a fraction.
+        folds: over objects, for probes: triplets whose objects are on both sides of a fold are left out.
+        strengths: of the probes' penalty: see `pyalign.cross_validate_probe`. Chosen by inner folds for each pair of
+            models, on answers drawn for this alone; a single number is taken as it is.
+        probe: other options of probes; None: their defaults.
+        seed: of what is drawn; the same seed gives the same for any number of threads.
+        backend: see `pyalign.similarity`; fits are on the host.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        A `Recovery`: the confusion matrix, the rate with an interval over simulations, the curve over sizes.
+
+    Raises:
+        InputError: as `pyalign.score`; fewer than two models, or of different items; a model that agrees with people no
+            better than chance, where no temperature is given; counts or shares of many people's answers; sizes below 2;
+            folds without triplets on one side.
+        MissingExtraError: scipy is not installed, which probes need.
+
+    Source: Avitan and Golan, "Model-behavior alignment under flexible evaluation: when the best-fitting model isn't the
+    right one", NeurIPS 2025 (arXiv 2510.23321).
+
+    Example:
+        >>> from pyalign.datasets.simulate import random_embeddings, simulate
+        >>> one, other = random_embeddings(40, 8), random_embeddings(40, 8, seed=1)
+        >>> found = recover({"one": one, "other": other}, simulate(one, 2000).triplets, temperature=0.1, simulations=20)
+        >>> found.confusion, found.n_needed < 200
+        (((1.0, 0.0), (0.0, 1.0)), True)
+    """
+    _checks.named_models(models)
+    models = {str(name): x for name, x in models.items()}
+    if len(models) < 2:
+        raise InputError(f"models must be at least two; got {len(models)}")
+    asked = _asked(
+        refit, simulations, sizes, most_triplets, target, confidence, folds, strengths, probe, seed, backend, progress
+    )
+    measures = {name: get_measure(one) for name, one in _by_name(measure, models, "measure").items()}
+    given = None if temperature is None else _temperatures(temperature, models)
+    aligned = align_models(models, triplets)
+    require_one_answer_each(aligned.triplets, "recover")
+    if given is None:
+        require_answers(aligned.triplets, "recover without a temperature")
+    progress("similarities", 0, None)
+    pool = Pool(aligned.models, aligned.index, measures, aligned.triplets.task, backend, asked.seed)
+    temperatures = pool.fitted_temperatures() if given is None else given
+    simulated = _simulations(pool, temperatures, asked)
+    counts = along_sizes(simulated, _sizes(asked, pool.n_given), asked.target, _most(asked, pool.n_given))
+    kept = Kept(asked.simulations, asked.target, asked.confidence, asked.seed)
+    found = summarised(counts, pool, temperatures, kept)
+    told = [notes_on_rows(x, aligned.index, name, found.task) for name, x in aligned.models.items()]
+    return replace(
+        found,
+        refit=refit,
+        folds=asked.folds if refit == "probe" else None,
+        temperatures="fitted" if given is None else "given",
+        triplets=aligned.triplets.source,
+        notes=merged(aligned.notes, *told, found.notes),
+        provenance=_provenance(asked, pool, temperatures, {**models, "triplets": aligned.triplets}),
+    )
+
+
+def _asked(
+    refit: str, simulations: object, sizes: object, most: object, target: float, confidence: float, folds: object,
+    strengths: object, probe: object, seed: object, backend: str, progress: Progress,
+) -> _Asked:  # fmt: skip
+    _checks.one_of(refit, REFITS, "refit")
+    if probe is not None and not isinstance(probe, ProbeOptions):
+        raise InputError(f"probe must be a ProbeOptions; got {type(probe).__name__}")
+    chosen = SIMULATIONS[refit] if simulations is None else _checks.whole_number(simulations, "simulations", 1)
+    return _Asked(
+        refit, chosen, _checked_sizes(sizes),
+        None if most is None else _checks.whole_number(most, "most_triplets", SMALLEST),
+        _checks.fraction(target, "target"), _checks.fraction(confidence, "confidence"),
+        _checks.whole_number(folds, "folds", 2), strengths, probe or ProbeOptions(),
+        _checks.whole_number(seed, "seed", 0), backend, progress,
+    )  # fmt: skip
+
+
+def _checked_sizes(sizes: object) -> tuple[int, ...] | None:
+    if sizes is None:
+        return None
+    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray) or len(sizes) == 0:
+        raise InputError(f"sizes must be numbers of triplets; got {sizes!r}")
+    return tuple(_checks.whole_number(size, "sizes", SMALLEST) for size in sizes)
+
+
+def _by_name(given: Any, models: Mapping[str, object], what: str) -> dict[str, Any]:
+    """One for each model, from one for all or from a mapping."""
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(models, given)
+    lacking = [name for name in models if name not in given]
+    unknown = [str(name) for name in given if name not in models]
+    if lacking or unknown:
+        told = f"it lacks {lacking[0]!r}" if lacking else f"{unknown[0]!r} is no model"
+        raise InputError(f"{what} must name each model; {told}")
+    return {name: given[name] for name in models}
+
+
+def _temperatures(given: Any, models: Mapping[str, object]) -> tuple[float, ...]:
+    return tuple(_checks.as_temperature(one) for one in _by_name(given, models, "temperature").values())
+
+
+def _simulations(pool: Pool, temperatures: tuple[float, ...], asked: _Asked) -> Simulations:
+    if asked.refit == "temperature":
+        return Simulations(pool, temperatures, ByTemperature(pool), asked.simulations, asked.seed, asked.progress)
+    probes = ByProbe(pool, asked.probe, asked.folds, asked.strengths, asked.seed, asked.progress)
+    simulated = Simulations(pool, temperatures, probes, asked.simulations, asked.seed, asked.progress)
+    probes.choose(simulated.answers(slice(0, pool.n_given), 0))
+    return simulated
+
+
+def _sizes(asked: _Asked, t: int) -> tuple[int, ...] | None:
+    if asked.sizes is not None or asked.refit == "temperature":
+        return asked.sizes
+    return tuple(size for size in (t // 4, t // 2, t) if size >= SMALLEST)
+
+
+def _most(asked: _Asked, t: int) -> int:
+    return min(max(DOUBLES * t, ENOUGH), MOST) if asked.most is None else asked.most
+
+
+def _provenance(asked: _Asked, pool: Pool, temperatures: tuple[float, ...], inputs: Mapping[str, object]) -> Provenance:
+    measures = [str(measure) for measure in pool.measures.values()]
+    options: dict[str, Any] = {"measure": measures, "temperature": list(temperatures), "refit": asked.refit}
+    options |= {"simulations": asked.simulations, "sizes": asked.sizes, "target": asked.target}
+    if asked.refit == "probe":
+        options |= {"folds": asked.folds, "strengths": asked.strengths, "probe": asked.probe.to_dict()}
+    return Provenance.now(inputs, options, pool.host.name, asked.seed)
