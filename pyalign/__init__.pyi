@@ -13,6 +13,7 @@ from .analysis.neighbors import neighbor_overlap
 from .analysis.permutation import permutation_test
 from .analysis.permuted import PermutationTest
 from .analysis.score import Scores, score
+from .analysis.score_choices import score_choices
 from .data.answers import Answers
 from .data.categories import Categories
 from .data.embeddings import Embeddings
@@ -114,6 +115,7 @@ __all__ = [
     "recover",
     "sample_triplets",
     "score",
+    "score_choices",
     "similarity",
     "triplet_gradient",
     "write_embeddings",

@@ -31,7 +31,7 @@ class GroupScore:
         group: the label.
         accuracy: fraction, ties counted as in the whole.
         n_triplets: how many triplets have the label.
-        cross_entropy: nats per triplet.
+        cross_entropy: nats per triplet; None where that of the whole is.
         ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the
             closed form a single triplet, person or set of objects.
     """
@@ -41,7 +41,7 @@ class GroupScore:
     group: str
     accuracy: float
     n_triplets: int
-    cross_entropy: float
+    cross_entropy: float | None
     ci: Interval | None
 
     @property
@@ -54,20 +54,24 @@ class GroupScore:
 class Score(OfTask, Result):
     """How well similarities predict which item people called odd, or which of two options they chose for an anchor.
 
+    Or how well a model's own choices do (`score_choices`); what only similarities have is then None.
+
     Attributes:
         accuracy: fraction of triplets in which the human's pair is the most similar one, ties counted by `ties`; None
             where nobody has said which item is odd. Of anchored triplets the pairs are those of the anchor.
         n_triplets: triplets that were scored.
         n_ties: triplets in which two or three pairs tie for the most similar.
         n_dropped: triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
-        cross_entropy: nats per triplet, mean of -log p(human's choice); None as the accuracy.
+        cross_entropy: nats per triplet, mean of -log p(human's choice); None as the accuracy, for choices without
+            probabilities, and where the probability of some human's choice is 0.
         mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3, of two options log 2.
-        measure: the similarity measure.
-        temperature: p = softmax(s / temperature).
+            None for choices without probabilities.
+        measure: the similarity measure; None for choices.
+        temperature: p = softmax(s / temperature); None for choices.
         ties: the rule for ties.
         nan: the rule for rows with NaN.
         backend: what computed it.
-        embeddings: what the embeddings are called, or None.
+        embeddings: what the embeddings, or the choices, are called, or None.
         label: a shorter name for tables, or None.
         seconds: that the pass over the triplets took.
         ci: interval of the accuracy, fractions; None unless asked for, as all that follow.
@@ -81,6 +85,8 @@ class Score(OfTask, Result):
         permutation_test: the chance level by random matchings of rows and items.
         transform: the map that the rows went through first.
         in_sample: shares of these triplets and of their objects that the fit of the map has seen, where that is known.
+        model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
+            similarities decided.
         task: of the triplets, ``"odd-one-out"`` or ``"anchored"``; `chance` follows from it.
         choices: int8 (t,), the odd position, or that of the option which the model takes, -1 for a tie; by the
             positions in the file. Kept on demand.
@@ -98,9 +104,9 @@ class Score(OfTask, Result):
     n_ties: int
     n_dropped: int
     cross_entropy: float | None
-    mean_entropy: float
-    measure: str
-    temperature: float
+    mean_entropy: float | None
+    measure: str | None
+    temperature: float | None
     ties: str
     nan: str
     backend: str
@@ -118,6 +124,7 @@ class Score(OfTask, Result):
     permutation_test: PermutationTest | None = None
     transform: str | None = None
     in_sample: Overlap | None = None
+    model_choices: str | None = None
     task: str = ODD_ONE_OUT
     choices: np.ndarray | None = hidden(default=None, compare=False)
     probabilities: np.ndarray | None = hidden(default=None, compare=False)
@@ -155,15 +162,16 @@ class Score(OfTask, Result):
     def __repr__(self) -> str:
         dropped = f", {self.n_dropped:,} dropped" if self.n_dropped else ""
         interval = f" [{self.ci.low:.3%}, {self.ci.high:.3%}] over {self.ci.by}" if self.ci else ""
-        accuracy, nats = (
+        accuracy, nats, entropy = (
             "None" if value is None else format(value, form)
-            for value, form in ((self.accuracy, ".3%"), (self.cross_entropy, ".5f"))
+            for value, form in ((self.accuracy, ".3%"), (self.cross_entropy, ".5f"), (self.mean_entropy, ".5f"))
         )
+        how = f"measure={self.measure!r}, temperature={self.temperature:g}" if self.temperature is not None else ""
+        how = how or f"model_choices={self.model_choices!r}"
         return (
             f"Score(accuracy={accuracy}{interval} of {self.n_triplets:,} triplets, {self.n_ties:,} ties "
             f"({self.ties}){dropped}, cross_entropy={nats} nats, "
-            f"mean_entropy={self.mean_entropy:.5f} nats, measure={self.measure!r}, "
-            f"temperature={self.temperature:g}, backend={self.backend!r})"
+            f"mean_entropy={entropy} nats, {how}, backend={self.backend!r})"
         )
 
 

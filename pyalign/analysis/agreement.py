@@ -142,6 +142,7 @@ def _ready(
 def _compare(outcomes: Outcomes, counts: np.ndarray, limits: np.ndarray, min_answers: int) -> Agreement:
     """counts: (c, 3), of the triplets that were scored."""
     score = outcomes.score
+    assert score.measure is not None and score.temperature is not None
     answers = counts.sum(axis=1)
     shares = counts / answers[:, None]
     top = counts == counts.max(axis=1, keepdims=True)

@@ -91,6 +91,7 @@ def outcomes_of(results: TripletResults, score: Score) -> Outcomes:
     if score.n_dropped:
         kept = ~np.isnan(similarities[:, 0])
         similarities = similarities[kept]
+    assert score.temperature is not None
     t, dtype = len(similarities), similarities.dtype
     verdicts, cross_entropy, entropy = np.empty(t, np.int8), np.empty(t, dtype), np.empty(t, dtype)
     host = get_host_backend(results.backend)

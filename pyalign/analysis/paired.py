@@ -41,6 +41,7 @@ def compared(
         paired = Resampled.of(ledger, clusters, plan, errors, progress)
         notes = _too_few(math.comb(len(ledger.names), 2), plan)
     score = ledger.scores[0]
+    assert score.measure is not None and score.temperature is not None
     return Comparison(
         models=tuple(_models(ledger, paired)),
         pairs=tuple(_adjusted(list(_pairs(ledger, paired)), correction)),

@@ -100,7 +100,7 @@ def _with_interval(
 ) -> GroupScore:
     """A group without an interval where it is too small for one, or where a resample leaves none of it."""
     try:
-        ci, _ = uncertainty(clusters, values, units, (one.accuracy, one.cross_entropy), plan)
+        ci, _ = uncertainty(clusters, values, units, (one.accuracy, one.cross_entropy or 0.0), plan)
     except InputError:
         return one
     return replace(one, ci=ci)

@@ -45,6 +45,7 @@ class Option:
         positional: whether the values may also stand by themselves, before the options.
         exclusive: a name that options share of which one may be given.
         words: what the shell offers.
+        unless: the name of an option of which a command that has it needs no more than one of the two.
     """
 
     help: str
@@ -59,15 +60,17 @@ class Option:
     positional: bool
     exclusive: str
     words: Iterable[str] | None
+    unless: str = ""
 
 
 def option(
     help: str, *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] = str,
     metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
+    unless: str = "",
 ) -> Any:  # fmt: skip
     """A field of an options class; see `Option`. A default of False makes it a switch."""
-    told = Option(help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words)
+    told = Option(help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless)
     given: dict[str, Any] = {} if required else {"default": default}
     return field(metadata={"option": told}, kw_only=True, **given)
 
@@ -192,6 +195,8 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
         value = given[one.name]
         if told.positional:
             value = _either(parser, one, told, value, given[_standing(one)])
+        if value is None and told.unless and given.get(told.unless) is not None:
+            value = []
         if value is None and one.default is MISSING:
             unnamed = told.metavar or one.name.upper() if told.positional else "--" + one.name.replace("_", "-")
             parser.error(f"the following arguments are required: {'/'.join(told.flags or (unnamed,))}")

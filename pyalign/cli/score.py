@@ -8,7 +8,7 @@ from io import StringIO
 import numpy as np
 
 from pyalign.analysis.score import Scores, score
-from pyalign.cli import _ceiling, _inputs, _options
+from pyalign.cli import _ceiling, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, Output, option
 from pyalign.data import Transform
 from pyalign.errors import InputError
@@ -25,6 +25,13 @@ class ScoreOptions(
 ):  # fmt: skip
     """The options of `pyalign score`."""
 
+    model_choices: tuple[str, ...] | None = option(
+        "in place of embeddings: what a model or a person called odd, files of t positions or names, or of (t, 3) "
+        "probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input", group=_model_choices.GROUP,
+    )  # fmt: skip
+    model_choice_base: int | None = option(
+        "whether these positions count from 0 or 1 (default: 0)", kind=int, choices=(0, 1), group=_model_choices.GROUP
+    )
     transform: str | None = option(
         "linear map that the embeddings go through first, as `probe` writes it; scored by the measure that it records",
         metavar="W.npz", role="input",
@@ -62,7 +69,8 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     alone = options.odd_column == "none" and options.choice_column is None
     _require_answers(options, alone)
     _inputs.check_intervals(options)
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    _model_choices.check(options, alone)
+    labels = _inputs.labelled(options.model_choices or options.embeddings, options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
     ceiling = _ceiling.read_ceiling(options.ceiling, options.task)
     triplets = _inputs.read_triplets(options)
@@ -73,6 +81,9 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         groups = np.array(found.labels)[found.codes]
     elif options.categories is not None:
         groups = _categories(options.categories)
+    if options.model_choices is not None:
+        scored = _model_choices.scored(options, triplets, plan, groups, ceiling, progress)
+        return Outcome(replace(scored, results=_inputs.with_labels(scored.results, labels)))
     keep = [name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")]
     results = score(
         _inputs.read_models(options, triplets), triplets, measure=options.measure, temperature=temperature,

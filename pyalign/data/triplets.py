@@ -101,12 +101,13 @@ class Triplets(AsArray):
             >>> t.with_answers([[7, 2, 1]]).answers.counts.tolist()
             [[2, 1, 7]]
         """
-        given, places = as_answers(answers, len(self), name, alternatives_of(self.task)), self._places()
+        given, places = as_answers(answers, len(self), name, alternatives_of(self.task)), self.places
         moved = given if places is None else given.reordered(places)
         return replace(self, answers=moved, answered=True)
 
-    def _places(self) -> np.ndarray | None:
-        """Where in the file the column of each answer came from: among three items, or among two options."""
+    @property
+    def places(self) -> np.ndarray | None:
+        """(k,) or (t, k): where in the file each of k answers came from, of 3 items or 2 options; None: in order."""
         if self.positions is None or self.task == ODD_ONE_OUT:
             return self.positions
         return np.argsort(self.positions[..., 1:], axis=-1).astype(np.int8)
@@ -121,7 +122,7 @@ class Triplets(AsArray):
 
     def columns_in_file(self, values: Array) -> Array:
         """Numbers (t, 3) by the columns of `values`, or (t, 2) of options, by the positions in the file."""
-        places = self._places()
+        places = self.places
         if places is None:
             return values
         host = _checks.as_array(values, "values", "(t, ...)")

@@ -1,5 +1,6 @@
 from .answers import read_answers as read_answers
 from .categories import load_categories as load_categories
+from .choices import read_choices as read_choices
 from .contents import Content as Content
 from .embeddings import load_embeddings as load_embeddings
 from .export import write_embeddings as write_embeddings

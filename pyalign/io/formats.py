@@ -43,6 +43,7 @@ ANSWERS = Wanted("answers", lambda entry: len(entry.shape) == 2 and entry.shape[
 NAMES = Wanted(
     "names", lambda entry: len(entry.shape) == 1 and entry.dtype in ("str", "bytes"), embedding_header, folder=True
 )
+CHOICES = Wanted("choices", lambda entry: len(entry.shape) == 1 or entry.shape[-1] in (2, 3), embedding_header)
 SUBJECTS = Wanted("subjects", lambda entry: len(entry.shape) == 1, embedding_header)
 
 

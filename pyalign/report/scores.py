@@ -55,8 +55,8 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
 
     first = next((row for row in rows if row.ci is not None), rows[0])
     columns = [
-        column("embeddings", lambda r: one_line(r.label or labels.get(name_of(r)) or name_of(r))),
-        column("measure", lambda r: r.measure, 8, "measure {}" if len(rows) > 1 else ""),
+        column(_what(rows), lambda r: one_line(r.label or labels.get(name_of(r)) or name_of(r))),
+        column("measure", lambda r: r.measure or "-", 8, "measure {}" if len(rows) > 1 else ""),
         column("accuracy", lambda r: percent(r.accuracy)),
     ]
     if first.ci is not None:
@@ -75,13 +75,20 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
     if first.cross_entropy_ci is not None:
         columns.append(column("interval", lambda r: _nats(r.cross_entropy_ci), 2))
     columns += [
-        column("entropy", lambda r: f"{r.mean_entropy:.5f}", 3),
+        column("entropy", lambda r: "-" if r.mean_entropy is None else f"{r.mean_entropy:.5f}", 3),
         column("triplets", lambda r: f"{r.n_triplets:,}", 5, "{} triplets"),
         column("M triplets/s", lambda r: _speed((r.triplets_per_second or 0.0) / 1e6), 0),
     ]
     if any(row.in_sample is not None and row.in_sample.objects for row in rows):
         columns.insert(3, column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else "-"))
+    if _what(rows) == "choices":
+        columns = [column for column in columns if column.header not in ("measure", "M triplets/s")]
     return columns
+
+
+def _what(rows: Sequence[Score]) -> str:
+    """What decided: embeddings, or choices that were there already."""
+    return "choices" if all(row.model_choices for row in rows) else "embeddings"
 
 
 def _notes(scores: Scores) -> list[str]:
@@ -96,9 +103,11 @@ def _notes(scores: Scores) -> list[str]:
         notes.append(over_text(first.ci.by, first.ci.method, first.resamples, first.seed))
     if first.transform is not None:
         notes.append(f"after the map of {one_line(first.transform)}")
-    temperatures = sorted({row.temperature for row in scores.results})
-    notes += [chance_note(first.task), f"T = {', '.join(f'{t:g}' for t in temperatures)}", f"ties {first.ties}"]
-    return [*notes, nats_note(first.task), f"backend {first.backend}"]
+    temperatures = sorted({row.temperature for row in scores.results if row.temperature is not None})
+    told = [f"T = {', '.join(f'{t:g}' for t in temperatures)}"] if temperatures else []
+    notes += [chance_note(first.task), *told, f"ties {first.ties}"]
+    notes += [nats_note(first.task)] if any(row.cross_entropy is not None for row in scores) or told else []
+    return [*notes, f"backend {first.backend}"]
 
 
 def _groups(row: Score, width: int | None, verbose: bool) -> str:
@@ -113,10 +122,11 @@ def _groups(row: Score, width: int | None, verbose: bool) -> str:
         column("accuracy", lambda g: percent(g.accuracy)),
         column("interval", lambda g: percent_interval(g.ci), 8),
         column("s.e.", lambda g: percent(g.standard_error), 6),
-        column("cross-entropy", lambda g: f"{g.cross_entropy:.5f}", 7),
+        column("cross-entropy", lambda g: "-" if g.cross_entropy is None else f"{g.cross_entropy:.5f}", 7),
         column("triplets", lambda g: f"{g.n_triplets:,}"),
     ]
-    title = f"{one_line(row.label or name_of(row))} with {row.measure}, by group"
+    by = f" with {row.measure}" if row.measure else ""
+    title = f"{one_line(row.label or name_of(row))}{by}, by group"
     title = title if verbose else shorten_left(title, width or WIDTH)
     return f"\n{title}\n{fitted_table(columns, width, verbose)[0]}"
 

@@ -28,14 +28,20 @@ import numpy as np
 
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
-from pyalign.io import apart, load_embeddings, load_triplets, read_names
+from pyalign.io import apart, load_embeddings, load_triplets, read_choices, read_names
 from pyalign.io.contents import contents
 
 LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progress, and machines are shared
 ROOM = 256 << 20
 MANIFEST = "manifest.json"
 APART = (".h5", ".parquet", ".pt")
-READERS = (load_embeddings, load_triplets, read_names, lambda path: [one.values for one in contents(path)])
+READERS = (
+    load_embeddings,
+    load_triplets,
+    read_names,
+    read_choices,
+    lambda path: [one.values for one in contents(path)],
+)
 IMAGES = (".tar", ".h5", ".parquet")
 
 

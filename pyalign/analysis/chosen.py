@@ -1,0 +1,151 @@
+"""What a model or a person chose in each triplet, held against what people said: positions, names, probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import HostBackend
+from pyalign.data import ANCHORED, Triplets, alternatives_of
+from pyalign.errors import InputError
+from pyalign.stats.divergences import as_distributions, entropy
+
+NONE = -1  # the position that names no alternative
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What became of each triplet.
+
+    Attributes:
+        kind: "positions", "names" or "probabilities".
+        present: (t,) bool: whether there is an answer.
+        verdicts: int8 (t,), see `Outcomes`; of no meaning where there is no answer.
+        n_none: answers that name none of the alternatives.
+        cross_entropy: float64 (t,) nats, -log p(human's choice), which may be infinite; None without probabilities.
+        entropy: float64 (t,) nats, of the probabilities; None without.
+    """
+
+    kind: str
+    present: np.ndarray
+    verdicts: np.ndarray
+    n_none: int = 0
+    cross_entropy: np.ndarray | None = None
+    entropy: np.ndarray | None = None
+
+
+def as_chosen(choices: object, triplets: Triplets, base: int, host: HostBackend) -> Chosen:
+    """Choices (t,) by position in the file or by name, or probabilities (t, k) of the k alternatives.
+
+    Args:
+        choices: see `pyalign.score_choices`.
+        triplets: with numbers on the host.
+        base: from which positions count.
+        host: computes verdicts.
+
+    Raises:
+        InputError: another number of rows, what is no position, no name of an item of its triplet, no distribution.
+    """
+    t, k = len(triplets), alternatives_of(triplets.task)
+    a = _checks.as_array(choices, "choices", "(t,)")
+    if a.ndim == 1 and a.dtype.kind in "USO":
+        return _of_names(a, triplets)
+    if a.dtype.kind not in "iuf":
+        raise InputError(f"choices must be positions, names or probabilities; got dtype {a.dtype}")
+    if a.ndim == 2 and a.shape[1] == k and len(a) == t:
+        return _of_probabilities(a, triplets, host)
+    _require_length(a.shape, t, k)
+    return _of_positions(a, triplets, base)
+
+
+def _require_length(shape: tuple[int, ...], t: int, k: int) -> None:
+    if shape != (t,):
+        raise InputError(f"choices must have one entry per triplet, shape ({t},) or ({t}, {k}); got {shape}")
+
+
+def _places(triplets: Triplets) -> np.ndarray:
+    """int8 (k,) or (t, k): where in the file each alternative came from: columns 0 1 2, or the options 1 2."""
+    places = triplets.places
+    return np.arange(alternatives_of(triplets.task), dtype=np.int8) if places is None else places
+
+
+def _verdicts(right: np.ndarray, none: np.ndarray, k: int) -> np.ndarray:
+    """An answer that names none is a tie of all k alternatives."""
+    verdicts: np.ndarray = np.where(none, k, np.where(right, 1, -1)).astype(np.int8)
+    return verdicts
+
+
+def _of_positions(a: np.ndarray, triplets: Triplets, base: int) -> Chosen:
+    k, human = alternatives_of(triplets.task), 0 if triplets.task == ANCHORED else 2
+    present = ~np.isnan(a) if a.dtype.kind == "f" else np.ones(len(a), bool)
+    none = a == NONE
+    known = none | ~present | np.isin(a, np.arange(base, base + k))
+    if not known.all():
+        row = int(np.argmin(known))
+        allowed = f"{', '.join(str(base + place) for place in range(k - 1))} or {base + k - 1}"
+        one_based = base == 0 and (a[present & ~none] >= 1).all() and (a[present & ~none] <= k).all()
+        hint = "; do they count from 1 (choice_base=1, --model-choice-base 1)?" if one_based else ""
+        raise InputError(f"choices must be {allowed}, or -1 for none of them; row {row} is {a[row]:g}{hint}")
+    right = a - base == _places(triplets)[..., human]
+    return Chosen("positions", present, _verdicts(right, none, k), int(none.sum()))
+
+
+def _of_names(a: np.ndarray, triplets: Triplets) -> Chosen:
+    k = alternatives_of(triplets.task)
+    _require_length(a.shape, len(triplets), k)
+    if triplets.names is None:
+        raise InputError("choices hold names, the triplets do not: --item-names FILE, or load_triplets(item_names=)")
+    wrong = next((row for row, name in enumerate(a.tolist()) if not isinstance(name, str | bytes)), None)
+    if wrong is not None:
+        raise InputError(f"choices must be numbers, or names throughout; row {wrong} is {a[wrong]!r}")
+    cells, codes = np.unique(a.astype(np.str_), return_inverse=True)
+    numbers = {name: number for number, name in enumerate(triplets.names)}
+    item = np.array([numbers.get(cell, -1) for cell in cells.tolist()])[codes]
+    absent, none = (np.isin(cells, marks)[codes] for marks in ([""], [str(NONE)]))
+    none &= item < 0
+    alternatives = np.asarray(triplets.values)[:, 3 - k :]
+    at = alternatives == item[:, None]
+    known = at.any(axis=1) | absent | none
+    if not known.all():
+        row = int(np.argmin(known))
+        offered = ", ".join(triplets.names[number] for number in alternatives[row])
+        what = "item of its triplet" if k == 3 else "option of its triplet"
+        raise InputError(f"choices must each name an {what}; row {row} is {str(a[row])!r}, not one of {offered}")
+    return Chosen("names", ~absent, _verdicts(at[:, 0 if k == 2 else 2], none, k), int(none.sum()))
+
+
+def _of_probabilities(a: np.ndarray, triplets: Triplets, host: HostBackend) -> Chosen:
+    """A row of NaN is no answer. Probabilities that are equal tie."""
+    t, k = a.shape
+    present = ~np.isnan(a).all(axis=1) if a.dtype.kind == "f" else np.ones(t, bool)
+    p = np.full((t, k), 1.0 / k)
+    p[present] = a[present]
+    shares = as_distributions(p, "choices")
+    by_pair, of_human = (_by_pair(values, triplets) for values in (p, shares))
+    verdicts = np.empty(t, np.int8)
+    host.outcomes(by_pair, 1.0, verdicts, None, None, alternatives=k)
+    with np.errstate(divide="ignore"):
+        cross_entropy = -np.log(of_human[:, 0])
+    return Chosen("probabilities", present, verdicts, 0, np.abs(cross_entropy), entropy(shares))
+
+
+def _by_pair(p: np.ndarray, triplets: Triplets) -> np.ndarray:
+    """(t, 3) contiguous, in the place of similarities of the pairs 01, 02, 12, of which people chose the first."""
+    t, k = p.shape
+    ordered = np.take_along_axis(p, np.broadcast_to(_places(triplets), p.shape).astype(np.int64), axis=1)
+    return np.ascontiguousarray(ordered[:, ::-1] if k == 3 else np.column_stack([ordered, np.zeros(t)]))
+
+
+def notes_on_chosen(chosen: Chosen, task: str) -> Iterator[str]:
+    """That some answers name none, and that some probabilities are 0 where they must not be."""
+    if chosen.n_none:
+        each = "counts as a tie of all alternatives"
+        yield f"{chosen.n_none:,} of {int(chosen.present.sum()):,} choices name none (-1): each {each}"
+    if chosen.cross_entropy is not None:
+        impossible = int(np.isinf(chosen.cross_entropy[chosen.present]).sum())
+        if impossible:
+            what = "the probability of what people chose is 0"
+            yield f"{what} in {impossible:,} triplets: there is no finite cross-entropy"

@@ -1,0 +1,200 @@
+"""Accuracy of choices that are there already: of a language model that was asked, or of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, overload
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.accuracy import NAN, Score
+from pyalign.analysis.chosen import Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.named_ceiling import Ceiling
+from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
+from pyalign.analysis.score import Scores
+from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
+from pyalign.backends import HostBackend, get_host_backend
+from pyalign.data import (
+    Aligned,
+    Embeddings,
+    Provenance,
+    Triplets,
+    as_triplet_data,
+    require_answers,
+    require_one_answer_each,
+)
+from pyalign.errors import InputError
+from pyalign.progress import Progress, silent
+from pyalign.stats.resampling import Resampling, as_resampling
+
+TIES = ("fractional", "wrong")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of one call, checked."""
+
+    base: int
+    ties: str
+    nan: str
+    host: HostBackend
+    plan: Resampling | None
+    subjects: object
+    groups: object
+    ceiling: Ceiling | None
+    progress: Progress
+    grouped: Grouped
+
+
+@overload
+def score_choices(  # type: ignore[overload-overlap]
+    choices: Mapping[str, object], triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
+    backend: str = ..., progress: Progress = ...,
+) -> Scores: ...  # fmt: skip
+@overload
+def score_choices(
+    choices: object, triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
+    backend: str = ..., progress: Progress = ...,
+) -> Score: ...  # fmt: skip
+def score_choices(
+    choices: Any, triplets: object, *, choice_base: int = 0, ties: str = "fractional", nan: str = "raise",
+    ci: str | Resampling | None = None, subjects: object = None, groups: object = None, ceiling: Ceiling | None = None,
+    backend: str = "auto", progress: Progress = silent,
+) -> Score | Scores:  # fmt: skip
+    """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
+
+    Args:
+        choices: (t,) positions in the file of the items called odd, -1 for an answer that names none; or the names of
+            these items, where the triplets have names, "-1" and "" likewise; or (t, 3), the probability that each
+            position is odd. Of anchored triplets the numbers 0 and 1 of the options, in their order in the file, their
+            names, or (t, 2). NaN, an empty name, or a row of NaN: there is no answer. Or a mapping from names to such:
+            then the result is `Scores`.
+        triplets: (t, 3) integers >= 0, or names of items; the last column is the item that the person called odd.
+        choice_base: from which positions, or options, count: 0 or 1.
+        ties: what an answer that names none counts, and probabilities that tie for the largest. ``"fractional"``: 1/m
+            when the human's choice is among the m tied ones, and -1 is a tie of all; ``"wrong"``: nothing.
+        nan: ``"raise"``, or ``"omit"`` to leave out triplets without an answer.
+        ci, subjects, groups, ceiling: see `pyalign.score`.
+        backend: what computes intervals; on the host.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        A `Score` whose measure and temperature are None. Cross-entropy and entropy are those of probabilities; None
+        without, and where the probability of some human's choice is 0.
+
+    Raises:
+        InputError: choices of another length, what is no position, a name that is not of its triplet, probabilities
+            that sum to something else; triplets without people's answers; as `pyalign.score` for the rest.
+
+    Example:
+        >>> triplets = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
+        >>> found = score_choices([2, 0, -1], triplets)
+        >>> round(found.accuracy, 3), found.n_ties, found.cross_entropy
+        (0.444, 1, None)
+        >>> round(score_choices([[0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2]], triplets).cross_entropy, 3)
+        0.916
+    """
+    _checks.one_of(ties, TIES, "ties of choices")
+    _checks.one_of(nan, NAN, "nan")
+    if choice_base not in (0, 1) or isinstance(choice_base, bool):
+        raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
+    plan, host = as_resampling(ci), get_host_backend(backend)
+    asked = _Asked(choice_base, ties, nan, host, plan, subjects, groups, ceiling, progress, Grouped(plan))
+    aligned = _by_themselves(triplets, host)
+    if not isinstance(choices, Mapping):
+        return _one(choices, None, aligned, asked)
+    if not choices:
+        raise InputError("choices must hold at least one model's; got an empty mapping")
+    found: list[Score] = []
+    for name, given in choices.items():
+        progress(str(name), len(found), len(choices))
+        try:
+            found.append(_one(given, str(name), aligned, asked))
+        except InputError as error:
+            raise InputError(f"{' with '.join(filter(None, (str(name), aligned.triplets.source)))}: {error}") from error
+    provenance = _provenance(asked, {str(name): given for name, given in choices.items()}, aligned.triplets)
+    told = merged(*(one.notes for one in found))
+    return Scores(tuple(found), aligned.triplets.source, notes=told, provenance=provenance)
+
+
+def _by_themselves(triplets: object, host: HostBackend) -> Aligned:
+    """Triplets without rows that they are about; checked."""
+    given = as_triplet_data(triplets)
+    require_answers(given, "score_choices")
+    require_one_answer_each(given, "score_choices")
+    index = _checks.as_triplets(given.values)
+    n = int(index.max()) + 1 if given.names is None else len(given.names)
+    _checks.require_valid(host.check_triplets(index, n), index, n)
+    rows = Embeddings(np.empty((n, 0), np.float32), given.names)
+    return Aligned(rows.values, index, given, given.names, given.notes, rows)
+
+
+def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
+    chosen = as_chosen(choices, aligned.triplets, asked.base, asked.host)
+    absent = int((~chosen.present).sum())
+    if absent == len(chosen.present) or (absent and asked.nan == "raise"):
+        row = int(np.argmin(chosen.present))
+        hint = "" if asked.nan == "omit" else "; nan='omit' (--nan omit) leaves these triplets out"
+        raise InputError(f"choices must answer the triplets; {absent:,} have none, row {row} is the first{hint}")
+    found = _scored(chosen, name, aligned, asked)
+    if asked.ceiling is not None:
+        found = with_ceiling(found, asked.ceiling)
+    assert found.accuracy is not None
+    told = notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name, found.task)
+    told += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, found.task))
+    anchors = notes_on_anchors(np.asarray(aligned.index), found.task)
+    provenance = _provenance(asked, {name or "choices": choices}, aligned.triplets)
+    return replace(found, notes=merged(aligned.notes, anchors, told, found.notes), provenance=provenance)
+
+
+def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
+    """With intervals and groups; what needs probabilities is computed of zeros where there are none, and taken out."""
+    kept = None if chosen.present.all() else chosen.present
+    rows = slice(None) if kept is None else kept
+    verdicts = chosen.verdicts[rows]
+    nats = np.zeros(len(verdicts)) if chosen.cross_entropy is None else chosen.cross_entropy[rows]
+    finite = chosen.cross_entropy is not None and bool(np.isfinite(nats).all())
+    nats = nats if finite else np.zeros(len(verdicts))
+    n = len(verdicts)
+    score = Score(
+        accuracy=int(credits_of(verdicts, asked.ties).sum(dtype=np.int64)) / (CREDIT_UNIT * n),
+        n_triplets=n,
+        n_ties=int((np.abs(verdicts) > 1).sum()),
+        n_dropped=len(chosen.present) - n,
+        cross_entropy=float(nats.mean()),
+        mean_entropy=None if chosen.entropy is None else float(chosen.entropy[rows].mean()),
+        measure=None,
+        temperature=None,
+        ties=asked.ties,
+        nan=asked.nan,
+        backend=asked.host.name,
+        embeddings=name,
+        model_choices=chosen.kind,
+        task=aligned.triplets.task,
+    )
+    if asked.plan is not None or asked.groups is not None:
+        outcomes = Outcomes(score, kept, np.empty((n, 0)), verdicts, nats, nats)
+        score = with_intervals(
+            outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups, progress=asked.progress
+        )
+    return score if finite else _without_nats(score)
+
+
+def _without_nats(score: Score) -> Score:
+    groups = score.groups
+    if groups is not None:
+        groups = tuple(replace(group, cross_entropy=None) for group in groups)
+    missing = score.missing if score.cross_entropy_ci is None else (*score.missing, "cross_entropy_ci")
+    return replace(score, cross_entropy=None, cross_entropy_ci=None, groups=groups, missing=missing)
+
+
+def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
+    options = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan}
+    options["ci"] = None if asked.plan is None else asdict(asked.plan)
+    seed = asked.plan.seed if asked.plan is not None and asked.plan.method != "corrected" else None
+    return Provenance.now([*choices.items(), ("triplets", triplets)], options, asked.host.name, seed)

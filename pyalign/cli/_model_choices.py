@@ -1,0 +1,63 @@
+"""`pyalign score --model-choices`: choices that are there already, in place of embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pyalign.cli._command import refuse_unused
+from pyalign.data import Triplets, hash_early
+from pyalign.errors import InputError
+from pyalign.io.paths import split_key
+from pyalign.progress import Progress
+from pyalign.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from pyalign.analysis.score import Scores
+
+GROUP = "choices without embeddings"
+OF_EMBEDDINGS = (
+    "measure", "temperature", "transform", "names", "name_column", "per_object", "permutations", "choices",
+    "probabilities",
+)  # fmt: skip
+
+
+def check(options: Any, alone: bool) -> None:
+    """Raises where an option serves embeddings alone, or choices alone, and the other is given.
+
+    alone: whether people's answers are not recorded.
+    """
+    if options.model_choices is None:
+        refuse_unused(options, ("model_choice_base",), "choices alone: add --model-choices")
+        return
+    if options.embeddings:
+        raise InputError(f"--model-choices stands in place of embeddings; got {options.embeddings[0]} too")
+    refuse_unused(options, OF_EMBEDDINGS, "embeddings alone, not --model-choices")
+    if alone:
+        raise InputError("--model-choices needs the people's answers, which --odd-column none says are not recorded")
+    twice = [spec for spec in options.model_choices if options.model_choices.count(spec) > 1]
+    if twice:
+        raise InputError(f"--model-choices must differ; got {twice[0]} {options.model_choices.count(twice[0])} times")
+
+
+def scored(
+    options: Any, triplets: Triplets, plan: Resampling | None, groups: object, ceiling: Any, progress: Progress
+) -> Scores:
+    """Reads the choices and scores them."""
+    from pyalign.analysis.score_choices import score_choices
+
+    choices = {spec: _read(spec) for spec in options.model_choices}
+    found = score_choices(
+        choices, triplets, choice_base=options.model_choice_base or 0, ties=options.ties, nan=options.nan, ci=plan,
+        groups=groups, ceiling=ceiling, backend=options.backend, progress=progress,
+    )  # fmt: skip
+    return replace(found, triplets=options.triplets)
+
+
+def _read(spec: str) -> Any:
+    from pyalign.io.choices import read_choices
+
+    path, key = split_key(spec)
+    found = read_choices(path, key=key)
+    hash_early(found)
+    return found

@@ -1,0 +1,210 @@
+"""`pyalign score --model-choices`: what --choices has written is scored as embeddings are; what these need is not."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import pyalign
+
+SAME = (
+    "accuracy", "n_triplets", "n_ties", "n_dropped", "ties", "task", "chance", "ci", "standard_error", "ci_by",
+    "ci_method", "confidence",
+)  # fmt: skip
+
+
+@pytest.fixture
+def written(score):
+    """c.npy and p.npy as `score` writes them, of x.npy on t.npy; the row of its document."""
+
+    def run(*options, on="t.npy"):
+        ran = score("--choices", "c.npy", "--probabilities", "p.npy", "--json", "--quiet", *options, on=on)
+        assert (ran.code, ran.err) == (0, "")
+        return json.loads(ran.out)["results"][0]
+
+    return run
+
+
+@pytest.fixture
+def choices(command):
+    """``choices("c.npy", "--ci", "none")``: the rows of the document of `pyalign score --model-choices`."""
+
+    def run(*files_and_options, on="t.npy"):
+        ran = command("score", "--model-choices", *files_and_options, "-t", on, "--json", "--quiet")
+        assert (ran.code, ran.err) == (0, "")
+        return json.loads(ran.out)["results"]
+
+    return run
+
+
+def same(found, expected, names=SAME):
+    assert {name: found.get(name) for name in names} == {name: expected.get(name) for name in names}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--ci", "objects"), ("--ci", "none"), ("--ci", "triplets", "--ci-method", "bootstrap", "--seed", 3)],
+)
+def test_the_figures_are_those_of_the_embeddings_that_made_the_choices(written, choices, options):
+    expected = written(*options)
+    positions, probabilities = choices("c.npy", "p.npy", *options)
+    for row, kind in ((positions, "positions"), (probabilities, "probabilities")):
+        same(row, expected)
+        assert row["model_choices"] == kind
+        assert (row["measure"], row["temperature"]) == (None, None)
+    assert (positions["cross_entropy"], positions["mean_entropy"]) == (None, None)
+    assert probabilities["cross_entropy"] == pytest.approx(expected["cross_entropy"], rel=1e-6)
+    assert probabilities["mean_entropy"] == pytest.approx(expected["mean_entropy"], rel=1e-6)
+
+
+@pytest.mark.parametrize("column", [("--odd-column", "first"), ("--choice-column", "3")])
+def test_positions_are_those_of_the_file(written, choices, folder, triplets, column):
+    if "--choice-column" in column:
+        wide = np.column_stack([triplets, np.arange(len(triplets)) % 3])
+        np.save("t.npy", wide)
+    expected = written(*column)
+    (found,) = choices("c.npy", *column)
+    same(found, expected)
+
+
+def test_people_groups_and_ceilings_serve_choices_too(written, choices, folder, triplets):
+    (folder / "who.txt").write_text("".join(f"p{k % 7}\n" for k in range(len(triplets))))
+    (folder / "groups.txt").write_text("".join(f"g{k % 3}\n" for k in range(len(triplets))))
+    options = ("--subjects", "who.txt", "--groups", "groups.txt", "--ceiling", 0.7)
+    expected = written(*options)
+    (found,) = choices("c.npy", *options)
+    same(found, expected, (*SAME, "ceiling", "ceiling_name", "fraction_of_ceiling"))
+    assert found["ci_by"] == "objects+subjects"
+    assert [(g["group"], g["accuracy"], g["ci"]) for g in found["groups"]] == [
+        (g["group"], g["accuracy"], g["ci"]) for g in expected["groups"]
+    ]
+    assert {g["cross_entropy"] for g in found["groups"]} == {None}
+
+
+@pytest.mark.parametrize(("anchor", "base"), [("first", 1), ("last", 0)])
+def test_options_of_anchored_triplets(written, choices, anchor, base):
+    options = ("--task", "anchored", "--anchor", anchor)
+    expected = written(*options)
+    assert expected["chance"] == 0.5
+    (positions,) = choices("c.npy", "--model-choice-base", base, *options)
+    (probabilities,) = choices("p.npy", *options)
+    same(positions, expected)
+    same(probabilities, expected)
+
+
+def test_names_with_what_items_are_called(written, choices, folder, triplets):
+    names = [f"item {k}" for k in range(30)]
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    expected = written()
+    odd = np.take_along_axis(triplets, np.load("c.npy")[:, None].astype(int), 1)[:, 0]
+    (folder / "gpt.txt").write_text("".join(f"{names[k]}\n" for k in odd))
+    (found,) = choices("gpt.txt", "--item-names", "names.txt")
+    same(found, expected)
+    assert (found["model_choices"], found["embeddings"]) == ("names", "gpt.txt")
+
+
+def test_a_text_that_counts_from_one_with_holes(choices, folder, triplets):
+    chosen = np.random.default_rng(0).integers(0, 3, len(triplets))
+    lines = [str(k + 1) for k in chosen]
+    lines[:5], lines[5:8] = ["nan"] * 5, ["-1"] * 3
+    (folder / "gpt.csv").write_text("choice\n" + "\n".join(lines) + "\n")
+    (found,) = choices("gpt.csv", "--model-choice-base", 1, "--nan", "omit", "--ties", "wrong")
+    assert (found["n_dropped"], found["n_ties"], found["n_triplets"]) == (5, 3, len(triplets) - 5)
+    assert found["accuracy"] == (chosen[8:] == 2).sum() / (len(triplets) - 5)
+
+
+def test_the_table_has_a_row_for_each_file_and_nothing_of_similarities(command, written, folder):
+    written()
+    ran = command(
+        "score", "--model-choices", "c.npy", "p.npy", "--labels", "gpt", "crowd", "-t", "t.npy", "--ci", "none"
+    )
+    assert ran.code == 0
+    header, *rows = ran.out.splitlines()
+    assert header.split()[:2] == ["choices", "accuracy"]
+    assert [row.split()[0] for row in rows[:2]] == ["gpt", "crowd"]
+    told = " ".join(rows)
+    assert "T =" not in told and "measure" not in told and "chance 33.333 %" in told
+    alone = command("score", "--model-choices", "c.npy", "-t", "t.npy", "--verbose").out
+    assert "nats" not in alone
+
+
+def test_notes_count_the_answers_that_name_none(command, folder, triplets):
+    np.save("c.npy", np.full(len(triplets), -1))
+    ran = command("score", "--model-choices", "c.npy", "-t", "t.npy", "--ci", "none")
+    assert f"note: c.npy: {len(triplets)} of {len(triplets)} choices name none (-1): each counts as a tie" in ran.err
+    assert "33.333 %" in ran.out.splitlines()[1]
+
+
+def test_the_document_is_read_back(command, written, folder):
+    written()
+    assert command("score", "--model-choices", "c.npy", "-t", "t.npy", "--json", "s.json").code == 0
+    found = pyalign.load_result("s.json")
+    assert found[0].accuracy == pyalign.score_choices(np.load("c.npy"), np.load("t.npy")).accuracy
+    assert found.to_json() + "\n" == (folder / "s.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--measure", "dot", "cosine"), "--measure dot cosine serves embeddings alone, not --model-choices"),
+        (("--temperature", 2), "--temperature 2.0 serves embeddings alone, not --model-choices"),
+        (("--transform", "w.npz"), "--transform w.npz serves embeddings alone, not --model-choices"),
+        (("--names", "n.txt"), "--names n.txt serves embeddings alone, not --model-choices"),
+        (("--name-column", 1), "--name-column 1 serves embeddings alone, not --model-choices"),
+        (("--per-object", "mean"), "--per-object mean serves embeddings alone, not --model-choices"),
+        (("--permutations", 10), "--permutations 10 serves embeddings alone, not --model-choices"),
+        (("--choices", "o.npy"), "--choices o.npy serves embeddings alone, not --model-choices"),
+        (("--probabilities", "o.npy"), "--probabilities o.npy serves embeddings alone, not --model-choices"),
+        (("--embeddings", "x.npy"), "--model-choices stands in place of embeddings; got x.npy too"),
+        (("--odd-column", "none"), "--model-choices needs the people's answers, which --odd-column none says are not "
+                                   "recorded"),
+        (("--ties", "human_alignment"), "ties of choices must be one of fractional, wrong; got 'human_alignment'"),
+        (("--labels", "a", "b"), "--labels must name each of 1 models; got 2"),
+        (("--ceiling", 0.2), "c.npy with t.npy: ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
+        (("--model-choice-base", 1), "c.npy with t.npy: choices must be 1, 2 or 3, or -1 for none of them; row"),
+        (("--task", "anchored"), "c.npy with t.npy: choices must be 0 or 1, or -1 for none of them; row"),
+    ],
+)  # fmt: skip
+def test_what_serves_embeddings_alone_or_nothing_is_one_line(refused, folder, triplets, options, expected):
+    np.save("c.npy", np.arange(len(triplets)) % 3)
+    told = refused("score", "--model-choices", "c.npy", "-t", "t.npy", "--json", "out.json", *options)
+    assert told.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (
+            np.zeros(5, int),
+            "c.npy with t.npy: choices must have one entry per triplet, shape (400,) or (400, 3); got (5,)",
+        ),
+        (np.zeros((2, 400), int), "c.npy with t.npy: choices must have one entry per triplet"),
+        (np.full(400, np.nan), "c.npy with t.npy: choices must answer the triplets; 400 have none, row 0 is the first"),
+        (np.ones((400, 3)), "c.npy with t.npy: choices must sum to 1 in each row; row 0 sums to 3"),
+        (np.array(["dog"] * 400), "c.npy with t.npy: choices hold names, the triplets do not"),
+        (np.zeros((2, 2, 2)), "c.npy: choices must be t positions or names, or probabilities (t, 3)"),
+    ],
+)
+def test_a_file_of_something_else_is_told_by_its_name(refused, folder, values, expected):
+    np.save("c.npy", values)
+    assert refused("score", "--model-choices", "c.npy", "-t", "t.npy", "--json", "out.json").startswith(expected)
+
+
+def test_the_same_file_twice_a_missing_one_and_a_base_without_choices(refused, folder, triplets):
+    np.save("c.npy", np.zeros(len(triplets), int))
+    told = refused("score", "--model-choices", "c.npy", "c.npy", "-t", "t.npy")
+    assert told == "--model-choices must differ; got c.npy 2 times"
+    assert refused("score", "--model-choices", "no.npy", "-t", "t.npy") == "no.npy: No such file or directory"
+    told = refused("score", "x.npy", "-t", "t.npy", "--model-choice-base", 1)
+    assert told == "--model-choice-base 1 serves choices alone: add --model-choices"
+    told = refused("score", "--model-choices", "c.npy", "-t", "t.npy", "--json", "c.npy")
+    assert "c.npy" in told
+
+
+def test_embeddings_are_still_required_without_choices(command, folder):
+    ran = command("score", "-t", "t.npy")
+    assert ran.code == 2
+    assert "the following arguments are required: --embeddings" in ran.err
+    assert command("compare", "-t", "t.npy").code == 2
