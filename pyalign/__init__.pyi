@@ -36,6 +36,7 @@ from .io.judgments import load_judgments
 from .io.transform import read_transform, write_transform
 from .io.triplets import load_triplets
 from .measures import MEASURES
+from .ops.choice_similarity import choice_similarity, choice_similarity_from
 from .ops.gradient import triplet_gradient
 from .ops.plan import TripletPlan
 from .ops.similarity import similarity
@@ -90,6 +91,8 @@ __all__ = [
     "calibrate",
     "choice_probabilities",
     "choice_probabilities_from",
+    "choice_similarity",
+    "choice_similarity_from",
     "compare",
     "cross_validate_probe",
     "extract",

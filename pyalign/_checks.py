@@ -179,9 +179,9 @@ def require_square(shape: tuple[int, ...]) -> None:
         raise InputError(f"similarities must have shape (n, n); got {shape}")
 
 
-def is_symmetric(matrix: np.ndarray) -> bool:
-    """Whether a square matrix is its transpose, but for rounding."""
-    return not float(np.abs(matrix - matrix.T).max()) > ASYMMETRY * float(np.abs(matrix).max())  # NaN is told elsewhere
+def is_symmetric(matrix: Array) -> bool:
+    """Whether a square matrix, an array or a tensor, is its transpose, but for rounding."""
+    return not float(abs(matrix - matrix.T).max()) > ASYMMETRY * float(abs(matrix).max())  # NaN is told elsewhere
 
 
 def looks_like_dissimilarities(matrix: np.ndarray) -> bool:

@@ -30,5 +30,6 @@
   OPERATION(ranks, 6)                \
   OPERATION(rank_sums, 7)            \
   OPERATION(inversions, 4)
+  OPERATION(choice_similarity, 4)
 
 #endif

@@ -229,6 +229,13 @@ class Backend(Protocol):
         InvalidTripletsError, with `sums` undefined.
         """
 
+    def choice_similarity(self, similarities: Array, temperature: float, out: Array) -> None:
+        """out (n, n): the mean over k of softmax(s / temperature)[ij] among the pairs of i, j, k; 1 on the diagonal.
+
+        similarities: (n, n) symmetric but for rounding, n >= 3, finite outside its diagonal, which is not looked at.
+        They are of the dtype of `out`, and share no memory with it. The result is symmetric bit for bit.
+        """
+
 
 class HostBackend(Backend, Protocol):
     """What backends on the host compute besides: what comes after the similarities of each triplet, and products."""

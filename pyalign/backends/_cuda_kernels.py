@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyalign.backends import Place, Rows
+from pyalign.backends import Place, Rows, _torch_kernels
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
@@ -84,6 +84,9 @@ class CudaKernels:
         _cuda.resample_items(
             _triplets(triplets), n, multiplicities.data_ptr(), resamples, invalid.data_ptr(), queue
         )  # fmt: skip
+
+    def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
+        _torch_kernels.KERNELS.choice_similarity(similarities, temperature, out)
 
 
 def _row_stride(a: Tensor) -> int:

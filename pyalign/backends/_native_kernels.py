@@ -53,6 +53,9 @@ class NativeKernels:
         except InvalidTripletsError:
             invalid.fill_(1)
 
+    def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
+        native.BACKEND.choice_similarity(similarities.numpy(), temperature, out.numpy())
+
 
 def _as_arrays(x: Rows) -> Rows:
     values = x.values.to(result_dtype(x.values))

@@ -103,6 +103,9 @@ class Kernels(Protocol):
     ) -> None:
         """sums (1 + v, b) int64, all contiguous: see `Backend.resample_items`."""
 
+    def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
+        """See `Backend.choice_similarity`; both with unit column stride."""
+
 
 def result_dtype(x: Tensor) -> torch.dtype:
     """float64 for float64, else float32."""
@@ -244,6 +247,10 @@ class TensorBackend:
             self.kernels.resample_items(triplets, multiplicities, values, sums, invalid)
         if invalid.item():
             raise InvalidTripletsError
+
+    def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
+        with current_device(out.device):
+            self.kernels.choice_similarity(similarities, temperature, out)
 
 
 def tf32_allowed() -> bool:

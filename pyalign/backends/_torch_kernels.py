@@ -109,6 +109,18 @@ class TorchKernels:
             sums[0] += weights.sum(dim=0).long()
             sums[1:] += (values[:, part].double() @ weights).long()
 
+    def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
+        n, s = len(similarities), similarities.double()
+        out.fill_(1.0)
+        for i in range(n - 1):
+            for rows in torch.arange(i + 1, n, device=s.device).split(max(1, GATHERED_ELEMENTS // n)):
+                kept = s[i, rows, None]
+                # Where another pair is far more alike the exponential is infinite, and p is 0.
+                p = 1.0 / (1.0 + torch.exp((s[i] - kept) / temperature) + torch.exp((s[rows] - kept) / temperature))
+                p[:, i] = 0.0
+                mean = p.scatter_(1, rows[:, None], 0.0).sum(dim=1) / (n - 2)
+                out[i, rows] = out[rows, i] = mean.to(out.dtype)
+
 
 def add_in_order(out: Tensor, places: Tensor, values: Tensor) -> None:
     """out[places] += values, one value after the other: the same bits on every run and for any number of threads.

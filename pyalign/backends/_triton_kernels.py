@@ -30,6 +30,7 @@ class TritonKernels:
     triplet_gradient = staticmethod(triplet_gradient)
     topk = staticmethod(topk)
     resample_items = _torch_kernels.KERNELS.resample_items  # gathers and a product: nothing for Triton to fuse
+    choice_similarity = _torch_kernels.KERNELS.choice_similarity
 
     @property
     def home(self) -> str:

@@ -148,6 +148,9 @@ class NativeBackend(HostRows):
         if not _native.resample_items(triplets, multiplicities, values, sums):
             raise InvalidTripletsError
 
+    def choice_similarity(self, similarities: np.ndarray, temperature: float, out: np.ndarray) -> None:
+        _native.choice_similarity(similarities, temperature, out)
+
     def share_triplets(self, triplets: np.ndarray, n: int) -> Any:
         sharing = _native.share_triplets(triplets, n)
         if sharing is None:

@@ -17,6 +17,7 @@ from pyalign.backends._numpy_ranks import NumpyRanks
 
 CHUNK = 16384
 BLOCK_ELEMENTS = 1 << 22
+LARGEST_SPREAD = 700.0  # of exponents of which all exponentials are normal numbers
 FIRST, SECOND = (0, 0, 1), (1, 2, 2)  # the pairs of positions 01, 02, 12
 
 
@@ -138,6 +139,19 @@ class NumpyBackend(NumpyRanks, HostRows):
                     cross_entropy[part] = 0.0 - logs[0]
                 if entropy is not None:
                     entropy[part] = 0.0 - (np.exp(logs) * logs).sum(axis=0)
+
+    def choice_similarity(self, similarities: np.ndarray, temperature: float, out: np.ndarray) -> None:
+        s = similarities.astype(np.float64)
+        np.fill_diagonal(s, s[0, 1])
+        e = np.exp((s - s.max()) / temperature) if np.ptp(s) < LARGEST_SPREAD * temperature else None
+        for i in range(len(s)):
+            for part in _row_blocks(s[i + 1 :]):
+                rows = slice(i + 1 + part.start, i + 1 + part.stop)
+                p = _kept_together(s, i, rows, temperature) if e is None else _kept_of_exponentials(e, i, rows)
+                p[:, i] = 0.0
+                np.fill_diagonal(p[:, rows], 0.0)
+                out[rows, i] = out[i, rows] = p.sum(axis=1) / (len(s) - 2)
+        np.fill_diagonal(out, 1.0)
 
     def temperature_sums(
         self,
@@ -318,6 +332,22 @@ def _pair(x: Rows, rows: list[np.ndarray], terms: list[np.ndarray] | None, p: in
         difference = rows[p] - rows[q]
         value = _from_squares(x, np.einsum("ij,ij->i", difference, difference).astype(np.float64))
     return value.astype(x.values.dtype)
+
+
+def _kept_together(s: np.ndarray, i: int, rows: slice, temperature: float) -> np.ndarray:
+    """(c, n): p({i, j} | i, j, k) for the items j of `rows` and all k, whatever the range of the similarities."""
+    kept = s[i, rows, None]
+    with np.errstate(over="ignore"):  # where another pair is far more alike p is 0
+        others = np.exp((s[i, None] - kept) / temperature) + np.exp((s[rows] - kept) / temperature)
+    p: np.ndarray = 1.0 / (1.0 + others)
+    return p
+
+
+def _kept_of_exponentials(e: np.ndarray, i: int, rows: slice) -> np.ndarray:
+    """The same from exponentials (n, n) of the similarities, none of which is 0 or infinite."""
+    kept = e[i, rows, None]
+    p: np.ndarray = kept / (kept + e[i, None] + e[rows])
+    return p
 
 
 Fetch = Callable[[np.ndarray], list[np.ndarray]]

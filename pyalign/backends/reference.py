@@ -223,6 +223,16 @@ class ReferenceBackend(ReferenceRanks, HostRows):
                 w = int(multiplicities[i, b]) * int(multiplicities[j, b]) * int(multiplicities[k, b])
                 _add_weighted(w, values[:, row], sums[:, b])
 
+    def choice_similarity(self, similarities: np.ndarray, temperature: float, out: np.ndarray) -> None:
+        n = len(similarities)
+        out[...] = 1.0
+        for i, j in combinations(range(n), 2):
+            kept = []
+            for k in set(range(n)) - {i, j}:
+                s = [float(similarities[min(pair), max(pair)]) for pair in ((i, j), (i, k), (j, k))]
+                kept.append(math.exp(log_softmax(s, temperature)[0]))
+            out[i, j] = out[j, i] = math.fsum(kept) / (n - 2)
+
     def share_triplets(self, triplets: np.ndarray, n: int) -> list[frozenset[int]]:
         rows = triplets.tolist()
         for row in rows:

@@ -109,8 +109,8 @@ def test_older_processors_under_emulation(plain, processor, runs):
 def test_instruction_sets_share_no_code(plain):
     """A weak function built for one of them could be linked into the path of another."""
     (nm,) = require("nm")
-    units = ("check", "gradient", "outcomes", "plan", "planned", "resample", "rows", "shared", "similarity")
-    for unit in (*units, "temperature", "transpose", "triplets"):
+    units = ("check", "choice_similarity", "gradient", "outcomes", "plan", "planned", "resample", "rows", "shared")
+    for unit in (*units, "similarity", "temperature", "transpose", "triplets"):
         objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
         assert objects
         for path in objects:
@@ -141,6 +141,11 @@ MUTATIONS = {
         "shared.cpp",
         "if (q == lowest[i] || second != s->others[q - 1]) thirds->clear();",
         "if (q == lowest[i]) thirds->clear();",
+    ),
+    "sets whose last two items share a block are met once too often": (
+        "choice_similarity.cpp",
+        "const int64_t first = a >= rows ? g.size : bi == bj ? a + 1 : 0;",
+        "const int64_t first = a >= rows ? g.size : bi == bj ? a : 0;",
     ),
     "an entropy is that of another temperature": ("outcomes.cpp", "inverse_temperature).entropy", "T(1)).entropy"),
     "two alternatives have a third": ("temperature.cpp", "Alternatives == 2 ? 0.0 : exp_of", "exp_of"),
