@@ -42,6 +42,7 @@ THINGS_INT64 = Case("things-int64", 1854, 768, 4_700_000, "int64")
 THINGS_PAIRS = Case("things-pairs", 1854, 512)
 OBJECTS92 = Case("objects-92", 92, 512)  # and 16 people
 MANY_OBJECTS = Case("objects-20k", 20_000, 512)
+THINGS_SPOSE = Case("things-spose-49", 1854, 49)  # as many dimensions as SPoSE has
 SQUARE = Case("square-4096", 4096, 768)
 LARGE = Case("large-20k", 20_000, 512, 5_000_000)
 LARGER = Case("large-100k", 100_000, 512, 5_000_000)
@@ -56,6 +57,8 @@ CASES = {
     for c in (
         THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT,
         MANY_IMAGES, THINGS_PAIRS, OBJECTS92, MANY_OBJECTS,
+        THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, THINGS_SPOSE, SQUARE, LARGE, LARGER, TRAINING, FIT,
+        START, LITE0, VIT, MANY_IMAGES,
     )
 }  # fmt: skip
 
@@ -171,6 +174,7 @@ TARGETS = (
     Target("rsa inference", THINGS_PAIRS, "20 seconds", at_most=1),
     Target("rsa inference", THINGS_PAIRS, "numpy loop", at_least=50),
     *(Target(f"memory of rsa {name}", MANY_OBJECTS, "limit", at_most=1) for name in ("pearson", "spearman")),
+    Target("choice_similarity", THINGS_SPOSE, "numba", at_least=20),
     Target("calibrate", THINGS, "pyalign score", at_most=10),
     *(Target("extract", case, "thingsvision", at_least=1.5) for case in (LITE0, VIT)),
     *(Target("extract", case, "timm loop", at_least=0.95) for case in (LITE0, VIT)),

@@ -14,6 +14,7 @@ from benchmarks import (
     calibration_peers,
     cases,
     checks,
+    choice_peers,
     extract_peers,
     loss_peers,
     matrix_peers,
@@ -35,6 +36,7 @@ GATHER_SLICE = 400_000  # triplets on which the gathers of rows are timed
 ONE_HOT_SLICE = 1024  # triplets on which the published one-hot products are timed
 GATHER_STEP_SLICE = 50_000  # the same, where a backward pass keeps what was gathered
 LOOP_RESAMPLES = 4  # resamples on which the loop over resamples is timed
+CHOICE_SLICE = 128  # items with which the loop over all third items is timed
 ROW_SLICE = 256  # rows with which scipy's cdist is timed
 CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time: 100 MB and 6 MB of temporaries
 FEWER, FEW, SOME, MANY = 3, 5, 9, 15
@@ -453,6 +455,29 @@ RSA = (
     ),
     _memory("rsa pearson", cases.MANY_OBJECTS, 1000),
     _memory("rsa spearman", cases.MANY_OBJECTS, 4000),
+def choices(make: Callable[..., choice_peers.Matrix], rows: int | None = None, checked: bool = True) -> Builder:
+    """A contender of `choice_similarity`; with `rows` it is timed on that many items."""
+
+    def build(case: Case) -> Contender:
+        x = embeddings(case)
+        check = choice_peers.same_probabilities(choice_peers.ours(x)) if checked else None
+        if rows is None:
+            return Contender(make(x), check=check)
+        return Contender(make(x, rows), share=choice_peers.share_of(case.n, rows), check=check)
+
+    return build
+
+
+CHOICE = Comparison(
+    "choice_similarity",
+    cases.THINGS_SPOSE,
+    {
+        SUBJECT: choices(choice_peers.ours),
+        "numba": choices(choice_peers.numba_loop, rows=CHOICE_SLICE),
+        "pyalign float64": choices(choice_peers.ours_in_float64),
+        "pyalign T = 0.01": choices(partial(choice_peers.ours, temperature=0.01), checked=False),
+    },
+    SOME,
 )
 REPEATS = Comparison(
     "find_repeats",
@@ -510,6 +535,7 @@ STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION,
 EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS,
+    *TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS,
     IMPORT,
 )  # fmt: skip
 

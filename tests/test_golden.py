@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pyalign import compare, noise_ceiling, odd_one_out, score
+from pyalign import choice_similarity, compare, noise_ceiling, odd_one_out, score
 from pyalign.ops.triplets import run_triplets
 from pyalign.stats.resampling import BY, Resampling
 
@@ -183,3 +183,32 @@ def test_models_that_know_nothing_do_not_pass_for_good_ones(things, triplets):
     assert by_name["random"].ci[0] < 1 / 3 < by_name["random"].ci[1]
     assert by_name["constant"].accuracy == pytest.approx(1 / 3, rel=1e-12) and by_name["constant"].n_ties == 127_304
     assert tuple(by_name["clip"].rank_ci) == (1, 1)
+
+
+# The objects of RDM48_triplet.mat, in its order.
+FORTY_EIGHT = """
+    pizza beaver macadamia tarantula clothes doormat hammer mistletoe washcloth drain furnace tea chariot
+    coaster music_box rolling_pin knob bookshelf candelabra table metal_detector bumper turban flagpole
+    plaster_cast tuba camera1 rudder canvas dice toolbox trigger bowler_hat headphones file1 bench navel
+    canister tiara hopscotch trophy punching_bag jet telegraph bag laptop tape_measure bucket
+""".split()
+
+
+@pytest.mark.parametrize(
+    "name,among,over_all", [("spose66", 0.90601, 0.89486), ("spose49", 0.89959, 0.88724)], ids=["spose66", "spose49"]
+)
+def test_choice_similarity_of_the_concept_dimensions_is_what_people_do(data, things, backend, name, among, over_all):
+    """Pearson of 1 - choice similarity with all triplets of 48 objects answered by people, the third one of the 48.
+
+    Over third objects among all 1,854 it is lower.
+    """
+    loadmat = pytest.importorskip("scipy.io", reason="scipy is not installed").loadmat
+    human = loadmat(data / "things" / "RDM48_triplet.mat")["RDM48_triplet"]
+    names = (data / "things" / "unique_id.txt").read_text().split()
+    rows, pairs = [names.index(one) for one in FORTY_EIGHT], np.triu_indices(48, 1)
+    x = things(FIGURES[name][0])
+    found = np.corrcoef(1 - choice_similarity(x[rows], backend=backend)[pairs], human[pairs])[0, 1]
+    assert found == pytest.approx(among, abs=1e-5)
+    if backend == "native":
+        of_all = choice_similarity(x, backend=backend)[np.ix_(rows, rows)]
+        assert np.corrcoef(1 - of_all[pairs], human[pairs])[0, 1] == pytest.approx(over_all, abs=1e-5)
