@@ -218,7 +218,7 @@ pa_status pa_triplet_gradient(const pa_matrix* similarities, const pa_triplets* 
 
 /* out (n, n) of the similarities' type, out_stride >= n: the mean over k of softmax(s / temperature)[ij] among the
  * pairs of i, j and k, each in the order of the items; 1 on the diagonal. Symmetric bit for bit. similarities (n, n), n
- * >= 3, finite, are read above the diagonal alone. Memory that is not theirs: 6 n^2 to 10 n^2 bytes. */
+ * >= 3, finite, are read above the diagonal alone. It takes 6 n^2 to 8 n^2 bytes besides. */
 pa_status pa_choice_similarity(const pa_matrix* similarities, double temperature, void* out, int64_t out_stride);
 
 /* How many bands of rows a plan for n items has, and the power of two of rows in each; 0 where n is beyond 65,536. */

@@ -55,6 +55,7 @@ kernels = [
     lambda: _native.resample_rows(keys, values, out(3, 64, dtype=np.int64)),
     lambda: _native.share_triplets(triplets, n),
     lambda: BACKEND.shared_products(sharing, np.ones((t, 2), np.int8)),
+    lambda: _native.choice_similarity(s, 1.0, out(n, n)),
 ]
 
 def repeat(kernel, begun):

@@ -92,6 +92,9 @@ KERNELS = {
     "resample_rows": lambda i, k: into(
         lambda out: _native.resample_rows(i.keys[k], i.values, out), new(3, 64, dtype=np.int64)
     ),
+    "choice_similarity": lambda i, k: into(
+        lambda out: _native.choice_similarity(i.s[k:, k:], 1.0, out), new(N - k, N - k)
+    ),
     "share_triplets": lambda i, k: shared(_native.share_triplets(i.triplets[k], N)),
     "sum_shared": lambda i, k: BACKEND.shared_products(i.sharings[k], i.signs),
 }
