@@ -180,6 +180,11 @@ void topk(const py::tuple& similarities, int64_t k, int64_t own, uintptr_t indic
   const pa_matrix s = matrix_of(similarities);
   const Queue on(queue);
   check(on.run([&] { return pa_cuda_topk(&s, k, own, pointer<int32_t>(indices), on.stream); }));
+void choice_similarity(const py::tuple& similarities, double temperature, uintptr_t out, int64_t out_stride,
+                       uintptr_t workspace, const py::tuple& queue) {
+  check(on.run([&] {
+    return pa_cuda_choice_similarity(&s, temperature, pointer(out), out_stride, pointer(workspace), on.stream);
+  }));
 }
 
 py::tuple device_count() {
@@ -204,6 +209,9 @@ PYBIND11_MODULE(PA_MODULE, m) {
   m.def("resample_items", &resample_items, py::arg("triplets"), py::arg("n"), py::arg("multiplicities"),
         py::arg("resamples"), py::arg("invalid"), py::arg("queue"));
   m.def("topk", &topk, py::arg("similarities"), py::arg("k"), py::arg("own"), py::arg("indices"), py::arg("queue"));
+  m.def("choice_similarity", &choice_similarity, py::arg("similarities"), py::arg("temperature"), py::arg("out"),
+        py::arg("out_stride"), py::arg("workspace"), py::arg("queue"));
+  m.def("choice_similarity_workspace", &pa_cuda_choice_similarity_workspace);
   m.def("sums_workspace", &pa_cuda_sums_workspace, py::arg("t"));
   m.def("gradient_workspace", &gradient_workspace, py::arg("type"), py::arg("n"), py::arg("t"), py::arg("queue"));
   m.def("device_count", &device_count);

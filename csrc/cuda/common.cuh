@@ -107,6 +107,18 @@ __device__ Chunk<T> chunk_of(const Rows<T>& x, int64_t i, int64_t k, bool aligne
 
 PA_INLINE int64_t pieces(int64_t size, int64_t piece) { return (size + piece - 1) / piece; }
 
+// Tiles on and above the diagonal, numbered down the columns: column j holds the tiles of rows 0 to j, and starts at
+// number j (j + 1) / 2.
+struct UpperTile {
+  int64_t down, across;
+};
+__device__ inline UpperTile upper_tile(int64_t tile) {
+  int64_t j = int64_t((sqrt(8.0 * double(tile) + 1.0) - 1.0) / 2.0);
+  while (j * (j + 1) / 2 > tile) --j;  // the root is rounded
+  while ((j + 1) * (j + 2) / 2 <= tile) ++j;
+  return {tile - j * (j + 1) / 2, j};
+}
+
 inline int launch_error() { return int(cudaGetLastError()); }
 
 // An error that is handed to the caller must not be found again by the next launch.

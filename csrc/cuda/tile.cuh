@@ -31,8 +31,7 @@ int64_t tiles_of(const Job<T>& job) {
   return job.symmetric ? down * (down + 1) / 2 : down * across;
 }
 
-// Tiles are numbered down the columns, so that blocks that run together share rows of y. Where y is x, column j holds
-// the tiles of rows 0 to j, and starts at number j (j + 1) / 2.
+// Tiles are numbered down the columns, so that blocks that run together share rows of y.
 template <int Size, class T>
 __device__ Tile tile_of_block(const Job<T>& job) {
   const int64_t tile = job.first_tile + blockIdx.x;
@@ -40,10 +39,8 @@ __device__ Tile tile_of_block(const Job<T>& job) {
     const int64_t down = pieces(job.x.n, Size);
     return {tile % down * Size, tile / down * Size};
   }
-  int64_t j = int64_t((sqrt(8.0 * double(tile) + 1.0) - 1.0) / 2.0);
-  while (j * (j + 1) / 2 > tile) --j;  // the root is rounded
-  while ((j + 1) * (j + 2) / 2 <= tile) ++j;
-  return {(tile - j * (j + 1) / 2) * Size, j * Size};
+  const UpperTile at = upper_tile(tile);
+  return {at.down * Size, at.across * Size};
 }
 
 // |x_i - y_j|^2 in float64, by the whole warp.

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyalign.backends import Place, Rows, _torch_kernels
+from pyalign.backends import Place, Rows
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
@@ -86,7 +86,10 @@ class CudaKernels:
         )  # fmt: skip
 
     def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
-        _torch_kernels.KERNELS.choice_similarity(similarities, temperature, out)
+        workspace, queue = _bytes(_cuda.choice_similarity_workspace(), out), _queue(out)
+        _cuda.choice_similarity(
+            _matrix(similarities), temperature, out.data_ptr(), _row_stride(out), workspace.data_ptr(), queue
+        )
 
 
 def _row_stride(a: Tensor) -> int:

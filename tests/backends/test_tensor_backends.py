@@ -60,6 +60,14 @@ for dtype in {dtypes}:
     some, values = draw_triplets(9, 9, 400), np.arange(-600, 600, dtype=np.int16).reshape(3, 400)
     sums = object_sums(some, 9, values, resamples=70, backend=name)
     same(sums, object_sums(some, 9, values, resamples=70))
+    for temperature in (1.0, 0.01):
+        ours = pyalign.choice_similarity(x, temperature=temperature, backend=name)
+        assert (ours == ours.T).all()
+        same(ours, pyalign.choice_similarity(x, temperature=temperature), 1e-5)
+    out, s = np.empty((9, 9), dtype), reals(4, 9, 9, dtype=dtype)
+    ours = pyalign.choice_similarity_from(s + s.T, temperature=0.1, backend=name, out=out)
+    assert ours is out
+    same(out, pyalign.choice_similarity_from(s + s.T, temperature=0.1), 1e-5)
     s, some = reals(4, 20, 20, dtype=dtype), draw_triplets(4, 20, 500)
     loss, gradient = pyalign.triplet_gradient(s, some, temperature=0.5, backend=name)
     expected_loss, expected = pyalign.triplet_gradient(s, some, temperature=0.5)

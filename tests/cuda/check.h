@@ -117,6 +117,7 @@ void check_triplets();
 void check_gradient();
 void check_resample();
 void check_topk();
+void check_choice_similarity();
 void check_device();
 void check_tiles();  // on the emulator only, like the next
 void check_far();

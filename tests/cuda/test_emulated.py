@@ -206,7 +206,14 @@ BROKEN = {
         "threads", "gradient", "runs.cuh", f"{BARRIER}\n  if (!first", "if (!first"),
     "gradient: runs of warps are written before they were read": (
         "threads", "gradient", "runs.cuh", f"of_warps[w].sum;\n  {BARRIER}", "of_warps[w].sum;"),
+    "choice_similarity: a slice is read before it is written": (
+        "threads", "choice_similarity", "choice_similarity.cu", f"{BARRIER}\n    if (k0 < 0)",
+        "if (k0 < 0)"),
+    "choice_similarity: a slice is written before it was read": (
+        "threads", "choice_similarity", "choice_similarity.cu", f"sums);\n    {BARRIER}", "sums);"),
     # Seen as wrong accesses.
+    "choice_similarity: pairs past the last are written": (
+        "memory", "choice_similarity", "choice_similarity.cu", "if (j >= c.n || i > j) return;", "if (i > j) return;"),
     "similarity: columns past the last are written": (
         "memory", "similarity", "tile.cuh", "i < job.x.n && j < job.y.n &&", "i < job.x.n &&"),
     "similarity: copies go past the end of a row": (
@@ -247,6 +254,11 @@ BROKEN = {
         "threads", "gradient", "gradient.cu", "bits_of(no_pair(problem.n));", "bits_of(no_pair(problem.n)) - 1;"),
     "resample: sums of threads are read before they are written": (
         "threads", "resample", "resample.cu", f"[l];\n    {BARRIER}", "[l];"),
+    "choice_similarity: the item itself counts as a third": (
+        "threads", "choice_similarity", "choice_similarity.cu", "k >= c.n || i == k", "k >= c.n"),
+    "choice_similarity: later launches repeat the first tiles": (
+        "threads", "choice_similarity", "choice_similarity.cu", "upper_tile(c.first_tile + blockIdx.x)",
+        "upper_tile(blockIdx.x)"),
     "resample: later rows of values repeat the first": (
         "threads", "resample", "resample.cu", "r.values[(first + c - 1)", "r.values[c"),
     "topk: warps are read before they are written": (
