@@ -455,6 +455,9 @@ RSA = (
     ),
     _memory("rsa pearson", cases.MANY_OBJECTS, 1000),
     _memory("rsa spearman", cases.MANY_OBJECTS, 4000),
+)
+
+
 def choices(make: Callable[..., choice_peers.Matrix], rows: int | None = None, checked: bool = True) -> Builder:
     """A contender of `choice_similarity`; with `rows` it is timed on that many items."""
 
@@ -534,9 +537,8 @@ LOSSES = (
 STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION, REPEATS)
 EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
-    *TRIPLETS, SCORE, *STATISTICS, *RSA, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS,
-    *TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS,
-    IMPORT,
+    *TRIPLETS, SCORE, *STATISTICS, *RSA, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND,
+    STARTS, IMPORT,
 )  # fmt: skip
 
 

@@ -114,7 +114,13 @@ def _topk() -> None:
         kernels.topk(_meta(512, m), 10, 0, _meta(512, 10, dtype=torch.int32))
 
 
-GROUPS = {"similarity": _similarities, "triplets": _triplets, "topk": _topk}
+def _choices() -> None:
+    """Rows that 16-byte loads can read, and rows that they can't."""
+    for n in (512, 511):
+        kernels.choice_similarity(_meta(n, n), 1.0, _meta(n, n))
+
+
+GROUPS = {"similarity": _similarities, "triplets": _triplets, "topk": _topk, "choices": _choices}
 
 
 def launches(group: str) -> list[Launch]:

@@ -180,8 +180,12 @@ void topk(const py::tuple& similarities, int64_t k, int64_t own, uintptr_t indic
   const pa_matrix s = matrix_of(similarities);
   const Queue on(queue);
   check(on.run([&] { return pa_cuda_topk(&s, k, own, pointer<int32_t>(indices), on.stream); }));
+}
+
 void choice_similarity(const py::tuple& similarities, double temperature, uintptr_t out, int64_t out_stride,
                        uintptr_t workspace, const py::tuple& queue) {
+  const pa_matrix s = matrix_of(similarities);
+  const Queue on(queue);
   check(on.run([&] {
     return pa_cuda_choice_similarity(&s, temperature, pointer(out), out_stride, pointer(workspace), on.stream);
   }));

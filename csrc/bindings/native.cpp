@@ -557,11 +557,14 @@ int64_t inversions(const py::object& values, const py::object& weights) {
   WithoutGil release;
   check(pa_inversions(given, each, m, &count));
   return count;
+}
+
 void choice_similarity(const py::array& similarities, double temperature, py::array out) {
   const pa_matrix s = matrix_of(similarities);
   require(s.n == s.d && s.n >= 3, "similarities must be square, of three items or more");
   void* target = output(out, s.n, s.n, s.type);
   const int64_t stride = out.strides(0) / out.itemsize();
+  WithoutGil release;
   check(pa_choice_similarity(&s, temperature, target, stride));
 }
 

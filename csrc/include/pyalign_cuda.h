@@ -68,6 +68,7 @@ int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t
 
 /* pa_topk of pyalign.h, of float32 or float64. */
 int pa_cuda_topk(const pa_matrix* s, int64_t k, int64_t own, int32_t* indices, void* stream);
+
 /* pa_choice_similarity of pyalign.h, for float32 and float64; the diagonal is not looked at. out and similarities share
  * no memory. workspace: pa_cuda_choice_similarity_workspace() bytes, aligned to 8. */
 int pa_cuda_choice_similarity(const pa_matrix* similarities, double temperature, void* out, int64_t out_stride,

@@ -29,7 +29,7 @@
   OPERATION(planned_gradient, 5)     \
   OPERATION(ranks, 6)                \
   OPERATION(rank_sums, 7)            \
-  OPERATION(inversions, 4)
+  OPERATION(inversions, 4)           \
   OPERATION(choice_similarity, 4)
 
 #endif

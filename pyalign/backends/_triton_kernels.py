@@ -13,6 +13,7 @@ import os
 import torch
 
 from pyalign.backends import Place, _torch_kernels
+from pyalign.backends._triton_choice_similarity import choice_similarity
 from pyalign.backends._triton_gradient import triplet_gradient
 from pyalign.backends._triton_similarity import similarity
 from pyalign.backends._triton_topk import topk
@@ -29,8 +30,8 @@ class TritonKernels:
     triplets_from_rows = staticmethod(triplets_from_rows)
     triplet_gradient = staticmethod(triplet_gradient)
     topk = staticmethod(topk)
+    choice_similarity = staticmethod(choice_similarity)
     resample_items = _torch_kernels.KERNELS.resample_items  # gathers and a product: nothing for Triton to fuse
-    choice_similarity = _torch_kernels.KERNELS.choice_similarity
 
     @property
     def home(self) -> str:

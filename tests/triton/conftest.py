@@ -15,7 +15,10 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # triton_cases.py
 
-KERNEL_TESTS = ["test_similarity.py", "test_triplets.py", "test_gradient.py", "test_topk.py", "triton_cases.py"]
+KERNEL_TESTS = [
+    "test_choice_similarity.py", "test_similarity.py", "test_triplets.py", "test_gradient.py", "test_topk.py",
+    "triton_cases.py",
+]  # fmt: skip
 
 
 def missing():

@@ -18,6 +18,7 @@ import triton  # noqa: E402
 import triton_table  # noqa: E402
 
 from pyalign.backends import (  # noqa: E402
+    _triton_choice_similarity,
     _triton_close,
     _triton_gradient,
     _triton_similarity,
@@ -26,7 +27,9 @@ from pyalign.backends import (  # noqa: E402
 )
 from pyalign.backends._triton_launch import Launch  # noqa: E402
 
-MODULES = _triton_close, _triton_gradient, _triton_similarity, _triton_topk, _triton_triplets
+MODULES = (
+    _triton_choice_similarity, _triton_close, _triton_gradient, _triton_similarity, _triton_topk, _triton_triplets,
+)  # fmt: skip
 ARCHES = 80, 90, 100
 TENSOR_CORES = r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b"
 
