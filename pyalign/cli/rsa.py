@@ -38,7 +38,9 @@ class RsaOptions(_options.RowNames, _options.Running, _options.Output):
         "file of their matrix (n, n), of one for each person (p, n, n), or condensed; FILE::KEY; NaN: not judged",
         required=True, metavar="FILE", role="input", group=HUMAN,
     )  # fmt: skip
-    kind: str = option("what larger numbers of --human mean", required=True, choices=KINDS, group=HUMAN)
+    kind: str | None = option(
+        "what larger numbers of --human mean, which no file says; a data set says it itself", choices=KINDS, group=HUMAN
+    )
     human_names: str | None = option(
         "names of the judged objects, one a line; embeddings with names are then matched by name", metavar="FILE",
         role="input", group=HUMAN,
@@ -118,7 +120,7 @@ def _check(options: RsaOptions) -> None:
         refuse_unused(options, ("resamples", "confidence", "correction"), "intervals, which --ci none leaves out")
 
 
-def read_judgments(spec: str, kind: str, names: str | None) -> Judgments:
+def read_judgments(spec: str, kind: str | None, names: str | None) -> Judgments:
     """The judgments in FILE or FILE::KEY."""
     from pyalign.io.judgments import load_judgments
 
@@ -145,5 +147,5 @@ def _rdms(specs: tuple[str, ...]) -> dict[str, Judgments]:
 
 
 COMMAND = Command(
-    RsaOptions, run, "pyalign rsa --embeddings clip.npy vgg.npy --human rdms.npy --kind dissimilarity", about=("human",)
+    RsaOptions, run, "pyalign rsa clip.npy vgg.npy --human rdms.npy --kind dissimilarity", about=("human",)
 )

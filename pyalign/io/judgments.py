@@ -69,7 +69,9 @@ def load_judgments(
         judged = Judgments(native(_without_one(values)), kind, None, None, source, notes)
         if not isinstance(found, Table):
             own = row_names(path, found, judged.n)
-        return _named(replace(judged, names=own if judged.is_square else None), names)
+        elif not judged.is_square:
+            own = None  # those of one row, or of a column, of pairs are no objects
+        return _named(replace(judged, names=own), names)
     except InputError as error:
         raise error if str(error).startswith((os.fspath(path), "kind ")) else bad(path, error) from error
 

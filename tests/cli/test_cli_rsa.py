@@ -172,8 +172,26 @@ def test_bad_input_is_one_line_and_nothing_is_written(command, files, tmp_path, 
     assert set(os.listdir()) == before
 
 
-@pytest.mark.parametrize("args", [("a.npy", "--human", "mean.npy"), ("a.npy", "--kind", "similarity"),
-                                  ("a.npy", "--human", "mean.npy", "--kind", "distances")])  # fmt: skip
-def test_human_and_kind_must_be_said(command, files, args):
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("a.npy", "--human", "mean.npy"), 1),
+        (("a.npy", "--kind", "similarity"), 2),
+        (("a.npy", "--human", "mean.npy", "--kind", "distances"), 2),
+    ],
+)
+def test_human_and_kind_must_be_said(command, files, args, code):
     ran = command("rsa", *args)
-    assert ran.code == 2 and "pyalign rsa: error:" in ran.err
+    assert ran.code == code and "pyalign rsa: error:" in ran.err
+    assert code == 2 or "mean.npy: kind must say what it holds: 'dissimilarity' or 'similarity'" in ran.err
+
+
+def test_a_data_set_says_its_kind_itself(command, files, data):
+    args = ("--human", "dataset:kriegeskorte92", "--ci", "none", "--json", "--quiet")
+    features = f"{data / 'objects92' / 'alexnet_fc_92.npz'}::fc8"
+    ran = command("rsa", features, *args)
+    if "is not here" in ran.err:
+        pytest.skip("the data set is not in a folder that is looked into")
+    assert document(ran)["results"][0]["value"] == pytest.approx(0.52261, abs=5e-6)
+    wrong = command("rsa", features, *args, "--kind", "similarity")
+    assert wrong.code == 1 and "kind must be that of" in wrong.err
