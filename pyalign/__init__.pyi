@@ -44,6 +44,9 @@ from .ops.triplets import choice_probabilities, choice_probabilities_from, odd_o
 from .pairwise.correlations import CORRELATIONS
 from .pairwise.rsa import rsa
 from .pairwise.rsa_result import Rsa
+from .pairwise.cka import cka
+from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
+from .pairwise.representation import REPRESENTATION_MEASURES
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
 from .probing.probe import fit_probe, probe_path
@@ -55,6 +58,7 @@ from .stats.resampling import Resampling
 __all__ = [
     "CORRELATIONS",
     "MEASURES",
+    "REPRESENTATION_MEASURES",
     "Agreement",
     "Agreements",
     "Answers",
@@ -71,7 +75,9 @@ __all__ = [
     "InputError",
     "Interval",
     "Judgments",
+    "LayerSimilarity",
     "MissingExtraError",
+    "ModelSimilarities",
     "NoiseCeiling",
     "PermutationTest",
     "Provenance",
@@ -81,6 +87,7 @@ __all__ = [
     "Rsa",
     "Score",
     "Scores",
+    "SimilarityMatrix",
     "Transform",
     "TripletPlan",
     "TripletProbe",
@@ -93,6 +100,7 @@ __all__ = [
     "choice_probabilities_from",
     "choice_similarity",
     "choice_similarity_from",
+    "cka",
     "compare",
     "cross_validate_probe",
     "extract",

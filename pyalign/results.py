@@ -33,6 +33,7 @@ KINDS = {
     "agreement": "pyalign.analysis.agreed:Agreements",
     "calibrate": "pyalign.analysis.calibrated:Calibrations",
     "ceiling": "pyalign.analysis.ceilings:NoiseCeiling",
+    "cka": "pyalign.pairwise.compared:ModelSimilarities",
     "compare": "pyalign.analysis.comparison:Comparison",
     "datasets fetch": "pyalign.datasets.fetch:Fetched",
     "datasets info": "pyalign.datasets.listing:DataSetInfo",

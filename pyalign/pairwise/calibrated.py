@@ -1,0 +1,93 @@
+"""Scores calibrated against chance: what is left of a similarity above the largest that unrelated models reach."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign._checks import plain_number, whole_number
+from pyalign.errors import InputError
+
+MOST = 10_000_000  # permutations
+SLACK = 1e-9  # of (1 - alpha) (K + 1), which is often whole but for rounding
+ROUNDING = {4: 4e-6, 8: 1e-12}  # by bytes of a number: scores that differ by less are the same
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A score beside its null.
+
+    Attributes:
+        threshold: what a share alpha of nulls, with the score among them, lies above.
+        score: how much of the way from there to the largest possible score; 0 below the threshold.
+        p_value: of "the rows of the two have nothing to do with each other"; at least 1 / (K + 1).
+    """
+
+    threshold: float
+    score: float
+    p_value: float
+
+
+def calibrated(
+    observed: float, nulls: np.ndarray, alpha: float = 0.05, largest: float = 1.0, rounding: float = ROUNDING[8]
+) -> Calibrated:
+    """A score calibrated against K scores under permutations.
+
+    Args:
+        observed: the score.
+        nulls: (K,) scores after permutations of the items of one model.
+        alpha: the share of unrelated models whose calibrated score may be above 0.
+        largest: the largest possible score.
+        rounding: scores that differ by no more count as equal.
+
+    Returns:
+        The threshold is the order statistic ceil((1 - alpha) (K + 1)) of the K + 1 values, the calibrated score
+        clip((s - threshold) / (largest - threshold), 0, 1), the p-value (1 + #{null >= s}) / (K + 1).
+
+    Source: Gröger, Wen and Brbić, "Revisiting the Platonic Representation Hypothesis: An Aristotelian View", arXiv
+    2602.14486, algorithm 1.
+
+    Example:
+        >>> calibrated(0.6, np.array([0.1, 0.3, 0.2, 0.25]), alpha=0.4)
+        Calibrated(threshold=0.25, score=0.4666666666666666, p_value=0.2)
+    """
+    values = np.sort(np.append(nulls, observed))
+    threshold = float(values[math.ceil((1 - alpha) * len(values) - SLACK) - 1])
+    room = largest - threshold
+    score = float(np.clip((observed - threshold) / room, 0.0, 1.0)) if room > rounding else 0.0
+    reached = int((nulls >= observed - rounding).sum())
+    return Calibrated(threshold, score if score * room > rounding else 0.0, (1 + reached) / len(values))
+
+
+def checked_permutations(permutations: object, alpha: object) -> tuple[int, float]:
+    """How many permutations, and alpha; 0 for none.
+
+    Raises:
+        InputError: not a whole number; an alpha outside of (0, 1).
+
+    Example:
+        >>> checked_permutations(200, 0.05)
+        (200, 0.05)
+    """
+    level = plain_number(alpha)
+    if not 0 < level < 1:
+        raise InputError(f"alpha must lie between 0 and 1; got {alpha!r}")
+    return whole_number(permutations, "permutations", 0, MOST), level
+
+
+def too_few(permutations: int, alpha: float) -> str | None:
+    """A sentence where so few permutations let no score above the threshold.
+
+    Example:
+        >>> too_few(10, 0.05)
+        '10 permutations let no calibrated score above 0 at alpha = 0.05: that takes at least 19'
+        >>> too_few(19, 0.05) is None
+        True
+    """
+    if not permutations or alpha * (permutations + 1) >= 1 - SLACK:
+        return None
+    least = math.ceil(1 / alpha - SLACK) - 1
+    told = f"let no calibrated score above 0 at alpha = {alpha:g}: that takes at least {least:,}"
+    return f"{permutations:,} permutations {told}"
