@@ -46,6 +46,8 @@ from .pairwise.rsa import rsa
 from .pairwise.rsa_result import Rsa
 from .pairwise.cka import cka
 from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
+from .pairwise.layers import compare_layers
+from .pairwise.minibatch import minibatch_cka
 from .pairwise.representation import REPRESENTATION_MEASURES
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
@@ -102,6 +104,7 @@ __all__ = [
     "choice_similarity_from",
     "cka",
     "compare",
+    "compare_layers",
     "cross_validate_probe",
     "extract",
     "failures",
@@ -115,6 +118,7 @@ __all__ = [
     "load_result",
     "load_triplets",
     "merge_extractions",
+    "minibatch_cka",
     "neighbor_overlap",
     "noise_ceiling",
     "odd_one_out",

@@ -41,6 +41,7 @@ KINDS = {
     "describe": "pyalign.analysis.describe_file:FileDescription",
     "extract": "pyalign.extraction.result:Extraction",
     "failures": "pyalign.analysis.failures:Failures",
+    "layers": "pyalign.pairwise.compared:LayerSimilarity",
     "models layers": "pyalign.extraction.models:ModelLayers",
     "models list": "pyalign.extraction.models:ModelList",
     "permutation": "pyalign.analysis.permuted:PermutationTest",

@@ -7,8 +7,9 @@ linear features, |X'Y|^2 is the inner product of XX' and YY', and no matrix is n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,7 +57,9 @@ class MatrixFamily:
         """What is needed of a model (n, d); raises where the measure is not defined."""
         if self.by_features:
             return self._features(x)
-        return centred(self._kernel(x), self.measure)
+        kernel, exponent = self._kernel(x)
+        found = centred(kernel, self.measure)
+        return replace(found, length=found.length * 4.0**exponent)
 
     def score(self, a: Matrix | Features, b: Matrix | Features) -> float:
         return float(self.nulls(a, b, identity(self.n))[0])
@@ -70,27 +73,28 @@ class MatrixFamily:
             found = self._products(a, b, orders)
         return np.clip(found, -1.0, 1.0)
 
-    def _kernel(self, x: np.ndarray) -> np.ndarray:
-        """(n, n) not centred yet."""
-        kernel = self.measure.kernel
+    def _kernel(self, x: np.ndarray) -> tuple[np.ndarray, int]:
+        """(n, n) not centred yet, and the power of 4 by which it is too small."""
+        kernel, value = self.measure.kernel, self.measure.value
+        if kernel in ("rdm", "ranks"):
+            similarities = similarity(x, measure=str(value), backend=self.backend)
+            return (similarities if kernel == "rdm" else ranked(similarities)), 0
+        values, exponent = centred_columns(x)  # distances are those of x, but for the scale
         if kernel == "linear":
-            return similarity(centred_columns(x), measure="dot", backend=self.backend)
-        if kernel == "rbf":
-            factor = float(self.measure.value)  # type: ignore[arg-type]
-            sigma = factor if self.measure.absolute else factor * median_distance(x)
-            return similarity(x, measure=f"rbf:{sigma!r}", backend=self.backend)
-        similarities = similarity(x, measure=str(self.measure.value), backend=self.backend)
-        return similarities if kernel == "rdm" else ranked(similarities)
+            return similarity(values, measure="dot", backend=self.backend), exponent
+        assert isinstance(value, float)
+        sigma = math.ldexp(value, -exponent) if self.measure.absolute else value * median_distance(values)
+        return similarity(values, measure=f"rbf:{sigma!r}", backend=self.backend), 0
 
     def _features(self, x: np.ndarray) -> Features:
-        values = centred_columns(x)
+        values, exponent = centred_columns(x)
         squares = get_host_backend(self.backend).row_squares(values)
         plain = Features(values, squares, 1.0)
         whole = float(self._products(plain, plain, identity(self.n), corrected=False)[0])
         square = float(self._products(plain, plain, identity(self.n))[0])
         if not square > NOTHING_LEFT[values.itemsize] * whole:
             raise not_defined(self.measure)
-        return Features(values / values.dtype.type(square**0.25), squares / square**0.5, square**0.5)
+        return Features(values / values.dtype.type(square**0.25), squares / square**0.5, square**0.5 * 4.0**exponent)
 
     def _products(self, a: Features, b: Features, orders: np.ndarray, corrected: bool = True) -> np.ndarray:
         """(k,) inner products of the two centred matrices, from the features."""
@@ -113,20 +117,20 @@ class MatrixFamily:
         return out - (1 + 2 / (n - 2)) * diagonal + traces / ((n - 1) * (n - 2))
 
 
-def centred_columns(x: np.ndarray) -> np.ndarray:
-    """x less the mean of each column, times a power of two that brings the largest number to between 1/2 and 1.
+def centred_columns(x: np.ndarray) -> tuple[np.ndarray, int]:
+    """x less the mean of each column, scaled so that the largest number is between 1/2 and 1; and the power of two.
 
-    Means are summed in float64; a constant column becomes 0 exactly. No measure of this package heeds the scale.
+    Means are summed in float64; a constant column becomes 0 exactly.
 
     Example:
         >>> centred_columns(np.array([[0.1, 1.0], [0.1, 3.0]]))
-        array([[ 0. , -0.5],
-               [ 0. ,  0.5]])
+        (array([[ 0. , -0.5],
+               [ 0. ,  0.5]]), 1)
     """
     wide = x - x.mean(axis=0, dtype=np.float64)
     wide[:, x.min(axis=0) == x.max(axis=0)] = 0
     exponent = int(np.frexp(np.abs(wide).max())[1])
-    return np.ascontiguousarray(np.ldexp(wide, -exponent), dtype=x.dtype)
+    return np.ascontiguousarray(np.ldexp(wide, -exponent), dtype=x.dtype), exponent
 
 
 def ranked(similarities: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ class SubspaceFamily:
 
     def prepare(self, x: np.ndarray) -> Subspace:
         """The principal components of a model (n, d); raises where all rows are the same."""
-        left, values, right = self.linalg.svd(centred_columns(x.astype(np.float64)), full_matrices=False)
+        left, values, right = self.linalg.svd(centred_columns(x.astype(np.float64))[0], full_matrices=False)
         rank = int((values > values[0] * max(x.shape) * np.finfo(x.dtype).eps).sum())
         if rank == 0:
             raise not_defined(self.measure)

@@ -20,7 +20,7 @@ from pyalign.pairwise.representation import (
     RepresentationMeasure,
     get_representation_measure,
 )
-from pyalign.pairwise.rows import same_items
+from pyalign.pairwise.rows import match_rows
 from pyalign.progress import Progress, silent
 
 Measure = str | RepresentationMeasure
@@ -83,20 +83,20 @@ def cka(
     count, level = checked_permutations(permutations, alpha)
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
     given = {str(name): x for name, x in models.items()}
-    same = same_items(given)
-    notes = [*same.notes, *filter(None, [too_few(count, level)])]
+    matched = match_rows(given)
+    rows = {name: matched.take(name) for name in given}
+    notes = [*matched.notes, *filter(None, [too_few(count, level)])]
     results = []
     for one in measures:
-        family = family_of(one, [x.shape for x in same.models.values()], backend)
-        ready = prepared(family, same.models)
-        notes += notes_on(one, ready, same.models)
-        rounding = max(ROUNDING[x.itemsize] for x in same.models.values())
+        family = family_of(one, [x.shape for x in rows.values()], backend)
+        ready = prepared(family, rows)
+        notes += notes_on(one, ready, rows)
+        rounding = max(ROUNDING[x.itemsize] for x in rows.values())
         results.append(_matrix(one, family, ready, (count, level, seed, rounding), progress))
-    n = len(next(iter(same.models.values())))
     options = {"measure": [str(one) for one in measures], "permutations": count, "alpha": level}
     provenance = Provenance.now(given, options, backend, seed)
     told = tuple(dict.fromkeys(notes))
-    return ModelSimilarities(tuple(results), n, count, level, seed, notes=told, provenance=provenance)
+    return ModelSimilarities(tuple(results), matched.n, count, level, seed, notes=told, provenance=provenance)
 
 
 def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:

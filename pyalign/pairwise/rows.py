@@ -3,66 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Embeddings, as_embeddings
-from pyalign.data.names import match_names
+from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
 
+ALL = slice(None)
+
 
 @dataclass(frozen=True, eq=False)
-class SameItems:
-    """Models whose rows are the same items in the same order.
+class Matched:
+    """Models and which of their rows are the same items.
 
     Attributes:
-        models: name -> (n, d) float32 or float64 arrays of the host, finite.
-        names: of the rows, or None.
+        models: name -> embeddings, as they came.
+        rows: name -> (n,) the row of each item, or None where all rows count as they stand.
+        n: how many items.
+        names: of the items, or None.
         notes: what was assumed, a sentence each.
     """
 
-    models: dict[str, np.ndarray]
+    models: dict[str, Embeddings]
+    rows: dict[str, np.ndarray | None]
+    n: int
     names: tuple[str, ...] | None
     notes: tuple[str, ...]
 
+    def take(self, name: str, items: np.ndarray | slice = ALL) -> np.ndarray:
+        """(k, d) float32 or float64 on the host: the rows of these items, or of all. Raises for NaN and infinity."""
+        rows, values = self.rows[name], self.models[name].values
+        if rows is not None or items is not ALL:
+            values = values[items if rows is None else rows[items]]
+        door = open_door("auto", values)
+        found = door.host(door.rows(values, name))
+        _checks.require_finite(~np.isfinite(found).all(axis=1), name)
+        return found
 
-def same_items(models: Mapping[str, object]) -> SameItems:
+
+def match_rows(models: Mapping[str, object]) -> Matched:
     """Rows matched by name, in the order of the first embeddings that have names.
 
     Items that some embeddings have no row for are left out, and counted in a note; embeddings without names must have
     as many rows as those with, and are taken to be in their order.
 
     Raises:
-        InputError: embeddings of other items, or of another number where there are no names; NaN or infinity.
+        InputError: embeddings of other items, or of another number where there are no names.
 
     Example:
         >>> a, b = (Embeddings(np.eye(2), names) for names in (("dog", "cat"), ("cat", "dog")))
-        >>> same_items({"a": a, "b": b}).models["b"].tolist()
+        >>> match_rows({"a": a, "b": b}).take("b").tolist()
         [[0.0, 1.0], [1.0, 0.0]]
     """
     given = {name: as_embeddings(x, name) for name, x in models.items()}
     notes = [note for x in given.values() for note in x.notes]
-    first = next(((name, x) for name, x in given.items() if x.names is not None), None)
-    if first is None:
+    reference = next((name for name, x in given.items() if x.names is not None), None)
+    if reference is None:
         _require_as_many(given)
         if len(given) > 1:
             notes.append("rows have no names: row i is taken for the same item in all embeddings")
-        return SameItems({name: _on_host(x, name) for name, x in given.items()}, None, _once(notes))
-    reference, items = first[0], _of(first[1])
+        n = len(next(iter(given.values())))
+        return Matched(given, dict.fromkeys(given), n, None, tuple(dict.fromkeys(notes)))
+    items = given[reference].names
+    assert items is not None
+    require_different(items, "row")
     _require_as_many({name: x for name, x in given.items() if name == reference or x.names is None})
-    rows = {name: _rows(x, name, items, reference, notes) for name, x in given.items()}
-    common = np.all([found >= 0 for found in rows.values()], axis=0)
+    found = {name: _rows(x, name, items, reference, notes) for name, x in given.items()}
+    common = np.all([rows >= 0 for rows in found.values()], axis=0)
     if not common.any():
         raise InputError(f"{', '.join(given)}: no item has a row in all embeddings")
     if not common.all():
-        notes.append(f"{int((~common).sum()):,} of the {len(items):,} items of {reference} are left out: others have "
-                     "no row for them")  # fmt: skip
+        left_out = f"{int((~common).sum()):,} of the {len(items):,} items of {reference} are left out"
+        notes.append(f"{left_out}: others have no row for them")
     names = tuple(np.array(items, object)[common].tolist())
-    taken = {name: replace(x, values=_taken(x, rows[name][common]), names=None) for name, x in given.items()}
-    return SameItems({name: _on_host(x, name) for name, x in taken.items()}, names, _once(notes))
+    rows = {name: _unless_all(rows[common], len(given[name])) for name, rows in found.items()}
+    return Matched(given, rows, len(names), names, tuple(dict.fromkeys(notes)))
+
+
+def _unless_all(rows: np.ndarray, n: int) -> np.ndarray | None:
+    return None if len(rows) == n and bool((rows == np.arange(n)).all()) else rows
 
 
 def _rows(x: Embeddings, name: str, items: tuple[str, ...], reference: str, notes: list[str]) -> np.ndarray:
@@ -98,32 +121,8 @@ def _by_stems(names: tuple[str, ...], name: str, items: tuple[str, ...], notes: 
     return rows
 
 
-def _of(x: Embeddings) -> tuple[str, ...]:
-    assert x.names is not None
-    if len(set(x.names)) < len(x.names):
-        match_names((), x.names)  # says which
-    return x.names
-
-
-def _taken(x: Embeddings, rows: np.ndarray) -> object:
-    as_they_are = len(rows) == len(x) and bool((rows == np.arange(len(rows))).all())
-    return x.values if as_they_are else x.values[rows]
-
-
-def _on_host(x: Embeddings, name: str) -> np.ndarray:
-    """(n, d) float32 or float64, without NaN and infinity."""
-    door = open_door("auto", x.values)
-    rows = door.host(door.rows(x.values, name))
-    _checks.require_finite(~np.isfinite(rows).all(axis=1), name)
-    return rows
-
-
 def _require_as_many(models: Mapping[str, Embeddings]) -> None:
     sizes = {name: len(x) for name, x in models.items()}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
         raise InputError(f"models must have the same number of items; got {told}")
-
-
-def _once(notes: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(notes))

@@ -1,0 +1,99 @@
+"""Layers of one model against layers of another: every pair, and one figure of all that allows for the search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import product
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Provenance
+from pyalign.errors import InputError
+from pyalign.pairwise._families import family_of, notes_on, prepared
+from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few
+from pyalign.pairwise.cka import PERMUTATIONS, Measure, null_scores
+from pyalign.pairwise.compared import LayerSimilarity
+from pyalign.pairwise.representation import LARGEST, get_representation_measure
+from pyalign.pairwise.rows import match_rows
+from pyalign.progress import Progress, silent
+
+AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "max": lambda scores: scores.max(axis=0),
+    "mean": lambda scores: scores.mean(axis=0),
+}
+
+
+def compare_layers(
+    first: Mapping[str, object],
+    second: Mapping[str, object],
+    *,
+    measure: Measure = "debiased-cka",
+    aggregate: str = "max",
+    permutations: int = PERMUTATIONS,
+    alpha: float = 0.05,
+    seed: int = 0,
+    backend: str = "auto",
+    progress: Progress = silent,
+) -> LayerSimilarity:
+    """The similarity of all layers of a model with all layers of another, and the largest or mean of them, calibrated.
+
+    The best of many pairs of layers is large by itself. Here the same permutation of the items is applied to all layers
+    of the second model, and the largest (or the mean) is taken anew: what is calibrated is that figure.
+
+    Args:
+        first, second: name -> (n, d) embeddings by each layer, of the same n items; matched as by `pyalign.cka`.
+        measure: one of `REPRESENTATION_MEASURES`.
+        aggregate: ``"max"`` or ``"mean"`` over all pairs of layers.
+        permutations: K, at least 1.
+        alpha, seed, backend, progress: see `pyalign.cka`.
+
+    Returns:
+        A `LayerSimilarity`.
+
+    Raises:
+        InputError: as `pyalign.cka`; a model without layers.
+
+    Source: Gröger, Wen and Brbić, arXiv 2602.14486, algorithm 2.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = ({f"layer {k}": rng.normal(size=(40, 30)) for k in range(5)} for _ in range(2))
+        >>> found = compare_layers(a, b, measure="linear-cka", permutations=99)
+        >>> round(found.value, 3), found.calibrated, found.p_value
+        (0.459, 0.0, 0.9)
+    """
+    _checks.one_of(aggregate, tuple(AGGREGATES), "aggregate")
+    one = get_representation_measure(measure)
+    count, level = checked_permutations(permutations, alpha)
+    _checks.whole_number(permutations, "permutations", 1)
+    seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
+    sides = [_layers(models, name) for models, name in ((first, "first"), (second, "second"))]
+    matched = match_rows({f"{side}: {layer}": x for side, models in zip(("first", "second"), sides, strict=True)
+                          for layer, x in models.items()})  # fmt: skip
+    rows = {name: matched.take(name) for name in matched.models}
+    family = family_of(one, [x.shape for x in rows.values()], backend)
+    ready = list(prepared(family, rows).values())
+    split = len(sides[0])
+    pairs = list(product(ready[:split], ready[split:]))
+    scores = np.array([family.score(a, b) for a, b in pairs])
+    nulls = AGGREGATES[aggregate](null_scores(family, pairs, count, seed, progress))
+    value = float(AGGREGATES[aggregate](scores))
+    told = calibrated(value, nulls, level, LARGEST, max(ROUNDING[x.itemsize] for x in rows.values()))
+    notes = [*matched.notes, *filter(None, [too_few(count, level)]),
+             *notes_on(one, {str(k): x for k, x in enumerate(ready)}, rows)]  # fmt: skip
+    options = {"measure": str(one), "aggregate": aggregate, "permutations": count, "alpha": level}
+    inputs = [(layer, x) for models in sides for layer, x in models.items()]
+    return LayerSimilarity(
+        str(one), tuple(sides[0]), tuple(sides[1]), tuple(map(tuple, scores.reshape(split, -1).tolist())), aggregate,
+        value, told.threshold, told.score, told.p_value, matched.n, count, level, seed,
+        notes=tuple(dict.fromkeys(notes)), provenance=Provenance.now(inputs, options, backend, seed),
+    )  # fmt: skip
+
+
+def _layers(models: Mapping[str, object], name: str) -> dict[str, object]:
+    if not isinstance(models, Mapping):
+        raise InputError(f"{name} must map names of layers to embeddings; got {type(models).__name__}")
+    if not models:
+        raise InputError(f"{name} must have at least one layer; got none")
+    return {str(layer): x for layer, x in models.items()}

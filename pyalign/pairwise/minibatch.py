@@ -1,0 +1,160 @@
+"""CKA of more items than fit: in batches, each of which gives an unbiased estimate of the same quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Provenance
+from pyalign.errors import InputError
+from pyalign.ops.resample import permutation
+from pyalign.pairwise._families import prepared
+from pyalign.pairwise._matrices import MatrixFamily
+from pyalign.pairwise.cka import Measure
+from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
+from pyalign.pairwise.representation import RepresentationMeasure, get_representation_measure
+from pyalign.pairwise.rows import match_rows
+from pyalign.progress import Progress, silent
+
+BATCH = 1024  # rows
+
+
+def minibatch_cka(
+    models: Mapping[str, object] | Iterable[Mapping[str, object]],
+    *,
+    batch: int = BATCH,
+    measure: Measure = "debiased-cka",
+    seed: int = 0,
+    backend: str = "auto",
+    progress: Progress = silent,
+) -> ModelSimilarities:
+    """Debiased CKA of models whose matrices (n, n), or whose rows, do not fit into memory.
+
+    The unbiased HSIC of each batch estimates that of all items; numerator and denominator are summed over batches, and
+    then divided. Memory is that of one batch.
+
+    Args:
+        models: name -> (n, d) embeddings, such as memory-mapped arrays, which are read batch by batch, in an order
+            that is drawn at random; rows are matched as by `pyalign.cka`. Or an iterable of batches as a loader gives
+            them: mappings from the same names to (b, d) rows of the same items, in an order that has nothing to do with
+            them.
+        batch: rows of a batch, at least 4; those that are cut here are as equal as they can be.
+        measure: ``debiased-cka``, or ``debiased-rbf-cka:sigma=S``: a factor of the median distance would be another
+            bandwidth in each batch.
+        seed: of the order of rows.
+        backend, progress: see `pyalign.cka`.
+
+    Returns:
+        A `ModelSimilarities` without nulls, with the number of `batches`.
+
+    Raises:
+        InputError: as `pyalign.cka`; another measure; a batch of fewer than 4 rows, or of other models than the first.
+
+    Source: Nguyen, Raghu and Kornblith, "Do wide and deep networks learn the same things?", ICLR 2021, equation 3.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> a = rng.normal(size=(3000, 8))
+        >>> found = minibatch_cka({"a": a, "b": a + rng.normal(size=a.shape)}, batch=500)
+        >>> found.batches, round(found[0].matrix[0][1], 2)
+        (6, 0.49)
+    """
+    one = _debiased(get_representation_measure(measure))
+    size = _checks.whole_number(batch, "batch", one.least)
+    seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
+    notes: tuple[str, ...] = ()
+    inputs: Mapping[str, object] = {}
+    if isinstance(models, Mapping):
+        inputs = {str(name): x for name, x in models.items()}
+        batches, count, notes = _cut(inputs, size, seed)
+    else:
+        batches, count = _matched(models), None
+    names: tuple[str, ...] | None = None
+    total, n, number = np.zeros((0, 0)), 0, 0
+    for number, rows in enumerate(batches, 1):
+        progress("batches", number - 1, count)
+        if names is None:
+            names, total = _names(rows), np.zeros((len(rows), len(rows)))
+        b = _rows_of(rows, names, one, number)
+        total += b * _hsic(rows, names, one, backend, number)
+        n += b
+    if names is None:
+        raise InputError("models must hold at least one batch; got none")
+    options = {"measure": str(one), "batch": size}
+    found = SimilarityMatrix(str(one), names, _ratios(total))
+    provenance = Provenance.now(inputs, options, backend, seed)
+    return ModelSimilarities((found,), n, 0, 0.05, seed, number, notes=notes, provenance=provenance)
+
+
+def _debiased(measure: RepresentationMeasure) -> RepresentationMeasure:
+    if measure.centring != "unbiased":
+        told = "debiased-cka or debiased-rbf-cka:sigma=S: others depend on the size of a batch"
+        raise InputError(f"measure must be {told}; got {str(measure)!r}")
+    if measure.kernel == "rbf" and not measure.absolute:
+        raise InputError(f"measure must say its bandwidth, as in {measure.name}:sigma=2: the median distance differs "
+                         f"from batch to batch; got {str(measure)!r}")  # fmt: skip
+    return measure
+
+
+def _cut(
+    models: Mapping[str, object], size: int, seed: int
+) -> tuple[Iterator[dict[str, np.ndarray]], int, tuple[str, ...]]:
+    """Batches of all items in a random order, how many, and what was assumed of the rows."""
+    matched = match_rows(models)
+    count = max(1, matched.n // size)
+    order = permutation(matched.n, 0, seed=seed)
+    parts = (np.sort(part) for part in np.array_split(order, count))  # files are read front to back
+    return ({name: matched.take(name, part) for name in models} for part in parts), count, matched.notes
+
+
+def _matched(batches: Iterable[Mapping[str, object]]) -> Iterator[dict[str, np.ndarray]]:
+    for rows in batches:
+        _checks.named_models(rows)
+        matched = match_rows({str(name): x for name, x in rows.items()})
+        yield {name: matched.take(name) for name in matched.models}
+
+
+def _names(rows: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    if len(rows) < 2:
+        raise InputError(f"models must be at least two; got {len(rows)}")
+    return tuple(rows)
+
+
+def _rows_of(
+    rows: Mapping[str, np.ndarray], names: tuple[str, ...], measure: RepresentationMeasure, number: int
+) -> int:
+    if set(rows) != set(names):
+        raise InputError(f"batch {number} must hold the models of the first, {', '.join(names)}; got {', '.join(rows)}")
+    b = len(rows[names[0]])
+    if b < measure.least:
+        raise InputError(f"batch {number} must have at least {measure.least} rows; got {b}")
+    return b
+
+
+def _hsic(
+    rows: Mapping[str, np.ndarray], names: tuple[str, ...], measure: RepresentationMeasure, backend: str, number: int
+) -> np.ndarray:
+    """(m, m) the unbiased HSIC of each pair of models in one batch."""
+    b = len(rows[names[0]])
+    family = MatrixFamily(measure, [rows[name].shape for name in names], backend)
+    try:
+        ready = prepared(family, rows)
+    except InputError as error:
+        raise InputError(f"batch {number}: {error}") from error
+    out = np.empty((len(names), len(names)))
+    for i, first in enumerate(names):
+        for j, second in enumerate(names[: i + 1]):
+            a, c = ready[first], ready[second]
+            cosine = 1.0 if i == j else family.score(a, c)
+            out[i, j] = out[j, i] = cosine * a.length * c.length
+    return out / (b * (b - 3))
+
+
+def _ratios(total: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """(m, m) from the sums of HSICs over batches."""
+    lengths = np.sqrt(np.diag(total))
+    ratios = total / lengths[:, None] / lengths
+    np.fill_diagonal(ratios, 1.0)
+    return tuple(map(tuple, ratios.tolist()))
