@@ -22,6 +22,7 @@ COMMANDS = {
     "score": "odd-one-out accuracy of embeddings on human triplets",
     "compare": "paired differences between models, ranks, and agreement of their errors",
     "recover": "whether triplets can tell models apart, and how many it takes, by simulation",
+    "cka": "similarities between models: CKA and relatives, calibrated against chance",
     "ceiling": "noise ceiling: how well people predict people on repeated triplets",
     "agreement": "probabilities and entropies of embeddings against those of many people",
     "calibrate": "fit the temperature of choice probabilities; report their calibration",

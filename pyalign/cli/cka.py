@@ -1,0 +1,64 @@
+"""`pyalign cka`: models compared with each other, by CKA and its relatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.errors import InputError
+from pyalign.pairwise.calibrated import checked_permutations
+from pyalign.pairwise.cka import PERMUTATIONS, cka, measures_of
+from pyalign.pairwise.representation import REPRESENTATION_MEASURES
+from pyalign.progress import Progress
+
+FORMULAS = "\n".join(f"  {one.name:<16} {one.formula}" for one in REPRESENTATION_MEASURES.values())
+COMPARED = f"""comparison
+measures, 1 for a model with itself:
+{FORMULAS}
+behind a colon: rbf-cka:0.5 has half the median distance for s,
+rbf-cka:sigma=2 has s = 2; mutual-knn:20 and cknna:20 are of 20 neighbours,
+svcca:20 of 20 components, svcca:0.95 of that share of the variance;
+rsa-spearman:cosine is of cosines"""
+NULL = "null"
+
+
+@dataclass(frozen=True)
+class CkaOptions(_options.Models, _options.RowNames, _options.Running, _options.Output):
+    """The options of `pyalign cka`."""
+
+    measure: tuple[str, ...] | None = option(
+        "one or more of the measures above (default: debiased-cka)", nargs="+", metavar="M", group=COMPARED,
+        words=REPRESENTATION_MEASURES,
+    )  # fmt: skip
+    permutations: int = option(
+        f"of the items of one model, with which unrelated models are imitated (default: {PERMUTATIONS}); 0: no null",
+        default=PERMUTATIONS, kind=_options.seed, metavar="K", group=NULL,
+    )  # fmt: skip
+    alpha: float | None = option(
+        "the share of unrelated models that may pass the threshold (default: 0.05)", kind=float, metavar="P", group=NULL
+    )
+    seed: int | None = option("of the permutations (default: 0)", kind=_options.seed, metavar="S", group=NULL)
+
+
+def run(options: CkaOptions, progress: Progress) -> Outcome:
+    """Reads, compares."""
+    measures = measures_of(options.measure or "debiased-cka")
+    alpha = 0.05 if options.alpha is None else options.alpha
+    checked_permutations(options.permutations, alpha)
+    if not options.permutations:
+        refuse_unused(options, ("alpha", "seed"), "the null, which --permutations 0 leaves out")
+    if len(options.embeddings) < 2:
+        raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
+    labels = _inputs.labelled(options.embeddings, options.labels)
+    models = _inputs.read_models(options)
+    if labels is not None:
+        models = dict(zip(labels, models.values(), strict=True))
+    found = cka(
+        models, measure=measures, permutations=options.permutations, alpha=alpha, seed=options.seed or 0,
+        backend=options.backend, progress=progress,
+    )  # fmt: skip
+    return Outcome(found)
+
+
+COMMAND = Command(CkaOptions, run, "pyalign cka clip.npy vgg.npy dino.npy --measure debiased-cka mutual-knn:10")

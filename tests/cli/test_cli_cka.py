@@ -1,0 +1,91 @@
+"""`pyalign cka`: what it prints and writes is what the function returns."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import reals, strict_json
+
+import pyalign
+
+
+@pytest.fixture
+def models(folder, x):
+    """x.npy, y.npy and z.npy of the same 30 items."""
+    y = np.tanh(x @ reals(8, x.shape[1], 9)) + reals(9, 30, 9) / 4
+    np.save("y.npy", y)
+    np.save("z.npy", reals(10, 30, 4))
+    return {"x.npy": x, "y.npy": y, "z.npy": np.load("z.npy")}
+
+
+def test_as_json_is_what_the_function_returns(command, models):
+    asked = ("--measure", "linear-cka", "rbf-cka:0.5", "--permutations", 39, "--alpha", 0.1, "--seed", 3)
+    ran = command("cka", "--embeddings", *models, *asked, "--json", "--quiet")
+    assert (ran.code, ran.err) == (0, "")
+    document = strict_json(ran.out)
+    found = pyalign.cka(models, measure=["linear-cka", "rbf-cka:0.5"], permutations=39, alpha=0.1, seed=3)
+    assert document["command"] == "cka" and document["n_objects"] == 30
+    assert document["results"] == json.loads(found.to_json())["results"]
+    assert document["results"][0]["models"] == ["x.npy", "y.npy", "z.npy"]
+    assert document["results"][1]["measure"] == "rbf-cka:0.5"
+
+
+def test_by_default_it_is_debiased_and_calibrated(command, models):
+    ran = command("cka", *models)
+    assert ran.code == 0
+    assert (
+        "measure debiased-cka" in ran.out
+        and "calibrated" in ran.out
+        and "200 permutations" in " ".join(ran.out.split())
+    )
+    assert ran.err == "note: rows have no names: row i is taken for the same item in all embeddings\n"
+
+
+def test_labels_are_the_names_of_the_models(command, models):
+    ran = command("cka", *models, "--labels", "one", "two", "three", "--json", "--quiet", "--permutations", 0)
+    (found,) = strict_json(ran.out)["results"]
+    assert found["models"] == ["one", "two", "three"] and "p_value" not in found
+
+
+def test_rows_are_matched_by_their_names(command, models):
+    order = np.random.default_rng(0).permutation(30)
+    names = np.array([f"item {k:02}" for k in range(30)])
+    np.savez("named.npz", embeddings=models["x.npy"], names=names)
+    np.savez("moved.npz", embeddings=models["y.npy"][order], names=names[order])
+    args = ("--json", "--quiet", "--permutations", 19)
+    plain, named = (strict_json(command("cka", *files, *args).out)["results"][0]
+                    for files in (("x.npy", "y.npy"), ("named.npz", "moved.npz")))  # fmt: skip
+    assert np.allclose(plain["matrix"], named["matrix"], rtol=0, atol=1e-6)
+
+
+def test_the_table_goes_to_a_csv(command, models):
+    assert command("cka", *models, "--permutations", 19, "--csv", "t.csv").code == 0
+    with open("t.csv") as file:
+        lines = file.read().splitlines()
+    assert lines[0] == "measure,first,second,similarity,null_threshold,calibrated,p_value" and len(lines) == 4
+
+
+def test_a_document_is_written_and_read(command, models):
+    assert command("cka", *models, "--json", "d.json").code == 0
+    found = pyalign.load_result("d.json")
+    assert found == pyalign.cka(models)
+    assert found.provenance.options["command_line"]["embeddings"] == list(models)
+    assert len(found.provenance.inputs) == 3
+
+
+@pytest.mark.parametrize(("args", "told"), [
+    (("x.npy",), "cka compares models with each other: give at least two --embeddings; got 1"),
+    (("x.npy", "x.npy"), "--embeddings must differ; got x.npy 2 times"),
+    (("x.npy", "y.npy", "--measure", "ckaa"), "measure must be one of linear-cka, "),
+    (("x.npy", "y.npy", "--measure", "svcca:2.5"), "dimensions of svcca must be a whole number, or a share"),
+    (("x.npy", "y.npy", "--alpha", "2"), "alpha must lie between 0 and 1; got 2.0"),
+    (("x.npy", "y.npy", "--permutations", "0", "--seed", "1"), "--seed 1 serves the null, which --permutations 0"),
+    (("x.npy", "none.npy"), "none.npy: No such file or directory"),
+    (("x.npy", "t.npy"), "models must have the same number of items; got x.npy: 30, t.npy: 400"),
+    (("x.npy", "flat.npy"), "flat.npy: debiased-cka is not defined: all rows are equally similar to each other"),
+])  # fmt: skip
+def test_what_is_wrong_is_one_line(refused, models, args, told):
+    np.save("flat.npy", np.ones((30, 2), np.float32))
+    assert told in refused("cka", *args)
