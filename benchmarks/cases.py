@@ -51,12 +51,16 @@ FIT = Case("fit-100k", 1854, 512, 100_000)
 START = Case("start", 0, 0)
 # Photographs of the size that most in ImageNet have, by the default model and by a transformer.
 LITE0, VIT = Case("photographs-efficientnet-lite0", 2000, 1280), Case("photographs-vit-s-16", 2000, 384)
+# Two models of THINGS, and twenty of up to 4,096 features.
+TWO_MODELS, TWENTY_MODELS = Case("things-two-models", 1854, 512), Case("things-twenty-models", 1854, 4096)
 MANY_IMAGES = Case("small-images-100k", 100_000, 64)
 CASES = {
     c.name: c
     for c in (
         THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, THINGS_SPOSE, THINGS_PAIRS, OBJECTS92, MANY_OBJECTS, SQUARE,
         LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES,
+        THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, SQUARE, LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT,
+        MANY_IMAGES, TWO_MODELS, TWENTY_MODELS,
     )
 }  # fmt: skip
 
@@ -178,6 +182,9 @@ TARGETS = (
     *(Target("extract", case, "timm loop", at_least=0.95) for case in (LITE0, VIT)),
     *(Target("extract, bf16", VIT, peer, at_least=2) for peer in ("pyalign fp32", "timm loop")),
     Target("memory of extract", MANY_IMAGES, "limit", at_most=1),
+    Target("cka permutation", TWO_MODELS, "calibrated-similarity, Gram", at_least=40),
+    Target("cka permutation", TWO_MODELS, "calibrated-similarity, features", at_least=8),
+    Target("cka of all pairs", TWENTY_MODELS, "loop over pairs", at_least=10),
     Target("command pyalign score", THINGS, "numpy", at_most=2),
     Target("start of pyalign score", START, "numpy", at_most=1.5),
     Target("import", START, "numpy", at_most=1.3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +16,7 @@ from benchmarks import (
     cases,
     checks,
     choice_peers,
+    cka_peers,
     extract_peers,
     loss_peers,
     matrix_peers,
@@ -519,6 +521,33 @@ EXTRACT_MEMORY = Comparison(
     "MB",
 )
 
+# Processor time; the second of each is by the clock.
+CKA_NULL, CKA_PAIRS = (
+    (
+        Comparison(
+            f"cka permutation{told}",
+            cases.TWO_MODELS,
+            {
+                SUBJECT: figures(cka_peers.our_permutation(clock)),
+                "calibrated-similarity, Gram": figures(cka_peers.their_permutation(cka_peers.gram_form, clock)),
+                "calibrated-similarity, features": figures(cka_peers.their_permutation(cka_peers.feature_form, clock)),
+            },
+            FEW,
+        ),
+        Comparison(
+            f"cka of all pairs{told}",
+            cases.TWENTY_MODELS,
+            {
+                SUBJECT: figures(cka_peers.our_pairs(clock)),
+                "loop over pairs": figures(cka_peers.loop_over_pairs(clock)),
+            },
+            FEWER,
+        ),
+    )
+    for told, clock in (("", time.process_time), (", by the clock", time.perf_counter))
+)
+CKA = (*CKA_NULL, *CKA_PAIRS)
+
 THINGS_CASES = (cases.THINGS, cases.THINGS_INT16, cases.THINGS_INT64)
 LARGE_CASES = (cases.LARGE, cases.LARGER)
 TRIPLETS = (
@@ -539,6 +568,8 @@ EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND,
     STARTS, IMPORT,
+    *TRIPLETS, SCORE, *STATISTICS, COSINE, DISTANCES, *LARGE, *LOSSES, PROBE, *CKA, *EXTRACT, FITS, COMMAND, STARTS,
+    IMPORT,
 )  # fmt: skip
 
 
