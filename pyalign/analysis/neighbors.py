@@ -11,11 +11,10 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.ops.similarity import similarity
+from pyalign.ops.topk import neighbour_blocks
 
 ENGINES = ("auto", "exact", "faiss")
 FAISS_FROM = 20_000  # rows; below it the exact search takes about a second
-BLOCK = 1 << 24  # similarities at once
 
 
 def neighbor_overlap(
@@ -69,28 +68,17 @@ def neighbor_overlap(
 
 def _exactly(old: np.ndarray, new: np.ndarray, k: Sequence[int], measure: str) -> np.ndarray:
     """How many neighbours are kept, in sum over the rows, for each k."""
-    n, kept = len(old), np.zeros(len(k), np.int64)
-    step = max(1, BLOCK // n)
-    for start in range(0, n, step):
-        part = slice(start, min(start + step, n))
-        masks = []
-        for rows in (old, new):
-            s = similarity(rows[part], rows, measure=measure)
-            s[np.arange(len(s)), np.arange(part.start, part.stop)] = -np.inf
-            masks.append([_nearest(s, int(number)) for number in k])
-        kept += [int((a & b).sum()) for a, b in zip(*masks, strict=True)]
+    kept = np.zeros(len(k), np.int64)
+    blocks = (neighbour_blocks(rows, int(max(k)), measure=measure) for rows in (old, new))
+    for (_, first), (_, second) in zip(*blocks, strict=True):
+        kept += [_in_common(first[:, :number], second[:, :number]) for number in k]
     return kept
 
 
-def _nearest(s: np.ndarray, k: int) -> np.ndarray:
-    """Mask of the k largest of each row of s; of equal ones the first."""
-    least = np.partition(s, s.shape[1] - k, axis=1)[:, [s.shape[1] - k]]
-    mask: np.ndarray = s >= least
-    tied = np.flatnonzero(mask.sum(axis=1) > k)
-    if len(tied):
-        above, at = s[tied] > least[tied], s[tied] == least[tied]
-        mask[tied] = above | (at & (np.cumsum(at, axis=1) <= k - above.sum(axis=1, keepdims=True)))
-    return mask
+def _in_common(a: np.ndarray, b: np.ndarray) -> int:
+    """How many numbers the rows of a (n, k) share with those of b, in sum; none stands twice in a row."""
+    both = np.sort(np.concatenate([a, b], axis=1), axis=1)
+    return int((both[:, 1:] == both[:, :-1]).sum())
 
 
 def _by_faiss(old: np.ndarray, new: np.ndarray, k: Sequence[int], measure: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from support import definition, reals, seeds, whole
 
 from pyalign import neighbor_overlap
 from pyalign.analysis import neighbors as module
+from pyalign.ops import topk
 
 
 def plain(before, after, k, measure):
@@ -45,7 +46,7 @@ def test_of_equal_similarities_the_lower_row_is_nearer(seed):
 def test_blocks_do_not_show(seed, block):
     before, after = reals(seed, 30, 4), reals(seed + 1, 30, 4)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK", block)
+        patch.setattr(topk, "BLOCK", block)
         parts = neighbor_overlap(before, after)
     assert parts == neighbor_overlap(before, after)
 
