@@ -84,7 +84,7 @@ def cka(
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
     given = {str(name): x for name, x in models.items()}
     matched = match_rows(given)
-    rows = {name: matched.take(name) for name in given}
+    rows = matched.take()
     notes = [*matched.notes, *filter(None, [too_few(count, level)])]
     results = []
     for one in measures:

@@ -71,7 +71,7 @@ def compare_layers(
     sides = [_layers(models, name) for models, name in ((first, "first"), (second, "second"))]
     matched = match_rows({f"{side}: {layer}": x for side, models in zip(("first", "second"), sides, strict=True)
                           for layer, x in models.items()})  # fmt: skip
-    rows = {name: matched.take(name) for name in matched.models}
+    rows = matched.take()
     family = family_of(one, [x.shape for x in rows.values()], backend)
     ready = list(prepared(family, rows).values())
     split = len(sides[0])

@@ -106,14 +106,13 @@ def _cut(
     count = max(1, matched.n // size)
     order = permutation(matched.n, 0, seed=seed)
     parts = (np.sort(part) for part in np.array_split(order, count))  # files are read front to back
-    return ({name: matched.take(name, part) for name in models} for part in parts), count, matched.notes
+    return (matched.take(part) for part in parts), count, matched.notes
 
 
 def _matched(batches: Iterable[Mapping[str, object]]) -> Iterator[dict[str, np.ndarray]]:
     for rows in batches:
         _checks.named_models(rows)
-        matched = match_rows({str(name): x for name, x in rows.items()})
-        yield {name: matched.take(name) for name in matched.models}
+        yield match_rows({str(name): x for name, x in rows.items()}).take()
 
 
 def _names(rows: Mapping[str, np.ndarray]) -> tuple[str, ...]:

@@ -34,8 +34,17 @@ class Matched:
     names: tuple[str, ...] | None
     notes: tuple[str, ...]
 
-    def take(self, name: str, items: np.ndarray | slice = ALL) -> np.ndarray:
-        """(k, d) float32 or float64 on the host: the rows of these items, or of all. Raises for NaN and infinity."""
+    def take(self, items: np.ndarray | slice = ALL) -> dict[str, np.ndarray]:
+        """(k, d) of each model on the host: the rows of these items, or of all; float64 where one is, else float32.
+
+        Raises:
+            InputError: NaN or infinity.
+        """
+        found = {name: self._take(name, items) for name in self.models}
+        dtype = np.result_type(*found.values())
+        return {name: x.astype(dtype, copy=False) for name, x in found.items()}
+
+    def _take(self, name: str, items: np.ndarray | slice) -> np.ndarray:
         rows, values = self.rows[name], self.models[name].values
         if rows is not None or items is not ALL:
             values = values[items if rows is None else rows[items]]
@@ -56,7 +65,7 @@ def match_rows(models: Mapping[str, object]) -> Matched:
 
     Example:
         >>> a, b = (Embeddings(np.eye(2), names) for names in (("dog", "cat"), ("cat", "dog")))
-        >>> match_rows({"a": a, "b": b}).take("b").tolist()
+        >>> match_rows({"a": a, "b": b}).take()["b"].tolist()
         [[0.0, 1.0], [1.0, 0.0]]
     """
     given = {name: as_embeddings(x, name) for name, x in models.items()}

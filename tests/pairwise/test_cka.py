@@ -257,6 +257,14 @@ def test_what_is_assumed_of_rows_without_names_is_said():
     )
 
 
+@pytest.mark.parametrize("measure", MEASURES)
+def test_models_of_different_types_are_compared_in_the_wider(measure):
+    types, whole = (np.float16, np.float64, np.int64), models_of(12, widths=(3, 6, 7)).items()
+    models = {name: np.round(8 * x).astype(dtype) for (name, x), dtype in zip(whole, types, strict=True)}
+    wide = {name: x.astype(np.float64) for name, x in models.items()}
+    assert pyalign.cka(models, measure=measure)[0] == pyalign.cka(wide, measure=measure)[0]
+
+
 def test_tensors_and_frames_are_taken():
     torch, pandas = pytest.importorskip("torch"), pytest.importorskip("pandas")
     models = models_of(12)
