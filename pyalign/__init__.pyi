@@ -41,14 +41,14 @@ from .ops.gradient import triplet_gradient
 from .ops.plan import TripletPlan
 from .ops.similarity import similarity
 from .ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
-from .pairwise.correlations import CORRELATIONS
-from .pairwise.rsa import rsa
-from .pairwise.rsa_result import Rsa
 from .pairwise.cka import cka
 from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
+from .pairwise.correlations import CORRELATIONS
 from .pairwise.layers import compare_layers
 from .pairwise.minibatch import minibatch_cka
 from .pairwise.representation import REPRESENTATION_MEASURES
+from .pairwise.rsa import rsa
+from .pairwise.rsa_result import Rsa
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
 from .probing.probe import fit_probe, probe_path

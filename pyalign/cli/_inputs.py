@@ -133,8 +133,6 @@ def read_models(
 
     items: the names of the objects, where it is not triplets that say them.
     """
-def read_models(options: Any, triplets: Triplets | None = None) -> dict[str, Embeddings]:
-    """The embeddings of a command by their specifications, which must differ; a row for each object where asked."""
     twice = [spec for spec in options.embeddings if options.embeddings.count(spec) > 1]
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")

@@ -261,3 +261,17 @@ def test_wrong_measures_are_refused(asked, told, message_of):
     assert told in message_of(get_representation_measure, asked)
     with pytest.raises(InputError):
         score(*uniform(), asked)
+
+
+def test_models_of_things_are_as_similar_as_the_formulas_say(data):
+    """CLIP, word vectors and the dimensions that people judge by, all 1,854 objects."""
+    things = data / "things"
+    x, y, z = (
+        np.load(things / name).astype(np.float64) for name in ("clip_vit_b32.npy", "vice_42d.npy", "word2vec.npy")
+    )
+    assert score(x, y, "debiased-cka") == pytest.approx(debiased_by_definition(x, y), abs=1e-9)
+    assert score(x, y, "debiased-cka") == pytest.approx(0.652936, abs=1e-6)
+    assert score(x.astype(np.float32), z.astype(np.float32), "linear-cka") == pytest.approx(
+        cka_by_definition(x, z), abs=1e-6
+    )
+    assert score(x, z, "mutual-knn") == pytest.approx(0.16100, abs=1e-5)
