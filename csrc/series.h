@@ -52,7 +52,8 @@ struct Series<double> {
   static constexpr double ln2_low = 1.90821492927058770002e-10;
 };
 
-// exp(x) for least_exponent <= x <= -least_exponent: x = k ln 2 + r with |r| <= ln 2 / 2, Taylor series in r, times 2^k.
+// exp(x) for least_exponent <= x <= -least_exponent: x = k ln 2 + r with |r| <= ln 2 / 2, Taylor series in r, times
+// 2^k.
 template <class T>
 PA_INLINE T exp_of(T x) {
   typedef Series<T> C;
