@@ -112,11 +112,12 @@ def resample(
             between["both"] = between["objects"]
         if "objects" in value:
             value["objects"][rows] = found.resampled_values(table)
-        for name in ("subjects", "both"):
-            if name in value and persons is not None:
-                for lane in range(count):
-                    own = None if name == "subjects" else table[:, [lane]]
-                    value[name][first + lane] = found.of_people(persons[:, lane], own)
+        for lane in range(count if "subjects" in value and persons is not None else 0):
+            assert persons is not None
+            own = table[:, [lane]] if "both" in value else None
+            value["subjects"][first + lane], of_both = found.of_people(persons[:, lane], own)
+            if of_both is not None:
+                value["both"][first + lane] = of_both
         if people is not None:
             _add_per_person(found, mean, rows, table, persons)
         for name in part if partial else ():

@@ -94,17 +94,19 @@ class Correlated:
             out[:, group.rows] = self.correlation.of.resampled(group.people, group.models, table, self.backend)
         return out
 
-    def of_people(self, weights: np.ndarray, table: np.ndarray | None) -> np.ndarray:
-        """(k,): of each model with the mean of people who weigh so much (p,); of one resample of the objects (n, 1)."""
+    def of_people(self, weights: np.ndarray, table: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Of each model with the mean of people who weigh so much (p,): (k,) of all objects, and of a resample of them.
+
+        table: that resample, multiplicities (n, 1); None where it is not wanted.
+        """
         people = self.study.people
         assert people is not None
         mean, keep = weighted_mean(people, weights)
         family = self.correlation.of
         models = self.models if keep is None else [self._prepare(one.values, keep) for one in self.study.models]
         ours = self._prepare(mean, keep)
-        if table is not None:
-            return family.resampled([ours], models, table, self.backend)[0, 0]
-        return np.array([family.value(ours, model, self.backend) for model in models])
+        values = np.array([family.value(ours, model, self.backend) for model in models])
+        return values, None if table is None else family.resampled([ours], models, table, self.backend)[0, 0]
 
     def between_models(self, table: np.ndarray | None) -> np.ndarray:
         """(r, k, k), or (1, k, k) without resamples: the correlations of the models with each other."""

@@ -28,7 +28,7 @@ import numpy as np
 
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
-from pyalign.io import apart, load_embeddings, load_triplets, read_choices, read_names
+from pyalign.io import apart, load_embeddings, load_judgments, load_triplets, read_choices, read_names
 from pyalign.io.contents import contents
 
 LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progress, and machines are shared
@@ -40,6 +40,7 @@ READERS = (
     load_triplets,
     read_names,
     read_choices,
+    lambda path: load_judgments(path, kind="similarity").pairs(),
     lambda path: [one.values for one in contents(path)],
 )
 IMAGES = (".tar", ".h5", ".parquet")
