@@ -139,9 +139,10 @@ class Judgments(AsArray):
         return out
 
     def _called(self, k: int) -> str:
-        if self.n_people is None:
-            return "human"
-        return f"human[{k}]" if self.people is None else f"human of {self.people[k]!r}"
+        whose = "human" if self.n_people is None else f"human[{k}]"
+        if self.people is not None:
+            whose = f"human of {self.people[k]!r}"
+        return whose if self.source is None else f"{self.source}: {whose}"
 
     def __repr__(self) -> str:
         people = "" if self.n_people is None else f" by {self.n_people} people"

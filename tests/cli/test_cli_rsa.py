@@ -186,12 +186,14 @@ def test_human_and_kind_must_be_said(command, files, args, code):
     assert code == 2 or "mean.npy: kind must say what it holds: 'dissimilarity' or 'similarity'" in ran.err
 
 
-def test_a_data_set_says_its_kind_itself(command, files, data):
+def test_a_data_set_says_its_kind_itself(command, files, data, tmp_path, monkeypatch):
+    (tmp_path / "sets" / "kriegeskorte92").mkdir(parents=True)
+    name = "kriegeskorte92_images_and_behaviour.npz"
+    (tmp_path / "sets" / "kriegeskorte92" / name).write_bytes((data / "objects92" / name).read_bytes())
+    monkeypatch.setenv("PYALIGN_DATA", str(tmp_path / "sets"))
     args = ("--human", "dataset:kriegeskorte92", "--ci", "none", "--json", "--quiet")
     features = f"{data / 'objects92' / 'alexnet_fc_92.npz'}::fc8"
     ran = command("rsa", features, *args)
-    if "is not here" in ran.err:
-        pytest.skip("the data set is not in a folder that is looked into")
     assert document(ran)["results"][0]["value"] == pytest.approx(0.52261, abs=5e-6)
     wrong = command("rsa", features, *args, "--kind", "similarity")
     assert wrong.code == 1 and "kind must be that of" in wrong.err
