@@ -10,8 +10,21 @@ from pyalign.errors import InputError
 from pyalign.results import Interval, Result
 
 
+class WithError:
+    """What figures with an interval have in common: a standard error, in documents too."""
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    ci: Interval | None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the figure that `ci` is an interval of."""
+        return None if self.ci is None else self.ci.error
+
+
 @dataclass(frozen=True)
-class PerPerson:
+class PerPerson(WithError):
     """Correlations with the matrix of each person.
 
     Attributes:
@@ -20,16 +33,9 @@ class PerPerson:
         values: of each person, in their order; NaN where a person's judgments are all equal.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
-
     mean: float
     ci: Interval | None
     values: tuple[float, ...]
-
-    @property
-    def standard_error(self) -> float | None:
-        """Of the mean."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class RsaCeiling:
 
 
 @dataclass(frozen=True)
-class Partial:
+class Partial(WithError):
     """The correlation with the part of the mean matrix that the other models leave over.
 
     Attributes:
@@ -56,19 +62,12 @@ class Partial:
         ci: its interval.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
-
     value: float
     ci: Interval | None
 
-    @property
-    def standard_error(self) -> float | None:
-        """Of the value."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True)
-class RsaResult(Result):
+class RsaResult(WithError, Result):
     """One model by one measure and one correlation.
 
     Attributes:
@@ -89,8 +88,6 @@ class RsaResult(Result):
         label: another name of the embeddings, for tables.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
-
     embeddings: str
     measure: str | None
     correlation: str
@@ -105,14 +102,9 @@ class RsaResult(Result):
     partial: Partial | None = None
     label: str | None = None
 
-    @property
-    def standard_error(self) -> float | None:
-        """Of the value."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True)
-class RsaPair:
+class RsaPair(WithError):
     """Two models under the same resamples.
 
     Attributes:
@@ -125,8 +117,6 @@ class RsaPair:
         p_adjusted: corrected for all pairs of the result.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
-
     a: str
     b: str
     a_measure: str | None
@@ -136,11 +126,6 @@ class RsaPair:
     ci: Interval | None
     p_value: float | None
     p_adjusted: float | None
-
-    @property
-    def standard_error(self) -> float | None:
-        """Of the difference."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)
