@@ -14,7 +14,7 @@ from pyalign.measures import MEASURES, get_measure
 from pyalign.pairwise.bootstrap import OVER
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
 from pyalign.pairwise.people import POOLINGS
-from pyalign.pairwise.rsa import rsa
+from pyalign.pairwise.rsa import METHODS, rsa
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 
@@ -72,6 +72,10 @@ class RsaOptions(_options.RowNames, _options.Running, _options.Output):
         "intervals over other objects like these, other people, or both (default: objects, and people where there are "
         "matrices of several); none: no intervals", choices=("none", *OVER), group=_options.INTERVALS,
     )  # fmt: skip
+    ci_method: str | None = option(
+        "resamples, or a closed form that counts noise of single pairs once (default: bootstrap)", choices=METHODS,
+        group=_options.INTERVALS,
+    )  # fmt: skip
     resamples: int | None = option(
         "of the bootstrap (default: 1000)", kind=_options.count, metavar="B", group=_options.INTERVALS
     )
@@ -96,7 +100,10 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     human = read_judgments(options.human, options.kind, options.human_names)
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
-    given = {name: getattr(options, name) for name in ("measure", "correlation", "resamples", "confidence", "seed")}
+    given = {
+        name: getattr(options, name)
+        for name in ("measure", "correlation", "ci_method", "resamples", "confidence", "seed")
+    }
     asked = {name: value for name, value in given.items() if value is not None}
     found = rsa(
         models, human, **asked, model_rdms=_rdms(options.model_rdms or ()), pooling=options.pooling,
@@ -117,7 +124,11 @@ def _check(options: RsaOptions) -> None:
     for correlation in options.correlation or ():
         get_correlation(correlation)
     if options.ci == "none":
-        refuse_unused(options, ("resamples", "confidence", "correction"), "intervals, which --ci none leaves out")
+        refuse_unused(
+            options, ("ci_method", "resamples", "confidence", "correction"), "intervals, which --ci none leaves out"
+        )
+    if options.ci_method == "corrected":
+        refuse_unused(options, ("resamples",), "the bootstrap, which --ci-method corrected does without")
 
 
 def read_judgments(spec: str, kind: str | None, names: str | None) -> Judgments:

@@ -15,6 +15,7 @@ Source: Schuett, Kipnis, Diedrichsen and Kriegeskorte, "Statistical inference on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -24,6 +25,21 @@ from pyalign.progress import Progress, silent
 
 STEP = 64  # resamples at once
 OVER = ("objects", "subjects", "objects+subjects")
+
+
+class Variances(Protocol):
+    """How well several statistics are known: by resamples, or in closed form."""
+
+    @property
+    def method(self) -> str:
+        """As results say it."""
+
+    @property
+    def degrees(self) -> int:
+        """Of freedom, of Student's t."""
+
+    def contrast(self, a: int, b: int | None = None) -> float:
+        """The variance of statistic a, or of a less b; NaN where it is not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +56,11 @@ class Replicates:
     both: np.ndarray | None
     n: int
     p: int | None
+
+    @property
+    def method(self) -> str:
+        """As results say it."""
+        return "bootstrap" if self.both is None else "dual bootstrap"
 
     @property
     def degrees(self) -> int:
@@ -83,11 +104,11 @@ def dual_variance(
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """What resamples give: of correlations with the mean matrix, of their mean over people, and of partial ones."""
+    """The errors of correlations with the mean matrix, of their mean over people, and of partial ones."""
 
-    value: Replicates
-    per_person: Replicates | None
-    partial: Replicates | None
+    value: Variances
+    per_person: Variances | None
+    partial: Variances | None
 
 
 def resample(

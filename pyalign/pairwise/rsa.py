@@ -10,11 +10,13 @@ from pyalign.data import Judgments, Provenance, as_judgments
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.pairwise.bootstrap import OVER, resample
+from pyalign.pairwise.closed_form import closed_form
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.correlations import Correlation, get_correlation
+from pyalign.pairwise.influence import INFLUENCES
 from pyalign.pairwise.people import POOLINGS
 from pyalign.pairwise.permuted import permuted_values
-from pyalign.pairwise.rsa_parts import corrected, method_of, pairs_of, results_of, undefined_notes
+from pyalign.pairwise.rsa_parts import CORRECTED, corrected, pairs_of, results_of, undefined_notes
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
 from pyalign.pairwise.streamed import FROM
@@ -26,6 +28,7 @@ from pyalign.stats.multiple import CORRECTIONS
 
 AUTO = "auto"
 PARTIAL = ("spearman", "pearson")
+METHODS = ("bootstrap", CORRECTED)
 
 
 def rsa(
@@ -37,6 +40,7 @@ def rsa(
     correlation: str | Sequence[str] = "spearman",
     model_rdms: Mapping[str, object] | None = None,
     ci: str | None = AUTO,
+    ci_method: str = "bootstrap",
     resamples: int = 1000,
     confidence: float = 0.95,
     permutations: int | None = None,
@@ -65,7 +69,10 @@ def rsa(
         correlation: one or several of `CORRELATIONS`.
         model_rdms: name -> matrix of dissimilarities, more models, such as categories.
         ci: what intervals are over: "objects", "subjects", "objects+subjects", None for none; "auto": objects, and
-            people where there are matrices of several. By a bootstrap; see `pyalign.pairwise.bootstrap`.
+            people where there are matrices of several.
+        ci_method: "bootstrap", over both the dual bootstrap of `pyalign.pairwise.bootstrap`; or "corrected", the closed
+            form of `pyalign.pairwise.closed_form`, which counts noise of single pairs once: of spearman, rho-a, pearson
+            and cosine.
         resamples: of the bootstrap.
         confidence: of the intervals, a fraction.
         permutations: of the objects' labels, for p-values; None for none.
@@ -83,7 +90,7 @@ def rsa(
 
     Raises:
         InputError: kinds, shapes or names that do not fit; fewer than three objects; an unknown option; intervals over
-            people without matrices of at least two.
+            people without matrices of at least two; a correlation without a closed form.
 
     Source: Kriegeskorte, Mur and Bandettini, "Representational similarity analysis", 2008; Schuett et al., eLife 2023.
 
@@ -103,6 +110,10 @@ def rsa(
     chosen = [get_correlation(name) for name in ([correlation] if isinstance(correlation, str) else list(correlation))]
     _check(models, rdms, measures, chosen, judged, partial)
     over = _over(ci, judged)
+    _checks.one_of(ci_method, METHODS, "ci_method")
+    wrong = [one.name for one in chosen if one.name not in INFLUENCES]
+    if over is not None and ci_method == CORRECTED and wrong:
+        raise InputError(f"ci_method corrected is of {', '.join(INFLUENCES)}; got {wrong[0]}")
     for number, name, least in ((resamples, "resamples", 2), (seed, "seed", 0), (permutations or 1, "permutations", 1)):
         _checks.whole_number(number, name, least)
     _checks.fraction(confidence, "confidence")
@@ -112,7 +123,8 @@ def rsa(
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
     options: dict[str, Any] = {
         "kind": judged.kind, "measure": [str(getattr(one, "name", one)) for one in measures],
-        "correlation": [one.name for one in chosen], "ci": over, "resamples": resamples, "permutations": permutations,
+        "correlation": [one.name for one in chosen], "ci": over, "ci_method": ci_method, "resamples": resamples,
+        "permutations": permutations,
         "pooling": pooling, "partial": partial, "weighted": weighted, "correction": correction, "nan": nan,
     }  # fmt: skip
     provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
@@ -125,9 +137,13 @@ def rsa(
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []
     sums = []
+    drawn = None
     for one in chosen:
         found = Correlated(study, one)
-        drawn = None if over is None else resample(found, over, resamples, seed, partial, progress)
+        if over is not None and ci_method == CORRECTED:
+            drawn = closed_form(found, over, partial)
+        elif over is not None:
+            drawn = resample(found, over, resamples, seed, partial, progress)
         null = None if permutations is None else permuted_values(found, permutations, seed, progress)
         results += results_of(found, drawn, null, over, confidence, pooling, partial)
         if drawn is not None and over is not None:
@@ -136,9 +152,10 @@ def rsa(
             sums.append(weighted_rsa(found, seed))
     return Rsa(
         tuple(results), corrected(pairs, correction), judged.kind, judged.n_people, over,
-        None if over is None else method_of(over), None if over is None else resamples, float(confidence), permutations,
+        None if drawn is None else drawn.value.method,
+        None if over is None or ci_method == CORRECTED else resamples, float(confidence), permutations,
         correction, seed, judged.source, tuple(sums) if weighted else None,
-        notes=(*study.notes, *undefined_notes(results, over)),
+        notes=(*study.notes, *undefined_notes(results, over, ci_method)),
         provenance=provenance,
     )  # fmt: skip
 

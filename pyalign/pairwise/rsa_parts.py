@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from pyalign.pairwise.bootstrap import OVER, Replicates, Resampled, partial_correlations
+from pyalign.pairwise.bootstrap import Resampled, Variances, partial_correlations
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.people import noise_ceiling_of
 from pyalign.pairwise.permuted import upper_p
@@ -18,9 +18,7 @@ from pyalign.results import Interval
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.student import quantile, two_sided_p
 
-
-def method_of(over: str) -> str:
-    return "dual bootstrap" if over == OVER[2] else "bootstrap"
+CORRECTED = "corrected"  # the closed form, whose intervals are symmetric on Fisher's scale
 
 
 def results_of(
@@ -37,7 +35,7 @@ def results_of(
     for k, model in enumerate(study.models):
         value = float(found.values[k])
 
-        def interval(at: float, of: Replicates | None, k: int = k) -> Interval | None:
+        def interval(at: float, of: Variances | None, k: int = k) -> Interval | None:
             return None if of is None or over is None else interval_of(at, of, k, None, over, confidence)
 
         each = None
@@ -72,29 +70,35 @@ def _mean(values: np.ndarray) -> float:
     return float(defined.mean()) if len(defined) else math.nan
 
 
-def interval_of(
-    at: float, replicates: Replicates, a: int, b: int | None, over: str, confidence: float
-) -> Interval | None:
-    """at +- Student's t times the root of the variance, within what correlations can be; None without a variance."""
-    variance = replicates.contrast(a, b)
+def interval_of(at: float, errors: Variances, a: int, b: int | None, over: str, confidence: float) -> Interval | None:
+    """at +- Student's t times the root of the variance, within what correlations can be; None without a variance.
+
+    In closed form the interval of a correlation, not that of a difference, is symmetric about its inverse hyperbolic
+    tangent: large ones miss downwards further than upwards.
+    """
+    variance = errors.contrast(a, b)
     if math.isnan(at) or math.isnan(variance):
         return None
     error = math.sqrt(max(0.0, variance))
-    reach = quantile(confidence, replicates.degrees) * error
+    reach = quantile(confidence, errors.degrees) * error
+    low, high = at - reach, at + reach
+    if errors.method == CORRECTED and b is None and abs(at) < 1.0:
+        centre, span = math.atanh(at), reach / (1.0 - at * at)
+        low, high = math.tanh(centre - span), math.tanh(centre + span)
     bound = 1.0 if b is None else 2.0
-    return Interval(max(-bound, at - reach), min(bound, at + reach), error, over, method_of(over), float(confidence))
+    return Interval(max(-bound, low), min(bound, high), error, over, errors.method, float(confidence))
 
 
-def pairs_of(found: Correlated, replicates: Replicates, over: str, confidence: float) -> list[RsaPair]:
+def pairs_of(found: Correlated, errors: Variances, over: str, confidence: float) -> list[RsaPair]:
     pairs = []
     for a, b in combinations(range(len(found.study.models)), 2):
         one, other = found.study.models[a], found.study.models[b]
         difference = float(found.values[a] - found.values[b])
-        ci = interval_of(difference, replicates, a, b, over, confidence)
+        ci = interval_of(difference, errors, a, b, over, confidence)
         p = None
         if ci is not None and ci.error is not None:
             t = difference / ci.error if ci.error > 0 else (0.0 if difference == 0 else math.inf)
-            p = two_sided_p(t, replicates.degrees)
+            p = two_sided_p(t, errors.degrees)
         pairs.append(RsaPair(one.name, other.name, one.measure, other.measure, found.correlation.name, difference, ci,
                              p, None))  # fmt: skip
     return pairs
@@ -107,9 +111,14 @@ def corrected(pairs: Sequence[RsaPair], correction: str) -> tuple[RsaPair, ...]:
     return tuple(replace(pair, p_adjusted=adjusted.get(k)) for k, pair in enumerate(pairs))
 
 
-def undefined_notes(results: Sequence[RsaResult], over: str | None) -> list[str]:
+def undefined_notes(results: Sequence[RsaResult], over: str | None, method: str | None = None) -> list[str]:
     """Sentences about values that do not exist, so that none is NaN in silence."""
     notes = []
+    why = (
+        "any two pairs share an object, or one person is all there is"
+        if method == CORRECTED
+        else "fewer than half of the resamples have a value"
+    )
     for one in results:
         called = one.embeddings + ("" if one.measure is None else f" by {one.measure}")
         if math.isnan(one.value):
@@ -117,7 +126,5 @@ def undefined_notes(results: Sequence[RsaResult], over: str | None) -> list[str]
                 f"{one.correlation} with {called} is not defined: the pairs of one of the matrices are all equal"
             )
         elif over is not None and one.ci is None:
-            notes.append(
-                f"{one.correlation} with {called} has no interval: fewer than half of the resamples have a value"
-            )
+            notes.append(f"{one.correlation} with {called} has no interval: {why}")
     return notes

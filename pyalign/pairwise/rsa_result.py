@@ -160,7 +160,7 @@ class Rsa(Result):
         kind: of the human judgments.
         n_people: how many people's matrices there are; None of one matrix, which says nothing of people.
         ci_by, ci_method: over what intervals are, and how they were found; None without.
-        resamples: how many were drawn.
+        resamples: how many were drawn; None without, and in closed form.
         confidence: of the intervals.
         permutations: how many; None without.
         correction: how `p_adjusted` is corrected over all pairs.

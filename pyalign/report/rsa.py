@@ -139,7 +139,8 @@ def _notes(found: Rsa) -> list[str]:
         notes.append(f"{found.n_people:,} people")
     if found.ci_by is not None:
         over = found.ci_by.replace("subjects", "people").replace("+", " and ")
-        notes.append(f"intervals over {over} ({found.ci_method}, {found.resamples:,} resamples, seed {found.seed})")
+        drawn = "" if found.resamples is None else f", {found.resamples:,} resamples, seed {found.seed}"
+        notes.append(f"intervals over {over} ({found.ci_method}{drawn})")
     if found.permutations is not None:
         notes.append(f"p by {found.permutations:,} relabellings of the objects, one-sided")
     return notes

@@ -1,0 +1,241 @@
+"""Variances of correlations in closed form, from the influences of pairs of objects and of people.
+
+Two pairs depend on each other where they share an object. With S_i and S_ij the sums of influences over the pairs with
+object i and over each pair, and N0 the number of pairs of pairs without a common object,
+
+    over objects  V_o = (sum S_i^2 - sum S_ij^2) / N0
+    over people   V_s = sum J_q^2 / (p (p - 1))
+    over both     V   = V_o + V_s - sum_q V_o(d_q) / (p (p - 1))
+
+with J_q what person q does to the correlation, and d_q what q does at each pair, less J_q: noise of person and object
+together is in both of the first terms, and the third takes it back. Of the mean over people of the correlation with
+each, J_q is the correlation of q less that mean, and d_q the influences in the matrix of q less their mean over people.
+Of the correlation with the mean matrix, J_q is the jackknife's, and d_q follows from the ranks, or values, without q.
+V_o is not below the variance for independent pairs, V not below V_o or V_s.
+
+A bootstrap over objects weighs a pair by the product of two multiplicities. Pairs that share one object then count
+once, but each pair with itself three times, so that it takes noise of single pairs for three times what it is.
+
+Source: Aronow, Samii and Assenova, "Cluster-robust variance estimation for dyadic data", 2015; Cameron, Gelbach and
+Miller, "Robust inference with multiway clustering", 2011; N0 as in `pyalign.stats.clustered`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.pairwise.bootstrap import Resampled
+from pyalign.pairwise.correlated import Correlated, Group, weighted_mean
+from pyalign.pairwise.influence import Side, gradient, influence
+
+ROUNDING = 1e-11  # of two variances: below it, that of the difference is nothing but rounding
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedForm:
+    """Variances of k statistics and of their differences.
+
+    Attributes:
+        candidates: (k, k) covariances each, of which the largest counts for each contrast.
+        degrees: of freedom: objects or people, less one; the smaller where both are drawn.
+        method: as results say it.
+    """
+
+    candidates: tuple[np.ndarray, ...]
+    degrees: int
+    method: str = "corrected"
+
+    def contrast(self, a: int, b: int | None = None) -> float:
+        """The variance of statistic a, or of a less b; NaN where it is not known."""
+        found = []
+        for one in self.candidates:
+            if b is None:
+                found.append(float(one[a, a]))
+                continue
+            own = float(one[a, a] + one[b, b])
+            difference = own - float(one[a, b] + one[b, a])
+            found.append(0.0 if abs(difference) <= ROUNDING * abs(own) else difference)
+        return float(np.max(found))
+
+
+@dataclass(frozen=True, eq=False)
+class Dyads:
+    """Which pairs share objects."""
+
+    items: np.ndarray
+    n: int
+
+    @property
+    def independent(self) -> float:
+        """The number of pairs of pairs, in both orders, without a common object."""
+        counts = np.bincount(self.items.ravel(), minlength=self.n).astype(np.float64)
+        m = len(self.items)
+        return float(m * m - (counts @ counts - m))
+
+    def covariance(self, table: np.ndarray) -> np.ndarray:
+        """(k, k) covariances over objects of means with influences (k, m); NaN where all pairs share objects."""
+        i, j = self.items.T
+        if self.independent <= 0:
+            return np.full((len(table), len(table)), np.nan)
+        sums = np.stack([np.bincount(i, row, self.n) + np.bincount(j, row, self.n) for row in table])
+        found: np.ndarray = (_products(sums) - _products(table)) / self.independent
+        return found
+
+    def alone(self, table: np.ndarray) -> np.ndarray:
+        """(k, k): of independent pairs."""
+        m = table.shape[1]
+        return _products(table) / (m * max(m - 1, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The terms of the variances of k statistics, (k, k) each; see the module.
+
+    Attributes:
+        objects, alone: over objects, and of independent pairs.
+        people, within: over people, and what both have in common; None where they are not known.
+        n, p: how many objects and people.
+    """
+
+    objects: np.ndarray
+    alone: np.ndarray
+    people: np.ndarray | None
+    within: np.ndarray | None
+    n: int
+    p: int
+
+    def over(self, what: str) -> ClosedForm:
+        """The variances over "objects", "subjects" or "objects+subjects"."""
+        if what == "objects":
+            return ClosedForm((self.objects, self.alone), self.n - 1)
+        if self.people is None or self.within is None:  # one person says nothing of others
+            return ClosedForm((np.full_like(self.objects, np.nan),), 0)
+        if what == "subjects":
+            return ClosedForm((self.people,), self.p - 1)
+        both = self.objects + self.people - self.within
+        return ClosedForm((both, self.objects, self.alone, self.people), min(self.n, self.p) - 1)
+
+
+def closed_form(found: Correlated, over: str, partial: bool = False) -> Resampled:
+    """The variances of a study by a correlation that has influences; `over` is one of `bootstrap.OVER`."""
+    study, name = found.study, found.correlation.name
+    dyads = Dyads(study.items, study.n)
+    human = Side.of(name, study.mean, study.items, found.backend)
+    models = [Side.of(name, model.values, study.items, found.backend) for model in study.models]
+    table = np.stack([influence(human, model) for model in models])
+    people = None if over == "objects" or study.people is None else _people_of_mean(found, dyads, human, models)
+    value = _parts(dyads, table, people, study.n)
+    part = None
+    if partial:
+        slopes, between = _partial_slopes(found.values, found.between_models(None)[0])
+        moved = np.einsum("ab,bm->am", slopes, table)
+        for a in range(len(models)):
+            for b in range(a):
+                moved += between[:, a, b, None] * influence(models[a], models[b])
+        turned = None if people is None else (slopes @ people[0] @ slopes.T, slopes @ people[1] @ slopes.T, people[2])
+        part = _parts(dyads, moved, turned, study.n).over(over)
+    each = None if study.people is None else _of_each(found, dyads, over).over(over)
+    return Resampled(value.over(over), each, part)
+
+
+def _parts(dyads: Dyads, table: np.ndarray, people: tuple[np.ndarray, np.ndarray, int] | None, n: int) -> Parts:
+    spread, within, p = (None, None, 1) if people is None else people
+    return Parts(dyads.covariance(table), dyads.alone(table), spread, within, n, p)
+
+
+def _people_of_mean(
+    found: Correlated, dyads: Dyads, human: Side, models: list[Side]
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """V_s and the last term of the correlations with the mean matrix, (k, k) each, and how many people there are."""
+    study, people = found.study, found.study.people
+    assert people is not None
+    p, k = len(people), len(models)
+    slopes = np.stack([gradient(human, model) for model in models])
+    without, within = np.empty((p, k)), np.zeros((k, k))
+    for q in range(p):
+        weights = np.ones(p)
+        weights[q] = 0.0
+        without[q] = found.of_people(weights, None)
+        mean, keep = weighted_mean(people, weights)
+        if keep is not None:  # pairs that nobody else judged
+            mean = np.where(keep, mean, study.mean)
+        table = slopes * (-(p - 1) * human.moved(mean, study.items, found.backend))
+        within += dyads.covariance(table - table.mean(axis=1, keepdims=True))
+    own = (p - 1) * (without - without.mean(axis=0))
+    return _products(own.T) / (p * (p - 1)), within / (p * (p - 1)), p
+
+
+def _of_each(found: Correlated, dyads: Dyads, over: str) -> Parts:
+    """The terms of the means over people, of those whose correlations are defined."""
+    study = found.study
+    k, m = len(study.models), len(study.items)
+    total, within = np.zeros((k, m)), np.zeros((k, k))
+    defined = ~np.isnan(found.per_person).all(axis=1)
+    for group in found.groups if "objects" in over else ():
+        models = _sides_of(found, group)
+        for row in group.rows[defined[group.rows]]:
+            table = np.zeros((k, m))
+            table[:, _kept(group, m)] = _of_person(found, group, int(row), models)
+            total += table
+            within += dyads.covariance(table)
+    p = int(defined.sum())
+    mean = total / max(p, 1)
+    objects = dyads.covariance(mean)
+    if p < 2:
+        return Parts(objects, dyads.alone(mean), None, None, study.n, p)
+    own = found.per_person[defined] - found.per_person[defined].mean(axis=0)
+    return Parts(objects, dyads.alone(mean), _products(own.T) / (p * (p - 1)), (within - p * objects) / (p * (p - 1)),
+                 study.n, p)  # fmt: skip
+
+
+def _kept(group: Group, m: int) -> np.ndarray:
+    return np.ones(m, bool) if group.keep is None else group.keep
+
+
+def _sides_of(found: Correlated, group: Group) -> list[Side]:
+    """The models, of the pairs that these people judged."""
+    study, name = found.study, found.correlation.name
+    keep = _kept(group, len(study.items))
+    return [Side.of(name, model.values[keep], study.items[keep], found.backend) for model in study.models]
+
+
+def _of_person(found: Correlated, group: Group, row: int, models: list[Side]) -> np.ndarray:
+    """(k, pairs that they judged): influences, so scaled that their sum over all pairs of the study is over m."""
+    study = found.study
+    assert study.people is not None
+    keep = _kept(group, len(study.items))
+    person = Side.of(found.correlation.name, study.people[row][keep], study.items[keep], found.backend)
+    scaled: np.ndarray = np.stack([influence(person, model) for model in models]) * (len(keep) / keep.sum())
+    return scaled
+
+
+def _products(table: np.ndarray) -> np.ndarray:
+    """(k, k): inner products of rows (k, m); not by BLAS, whose sums depend on its threads."""
+    found: np.ndarray = np.einsum("am,bm->ab", table, table)
+    return found
+
+
+def _partial_slopes(with_mean: np.ndarray, between: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Derivatives of partial correlations by those with the mean matrix, (k, k), and between models, (k, k, k).
+
+    With P the inverse of the matrix of correlations, in which people come first, the partial correlation of model c is
+    -P_0c / sqrt(P_00 P_cc), and P moves by -P dR P. NaN where there is no inverse.
+    """
+    k = len(with_mean)
+    whole = np.ones((k + 1, k + 1))
+    whole[1:, 1:] = between
+    whole[0, 1:] = whole[1:, 0] = with_mean
+    if not np.isfinite(whole).all() or np.linalg.eigvalsh(whole)[0] <= 1e-10:
+        return np.full((k, k), np.nan), np.full((k, k, k), np.nan)
+    inverse = np.linalg.inv(whole)
+    first, own = inverse[0, 0], np.diagonal(inverse)[1:]
+    partial = -inverse[0, 1:] / np.sqrt(first * own)
+    out = np.empty((k, k + 1, k + 1))
+    for a in range(k + 1):
+        for b in range(k + 1):
+            moved = -(np.outer(inverse[:, a], inverse[b]) + np.outer(inverse[:, b], inverse[a]))
+            out[:, a, b] = -moved[0, 1:] / np.sqrt(first * own)
+            out[:, a, b] -= partial / 2.0 * (moved[0, 0] / first + np.diagonal(moved)[1:] / own)
+    return out[:, 0, 1:], out[:, 1:, 1:]

@@ -1,0 +1,234 @@
+"""Standard errors in closed form: against sums over all rows that depend on each other, and at the edges."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pyalign import load_judgments, rsa, similarity
+from pyalign.pairwise.bootstrap import OVER, partial_correlations
+from pyalign.pairwise.closed_form import Dyads, Parts, _partial_slopes, closed_form
+from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.correlations import get_correlation
+from pyalign.pairwise.influence import INFLUENCES, Side, influence
+from pyalign.pairwise.study import study_of
+from pyalign.stats.student import quantile
+
+
+def study(seed=0, n=9, d=6, p=4, noise=0.5):
+    """Two models, and people who look at the first through noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d))
+    people = np.stack([1 - similarity(x + noise * rng.normal(size=x.shape), measure="pearson") for _ in range(p)])
+    return {"a": x, "b": x[:, :3] + rng.normal(size=(n, 3))}, people
+
+
+def prepared(models, people, name="spearman"):
+    from pyalign.data import as_judgments
+
+    judged = as_judgments(people, "dissimilarity")
+    return Correlated(study_of(models, {}, judged, ["pearson"], "raise", "auto"), get_correlation(name))
+
+
+def shared(items):
+    """(m, m): whether two pairs share an object."""
+    return (items[:, None, :, None] == items[None, :, None, :]).any(axis=(2, 3))
+
+
+def test_a_covariance_over_objects_is_a_sum_over_pairs_that_share_one():
+    items = np.array([[i, j] for i in range(7) for j in range(i) if (i, j) != (4, 2)], np.int32)
+    table = np.random.default_rng(0).normal(size=(3, len(items)))
+    dependent = shared(items)
+    found = Dyads(items, 7).covariance(table)
+    assert found == pytest.approx(table @ dependent @ table.T / (~dependent).sum())
+
+
+@pytest.mark.parametrize("name", INFLUENCES)
+@pytest.mark.parametrize("over", OVER)
+def test_the_variance_of_a_mean_over_people_is_a_sum_over_rows_that_depend_on_each_other(name, over):
+    """Rows are each person's pairs: the correlation of the person, less the mean, with the pair's influence."""
+    found = prepared(*study(), name)
+    p, m = len(found.study.people), len(found.study.items)
+    model = Side.of(name, found.study.models[0].values, found.study.items)
+    rows = np.stack([influence(Side.of(name, one, found.study.items), model) for one in found.study.people])
+    objects, person = np.tile(shared(found.study.items), (p, p)), np.kron(np.eye(p), np.ones((m, m))) > 0
+    if over == "objects":
+        mean, dependent = rows.mean(axis=0), shared(found.study.items)
+    else:
+        mean = (rows + found.per_person[:, [0]] - found.per_person[:, 0].mean()).ravel()
+        dependent = person if over == "subjects" else objects | person
+    if over == "subjects":
+        mean = np.repeat(found.per_person[:, 0] - found.per_person[:, 0].mean(), m)
+    expected = mean @ dependent @ mean / (~dependent).sum()
+    variance = closed_form(found, over).per_person.candidates[0][0, 0]
+    assert variance == pytest.approx(expected, rel=1e-9)
+
+
+def with_gaps(people):
+    """The second has not judged a pair, and one was judged by the last alone."""
+    gaps = people.copy()
+    gaps[1, 0, 3] = gaps[1, 3, 0] = np.nan
+    gaps[:-1, 2, 5] = gaps[:-1, 5, 2] = np.nan
+    return gaps
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_what_objects_and_people_share_is_taken_from_the_correlation_with_the_mean(gaps):
+    models, people = study()
+    found = prepared(models, with_gaps(people) if gaps else people, "pearson")
+    people, mean, x = found.study.people, found.study.mean, found.study.models[0].values
+    dependent, p = shared(found.study.items), len(people)
+
+    def over_objects(d):
+        return d @ dependent @ d / (~dependent).sum()
+
+    z, zx = ((v - v.mean()) / v.std() for v in (mean, x))
+    r = (z * zx).mean()
+    assert r == pytest.approx(found.values[0])
+    expected = over_objects(z * zx - r * (z**2 + zx**2) / 2)
+    without = []
+    for q in range(p):
+        others = np.delete(people, q, 0)
+        there = ~np.isnan(others).all(axis=0)
+        left = np.where(there, np.nansum(others, axis=0) / np.maximum((~np.isnan(others)).sum(axis=0), 1), mean)
+        without.append(np.corrcoef(left[there], x[there])[0, 1])
+        moved = left - mean
+        d = -(p - 1) * (zx - r * z) / mean.std() * (moved - moved.mean())
+        expected -= over_objects(d - d.mean()) / (p * (p - 1))
+    expected += (p - 1) / p * p * np.var(without)
+    assert closed_form(found, "objects+subjects").value.candidates[0][0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", INFLUENCES)
+def test_pairs_that_a_person_has_not_judged_have_no_influence_there(name):
+    models, people = study()
+    found = prepared(models, with_gaps(people), name)
+    items, model, m = found.study.items, found.study.models[0].values, len(found.study.items)
+    rows = np.zeros((len(people), m))
+    for row, values in zip(rows, found.study.people, strict=True):
+        there = ~np.isnan(values)
+        sides = (Side.of(name, one[there], items[there]) for one in (values, model))
+        row[there] = influence(*sides) * m / there.sum()
+    mean, dependent = rows.mean(axis=0), shared(items)
+    expected = mean @ dependent @ mean / (~dependent).sum()
+    assert closed_form(found, "objects").per_person.candidates[0][0, 0] == pytest.approx(expected)
+
+
+def test_the_largest_term_counts():
+    small, large = np.eye(2), np.array([[3.0, 2.0], [2.0, 3.0]])
+    parts = Parts(small, large, 2 * small, 4 * small, 9, 4)
+    assert parts.over("objects").contrast(0) == 3.0 and parts.over("objects").contrast(0, 1) == 2.0
+    assert parts.over("subjects").contrast(0, 1) == 4.0 and parts.over("subjects").degrees == 3
+    assert parts.over("objects+subjects").contrast(0) == 3.0 and parts.over("objects+subjects").contrast(0, 1) == 4.0
+
+
+def test_people_who_agree_add_nothing_and_people_over_the_same_objects_are_a_jackknife():
+    models, people = study(p=5)
+    same = np.stack([people[0]] * 5)
+    alone = rsa(models, same, kind="dissimilarity", ci="objects", ci_method="corrected")
+    both = rsa(models, same, kind="dissimilarity", ci="objects+subjects", ci_method="corrected")
+    assert both[0].standard_error == pytest.approx(alone[0].standard_error)
+    assert both[0].per_person.standard_error == pytest.approx(alone[0].per_person.standard_error)
+    found = rsa(models, people, kind="dissimilarity", ci="subjects", ci_method="corrected")
+    without = [rsa(models, np.delete(people, q, 0), kind="dissimilarity", ci=None)[0].value for q in range(5)]
+    assert found[0].standard_error == pytest.approx(math.sqrt(4 / 5 * np.var(without) * 5))
+    assert found[0].per_person.standard_error == pytest.approx(np.std(found[0].per_person.values, ddof=1) / 5**0.5)
+
+
+def test_noise_of_single_pairs_counts_once_where_a_bootstrap_counts_it_three_times():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(60, 20))
+    noise = rng.normal(size=(60, 60))
+    human = np.triu(noise, 1) + np.triu(noise, 1).T  # of independent pairs
+    errors = [
+        rsa(x, human, kind="dissimilarity", ci="objects", ci_method=method)[0].standard_error
+        for method in ("corrected", "bootstrap")
+    ]
+    assert errors[0] == pytest.approx(1 / math.sqrt(60 * 59 / 2), rel=0.15)
+    assert errors[1] > 1.5 * errors[0]
+
+
+@pytest.mark.parametrize("name", ["spearman", "pearson"])
+def test_slopes_of_partial_correlations_are_their_derivatives(name):
+    found = prepared({**study()[0], "c": study(1)[0]["b"]}, study()[1], name)
+    between, step = found.between_models(None)[0], 1e-6
+    slopes, others = _partial_slopes(found.values, between)
+    for a in range(3):
+        moved = step * (np.arange(3) == a)
+        up, down = (partial_correlations((found.values + sign * moved)[None], between[None])[0] for sign in (1, -1))
+        assert slopes[:, a] == pytest.approx((up - down) / (2 * step), abs=1e-7)
+        for b in range(a):
+            moved = np.zeros((3, 3))
+            moved[a, b] = moved[b, a] = step
+            up, down = (partial_correlations(found.values[None], (between + s * moved)[None])[0] for s in (1, -1))
+            assert others[:, a, b] == pytest.approx((up - down) / (2 * step), abs=1e-7)
+
+
+def test_partial_correlations_of_nobody_else_have_the_error_of_the_correlation():
+    models, people = study(n=40, noise=0.8)
+    found = rsa(models, people, kind="dissimilarity", partial=True, ci_method="corrected", ci="objects")
+    drawn = rsa(models, people, kind="dissimilarity", partial=True, ci="objects")
+    for one, other in zip(found.results, drawn.results, strict=True):
+        assert 0.6 < one.partial.standard_error / other.partial.standard_error < 1.1
+
+
+def test_intervals_are_symmetric_on_fishers_scale_and_those_of_differences_as_they_are():
+    found = rsa(*study(n=20), kind="dissimilarity", ci_method="corrected")
+    for at, ci in ((found[0].value, found[0].ci), (found[0].per_person.mean, found[0].per_person.ci)):
+        low, high = (math.atanh(end) - math.atanh(at) for end in ci)
+        assert high == pytest.approx(quantile(0.95, 3) * ci.error / (1 - at**2))
+        assert low == pytest.approx(-high) and ci.method == "corrected" and -1 < ci.low < ci.high < 1
+    pair = found.pairs[0]
+    assert pair.difference - pair.ci.low == pytest.approx(pair.ci.high - pair.difference)
+    assert found.ci_method == "corrected" and found.resamples is None
+
+
+@pytest.mark.parametrize("over", OVER)
+def test_identical_models_do_not_differ(over):
+    models, people = study()
+    pair = rsa({"a": models["a"], "b": 2 * models["a"]}, people, kind="dissimilarity", ci=over, ci_method="corrected")
+    assert (pair.pairs[0].difference, pair.pairs[0].ci.error, pair.pairs[0].p_value) == (0.0, 0.0, 1.0)
+
+
+def test_a_model_that_is_people_s_own_matrix_has_no_spread():
+    people = study()[1]
+    found = rsa({}, people[0], kind="dissimilarity", model_rdms={"own": people[0]}, ci_method="corrected")
+    assert found[0].value == pytest.approx(1) and found[0].standard_error == pytest.approx(0, abs=1e-6)
+
+
+def test_where_any_two_pairs_share_an_object_there_is_no_interval_and_a_sentence():
+    models, people = study(n=3, p=2)
+    found = rsa(models, people, kind="dissimilarity", ci="objects", ci_method="corrected")
+    assert found[0].ci is None and found.pairs[0].ci is None
+    assert any(note.endswith("has no interval: any two pairs share an object, or one person is all there is")
+               for note in found.notes)  # fmt: skip
+
+
+def test_a_person_whose_judgments_are_all_equal_says_nothing_of_others():
+    models, people = study(p=2)
+    people[1] = 0.0
+    np.fill_diagonal(people[1], 0.0)
+    found = rsa(models, people, kind="dissimilarity", ci="subjects", ci_method="corrected")
+    assert found[0].ci is None and found[0].per_person.ci is None
+
+
+def test_refuses_what_has_no_closed_form(message_of):
+    models, people = study()
+    for options, told in (
+        ({"ci_method": "jackknife"}, "ci_method must be one of bootstrap, corrected; got 'jackknife'"),
+        ({"ci_method": "corrected", "correlation": "tau-a"},
+         "ci_method corrected is of spearman, rho-a, pearson, cosine; got tau-a"),
+    ):  # fmt: skip
+        assert message_of(rsa, models, people, kind="dissimilarity", **options).startswith(told)
+
+
+def test_errors_of_the_92_objects(data):
+    features = np.load(data / "objects92" / "alexnet_fc_92.npz")
+    human = load_judgments(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
+    models = {name: features[name] for name in ("fc6", "fc8")}
+    found = rsa(models, human, ci_method="corrected")
+    errors = [(row.standard_error, row.per_person.standard_error) for row in found.results]
+    assert np.array(errors) == pytest.approx(np.array([[0.05156, 0.03406], [0.06136, 0.03534]]), abs=1e-5)
+    assert found.pairs[0].ci.error == pytest.approx(0.06487, abs=1e-5)
