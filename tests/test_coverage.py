@@ -57,6 +57,29 @@ def test_equal_models_are_seldom_told_apart_and_unequal_ones_often(script):
     assert row.rate > 0.4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("over", ["objects", "subjects", "objects+subjects"])
+def test_intervals_of_correlations_in_closed_form_hold_the_truth(script, monkeypatch, over):
+    monkeypatch.setattr("coverage_rsa.DRAWS", 60)
+    chosen = case(script, f"rsa corrected {over} n=20 p=8 much noise, spearman")
+    for row in script.run(chosen, round(60 / chosen.share), 1):
+        assert row.rate >= 50 / 60 and 0.7 < row.error / row.sd < 1.5 and row.draws == 60
+
+
+@pytest.mark.slow
+def test_a_bootstrap_counts_the_noise_of_single_pairs_more_than_once(script, monkeypatch):
+    monkeypatch.setattr("coverage_rsa.DRAWS", 20)
+    for row in script.run(case(script, "rsa objects n=20 p=8 much noise, spearman"), 150, 1):
+        assert row.error > 1.2 * row.sd
+
+
+@pytest.mark.slow
+def test_permutations_of_what_is_unrelated_reject_as_often_as_they_say(script):
+    """Of a binomial of 5 %, more than 13 of 100 come once in 2,000 times; of 50 %, 33 or fewer likewise."""
+    rates = {row.name.split(": ")[1]: row.rate for row in script.run(case(script, "unrelated n=10 p=1"), 100, 1)}
+    assert rates["p <= 0.05"] <= 0.13 and 0.33 < rates["p <= 0.5"] < 0.67
+
+
 def test_the_committed_rows_are_of_all_cases_and_where_they_should_be(script):
     rows = script.read()
     assert {row.name.split(":")[0] for row in rows} == {case.name for case in script.CASES}

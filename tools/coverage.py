@@ -22,8 +22,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from coverage_cases import CASES, Case, Found
+from coverage_cases import CASES as OF_TRIPLETS
+from coverage_cases import Case, Found
+from coverage_rsa import CASES as OF_PAIRS
 
+CASES = [*OF_TRIPLETS, *OF_PAIRS]
 CSV = Path(__file__).resolve().with_name("coverage.csv")
 
 
@@ -86,9 +89,10 @@ def _row(case: Case, quantity: str, found: list[Found], truths: dict[str, float]
     if case.kind == "power" and case.asked:  # as often as a test that knows the standard deviation
         ideal = float(np.mean(np.abs(estimates) > NormalDist().inv_cdf(0.975) * estimates.std(ddof=1)))
         least, most = ideal - 0.02, ideal + 0.02
+    error = float(np.sqrt(np.nanmean(errors**2))) if np.isfinite(errors).any() else math.nan
     return Row(
         case.kind, f"{case.name}: {quantity}", case.over, case.sizes, len(found), truth,
-        float(estimates.mean() - truth), float(estimates.std(ddof=1)), float(np.sqrt(np.nanmean(errors**2))),
+        float(estimates.mean() - truth), float(estimates.std(ddof=1)), error,
         float(np.mean(held)), least, most,
     )  # fmt: skip
 
@@ -111,15 +115,16 @@ def write(rows: Iterable[Row], path: Path = CSV) -> None:
 
 def tables(rows: list[Row], kind: str) -> list[str]:
     """The rows of one kind as a table in Markdown; where no truth is known, there is no bias."""
-    what = {"size": "rejected", "power": "rejected"}.get(kind, "held")
+    what = {"size": "rejected", "power": "rejected", "rsa null": "rejected"}.get(kind, "held")
     lines = [f"| case | over | sizes | bias | sd | s.e. | {what} | asked for |", "| --- " * 8 + "|"]
     for row in rows:
         if row.kind != kind:
             continue
         asked = "" if math.isnan(row.least) else f"{100 * max(0.0, row.least):.0f} to {100 * row.most:.0f} %"
         bias = f"{row.bias:+.4f}" if abs(row.bias) > 1e-12 else ""
+        error = "" if math.isnan(row.error) else f"{row.error:.4f}"
         lines.append(
-            f"| {row.name} | {row.over} | {row.sizes} | {bias} | {row.sd:.4f} | {row.error:.4f} "
+            f"| {row.name} | {row.over} | {row.sizes} | {bias} | {row.sd:.4f} | {error} "
             f"| {100 * row.rate:.1f} % | {asked}{' (missed)' if row.missed else ''} |"
         )
     return lines

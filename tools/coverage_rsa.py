@@ -1,0 +1,192 @@
+"""The cases of tools/coverage.py about pairs: correlations with people's matrices, their intervals and p-values.
+
+What is drawn anew in a case is what its interval is over. With people who stay the same, the truth is what these people
+would give about all objects; with objects that stay the same, what all people would give about these. The truth of a
+correlation with the mean matrix is that of the mean of as many people as there are: with more it would be higher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from coverage_cases import FEATURES, NOTHING, SEEN, SIZE, Case, Found, model, objects, shifted
+
+import pyalign
+
+LITTLE, MUCH = 0.1, 1.0  # what each person adds to each pair, standard deviations; matrices have one of about 0.3
+DIFFER = 0.6  # how much people do in what matters to them
+FIXED = 11  # the seed of what stays the same
+MANY, DRAWS = 300, 120  # objects of a draw whose values give the truth, and how many draws
+RESAMPLES = 200
+HELD = {name: (0.92, 0.98) for name in ("mean matrix", "each person", "difference")}
+BOOTSTRAP, CORRECTED = "bootstrap", "corrected"
+OVERS = ("objects", "subjects", "objects+subjects")
+
+
+# The world
+
+
+def weights(people: int, rng: np.random.Generator, differ: float = DIFFER) -> np.ndarray:
+    """(people, 12): how much the features matter to each."""
+    drawn: np.ndarray = np.exp(differ * rng.normal(size=(people, FEATURES)))
+    return drawn
+
+
+def judged(x: np.ndarray, people: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """(people, pairs): 1 - the correlation of what each sees, and noise of each person and pair."""
+    i, j = np.triu_indices(len(x), 1)
+    seen = np.stack([1.0 - np.corrcoef(x * own)[i, j] for own in people])
+    return seen + noise * rng.normal(size=seen.shape)
+
+
+def models(x: np.ndarray) -> dict[str, np.ndarray]:
+    """A model that knows eight features of twelve, and one that knows four of these."""
+    return {"eight": model(x), "four": model(x, SEEN[:4])}
+
+
+def measured(x: np.ndarray, matrices: np.ndarray, correlation: str, ci: str | None, method: str = BOOTSTRAP) -> Any:
+    """What pyalign says."""
+    return pyalign.rsa(
+        models(x), matrices, kind="dissimilarity", correlation=correlation, ci=ci, ci_method=method,
+        resamples=RESAMPLES,
+    )  # fmt: skip
+
+
+# Coverage
+
+
+def drawn(n: int, people: int, noise: float, ci: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Objects and matrices, of which that is new which the interval is over."""
+    x = objects(n, rng if "objects" in ci else np.random.default_rng(FIXED))
+    who = weights(people, rng if "subjects" in ci else np.random.default_rng(FIXED))
+    return x, judged(x, who, noise, rng)
+
+
+def held(n: int, people: int, noise: float, ci: str, correlation: str, method: str) -> Callable[..., Iterator[Found]]:
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        found = measured(*drawn(n, people, noise, ci, rng), correlation, ci, method)
+        yield Found.of("mean matrix", found[0].value, found[0].ci)
+        if people > 1:
+            yield Found.of("each person", found[0].per_person.mean, found[0].per_person.ci)
+        yield Found.of("difference", found.pairs[0].difference, found.pairs[0].ci)
+
+    return draw
+
+
+@cache
+def truths(n: int, people: int, noise: float, ci: str, correlation: str) -> dict[str, float]:
+    """Means over many draws, of many objects each where objects are drawn."""
+    rng = np.random.default_rng([FIXED, 1])
+    found = []
+    for _ in range(DRAWS if "objects" in ci else 4 * DRAWS):
+        one = measured(*drawn(n, people, noise, ci, rng), correlation, None)
+        each = one[0].per_person.mean if people > 1 else one[0].value
+        found.append((one[0].value, each, one[0].value - one[1].value))
+    means = np.mean(found, axis=0).tolist()
+    return dict(zip(("mean matrix", "each person", "difference"), means, strict=True))
+
+
+CELLS = [
+    # objects, people, correlation
+    (20, 8, "spearman"),
+    (20, 8, "tau-a"),
+    (40, 16, "spearman"),
+    (40, 16, "pearson"),
+    (92, 16, "spearman"),
+    (92, 1, "spearman"),
+]
+
+
+def called(n: int, people: int, noise: float) -> str:
+    """In the name of a case."""
+    return f"n={n} p={people} {'much' if noise == MUCH else 'little'} noise"
+
+
+def sizes(n: int, people: int, noise: float) -> str:
+    """As a row says them."""
+    told = f"{people} people" if people > 1 else "one person"
+    return f"{n} objects, {told}, {'much' if noise == MUCH else 'little'} noise"
+
+
+def held_cases() -> Iterator[Case]:
+    for method, ci, (n, people, correlation), noise in product((BOOTSTRAP, CORRECTED), OVERS, CELLS, (LITTLE, MUCH)):
+        if people == 1 and "subjects" in ci:
+            continue
+        if correlation == "tau-a" and (method == CORRECTED or ci != "objects+subjects"):
+            continue
+        many = MANY if "objects" in ci else n
+
+        def truth(rng: Any, key: Any = (many, people, noise, ci, correlation)) -> dict[str, float]:
+            return truths(*key)
+
+        what = ci if method == BOOTSTRAP else f"{method} {ci}"
+        yield Case(
+            f"rsa {method}", f"rsa {what} {called(n, people, noise)}, {correlation}", ci.replace("+", " and "),
+            sizes(n, people, noise), held(n, people, noise, ci, correlation, method), truth,
+            HELD if method == CORRECTED else NOTHING, 0.4,
+        )  # fmt: skip
+
+
+# Tests of what is not there
+
+LEVELS = (0.05, 0.1, 0.5)
+NEAR = {"p <= 0.05": SIZE, "p <= 0.1": (0.07, 0.13), "p <= 0.5": (0.44, 0.56)}
+EQUALS = [(20, 8), (40, 16), (92, 16), (92, 1)]
+
+
+def rejected(p: float, estimate: float, error: float) -> Iterator[Found]:
+    for level in LEVELS:
+        yield Found(f"p <= {level}", estimate, error, rejected=p <= level)
+
+
+def unrelated(n: int, people: int) -> Callable[..., Iterator[Found]]:
+    """A model of other objects."""
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        matrices = judged(objects(n, rng), weights(people, rng), LITTLE, rng)
+        found = pyalign.rsa(model(objects(n, rng)), matrices, kind="dissimilarity", ci=None, permutations=99)
+        yield from rejected(found[0].p_value, found[0].value, np.nan)
+
+    return draw
+
+
+def equals(n: int, people: int, noise: float, ci: str, method: str) -> Callable[..., Iterator[Found]]:
+    """Two models that are as good as each other over all objects and people."""
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        x = objects(n, rng)
+        matrices = judged(x, weights(people, rng, DIFFER if people > 1 else 0.0), noise, rng)
+        both = {"a": model(x), "b": model(x, shifted(1))}
+        found = pyalign.rsa(both, matrices, kind="dissimilarity", ci=ci, ci_method=method, resamples=RESAMPLES).pairs[0]
+        yield from rejected(found.p_value, found.difference, found.ci.error)
+
+    return draw
+
+
+def null_cases() -> Iterator[Case]:
+    exact = {f"p <= {level}": (level - 0.01, level + 0.01) for level in LEVELS}  # with 99 permutations: at most
+    for n, people in ((10, 1), (20, 8), (92, 1)):
+        yield Case(
+            "rsa null", f"unrelated n={n} p={people}", "permutations", sizes(n, people, LITTLE), unrelated(n, people),
+            asked=exact, rejects=True, centred=True,
+        )  # fmt: skip
+    for method, (n, people), noise in product((BOOTSTRAP, CORRECTED), EQUALS, (LITTLE, MUCH)):
+        ci = "objects+subjects" if people > 1 else "objects"
+        what = "equals" if method == BOOTSTRAP else f"equals {method}"
+        over = ci.replace("+", " and ") + ("" if method == BOOTSTRAP else f", {method}")
+        yield Case(
+            "rsa null", f"{what} {called(n, people, noise)}", over, sizes(n, people, noise),
+            equals(n, people, noise, ci, method), asked=NEAR if method == CORRECTED else NOTHING, rejects=True,
+            centred=True, share=0.4,
+        )  # fmt: skip
+
+
+CASES = [
+    replace(one, number=crc32(one.name.encode())) for cases in (held_cases, null_cases) for one in cases()
+]  # fmt: skip
