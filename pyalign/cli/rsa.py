@@ -73,11 +73,14 @@ class RsaOptions(_options.RowNames, _options.Running, _options.Output):
         "matrices of several); none: no intervals", choices=("none", *OVER), group=_options.INTERVALS,
     )  # fmt: skip
     ci_method: str | None = option(
-        "resamples, or a closed form that counts noise of single pairs once (default: bootstrap)", choices=METHODS,
-        group=_options.INTERVALS,
+        "a closed form that counts noise of single pairs once (corrected; the default but for kendall and tau-a), or "
+        "resamples", choices=METHODS, group=_options.INTERVALS,
     )  # fmt: skip
     resamples: int | None = option(
-        "of the bootstrap (default: 1000)", kind=_options.count, metavar="B", group=_options.INTERVALS
+        "of the bootstrap, which they ask for (default: 1000)",
+        kind=_options.count,
+        metavar="B",
+        group=_options.INTERVALS,
     )
     confidence: float | None = option(
         "of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS

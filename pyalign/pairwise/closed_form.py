@@ -157,7 +157,7 @@ def _people_of_mean(
     for q in range(p):
         weights = np.ones(p)
         weights[q] = 0.0
-        without[q] = found.of_people(weights, None)
+        without[q], _ = found.of_people(weights, None)
         mean, keep = weighted_mean(people, weights)
         if keep is not None:  # pairs that nobody else judged
             mean = np.where(keep, mean, study.mean)

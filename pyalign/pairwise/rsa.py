@@ -25,10 +25,11 @@ from pyalign.pairwise.tiled import in_tiles
 from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import RESAMPLES
 
 AUTO = "auto"
 PARTIAL = ("spearman", "pearson")
-METHODS = ("bootstrap", CORRECTED)
+METHODS = (CORRECTED, "bootstrap")
 
 
 def rsa(
@@ -40,8 +41,8 @@ def rsa(
     correlation: str | Sequence[str] = "spearman",
     model_rdms: Mapping[str, object] | None = None,
     ci: str | None = AUTO,
-    ci_method: str = "bootstrap",
-    resamples: int = 1000,
+    ci_method: str | None = None,
+    resamples: int | None = None,
     confidence: float = 0.95,
     permutations: int | None = None,
     pooling: str | None = None,
@@ -70,10 +71,10 @@ def rsa(
         model_rdms: name -> matrix of dissimilarities, more models, such as categories.
         ci: what intervals are over: "objects", "subjects", "objects+subjects", None for none; "auto": objects, and
             people where there are matrices of several.
-        ci_method: "bootstrap", over both the dual bootstrap of `pyalign.pairwise.bootstrap`; or "corrected", the closed
-            form of `pyalign.pairwise.closed_form`, which counts noise of single pairs once: of spearman, rho-a, pearson
-            and cosine.
-        resamples: of the bootstrap.
+        ci_method: "corrected", the closed form of `pyalign.pairwise.closed_form`, which counts noise of single pairs
+            once, of spearman, rho-a, pearson and cosine; or "bootstrap", over both the dual bootstrap of
+            `pyalign.pairwise.bootstrap`. None: the first, where it exists and no `resamples` are asked for.
+        resamples: of the bootstrap; None: 1,000.
         confidence: of the intervals, a fraction.
         permutations: of the objects' labels, for p-values; None for none.
         pooling: of people for the noise ceiling: "ranks", "standardized", "unit", "raw"; None: by the correlation.
@@ -110,12 +111,11 @@ def rsa(
     chosen = [get_correlation(name) for name in ([correlation] if isinstance(correlation, str) else list(correlation))]
     _check(models, rdms, measures, chosen, judged, partial)
     over = _over(ci, judged)
-    _checks.one_of(ci_method, METHODS, "ci_method")
-    wrong = [one.name for one in chosen if one.name not in INFLUENCES]
-    if over is not None and ci_method == CORRECTED and wrong:
-        raise InputError(f"ci_method corrected is of {', '.join(INFLUENCES)}; got {wrong[0]}")
-    for number, name, least in ((resamples, "resamples", 2), (seed, "seed", 0), (permutations or 1, "permutations", 1)):
-        _checks.whole_number(number, name, least)
+    method = _method(ci_method, resamples, chosen)
+    drawn_anew = RESAMPLES if resamples is None else _checks.whole_number(resamples, "resamples", 2)
+    _checks.whole_number(seed, "seed", 0)
+    if permutations is not None:
+        _checks.whole_number(permutations, "permutations", 1)
     _checks.fraction(confidence, "confidence")
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan, ("raise", "omit"), "nan")
@@ -123,9 +123,9 @@ def rsa(
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
     options: dict[str, Any] = {
         "kind": judged.kind, "measure": [str(getattr(one, "name", one)) for one in measures],
-        "correlation": [one.name for one in chosen], "ci": over, "ci_method": ci_method, "resamples": resamples,
-        "permutations": permutations,
-        "pooling": pooling, "partial": partial, "weighted": weighted, "correction": correction, "nan": nan,
+        "correlation": [one.name for one in chosen], "ci": over, "ci_method": method, "resamples": resamples,
+        "permutations": permutations, "pooling": pooling, "partial": partial, "weighted": weighted,
+        "correction": correction, "nan": nan,
     }  # fmt: skip
     provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
     plain = over is None and permutations is None and not partial and not weighted and nan == "raise"
@@ -140,10 +140,10 @@ def rsa(
     drawn = None
     for one in chosen:
         found = Correlated(study, one)
-        if over is not None and ci_method == CORRECTED:
+        if over is not None and method == CORRECTED:
             drawn = closed_form(found, over, partial)
         elif over is not None:
-            drawn = resample(found, over, resamples, seed, partial, progress)
+            drawn = resample(found, over, drawn_anew, seed, partial, progress)
         null = None if permutations is None else permuted_values(found, permutations, seed, progress)
         results += results_of(found, drawn, null, over, confidence, pooling, partial)
         if drawn is not None and over is not None:
@@ -153,9 +153,9 @@ def rsa(
     return Rsa(
         tuple(results), corrected(pairs, correction), judged.kind, judged.n_people, over,
         None if drawn is None else drawn.value.method,
-        None if over is None or ci_method == CORRECTED else resamples, float(confidence), permutations,
+        None if over is None or method == CORRECTED else drawn_anew, float(confidence), permutations,
         correction, seed, judged.source, tuple(sums) if weighted else None,
-        notes=(*study.notes, *undefined_notes(results, over, ci_method)),
+        notes=(*study.notes, *undefined_notes(results, over, method)),
         provenance=provenance,
     )  # fmt: skip
 
@@ -183,6 +183,19 @@ def _check(
             raise InputError(f"partial correlations are of {' and '.join(PARTIAL)}; got {wrong[0]}")
         if len(models) * len(measures) + len(rdms) < 2:
             raise InputError("partial needs at least two models; got one")
+
+
+def _method(asked: str | None, resamples: int | None, chosen: Sequence[Correlation]) -> str:
+    """How intervals are found; raises where a closed form is asked for that does not exist."""
+    without = [one.name for one in chosen if one.name not in INFLUENCES]
+    if asked is None:
+        return METHODS[1] if without or resamples is not None else CORRECTED
+    _checks.one_of(asked, METHODS, "ci_method")
+    if asked == CORRECTED and without:
+        raise InputError(f"ci_method corrected is of {', '.join(INFLUENCES)}; got {without[0]}")
+    if asked == CORRECTED and resamples is not None:
+        raise InputError(f"resamples are those of ci_method bootstrap; got {resamples} for corrected")
+    return asked
 
 
 def _over(ci: str | None, judged: Judgments) -> str | None:

@@ -8,6 +8,7 @@ from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
 from pyalign.report.tables import Column, fitted_table, noted, one_line, p_text, short_labels
 from pyalign.results import Interval
 
+CLOSED = "closed form"
 MOST_PAIRS = 45  # differences in a table
 POOLED = {"ranks": "their ranks", "standardized": "standardized values", "unit": "unit vectors", "raw": "raw values"}
 
@@ -139,8 +140,8 @@ def _notes(found: Rsa) -> list[str]:
         notes.append(f"{found.n_people:,} people")
     if found.ci_by is not None:
         over = found.ci_by.replace("subjects", "people").replace("+", " and ")
-        drawn = "" if found.resamples is None else f", {found.resamples:,} resamples, seed {found.seed}"
-        notes.append(f"intervals over {over} ({found.ci_method}{drawn})")
+        drawn = f"{found.ci_method}, {found.resamples:,} resamples, seed {found.seed}" if found.resamples else CLOSED
+        notes.append(f"intervals ({drawn}) over {over}")
     if found.permutations is not None:
         notes.append(f"p by {found.permutations:,} relabellings of the objects, one-sided")
     return notes

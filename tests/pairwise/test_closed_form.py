@@ -169,7 +169,7 @@ def test_slopes_of_partial_correlations_are_their_derivatives(name):
 def test_partial_correlations_of_nobody_else_have_the_error_of_the_correlation():
     models, people = study(n=40, noise=0.8)
     found = rsa(models, people, kind="dissimilarity", partial=True, ci_method="corrected", ci="objects")
-    drawn = rsa(models, people, kind="dissimilarity", partial=True, ci="objects")
+    drawn = rsa(models, people, kind="dissimilarity", partial=True, ci="objects", ci_method="bootstrap")
     for one, other in zip(found.results, drawn.results, strict=True):
         assert 0.6 < one.partial.standard_error / other.partial.standard_error < 1.1
 
@@ -217,7 +217,8 @@ def test_a_person_whose_judgments_are_all_equal_says_nothing_of_others():
 def test_refuses_what_has_no_closed_form(message_of):
     models, people = study()
     for options, told in (
-        ({"ci_method": "jackknife"}, "ci_method must be one of bootstrap, corrected; got 'jackknife'"),
+        ({"ci_method": "jackknife"}, "ci_method must be one of corrected, bootstrap; got 'jackknife'"),
+        ({"ci_method": "corrected", "resamples": 9}, "resamples are those of ci_method bootstrap; got 9 for corrected"),
         ({"ci_method": "corrected", "correlation": "tau-a"},
          "ci_method corrected is of spearman, rho-a, pearson, cosine; got tau-a"),
     ):  # fmt: skip
@@ -232,3 +233,19 @@ def test_errors_of_the_92_objects(data):
     errors = [(row.standard_error, row.per_person.standard_error) for row in found.results]
     assert np.array(errors) == pytest.approx(np.array([[0.05156, 0.03406], [0.06136, 0.03534]]), abs=1e-5)
     assert found.pairs[0].ci.error == pytest.approx(0.06487, abs=1e-5)
+
+
+def test_it_is_the_default_where_it_exists_and_no_resamples_are_asked_for():
+    models, people = study()
+    told = {
+        "spearman": rsa(models, people, kind="dissimilarity"),
+        "kendall": rsa(models, people, kind="dissimilarity", correlation=["spearman", "kendall"], ci="objects"),
+        "resamples": rsa(models, people, kind="dissimilarity", resamples=20),
+        "none": rsa(models, people, kind="dissimilarity", ci=None),
+    }
+    assert {name: (found.ci_method, found.resamples) for name, found in told.items()} == {
+        "spearman": ("corrected", None),
+        "kendall": ("bootstrap", 1000),
+        "resamples": ("dual bootstrap", 20),
+        "none": (None, None),
+    }
