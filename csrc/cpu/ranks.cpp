@@ -9,8 +9,9 @@
 // 22 in two passes, and a last look, value by value, puts in order what is left. Numbers so uneven that this would move
 // too much go the long way.
 //
-// Ranks alone need no order of all: beyond kWhole numbers they are found range by range of the key's upper bits, so
-// that memory beside the numbers and their ranks stays bounded.
+// Ranks alone need no order of all: beyond kWhole numbers they are found range by range of the key's upper bits, and
+// within a range that is still too long by the bits that follow, so that memory beside the numbers and their ranks
+// stays bounded whatever the numbers are.
 #include "simd.h"
 
 namespace PA_ISA {
@@ -20,9 +21,8 @@ constexpr int kDigit = 11;
 constexpr int64_t kDigits = int64_t(1) << kDigit;
 constexpr int64_t kWhole = int64_t(1) << 24;  // numbers that are sorted at once
 constexpr int kUpper = 20;                    // bits of the ranges
-constexpr int64_t kUppers = int64_t(1) << kUpper;
-constexpr int64_t kMostMoves = 4;            // of a record, on average, in the last look
-constexpr double kLastPlace = 4294967040.0;  // below 2^32, with room for rounding
+constexpr int64_t kMostMoves = 4;             // of a record, on average, in the last look
+constexpr double kLastPlace = 4294967040.0;   // below 2^32, with room for rounding
 constexpr double kWidest = 1e300;
 constexpr int64_t kFewest = 1 << 15;  // records for which threads are worth waking
 
@@ -205,38 +205,59 @@ pa_status whole(const T* values, int64_t m, int32_t* order, int32_t* ranks, int 
   return PA_OK;
 }
 
-// How many numbers have each upper part of the key, before those of greater ones: (kUppers + 1,).
+// The numbers whose keys begin with these bits, looked at by the `next` bits that follow.
 template <class T>
-pa_status count_uppers(const T* values, int64_t m, int64_t* reached, int pieces) {
-  Scratch<int32_t> counts(pieces * kUppers);
+struct Range {
+  typedef typename Key<T>::type Bits;
+  Bits prefix;
+  int known, next;  // bits
+
+  int shift() const { return Key<T>::bits - known - next; }
+  Bits first() const { return known ? prefix << next : 0; }
+  bool holds(Bits key) const { return !known || key >> (Key<T>::bits - known) == prefix; }
+  Range within(int64_t upper) const {
+    const int more = known + next;
+    return {first() + Bits(upper), more, int(smaller(kUpper, Key<T>::bits - more))};
+  }
+};
+
+// How many numbers of a range have each of the next bits, before those of greater ones: (2^next + 1,).
+template <class T>
+pa_status count_uppers(const T* values, int64_t m, const Range<T>& range, int64_t* reached, int pieces) {
+  const int64_t uppers = int64_t(1) << range.next;
+  Scratch<int32_t> counts(pieces * uppers);
   if (!counts.data) return PA_OUT_OF_MEMORY;
 #pragma omp parallel for num_threads(pieces) schedule(static, 1) if (pieces > 1)
   for (int piece = 0; piece < pieces; ++piece) {
-    int32_t* own = counts.data + piece * kUppers;
-    memset(own, 0, kUppers * sizeof *own);
+    int32_t* own = counts.data + piece * uppers;
+    memset(own, 0, uppers * sizeof *own);
     const int64_t end = piece_start(m, piece + 1, pieces);
-    for (int64_t k = piece_start(m, piece, pieces); k < end; ++k) ++own[key_of(values[k]) >> (Key<T>::bits - kUpper)];
+    for (int64_t k = piece_start(m, piece, pieces); k < end; ++k) {
+      const typename Key<T>::type key = key_of(values[k]);
+      if (range.holds(key)) ++own[(key >> range.shift()) - range.first()];
+    }
   }
   reached[0] = 0;
-  for (int64_t upper = 0; upper < kUppers; ++upper) {
+  for (int64_t upper = 0; upper < uppers; ++upper) {
     reached[upper + 1] = reached[upper];
-    for (int piece = 0; piece < pieces; ++piece) reached[upper + 1] += counts.data[piece * kUppers + upper];
+    for (int piece = 0; piece < pieces; ++piece) reached[upper + 1] += counts.data[piece * uppers + upper];
   }
   return PA_OK;
 }
 
 // The numbers whose upper part is in [first, last), in their order, into records; parts: (pieces + 1,).
 template <class T>
-void gather(const T* values, int64_t m, int64_t first, int64_t last, Record<T>* records, int64_t* parts, int pieces) {
+void gather(const T* values, int64_t m, const Range<T>& range, int64_t first, int64_t last, Record<T>* records,
+            int64_t* parts, int pieces) {
+  typedef typename Key<T>::type Bits;
+  const Bits least = range.first() + Bits(first), beyond = Bits(last - first);
   parts[0] = 0;
 #pragma omp parallel for num_threads(pieces) schedule(static, 1) if (pieces > 1)
   for (int piece = 0; piece < pieces; ++piece) {
     const int64_t end = piece_start(m, piece + 1, pieces);
     int64_t count = 0;
-    for (int64_t k = piece_start(m, piece, pieces); k < end; ++k) {
-      const int64_t upper = int64_t(key_of(values[k]) >> (Key<T>::bits - kUpper));
-      count += upper >= first && upper < last;
-    }
+    for (int64_t k = piece_start(m, piece, pieces); k < end; ++k)
+      count += Bits((key_of(values[k]) >> range.shift()) - least) < beyond;
     parts[piece + 1] = count;
   }
   for (int piece = 0; piece < pieces; ++piece) parts[piece + 1] += parts[piece];
@@ -245,39 +266,55 @@ void gather(const T* values, int64_t m, int64_t first, int64_t last, Record<T>* 
     const int64_t end = piece_start(m, piece + 1, pieces);
     int64_t at = parts[piece];
     for (int64_t k = piece_start(m, piece, pieces); k < end; ++k) {
-      const typename Key<T>::type key = key_of(values[k]);
-      const int64_t upper = int64_t(key >> (Key<T>::bits - kUpper));
-      if (upper >= first && upper < last) records[at++] = {key, typename Key<T>::type(k)};
+      const Bits key = key_of(values[k]);
+      if (Bits((key >> range.shift()) - least) < beyond) records[at++] = {key, Bits(k)};
     }
   }
 }
 
+// All numbers with one key.
 template <class T>
-pa_status range_by_range(const T* values, int64_t m, int64_t at_once, int32_t* ranks, int threads) {
+void rank_equal(const T* values, int64_t m, typename Key<T>::type key, int32_t twice, int32_t* ranks, int pieces) {
+#pragma omp parallel for num_threads(pieces) schedule(static) if (pieces > 1)
+  for (int64_t k = 0; k < m; ++k)
+    if (key_of(values[k]) == key) ranks[k] = twice;
+}
+
+// The ranks of the numbers of a range, of which `before` others are smaller than all.
+template <class T>
+pa_status range_by_range(const T* values, int64_t m, int64_t at_once, const Range<T>& range, int64_t before,
+                         int32_t* ranks, int threads) {
   const int pieces = pieces_of(m, threads);
-  Scratch<int64_t> reached(kUppers + 1), counts(pieces * kDigits), parts(pieces + 1);
+  const int64_t uppers = int64_t(1) << range.next;
+  Scratch<int64_t> reached(uppers + 1), counts(pieces * kDigits), parts(pieces + 1);
   if (!reached.data || !counts.data || !parts.data) return PA_OUT_OF_MEMORY;
-  const pa_status counted = count_uppers(values, m, reached.data, pieces);
-  if (counted != PA_OK) return counted;
-  for (int64_t first = 0; first < kUppers;) {
+  pa_status status = count_uppers(values, m, range, reached.data, pieces);
+  for (int64_t first = 0; first < uppers && status == PA_OK;) {
     int64_t last = first + 1;
-    while (last < kUppers && reached.data[last + 1] - reached.data[first] <= at_once) ++last;
-    const int64_t before = reached.data[first], count = reached.data[last] - before;
-    if (count > 0) {
+    while (last < uppers && reached.data[last + 1] - reached.data[first] <= at_once) ++last;
+    const int64_t smaller_ones = before + reached.data[first], count = reached.data[last] - reached.data[first];
+    if (count > at_once && range.shift() == 0) {
+      const int32_t twice = int32_t(2 * smaller_ones + count + 1);
+      rank_equal(values, m, range.within(first).prefix, twice, ranks, pieces);
+    } else if (count > at_once) {
+      status = range_by_range(values, m, at_once, range.within(first), smaller_ones, ranks, threads);
+    } else if (count > 0) {
       Scratch<Record<T>> records(count), other(count);
       if (!records.data || !other.data) return PA_OUT_OF_MEMORY;
-      gather(values, m, first, last, records.data, parts.data, pieces);
-      rank_sorted(sort(records.data, other.data, count, counts.data, pieces_of(count, threads)), count, before, ranks);
+      gather(values, m, range, first, last, records.data, parts.data, pieces);
+      const Record<T>* sorted = sort(records.data, other.data, count, counts.data, pieces_of(count, threads));
+      rank_sorted(sorted, count, smaller_ones, ranks);
     }
     first = last;
   }
-  return PA_OK;
+  return status;
 }
 
 template <class T>
 pa_status ranks_of(const T* values, int64_t m, int64_t at_once, int32_t* order, int32_t* ranks, int threads) {
+  if (!order && !ranks) return PA_OK;
   if (order || m <= at_once) return whole(values, m, order, ranks, threads);
-  return range_by_range(values, m, at_once, ranks, threads);
+  return range_by_range(values, m, at_once, Range<T>{0, 0, kUpper}, 0, ranks, threads);
 }
 
 }  // namespace

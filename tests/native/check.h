@@ -94,6 +94,7 @@ void check_outcomes(void);
 void check_temperature(void);
 void check_resample(void);
 void check_shared(void);
+void check_ranks(void);
 void check_choice_similarity(void);
 void check_series(void);
 void check_meanwhile(void);

@@ -120,6 +120,7 @@ int main(int argc, char** argv) {
   check_temperature();
   check_resample();
   check_shared();
+  check_ranks();
   check_choice_similarity();
   check_series();
   check_meanwhile();

@@ -109,8 +109,9 @@ def test_older_processors_under_emulation(plain, processor, runs):
 def test_instruction_sets_share_no_code(plain):
     """A weak function built for one of them could be linked into the path of another."""
     (nm,) = require("nm")
-    units = ("check", "choice_similarity", "gradient", "outcomes", "plan", "planned", "resample", "rows", "shared")
-    for unit in (*units, "similarity", "temperature", "transpose", "triplets"):
+    units = ("check", "choice_similarity", "gradient", "inversions", "outcomes", "permuted", "plan", "planned")
+    more = ("rank_sums", "ranks", "resample", "rows", "shared", "similarity", "temperature", "topk", "transpose")
+    for unit in (*units, *more, "triplets"):
         objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
         assert objects
         for path in objects:
@@ -146,6 +147,21 @@ MUTATIONS = {
         "choice_similarity.cpp",
         "const int64_t first = a >= rows ? g.size : bi == bj ? a + 1 : 0;",
         "const int64_t first = a >= rows ? g.size : bi == bj ? a : 0;",
+    ),
+    "equal numbers that are too many to sort at once have the rank of the first": (
+        "ranks.cpp",
+        "int32_t(2 * smaller_ones + count + 1)",
+        "int32_t(2 * smaller_ones + 2)",
+    ),
+    "a rank counts no equal ones": (
+        "rank_sums.cpp",
+        "ranks[l] = 2 * before[l] + weight[l];",
+        "ranks[l] = 2 * before[l];",
+    ),
+    "equal numbers stand in the wrong order": (
+        "inversions.cpp",
+        "from[left].value <= from[right].value",
+        "from[left].value < from[right].value",
     ),
     "an entropy is that of another temperature": ("outcomes.cpp", "inverse_temperature).entropy", "T(1)).entropy"),
     "two alternatives have a third": ("temperature.cpp", "Alternatives == 2 ? 0.0 : exp_of", "exp_of"),
