@@ -70,7 +70,10 @@ class NeighbourFamily:
         return np.array([np.count_nonzero(b.near[pair]) / len(a.rows) for pair in pairs])
 
     def _alignments(self, a: Neighbours, b: Neighbours, orders: np.ndarray) -> np.ndarray:
-        """(k,) the unbiased HSIC, times n (n - 3), of similarities between neighbours in both models; 0 elsewhere."""
+        """(k,) the unbiased HSIC, times n (n - 3), of similarities K, L between neighbours in both models; 0 elsewhere.
+
+        Its first term is the trace of K L, as published, to which only pairs that are neighbours both ways add.
+        """
         n, out = self.n, np.empty(len(orders))
         assert a.similarities is not None and b.similarities is not None
         for number, order in enumerate(orders):
@@ -79,7 +82,8 @@ class NeighbourFamily:
             rows, columns = a.rows[both], a.columns[both]
             left = a.similarities[rows, columns].astype(np.float64)
             right = b.similarities[there[0][both], there[1][both]].astype(np.float64)
+            back = a.near[columns, rows] & b.near[there[1][both], there[0][both]]  # the masks are not symmetric
             across = np.bincount(columns, left, minlength=n) @ np.bincount(rows, right, minlength=n)
             both_sums = float(left.sum()) * float(right.sum())
-            out[number] = left @ right + both_sums / ((n - 1) * (n - 2)) - 2 * across / (n - 2)
+            out[number] = left[back] @ right[back] + both_sums / ((n - 1) * (n - 2)) - 2 * across / (n - 2)
         return out

@@ -178,7 +178,7 @@ def cknna_by_definition(x, y, k):
 
     def alignment(i, j):
         a, b = (masks[i] * masks[j] * kernels[one] for one in (i, j))
-        return (a * b).sum() + a.sum() * b.sum() / ((n - 1) * (n - 2)) - 2 * (a @ b).sum() / (n - 2)
+        return (a * b.T).sum() + a.sum() * b.sum() / ((n - 1) * (n - 2)) - 2 * (a @ b).sum() / (n - 2)
 
     return alignment(0, 1) / np.sqrt(alignment(0, 0) * alignment(1, 1))
 
