@@ -86,8 +86,8 @@ class Judgments(AsArray):
         """Whether the values are whole matrices, not condensed ones."""
         return self.ndim == 3 or (self.ndim == 2 and self.shape[0] == self.shape[1])
 
-    def pairs(self) -> np.ndarray:
-        """(p, m) float64: the pairs above the diagonal of each person; p = 1 of one matrix.
+    def pairs(self, name: str = "human") -> np.ndarray:
+        """(p, m) float64: the pairs above the diagonal of each person; p = 1 of one matrix. `name` is for messages.
 
         Raises:
             InputError: a matrix that is not symmetric, or an infinite value.
@@ -100,12 +100,13 @@ class Judgments(AsArray):
         out = np.empty((len(stacked), self.n_pairs))
         for k, one in enumerate(stacked):
             if self.is_square:
-                require_symmetric(one, self._called(k))
+                require_symmetric(one, self._called(k, name))
                 above(one, out[k])
             else:
                 out[k] = one
             if np.isinf(out[k]).any():
-                raise InputError(f"{self._called(k)} must be finite, or NaN where a pair was not judged; got infinity")
+                called = self._called(k, name)
+                raise InputError(f"{called} must be finite, or NaN where a pair was not judged; got infinity")
         return out
 
     def take(self, rows: Any) -> Judgments:
@@ -138,10 +139,10 @@ class Judgments(AsArray):
         out[(..., *upper[::-1])] = self.values
         return out
 
-    def _called(self, k: int) -> str:
-        whose = "human" if self.n_people is None else f"human[{k}]"
+    def _called(self, k: int, name: str) -> str:
+        whose = name if self.n_people is None else f"{name}[{k}]"
         if self.people is not None:
-            whose = f"human of {self.people[k]!r}"
+            whose = f"{name} of {self.people[k]!r}"
         return whose if self.source is None else f"{self.source}: {whose}"
 
     def __repr__(self) -> str:

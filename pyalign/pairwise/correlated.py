@@ -40,12 +40,12 @@ class Correlated:
     @cached_property
     def models(self) -> list[Any]:
         """Each model's values, prepared."""
-        return [self._prepare(model.values, None) for model in self.study.models]
+        return [self.prepared(model.values, None) for model in self.study.models]
 
     @cached_property
     def mean(self) -> Any:
         """The people's mean values, prepared."""
-        return self._prepare(self.study.mean, None)
+        return self.prepared(self.study.mean, None)
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -78,8 +78,8 @@ class Correlated:
             if not keep.any():
                 continue
             mask = None if keep.all() else keep
-            models = self.models if mask is None else [self._prepare(one.values, mask) for one in self.study.models]
-            found.append(Group(np.array(rows), mask, [self._prepare(people[row], mask) for row in rows], models))
+            models = self.models if mask is None else [self.prepared(one.values, mask) for one in self.study.models]
+            found.append(Group(np.array(rows), mask, [self.prepared(people[row], mask) for row in rows], models))
         return found
 
     def resampled_values(self, table: np.ndarray) -> np.ndarray:
@@ -103,8 +103,8 @@ class Correlated:
         assert people is not None
         mean, keep = weighted_mean(people, weights)
         family = self.correlation.of
-        models = self.models if keep is None else [self._prepare(one.values, keep) for one in self.study.models]
-        ours = self._prepare(mean, keep)
+        models = self.models if keep is None else [self.prepared(one.values, keep) for one in self.study.models]
+        ours = self.prepared(mean, keep)
         values = np.array([family.value(ours, model, self.backend) for model in models])
         return values, None if table is None else family.resampled([ours], models, table, self.backend)[0, 0]
 
@@ -119,9 +119,10 @@ class Correlated:
                 out[0, i, j] = out[0, j, i] = family.value(self.models[i], self.models[j], self.backend)
         return out
 
-    def _prepare(self, values: np.ndarray, keep: np.ndarray | None) -> Any:
+    def prepared(self, values: np.ndarray, keep: np.ndarray | None) -> Any:
+        """Values (m,) of the study's pairs, those to keep, made ready for the correlation."""
         items = self.study.items
-        if keep is not None:
+        if keep is not None and not keep.all():
             values, items = values[keep], items[keep]
         return self.correlation.of.prepare(values, items, self.backend)
 

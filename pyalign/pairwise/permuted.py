@@ -16,7 +16,8 @@ from pyalign.progress import Progress, silent
 def permuted_values(found: Correlated, permutations: int, seed: int, progress: Progress = silent) -> np.ndarray:
     """(permutations, k): of each model with the people's mean matrix, with the model's objects relabelled at random.
 
-    The same relabelling serves all models. Pairs that nobody judged stay out, so that other pairs of the model are in.
+    The same relabelling serves all models. Pairs that nobody judged stay out, so that other pairs of the model are in;
+    where a model's own matrix has none for some of those that are in, these are left out.
     """
     human = found.correlation.of.unit(found.mean)
     if human is None or not found.study.is_complete:
@@ -40,14 +41,17 @@ def _unit(values: np.ndarray | None) -> np.ndarray:
 def _one_by_one(found: Correlated, permutations: int, seed: int, progress: Progress) -> np.ndarray:
     """Where some pairs are missing, or a correlation is no inner product: prepared anew for each relabelling."""
     study, family = found.study, found.correlation.of
-    squares = [as_square(model.values, study.items, study.n) for model in study.models]
+    every = np.stack(np.triu_indices(study.n, 1), axis=1)
+    squares = [as_square(model.whole, every, study.n) for model in study.models]
     i, j = study.items.T
     out = np.empty((permutations, len(squares)))
     for row in range(permutations):
         order = permutation(study.n, row, seed=seed)
         for k, square in enumerate(squares):
-            moved = family.prepare(square[order[i], order[j]], study.items, found.backend)
-            out[row, k] = family.value(found.mean, moved, found.backend)
+            moved = square[order[i], order[j]]
+            there = ~np.isnan(moved)
+            human = found.mean if there.all() else found.prepared(study.mean, there)
+            out[row, k] = family.value(human, found.prepared(moved, there), found.backend)
         progress("permutations", row + 1, permutations)
     return out
 
@@ -63,8 +67,10 @@ def as_square(values: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
 def upper_p(null: np.ndarray, value: float) -> float:
     """(1 + the number of null values at least as large) / (1 + their number); rounding does not part equal ones.
 
+    A null value that is not defined counts as one of them.
+
     Example:
         >>> upper_p(np.array([0.1, 0.5, 0.2]), 0.5)
         0.5
     """
-    return float(1 + (null >= value - 1e-12).sum()) / (1 + len(null))
+    return float(1 + (~(null < value - 1e-12)).sum()) / (1 + len(null))

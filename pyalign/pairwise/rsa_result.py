@@ -82,9 +82,9 @@ class RsaResult(WithError, Result):
         per_person: the same with the matrix of each person, and its mean; None where people are not known.
         ceiling: of the mean over people, never of `value`.
         partial: the correlation that other models don't explain, where it was asked for.
-        n_objects: objects that were judged and have a row.
+        n_objects: objects in a pair that was compared.
         n_pairs: pairs of them that were compared.
-        n_missing: pairs of them left out, because nobody judged them or a row has NaN.
+        n_missing: pairs of all objects of the human judgments left out, because nobody judged them or a row has NaN.
         label: another name of the embeddings, for tables.
     """
 

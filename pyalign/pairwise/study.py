@@ -17,6 +17,7 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
 
 FEWEST = 3  # objects, of which three pairs follow
+ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +27,14 @@ class ModelPairs:
     Attributes:
         name: of the model.
         measure: of its rows' similarity; None of a matrix that was given.
-        values: (m,) float32 or float64, none NaN.
+        whole: (n (n - 1) / 2,) float32 or float64: of all pairs of the objects, judged or not; NaN where a matrix that
+            was given has none.
+        values: (m,) the same of the pairs that count.
     """
 
     name: str
     measure: str | None
+    whole: np.ndarray
     values: np.ndarray
 
 
@@ -39,12 +43,12 @@ class Study:
     """Pairs that were judged, and what models say of them.
 
     Attributes:
-        n: how many objects.
-        items: int32 (m, 2), the objects of each pair.
+        n: how many objects are in a pair that counts.
+        items: int32 (m, 2), the objects of each pair that counts, in [0, n).
         mean: float64 (m,), the mean of the people's values of each pair, of those who judged it.
         people: float64 (p, m) with NaN where a person has not judged a pair; None of one matrix.
         models: in the order of the results.
-        n_missing: pairs of the objects that are left out.
+        n_missing: pairs of all objects of the human judgments that are left out.
         notes: what was assumed, a sentence each.
     """
 
@@ -59,7 +63,7 @@ class Study:
     @property
     def is_complete(self) -> bool:
         """Whether all pairs of the objects are there."""
-        return self.n_missing == 0
+        return len(self.items) == self.n * (self.n - 1) // 2
 
 
 def study_of(
@@ -81,27 +85,42 @@ def study_of(
     items = np.stack(np.triu_indices(human.n, 1), axis=1).astype(np.int32)
     aligned, usable = finite_rows(aligned, human.n, nan)
     keep &= usable[items[:, 0]] & usable[items[:, 1]]
-    theirs = {name: _mean(rdm_in_order(rdm, name, human).pairs()) for name, rdm in rdms.items()}
+    theirs = {name: _mean(rdm_in_order(rdm, name, human).pairs(name)) for name, rdm in rdms.items()}
     notes += tuple(f"{name} and the judged objects have no names in common: object i is taken for object i"
                    for name, rdm in rdms.items() if rdm.names is None or human.names is None)  # fmt: skip
     for one in theirs.values():
         keep &= ~np.isnan(one)
     if not keep.any():
         raise InputError("human must have a pair that was judged and whose rows are finite; got none")
-    found = []
-    for name, x in aligned.items():
-        for measure in measures:
-            pairs = model_pairs(x, measure, human.kind, backend)
-            found.append(ModelPairs(name, str(get_measure(measure).name if isinstance(measure, Measure) else measure),
-                                    pairs if keep.all() else pairs[keep]))  # fmt: skip
     sign = -1.0 if human.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
-    found += [ModelPairs(name, None, sign * one[keep]) for name, one in theirs.items()]
-    people = None if human.n_people is None else values
-    if not keep.all():
-        items, mean, people = items[keep], mean[keep], None if people is None else people[:, keep]
-        missing = int((~keep).sum())
-        notes += (f"{missing:,} of {len(keep):,} pairs are left out: not judged, or a row has NaN",)
-    return Study(human.n, items, mean, people, tuple(found), int((~keep).sum()), notes)
+    found = [(name, str(getattr(measure, "name", measure)), model_pairs(x, measure, human.kind, backend))
+             for name, x in aligned.items() for measure in measures]  # fmt: skip
+    given = [(name, None, sign * one) for name, one in theirs.items()]
+    n, inside, items = _counted(human.n, items, keep)
+    kept = ALL if keep.all() else keep
+    notes += () if keep.all() else (
+        f"{int((~keep).sum()):,} of {len(keep):,} pairs are left out: not judged, or a row has NaN",)  # fmt: skip
+    return Study(
+        n, items, mean[kept], None if human.n_people is None else values[:, kept],
+        tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*found, *given)),
+        int((~keep).sum()), notes,
+    )  # fmt: skip
+
+
+def _counted(n: int, items: np.ndarray, keep: np.ndarray) -> tuple[int, np.ndarray | slice, np.ndarray]:
+    """How many of n objects are in a pair to keep, which pairs are of two of them, and the kept items (m, 2) by these.
+
+    Example:
+        >>> n, inside, items = _counted(3, np.array([[0, 1], [0, 2], [1, 2]]), np.array([False, True, False]))
+        >>> n, inside.tolist(), items.tolist()
+        (2, [False, True, False], [[0, 1]])
+    """
+    counted = np.zeros(n, bool)
+    counted[items[keep].ravel()] = True
+    if counted.all():
+        return n, ALL, items if keep.all() else items[keep]
+    number = (np.cumsum(counted) - 1).astype(items.dtype)
+    return int(counted.sum()), counted[items].all(axis=1), number[items[keep]]
 
 
 def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[str, Array], tuple[str, ...]]:

@@ -10,8 +10,12 @@ import pytest
 from support import strict_json
 
 from pyalign import Embeddings, InputError, Judgments, load_judgments, load_result, rsa, similarity
-from pyalign.pairwise import streamed
-from pyalign.pairwise.correlations import CORRELATIONS, correlate
+from pyalign.ops.resample import permutation
+from pyalign.pairwise import permuted, streamed
+from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.correlations import CORRELATIONS, correlate, get_correlation
+from pyalign.pairwise.permuted import permuted_values, upper_p
+from pyalign.pairwise.study import study_of
 
 
 def study(seed=0, n=12, d=6, p=None, noise=0.3):
@@ -171,11 +175,46 @@ def test_rows_with_nan_are_an_error_or_left_out():
     x[2, 0] = np.nan
     with pytest.raises(InputError, match="x must be finite; 1 of 12 rows holds NaN or infinity, first row 2"):
         rsa(x, people, kind="dissimilarity")
-    row = rsa(x, people, kind="dissimilarity", nan="omit", ci=None)[0]
+    options = {"kind": "dissimilarity", "resamples": 70, "permutations": 70}
+    row = rsa(x, people, nan="omit", **options)[0]
     rest = np.delete(np.arange(12), 2)
-    expected = rsa(x[rest], people[np.ix_(rest, rest)], kind="dissimilarity", ci=None)[0]
+    expected = rsa(x[rest], people[np.ix_(rest, rest)], **options)[0]
     assert row.value == pytest.approx(expected.value)
-    assert (row.n_pairs, row.n_missing) == (55, 11)
+    assert (row.n_objects, row.n_pairs, row.n_missing) == (11, 55, 11)
+    assert (row.standard_error, row.p_value) == (expected.standard_error, expected.p_value), "of eleven objects"
+
+
+@pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
+def test_a_permutation_brings_in_what_a_model_says_of_pairs_that_nobody_judged(correlation):
+    """Against plain indexing; a matrix of a model with holes of its own has no say in those."""
+    x, people = study(n=10)
+    holes = people.copy()
+    holes[:4, :4] = np.nan
+    own = 1 - similarity(study(seed=3, n=10)[0], measure="pearson")
+    own[8, 9] = own[9, 8] = np.nan
+    found = Correlated(study_of({"x": x}, {"own": Judgments(own, "dissimilarity")}, Judgments(holes, "dissimilarity"),
+                                ["pearson"], "raise", "auto"), get_correlation(correlation))  # fmt: skip
+    nulls = permuted_values(found, 40, 5)
+    there = ~np.isnan(holes) & ~np.isnan(own) & np.triu(np.ones((10, 10), bool), 1)
+    for row, null in enumerate(nulls):
+        order = permutation(10, row, seed=5)
+        for k, model in enumerate((1 - similarity(x, measure="pearson"), own)):
+            moved = model[np.ix_(order, order)]
+            both = there & ~np.isnan(moved)
+            assert null[k] == pytest.approx(correlate(people[both], moved[both], correlation), abs=1e-12)
+
+
+def test_a_null_value_that_is_not_defined_speaks_against_a_relation():
+    assert upper_p(np.array([0.1, np.nan, 0.2]), 0.5) == 0.5
+
+
+def test_what_is_wrong_with_a_matrix_of_a_model_is_told_of_that_model(message_of):
+    x, people = study()
+    uneven, infinite = np.ones((12, 12)), np.full((12, 12), np.inf)
+    uneven[0, 1] = 5
+    for matrix, told in ((uneven, "cats must be symmetric; [0, 1] is 5"), (infinite, "cats must be finite, or NaN")):
+        wrong = {"cats": matrix}
+        assert message_of(lambda m=wrong: rsa(x, people, kind="dissimilarity", model_rdms=m)).startswith(told)
 
 
 @pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
@@ -215,15 +254,10 @@ def test_p_values_count_the_permutations_that_are_at_least_as_large():
 
 @pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
 def test_permutations_by_inner_products_are_those_that_are_prepared_anew(correlation):
-    from pyalign.pairwise import permuted
-    from pyalign.pairwise.correlated import Correlated
-    from pyalign.pairwise.correlations import get_correlation
-    from pyalign.pairwise.study import study_of
-
     x, people = study(n=11)
     found = Correlated(study_of({"x": x}, {}, Judgments(people, "dissimilarity"), ["cosine"], "raise", "auto"),
                        get_correlation(correlation))  # fmt: skip
-    fast = permuted.permuted_values(found, 130, 5)
+    fast = permuted_values(found, 130, 5)
     slow = permuted._one_by_one(found, 130, 5, lambda *_: None)
     np.testing.assert_allclose(fast, slow, atol=1e-12)
 
