@@ -39,7 +39,7 @@ class Ranks:
         for i, one in enumerate(a):
             for j, other in enumerate(b):
                 weight, own, others, both = rank_sums(one, other, table, backend)
-                cube = weight**3  # the weighted mean of ranks is the weight
+                cube = weight * weight * weight  # of the mean rank, rounded as of equal values: their spread is 0
                 if self.name == "rho-a":
                     own = others = cube + (cube - weight) / 3.0
                 out[:, i, j] = ratios(both - cube, own - cube, others - cube)

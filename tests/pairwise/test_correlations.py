@@ -86,6 +86,20 @@ def test_a_constant_matrix_correlates_with_nothing(name):
         assert found == 0.0 if name in ("tau-a", "rho-a") else math.isnan(found)
 
 
+@pytest.mark.parametrize(
+    ("name", "n", "resamples"), [("spearman", 700, 640), ("pearson", 120, 64), ("kendall", 120, 64)]
+)
+def test_a_resample_whose_values_are_all_equal_has_no_correlation(name, n, resamples):
+    """Of one odd object, a resample without it; of ranks too where their sums are beyond 2^53."""
+    family, pairs = get_correlation(name).of, items(n)
+    odd, other = (pairs == 0).any(axis=1).astype(float), np.random.default_rng(0).normal(size=len(pairs))
+    first, second = family.prepare(other, pairs), family.prepare(odd, pairs)
+    for start in range(0, resamples, 64):
+        table = multiplicities(n, start, 64, seed=0, stream=OBJECTS)
+        found = family.resampled([first], [second], table)[:, 0, 0]
+        np.testing.assert_array_equal(np.isnan(found), table[0] == 0)
+
+
 @pytest.mark.parametrize("name", sorted(CORRELATIONS))
 def test_no_pair_and_one_pair_give_no_number_but_for_the_cosine(name):
     assert math.isnan(correlate(np.zeros(0), np.zeros(0), name))
