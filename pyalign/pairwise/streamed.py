@@ -6,7 +6,7 @@ one matrix, and its ranks: the values of the second are made when those of the f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,17 +49,29 @@ def tiles_of_judgments(given: Judgments, name: str) -> Tiles:
     if given.is_square:
         require_symmetric(values, name)
 
-        def tile(first: int, last: int) -> np.ndarray:
-            return np.concatenate([values[i, i + 1 :] for i in range(first, last)])
-
-        return tile
-    flat = values.reshape(-1)
-
-    def part(first: int, last: int) -> np.ndarray:
-        found: np.ndarray = flat[_start(n, first) : _start(n, last)]
+    def tile(first: int, last: int) -> np.ndarray:
+        if given.is_square:
+            found: np.ndarray = np.concatenate([values[i, i + 1 :] for i in range(first, last)])
+        else:
+            found = values.reshape(-1)[_start(n, first) : _start(n, last)]
+        if np.isinf(found).any():
+            raise InputError(f"{name} must be finite, or NaN where a pair was not judged; got infinity")
         return found
 
-    return part
+    return tile
+
+
+def without_holes_of(human: Tiles, others: Sequence[Tiles]) -> Tiles:
+    """The human pairs, NaN where one of other matrices has NaN too: those that all have are compared."""
+    if not others:
+        return human
+
+    def tile(first: int, last: int) -> np.ndarray:
+        missing = np.any([np.isnan(other(first, last)) for other in others], axis=0)
+        found = human(first, last)
+        return np.where(missing, np.nan, found) if missing.any() else found
+
+    return tile
 
 
 def _start(n: int, i: int) -> int:
@@ -96,7 +108,6 @@ def correlate_tiles(
         there = ~np.isnan(a)
         if not there.all():
             a, b = a[there], b[there]
-        _require_finite(a)
         total = total.plus(Sums.of(a, b))
         progress("tiles", done + 1, None)
     return total.cosine() if correlation == "cosine" else total.pearson(), total.count
@@ -114,7 +125,7 @@ def human_ranks(human: Tiles, n: int, progress: Progress = silent) -> HumanRanks
     """Those of the human pairs, for several models."""
     pairs = n * (n - 1) // 2
     if pairs >= MOST:
-        raise InputError(f"human must be about fewer than 46,341 objects for ranks; got {n:,}")
+        raise InputError(f"human must be about at most 46,341 objects for ranks; got {n:,}")
     values = _all_values(human, human, n, True, progress)
     return HumanRanks(double_ranks(values), len(values) < pairs)
 
@@ -127,7 +138,6 @@ def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Pro
         part = tiles(first, last)
         if missing:
             part = part[~np.isnan(human(first, last))]
-        _require_finite(part)
         narrow = part.astype(np.float32)
         if out.dtype == np.float32 and not (narrow == part).all():
             wide = np.empty(len(out))
@@ -139,9 +149,9 @@ def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Pro
     return out[:at]
 
 
-def _require_finite(values: np.ndarray) -> None:
-    if not np.isfinite(values).all():
-        raise InputError("human must be finite, or NaN where a pair was not judged; got infinity")
+def _mean(values: np.ndarray) -> float:
+    """Of equal values exactly that, so that nothing is left of them."""
+    return float(values[0] if values.min() == values.max() else values.mean())
 
 
 @dataclass(frozen=True)
@@ -160,7 +170,7 @@ class Sums:
         """Of two lists."""
         if len(a) == 0:
             return cls()
-        mean_a, mean_b = float(a.mean()), float(b.mean())
+        mean_a, mean_b = _mean(a), _mean(b)
         x, y = a - mean_a, b - mean_b
         products = (float(np.einsum("i,i->", left, right)) for left, right in ((x, x), (y, y), (x, y)))
         return cls(len(a), mean_a, mean_b, *products)

@@ -86,8 +86,6 @@ def study_of(
     aligned, usable = finite_rows(aligned, human.n, nan)
     keep &= usable[items[:, 0]] & usable[items[:, 1]]
     theirs = {name: _mean(rdm_in_order(rdm, name, human).pairs(name)) for name, rdm in rdms.items()}
-    notes += tuple(f"{name} and the judged objects have no names in common: object i is taken for object i"
-                   for name, rdm in rdms.items() if rdm.names is None or human.names is None)  # fmt: skip
     for one in theirs.values():
         keep &= ~np.isnan(one)
     if not keep.any():
@@ -98,12 +96,11 @@ def study_of(
     given = [(name, None, sign * one) for name, one in theirs.items()]
     n, inside, items = _counted(human.n, items, keep)
     kept = ALL if keep.all() else keep
-    notes += () if keep.all() else (
-        f"{int((~keep).sum()):,} of {len(keep):,} pairs are left out: not judged, or a row has NaN",)  # fmt: skip
+    missing = int((~keep).sum())
     return Study(
         n, items, mean[kept], None if human.n_people is None else values[:, kept],
         tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*found, *given)),
-        int((~keep).sum()), notes,
+        missing, (*notes, *notes_on_matrices(rdms, human), *left_out(missing, len(keep))),
     )  # fmt: skip
 
 
@@ -191,6 +188,22 @@ def rdm_in_order(rdm: Judgments, name: str, human: Judgments) -> Judgments:
     if rdm.n != human.n:
         raise InputError(f"{name} must be about the {human.n} judged objects; got {rdm.n}")
     return rdm
+
+
+def notes_on_matrices(rdms: Mapping[str, Judgments], human: Judgments) -> tuple[str, ...]:
+    """What is assumed of models' matrices without names."""
+    return tuple(f"{name} and the judged objects have no names in common: object i is taken for object i"
+                 for name, rdm in rdms.items() if rdm.names is None or human.names is None)  # fmt: skip
+
+
+def left_out(missing: int, pairs: int) -> tuple[str, ...]:
+    """A sentence about pairs that do not count.
+
+    Example:
+        >>> left_out(2, 66), left_out(0, 66)
+        (('2 of 66 pairs are left out: not judged, or a row has NaN',), ())
+    """
+    return (f"{missing:,} of {pairs:,} pairs are left out: not judged, or a row has NaN",) if missing else ()
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

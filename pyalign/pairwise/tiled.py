@@ -8,8 +8,14 @@ from typing import Any
 from pyalign.data import Judgments, as_embeddings
 from pyalign.pairwise.correlations import Correlation
 from pyalign.pairwise.rsa_result import RsaResult
-from pyalign.pairwise.streamed import correlate_tiles, human_ranks, tiles_of_judgments, tiles_of_rows
-from pyalign.pairwise.study import aligned_rows, finite_rows, rdm_in_order
+from pyalign.pairwise.streamed import (
+    correlate_tiles,
+    human_ranks,
+    tiles_of_judgments,
+    tiles_of_rows,
+    without_holes_of,
+)
+from pyalign.pairwise.study import aligned_rows, finite_rows, left_out, notes_on_matrices, rdm_in_order
 from pyalign.progress import Progress
 
 
@@ -22,8 +28,8 @@ def in_tiles(
     rows, _ = finite_rows(given, judged.n, "raise")
     tiles = [(name, str(getattr(one, "name", one)), tiles_of_rows(x, one, judged.kind, backend))
              for name, x in rows.items() for one in measures]  # fmt: skip
-    human = tiles_of_judgments(judged, "human")
     others = [(name, None, tiles_of_judgments(rdm_in_order(rdm, name, judged), name)) for name, rdm in rdms.items()]
+    human = without_holes_of(tiles_of_judgments(judged, "human"), [tile for _, _, tile in others])
     sign = -1.0 if judged.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
     ranked = any(one.pooling == "ranks" for one in chosen)
     ranks = human_ranks(human, judged.n, progress) if ranked else None
@@ -34,4 +40,4 @@ def in_tiles(
             value *= sign if measure is None else 1.0
             results.append(RsaResult(name, measure, one.name, value, None, None, None, None, judged.n, pairs,
                                      judged.n_pairs - pairs))  # fmt: skip
-    return tuple(results), notes
+    return tuple(results), (*notes, *notes_on_matrices(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs))

@@ -404,6 +404,7 @@ def test_tiles_give_what_whole_matrices_give(monkeypatch, correlation, measure, 
     people[3, 7] = people[7, 3] = np.nan
     human = people[np.triu_indices(40, 1)] if condensed else people
     other = np.abs(np.random.default_rng(5).normal(size=780))
+    other[44] = np.nan
     options = {"kind": "dissimilarity", "correlation": correlation, "measure": measure, "ci": None,
                "model_rdms": {"m": other}}  # fmt: skip
     whole = rsa(x, human, **options)
@@ -412,7 +413,26 @@ def test_tiles_give_what_whole_matrices_give(monkeypatch, correlation, measure, 
     tiled = rsa(x, human, **options)
     for one, other in zip(whole.results, tiled.results, strict=True):
         assert one.value == pytest.approx(other.value, abs=1e-9)
-        assert (one.n_pairs, one.n_missing) == (other.n_pairs, other.n_missing) == (779, 1)
+        assert (one.n_pairs, one.n_missing) == (other.n_pairs, other.n_missing) == (778, 2)
+    assert whole.notes == tiled.notes
+
+
+@pytest.mark.parametrize("correlation", ["pearson", "spearman"])
+@pytest.mark.parametrize("value", [0.1, 1 / 3])
+def test_a_constant_matrix_in_tiles_has_no_correlation(monkeypatch, correlation, value):
+    """Whose mean, in floating point, may be another number."""
+    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
+    monkeypatch.setattr(streamed, "TILE", 100)
+    found = rsa(study(n=60)[0], np.full(1770, value), kind="dissimilarity", correlation=correlation, ci=None)
+    assert math.isnan(found[0].value) and "is not defined" in found.notes[-1]
+
+
+def test_infinity_in_tiles_is_told_of_its_matrix(monkeypatch, message_of):
+    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
+    x, people = study(n=20)
+    infinite = {"cats": np.full(190, np.inf)}
+    told = message_of(rsa, x, people, kind="dissimilarity", ci=None, model_rdms=infinite)
+    assert told == "cats must be finite, or NaN where a pair was not judged; got infinity"
 
 
 def test_progress_is_told():
