@@ -191,13 +191,22 @@ T* contiguous(const py::array& a, int64_t rows, int64_t columns) {
   return static_cast<T*>(const_cast<void*>(a.data()));
 }
 
-// Orders are looked at here: a wrong one would write outside of memory.
+// Orders are looked at here: one that is no permutation would lead outside of memory.
+void require_permutations(const int32_t* orders, int64_t count, int64_t n) {
+  std::vector<int64_t> seen(size_t(n), -1);  // the last order that has each number
+  for (int64_t k = 0; k < count; ++k)
+    for (const int32_t *at = orders + k * n, *end = at + n; at < end; ++at) {
+      require(0 <= *at && *at < n && seen[size_t(*at)] != k, "orders must be permutations of 0 ... n - 1");
+      seen[size_t(*at)] = k;
+    }
+}
+
 py::array permuted_products(const py::array& a, const py::array& b, const py::array& orders) {
   const pa_matrix left = matrix_of(a), right = matrix_of(b);
   const int64_t n = left.n, count = orders.ndim() == 2 ? orders.shape(0) : 0;
   require(left.d == n && right.n == n && right.d == n && left.type == right.type, "a and b must be square and alike");
   const int32_t* at = contiguous<int32_t>(orders, count, n);
-  for (int64_t k = 0; k < count * n; ++k) require(0 <= at[k] && at[k] < n, "orders must lie in [0, n)");
+  require_permutations(at, count, n);
   py::array_t<double> out(count);
   double* target = out.mutable_data();
   {

@@ -83,11 +83,12 @@ def test_rows_may_lie_apart(host_backend):
     assert host.permuted_products(apart[:, :40], b, orders).tolist() == by_indexing(a, b, orders)
 
 
-def test_orders_out_of_range_are_refused_by_the_compiled_module():
+@pytest.mark.parametrize("order", [[0, 1, 3], [0, -1, 2], [0, 0, 2]])
+def test_orders_that_are_no_permutations_are_refused_by_the_compiled_module(order):
     from pyalign.backends.native import _native
 
-    a, orders = np.eye(3), np.array([[0, 1, 3]], np.int32)
-    with pytest.raises(ValueError, match="orders must lie in"):
+    a, orders = np.eye(3), np.array([[2, 0, 1], order], np.int32)
+    with pytest.raises(ValueError, match="orders must be permutations of 0"):
         _native.permuted_products(a, a, orders)
 
 
