@@ -136,9 +136,9 @@ class WeightedRsa:
         correlation: by which the sum is judged.
         value: mean over folds of the correlation of the sum with people's mean matrix, on pairs of objects that no
             weight was fitted to.
-        folds: the value of each fold.
-        weights: of each model's standardised matrix, none negative, fitted to all pairs; by "name", or "name measure"
-            of several measures.
+        folds: the value of each fold; 0 where no model has a weight.
+        weights: of each model's standardised matrix (for the cosine: divided by its root mean square), none negative,
+            fitted to all pairs; by "name", or "name measure" of several measures.
         seed: of the folds.
     """
 

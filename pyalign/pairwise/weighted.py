@@ -45,9 +45,10 @@ def weighted_rsa(found: Correlated, seed: int, folds: int = FOLDS) -> WeightedRs
             raise InputError(
                 f"weighted needs judged pairs within each fold of objects and outside of it; fold {fold} has none"
             )
-        weights, centre, scale = _fit(matrix[train], study.mean[train])
-        values.append(_value(found, ((matrix[test] - centre) / scale) @ weights, test))
-    weights, _, _ = _fit(matrix, study.mean)
+        weights, centre, scale = _fit(matrix[train], study.mean[train], found.correlation.centred)
+        predicted = ((matrix[test] - centre) / scale) @ weights
+        values.append(_value(found, predicted, test) if weights.any() else 0.0)
+    weights, _, _ = _fit(matrix, study.mean, found.correlation.centred)
     several = len({model.measure for model in study.models}) > 1
     names = [f"{m.name} {m.measure}" if several and m.measure else m.name for m in study.models]
     defined = [value for value in values if not math.isnan(value)]
@@ -56,13 +57,14 @@ def weighted_rsa(found: Correlated, seed: int, folds: int = FOLDS) -> WeightedRs
     return WeightedRsa(found.correlation.name, mean, tuple(values), told, seed)
 
 
-def _fit(matrix: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights of the standardised columns, and what was taken from them and divided by."""
-    centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
+def _fit(matrix: np.ndarray, mean: np.ndarray, centred: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights of the scaled columns, and what was taken from them (the cosine takes nothing) and divided by."""
+    both = np.concatenate([matrix, mean[:, None]], axis=1)
+    centre = both.mean(axis=0) if centred else np.zeros(both.shape[1])
+    scale = np.sqrt(((both - centre) ** 2).mean(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
-    deviation = float(mean.std())
-    target = (mean - mean.mean()) / (deviation if deviation > 0 else 1.0)
-    return _nonnegative((matrix - centre) / scale, target), centre, scale
+    scaled = (both - centre) / scale
+    return _nonnegative(scaled[:, :-1], scaled[:, -1]), centre[:-1], scale[:-1]
 
 
 def _nonnegative(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:

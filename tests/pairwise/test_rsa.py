@@ -296,6 +296,23 @@ def test_a_weighted_sum_finds_the_weights_and_is_judged_on_other_objects():
     assert one.value > found[0].value
 
 
+def test_a_weighted_sum_for_the_cosine_takes_no_mean_off():
+    parts = [1 - similarity(study(seed)[0], measure="pearson") for seed in range(2)]
+    rdms = dict(zip("ab", parts, strict=True))
+    options = {"kind": "dissimilarity", "model_rdms": rdms, "ci": None, "weighted": True, "correlation": "cosine"}
+    one = rsa({}, 3 * parts[0] + parts[1], **options).weighted[0]
+    assert one.folds == pytest.approx((1.0, 1.0, 1.0))
+    roots = [np.sqrt((part[np.triu_indices(12, 1)] ** 2).mean()) for part in parts]
+    assert one.weights["a"] / one.weights["b"] == pytest.approx(3 * roots[0] / roots[1])
+
+
+def test_a_weighted_sum_of_models_against_people_predicts_nothing():
+    _, people = study()
+    against = {"a": 2 - people, "b": 3 - people}
+    one = rsa({}, people, kind="dissimilarity", model_rdms=against, ci=None, weighted=True).weighted[0]
+    assert (one.value, one.folds, dict(one.weights)) == (0.0, (0.0,) * 3, {"a": 0.0, "b": 0.0})
+
+
 def test_many_models_of_nothing_explain_nothing_of_other_objects():
     rng = np.random.default_rng(0)
     human, *rest = (1 - similarity(rng.normal(size=(90, 8)), measure="pearson") for _ in range(21))
