@@ -29,10 +29,11 @@ NOTHING_LEFT = {4: 1e-5, 8: 1e-11}  # of a matrix, by bytes of a number: what ce
 
 @dataclass(frozen=True)
 class Matrix:
-    """A centred matrix (n, n) of length 1, and the length that it had."""
+    """A centred matrix (n, n) of length 1; the length that it had is `length` times 4 to the power of `exponent`."""
 
     values: np.ndarray
     length: float
+    exponent: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Features:
     values: np.ndarray
     squares: np.ndarray
     length: float
+    exponent: int = 0
 
 
 class MatrixFamily:
@@ -59,7 +61,7 @@ class MatrixFamily:
             return self._features(x)
         kernel, exponent = self._kernel(x)
         found = centred(kernel, self.measure)
-        return replace(found, length=found.length * 4.0**exponent)
+        return replace(found, exponent=exponent)
 
     def score(self, a: Matrix | Features, b: Matrix | Features) -> float:
         return float(self.nulls(a, b, identity(self.n))[0])
@@ -94,7 +96,7 @@ class MatrixFamily:
         square = float(self._products(plain, plain, identity(self.n))[0])
         if not square > NOTHING_LEFT[values.itemsize] * whole:
             raise not_defined(self.measure)
-        return Features(values / values.dtype.type(square**0.25), squares / square**0.5, square**0.5 * 4.0**exponent)
+        return Features(values / values.dtype.type(square**0.25), squares / square**0.5, square**0.5, exponent)
 
     def _products(self, a: Features, b: Features, orders: np.ndarray, corrected: bool = True) -> np.ndarray:
         """(k,) inner products of the two centred matrices, from the features."""

@@ -11,7 +11,7 @@ from pyalign.data import Provenance
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
 from pyalign.pairwise._families import prepared
-from pyalign.pairwise._matrices import MatrixFamily
+from pyalign.pairwise._matrices import Features, Matrix, MatrixFamily
 from pyalign.pairwise.cka import Measure
 from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.representation import RepresentationMeasure, get_representation_measure
@@ -19,6 +19,7 @@ from pyalign.pairwise.rows import match_rows
 from pyalign.progress import Progress, silent
 
 BATCH = 1024  # rows
+FARTHEST = 120  # powers of 4 between the lengths of two batches
 
 
 def minibatch_cka(
@@ -73,12 +74,13 @@ def minibatch_cka(
         batches, count = _matched(models), None
     names: tuple[str, ...] | None = None
     total, n, number = np.zeros((0, 0)), 0, 0
+    scales: dict[str, int] = {}
     for number, rows in enumerate(batches, 1):
         progress("batches", number - 1, count)
         if names is None:
             names, total = _names(rows), np.zeros((len(rows), len(rows)))
         b = _rows_of(rows, names, one, number)
-        total += b * _hsic(rows, names, one, backend, number)
+        total += b * _hsic(rows, names, one, backend, number, scales)
         n += b
     if names is None:
         raise InputError("models must hold at least one batch; got none")
@@ -133,22 +135,28 @@ def _rows_of(
 
 
 def _hsic(
-    rows: Mapping[str, np.ndarray], names: tuple[str, ...], measure: RepresentationMeasure, backend: str, number: int
-) -> np.ndarray:
-    """(m, m) the unbiased HSIC of each pair of models in one batch."""
+    rows: Mapping[str, np.ndarray], names: tuple[str, ...], measure: RepresentationMeasure, backend: str, number: int,
+    scales: dict[str, int],
+) -> np.ndarray:  # fmt: skip
+    """(m, m) the unbiased HSIC of each pair of models in one batch, each model on the scale of its first batch."""
     b = len(rows[names[0]])
     family = MatrixFamily(measure, [rows[name].shape for name in names], backend)
     try:
         ready = prepared(family, rows)
     except InputError as error:
         raise InputError(f"batch {number}: {error}") from error
+    lengths = {name: _length(one, scales.setdefault(name, one.exponent)) for name, one in ready.items()}
     out = np.empty((len(names), len(names)))
     for i, first in enumerate(names):
         for j, second in enumerate(names[: i + 1]):
-            a, c = ready[first], ready[second]
-            cosine = 1.0 if i == j else family.score(a, c)
-            out[i, j] = out[j, i] = cosine * a.length * c.length
+            cosine = 1.0 if i == j else family.score(ready[first], ready[second])
+            out[i, j] = out[j, i] = cosine * lengths[first] * lengths[second]
     return out / (b * (b - 3))
+
+
+def _length(found: Matrix | Features, scale: int) -> float:
+    """In units of 4 to the power of `scale`; what is further away than float64 reaches is as good as that far."""
+    return found.length * 4.0 ** max(-FARTHEST, min(FARTHEST, found.exponent - scale))
 
 
 def _ratios(total: np.ndarray) -> tuple[tuple[float, ...], ...]:

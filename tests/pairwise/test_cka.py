@@ -352,6 +352,14 @@ def test_scores_that_differ_by_rounding_alone_count_as_equal():
     assert found.p_value[0][1] == pytest.approx(1 / 3, abs=0.05)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-100, 1e100, 1e200])
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.filterwarnings("error")
+def test_the_scale_of_a_model_changes_no_measure_however_extreme(measure, scale):
+    models = models_of(1, widths=(3, 6))
+    assert score(models["a"] * scale, models["b"], measure) == pytest.approx(score(*models.values(), measure), abs=1e-9)
+
+
 @pytest.mark.parametrize("scale", [1e-35, 1e35])
 def test_the_scale_of_a_model_does_not_count(scale):
     x, y = reals(6, 30, 4), reals(7, 30, 50)

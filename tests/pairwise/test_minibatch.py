@@ -56,6 +56,22 @@ def test_hsics_are_summed_before_they_are_divided():
     assert found[0].matrix[0][1] == pytest.approx(sums[0] / np.sqrt(sums[1] * sums[2]), abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-60, 1e60, 1e200])
+@pytest.mark.filterwarnings("error")
+def test_the_scale_of_a_model_changes_nothing_however_extreme(scale):
+    models = pair(200)
+    far = {**models, "x": models["x"] * scale}
+    expected = pyalign.minibatch_cka(models, batch=50)[0].matrix[0][1]
+    assert pyalign.minibatch_cka(far, batch=50)[0].matrix[0][1] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_batch_far_beyond_the_others_is_all_that_counts():
+    near, far = pair(40), {name: x * 1e200 for name, x in pair(30).items()}
+    alone = pyalign.minibatch_cka([far])[0].matrix[0][1]
+    assert pyalign.minibatch_cka([near, far])[0].matrix[0][1] == pytest.approx(alone)
+
+
 def test_mapped_files_are_read_in_batches(tmp_path, monkeypatch):
     models = {name: x.astype(np.float32) for name, x in pair(300).items()}
     for name, x in models.items():
