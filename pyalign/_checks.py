@@ -226,6 +226,13 @@ def one_of(value: str, allowed: Sequence[str], name: str) -> str:
     raise InputError(f"{name} must be one of {', '.join(allowed)}; got {value!r}{nearest(value, allowed)}")
 
 
+def different(values: Sequence[object], shown: Sequence[object], name: str) -> None:
+    """Raises where a value comes twice; says how it was `shown`."""
+    for k, value in enumerate(values):
+        if value in values[:k]:
+            raise InputError(f"{name} must differ; got {str(shown[k])!r} twice")
+
+
 def whole_number(value: object, name: str, least: int, most: int = 2**31 - 1) -> int:
     """`value` as an int in [least, most]."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -246,3 +246,8 @@ def test_takes_torch_tensors_with_a_graph_and_in_bfloat16():
     rows = _checks.as_rows(x.detach().bfloat16())
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows, [[1, 2], [3, 4]])
+
+
+def test_values_that_come_twice_are_named(message_of):
+    _checks.different([1, 2], ["a", "b"], "number")
+    assert message_of(_checks.different, [1, 2, 1], ["a", "b", "a!"], "number") == "number must differ; got 'a!' twice"

@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno == errno.ENOMEM:
             return _fail(name, "not enough memory")
         reason = error.strerror or str(error)
-        return _fail(name, f"{error.filename}: {reason}" if error.filename else reason)
+        return _fail(name, reason if error.filename is None else f"{error.filename or repr('')}: {reason}")
     except MemoryError as error:
         told = str(error)
         return _fail(name, told if "not enough memory" in told else f"not enough memory: {told}".removesuffix(": "))
@@ -179,7 +179,7 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
     names = {name for path in files for name in (path, path.rpartition("::")[0] or path)}
     is_file = {one.name: isinstance(getattr(options, one.name), str | tuple) for one, _ in declared(command.options)}
     other = {one.name for one, told in declared(command.options) if told.role != "input" or not is_file[one.name]}
-    if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ")))):
+    if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ", " must ")))):
         return message
     if message.partition(" ")[0] in other:  # "measure must be one of ..."
         return message

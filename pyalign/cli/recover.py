@@ -69,6 +69,10 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     if options.refit != "probe":
         refuse_unused(options, ("folds", "strength"), "probes alone: add --refit probe")
+    if options.sizes is not None:
+        refuse_unused(options, ("most_triplets",), "the numbers that are tried without --sizes")
+    if len(options.embeddings) < 2:
+        raise InputError("--embeddings must be at least two models to tell apart; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)
     for flag, given in (("--measure", options.measure), ("--temperature", options.temperature)):
         _check_number(flag, given, len(options.embeddings))

@@ -19,6 +19,7 @@ from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 
 HUMAN, MODELS = "judgments of people", "more models"
+OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan")
 FORMULAS = "\n".join(f"  {one.name:<10} {one.formula}" for one in CORRELATIONS.values())
 HOW = f"how they are compared\ncorrelations of the pairs' values:\n{FORMULAS}"
 
@@ -101,6 +102,8 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     """Reads everything, compares everything."""
     _check(options)
     human = read_judgments(options.human, options.kind, options.human_names)
+    if (human.n_people or 1) < 2:
+        refuse_unused(options, ("pooling",), "the noise ceiling, which takes matrices of at least two people")
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
     given = {
@@ -121,7 +124,9 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
 def _check(options: RsaOptions) -> None:
     """What is wrong whatever the files hold."""
     if not options.embeddings and not options.model_rdms:
-        raise InputError("rsa needs --embeddings, --model-rdms, or both; got neither")
+        raise InputError("--embeddings, --model-rdms, or both are needed; got neither")
+    if not options.embeddings:
+        refuse_unused(options, OF_EMBEDDINGS, "embeddings, of which none are given")
     for measure in options.measure or ():
         get_measure(measure)
     for correlation in options.correlation or ():
@@ -130,6 +135,8 @@ def _check(options: RsaOptions) -> None:
         refuse_unused(
             options, ("ci_method", "resamples", "confidence", "correction"), "intervals, which --ci none leaves out"
         )
+        if options.permutations is None and not options.weighted:
+            refuse_unused(options, ("seed",), "what is drawn: intervals, --permutations or --weighted")
     if options.ci_method == "corrected":
         refuse_unused(options, ("resamples",), "the bootstrap, which --ci-method corrected does without")
 

@@ -143,7 +143,7 @@ class Judgments(AsArray):
         whose = name if self.n_people is None else f"{name}[{k}]"
         if self.people is not None:
             whose = f"{name} of {self.people[k]!r}"
-        return whose if self.source is None else f"{self.source}: {whose}"
+        return whose if self.source is None or whose.startswith(self.source) else f"{self.source}: {whose}"
 
     def __repr__(self) -> str:
         people = "" if self.n_people is None else f" by {self.n_people} people"
@@ -227,7 +227,21 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
         raise InputError(f"kind must say what {name} holds: 'dissimilarity' or 'similarity'; got None")
     from pyalign.data.embeddings import as_embeddings, is_frame
 
-    if is_frame(human):
-        found = as_embeddings(human, name)
-        return Judgments(np.asarray(found.values), kind, found.names)
-    return Judgments(human, kind)  # type: ignore[arg-type]
+    try:
+        if is_frame(human):
+            found = as_embeddings(human, name)
+            return Judgments(np.asarray(found.values), kind, found.names)
+        return Judgments(human, kind)  # type: ignore[arg-type]
+    except InputError as error:
+        raise about(name, error) from error
+
+
+def about(name: str, error: InputError) -> InputError:
+    """An error of `Judgments` that calls them by another name than "human".
+
+    Example:
+        >>> str(about("model", InputError("human must be symmetric")))
+        'model must be symmetric'
+    """
+    told = str(error)
+    return InputError(name + told.removeprefix("human")) if told.startswith(("human ", "human[")) else error

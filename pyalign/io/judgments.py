@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyalign.data import Judgments, as_judgments
+from pyalign.data.judgments import about
 from pyalign.errors import InputError
 from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.formats import JUDGMENTS, open_file
@@ -73,7 +74,8 @@ def load_judgments(
             own = None  # those of one row, or of a column, of pairs are no objects
         return _named(replace(judged, names=own), names)
     except InputError as error:
-        raise error if str(error).startswith((os.fspath(path), "kind ")) else bad(path, error) from error
+        named = str(error).startswith((os.fspath(path), "kind "))
+        raise error if named else bad(path, about("judgments", error)) from error
 
 
 def _of_data_set(path: PathLike, kind: str | None, key: str | None, names: Sequence[str] | None) -> Judgments:

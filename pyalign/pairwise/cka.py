@@ -109,7 +109,9 @@ def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:
     given = tuple(measure) if isinstance(measure, list | tuple) else (measure,)
     if not given:
         raise InputError("measure must be at least one; got none")
-    return tuple(map(get_representation_measure, given))
+    found = tuple(map(get_representation_measure, given))
+    _checks.different(found, list(map(str, found)), "measure")
+    return found
 
 
 def null_scores(

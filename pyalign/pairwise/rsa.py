@@ -168,8 +168,8 @@ def _check(
         raise InputError("x must hold at least one model; got none")
     if not measures or not chosen:
         raise InputError("measure and correlation must be at least one each; got none")
-    for one in measures:
-        get_measure(one)
+    _checks.different(list(map(get_measure, measures)), measures, "measure")
+    _checks.different(chosen, [one.name for one in chosen], "correlation")
     both = set(models) & set(rdms)
     if both:
         raise InputError(f"model_rdms must be called otherwise than embeddings; got {min(both)!r} twice")

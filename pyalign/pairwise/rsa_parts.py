@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from pyalign.data.names import listing
 from pyalign.pairwise.bootstrap import Resampled, Variances, partial_correlations
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.people import noise_ceiling_of
@@ -127,4 +128,20 @@ def undefined_notes(results: Sequence[RsaResult], over: str | None, method: str 
             )
         elif over is not None and one.ci is None:
             notes.append(f"{one.correlation} with {called} has no interval: {why}")
-    return notes
+        if one.partial is not None and math.isnan(one.partial.value) and not math.isnan(one.value):
+            notes.append(f"partial {one.correlation} with {called} is not defined: a model is constant, or two are one")
+        notes += _of_fewer(one)
+    return list(dict.fromkeys(notes))
+
+
+def _of_fewer(one: RsaResult) -> list[str]:
+    """A sentence where the mean over people is one over some of them."""
+    if one.per_person is None or math.isnan(one.per_person.mean):
+        return []
+    values = one.per_person.values
+    without = [k for k, value in enumerate(values) if math.isnan(value)]
+    if not without:
+        return []
+    which = listing(list(map(str, without)), 5)
+    told = f"{one.correlation} with {len(without)} of {len(values)} people is not defined (number {which}, from 0)"
+    return [f"{told}: they judged no pairs, or values there are all equal; the mean over people leaves them out"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
 
 FEWEST = 3  # objects, of which three pairs follow
+EXTREME = 200  # powers of two from 1: values beyond are scaled, so that sums of their squares stay within float64
 ALL = slice(None)
 
 
@@ -79,19 +81,23 @@ def study_of(
     aligned, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, human)
     if human.n < FEWEST:
         raise InputError(f"human must be about at least {FEWEST} objects; got {human.n}")
-    values = human.pairs()
+    values = within_range(human.pairs())
     mean = _mean(values)
     keep = ~np.isnan(mean)
     items = np.stack(np.triu_indices(human.n, 1), axis=1).astype(np.int32)
     aligned, usable = finite_rows(aligned, human.n, nan)
     keep &= usable[items[:, 0]] & usable[items[:, 1]]
-    theirs = {name: _mean(rdm_in_order(rdm, name, human).pairs(name)) for name, rdm in rdms.items()}
-    for one in theirs.values():
+    theirs = {name: _mean(within_range(rdm_in_order(rdm, name, human).pairs(name))) for name, rdm in rdms.items()}
+    judged = keep.any()
+    for name, one in theirs.items():
+        if np.isnan(one).all():
+            raise InputError(f"{name} must have a value for at least one pair; got NaN alone")
         keep &= ~np.isnan(one)
     if not keep.any():
-        raise InputError("human must have a pair that was judged and whose rows are finite; got none")
+        also = " and which all model_rdms have" if judged else ""
+        raise InputError(f"human must have a pair that was judged and whose rows are finite{also}; got none")
     sign = -1.0 if human.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
-    found = [(name, str(getattr(measure, "name", measure)), model_pairs(x, measure, human.kind, backend))
+    found = [(name, str(getattr(measure, "name", measure)), within_range(model_pairs(x, measure, human.kind, backend)))
              for name, x in aligned.items() for measure in measures]  # fmt: skip
     given = [(name, None, sign * one) for name, one in theirs.items()]
     n, inside, items = _counted(human.n, items, keep)
@@ -100,7 +106,7 @@ def study_of(
     return Study(
         n, items, mean[kept], None if human.n_people is None else values[:, kept],
         tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*found, *given)),
-        missing, (*notes, *notes_on_matrices(rdms, human), *left_out(missing, len(keep))),
+        missing, (*notes, *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
     )  # fmt: skip
 
 
@@ -181,6 +187,21 @@ def as_dissimilarity(similarities: np.ndarray, measure: str | Measure) -> np.nda
     return similarities
 
 
+def within_range(values: np.ndarray) -> np.ndarray:
+    """The values, times a power of two where they are so large or small that squares of them would not fit; in place.
+
+    Example:
+        >>> within_range(np.array([1.0, 2.0])), within_range(np.array([np.nan, 2.0**900]))
+        (array([1., 2.]), array([nan, 0.5]))
+    """
+    largest = float(np.fmax.reduce(values, axis=None, initial=0.0))
+    largest = max(largest, -float(np.fmin.reduce(values, axis=None, initial=0.0)))
+    exponent = math.frexp(largest)[1]
+    if abs(exponent) > EXTREME and largest > 0:
+        np.ldexp(values, -exponent, out=values)
+    return values
+
+
 def rdm_in_order(rdm: Judgments, name: str, human: Judgments) -> Judgments:
     """A model's matrix with its objects in the order of the judged ones."""
     if rdm.names is not None and human.names is not None:
@@ -190,20 +211,26 @@ def rdm_in_order(rdm: Judgments, name: str, human: Judgments) -> Judgments:
     return rdm
 
 
-def notes_on_matrices(rdms: Mapping[str, Judgments], human: Judgments) -> tuple[str, ...]:
-    """What is assumed of models' matrices without names."""
-    return tuple(f"{name} and the judged objects have no names in common: object i is taken for object i"
-                 for name, rdm in rdms.items() if rdm.names is None or human.names is None)  # fmt: skip
-
-
-def left_out(missing: int, pairs: int) -> tuple[str, ...]:
+def left_out(missing: int, pairs: int, with_rdms: bool = False) -> tuple[str, ...]:
     """A sentence about pairs that do not count.
 
     Example:
-        >>> left_out(2, 66), left_out(0, 66)
-        (('2 of 66 pairs are left out: not judged, or a row has NaN',), ())
+        >>> left_out(1, 66), left_out(0, 66)
+        (('1 of 66 pairs is left out: not judged, or a row has NaN',), ())
     """
-    return (f"{missing:,} of {pairs:,} pairs are left out: not judged, or a row has NaN",) if missing else ()
+    rdm = " or a model's matrix" if with_rdms else ""
+    are = "is" if missing == 1 else "are"
+    told = f"{missing:,} of {pairs:,} pairs {are} left out: not judged, or a row{rdm} has NaN"
+    return (told,) if missing else ()
+
+
+def assumed_of(rdms: Mapping[str, Judgments], human: Judgments) -> tuple[str, ...]:
+    """Sentences about models' matrices whose objects can't be found by name."""
+    return tuple(
+        f"{name} and the judged objects have no names in common: object i is taken for object i"
+        for name, rdm in rdms.items()
+        if rdm.names is None or human.names is None
+    )
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from pyalign.pairwise.streamed import (
     tiles_of_rows,
     without_holes_of,
 )
-from pyalign.pairwise.study import aligned_rows, finite_rows, left_out, notes_on_matrices, rdm_in_order
+from pyalign.pairwise.study import aligned_rows, assumed_of, finite_rows, left_out, rdm_in_order
 from pyalign.progress import Progress
 
 
@@ -40,4 +40,5 @@ def in_tiles(
             value *= sign if measure is None else 1.0
             results.append(RsaResult(name, measure, one.name, value, None, None, None, None, judged.n, pairs,
                                      judged.n_pairs - pairs))  # fmt: skip
-    return tuple(results), (*notes, *notes_on_matrices(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs))
+    told = (*assumed_of(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs, bool(rdms)))
+    return tuple(results), (*notes, *told)

@@ -30,7 +30,9 @@ def rsa_table(found: Rsa, width: int | None = None, verbose: bool = False) -> st
         parts.append(f"\ndifferences of correlations with the mean matrix\n{table}" if several else f"\n{table}")
         hidden = len(found.pairs) - len(shown)
         told = [f"the first {len(shown)} of {len(found.pairs):,}: --verbose or --json has all"] if hidden else []
-        told.append(f"p ({_short(found)}) corrected for {len(found.pairs):,} pairs")
+        tested = sum(pair.p_value is not None for pair in found.pairs)
+        if tested:
+            told.append(f"p ({_short(found)}) corrected for {tested:,} {'pair' if tested == 1 else 'pairs'}")
         parts.append(noted([*told, *same], width, verbose))
     for one in found.weighted or ():
         weights = ", ".join(f"{_named(name, labels)} {weight:.3f}" for name, weight in one.weights.items())

@@ -125,6 +125,10 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
         (("--labels", "a"), "--labels must name each of 3 models; got 1"),
         (("--odd-column", "none"), "recover without --temperature needs the people's answers"),
         (("--target", 2), "target must lie between 0 and 1; got 2.0"),
+        (
+            ("--sizes", 50, "--most-triplets", 90),
+            "--most-triplets 90 serves the numbers that are tried without --sizes",
+        ),
         (("--sizes", 1), "sizes must be a whole number from 2"),
         (("--temperature", 0), "temperature must be a positive number"),
         (("--subject-column", 3), None),
@@ -139,7 +143,7 @@ def test_bad_options_are_one_line_and_write_nothing(refused, command, models, op
 
 
 def test_one_model_alone_is_refused(refused, models):
-    assert refused("recover", "x.npy", "-t", "t.npy") == "t.npy: models must be at least two; got 1"
+    assert refused("recover", "x.npy", "-t", "t.npy") == "--embeddings must be at least two models to tell apart; got 1"
 
 
 def test_a_model_at_chance_is_named(refused, folder, models):

@@ -137,8 +137,8 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", "--human", "nothing.npy", "--kind", "similarity"), "nothing.npy: No such file or directory"),
         (("a.npy", "--human", "people.npz", "--kind", "similarity"), "people.npz: holds several arrays"),
         (("a.npy", "--human", "people.npz::no", "--kind", "similarity"), "people.npz: has no array 'no'"),
-        (("a.npy", "--human", "a.npy", "--kind", "similarity"), "a.npy: human must be a square matrix, or condensed"),
-        (("--human", "mean.npy", "--kind", "similarity"), "rsa needs --embeddings, --model-rdms, or both; got neither"),
+        (("a.npy", "--human", "a.npy", "--kind", "similarity"), "a.npy: judgments must be a square matrix"),
+        (("--human", "mean.npy", "--kind", "similarity"), "error: --embeddings, --model-rdms, or both are needed"),
         (("a.npy", *HUMAN, "--measure", "pearson,cosine"), "separate measures by spaces"),
         (("a.npy", *HUMAN, "--correlation", "rho"), "correlation must be one of"),
         (("a.npy", *HUMAN, "--ci", "none", "--resamples", "9"), "--resamples 9 serves intervals"),
@@ -149,7 +149,16 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", *HUMAN, "--model-rdms", "mean.npy", "mean.npy"), "--model-rdms must differ; got mean.npy 2 times"),
         (("a.npy", *HUMAN, "--json", "people.npz"), "--json PATH must end in .json; got people.npz"),
         (("a.npy", "--human", "mean.npy", "--kind", "dissimilarity", "--ci", "subjects"), "ci subjects needs"),
-        (("few.npy", *HUMAN), "few.npy must have a row for each of 14 judged objects"),
+        (("few.npy", *HUMAN), "error: few.npy must have a row for each of 14 judged objects"),
+        (("a.npy", *HUMAN, "--model-rdms", "a.npy"), "a.npy: judgments must be a square matrix, or condensed"),
+        (("a.npy", *HUMAN, "--model-rdms", "crooked.npy"), "error: crooked.npy must be symmetric; [0, 1] is"),
+        (("a.npy", *HUMAN, "--model-rdms", "blank.npy"), "error: blank.npy must have a value for at least one pair"),
+        (("a.npy", *HUMAN, "--measure", "cosine", "cosine"), "error: measure must differ; got 'cosine' twice"),
+        (("a.npy", *HUMAN, "--correlation", "rho-a", "rho-a"), "error: correlation must differ; got 'rho-a' twice"),
+        (("a.npy", *HUMAN, "--ci", "none", "--seed", "4"), "--seed 4 serves what is drawn"),
+        (("--model-rdms", "mean.npy", *HUMAN, "--measure", "dot"), "--measure dot serves embeddings, of which none"),
+        (("a.npy", "--human", "mean.npy", "--kind", "similarity", "--pooling", "raw"), "--pooling raw serves"),
+        (("a.npy", "--human", "", "--kind", "similarity"), "error: '': No such file or directory"),
         (("a.npy", "--human", "crooked.npy", "--kind", "dissimilarity"), "human must be symmetric; [0, 1] is"),
         (("nan.npy", *HUMAN), "nan.npy must be finite; 1 of 14 rows holds NaN or infinity, first row 3"),
         (("a.npy", *HUMAN, "--human-names", "few.txt"), "names must be those that the objects have in the file"),
@@ -160,6 +169,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(command, files, tmp_path, 
     crooked = files["people"][0].copy()
     crooked[0, 1] += 1
     np.save("crooked.npy", crooked)
+    np.save("blank.npy", np.full((N, N), np.nan))
     holes = files["a"].copy()
     holes[3, 0] = np.nan
     np.save("nan.npy", holes)

@@ -346,6 +346,47 @@ def test_constant_and_degenerate_inputs_have_a_sentence_never_a_silent_nan():
     assert np.isfinite(rsa(doubled, people, kind="dissimilarity", resamples=30)[0].value)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e307])
+@pytest.mark.filterwarnings("error")
+def test_the_scale_of_judgments_changes_nothing_however_extreme(scale):
+    x, people = study(p=4)
+    options = {"kind": "dissimilarity", "correlation": list(CORRELATIONS), "resamples": 30, "permutations": 9}
+    plain = rsa(x, people, model_rdms={"m": people[0]}, **options)
+    found = rsa(x, people * scale, model_rdms={"m": people[0] * scale}, **options)
+    for one, other in zip(plain, found, strict=True):
+        assert (one.value, one.standard_error, one.p_value) == pytest.approx(
+            (other.value, other.standard_error, other.p_value)
+        )
+        assert one.per_person.values == pytest.approx(other.per_person.values)
+        assert (one.ceiling.lower, one.ceiling.upper) == pytest.approx((other.ceiling.lower, other.ceiling.upper))
+
+
+@pytest.mark.parametrize("value", [np.nan, 1.0])
+def test_people_whose_judgments_say_nothing_are_left_out_of_the_mean_over_people_with_a_sentence(value):
+    x, people = study(p=5)
+    people[2] = value
+    found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", resamples=30)
+    assert [math.isnan(one) for one in found[0].per_person.values] == [False, False, True, False, False]
+    assert found[0].per_person.mean == pytest.approx(np.nanmean(found[0].per_person.values))
+    told = [note for note in found.notes if "spearman with 1 of 5 people is not defined (number 2, from 0)" in note]
+    assert len(told) == 1 and told[0].endswith("the mean over people leaves them out")
+
+
+def test_partial_correlations_that_do_not_exist_have_a_sentence():
+    x, people = study()
+    found = rsa({"flat": np.ones((12, 4)), "x": x}, people, kind="dissimilarity", ci=None, partial=True)
+    assert math.isnan(found[1].partial.value) and not math.isnan(found[1].value)
+    assert any(note.startswith("partial spearman with x by pearson is not defined") for note in found.notes)
+
+
+def test_the_table_counts_the_p_values_that_were_corrected():
+    x, people = study()
+    models = {"flat": np.ones((12, 4)), "x": x, "y": x[:, :2]}
+    found = rsa(models, people, kind="dissimilarity", resamples=30)
+    assert len(found.pairs) == 3 and "corrected for 1 pair;" in " ".join(str(found).split())
+    assert "corrected" not in str(rsa(dict(list(models.items())[:2]), people, kind="dissimilarity", resamples=30))
+
+
 def test_three_objects_have_a_value_and_two_are_refused():
     x, people = study(n=3)
     found = rsa(x, people, kind="dissimilarity", resamples=50)
@@ -389,6 +430,11 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"partial": True, "correlation": "kendall"}, "partial correlations are of spearman and pearson; got kendall"),
         ({"model_rdms": {"x": np.zeros((12, 12))}}, "model_rdms must be called otherwise than embeddings; got 'x'"),
         ({"model_rdms": {"m": np.zeros((11, 11))}}, "m must be about the 12 judged objects; got 11"),
+        ({"model_rdms": {"m": np.zeros((11, 4))}}, "^m must be a square matrix, or condensed"),
+        ({"model_rdms": {"m": np.triu(np.ones((12, 12)))}}, "^m must be symmetric"),
+        ({"model_rdms": {"m": np.full((12, 12), np.nan)}}, "^m must have a value for at least one pair; got NaN alone"),
+        ({"measure": ["rbf:2", "rbf:2.0"]}, "^measure must differ; got 'rbf:2.0' twice"),
+        ({"correlation": ["rho-a", "rho-a"]}, "^correlation must differ; got 'rho-a' twice"),
         ({"kind": "similarity", "correlation": "cosine", "model_rdms": {"m": np.ones((12, 12))}}, "correlation co"),
     ],
 )  # fmt: skip
@@ -450,6 +496,24 @@ def test_infinity_in_tiles_is_told_of_its_matrix(monkeypatch, message_of):
     infinite = {"cats": np.full(190, np.inf)}
     told = message_of(rsa, x, people, kind="dissimilarity", ci=None, model_rdms=infinite)
     assert told == "cats must be finite, or NaN where a pair was not judged; got infinity"
+
+
+@pytest.mark.parametrize("correlation", ["spearman", "pearson"])
+@pytest.mark.parametrize("condensed", [False, True])
+def test_pairs_that_the_matrix_of_a_model_lacks_are_left_out_of_many_objects_too(monkeypatch, correlation, condensed):
+    x, people = study(n=40)
+    other = np.abs(np.random.default_rng(5).normal(size=780))
+    other[3] = np.nan
+    rdm = other if condensed else Judgments(other, "dissimilarity").matrices()
+    options = {"kind": "dissimilarity", "correlation": correlation, "ci": None, "model_rdms": {"m": rdm}}
+    whole = rsa(x, people, **options)
+    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
+    monkeypatch.setattr(streamed, "TILE", 100)
+    found = rsa(x, people, **options)
+    for one, other in zip(whole.results, found.results, strict=True):
+        assert one.value == pytest.approx(other.value, abs=1e-12)
+        assert (one.n_pairs, one.n_missing) == (other.n_pairs, other.n_missing) == (779, 1)
+    assert "1 of 780 pairs is left out: not judged, or a row or a model's matrix has NaN" in found.notes[-1]
 
 
 def test_progress_is_told():
