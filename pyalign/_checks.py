@@ -48,9 +48,9 @@ def as_array(value: object, name: str, shape: str) -> np.ndarray:
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name} must not hold masked values; got {int(np.ma.getmaskarray(value).sum())}")
-    if type(value).__module__.partition(".")[0] == "torch":
-        value = _from_torch(value)
     try:
+        if type(value).__module__.partition(".")[0] == "torch":
+            value = _from_torch(value)
         return np.asarray(value)
     except ValueError as error:
         what = "rows of different lengths" if "inhomogeneous" in str(error) else f"{type(value).__name__}: {error}"

@@ -163,9 +163,11 @@ def as_embeddings(x: object, name: str = "x") -> Embeddings:
         raise InputError(f"{name} must be a dense array; got {type(x).__name__}: give {name}.toarray()")
     if is_frame(x):
         return _of_frame(x, name)
-    if any(hasattr(x, attribute) for attribute in ("shape", "__dlpack__", "__cuda_array_interface__")):
-        return Embeddings(x)
-    return Embeddings(_checks.as_array(x, name, "(n, d)"))
+    is_array = any(hasattr(x, attribute) for attribute in ("shape", "__dlpack__", "__cuda_array_interface__"))
+    values: Any = x if is_array else _checks.as_array(x, name, "(n, d)")
+    if np.shape(values) == ():
+        raise InputError(f"{name} must have shape (n, d); got ()")
+    return Embeddings(values)
 
 
 def is_frame(x: object) -> bool:

@@ -230,10 +230,20 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
     try:
         if is_frame(human):
             found = as_embeddings(human, name)
+            require_same_order(human, found.names, name)
             return Judgments(np.asarray(found.values), kind, found.names)
         return Judgments(human, kind)  # type: ignore[arg-type]
     except InputError as error:
         raise about(name, error) from error
+
+
+def require_same_order(frame: Any, names: Sequence[str] | None, name: str) -> None:
+    """Raises where the columns of a DataFrame are the objects of its index in another order."""
+    columns = tuple(map(str, frame.columns))
+    if names is not None and columns != tuple(names) and sorted(columns) == sorted(names):
+        k = next(k for k, column in enumerate(columns) if column != names[k])
+        told = f"column {k} is {columns[k]!r}, row {k} {names[k]!r}"
+        raise InputError(f"{name} must have its columns in the order of its index; {told}")
 
 
 def about(name: str, error: InputError) -> InputError:

@@ -92,12 +92,12 @@ class DataSet:
         return f"DataSet({self.name} with {', '.join(self.parts)}, in {self.folder})"
 
 
-def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> DataSet:
+def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> DataSet:
     """A data set by name, or the one in a folder.
 
     Args:
         name: one of `pyalign datasets list`; or a folder with a ``dataset.toml``, whose path is absolute or has a ``/``
-            in it, or which was given a name by ``pyalign datasets path NAME --folder``.
+            in it, or a `Path`; or which was given a name by ``pyalign datasets path NAME --folder``.
         folder: where it lies; None: where it was fetched to, or said to lie.
 
     Raises:
@@ -107,6 +107,8 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
         >>> load_dataset("sample").parts["embeddings"]
         ()
     """
+    if not isinstance(name, str):
+        return _of_folder(os.path.basename(os.path.realpath(name)), Path(name))
     if folder is None and (os.sep in name or name in (".", "..")):
         return _of_folder(os.path.basename(os.path.realpath(name)), Path(name))
     if name == "sample" and folder is None:

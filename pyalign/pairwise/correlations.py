@@ -85,7 +85,7 @@ def get_correlation(name: str) -> Correlation:
         >>> get_correlation("rho-a").pooling
         'ranks'
     """
-    if name not in CORRELATIONS:
+    if not isinstance(name, str) or name not in CORRELATIONS:
         known = ", ".join(CORRELATIONS)
         raise InputError(f"correlation must be one of {known}; got {name!r}{nearest(str(name), CORRELATIONS)}")
     return CORRELATIONS[name]

@@ -69,9 +69,12 @@ def minibatch_cka(
     inputs: Mapping[str, object] = {}
     if isinstance(models, Mapping):
         inputs = {str(name): x for name, x in models.items()}
+        _names(inputs)
         batches, count, notes = _cut(inputs, size, seed)
-    else:
+    elif isinstance(models, Iterable):
         batches, count = _matched(models), None
+    else:
+        raise InputError(f"models must map names to embeddings, or be batches that do; got {type(models).__name__}")
     names: tuple[str, ...] | None = None
     total, n, number = np.zeros((0, 0)), 0, 0
     scales: dict[str, int] = {}
@@ -117,7 +120,7 @@ def _matched(batches: Iterable[Mapping[str, object]]) -> Iterator[dict[str, np.n
         yield match_rows({str(name): x for name, x in rows.items()}).take()
 
 
-def _names(rows: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+def _names(rows: Mapping[str, object]) -> tuple[str, ...]:
     if len(rows) < 2:
         raise InputError(f"models must be at least two; got {len(rows)}")
     return tuple(rows)

@@ -105,10 +105,12 @@ def rsa(
         (True, 0.01, 66)
     """
     judged = as_judgments(human, kind)
-    models = dict(x) if isinstance(x, Mapping) else {"x": x}
+    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    if not isinstance(model_rdms, Mapping | None):
+        raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
     rdms = {str(name): as_judgments(one, "dissimilarity", str(name)) for name, one in (model_rdms or {}).items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
-    chosen = [get_correlation(name) for name in ([correlation] if isinstance(correlation, str) else list(correlation))]
+    chosen = [get_correlation(one) for one in (correlation if isinstance(correlation, list | tuple) else [correlation])]
     _check(models, rdms, measures, chosen, judged, partial)
     over = _over(ci, judged)
     method = _method(ci_method, resamples, chosen)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import reals
 
+from pyalign import _checks
 from pyalign.data import Embeddings, as_embeddings, plain
 
 NAMES = ("dog", "cat", "car", "ant")
@@ -160,3 +161,14 @@ def test_lists_and_arrays_are_taken_as_they_are():
     assert Embeddings([[1.0, 2.0]], ["a"]).shape == (1, 2)
     given = Embeddings(x)
     assert as_embeddings(given) is given
+
+
+@pytest.mark.parametrize("nothing", [None, 3.5, np.float64(1)])
+def test_what_has_no_rows_is_refused(message_of, nothing):
+    assert message_of(as_embeddings, nothing, "a") == "a must have shape (n, d); got ()"
+
+
+def test_a_tensor_without_data_is_refused(message_of):
+    torch = pytest.importorskip("torch")
+    told = message_of(_checks.as_array, torch.empty(3, 2, device="meta"), "x", "(n, d)")
+    assert told.startswith("x must be an array of numbers; got Tensor: ")

@@ -119,3 +119,11 @@ def test_a_frame_names_its_objects():
     pandas = pytest.importorskip("pandas")
     found = as_judgments(pandas.DataFrame(symmetric(2), index=["dog", "cat"], columns=["dog", "cat"]), "similarity")
     assert found.names == ("dog", "cat")
+
+
+def test_the_columns_of_a_frame_are_in_the_order_of_its_index(message_of):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.ones((3, 3)), list("abc"), list("abc"))
+    assert as_judgments(frame, "similarity").names == ("a", "b", "c")
+    told = message_of(as_judgments, frame[list("acb")], "similarity")
+    assert told == "human must have its columns in the order of its index; column 1 is 'c', row 1 'b'"

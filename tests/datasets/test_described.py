@@ -82,7 +82,7 @@ def test_every_part_is_read_by_the_path_of_the_folder(folder):
     judged = load_judgments(path)
     assert (judged.kind, judged.n_people, judged.names) == ("similarity", 4, NAMES)
     assert load_embeddings(path).names == read_names(path) == load_categories(path).names == NAMES
-    assert load_dataset(str(folder)).dimensions() == ("big", "red", "round")
+    assert load_dataset(str(folder)).dimensions() == load_dataset(folder).dimensions() == ("big", "red", "round")
 
 
 def test_images_are_those_of_the_folder(folder):

@@ -100,4 +100,7 @@ def test_what_batches_cannot_give_is_refused(message_of):
     flat = {"x": models["x"], "y": np.ones((40, 2))}
     told = message_of(pyalign.minibatch_cka, [models, flat])
     assert told == "batch 2: y: debiased-cka is not defined: all rows are equally similar to each other"
+    assert message_of(pyalign.minibatch_cka, {}) == "models must be at least two; got 0"
+    told = message_of(pyalign.minibatch_cka, None)
+    assert told == "models must map names to embeddings, or be batches that do; got NoneType"
     assert message_of(pyalign.minibatch_cka, {"x": models["x"]}) == "models must be at least two; got 1"

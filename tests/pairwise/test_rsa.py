@@ -387,6 +387,11 @@ def test_the_table_counts_the_p_values_that_were_corrected():
     assert "corrected" not in str(rsa(dict(list(models.items())[:2]), people, kind="dissimilarity", resamples=30))
 
 
+def test_models_may_be_numbered():
+    x, people = study()
+    assert rsa({1: x}, people, kind="dissimilarity", ci=None)[0].embeddings == "1"
+
+
 def test_three_objects_have_a_value_and_two_are_refused():
     x, people = study(n=3)
     found = rsa(x, people, kind="dissimilarity", resamples=50)
@@ -433,6 +438,12 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"model_rdms": {"m": np.zeros((11, 4))}}, "^m must be a square matrix, or condensed"),
         ({"model_rdms": {"m": np.triu(np.ones((12, 12)))}}, "^m must be symmetric"),
         ({"model_rdms": {"m": np.full((12, 12), np.nan)}}, "^m must have a value for at least one pair; got NaN alone"),
+        ({"model_rdms": [np.zeros((12, 12))]}, "^model_rdms must map names to matrices, as a dict does; got list"),
+        ({"correlation": None}, "^correlation must be one of .*; got None"),
+        ({"correlation": 3}, "^correlation must be one of .*; got 3"),
+        ({"correlation": {}}, "^correlation must be one of .*; got {}"),
+        ({"permutations": ()}, r"^permutations must be a whole number from 1 to .*; got \(\)"),
+        ({"permutations": 0}, "^permutations must be a whole number from 1 to .*; got 0"),
         ({"measure": ["rbf:2", "rbf:2.0"]}, "^measure must differ; got 'rbf:2.0' twice"),
         ({"correlation": ["rho-a", "rho-a"]}, "^correlation must differ; got 'rho-a' twice"),
         ({"kind": "similarity", "correlation": "cosine", "model_rdms": {"m": np.ones((12, 12))}}, "correlation co"),
