@@ -110,7 +110,8 @@ def rsa(
         raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
     rdms = {str(name): as_judgments(one, "dissimilarity", str(name)) for name, one in (model_rdms or {}).items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
-    chosen = [get_correlation(one) for one in (correlation if isinstance(correlation, list | tuple) else [correlation])]
+    named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
+    chosen = list(map(get_correlation, named))
     _check(models, rdms, measures, chosen, judged, partial)
     over = _over(ci, judged)
     method = _method(ci_method, resamples, chosen)
