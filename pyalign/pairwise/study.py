@@ -12,7 +12,7 @@ from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data import Embeddings, Judgments, as_embeddings
 from pyalign.data.judgments import above
-from pyalign.data.names import match_names
+from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
@@ -97,7 +97,7 @@ def study_of(
         also = " and which all model_rdms have" if judged else ""
         raise InputError(f"human must have a pair that was judged and whose rows are finite{also}; got none")
     sign = -1.0 if human.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
-    found = [(name, str(getattr(measure, "name", measure)), within_range(model_pairs(x, measure, human.kind, backend)))
+    found = [(name, str(getattr(measure, "name", measure)), _pairs_of(name, x, measure, human.kind, backend))
              for name, x in aligned.items() for measure in measures]  # fmt: skip
     given = [(name, None, sign * one) for name, one in theirs.items()]
     n, inside, items = _counted(human.n, items, keep)
@@ -129,6 +129,8 @@ def _counted(n: int, items: np.ndarray, keep: np.ndarray) -> tuple[int, np.ndarr
 def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Rows of each model in the order of the judged objects."""
     found, notes = {}, list(human.notes)
+    if human.names is not None:
+        require_different(human.names, "human")
     for name, x in models.items():
         notes += [note for note in x.notes if note not in notes]
         called = x.source or name
@@ -164,6 +166,14 @@ def finite_rows(models: dict[str, Array], n: int, nan: str) -> tuple[dict[str, A
     if usable.all():
         return dict(rows), usable
     return {name: np.where(usable[:, None], x, x.dtype.type(0)) for name, x in rows.items()}, usable
+
+
+def _pairs_of(name: str, x: Array, measure: str | Measure, kind: str, backend: str) -> np.ndarray:
+    """(m,): the pairs of a model, whose errors say its name."""
+    try:
+        return within_range(model_pairs(x, measure, kind, backend))
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def model_pairs(x: Array, measure: str | Measure, kind: str, backend: str) -> np.ndarray:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from pyalign.data import Judgments, as_embeddings
+from pyalign.errors import InputError
 from pyalign.pairwise.correlations import Correlation
 from pyalign.pairwise.rsa_result import RsaResult
 from pyalign.pairwise.streamed import (
+    Tiles,
     correlate_tiles,
     human_ranks,
     tiles_of_judgments,
@@ -26,7 +30,7 @@ def in_tiles(
     """Values alone, of matrices that are not held whole; and what was assumed."""
     given, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, judged)
     rows, _ = finite_rows(given, judged.n, "raise")
-    tiles = [(name, str(getattr(one, "name", one)), tiles_of_rows(x, one, judged.kind, backend))
+    tiles = [(name, str(getattr(one, "name", one)), _named(name, tiles_of_rows(x, one, judged.kind, backend)))
              for name, x in rows.items() for one in measures]  # fmt: skip
     others = [(name, None, tiles_of_judgments(rdm_in_order(rdm, name, judged), name)) for name, rdm in rdms.items()]
     human = without_holes_of(tiles_of_judgments(judged, "human"), [tile for _, _, tile in others])
@@ -42,3 +46,15 @@ def in_tiles(
                                      judged.n_pairs - pairs))  # fmt: skip
     told = (*assumed_of(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs, bool(rdms)))
     return tuple(results), (*notes, *told)
+
+
+def _named(name: str, tiles: Tiles) -> Tiles:
+    """The tiles, whose errors say of which model they are."""
+
+    def tile(first: int, last: int) -> np.ndarray:
+        try:
+            return tiles(first, last)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+
+    return tile

@@ -466,6 +466,9 @@ def test_refuses_other_numbers_of_objects(message_of):
     )
     holes = np.full((12, 12), np.nan)
     assert "human must have a pair that was judged" in message_of(rsa, x, holes, kind="dissimilarity")
+    twice = Judgments(people, "dissimilarity", tuple("abcdefghijka"))
+    told = message_of(rsa, Embeddings(x, tuple("abcdefghijkl")), twice)
+    assert told == "human names must differ; 'a' occurs more than once"
     named = Judgments(people, "dissimilarity", tuple("abcdefghijkl"))
     assert "no row is named 'l'" in message_of(rsa, Embeddings(x[:11], tuple("abcdefghijk")), named)
 
@@ -507,6 +510,14 @@ def test_infinity_in_tiles_is_told_of_its_matrix(monkeypatch, message_of):
     infinite = {"cats": np.full(190, np.inf)}
     told = message_of(rsa, x, people, kind="dissimilarity", ci=None, model_rdms=infinite)
     assert told == "cats must be finite, or NaN where a pair was not judged; got infinity"
+
+
+@pytest.mark.parametrize("objects", [10, 6000])
+def test_a_model_that_a_measure_does_not_take_is_named(monkeypatch, message_of, objects):
+    x, people = study(n=40)
+    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", objects)
+    told = message_of(rsa, {"a": x, "b": x * 1e200}, people, kind="dissimilarity", measure="dot", ci=None)
+    assert told.startswith("b: x must be scaled down for measure 'dot'")
 
 
 @pytest.mark.parametrize("correlation", ["spearman", "pearson"])
