@@ -179,7 +179,9 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
     names = {name for path in files for name in (path, path.rpartition("::")[0] or path)}
     is_file = {one.name: isinstance(getattr(options, one.name), str | tuple) for one, _ in declared(command.options)}
     other = {one.name for one, told in declared(command.options) if told.role != "input" or not is_file[one.name]}
-    if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ", " must ")))):
+    if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ")))):
+        return message
+    if message.startswith(tuple(f"{name} must " for name in names if not name.isidentifier())):  # no argument's name
         return message
     if message.partition(" ")[0] in other:  # "measure must be one of ..."
         return message

@@ -176,11 +176,13 @@ def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Opt
     if told.positional:
         many = told.nargs in ("+", "*")
         name = told.metavar or one.name.upper()
-        parser.add_argument(_standing(one), nargs="*" if many else "?", type=told.kind, metavar=name, help=told.help)
+        nargs = "*" if many else "?"
+        standing: Any = parser.add_argument(_standing(one), nargs=nargs, type=told.kind, metavar=name, help=told.help)
         options["help"] = argparse.SUPPRESS if told.flags == () else f"the same as {name}"
     action = place.add_argument(*flags, default=one.default if one.default is not MISSING else None, **given, **options)
-    if told.words is not None:
-        action.completer = lambda **_: list(told.words or ())
+    for offered in (action, standing) if told.positional else (action,):
+        if told.words is not None:
+            offered.completer = lambda **_: list(told.words or ())
 
 
 def _standing(one: Field[Any]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.datasets import DATASETS
 from pyalign.progress import Progress
 
 
@@ -13,7 +14,7 @@ from pyalign.progress import Progress
 class FetchOptions(_options.Output):
     """The options of `pyalign datasets fetch`."""
 
-    name: str = option("see `pyalign datasets list`", required=True, metavar="NAME", positional=True)
+    name: str = option("see `pyalign datasets list`", required=True, metavar="NAME", words=DATASETS, positional=True)
     folder: str | None = option("where to, which is remembered (default: PYALIGN_DATA, else the user's cache)",
                                 metavar="DIR")  # fmt: skip
     mirror: str | None = option("address with a folder for each data set, as they lie here", metavar="URL")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.datasets import DATASETS
 from pyalign.datasets.listing import dataset_info
 from pyalign.progress import Progress
 
@@ -15,7 +16,7 @@ class InfoOptions(_options.Output):
     """The options of `pyalign datasets info`."""
 
     name: str = option("see `pyalign datasets list`; or a folder with a dataset.toml, as ./mine", required=True,
-                       metavar="NAME", positional=True)  # fmt: skip
+                       metavar="NAME", words=DATASETS, positional=True)  # fmt: skip
 
 
 def run(options: InfoOptions, progress: Progress) -> Outcome:

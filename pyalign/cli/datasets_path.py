@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.datasets import DATASETS
 from pyalign.datasets.dataset import load_dataset
 from pyalign.datasets.places import remember
 from pyalign.progress import Progress
@@ -15,7 +16,7 @@ class PathOptions:
     """The options of `pyalign datasets path`."""
 
     name: str = option("see `pyalign datasets list`; with --folder also a new one, for a folder with a dataset.toml",
-                       required=True, metavar="NAME", positional=True)  # fmt: skip
+                       required=True, metavar="NAME", words=DATASETS, positional=True)  # fmt: skip
     folder: str | None = option("where the data set lies already, to be remembered", metavar="DIR")
 
 

@@ -117,7 +117,9 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
     place = folder_of(name, home) if folder is None else Path(folder)
     if name not in DATASETS and not (place / DESCRIPTION).exists():
         known = f"known are {', '.join(DATASETS)}, and folders with a {DESCRIPTION}, such as dataset:./mine"
-        raise InputError(f"{PREFIX}{name}: there is no such data set{nearest(name, DATASETS)}; {known}")
+        lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
+        here = "" if folder is None else f", and {place} {lacks}"
+        raise InputError(f"{PREFIX}{name}: there is no such data set{nearest(name, DATASETS)}{here}; {known}")
     if not place.is_dir():
         raise InputError(_not_here(name, place))
     if (place / DESCRIPTION).exists():

@@ -81,6 +81,8 @@ def fetch_dataset(
     row = DATASETS.get(name)
     if row is None:
         raise InputError(f"dataset:{name}: there is no such data set to fetch{nearest(name, DATASETS)}")
+    if name == "sample":
+        raise InputError("dataset:sample: is part of pyalign: there is nothing to fetch")
     if not row.files:
         told = f"get it from {row.source}, then 'pyalign datasets path {name} --folder DIR' says where it lies"
         raise InputError(f"dataset:{name}: has no address that is known; {told}")

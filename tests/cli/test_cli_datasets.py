@@ -84,7 +84,10 @@ def test_path_says_where_and_remembers_where(command, refused, mine, folder):
     lines = command("datasets", "list", "--verbose").out.splitlines()
     assert lines[-1].split()[:2] == ["mine", "yes"] and lines[-1].endswith(f"in {mine}")
     assert "described by its dataset.toml" in command("datasets", "info", "mine").out
-    assert "there is no such data set" in refused("datasets", "path", "other", "--folder", folder)
+    told = refused("datasets", "path", "thing", "--folder", folder)
+    assert f"there is no such data set; did you mean 'things'?, and {folder} has no dataset.toml" in told
+    told = refused("datasets", "path", "zzzzzz", "--folder", folder / "none")
+    assert f"there is no such data set, and {folder / 'none'} is no folder" in told
 
 
 def test_a_data_set_is_named_where_files_are(command, refused, mine, tmp_path, folder):
@@ -192,6 +195,7 @@ def test_fetch_from_a_mirror_into_a_folder(command, served, tmp_path):
 def test_what_cannot_be_fetched_is_one_line(command, refused, served, folder, monkeypatch):
     assert "has no address that is known; get it from" in refused("datasets", "fetch", "vice42")
     assert "there is no such data set to fetch" in refused("datasets", "fetch", "nothing")
+    assert refused("datasets", "fetch", "sample") == "dataset:sample: is part of pyalign: there is nothing to fetch"
     assert refused("datasets", "fetch", "mine", "--mirror", "ftp://x").startswith("mirror must be an address")
     monkeypatch.setitem(DATASETS, "mine", DATASETS["mine"].__class__(**{
         **vars(DATASETS["mine"]), "files": (DATASETS["mine"].files[0]._replace(url=f"{served}/gone"),)
