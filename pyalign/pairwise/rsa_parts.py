@@ -128,8 +128,12 @@ def undefined_notes(results: Sequence[RsaResult], over: str | None, method: str 
             )
         elif over is not None and one.ci is None:
             notes.append(f"{one.correlation} with {called} has no interval: {why}")
-        if one.partial is not None and math.isnan(one.partial.value) and not math.isnan(one.value):
-            notes.append(f"partial {one.correlation} with {called} is not defined: a model is constant, or two are one")
+        if one.partial is not None and not math.isnan(one.value):
+            partial = f"partial {one.correlation} with {called}"
+            if math.isnan(one.partial.value):
+                notes.append(f"{partial} is not defined: a model is constant, or the other models leave nothing over")
+            elif over is not None and one.partial.ci is None:
+                notes.append(f"{partial} has no interval: {why}")
         notes += _of_fewer(one)
     return list(dict.fromkeys(notes))
 

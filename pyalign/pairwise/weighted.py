@@ -49,7 +49,7 @@ def weighted_rsa(found: Correlated, seed: int, folds: int = FOLDS) -> WeightedRs
         predicted = ((matrix[test] - centre) / scale) @ weights
         values.append(_value(found, predicted, test) if weights.any() else 0.0)
     weights, _, _ = _fit(matrix, study.mean, found.correlation.centred)
-    several = len({model.measure for model in study.models}) > 1
+    several = len({model.measure for model in study.models if model.measure}) > 1
     names = [f"{m.name} {m.measure}" if several and m.measure else m.name for m in study.models]
     defined = [value for value in values if not math.isnan(value)]
     mean = math.fsum(defined) / len(defined) if defined else math.nan

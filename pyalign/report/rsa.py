@@ -35,7 +35,11 @@ def rsa_table(found: Rsa, width: int | None = None, verbose: bool = False) -> st
             told.append(f"p ({_short(found)}) corrected for {tested:,} {'pair' if tested == 1 else 'pairs'}")
         parts.append(noted([*told, *same], width, verbose))
     for one in found.weighted or ():
-        weights = ", ".join(f"{_named(name, labels)} {weight:.3f}" for name, weight in one.weights.items())
+        called = {
+            **labels,
+            **{f"{r.embeddings} {r.measure}": f"{_named(r.embeddings, labels)} {r.measure}" for r in found.results},
+        }
+        weights = ", ".join(f"{_named(name, called)} {weight:.3f}" for name, weight in one.weights.items())
         told = [
             f"weighted sum, {one.correlation}: {number(one.value)}, mean of {len(one.folds)} folds of objects that "
             f"no weight was fitted to (seed {one.seed})",
@@ -137,7 +141,7 @@ def _notes(found: Rsa) -> list[str]:
     notes = [f"human: {one_line(found.human)}"] if found.human else []
     notes.append(f"{first.n_objects:,} objects, {first.n_pairs:,} pairs")
     if first.n_missing:
-        notes.append(f"{first.n_missing:,} pairs missing")
+        notes.append(f"{first.n_missing:,} {'pair' if first.n_missing == 1 else 'pairs'} missing")
     if found.n_people is not None:
         notes.append(f"{found.n_people:,} people")
     if found.ci_by is not None:

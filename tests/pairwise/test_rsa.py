@@ -313,6 +313,16 @@ def test_a_weighted_sum_of_models_against_people_predicts_nothing():
     assert (one.value, one.folds, dict(one.weights)) == (0.0, (0.0,) * 3, {"a": 0.0, "b": 0.0})
 
 
+def test_weights_are_called_as_the_models_are():
+    x, people = study()
+    options = {"kind": "dissimilarity", "ci": None, "weighted": True, "model_rdms": {"m.npy": people**2}}
+    found = rsa({"x.npy": x}, people, **options)
+    assert list(found.weighted[0].weights) == ["x.npy", "m.npy"] and "fitted to all pairs: x " in str(found)
+    found = rsa({"x.npy": x}, people, measure=["cosine", "dot"], **options)
+    assert list(found.weighted[0].weights) == ["x.npy cosine", "x.npy dot", "m.npy"]
+    assert "fitted to all pairs: x cosine " in " ".join(str(found).split())
+
+
 def test_many_models_of_nothing_explain_nothing_of_other_objects():
     rng = np.random.default_rng(0)
     human, *rest = (1 - similarity(rng.normal(size=(90, 8)), measure="pearson") for _ in range(21))
@@ -377,6 +387,11 @@ def test_partial_correlations_that_do_not_exist_have_a_sentence():
     found = rsa({"flat": np.ones((12, 4)), "x": x}, people, kind="dissimilarity", ci=None, partial=True)
     assert math.isnan(found[1].partial.value) and not math.isnan(found[1].value)
     assert any(note.startswith("partial spearman with x by pearson is not defined") for note in found.notes)
+    few, judged = study(n=4)
+    found = rsa({"x": few, "y": few[:, :3]}, judged, kind="dissimilarity", resamples=50, partial=True)
+    without = [one.embeddings for one in found if one.partial.ci is None]
+    told = [f"partial spearman with {name} by pearson" in " ".join(found.notes) for name in without]
+    assert without and all(told)
 
 
 def test_the_table_counts_the_p_values_that_were_corrected():
