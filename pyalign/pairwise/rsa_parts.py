@@ -134,6 +134,9 @@ def undefined_notes(results: Sequence[RsaResult], over: str | None, method: str 
                 notes.append(f"{partial} is not defined: a model is constant, or the other models leave nothing over")
             elif over is not None and one.partial.ci is None:
                 notes.append(f"{partial} has no interval: {why}")
+        if one.ceiling is not None and math.isnan(one.ceiling.lower):
+            told = "no person's pairs vary with the mean of others who judged them"
+            notes.append(f"the lower noise ceiling of {one.correlation} is not defined: {told}")
         notes += _of_fewer(one)
     return list(dict.fromkeys(notes))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
-from pyalign.report.tables import Column, fitted_table, noted, one_line, p_text, short_labels
+from pyalign.report.tables import Column, fitted_table, noted, one_line, p_text, short_labels, shortened
 from pyalign.results import Interval
 
 CLOSED = "closed form"
@@ -32,7 +32,7 @@ def rsa_table(found: Rsa, width: int | None = None, verbose: bool = False) -> st
         told = [f"the first {len(shown)} of {len(found.pairs):,}: --verbose or --json has all"] if hidden else []
         tested = sum(pair.p_value is not None for pair in found.pairs)
         if tested:
-            told.append(f"p ({_short(found)}) corrected for {tested:,} {'pair' if tested == 1 else 'pairs'}")
+            told.append(f"p ({_short(found)}) corrected for {counted(tested, 'pair', 'pairs')}")
         parts.append(noted([*told, *same], width, verbose))
     for one in found.weighted or ():
         called = {
@@ -47,6 +47,16 @@ def rsa_table(found: Rsa, width: int | None = None, verbose: bool = False) -> st
         ]
         parts.append("\n" + noted(told, width, verbose))
     return "\n".join(parts)
+
+
+def counted(n: int, one: str, more: str) -> str:
+    """How many of what.
+
+    Example:
+        >>> counted(1, "person", "people"), counted(1200, "person", "people")
+        ('1 person', '1,200 people')
+    """
+    return f"{n:,} {one if n == 1 else more}"
 
 
 def number(value: float | None) -> str:
@@ -67,7 +77,7 @@ def interval(given: Interval | tuple[float, float] | None) -> str:
 def _labels(found: Rsa, verbose: bool) -> dict[str, str]:
     names = list(dict.fromkeys(row.embeddings for row in found.results))
     short = {name: one_line(name) for name in names} if verbose else short_labels(names)
-    return {**short, **{row.embeddings: row.label for row in found.results if row.label}}
+    return {**short, **{row.embeddings: one_line(row.label) for row in found.results if row.label}}
 
 
 def _named(name: str, labels: dict[str, str]) -> str:
@@ -81,8 +91,8 @@ def _columns(found: Rsa, labels: dict[str, str]) -> tuple[list[Column], Callable
     note = "{}" if len(found.results) > 1 else ""
     return [
         column("model", lambda r: _named(r.embeddings, labels)),
-        column("measure", lambda r: r.measure or "as given", 8, f"measure {note}" if note else ""),
-        column("by", lambda r: r.correlation, 8, note),
+        column("measure", lambda r: r.measure or "as given", 9, f"measure {note}" if note else ""),
+        column("by", lambda r: r.correlation, 9, note),
     ], column
 
 
@@ -95,7 +105,7 @@ def _with_mean(found: Rsa, labels: dict[str, str]) -> list[Column]:
     if found.permutations is not None:
         columns.append(column("p", lambda r: p_text(r.p_value)))
     if any(row.partial is not None for row in found.results):
-        columns.append(column("partial", lambda r: number(r.partial.value if r.partial else None)))
+        columns.append(column("partial", lambda r: number(r.partial.value if r.partial else None), 8))
         columns.append(column("interval", lambda r: interval(r.partial.ci if r.partial else None), 5))
     return columns
 
@@ -104,32 +114,52 @@ def _per_person(found: Rsa, labels: dict[str, str]) -> list[Column]:
     columns, column = _columns(found, labels)
     columns.append(column("mean", lambda r: number(r.per_person.mean if r.per_person else None)))
     if found.ci_by is not None:
-        columns.append(column(f"{100 * found.confidence:g} % interval",
-                              lambda r: interval(r.per_person.ci if r.per_person else None)))  # fmt: skip
+        crowded = len(_measures(found)) > 1 and len({row.correlation for row in found.results}) > 1
+        header, keep = f"{100 * found.confidence:g} % interval", 8 if crowded else 9
+        columns.append(column(header, lambda r: interval(r.per_person.ci if r.per_person else None), keep))
         columns.append(column("s.e.", lambda r: number(r.per_person.standard_error if r.per_person else None), 6))
     if any(row.ceiling is not None for row in found.results):
         columns.append(column("ceiling", lambda r: interval((r.ceiling.lower, r.ceiling.upper) if r.ceiling else None)))
     return columns
 
 
-def _pairs(pairs: Sequence[RsaPair], found: Rsa, labels: dict[str, str]) -> list[Column]:
-    measures = len({row.measure for row in found.results if row.measure}) > 1
+def _measures(found: Rsa) -> set[str]:
+    return {row.measure for row in found.results if row.measure}
 
-    def side(name: str, measure: str | None) -> str:
-        return _named(name, labels) + (f" {measure}" if measures and measure else "")
+
+def _pairs(pairs: Sequence[RsaPair], found: Rsa, labels: dict[str, str]) -> list[Column]:
+    crowded = len(_measures(found)) > 1
 
     def column(header: str, cell: Callable[[RsaPair], str], keep: int = 9, note: str = "") -> Column:
         return Column(header, tuple(map(cell, pairs)), keep, note)
 
+    def fit(room: int) -> list[str]:
+        return _differences(pairs, labels, crowded, room)
+
     return [
-        column("difference", lambda p: f"{side(p.a, p.a_measure)} - {side(p.b, p.b_measure)}"),
-        column("by", lambda p: p.correlation, 8, "{}"),
+        Column("difference", tuple(_differences(pairs, labels, crowded, None)), fit=fit),
+        column("by", lambda p: p.correlation, 9, "{}"),
         column("correlation", lambda p: number(p.difference)),
-        column(f"{100 * found.confidence:g} % interval", lambda p: interval(p.ci)),
+        column(f"{100 * found.confidence:g} % interval", lambda p: interval(p.ci), 7 if crowded else 9),
         column("s.e.", lambda p: number(p.standard_error), 4),
         column("p", lambda p: p_text(p.p_value), 6),
         column(f"p ({_short(found)})", lambda p: p_text(p.p_adjusted)),
     ]
+
+
+def _differences(pairs: Sequence[RsaPair], labels: dict[str, str], measures: bool, room: int | None) -> list[str]:
+    """What is less what, with their measures where they have several; names shortened so that both sides are seen."""
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
+    called = [_named(name, labels) for name in names]
+    if room is not None:
+        own = [1 + len(one or "") for pair in pairs for one in (pair.a_measure, pair.b_measure)] if measures else [0]
+        called = shortened(called, max(4, (room - 3) // 2 - max(own)))
+    short = dict(zip(names, called, strict=True))
+
+    def side(name: str, measure: str | None) -> str:
+        return short[name] + (f" {measure}" if measures and measure else "")
+
+    return [f"{side(pair.a, pair.a_measure)} - {side(pair.b, pair.b_measure)}" for pair in pairs]
 
 
 def _short(found: Rsa) -> str:
@@ -139,11 +169,11 @@ def _short(found: Rsa) -> str:
 def _notes(found: Rsa) -> list[str]:
     first = found.results[0]
     notes = [f"human: {one_line(found.human)}"] if found.human else []
-    notes.append(f"{first.n_objects:,} objects, {first.n_pairs:,} pairs")
+    notes.append(f"{first.n_objects:,} objects, {counted(first.n_pairs, 'pair', 'pairs')}")
     if first.n_missing:
-        notes.append(f"{first.n_missing:,} {'pair' if first.n_missing == 1 else 'pairs'} missing")
+        notes.append(f"{counted(first.n_missing, 'pair', 'pairs')} missing")
     if found.n_people is not None:
-        notes.append(f"{found.n_people:,} people")
+        notes.append(counted(found.n_people, "person", "people"))
     if found.ci_by is not None:
         over = found.ci_by.replace("subjects", "people").replace("+", " and ")
         drawn = f"{found.ci_method}, {found.resamples:,} resamples, seed {found.seed}" if found.resamples else CLOSED

@@ -75,6 +75,12 @@ def test_the_table_never_shows_the_ceiling_beside_the_correlation_with_the_mean(
     assert "first - second" in blocks[2]
 
 
+def test_labels_cannot_break_a_table(command, files):
+    args = ("--human", "mean.npy", "--kind", "dissimilarity", "--ci", "none", "--labels", "two\nlines\x1b[31m")
+    ran = command("rsa", "a.npy", *args)
+    assert "two\\nlines\\x1b[31m" in ran.out and "\x1b" not in ran.out
+
+
 def test_one_matrix_says_nothing_of_people(command, files):
     ran = command("rsa", "a.npy", "--human", "mean.npy", "--kind", "dissimilarity", *QUICK)
     assert "people" not in ran.out and "ceiling" not in ran.out and "correlation with the human matrix" in ran.out

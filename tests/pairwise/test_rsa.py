@@ -382,6 +382,32 @@ def test_people_whose_judgments_say_nothing_are_left_out_of_the_mean_over_people
     assert len(told) == 1 and told[0].endswith("the mean over people leaves them out")
 
 
+def test_a_ceiling_that_does_not_exist_has_a_sentence():
+    x, people = study(p=2)
+    people[0, :6] = people[0, :, :6] = people[1, 6:] = people[1, :, 6:] = np.nan  # they share no pair
+    found = rsa(x, people, kind="dissimilarity", ci=None)
+    assert math.isnan(found[0].ceiling.lower)
+    assert sum(note.startswith("the lower noise ceiling of spearman is not defined") for note in found.notes) == 1
+
+
+def test_no_table_leaves_out_which_correlation_and_measure_a_row_is_of():
+    x, people = study(p=3)
+    models = {"a model with a long name that has to be shortened": x, "b": x[:, :3]}
+    options = {"measure": ["cosine", "neg_sqeuclidean"], "correlation": ["spearman", "kendall"], "resamples": 20}
+    found = rsa(models, people, kind="dissimilarity", permutations=9, partial=False, **options)
+    for block in str(found).split("\n\n"):
+        assert all(len(line) <= 80 for line in block.splitlines())
+        assert block.count("spearman") == block.count("kendall") > 3
+    assert str(found).count("neg_sqeuclidean") > 8
+    differences = str(found).split("\n\n")[2].splitlines()[2:-1]
+    assert len(set(differences)) == len(found.pairs) and all(" - " in line for line in differences)
+
+
+def test_one_is_singular():
+    x, people = study(p=1)
+    assert "66 pairs; 1 person;" in str(rsa(x, people, kind="dissimilarity", resamples=20))
+
+
 def test_partial_correlations_that_do_not_exist_have_a_sentence():
     x, people = study()
     found = rsa({"flat": np.ones((12, 4)), "x": x}, people, kind="dissimilarity", ci=None, partial=True)
