@@ -86,7 +86,8 @@ def study_of(
     keep = ~np.isnan(mean)
     items = np.stack(np.triu_indices(human.n, 1), axis=1).astype(np.int32)
     aligned, usable = finite_rows(aligned, human.n, nan)
-    keep &= usable[items[:, 0]] & usable[items[:, 1]]
+    finite = np.asarray(usable[items].all(axis=1))
+    keep &= finite
     theirs = {name: _mean(within_range(rdm_in_order(rdm, name, human).pairs(name))) for name, rdm in rdms.items()}
     judged = keep.any()
     for name, one in theirs.items():
@@ -97,7 +98,8 @@ def study_of(
         also = " and which all model_rdms have" if judged else ""
         raise InputError(f"human must have a pair that was judged and whose rows are finite{also}; got none")
     sign = -1.0 if human.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
-    found = [(name, str(getattr(measure, "name", measure)), _pairs_of(name, x, measure, human.kind, backend))
+    found = [(name, str(getattr(measure, "name", measure)),
+              _where(finite, _pairs_of(name, x, measure, human.kind, backend)))
              for name, x in aligned.items() for measure in measures]  # fmt: skip
     given = [(name, None, sign * one) for name, one in theirs.items()]
     n, inside, items = _counted(human.n, items, keep)
@@ -108,6 +110,15 @@ def study_of(
         tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*found, *given)),
         missing, (*notes, *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
     )  # fmt: skip
+
+
+def _where(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values of the chosen ones among all of them, NaN elsewhere."""
+    if chosen.all():
+        return values
+    out = np.full(len(chosen), np.nan, values.dtype)
+    out[chosen] = values
+    return out
 
 
 def _counted(n: int, items: np.ndarray, keep: np.ndarray) -> tuple[int, np.ndarray | slice, np.ndarray]:
@@ -155,7 +166,7 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
 
 
 def finite_rows(models: dict[str, Array], n: int, nan: str) -> tuple[dict[str, Array], np.ndarray]:
-    """The models with zeros for the rows that hold NaN or infinity in any of them, and which objects are usable."""
+    """The models without the rows that hold NaN or infinity in any of them, and which objects are usable."""
     rows = {name: _checks.as_rows(x, name) for name, x in models.items()}
     usable = np.ones(n, bool)
     for name, x in rows.items():
@@ -163,9 +174,7 @@ def finite_rows(models: dict[str, Array], n: int, nan: str) -> tuple[dict[str, A
         if nan == "raise":
             _checks.require_finite(~finite, name)
         usable &= finite
-    if usable.all():
-        return dict(rows), usable
-    return {name: np.where(usable[:, None], x, x.dtype.type(0)) for name, x in rows.items()}, usable
+    return rows if usable.all() else {name: x[usable] for name, x in rows.items()}, usable
 
 
 def _pairs_of(name: str, x: Array, measure: str | Measure, kind: str, backend: str) -> np.ndarray:

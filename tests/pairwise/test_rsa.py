@@ -170,12 +170,14 @@ def test_people_may_miss_pairs_of_their_own():
     assert row.standard_error > 0 and row.per_person.standard_error > 0
 
 
-def test_rows_with_nan_are_an_error_or_left_out():
+@pytest.mark.parametrize("measure", ["pearson", "rbf"])  # whose bandwidth is of the rows that are there
+def test_rows_with_nan_are_an_error_or_left_out(measure):
     x, people = study()
     x[2, 0] = np.nan
     with pytest.raises(InputError, match="x must be finite; 1 of 12 rows holds NaN or infinity, first row 2"):
         rsa(x, people, kind="dissimilarity")
-    options = {"kind": "dissimilarity", "resamples": 70, "permutations": 70}
+    options = {"kind": "dissimilarity", "measure": measure, "correlation": "pearson", "resamples": 70,
+               "permutations": 70}  # fmt: skip
     row = rsa(x, people, nan="omit", **options)[0]
     rest = np.delete(np.arange(12), 2)
     expected = rsa(x[rest], people[np.ix_(rest, rest)], **options)[0]
