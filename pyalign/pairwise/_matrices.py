@@ -17,9 +17,9 @@ from pyalign.backends import get_host_backend
 from pyalign.errors import InputError
 from pyalign.measures import median_distance
 from pyalign.ops.permuted import identity, permuted_products
+from pyalign.ops.ranks import double_ranks
 from pyalign.ops.similarity import similarity
 from pyalign.pairwise.representation import RepresentationMeasure
-from pyalign.stats.correlation import average_ranks
 
 FEATURES_PER_ROW = 4  # d * e below so many n: products of features are cheaper than a pass over a matrix
 MOST_ROWS = 16_384  # of a matrix, where features would do: 1 GiB of float32
@@ -136,10 +136,10 @@ def centred_columns(x: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def ranked(similarities: np.ndarray) -> np.ndarray:
-    """(n, n) float64: the ranks of the pairs of different items, equal ones sharing their mean rank."""
+    """(n, n) float64: doubled ranks of the pairs of different items, equal ones sharing their mean rank."""
     below = np.tril_indices(len(similarities), -1)
     out = np.zeros(similarities.shape)
-    out[below] = average_ranks(similarities[below])
+    out[below] = double_ranks(similarities[below])
     return out + out.T
 
 

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from pyalign.ops.ranks import double_ranks
+
 
 def pearson(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson correlation of a and b (m,) in float64; NaN where either is constant or m < 2.
@@ -28,16 +30,4 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
         >>> spearman(np.array([1, 2, 3, 3]), np.array([10, 20, 40, 40]))
         1.0
     """
-    return pearson(average_ranks(a), average_ranks(b))
-
-
-def average_ranks(a: np.ndarray) -> np.ndarray:
-    """Ranks from 1 (m,) float64; equal values get the mean of their ranks.
-
-    Example:
-        >>> average_ranks(np.array([5, 1, 5]))
-        array([2.5, 1. , 2.5])
-    """
-    _, codes, sizes = np.unique(a, return_inverse=True, return_counts=True)
-    ranks: np.ndarray = (np.cumsum(sizes) - (sizes - 1) / 2)[codes.reshape(-1)]
-    return ranks
+    return pearson(double_ranks(a), double_ranks(b))
