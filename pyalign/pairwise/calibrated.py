@@ -57,8 +57,19 @@ def calibrated(
     threshold = float(values[math.ceil((1 - alpha) * len(values) - SLACK) - 1])
     room = largest - threshold
     score = float(np.clip((observed - threshold) / room, 0.0, 1.0)) if room > rounding else 0.0
-    reached = int((nulls >= observed - rounding).sum())
-    return Calibrated(threshold, score if score * room > rounding else 0.0, (1 + reached) / len(values))
+    return Calibrated(threshold, score if score * room > rounding else 0.0, upper_p(nulls, observed, rounding))
+
+
+def upper_p(nulls: np.ndarray, observed: float, rounding: float = ROUNDING[8]) -> float:
+    """(1 + the number of nulls at least as large) / (1 + their number); rounding does not part equal ones.
+
+    A null that is not defined counts as one of them.
+
+    Example:
+        >>> upper_p(np.array([0.1, 0.5, 0.2]), 0.5)
+        0.5
+    """
+    return float(1 + (~(nulls < observed - rounding)).sum()) / (1 + len(nulls))
 
 
 def checked_permutations(permutations: object, alpha: object) -> tuple[int, float]:

@@ -92,12 +92,17 @@ class WeightedSums:
 
     def of(self, values: np.ndarray | None) -> np.ndarray:
         """(r,): the weighted sum of values (m,) in each resample; None: of ones. As t' A t / 2 of symmetric A."""
-        n = len(self.table)
-        square = np.zeros((n, n))
-        i, j = self.items.T
-        square[i, j] = square[j, i] = 1.0 if values is None else values
+        square = as_square(np.ones(len(self.items)) if values is None else values, self.items, len(self.table))
         t = self.table.astype(np.float64)
         product = np.empty(t.shape)
         get_host_backend(self.backend).product(square, t, product)
         sums: np.ndarray = np.einsum("ir,ir->r", product, t) / 2.0
         return sums
+
+
+def as_square(values: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
+    """(n, n) symmetric of values (m,) of pairs, with 0 on the diagonal and where there is no pair."""
+    square = np.zeros((n, n), values.dtype)
+    i, j = items.T
+    square[i, j] = square[j, i] = values
+    return square

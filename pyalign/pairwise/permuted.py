@@ -10,6 +10,7 @@ import numpy as np
 from pyalign.ops.permuted import permutations_of, permuted_products
 from pyalign.ops.resample import permutation
 from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.moments import as_square
 from pyalign.progress import Progress, silent
 
 
@@ -54,23 +55,3 @@ def _one_by_one(found: Correlated, permutations: int, seed: int, progress: Progr
             out[row, k] = family.value(human, found.prepared(moved, there), found.backend)
         progress("permutations", row + 1, permutations)
     return out
-
-
-def as_square(values: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
-    """(n, n) symmetric, with 0 on the diagonal and where there is no pair."""
-    square = np.zeros((n, n), values.dtype)
-    i, j = items.T
-    square[i, j] = square[j, i] = values
-    return square
-
-
-def upper_p(null: np.ndarray, value: float) -> float:
-    """(1 + the number of null values at least as large) / (1 + their number); rounding does not part equal ones.
-
-    A null value that is not defined counts as one of them.
-
-    Example:
-        >>> upper_p(np.array([0.1, 0.5, 0.2]), 0.5)
-        0.5
-    """
-    return float(1 + (~(null < value - 1e-12)).sum()) / (1 + len(null))

@@ -11,9 +11,9 @@ import numpy as np
 
 from pyalign.data.names import listing
 from pyalign.pairwise.bootstrap import Resampled, Variances, partial_correlations
+from pyalign.pairwise.calibrated import upper_p
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.people import noise_ceiling_of
-from pyalign.pairwise.permuted import upper_p
 from pyalign.pairwise.rsa_result import Partial, PerPerson, RsaPair, RsaResult
 from pyalign.results import Interval
 from pyalign.stats.multiple import CORRECTIONS

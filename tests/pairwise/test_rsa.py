@@ -12,9 +12,10 @@ from support import strict_json
 from pyalign import Embeddings, InputError, Judgments, load_judgments, load_result, rsa, similarity
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import permuted, streamed
+from pyalign.pairwise.calibrated import upper_p
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.correlations import CORRELATIONS, correlate, get_correlation
-from pyalign.pairwise.permuted import permuted_values, upper_p
+from pyalign.pairwise.permuted import permuted_values
 from pyalign.pairwise.study import study_of
 
 
