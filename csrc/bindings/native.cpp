@@ -219,7 +219,7 @@ py::array permuted_products(const py::array& a, const py::array& b, const py::ar
 void topk(const py::array& similarities, int64_t k, int64_t own, py::array indices) {
   const pa_matrix s = matrix_of(similarities);
   require(s.d < (int64_t(1) << 31) && 1 <= k && k <= s.d - (own >= 0), "no so many columns");
-  require(own < 0 || own + s.n <= s.d, "own must be a column of each row");
+  require(own < 0 || own <= s.d - s.n, "own must be a column of each row");
   require(indices.writeable(), "indices must be writeable");
   int32_t* target = contiguous<int32_t>(indices, s.n, k);
   WithoutGil release;

@@ -94,6 +94,14 @@ def test_what_is_no_number_of_neighbours_is_refused(message_of):
     assert message_of(topk, s, 1, own=1) == "own must leave a column of 4 to each of 4 rows; got 1"
 
 
+@pytest.mark.parametrize("own", [2, 2**63 - 1])
+def test_a_column_of_a_row_s_own_that_is_not_there_is_refused_by_the_compiled_module(own):
+    from pyalign.backends.native import _native
+
+    with pytest.raises(ValueError, match="own must be a column of each row"):
+        _native.topk(np.zeros((2, 3)), 1, own, np.zeros((2, 1), np.int32))
+
+
 def test_numbers_that_have_no_order_are_refused(message_of):
     s = np.eye(4)
     s[2, 1] = np.nan
