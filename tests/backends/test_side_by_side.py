@@ -17,6 +17,7 @@ from support import draw_triplets, reals, run_python, whole
 
 from pyalign.backends import Rows, Wanted, native
 from pyalign.backends.native import BACKEND, _native
+from pyalign.ops.ranks import rank_pairs
 
 N, T = 300, 110_000  # several blocks, chunks and bands; scratch of more than 2 MiB, which is kept
 ROUNDS, WORKERS = 4, 4
@@ -38,6 +39,10 @@ class Inputs:
         self.multiplicities = np.random.default_rng(7).integers(0, 3, (N, 64)).astype(np.uint8)
         self.orders = [np.stack([rng.permutation(N) for _ in range(40)]).astype(np.int32) for rng in
                        (np.random.default_rng(8), np.random.default_rng(9))]  # fmt: skip
+        items = np.stack(np.triu_indices(N, 1), axis=1).astype(np.int32)
+        self.ranked = [rank_pairs(reals(seed, 1, len(items))[0], items) for seed in (10, 11)]
+        self.places = [np.argsort(other.places).astype(np.int32)[one.places]
+                       for one, other in (self.ranked, self.ranked[::-1])]  # fmt: skip
         self.keys = [np.full((1, 64), k, np.uint32) for k in (0, 1)]
 
     def rows(self, pair):
@@ -95,6 +100,16 @@ KERNELS = {
     "choice_similarity": lambda i, k: into(
         lambda out: _native.choice_similarity(i.s[k:, k:], 1.0, out), new(N - k, N - k)
     ),
+    "ranks": lambda i, k: into(
+        lambda *out: _native.ranks(i.three[k].reshape(-1), 0, *out),
+        new(3 * T, dtype=np.int32),
+        new(3 * T, dtype=np.int32),
+    ),
+    "rank_sums": lambda i, k: into(
+        lambda out: BACKEND.rank_sums(i.ranked[k].order, i.ranked[1 - k].order, i.places[k], i.multiplicities, out),
+        new(4, 64, dtype=np.float64),
+    ),
+    "inversions": lambda i, k: _native.inversions(i.three[k].reshape(-1).view(np.uint32), None),
     "share_triplets": lambda i, k: shared(_native.share_triplets(i.triplets[k], N)),
     "sum_shared": lambda i, k: BACKEND.shared_products(i.sharings[k], i.signs),
 }
