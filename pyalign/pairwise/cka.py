@@ -110,7 +110,7 @@ def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:
     if not given:
         raise InputError("measure must be at least one; got none")
     found = tuple(map(get_representation_measure, given))
-    _checks.different(found, list(map(str, found)), "measure")
+    _checks.different([replace(one, text="") for one in found], found, "measure")  # however it is spelled
     return found
 
 

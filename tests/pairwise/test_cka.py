@@ -293,6 +293,8 @@ def test_wrong_options_are_refused(message_of):
     assert message_of(pyalign.cka, models, alpha=1) == "alpha must lie between 0 and 1; got 1"
     assert "permutations must be a whole number from 0" in message_of(pyalign.cka, models, permutations=-1)
     assert message_of(pyalign.cka, models, measure=[]) == "measure must be at least one; got none"
+    told = message_of(pyalign.cka, models, measure=["rbf-cka:0.5", "linear-cka", "rbf-cka:0.50"])
+    assert told == "measure must differ; got 'rbf-cka:0.50' twice"
     told = message_of(pyalign.cka, models, measure="mutual-knn:24")
     assert told == "mutual-knn:24 needs more than 24 rows: k is at most n - 1; got 24"
 
