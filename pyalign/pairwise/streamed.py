@@ -6,6 +6,7 @@ one matrix, and its ranks: the values of the second are made when those of the f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from pyalign.ops.ranks import MOST, double_ranks
 from pyalign.ops.similarity import similarity
 from pyalign.pairwise.correlations import ratio
 from pyalign.pairwise.ranked import rank_correlation
-from pyalign.pairwise.study import as_dissimilarity
+from pyalign.pairwise.study import EXTREME, as_dissimilarity
 from pyalign.progress import Progress, silent
 
 FROM = 6000  # objects
@@ -102,13 +103,13 @@ def correlate_tiles(
         own = _all_values(model, human, n, known.missing, progress)
         other = double_ranks(own)
         return rank_correlation(known.ranks, other, correlation), len(other)
-    total = Sums()
+    total, scales = Sums(), (Scale(), Scale())
     for done, (first, last) in enumerate(_ranges(n)):
         a, b = (np.asarray(tile(first, last), np.float64) for tile in (human, model))
         there = ~np.isnan(a)
         if not there.all():
             a, b = a[there], b[there]
-        total = total.plus(Sums.of(a, b))
+        total = total.plus(Sums.of(scales[0].of(a), scales[1].of(b)))
         progress("tiles", done + 1, None)
     return total.cosine() if correlation == "cosine" else total.pearson(), total.count
 
@@ -138,7 +139,8 @@ def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Pro
         part = tiles(first, last)
         if missing:
             part = part[~np.isnan(human(first, last))]
-        narrow = part.astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 can't hold is not the same, and kept in float64
+            narrow = part.astype(np.float32)
         if out.dtype == np.float32 and not (narrow == part).all():
             wide = np.empty(len(out))
             wide[:at] = out[:at]
@@ -152,6 +154,20 @@ def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Pro
 def _mean(values: np.ndarray) -> float:
     """Of equal values exactly that, so that nothing is left of them."""
     return float(values[0] if values.min() == values.max() else values.mean())
+
+
+@dataclass
+class Scale:
+    """The power of two that values are divided by, where squares of the first tile's would not fit; 0: none."""
+
+    exponent: int | None = None
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The values on that scale."""
+        if self.exponent is None and values.any():
+            found = math.frexp(float(np.abs(values).max()))[1]
+            self.exponent = found if abs(found) > EXTREME else 0
+        return np.ldexp(values, -self.exponent) if self.exponent else values
 
 
 @dataclass(frozen=True)

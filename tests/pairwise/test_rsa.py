@@ -556,6 +556,18 @@ def test_infinity_in_tiles_is_told_of_its_matrix(monkeypatch, message_of):
     assert told == "cats must be finite, or NaN where a pair was not judged; got infinity"
 
 
+@pytest.mark.parametrize("correlation", streamed.CORRELATIONS)
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e60, 1e300])
+@pytest.mark.filterwarnings("error")
+def test_the_scale_of_judgments_changes_nothing_in_tiles_either(monkeypatch, correlation, scale):
+    x, people = study(n=40)
+    options = {"kind": "dissimilarity", "correlation": correlation, "ci": None}
+    whole = rsa(x, people, **options)[0].value
+    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
+    monkeypatch.setattr(streamed, "TILE", 100)
+    assert rsa(x, people * scale, **options)[0].value == pytest.approx(whole, abs=1e-9)
+
+
 @pytest.mark.parametrize("objects", [10, 6000])
 def test_a_model_that_a_measure_does_not_take_is_named(monkeypatch, message_of, objects):
     x, people = study(n=40)
