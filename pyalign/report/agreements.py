@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pyalign.analysis.agreed import Agreement, AgreementBin, Agreements
-from pyalign.report.tables import Column, columns_table, fitted_table, noted, one_line, percent
+from pyalign.report.tables import Column, Rows, columns_table, fitted_table, noted, one_line, percent
 from pyalign.report.tables import short_labels as short
 
 
@@ -33,9 +33,7 @@ def _labels(rows: Sequence[Agreement], verbose: bool) -> list[str]:
 
 
 def _columns(rows: Sequence[Agreement], labels: Sequence[str]) -> list[Column]:
-    def column(header: str, cell: Callable[[Agreement], str], keep: int = 9, note: str = "") -> Column:
-        return Column(header, tuple(map(cell, rows)), keep, note)
-
+    column = Rows(rows).column
     return [
         Column("embeddings", tuple(labels)),
         column("measure", lambda r: r.measure, 8, "measure {}" if len(rows) > 1 else ""),

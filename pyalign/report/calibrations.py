@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isnan
 
 from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences
 from pyalign.analysis.reliability import Reliability
-from pyalign.report.tables import Column, columns_table, fitted_table, nats_note, noted, one_line, over, percent
+from pyalign.report.tables import Column, Rows, columns_table, fitted_table, nats_note, noted, one_line, over, percent
 from pyalign.report.tables import short_labels as short
 
 
@@ -49,9 +49,7 @@ def reliability_table(reliability: Reliability) -> str:
 def _columns(rows: Sequence[Calibration], verbose: bool) -> list[Column]:
     labels = {} if verbose else short([row.embeddings or "x" for row in rows])
 
-    def column(header: str, cell: Callable[[Calibration], str], keep: int = 9, note: str = "") -> Column:
-        return Column(header, tuple(map(cell, rows)), keep, note)
-
+    column = Rows(rows).column
     return [
         column("embeddings", lambda r: r.label or labels.get(r.embeddings or "x") or one_line(r.embeddings or "x")),
         column("measure", lambda r: r.measure, 8, "measure {}" if len(rows) > 1 else ""),

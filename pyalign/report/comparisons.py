@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-from pyalign.analysis.comparison import BestModel, Comparison, ModelResult, PairResult
+from pyalign.analysis.comparison import BestModel, Comparison, PairResult
 from pyalign.data import ANCHORED
 from pyalign.report.tables import (
     Column,
+    Rows,
     chance_note,
     fitted_table,
     noted,
@@ -78,9 +79,7 @@ def _neighbors(found: Comparison) -> tuple[PairResult, ...]:
 
 
 def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Column]:
-    def column(header: str, cell: Callable[[ModelResult], str], keep: int = 9) -> Column:
-        return Column(header, tuple(map(cell, found.models)), keep)
-
+    column = Rows(found.models).column
     return [
         column("model", lambda m: labels[m.model]),
         column("accuracy", lambda m: percent(m.accuracy)),
@@ -94,9 +93,7 @@ def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Co
 
 
 def _pairs(pairs: Sequence[PairResult], labels: dict[str, str], interval: str, correction: str) -> list[Column]:
-    def column(header: str, cell: Callable[[PairResult], str], keep: int = 9) -> Column:
-        return Column(header, tuple(map(cell, pairs)), keep)
-
+    column = Rows(pairs).column
     names = list(labels.values())
 
     def fit(room: int) -> list[str]:

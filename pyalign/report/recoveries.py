@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
 from pyalign.report.tables import (
     Column,
+    Rows,
     columns_table,
     fitted_table,
     noted,
@@ -35,8 +34,7 @@ def recovery_table(found: Recovery, width: int | None = None, verbose: bool = Fa
 
 
 def _models(found: Recovery, labels: dict[str, str], interval: str) -> list[Column]:
-    def column(header: str, cell: Callable[[RecoveredModel], str], keep: int = 9, note: str = "") -> Column:
-        return Column(header, tuple(map(cell, found.by_model)), keep, note)
+    column = Rows(found.by_model).column
 
     def mistaken(row: RecoveredModel) -> str:
         return "-" if row.mistaken_for is None else f"{labels[row.mistaken_for]} {100 * row.mistaken_share:.1f} %"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
-from pyalign.report.tables import Column, fitted_table, noted, one_line, p_text, short_labels, shortened
+from pyalign.pairwise.rsa_result import Rsa, RsaPair
+from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text, short_labels, shortened
 from pyalign.results import Interval
 
 CLOSED = "closed form"
@@ -85,9 +85,7 @@ def _named(name: str, labels: dict[str, str]) -> str:
 
 
 def _columns(found: Rsa, labels: dict[str, str]) -> tuple[list[Column], Callable[..., Column]]:
-    def column(header: str, cell: Callable[[RsaResult], str], keep: int = 9, note: str = "") -> Column:
-        return Column(header, tuple(map(cell, found.results)), keep, note)
-
+    column = Rows(found.results).column
     note = "{}" if len(found.results) > 1 else ""
     return [
         column("model", lambda r: _named(r.embeddings, labels)),
@@ -130,12 +128,10 @@ def _measures(found: Rsa) -> set[str]:
 def _pairs(pairs: Sequence[RsaPair], found: Rsa, labels: dict[str, str]) -> list[Column]:
     crowded = len(_measures(found)) > 1
 
-    def column(header: str, cell: Callable[[RsaPair], str], keep: int = 9, note: str = "") -> Column:
-        return Column(header, tuple(map(cell, pairs)), keep, note)
-
     def fit(room: int) -> list[str]:
         return _differences(pairs, labels, crowded, room)
 
+    column = Rows(pairs).column
     return [
         Column("difference", tuple(_differences(pairs, labels, crowded, None)), fit=fit),
         column("by", lambda p: p.correlation, 9, "{}"),

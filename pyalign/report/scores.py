@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from pyalign.analysis.accuracy import GroupScore, Score
+from pyalign.analysis.accuracy import Score
 from pyalign.analysis.named_ceiling import GIVEN
 from pyalign.analysis.score import Scores
 from pyalign.report.tables import (
     WIDTH,
     Column,
+    Rows,
     chance_note,
     fitted_table,
     nats_note,
@@ -50,9 +51,7 @@ def name_of(row: Score) -> str:
 def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
     labels = {} if verbose else short_labels([name_of(row) for row in rows])
 
-    def column(header: str, cell: Callable[[Score], str], keep: int = 9, note: str = "") -> Column:
-        return Column(header, tuple(map(cell, rows)), keep, note)
-
+    column = Rows(rows).column
     first = next((row for row in rows if row.ci is not None), rows[0])
     columns = [
         column(_what(rows), lambda r: one_line(r.label or labels.get(name_of(r)) or name_of(r))),
@@ -114,9 +113,7 @@ def _groups(row: Score, width: int | None, verbose: bool) -> str:
     """The groups of one score, a row each."""
     groups = row.groups or ()
 
-    def column(header: str, cell: Callable[[GroupScore], str], keep: int = 9) -> Column:
-        return Column(header, tuple(map(cell, groups)), keep)
-
+    column = Rows(groups).column
     columns = [
         column("group", lambda g: one_line(g.group)),
         column("accuracy", lambda g: percent(g.accuracy)),

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from pyalign.data import alternatives_of, chance_of
 
@@ -31,6 +32,20 @@ class Column:
     keep: int = 9
     note: str = ""
     fit: Callable[[int], Sequence[str]] | None = None
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Rows(Generic[Row]):
+    """What a table has a row for each of."""
+
+    of: Sequence[Row]
+
+    def column(self, header: str, cell: Callable[[Row], str], keep: int = 9, note: str = "") -> Column:
+        """A column of what `cell` says of each; see `Column`."""
+        return Column(header, tuple(map(cell, self.of)), keep, note)
 
 
 def one_line(text: str) -> str:
