@@ -85,8 +85,34 @@ def test_people_and_ceilings_equal_those_of_rsatoolbox(name, theirs):
     assert toolbox is not None
 
 
-def test_the_dual_bootstrap_agrees_with_that_of_rsatoolbox():
-    """Their draws are others, so that errors agree but for chance: of 600 resamples each, by about 6 % together."""
+def test_the_dual_bootstrap_is_that_of_loops_over_the_same_draws():
+    """Pairs written out, people's matrices averaged anew, and the formula of rsatoolbox, on the draws that we take."""
+    from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
+
+    n, p, count = 20, 8, 200
+    x, people = study(6, n, p=p, noise=1.0)
+    drawn = [multiplicities(size, 0, 256, seed=0, stream=stream)[:, :count] for size, stream in
+             ((n, OBJECTS), (p, SUBJECTS))]  # fmt: skip
+    upper = np.triu_indices(n, 1)
+    model, humans = (1 - similarity(x, measure="pearson"))[upper], people[:, upper[0], upper[1]]
+    found = {name: [] for name in ("objects", "subjects", "both")}
+    for of_objects, of_people in zip(drawn[0].T.astype(int), drawn[1].T.astype(int), strict=True):
+        times = of_objects[upper[0]] * of_objects[upper[1]]
+        mean = np.repeat(humans, of_people, axis=0).mean(axis=0)
+        found["objects"].append(correlate(np.repeat(model, times), np.repeat(humans.mean(axis=0), times)))
+        found["subjects"].append(correlate(model, mean))
+        found["both"].append(correlate(np.repeat(model, times), np.repeat(mean, times)))
+    objects, subjects, both = (np.var(values, ddof=1) for values in found.values())
+    variance = n / (n - 1) * objects + p / (p - 1) * subjects
+    variance -= n * p / ((n - 1) * (p - 1)) * (both - objects - subjects)
+    assert max(n / (n - 1) * objects, p / (p - 1) * subjects) < variance < both  # no bound stands in for the formula
+    row = rsa(x, people, kind="dissimilarity", resamples=count)[0]
+    assert row.standard_error == pytest.approx(math.sqrt(variance), rel=1e-9)
+
+
+@pytest.mark.slow
+def test_errors_over_both_are_near_those_of_rsatoolbox():
+    """Their draws are others: standard deviations of 2,000 differ by 2 % or so, and the formula adds three of them."""
     pytest.importorskip("rsatoolbox")
     from rsatoolbox.inference import eval_dual_bootstrap
     from rsatoolbox.model import ModelFixed
@@ -95,15 +121,16 @@ def test_the_dual_bootstrap_agrees_with_that_of_rsatoolbox():
     x, people = study(6, 16, p=6, noise=1.0)
     model = RDMs(1 - similarity(x, measure="pearson")[None])
     np.random.seed(0)
-    theirs = eval_dual_bootstrap(ModelFixed("m", model), RDMs(people), method="corr", N=600, use_correction=False)
-    ours = rsa(x, people, kind="dissimilarity", correlation="pearson", resamples=600)[0].per_person
-    assert ours.standard_error == pytest.approx(math.sqrt(theirs.get_model_var()[0]), rel=0.25)
-    # Their bootstrap draws pairs with the same weights; what it gives for people alone has a closed form.
-    people_only = rsa(x, people, kind="dissimilarity", correlation="pearson", ci="subjects", resamples=4000)[
-        0
-    ].per_person
-    closed = np.std(people_only.values, ddof=1) / math.sqrt(6)
-    assert people_only.standard_error == pytest.approx(closed, rel=0.05)
+    theirs = eval_dual_bootstrap(ModelFixed("m", model), RDMs(people), method="corr", N=2000, use_correction=False)
+    ours = rsa(x, people, kind="dissimilarity", correlation="pearson", resamples=2000)[0].per_person
+    assert ours.standard_error == pytest.approx(math.sqrt(theirs.get_model_var()[0]), rel=0.08)
+
+
+def test_people_drawn_anew_have_the_error_of_their_mean():
+    x, people = study(6, 16, p=6, noise=1.0)
+    options = {"kind": "dissimilarity", "correlation": "pearson", "ci": "subjects", "resamples": 4000}
+    found = rsa(x, people, **options)[0].per_person
+    assert found.standard_error == pytest.approx(np.std(found.values, ddof=1) / math.sqrt(6), rel=0.05)
 
 
 def test_kind_changes_the_sign_of_the_human_side_alone():
