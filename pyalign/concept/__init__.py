@@ -1,0 +1,1 @@
+"""Human concepts: how well each dimension or category of people is represented, and what lies near what."""
