@@ -34,6 +34,7 @@ KINDS = {
     "calibrate": "pyalign.analysis.calibrated:Calibrations",
     "ceiling": "pyalign.analysis.ceilings:NoiseCeiling",
     "cka": "pyalign.pairwise.compared:ModelSimilarities",
+    "concepts": "pyalign.concept.concepts_result:Concepts",
     "compare": "pyalign.analysis.comparison:Comparison",
     "datasets fetch": "pyalign.datasets.fetch:Fetched",
     "datasets info": "pyalign.datasets.listing:DataSetInfo",
@@ -145,7 +146,7 @@ class Result:
         """The rows of the result, flat: an interval as two columns, nested values by dotted names."""
         document = as_document(self)
         rows = document[self.rows] if self.rows else [document]
-        return [dict(_flat(row)) for row in rows]
+        return [dict(flat(row)) for row in rows]
 
     def to_frame(self) -> Any:
         """The rows as a DataFrame of pandas.
@@ -347,13 +348,13 @@ def _fits(hint: Any, value: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Names and plain values of a document, of two numbers under one name its ends."""
     for name, value in document.items():
         if name in (INTERVALS, *LAST):
             continue
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
+            yield from flat(value, f"{before}{name}.")
         elif isinstance(value, list):
             if len(value) == 2 and not any(isinstance(end, list | dict | str) for end in value):
                 yield from ((f"{before}{name}_low", value[0]), (f"{before}{name}_high", value[1]))

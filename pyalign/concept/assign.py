@@ -1,0 +1,132 @@
+"""Which human dimension each triplet is about: the one that carries most of the pair that people chose.
+
+Many triplets share their pair, so that the work is done once for each pair that occurs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data.embeddings import as_embeddings, plain
+from pyalign.errors import InputError
+
+HOW = ("sum", "product")
+AT_ONCE = 1 << 18  # numbers of pairs that are held at once, so that they stay in L2
+NONE = -1
+NOISE = 1e-3  # of the largest number: what is below zero by no more is noise of the fit; SPoSE holds such numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """The dimensions that triplets are assigned to.
+
+    Attributes:
+        codes: int32 (t, top): the dimensions that carry most of the chosen pair, the largest first; -1 where no more
+            dimensions carry anything of it.
+        n_tied: triplets of which two or more dimensions carry the same for the last place: the lowest had it.
+        n_none: triplets of which no dimension carries anything; their codes are all -1.
+    """
+
+    codes: np.ndarray
+    n_tied: int
+    n_none: int
+
+
+def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 1) -> Assignment:
+    """Assigns each triplet to the dimension that carries most of its chosen pair: the first two items.
+
+    Args:
+        triplets: (t, 3) integers in [0, n), the item that people called odd last.
+        dimensions: (n, k) numbers from 0 up, such as SPoSE or VICE; see `as_dimensions`.
+        how: ``"sum"``: what the two rows hold together, of which the largest is that of their mean too, as published;
+            or ``"product"``: the summand of their dot product.
+        top: how many dimensions, from 1 to k.
+
+    Returns:
+        An `Assignment`. Of dimensions that carry the same, the lowest come first.
+
+    Raises:
+        InputError: dimensions that are negative or not finite, triplets that name no row, an unknown rule, or a `top`
+            out of range.
+
+    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5.
+
+    Example:
+        >>> food_and_tools = np.array([[3.0, 0.0], [1.0, 0.5], [0.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
+        >>> found = assigned([[0, 1, 2], [1, 2, 0], [3, 4, 0]], food_and_tools)
+        >>> found.codes.ravel(), found.n_none
+        (array([ 0,  1, -1], dtype=int32), 1)
+    """
+    _checks.one_of(how, HOW, "assign")
+    rows = as_dimensions(dimensions)
+    _checks.whole_number(top, "top", 1)
+    if top > rows.shape[1]:
+        raise InputError(f"top must be at most the {rows.shape[1]} dimensions; got {top}")
+    index = _checks.as_triplets(triplets)
+    pairs, inverse, counts = _distinct_pairs(index, len(rows))
+    codes, tied = np.empty((len(pairs), top), np.int32), np.empty(len(pairs), bool)
+    step = max(1, AT_ONCE // rows.shape[1])
+    for start in range(0, len(pairs), step):
+        part = slice(start, start + step)
+        first, second = rows[pairs[part, 0]], rows[pairs[part, 1]]
+        codes[part], tied[part] = _largest(first + second if how == "sum" else first * second, top)
+    return Assignment(codes[inverse], int(counts[tied].sum()), int(counts[codes[:, 0] == NONE].sum()))
+
+
+def as_dimensions(dimensions: object) -> np.ndarray:
+    """(n, k) float64, checked: human dimensions say how much of something an object has.
+
+    Numbers below 0 by no more than a thousandth of the largest, as the published SPoSE has them, become 0.
+
+    Raises:
+        InputError: another shape, other numbers.
+
+    Example:
+        >>> as_dimensions([[1, -1e-5], [0, 2]]).tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
+    """
+    rows = _checks.as_array(plain(as_embeddings(dimensions, "dimensions")), "dimensions", "(n, k)")
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise InputError(f"dimensions must have shape (n, k), a row for each object; got {rows.shape}")
+    if rows.dtype.kind not in "biuf":
+        raise InputError(f"dimensions must hold real numbers; got dtype {rows.dtype}")
+    rows = rows.astype(np.float64)
+    wrong = ~(np.isfinite(rows) & (rows >= -NOISE * np.abs(rows).max())).all(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        told = f"{int(wrong.sum()):,} rows hold others, the first is row {row} (least {rows[row].min():.4g})"
+        raise InputError(f"dimensions must hold finite numbers from 0 up; {told}")
+    return np.maximum(rows, 0.0)
+
+
+def _largest(values: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the largest of each row of values (p, k), (p, top); whether the last of them had an equal."""
+    if top == 1:
+        codes = values.argmax(axis=1)[:, None]
+    else:
+        codes = np.argsort(-values, axis=1, kind="stable")[:, :top]
+    taken = np.take_along_axis(values, codes, axis=1)
+    last = taken[:, -1:]
+    beyond = (values == last).sum(axis=1) > (taken == last).sum(axis=1)
+    return np.where(taken > 0, codes, NONE), beyond & (last[:, 0] > 0)
+
+
+def _distinct_pairs(index: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs of the first two items (p, 2) in ascending order, which of them each triplet has, and how often."""
+    first, second = index[:, 0].astype(np.int64), index[:, 1].astype(np.int64)
+    if len(index) and not (0 <= index.min() and index.max() < n):
+        wrong = int(((index < 0) | (index >= n)).any(axis=1).argmax())
+        raise InputError(f"triplets must lie in [0, {n}), the rows; row {wrong} is {index[wrong].tolist()}")
+    keys = np.minimum(first, second) * n + np.maximum(first, second)
+    if n * n > max(1 << 22, 4 * len(index)):
+        known, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    else:
+        of_key = np.bincount(keys, minlength=n * n)
+        known = np.flatnonzero(of_key)
+        counts = of_key[known]
+        place = np.cumsum(of_key > 0) - 1
+        inverse = place[keys]
+    return np.stack(np.divmod(known, n), axis=1), inverse, counts

@@ -1,0 +1,182 @@
+"""What `pyalign.concepts` finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pyalign.data import ODD_ONE_OUT
+from pyalign.results import Interval, OfTask, Result, as_document, flat
+
+BY = ("dimensions", "categories", "levels")
+
+
+@dataclass(frozen=True)
+class ConceptScore:
+    """How well the triplets of one concept are predicted.
+
+    Attributes:
+        concept: the label of a dimension or a category, or a level.
+        n_triplets: triplets that were assigned to it.
+        n_objects: different objects in them.
+        accuracy: fraction, ties counted as in the whole; None without triplets.
+        ci: interval of the accuracy; None where there is none, and then `note` says why if it was asked for.
+        cross_entropy: nats per triplet; None without triplets.
+        cross_entropy_ci: interval, nats.
+        note: why there is no interval, or None.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    concept: str
+    n_triplets: int
+    n_objects: int
+    accuracy: float | None
+    ci: Interval | None
+    cross_entropy: float | None
+    cross_entropy_ci: Interval | None
+    note: str | None = None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the accuracy, a fraction."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class ConceptScores:
+    """One model, concept by concept.
+
+    Attributes:
+        embeddings: what they are called; after a transform, with ``(transformed)`` behind it.
+        by: what the concepts are: "dimensions", "categories" or "levels".
+        concepts: one for each, in the order of the dimensions or categories.
+        unassigned: the triplets of no concept, where there are some.
+        n_triplets: all that were scored. With one concept for each triplet, those of the concepts and of `unassigned`
+            add up to it.
+        n_ties: tied triplets.
+        accuracy: of all of them, a fraction.
+        ci: its interval.
+        cross_entropy: of all of them, nats.
+        cross_entropy_ci: its interval.
+        label: a shorter name for tables, or None.
+        transform: the map that the rows went through first, or None.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    embeddings: str
+    by: str
+    concepts: tuple[ConceptScore, ...]
+    unassigned: ConceptScore | None
+    n_triplets: int
+    n_ties: int
+    accuracy: float
+    ci: Interval | None
+    cross_entropy: float
+    cross_entropy_ci: Interval | None
+    label: str | None = None
+    transform: str | None = None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the accuracy, a fraction."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class ConceptDifference:
+    """Two models on the same triplets of one concept.
+
+    Attributes:
+        embeddings, other: their names.
+        by, concept: of `ConceptScores` and `ConceptScore`.
+        n_triplets: triplets of the concept.
+        difference: accuracy of `embeddings` less that of `other`, a fraction.
+        ci: its interval, paired.
+        p_value: two-sided, of no difference.
+        adjusted_p_value: the same, corrected over all concepts and pairs of models of this `by` that have a p-value.
+        cross_entropy_difference: nats.
+        cross_entropy_ci: its interval.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    embeddings: str
+    other: str
+    by: str
+    concept: str
+    n_triplets: int
+    difference: float | None
+    ci: Interval | None
+    p_value: float | None
+    adjusted_p_value: float | None
+    cross_entropy_difference: float | None
+    cross_entropy_ci: Interval | None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the difference, a fraction."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class Concepts(OfTask, Result):
+    """What `concepts` found.
+
+    Attributes:
+        results: one for each model and each way of grouping.
+        differences: between every two models, or after and before a transform, concept by concept.
+        n_triplets: triplets that all models were scored on.
+        n_objects: objects in them.
+        n_subjects: people who answered them; None where intervals do not count people.
+        n_dropped: triplets left out because they touch a row with NaN or infinity.
+        n_assignment_ties: triplets of which several dimensions carry the same: the lowest had them.
+        assign, top: how triplets were assigned to dimensions, and to how many each; None without dimensions.
+        min_triplets: a concept with fewer has no interval.
+        measure, temperature, ties: of the choices.
+        ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
+        correction: of p-values over all concepts.
+        resamples: of a bootstrap, else None.
+        seed: of what is drawn.
+        triplets, dimensions: where they came from, or None.
+        task: of the triplets; `chance` follows from it.
+    """
+
+    command: ClassVar[str] = "concepts"
+    rows: ClassVar[str] = "results"
+    derived: ClassVar[tuple[str, ...]] = ("chance",)
+
+    results: tuple[ConceptScores, ...]
+    differences: tuple[ConceptDifference, ...]
+    n_triplets: int
+    n_objects: int
+    n_subjects: int | None
+    n_dropped: int
+    min_triplets: int
+    measure: str
+    temperature: float
+    ties: str
+    correction: str
+    seed: int
+    backend: str
+    n_assignment_ties: int | None = None
+    assign: str | None = None
+    top: int | None = None
+    ci_by: str | None = None
+    ci_method: str | None = None
+    confidence: float | None = None
+    resamples: int | None = None
+    triplets: str | None = None
+    dimensions: str | None = None
+    task: str = ODD_ONE_OUT
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A row for each concept of each result, flat; those of no concept last."""
+        records = []
+        for one in self.results:
+            head = {"embeddings": one.embeddings, "by": one.by}
+            head |= {} if one.label is None else {"label": one.label}
+            rest = () if one.unassigned is None else (one.unassigned,)
+            records += [{**head, **dict(flat(as_document(row)))} for row in (*one.concepts, *rest)]
+        return records
