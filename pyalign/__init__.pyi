@@ -14,6 +14,9 @@ from .analysis.permutation import permutation_test
 from .analysis.permuted import PermutationTest
 from .analysis.score import Scores, score
 from .analysis.score_choices import score_choices
+from .concept.concepts import concepts
+from .concept.concepts_result import Concepts
+from .concept.levels import levels
 from .data.answers import Answers
 from .data.categories import Categories
 from .data.embeddings import Embeddings
@@ -69,6 +72,7 @@ __all__ = [
     "Calibrations",
     "Categories",
     "Comparison",
+    "Concepts",
     "ConvergenceWarning",
     "DataSet",
     "Embeddings",
@@ -105,11 +109,13 @@ __all__ = [
     "cka",
     "compare",
     "compare_layers",
+    "concepts",
     "cross_validate_probe",
     "extract",
     "failures",
     "fit_probe",
     "fraction_of_ceiling",
+    "levels",
     "list_models",
     "load_dataset",
     "load_embeddings",

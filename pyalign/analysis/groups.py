@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pyalign import _checks
@@ -30,11 +32,20 @@ def _by_category(categories: Categories, aligned: Aligned, kept: np.ndarray | No
     members = categories.of_rows(len(aligned.x), aligned.names)
     index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
     index = index if kept is None else index[kept]
-    found = {}
-    for label, has in zip(categories.labels, members.T, strict=True):
-        rows = np.flatnonzero(has[index[:, 0]] & has[index[:, 1]])
-        if len(rows):
-            found[label] = rows
+    parts = zip(categories.labels, rows_of_categories(members, index), strict=True)
+    found = {label: rows for label, rows in parts if len(rows)}
     if not found:
         raise InputError("categories must hold both objects of some human pair; no triplet's pair shares one")
     return found
+
+
+def rows_of_categories(members: np.ndarray, index: np.ndarray) -> Iterator[np.ndarray]:
+    """The triplets (t, 3) of each category, by `members` (n, c): those whose first two objects it holds.
+
+    Example:
+        >>> tools = np.array([[True], [True], [False]])
+        >>> [rows.tolist() for rows in rows_of_categories(tools, np.array([[0, 1, 2], [0, 2, 1]]))]
+        [[0]]
+    """
+    for has in members.T:
+        yield np.flatnonzero(has[index[:, 0]] & has[index[:, 1]])

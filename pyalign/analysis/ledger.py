@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,16 +69,18 @@ class Ledger:
 
 
 def open_ledger(
-    models: Mapping[str, object], index: Any, *, nan: str, backend: str, progress: Progress = silent, **options: Any
-) -> Ledger:
+    models: Mapping[str, object], index: Any, *, nan: str, backend: str, progress: Progress = silent,
+    look: Callable[[Outcomes], None] | None = None, **options: Any,
+) -> Ledger:  # fmt: skip
     """Scores each model; a problem with one is told with its name.
 
     Args:
         models: name -> (n, d), rows of the same items in the same order.
         index: (t, 3) rows.
         nan, backend, options: see `pyalign.score`, and `task` of the triplets.
+        look: is shown the outcomes of each model, which are not kept.
     """
-    kept = _common(models, index, backend) if nan == "omit" else None
+    kept = common_triplets(models, index, backend) if nan == "omit" else None
     if kept is not None:
         index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
     t, m, scores = len(index), len(models), []
@@ -90,6 +92,8 @@ def open_ledger(
             progress(name, first + len(of_batch), m)
             one = _outcomes(name, x, index, nan=nan, backend=backend, **options)
             scores.append(one.score)
+            if look is not None:
+                look(one)
             of_batch.append(_columns(one))
         places = slice(1 + first, 1 + first + len(batch))
         credits[:, places] = np.stack([found[0] for found in of_batch]).T
@@ -111,7 +115,7 @@ def _columns(one: Outcomes) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
     return one.credits(one.score.ties).astype(np.int8), nats, step, np.packbits(one.verdicts == 1)
 
 
-def _common(models: Mapping[str, object], index: Any, backend: str) -> np.ndarray | None:
+def common_triplets(models: Mapping[str, object], index: Any, backend: str) -> np.ndarray | None:
     """(t,) mask of the triplets whose rows are finite in all models, or None for all."""
     host = _checks.as_triplets(index)
     kept = np.ones(len(host), bool)

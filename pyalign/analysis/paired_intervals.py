@@ -154,8 +154,16 @@ class Resampled:
         values, units = ledger.values()
         means = replicates(clusters, values, plan, progress)
         require_rows(means, plan)
-        means = in_units(means, values, units, ledger.estimates.T.ravel().tolist())
-        return cls(ledger.estimates, means.reshape(len(means), -1, 2), errors, plan)
+        return cls.from_means(means, values, units, ledger.estimates, errors, plan)
+
+    @classmethod
+    def from_means(
+        cls, means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: np.ndarray,
+        errors: tuple[Errors, Errors] | None, plan: Resampling,
+    ) -> Resampled:  # fmt: skip
+        """Of the means (b, 2 m) of `values` in resamples; values and units as `Ledger.values` gives them."""
+        means = in_units(means, values, units, estimates.T.ravel().tolist())
+        return cls(estimates, means.reshape(len(means), -1, 2), errors, plan)
 
     def own(self, a: int, what: int) -> Interval | None:
         error = None if self.errors is None else float(self.errors[what].errors[a])

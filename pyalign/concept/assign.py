@@ -104,10 +104,7 @@ def as_dimensions(dimensions: object) -> np.ndarray:
 
 def _largest(values: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
     """The places of the largest of each row of values (p, k), (p, top); whether the last of them had an equal."""
-    if top == 1:
-        codes = values.argmax(axis=1)[:, None]
-    else:
-        codes = np.argsort(-values, axis=1, kind="stable")[:, :top]
+    codes = np.argsort(-values, axis=1, kind="stable")[:, :top] if top > 1 else values.argmax(axis=1)[:, None]
     taken = np.take_along_axis(values, codes, axis=1)
     last = taken[:, -1:]
     beyond = (values == last).sum(axis=1) > (taken == last).sum(axis=1)
@@ -117,7 +114,7 @@ def _largest(values: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
 def _distinct_pairs(index: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs of the first two items (p, 2) in ascending order, which of them each triplet has, and how often."""
     first, second = index[:, 0].astype(np.int64), index[:, 1].astype(np.int64)
-    if len(index) and not (0 <= index.min() and index.max() < n):
+    if len(index) and (index.min() < 0 or index.max() >= n):
         wrong = int(((index < 0) | (index >= n)).any(axis=1).argmax())
         raise InputError(f"triplets must lie in [0, {n}), the rows; row {wrong} is {index[wrong].tolist()}")
     keys = np.minimum(first, second) * n + np.maximum(first, second)

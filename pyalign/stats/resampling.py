@@ -162,6 +162,19 @@ def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progres
         >>> replicates(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", "bootstrap", 3)).ravel()
         array([6., 6., 6.])
     """
+    return means_of(resampled_sums(clusters, values, plan, progress))
+
+
+def resampled_sums(clusters: Clusters, values: np.ndarray, plan: Resampling, progress: Progress = silent) -> np.ndarray:
+    """(b, 1 + v) int64: the sum of the rows' weights, and those of weight times value, under each resample.
+
+    Over objects or people, the sums of parts of the rows (`Clusters.take`) add up to those of all.
+
+    Example:
+        >>> clusters = Clusters.of([[0, 1, 2], [1, 2, 3]])
+        >>> resampled_sums(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", "bootstrap", 3)).shape
+        (3, 2)
+    """
     options: dict[str, Any] = {"resamples": plan.drawn, "seed": plan.seed, "progress": progress}
     if plan.by == "objects":
         add_up = pair_sums if clusters.objects.shape[1] == 2 else object_sums
@@ -170,6 +183,16 @@ def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progres
         sums = triplet_sums(values, **options, backend=clusters.backend)
     else:
         sums = subject_sums(clusters.persons(), values, people=clusters.people, **options)
+    return sums
+
+
+def means_of(sums: np.ndarray) -> np.ndarray:
+    """(b, v) weighted means from sums (b, 1 + v); NaN where a resample leaves no row.
+
+    Example:
+        >>> means_of(np.array([[2, 12], [0, 0]])).ravel()
+        array([ 6., nan])
+    """
     with np.errstate(invalid="ignore"):
         means: np.ndarray = sums[:, 1:] / sums[:, :1].astype(np.float64)
     return means

@@ -1,0 +1,169 @@
+"""Where a representation agrees with people and where it does not: accuracy per human concept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import combinations
+from typing import Any
+
+from pyalign import _checks
+from pyalign.analysis.in_sample import choice_model, seen_by
+from pyalign.analysis.notes import merged
+from pyalign.concept.assign import HOW
+from pyalign.concept.concept_run import Run
+from pyalign.concept.concepts_result import Concepts
+from pyalign.concept.groupings import require_some
+from pyalign.data import (
+    AlignedModels,
+    Provenance,
+    Transform,
+    align,
+    align_models,
+    as_embeddings,
+    as_triplet_data,
+    require_answers,
+    require_one_answer_each,
+)
+from pyalign.errors import InputError
+from pyalign.measures import Measure
+from pyalign.progress import Progress, silent
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import AUTO, Resampling, as_resampling
+
+DIMENSIONS = "dimensions"  # what their rows are called in messages, beside the models
+FEWEST = 30  # triplets of a concept with an interval
+TRANSFORMED = "{} (transformed)"
+
+
+def concepts(
+    x: object,
+    triplets: object,
+    dimensions: object = None,
+    *,
+    dimension_labels: Sequence[str] | None = None,
+    categories: object = None,
+    levels: tuple[object, object] | None = None,
+    assign: str = "sum",
+    top: int = 1,
+    transform: Transform | None = None,
+    measure: str | Measure | None = None,
+    temperature: float | None = None,
+    ties: str = "fractional",
+    nan: str = "raise",
+    backend: str = "auto",
+    ci: str | Resampling | None = AUTO,
+    subjects: object = None,
+    correction: str = "holm",
+    min_triplets: int = FEWEST,
+    progress: Progress = silent,
+) -> Concepts:
+    """Accuracy and cross-entropy per human concept, with intervals, and differences between models.
+
+    A triplet is about the pair that people chose: the two items that they did not call odd, or the anchor and the
+    option that was chosen. It belongs to the dimension that carries most of that pair, or to the categories that hold
+    both of its objects; levels look at all three objects.
+
+    Args:
+        x: (n, d) embeddings, or a mapping of names to several. Those with names are matched by name.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
+        dimensions: (n, k) numbers from 0 up: a human embedding such as SPoSE or VICE, with names or in the order of x.
+        dimension_labels: k labels, all different; None: numbers from 0.
+        categories: `pyalign.Categories` of the objects, or what `Categories.of` takes.
+        levels: fine and coarse categories, for levels of abstraction; see `pyalign.levels`.
+        assign: ``"sum"`` or ``"product"`` of the pair's two rows of dimensions, whose largest place it is.
+        top: to how many dimensions a triplet is assigned; with more than one it counts in each.
+        transform: scores each of the embeddings before and after this map, and their differences.
+        measure, temperature: see `pyalign.score`; None: those of the transform's fit, else cosine and 1. The same
+            before and after a transform.
+        ties, nan, backend: see `pyalign.score`.
+        ci: what intervals are over; see `pyalign.score`. None: there are none.
+        subjects: (t,) who answered each triplet; None: those of the triplets.
+        correction: of p-values over all concepts (and pairs of models): ``"holm"`` or ``"benjamini-hochberg"``.
+        min_triplets: a concept with fewer has no interval and no p-value, and says so.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        `Concepts`: a result for each of the embeddings and each way of grouping. With `top` = 1 counts add up to the
+        number of triplets, and credits to that of the whole, with those of no concept.
+
+    Raises:
+        InputError: as `pyalign.compare`; dimensions that are negative; labels of another number; no way of grouping.
+
+    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5; for the
+    intervals see `pyalign.stats.clustered`.
+
+    Example:
+        >>> import numpy as np, pyalign
+        >>> rng = np.random.default_rng(0)
+        >>> human = np.abs(rng.normal(size=(30, 2)))
+        >>> triplets = np.stack([rng.permutation(30)[:3] for _ in range(400)])
+        >>> found = pyalign.concepts(human, triplets, human, dimension_labels=["food", "tools"])
+        >>> [row.concept for row in found.results[0].concepts], sum(row.n_triplets for row in found.results[0].concepts)
+        (['food', 'tools'], 400)
+    """
+    require_some(dimensions, categories, levels)
+    _checks.one_of(assign, HOW, "assign")
+    _checks.whole_number(top, "top", 1)
+    _checks.whole_number(min_triplets, "min_triplets", 1)
+    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
+    if transform is not None and not isinstance(transform, Transform):
+        raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
+    given = as_triplet_data(triplets)
+    require_answers(given, "concepts")
+    require_one_answer_each(given, "concepts")
+    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    if not models:
+        raise InputError("x must hold at least one of the embeddings; got none")
+    plan = as_resampling(ci)
+    chosen, divisor = choice_model(transform, measure, temperature)
+    options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan": nan}
+    scored, pairs, told = _with_transformed(models, transform, given)
+    aligned, rows = _aligned(scored, given, dimensions)
+    grouped = {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories, "levels": levels}
+    run = Run(
+        aligned, rows, options, backend, plan, subjects, correction, min_triplets, transform, tuple(pairs), progress
+    )  # fmt: skip
+    found = run.found(grouped)
+    plain = {**options, "measure": str(chosen), "assign": assign, "top": top, "correction": correction}
+    plain |= {"ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
+    inputs = [*models.items(), ("triplets", given), (DIMENSIONS, dimensions)]
+    return replace(
+        found,
+        triplets=given.source,
+        dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
+        assign=None if dimensions is None else assign,
+        top=None if dimensions is None else top,
+        notes=merged(told, aligned.notes, found.notes),
+        provenance=Provenance.now(inputs, plain, found.backend, found.seed),
+    )
+
+
+def _with_transformed(
+    models: Mapping[str, object], transform: Transform | None, triplets: Any
+) -> tuple[dict[str, object], list[tuple[str, str]], tuple[str, ...]]:
+    """All that is to be scored, which are compared (the second is taken off the first), and notes on what was seen."""
+    if transform is None:
+        return dict(models), list(combinations(models, 2)), ()
+    scored: dict[str, object] = {}
+    pairs, told = [], []
+    for name, x in models.items():
+        after = TRANSFORMED.format(name)
+        if after in models:
+            raise InputError(f"x must not call embeddings {after!r}: {name} is called so after the transform")
+        rows = as_embeddings(x, name)
+        scored[name], scored[after] = rows, transform.apply(rows)
+        pairs.append((after, name))
+        told.append(seen_by(transform, align(rows, triplets, name))[1])
+    return scored, pairs, merged(*told)
+
+
+def _aligned(models: Mapping[str, object], triplets: Any, dimensions: object) -> tuple[AlignedModels, Any]:
+    """Models and dimensions in one order of rows, and the dimensions."""
+    if dimensions is None:
+        return align_models(models, triplets), None
+    if DIMENSIONS in models:
+        raise InputError(f"x must not call embeddings {DIMENSIONS!r}, as the human ones are called")
+    found = align_models({**models, DIMENSIONS: dimensions}, triplets)
+    rows = found.models[DIMENSIONS]
+    return replace(found, models={name: found.models[name] for name in models}), rows
