@@ -164,16 +164,7 @@ class Result:
 
     def to_csv(self) -> str:
         """The rows as text, separated by commas, under a header."""
-        import csv
-        import io
-
-        records = self.to_records()
-        names = list(dict.fromkeys(name for record in records for name in record))
-        out = io.StringIO()
-        writer = csv.DictWriter(out, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
-        return out.getvalue()
+        return csv_of(self.to_records())
 
     def table(self, width: int | None = None, verbose: bool = False) -> str:
         """The table that the command prints; paths are shortened where it would be wider than `width`."""
@@ -186,6 +177,24 @@ class Result:
     def _repr_html_(self) -> str:
         page: str = import_module("pyalign.report").html_of(self)
         return page
+
+
+def csv_of(records: list[dict[str, Any]]) -> str:
+    """Records as text, separated by commas, under a header.
+
+    Example:
+        >>> csv_of([{"a": 1}, {"a": 2, "b": "x"}])
+        'a,b\\n1,\\n2,x\\n'
+    """
+    import csv
+    import io
+
+    names = list(dict.fromkeys(name for record in records for name in record))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue()
 
 
 def as_document(value: Any) -> Any:

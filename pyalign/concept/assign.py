@@ -16,7 +16,7 @@ from pyalign.errors import InputError
 HOW = ("sum", "product")
 AT_ONCE = 1 << 18  # numbers of pairs that are held at once, so that they stay in L2
 NONE = -1
-NOISE = 1e-3  # of the largest number: what is below zero by no more is noise of the fit; SPoSE holds such numbers
+NOISE = 5e-3  # of the largest number: what is below zero by no more is noise of the fit; SPoSE holds such numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 
 def as_dimensions(dimensions: object) -> np.ndarray:
     """(n, k) float64, checked: human dimensions say how much of something an object has.
 
-    Numbers below 0 by no more than a thousandth of the largest, as the published SPoSE has them, become 0.
+    Numbers below 0 by no more than a two-hundredth of the largest, as the published SPoSE has them, become 0.
 
     Raises:
         InputError: another shape, other numbers.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.results import Interval, OfTask, Result, as_document, flat
+from pyalign.results import Interval, OfTask, Result, as_document, csv_of, flat
 
 BY = ("dimensions", "categories", "levels")
 
@@ -178,5 +178,18 @@ class Concepts(OfTask, Result):
             head = {"embeddings": one.embeddings, "by": one.by}
             head |= {} if one.label is None else {"label": one.label}
             rest = () if one.unassigned is None else (one.unassigned,)
-            records += [{**head, **dict(flat(as_document(row)))} for row in (*one.concepts, *rest)]
+            records += [{**head, **_record(row)} for row in (*one.concepts, *rest)]
         return records
+
+    def differences_csv(self) -> str:
+        """The differences as text, separated by commas, a row each under a header."""
+        return csv_of(list(map(_record, self.differences)))
+
+
+def _record(row: ConceptScore | ConceptDifference) -> dict[str, Any]:
+    """A row, flat, with the ends of its intervals also where there is none."""
+    record: dict[str, Any] = {}
+    for name, value in flat(as_document(row)):
+        ends = {f"{name}_low": None, f"{name}_high": None} if name.endswith("ci") else {name: value}
+        record.update(ends)
+    return record

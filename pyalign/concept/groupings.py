@@ -66,7 +66,7 @@ def groupings_of(
         found.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions.shape[1]), one.codes))
         n_tied = one.n_tied
         if n_tied:
-            notes.append(f"{_triplets(n_tied)} whose dimensions carry the same for a place: the lowest have it")
+            notes.append(f"{_triplets(n_tied)} of which several dimensions carry the same: the lowest has them")
         if one.n_none:
             notes.append(f"{_triplets(one.n_none)} of no dimension: nothing carries the chosen pair")
     if categories is not None:
@@ -87,6 +87,6 @@ def groupings_of(
 def _triplets(count: int) -> str:
     """Example:
     >>> _triplets(1), _triplets(1200)
-    ('1 triplet is one', '1,200 triplets are some')
+    ('1 triplet', '1,200 triplets')
     """
-    return "1 triplet is one" if count == 1 else f"{count:,} triplets are some"
+    return "1 triplet" if count == 1 else f"{count:,} triplets"

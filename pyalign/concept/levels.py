@@ -64,7 +64,7 @@ def level_codes(index: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> np.n
         array([2, 3], dtype=int8)
     """
     of_fine, of_coarse = _words(fine), _words(coarse)
-    categorised: np.ndarray = coarse.any(axis=1)
+    categorised = np.asarray(coarse.any(axis=1))
     known = categorised[index].all(axis=1)
     two, three = _shared(index, of_coarse)
     codes = np.full(len(index), LEVELS.index("other"), np.int8)

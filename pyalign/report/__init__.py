@@ -15,6 +15,7 @@ VIEWS = {
     "Calibration": "calibrations:calibration_table",
     "Calibrations": "calibrations:calibrations_table",
     "Comparison": "comparisons:comparison_table",
+    "Concepts": "concepts:concepts_table",
     "DataSetInfo": "datasets:info_table",
     "DataSetList": "datasets:datasets_table",
     "Extraction": "extractions:extraction_table",

@@ -1,0 +1,173 @@
+"""`pyalign concepts`: where representations agree with people, concept by concept."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, Output, given_options, option, refuse_unused
+from pyalign.cli._outputs import require_new_folder
+from pyalign.concept.assign import HOW
+from pyalign.concept.concepts import FEWEST, concepts
+from pyalign.concept.concepts_result import Concepts
+from pyalign.errors import InputError
+from pyalign.io.named import is_named, open_named
+from pyalign.io.paths import split_key
+from pyalign.measures import MEASURES, get_measure
+from pyalign.progress import Progress
+from pyalign.stats.multiple import CORRECTIONS
+
+CONCEPTS = "concepts, one of these or more"
+OF_DIMENSIONS = ("dimension_labels", "assign", "top")
+
+
+@dataclass(frozen=True)
+class ConceptsOptions(
+    _options.Models, _options.TripletFile, _options.RowNames, _options.Choice, _options.Temperature,
+    _options.Intervals, _options.People, _options.Running, _options.Output,
+):  # fmt: skip
+    """The options of `pyalign concepts`."""
+
+    dimensions: str | None = option(
+        "human dimensions (n, k) from 0 up, such as dataset:spose66: a triplet is about the one that carries most of "
+        "the chosen pair", metavar="D", role="input", group=CONCEPTS,
+    )  # fmt: skip
+    dimension_labels: str | None = option(
+        "their k labels, one a line (default: those of the data set, else numbers)", metavar="FILE", role="input",
+        group=CONCEPTS,
+    )  # fmt: skip
+    assign: str | None = option(
+        "what carries most: the pair's sum (default), as published, or its product", choices=HOW, group=CONCEPTS
+    )
+    top: int | None = option(
+        "to how many dimensions each triplet is assigned (default: 1)", kind=_options.count, metavar="M", group=CONCEPTS
+    )
+    categories: str | None = option(
+        "a label per object, or a table of 0 and 1 with a column per category, which hold both objects of the pair",
+        metavar="FILE", role="input", group=CONCEPTS,
+    )  # fmt: skip
+    levels: tuple[str, ...] | None = option(
+        "two files of categories, fine and coarse: by whether all three objects share a fine one, a coarse one, two of "
+        "them a coarse one, or none", nargs="+", metavar="FILE", role="input", group=CONCEPTS,
+    )  # fmt: skip
+    transform: str | None = option(
+        "linear map, as `probe` writes it: scores before and after it, and the differences", metavar="W.npz",
+        role="input",
+    )  # fmt: skip
+    measure: str | None = option(
+        "one of the measures above (default: that of the transform, else cosine)", metavar="M", group=_options.MODEL,
+        words=MEASURES,
+    )  # fmt: skip
+    min_triplets: int = option(
+        f"fewest triplets of a concept with an interval (default: {FEWEST})", default=FEWEST, kind=_options.count,
+        metavar="K", group=_options.INTERVALS,
+    )  # fmt: skip
+    correction: str = option(
+        "of p-values over all concepts (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
+        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
+    )  # fmt: skip
+    out: str | None = option(
+        "folder to write concepts.json, concepts.csv and differences.csv to", metavar="DIR", role="folder",
+        group=_options.OUTPUT,
+    )  # fmt: skip
+
+
+def run(options: ConceptsOptions, progress: Progress) -> Outcome:
+    """Reads everything, scores everything."""
+    _check(options)
+    temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
+    labels = _inputs.labelled(options.embeddings, options.labels)
+    triplets = _inputs.read_triplets(options, answered="concepts")
+    dimensions, of_dimensions = _dimensions(options)
+    found = concepts(
+        _inputs.read_models(options, triplets), triplets, dimensions, dimension_labels=of_dimensions,
+        categories=None if options.categories is None else _categories(options.categories),
+        levels=None if options.levels is None else (_categories(options.levels[0]), _categories(options.levels[1])),
+        assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
+        measure=options.measure, temperature=temperature, ties=options.ties, nan=options.nan, backend=options.backend,
+        ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
+    )  # fmt: skip
+    found = replace(_labelled(found, options, labels), triplets=options.triplets, dimensions=options.dimensions)
+    return Outcome(found, {} if options.out is None else _files(found, options))
+
+
+def _check(options: ConceptsOptions) -> None:
+    """What is wrong whatever the files hold."""
+    if options.measure is not None:
+        get_measure(options.measure)
+    _inputs.check_intervals(options)
+    if options.dimensions is None and options.categories is None and options.levels is None:
+        raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
+    if options.dimensions is None:
+        refuse_unused(options, OF_DIMENSIONS, "--dimensions, which are not given")
+    if options.levels is not None and len(options.levels) != 2:
+        raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
+    if options.ci == "none":
+        refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
+    if options.out is not None:
+        require_new_folder(options.out)
+
+
+def _dimensions(options: ConceptsOptions) -> tuple[Any, tuple[str, ...] | None]:
+    """The human dimensions and their labels, where anybody says them."""
+    spec, labels = options.dimensions, options.dimension_labels
+    if spec is None:
+        return None, None
+    found = _inputs.read_embeddings(spec)
+    if labels is None and is_named(spec):
+        path, key = split_key(spec)
+        return found, _labels_of_dataset(path, key)
+    return found, None if labels is None else _inputs.names_of(labels)
+
+
+def _labels_of_dataset(path: str, key: str | None) -> tuple[str, ...] | None:
+    """What a data set calls its dimensions; None where it does not say."""
+    try:
+        labels: tuple[str, ...] = open_named(path, "dimensions", key)
+    except (InputError, OSError):  # VICE comes without
+        return None
+    return labels
+
+
+def _categories(spec: str) -> Any:
+    from pyalign.io.categories import load_categories
+
+    return load_categories(spec)
+
+
+def _transform(path: str | None) -> Any:
+    if path is None:
+        return None
+    from pyalign.io.transform import read_transform
+
+    return read_transform(path)
+
+
+def _labelled(found: Concepts, options: ConceptsOptions, labels: list[str] | None) -> Concepts:
+    """With the labels of the command line beside the files' names, also of what a transform made of them."""
+    if labels is None:
+        return found
+    called = dict(zip(options.embeddings, labels, strict=True))
+    called |= {f"{spec} (transformed)": f"{label} (transformed)" for spec, label in called.items()}
+    return replace(found, results=tuple(replace(one, label=called[one.embeddings]) for one in found.results))
+
+
+def _files(found: Concepts, options: ConceptsOptions) -> dict[str, Output]:
+    """What --out holds, the document last, by path."""
+    assert options.out is not None and found.provenance is not None
+    os.makedirs(options.out, exist_ok=True)
+    told = {**found.provenance.options, "command_line": given_options(options)}
+    whole = replace(found, provenance=replace(found.provenance, options=told))
+    files: dict[str, Output] = {os.path.join(options.out, "concepts.csv"): whole.to_csv()}
+    if whole.differences:
+        files[os.path.join(options.out, "differences.csv")] = whole.differences_csv()
+    files[os.path.join(options.out, "concepts.json")] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
+    return files
+
+
+COMMAND = Command(
+    ConceptsOptions, run, "pyalign concepts clip.npy -t triplets.npy --dimensions dataset:spose66 --ci objects",
+    about=("triplets",),
+)  # fmt: skip
