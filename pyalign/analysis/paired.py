@@ -27,7 +27,7 @@ def compared(
 ) -> Comparison:  # fmt: skip
     """The comparison of the models of a ledger, whose triplets hang together as `clusters` says."""
     closed, to_scale = plan.method == "corrected", plan.method == "bootstrap" and plan.by == "objects"
-    errors = errors_of(ledger.credits, ledger.nats, ledger.steps, dependence) if closed or to_scale else None
+    errors = _errors(ledger, dependence) if closed or to_scale else None
     covariances: tuple[Matrix | None, Matrix | None] = None, None
     paired: Intervals
     notes: tuple[str, ...] = ()
@@ -77,12 +77,11 @@ def _too_few(pairs: int, plan: Resampling) -> tuple[str, ...]:
     )
 
 
-def errors_of(
-    credits: np.ndarray, nats: np.ndarray, steps: np.ndarray, dependence: Dependence
-) -> tuple[Errors, Errors]:
-    """Of accuracies and of cross-entropies, in fractions and nats; credits, nats and steps as a `Ledger` has them."""
-    units = np.full(len(steps), 1.0 / CREDIT_UNIT), steps
-    found = (dependence.errors(table).in_units(unit) for table, unit in zip((credits, nats), units, strict=True))
+def _errors(ledger: Ledger, dependence: Dependence) -> tuple[Errors, Errors]:
+    """Of accuracies and of cross-entropies, in fractions and nats."""
+    units = np.full(len(ledger.names), 1.0 / CREDIT_UNIT), ledger.steps
+    tables = ledger.credits, ledger.nats
+    found = (dependence.errors(table).in_units(unit) for table, unit in zip(tables, units, strict=True))
     return next(found), next(found)
 
 

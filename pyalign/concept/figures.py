@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pyalign.analysis.ledger import Ledger
 from pyalign.analysis.notes import used_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.paired import errors_of
-from pyalign.analysis.paired_intervals import ACCURACY, ClosedForm, Intervals, Resampled
+from pyalign.analysis.paired_intervals import ClosedForm, Intervals, Resampled
 from pyalign.analysis.uncertainty import without_interval
 from pyalign.concept.grouping import Grouping
 from pyalign.progress import Progress
-from pyalign.stats.clustered import Dependence, Errors
+from pyalign.stats.clustered import Dependence
 from pyalign.stats.resampling import Clusters, Resampling, means_of, resampled_sums
 
 
@@ -69,28 +69,40 @@ class Parts:
         objects = int(used_rows(np.asarray(clusters.objects), clusters.n).sum())
         if self.plan is None:
             return Part(len(rows), objects, estimates, None)
-        credits, nats = self.ledger.credits[rows], self.ledger.nats[rows]
-        sums = None
+        table, sums = self.table[rows], None
         if keep and len(rows) and self._add_up:  # also of a part too small for an interval: the whole holds it
-            sums = resampled_sums(clusters, _values(credits, nats), self.plan)
+            sums = resampled_sums(clusters, np.ascontiguousarray(table[:, 1:].T), self.plan)
         if len(rows) < self.least:
             return Part(len(rows), objects, estimates, None, too_few(len(rows), self.least), sums)
-        found, note = self._intervals(clusters, credits, nats, estimates, sums)
+        found, note = self._intervals(clusters, table, estimates, sums)
         return Part(len(rows), objects, estimates, found, note, sums)
 
     def whole(self, parts: list[Part], progress: Progress) -> Part:
         """All triplets together: of resamples that parts have added up already, their sum."""
-        ledger, plan = self.ledger, self.plan
-        t = len(ledger.credits)
-        if plan is None:
-            return Part(t, self.clusters.n, ledger.estimates, None)
-        found = [part.sums for part in parts if part.sums is not None]
-        sums = None
-        if self._add_up and sum(part.n_triplets for part in parts if part.sums is not None) == t:
-            sums = np.sum(found, axis=0)
+        estimates, t = self.ledger.estimates, len(self.ledger.credits)
+        if self.plan is None:
+            return Part(t, self.clusters.n, estimates, None)
+        added = [(part.n_triplets, part.sums) for part in parts if part.sums is not None]
+        all_there = self._add_up and sum(n for n, _ in added) == t
+        sums = np.sum(np.stack([one for _, one in added]), axis=0) if all_there else None
         progress("intervals", 0, None)
-        intervals, note = self._intervals(self.clusters, ledger.credits, ledger.nats, ledger.estimates, sums)
-        return Part(t, self.clusters.n, ledger.estimates, intervals, note)
+        intervals, note = self._intervals(self.clusters, self.table, estimates, sums)
+        return Part(t, self.clusters.n, estimates, intervals, note)
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """int16 (t, 1 + 2 m): 1, then credit and cross-entropy with each model, as the ledger has them."""
+        ledger = self.ledger
+        found = np.empty((len(ledger.credits), 2 * ledger.credits.shape[1] - 1), np.int16)
+        found[:, 0], found[:, 1::2], found[:, 2::2] = 1, ledger.credits[:, 1:], ledger.nats[:, 1:]
+        return found
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        """(2 m,): of its columns but the first."""
+        found = np.full(2 * len(self.ledger.names), 1.0 / CREDIT_UNIT)
+        found[1::2] = self.ledger.steps
+        return found
 
     @property
     def _add_up(self) -> bool:
@@ -98,33 +110,25 @@ class Parts:
         return self.plan is not None and self.plan.method != "corrected" and self.plan.by != "triplets"
 
     def _intervals(
-        self, clusters: Clusters, credits: np.ndarray, nats: np.ndarray, estimates: np.ndarray, sums: np.ndarray | None
+        self, clusters: Clusters, table: np.ndarray, estimates: np.ndarray, sums: np.ndarray | None
     ) -> tuple[Intervals | None, str | None]:
         plan, errors = self.plan, None
         assert plan is not None
         closed = plan.method == "corrected"
         if closed or (plan.method == "bootstrap" and plan.by == "objects"):
-            errors = errors_of(credits, nats, self.ledger.steps, Dependence.of(clusters, plan))
-            if not errors[ACCURACY].known:
+            both = Dependence.of(clusters, plan).errors(table).in_units(self.units)
+            if not both.known:
                 return None, without_interval(plan)
+            errors = both.of(slice(0, None, 2)), both.of(slice(1, None, 2))
         if closed:
             assert errors is not None
             return ClosedForm(estimates, errors, plan), None
-        return self._resampled(clusters, _values(credits, nats), estimates, errors, sums)
-
-    def _resampled(
-        self, clusters: Clusters, values: np.ndarray, estimates: np.ndarray, errors: tuple[Errors, Errors] | None,
-        sums: np.ndarray | None,
-    ) -> tuple[Intervals | None, str | None]:  # fmt: skip
-        plan = self.plan
-        assert plan is not None
+        values = np.ascontiguousarray(table[:, 1:].T)
         sums = resampled_sums(clusters, values, plan) if sums is None else sums
         empty = int((sums[:, 0] == 0).sum())
         if empty:
             return None, f"there is no interval: {empty:,} of {plan.drawn:,} resamples leave none of the triplets"
-        units = np.empty(len(values))
-        units[::2], units[1::2] = 1.0 / CREDIT_UNIT, self.ledger.steps
-        return Resampled.from_means(means_of(sums), values, units, estimates, errors, plan), None
+        return Resampled.from_means(means_of(sums), values, self.units, estimates, errors, plan), None
 
 
 def too_few(n: int, least: int) -> str:
@@ -135,10 +139,3 @@ def too_few(n: int, least: int) -> str:
         'there is no interval: 1 triplet, fewer than 30'
     """
     return f"there is no interval: {n:,} triplet{'' if n == 1 else 's'}, fewer than {least:,}"
-
-
-def _values(credits: np.ndarray, nats: np.ndarray) -> np.ndarray:
-    """(2 m, t) int16 from the columns of a ledger, as `Ledger.values` has them."""
-    rows = np.empty((2 * (credits.shape[1] - 1), len(credits)), np.int16)
-    rows[::2], rows[1::2] = credits[:, 1:].T, nats[:, 1:].T
-    return rows

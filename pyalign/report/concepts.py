@@ -49,7 +49,9 @@ def _short(names: Sequence[str]) -> dict[str, str]:
 
 
 def _order(first: ConceptScores) -> list[int]:
-    """The concepts, the most accurate first, those without triplets last."""
+    """The concepts, the most accurate first, those without triplets last; levels as they are."""
+    if first.by == "levels":
+        return list(range(len(first.concepts)))
     return sorted(range(len(first.concepts)), key=lambda k: -(first.concepts[k].accuracy or -1.0))
 
 

@@ -82,6 +82,10 @@ class Errors:
         scale = np.outer(units, units)
         return Errors(self.means * units, tuple(one * scale for one in self.candidates), self.degrees)
 
+    def of(self, some: slice) -> Errors:
+        """Those of some of the means."""
+        return Errors(self.means[some], tuple(one[some, some] for one in self.candidates), self.degrees)
+
     def _roots(self, variances: np.ndarray) -> np.ndarray:
         if not self.known:
             return np.full(variances.shape[1:], np.nan)
