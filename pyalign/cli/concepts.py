@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyalign.cli import _inputs, _options
-from pyalign.cli._command import Command, Outcome, Output, given_options, option, refuse_unused
-from pyalign.cli._outputs import require_new_folder
+from pyalign.cli._command import Command, Outcome, Output, given_options, option, paths, refuse_unused
+from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import FEWEST, concepts
 from pyalign.concept.concepts_result import Concepts
@@ -20,6 +20,7 @@ from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 
 CONCEPTS = "concepts, one of these or more"
+WRITTEN = ("concepts.csv", "differences.csv", "concepts.json")  # to --out
 OF_DIMENSIONS = ("dimension_labels", "assign", "top")
 
 
@@ -108,6 +109,9 @@ def _check(options: ConceptsOptions) -> None:
         refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
     if options.out is not None:
         require_new_folder(options.out)
+        if os.path.isdir(options.out):
+            inputs = [path for given in paths(options, "input").values() for path in given]
+            require_apart(inputs, [("--out", os.path.join(options.out, name)) for name in WRITTEN])
 
 
 def _dimensions(options: ConceptsOptions) -> tuple[Any, tuple[str, ...] | None]:
@@ -160,14 +164,15 @@ def _files(found: Concepts, options: ConceptsOptions) -> dict[str, Output]:
     os.makedirs(options.out, exist_ok=True)
     told = {**found.provenance.options, "command_line": given_options(options)}
     whole = replace(found, provenance=replace(found.provenance, options=told))
-    files: dict[str, Output] = {os.path.join(options.out, "concepts.csv"): whole.to_csv()}
+    table, differences, document = (os.path.join(options.out, name) for name in WRITTEN)
+    files: dict[str, Output] = {table: whole.to_csv()}
     if whole.differences:
-        files[os.path.join(options.out, "differences.csv")] = whole.differences_csv()
-    files[os.path.join(options.out, "concepts.json")] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
+        files[differences] = whole.differences_csv()
+    files[document] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
     return files
 
 
 COMMAND = Command(
-    ConceptsOptions, run, "pyalign concepts clip.npy -t triplets.npy --dimensions dataset:spose66 --ci objects",
+    ConceptsOptions, run, "pyalign concepts clip.npy -t triplets.npy --dimensions dataset:spose66",
     about=("triplets",),
 )  # fmt: skip
