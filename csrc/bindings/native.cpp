@@ -236,6 +236,24 @@ py::tuple check_triplets(const py::array& triplets, int64_t n) {
   return py::make_tuple(report.out_of_range, report.repeated, report.smallest, report.largest);
 }
 
+// Triplets of which several places are equal and largest, or None for invalid triplets.
+py::object assign(const py::array& values, const py::array& triplets, bool product, py::array places) {
+  const pa_triplets given = triplets_of(triplets);
+  const int64_t n = values.ndim() == 2 ? values.shape(0) : 0, k = values.ndim() == 2 ? values.shape(1) : 0;
+  const pa_matrix rows = {contiguous<double>(values, n, k), n, k, k, PA_FLOAT64};
+  require(places.writeable(), "places must be writeable");
+  int16_t* target = contiguous<int16_t>(places, 1, given.t);
+  int64_t tied = 0;
+  pa_status status;
+  {
+    WithoutGil release;
+    status = pa_assign(&rows, &given, product, target, &tied);
+  }
+  if (status == PA_INVALID_TRIPLETS) return py::none();
+  check(status);
+  return py::int_(tied);
+}
+
 int8_t* int8_each(const py::object& wanted, int64_t t) {
   if (wanted.is_none()) return nullptr;
   auto a = array_of(wanted);

@@ -30,6 +30,7 @@
   OPERATION(ranks, 6)                \
   OPERATION(rank_sums, 7)            \
   OPERATION(inversions, 4)           \
-  OPERATION(choice_similarity, 4)
+  OPERATION(choice_similarity, 4)    \
+  OPERATION(assign, 5)
 
 #endif

@@ -289,6 +289,13 @@ class HostBackend(Backend, Protocol):
         or 2: the choice is between the pairs 01 and 02, and the third similarity is not looked at.
         """
 
+    def assign(self, values: np.ndarray, triplets: np.ndarray, product: bool, places: np.ndarray) -> int:
+        """Fills places int16 (t,): where the sum, or product, of the first two rows of each triplet is largest.
+
+        values (n, k) float64, contiguous, finite, from 0 up, k < 32,768. Of equal places the first; -1 where all is 0.
+        Returns how many triplets have several places that are equal and largest. Raises InvalidTripletsError.
+        """
+
     def squared(self, values: np.ndarray) -> np.ndarray:
         """(k, k) float64: values.T @ values of (m, k) float64, contiguous; the same for any number of threads."""
 

@@ -148,6 +148,12 @@ class NativeBackend(HostRows):
         if not _native.resample_items(triplets, multiplicities, values, sums):
             raise InvalidTripletsError
 
+    def assign(self, values: np.ndarray, triplets: np.ndarray, product: bool, places: np.ndarray) -> int:
+        tied = _native.assign(values, triplets, product, places[None])
+        if tied is None:
+            raise InvalidTripletsError
+        return int(tied)
+
     def choice_similarity(self, similarities: np.ndarray, temperature: float, out: np.ndarray) -> None:
         _native.choice_similarity(similarities, temperature, out)
 

@@ -193,6 +193,18 @@ class NumpyBackend(NumpyRanks, HostRows):
 
         _weighted_sums(weights, values, sums, step=max(1, BLOCK_ELEMENTS // lanes))
 
+    def assign(self, values: np.ndarray, triplets: np.ndarray, product: bool, places: np.ndarray) -> int:
+        index, tied = _checked(triplets, len(values)), 0
+        step = max(1, BLOCK_ELEMENTS // values.shape[1])
+        for start in range(0, len(index), step):
+            part = slice(start, start + step)
+            first, second = values[index[part, 0]], values[index[part, 1]]
+            joined = first * second if product else first + second
+            largest = joined.max(axis=1)
+            places[part] = np.where(largest > 0, joined.argmax(axis=1), -1)
+            tied += int((((joined == largest[:, None]).sum(axis=1) > 1) & (largest > 0)).sum())
+        return tied
+
     def share_triplets(self, triplets: np.ndarray, n: int) -> SharedLabels:
         columns = np.sort(_checked(triplets, n), axis=1).T
         first, second = columns[[0, 0, 1]], columns[[1, 2, 2]]

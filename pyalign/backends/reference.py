@@ -233,6 +233,17 @@ class ReferenceBackend(ReferenceRanks, HostRows):
                 kept.append(math.exp(log_softmax(s, temperature)[0]))
             out[i, j] = out[j, i] = math.fsum(kept) / (n - 2)
 
+    def assign(self, values: np.ndarray, triplets: np.ndarray, product: bool, places: np.ndarray) -> int:
+        tied = 0
+        for q, row in enumerate(triplets.tolist()):
+            _require_valid(tuple(row), len(values))
+            first, second = values[row[0]].tolist(), values[row[1]].tolist()
+            joined = [a * b if product else a + b for a, b in zip(first, second, strict=True)]
+            largest = max(joined)
+            places[q] = joined.index(largest) if largest > 0 else -1
+            tied += largest > 0 and joined.count(largest) > 1
+        return tied
+
     def share_triplets(self, triplets: np.ndarray, n: int) -> list[frozenset[int]]:
         rows = triplets.tolist()
         for row in rows:

@@ -1,6 +1,6 @@
 """Which human dimension each triplet is about: the one that carries most of the pair that people chose.
 
-Many triplets share their pair, so that the work is done once for each pair that occurs.
+Many triplets share their pair, so that the work is done once for each pair.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
+from pyalign.backends import get_host_backend
 from pyalign.data.embeddings import as_embeddings, plain
 from pyalign.errors import InputError
+from pyalign.ops.assign import MOST_PLACES, largest_places
 
 HOW = ("sum", "product")
 AT_ONCE = 1 << 18  # numbers of pairs that are held at once, so that they stay in L2
@@ -24,7 +26,7 @@ class Assignment:
     """The dimensions that triplets are assigned to.
 
     Attributes:
-        codes: int32 (t, top): the dimensions that carry most of the chosen pair, the largest first; -1 where no more
+        codes: int16 (t, top): the dimensions that carry most of the chosen pair, the largest first; -1 where no more
             dimensions carry anything of it.
         n_tied: triplets of which two or more dimensions carry the same for the last place: the lowest had it.
         n_none: triplets of which no dimension carries anything; their codes are all -1.
@@ -35,7 +37,7 @@ class Assignment:
     n_none: int
 
 
-def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 1) -> Assignment:
+def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 1, backend: str = "auto") -> Assignment:
     """Assigns each triplet to the dimension that carries most of its chosen pair: the first two items.
 
     Args:
@@ -44,6 +46,7 @@ def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 
         how: ``"sum"``: what the two rows hold together, of which the largest is that of their mean too, as published;
             or ``"product"``: the summand of their dot product.
         top: how many dimensions, from 1 to k.
+        backend: of the host, for one dimension.
 
     Returns:
         An `Assignment`. Of dimensions that carry the same, the lowest come first.
@@ -58,22 +61,17 @@ def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 
         >>> food_and_tools = np.array([[3.0, 0.0], [1.0, 0.5], [0.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
         >>> found = assigned([[0, 1, 2], [1, 2, 0], [3, 4, 0]], food_and_tools)
         >>> found.codes.ravel(), found.n_none
-        (array([ 0,  1, -1], dtype=int32), 1)
+        (array([ 0,  1, -1], dtype=int16), 1)
     """
     _checks.one_of(how, HOW, "assign")
     rows = as_dimensions(dimensions)
     _checks.whole_number(top, "top", 1)
     if top > rows.shape[1]:
         raise InputError(f"top must be at most the {rows.shape[1]} dimensions; got {top}")
-    index = _checks.as_triplets(triplets)
-    pairs, inverse, counts = _distinct_pairs(index, len(rows))
-    codes, tied = np.empty((len(pairs), top), np.int32), np.empty(len(pairs), bool)
-    step = max(1, AT_ONCE // rows.shape[1])
-    for start in range(0, len(pairs), step):
-        part = slice(start, start + step)
-        first, second = rows[pairs[part, 0]], rows[pairs[part, 1]]
-        codes[part], tied[part] = _largest(first + second if how == "sum" else first * second, top)
-    return Assignment(codes[inverse], int(counts[tied].sum()), int(counts[codes[:, 0] == NONE].sum()))
+    if top == 1:
+        places, n_tied = largest_places(rows, triplets, product=how == "product", backend=backend)
+        return Assignment(places[:, None], n_tied, int((places < 0).sum()))
+    return _of_several(_checks.as_triplets(triplets), rows, how, top)
 
 
 def as_dimensions(dimensions: object) -> np.ndarray:
@@ -91,6 +89,8 @@ def as_dimensions(dimensions: object) -> np.ndarray:
     rows = _checks.as_array(plain(as_embeddings(dimensions, "dimensions")), "dimensions", "(n, k)")
     if rows.ndim != 2 or 0 in rows.shape:
         raise InputError(f"dimensions must have shape (n, k), a row for each object; got {rows.shape}")
+    if rows.shape[1] > MOST_PLACES:
+        raise InputError(f"dimensions must be at most {MOST_PLACES:,}; got {rows.shape[1]:,}")
     if rows.dtype.kind not in "biuf":
         raise InputError(f"dimensions must hold real numbers; got dtype {rows.dtype}")
     rows = rows.astype(np.float64)
@@ -102,21 +102,27 @@ def as_dimensions(dimensions: object) -> np.ndarray:
     return np.maximum(rows, 0.0)
 
 
-def _largest(values: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
-    """The places of the largest of each row of values (p, k), (p, top); whether the last of them had an equal."""
-    codes = np.argsort(-values, axis=1, kind="stable")[:, :top] if top > 1 else values.argmax(axis=1)[:, None]
-    taken = np.take_along_axis(values, codes, axis=1)
-    last = taken[:, -1:]
-    beyond = (values == last).sum(axis=1) > (taken == last).sum(axis=1)
-    return np.where(taken > 0, codes, NONE), beyond & (last[:, 0] > 0)
+def _of_several(index: np.ndarray, rows: np.ndarray, how: str, top: int) -> Assignment:
+    """By sorting, once for each pair that occurs."""
+    pairs, inverse, counts = _distinct_pairs(index, len(rows))
+    codes, tied = np.empty((len(pairs), top), np.int16), np.empty(len(pairs), bool)
+    step = max(1, AT_ONCE // rows.shape[1])
+    for start in range(0, len(pairs), step):
+        part = slice(start, start + step)
+        first, second = rows[pairs[part, 0]], rows[pairs[part, 1]]
+        values = first + second if how == "sum" else first * second
+        order = np.argsort(-values, axis=1, kind="stable")[:, :top]
+        taken = np.take_along_axis(values, order, axis=1)
+        last = taken[:, -1:]
+        beyond = (values == last).sum(axis=1) > (taken == last).sum(axis=1)
+        codes[part], tied[part] = np.where(taken > 0, order, NONE), beyond & (last[:, 0] > 0)
+    return Assignment(codes[inverse], int(counts[tied].sum()), int(counts[codes[:, 0] == NONE].sum()))
 
 
 def _distinct_pairs(index: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs of the first two items (p, 2) in ascending order, which of them each triplet has, and how often."""
     first, second = index[:, 0].astype(np.int64), index[:, 1].astype(np.int64)
-    if len(index) and (index.min() < 0 or index.max() >= n):
-        wrong = int(((index < 0) | (index >= n)).any(axis=1).argmax())
-        raise InputError(f"triplets must lie in [0, {n}), the rows; row {wrong} is {index[wrong].tolist()}")
+    _checks.require_valid(get_host_backend("auto").check_triplets(index, n), index, n)
     keys = np.minimum(first, second) * n + np.maximum(first, second)
     if n * n > max(1 << 22, 4 * len(index)):
         known, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)

@@ -59,7 +59,7 @@ class Run:
         index = index if kept is None else index[kept]
         n = len(next(iter(aligned.models.values())))
         rows = None if dimensions is None else _checks.as_array(dimensions, "dimensions", "(n, k)")
-        groupings = groupings_of(index, n, aligned.names, dimensions=rows, **grouped)
+        groupings = groupings_of(index, n, aligned.names, dimensions=rows, backend=self.backend, **grouped)
         nats: list[list[np.ndarray]] = []
 
         def look(one: Outcomes) -> None:

@@ -58,11 +58,12 @@ def labels_of(labels: Sequence[str] | None, k: int) -> tuple[str, ...]:
 def groupings_of(
     index: np.ndarray, n: int, names: Sequence[str] | None, *, dimensions: np.ndarray | None,
     labels: Sequence[str] | None, assign: str, top: int, categories: object, levels: Sequence[object] | None,
+    backend: str = "auto",
 ) -> Groupings:  # fmt: skip
     """Groups triplets (t, 3) of n rows that have these names."""
     found, n_tied, notes = [], None, []
     if dimensions is not None:
-        one = assigned(index, dimensions, assign, top)
+        one = assigned(index, dimensions, assign, top, backend)
         found.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions.shape[1]), one.codes))
         n_tied = one.n_tied
         if n_tied:

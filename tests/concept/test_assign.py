@@ -86,7 +86,7 @@ def test_what_an_optimizer_leaves_below_zero_is_zero():
         (np.ones((3, 2)), {"top": 3}, "top must be at most the 2 dimensions; got 3"),
         (np.ones((3, 2)), {"top": 0}, "top must be"),
         (np.ones((3, 2)), {"how": "mean"}, "assign must be one of"),
-        (np.ones((2, 2)), {}, "triplets must lie in [0, 2), the rows; row 0 is [0, 1, 2]"),
+        (np.ones((2, 2)), {}, "triplets must lie in [0, 2); row 0 is [0, 1, 2]"),
     ],
 )  # fmt: skip
 def test_what_it_refuses(message_of, dimensions, options, told):
