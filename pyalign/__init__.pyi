@@ -17,6 +17,8 @@ from .analysis.score_choices import score_choices
 from .concept.concepts import concepts
 from .concept.concepts_result import Concepts
 from .concept.levels import levels
+from .concept.predict import predict_dimensions
+from .concept.predicted import DimensionPredictions
 from .data.answers import Answers
 from .data.categories import Categories
 from .data.embeddings import Embeddings
@@ -75,6 +77,7 @@ __all__ = [
     "Concepts",
     "ConvergenceWarning",
     "DataSet",
+    "DimensionPredictions",
     "Embeddings",
     "Extraction",
     "Failures",
@@ -130,6 +133,7 @@ __all__ = [
     "odd_one_out",
     "odd_one_out_from",
     "permutation_test",
+    "predict_dimensions",
     "probe_path",
     "read_transform",
     "recover",

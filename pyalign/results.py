@@ -46,6 +46,7 @@ KINDS = {
     "models layers": "pyalign.extraction.models:ModelLayers",
     "models list": "pyalign.extraction.models:ModelList",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
+    "predict": "pyalign.concept.predicted:DimensionPredictions",
     "probe": "pyalign.probing.validated:ProbeCrossValidation",
     "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",
     "fit": "pyalign.probing.fit:ProbeFit",

@@ -18,6 +18,7 @@ VIEWS = {
     "Concepts": "concepts:concepts_table",
     "DataSetInfo": "datasets:info_table",
     "DataSetList": "datasets:datasets_table",
+    "DimensionPredictions": "predictions:predictions_table",
     "Extraction": "extractions:extraction_table",
     "Failures": "failures:failures_table",
     "Fetched": "datasets:fetched_table",

@@ -1,0 +1,133 @@
+"""Representations and human dimensions brought to the same objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Embeddings, as_embeddings, match_names
+from pyalign.data.names import require_different
+from pyalign.errors import InputError
+from pyalign.ops._door import open_door
+
+LARGEST = 1e100  # whose squares, summed, stay far from overflow
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The objects of human dimensions, and their rows in representations.
+
+    Attributes:
+        rows: name -> (n, d) float64, a row for each object.
+        human: (n, k) float64 the dimensions.
+        kept: bool (n,): which have no NaN or infinity in any of them.
+        labels: of the dimensions.
+        names: of the objects, or None.
+        source: where the dimensions came from, or None.
+        notes: what was assumed, a sentence each.
+    """
+
+    rows: dict[str, np.ndarray]
+    human: np.ndarray
+    kept: np.ndarray
+    labels: tuple[str, ...]
+    names: tuple[str, ...] | None
+    source: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def y(self) -> np.ndarray:
+        """(m, k) the dimensions of the objects that are kept."""
+        found: np.ndarray = self.human[self.kept]
+        return found
+
+
+def objects_of(
+    models: Mapping[str, object], dimensions: object, labels: Sequence[str] | None = None, nan: str = "raise"
+) -> Objects:
+    """The rows of each model in the order of the dimensions: by name where both have names, else as they stand.
+
+    Raises:
+        InputError: an object without a row; another number of rows where there are no names; another number of labels
+            than dimensions; NaN or infinity, unless they are to be omitted.
+
+    Example:
+        >>> human = Embeddings(np.array([[1.0], [2.0]]), ("dog", "cat"))
+        >>> objects_of({"a": Embeddings(np.eye(2), ("cat", "dog"))}, human).rows["a"].tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    given = as_embeddings(dimensions, "dimensions")
+    human = _values(given, "dimensions")
+    if given.names is not None:
+        require_different(given.names, "dimensions' row")
+    notes, rows = list(given.notes), {}
+    names = given.names
+    for name, x in models.items():
+        one = as_embeddings(x, name)
+        notes += one.notes
+        rows[name] = _matched(_values(one, name), one.names, given.names, len(human), name, notes)
+        names = one.names if names is None and len(models) == 1 else names
+    told = _labels(labels, human.shape[1])
+    kept = np.isfinite(human).all(axis=1)
+    _require(kept, "dimensions", nan)
+    for name, values in rows.items():
+        finite = np.isfinite(values).all(axis=1)
+        _require(finite, name, nan)
+        kept &= finite
+    if not kept.all():
+        notes.append(f"{int((~kept).sum()):,} of {len(kept):,} objects are left out: their rows hold NaN or infinity")
+    return Objects(rows, human, kept, told, names, given.source, tuple(dict.fromkeys(notes)))
+
+
+def _values(x: Embeddings, name: str) -> np.ndarray:
+    """As float64 on the host: what is added to eigenvalues must not drown in float32's rounding of products."""
+    door = open_door("auto", x.values)
+    values = np.asarray(door.host(door.rows(x.values, name)), np.float64)
+    largest = np.abs(values, where=np.isfinite(values), out=np.zeros_like(values)).max()
+    if largest > LARGEST:
+        raise InputError(f"{name} must be scaled down: its squares would overflow; got a value of {largest:.3g}")
+    return values
+
+
+def _matched(
+    values: np.ndarray, own: tuple[str, ...] | None, names: tuple[str, ...] | None, n: int, name: str, notes: list[str]
+) -> np.ndarray:
+    """The row of each object."""
+    if own is not None and names is not None:
+        if own == names:
+            return values
+        try:
+            match = match_names(names, own)
+        except InputError as error:
+            raise InputError(f"{name} must have a row for each object of the dimensions: {error}") from error
+        notes += [] if match.note is None else [f"{name}: {match.note}"]
+        if len(own) > n:
+            notes.append(f"{len(own) - n:,} rows of {name} are left out: the dimensions have no such objects")
+        found: np.ndarray = values[match.rows]
+        return found
+    if len(values) != n:
+        raise InputError(f"{name} must have a row for each of {n:,} objects of the dimensions; got {len(values):,}")
+    if own is not None or names is not None:
+        bare = name if own is None else "the dimensions"
+        notes.append(f"rows of {bare} have no names: row i is taken for object i")
+    return values
+
+
+def _labels(labels: Sequence[str] | None, k: int) -> tuple[str, ...]:
+    """A label for each dimension, all different: where one comes twice, each of them with its number."""
+    if labels is None:
+        return tuple(map(str, range(k)))
+    if isinstance(labels, str) or len(labels) != k:
+        got = repr(labels) if isinstance(labels, str) else f"{len(labels):,}"
+        raise InputError(f"labels must be one for each of {k:,} dimensions; got {got}")
+    told = tuple(map(str, labels))
+    twice = {label for label in told if told.count(label) > 1}
+    return tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(told))
+
+
+def _require(finite: np.ndarray, name: str, nan: str) -> None:
+    if nan == "raise":
+        _checks.require_finite(~finite, name)

@@ -1,0 +1,214 @@
+"""Human dimensions predicted from representations: how much of what people see in objects lies in them, linearly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import combinations
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.concept.explained import ANY, Explained, over_objects
+from pyalign.concept.held_out import HeldOut, folds_of, predict_held_out
+from pyalign.concept.objects import Objects, objects_of
+from pyalign.concept.predicted import (
+    DimensionDifference,
+    DimensionPredictions,
+    PredictedDimension,
+    PredictedDimensions,
+)  # fmt: skip
+from pyalign.concept.told import scored
+from pyalign.data import Provenance
+from pyalign.errors import InputError
+from pyalign.progress import Progress, silent
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import AUTO, Resampling, as_resampling
+
+PENALTIES = tuple(10.0**power for power in range(-1, 7))
+FOLDS = 5
+
+
+def predict_dimensions(
+    x: object, dimensions: object, *, labels: Sequence[str] | None = None, penalties: object = PENALTIES,
+    folds: object = FOLDS, standardize: bool = False, triplets: object = None, measure: str = "dot",
+    ci: str | Resampling | None = AUTO, correction: str = "holm", nan: str = "raise", seed: int = 0,
+    progress: Progress = silent,
+) -> DimensionPredictions:  # fmt: skip
+    """Ridge regression from representations to human dimensions, on objects that the fits have not seen.
+
+    The objects are split into folds; for each, a fit to all others, whose penalty leave-one-out chooses among them for
+    each dimension by itself, predicts it. All in float64; an intercept is not penalised.
+
+    Args:
+        x: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are matched by
+            name and other rows are left out; else row i is taken for object i.
+        dimensions: (n, k) real numbers, a row for each object: the dimensions of SPoSE or VICE, or any ratings.
+        labels: of the k dimensions; None: their numbers, from 0.
+        penalties: positive; added to the eigenvalues of X'X, so they depend on the scale of the features.
+        folds: how many, or a label (n,) for each row of the dimensions.
+        standardize: whether features are divided by their deviation over the objects of each fit.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Gives the
+            accuracy of the predicted dimensions, of the human ones, and of the embeddings as they are.
+        measure: by which predicted and human dimensions choose the odd one.
+        ci: ``"objects"`` (as ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None for no intervals.
+        correction: of p-values of differences: ``"holm"``, or ``"benjamini-hochberg"``.
+        nan: ``"raise"``, or ``"omit"`` for objects with NaN or infinity in a row to be left out.
+        seed: of the folds.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        A `DimensionPredictions`. R^2 is 1 - SSE / SST over all objects, SST about the mean of the objects of each fit.
+        Its standard error is that of the jackknife over objects, each left out of the fits too, with the penalties and
+        the folds as they are.
+
+    Raises:
+        InputError: shapes or names that do not fit; folds, penalties or labels that are none; NaN or infinity.
+
+    Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 4.3; the
+    leave-one-out of `pyalign.concept.ridge`.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(200, 10))
+        >>> human = np.stack([x[:, 0] + 0.5 * rng.normal(size=200), rng.normal(size=200)], axis=1)
+        >>> found = predict_dimensions(x, human, labels=["planted", "random"])
+        >>> [one.r2 > 0.5 for one in found[0].dimensions]
+        [True, False]
+    """
+    plan = over_objects(as_resampling(ci))
+    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
+    _checks.one_of(nan, ("raise", "omit"), "nan")
+    grid = checked_penalties(penalties)
+    seed = _checks.whole_number(seed, "seed", 0)
+    if isinstance(x, Mapping) and not x:
+        raise InputError("x must hold at least one model; got none")
+    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    objects = objects_of(models, dimensions, labels, nan)
+    given = np.ndim(folds) > 0  # type: ignore[arg-type]
+    fold = _folds(objects, folds, given, seed)
+    results, explained = [], {}
+    for name, rows in objects.rows.items():
+        held = predict_held_out(
+            rows[objects.kept], objects.y, fold, grid, standardize=standardize, errors=plan is not None,
+            progress=progress, stage=name,
+        )  # fmt: skip
+        explained[name] = Explained.of(objects.y, held)
+        results.append(_result(name, held, explained[name], objects, plan))
+    fold_of = np.full(len(objects.kept), -1)
+    fold_of[objects.kept] = fold
+    found = DimensionPredictions(
+        tuple(results), len(fold), len(fold_of) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
+        bool(standardize), None if given else seed, None if plan is None else plan.confidence,
+        None if plan is None else plan.by, None if plan is None else plan.method, correction,
+        None if plan is None or len(models) < 2 else _differences(explained, objects.labels, plan, correction),
+        objects.source, fold_of=fold_of, names=objects.names,
+    )  # fmt: skip
+    if triplets is not None:
+        found = scored(found, objects, triplets, measure, plan, progress)
+    inputs = [*models.items(), ("dimensions", dimensions), *([] if triplets is None else [("triplets", triplets)])]
+    options = {
+        "penalties": list(found.penalties), "folds": found.folds, "standardize": found.standardize, "measure": measure,
+        "ci": None if plan is None else asdict(plan), "correction": correction, "nan": nan,
+    }  # fmt: skip
+    return replace(
+        found,
+        notes=tuple(dict.fromkeys((*objects.notes, *_notes(results, grid, objects.y, standardize), *found.notes))),
+        provenance=Provenance.now(inputs, options, "numpy", seed),
+    )
+
+
+def checked_penalties(penalties: object) -> np.ndarray:
+    """(p,) float64, ascending; raises unless they are positive and finite, at least one.
+
+    Example:
+        >>> checked_penalties([10, 0.1])
+        array([ 0.1, 10. ])
+    """
+    a = np.atleast_1d(_checks.as_array(penalties, "penalties", "(p,)"))
+    if a.ndim != 1 or not len(a) or a.dtype.kind not in "iuf":
+        raise InputError(f"penalties must be numbers of shape (p,); got shape {a.shape} of {a.dtype}")
+    wrong = ~(np.isfinite(a) & (a > 0))
+    if wrong.any():
+        raise InputError(f"penalties must be positive and finite; got {a[wrong][0]!s}")
+    return np.unique(a.astype(np.float64))
+
+
+def _folds(objects: Objects, folds: object, given: bool, seed: int) -> np.ndarray:
+    kept = objects.kept
+    if given:
+        labels = _checks.as_array(folds, "folds", "(n,)")
+        if len(labels) != len(kept):
+            raise InputError(f"folds must be a label for each of {len(kept):,} objects; got {len(labels):,}")
+        return folds_of(int(kept.sum()), labels[kept])
+    names = None if objects.names is None else [name for name, use in zip(objects.names, kept, strict=True) if use]
+    return folds_of(int(kept.sum()), folds, names, seed)
+
+
+def _result(
+    name: str, held: HeldOut, explained: Explained, objects: Objects, plan: Resampling | None
+) -> PredictedDimensions:
+    correlations = _correlations(objects.y, held.predictions)
+    of_each = tuple(
+        PredictedDimension(
+            label, _number(explained.values[k]), explained.interval(k, plan), _number(correlations[k]),
+            tuple(map(float, held.penalties[:, k])),
+        )
+        for k, label in enumerate(objects.labels)
+    )  # fmt: skip
+    predictions = np.full((len(objects.kept), len(of_each)), np.nan)
+    predictions[objects.kept] = held.predictions
+    mean = _number(explained.values[-1])
+    interval = explained.interval(len(of_each), plan)
+    return PredictedDimensions(name, of_each, mean, interval, predictions=predictions)
+
+
+def _correlations(y: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """(k,) Pearson correlations of columns; NaN where one does not vary."""
+    a, b = y - y.mean(axis=0), predictions - predictions.mean(axis=0)
+    length = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
+    varies = (np.ptp(y, axis=0) > 0) & (np.ptp(predictions, axis=0) > 0) & (length > 0)
+    return np.divide((a * b).sum(axis=0), length, out=np.full(y.shape[1], np.nan), where=varies)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _differences(
+    explained: Mapping[str, Explained], labels: Sequence[str], plan: Resampling, correction: str
+) -> tuple[DimensionDifference, ...]:
+    """Of every two models: of the means first, then of each dimension."""
+    means: list[DimensionDifference] = []
+    others: list[DimensionDifference] = []
+    for a, b in combinations(explained, 2):
+        less = explained[a].less(explained[b])
+        for k, dimension in enumerate((*labels, None)):
+            if np.isfinite(less.values[k]):
+                interval, p = less.interval(k, plan, ANY), less.p_value(k)
+                one = DimensionDifference(a, b, dimension, float(less.values[k]), interval, p, None)
+                (means if dimension is None else others).append(one)
+    return (*_corrected(means, correction), *_corrected(others, correction))
+
+
+def _corrected(found: list[DimensionDifference], correction: str) -> list[DimensionDifference]:
+    adjusted = CORRECTIONS[correction]([1.0 if one.p_value is None else one.p_value for one in found])
+    return [replace(one, adjusted_p_value=p) for one, p in zip(found, adjusted, strict=True)]
+
+
+def _notes(results: Sequence[PredictedDimensions], grid: np.ndarray, y: np.ndarray, standardize: bool) -> list[str]:
+    """What a person should know: dimensions that do not vary, penalties at an end of the grid."""
+    same = int((np.ptp(y, axis=0) == 0).sum())
+    notes = [f"{same} of {y.shape[1]} dimensions are the same for all objects and have no R^2"] if same else []
+    for one in results:
+        chosen = np.array([d.penalties for d in one.dimensions if d.r2 is not None])
+        least, most = (int((chosen == end).sum()) for end in (grid[0], grid[-1]))
+        if len(grid) > 1 and least:
+            more = "" if standardize else ", or standardize the features"
+            notes.append(f"{one.embeddings}: the smallest penalty ({grid[0]:g}) was chosen {least:,} times of "
+                         f"{chosen.size:,}: smaller ones might do better{more}")  # fmt: skip
+        if len(grid) > 1 and most:
+            notes.append(f"{one.embeddings}: the largest penalty ({grid[-1]:g}) was chosen {most:,} times of "
+                         f"{chosen.size:,}: the features say little there")  # fmt: skip
+    return notes

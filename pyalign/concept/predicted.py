@@ -1,0 +1,184 @@
+"""What `pyalign.predict_dimensions` finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyalign.errors import InputError
+from pyalign.results import Interval, Result, as_document, hidden
+
+
+@dataclass(frozen=True)
+class PredictedDimension:
+    """One human dimension as a representation predicts it.
+
+    Attributes:
+        dimension: its label.
+        r2: share of its variance over objects that held-out predictions explain; 0 or less: no more than its mean
+            says; None for a dimension that is the same for all objects.
+        ci: its interval over objects, those of the fits included; None where it was not asked for.
+        correlation: Pearson's, of held-out predictions with the dimension; None where one of them does not vary.
+        penalties: that leave-one-out has chosen, in each fold.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    dimension: str
+    r2: float | None
+    ci: Interval | None
+    correlation: float | None
+    penalties: tuple[float, ...]
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of R^2."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class PredictedDimensions(Result):
+    """All human dimensions as one representation predicts them.
+
+    Attributes:
+        embeddings: what they are called.
+        dimensions: in the order in which they were given.
+        mean_r2: mean of R^2 over the dimensions that vary; None where none does.
+        ci: its interval over objects.
+        label: a shorter name for tables, or None.
+        accuracy: fraction of triplets whose odd one the predicted dimensions tell, each object predicted by the fit
+            that did not see it; None without triplets, as all that follow.
+        accuracy_ci: its interval over objects.
+        accuracy_within_folds: the same of triplets whose three objects are of one fold, as published.
+        n_within_folds: how many these are.
+        own_accuracy: of the embeddings as they are, by cosine.
+        predictions: (n, k) float64, held out, a row for each object, NaN where it was left out; in no document.
+    """
+
+    rows: ClassVar[str] = "dimensions"
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    embeddings: str
+    dimensions: tuple[PredictedDimension, ...]
+    mean_r2: float | None
+    ci: Interval | None
+    label: str | None = None
+    accuracy: float | None = None
+    accuracy_ci: Interval | None = None
+    accuracy_within_folds: float | None = None
+    n_within_folds: int | None = None
+    own_accuracy: float | None = None
+    predictions: np.ndarray | None = hidden(default=None, compare=False)
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the mean R^2."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class DimensionDifference:
+    """How much more one representation explains of a dimension than another, on the same objects and folds.
+
+    Attributes:
+        embeddings, other: their names.
+        dimension: its label; None for the mean over dimensions.
+        difference: R^2 of the first less that of the other.
+        ci: its interval over objects.
+        p_value: two-sided, of no difference.
+        adjusted_p_value: the same, corrected over all pairs and dimensions; means over pairs alone.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    embeddings: str
+    other: str
+    dimension: str | None
+    difference: float
+    ci: Interval | None
+    p_value: float | None
+    adjusted_p_value: float | None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the difference."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class DimensionPredictions(Result):
+    """Human dimensions as representations predict them. See `pyalign.predict_dimensions`.
+
+    Attributes:
+        results: of each representation.
+        n_objects: that were predicted.
+        n_dropped: objects left out because a row of theirs holds NaN or infinity.
+        folds: how many.
+        penalties: that leave-one-out chose from.
+        standardize: whether features were divided by their deviations.
+        seed: of the folds; None where they were given.
+        confidence: of the intervals.
+        ci_by, ci_method: over what intervals are, and how they were found; None without.
+        correction: of p-values.
+        differences: of R^2, every two representations; None of one alone.
+        human: where the dimensions came from, or None.
+        triplets: where the triplets came from, or None.
+        n_triplets: that accuracies are over; None without triplets, as what follows.
+        measure: by which predicted and human dimensions choose.
+        human_accuracy: of the human dimensions themselves. They were made from triplets: of these, it is not held out.
+        human_accuracy_ci: its interval over objects.
+        fold_of: (n,) the fold of each object, -1 for those left out. In no document.
+        names: of the objects, where they are known. In no document.
+    """
+
+    command: ClassVar[str] = "predict"
+    rows: ClassVar[str] = "results"
+
+    results: tuple[PredictedDimensions, ...]
+    n_objects: int
+    n_dropped: int
+    folds: int
+    penalties: tuple[float, ...]
+    standardize: bool
+    seed: int | None
+    confidence: float | None
+    ci_by: str | None
+    ci_method: str | None
+    correction: str
+    differences: tuple[DimensionDifference, ...] | None = None
+    human: str | None = None
+    triplets: str | None = None
+    n_triplets: int | None = None
+    measure: str | None = None
+    human_accuracy: float | None = None
+    human_accuracy_ci: Interval | None = None
+    fold_of: np.ndarray | None = hidden(default=None, compare=False)
+    names: tuple[str, ...] | None = hidden(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.results:
+            raise InputError("results must be at least one; got none")
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[PredictedDimensions]:
+        return iter(self.results)
+
+    def __getitem__(self, k: int) -> PredictedDimensions:
+        return self.results[k]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A row for each dimension of each representation."""
+        return [_record(result, one) for result in self.results for one in result.dimensions]
+
+
+def _record(result: PredictedDimensions, one: PredictedDimension) -> dict[str, Any]:
+    low, high = one.ci or (None, None)
+    told = {"embeddings": result.embeddings, "dimension": one.dimension, "r2": one.r2, "ci_low": low, "ci_high": high,
+            "standard_error": one.standard_error, "correlation": one.correlation}  # fmt: skip
+    chosen = {f"penalty_{fold + 1}": penalty for fold, penalty in enumerate(one.penalties)}
+    return {name: as_document(value) for name, value in {**told, **chosen}.items()}
