@@ -53,12 +53,13 @@ START = Case("start", 0, 0)
 LITE0, VIT = Case("photographs-efficientnet-lite0", 2000, 1280), Case("photographs-vit-s-16", 2000, 384)
 # Two models of THINGS, and twenty of up to 4,096 features.
 TWO_MODELS, TWENTY_MODELS = Case("things-two-models", 1854, 512), Case("things-twenty-models", 1854, 4096)
+THINGS_WIDE = Case("things-4096", 1854, 4096)  # the features of a wide layer
 MANY_IMAGES = Case("small-images-100k", 100_000, 64)
 CASES = {
     c.name: c
     for c in (
         THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, THINGS_SPOSE, THINGS_PAIRS, OBJECTS92, MANY_OBJECTS, SQUARE,
-        LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES, TWO_MODELS, TWENTY_MODELS,
+        LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES, TWO_MODELS, TWENTY_MODELS, THINGS_WIDE,
     )
 }  # fmt: skip
 
@@ -183,6 +184,7 @@ TARGETS = (
     Target("cka permutation", TWO_MODELS, "calibrated-similarity, Gram", at_least=40),
     Target("cka permutation", TWO_MODELS, "calibrated-similarity, features", at_least=8),
     Target("cka of all pairs", TWENTY_MODELS, "loop over pairs", at_least=10),
+    Target("predict_dimensions", THINGS_WIDE, "RidgeCV loop", at_least=20),
     Target("command pyalign score", THINGS, "numpy", at_most=2),
     Target("start of pyalign score", START, "numpy", at_most=1.5),
     Target("import", START, "numpy", at_most=1.3),

@@ -21,6 +21,7 @@ from benchmarks import (
     loss_peers,
     matrix_peers,
     peers,
+    predict_peers,
     probe_peers,
     processes,
     repeat_peers,
@@ -546,6 +547,17 @@ CKA_NULL, CKA_PAIRS = (
     )
     for told, clock in (("", time.process_time), (", by the clock", time.perf_counter))
 )
+PREDICT = Comparison(
+    "predict_dimensions",
+    cases.THINGS_WIDE,
+    {
+        SUBJECT: predict_peers.our_predictions(),
+        "RidgeCV loop": predict_peers.ridge_loop,
+        "RidgeCV of all": predict_peers.ridge_of_all,
+        "pyalign with intervals": predict_peers.our_predictions("objects"),
+    },
+    FEW,
+)
 CKA = (*CKA_NULL, *CKA_PAIRS)
 
 THINGS_CASES = (cases.THINGS, cases.THINGS_INT16, cases.THINGS_INT64)
@@ -566,8 +578,8 @@ LOSSES = (
 STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION, REPEATS)
 EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
-    *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS,
-    COMMAND, STARTS, IMPORT,
+    *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, PREDICT, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT,
+    FITS, COMMAND, STARTS, IMPORT,
 )  # fmt: skip
 
 
