@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs, _options, _predict
 from pyalign.cli._command import Command, Outcome, Output, given_options, option, paths, refuse_unused
 from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.concept.assign import HOW
@@ -27,7 +27,7 @@ OF_DIMENSIONS = ("dimension_labels", "assign", "top")
 @dataclass(frozen=True)
 class ConceptsOptions(
     _options.Models, _options.TripletFile, _options.RowNames, _options.Choice, _options.Temperature,
-    _options.Intervals, _options.People, _options.Running, _options.Output,
+    _predict.PredictOptions, _options.Intervals, _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign concepts`."""
 
@@ -77,6 +77,9 @@ class ConceptsOptions(
 
 def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
+    _predict.check(options)
+    if options.predict:
+        return _predict.run_predict(options, progress, *_dimensions(options))
     _check(options)
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(options.embeddings, options.labels)
