@@ -18,7 +18,7 @@ from pyalign.concept.predicted import (
     PredictedDimension,
     PredictedDimensions,
 )  # fmt: skip
-from pyalign.concept.told import scored
+from pyalign.concept.told import asked_of, scored
 from pyalign.data import Provenance
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
@@ -88,6 +88,7 @@ def predict_dimensions(
     objects = objects_of(models, dimensions, labels, nan)
     given = np.ndim(folds) > 0  # type: ignore[arg-type]
     fold = _folds(objects, folds, given, seed)
+    asked = None if triplets is None else asked_of(objects, triplets, measure, plan)
     results, explained = [], {}
     for name, rows in objects.rows.items():
         held = predict_held_out(
@@ -105,8 +106,8 @@ def predict_dimensions(
         None if plan is None or len(models) < 2 else _differences(explained, objects.labels, plan, correction),
         objects.source, fold_of=fold_of, names=objects.names,
     )  # fmt: skip
-    if triplets is not None:
-        found = scored(found, objects, triplets, measure, plan, progress)
+    if asked is not None:
+        found = scored(found, objects, asked, progress)
     inputs = [*models.items(), ("dimensions", dimensions), *([] if triplets is None else [("triplets", triplets)])]
     options = {
         "penalties": list(found.penalties), "folds": found.folds, "standardize": found.standardize, "measure": measure,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pyalign.analysis.notes import merged
+from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import score
 from pyalign.concept.objects import Objects
 from pyalign.concept.predicted import DimensionPredictions
-from pyalign.data import Embeddings, Triplets, align, require_answers, require_odd_one_out
+from pyalign.data import Aligned, Embeddings, Triplets, align, require_answers, require_odd_one_out
+from pyalign.data.triplets import require_one_answer_each
+from pyalign.errors import InputError
+from pyalign.ops._door import open_door
+from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress
 from pyalign.stats.resampling import Resampling
 
@@ -21,38 +24,61 @@ MADE_FROM = (
 )
 
 
-def scored(
-    found: DimensionPredictions, objects: Objects, triplets: object, measure: str, plan: Resampling | None,
-    progress: Progress,
-) -> DimensionPredictions:  # fmt: skip
-    """With accuracies on triplets: of predictions, all and within folds; of the human dimensions; of the embeddings.
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Triplets, checked before anything is fitted.
 
-    All over the same triplets: those that touch no object that was left out.
+    Attributes:
+        aligned: with the human dimensions.
+        index: (t, 3) rows of these, of objects that are kept.
+        measure: by which dimensions choose.
+        human: the score of the human dimensions.
+        plan: of intervals.
+    """
+
+    aligned: Aligned
+    index: np.ndarray
+    measure: str
+    human: Score
+    plan: Resampling | None
+
+
+def asked_of(objects: Objects, triplets: object, measure: str, plan: Resampling | None) -> Asked:
+    """Triplets of the objects, and what the human dimensions say of them.
+
+    Raises:
+        InputError: what `pyalign.score` refuses; triplets of another task; none of objects that are kept.
     """
     human = Embeddings(objects.human, objects.names)
     aligned = align(human, triplets, "dimensions")
     require_odd_one_out(aligned.triplets, "predict_dimensions")
     require_answers(aligned.triplets, "predict_dimensions")
-    index = np.asarray(aligned.index)
+    require_one_answer_each(aligned.triplets, "predict_dimensions")
+    door = open_door("auto", objects.human)
+    index = door.host(checked_triplets(door, aligned.index, len(objects.human)))
+    index = index[objects.kept[index].all(axis=1)]
+    if not len(index):
+        raise InputError("triplets must name objects without NaN or infinity; got none that do")
+    return Asked(aligned, index, measure, score(objects.human, Triplets(index), measure=measure, ci=plan, nan="omit"),
+                 plan)  # fmt: skip
+
+
+def scored(found: DimensionPredictions, objects: Objects, asked: Asked, progress: Progress) -> DimensionPredictions:
+    """With accuracies on these triplets: of predictions, all and within folds; of human dimensions; of embeddings."""
     assert found.fold_of is not None
-    kept = (found.fold_of[index] >= 0).all(axis=1) if index.size else np.ones(len(index), bool)
-    index = index[kept]
-    options: dict[str, Any] = {"ci": plan, "nan": "omit"}
-    own = score(objects.human, Triplets(index), measure=measure, **options)
-    fold = found.fold_of[index]
-    inside = Triplets(index[(fold == fold[:, :1]).all(axis=1)])
+    fold = found.fold_of[asked.index]
+    whole, inside = Triplets(asked.index), Triplets(asked.index[(fold == fold[:, :1]).all(axis=1)])
     results = []
     for number, one in enumerate(found.results):
         progress("accuracies", number, len(found.results))
-        assert one.predictions is not None
-        all_ = score(one.predictions, Triplets(index), measure=measure, **options)
-        bare = score(objects.rows[one.embeddings], Triplets(index), measure="cosine", nan="omit")
-        within = score(one.predictions, inside, measure=measure, nan="omit").accuracy if len(inside) else None
-        results.append(
-            replace(one, accuracy=all_.accuracy, accuracy_ci=all_.ci, accuracy_within_folds=within,
-                    n_within_folds=len(inside), own_accuracy=bare.accuracy)
-        )  # fmt: skip
+        x, rows = one.predictions, objects.rows[one.embeddings]
+        all_ = score(x, whole, measure=asked.measure, ci=asked.plan, nan="omit")
+        within = score(x, inside, measure=asked.measure, nan="omit").accuracy if len(inside) else None
+        bare = score(rows, whole, measure="cosine", nan="omit").accuracy
+        told = replace(one, accuracy=all_.accuracy, accuracy_ci=all_.ci, own_accuracy=bare)
+        results.append(replace(told, accuracy_within_folds=within, n_within_folds=len(inside)))
     return replace(
-        found, results=tuple(results), triplets=aligned.triplets.source, n_triplets=len(index), measure=str(measure),
-        human_accuracy=own.accuracy, human_accuracy_ci=own.ci, notes=merged(aligned.notes, (MADE_FROM,)),
+        found, results=tuple(results), triplets=asked.aligned.triplets.source, n_triplets=len(asked.index),
+        measure=str(asked.measure), human_accuracy=asked.human.accuracy, human_accuracy_ci=asked.human.ci,
+        notes=tuple(dict.fromkeys((*found.notes, *asked.aligned.notes, MADE_FROM))),
     )  # fmt: skip

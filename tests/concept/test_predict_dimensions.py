@@ -305,6 +305,14 @@ WRONG = {
     "nan must be one of raise, omit; got 'drop'": (X, Y, {"nan": "drop"}),
     "correction must be one of holm, benjamini-hochberg; got 'none'": (X, Y, {"correction": "none"}),
     "x must be scaled down: its squares would overflow; got a value of 1e+200": (X * 0 + 1e200, Y, {}),
+    "triplets must lie in [0, 20); row 0 is [0, 1, 20]": (X, Y, {"triplets": [[0, 1, 20]]}),
+    "triplets must name three different items; row 0 is [0, 1, 1]": (X, Y, {"triplets": [[0, 1, 1]]}),
+    "predict_dimensions takes odd-one-out triplets alone; got task 'anchored'": (
+        X, Y, {"triplets": pyalign.Triplets([[0, 1, 2]], task="anchored")}
+    ),
+    "triplets must name objects without NaN or infinity; got none that do": (
+        np.where(np.arange(20)[:, None] == 2, np.nan, X), Y, {"triplets": [[0, 1, 2]], "nan": "omit"}
+    ),
     "seed must be a whole number from 0 to 2,147,483,647; got -1": (X, Y, {"seed": -1}),
 }  # fmt: skip
 
