@@ -264,6 +264,15 @@ def test_any_dtype_and_stride_is_computed_in_float64(dtype):
     assert found[0].predictions.dtype == np.float64
 
 
+def test_tensors_are_taken_as_arrays_are():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-4, 5, (40, 6)).astype(np.float32), rng.normal(size=(40, 2))
+    expected = predict_dimensions(x, y)[0].predictions
+    for tensor in (torch.tensor(x).bfloat16(), torch.tensor(x, requires_grad=True)):
+        np.testing.assert_array_equal(predict_dimensions(tensor, torch.tensor(y))[0].predictions, expected)
+
+
 def test_a_document_comes_back_and_rows_are_flat(tmp_path):
     x, y = planted(1, n=40)
     found = predict_dimensions({"a": x, "b": x[:, :2]}, y, labels=["round", "round"], triplets=draw_triplets(0, 40, 90))
