@@ -96,6 +96,7 @@ void check_resample(void);
 void check_shared(void);
 void check_ranks(void);
 void check_choice_similarity(void);
+void check_assign(void);
 void check_series(void);
 void check_meanwhile(void);
 void check_side_by_side(void);

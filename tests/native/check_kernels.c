@@ -122,6 +122,7 @@ int main(int argc, char** argv) {
   check_shared();
   check_ranks();
   check_choice_similarity();
+  check_assign();
   check_series();
   check_meanwhile();
   check_side_by_side();

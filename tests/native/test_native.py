@@ -109,7 +109,17 @@ def test_older_processors_under_emulation(plain, processor, runs):
 def test_instruction_sets_share_no_code(plain):
     """A weak function built for one of them could be linked into the path of another."""
     (nm,) = require("nm")
-    units = ("check", "choice_similarity", "gradient", "inversions", "outcomes", "permuted", "plan", "planned")
+    units = (
+        "assign",
+        "check",
+        "choice_similarity",
+        "gradient",
+        "inversions",
+        "outcomes",
+        "permuted",
+        "plan",
+        "planned",
+    )
     more = ("rank_sums", "ranks", "resample", "rows", "shared", "similarity", "temperature", "topk", "transpose")
     for unit in (*units, *more, "triplets"):
         objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
@@ -165,6 +175,7 @@ MUTATIONS = {
     ),
     "an entropy is that of another temperature": ("outcomes.cpp", "inverse_temperature).entropy", "T(1)).entropy"),
     "two alternatives have a third": ("temperature.cpp", "Alternatives == 2 ? 0.0 : exp_of", "exp_of"),
+    "the last of equal places counts": ("assign.cpp", "= value > best[v];", "= value >= best[v];"),
     "a repeated item is let through": ("unpack.h", " | uint32_t(b == c);", ";"),
 }
 
