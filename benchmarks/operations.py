@@ -17,6 +17,7 @@ from benchmarks import (
     checks,
     choice_peers,
     cka_peers,
+    concept_peers,
     extract_peers,
     loss_peers,
     matrix_peers,
@@ -412,6 +413,20 @@ def repeats(make: Callable[[np.ndarray], Callable[[], repeat_peers.Groups]]) -> 
     return build
 
 
+CONCEPTS = (
+    Comparison(
+        "concepts assignment",
+        cases.THINGS,
+        {SUBJECT: concept_peers.our_assignment, "published": concept_peers.published_assignment},
+        SOME,
+    ),
+    Comparison(
+        "concepts, 1,000 resamples",
+        cases.THINGS,
+        {SUBJECT: concept_peers.our_concepts, "pyalign score, 1,000 resamples": concept_peers.whole_alone},
+        SOME,
+    ),
+)
 RSA = (
     Comparison(
         "rsa spearman",
@@ -578,7 +593,8 @@ LOSSES = (
 STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION, REPEATS)
 EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
-    *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, PREDICT, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT,
+    *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *CONCEPTS, PREDICT, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE,
+    *EXTRACT,
     FITS, COMMAND, STARTS, IMPORT,
 )  # fmt: skip
 

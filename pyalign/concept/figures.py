@@ -69,7 +69,7 @@ class Parts:
         objects = int(used_rows(np.asarray(clusters.objects), clusters.n).sum())
         if self.plan is None:
             return Part(len(rows), objects, estimates, None)
-        table, sums = self.table[rows], None
+        table, sums = self.table.take(rows, axis=0), None
         if keep and len(rows) and self._add_up:  # also of a part too small for an interval: the whole holds it
             sums = resampled_sums(clusters, np.ascontiguousarray(table[:, 1:].T), self.plan)
         if len(rows) < self.least:
