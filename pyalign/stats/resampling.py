@@ -145,7 +145,9 @@ class Clusters:
     def take(self, rows: np.ndarray) -> Clusters:
         """Some rows, among the same objects and people: they are drawn together with all others."""
         subjects = None if self.subjects is None else self.subjects[rows]
-        return replace(self, objects=self.objects[rows], subjects=subjects, taken=True)
+        quick = isinstance(self.objects, np.ndarray) and rows.dtype.kind in "iu"  # take is quicker
+        objects = self.objects.take(rows, axis=0) if quick else self.objects[rows]
+        return replace(self, objects=objects, subjects=subjects, taken=True)
 
     def persons(self) -> np.ndarray:
         """The subjects. Raises InputError where they are not known."""
