@@ -147,14 +147,19 @@ def test_a_small_concept_counts_in_the_resamples_of_the_whole():
     assert same(found.results[0].ci, pyalign.score(MODELS["reals"], TRIPLETS, ci=plan).ci)
 
 
-def test_several_places_for_each_triplet():
-    found = pyalign.concepts(MODELS["reals"], TRIPLETS, DIMENSIONS, top=2).results[0]
-    order = np.argsort(-(DIMENSIONS[TRIPLETS[:, 0]] + DIMENSIONS[TRIPLETS[:, 1]]), axis=1)[:, :2]
-    assert [row.n_triplets for row in found.concepts] == np.bincount(order.ravel(), minlength=4).tolist()
+def test_several_places_for_each_triplet_but_none_that_carries_nothing():
+    sparse = np.where(DIMENSIONS > 0.6, DIMENSIONS, 0.0)
+    found = pyalign.concepts(MODELS["reals"], TRIPLETS, sparse, top=2).results[0]
+    carried = sparse[TRIPLETS[:, 0]] + sparse[TRIPLETS[:, 1]]
+    order = np.argsort(-carried, axis=1, kind="stable")[:, :2]
+    codes = np.where(np.take_along_axis(carried, order, axis=1) > 0, order, -1)
+    assert 0 < (codes[:, 0] < 0).sum() < (codes[:, 1] < 0).sum()
     for row in found.concepts:
-        own = TRIPLETS[(order == int(row.concept)).any(axis=1)]
-        assert row.accuracy == pytest.approx(pyalign.score(MODELS["reals"], own).accuracy)
-    assert found.unassigned is None
+        own = TRIPLETS[(codes == int(row.concept)).any(axis=1)]
+        assert (row.n_triplets, row.accuracy) == (len(own), pytest.approx(pyalign.score(MODELS["reals"], own).accuracy))
+    none = TRIPLETS[codes[:, 0] < 0]
+    assert found.unassigned.n_triplets == len(none)
+    assert found.unassigned.accuracy == pytest.approx(pyalign.score(MODELS["reals"], none).accuracy)
 
 
 def test_categories_hold_both_objects_of_the_pair_and_may_overlap():
