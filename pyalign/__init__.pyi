@@ -59,6 +59,7 @@ from .probing.estimator import TripletProbe
 from .probing.probe import fit_probe, probe_path
 from .recovery.recover import recover
 from .recovery.recovered import Recovery
+from .report.plot import plot, write_figures
 from .results import Interval, Result, load_result
 from .stats.resampling import Resampling
 
@@ -134,6 +135,7 @@ __all__ = [
     "odd_one_out_from",
     "permutation_test",
     "predict_dimensions",
+    "plot",
     "probe_path",
     "read_transform",
     "recover",
@@ -144,5 +146,6 @@ __all__ = [
     "similarity",
     "triplet_gradient",
     "write_embeddings",
+    "write_figures",
     "write_transform",
 ]

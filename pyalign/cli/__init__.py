@@ -32,6 +32,7 @@ COMMANDS = {
     "recover": "whether triplets can tell models apart, and how many it takes, by simulation",
     "glocal": "learn a map that predicts human answers and keeps other images' neighbours",
     "transform": "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings",
+    "plot": "pictures of results, human dimensions and embeddings, as HTML, SVG, PNG, PDF",
     "export": "write embeddings in another format, with the names of their rows",
     "triplets sample": "draw triplets and answer them by embeddings",
     "describe": "what a file of embeddings or triplets seems to be",

@@ -1,0 +1,125 @@
+"""`pyalign plot`: pictures of results, dimensions and embeddings."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.errors import InputError
+from pyalign.io.paths import split_key
+from pyalign.progress import Progress
+from pyalign.report.charts import KINDS
+from pyalign.report.charts.maps import METHODS
+from pyalign.report.charts.ranked import SORTS
+from pyalign.report.charts.save import rendered, suffix_of_picture
+from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
+
+OBJECTS, LOOKS = "objects", "looks"
+
+
+def picture_file(text: str) -> str:
+    """A file to write as a picture, under a name that says as which."""
+    try:
+        suffix_of_picture(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+@dataclass(frozen=True)
+class PlotOptions:
+    """The options of `pyalign plot`."""
+
+    result: str | None = option(
+        "document of `pyalign concepts` or `pyalign neighbors`, as --json writes it", "--result", metavar="RESULT",
+        role="input", positional=True,
+    )  # fmt: skip
+    out: str = option(
+        "the picture: .html, .svg, .png or .pdf; needs no network", "-o", "--out", required=True, kind=picture_file,
+        metavar="FILE", role="output",
+    )  # fmt: skip
+    kind: str | None = option(
+        f"{', '.join(KINDS)} (default: what the result is of)", choices=tuple(KINDS), metavar="KIND"
+    )
+    images: str | None = option(
+        "folder or other source of images, called after objects, as `pyalign extract` takes it", metavar="DIR",
+        group=OBJECTS,
+    )  # fmt: skip
+    embeddings: str | None = option(
+        "for a map: file of (n, d) embeddings; FILE::KEY", metavar="EMB", role="input", group=OBJECTS
+    )
+    dimensions: str | None = option(
+        "for cards: file of (n, k) human dimensions; FILE::KEY", metavar="D", role="input", group=OBJECTS
+    )
+    dimension_labels: str | None = option(
+        "what the dimensions are called, one a line", metavar="FILE", role="input", group=OBJECTS
+    )
+    triplets: str | None = option(
+        "for cards: file of (t, 3) triplets, the odd item last: the share of choices that each dimension explains",
+        "-t", "--triplets", metavar="T", role="input", group=OBJECTS,
+    )  # fmt: skip
+    names: str | None = option(
+        "names of the rows of embeddings, dimensions or categories, one a line", metavar="FILE", role="input",
+        group=OBJECTS,
+    )  # fmt: skip
+    categories: str | None = option(
+        "of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
+    )
+    queries: tuple[str, ...] | None = option("for a gallery: which", nargs="+", metavar="NAME", group=OBJECTS)
+    method: str | None = option(
+        f"of a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
+    )
+    seed: int | None = option("of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
+    sort: str | None = option(f"of rows: {', '.join(SORTS)}", choices=SORTS, metavar="BY", group=LOOKS)
+    limit: int | None = option(
+        "at most K rows, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
+    )
+    style: str = option("light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS)
+    width: str = option(
+        "of one column of a journal, 85 mm, or of two, 174 mm (default: double)", default="double",
+        choices=tuple(WIDTHS), group=LOOKS,
+    )  # fmt: skip
+    ppi: int | None = option("pixels per inch of a .png (default: 200)", kind=_options.count, metavar="P", group=LOOKS)
+    quiet: bool = option("no notes", default=False, group=LOOKS)
+
+
+def run(options: PlotOptions, progress: Progress) -> Outcome:
+    """Reads, draws."""
+    from pyalign.report.plot import plot
+
+    suffix = suffix_of_picture(options.out)
+    if suffix != ".png":
+        refuse_unused(options, ("ppi",), "a .png")
+    if options.embeddings is None:
+        refuse_unused(options, ("method", "seed"), "a map, which --embeddings asks for")
+    given = {name: value for name, value in _read(options).items() if value is not None}
+    picture = plot(options.result, options.kind, style=options.style, width=options.width, **given)
+    content = rendered(picture, suffix, ppi=options.ppi or 200)
+    return Outcome(files={options.out: content}, text=f"wrote {options.out}", notes=notes_of(picture))
+
+
+def _read(options: PlotOptions) -> dict[str, Any]:
+    """The arguments of `plot`."""
+    from pyalign.io.categories import load_categories
+    from pyalign.io.triplets import load_triplets
+
+    names = None if options.names is None else _inputs.names_of(options.names)
+    labels = None if options.dimension_labels is None else _inputs.names_of(options.dimension_labels)
+    found: dict[str, Any] = {
+        "dimension_labels": labels, "names": names, "images": options.images, "queries": options.queries,
+        "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
+    }  # fmt: skip
+    for name, spec in (("embeddings", options.embeddings), ("dimensions", options.dimensions)):
+        found[name] = None if spec is None else _inputs.read_embeddings(spec, options.names)
+    if options.categories is not None:
+        found["categories"] = load_categories(options.categories)
+    if options.triplets is not None:
+        path, key = split_key(options.triplets)
+        found["triplets"] = load_triplets(path, key=key)
+    return found
+
+
+COMMAND = Command(PlotOptions, run, "pyalign plot concepts.json --out concepts.pdf", about=("result",))

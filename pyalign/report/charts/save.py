@@ -1,0 +1,124 @@
+"""Pictures as files: HTML that needs no network, SVG, PNG, PDF, by vl-convert."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from html import escape
+from importlib import import_module
+from typing import Any
+
+from pyalign import _checks
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.paths import PathLike
+from pyalign.io.write import write_files
+from pyalign.report.charts.theme import altair
+
+SUFFIXES = (".html", ".svg", ".png", ".pdf")
+SCREEN = 4 / 3  # pixels of a page for a point
+_ID = re.compile(r'\bid="([a-z]+_?\d+)"')  # of clips and gradients, numbered through the life of the process
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; \
+style-src 'unsafe-inline'; img-src data: blob:">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>body {{ margin: 1rem; background: {background}; }}
+#figure {{ margin: 0; }}
+#figure svg {{ width: calc(var(--width) * 1px); height: auto; max-width: 100%; }}</style>
+</head>
+<body>
+<figure id="figure" aria-label="{description}"></figure>
+<noscript>The picture needs JavaScript.</noscript>
+<script>{library}</script>
+<script>
+vegaEmbed("#figure", {spec}, {{"renderer": "svg", "actions": {{"export": true, "source": false, "compiled": false, \
+"editor": false}}}}).then(() => {{
+  const drawing = document.querySelector("#figure svg");
+  document.body.style.setProperty("--width", {screen} * drawing.viewBox.baseVal.width);
+}});
+</script>
+</body>
+</html>
+"""
+
+
+def save_chart(chart: Any, path: PathLike, *, ppi: int = 200) -> None:
+    """Write a chart; the name says as what: ``.html``, ``.svg``, ``.png`` or ``.pdf``.
+
+    Nothing is read from a network, now or when the file is looked at. A file is there whole or not at all.
+
+    Args:
+        chart: of `chart`, or any chart of Altair.
+        path: where to.
+        ppi: pixels per inch of a PNG, 36 to 1,200.
+
+    Raises:
+        InputError: another suffix.
+        MissingExtraError: vl-convert is not installed.
+        OSError: the file can't be written.
+    """
+    suffix = suffix_of_picture(path)
+    write_files([(path, rendered(chart, suffix, ppi=ppi))])
+
+
+def suffix_of_picture(path: PathLike) -> str:
+    """The suffix of a picture's name; raises InputError where it is another."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{os.fspath(path)}: a picture's name must end in {', '.join(SUFFIXES)}; got {suffix!r}")
+    return suffix
+
+
+def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
+    """The bytes of the file; the same for the same chart."""
+    ppi = _checks.whole_number(ppi, "ppi", 36, 1200)
+    convert, spec = _vl_convert(), chart.to_dict()
+    release = ".".join(altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    options: dict[str, Any] = {"vl_version": release if release in convert.get_vegalite_versions() else None}
+    if suffix == ".html":
+        return _page(convert, spec, options).encode()
+    options["allowed_base_urls"] = []
+    if suffix == ".svg":
+        return _svg(convert.vegalite_to_svg(spec, **options), spec).encode()
+    found: bytes
+    if suffix == ".png":
+        found = convert.vegalite_to_png(spec, ppi=ppi, **options)
+    else:
+        found = convert.vegalite_to_pdf(spec, **options)
+    return found
+
+
+def _vl_convert() -> Any:
+    try:
+        return import_module("vl_convert")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("a file of a picture", "vl-convert-python", "report") from error
+
+
+def _page(convert: Any, spec: dict[str, Any], options: dict[str, Any]) -> str:
+    """A page with the library in it; a name that looks like the end of the script is none."""
+    text = json.dumps(spec, sort_keys=True).replace("<", "\\u003c")
+    title, description = _told(spec)
+    return PAGE.format(
+        title=escape(title), description=escape(description), library=convert.javascript_bundle(**options), spec=text,
+        background=spec.get("config", {}).get("background", "#ffffff"), screen=SCREEN,
+    )  # fmt: skip
+
+
+def _svg(text: str, spec: dict[str, Any]) -> str:
+    """With its size in points, a title and a description, and numbers of its own for what it refers to."""
+    for number, name in enumerate(dict.fromkeys(_ID.findall(text))):
+        text = re.sub(rf'(id="|url\(#|href="#){name}(?=["\)])', rf"\g<1>part{number}", text)
+    title, description = (escape(one) for one in _told(spec))
+    head, rest = text.split(">", 1)
+    head = re.sub(r'\b(width|height)="([\d.]+)"', r'\1="\2pt"', head)
+    return f'{head} role="img"><title>{title}</title><desc>{description}</desc>{rest}'
+
+
+def _told(spec: dict[str, Any]) -> tuple[str, str]:
+    title = spec.get("usermeta", {}).get("pyalign", {}).get("title", "pyalign")
+    return title, spec.get("description", title)

@@ -1,0 +1,155 @@
+"""How pictures look: colours that colour-blind people tell apart, widths of a journal's columns, letters of 7 points.
+
+A pixel of a specification is a point (1/72 inch): a PDF has the size that is asked for, and an SVG says its size.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pyalign import _checks
+from pyalign.errors import MissingExtraError
+from pyalign.report.tables import one_line
+
+FONT = "Arial, Helvetica, Liberation Sans, sans-serif"  # of equal widths, so that a layout fits wherever it is read
+SMALL, TEXT, TITLE = 7.0, 7.5, 9.0  # points
+WIDTHS = {"single": 241, "double": 493}  # points: 85 mm and 174 mm, the columns of most journals
+LETTER = 0.54  # of the size of letters, their mean width
+PADDING = 6
+
+
+@dataclass(frozen=True)
+class Style:
+    """The colours of a picture.
+
+    Attributes:
+        background, text: of all of it.
+        muted: of lines and words that only help to read.
+        grid: of lines behind the data.
+        tile: behind a name that stands where an image would.
+        palette: of models and categories, in this order.
+    """
+
+    background: str
+    text: str
+    muted: str
+    grid: str
+    tile: str
+    palette: tuple[str, ...]
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """The background as three whole numbers, for what images have behind their transparent pixels."""
+        red, green, blue = (int(self.background[k : k + 2], 16) for k in (1, 3, 5))
+        return red, green, blue
+
+
+# Okabe and Ito (2008), Color Universal Design; yellow is last on white, the dark blue on black.
+STYLES = {
+    "light": Style("#ffffff", "#222222", "#666666", "#e4e4e4", "#f1f1f1",
+                   ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#b3a100")),
+    "dark": Style("#161616", "#f0f0f0", "#aaaaaa", "#383838", "#2a2a2a",
+                  ("#56b4e9", "#e69f00", "#00b386", "#cc79a7", "#f0e442", "#ff7f32", "#ffffff", "#3d94d6")),
+}  # fmt: skip
+SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
+
+
+def altair() -> Any:
+    """The module, or the extra that brings it."""
+    try:
+        return import_module("altair")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("a picture", "altair", "report") from error
+
+
+def style_of(name: str) -> Style:
+    """The style of that name; raises InputError for another."""
+    return STYLES[_checks.one_of(name, tuple(STYLES), "style")]
+
+
+def width_of(name: str) -> int:
+    """The width of that name in points; raises InputError for another."""
+    return WIDTHS[_checks.one_of(name, tuple(WIDTHS), "width")]
+
+
+def letters_width(text: str, size: float = TEXT) -> float:
+    """About how wide a line of text is, in points."""
+    return len(text) * size * LETTER
+
+
+def wrapped(text: str, width: float, size: float = TEXT) -> list[str]:
+    """A text in lines of about so many points; what breaks lines itself is escaped.
+
+    Example:
+        >>> wrapped("one of three", 40, 10)
+        ['one of', 'three']
+    """
+    return textwrap.wrap(one_line(text), max(4, int(width / (size * LETTER)))) or [""]
+
+
+def two_lines(name: str, width: float, size: float = SMALL) -> str:
+    """A name in at most two lines of about so many points, cut with an ellipsis; an underscore may end the first.
+
+    Example:
+        >>> two_lines("french_horn", 30).splitlines(), two_lines("a very long name", 30).splitlines()
+        (['french_', 'horn'], ['a very', 'long n…'])
+    """
+    most = max(4, int(width / (size * LETTER)))
+    lines = [""]
+    for part in re.findall(r"[^ _/-]*[ _/-]?", one_line(name)):
+        if lines[-1] and len((lines[-1] + part).rstrip()) > most:
+            lines.append("")
+        lines[-1] += part
+    if len(lines) > 2:
+        lines = [lines[0], "".join(lines[1:])]
+    return "\n".join(line.rstrip() if len(line.rstrip()) <= most else line[: most - 1] + "…" for line in lines)
+
+
+def finished(chart: Any, style: Style, width: float, title: str, told: Sequence[str], notes: Sequence[str] = ()) -> Any:
+    """The chart with its title, what the figures are over below it, and the looks.
+
+    told: sentences for people who see the picture and for those who have it read to them.
+    notes: what a person should know who made it; they stay in the specification, under `usermeta`.
+    """
+    alt = altair()
+    lines = [line for sentence in told for line in wrapped(sentence, width, SMALL)]
+    head = alt.TitleParams(
+        wrapped(title, width, TITLE), subtitle=lines, anchor="start", frame="bounds", fontSize=TITLE,
+        subtitleFontSize=SMALL, color=style.text, subtitleColor=style.muted, offset=8,
+        subtitlePadding=3, subtitleLineHeight=SMALL + 2,
+    )  # fmt: skip
+    meta = {"pyalign": {"title": one_line(title), "notes": list(notes)}}
+    described = " ".join((f"{one_line(title)}.", *map(one_line, told)))
+    return chart.properties(title=head, description=described, usermeta=meta, padding=PADDING).configure(
+        **_config(style)
+    )
+
+
+def notes_of(chart: Any) -> tuple[str, ...]:
+    """The notes of a finished chart, sentences."""
+    return tuple(chart.usermeta["pyalign"]["notes"])
+
+
+def _config(style: Style) -> dict[str, Any]:
+    return {
+        "background": style.background,
+        "font": FONT,
+        "lineBreak": "\n",
+        "view": {"stroke": None},
+        "title": {"fontWeight": "bold"},
+        "text": {"color": style.text, "fontSize": TEXT},
+        "axis": {
+            "labelColor": style.text, "titleColor": style.text, "labelFontSize": TEXT, "titleFontSize": TEXT,
+            "titleFontWeight": "normal", "gridColor": style.grid, "gridWidth": 0.5, "tickColor": style.muted,
+            "domainColor": style.muted, "tickWidth": 0.5, "domainWidth": 0.5, "tickSize": 3, "titlePadding": 4,
+        },
+        "legend": {
+            "labelColor": style.text, "titleColor": style.text, "labelFontSize": TEXT, "titleFontSize": TEXT,
+            "titleFontWeight": "normal", "symbolSize": 30, "rowPadding": 1, "columnPadding": 8, "offset": 4,
+        },
+    }  # fmt: skip

@@ -1,0 +1,223 @@
+"""The one door for pictures: of a result, of dimensions, or of embeddings; shown, or written to a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.concept.assign import assigned
+from pyalign.data import Categories
+from pyalign.data.align import align
+from pyalign.data.embeddings import Embeddings, as_embeddings
+from pyalign.data.triplets import require_odd_one_out
+from pyalign.errors import InputError
+from pyalign.io.paths import PathLike
+from pyalign.io.write import write_files
+from pyalign.report.charts import KINDS, chart, drawing, kinds_of
+from pyalign.report.charts.document import as_picture_document, listed
+from pyalign.report.charts.save import rendered, save_chart, suffix_of_picture
+
+FORMATS = ("html", "svg")
+
+
+def plot(
+    result: Any = None, kind: str | None = None, *, out: PathLike | None = None, images: Any = None,
+    embeddings: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
+    triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str = "pca",
+    seed: int = 0, queries: Sequence[str] | None = None, sort: str | None = None, limit: int | None = None,
+    style: str = "light", width: str = "double", ppi: int = 200,
+) -> Any:  # fmt: skip
+    """A picture of a result, of human dimensions, or of embeddings.
+
+    - "concepts": accuracy per concept with intervals, of one model or several, and the difference of two.
+    - "dimensions": R^2 of each human dimension on held-out objects, with intervals.
+    - "gallery": queries and their nearest neighbours, as images where there are some.
+    - "cards": of human dimensions the eight objects that have most of each, and the share of choices that it explains.
+    - "map": objects on a plane, by PCA, t-SNE or UMAP.
+
+    Args:
+        result: of `concepts`, `predict_dimensions` or `neighbors`, its document, or its `.json` file; for cards the
+            result of `concepts` gives the shares.
+        kind: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
+        out: a file to write, ``.html``, ``.svg``, ``.png`` or ``.pdf``; none of them needs a network, then or later.
+        images: what `as_images` takes, such as a folder with files or folders named after objects.
+        embeddings: (n, d), for a map.
+        dimensions: (n, k) numbers of at least 0, for cards.
+        dimension_labels: of the k dimensions.
+        triplets: (t, 3) answered triplets, for the shares of cards.
+        names: of the rows of embeddings or dimensions, where they have none.
+        categories: of the objects: colours of a map, frames of a gallery.
+        method, seed: of a map: "pca", "tsne" or "umap", and what draws at random.
+        queries: of a gallery: which.
+        sort: of rows: "value", "difference", "name" or "document".
+        limit: at most so many rows, queries, cards, images or names.
+        style: "light", for print, or "dark".
+        width: "single" (85 mm) or "double" (174 mm).
+        ppi: pixels per inch of a PNG.
+
+    Returns:
+        A chart of Altair; a notebook shows it.
+
+    Raises:
+        InputError: a kind that what was given is not enough for, or options that serve another kind.
+        MissingExtraError: altair, vl-convert, Pillow or what a method needs is not installed.
+        OSError: a file can't be read or written.
+
+    Example:
+        >>> picture = plot(embeddings=np.eye(4), names=["ant", "bee", "cup", "mug"])
+        >>> picture.to_dict()["title"]["text"]
+        ['PCA of the embeddings']
+    """
+    if out is not None:
+        suffix_of_picture(out)
+    document = None if result is None else as_picture_document(result)
+    kind = _kind(document, kind, embeddings, dimensions)
+    given = {
+        "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
+        "names": names, "categories": categories, "queries": queries, "sort": sort, "images": images,
+    }  # fmt: skip
+    _refuse_others(kind, {name for name, value in given.items() if value is not None})
+    look = {"style": style, "width": width, "limit": limit}
+    if kind == "map":
+        x = as_embeddings(embeddings, "embeddings")
+        called = {"label": os.path.basename(x.source)} if x.source else {}
+        of_map = {"method": method, "seed": seed, "categories": categories, "images": images}
+        drawn = drawing(kind)(x.values, _names(x, names), **of_map, **look, **called)
+    elif kind == "cards":
+        drawn = _cards(document, dimensions, dimension_labels, triplets, names, images, look)
+    else:
+        options = {"sort": sort, "queries": queries, "categories": _named(categories, names)}
+        drawn = chart(document, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
+    if out is not None:
+        save_chart(drawn, out, ppi=ppi)
+    return drawn
+
+
+# What each kind takes besides the looks.
+TAKES = {
+    "concepts": {"sort"},
+    "dimensions": {"sort"},
+    "gallery": {"images", "queries", "categories", "names"},
+    "cards": {"dimensions", "dimension_labels", "triplets", "names", "images"},
+    "map": {"embeddings", "names", "categories", "images"},
+}
+
+
+def _kind(document: Mapping[str, Any] | None, kind: str | None, embeddings: Any, dimensions: Any) -> str:
+    """The kind that is asked for, or that what is given is enough for."""
+    if kind is not None:
+        _checks.one_of(kind, tuple(KINDS), "kind")
+    elif dimensions is not None:
+        kind = "cards"
+    elif embeddings is not None:
+        kind = "map"
+    elif document is not None:
+        kind = next(iter(kinds_of(document)), None)
+    need = {"cards": ("dimensions", dimensions), "map": ("embeddings", embeddings)}
+    if kind is None and document is not None:
+        raise InputError(f"there is no picture of a result of {document['command']!r}")
+    what, value = need.get(kind or "", ("a result", document))
+    if kind is None or value is None:
+        of_kind, what = (f" of kind {kind!r}", what) if kind else ("", "a result, dimensions or embeddings")
+        raise InputError(f"a picture{of_kind} needs {what}; got none")
+    return kind
+
+
+def _refuse_others(kind: str, given: set[str]) -> None:
+    """An option that the picture has no use for is a mistake."""
+    for name in sorted(given - TAKES[kind]):
+        kinds = [other for other, takes in TAKES.items() if name in takes]
+        raise InputError(f"{name} serves pictures of kind {' or '.join(map(repr, kinds))}; got kind {kind!r}")
+
+
+def _names(x: Any, names: Sequence[str] | None) -> tuple[str, ...]:
+    """Of rows: those that are given, those that they have, or numbers."""
+    return tuple(names or x.names or map(str, range(len(x))))
+
+
+def _named(categories: Any, names: Sequence[str] | None) -> Categories | None:
+    """Categories with the names of their objects, where these are given apart."""
+    if categories is None:
+        return None
+    found = Categories.of(categories)
+    return found if found.names or names is None else Categories(found.members, found.labels, tuple(names))
+
+
+def _cards(
+    document: Mapping[str, Any] | None, dimensions: Any, labels: Sequence[str] | None, triplets: Any,
+    names: Sequence[str] | None, images: Any, look: Mapping[str, Any],
+) -> Any:  # fmt: skip
+    from pyalign.report.charts.cards import top_cards
+
+    x = as_embeddings(dimensions, "dimensions")
+    called = _names(x, names)
+    shares, t = _shares_of(document, x.shape[1]) if triplets is None else _shares(replace(x, names=called), triplets)
+    cards = top_cards(x.values, called, labels, shares)
+    return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=t, **look)
+
+
+def _shares(x: Embeddings, triplets: Any) -> tuple[list[float], int]:
+    """Of choices under each dimension: that which carries most of the chosen pair, as `concepts` has it."""
+    aligned = align(x, triplets, "dimensions")
+    require_odd_one_out(aligned.triplets, "the share of choices")
+    codes = assigned(aligned.index, x.values).codes[:, 0]
+    counts = np.bincount(codes[codes >= 0], minlength=x.shape[1])
+    return (counts / len(codes)).tolist(), len(codes)
+
+
+def _shares_of(document: Mapping[str, Any] | None, k: int) -> tuple[list[float] | None, int | None]:
+    """Of a result of `concepts`: how many of its triplets each concept has."""
+    if document is None:
+        return None, None
+    if document["command"] != "concepts":
+        raise InputError(f"cards take the shares of a result of 'concepts'; got one of {document['command']!r}")
+    first = listed(document, "results")[0]
+    counts = [one.get("n_triplets") or 0 for one in listed(first, "concepts")]
+    if len(counts) != k:
+        raise InputError(f"the result must have a concept for each of {k} dimensions; got {len(counts)}")
+    total = first.get("n_triplets") or sum(counts) or 1
+    return [count / total for count in counts], total
+
+
+def figure_files(
+    result: Any, formats: Sequence[str] = FORMATS, *, images: Any = None, **options: Any
+) -> dict[str, bytes]:
+    """file name -> bytes, for each picture that a result is enough for, in each format: what commands write to --out.
+
+    Args:
+        result: a result, its document, or its `.json` file.
+        formats: of "html", "svg", "png", "pdf".
+        images: of the objects, for galleries.
+        options: of `plot`.
+
+    Raises:
+        InputError: another format; MissingExtraError: altair or vl-convert is not installed.
+    """
+    for one in formats:
+        suffix_of_picture(f"figure.{one}")
+    document = as_picture_document(result)
+    files = dict[str, bytes]()
+    for kind in kinds_of(document):
+        held = {"images": images} if "images" in TAKES[kind] else {}
+        drawn = plot(document, kind, **held, **options)
+        files |= {f"{kind}.{one}": rendered(drawn, f".{one}") for one in formats}
+    return files
+
+
+def write_figures(
+    result: Any, folder: PathLike, formats: Sequence[str] = FORMATS, *, images: Any = None, **options: Any
+) -> tuple[str, ...]:
+    """Writes the pictures of a result into a folder, all of them or none, and gives their paths.
+
+    The folder is made where there is none. For arguments and errors see `figure_files`.
+    """
+    files = figure_files(result, formats, images=images, **options)
+    os.makedirs(folder, exist_ok=True)
+    paths = {os.path.join(os.fspath(folder), name): content for name, content in files.items()}
+    write_files(paths.items())
+    return tuple(paths)
