@@ -125,7 +125,7 @@ def map_chart(
         MissingExtraError: altair, Pillow for images, or what the method needs is not installed.
     """
     look, points = style_of(style), width_of(width)
-    places, axes, told = positions(x, method, seed)
+    places, axes, sense = positions(x, method, seed)
     if len(names) != len(places):
         raise InputError(f"names must have one for each of {len(places)} rows; got {len(names)}")
     names = [one_line(str(name)) for name in names]
@@ -144,13 +144,13 @@ def map_chart(
     layers = [_points(at, names, words, frames, set(pictured), look)]
     if pictured:
         corners = (at - side / 2).tolist()
-        tiles = [Tile(corners[k][0], corners[k][1], names[k], (), uris[names[k]], words[k], f"{names[k]} {words[k]}".strip())
-                 for k in pictured]  # fmt: skip
+        told = [f"{name} {word}".strip() for name, word in zip(names, words, strict=True)]
+        tiles = [Tile(corners[k][0], corners[k][1], names[k], (), uris[names[k]], words[k], told[k]) for k in pictured]
         layers += tile_layers(tiles, side, side, look, frames, legend=False)
     else:
         layers += _names(at, names, limit or MOST_NAMES, frame, look)
     chart = altair().layer(*layers, *_axes(axes, frame, look)).properties(width=frame[0], height=frame[1])
-    said = [f"{len(names):,} objects. {told}"]
+    said = [f"{len(names):,} objects. {sense}"]
     if pictured and len(pictured) < len(names):
         said.append(f"Images of {len(pictured)}, as many as have room; points for the others.")
     return finished(chart, look, points, f"{METHODS[method]} of {one_line(label)}", said, notes)

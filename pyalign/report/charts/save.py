@@ -28,7 +28,7 @@ style-src 'unsafe-inline'; img-src data: blob:">
 <title>{title}</title>
 <style>body {{ margin: 1rem; background: {background}; }}
 #figure {{ margin: 0; }}
-#figure svg {{ width: calc(var(--width) * 1px); height: auto; max-width: 100%; }}</style>
+#figure svg.marks {{ width: calc(var(--width) * 1px); height: auto; max-width: 100%; }}</style>
 </head>
 <body>
 <figure id="figure" aria-label="{description}"></figure>
@@ -37,7 +37,7 @@ style-src 'unsafe-inline'; img-src data: blob:">
 <script>
 vegaEmbed("#figure", {spec}, {{"renderer": "svg", "actions": {{"export": true, "source": false, "compiled": false, \
 "editor": false}}}}).then(() => {{
-  const drawing = document.querySelector("#figure svg");
+  const drawing = document.querySelector("#figure svg.marks");
   document.body.style.setProperty("--width", {screen} * drawing.viewBox.baseVal.width);
 }});
 </script>
