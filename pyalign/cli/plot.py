@@ -8,6 +8,7 @@ from typing import Any
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.concept.concepts_result import BY
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.progress import Progress
@@ -73,7 +74,11 @@ class PlotOptions:
         f"of a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
     )
     seed: int | None = option("of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
-    sort: str | None = option(f"of rows: {', '.join(SORTS)}", choices=SORTS, metavar="BY", group=LOOKS)
+    by: str | None = option(
+        "of concepts: dimensions, categories or levels, where the result has several", choices=BY, metavar="BY",
+        group=OBJECTS,
+    )  # fmt: skip
+    sort: str | None = option(f"of rows: {', '.join(SORTS)}", choices=SORTS, metavar="S", group=LOOKS)
     limit: int | None = option(
         "at most K rows, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
     )
@@ -110,7 +115,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     labels = None if options.dimension_labels is None else _inputs.names_of(options.dimension_labels)
     found: dict[str, Any] = {
         "dimension_labels": labels, "names": names, "images": options.images, "queries": options.queries,
-        "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
+        "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
     }  # fmt: skip
     for name, spec in (("embeddings", options.embeddings), ("dimensions", options.dimensions)):
         found[name] = None if spec is None else _inputs.read_embeddings(spec, options.names)

@@ -19,6 +19,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
 from pyalign.io.write import write_files
 from pyalign.report.charts import KINDS, chart, drawing, kinds_of
+from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.document import as_picture_document, listed
 from pyalign.report.charts.save import rendered, save_chart, suffix_of_picture
 
@@ -29,8 +30,8 @@ def plot(
     result: Any = None, kind: str | None = None, *, out: PathLike | None = None, images: Any = None,
     embeddings: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
     triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str = "pca",
-    seed: int = 0, queries: Sequence[str] | None = None, sort: str | None = None, limit: int | None = None,
-    style: str = "light", width: str = "double", ppi: int = 200,
+    seed: int = 0, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
+    limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200,
 ) -> Any:  # fmt: skip
     """A picture of a result, of human dimensions, or of embeddings.
 
@@ -54,6 +55,7 @@ def plot(
         categories: of the objects: colours of a map, frames of a gallery.
         method, seed: of a map: "pca", "tsne" or "umap", and what draws at random.
         queries: of a gallery: which.
+        by: of concepts: "dimensions", "categories" or "levels", where the result has several; default: the first.
         sort: of rows: "value", "difference", "name" or "document".
         limit: at most so many rows, queries, cards, images or names.
         style: "light", for print, or "dark".
@@ -79,7 +81,8 @@ def plot(
     kind = _kind(document, kind, embeddings, dimensions)
     given = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
-        "names": names, "categories": categories, "queries": queries, "sort": sort, "images": images,
+        "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
+        "images": images,
     }  # fmt: skip
     _refuse_others(kind, {name for name, value in given.items() if value is not None})
     look = {"style": style, "width": width, "limit": limit}
@@ -91,7 +94,7 @@ def plot(
     elif kind == "cards":
         drawn = _cards(document, dimensions, dimension_labels, triplets, names, images, look)
     else:
-        options = {"sort": sort, "queries": queries, "categories": _named(categories, names)}
+        options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names)}
         drawn = chart(document, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
     if out is not None:
         save_chart(drawn, out, ppi=ppi)
@@ -100,7 +103,7 @@ def plot(
 
 # What each kind takes besides the looks.
 TAKES = {
-    "concepts": {"sort"},
+    "concepts": {"by", "sort"},
     "dimensions": {"sort"},
     "gallery": {"images", "queries", "categories", "names"},
     "cards": {"dimensions", "dimension_labels", "triplets", "names", "images"},
@@ -204,8 +207,11 @@ def figure_files(
     files = dict[str, bytes]()
     for kind in kinds_of(document):
         held = {"images": images} if "images" in TAKES[kind] else {}
-        drawn = plot(document, kind, **held, **options)
-        files |= {f"{kind}.{one}": rendered(drawn, f".{one}") for one in formats}
+        ways = groupings(document) if kind == "concepts" else [None]
+        for by in ways:
+            name = kind if len(ways) == 1 else f"{kind}-{by}"
+            drawn = plot(document, kind, by=by if len(ways) > 1 else None, **held, **options)
+            files |= {f"{name}.{one}": rendered(drawn, f".{one}") for one in formats}
     return files
 
 

@@ -153,7 +153,7 @@ def _frames(
             "label": wrapped(f"{card.number}. {card.label}", full - (75 if told else 0), TEXT)[0], "line": y + 6,
             "figure": told, "told": f"dimension {card.number}, {card.label}" + (f": {told}" if told else ""),
         })  # fmt: skip
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(alt.InlineData(values=rows))
 
     def at_point(x: str, y: str) -> dict[str, Any]:
         return {"x": alt.X(f"{x}:Q", scale=None, axis=None), "y": alt.Y(f"{y}:Q", scale=None, axis=None)}

@@ -21,6 +21,8 @@ def concepts_chart(
 ) -> Any:  # fmt: skip
     """Points with intervals, a row for each concept; of two models the paired differences in a column of their own.
 
+    In the width of a single column there is no room for differences.
+
     Args:
         document: of `pyalign.concepts`.
         style: "light" or "dark".
@@ -37,15 +39,15 @@ def concepts_chart(
     results = _of_one(listed(document, "results"), by)
     models = labels_of(results)
     rows = [row for result, model in zip(results, models, strict=True) for row in _rows(result, model)]
-    differences = _differences(document, results, models)
+    differences = _differences(document, results, models) if width == "double" or sort == "difference" else []
     order = order_of(rows, sort, differences)[:limit]
     chance = document.get("chance", chance_of(document.get("task") or results[0].get("task") or ODD_ONE_OUT))
     means = {m: one["accuracy"] for one, m in zip(results, models, strict=True) if one.get("accuracy") is not None}
     panels = [Panel(_of(rows, order), "odd-one-out accuracy" if chance < 0.4 else "accuracy", ".0%",
                     {f"chance {100 * chance:.1f} %": chance}, means, "concept", "triplets")]  # fmt: skip
-    if differences:
+    if differences and width == "double":
         panels.append(Panel(_of(differences, order), "difference", "+.0%", {"0": 0.0}, {}, "concept", "triplets"))
-    told = _told(document, results, models, rows, differences, len(order))
+    told = _told(document, results, models, rows, differences, len(order), len(panels))
     title = f"Accuracy per concept: {listing(models, 4)}"
     return finished(ranked(panels, order, models, look, points), look, points, title, told)
 
@@ -91,7 +93,7 @@ def _of(rows: Sequence[Row], order: Sequence[str]) -> list[Row]:
 
 def _told(
     document: Mapping[str, Any], results: Sequence[Mapping[str, Any]], models: Sequence[str], rows: Sequence[Row],
-    differences: Sequence[Row], shown: int,
+    differences: Sequence[Row], shown: int, panels: int,
 ) -> list[str]:  # fmt: skip
     total, concepts = results[0].get("n_triplets"), results[0]["concepts"]
     what = "Triplets under concepts" if total is None else f"{total:,} triplets under concepts"
@@ -101,7 +103,7 @@ def _told(
         least = document.get("min_triplets")
         fewer = "too few triplets" if least is None else f"fewer than {least:,} triplets"
         told.append(f"Hollow or missing: {fewer}, so no interval ({few} concept{'s' * (few > 1)}).")
-    if differences:
+    if panels > 1:
         told.append(f"Difference: {differences[0].model}, paired over the same triplets.")
     if len(models) > 1:
         means = [f"{model} {100 * one['accuracy']:.1f} %" for one, model in zip(results, models, strict=True)

@@ -108,7 +108,7 @@ def _panel(
     alt = altair()
     several = len({row.model for row in panel.rows}) > 1
     values = [_values(row, panel) for row in panel.rows]
-    base = alt.Chart(alt.Data(values=values)).encode(y=_rows_axis(order, label))
+    base = alt.Chart(alt.InlineData(values=values)).encode(y=_rows_axis(order, label))
     if several:
         base = base.encode(yOffset=alt.YOffset("model:N", sort=list(models)))
     axis = alt.Axis(title=panel.axis, format=panel.format, tickCount=max(3, int(width / 45)), grid=True)
@@ -213,15 +213,15 @@ def _lines(panel: Panel, x: Any, models: Sequence[str], style: Style, several: b
     layers = []
     means = sorted(panel.means.values())
     for name, value in panel.lines.items():
-        base = alt.Chart(alt.Data(values=[{"value": value, "name": name}])).encode(x=x)
+        base = alt.Chart(alt.InlineData(values=[{"value": value, "name": name}])).encode(x=x)
         layers.append(base.mark_rule(strokeDash=[3, 2], color=style.muted, strokeWidth=0.8, aria=False))
         left = bool(means) and value <= means[0]
         layers.append(_named(base, style.muted, "right" if left else "left"))
     for model, value in panel.means.items():
         colour = style.palette[models.index(model)]
-        base = alt.Chart(alt.Data(values=[{"value": value, "name": f"all: {_figure(value, panel.format)}"}])).encode(
-            x=x
-        )
+        base = alt.Chart(
+            alt.InlineData(values=[{"value": value, "name": f"all: {_figure(value, panel.format)}"}])
+        ).encode(x=x)
         layers.append(base.mark_rule(color=colour, strokeWidth=0.8, opacity=0.8, aria=False))
         if not several:
             layers.append(_named(base, colour, "left"))
@@ -240,8 +240,8 @@ def _counts(panel: Panel, order: Sequence[str], style: Style, width: float) -> l
     counts = {row.item: row.n for row in panel.rows if row.n is not None}
     values = [{"item": item, "n": f"{n:,}"} for item, n in counts.items()]
     text = {"align": "right", "fontSize": SMALL, "color": style.muted, "aria": False}
-    column = alt.Chart(alt.Data(values=values)).mark_text(baseline="middle", **text)
-    head = alt.Chart(alt.Data(values=[{"n": panel.unit}])).mark_text(baseline="bottom", dy=-2, **text)
+    column = alt.Chart(alt.InlineData(values=values)).mark_text(baseline="middle", **text)
+    head = alt.Chart(alt.InlineData(values=[{"n": panel.unit}])).mark_text(baseline="bottom", dy=-2, **text)
     at = alt.value(width + 38)
     return [
         column.encode(x=at, y=alt.Y("item:N", sort=list(order)), text="n:N"),

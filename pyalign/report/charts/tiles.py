@@ -44,7 +44,7 @@ def tile_layers(
     """
     alt = altair()
     rows = [_row(tile, side, height) for tile in tiles]
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(alt.InlineData(values=rows))
     at = {"x": alt.X("x:Q", scale=None, axis=None), "y": alt.Y("y:Q", scale=None, axis=None)}
     ends = {"x2": "x2:Q", "y2": "y2:Q"}
     told = {"tooltip": [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")],

@@ -1,0 +1,81 @@
+"""`pyalign plot`: what it writes is what `pyalign.plot` draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import reals
+
+import pyalign
+from pyalign.report.charts.save import rendered
+
+pytest.importorskip("altair", reason="altair is not installed")
+pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+
+ITEMS = 30
+
+
+@pytest.fixture
+def human(folder):
+    """Human dimensions h.npy with labels l.txt, names n.txt, categories c.txt and a result r.json, in the folder."""
+    values = np.abs(reals(3, ITEMS, 3))
+    np.save("h.npy", values)
+    (folder / "l.txt").write_text("food\ntools\nred\n")
+    (folder / "n.txt").write_text("".join(f"object {k}\n" for k in range(ITEMS)))
+    (folder / "c.txt").write_text(
+        "".join(f"{'animal' if k % 3 else ''}\n" if k % 3 else "tool\n" for k in range(ITEMS))
+    )
+    found = pyalign.concepts(np.load("x.npy"), np.load("t.npy"), values, dimension_labels=["food", "tools", "red"])
+    (folder / "r.json").write_text(found.to_json())
+    return values
+
+
+def test_the_picture_of_a_document(folder, human, command):
+    ran = command("plot", "r.json", "--out", "a.svg", "--width", "single", "--style", "dark", "--sort", "name")
+    assert (ran.code, ran.out, ran.err) == (0, "wrote a.svg\n", "")
+    drawn = pyalign.plot("r.json", width="single", style="dark", sort="name")
+    assert (folder / "a.svg").read_bytes() == rendered(drawn, ".svg")
+
+
+@pytest.mark.parametrize("suffix", ["html", "png", "pdf"])
+def test_other_formats(folder, human, suffix, command):
+    assert command("plot", "--result", "r.json", "--out", f"a.{suffix}").code == 0
+    starts = {"html": b"<!doctype html>", "png": b"\x89PNG", "pdf": b"%PDF"}
+    assert (folder / f"a.{suffix}").read_bytes().startswith(starts[suffix])
+
+
+def test_cards_of_dimensions(folder, human, command):
+    words = ["--dimensions", "h.npy", "--dimension-labels", "l.txt", "--names", "n.txt", "-t", "t.npy"]
+    assert command("plot", "--kind", "cards", *words, "--out", "a.svg").code == 0
+    names = [f"object {k}" for k in range(ITEMS)]
+    given = {"dimension_labels": ["food", "tools", "red"], "names": names, "triplets": np.load("t.npy")}
+    assert (folder / "a.svg").read_bytes() == rendered(pyalign.plot(dimensions=human, **given), ".svg")
+
+
+def test_a_map_of_embeddings(folder, human, command):
+    words = ["--embeddings", "x.npy", "--names", "n.txt", "--categories", "c.txt", "--method", "pca", "--seed", "1"]
+    assert command("plot", "--kind", "map", *words, "--out", "a.svg").code == 0
+    svg = (folder / "a.svg").read_text()
+    assert "PCA of x.npy" in svg and ">tool<" in svg and ">animal<" in svg
+
+
+def test_what_is_wrong_is_one_line_and_writes_nothing(folder, human, refused, command):
+    ran = command("plot", "r.json", "--out", "a.gif")
+    assert ran.code == 2 and "must end in .html, .svg, .png, .pdf; got '.gif'" in ran.err
+    assert "kind 'map' needs embeddings" in refused("plot", "r.json", "--kind", "map", "--out", "a.svg")
+    assert "--ppi 300 serves a .png" in refused("plot", "r.json", "--ppi", "300", "--out", "a.svg")
+    assert "--method tsne serves a map" in refused("plot", "r.json", "--method", "tsne", "--out", "a.svg")
+    assert "is the same file as" in refused("plot", "a.svg", "--out", "a.svg")
+    refused("plot", "l.txt", "--out", "a.svg")
+    refused("plot", "none.json", "--out", "a.svg")
+    refused("plot", "--dimensions", "h.npy", "--images", "none", "--out", "a.svg")
+
+
+def test_images_that_are_missing_are_notes(folder, human, command):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    (folder / "images").mkdir()
+    image.new("RGB", (9, 9)).save("images/object 1.png")
+    words = ["--dimensions", "h.npy", "--names", "n.txt", "--images", "images", "--out", "a.svg"]
+    ran = command("plot", *words)
+    assert ran.code == 0 and "objects have no image" in ran.err and ran.err.startswith("note: ")
+    assert command("plot", *words, "--quiet").err == ""

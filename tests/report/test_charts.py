@@ -1,0 +1,342 @@
+"""What pictures show is what documents hold: the data are read back out of the specifications."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import pyalign
+from pyalign.errors import InputError
+from pyalign.report.charts import KINDS, chart, kinds_of
+from pyalign.report.charts.cards import top_cards
+from pyalign.report.charts.maps import map_chart, positions
+from pyalign.report.charts.members import main_categories, members_of
+from pyalign.report.charts.ranked import MOST_MODELS
+from pyalign.report.charts.theme import STYLES, WIDTHS, finished, style_of, wrapped
+
+from .conftest import LABELS, NAMES, N, neighbours
+
+pytest.importorskip("altair", reason="altair is not installed")
+
+
+def points(rows):
+    """(item, model) -> value, low, high, n."""
+    return {(row["item"], row["model"]): (row["value"], row["low"], row["high"], row["n"]) for row in rows}
+
+
+def expected(result, name, value, n=None):
+    """The same of a document."""
+    found = {}
+    for one in result["results"]:
+        for row in one["concepts" if "concepts" in one else "dimensions"]:
+            low, high = row["ci"] or (None, None)
+            found[row[name], one["embeddings"]] = (row[value], low, high, row.get(n))
+    return found
+
+
+def texts(chart):
+    """The title and what stands below it."""
+    title = chart.to_dict()["title"]
+    return " ".join([*title["text"], *title["subtitle"]])
+
+
+# Concepts
+
+
+def test_concepts_show_the_numbers_of_the_document(one_model, rows_of):
+    found = points(rows_of(chart(one_model), "item", "low"))
+    assert found == expected(one_model.to_dict(), "concept", "accuracy", "n_triplets")
+
+
+def test_two_models_show_both_and_their_differences(two_models, rows_of):
+    document = two_models.to_dict()
+    found = points(rows_of(chart(two_models), "item", "low"))
+    differences = {key: value for key, value in found.items() if key[1] == "clip - vgg"}
+    assert {key: found[key] for key in found.keys() - differences.keys()} == expected(
+        document, "concept", "accuracy", "n_triplets"
+    )
+    assert differences == {
+        (row["concept"], "clip - vgg"): (row["difference"], *(row["ci"] or (None, None)), row["n_triplets"])
+        for row in document["differences"]
+    }
+
+
+def test_before_and_after_a_transform_are_two_models(models, triplets, human, rows_of):
+    turn = pyalign.Transform(np.diag([1.0, 2.0, 1.0, 1.0]), None, 0.0, 1.0)
+    found = pyalign.concepts({"clip": models["clip"]}, triplets, human, dimension_labels=LABELS, transform=turn)
+    shown = points(rows_of(chart(found), "item", "low"))
+    assert {model for _, model in shown} == {"clip", "clip (transformed)", "clip (transformed) - clip"}
+
+
+def test_a_result_its_document_and_its_file_give_the_same_picture(one_model, tmp_path):
+    path = tmp_path / "concepts.json"
+    path.write_text(one_model.to_json())
+    of_result = chart(one_model).to_dict()
+    assert chart(json.loads(one_model.to_json())).to_dict() == of_result
+    assert chart(path).to_dict() == chart(str(path)).to_dict() == of_result
+
+
+@pytest.mark.parametrize("sort", ["value", "name", "document", "difference"])
+def test_rows_are_sorted_as_asked(two_models, sort):
+    drawn = chart(two_models, sort=sort).to_dict()
+    order = drawn["hconcat"][0]["layer"][-1]["encoding"]["y"]["sort"]
+    first = two_models.to_dict()["results"][0]["concepts"]
+    by = {row["concept"]: row["accuracy"] for row in first}
+    if sort == "difference":
+        by = {row["concept"]: row["difference"] for row in two_models.to_dict()["differences"]}
+    if sort in ("value", "difference"):
+        known = [item for item in order if by[item] is not None]
+        assert [by[item] for item in known] == sorted((v for v in by.values() if v is not None), reverse=True)
+        assert order[: len(known)] == known  # those without a value come last
+    else:
+        assert order == (sorted(by) if sort == "name" else list(by))
+
+
+def test_a_concept_of_few_triplets_is_hollow_and_the_picture_says_so(one_model, rows_of):
+    few = [row for row in rows_of(chart(one_model), "item", "low") if row["low"] is None]
+    assert [row["item"] for row in few] == [LABELS[3]] and 0 < few[0]["n"] < 30 and few[0]["value"] is not None
+    assert "fewer than 30 triplets, so no interval (1 concept)" in texts(chart(one_model))
+    marks = [layer["mark"] for layer in chart(one_model).to_dict()["layer"] if layer["mark"]["type"] == "point"]
+    assert [mark["filled"] for mark in marks] == [True, False]
+
+
+def test_chance_and_the_whole_are_lines(one_model, rows_of):
+    lines = {row["name"]: row["value"] for row in rows_of(chart(one_model), "name", "value")}
+    whole = one_model.results[0].accuracy
+    assert lines == {"chance 33.3 %": pytest.approx(1 / 3), f"all: {100 * whole:.1f} %": whole}
+
+
+def test_the_title_says_what_the_figures_are_over(one_model):
+    told = texts(chart(one_model))
+    assert "2,000 triplets under concepts; all 4 concepts" in told
+    assert "95 % intervals over objects" in told
+    assert told.replace(": clip", ": clip.", 1) == chart(one_model).to_dict()["description"]
+
+
+def test_each_way_of_grouping_is_a_picture_of_its_own(models, triplets, human, rows_of, message_of):
+    labels = np.array(["animal", "tool"])[np.arange(N) % 2]
+    found = pyalign.concepts(models["clip"], triplets, human, categories=labels)
+    assert {row["item"] for row in rows_of(chart(found), "item", "low")} == {"0", "1", "2", "3"}
+    assert {row["item"] for row in rows_of(chart(found, by="categories"), "item", "low")} == {"animal", "tool"}
+    assert "by must be one of dimensions, categories" in message_of(chart, found, by="levels")
+
+
+def test_two_concepts_of_one_label_are_two_rows(one_model, rows_of):
+    document = one_model.to_dict()
+    document["results"][0]["concepts"][1]["concept"] = "food"
+    assert {row["item"] for row in rows_of(chart(document), "item", "low")} == {"food", "food (2)", *LABELS[2:]}
+
+
+def test_limit_keeps_the_first_rows(one_model, rows_of):
+    shown = rows_of(chart(one_model, limit=2), "item", "low")
+    best = sorted(one_model.results[0].concepts, key=lambda row: -row.accuracy)[:2]
+    assert {row["item"] for row in shown} == {row.concept for row in best}
+    assert "2 of 4 concepts" in texts(chart(one_model, limit=2))
+
+
+# Dimensions
+
+
+def test_dimensions_show_the_numbers_of_the_document(predicted, rows_of):
+    document = predicted.to_dict()
+    found = points(rows_of(chart(predicted), "item", "low"))
+    assert found == expected(document, "dimension", "r2")
+    lines = [row["value"] for row in rows_of(chart(predicted), "name", "value")]
+    assert lines == [0.0, *(one["mean_r2"] for one in document["results"])]
+    assert f"{N} objects, each predicted by a map that has not seen it; all 3 dimensions" in texts(chart(predicted))
+
+
+# Galleries
+
+
+def test_a_gallery_shows_queries_and_neighbours_with_their_similarity(rows_of):
+    document = neighbours()
+    tiles = rows_of(chart(document), "uri", "below")
+    shown = [(row["name"], row["below"]) for row in tiles if row["frame"] != "query"]
+    assert shown == [(row["neighbor"], f"{row['similarity']:.3f}") for row in document["results"]]
+    assert [row["name"] for row in tiles if row["frame"] == "query"] == ["object_0", NAMES[-1]]
+    assert len({(row["x"], row["y"]) for row in tiles}) == len(tiles)
+
+
+def test_frames_say_who_shares_a_category_with_the_query(rows_of):
+    labels = np.array(["animal", "tool"])[np.arange(N) % 2]
+    labels[15] = ""
+    categories = pyalign.Categories.of(labels, names=NAMES)
+    tiles = rows_of(chart(neighbours(("object_0",)), categories=categories), "uri", "below")
+    assert [row["frame"] for row in tiles] == ["query", "shares none", "shares a category with the query", ""]
+
+
+def test_a_query_that_was_not_asked_for_is_an_error(message_of):
+    assert "queries must be among those of the result; got 'pear'" in message_of(chart, neighbours(), queries=["pear"])
+
+
+# Cards
+
+
+def test_cards_have_the_objects_with_most_of_each_dimension(human):
+    cards = top_cards(human, NAMES, LABELS)
+    assert [card.number for card in cards] == np.argsort(-human.sum(axis=0)).tolist()
+    for card in cards:
+        best = sorted(range(N), key=lambda row: (-human[row, card.number], row))[:8]
+        assert card.objects == tuple(NAMES[row] for row in best)
+        assert card.weights == tuple(human[best, card.number].tolist())
+
+
+def test_shares_of_cards_are_those_of_the_triplets_and_of_a_result(one_model, human, triplets, rows_of):
+    given = {"dimensions": human, "dimension_labels": LABELS, "names": NAMES}
+    of_triplets = rows_of(pyalign.plot(triplets=triplets, **given), "share")
+    of_result = rows_of(pyalign.plot(one_model, "cards", **given), "share")
+    counts = {row.concept: row.n_triplets for row in one_model.results[0].concepts}
+    assert {row["label"].partition(". ")[2]: row["share"] for row in of_triplets} == {
+        label: counts[label] / 2000 for label in LABELS
+    }
+    assert of_triplets == of_result
+
+
+# Maps
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne", pytest.param("umap", marks=pytest.mark.slow)])  # numba compiles
+def test_a_map_is_the_same_for_the_same_seed(models, method):
+    pytest.importorskip({"pca": "numpy", "tsne": "sklearn", "umap": "umap"}[method])
+    once, again = (positions(models["clip"], method, seed=3)[0] for _ in range(2))
+    assert once.shape == (N, 2)
+    np.testing.assert_array_equal(once, again)
+
+
+def test_pca_is_that_of_scikit_learn_but_for_the_sign(models):
+    decomposition = pytest.importorskip("sklearn.decomposition", reason="scikit-learn is not installed")
+    pca = decomposition.PCA(2).fit(models["clip"])
+    found, axes, _ = positions(models["clip"])
+    np.testing.assert_allclose(np.abs(found), np.abs(pca.transform(models["clip"])), rtol=1e-9, atol=1e-12)
+    assert axes == [f"component {k + 1} ({100 * pca.explained_variance_ratio_[k]:.1f} % of variance)" for k in (0, 1)]
+
+
+def test_a_map_keeps_the_proportions_of_positions(models, rows_of):
+    places = positions(models["clip"])[0]
+    rows = rows_of(map_chart(models["clip"], NAMES), "category", "told")
+    drawn = {row["name"]: (row["x"], -row["y"]) for row in rows}
+    at = np.array([drawn[name] for name in NAMES])
+    scale = np.ptp(at[:, 0]) / np.ptp(places[:, 0])
+    np.testing.assert_allclose(at - at.mean(0), scale * (places - places.mean(0)), atol=0.02)
+
+
+@pytest.mark.parametrize("x", [np.zeros((5, 3)), np.ones((3, 2)), np.eye(60)])
+def test_a_map_of_equal_rows_or_more_columns_than_rows_is_drawn(x):
+    names = [str(k) for k in range(len(x))]
+    assert map_chart(x, names).to_dict()["height"] > 0
+
+
+def test_what_has_no_map_is_one_line(message_of):
+    assert "at least 3 rows" in message_of(positions, np.eye(2))
+    assert "NaN" in message_of(positions, np.full((4, 4), np.nan))
+    assert "method must be one of" in message_of(positions, np.eye(4), "isomap")
+    assert "names must have one for each of 4 rows; got 1" in message_of(map_chart, np.eye(4), ["a"])
+
+
+def test_the_largest_categories_have_colours_of_their_own(rows_of):
+    labels = np.repeat([f"c{k}" for k in range(10)], range(1, 11))
+    names = [f"o{k}" for k in range(len(labels))]
+    words, legend = main_categories(members_of(labels, names, names), names, 7)
+    assert legend == [*(f"c{k}" for k in range(9, 2, -1)), "other or none"]
+    assert words == [label if label >= "c3" else "other or none" for label in labels.tolist()]
+
+
+# Looks, and what is refused
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_text_stands_out_from_the_background(style):
+    look = style_of(style)
+
+    def luminance(colour):
+        parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+        return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+
+    def contrast(a, b):
+        low, high = sorted((luminance(a), luminance(b)))
+        return (high + 0.05) / (low + 0.05)
+
+    assert contrast(look.text, look.background) > 7 and contrast(look.muted, look.background) > 4.5  # of WCAG
+    assert min(contrast(colour, look.background) for colour in look.palette) > 1.8
+    assert len(set(look.palette)) == MOST_MODELS
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_letters_are_smaller_than_seven_points(two_models, style, width):
+    spec = chart(two_models, style=style, width=width).to_dict()
+    assert spec["config"]["background"] == STYLES[style].background
+    sizes = [float(size) for size in _under(spec, "fontSize", "labelFontSize", "titleFontSize", "subtitleFontSize")]
+    assert sizes and min(sizes) >= 7
+
+
+def _under(value, *keys):
+    """All values under such keys, at any depth."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in items:
+        if key in keys:
+            yield one
+        yield from _under(one, *keys)
+
+
+def test_control_characters_in_names_do_not_break_lines():
+    assert wrapped("a\nb\x1b[31m", 1000) == ["a\\nb\\x1b[31m"]
+    assert finished(_chart(), style_of("light"), 300, "a\nb", []).to_dict()["title"]["text"] == ["a\\nb"]
+
+
+def _chart():
+    import altair
+
+    return altair.Chart(altair.Data(values=[{"x": 1}])).mark_point()
+
+
+def test_what_has_no_picture_is_one_line(one_model, message_of, tmp_path):
+    assert "no picture of kind 'gallery' in a result of 'concepts'" in message_of(chart, one_model, "gallery")
+    assert "there are none" in message_of(chart, {"command": "score"})
+    assert "it says no command" in message_of(chart, {"results": []})
+    assert "needs 'results', a list of at least one" in message_of(chart, {"command": "concepts", "results": []})
+    (tmp_path / "x.json").write_text("[1]")
+    assert "x.json must be a result of pyalign" in message_of(chart, tmp_path / "x.json")
+    with pytest.raises(OSError):
+        chart(tmp_path / "none.json")
+
+
+def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
+    plot = pyalign.plot
+    assert "categories serves pictures of kind 'gallery' or 'map'" in message_of(plot, one_model, categories=["a"])
+    assert "sort serves" in message_of(plot, embeddings=human, sort="name")
+    assert "kind 'map' needs embeddings; got none" in message_of(plot, one_model, "map")
+    assert "needs a result, dimensions or embeddings" in message_of(plot)
+    assert "there is no picture of a result of 'score'" in message_of(plot, {"command": "score"})
+    assert "style must be one of" in message_of(plot, one_model, style="blue")
+    assert "width must be one of" in message_of(plot, one_model, width="wide")
+    assert "sort must be one of" in message_of(chart, one_model, sort="size")
+    assert "needs the differences of two models" in message_of(chart, one_model, sort="difference")
+
+
+def test_more_models_than_can_be_told_apart_are_refused(one_model, message_of):
+    document = one_model.to_dict()
+    document["results"] = [{**document["results"][0], "embeddings": str(k)} for k in range(MOST_MODELS + 1)]
+    assert f"at most {MOST_MODELS} models apart; got {MOST_MODELS + 1}" in message_of(chart, document)
+
+
+def test_every_kind_of_a_command_is_found(one_model, predicted):
+    assert kinds_of(one_model.to_dict()) == ("concepts",) and kinds_of(predicted.to_dict()) == ("dimensions",)
+    assert set(KINDS) == {"concepts", "dimensions", "gallery", "cards", "map"}
+    with pytest.raises(InputError, match="kind must be one of"):
+        chart(one_model, "pie")
+
+
+def test_figures_of_real_data_are_those_of_the_table(data, rows_of):
+    things = data / "things"
+    human = np.loadtxt(things / "spose_embedding_66d_sorted.txt")
+    labels = [line.strip() for line in (things / "spose_66d_labels.txt").read_text().splitlines() if line.strip()]
+    triplets = np.load(things / "human_triplets_127304.npy")[:, :3]
+    clip = np.load(things / "clip_vit_b32.npy")
+    found = pyalign.concepts({"clip": clip}, triplets, human, dimension_labels=labels)
+    rows = rows_of(pyalign.plot(found), "item", "low")
+    assert sum(row["n"] for row in rows) == 127304
+    assert sum(row["n"] * row["value"] for row in rows) / 127304 == pytest.approx(0.50469, abs=5e-6)

@@ -1,0 +1,202 @@
+"""Pictures as files: all four formats, whole or not at all, without a network, with names as text."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import sys
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import pyalign
+from pyalign.errors import MissingExtraError
+from pyalign.report.charts import chart
+from pyalign.report.charts.save import rendered, save_chart
+from pyalign.report.charts.theme import WIDTHS
+from pyalign.report.plot import figure_files, write_figures
+
+from .conftest import NAMES, neighbours
+
+pytest.importorskip("altair", reason="altair is not installed")
+pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(svg):
+    """All that an SVG shows as text."""
+    return [one.text or "" for one in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+class Page(HTMLParser):
+    """The tags of a page, and what each refers to; what stands in scripts is no tag."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.links = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "data", "poster", "srcset")]
+
+
+def test_a_png_has_the_size_that_width_and_ppi_say(one_model, tmp_path):
+    path = tmp_path / "a.png"
+    pyalign.plot(one_model, out=path, ppi=144, width="single")
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    across, _ = struct.unpack(">II", data[16:24])
+    assert abs(across - 2 * WIDTHS["single"]) <= 24  # twice 72
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", ["concepts", "two models", "gallery", "cards", "map"])
+def test_pictures_are_as_wide_as_a_column_of_a_journal(one_model, two_models, human, kind, width):
+    given = {
+        "concepts": (one_model,), "two models": (two_models,), "gallery": (neighbours(k=12),),
+        "cards": (None, "cards"), "map": (None, "map"),
+    }[kind]  # fmt: skip
+    more = {"cards": {"dimensions": human}, "map": {"embeddings": human}}.get(kind, {})
+    if more or kind == "gallery":
+        more["names"] = NAMES
+    drawn = rendered(pyalign.plot(*given, width=width, **more), ".pdf")
+    assert drawn.startswith(b"%PDF-") and b"%%EOF" in drawn[-32:]
+    across = float(re.search(rb"/MediaBox ?\[0 0 ([\d.]+)", drawn)[1])
+    assert abs(across - WIDTHS[width]) <= 12
+
+
+def test_an_svg_is_sound_and_says_what_it_shows(two_models):
+    drawn = chart(two_models)
+    root = ElementTree.fromstring(rendered(drawn, ".svg"))
+    assert root.tag == f"{SVG}svg" and root.get("width").endswith("pt") and root.get("role") == "img"
+    assert root.find(f"{SVG}title").text == "Accuracy per concept: clip, vgg"
+    assert root.find(f"{SVG}desc").text == drawn.to_dict()["description"]
+    labels = [one.get("aria-label") or "" for one in root.iter()]
+    assert any(re.match(r"food, clip: \d+\.\d %, interval \d+\.\d % to", label) for label in labels)
+
+
+def test_parts_of_an_svg_refer_to_each_other(two_models, human):
+    svg = rendered(pyalign.plot(embeddings=human, names=NAMES), ".svg").decode()
+    for name in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg):
+        assert f'id="{"".join(name)}"' in svg
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".html", ".png"])
+def test_the_same_result_gives_the_same_bytes(one_model, suffix):
+    once = rendered(chart(one_model), suffix)
+    rendered(chart(one_model, style="dark"), suffix)  # numbers of clips go on through the process
+    assert rendered(chart(one_model), suffix) == once
+
+
+def test_a_page_holds_all_it_needs(one_model):
+    page = rendered(chart(one_model), ".html").decode()
+    found = Page(page)
+    assert found.links == [] and found.tags.count("script") == 2
+    assert "default-src 'none'" in page and "connect-src" not in page  # nothing may be fetched
+    assert page.count("</script>") == 2 and 'lang="en"' in page
+    assert len(page) > 500_000  # the library is in it
+
+
+def test_names_are_text_whatever_they_hold(one_model):
+    page = rendered(chart(one_model), ".html").decode()
+    assert "<script>alert(1)" not in page and "\\u003cscript>alert(1)" in page
+    svg = rendered(chart(one_model), ".svg")
+    assert "<script>alert(1)</script>" in texts(svg) and b"<script" not in svg
+    shown = texts(rendered(pyalign.plot(neighbours(NAMES[-2:])), ".svg"))
+    assert {'"quoted" & <b>', "שלום"} <= set(shown)
+
+
+def test_a_title_can_not_leave_its_attribute(one_model):
+    document = one_model.to_dict()
+    document["results"][0]["label"] = '"><img src=x onerror=alert(1)>'
+    found = Page(rendered(chart(document), ".html").decode())
+    assert "img" not in found.tags and found.links == []
+    ElementTree.fromstring(rendered(chart(document), ".svg"))
+
+
+def test_dark_pictures_are_dark(one_model):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    import io
+
+    for style, corner in (("light", (255, 255, 255)), ("dark", (22, 22, 22))):
+        data = rendered(chart(one_model, style=style), ".png", ppi=36)
+        assert image.open(io.BytesIO(data)).convert("RGB").getpixel((1, 1)) == corner
+
+
+def test_what_can_not_be_written_is_one_line_and_leaves_nothing(one_model, tmp_path, message_of):
+    assert "must end in .html, .svg, .png, .pdf; got '.gif'" in message_of(pyalign.plot, one_model, out="a.gif")
+    assert "ppi must be" in message_of(rendered, chart(one_model), ".png", ppi=5)
+    with pytest.raises(FileNotFoundError):
+        pyalign.plot(one_model, out=tmp_path / "none" / "a.svg")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_the_earlier_picture_as_it_was(one_model, tmp_path, monkeypatch):
+    path = tmp_path / "a.svg"
+    path.write_text("before")
+    drawn = chart(one_model)
+    monkeypatch.setattr("os.replace", _fails)
+    with pytest.raises(OSError, match="disk"):
+        save_chart(drawn, path)
+    assert path.read_text() == "before" and [one.name for one in tmp_path.iterdir()] == ["a.svg"]
+
+
+def _fails(*_):
+    raise OSError(28, "the disk is full")
+
+
+@pytest.mark.parametrize(("package", "name"), [("altair", "altair"), ("vl_convert", "vl-convert-python")])
+def test_without_the_extra_the_error_names_it(one_model, package, name, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=rf"{name}.*pyalign\[report\]"):
+        rendered(chart(one_model), ".svg")
+
+
+@pytest.mark.parametrize(("method", "module"), [("tsne", "sklearn.manifold"), ("umap", "umap")])
+def test_without_what_a_map_needs_the_error_names_its_extra(human, method, module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=r"pyalign\[maps\]"):
+        pyalign.plot(embeddings=human, names=NAMES, method=method)
+
+
+def test_the_figures_of_a_result_go_into_a_folder(two_models, predicted, tmp_path):
+    paths = write_figures(two_models, tmp_path / "new", ("html", "svg"))
+    assert sorted(one.name for one in (tmp_path / "new").iterdir()) == ["concepts.html", "concepts.svg"]
+    assert paths == tuple(str(tmp_path / "new" / name) for name in ("concepts.html", "concepts.svg"))
+    assert set(figure_files(predicted, ("pdf",))) == {"dimensions.pdf"}
+    assert figure_files(neighbours(), ("svg",)).keys() == {"gallery.svg"}
+    assert figure_files({"command": "score"}) == {}
+
+
+def test_figures_of_each_way_of_grouping(models, triplets, human):
+    labels = np.array(["animal", "tool"])[np.arange(len(human)) % 2]
+    found = pyalign.concepts(models["clip"], triplets, human, categories=labels, ci=None)
+    assert set(figure_files(found, ("svg",))) == {"concepts-dimensions.svg", "concepts-categories.svg"}
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_page_and_asks_for_nothing_else(two_models, tmp_path):
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium")
+    pyalign.plot(two_models, out=tmp_path / "page.html")
+    asked, errors = [], []
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with api.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: errors.append(message.text) if message.type != "log" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector("#figure svg.marks")
+        shown = page.locator("#figure svg.marks").text_content()
+        browser.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == [] and errors == []
+    assert "<script>alert(1)</script>" in shown
