@@ -2,5 +2,8 @@
 
 from importlib.util import find_spec
 
-needed = {"torch.md": ["torch"], "probing.md": ["scipy", "sklearn"], "glocal.md": ["scipy"]}
+needed = {
+    "torch.md": ["torch"], "probing.md": ["scipy", "sklearn"], "glocal.md": ["scipy"],
+    "figures.md": ["altair", "vl_convert", "PIL"],
+}  # fmt: skip
 collect_ignore = [page for page, packages in needed.items() if not all(map(find_spec, packages))]

@@ -160,6 +160,15 @@ def test_a_gallery_shows_queries_and_neighbours_with_their_similarity(rows_of):
     assert len({(row["x"], row["y"]) for row in tiles}) == len(tiles)
 
 
+def test_a_gallery_of_a_search_has_its_names_and_numbers(models, rows_of):
+    found = pyalign.neighbors(pyalign.Embeddings(models["clip"], NAMES), ["object_3", NAMES[-1]], k=4)
+    tiles = [row for row in rows_of(chart(found), "uri", "below") if row["frame"] != "query"]
+    expected = [(row["neighbor"], f"{row['similarity']:.3f}") for row in found.to_dict()["results"]]
+    assert [(row["name"], row["below"]) for row in tiles] == expected and len(expected) == 8
+    assert f"The 4 nearest of {N} rows to each query" in texts(chart(found))
+    assert chart(found, queries=["object_3"]).to_dict()["height"] < chart(found).to_dict()["height"]
+
+
 def test_frames_say_who_shares_a_category_with_the_query(rows_of):
     labels = np.array(["animal", "tool"])[np.arange(N) % 2]
     labels[15] = ""

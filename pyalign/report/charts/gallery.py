@@ -50,10 +50,21 @@ def gallery_chart(
     chart = altair().layer(*tile_layers(tiles, side, height, look, frames))
     size = {"width": (side + 4) * (k + 1) + 6, "height": len(shown) * step - 8}
     source = one_line(str(document.get("label") or document.get("embeddings") or "the embeddings"))
-    told = [f"The {k} nearest of each query, the nearest first; below each its {kind}."]
-    if len(shown) < len(rows):
-        told.append(f"{len(shown)} of {len(rows):,} queries.")
+    told = _told(document, k, kind, len(shown), len(rows))
     return finished(chart.properties(**size), look, points, f"Nearest neighbours by {source}", told, notes)
+
+
+def _told(document: Mapping[str, Any], k: int, kind: str, shown: int, queries: int) -> list[str]:
+    """Of how many rows, what the numbers are, and how many of the true neighbours an index found."""
+    n, units, recall = document.get("n"), document.get("units"), document.get("recall")
+    of = "" if n is None else f" of {n:,} rows"
+    told = [f"The {k} nearest{of} to each query, the nearest first; below each its {kind}"
+            f"{f' ({units})' if units else ''}."]  # fmt: skip
+    if recall is not None:
+        told.append(f"By an approximate index, which finds {100 * recall:.1f} % of the true neighbours.")
+    if shown < queries:
+        told.append(f"{shown} of {queries:,} queries.")
+    return told
 
 
 def _tiles(

@@ -59,9 +59,12 @@ def positions(x: Any, method: str = "pca", seed: int = 0) -> tuple[np.ndarray, l
         raise InputError("embeddings must be finite for a map; got NaN or infinity")
     if method == "pca":
         return _pca(rows)
-    if rows.shape[1] > PRINCIPAL:  # as is usual: an eighth of the time, and less noise
+    before = ""
+    if rows.shape[1] > PRINCIPAL:  # as van der Maaten and Hinton do: an eighth of the time, and less noise
         rows = _scores(rows, min(PRINCIPAL, len(rows)))[0]
-    return _tsne(rows, seed) if method == "tsne" else _umap(rows, seed)
+        before = f"Of the first {rows.shape[1]} principal components. "
+    found, axes, sense = _tsne(rows, seed) if method == "tsne" else _umap(rows, seed)
+    return found, axes, before + sense
 
 
 def _pca(rows: np.ndarray) -> tuple[np.ndarray, list[str], str]:

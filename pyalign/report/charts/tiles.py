@@ -65,7 +65,7 @@ def tile_layers(
     layers.append(below.encode(text="below:N", **{**centre, "y": alt.Y("by:Q", scale=None, axis=None)}))
     if frames:
         colours = alt.Scale(domain=list(frames), range=list(frames.values()))
-        drawn = alt.Legend(title=None, orient="bottom", symbolType="square", labelLimit=0) if legend else None
+        drawn = alt.Legend(title=None, orient="bottom", symbolType="square", labelLimit=0, offset=8) if legend else None
         frame = base.transform_filter("datum.frame != ''").mark_rect(fill=None, strokeWidth=1.5)
         layers.append(frame.encode(stroke=alt.Stroke("frame:N", scale=colours, legend=drawn), **at, **ends))
     return layers
