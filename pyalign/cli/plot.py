@@ -13,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.progress import Progress
 from pyalign.report.charts import KINDS
-from pyalign.report.charts.maps import METHODS
+from pyalign.report.charts.positions import METHODS
 from pyalign.report.charts.ranked import SORTS
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of

@@ -29,8 +29,8 @@ FORMATS = ("html", "svg")
 def plot(
     result: Any = None, kind: str | None = None, *, out: PathLike | None = None, images: Any = None,
     embeddings: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
-    triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str = "pca",
-    seed: int = 0, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
+    triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str | None = None,
+    seed: int | None = None, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
     limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200,
 ) -> Any:  # fmt: skip
     """A picture of a result, of human dimensions, or of embeddings.
@@ -53,7 +53,7 @@ def plot(
         triplets: (t, 3) answered triplets, for the shares of cards.
         names: of the rows of embeddings or dimensions, where they have none.
         categories: of the objects: colours of a map, frames of a gallery.
-        method, seed: of a map: "pca", "tsne" or "umap", and what draws at random.
+        method, seed: of a map: "pca" (None), "tsne" or "umap", and what they draw at random (None: 0).
         queries: of a gallery: which.
         by: of concepts: "dimensions", "categories" or "levels", where the result has several; default: the first.
         sort: of rows: "value", "difference", "name" or "document".
@@ -82,14 +82,14 @@ def plot(
     given = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
-        "images": images,
+        "images": images, "result": result, "method": method, "seed": seed,
     }  # fmt: skip
     _refuse_others(kind, {name for name, value in given.items() if value is not None})
     look = {"style": style, "width": width, "limit": limit}
     if kind == "map":
         x = as_embeddings(embeddings, "embeddings")
         called = {"label": os.path.basename(x.source)} if x.source else {}
-        of_map = {"method": method, "seed": seed, "categories": categories, "images": images}
+        of_map = {"method": method or "pca", "seed": seed or 0, "categories": categories, "images": images}
         drawn = drawing(kind)(x.values, _names(x, names), **of_map, **look, **called)
     elif kind == "cards":
         drawn = _cards(document, dimensions, dimension_labels, triplets, names, images, look)
@@ -103,11 +103,11 @@ def plot(
 
 # What each kind takes besides the looks.
 TAKES = {
-    "concepts": {"by", "sort"},
-    "dimensions": {"sort"},
-    "gallery": {"images", "queries", "categories", "names"},
-    "cards": {"dimensions", "dimension_labels", "triplets", "names", "images"},
-    "map": {"embeddings", "names", "categories", "images"},
+    "concepts": {"result", "by", "sort"},
+    "dimensions": {"result", "sort"},
+    "gallery": {"result", "images", "queries", "categories", "names"},
+    "cards": {"result", "dimensions", "dimension_labels", "triplets", "names", "images"},
+    "map": {"embeddings", "names", "categories", "images", "method", "seed"},
 }
 
 

@@ -11,8 +11,6 @@ import pyalign
 from pyalign.errors import InputError
 from pyalign.report.charts import KINDS, chart, kinds_of
 from pyalign.report.charts.cards import top_cards
-from pyalign.report.charts.maps import map_chart, positions
-from pyalign.report.charts.members import main_categories, members_of
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import STYLES, WIDTHS, finished, style_of, wrapped
 
@@ -204,55 +202,6 @@ def test_shares_of_cards_are_those_of_the_triplets_and_of_a_result(one_model, hu
     assert of_triplets == of_result
 
 
-# Maps
-
-
-@pytest.mark.parametrize("method", ["pca", "tsne", pytest.param("umap", marks=pytest.mark.slow)])  # numba compiles
-def test_a_map_is_the_same_for_the_same_seed(models, method):
-    pytest.importorskip({"pca": "numpy", "tsne": "sklearn", "umap": "umap"}[method])
-    once, again = (positions(models["clip"], method, seed=3)[0] for _ in range(2))
-    assert once.shape == (N, 2)
-    np.testing.assert_array_equal(once, again)
-
-
-def test_pca_is_that_of_scikit_learn_but_for_the_sign(models):
-    decomposition = pytest.importorskip("sklearn.decomposition", reason="scikit-learn is not installed")
-    pca = decomposition.PCA(2).fit(models["clip"])
-    found, axes, _ = positions(models["clip"])
-    np.testing.assert_allclose(np.abs(found), np.abs(pca.transform(models["clip"])), rtol=1e-9, atol=1e-12)
-    assert axes == [f"component {k + 1} ({100 * pca.explained_variance_ratio_[k]:.1f} % of variance)" for k in (0, 1)]
-
-
-def test_a_map_keeps_the_proportions_of_positions(models, rows_of):
-    places = positions(models["clip"])[0]
-    rows = rows_of(map_chart(models["clip"], NAMES), "category", "told")
-    drawn = {row["name"]: (row["x"], -row["y"]) for row in rows}
-    at = np.array([drawn[name] for name in NAMES])
-    scale = np.ptp(at[:, 0]) / np.ptp(places[:, 0])
-    np.testing.assert_allclose(at - at.mean(0), scale * (places - places.mean(0)), atol=0.02)
-
-
-@pytest.mark.parametrize("x", [np.zeros((5, 3)), np.ones((3, 2)), np.eye(60)])
-def test_a_map_of_equal_rows_or_more_columns_than_rows_is_drawn(x):
-    names = [str(k) for k in range(len(x))]
-    assert map_chart(x, names).to_dict()["height"] > 0
-
-
-def test_what_has_no_map_is_one_line(message_of):
-    assert "at least 3 rows" in message_of(positions, np.eye(2))
-    assert "NaN" in message_of(positions, np.full((4, 4), np.nan))
-    assert "method must be one of" in message_of(positions, np.eye(4), "isomap")
-    assert "names must have one for each of 4 rows; got 1" in message_of(map_chart, np.eye(4), ["a"])
-
-
-def test_the_largest_categories_have_colours_of_their_own(rows_of):
-    labels = np.repeat([f"c{k}" for k in range(10)], range(1, 11))
-    names = [f"o{k}" for k in range(len(labels))]
-    words, legend = main_categories(members_of(labels, names, names), names, 7)
-    assert legend == [*(f"c{k}" for k in range(9, 2, -1)), "other or none"]
-    assert words == [label if label >= "c3" else "other or none" for label in labels.tolist()]
-
-
 # Looks, and what is refused
 
 
@@ -317,6 +266,8 @@ def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     plot = pyalign.plot
     assert "categories serves pictures of kind 'gallery' or 'map'" in message_of(plot, one_model, categories=["a"])
     assert "sort serves" in message_of(plot, embeddings=human, sort="name")
+    assert "method serves pictures of kind 'map'" in message_of(plot, one_model, method="tsne")
+    assert "result serves" in message_of(plot, one_model, embeddings=human)
     assert "kind 'map' needs embeddings; got none" in message_of(plot, one_model, "map")
     assert "needs a result, dimensions or embeddings" in message_of(plot)
     assert "there is no picture of a result of 'score'" in message_of(plot, {"command": "score"})
