@@ -118,6 +118,9 @@ def test_each_way_of_grouping_is_a_picture_of_its_own(models, triplets, human, r
     found = pyalign.concepts(models["clip"], triplets, human, categories=labels)
     assert {row["item"] for row in rows_of(chart(found), "item", "low")} == {"0", "1", "2", "3"}
     assert {row["item"] for row in rows_of(chart(found, by="categories"), "item", "low")} == {"animal", "tool"}
+    none = found.results[1].unassigned.n_triplets
+    told = texts(chart(found, by="categories"))
+    assert none and f"2,000 triplets, {none:,} of them of no concept; all 2 concepts" in told
     assert "by must be one of dimensions, categories" in message_of(chart, found, by="levels")
 
 

@@ -96,7 +96,9 @@ def _told(
     differences: Sequence[Row], shown: int, panels: int,
 ) -> list[str]:  # fmt: skip
     total, concepts = results[0].get("n_triplets"), results[0]["concepts"]
-    what = "Triplets under concepts" if total is None else f"{total:,} triplets under concepts"
+    what = "Triplets" if total is None else f"{total:,} triplets"
+    none = (results[0].get("unassigned") or {}).get("n_triplets")
+    what += f", {none:,} of them of no concept" if none else " under concepts"
     bars, few = over(concepts), sum(row.low is None for row in rows if row.model == models[0])
     told = [f"{what}; {'all' if shown >= len(concepts) else f'{shown} of'} {len(concepts)} concepts. {bars}".strip()]
     if bars and few:
