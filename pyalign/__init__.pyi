@@ -16,6 +16,8 @@ from .analysis.score import Scores, score
 from .analysis.score_choices import score_choices
 from .concept.concepts import concepts
 from .concept.concepts_result import Concepts
+from .concept.consistency import consistency
+from .concept.consistency_result import ErrorConsistency
 from .concept.levels import levels
 from .concept.predict import predict_dimensions
 from .concept.predicted import DimensionPredictions
@@ -80,6 +82,7 @@ __all__ = [
     "DataSet",
     "DimensionPredictions",
     "Embeddings",
+    "ErrorConsistency",
     "Extraction",
     "Failures",
     "InputError",
@@ -114,6 +117,7 @@ __all__ = [
     "compare",
     "compare_layers",
     "concepts",
+    "consistency",
     "cross_validate_probe",
     "extract",
     "failures",

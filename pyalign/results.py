@@ -35,6 +35,7 @@ KINDS = {
     "ceiling": "pyalign.analysis.ceilings:NoiseCeiling",
     "cka": "pyalign.pairwise.compared:ModelSimilarities",
     "concepts": "pyalign.concept.concepts_result:Concepts",
+    "consistency": "pyalign.concept.consistency_result:ErrorConsistency",
     "compare": "pyalign.analysis.comparison:Comparison",
     "datasets fetch": "pyalign.datasets.fetch:Fetched",
     "datasets info": "pyalign.datasets.listing:DataSetInfo",

@@ -17,10 +17,10 @@ from pyalign.errors import InputError
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.progress import Progress, silent
+from pyalign.stats.joint import pair_counts
 
 TOGETHER = 8  # models whose columns are written at a time: a line of cache, not a number, goes to each row
 IN_MEMORY = 1 << 30  # bytes; a larger table lies in a temporary file, which the system may write out
-BLOCK = 1 << 16  # triplets that are unpacked at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +52,7 @@ class Ledger:
 
     def both_right(self) -> np.ndarray:
         """(m, m): shares of the triplets that both models get right."""
-        m, t = len(self.right), len(self.credits)
-        counts = np.zeros((m, m))
-        for start in range(0, t, BLOCK):
-            bits = np.unpackbits(self.right[:, start // 8 : (start + BLOCK) // 8], axis=1).astype(np.float32)
-            counts += bits @ bits.T  # whole numbers, exact
-        return counts / t
+        return pair_counts(self.right, len(self.credits)) / len(self.credits)
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """What resamples add up: (2 m, t) int16, and its units (2 m,); credits and cross-entropies in turns."""

@@ -25,6 +25,7 @@ COMMANDS = {
     "agreement": "probabilities and entropies of embeddings against those of many people",
     "calibrate": "fit the temperature of choice probabilities; report their calibration",
     "failures": "triplets that every model gets wrong, or one family and not another",
+    "consistency": "whether models err on the same triplets: kappa, its bounds, copying",
     "concepts": "where models agree with people: accuracy per dimension, category or level",
     "rsa": "correlation of similarity matrices with those of people, or of other models",
     "cka": "similarities between models: CKA and relatives, calibrated against chance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +47,17 @@ def scored(
     """Reads the choices and scores them."""
     from pyalign.analysis.score_choices import score_choices
 
-    choices = {spec: _read(spec) for spec in options.model_choices}
+    choices = read_choices_of(options.model_choices)
     found = score_choices(
         choices, triplets, choice_base=options.model_choice_base or 0, ties=options.ties, nan=options.nan, ci=plan,
         groups=groups, ceiling=ceiling, backend=options.backend, progress=progress,
     )  # fmt: skip
     return replace(found, triplets=options.triplets)
+
+
+def read_choices_of(specs: Sequence[str]) -> dict[str, Any]:
+    """The choices in these files, by their specifications."""
+    return {spec: _read(spec) for spec in specs}
 
 
 def _read(spec: str) -> Any:

@@ -84,11 +84,11 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
-    dimensions, of_dimensions = _dimensions(options)
+    dimensions, of_dimensions = read_dimensions(options.dimensions, options.dimension_labels)
     found = concepts(
         _inputs.read_models(options, triplets), triplets, dimensions, dimension_labels=of_dimensions,
-        categories=None if options.categories is None else _categories(options.categories),
-        levels=None if options.levels is None else (_categories(options.levels[0]), _categories(options.levels[1])),
+        categories=None if options.categories is None else read_categories(options.categories),
+        levels=None if options.levels is None else tuple(map(read_categories, options.levels)),
         assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
         measure=options.measure, temperature=temperature, ties=options.ties, nan=options.nan, backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
@@ -117,9 +117,8 @@ def _check(options: ConceptsOptions) -> None:
             require_apart(inputs, [("--out", os.path.join(options.out, name)) for name in WRITTEN])
 
 
-def _dimensions(options: ConceptsOptions) -> tuple[Any, tuple[str, ...] | None]:
+def read_dimensions(spec: str | None, labels: str | None) -> tuple[Any, tuple[str, ...] | None]:
     """The human dimensions and their labels, where anybody says them."""
-    spec, labels = options.dimensions, options.dimension_labels
     if spec is None:
         return None, None
     found = _inputs.read_embeddings(spec)
@@ -138,7 +137,7 @@ def _labels_of_dataset(path: str, key: str | None) -> tuple[str, ...] | None:
     return labels
 
 
-def _categories(spec: str) -> Any:
+def read_categories(spec: str) -> Any:
     from pyalign.io.categories import load_categories
 
     return load_categories(spec)

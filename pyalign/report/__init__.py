@@ -16,6 +16,7 @@ VIEWS = {
     "Calibrations": "calibrations:calibrations_table",
     "Comparison": "comparisons:comparison_table",
     "Concepts": "concepts:concepts_table",
+    "ErrorConsistency": "consistencies:consistency_table",
     "DataSetInfo": "datasets:info_table",
     "DataSetList": "datasets:datasets_table",
     "DimensionPredictions": "predictions:predictions_table",

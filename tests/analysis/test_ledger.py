@@ -15,6 +15,7 @@ from pyalign import compare, score
 from pyalign.analysis import ledger
 from pyalign.analysis.ledger import Ledger, open_ledger
 from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.stats import joint
 from pyalign.stats.resampling import Resampling
 
 OPTIONS = {"measure": "dot", "temperature": 3.0, "ties": "fractional"}
@@ -63,12 +64,12 @@ def test_columns_are_what_each_triplet_counts_with_each_model(backend, m, ties):
 @given(seeds, st.sampled_from([1, 7, 8, 9, 100, 1001]), st.integers(2, 11), st.sampled_from([8, 16, 1 << 16]))
 def test_both_right_counts_triplets_that_two_models_get_right(seed, t, m, block):
     """At any number of triplets, blocks and bits; those that fill the last byte count for nothing."""
-    before, ledger.BLOCK = ledger.BLOCK, block
+    before, joint.BLOCK = joint.BLOCK, block
     try:
         found = opened({name: x[:20] for name, x in models_of(m).items()}, draw_triplets(seed, 20, t))
         both = found.both_right()
     finally:
-        ledger.BLOCK = before
+        joint.BLOCK = before
     right = np.unpackbits(found.right, axis=1, count=t).astype(bool)
     for a in range(m):
         for b in range(m):

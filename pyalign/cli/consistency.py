@@ -1,0 +1,123 @@
+"""`pyalign consistency`: whether models err on the same triplets, and what the triplets are about that all miss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli._model_choices import GROUP, read_choices_of
+from pyalign.cli.concepts import read_categories, read_dimensions
+from pyalign.concept.assign import HOW
+from pyalign.concept.concepts import FEWEST
+from pyalign.concept.consistency import consistency
+from pyalign.errors import InputError
+from pyalign.measures import MEASURES, get_measure
+from pyalign.progress import Progress
+from pyalign.stats.multiple import CORRECTIONS
+
+CONCEPTS = "concepts that explain what all models miss"
+OF_DIMENSIONS = ("dimension_labels", "assign", "top")
+OF_CONCEPTS = (*OF_DIMENSIONS, "min_triplets")
+
+
+@dataclass(frozen=True)
+class ConsistencyOptions(
+    _options.Models, _options.TripletFile, _options.RowNames, _options.Intervals, _options.People, _options.Running,
+    _options.Output,
+):  # fmt: skip
+    """The options of `pyalign consistency`."""
+
+    model_choices: tuple[str, ...] | None = option(
+        "besides embeddings or in their place: what a model or a person called odd, files of t positions or names, or "
+        "of (t, 3) probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input", group=GROUP,
+    )  # fmt: skip
+    model_choice_base: int | None = option(
+        "whether these positions count from 0 or 1 (default: 0)", kind=int, choices=(0, 1), group=GROUP
+    )
+    dimensions: str | None = option(
+        "human dimensions (n, k) from 0 up, such as dataset:spose66: a triplet is about the one that carries most of "
+        "the chosen pair", metavar="D", role="input", group=CONCEPTS,
+    )  # fmt: skip
+    dimension_labels: str | None = option(
+        "their k labels, one a line (default: those of the data set, else numbers)", metavar="FILE", role="input",
+        group=CONCEPTS,
+    )  # fmt: skip
+    assign: str | None = option(
+        "what carries most: the pair's sum (default), as published, or its product", choices=HOW, group=CONCEPTS
+    )
+    top: int | None = option(
+        "to how many dimensions each triplet is assigned (default: 1)", kind=_options.count, metavar="M", group=CONCEPTS
+    )
+    categories: str | None = option(
+        "a label per object, or a table of 0 and 1 with a column per category, which hold both objects of the pair",
+        metavar="FILE", role="input", group=CONCEPTS,
+    )  # fmt: skip
+    min_triplets: int = option(
+        f"fewest triplets of a concept with an interval (default: {FEWEST})", default=FEWEST, kind=_options.count,
+        metavar="K", group=CONCEPTS,
+    )  # fmt: skip
+    measure: str = option(
+        "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
+        words=MEASURES,
+    )  # fmt: skip
+    nan: str = option(
+        "rows with NaN, or no choice: an error, or left out (default: raise)", default="raise",
+        choices=("raise", "omit"), group=_options.MODEL,
+    )  # fmt: skip
+    correction: str = option(
+        "of p-values over all pairs, and over all concepts (default: holm)", default="holm",
+        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
+    )  # fmt: skip
+
+
+def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
+    """Reads, compares."""
+    _check(options)
+    specs = (*options.embeddings, *(options.model_choices or ()))
+    labels = _inputs.labelled(specs, options.labels)
+    triplets = _inputs.read_triplets(options, answered="consistency")
+    dimensions, of_dimensions = read_dimensions(options.dimensions, options.dimension_labels)
+    categories = None if options.categories is None else read_categories(options.categories)
+    models = _inputs.read_models(options, triplets) if options.embeddings else None
+    choices = None if options.model_choices is None else read_choices_of(options.model_choices)
+    found = consistency(
+        models, triplets, model_choices=choices, choice_base=options.model_choice_base or 0, dimensions=dimensions,
+        dimension_labels=of_dimensions, categories=categories, assign=options.assign or "sum", top=options.top or 1,
+        measure=options.measure, nan=options.nan, backend=options.backend, ci=options.resampling(),
+        correction=options.correction, min_triplets=options.min_triplets, progress=progress,
+    )  # fmt: skip
+    told: dict[str, Any] = {"triplets": options.triplets, "dimensions": options.dimensions}
+    told["categories"] = options.categories
+    if labels is not None:
+        told["models"] = tuple(replace(one, label=label) for one, label in zip(found.models, labels, strict=True))
+    return Outcome(replace(found, **told))
+
+
+def _check(options: ConsistencyOptions) -> None:
+    """What is wrong whatever the files hold."""
+    get_measure(options.measure)
+    _inputs.check_intervals(options)
+    if options.ci == "none":
+        refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
+    if options.model_choices is None:
+        refuse_unused(options, ("model_choice_base",), "choices alone: add --model-choices")
+    elif not options.embeddings:
+        refuse_unused(options, ("measure", "names", "name_column", "per_object"), "embeddings alone, not choices")
+    if options.dimensions is None:
+        refuse_unused(options, OF_DIMENSIONS, "--dimensions, which are not given")
+        if options.categories is None:
+            refuse_unused(options, OF_CONCEPTS, "concepts: add --dimensions or --categories")
+    specs = (*options.embeddings, *(options.model_choices or ()))
+    twice = [spec for spec in specs if specs.count(spec) > 1]
+    if twice:
+        raise InputError(f"models must differ; got {twice[0]} {specs.count(twice[0])} times")
+    if len(specs) < 2:
+        raise InputError(f"consistency needs at least two models; got {len(specs)}")
+
+
+COMMAND = Command(
+    ConsistencyOptions, run, "pyalign consistency a.npy b.npy -t t.npy --dimensions dataset:spose66",
+    about=("triplets",),
+)  # fmt: skip

@@ -1,0 +1,122 @@
+"""Whether models err on the same triplets: error consistency with its intervals, bounds and copy probability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from pyalign import _checks
+from pyalign.analysis.accuracy import NAN
+from pyalign.analysis.notes import merged
+from pyalign.concept.assign import HOW
+from pyalign.concept.concepts import DIMENSIONS, FEWEST
+from pyalign.concept.consistency_result import ErrorConsistency
+from pyalign.concept.consistency_run import Run
+from pyalign.data import Provenance, as_embeddings, as_triplet_data, require_answers, require_one_answer_each
+from pyalign.errors import InputError
+from pyalign.measures import Measure
+from pyalign.progress import Progress, silent
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import AUTO, Resampling, as_resampling
+
+
+def consistency(
+    models: Mapping[str, object] | None,
+    triplets: object,
+    *,
+    model_choices: Mapping[str, object] | None = None,
+    choice_base: int = 0,
+    dimensions: object = None,
+    dimension_labels: Sequence[str] | None = None,
+    categories: object = None,
+    assign: str = "sum",
+    top: int = 1,
+    measure: str | Measure = "cosine",
+    nan: str = "raise",
+    backend: str = "auto",
+    ci: str | Resampling | None = AUTO,
+    subjects: object = None,
+    correction: str = "holm",
+    min_triplets: int = FEWEST,
+    progress: Progress = silent,
+) -> ErrorConsistency:
+    """Cohen's kappa of right and wrong for every two models, and which concepts the triplets have that all miss.
+
+    A model is right where its most similar pair is the one that people chose, alone: a tie is not right, whatever it
+    counts elsewhere, as in `pyalign.compare`.
+
+    Args:
+        models: name -> (n, d) embeddings of the same n items, matched by name where they have names; or None.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
+        model_choices: name -> choices that are there already, of a model or a person, as `pyalign.score_choices` takes
+            them; besides the models or in their place. There must be two of both together.
+        choice_base: from which positions these count: 0 or 1.
+        dimensions, dimension_labels, categories, assign, top: which concepts triplets are about, as in
+            `pyalign.concepts`; None: nothing is said of concepts.
+        measure, backend: see `pyalign.score`.
+        nan: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
+        ci: what intervals are over; see `pyalign.score`. None: there are no intervals and no p-values.
+        subjects: (t,) who answered each triplet; None: those of the triplets.
+        correction: of p-values over all pairs, and over all concepts: ``"holm"`` or ``"benjamini-hochberg"``.
+        min_triplets: a concept with fewer has no interval.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        An `ErrorConsistency`. In closed form the error of a figure is that of its linear part; see
+        `pyalign.stats.joint`.
+
+    Raises:
+        InputError: as `pyalign.compare`, `pyalign.score_choices` and `pyalign.concepts`; fewer than two models.
+
+    Source: Klein, Meyen, Brendel, Wichmann and Meding, "Quantifying uncertainty in error consistency", NeurIPS 2025
+    (arXiv 2507.06645); Geirhos, Meding and Wichmann, "Beyond accuracy", NeurIPS 2020.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(30, 4))
+        >>> triplets = np.stack([rng.permutation(30)[:3] for _ in range(400)])
+        >>> found = consistency({"a": x, "b": x + 0.5 * rng.normal(size=x.shape), "c": -x}, triplets, measure="dot")
+        >>> [(pair.a, pair.b, pair.kappa > 0.5) for pair in found.pairs]
+        [('a', 'b', True), ('a', 'c', True), ('b', 'c', True)]
+        >>> found.pairs[1].kappa, found.matrix().shape
+        (1.0, (3, 3))
+    """
+    rows, choices = _named(models), _named(model_choices)
+    if len(rows) + len(choices) < 2:
+        raise InputError(f"models must be at least two, with model_choices; got {len(rows) + len(choices)}")
+    twice = next((name for name in choices if name in rows), None)
+    if twice is not None:
+        raise InputError(f"model_choices must not have the name of a model; got {twice!r}")
+    _checks.one_of(nan, NAN, "nan")
+    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
+    _checks.one_of(assign, HOW, "assign")
+    _checks.whole_number(min_triplets, "min_triplets", 1)
+    if choice_base not in (0, 1) or isinstance(choice_base, bool):
+        raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
+    given = as_triplet_data(triplets)
+    require_answers(given, "consistency")
+    require_one_answer_each(given, "consistency")
+    plan = as_resampling(ci)
+    run = Run(rows, choices, choice_base, dimensions, measure, nan, backend, plan, subjects, correction, min_triplets,
+              progress)  # fmt: skip
+    found = run.found(given, {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories})
+    options: dict[str, Any] = {"measure": found.measure, "nan": nan, "correction": correction}
+    options |= {"ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
+    options |= {} if dimensions is None else {"assign": assign, "top": top}
+    inputs = [*rows.items(), *choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]
+    return replace(
+        found,
+        triplets=given.source,
+        dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
+        notes=merged(found.notes),
+        provenance=Provenance.now(inputs, options, found.backend, found.seed),
+    )
+
+
+def _named(models: Mapping[str, object] | None) -> dict[str, object]:
+    if models is None:
+        return {}
+    _checks.named_models(models)
+    return {str(name): one for name, one in models.items()}

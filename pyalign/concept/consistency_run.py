@@ -1,0 +1,217 @@
+"""One call of `pyalign.consistency`: who is right on which triplets, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.chosen import Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.ledger import common_triplets, open_ledger
+from pyalign.analysis.notes import merged, notes_on_rows
+from pyalign.analysis.uncertainty import without_interval
+from pyalign.backends import get_host_backend
+from pyalign.concept.concepts import DIMENSIONS
+from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept, ModelErrors
+from pyalign.concept.consistency_rows import error_pairs, missed_by_all, missed_concepts
+from pyalign.concept.groupings import groupings_of
+from pyalign.data import AlignedModels, Triplets, align_models
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.progress import Progress
+from pyalign.stats.clustered import Dependence
+from pyalign.stats.labels import checked_labels
+from pyalign.stats.resampling import Clusters, Resampling
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Who is right.
+
+    Attributes:
+        models: what is known of each alone.
+        right: uint8 (m, t / 8 rounded up): a bit for each triplet that the model gets right without a tie.
+        index: (t, 3) the triplets.
+        people: (t,) who answered them, or None.
+        backend: what computed.
+        notes: a sentence each.
+    """
+
+    models: tuple[ModelErrors, ...]
+    right: np.ndarray
+    index: np.ndarray
+    people: Any
+    backend: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The options of one call; see `pyalign.consistency`."""
+
+    models: Mapping[str, object]
+    choices: Mapping[str, object]
+    choice_base: int
+    dimensions: object
+    measure: str | Measure
+    nan: str
+    backend: str
+    plan: Resampling | None
+    subjects: object
+    correction: str
+    least: int
+    progress: Progress
+
+    def found(self, given: Triplets, grouped: Mapping[str, Any]) -> ErrorConsistency:
+        """Aligns, answers, compares."""
+        aligned = self._aligned(given)
+        index = _checks.as_triplets(aligned.index)
+        chosen = self._chosen(given)
+        kept = self._kept(aligned, index, chosen)
+        answers = self._answers(aligned, index, chosen, kept)
+        plan = None if self.plan is None else self.plan.over(answers.people)
+        counted = answers.people if plan is not None and "subjects" in plan.by else None
+        clusters = Clusters.of(answers.index, counted, answers.backend)
+        dependence = Dependence.of(clusters, plan) if plan is not None and _closed(plan) else None
+        names = [one.model for one in answers.models]
+        pairs = error_pairs(names, answers.right, clusters, dependence, plan, self.correction, self.progress)
+        missed = missed_by_all(answers.right, len(answers.index))
+        concepts: tuple[MissedConcept, ...] | None = None
+        notes: tuple[str, ...] = ()
+        if self.dimensions is not None or grouped["categories"] is not None:
+            concepts, notes = self._missed(aligned, answers, missed, clusters, dependence, plan, grouped)
+        drawn = plan is not None and plan.method != "corrected"
+        return ErrorConsistency(
+            models=answers.models,
+            pairs=pairs,
+            missed=concepts,
+            n_triplets=len(answers.index),
+            n_missed=int(np.unpackbits(missed, count=len(answers.index)).sum(dtype=np.int64)),
+            n_dropped=len(index) - len(answers.index),
+            n_objects=clusters.n,
+            n_subjects=clusters.people if counted is not None else None,
+            measure=str(get_measure(self.measure)) if self.models else None,
+            correction=self.correction,
+            min_triplets=self.least,
+            seed=0 if plan is None else plan.seed,
+            backend=answers.backend,
+            ci_by=None if plan is None else plan.by,
+            ci_method=None if plan is None else plan.method,
+            confidence=None if plan is None else float(plan.confidence),
+            resamples=plan.drawn if drawn and plan is not None else None,
+            task=given.task,
+            notes=merged(aligned.notes, answers.notes, notes, _told(answers.models, pairs, plan)),
+        )
+
+    def _aligned(self, given: Triplets) -> AlignedModels:
+        """Models and dimensions in one order of rows; of choices alone the triplets as they are."""
+        if DIMENSIONS in self.models:
+            raise InputError(f"models must not be called {DIMENSIONS!r}, as the human ones are called")
+        rows = dict(self.models) if self.dimensions is None else {**self.models, DIMENSIONS: self.dimensions}
+        if rows:
+            return align_models(rows, given)
+        return AlignedModels({}, _checks.as_triplets(given.values), given, given.names, given.notes)
+
+    def _chosen(self, given: Triplets) -> dict[str, Chosen]:
+        host, found = get_host_backend(self.backend), {}
+        for name, choices in self.choices.items():
+            try:
+                found[name] = as_chosen(choices, given, self.choice_base, host)
+            except InputError as error:
+                raise InputError(f"{name}: {error}") from error
+        return found
+
+    def _kept(self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen]) -> np.ndarray | None:
+        """(t,) mask of the triplets that everyone answers, or None for all."""
+        kept = np.ones(len(index), bool)
+        models = {name: aligned.models[name] for name in self.models}
+        if self.nan == "omit" and models:
+            found = common_triplets(models, index, self.backend)
+            kept &= True if found is None else found
+        for name, one in chosen.items():
+            absent = int((~one.present).sum())
+            if absent and self.nan == "raise":
+                row = int(np.argmin(one.present))
+                hint = "nan='omit' (--nan omit) leaves these triplets out"
+                raise InputError(f"{name}: choices must answer the triplets; {absent:,} have none, row {row} is the "
+                                 f"first; {hint}")  # fmt: skip
+            kept &= one.present
+        if not kept.any():
+            raise InputError("models must share at least one triplet that all of them answer; got none")
+        return None if kept.all() else kept
+
+    def _answers(
+        self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen], kept: np.ndarray | None
+    ) -> Answers:
+        rows: Any = slice(None) if kept is None else kept
+        people = aligned.triplets.subjects if self.subjects is None else self.subjects
+        people = people if people is None or kept is None else checked_labels(people, len(index))[kept]
+        index, task = index[rows], aligned.triplets.task
+        found, right, notes = [], [], []
+        backend = get_host_backend(self.backend).name
+        if self.models:
+            models = {name: aligned.models[name] for name in self.models}
+            ledger = open_ledger(
+                models, index, measure=self.measure, temperature=1.0, ties="wrong", nan="raise", backend=self.backend,
+                task=task, progress=self.progress,
+            )  # fmt: skip
+            backend, right = ledger.scores[0].backend, list(ledger.right)
+            ties = [score.n_ties for score in ledger.scores]
+            found += [_alone(name, bits, n, len(index)) for name, bits, n in zip(models, right, ties, strict=True)]
+            notes += [notes_on_rows(x, index, name, task) for name, x in models.items()]
+        else:
+            n = int(index.max()) + 1 if aligned.names is None else len(aligned.names)
+            _checks.require_valid(get_host_backend(self.backend).check_triplets(index, n), index, n)
+        for name, one in chosen.items():
+            verdicts = one.verdicts[rows]
+            right.append(np.packbits(verdicts == 1))
+            found.append(_alone(name, right[-1], int((np.abs(verdicts) > 1).sum()), len(index)))
+            notes.append(tuple(f"{name}: {note}" for note in notes_on_chosen(one, task)))
+        return Answers(tuple(found), np.stack(right), index, people, backend, merged(*notes))
+
+    def _missed(
+        self, aligned: AlignedModels, answers: Answers, missed: np.ndarray, clusters: Clusters,
+        dependence: Dependence | None, plan: Resampling | None, grouped: Mapping[str, Any],
+    ) -> tuple[tuple[MissedConcept, ...], tuple[str, ...]]:  # fmt: skip
+        rows = aligned.models.get(DIMENSIONS)
+        table = None if rows is None else _checks.as_array(rows, DIMENSIONS, "(n, k)")
+        n = max(len(one) for one in aligned.models.values()) if aligned.models else _items(answers.index, aligned.names)
+        groupings = groupings_of(answers.index, n, aligned.names, dimensions=table, levels=None, **grouped)
+        found = [
+            one
+            for grouping in groupings.all
+            for one in missed_concepts(
+                missed, grouping, clusters, dependence, plan, self.least, self.correction, self.progress
+            )
+        ]
+        return tuple(found), groupings.notes
+
+
+def _closed(plan: Resampling) -> bool:
+    """Whether errors in closed form are the intervals, or what a bootstrap over objects is brought to."""
+    return plan.method == "corrected" or (plan.method == "bootstrap" and plan.by == "objects")
+
+
+def _items(index: np.ndarray, names: tuple[str, ...] | None) -> int:
+    return int(index.max()) + 1 if names is None else len(names)
+
+
+def _alone(name: str, bits: np.ndarray, n_ties: int, t: int) -> ModelErrors:
+    return ModelErrors(name, int(np.unpackbits(bits, count=t).sum(dtype=np.int64)) / t, n_ties)
+
+
+def _told(
+    models: tuple[ModelErrors, ...], pairs: tuple[ErrorPair, ...], plan: Resampling | None
+) -> tuple[str, ...]:  # fmt: skip
+    """What has no kappa, or no interval, and why."""
+    always = {0.0: "always wrong", 1.0: "always right"}
+    flat = [one for one in models if one.right in always]
+    told = [f"{one.model} is {always[one.right]}: kappa with it is not defined" for one in flat]
+    bare = [pair for pair in pairs if pair.kappa is not None and pair.ci is None]
+    if plan is not None and bare:
+        drawn = f"a resample of {plan.by} leaves a model that is always right or always wrong"
+        told.append(without_interval(plan) if plan.method == "corrected" else f"there is no interval: {drawn}")
+    return tuple(told)

@@ -1,0 +1,204 @@
+"""Figures of three shares, such as kappa: how often one thing is so, how often another, and how often both are.
+
+A figure f(a, b, ab) of three means gets the error of its linear part (the delta method): variance g' C g, with the
+gradient g of f and the covariance C of the means. C is that of `pyalign.stats.clustered`, with the floors that it has:
+the largest counts. A bootstrap takes the figure of each resample. Columns are kept as bits and unpacked a few at a
+time: no table of all pairs is ever held.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from pyalign.progress import Progress, silent
+from pyalign.results import Interval
+from pyalign.stats.clustered import ROUNDING, Dependence, Errors
+from pyalign.stats.intervals import percentile_interval, student_interval
+from pyalign.stats.paired import two_sided_p
+from pyalign.stats.resampling import Clusters, Resampling, replicates
+from pyalign.stats.student import two_sided_p as student_p
+
+TOGETHER = 8  # partners whose columns are unpacked at a time
+BLOCK = 1 << 16  # rows that are unpacked at a time for counts
+WHOLE = (-math.inf, math.inf)
+
+Values = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Gradient = Callable[[float, float, float], tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of three shares.
+
+    Attributes:
+        of: of arrays a, b, ab; NaN where it is not defined.
+        gradient: its derivatives there.
+        within: where it lies.
+    """
+
+    of: Values
+    gradient: Gradient
+    within: tuple[float, float] = WHOLE
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """What is known of three shares.
+
+    Attributes:
+        shares: (3,): a, b, ab.
+        candidates: (c, 3, 3) covariances, of which the largest counts; None by a bootstrap that is taken as it is.
+        degrees: of freedom.
+        draws: (b, 3) the shares of resamples, or None.
+        plan: of the intervals.
+    """
+
+    shares: np.ndarray
+    candidates: np.ndarray | None
+    degrees: int
+    draws: np.ndarray | None
+    plan: Resampling
+
+    def error(self, figure: Figure) -> float:
+        """Its standard error in closed form; NaN where it is not known."""
+        if self.candidates is None or self.degrees < 1 or not np.isfinite(self.candidates[0]).all():
+            return math.nan
+        gradient = np.array(figure.gradient(*self.shares.tolist()))
+        terms = gradient[:, None] * self.candidates * gradient
+        variances, sizes = terms.sum(axis=(1, 2)), np.abs(terms).sum(axis=(1, 2))
+        return math.sqrt(max(0.0, float(np.where(variances <= ROUNDING * sizes, 0.0, variances).max())))
+
+    def interval(self, figure: Figure) -> Interval | None:
+        """Of the figure; None where there is none."""
+        value, error = self.value(figure), self.error(figure)
+        if self.draws is None:
+            return None if math.isnan(error) else student_interval(value, error, self.degrees, self.plan, figure.within)
+        column = self._drawn(figure, value, error)
+        return None if np.isnan(column).any() else percentile_interval(column, self.plan)
+
+    def p_value(self, figure: Figure) -> float | None:
+        """Two-sided, of a figure of 0."""
+        value, error = self.value(figure), self.error(figure)
+        if self.draws is not None:
+            column = self._drawn(figure, value, error)
+            return None if np.isnan(column).any() else two_sided_p(column)
+        if math.isnan(error):
+            return None
+        return student_p(math.inf if error == 0.0 and value else value / (error or 1.0), self.degrees)
+
+    def value(self, figure: Figure) -> float:
+        """The figure of the shares."""
+        return float(figure.of(*self.shares[:, None])[0])
+
+    def _drawn(self, figure: Figure, value: float, error: float) -> np.ndarray:
+        """Of the resamples; brought to the error in closed form where that is known, and within its bounds."""
+        assert self.draws is not None
+        column = figure.of(*self.draws.T)
+        spread = float(column.std(ddof=1))
+        if self.candidates is not None and spread > 0:
+            column = np.clip(value + (column - value) * (error / spread), *figure.within)
+        return column
+
+
+def joints(
+    bits: np.ndarray, pairs: Sequence[tuple[int, int]], clusters: Clusters, dependence: Dependence | None,
+    plan: Resampling | None, progress: Progress = silent,
+) -> Iterator[Joint | None]:  # fmt: skip
+    """What is known of each pair of columns, in turn; None without a plan.
+
+    Args:
+        bits: uint8 (m, t / 8 rounded up): columns, as `numpy.packbits` packs them.
+        pairs: of columns; those with the same first one stand together.
+        clusters: how the t rows hang together.
+        dependence: of the clusters, where errors are to be in closed form or are brought to it.
+        plan: of the intervals.
+
+    Example:
+        >>> clusters = Clusters.of(np.arange(12).reshape(4, 3))
+        >>> plan = Resampling("objects")
+        >>> bits = np.packbits([[1, 1, 0, 0], [1, 0, 1, 0]], axis=1)
+        >>> (one,) = joints(bits, [(0, 1)], clusters, Dependence.of(clusters, plan), plan)
+        >>> one.shares.tolist()
+        [0.5, 0.5, 0.25]
+    """
+    if plan is None:
+        yield from [None] * len(pairs)
+        return
+    t = len(clusters.objects)
+    singles: dict[int, np.ndarray] = {}
+    done = 0
+    for a, chunk in _chunks(pairs):
+        progress("pairs", done, len(pairs))
+        table = _table(bits, a, chunk, t)
+        found = None if dependence is None else dependence.errors(table)
+        draws = None if plan.method == "corrected" else _draws(bits, a, chunk, table, clusters, plan, singles)
+        means = table[:, 1:].sum(axis=0, dtype=np.int64) / t
+        for k in range(len(chunk)):
+            places = [0, 1 + 2 * k, 2 + 2 * k]
+            yield _joint(means[places], found, places, None if draws is None else draws[:, places], plan)
+        done += len(chunk)
+
+
+def pair_counts(bits: np.ndarray, t: int) -> np.ndarray:
+    """int64 (m, m): rows in which two columns are both so; on the diagonal, in which one is.
+
+    Example:
+        >>> pair_counts(np.packbits([[1, 1, 0], [1, 0, 1]], axis=1), 3).tolist()
+        [[2, 1], [1, 2]]
+    """
+    counts = np.zeros((len(bits), len(bits)))
+    for start in range(0, t, BLOCK):
+        block = np.unpackbits(bits[:, start // 8 : (start + BLOCK) // 8], axis=1).astype(np.float32)
+        counts += block @ block.T  # whole numbers, exact
+    return counts.astype(np.int64)
+
+
+def column_of(bits: np.ndarray, k: int, t: int) -> np.ndarray:
+    """uint8 (t,): column k as 0 and 1."""
+    return np.unpackbits(bits[k], count=t)
+
+
+def _chunks(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
+    for a, group in groupby(pairs, key=lambda pair: pair[0]):
+        partners = [b for _, b in group]
+        for start in range(0, len(partners), TOGETHER):
+            yield a, partners[start : start + TOGETHER]
+
+
+def _table(bits: np.ndarray, a: int, partners: Sequence[int], t: int) -> np.ndarray:
+    """int8 (t, 2 + 2 k): 1, a, then each partner and its product with a."""
+    table = np.empty((t, 2 + 2 * len(partners)), np.int8)
+    table[:, 0], table[:, 1] = 1, column_of(bits, a, t)
+    for k, b in enumerate(partners):
+        table[:, 2 + 2 * k] = column_of(bits, b, t)
+        np.multiply(table[:, 1], table[:, 2 + 2 * k], out=table[:, 3 + 2 * k])
+    return table
+
+
+def _draws(
+    bits: np.ndarray, a: int, partners: Sequence[int], table: np.ndarray, clusters: Clusters, plan: Resampling,
+    singles: dict[int, np.ndarray],
+) -> np.ndarray:  # fmt: skip
+    """(b, 1 + 2 k) means of the table's columns under resamples; those of single columns are kept for the next pair."""
+    new = [one for one in (a, *partners) if one not in singles]
+    places = [1 if one == a else 2 + 2 * partners.index(one) for one in new]
+    both = list(range(3, table.shape[1], 2))
+    means = replicates(clusters, np.ascontiguousarray(table[:, places + both].T.astype(np.int16)), plan)
+    singles.update({one: means[:, k] for k, one in enumerate(new)})
+    columns = [singles[a]]
+    for k, b in enumerate(partners):
+        columns += [singles[b], means[:, len(new) + k]]
+    return np.stack(columns, axis=1)
+
+
+def _joint(
+    shares: np.ndarray, found: Errors | None, places: list[int], draws: np.ndarray | None, plan: Resampling
+) -> Joint:
+    square = np.ix_(places, places)
+    candidates = None if found is None else np.stack([one[square] for one in found.candidates])
+    return Joint(shares, candidates, 0 if found is None else found.degrees, draws, plan)
