@@ -16,6 +16,7 @@ from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import BY
 
 CONCEPTS = "concepts that explain what all models miss"
 OF_DIMENSIONS = ("dimension_labels", "assign", "top")
@@ -65,6 +66,10 @@ class ConsistencyOptions(
     nan: str = option(
         "rows with NaN, or no choice: an error, or left out (default: raise)", default="raise",
         choices=("raise", "omit"), group=_options.MODEL,
+    )  # fmt: skip
+    ci: str | None = option(
+        f"intervals over {', '.join(BY)} (default: over objects and people where these are known, else over objects); "
+        "none: no intervals", choices=("none", *BY), metavar="OVER", group=_options.INTERVALS,
     )  # fmt: skip
     correction: str = option(
         "of p-values over all pairs, and over all concepts (default: holm)", default="holm",
@@ -118,6 +123,6 @@ def _check(options: ConsistencyOptions) -> None:
 
 
 COMMAND = Command(
-    ConsistencyOptions, run, "pyalign consistency a.npy b.npy -t t.npy --dimensions dataset:spose66",
+    ConsistencyOptions, run, "pyalign consistency a.npy b.npy -t t.npy --categories c.csv",
     about=("triplets",),
 )  # fmt: skip

@@ -155,7 +155,7 @@ class Run:
         if self.models:
             models = {name: aligned.models[name] for name in self.models}
             ledger = open_ledger(
-                models, index, measure=self.measure, temperature=1.0, ties="wrong", nan="raise", backend=self.backend,
+                models, index, measure=self.measure, temperature=1.0, ties="wrong", nan=self.nan, backend=self.backend,
                 task=task, progress=self.progress,
             )  # fmt: skip
             backend, right = ledger.scores[0].backend, list(ledger.right)
