@@ -39,7 +39,7 @@ def _pair(names: Sequence[str], counts: np.ndarray, pair: tuple[int, int], joint
     right_a, right_b, both = (int(counts[place]) for place in ((a, a), (b, b), (a, b)))
     found = of_counts(t, right_a, right_b, both)
     joint = None if found.kappa is None else joint
-    figure = COPY_OF_A if right_a >= right_b else COPY_OF_B
+    of_a = right_a >= right_b  # the more accurate one is held to be copied
     return ErrorPair(
         a=names[a],
         b=names[b],
@@ -53,9 +53,9 @@ def _pair(names: Sequence[str], counts: np.ndarray, pair: tuple[int, int], joint
         kappa_min=found.kappa_min,
         kappa_max=found.kappa_max,
         unbiased_kappa=found.unbiased_kappa,
-        copied=None if found.kappa is None else names[a if right_a >= right_b else b],
+        copied=None if found.kappa is None else names[a if of_a else b],
         copy_probability=found.copy_probability,
-        copy_ci=None if joint is None else joint.interval(figure),
+        copy_ci=None if joint is None else joint.interval(COPY_OF_A if of_a else COPY_OF_B),
         p_value=None if joint is None else joint.p_value(KAPPA),
         adjusted_p_value=None,
     )

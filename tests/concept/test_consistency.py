@@ -73,6 +73,9 @@ def test_intervals_of_every_kind_hold_the_estimate(plan, method):
     for pair in found.pairs:
         assert pair.ci.low <= pair.kappa <= pair.ci.high and pair.standard_error > 0
         assert pair.copy_ci.low <= pair.copy_probability <= pair.copy_ci.high
+        if method == "corrected":
+            assert sum(pair.ci) / 2 == pytest.approx(pair.kappa)
+            assert sum(pair.copy_ci) / 2 == pytest.approx(pair.copy_probability)
         assert 0 <= pair.p_value <= pair.adjusted_p_value <= 1
     assert (found.ci_by, found.ci_method) == (plan, method)
 
