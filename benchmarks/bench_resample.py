@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.operations import (
+    CONSISTENCY,
     ERRORS,
     HUNDRED_MODELS,
     INTERVALS,
@@ -21,7 +22,9 @@ Run = Callable[[Comparison, str], None]
 
 
 @pytest.mark.parametrize(
-    ("comparison", "backend"), contenders_of(RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS), ids=label_of
+    ("comparison", "backend"),
+    contenders_of(RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CONSISTENCY),
+    ids=label_of,
 )
 def test_resample(comparison: Comparison, backend: str, run: Run) -> None:
     run(comparison, backend)

@@ -181,6 +181,14 @@ def compare_many(case: Case) -> Contender:
     return Contender(lambda: pyalign.compare(models, t))
 
 
+def consistency_of_ten(case: Case) -> Contender:
+    """Ten models, each the same rows with noise of its own: every two of them, with 1,000 resamples."""
+    rng, x, t = np.random.default_rng(cases.SEED), embeddings(case), triplets(case)
+    models = {f"model {k}": x + rng.normal(size=x.shape).astype(np.float32) for k in range(10)}
+    plan = pyalign.Resampling("objects", "bootstrap", 1000)
+    return Contender(lambda: pyalign.consistency(models, t, ci=plan))
+
+
 def numpy_resamples(case: Case) -> Contender:
     """Timed on a few of the resamples."""
     t = triplets(case)
@@ -336,6 +344,10 @@ ERRORS = Comparison(
 HUNDRED_MODELS = Comparison(
     "compare, 100 models", cases.THINGS_NARROW,
     {SUBJECT: compare_many, "one minute": figures(lambda case: 60.0)}, FEW,
+)  # fmt: skip
+CONSISTENCY = Comparison(
+    "consistency, 10 models", cases.THINGS_NARROW,
+    {SUBJECT: consistency_of_ten, "two minutes": figures(lambda case: 120.0)}, FEW,
 )  # fmt: skip
 INTERVALS = Comparison(
     "score with intervals",
@@ -590,7 +602,7 @@ LOSSES = (
     PLANNED,
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
 )
-STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CALIBRATION, REPEATS)
+STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CONSISTENCY, CALIBRATION, REPEATS)
 EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *CONCEPTS, PREDICT, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE,
