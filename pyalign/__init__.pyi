@@ -43,6 +43,9 @@ from .io.judgments import load_judgments
 from .io.transform import read_transform, write_transform
 from .io.triplets import load_triplets
 from .measures import MEASURES
+from .nearest.index import NeighborIndex, build_index, load_index
+from .nearest.neighbors import neighbors
+from .nearest.result import Neighbors
 from .ops.choice_similarity import choice_similarity, choice_similarity_from
 from .ops.gradient import triplet_gradient
 from .ops.plan import TripletPlan
@@ -91,6 +94,8 @@ __all__ = [
     "LayerSimilarity",
     "MissingExtraError",
     "ModelSimilarities",
+    "NeighborIndex",
+    "Neighbors",
     "NoiseCeiling",
     "PermutationTest",
     "Provenance",
@@ -108,6 +113,7 @@ __all__ = [
     "__version__",
     "agreement",
     "as_images",
+    "build_index",
     "calibrate",
     "choice_probabilities",
     "choice_probabilities_from",
@@ -128,12 +134,14 @@ __all__ = [
     "load_dataset",
     "load_embeddings",
     "load_encoder",
+    "load_index",
     "load_judgments",
     "load_result",
     "load_triplets",
     "merge_extractions",
     "minibatch_cka",
     "neighbor_overlap",
+    "neighbors",
     "noise_ceiling",
     "odd_one_out",
     "odd_one_out_from",

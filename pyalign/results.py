@@ -46,6 +46,7 @@ KINDS = {
     "layers": "pyalign.pairwise.compared:LayerSimilarity",
     "models layers": "pyalign.extraction.models:ModelLayers",
     "models list": "pyalign.extraction.models:ModelList",
+    "neighbors": "pyalign.nearest.result:Neighbors",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
     "predict": "pyalign.concept.predicted:DimensionPredictions",
     "probe": "pyalign.probing.validated:ProbeCrossValidation",

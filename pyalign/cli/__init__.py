@@ -29,6 +29,7 @@ COMMANDS = {
     "concepts": "where models agree with people: accuracy per dimension, category or level",
     "rsa": "correlation of similarity matrices with those of people, or of other models",
     "cka": "similarities between models: CKA and relatives, calibrated against chance",
+    "neighbors": "the nearest rows of embeddings, by name or vector, exactly or by an index",
     "probe": "learn the linear map of embeddings that best predicts human answers",
     "recover": "whether triplets can tell models apart, and how many it takes, by simulation",
     "glocal": "learn a map that predicts human answers and keeps other images' neighbours",

@@ -28,6 +28,7 @@ VIEWS = {
     "ModelLayers": "models:layers_table",
     "ModelList": "models:models_table",
     "ModelSimilarities": "similarities:similarities_table",
+    "Neighbors": "neighbors:neighbors_table",
     "NoiseCeiling": "ceilings:ceiling_table",
     "ProbeCrossValidation": "probes:probe_table",
     "ProbeFit": "probes:fit_table",

@@ -1,0 +1,85 @@
+"""`pyalign neighbors`: the nearest rows of embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.measures import MEASURES, get_measure
+from pyalign.progress import Progress
+
+WHAT, SEARCH = "queries (default: every row)", "search"
+EPILOG = "Distances are printed as such; documents hold them negated: larger is nearer."
+
+
+@dataclass(frozen=True)
+class NeighborOptions(_options.Model, _options.RowNames, _options.Output):
+    """The options of `pyalign neighbors`."""
+
+    query: tuple[str, ...] | None = option("names of rows", nargs="+", metavar="NAME", group=WHAT, exclusive="queries")
+    queries: str | None = option(
+        "file of (q, d) vectors; FILE::KEY picks an array", metavar="FILE", role="input", group=WHAT,
+        exclusive="queries",
+    )  # fmt: skip
+    k: int = option("neighbours of each query (default: 10)", "-k", default=10, kind=_options.count, metavar="K")
+    measure: str = option(
+        "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
+        words=MEASURES,
+    )  # fmt: skip
+    nan: str = option(
+        "rows with NaN: an error, or left out (default: raise)", default="raise", choices=("raise", "omit"),
+        group=_options.MODEL,
+    )  # fmt: skip
+    include_self: bool = option("a row may be its own neighbour", default=False, group=SEARCH)
+    engine: str = option(
+        "what searches (default: native for the exact search, faiss for an index)", "--backend", default="auto",
+        choices=("auto", "native", "faiss"), group=SEARCH,
+    )  # fmt: skip
+    index: str = option(
+        "flat (exact), hnsw, ivf, a factory string of faiss, auto, or a file of --save-index (default: auto)",
+        default="auto", metavar="INDEX", group=SEARCH,
+    )  # fmt: skip
+    save_index: str | None = option(
+        "write the index to a file, for --index", metavar="FILE", role="output", group=SEARCH
+    )
+    threads: int | None = option(
+        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=_options.count, metavar="K", group=SEARCH
+    )
+
+
+def run(options: NeighborOptions, progress: Progress) -> Outcome:
+    """Reads, searches; the index is written with the rest."""
+    get_measure(options.measure)
+    rows = _inputs.read_model(options)
+    return search(options, rows, progress)
+
+
+def search(options: Any, rows: Any, progress: Progress) -> Outcome:
+    """The neighbours of what the options ask for among rows that are read."""
+    import os
+
+    from pyalign.nearest.index import load_index
+    from pyalign.nearest.neighbors import neighbors, prepared_index
+
+    index: Any = options.index
+    if os.path.isfile(index):
+        refuse_unused(options, ("save_index",), "an index that is made: --index names one that is there")
+        index = load_index(index)
+    given = options.query if options.queries is None else _inputs.read_embeddings(options.queries)
+    files = {}
+    if options.save_index is not None:
+        index = prepared_index(rows, given, options.measure, index)
+    found = neighbors(
+        rows, given, options.k, measure=options.measure, backend=options.engine, index=index,
+        include_self=options.include_self, nan=options.nan, progress=progress,
+    )  # fmt: skip
+    if options.save_index is not None:
+        files[options.save_index] = index.content(found.recall)
+    return Outcome(found, files)
+
+
+COMMAND = Command(
+    NeighborOptions, run, "pyalign neighbors clip.npy --names names.txt --query apple -k 10", epilog=EPILOG
+)

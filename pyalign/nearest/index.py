@@ -1,0 +1,195 @@
+"""Approximate indexes of faiss over rows, built, tuned to a recall, written to a file and read back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign._version import __version__
+from pyalign.data import Embeddings, as_embeddings
+from pyalign.data.provenance import fingerprint
+from pyalign.errors import InputError
+from pyalign.io.paths import PathLike, bad
+from pyalign.io.write import Files
+from pyalign.measures import Measure, get_measure
+from pyalign.nearest.choose import factory_of
+from pyalign.nearest.queries import on_host
+from pyalign.nearest.scan import load_faiss, threads_of
+from pyalign.nearest.space import Space, make_space
+
+MARK = b"pyalign neighbors index 1\n"
+LONGEST_MANIFEST = 1 << 20  # bytes
+PARAMETERS = {"efSearch": (64, 4096), "nprobe": (8, 4096)}  # what a search may be given more of: from, to
+NEEDED = ("measure", "index", "rows_sha256", "n", "d", "bytes", "sha256")
+
+
+@dataclass(frozen=True, eq=False)
+class NeighborIndex:
+    """An index over rows.
+
+    Attributes:
+        index: "flat", which is the rows themselves, or the factory string of faiss.
+        measure: as given to ``measure=``; of rbf with its sigma.
+        n, d: of the rows.
+        rows_sha256: of the rows, see `pyalign.data.fingerprint`.
+        manifest: what else its file says: versions, names, source, recall.
+        faiss_index: of faiss; None for "flat".
+        path: where it was read from, or None.
+    """
+
+    index: str
+    measure: str
+    n: int
+    d: int
+    rows_sha256: str
+    manifest: Mapping[str, Any]
+    faiss_index: Any = None
+    path: str | None = None
+
+    def require(self, values: np.ndarray, measure: Measure) -> None:
+        """Raises unless these are the rows and the measure that it was made of."""
+        told = f"index {self.path}" if self.path else "index"
+        if measure.name != self.measure.partition(":")[0]:
+            raise InputError(f"{told} was made for measure {self.measure}; got {measure}")
+        if values.shape != (self.n, self.d):
+            raise InputError(f"{told} was made of {self.n:,} rows of {self.d:,} features; got shape {values.shape}")
+        digest = fingerprint(values)
+        if digest != self.rows_sha256:
+            raise InputError(f"{told} was made of other rows (sha256 {self.rows_sha256[:12]}; got {digest[:12]})")
+
+    def content(self, recall: float | None = None) -> list[bytes]:
+        """The pieces of its file: a mark, a line of JSON, and the index as faiss writes it."""
+        data = np.empty(0, np.uint8)
+        if self.faiss_index is not None:
+            data = load_faiss("an index").serialize_index(self.faiss_index)
+        head = {
+            "measure": self.measure, "index": self.index, "rows_sha256": self.rows_sha256, "n": self.n, "d": self.d,
+            **self.manifest, "recall": recall, "bytes": data.nbytes, "sha256": hashlib.sha256(data.data).hexdigest(),
+        }  # fmt: skip
+        return [MARK, json.dumps(head).encode() + b"\n", data.data]  # type: ignore[list-item]
+
+    def save(self, path: PathLike, recall: float | None = None) -> None:
+        """Writes it to a file, beside its place first: there it is whole or not at all."""
+        with Files() as pending:
+            pending.add(path, self.content(recall))
+            pending.commit()
+
+
+def build_index(
+    x: object, *, measure: str | Measure = "cosine", index: str = "hnsw", memory: float | None = None
+) -> NeighborIndex:
+    """An index over rows, to be saved or given to `pyalign.neighbors`.
+
+    Args:
+        x: (n, d) real numbers, finite.
+        measure: see `pyalign.similarity`.
+        index: "flat", "hnsw", "ivf", "auto" for n searches, or a factory string of faiss.
+        memory: see `pyalign.nearest.choose.choose_index`.
+
+    Raises:
+        InputError: as `pyalign.similarity`; a string that faiss does not take.
+        MissingExtraError: faiss is not installed; "flat" needs none.
+
+    Example:
+        >>> build_index(np.eye(3), index="flat").n
+        3
+    """
+    rows = as_embeddings(x)
+    values = on_host(rows.values, "x")
+    factory = factory_of(index, len(values), values.shape[1], len(values), memory)
+    return index_of(make_space(values, None, get_measure(measure)), factory, rows)
+
+
+def index_of(space: Space, factory: str, rows: Embeddings | None = None) -> NeighborIndex:
+    """The index of a space."""
+    made: dict[str, Any] = {"version": __version__}
+    index = None
+    if factory != "flat":
+        faiss = load_faiss(f"index {factory!r}")
+        made["faiss"] = faiss.__version__
+        index = _trained(faiss, space, factory)
+    if rows is not None:
+        names = None if rows.names is None else hashlib.sha256("\n".join(rows.names).encode()).hexdigest()
+        made |= {"source": rows.source, "names_sha256": names}
+    n, d = space.values.shape
+    return NeighborIndex(factory, str(space.measure), n, d, fingerprint(space.values), made, index)
+
+
+def _trained(faiss: Any, space: Space, factory: str) -> Any:
+    rows = np.ascontiguousarray(space.search[:, :-1]) if space.distance else space.search
+    metric = faiss.METRIC_L2 if space.distance else faiss.METRIC_INNER_PRODUCT
+    try:
+        index = faiss.index_factory(rows.shape[1], factory, metric)
+        with threads_of(faiss):
+            index.train(rows)
+            index.add(rows)
+    except RuntimeError as error:
+        told = str(error).strip().splitlines()[-1].rpartition("failed: ")[2].rpartition("Error: ")[2]
+        raise InputError(f"index must be a factory string of faiss that suits x; got {factory!r} ({told})") from error
+    return index
+
+
+def load_index(path: PathLike) -> NeighborIndex:
+    """The index in a file that `NeighborIndex.save` or ``pyalign neighbors --save-index`` has written.
+
+    The bytes are held against the hash that stands before them first: faiss trusts what it reads, and a damaged file
+    could end the process. That finds damage, not malice: take index files from those whose code you would run.
+
+    Raises:
+        InputError: another file, or a damaged one.
+        MissingExtraError: faiss is not installed; "flat" needs none.
+    """
+    with open(path, "rb") as file:
+        if file.read(len(MARK)) != MARK:
+            raise bad(path, "is no index that pyalign has written")
+        head = _manifest(path, file.readline(LONGEST_MANIFEST))
+        data = file.read(head["bytes"] + 1)
+    if len(data) != head["bytes"] or hashlib.sha256(data).hexdigest() != head["sha256"]:
+        raise bad(path, "is damaged: the index in it is not the one that was written")
+    index = None
+    if head["index"] != "flat":
+        faiss = load_faiss(f"{path}: an index")
+        try:
+            index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
+        except RuntimeError as error:
+            raise bad(path, f"faiss {faiss.__version__} can't read it (written by {head.get('faiss')})") from error
+        if (index.ntotal, index.d) != (head["n"], head["d"]):
+            raise bad(path, f"holds {index.ntotal:,} rows of {index.d}, in place of {head['n']:,} of {head['d']}")
+    rest = {name: value for name, value in head.items() if name not in NEEDED}
+    return NeighborIndex(
+        head["index"], head["measure"], head["n"], head["d"], head["rows_sha256"], rest, index, str(path)
+    )
+
+
+def _manifest(path: PathLike, line: bytes) -> dict[str, Any]:
+    try:
+        head = json.loads(line)
+        kinds = (str, str, str, int, int, int, str)
+        sound = isinstance(head, dict) and all(
+            isinstance(head.get(name), kind) for name, kind in zip(NEEDED, kinds, strict=True)
+        )
+    except (ValueError, RecursionError):
+        sound = False
+    if not sound or min(head["n"], head["d"], head["bytes"] + 1) < 1 or head["bytes"] > 1 << 50:
+        raise bad(path, "is damaged: its first lines are no manifest of an index")
+    return head
+
+
+def give_more(index: Any, times: int) -> bool:
+    """Sets how widely an index searches: 2^times of the least; False where it can't search more widely."""
+    faiss = load_faiss("an index")
+    changed = False
+    for name, (least, most) in PARAMETERS.items():
+        value = least << times
+        if value <= most:
+            try:
+                faiss.ParameterSpace().set_index_parameter(index, name, value)
+            except RuntimeError:  # it has no such parameter
+                continue
+            changed = True
+    return changed

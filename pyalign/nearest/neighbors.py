@@ -1,0 +1,203 @@
+"""The nearest rows of each query, exactly or by an index."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Embeddings, Provenance, as_embeddings
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.nearest.approximate import TARGET, Found, approximately
+from pyalign.nearest.choose import factory_of
+from pyalign.nearest.exact import Search
+from pyalign.nearest.index import NeighborIndex, build_index, index_of, load_index
+from pyalign.nearest.packages import note_of_packages
+from pyalign.nearest.queries import Queries, find_queries, on_host
+from pyalign.nearest.result import Neighbors
+from pyalign.nearest.scan import flat_scan, native_scan
+from pyalign.nearest.space import Space, make_space, parts
+from pyalign.progress import Progress, silent
+
+BACKENDS = ("auto", "native", "faiss")
+UNITS = {
+    "cosine": "a cosine, from -1 to 1",
+    "pearson": "a correlation, from -1 to 1",
+    "dot": "units of x times those of the queries",
+    "neg_sqeuclidean": "squared units of x",
+    "neg_euclidean": "units of x",
+    "rbf": "a kernel, from 0 to 1",
+}
+
+
+def neighbors(
+    x: object,
+    queries: object = None,
+    k: int = 10,
+    *,
+    measure: str | Measure = "cosine",
+    backend: str = "auto",
+    index: Any = "auto",
+    include_self: bool = False,
+    nan: str = "raise",
+    memory: float | None = None,
+    progress: Progress = silent,
+) -> Neighbors:
+    """The k rows of x that are most similar to each query, the most similar first, of equal ones the lower row first.
+
+    With index "flat" these are the k largest of all similarities, computed in float64 and compared as such (distances
+    by their squares), whatever the dtype of x, the backend and the number of threads. A float32 search proposes
+    candidates; a bound on its rounding says where more of them, or all rows, must be looked at.
+
+    Args:
+        x: (n, d) real numbers, one row per item. Names come from `Embeddings` or the index of a DataFrame.
+        queries: None for all rows of x; names of rows, of one row each; or (q, d) vectors of x's features.
+        k: neighbours of each query: from 1 to n, or to n - 1 where queries are rows of x.
+        measure: see `pyalign.similarity`; the largest are the nearest. Zero rows (cosine) and constant ones (pearson)
+            have similarity 0 to everything.
+        backend: "native": the kernels of pyalign. "faiss": `faiss.knn`. "auto": native for the exact search, which is
+            faster here and finds the same; faiss for other indexes.
+        index: "flat": exact. "hnsw", "ivf", or a factory string of faiss: approximate, with the recall measured.
+            "auto" or None: see `pyalign.nearest.choose.choose_index`. Or an index of `build_index` or `load_index`,
+            or a path to one (`pathlib.Path`), which must be of these rows and this measure.
+        include_self: whether a query that is a row of x is its own neighbour.
+        nan: "raise", or "omit": rows with NaN or infinity are no neighbours, and have none.
+        memory: bytes that an index may take, for "auto".
+        progress: called with "neighbors", queries done and their number.
+
+    Returns:
+        `Neighbors`: `indices` (q, k) int64, `similarities` (q, k) float64, names; the recall of an approximate index.
+
+    Raises:
+        InputError: no such rows, queries, k, measure, backend or index; a name that no row has, or several; NaN; an
+            index of other rows.
+        MissingExtraError: backend "faiss" or an approximate index without faiss.
+
+    Example:
+        >>> animals = Embeddings(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), ("cat", "dog", "car"))
+        >>> found = neighbors(animals, "cat", k=2)
+        >>> found.indices.tolist(), [row["neighbor"] for row in found.to_records()]
+        ([[1, 2]], ['dog', 'car'])
+    """
+    chosen = get_measure(measure)
+    _checks.one_of(backend, BACKENDS, "backend")
+    _checks.one_of(nan, ("raise", "omit"), "nan")
+    rows = as_embeddings(x)
+    values = on_host(rows.values, "x")
+    asked = find_queries(queries, rows, values)
+    kept = _usable(values, "x", nan)
+    served = kept[asked.rows] if asked.rows is not None else _usable(asked.values, "queries", nan)
+    own = None if include_self or asked.rows is None else _renumbered(asked.rows[served], kept)
+    k = _number(k, int(kept.sum()), own is not None)
+    saved = _saved(index, values, chosen, bool(kept.all()))
+    factory = saved.index if saved else factory_of(index, *_sizes(values), len(asked.values), memory)
+    if backend == "native" and factory != "flat":
+        raise InputError(f"backend 'native' searches flat alone; got index {factory!r}")
+    vectors = _some(asked.values, served)
+    space = make_space(_some(values, kept), None if asked.everything else vectors, get_measure(saved.measure)
+                       if saved and chosen.sigma is None else chosen)  # fmt: skip
+
+    def told(done: int) -> None:
+        progress("neighbors", done, len(vectors))
+
+    if factory == "flat":
+        search = Search(space, flat_scan(space) if backend == "faiss" else native_scan(space))
+        found = Found(*search.nearest(vectors, k, own, told), None, None)
+    else:
+        made = saved or index_of(space, factory, rows)
+        found = approximately(space, made.faiss_index, factory, vectors, k, own, told)
+    engine = "native" if factory == "flat" and backend != "faiss" else "faiss"
+    return _result(rows, asked, space, found, kept, served, factory, engine)
+
+
+def prepared_index(x: Embeddings, queries: Any, measure: str, index: str) -> NeighborIndex:
+    """The index that `neighbors` would make for these queries, to be given to it and saved."""
+    values = on_host(x.values, "x")
+    count = len(values) if queries is None else len(queries)
+    return build_index(x, measure=measure, index=factory_of(index, *_sizes(values), count))
+
+
+def _sizes(rows: np.ndarray) -> tuple[int, int]:
+    return len(rows), int(rows.shape[1])
+
+
+def _usable(rows: np.ndarray, name: str, nan: str) -> np.ndarray:
+    """Mask of the rows without NaN and infinity; raises where there are others that nobody leaves out."""
+    kept = np.concatenate([np.isfinite(rows[part]).all(axis=1) for part in parts(*rows.shape)])
+    if nan == "raise":
+        _checks.require_finite(~kept, name)
+    return kept
+
+
+def _some(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    return rows if kept.all() else rows[kept]
+
+
+def _renumbered(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The places of rows among those that are kept."""
+    return (np.cumsum(kept) - 1)[rows]
+
+
+def _number(k: object, n: int, own: bool) -> int:
+    """`k` as an int that n rows allow."""
+    most = n - own
+    if most < 1:
+        raise InputError(f"x must have rows that can be neighbours of each query; got {n} without NaN or infinity")
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= most:
+        why = f"{n:,} rows, and none is its own neighbour" if own else f"{n:,} rows"
+        raise InputError(f"k must be a whole number from 1 to {most:,} ({why}); got {k!r}")
+    return int(k)
+
+
+def _saved(index: Any, values: np.ndarray, measure: Measure, whole: bool) -> NeighborIndex | None:
+    """The index that was given, where it is one, of these rows."""
+    found = load_index(index) if isinstance(index, PathLike) else index
+    if not isinstance(found, NeighborIndex):
+        return None
+    if not whole:
+        raise InputError("x must be finite where an index is given; nan='omit' leaves out rows that the index has")
+    found.require(values, measure)
+    return found
+
+
+def _result(
+    rows: Embeddings, asked: Queries, space: Space, found: Found, kept: np.ndarray, served: np.ndarray, factory: str,
+    engine: str,
+) -> Neighbors:  # fmt: skip
+    """What was found, by the rows of x and the queries as they were given."""
+    place, shape = np.flatnonzero(kept), (len(served), found.indices.shape[1])
+    indices, similarities = np.full(shape, -1, np.int64), np.full(shape, np.nan)
+    here = found.indices >= 0
+    indices[served] = np.where(here, place[found.indices], -1)
+    told = space.told(np.where(here, found.values, 0.0))
+    similarities[served] = np.where(here, told, np.nan)
+    measure, exact = space.measure, found.recall is None
+    return Neighbors(
+        embeddings=rows.source, n=len(kept), d=space.values.shape[1], k=shape[1], n_queries=len(served),
+        measure=str(measure), kind="negated distance" if measure.name.startswith("neg_") else "similarity",
+        units=UNITS[measure.name], backend=engine, index=factory, exact=exact, recall=found.recall,
+        recall_queries=found.sample, n_omitted=int((~kept).sum()), indices=indices, similarities=similarities,
+        names=rows.names, queries=asked.names, query_rows=asked.rows, notes=_notes(rows, found, kept, served, engine),
+        provenance=Provenance.now(
+            {"x": rows, "queries": None if asked.rows is not None else asked.given},
+            {"k": shape[1], "measure": str(measure), "index": factory}, engine,
+        ),
+    )  # fmt: skip
+
+
+def _notes(rows: Embeddings, found: Found, kept: np.ndarray, served: np.ndarray, engine: str) -> tuple[str, ...]:
+    notes = list(rows.notes)
+    if not kept.all():
+        notes.append(f"{int((~kept).sum()):,} of {len(kept):,} rows hold NaN or infinity and are no neighbours")
+    if not served.all():
+        notes.append(f"{int((~served).sum()):,} of {len(served):,} queries hold NaN or infinity and have no neighbours")
+    short = int((found.indices < 0).any(axis=1).sum())
+    if short:
+        notes.append(f"the index found fewer than {found.indices.shape[1]:,} neighbours for {short:,} queries")
+    if found.recall is not None and found.recall < TARGET:
+        notes.append(f"the index finds {100 * found.recall:.1f} % of the true neighbours; index='flat' finds all")
+    several = note_of_packages() if engine == "faiss" else None
+    return (*notes, several) if several else tuple(notes)

@@ -1,0 +1,104 @@
+"""What is searched for: rows of x, by name or all of them, or other vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Embeddings, as_embeddings
+from pyalign.errors import InputError
+from pyalign.ops._place import device_of
+
+CLOSE = 3  # names that are proposed
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Queries of a search.
+
+    Attributes:
+        values: (q, d) float32 or float64 with contiguous rows.
+        rows: (q,) int64, the rows of x that they are; None where they are other vectors.
+        names: of the queries, or None.
+        everything: whether they are the rows of x as they stand.
+        given: other vectors as they came, for the record.
+    """
+
+    values: np.ndarray
+    rows: np.ndarray | None
+    names: tuple[str, ...] | None
+    everything: bool = False
+    given: object = None
+
+
+def find_queries(given: object, x: Embeddings, values: np.ndarray) -> Queries:
+    """Queries of what was given: None, names, or (q, d) vectors.
+
+    Raises:
+        InputError: a name that no row has, or several; another number of features than x has.
+    """
+    if given is None:
+        return Queries(values, np.arange(len(values)), x.names, True)
+    names: Any = [given] if isinstance(given, str) else given
+    if is_names(names):
+        rows = rows_of(names, x)
+        return Queries(values[rows], rows, tuple(map(str, names)))
+    other = as_embeddings(given, "queries")
+    vectors = on_host(other.values, "queries")
+    if vectors.shape[1] != values.shape[1]:
+        raise InputError(f"queries must have the {values.shape[1]} features of x; got shape {vectors.shape}")
+    return Queries(vectors, None, other.names, given=other)
+
+
+def is_names(given: Any) -> bool:
+    """Whether these are names, not vectors."""
+    if isinstance(given, np.ndarray):
+        return given.ndim == 1 and given.dtype.kind in "UO"
+    return isinstance(given, list | tuple) and all(isinstance(one, str) for one in given)
+
+
+def rows_of(names: Sequence[str], x: Embeddings) -> np.ndarray:
+    """(q,) int64, the rows of these names; close names are proposed for one that no row has.
+
+    Example:
+        >>> rows_of(["cat"], Embeddings(np.eye(2), ("dog", "cat")))
+        array([1])
+    """
+    if not len(names):
+        raise InputError("queries must hold at least one name or row; got none")
+    if x.names is None:
+        raise InputError(f"queries by name need the names of the rows of x, which has none; got {str(names[0])!r}")
+    places: dict[str, list[int]] = {}
+    for row, name in enumerate(x.names):
+        places.setdefault(name, []).append(row)
+    found = []
+    for name in map(str, names):
+        rows = places.get(name)
+        if rows is None:
+            raise InputError(f"queries must be names of rows; no row is named {name!r}{_close(name, x.names)}")
+        if len(rows) > 1:
+            some = ", ".join(map(str, rows[:4])) + (", ..." if len(rows) > 4 else "")
+            raise InputError(f"queries must be names of one row each; {name!r} names rows {some}")
+        found.append(rows[0])
+    return np.array(found, np.int64)
+
+
+def _close(name: str, names: Sequence[str]) -> str:
+    import difflib  # slow to import, and needed only for an error
+
+    lowered: dict[str, str] = {}
+    for known in names:
+        lowered.setdefault(known.lower(), known)
+    near = difflib.get_close_matches(name.lower(), list(lowered), n=CLOSE, cutoff=0.6)
+    return f"; close ones are {', '.join(repr(lowered[one]) for one in near)}" if near else ""
+
+
+def on_host(values: Any, name: str) -> np.ndarray:
+    """(n, d) float32 or float64 with contiguous rows, on the host."""
+    if device_of(values) != "cpu" and not hasattr(values, "detach"):  # torch's come by themselves
+        values = values.get() if hasattr(values, "get") else np.from_dlpack(values)
+    return _checks.as_rows(values, name)

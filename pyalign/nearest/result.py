@@ -1,0 +1,127 @@
+"""What a search finds: for each query its nearest rows, the nearest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyalign.results import LAST, Result, from_fields, hidden
+
+
+@dataclass(frozen=True)
+class Neighbors(Result):
+    """The nearest rows of each query.
+
+    Attributes:
+        embeddings: where the rows came from, or None.
+        n, d: rows that were searched, and their features.
+        k: neighbours of each query.
+        n_queries: how many queries there were.
+        measure: see `pyalign.similarity`.
+        kind: "similarity", or "negated distance" for measures that are distances; larger is nearer for both.
+        units: of the numbers, in words.
+        backend: what searched: "native" or "faiss".
+        index: "flat", or the factory string of faiss.
+        exact: whether all rows were looked at, so that these are the nearest without doubt.
+        recall: of an approximate index the share of the true neighbours that it found, over `recall_queries` queries
+            that were searched exactly as well; None where the search is exact.
+        recall_queries: how many these were.
+        n_omitted: rows with NaN or infinity that were left out (``nan="omit"``).
+        indices: (q, k) int64, the rows of x, the nearest first, of equally near ones the lower row first; -1 for a
+            query that was left out, or where an approximate index found fewer than k.
+        similarities: (q, k) float64, NaN where the index is -1.
+        names: of the rows of x, or None.
+        queries: names of the queries, or None.
+        query_rows: (q,) int64, the rows of x that the queries are, or None where they are other vectors.
+    """
+
+    command: ClassVar[str] = "neighbors"
+    rows: ClassVar[str] = "results"
+
+    embeddings: str | None
+    n: int
+    d: int
+    k: int
+    n_queries: int
+    measure: str
+    kind: str
+    units: str
+    backend: str
+    index: str
+    exact: bool
+    recall: float | None = None
+    recall_queries: int | None = None
+    n_omitted: int = 0
+    indices: np.ndarray = hidden(default=None)
+    similarities: np.ndarray = hidden(default=None)
+    names: tuple[str, ...] | Mapping[int, str] | None = hidden(default=None)
+    queries: tuple[str, ...] | None = hidden(default=None)
+    query_rows: np.ndarray | None = hidden(default=None)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """A dict for each pair of query and neighbour: query, rank from 1, neighbor, row, similarity.
+
+        query and neighbor are names, or numbers of rows where there are none.
+        """
+        for q in range(self.n_queries):
+            found = zip(self.indices[q].tolist(), self.similarities[q].tolist(), strict=True)
+            for rank, (row, value) in enumerate(found, 1):
+                if row >= 0:
+                    yield {"query": self.query(q), "rank": rank, "neighbor": self.name(row), "row": row,
+                           "similarity": value}  # fmt: skip
+
+    def query(self, q: int) -> str | int:
+        """The name of a query, else its row, else its number."""
+        if self.queries is not None:
+            return self.queries[q]
+        return self.name(int(self.query_rows[q])) if self.query_rows is not None else q
+
+    def name(self, row: int) -> str | int:
+        """The name of a row, or its number."""
+        return row if self.names is None else self.names[row]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The same as a list."""
+        return list(self.records())
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a JSON document holds."""
+        document = super().to_dict()
+        tail: dict[str, Any] = {name: document.pop(name) for name in LAST if name in document}
+        rows = None if self.query_rows is None else self.query_rows.tolist()
+        return {**document, "query_rows": rows, "results": list(self.records()), **tail}
+
+    def to_json(self) -> str:
+        """The document as text, a line for each neighbour: there may be millions of them."""
+        document = self.to_dict()
+        records, rows = document.pop("results"), document.pop("query_rows")
+        encode = json.JSONEncoder(allow_nan=False).encode
+        head = json.dumps(document, indent=2, allow_nan=False)[:-2]
+        lines = ",\n    ".join(map(encode, records))
+        return f'{head},\n  "query_rows": {encode(rows)},\n  "results": [\n    {lines}\n  ]\n}}'
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Neighbors:
+        """Back from what `to_dict` gives; of the names those that occur."""
+        found: Neighbors = from_fields(cls, document)
+        records, (q, k) = document["results"], (found.n_queries, found.k)
+        indices, values = np.full((q, k), -1, np.int64), np.full((q, k), np.nan)
+        called: list[Any] = [None] * q
+        names: dict[int, str] = {}
+        at = -1
+        for record in records:
+            at += record["rank"] == 1
+            indices[at, record["rank"] - 1], values[at, record["rank"] - 1] = record["row"], record["similarity"]
+            called[at] = record["query"]
+            if isinstance(record["neighbor"], str):
+                names[record["row"]] = record["neighbor"]
+        rows = document.get("query_rows")
+        named = all(isinstance(one, str) for one in called) and bool(called)
+        return replace(
+            found, indices=indices, similarities=values, names=names or None,
+            queries=tuple(called) if named else None, query_rows=None if rows is None else np.array(rows, np.int64),
+        )  # fmt: skip

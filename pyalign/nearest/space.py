@@ -1,0 +1,241 @@
+"""Where rows are compared: in float64 for what is reported, in float32 for the search, and how far the two may differ.
+
+The float32 search maximises one inner product for every measure: of unit rows (cosine), of centred unit rows (pearson),
+of rows as they are (dot), and for distances of (a, 1) and (b, -|b|^2 / 2), with a and b centred on the mean of x, since
+-|a - b|^2 / 2 is that product less |a|^2 / 2. All scales are powers of two, which change no digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.errors import InputError
+from pyalign.measures import Measure, gamma_of, median_distance, with_sigma
+
+BLOCK = 1 << 21  # float64 numbers at once
+UNIT = 2.0**-24  # of float32
+TINY = 2.0**-120  # below it a float32 product may have lost its digits
+
+
+@dataclass(frozen=True)
+class Space:
+    """A measure over rows x (n, d).
+
+    Attributes:
+        measure: with its sigma, for rbf.
+        values: x, float32 or float64, finite.
+        exponent: distances and dot products are of rows times 2^-exponent.
+        centre: (d,) what is subtracted before distances are searched, in these units.
+        inverse: (n,) one over the length of each row, 0 for a zero row; of cosines alone.
+        search: (n, d) or (n, d + 1) float32, what is searched.
+        reach: the length of the longest row that is searched.
+        shrink: rows are searched times 2^-shrink.
+    """
+
+    measure: Measure
+    values: np.ndarray
+    exponent: int
+    centre: np.ndarray | None
+    inverse: np.ndarray
+    search: np.ndarray
+    reach: float
+    shrink: int
+
+    @property
+    def angular(self) -> bool:
+        """Whether rows have length 1."""
+        return self.measure.pair == "cosine"
+
+    @property
+    def distance(self) -> bool:
+        """Whether the measure falls with the distance."""
+        return self.measure.pair not in ("cosine", "dot")
+
+    def wide(self, rows: np.ndarray) -> np.ndarray:
+        """(m, d) float64 of rows as they came: the same numbers for the same row, whatever stands beside it."""
+        return _wide(rows, self.measure, self.exponent)
+
+    def values_of(self, queries: np.ndarray, inverses: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """(q, c) float64 by which neighbours are ordered: of wide queries (q, d) with the rows `near` (q, c) of x.
+
+        Sums are taken pair by pair over the features in one order, so that equal rows have equal numbers.
+        """
+        rows = self.wide(self.values[near.reshape(-1)]).reshape(*near.shape, -1)
+        if self.distance:
+            rows -= queries[:, None]
+            return 0.0 - np.einsum("qcd,qcd->qc", rows, rows)
+        products = np.einsum("qd,qcd->qc", queries, rows)
+        return products * (inverses[:, None] * self.inverse[near]) if self.angular else products
+
+    def told(self, values: np.ndarray) -> np.ndarray:
+        """The similarities of the measure from what `values_of` gives."""
+        if self.angular:
+            return values
+        scaled = np.ldexp(values, 2 * self.exponent)
+        if self.measure.pair == "neg_euclidean":
+            return 0.0 - np.ldexp(np.sqrt(-values), self.exponent)
+        if self.measure.pair == "rbf":
+            assert self.measure.sigma is not None
+            with np.errstate(under="ignore"):
+                return np.exp(gamma_of(self.measure.sigma) * scaled)
+        return scaled
+
+    def sought(self, wide: np.ndarray, inverses: np.ndarray) -> Sought:
+        """Queries as the search takes them."""
+        rows = _placed(wide, inverses, self.centre, self.angular)
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        if self.distance:
+            rows = np.concatenate([np.ldexp(rows, -self.shrink), np.ones((len(rows), 1))], axis=1)
+            lengths = np.ldexp(lengths, -self.shrink)
+        powers = -np.frexp(np.abs(rows).max(axis=1, initial=0.0))[1]
+        return Sought(np.ldexp(rows, powers[:, None]).astype(np.float32), lengths, powers)
+
+    def wide_scores(self, wide: np.ndarray, inverses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(q, n) float64 scores of queries with all rows, and (q,) how far these may lie from what they stand for."""
+        rows = _placed(wide, inverses, self.centre, self.angular)
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        if self.distance:
+            rows, lengths = np.ldexp(rows, -self.shrink), np.ldexp(lengths, -self.shrink)
+        scores = np.empty((len(rows), len(self.values)))
+        for part in parts(*self.values.shape):
+            others = _placed(self.wide(self.values[part]), self.inverse[part], self.centre, self.angular)
+            others = np.ldexp(others, -self.shrink)
+            np.matmul(rows, others.T, out=scores[:, part])
+            if self.distance:
+                scores[:, part] -= 0.5 * np.einsum("ij,ij->i", others, others)
+        return scores, self.doubt(lengths, 2.0**-53, 2.0**-1000)
+
+    def doubt(self, lengths: np.ndarray, unit: float = UNIT, tiny: float = TINY) -> np.ndarray:
+        """(q,) how far scores of queries of these lengths may lie from what they stand for, in any order of summation.
+
+        Higham, Accuracy and Stability of Numerical Algorithms, 2002, equation 3.5: |fl(a.b) - a.b| <= gamma_d |a||b|.
+        `unit` is the rounding of the type of the scores, and below `tiny` products may have lost their digits.
+        """
+        reach, count = self.reach, self.search.shape[1] + 16
+        share = count * unit / (1.0 - count * unit) if count * unit < 0.5 else np.inf
+        if self.distance:
+            ordered = 2.0**-52 * count * (lengths + reach) ** 2  # the float64 values themselves
+            return share * reach * (lengths + reach) + ordered + count * tiny * (1.0 + lengths)
+        return share * lengths * reach + count * tiny * np.maximum(lengths, 2.0**-900)
+
+    def certain(self, sought: Sought, worst: np.ndarray, score: np.ndarray) -> np.ndarray:
+        """(q,) whether a row whose float32 score is at most `score` (q,) must be farther than `worst` (q,)."""
+        least = self._as_score(sought, worst)
+        limit = np.ldexp(score.astype(np.float64), -sought.powers)
+        return least > limit + self.doubt(sought.lengths)
+
+    def _as_score(self, sought: Sought, values: np.ndarray) -> np.ndarray:
+        if not self.distance:
+            return np.ldexp(values, -self.shrink) if not self.angular else values
+        return 0.5 * (np.ldexp(values, -2 * self.shrink) + sought.lengths**2)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Queries of a search.
+
+    Attributes:
+        search: (q, d) or (q, d + 1) float32.
+        lengths: (q,) of the queries.
+        powers: (q,) of two by which they are multiplied in `search`.
+    """
+
+    search: np.ndarray
+    lengths: np.ndarray
+    powers: np.ndarray
+
+    def __getitem__(self, some: np.ndarray) -> Sought:
+        return Sought(self.search[some], self.lengths[some], self.powers[some])
+
+
+def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> Space:
+    """The space of rows x (n, d), for queries (m, d) that may be others.
+
+    Raises:
+        InputError: squares of rows overflow float64; rbf without a sigma where the median distance is 0.
+    """
+    if measure.pair == "rbf" and measure.sigma is None:
+        measure = with_sigma(measure, median_distance(x))
+    angular = measure.pair == "cosine"
+    exponent = 0
+    if not angular:
+        given = [(rows, name) for rows, name in ((x, "x"), (queries, "queries")) if rows is not None]
+        for rows, name in given:
+            _require_squares(rows, measure, name)
+        exponent = max(_exponent(rows) for rows, _ in given)
+    centre = None if measure.pair in ("cosine", "dot") else _mean(x, measure, exponent)
+    inverse, lengths = np.ones(len(x)), np.empty(len(x))
+    for part in parts(*x.shape):
+        wide = _wide(x[part], measure, exponent)
+        if angular:
+            inverse[part] = inverses_of(wide)
+        placed = _placed(wide, inverse[part], centre, angular)
+        lengths[part] = np.sqrt(np.einsum("ij,ij->i", placed, placed))
+    shrink = 0 if angular else int(np.frexp(lengths.max())[1])
+    search = np.empty((len(x), x.shape[1] + (centre is not None)), np.float32)
+    for part in parts(*x.shape):
+        placed = _placed(_wide(x[part], measure, exponent), inverse[part], centre, angular)
+        search[part, : x.shape[1]] = np.ldexp(placed, -shrink)
+    lengths = np.ldexp(lengths, -shrink)
+    if centre is not None:
+        search[:, -1] = -0.5 * lengths**2
+    return Space(measure, x, exponent, centre, inverse, search, float(lengths.max()), shrink)
+
+
+def parts(n: int, d: int, block: int | None = None) -> list[slice]:
+    """Slices of n rows of d numbers, a block each."""
+    step = max(1, (block or BLOCK) // max(1, d))
+    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+
+
+def inverses_of(wide: np.ndarray) -> np.ndarray:
+    """(m,) one over the length of each row; 0 for a zero row."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+
+
+def _wide(rows: np.ndarray, measure: Measure, exponent: int) -> np.ndarray:
+    wide = rows.astype(np.float64)
+    if measure.pair != "cosine":
+        return np.ldexp(wide, -exponent) if exponent else wide
+    wide = np.ldexp(wide, -np.frexp(np.abs(wide).max(axis=1))[1][:, None])
+    if measure.transform == "centre":  # the deviations times d, which keeps whole numbers whole
+        constant = wide.max(axis=1) == wide.min(axis=1)
+        wide = wide.shape[1] * wide - wide.sum(axis=1, keepdims=True)
+        wide[constant] = 0.0
+    return wide
+
+
+def _placed(wide: np.ndarray, inverses: np.ndarray, centre: np.ndarray | None, angular: bool) -> np.ndarray:
+    """Rows as they are searched, in float64."""
+    if angular:
+        return wide * inverses[:, None]
+    return wide if centre is None else wide - centre
+
+
+def _exponent(rows: np.ndarray) -> int:
+    largest = max(float(np.abs(rows[part]).max()) for part in parts(*rows.shape))
+    return int(np.frexp(largest)[1])
+
+
+def _mean(x: np.ndarray, measure: Measure, exponent: int) -> np.ndarray:
+    total = np.zeros(x.shape[1])
+    for part in parts(*x.shape):
+        total += _wide(x[part], measure, exponent).sum(axis=0)
+    return total / len(x)
+
+
+def _require_squares(rows: np.ndarray, measure: Measure, name: str) -> None:
+    if rows.dtype == np.float64:  # the squares of float32 fit
+        with np.errstate(over="ignore"):
+            squares = np.concatenate([np.einsum("ij,ij->i", rows[part], rows[part]) for part in parts(*rows.shape)])
+        _checks.require_products(np.minimum(squares, np.finfo(np.float64).max), rows.dtype, measure.name, name)
+
+
+def same_features(x: np.ndarray, queries: np.ndarray) -> None:
+    """Raises unless queries have as many features as x."""
+    if queries.shape[1] != x.shape[1]:
+        raise InputError(f"queries must have the {x.shape[1]} features of x; got shape {queries.shape}")
