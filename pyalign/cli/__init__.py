@@ -47,7 +47,7 @@ COMMANDS = {
     "datasets fetch": "get a data set from where it is published, or from a mirror",
     "datasets path": "where a data set lies, or is to be looked for",
     "simulate": "draw triplets from a known choice model, and state the accuracy to expect",
-    "info": "version, instruction set, threads, and each backend",
+    "info": "version, instruction set, threads, each backend, and which faiss",
 }
 EXAMPLE = "pyalign sample demo && pyalign score demo/embeddings.npy -t demo/triplets.npy"
 

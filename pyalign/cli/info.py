@@ -1,4 +1,4 @@
-"""`pyalign info`: version, instruction set, threads, and what can run here."""
+"""`pyalign info`: version, instruction set, threads, what can run here, and which faiss."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from pyalign._version import __version__
 from pyalign.backends import backend_reasons, native
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.nearest.packages import faiss_facts
 from pyalign.progress import Progress
 
 
@@ -36,7 +37,19 @@ def _lines(facts: dict[str, Any]) -> str:
     lines += [("threads", facts["threads"])]
     for name, reason in facts["backends"].items():
         lines.append((f"backend {name}", "ready" if reason is None else f"cannot run: {reason}"))
+    lines.append(("faiss", _faiss(facts["faiss"])))
     return "\n".join(f"{name:<18} {value}" for name, value in lines)
+
+
+def _faiss(facts: dict[str, Any]) -> str:
+    """The distributions, what the one that is there can do, and a word where there are several."""
+    if facts["version"] is None:
+        why = facts.get("error", "pip install 'pyalign[neighbors]', or neighbors-gpu, neighbors-cuvs")
+        return f"not installed: {why}" if "error" not in facts else f"cannot be imported: {why}"
+    packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
+    told = [packages or f"{facts['version']}, of no known distribution", f"{facts['gpus']} GPUs"]
+    told += [facts["options"]] if facts["options"] else []
+    return "; ".join(told) + (f"\n{'':<18} note: {facts['note']}" if facts["note"] else "")
 
 
 def gather() -> dict[str, Any]:
@@ -50,6 +63,7 @@ def gather() -> dict[str, Any]:
         "instruction_sets": native.instruction_sets(),
         "threads": native.num_threads(),
         "backends": backend_reasons(),
+        "faiss": faiss_facts(),
     }
 
 
