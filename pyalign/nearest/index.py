@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ from pyalign.nearest.space import Space, make_space
 MARK = b"pyalign neighbors index 1\n"
 LONGEST_MANIFEST = 1 << 20  # bytes
 PARAMETERS = {"efSearch": (64, 4096), "nprobe": (8, 4096)}  # what a search may be given more of: from, to
-NEEDED = ("measure", "index", "rows_sha256", "n", "d", "bytes", "sha256")
+NEEDED = ("measure", "index", "rows_sha256", "n", "d", "bytes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +64,18 @@ class NeighborIndex:
             raise InputError(f"{told} was made of other rows (sha256 {self.rows_sha256[:12]}; got {digest[:12]})")
 
     def content(self, recall: float | None = None) -> list[bytes]:
-        """The pieces of its file: a mark, a line of JSON, and the index as faiss writes it."""
+        """The pieces of its file: a mark, the hash of the rest, a line of JSON, and the index as faiss writes it."""
         data = np.empty(0, np.uint8)
         if self.faiss_index is not None:
             data = load_faiss("an index").serialize_index(self.faiss_index)
         head = {
             "measure": self.measure, "index": self.index, "rows_sha256": self.rows_sha256, "n": self.n, "d": self.d,
-            **self.manifest, "recall": recall, "bytes": data.nbytes, "sha256": hashlib.sha256(data.data).hexdigest(),
+            **self.manifest, "recall": recall, "bytes": data.nbytes,
         }  # fmt: skip
-        return [MARK, json.dumps(head).encode() + b"\n", data.data]  # type: ignore[list-item]
+        line = json.dumps(head).encode() + b"\n"
+        digest = hashlib.sha256(line)
+        digest.update(data.data)
+        return [MARK, digest.hexdigest().encode() + b"\n", line, data.data]  # type: ignore[list-item]
 
     def save(self, path: PathLike, recall: float | None = None) -> None:
         """Writes it to a file, beside its place first: there it is whole or not at all."""
@@ -137,7 +141,7 @@ def _trained(faiss: Any, space: Space, factory: str) -> Any:
 def load_index(path: PathLike) -> NeighborIndex:
     """The index in a file that `NeighborIndex.save` or ``pyalign neighbors --save-index`` has written.
 
-    The bytes are held against the hash that stands before them first: faiss trusts what it reads, and a damaged file
+    The file is held against the hash that stands at its head first: faiss trusts what it reads, and a damaged file
     could end the process. That finds damage, not malice: take index files from those whose code you would run.
 
     Raises:
@@ -147,9 +151,12 @@ def load_index(path: PathLike) -> NeighborIndex:
     with open(path, "rb") as file:
         if file.read(len(MARK)) != MARK:
             raise bad(path, "is no index that pyalign has written")
-        head = _manifest(path, file.readline(LONGEST_MANIFEST))
-        data = file.read(head["bytes"] + 1)
-    if len(data) != head["bytes"] or hashlib.sha256(data).hexdigest() != head["sha256"]:
+        stated, line = file.readline(65).strip(), file.readline(LONGEST_MANIFEST)
+        head = _manifest(path, line)
+        data = file.read(min(head["bytes"], os.path.getsize(path)) + 1)
+    digest = hashlib.sha256(line)
+    digest.update(data)
+    if len(data) != head["bytes"] or digest.hexdigest().encode() != stated:
         raise bad(path, "is damaged: the index in it is not the one that was written")
     index = None
     if head["index"] != "flat":
@@ -169,7 +176,7 @@ def load_index(path: PathLike) -> NeighborIndex:
 def _manifest(path: PathLike, line: bytes) -> dict[str, Any]:
     try:
         head = json.loads(line)
-        kinds = (str, str, str, int, int, int, str)
+        kinds = (str, str, str, int, int, int)
         sound = isinstance(head, dict) and all(
             isinstance(head.get(name), kind) for name, kind in zip(NEEDED, kinds, strict=True)
         )

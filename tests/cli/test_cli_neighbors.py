@@ -1,0 +1,65 @@
+"""`pyalign neighbors` on small files: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import reals
+
+from pyalign import load_result, neighbors
+
+faiss_alone = pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
+
+
+@pytest.fixture
+def names(folder, x):
+    Path("names.txt").write_text("".join(f"item {row}\n" for row in range(len(x))))
+    return "names.txt"
+
+
+def test_names_give_a_table_a_document_and_a_csv(command, names, x):
+    ran = command("neighbors", "--embeddings", "x.npy", "--names", names, "--query", "item 3", "item 5", "-k", 4,
+                  "--json", "n.json", "--csv", "n.csv", "--quiet")  # fmt: skip
+    assert (ran.code, ran.err) == (0, "")
+    read, expected = load_result("n.json"), neighbors(x, k=4)
+    np.testing.assert_array_equal(read.indices, expected.indices[[3, 5]])
+    assert len(Path("n.csv").read_text().splitlines()) == 9
+    assert f"item {expected.indices[3, 0]}" in ran.out.splitlines()[1]
+
+
+def test_vectors_of_a_file_are_queries(command, folder, x):
+    np.save("q.npy", x[:2] + 0.1)
+    ran = command("neighbors", "x.npy", "--queries", "q.npy", "-k", 2, "--measure", "neg_euclidean", "--json")
+    found = json.loads(ran.out)
+    assert [row["row"] for row in found["results"] if row["rank"] == 1] == [0, 1]
+    assert found["kind"] == "negated distance"
+
+
+@faiss_alone
+def test_an_index_is_written_and_read(command, folder):
+    ran = command("neighbors", "x.npy", "-k", 3, "--index", "hnsw", "--save-index", "x.index", "--json", "--quiet")
+    again = command("neighbors", "x.npy", "-k", 3, "--index", "x.index", "--json", "--quiet")
+    assert json.loads(ran.out)["results"] == json.loads(again.out)["results"]
+    assert json.loads(again.out)["index"] == "HNSW32"
+
+
+def test_what_is_wrong_is_one_line(refused, command, names):
+    base = ("neighbors", "--embeddings", "x.npy", "--names", names)
+    assert "no row is named 'itm 3'; close ones are 'item 3'" in refused(*base, "--query", "itm 3")
+    assert "from 1 to 29" in refused(*base, "-k", 30)
+    assert "measure must be one of" in refused(*base, "--measure", "cosin")
+    command("neighbors", "x.npy", "-k", 3, "--save-index", "x.index", "--quiet")
+    np.save("y.npy", reals(9, 30, 6))
+    assert "index x.index was made of other rows (sha256" in refused("neighbors", "y.npy", "--index", "x.index")
+    Path("x.index").write_bytes(b"something else")
+    assert "is no index that pyalign has written" in refused("neighbors", "x.npy", "--index", "x.index")
+
+
+def test_info_says_which_faiss_is_there(command):
+    facts = json.loads(command("info", "--json").out)["faiss"]
+    assert set(facts) >= {"packages", "version", "note"}
+    assert "\nfaiss " in command("info").out

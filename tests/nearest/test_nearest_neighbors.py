@@ -1,0 +1,237 @@
+"""Neighbours as they are asked for: names, other vectors, refusals, NaN, the document, indexes and their files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import metadata
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from support import reals
+
+from pyalign import Embeddings, MissingExtraError, build_index, load_index, neighbors
+from pyalign.nearest import packages
+from pyalign.nearest.choose import cells_index, choose_index
+from pyalign.results import from_document
+
+faiss_alone = pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
+X = reals(1, 40, 5)
+NAMES = tuple(f"item {row}" for row in range(40))
+NAMED = Embeddings(X, NAMES)
+
+
+@pytest.fixture
+def without_faiss(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+
+
+def test_queries_by_name_are_rows_and_not_their_own_neighbours():
+    found = neighbors(NAMED, ["item 7", "item 3"], 4)
+    everything = neighbors(NAMED, k=4)
+    np.testing.assert_array_equal(found.indices, everything.indices[[7, 3]])
+    assert found.query_rows.tolist() == [7, 3]
+    assert found.to_records()[0] == {
+        "query": "item 7", "rank": 1, "neighbor": NAMES[found.indices[0, 0]], "row": found.indices[0, 0],
+        "similarity": found.similarities[0, 0],
+    }  # fmt: skip
+    assert neighbors(NAMED, "item 7", 4).indices.shape == (1, 4)
+    assert neighbors(NAMED, "item 7", 1, include_self=True).indices.tolist() == [[7]]
+
+
+def test_other_vectors_have_all_rows_for_neighbours():
+    found = neighbors(X, X[:3] * 2, 40)
+    assert found.indices[:, 0].tolist() == [0, 1, 2]
+    assert sorted(found.indices[0]) == list(range(40))
+    assert neighbors(X, Embeddings(X[:1], ("asked",)), 1).to_records()[0]["query"] == "asked"
+
+
+def test_what_cannot_be_asked_for_is_refused_in_one_line(message_of):
+    doubled = Embeddings(X[:3], ("a", "b", "a"))
+    assert message_of(neighbors, X, k=40) == (
+        "k must be a whole number from 1 to 39 (40 rows, and none is its own neighbour); got 40"
+    )
+    assert message_of(neighbors, X, X, 41) == "k must be a whole number from 1 to 40 (40 rows); got 41"
+    assert message_of(neighbors, X, k=True).endswith("got True")
+    assert message_of(neighbors, X, np.ones((2, 4))) == "queries must have the 5 features of x; got shape (2, 4)"
+    told = message_of(neighbors, NAMED, "itm 7")
+    assert told.startswith("queries must be names of rows; no row is named 'itm 7'; close ones are 'item 7'")
+    assert message_of(neighbors, doubled, "a", 1) == "queries must be names of one row each; 'a' names rows 0, 2"
+    assert "which has none" in message_of(neighbors, X, "item 7")
+    assert message_of(neighbors, X, backend="fais") == (
+        "backend must be one of auto, native, faiss; got 'fais'; did you mean 'faiss'?"
+    )
+    assert message_of(neighbors, X, k=3, index=7).startswith("index must be auto, flat, hnsw, ivf")
+    assert message_of(neighbors, X, k=3, index="hnsw", backend="native") == (
+        "backend 'native' searches flat alone; got index 'HNSW32'"
+    )
+    assert "overflows float64" in message_of(neighbors, X.astype(np.float64) * 1e200, k=3, measure="dot")
+    assert message_of(neighbors, X[:1], k=1).startswith("x must have rows that can be neighbours")
+
+
+def test_names_that_occur_twice_do_not_matter_where_nobody_asks_for_them():
+    assert neighbors(Embeddings(X[:3], ("a", "b", "a")), "b", 1).to_records()[0]["neighbor"] == "a"
+
+
+def test_rows_with_nan_are_an_error_or_left_out(message_of):
+    x = X.copy()
+    x[[4, 9], 2] = np.nan, np.inf
+    assert message_of(neighbors, x) == "x must be finite; 2 of 40 rows hold NaN or infinity, first row 4"
+    found = neighbors(x, k=3, nan="omit")
+    kept = np.delete(np.arange(40), [4, 9])
+    np.testing.assert_array_equal(found.indices[kept], kept[neighbors(x[kept], k=3).indices])
+    assert (found.indices[[4, 9]] == -1).all() and np.isnan(found.similarities[[4, 9]]).all()
+    assert found.n_omitted == 2
+    assert len(found.notes) == 2
+    assert len(found.to_records()) == 3 * 38
+    assert message_of(neighbors, X, x) == "queries must be finite; 2 of 40 rows hold NaN or infinity, first row 4"
+    assert message_of(neighbors, x, k=37 + 1, nan="omit").startswith("k must be a whole number from 1 to 37")
+
+
+@pytest.mark.parametrize("queries", [None, ("item 3",), X[:2]])
+def test_a_document_holds_what_was_found(queries):
+    found = neighbors(NAMED, queries, 3, measure="neg_euclidean")
+    read = from_document(type(found), json.loads(found.to_json()))
+    np.testing.assert_array_equal(read.indices, found.indices)
+    np.testing.assert_array_equal(read.similarities, found.similarities)
+    assert read.to_records()[0]["neighbor"] == found.to_records()[0]["neighbor"]
+    assert read.kind == "negated distance"
+    assert json.loads(found.to_json()) == found.to_dict()
+
+
+def test_the_table_shows_distances_as_such():
+    found = neighbors(NAMED, "item 3", 2, measure="neg_euclidean")
+    table = found.table()
+    assert "distance" in table.splitlines()[0]
+    assert f"{-found.similarities[0, 0]:.5g}" in table
+
+
+def test_without_faiss_the_exact_search_gives_the_same(without_faiss, message_of):
+    assert neighbors(X, k=3).backend == "native"
+    for options in ({"index": "hnsw"}, {"backend": "faiss"}):
+        with pytest.raises(MissingExtraError, match=r"needs faiss.*pyalign\[neighbors\]"):
+            neighbors(X, k=3, **options)
+
+
+def test_the_rule_is_flat_then_graphs_then_codes():
+    assert choose_index(50_000, 512, 50_000) == "flat"
+    assert choose_index(10_000_000, 2048, 1000) == "flat"
+    assert choose_index(1_300_000, 768, 1_300_000, memory=1e10) == "HNSW32"
+    assert choose_index(1_300_000, 768, 1_300_000, memory=1e9) == "OPQ64_256,IVF32768,PQ64x4fs"
+    assert choose_index(1_300_000, 768, 1_300_000) in ("HNSW32", "OPQ64_256,IVF32768,PQ64x4fs")
+
+
+@faiss_alone
+@pytest.mark.parametrize("n, d", [(500, 1), (900, 3), (2000, 20)])
+def test_factory_strings_of_the_rule_are_taken_by_faiss(n, d):
+    assert neighbors(reals(1, n, d), k=3, index=cells_index(n, d), measure="neg_euclidean").recall > 0.5
+
+
+@faiss_alone
+@pytest.mark.parametrize(
+    "index, measure",
+    [
+        ("hnsw", "cosine"),
+        ("hnsw", "rbf:3"),
+        ("ivf", "cosine"),
+        ("IVF16,Flat", "pearson"),
+        ("IVF16,Flat", "dot"),
+        ("IVF16,Flat", "neg_sqeuclidean"),
+    ],
+)
+def test_an_index_finds_the_share_that_it_says(index, measure):
+    x = reals(1, 2000, 16)
+    found, exact = neighbors(x, k=10, measure=measure, index=index), neighbors(x, k=10, measure=measure)
+    share = np.mean([np.isin(a, b).mean() for a, b in zip(exact.indices, found.indices, strict=True)])
+    assert not found.exact and exact.exact and exact.recall is None
+    assert found.recall == pytest.approx(share, abs=0.04)
+    assert share > 0.85
+    both = found.indices == exact.indices
+    np.testing.assert_array_equal(found.similarities[both], exact.similarities[both])
+
+
+@faiss_alone
+@pytest.mark.slow
+@pytest.mark.parametrize("index", ["hnsw", "IVF512,PQ32x4fs"])
+def test_the_recall_of_100_000_rows_is_that_of_2_000_other_queries(index):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(100_000, 16)) @ rng.normal(size=(16, 128))).astype(np.float32)
+    queries = x[37::50]
+    found, exact = neighbors(x, queries, 10, index=index), neighbors(x, queries, 10, index="flat")
+    share = np.mean([np.isin(a, b).mean() for a, b in zip(exact.indices, found.indices, strict=True)])
+    print(f"{found.index}: recall {found.recall:.4f} on the sample, {share:.4f} on all")
+    assert found.recall == pytest.approx(share, abs=0.03)
+
+
+@faiss_alone
+def test_an_index_that_faiss_does_not_take_is_one_line(message_of):
+    told = message_of(neighbors, X, k=3, index="HNWS32")
+    assert told.startswith("index must be a factory string of faiss that suits x; got 'HNWS32'")
+    assert "index must be" in message_of(neighbors, X, k=3, index="IVF5000,Flat")
+
+
+@faiss_alone
+@pytest.mark.parametrize("index", ["flat", "hnsw", "IVF4,Flat"])
+@pytest.mark.parametrize("measure", ["cosine", "neg_euclidean", "rbf"])
+def test_an_index_comes_back_from_its_file(tmp_path, index, measure):
+    made = build_index(X, measure=measure, index=index)
+    made.save(tmp_path / "x.index", recall=0.5)
+    read = load_index(tmp_path / "x.index")
+    assert (read.index, read.measure, read.manifest["recall"]) == (made.index, made.measure, 0.5)
+    first, second = (neighbors(X, k=4, measure=measure, index=one) for one in (made, tmp_path / "x.index"))
+    np.testing.assert_array_equal(first.indices, second.indices)
+    assert first.exact == (index == "flat")
+
+
+def test_an_index_of_other_rows_or_another_measure_is_refused(tmp_path, message_of):
+    path = tmp_path / "x.index"
+    build_index(X, index="flat").save(path)
+    other = X.copy()
+    other[3, 2] += 1
+    told = message_of(neighbors, other, k=3, index=path)
+    assert told.startswith(f"index {path} was made of other rows (sha256 ")
+    assert message_of(neighbors, X, k=3, index=path, measure="dot") == (
+        f"index {path} was made for measure cosine; got dot"
+    )
+    assert "was made of 40 rows of 5 features; got shape (39, 5)" in message_of(neighbors, X[1:], k=3, index=path)
+
+
+@faiss_alone
+def test_a_file_that_is_damaged_is_never_given_to_faiss(tmp_path, message_of, monkeypatch):
+    import faiss
+
+    path = tmp_path / "x.index"
+    build_index(X, index="hnsw").save(path)
+    whole = path.read_bytes()
+    monkeypatch.setattr(faiss, "deserialize_index", lambda *_: pytest.fail("faiss was asked"))
+    for at in (0, 10, 40, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert message_of(load_index, path).startswith(f"{path}: is ")
+    for end in (0, 5, 26, 100, len(whole) - 1):
+        path.write_bytes(whole[:end])
+        assert message_of(load_index, path).startswith(f"{path}: is ")
+    path.write_bytes(whole + b"x")
+    assert message_of(load_index, path) == f"{path}: is damaged: the index in it is not the one that was written"
+    path.write_bytes(whole[:91] + b"[" * 100_000 + b"\n")
+    assert "no manifest" in message_of(load_index, path)
+
+
+def test_several_distributions_of_faiss_are_told_of(monkeypatch):
+    there = {"faiss-cpu": "1.15.1", "faiss-gpu-cuvs": "1.14"}
+
+    def version(name):
+        if name not in there:
+            raise metadata.PackageNotFoundError(name)
+        return there[name]
+
+    monkeypatch.setattr(packages, "version", version)
+    note = "faiss-cpu 1.15.1, faiss-gpu-cuvs 1.14 install the same folder faiss: the last one installed is used"
+    assert packages.note_of_packages().startswith(note)
+    assert packages.faiss_facts()["note"].startswith(note)
+    there.pop("faiss-cpu")
+    assert packages.note_of_packages() is None
+
+
+def test_a_faiss_that_does_not_load_is_told_of(monkeypatch, without_faiss):
+    assert packages.faiss_facts()["version"] is None
