@@ -20,6 +20,7 @@ QUERIES = 4096  # at once
 AGAIN = 8  # times as many candidates for queries that are not certain
 CROWD = 1024  # candidates of one query, above which equal rows are compared once
 SCORES = 1 << 23  # float64 scores at once
+CACHED = 1 << 18  # numbers of candidates at once on a thread: 2 MB
 Scan = Callable[[Sought, int], tuple[np.ndarray, np.ndarray]]  # queries, k -> scores, rows, both (q, k)
 Told = Callable[[int], None]
 
@@ -89,7 +90,7 @@ class Search:
         def compare(part: slice) -> None:
             values[part] = self.space.values_of(wide[part], inverses[part], np.maximum(near[part], 0))
 
-        _together(compare, parts(len(near), near.shape[1] * wide.shape[1]))
+        _together(compare, parts(len(near), near.shape[1] * wide.shape[1], CACHED))
         gone = near < 0 if own is None else (near < 0) | (near == own[:, None])
         values[gone] = -np.inf
         order = np.lexsort((np.where(gone, n, near), -values), axis=1)[:, :k]

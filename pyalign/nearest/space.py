@@ -165,7 +165,7 @@ def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> S
         given = [(rows, name) for rows, name in ((x, "x"), (queries, "queries")) if rows is not None]
         for rows, name in given:
             _require_squares(rows, measure, name)
-        exponent = max(_exponent(rows) for rows, _ in given)
+        exponent = max((_exponent(rows) for rows, _ in given if rows.dtype == np.float64), default=0)
     centre = None if measure.pair in ("cosine", "dot") else _mean(x, measure, exponent)
     inverse, lengths = np.ones(len(x)), np.empty(len(x))
     for part in parts(*x.shape):
@@ -201,7 +201,8 @@ def _wide(rows: np.ndarray, measure: Measure, exponent: int) -> np.ndarray:
     wide = rows.astype(np.float64)
     if measure.pair != "cosine":
         return np.ldexp(wide, -exponent) if exponent else wide
-    wide = np.ldexp(wide, -np.frexp(np.abs(wide).max(axis=1))[1][:, None])
+    if rows.dtype == np.float64:  # squares of float32 fit
+        wide = np.ldexp(wide, -np.frexp(np.abs(wide).max(axis=1))[1][:, None])
     if measure.transform == "centre":  # the deviations times d, which keeps whole numbers whole
         constant = wide.max(axis=1) == wide.min(axis=1)
         wide = wide.shape[1] * wide - wide.sum(axis=1, keepdims=True)
