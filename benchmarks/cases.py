@@ -44,6 +44,7 @@ OBJECTS92 = Case("objects-92", 92, 512)  # and 16 people
 MANY_OBJECTS = Case("objects-20k", 20_000, 512)
 THINGS_SPOSE = Case("things-spose-49", 1854, 49)  # as many dimensions as SPoSE has
 SQUARE = Case("square-4096", 4096, 768)
+NEAREST = Case("nearest-100k", 100_000, 512)
 LARGE = Case("large-20k", 20_000, 512, 5_000_000)
 LARGER = Case("large-100k", 100_000, 512, 5_000_000)
 TRAINING = Case("training-1m", 1854, 512, 1_000_000)  # one full-batch step of a probe
@@ -60,6 +61,7 @@ CASES = {
     for c in (
         THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, THINGS_SPOSE, THINGS_PAIRS, OBJECTS92, MANY_OBJECTS, SQUARE,
         LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES, TWO_MODELS, TWENTY_MODELS, THINGS_WIDE,
+        NEAREST, LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES, TWO_MODELS, TWENTY_MODELS,
     )
 }  # fmt: skip
 
@@ -176,6 +178,9 @@ TARGETS = (
     Target("rsa dual bootstrap", OBJECTS92, "rsatoolbox", at_least=200),
     Target("rsa inference", THINGS_PAIRS, "20 seconds", at_most=1),
     Target("rsa inference", THINGS_PAIRS, "numpy loop", at_least=50),
+    Target("neighbors", NEAREST, "faiss flat", at_least=1 / 1.1),
+    Target("neighbors", NEAREST, "numpy", at_least=1.5),
+    Target("memory of neighbors", NEAREST, "limit", at_most=1),
     *(Target(f"memory of rsa {name}", MANY_OBJECTS, "limit", at_most=1) for name in ("pearson", "spearman")),
     Target("choice_similarity", THINGS_SPOSE, "numba", at_least=20),
     Target("calibrate", THINGS, "pyalign score", at_most=10),

@@ -59,7 +59,13 @@ def _rsa(correlation: str, case: Case) -> Callable[[], object]:
     return lambda: pyalign.rsa(x, human, kind="similarity", correlation=correlation, ci=None)
 
 
+def _neighbors(case: Case) -> Callable[[], object]:
+    x = embeddings(case)
+    return lambda: pyalign.neighbors(x, k=20, index="flat")
+
+
 CALLS = {
+    "neighbors": _neighbors,
     "rsa pearson": partial(_rsa, "pearson"),
     "rsa spearman": partial(_rsa, "spearman"),
     "score": _score,

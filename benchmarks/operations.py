@@ -21,6 +21,7 @@ from benchmarks import (
     extract_peers,
     loss_peers,
     matrix_peers,
+    neighbor_peers,
     peers,
     predict_peers,
     probe_peers,
@@ -487,6 +488,21 @@ RSA = (
     _memory("rsa spearman", cases.MANY_OBJECTS, 4000),
 )
 
+NEIGHBORS = (
+    Comparison(
+        "neighbors",
+        cases.NEAREST,
+        {
+            SUBJECT: neighbor_peers.ours("native"),
+            "pyalign by faiss": neighbor_peers.ours("faiss"),
+            "faiss flat": neighbor_peers.faiss_flat,
+            "numpy": neighbor_peers.numpy_blocks,
+        },
+        FEWER,
+    ),
+    _memory("neighbors", cases.NEAREST, 1000 + cases.NEAREST.n * neighbor_peers.K * 16 / MB),
+)
+
 
 def choices(make: Callable[..., choice_peers.Matrix], rows: int | None = None, checked: bool = True) -> Builder:
     """A contender of `choice_similarity`; with `rows` it is timed on that many items."""
@@ -608,6 +624,8 @@ COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *CONCEPTS, PREDICT, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE,
     *EXTRACT,
     FITS, COMMAND, STARTS, IMPORT,
+    *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *NEIGHBORS, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS,
+    COMMAND, STARTS, IMPORT,
 )  # fmt: skip
 
 
