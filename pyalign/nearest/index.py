@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign._version import __version__
 from pyalign.data import Embeddings, as_embeddings
 from pyalign.data.provenance import fingerprint
@@ -105,6 +106,7 @@ def build_index(
     """
     rows = as_embeddings(x)
     values = on_host(rows.values, "x")
+    _checks.require_finite(~np.isfinite(values).all(axis=1))
     factory = factory_of(index, len(values), values.shape[1], len(values), memory)
     return index_of(make_space(values, None, get_measure(measure)), factory, rows)
 

@@ -6,6 +6,7 @@ import json
 import sys
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +192,9 @@ def test_an_index_of_other_rows_or_another_measure_is_refused(tmp_path, message_
     other[3, 2] += 1
     told = message_of(neighbors, other, k=3, index=path)
     assert told.startswith(f"index {path} was made of other rows (sha256 ")
+    other[3, 2] = np.nan
+    assert message_of(build_index, other) == "x must be finite; 1 of 40 rows holds NaN or infinity, first row 3"
+    assert message_of(neighbors, other, k=3, nan="omit", index=path).startswith("x must be finite where an index")
     assert message_of(neighbors, X, k=3, index=path, measure="dot") == (
         f"index {path} was made for measure cosine; got dot"
     )
@@ -235,3 +239,41 @@ def test_several_distributions_of_faiss_are_told_of(monkeypatch):
 
 def test_a_faiss_that_does_not_load_is_told_of(monkeypatch, without_faiss):
     assert packages.faiss_facts()["version"] is None
+
+
+def test_no_extra_but_those_of_faiss_and_of_our_tests_asks_for_faiss():
+    """It would replace a GPU build that is there."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        tomllib = pytest.importorskip("tomli")
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
+
+    def packages_of(extra):
+        for one in extras[extra]:
+            if one.startswith("pyalign["):
+                inner = one[len("pyalign[") : one.index("]")].split(",")
+                yield from (package for name in inner for package in packages_of(name))
+            else:
+                yield one
+
+    asking = {extra for extra in extras if any(one.startswith("faiss") for one in packages_of(extra))}
+    assert asking == {"neighbors", "neighbors-gpu", "neighbors-cuvs", "test", "bench"}
+
+
+def test_neighbours_of_things_are_those_of_all_cosines_in_float64(data):
+    folder = data / "things"
+    names = (folder / "unique_id.txt").read_text().split()
+    x = np.load(folder / "clip_vit_b32.npy")
+    found = neighbors(Embeddings(x, names), ["apple", "lion"], 5)
+    assert [row["neighbor"] for row in found.to_records()] == [
+        *("plum", "cherry", "kiwi", "peach", "mango"), *("cheetah", "leopard", "tiger", "cougar", "warthog"),
+    ]  # fmt: skip
+    assert found.similarities[:, 0] == pytest.approx([0.83243387, 0.83538911], abs=1e-8)
+    unit = x / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -2)
+    for engine in ("native", "faiss") if find_spec("faiss") else ("native",):
+        everything = neighbors(x, k=20, backend=engine)
+        np.testing.assert_array_equal(everything.indices, np.argsort(-cosines, axis=1, kind="stable")[:, :20])
