@@ -12,6 +12,7 @@ from pyalign import _checks
 from pyalign.data import Provenance
 from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
+from pyalign.ops.rows import match_rows
 from pyalign.pairwise._families import Family, family_of, notes_on, prepared
 from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few
 from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
@@ -20,7 +21,6 @@ from pyalign.pairwise.representation import (
     RepresentationMeasure,
     get_representation_measure,
 )
-from pyalign.pairwise.rows import match_rows
 from pyalign.progress import Progress, silent
 
 Measure = str | RepresentationMeasure

@@ -10,12 +10,12 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Provenance
 from pyalign.errors import InputError
+from pyalign.ops.rows import match_rows
 from pyalign.pairwise._families import family_of, notes_on, prepared
 from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few
 from pyalign.pairwise.cka import PERMUTATIONS, Measure, null_scores
 from pyalign.pairwise.compared import LayerSimilarity
 from pyalign.pairwise.representation import LARGEST, get_representation_measure
-from pyalign.pairwise.rows import match_rows
 from pyalign.progress import Progress, silent
 
 AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -10,12 +10,12 @@ from pyalign import _checks
 from pyalign.data import Provenance
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
+from pyalign.ops.rows import match_rows
 from pyalign.pairwise._families import prepared
 from pyalign.pairwise._matrices import Features, Matrix, MatrixFamily
 from pyalign.pairwise.cka import Measure
 from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.representation import RepresentationMeasure, get_representation_measure
-from pyalign.pairwise.rows import match_rows
 from pyalign.progress import Progress, silent
 
 BATCH = 1024  # rows
