@@ -1,6 +1,6 @@
 """Measures of who is near whom: mutual k-nearest neighbours and CKNNA, of rows compared by their cosines.
 
-A permutation moves both ends of a pair of neighbours, so that the null of n k pairs is n k look-ups in a table (n, n).
+A permutation moves both ends of a pair of neighbours, so that the null of n k pairs is n k look-ups.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.errors import InputError
+from pyalign.nearest.ranks import NeighborRanks
 from pyalign.ops.permuted import identity
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
@@ -23,14 +24,14 @@ class Neighbours:
 
     Attributes:
         rows, columns: (n k,) the pairs.
-        near: (n, n) whether the column is a neighbour of the row.
+        near: the rank of any column among the neighbours of any row.
         similarities: (n, n), or None where they don't count.
         length: the root of the alignment of the model with itself; 1 for shares.
     """
 
     rows: np.ndarray
     columns: np.ndarray
-    near: np.ndarray
+    near: NeighborRanks
     similarities: np.ndarray | None
     length: float = 1.0
 
@@ -49,8 +50,7 @@ class NeighbourFamily:
         similarities = similarity(x, measure="cosine", backend=self.backend)
         columns = topk(similarities, self.k, own=0, backend=self.backend).ravel()
         rows = np.repeat(np.arange(self.n), self.k)
-        near = np.zeros((self.n, self.n), bool)
-        near[rows, columns] = True
+        near = NeighborRanks(columns.reshape(self.n, self.k))
         if self.measure.kernel == "overlap":
             return Neighbours(rows, columns, near, None)
         found = Neighbours(rows, columns, near, similarities)
@@ -67,7 +67,7 @@ class NeighbourFamily:
         if self.measure.kernel == "kernel":
             return self._alignments(a, b, orders) / (a.length * b.length)
         pairs = ((order[a.rows], order[a.columns]) for order in orders)
-        return np.array([np.count_nonzero(b.near[pair]) / len(a.rows) for pair in pairs])
+        return np.array([np.count_nonzero(b.near.of(*pair)) / len(a.rows) for pair in pairs])
 
     def _alignments(self, a: Neighbours, b: Neighbours, orders: np.ndarray) -> np.ndarray:
         """(k,) the unbiased HSIC, times n (n - 3), of similarities K, L between neighbours in both models; 0 elsewhere.
@@ -78,11 +78,11 @@ class NeighbourFamily:
         assert a.similarities is not None and b.similarities is not None
         for number, order in enumerate(orders):
             there = order[a.rows], order[a.columns]
-            both = b.near[there]
+            both = b.near.of(*there) > 0
             rows, columns = a.rows[both], a.columns[both]
             left = a.similarities[rows, columns].astype(np.float64)
             right = b.similarities[there[0][both], there[1][both]].astype(np.float64)
-            back = a.near[columns, rows] & b.near[there[1][both], there[0][both]]  # the masks are not symmetric
+            back = (a.near.of(columns, rows) > 0) & (b.near.of(there[1][both], there[0][both]) > 0)  # not symmetric
             across = np.bincount(columns, left, minlength=n) @ np.bincount(rows, right, minlength=n)
             both_sums = float(left.sum()) * float(right.sum())
             out[number] = left[back] @ right[back] + both_sums / ((n - 1) * (n - 2)) - 2 * across / (n - 2)
