@@ -21,6 +21,13 @@ from .concept.consistency_result import ErrorConsistency
 from .concept.levels import levels
 from .concept.predict import predict_dimensions
 from .concept.predicted import DimensionPredictions
+from .concept.duplicates import NearDuplicates, near_duplicates
+from .concept.hubs import Hubs, hubs
+from .concept.neighbor_agreement import NeighborAgreement
+from .concept.neighbor_changes import NeighborChanges, neighbor_changes
+from .concept.neighborhoods import compare_neighbors
+from .concept.prototypes import Prototypes, prototypes
+from .concept.purity import NeighborPurity, neighbor_purity
 from .data.answers import Answers
 from .data.categories import Categories
 from .data.embeddings import Embeddings
@@ -88,6 +95,7 @@ __all__ = [
     "ErrorConsistency",
     "Extraction",
     "Failures",
+    "Hubs",
     "InputError",
     "Interval",
     "Judgments",
@@ -96,8 +104,13 @@ __all__ = [
     "ModelSimilarities",
     "NeighborIndex",
     "Neighbors",
+    "NearDuplicates",
+    "NeighborAgreement",
+    "NeighborChanges",
+    "NeighborPurity",
     "NoiseCeiling",
     "PermutationTest",
+    "Prototypes",
     "Provenance",
     "Recovery",
     "Resampling",
@@ -124,12 +137,14 @@ __all__ = [
     "compare_layers",
     "concepts",
     "consistency",
+    "compare_neighbors",
     "cross_validate_probe",
     "extract",
     "failures",
     "fit_probe",
     "fraction_of_ceiling",
     "levels",
+    "hubs",
     "list_models",
     "load_dataset",
     "load_embeddings",
@@ -140,8 +155,11 @@ __all__ = [
     "load_triplets",
     "merge_extractions",
     "minibatch_cka",
+    "near_duplicates",
+    "neighbor_changes",
     "neighbor_overlap",
     "neighbors",
+    "neighbor_purity",
     "noise_ceiling",
     "odd_one_out",
     "odd_one_out_from",
@@ -149,6 +167,7 @@ __all__ = [
     "plot",
     "predict_dimensions",
     "probe_path",
+    "prototypes",
     "read_transform",
     "recover",
     "rsa",

@@ -44,12 +44,18 @@ KINDS = {
     "extract": "pyalign.extraction.result:Extraction",
     "failures": "pyalign.analysis.failures:Failures",
     "layers": "pyalign.pairwise.compared:LayerSimilarity",
+    "hubs": "pyalign.concept.hubs:Hubs",
     "models layers": "pyalign.extraction.models:ModelLayers",
     "models list": "pyalign.extraction.models:ModelList",
     "neighbors": "pyalign.nearest.result:Neighbors",
+    "near duplicates": "pyalign.concept.duplicates:NearDuplicates",
+    "neighbor agreement": "pyalign.concept.neighbor_agreement:NeighborAgreement",
+    "neighbor changes": "pyalign.concept.neighbor_changes:NeighborChanges",
+    "neighbor purity": "pyalign.concept.purity:NeighborPurity",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
     "predict": "pyalign.concept.predicted:DimensionPredictions",
     "probe": "pyalign.probing.validated:ProbeCrossValidation",
+    "prototypes": "pyalign.concept.prototypes:Prototypes",
     "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",
     "fit": "pyalign.probing.fit:ProbeFit",
     "rsa": "pyalign.pairwise.rsa_result:Rsa",
@@ -372,6 +378,11 @@ def flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, A
                 yield from ((f"{before}{name}_low", value[0]), (f"{before}{name}_high", value[1]))
         else:
             yield before + name, value
+
+
+def flat_record(value: Any) -> dict[str, Any]:
+    """A dataclass as a row of a table: an interval as two columns, nested values by dotted names, lists left out."""
+    return dict(_flat(as_document(value)))
 
 
 def load_result(path: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which place a row has among the neighbours of another: looked up for any pairs, as measures under relabelling need."""
+"""Which place a row has among the neighbours of another: looked up for any pairs, as relabelled measures need."""
 
 from __future__ import annotations
 

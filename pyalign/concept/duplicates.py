@@ -1,0 +1,170 @@
+"""Duplicates and near-duplicates among the rows of embeddings, such as images that are in a set twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Provenance, as_embeddings
+from pyalign.errors import InputError
+from pyalign.measures import Measure
+from pyalign.ops.similarity import similarity
+from pyalign.results import Result
+
+BLOCK = 1 << 24  # similarities at once
+
+
+@dataclass(frozen=True)
+class DuplicateGroup:
+    """Rows that hang together by pairs above the threshold.
+
+    Attributes:
+        rows: ascending.
+        names: of them, or None.
+        exact: whether all of them are equal, number by number.
+        least: the smallest similarity of the pairs above the threshold; None of equal rows that were not compared.
+    """
+
+    rows: tuple[int, ...]
+    names: tuple[str, ...] | None
+    exact: bool
+    least: float | None
+
+
+@dataclass(frozen=True)
+class NearDuplicates(Result):
+    """Groups of duplicates.
+
+    Attributes:
+        groups: by their first row.
+        n_objects: rows that were looked at.
+        n_pairs: pairs of different rows at or above the threshold, equal ones among them.
+        threshold: of the similarity; None: equal rows alone.
+        measure: of the similarity.
+    """
+
+    command: ClassVar[str] = "near duplicates"
+    rows: ClassVar[str] = "groups"
+
+    groups: tuple[DuplicateGroup, ...]
+    n_objects: int
+    n_pairs: int
+    threshold: float | None
+    measure: str
+
+    def to_records(self) -> list[dict[str, object]]:
+        """A row for each member of a group."""
+        return [
+            {"group": number, "row": row, "object": None if one.names is None else one.names[place],
+             "exact": one.exact, "least": one.least}
+            for number, one in enumerate(self.groups) for place, row in enumerate(one.rows)
+        ]  # fmt: skip
+
+
+def near_duplicates(
+    x: object, threshold: float | None = None, *, measure: str | Measure = "cosine", backend: str = "auto"
+) -> NearDuplicates:
+    """Rows that are equal, or whose similarity is at least a threshold, in groups: the connected components of pairs.
+
+    Two rows of a group need not be similar themselves: others may lie between them.
+
+    Args:
+        x: (n, d) real numbers; nothing is known of what is alike enough, so that the threshold is yours: for cosines
+            of image embeddings .95 to .99 are usual.
+        threshold: of the similarity, in its unit; None: equal rows alone.
+        measure, backend: see `pyalign.similarity`.
+
+    Raises:
+        InputError: as `pyalign.similarity`; a threshold that is no number.
+
+    Example:
+        >>> found = near_duplicates([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]], 0.99)
+        >>> [(one.rows, one.exact) for one in found.groups]
+        [((0, 2), False), ((1, 3), True)]
+    """
+    given = as_embeddings(x)
+    rows = _checks.as_rows(given.values)
+    _checks.require_finite(~np.isfinite(rows).all(axis=1))
+    level = None if threshold is None else _checks.real_number(threshold, "threshold")
+    if level is not None and not np.isfinite(level):
+        raise InputError(f"threshold must be finite; got {threshold!r}")
+    same = _equal_rows(rows)
+    pairs, values = (_equal_pairs(same), None) if level is None else _pairs(rows, level, same, str(measure), backend)
+    parent = components(len(rows), pairs)
+    groups = tuple(_group(members, same, pairs, values, parent, given.names) for members in _members(parent))
+    equal = int((np.bincount(same) * (np.bincount(same) - 1) // 2).sum())
+    return NearDuplicates(
+        groups, len(rows), equal if level is None else len(pairs), level, str(measure), notes=given.notes,
+        provenance=Provenance.now([("x", given)], {"threshold": level, "measure": str(measure)}, backend, None),
+    )  # fmt: skip
+
+
+def _equal_rows(rows: np.ndarray) -> np.ndarray:
+    """(n,) a number for each different row; -0 and 0 are equal."""
+    plain = np.ascontiguousarray(rows + rows.dtype.type(0))
+    keys = plain.view([("", plain.dtype)] * plain.shape[1]).ravel() if plain.shape[1] else np.zeros(len(rows))
+    return np.unique(keys, return_inverse=True)[1].reshape(-1)
+
+
+def _equal_pairs(same: np.ndarray) -> np.ndarray:
+    """(p, 2): each row with the one before it that is equal."""
+    order = np.argsort(same, kind="stable")
+    follows = same[order][1:] == same[order][:-1]
+    return np.stack([order[:-1][follows], order[1:][follows]], axis=1)
+
+
+def _pairs(
+    rows: np.ndarray, level: float, same: np.ndarray, measure: str, backend: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """(p, 2) pairs i < j that are similar or equal, and their similarities; a block of rows at a time."""
+    n, found, values = len(rows), [], []
+    step = max(1, BLOCK // max(1, n))
+    for start in range(0, n, step):
+        part = np.asarray(similarity(rows[start : start + step], rows[start:], measure=measure, backend=backend))
+        near = (part >= level) | (same[start : start + step, None] == same[None, start:])
+        i, j = np.nonzero(np.triu(near, 1))
+        found.append(np.stack([i, j], axis=1) + start)
+        values.append(part[i, j].astype(np.float64))
+    return np.concatenate(found), np.concatenate(values)
+
+
+def components(n: int, pairs: np.ndarray) -> np.ndarray:
+    """(n,) the lowest row of each row's connected component.
+
+    Example:
+        >>> components(5, np.array([[3, 4], [1, 3]])).tolist()
+        [0, 1, 2, 1, 1]
+    """
+    root = np.arange(n)
+    while len(pairs):
+        ends = root[pairs]
+        low, high = ends.min(axis=1), ends.max(axis=1)
+        apart = low < high
+        if not apart.any():
+            break
+        np.minimum.at(root, high[apart], low[apart])
+        while (root != root[root]).any():
+            root = root[root]
+    return root
+
+
+def _members(root: np.ndarray) -> list[np.ndarray]:
+    order = np.argsort(root, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(root[order])) + 1)
+    return [part for part in parts if len(part) > 1]
+
+
+def _group(
+    members: np.ndarray, same: np.ndarray, pairs: np.ndarray, values: np.ndarray | None, root: np.ndarray,
+    names: tuple[str, ...] | None,
+) -> DuplicateGroup:  # fmt: skip
+    inside = root[pairs[:, 0]] == root[members[0]]
+    return DuplicateGroup(
+        tuple(map(int, members)),
+        None if names is None else tuple(names[row] for row in members),
+        len(np.unique(same[members])) == 1,
+        None if values is None else float(values[inside].min()),
+    )

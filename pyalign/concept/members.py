@@ -1,0 +1,80 @@
+"""Which objects belong to which concept: those of a category, or those whose largest weight is on a dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Categories, as_embeddings, match_names
+from pyalign.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The objects of concepts.
+
+    Attributes:
+        kind: "categories" or "dimensions".
+        labels: of the g concepts.
+        of: bool (n, g).
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    of: np.ndarray
+
+
+def members_of(
+    categories: object, dimensions: object, labels: Sequence[str] | None, n: int, names: Sequence[str] | None
+) -> Members | None:
+    """The concepts of n objects; None where none are given.
+
+    Raises:
+        InputError: both kinds at once, labels without dimensions, or what does not fit the objects.
+
+    Example:
+        >>> members_of(None, np.array([[0.5, 2.0], [1.0, 0.0]]), ["royal", "food"], 2, None).of.astype(int).tolist()
+        [[0, 1], [1, 0]]
+    """
+    if categories is not None and dimensions is not None:
+        raise InputError("categories and dimensions are two ways to say concepts: give one; got both")
+    if dimensions is not None:
+        weights = dimension_weights(dimensions, n, names)
+        called = dimension_labels(labels, weights.shape[1])
+        top = weights.argmax(axis=1)[:, None] == np.arange(weights.shape[1])
+        return Members("dimensions", called, top & (weights > 0))
+    if labels is not None:
+        raise InputError("dimension_labels are those of dimensions; got none")
+    if categories is None:
+        return None
+    given = Categories.of(categories)
+    return Members("categories", given.labels, given.of_rows(n, names))
+
+
+def dimension_weights(dimensions: object, n: int, names: Sequence[str] | None) -> np.ndarray:
+    """float64 (n, g): a human embedding's rows, matched by name where both sides have names; finite, none negative."""
+    given = as_embeddings(dimensions, "dimensions")
+    values = _checks.as_rows(given.values, "dimensions").astype(np.float64)
+    if given.names is not None and names is not None:
+        values = values[match_names(names, given.names).rows]
+    if len(values) != n:
+        raise InputError(f"dimensions must have a row for each of {n} objects; got {len(values)}")
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise InputError("dimensions must be finite and not negative, as those of SPoSE and VICE are")
+    return values
+
+
+def dimension_labels(labels: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """A label for each dimension: its number, from 0, where none are given.
+
+    Example:
+        >>> dimension_labels(None, 2)
+        ('0', '1')
+    """
+    called = tuple(map(str, range(count))) if labels is None else tuple(map(str, labels))
+    if len(called) != count:
+        raise InputError(f"dimension_labels must be one for each of {count} dimensions; got {len(called)}")
+    return called

@@ -1,0 +1,135 @@
+"""What a concept looks like: its medoid, and the objects with the largest weights on a dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.concept.members import dimension_labels as labels_of
+from pyalign.concept.members import dimension_weights, members_of
+from pyalign.data import Provenance, as_embeddings
+from pyalign.errors import InputError
+from pyalign.measures import Measure
+from pyalign.ops.similarity import similarity
+from pyalign.results import Result
+
+TOP = 8
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """An object that stands for a concept: `row`, `name` where it has one, and its weight or mean similarity."""
+
+    row: int
+    name: str | None
+    value: float
+
+
+@dataclass(frozen=True)
+class ConceptPrototypes:
+    """One concept.
+
+    Attributes:
+        concept: its label.
+        n_objects: of the category, or with their largest weight on the dimension.
+        medoid: the object of these with the largest mean similarity to the others; None of no objects.
+        top: of a dimension the objects with the largest weights, of a category those with the largest mean similarity.
+    """
+
+    concept: str
+    n_objects: int
+    medoid: Prototype | None
+    top: tuple[Prototype, ...]
+
+
+@dataclass(frozen=True)
+class Prototypes(Result):
+    """Prototypes of concepts, which are "categories" or "dimensions" (`grouping`), among n_objects by a measure."""
+
+    command: ClassVar[str] = "prototypes"
+    rows: ClassVar[str] = "concepts"
+
+    concepts: tuple[ConceptPrototypes, ...]
+    grouping: str
+    measure: str
+    n_objects: int
+
+
+def prototypes(
+    x: object,
+    *,
+    categories: object = None,
+    dimensions: object = None,
+    dimension_labels: Sequence[str] | None = None,
+    top: int = TOP,
+    measure: str | Measure = "cosine",
+    backend: str = "auto",
+) -> Prototypes:
+    """Medoids and top objects of each category, or of each dimension of a human embedding.
+
+    Args:
+        x: (n, d) embeddings, whose similarities say which object is in the middle.
+        categories, dimensions, dimension_labels: one kind of concepts; see `compare_neighbors`.
+        top: how many objects are named for each.
+        measure, backend: see `pyalign.similarity`.
+
+    Raises:
+        InputError: neither categories nor dimensions, or both; what does not fit x.
+
+    Source: Kaufman and Rousseeuw, "Clustering by means of medoids", 1987.
+
+    Example:
+        >>> x = np.array([[1.0, 0.0], [1.0, 0.2], [1.0, 0.5], [0.0, 1.0]])
+        >>> found = prototypes(x, categories=["a", "a", "a", "b"]).concepts
+        >>> found[0].medoid.row, found[1].medoid.value
+        (1, nan)
+    """
+    given = as_embeddings(x)
+    rows = _checks.as_rows(given.values)
+    _checks.require_finite(~np.isfinite(rows).all(axis=1))
+    _checks.whole_number(top, "top", 1)
+    concepts = members_of(categories, dimensions, dimension_labels, len(rows), given.names)
+    if concepts is None:
+        raise InputError("prototypes needs categories or dimensions; got neither")
+    weights = None if dimensions is None else dimension_weights(dimensions, len(rows), given.names)
+    labels = concepts.labels if weights is None else labels_of(dimension_labels, weights.shape[1])
+    found = []
+    for g, label in enumerate(labels):
+        members = np.flatnonzero(concepts.of[:, g])
+        means = _mean_similarities(rows[members], measure, backend)
+        order = np.argsort(-means, kind="stable")
+        middle = _prototypes(members[order], means[order], given.names)
+        if weights is not None:
+            strongest = np.argsort(-weights[:, g], kind="stable")[:top]
+            first = _prototypes(strongest, weights[strongest, g], given.names)
+        found.append(
+            ConceptPrototypes(
+                label, len(members), middle[0] if middle else None, first if weights is not None else middle[:top]
+            )
+        )
+    return Prototypes(
+        tuple(found), concepts.kind, str(measure), len(rows), notes=given.notes,
+        provenance=Provenance.now([("x", given)], {"measure": str(measure), "top": top}, backend, None),
+    )  # fmt: skip
+
+
+def _mean_similarities(rows: np.ndarray, measure: str | Measure, backend: str) -> np.ndarray:
+    """(m,) of each row to the others; NaN of a single one."""
+    m = len(rows)
+    if m < 2:
+        return np.full(m, np.nan)
+    values = np.asarray(similarity(rows, measure=measure, backend=backend)).astype(np.float64)
+    np.fill_diagonal(values, 0.0)
+    means: np.ndarray = values.sum(axis=1) / (m - 1)
+    return means
+
+
+def _prototypes(rows: np.ndarray, values: np.ndarray, names: tuple[str, ...] | None) -> tuple[Prototype, ...]:
+    return tuple(
+        Prototype(int(row), None if names is None else names[row], float(value))
+        for row, value in zip(rows, values, strict=True)
+    )

@@ -1,0 +1,225 @@
+"""Neighbourhood purity: how many of an object's nearest neighbours share a category with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.concept.halves import half_errors, halves, interval_of
+from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
+from pyalign.concept.neighborhoods import PERMUTATIONS, RESAMPLES, notes_on_lists
+from pyalign.data import Categories, Provenance
+from pyalign.errors import InputError
+from pyalign.measures import Measure
+from pyalign.ops.permuted import permutations_of
+from pyalign.ops.rows import match_rows
+from pyalign.progress import Progress, silent
+from pyalign.results import Interval, Result
+
+
+@dataclass(frozen=True)
+class CategoryPurity:
+    """One category's objects; `chance` is what random neighbours would share: (n_objects - 1) / (n - 1)."""
+
+    category: str
+    n_objects: int
+    purity: float
+    ci: Interval | None
+    chance: float
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class PurityResult(Result):
+    """One model: `purity` is the mean over objects with a category of the share of neighbours that share one.
+
+    Attributes:
+        embeddings: the model's name.
+        purity, ci, chance, p_value: over all objects with a category.
+        categories: each by itself: neighbours of that very category.
+        label: another name of the embeddings.
+    """
+
+    embeddings: str
+    purity: float
+    ci: Interval | None
+    chance: float
+    p_value: float | None
+    categories: tuple[CategoryPurity, ...]
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class NeighborPurity(Result):
+    """Purity by models.
+
+    Attributes:
+        results: of each model.
+        k, measure: of the neighbours.
+        n_objects, n_with_category: all objects, which may be neighbours, and those that count.
+        resamples, confidence, permutations: None without intervals or p-values.
+        seed: of what is drawn.
+    """
+
+    command: ClassVar[str] = "neighbor purity"
+    rows: ClassVar[str] = "results"
+
+    results: tuple[PurityResult, ...]
+    k: int
+    measure: str
+    n_objects: int
+    n_with_category: int
+    resamples: int | None
+    confidence: float | None
+    permutations: int | None
+    seed: int
+
+    def __getitem__(self, k: int) -> PurityResult:
+        return self.results[k]
+
+
+def neighbor_purity(
+    x: object,
+    categories: object,
+    *,
+    k: int = 10,
+    measure: str | Measure = "cosine",
+    ci: str | None = "objects",
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    backend: str = "auto",
+    progress: Progress = silent,
+) -> NeighborPurity:
+    """The share of each object's k nearest neighbours that share a category with it.
+
+    Objects without a category may be neighbours, which then share nothing, but do not count themselves.
+
+    Args:
+        x: (n, d) embeddings, or a mapping of names to them.
+        categories: `Categories`, labels (n,) or memberships (n, c); an object may have several.
+        k, measure, ci, resamples, confidence, permutations, seed, backend, progress: see `compare_neighbors`.
+
+    Raises:
+        InputError: as `compare_neighbors`; no object with a category.
+
+    Example:
+        >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
+        >>> found = neighbor_purity(x, ["a", "a", "b", "b"], k=1, ci=None, permutations=0)
+        >>> found[0].purity, round(found[0].chance, 3)
+        (1.0, 0.333)
+    """
+    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    if ci is not None:
+        _checks.one_of(ci, ("objects",), "ci")
+    _checks.whole_number(resamples, "resamples", 2)
+    _checks.whole_number(permutations, "permutations", 0)
+    _checks.fraction(confidence, "confidence")
+    matched = match_rows(models)
+    n, k = matched.n, checked_k(k, matched.n)
+    given = Categories.of(categories)
+    members = given.of_rows(n, matched.names)
+    counted = members.any(axis=1)
+    if not counted.any():
+        raise InputError("categories must hold at least one object; all are without")
+    rows, enough = matched.take(), n // 2 > k
+    length = list_length(k, n)
+    results = []
+    for name in models:
+        lists = neighbor_lists(rows[name], length, measure, backend)
+        found = _figures(lists[:, :k], members)
+        drawn = None
+        if ci is not None and enough:
+            drawn = np.array([_of_half(lists, members, k, *half) for half in halves(n, resamples, seed)])
+        null = _nulls(lists[:, :k], members, permutations, seed, progress) if permutations else None
+        results.append(_result(name, given.labels, members, found, drawn, null, confidence))
+    notes = [*matched.notes, *notes_on_lists(rows, n)]
+    if ci is not None and not enough:
+        notes.append(f"no intervals: half of {n:,} objects holds no {k} neighbours of each")
+    without = int((~counted).sum())
+    if without:
+        notes.append(f"{without:,} of {n:,} objects have no category: they are neighbours of others alone")
+    with_ci = ci is not None and enough
+    return NeighborPurity(
+        tuple(results), k, str(measure), n, n - without, resamples if with_ci else None,
+        float(confidence) if with_ci else None, permutations or None, seed, notes=tuple(notes),
+        provenance=Provenance.now([*models.items()], {"k": k, "measure": str(measure), "ci": ci}, backend, seed),
+    )  # fmt: skip
+
+
+def _figures(lists: np.ndarray, members: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
+    """(1 + c,): the mean over all objects with a category, then over those of each.
+
+    lists: (n, k) rows of members; there: which entries count, where not all do.
+    """
+    n, c = len(lists), members.shape[1]
+    of_category, shares = np.zeros((n, c)), np.zeros(n)
+    for place in range(lists.shape[1]):  # k at a time would be n k c numbers
+        both = members[:n] & members[lists[:, place]] if there is None else (
+            members[:n] & members[lists[:, place]] & there[:, place, None])  # fmt: skip
+        of_category += both
+        shares += both.any(axis=1)
+    return _means(of_category, shares, members[:n], lists.shape[1])
+
+
+def _means(of_category: np.ndarray, shares: np.ndarray, own: np.ndarray, k: int) -> np.ndarray:
+    counts = own.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = of_category.sum(axis=0) / (k * counts)
+        overall = shares.sum() / (k * own.any(axis=1).sum())
+    return np.concatenate([[overall], each])
+
+
+def _of_half(lists: np.ndarray, members: np.ndarray, k: int, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The same, where half of the objects are all that there are: the first k of them in each list."""
+    there = inside[lists[rows]]
+    first = np.argsort(~there, axis=1, kind="stable")[:, :k]
+    near = np.take_along_axis(lists[rows], first, axis=1)
+    place = np.full(len(lists), -1)
+    place[rows] = np.arange(len(rows))
+    return _figures(place[near], members[rows])
+
+
+def _nulls(lists: np.ndarray, members: np.ndarray, count: int, seed: int, progress: Progress) -> np.ndarray:
+    """(count, 1 + c) with the categories of the objects shuffled."""
+    out = np.empty((count, 1 + members.shape[1]))
+    for part, orders in permutations_of(len(lists), count, seed):
+        for number, order in enumerate(orders):
+            out[part.start + number] = _figures(lists, members[order])
+        progress("permutations", part.stop, count)
+    return out
+
+
+def _result(
+    name: str, labels: tuple[str, ...], members: np.ndarray, found: np.ndarray, drawn: np.ndarray | None,
+    null: np.ndarray | None, confidence: float,
+) -> PurityResult:  # fmt: skip
+    n, counts = len(members), members.sum(axis=0)
+    counted = members.any(axis=1)
+    sizes = np.concatenate([[counted.sum()], counts])
+    errors = None if drawn is None else half_errors(drawn, n)
+    chances = np.concatenate([[_chance(members)], np.maximum(counts - 1, 0) / (n - 1)])
+
+    def figures(g: int) -> tuple[Any, ...]:
+        value = float(found[g])
+        ci = None if errors is None else interval_of(value, float(errors[g]), int(sizes[g]), confidence)
+        p = None if null is None or not sizes[g] else float(1 + (null[:, g] >= value - 1e-12).sum()) / (1 + len(null))
+        return value, ci, float(chances[g]), p
+
+    each = tuple(CategoryPurity(label, int(counts[g]), *figures(g + 1)) for g, label in enumerate(labels))
+    value, ci, chance, p = figures(0)
+    return PurityResult(name, value, ci, chance, p, each)
+
+
+def _chance(members: np.ndarray) -> float:
+    """The share of other objects that share a category, in mean over the objects with one."""
+    kinds, counts = np.unique(members, axis=0, return_counts=True)
+    share = (kinds.astype(np.int64) @ kinds.T.astype(np.int64)) > 0
+    has = kinds.any(axis=1)
+    others = share @ counts - has
+    return float((others * counts)[has].sum() / counts[has].sum() / (len(members) - 1))
