@@ -11,6 +11,8 @@ from pyalign import _checks
 from pyalign.data import Categories, as_embeddings, match_names
 from pyalign.errors import InputError
 
+NOISE = 5e-3  # of the largest number: what is below zero by no more is noise of the fit; SPoSE holds such numbers
+
 
 @dataclass(frozen=True, eq=False)
 class Members:
@@ -62,9 +64,9 @@ def dimension_weights(dimensions: object, n: int, names: Sequence[str] | None) -
         values = values[match_names(names, given.names).rows]
     if len(values) != n:
         raise InputError(f"dimensions must have a row for each of {n} objects; got {len(values)}")
-    if not np.isfinite(values).all() or (values < 0).any():
+    if not np.isfinite(values).all() or values.min(initial=0.0) < -NOISE * values.max(initial=0.0):
         raise InputError("dimensions must be finite and not negative, as those of SPoSE and VICE are")
-    return values
+    return np.maximum(values, 0.0)
 
 
 def dimension_labels(labels: Sequence[str] | None, count: int) -> tuple[str, ...]:

@@ -233,7 +233,10 @@ def _result(
     if study.concepts is not None:
         rows = [(label, int(counts[g]), *figures(g)) for g, label in enumerate(study.concepts.labels, 1)]
         adjusted = adjusted_p([row[4] for row in rows], correction)
-        concepts = tuple(ConceptNeighbors(*row[:5], p, *row[5:]) for row, p in zip(rows, adjusted, strict=True))
+        concepts = tuple(
+            ConceptNeighbors(label, count, overlap, ci, p, p_adjusted, *of_rbo)
+            for (label, count, overlap, ci, p, *of_rbo), p_adjusted in zip(rows, adjusted, strict=True)
+        )
     lowest = np.lexsort((np.arange(study.n), values[:, 0], values[:, 1]))[:MOST_LOWEST]
     told = tuple(
         ObjectNeighbors(int(row), None if names is None else names[row], float(values[row, 0]), float(values[row, 1]))
