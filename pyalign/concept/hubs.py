@@ -102,7 +102,7 @@ def hubs(
         results.append(_result(name, counts, k, largest, matched.names))
     options = {"k": k, "measure": str(measure), "largest": largest}
     return Hubs(
-        tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *notes_on_lists(rows, matched.n)),
+        tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *notes_on_lists(rows)),
         provenance=Provenance.now([*models.items()], options, backend, None),
     )  # fmt: skip
 

@@ -106,6 +106,6 @@ def neighbor_changes(
     overlap, rbo = map(float, values.mean(axis=0))
     return NeighborChanges(
         changes, overlap, rbo, k, str(measure), str(other), float(rbo_p), matched.n,
-        notes=(*matched.notes, *notes_on_lists(rows, matched.n)),
+        notes=(*matched.notes, *notes_on_lists(rows)),
         provenance=Provenance.now([("before", before), ("after", after)], options, backend, None),
     )  # fmt: skip

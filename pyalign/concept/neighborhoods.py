@@ -124,7 +124,7 @@ def compare_neighbors(
     drawn = study.halved(resamples, progress) if ci is not None and enough else None
     null = study.nulls(permutations, progress) if permutations else None
     results = tuple(_result(study, m, drawn, null, confidence, correction, matched.names) for m in range(len(models)))
-    notes = [*matched.notes, *notes_on_lists(rows, matched.n)]
+    notes = [*matched.notes, *notes_on_lists(rows)]
     if ci is not None and not enough:
         notes.append(f"no intervals: half of {matched.n:,} objects holds no {k} neighbours of each")
     small = [] if concepts is None else [c.concept for c in results[0].concepts or () if c.n_objects < LEAST]
@@ -156,22 +156,20 @@ def _check(
     _checks.whole_number(seed, "seed", 0)
 
 
-def notes_on_lists(rows: Mapping[str, np.ndarray], n: int) -> list[str]:
-    """Rows of zeros, whose cosines are all 0, so that their neighbours are the first rows.
+def notes_on_lists(rows: Mapping[str, np.ndarray]) -> list[str]:
+    """Rows of zeros, by whose cosines all others are equally near.
 
     Example:
-        >>> notes_on_lists({"x": np.array([[0.0], [1.0]])}, 2)
-        ['1 row of x is zero throughout: its cosines are all 0, so that its neighbours are the first rows']
+        >>> notes_on_lists({"x": np.array([[0.0], [1.0]])})
+        ['1 row of x is zero throughout: cosines and products with it are 0, its neighbours by them the first rows']
     """
     notes = []
     for name, x in rows.items():
         zero = int((~x.any(axis=1)).sum())
         if zero:
-            told = "row of {} is zero throughout: its" if zero == 1 else "rows of {} are zero throughout: their"
-            which = told.format(name)
-            notes.append(
-                f"{zero:,} {which} cosines are all 0, so that {which.split()[-1]} neighbours are the first rows"
-            )
+            told, it, its = ("row of {} is", "it", "its") if zero == 1 else ("rows of {} are", "them", "their")
+            why = f"cosines and products with {it} are 0, {its} neighbours by them the first rows"
+            notes.append(f"{zero:,} {told.format(name)} zero throughout: {why}")
     return notes
 
 

@@ -138,7 +138,7 @@ def neighbor_purity(
             drawn = np.array([_of_half(lists, members, k, *half) for half in halves(n, resamples, seed)])
         null = _nulls(lists[:, :k], members, permutations, seed, progress) if permutations else None
         results.append(_result(name, given.labels, members, found, drawn, null, confidence))
-    notes = [*matched.notes, *notes_on_lists(rows, n)]
+    notes = [*matched.notes, *notes_on_lists(rows)]
     if ci is not None and not enough:
         notes.append(f"no intervals: half of {n:,} objects holds no {k} neighbours of each")
     without = int((~counted).sum())

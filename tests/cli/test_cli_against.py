@@ -1,0 +1,109 @@
+"""`pyalign neighbors` in place of a search: what it prints and writes is what the functions return."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import reals, strict_json
+
+import pyalign
+
+
+@pytest.fixture
+def files(folder, x):
+    """x.npy and y.npy of the same 30 items, people.npy of three dimensions, categories c.npy."""
+    np.save("y.npy", np.tanh(x @ reals(8, x.shape[1], 9)))
+    np.save("people.npy", np.abs(reals(9, 30, 3)))
+    np.save("c.npy", np.array(["animal", "food", ""] * 10))
+    with open("labels.txt", "w") as file:
+        file.write("royal\nfood\ntool\n")
+    weights = reals(3, 6, 4)
+    np.savez("w.npz", weights=weights, mean=np.float32(0), std=np.float32(1))
+    return folder
+
+
+def results(command, *args):
+    ran = command("neighbors", *args, "--json", "--quiet")
+    assert (ran.code, ran.err) == (0, "")
+    return strict_json(ran.out)
+
+
+def test_against_is_what_the_function_returns(command, files):
+    asked = ("-k", 4, "--dimensions", "people.npy", "--dimension-labels", "labels.txt", "--permutations", 19,
+             "--resamples", 10, "--seed", 3, "--rbo-p", 0.8, "--correction", "benjamini-hochberg")  # fmt: skip
+    document = results(command, "x.npy", "y.npy", "--against", "people.npy", *asked)
+    models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
+    found = pyalign.compare_neighbors(
+        models, people, k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], permutations=19,
+        resamples=10, seed=3, rbo_p=0.8, correction="benjamini-hochberg",
+    )  # fmt: skip
+    expected = json.loads(found.to_json())
+    assert document["command"] == "neighbor agreement" and document["against"] == "people.npy"
+    assert document["results"] == expected["results"] and document["differences"] == expected["differences"]
+
+
+def test_each_object_and_the_table_go_to_files(command, files):
+    ran = command(
+        "neighbors", "x.npy", "--against", "people.npy", "--permutations", 9, "--resamples", 5, "--categories", "c.npy",
+        "--objects", "o.csv", "--csv", "t.csv", "--json", "d.json",
+    )  # fmt: skip
+    assert ran.code == 0
+    with open("o.csv") as file:
+        lines = file.read().splitlines()
+    assert lines[0] == "embeddings,row,object,overlap,rbo" and len(lines) == 31
+    with open("t.csv") as file:
+        assert len(file.read().splitlines()) == 4  # all objects, animal, food
+    found = pyalign.load_result("d.json")
+    assert found.grouping == "categories" and set(found.outputs) == {"o.csv", "t.csv"}
+
+
+def test_a_transform_adds_the_mapped_embeddings(command, files):
+    document = results(command, "x.npy", "--against", "people.npy", "--transform", "w.npz", "--permutations", 0)
+    assert [one["embeddings"] for one in document["results"]] == ["x.npy", "x.npy after w.npz"]
+    x, w = np.load("x.npy"), np.load("w.npz")["weights"]
+    mapped = (x.astype(np.float64) @ w).astype(np.float32)
+    found = pyalign.compare_neighbors(mapped, np.load("people.npy"), permutations=0)
+    assert document["results"][1]["overlap"] == found[0].overlap
+    assert len(document["differences"]) == 1
+    changes = results(command, "x.npy", "--changes", "--transform", "w.npz", "-k", 3)
+    assert changes["overlap"] == pyalign.neighbor_changes(x, mapped, k=3).overlap
+
+
+@pytest.mark.parametrize(("args", "told"), [
+    (("--purity", "--categories", "c.npy", "--permutations", 9), "all with a category"),
+    (("--hubs",), "Robin Hood"),
+    (("--changes", "y.npy"), "after alone"),
+    (("--prototypes", "--categories", "c.npy"), "medoid"),
+    (("--duplicates", 0.9), "cosine of at least 0.9"),
+    (("--against", "people.npy", "--categories", "c.npy", "--permutations", 9), "x, by categories"),
+])  # fmt: skip
+def test_each_question_has_a_table_that_fits(command, files, args, told):
+    ran = command("neighbors", "x.npy", *args, "--quiet")
+    assert (ran.code, ran.err) == (0, "")
+    assert told in ran.out and max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_a_search_is_still_a_search(command, files):
+    document = results(command, "x.npy", "-k", 2)
+    assert document["command"] == "neighbors" and document["k"] == 2
+
+
+@pytest.mark.parametrize(("args", "told"), [
+    (("x.npy", "y.npy"), "a search is among the rows of one of --embeddings; got 2"),
+    (("x.npy", "--dimensions", "people.npy"), "--dimensions people.npy serves --against and --prototypes alone"),
+    (("x.npy", "--hubs", "--rbo-p", "0.5"), "--rbo-p 0.5 serves --against alone"),
+    (("x.npy", "--hubs", "--seed", "1"), "--seed 1 serves --against and --purity alone"),
+    (("x.npy", "--hubs", "--index", "hnsw"), "--index hnsw serves a search"),
+    (("x.npy", "--transform", "w.npz"), "--transform w.npz serves --against, --purity, --hubs and --changes alone"),
+    (("x.npy", "--purity"), "--purity needs --categories; got none"),
+    (("x.npy", "--changes"), "--changes needs another embedding"),
+    (("x.npy", "y.npy", "--changes", "people.npy"), "--changes is of one of --embeddings; got 2"),
+    (("x.npy", "y.npy", "--duplicates", "0.9"), "--duplicates is of one of --embeddings; got 2"),
+    (("x.npy", "--against", "none.npy"), "none.npy: No such file or directory"),
+    (("x.npy", "--against", "people.npy", "-k", "30"), "k must be a whole number from 1 to 29"),
+    (("x.npy", "--against", "t.npy"), "models must have the same number of items"),
+])  # fmt: skip
+def test_what_is_wrong_is_one_line(refused, files, args, told):
+    assert told in refused("neighbors", *args)
