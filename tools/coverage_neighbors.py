@@ -1,0 +1,68 @@
+"""The cases of tools/coverage.py about neighbours: agreement with people's and purity, with intervals by half-samples.
+
+Objects are drawn anew. How much two representations agree about the k nearest of n objects depends on n, so that the
+truth is the mean of all estimates at that n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from zlib import crc32
+
+import numpy as np
+from coverage_cases import CENTRES, FEATURES, NOTHING, Case, Found, model
+
+import pyalign
+
+HELD = {name: (0.92, 1.0) for name in ("overlap", "rbo", "difference", "largest kind")}
+SIZES = ((50, 5), (100, 5), (200, 10))
+KINDS, SPREAD = 6, 0.8
+
+
+def drawn(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 12) objects of six kinds, and their kinds: three of eight are of the first."""
+    kind = np.maximum(rng.integers(-2, KINDS, n), 0)
+    return CENTRES[kind] + SPREAD * rng.normal(size=(n, FEATURES)), kind
+
+
+def agreement(n: int, k: int) -> Callable[..., Iterator[Found]]:
+    """A model that knows eight features of twelve, and one that knows four, against all twelve."""
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        x, kind = drawn(n, rng)
+        models = {"eight": model(x), "four": model(x)[:, :4]}
+        found = pyalign.compare_neighbors(models, x, k=k, categories=kind, permutations=0)
+        first = found[0]
+        assert first.concepts is not None
+        yield Found.of("overlap", first.overlap, first.ci)
+        yield Found.of("rbo", first.rbo, first.rbo_ci)
+        yield Found.of("largest kind", first.concepts[0].overlap, first.concepts[0].ci)
+        yield Found.of("difference", found.differences[0].difference, found.differences[0].ci)
+        purity = pyalign.neighbor_purity(models["eight"], kind, k=k, permutations=0)[0]
+        yield Found.of("purity", purity.purity, purity.ci)
+        yield Found.of("purity of the largest kind", purity.categories[0].purity, purity.categories[0].ci)
+
+    return draw
+
+
+def unrelated(n: int, k: int) -> Callable[..., Iterator[Found]]:
+    """A model of other objects: what relabelling tests is not what these intervals are for."""
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        found = pyalign.compare_neighbors(drawn(n, rng)[0], drawn(n, rng)[0], k=k, permutations=0)[0]
+        yield Found.of("overlap", found.overlap, found.ci)
+
+    return draw
+
+
+def cases() -> Iterator[Case]:
+    for n, k in SIZES:
+        sizes = f"{n} objects, {k} neighbours"
+        yield Case("neighbors", f"neighbors n={n} k={k}", "objects", sizes, agreement(n, k), asked=HELD, share=0.2,
+                   centred=True)  # fmt: skip
+    yield Case("neighbors", "neighbors unrelated n=100 k=5", "objects", "100 objects, 5 neighbours", unrelated(100, 5),
+               asked=NOTHING, share=0.2, centred=True)  # fmt: skip
+
+
+CASES = [replace(one, number=crc32(one.name.encode())) for one in cases()]
