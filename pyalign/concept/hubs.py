@@ -70,15 +70,13 @@ class Hubs(Result):
         return self.results[k]
 
 
-def hubs(
-    x: object, *, k: int = 10, measure: str | Measure = "cosine", largest: int = 10, backend: str = "auto"
-) -> Hubs:
+def hubs(x: object, *, k: int = 10, measure: str | Measure = "cosine", largest: int = 10) -> Hubs:
     """How unequally objects are neighbours of others.
 
     Args:
         x: (n, d) embeddings, or a mapping of names to them.
         k: neighbours, from 1 to n - 1.
-        measure, backend: see `pyalign.similarity`.
+        measure: see `pyalign.similarity`.
         largest: how many of the largest hubs are named.
 
     Raises:
@@ -98,12 +96,12 @@ def hubs(
     k, rows = checked_k(k, matched.n), matched.take()
     results = []
     for name in models:
-        counts = np.bincount(neighbor_lists(rows[name], k, measure, backend).ravel(), minlength=matched.n)
+        counts = np.bincount(neighbor_lists(rows[name], k, measure).ravel(), minlength=matched.n)
         results.append(_result(name, counts, k, largest, matched.names))
     options = {"k": k, "measure": str(measure), "largest": largest}
     return Hubs(
         tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *notes_on_lists(rows)),
-        provenance=Provenance.now([*models.items()], options, backend, None),
+        provenance=Provenance.now([*models.items()], options, "auto", None),
     )  # fmt: skip
 
 

@@ -61,14 +61,13 @@ def neighbor_changes(
     after_measure: str | Measure | None = None,
     rbo_p: float = 0.9,
     top: int = 20,
-    backend: str = "auto",
 ) -> NeighborChanges:
     """Which objects' k nearest neighbours differ most between two embeddings of the same objects.
 
     Args:
         before, after: (n, d) and (n, r), matched by name where both have names.
         k, rbo_p: see `compare_neighbors`.
-        measure, after_measure, backend: see `pyalign.similarity`; None: the same measure for both.
+        measure, after_measure: see `pyalign.similarity`; None: the same measure for both.
         top: how many objects are named.
 
     Raises:
@@ -86,8 +85,8 @@ def neighbor_changes(
     other = measure if after_measure is None else after_measure
     matched = match_rows({"before": before, "after": after})
     k, rows = checked_k(k, matched.n), matched.take()
-    old = neighbor_lists(rows["before"], k, measure, backend)
-    new = neighbor_lists(rows["after"], k, other, backend)
+    old = neighbor_lists(rows["before"], k, measure)
+    new = neighbor_lists(rows["after"], k, other)
     values = SharedNeighbors(old, new, k, rbo_p).values()
     most = np.lexsort((np.arange(matched.n), values[:, 0], values[:, 1]))[:top]
     called = matched.names
@@ -107,5 +106,5 @@ def neighbor_changes(
     return NeighborChanges(
         changes, overlap, rbo, k, str(measure), str(other), float(rbo_p), matched.n,
         notes=(*matched.notes, *notes_on_lists(rows)),
-        provenance=Provenance.now([("before", before), ("after", after)], options, backend, None),
+        provenance=Provenance.now([("before", before), ("after", after)], options, "auto", None),
     )  # fmt: skip

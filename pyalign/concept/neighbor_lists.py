@@ -8,8 +8,8 @@ import numpy as np
 
 from pyalign.errors import InputError
 from pyalign.measures import Measure
+from pyalign.nearest.neighbors import neighbors
 from pyalign.nearest.ranks import NeighborRanks
-from pyalign.ops.topk import neighbours
 
 SPARE = (
     4,
@@ -17,14 +17,16 @@ SPARE = (
 )  # lists are four times as long and 30 more, so that half of the objects hold k of them: but for 1 in 10^10
 
 
-def neighbor_lists(x: np.ndarray, k: int, measure: str | Measure = "cosine", backend: str = "auto") -> np.ndarray:
+def neighbor_lists(x: np.ndarray, k: int, measure: str | Measure = "cosine") -> np.ndarray:
     """(n, k) int64: the k rows nearest to each row, which is no neighbour of itself; of equal ones the lower first.
+
+    By the exact search, whose similarities are of float64, so that lists depend on nothing but the numbers.
 
     Example:
         >>> neighbor_lists(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1).ravel()
         array([1, 0, 1])
     """
-    return np.asarray(neighbours(x, k, measure=measure, backend=backend)).astype(np.int64)
+    return neighbors(x, k=k, measure=measure, index="flat").indices
 
 
 def checked_k(k: object, n: int) -> int:

@@ -57,7 +57,6 @@ def compare_neighbors(
     permutations: int = PERMUTATIONS,
     correction: str = "holm",
     seed: int = 0,
-    backend: str = "auto",
     progress: Progress = silent,
 ) -> NeighborAgreement:
     """How many of each object's k nearest neighbours by a model are also its nearest by people.
@@ -81,7 +80,6 @@ def compare_neighbors(
         permutations: relabellings of a model's objects, for p-values; 0 for none.
         correction: of p-values over concepts and over differences: "holm" or "benjamini-hochberg".
         seed: of halves and relabellings, which are the same for all models.
-        backend: see `pyalign.similarity`.
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
@@ -115,10 +113,8 @@ def compare_neighbors(
     concepts = members_of(categories, dimensions, dimension_labels, matched.n, matched.names)
     rows = matched.take()
     length = list_length(k, matched.n)
-    human = neighbor_lists(rows[REFERENCE], length, against_measure, backend)
-    shared = {
-        name: SharedNeighbors(neighbor_lists(rows[name], length, measure, backend), human, k, rbo_p) for name in models
-    }
+    human = neighbor_lists(rows[REFERENCE], length, against_measure)
+    shared = {name: SharedNeighbors(neighbor_lists(rows[name], length, measure), human, k, rbo_p) for name in models}
     study = _Study(shared, concepts, matched.n, seed)
     enough = matched.n // 2 > k
     drawn = study.halved(resamples, progress) if ci is not None and enough else None
@@ -139,7 +135,7 @@ def compare_neighbors(
         None if concepts is None else concepts.kind, None if drawn is None else resamples,
         None if drawn is None else float(confidence), permutations or None, correction, seed,
         as_embeddings(against, REFERENCE).source, matched.names, notes=tuple(dict.fromkeys(notes)),
-        provenance=Provenance.now([*models.items(), (REFERENCE, against)], options, backend, seed),
+        provenance=Provenance.now([*models.items(), (REFERENCE, against)], options, "auto", seed),
     )  # fmt: skip
 
 

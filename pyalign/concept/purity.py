@@ -93,7 +93,6 @@ def neighbor_purity(
     confidence: float = 0.95,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
-    backend: str = "auto",
     progress: Progress = silent,
 ) -> NeighborPurity:
     """The share of each object's k nearest neighbours that share a category with it.
@@ -103,7 +102,7 @@ def neighbor_purity(
     Args:
         x: (n, d) embeddings, or a mapping of names to them.
         categories: `Categories`, labels (n,) or memberships (n, c); an object may have several.
-        k, measure, ci, resamples, confidence, permutations, seed, backend, progress: see `compare_neighbors`.
+        k, measure, ci, resamples, confidence, permutations, seed, progress: see `compare_neighbors`.
 
     Raises:
         InputError: as `compare_neighbors`; no object with a category.
@@ -131,7 +130,7 @@ def neighbor_purity(
     length = list_length(k, n)
     results = []
     for name in models:
-        lists = neighbor_lists(rows[name], length, measure, backend)
+        lists = neighbor_lists(rows[name], length, measure)
         found = _figures(lists[:, :k], members)
         drawn = None
         if ci is not None and enough:
@@ -148,7 +147,7 @@ def neighbor_purity(
     return NeighborPurity(
         tuple(results), k, str(measure), n, n - without, resamples if with_ci else None,
         float(confidence) if with_ci else None, permutations or None, seed, notes=tuple(notes),
-        provenance=Provenance.now([*models.items()], {"k": k, "measure": str(measure), "ci": ci}, backend, seed),
+        provenance=Provenance.now([*models.items()], {"k": k, "measure": str(measure), "ci": ci}, "auto", seed),
     )  # fmt: skip
 
 

@@ -322,7 +322,8 @@ def test_the_medoid_has_the_largest_mean_similarity(seed):
         means = [(s[i].sum() - s[i, i]) / max(1, len(rows) - 1) for i in range(len(rows))]
         assert one.n_objects == len(rows)
         if len(rows) > 1:
-            assert one.medoid.row == rows[int(np.argmax(means))] and one.medoid.value == pytest.approx(max(means))
+            assert means[rows.tolist().index(one.medoid.row)] >= max(means) - 1e-12  # two are each other's
+            assert one.medoid.value == pytest.approx(max(means))
 
 
 def test_top_objects_of_a_dimension_have_the_largest_weights(message_of, tmp_path):
