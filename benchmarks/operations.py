@@ -22,6 +22,7 @@ from benchmarks import (
     loss_peers,
     matrix_peers,
     neighbor_peers,
+    neighborhood_peers,
     peers,
     predict_peers,
     probe_peers,
@@ -503,6 +504,10 @@ NEIGHBORS = (
     _memory("neighbors", cases.NEAREST, 1000 + cases.NEAREST.n * neighbor_peers.K * 16 / MB),
 )
 
+NEIGHBORHOODS = Comparison(
+    "neighbor agreement", cases.THINGS_PAIRS, {SUBJECT: neighborhood_peers.ours, "sets": neighborhood_peers.sets}, FEW
+)
+
 
 def choices(make: Callable[..., choice_peers.Matrix], rows: int | None = None, checked: bool = True) -> Builder:
     """A contender of `choice_similarity`; with `rows` it is timed on that many items."""
@@ -628,6 +633,8 @@ COMPARISONS = (
     COMMAND, STARTS, IMPORT,
     *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *NEIGHBORS, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT,
     FITS, COMMAND, STARTS, IMPORT,
+    *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *NEIGHBORS, NEIGHBORHOODS, COSINE, DISTANCES, CHOICE, *LARGE, *LOSSES,
+    PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
 )  # fmt: skip
 
 
