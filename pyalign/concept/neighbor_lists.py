@@ -112,7 +112,7 @@ class SharedNeighbors:
 
     def relabelled(self, order: np.ndarray) -> np.ndarray:
         """(n, 2), where object i of a is called order[i]; row j is of the object that is called j."""
-        found = self._ranks.of(np.repeat(order[:, None], self.k, axis=1), order[self.a[:, : self.k]])
+        found = self._ranks.of(order[:, None], order.take(self.a[:, : self.k]))
         out = np.empty((len(order), 2))
         out[order] = self._of(np.arange(1, self.k + 1), found)
         return out

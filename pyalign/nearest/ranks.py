@@ -34,9 +34,9 @@ class NeighborRanks:
         self._ranks = np.take_along_axis(ranks, order, axis=1).ravel()
 
     def of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """The rank from 1 of each column among the neighbours of its row, 0 where it is none; arrays of one shape."""
+        """The rank from 1 of each column among the neighbours of its row, 0 where it is none; arrays that broadcast."""
         if self._table is not None:
-            found: np.ndarray = self._table[rows, columns]
+            found: np.ndarray = self._table.ravel().take(rows.astype(np.int64, copy=False) * self.n + columns)
             return found
         wanted = rows.astype(np.int64) * self.n + columns
         place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)

@@ -85,6 +85,14 @@ def test_a_relabelling_moves_objects_and_their_neighbours(seed, k):
     assert np.array_equal(shared.relabelled(order), plain)
 
 
+def test_many_objects_are_looked_up_by_bisection_with_the_same_result(monkeypatch):
+    x, y = both(6, 40)
+    options = {"k": 4, "categories": [0, 1] * 20, "permutations": 19, "resamples": 10}
+    plain = pyalign.compare_neighbors(x, y, **options)
+    monkeypatch.setattr("pyalign.nearest.ranks.LARGEST_TABLE", 0)
+    assert pyalign.compare_neighbors(x, y, **options) == plain
+
+
 def test_p_values_count_relabellings():
     x, y = both(3)
     found = pyalign.compare_neighbors(x, y + 0.5 * x[:, :3], k=4, ci=None, permutations=50, seed=7)
