@@ -18,14 +18,14 @@ from .concept.concepts import concepts
 from .concept.concepts_result import Concepts
 from .concept.consistency import consistency
 from .concept.consistency_result import ErrorConsistency
-from .concept.levels import levels
-from .concept.predict import predict_dimensions
-from .concept.predicted import DimensionPredictions
 from .concept.duplicates import NearDuplicates, near_duplicates
 from .concept.hubs import Hubs, hubs
+from .concept.levels import levels
 from .concept.neighbor_agreement import NeighborAgreement
 from .concept.neighbor_changes import NeighborChanges, neighbor_changes
 from .concept.neighborhoods import compare_neighbors
+from .concept.predict import predict_dimensions
+from .concept.predicted import DimensionPredictions
 from .concept.prototypes import Prototypes, prototypes
 from .concept.purity import NeighborPurity, neighbor_purity
 from .data.answers import Answers
@@ -102,12 +102,12 @@ __all__ = [
     "LayerSimilarity",
     "MissingExtraError",
     "ModelSimilarities",
-    "NeighborIndex",
-    "Neighbors",
     "NearDuplicates",
     "NeighborAgreement",
     "NeighborChanges",
+    "NeighborIndex",
     "NeighborPurity",
+    "Neighbors",
     "NoiseCeiling",
     "PermutationTest",
     "Prototypes",
@@ -135,16 +135,16 @@ __all__ = [
     "cka",
     "compare",
     "compare_layers",
+    "compare_neighbors",
     "concepts",
     "consistency",
-    "compare_neighbors",
     "cross_validate_probe",
     "extract",
     "failures",
     "fit_probe",
     "fraction_of_ceiling",
-    "levels",
     "hubs",
+    "levels",
     "list_models",
     "load_dataset",
     "load_embeddings",
@@ -158,8 +158,8 @@ __all__ = [
     "near_duplicates",
     "neighbor_changes",
     "neighbor_overlap",
-    "neighbors",
     "neighbor_purity",
+    "neighbors",
     "noise_ceiling",
     "odd_one_out",
     "odd_one_out_from",

@@ -43,15 +43,15 @@ KINDS = {
     "describe": "pyalign.analysis.describe_file:FileDescription",
     "extract": "pyalign.extraction.result:Extraction",
     "failures": "pyalign.analysis.failures:Failures",
-    "layers": "pyalign.pairwise.compared:LayerSimilarity",
     "hubs": "pyalign.concept.hubs:Hubs",
+    "layers": "pyalign.pairwise.compared:LayerSimilarity",
     "models layers": "pyalign.extraction.models:ModelLayers",
     "models list": "pyalign.extraction.models:ModelList",
-    "neighbors": "pyalign.nearest.result:Neighbors",
     "near duplicates": "pyalign.concept.duplicates:NearDuplicates",
     "neighbor agreement": "pyalign.concept.neighbor_agreement:NeighborAgreement",
     "neighbor changes": "pyalign.concept.neighbor_changes:NeighborChanges",
     "neighbor purity": "pyalign.concept.purity:NeighborPurity",
+    "neighbors": "pyalign.nearest.result:Neighbors",
     "permutation": "pyalign.analysis.permuted:PermutationTest",
     "predict": "pyalign.concept.predicted:DimensionPredictions",
     "probe": "pyalign.probing.validated:ProbeCrossValidation",
@@ -382,7 +382,7 @@ def flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, A
 
 def flat_record(value: Any) -> dict[str, Any]:
     """A dataclass as a row of a table: an interval as two columns, nested values by dotted names, lists left out."""
-    return dict(_flat(as_document(value)))
+    return dict(flat(as_document(value)))
 
 
 def load_result(path: Any) -> Any:

@@ -79,7 +79,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     _predict.check(options)
     if options.predict:
-        return _predict.run_predict(options, progress, *_dimensions(options))
+        return _predict.run_predict(options, progress, *read_dimensions(options.dimensions, options.dimension_labels))
     _check(options)
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(options.embeddings, options.labels)

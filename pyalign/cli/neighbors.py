@@ -1,21 +1,23 @@
-"""`pyalign neighbors`: the nearest rows of embeddings."""
+"""`pyalign neighbors`: the nearest rows of embeddings, and what they say beside people."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _against, _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 
+OF_SEARCH = ("query", "queries", "nan", "include_self", "engine", "index", "save_index", "threads")
 WHAT, SEARCH = "queries (default: every row)", "search"
 EPILOG = "Distances are printed as such; documents hold them negated: larger is nearer."
 
 
 @dataclass(frozen=True)
-class NeighborOptions(_options.Model, _options.RowNames, _options.Output):
+class NeighborOptions(_options.Models, _options.RowNames, _against.Analysis, _options.Output):
     """The options of `pyalign neighbors`."""
 
     query: tuple[str, ...] | None = option("names of rows", nargs="+", metavar="NAME", group=WHAT, exclusive="queries")
@@ -52,7 +54,14 @@ class NeighborOptions(_options.Model, _options.RowNames, _options.Output):
 def run(options: NeighborOptions, progress: Progress) -> Outcome:
     """Reads, searches; the index is written with the rest."""
     get_measure(options.measure)
-    rows = _inputs.read_model(options)
+    analysis = _against.analysis_of(options)
+    if analysis is not None:
+        refuse_unused(options, OF_SEARCH, "a search, which another question has taken the place of")
+        return analysis(options, progress)
+    if len(options.embeddings) != 1:
+        raise InputError(f"a search is among the rows of one of --embeddings; got {len(options.embeddings)}")
+    refuse_unused(options, ("labels",), "several embeddings: --against, --purity, --hubs")
+    (rows,) = _inputs.read_models(options).values()
     return search(options, rows, progress)
 
 

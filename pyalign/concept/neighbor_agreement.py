@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign.results import Interval, Result, hidden
+from pyalign.results import Interval, Result, flat_record, hidden
 
 
 class WithErrors:
@@ -170,10 +172,16 @@ class NeighborAgreement(Result):
             for row in range(self.n_objects)
         ]  # fmt: skip
 
+    def objects_csv(self) -> str:
+        """These rows as text, separated by commas, under a header."""
+        out = io.StringIO()
+        writer = csv.DictWriter(out, ("embeddings", "row", "object", "overlap", "rbo"), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.object_records())
+        return out.getvalue()
+
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each model over all objects (concept None), and one for each of its concepts."""
-        from pyalign.results import flat_record
-
         rows = []
         for one in self.results:
             rows.append({"embeddings": one.embeddings, "concept": None, "n_objects": self.n_objects,
