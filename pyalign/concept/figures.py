@@ -71,7 +71,7 @@ class Parts:
             return Part(len(rows), objects, estimates, None)
         table, sums = self.table.take(rows, axis=0), None
         if keep and len(rows) and self._add_up:  # also of a part too small for an interval: the whole holds it
-            sums = resampled_sums(clusters, np.ascontiguousarray(table[:, 1:].T), self.plan)
+            sums = resampled_sums(clusters, _values(table), self.plan)
         if len(rows) < self.least:
             return Part(len(rows), objects, estimates, None, too_few(len(rows), self.least), sums)
         found, note = self._intervals(clusters, table, estimates, sums)
@@ -123,12 +123,17 @@ class Parts:
         if closed:
             assert errors is not None
             return ClosedForm(estimates, errors, plan), None
-        values = np.ascontiguousarray(table[:, 1:].T)
-        sums = resampled_sums(clusters, values, plan) if sums is None else sums
+        values = table[:, 1:].T
+        sums = resampled_sums(clusters, _values(table), plan) if sums is None else sums
         empty = int((sums[:, 0] == 0).sum())
         if empty:
             return None, f"there is no interval: {empty:,} of {plan.drawn:,} resamples leave none of the triplets"
         return Resampled.from_means(means_of(sums), values, self.units, estimates, errors, plan), None
+
+
+def _values(table: np.ndarray) -> np.ndarray:
+    """(2 m, t): the columns of a table but the first, as resamples take them."""
+    return np.ascontiguousarray(table[:, 1:].T)
 
 
 def too_few(n: int, least: int) -> str:

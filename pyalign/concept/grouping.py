@@ -38,7 +38,9 @@ class Grouping:
             [[2], [0, 3], [1]]
         """
         g, top = len(labels), codes.shape[1]
-        places = np.where(codes < 0, g, codes).astype(np.int16 if g < 1 << 15 else np.int64)
+        narrow = np.uint8 if g < 255 else np.uint16 if g < 1 << 15 else np.int64  # a pass of the radix sort a byte
+        places = codes.astype(narrow)
+        places[codes < 0] = g
         places[:, 1:][codes[:, 1:] < 0] = g + 1  # a place that is left over is no place
         flat = places.ravel()
         order = np.argsort(flat, kind="stable")  # by radix
