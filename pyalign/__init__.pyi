@@ -71,7 +71,8 @@ from .probing.estimator import TripletProbe
 from .probing.probe import fit_probe, probe_path
 from .recovery.recover import recover
 from .recovery.recovered import Recovery
-from .report.plot import plot, write_figures
+from .report.figures import write_figures
+from .report.plot import plot
 from .results import Interval, Result, load_result
 from .stats.resampling import Resampling
 

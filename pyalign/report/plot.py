@@ -17,13 +17,9 @@ from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.triplets import require_odd_one_out
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
-from pyalign.io.write import write_files
 from pyalign.report.charts import KINDS, chart, drawing, kinds_of
-from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.document import as_picture_document, listed
-from pyalign.report.charts.save import rendered, save_chart, suffix_of_picture
-
-FORMATS = ("html", "svg")
+from pyalign.report.charts.save import save_chart, suffix_of_picture
 
 
 def plot(
@@ -161,6 +157,8 @@ def _cards(
     called = _names(x, names)
     shares, t = _shares_of(document, x.shape[1]) if triplets is None else _shares(replace(x, names=called), triplets)
     cards = top_cards(x.values, called, labels, shares)
+    if document is not None and triplets is None:
+        look = {**look, "assign": document.get("assign") or "sum", "top": document.get("top") or 1}
     return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=t, **look)
 
 
@@ -179,51 +177,12 @@ def _shares_of(document: Mapping[str, Any] | None, k: int) -> tuple[list[float] 
         return None, None
     if document["command"] != "concepts":
         raise InputError(f"cards take the shares of a result of 'concepts'; got one of {document['command']!r}")
-    first = listed(document, "results")[0]
+    held = [one for one in listed(document, "results") if one.get("by", "dimensions") == "dimensions"]
+    if not held:
+        raise InputError("cards take the shares of a result of dimensions; got one of categories or levels")
+    first = held[0]
     counts = [one.get("n_triplets") or 0 for one in listed(first, "concepts")]
     if len(counts) != k:
         raise InputError(f"the result must have a concept for each of {k} dimensions; got {len(counts)}")
     total = first.get("n_triplets") or sum(counts) or 1
     return [count / total for count in counts], total
-
-
-def figure_files(
-    result: Any, formats: Sequence[str] = FORMATS, *, images: Any = None, **options: Any
-) -> dict[str, bytes]:
-    """file name -> bytes, for each picture that a result is enough for, in each format: what commands write to --out.
-
-    Args:
-        result: a result, its document, or its `.json` file.
-        formats: of "html", "svg", "png", "pdf".
-        images: of the objects, for galleries.
-        options: of `plot`.
-
-    Raises:
-        InputError: another format; MissingExtraError: altair or vl-convert is not installed.
-    """
-    for one in formats:
-        suffix_of_picture(f"figure.{one}")
-    document = as_picture_document(result)
-    files = dict[str, bytes]()
-    for kind in kinds_of(document):
-        held = {"images": images} if "images" in TAKES[kind] else {}
-        ways = groupings(document) if kind == "concepts" else [None]
-        for by in ways:
-            name = kind if len(ways) == 1 else f"{kind}-{by}"
-            drawn = plot(document, kind, by=by if len(ways) > 1 else None, **held, **options)
-            files |= {f"{name}.{one}": rendered(drawn, f".{one}") for one in formats}
-    return files
-
-
-def write_figures(
-    result: Any, folder: PathLike, formats: Sequence[str] = FORMATS, *, images: Any = None, **options: Any
-) -> tuple[str, ...]:
-    """Writes the pictures of a result into a folder, all of them or none, and gives their paths.
-
-    The folder is made where there is none. For arguments and errors see `figure_files`.
-    """
-    files = figure_files(result, formats, images=images, **options)
-    os.makedirs(folder, exist_ok=True)
-    paths = {os.path.join(os.fspath(folder), name): content for name, content in files.items()}
-    write_files(paths.items())
-    return tuple(paths)

@@ -17,7 +17,7 @@ from pyalign.errors import MissingExtraError
 from pyalign.report.charts import chart
 from pyalign.report.charts.save import rendered, save_chart
 from pyalign.report.charts.theme import WIDTHS
-from pyalign.report.plot import figure_files, write_figures
+from pyalign.report.figures import figure_files, write_figures
 
 from .conftest import NAMES, neighbours
 

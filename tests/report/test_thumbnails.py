@@ -133,3 +133,21 @@ def test_images_of_a_map_do_not_overlap(tmp_path, rows_of):
     points = [row for row in points if "uri" not in row]
     assert {row["name"] for row in (*tiles, *points)} == set(names)
     assert len(tiles) + len(points) == 60
+
+
+def test_long_names_stand_whole_below_images_and_nothing_overlaps(tmp_path, rows_of):
+    names = ["artificial inanimate_91", "pear"]
+    for name in names:
+        save(tmp_path, f"{name}.png", picture())
+    drawn = pyalign.plot(dimensions=np.array([[3.0, 1], [1, 2]]), names=names, images=tmp_path)
+    tiles = [row for row in rows_of(drawn, "uri", "below") if row["uri"]]
+    assert {row["below"] for row in tiles} == {"artificial\ninanimate_91", "pear"}
+    frames = rows_of(drawn, "label", "bar")
+    assert all(any(f["y"] < row["by"] and row["by"] + 2 * 9 <= f["y2"] + 1 for f in frames) for row in tiles)
+    rows = [{"query": "pear", "rank": k + 1, "neighbor": name, "row": k, "similarity": 0.5} for k, name in
+            enumerate(names)]  # fmt: skip
+    found = pyalign.plot({"command": "neighbors", "embeddings": "/far/away/clip.npz::fc7", "results": rows},
+                         images=tmp_path)  # fmt: skip
+    below = [row["below"] for row in rows_of(found, "uri", "below") if row["frame"] != "query"]
+    assert below == ["artificial inanimate_91\n0.500", "pear\n0.500"]  # wide tiles: one line, the number right below
+    assert found.to_dict()["title"]["text"] == ["Nearest neighbours by clip::fc7"]

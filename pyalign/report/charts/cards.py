@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.errors import InputError
-from pyalign.report.charts.theme import SMALL, TEXT, Style, altair, finished, style_of, width_of, wrapped
+from pyalign.report.charts.theme import SMALL, TEXT, Style, altair, finished, style_of, two_lines, width_of, wrapped
 from pyalign.report.charts.thumbnails import thumbnails
 from pyalign.report.charts.tiles import LINE, Tile, tile_layers
 from pyalign.report.tables import one_line
@@ -80,7 +80,7 @@ def top_cards(
 
 def cards_chart(
     cards: Sequence[Card], *, style: str = "light", width: str = "double", limit: int | None = None,
-    images: Any = None, n_objects: int, n_triplets: int | None = None,
+    images: Any = None, n_objects: int, n_triplets: int | None = None, assign: str = "sum", top: int = 1,
 ) -> Any:  # fmt: skip
     """Cards in one column or two, each with its eight objects in two rows.
 
@@ -91,6 +91,7 @@ def cards_chart(
         limit: at most so many cards (default: 6).
         images: what `as_images` takes, such as a folder; names alone without.
         n_objects, n_triplets: over what the cards are, for the title.
+        assign, top: how `concepts` assigned triplets to dimensions, for the title.
 
     Raises:
         MissingExtraError: altair or, for images, Pillow is not installed.
@@ -103,7 +104,8 @@ def cards_chart(
     names = [name for card in shown for name in card.objects]
     uris, notes = ({}, []) if images is None else thumbnails(images, names, side, look.rgb)
     inside = side if uris else 2 * LINE + 2
-    step = inside + (LINE + 5 if uris else 4)
+    lines = max((len(two_lines(name, side).splitlines()) for name in uris), default=0)
+    step = inside + (lines * LINE + 5 if uris else 4)
     head = HEAD + (BAR if any(card.share is not None for card in shown) else 0)
     height = head + 2 * step + MARGIN - 4
     at = [((k % columns) * (room + 10), (k // columns) * (height + 10)) for k in range(len(shown))]
@@ -115,11 +117,17 @@ def cards_chart(
         f"{len(shown)} of {len(cards)} dimensions."
     ]
     if n_triplets is not None:
-        told.append(
-            f"Share: of {n_triplets:,} choices, those whose chosen pair has more of this dimension than of any other."
-        )
+        told.append(f"Share: of {n_triplets:,} choices, those whose chosen pair {_rule(assign, top)}.")
     chart = altair().layer(*layers).properties(**size)
     return finished(chart, look, points, "Dimensions of human similarity", told, notes)
+
+
+def _rule(assign: str, top: int) -> str:
+    """When a choice counts for a dimension."""
+    product = assign == "product"
+    if top > 1:
+        return f"has this dimension among the {top} " + ("whose products are largest" if product else "it has most of")
+    return "has its largest product here" if product else "has more of this dimension than of any other"
 
 
 def _tiles(
@@ -129,10 +137,10 @@ def _tiles(
     tiles = []
     for card, (x, y) in zip(cards, at, strict=True):
         for k, (name, weight) in enumerate(zip(card.objects, card.weights, strict=True)):
-            name_ = one_line(name)
+            name_, below = one_line(name), (two_lines(name, side),) if name in uris else ()
             tiles.append(Tile(
-                x + MARGIN + (k % ACROSS) * (side + 4), y + head + (k // ACROSS) * step, name_,
-                (name_,) if name in uris else (), uris.get(name, ""), "", f"{card.label}: {name_}, weight {weight:.2f}",
+                x + MARGIN + (k % ACROSS) * (side + 4), y + head + (k // ACROSS) * step, name_, below,
+                uris.get(name, ""), "", f"{card.label}: {name_}, weight {weight:.2f}",
             ))  # fmt: skip
     return tiles
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyalign.report.charts.document import neighbour_rows
+from pyalign.report.charts.document import labels_of, neighbour_rows
 from pyalign.report.charts.members import Members, members_of
 from pyalign.report.charts.theme import altair, finished, style_of, two_lines, width_of
 from pyalign.report.charts.thumbnails import thumbnails
@@ -49,7 +49,7 @@ def gallery_chart(
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
     chart = altair().layer(*tile_layers(tiles, side, height, look, frames))
     size = {"width": (side + 4) * (k + 1) + 6, "height": len(shown) * step - 8}
-    source = one_line(str(document.get("label") or document.get("embeddings") or "the embeddings"))
+    source = labels_of([document])[0]
     told = _told(document, k, kind, len(shown), len(rows))
     return finished(chart.properties(**size), look, points, f"Nearest neighbours by {source}", told, notes)
 
@@ -81,13 +81,12 @@ def _tiles(
     tiles = []
     for row, (query, near) in enumerate(shown.items()):
         y = row * step
-        below = (names[query],) if query in uris else ()
+        below: tuple[str, ...] = (names[query],) if query in uris else ()
         tiles.append(Tile(0, y, one_line(query), below, uris.get(query, ""), QUERY, f"query {one_line(query)}"))
         for rank, (name, value) in enumerate(near, 1):
             figure = "-" if value is None else f"{value:.3f}"
             frame = "" if members is None else _frame(members, query, name)
-            first = names.get(name, "")
-            below = (first + "\n" * (lines - first.count("\n")) + figure,)
+            below = (names[name], figure) if name in names else (figure,)
             told = f"neighbour {rank} of {one_line(query)}: {one_line(name)}, {figure}"
             told += f", {frame}" if frame else ""
             tiles.append(Tile(6 + rank * (side + 4), y, one_line(name), below, uris.get(name, ""), frame, told))

@@ -92,6 +92,12 @@ def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
     return found
 
 
+def require_drawing() -> None:
+    """Raises MissingExtraError where altair or vl-convert is not installed."""
+    altair()
+    _vl_convert()
+
+
 def _vl_convert() -> Any:
     try:
         return import_module("vl_convert")

@@ -1,0 +1,92 @@
+"""All pictures that a result is enough for, as charts and as files: what commands write to --out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyalign.io.paths import PathLike
+from pyalign.io.write import write_files
+from pyalign.report.charts import kinds_of
+from pyalign.report.charts.concepts import groupings
+from pyalign.report.charts.document import as_picture_document, listed
+from pyalign.report.charts.save import rendered, suffix_of_picture
+from pyalign.report.plot import TAKES, plot
+
+FORMATS = ("html", "svg")
+MOST_CARDS = 100
+
+
+def figures(
+    result: Any, *, images: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
+    names: Sequence[str] | None = None, **options: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """name -> chart, for each picture of a result; of concepts one for each way of grouping.
+
+    Args:
+        result: a result, its document, or its `.json` file.
+        images: of the objects, for galleries and cards.
+        dimensions: (n, k), those of a result of `concepts`, which then has cards of them too.
+        dimension_labels, names: of the k dimensions, of the n objects.
+        options: looks, see `plot`.
+
+    Raises:
+        InputError: dimensions that are not those of the result; MissingExtraError: altair is not installed.
+    """
+    document = as_picture_document(result)
+    charts = dict[str, Any]()
+    for kind in kinds_of(document):
+        held = {"images": images} if "images" in TAKES[kind] else {}
+        ways = groupings(document) if kind == "concepts" else [None]
+        for by in ways:
+            name = kind if len(ways) == 1 else f"{kind}-{by}"
+            charts[name] = plot(document, kind, by=by if len(ways) > 1 else None, **held, **options)
+    if dimensions is not None and _of_dimensions(document):
+        charts["cards"] = plot(
+            document, "cards", dimensions=dimensions, dimension_labels=dimension_labels, names=names, images=images,
+            **{"limit": MOST_CARDS, **options},
+        )  # fmt: skip
+    return charts
+
+
+def _of_dimensions(document: Mapping[str, Any]) -> bool:
+    """Whether a result says how many choices each dimension has."""
+    return document["command"] == "concepts" and any(
+        one.get("by", "dimensions") == "dimensions" for one in listed(document, "results")
+    )
+
+
+def as_files(charts: Mapping[str, Any], formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
+    """file name -> bytes, of each chart in each format; raises InputError for another format."""
+    for one in formats:
+        suffix_of_picture(f"figure.{one}")
+    return {f"{name}.{one}": rendered(chart, f".{one}") for name, chart in charts.items() for one in formats}
+
+
+def figure_files(result: Any, formats: Sequence[str] = FORMATS, **options: Any) -> dict[str, bytes]:
+    """file name -> bytes, for each picture of a result in each format.
+
+    Args:
+        result: a result, its document, or its `.json` file.
+        formats: of "html", "svg", "png", "pdf".
+        options: of `figures`.
+
+    Raises:
+        InputError: another format; MissingExtraError: altair or vl-convert is not installed.
+    """
+    return as_files(figures(result, **options), formats)
+
+
+def write_figures(
+    result: Any, folder: PathLike, formats: Sequence[str] = FORMATS, *, images: Any = None, **options: Any
+) -> tuple[str, ...]:
+    """Writes the pictures of a result into a folder, all of them or none, and gives their paths.
+
+    The folder is made where there is none. For arguments and errors see `figure_files`.
+    """
+    files = figure_files(result, formats, images=images, **options)
+    os.makedirs(folder, exist_ok=True)
+    paths = {os.path.join(os.fspath(folder), name): content for name, content in files.items()}
+    write_files(paths.items())
+    return tuple(paths)
