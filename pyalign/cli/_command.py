@@ -197,9 +197,10 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
         value = given[one.name]
         if told.positional:
             value = _either(parser, one, told, value, given[_standing(one)])
-        if value is None and told.unless and given.get(told.unless) is not None:
+        excused = bool(told.unless and given.get(told.unless))
+        if value is None and excused and told.nargs in ("+", "*"):
             value = []
-        if value is None and one.default is MISSING:
+        if value is None and one.default is MISSING and not excused:
             unnamed = told.metavar or one.name.upper() if told.positional else "--" + one.name.replace("_", "-")
             parser.error(f"the following arguments are required: {'/'.join(told.flags or (unnamed,))}")
         values[one.name] = tuple(value) if isinstance(value, list) else value

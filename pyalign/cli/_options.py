@@ -127,12 +127,9 @@ class Model:
 
 
 @dataclass(frozen=True)
-class TripletFile:
-    """A triplet file, how it is laid out, and what its items are called."""
+class TripletLayout:
+    """How a triplet file is laid out, and what its items are called."""
 
-    triplets: str = option(
-        "file of (t, 3) triplets; FILE::KEY", "-t", "--triplets", required=True, metavar="T", role="input"
-    )
     task: str = option(
         "what people said: which of three is odd (default), or which of two is more like an anchor",
         default=ODD_ONE_OUT, choices=TASKS, group=TRIPLETS,
@@ -160,6 +157,15 @@ class TripletFile:
         "the item that each number stands for, one a line; embeddings with names are then matched by name",
         metavar="FILE", role="input", group=TRIPLETS,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TripletFile(TripletLayout):
+    """A triplet file with its layout."""
+
+    triplets: str = option(
+        "file of (t, 3) triplets; FILE::KEY", "-t", "--triplets", required=True, metavar="T", role="input"
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _folder, _inputs, _options
 from pyalign.cli._command import Outcome, Output, option, refuse_unused
 from pyalign.concept.explained import over_objects
 from pyalign.concept.predict import FOLDS, checked_penalties, predict_dimensions
@@ -15,10 +15,12 @@ from pyalign.progress import Progress
 from pyalign.stats.resampling import Resampling
 
 PREDICTION = "predicted dimensions"
+WRITTEN, PICTURES = ("predict.csv", "predict.json"), ("dimensions",)  # to --out
+OF_TRIPLETS = ("task", "odd_column", "anchor", "choice_column", "choice_base", "columns", "one_based", "item_names")
 OF_PREDICTION = ("folds", "penalties", "standardize", "predicted")
 OF_CONCEPTS = (
-    "assign", "top", "categories", "levels", "transform", "measure", "temperature", "ties", "min_triplets", "out",
-    "subjects", "subject_column", "backend",
+    "assign", "top", "categories", "levels", "transform", "measure", "temperature", "ties", "min_triplets",
+    "subjects", "subject_column", "backend", "images",
 )  # fmt: skip
 
 
@@ -54,6 +56,8 @@ def check(options: Any) -> None:
     if options.dimensions is None:
         raise InputError("--predict needs --dimensions, which it predicts")
     refuse_unused(options, OF_CONCEPTS, "accuracies per concept, which --predict does not give")
+    if options.triplets is None:
+        refuse_unused(options, OF_TRIPLETS, "--triplets, which are not given")
     if options.predicted is not None and len(options.embeddings) > 1:
         raise InputError(f"--predicted takes the predictions of one model; got {len(options.embeddings)} --embeddings")
     if options.ci == "none":
@@ -64,10 +68,11 @@ def check(options: Any) -> None:
 
 
 def run_predict(options: Any, progress: Progress, dimensions: Any, labels: tuple[str, ...] | None) -> Outcome:
-    """Reads the models and the triplets, predicts."""
+    """Reads the models and, where they are given, the triplets; predicts."""
+    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     given: dict[str, Any] = {} if options.penalties is None else {"penalties": options.penalties}
     called = _inputs.labelled(options.embeddings, options.labels)
-    triplets = _inputs.read_triplets(options, answered="concepts --predict")
+    triplets = None if options.triplets is None else _inputs.read_triplets(options, answered="concepts --predict")
     found = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds or FOLDS,
         standardize=options.standardize, triplets=triplets, ci=_plan(options), correction=options.correction,
@@ -75,14 +80,24 @@ def run_predict(options: Any, progress: Progress, dimensions: Any, labels: tuple
     )  # fmt: skip
     found = replace(found, results=_inputs.with_labels(found.results, called), triplets=options.triplets,
                     human=options.dimensions)  # fmt: skip
-    return Outcome(found, _files(found, options))
+    files, more = _files(found, options, formats)
+    return Outcome(found, files, notes=(*notes, *more))
 
 
 def _plan(options: Any) -> Resampling | None:
     return over_objects(options.resampling())
 
 
-def _files(found: DimensionPredictions, options: Any) -> dict[str, Output]:
-    predictions = found[0].predictions
-    assert predictions is not None
-    return {} if options.predicted is None else {options.predicted: predictions}
+def _files(
+    found: DimensionPredictions, options: Any, formats: tuple[str, ...]
+) -> tuple[dict[str, Output], tuple[str, ...]]:
+    """What is written, and notes about the pictures."""
+    files: dict[str, Output] = {}
+    if options.predicted is not None:
+        predictions = found[0].predictions
+        assert predictions is not None
+        files[options.predicted] = predictions
+    if options.out is None:
+        return files, ()
+    held, notes = _folder.folder_files(found, options, {"predict.csv": found.to_csv()}, formats)
+    return files | held, notes

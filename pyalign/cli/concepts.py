@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _inputs, _options, _predict
-from pyalign.cli._command import Command, Outcome, Output, given_options, option, paths, refuse_unused
-from pyalign.cli._outputs import require_apart, require_new_folder
+from pyalign.cli import _folder, _inputs, _options, _predict
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import FEWEST, concepts
-from pyalign.concept.concepts_result import Concepts
+from pyalign.concept.concepts_result import BY, Concepts
 from pyalign.errors import InputError
 from pyalign.io.named import is_named, open_named
 from pyalign.io.paths import split_key
@@ -21,16 +19,21 @@ from pyalign.stats.multiple import CORRECTIONS
 
 CONCEPTS = "concepts, one of these or more"
 WRITTEN = ("concepts.csv", "differences.csv", "concepts.json")  # to --out
-OF_DIMENSIONS = ("dimension_labels", "assign", "top")
+PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "cards")
+OF_DIMENSIONS = ("dimension_labels", "assign", "top", "images")
 
 
 @dataclass(frozen=True)
 class ConceptsOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.Choice, _options.Temperature,
-    _predict.PredictOptions, _options.Intervals, _options.People, _options.Running, _options.Output,
+    _options.Models, _options.TripletLayout, _options.RowNames, _options.Choice, _options.Temperature,
+    _predict.PredictOptions, _options.Intervals, _options.People, _options.Running, _options.Output, _folder.Folder,
 ):  # fmt: skip
     """The options of `pyalign concepts`."""
 
+    triplets: str | None = option(
+        "file of (t, 3) triplets; FILE::KEY; may be left out with --predict", "-t", "--triplets", required=True,
+        metavar="T", role="input", unless="predict",
+    )  # fmt: skip
     dimensions: str | None = option(
         "human dimensions (n, k) from 0 up, such as dataset:spose66: a triplet is about the one that carries most of "
         "the chosen pair", metavar="D", role="input", group=CONCEPTS,
@@ -69,10 +72,6 @@ class ConceptsOptions(
         "of p-values over all concepts (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip
-    out: str | None = option(
-        "folder to write concepts.json, concepts.csv and differences.csv to", metavar="DIR", role="folder",
-        group=_options.OUTPUT,
-    )  # fmt: skip
 
 
 def run(options: ConceptsOptions, progress: Progress) -> Outcome:
@@ -80,13 +79,14 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     _predict.check(options)
     if options.predict:
         return _predict.run_predict(options, progress, *read_dimensions(options.dimensions, options.dimension_labels))
-    _check(options)
+    formats, notes = _check(options)
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
     dimensions, of_dimensions = read_dimensions(options.dimensions, options.dimension_labels)
+    models = _inputs.read_models(options, triplets)
     found = concepts(
-        _inputs.read_models(options, triplets), triplets, dimensions, dimension_labels=of_dimensions,
+        models, triplets, dimensions, dimension_labels=of_dimensions,
         categories=None if options.categories is None else read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(read_categories, options.levels)),
         assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
@@ -94,10 +94,24 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
     )  # fmt: skip
     found = replace(_labelled(found, options, labels), triplets=options.triplets, dimensions=options.dimensions)
-    return Outcome(found, {} if options.out is None else _files(found, options))
+    if options.out is None:
+        return Outcome(found)
+    tables = {"concepts.csv": found.to_csv()}
+    if found.differences:
+        tables["differences.csv"] = found.differences_csv()
+    cards = {} if dimensions is None else {"dimensions": dimensions, "dimension_labels": of_dimensions,
+                                           "names": _names_of_rows(dimensions, *models.values())}  # fmt: skip
+    files, more = _folder.folder_files(found, options, tables, formats, **cards)
+    return Outcome(found, files, notes=(*notes, *more))
 
 
-def _check(options: ConceptsOptions) -> None:
+def _names_of_rows(dimensions: Any, *models: Any) -> tuple[str, ...] | None:
+    """Of the objects of human dimensions: their own, or those of embeddings, whose rows are then the same objects."""
+    named = (x.names for x in (dimensions, *models) if x.names is not None and len(x) == len(dimensions))
+    return next(named, None)
+
+
+def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is wrong whatever the files hold."""
     if options.measure is not None:
         get_measure(options.measure)
@@ -110,11 +124,7 @@ def _check(options: ConceptsOptions) -> None:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":
         refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
-    if options.out is not None:
-        require_new_folder(options.out)
-        if os.path.isdir(options.out):
-            inputs = [path for given in paths(options, "input").values() for path in given]
-            require_apart(inputs, [("--out", os.path.join(options.out, name)) for name in WRITTEN])
+    return _folder.check_folder(options, WRITTEN, PICTURES)
 
 
 def read_dimensions(spec: str | None, labels: str | None) -> tuple[Any, tuple[str, ...] | None]:
@@ -158,20 +168,6 @@ def _labelled(found: Concepts, options: ConceptsOptions, labels: list[str] | Non
     called = dict(zip(options.embeddings, labels, strict=True))
     called |= {f"{spec} (transformed)": f"{label} (transformed)" for spec, label in called.items()}
     return replace(found, results=tuple(replace(one, label=called[one.embeddings]) for one in found.results))
-
-
-def _files(found: Concepts, options: ConceptsOptions) -> dict[str, Output]:
-    """What --out holds, the document last, by path."""
-    assert options.out is not None and found.provenance is not None
-    os.makedirs(options.out, exist_ok=True)
-    told = {**found.provenance.options, "command_line": given_options(options)}
-    whole = replace(found, provenance=replace(found.provenance, options=told))
-    table, differences, document = (os.path.join(options.out, name) for name in WRITTEN)
-    files: dict[str, Output] = {table: whole.to_csv()}
-    if whole.differences:
-        files[differences] = whole.differences_csv()
-    files[document] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
-    return files
 
 
 COMMAND = Command(

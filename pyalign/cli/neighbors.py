@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _against, _inputs, _options
-from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli import _against, _folder, _inputs, _options
+from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 
-OF_SEARCH = ("query", "queries", "nan", "include_self", "engine", "index", "save_index", "threads")
+FOLDER = ("out", "figures", "images")
+OF_SEARCH = ("query", "queries", "nan", "include_self", "engine", "index", "save_index", "threads", *FOLDER)
+WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json"), ("gallery",)  # to --out
 WHAT, SEARCH = "queries (default: every row)", "search"
 EPILOG = "Distances are printed as such; documents hold them negated: larger is nearer."
 
 
 @dataclass(frozen=True)
-class NeighborOptions(_options.Models, _options.RowNames, _against.Analysis, _options.Output):
+class NeighborOptions(_options.Models, _options.RowNames, _against.Analysis, _options.Output, _folder.Folder):
     """The options of `pyalign neighbors`."""
 
     query: tuple[str, ...] | None = option("names of rows", nargs="+", metavar="NAME", group=WHAT, exclusive="queries")
@@ -61,8 +63,25 @@ def run(options: NeighborOptions, progress: Progress) -> Outcome:
     if len(options.embeddings) != 1:
         raise InputError(f"a search is among the rows of one of --embeddings; got {len(options.embeddings)}")
     refuse_unused(options, ("labels",), "several embeddings: --against, --purity, --hubs")
+    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     (rows,) = _inputs.read_models(options).values()
-    return search(options, rows, progress)
+    found = search(options, rows, progress)
+    if options.out is None:
+        return found
+    files, more = _in_folder(found.result, options, formats)
+    return replace(found, files={**found.files, **files}, notes=(*notes, *more))
+
+
+def _in_folder(
+    found: Any, options: NeighborOptions, formats: tuple[str, ...]
+) -> tuple[dict[str, Output], tuple[str, ...]]:
+    """What --out holds; a note where the gallery is not of all queries."""
+    from pyalign.report.charts.gallery import MOST_QUERIES
+
+    files, notes = _folder.folder_files(found, options, {"neighbors.csv": found.to_csv()}, formats)
+    if formats and found.n_queries > MOST_QUERIES:
+        notes += (f"the gallery shows the first {MOST_QUERIES} of {found.n_queries:,} queries: --query chooses",)
+    return files, notes
 
 
 def search(options: Any, rows: Any, progress: Progress) -> Outcome:

@@ -90,7 +90,8 @@ def test_a_transform_is_scored_before_and_after(document, human, x, triplets):
 
 
 def test_a_folder_holds_the_document_and_its_tables(command, human):
-    ran = command("concepts", "x.npy", "y.npy", "-t", "t.npy", "--dimensions", "d.npy", "--out", "o", "--quiet")
+    ran = command("concepts", "x.npy", "y.npy", "-t", "t.npy", "--dimensions", "d.npy", "--out", "o", "--quiet",
+                  "--figures", "none")  # fmt: skip
     assert (ran.code, ran.err) == (0, "")
     found = pyalign.load_result("o/concepts.json")
     with open("o/concepts.csv", encoding="utf-8") as handle:

@@ -1,0 +1,108 @@
+"""`--out DIR` of a result that has pictures: its document, its tables and its pictures, all of them or none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyalign.cli import _options
+from pyalign.cli._command import Output, given_options, option, paths, refuse_unused
+from pyalign.cli._outputs import require_apart, require_new_folder
+from pyalign.errors import InputError, MissingExtraError
+
+NONE = "none"
+FORMATS = ("html", "svg", "png", "pdf")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder for everything that a command finds."""
+
+    out: str | None = option(
+        "folder to write the document, its tables and its pictures to", metavar="DIR", role="folder",
+        group=_options.OUTPUT,
+    )  # fmt: skip
+    figures: tuple[str, ...] | None = option(
+        "pictures of --out: html, svg, png, pdf, or none (default: html and svg, where pyalign[report] is installed)",
+        nargs="+", choices=(*FORMATS, NONE), metavar="FORMAT", group=_options.OUTPUT,
+    )  # fmt: skip
+    images: str | None = option(
+        "images of the objects, called after them, for pictures of --out: a folder, or what `pyalign extract` takes",
+        metavar="DIR", group=_options.OUTPUT,
+    )  # fmt: skip
+
+
+def check_folder(
+    options: Any, tables: Iterable[str], pictures: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is wrong with --out, before the work. Gives the formats of pictures, and a note where none can be drawn.
+
+    tables: names of the files that may be written; pictures: the same without suffix.
+
+    Raises:
+        InputError, OSError: an input or another output would be replaced; no place; no images.
+        MissingExtraError: pictures are asked for, and what draws them is not installed.
+    """
+    if options.out is None:
+        refuse_unused(options, ("figures", "images"), "--out, which is not given")
+        return (), ()
+    require_new_folder(options.out)
+    formats, notes = _formats(options)
+    names = [*tables, *(f"{name}.{one}" for name in pictures for one in formats)]
+    if os.path.isdir(options.out):
+        inputs = [path for given in paths(options, "input").values() for path in given]
+        outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
+        images = [os.path.join(options.images, name) for name in names] if options.images else []
+        inputs += [path for path in images if os.path.isfile(path)]
+        require_apart(inputs, [*outputs, *(("--out", os.path.join(options.out, name)) for name in names)])
+    return formats, notes
+
+
+def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    asked = options.figures
+    if asked == (NONE,):
+        refuse_unused(options, ("images",), "pictures, which --figures none leaves out")
+        return (), ()
+    if asked is not None and NONE in asked:
+        raise InputError(f"--figures none stands alone; got {' '.join(asked)}")
+    from pyalign.report.charts.save import require_drawing
+    from pyalign.report.figures import FORMATS as usual
+
+    try:
+        require_drawing()
+    except MissingExtraError as error:
+        if asked is not None or options.images is not None:
+            raise
+        return (), (f"no pictures in {options.out}: {error}",)
+    if options.images is not None:
+        from pyalign.extraction.decode import pillow_image
+        from pyalign.extraction.images import as_images
+
+        pillow_image()
+        as_images(options.images)
+    return tuple(dict.fromkeys(asked or usual)), ()
+
+
+def folder_files(
+    found: Any, options: Any, tables: Mapping[str, str], formats: tuple[str, ...], **of_pictures: Any
+) -> tuple[dict[str, Output], tuple[str, ...]]:
+    """What --out holds, by path, the document last; and notes about the pictures. The folder is there afterwards.
+
+    tables: texts by name of the file; of_pictures: arguments of `figures`.
+    """
+    from pyalign.report.charts.theme import notes_of
+    from pyalign.report.figures import as_files, figures
+
+    charts = figures(found, images=options.images, **of_pictures) if formats else {}
+    pictures = as_files(charts, formats)
+    whole = found
+    if found.provenance is not None:
+        told = {**found.provenance.options, "command_line": given_options(options)}
+        whole = replace(found, provenance=replace(found.provenance, options=told))
+    os.makedirs(options.out, exist_ok=True)
+    held: dict[str, Output] = {**tables, **pictures}
+    held[f"{found.command}.json"] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
+    notes = dict.fromkeys(note for chart in charts.values() for note in notes_of(chart))
+    return {os.path.join(options.out, name): content for name, content in held.items()}, tuple(notes)

@@ -1,0 +1,261 @@
+"""`--out DIR` of commands whose results have pictures: document, tables and pictures agree, all of them or none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from support import reals
+
+import pyalign
+
+pytest.importorskip("altair", reason="altair is not installed")
+pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+
+ITEMS = 30
+NAMES = [f"object_{k}" for k in range(ITEMS)]
+CONCEPTS = ("concepts", "x.npy", "y.npy", "-t", "t.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
+            "--names", "n.txt")  # fmt: skip
+PREDICT = ("concepts", "x.npy", "y.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt", "--predict")
+NEIGHBORS = ("neighbors", "x.npy", "--names", "n.txt", "-k", "4")
+
+
+@pytest.fixture
+def human(folder):
+    """Human dimensions d.npy, their labels l.txt, names n.txt, another model y.npy, in the folder."""
+    values = np.random.default_rng(3).gamma(0.5, size=(ITEMS, 3))
+    np.save("d.npy", values)
+    np.save("y.npy", reals(8, ITEMS, 4))
+    (folder / "l.txt").write_text("food\nanimals\ntools\n")
+    (folder / "n.txt").write_text("\n".join(NAMES) + "\n")
+    return values
+
+
+@pytest.fixture
+def images(folder):
+    """An image for each object in images/; that of the first is broken."""
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    (folder / "images").mkdir()
+    for k, name in enumerate(NAMES):
+        image.new("RGB", (8, 8), (8 * k, 0, 255)).save(folder / "images" / f"{name}.png")
+    (folder / "images" / f"{NAMES[0]}.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    return "images"
+
+
+@pytest.fixture
+def done(command):
+    """``done(*words)``: the command, without an error."""
+
+    def run(*words):
+        ran = command(*words)
+        assert ran.code == 0, ran.err
+        return ran
+
+    return run
+
+
+def shown(page, *fields):
+    """The rows of a page's specification that have these fields."""
+    start = page.index('vegaEmbed("#figure", ') + len('vegaEmbed("#figure", ')
+    spec, _ = json.JSONDecoder().raw_decode(page[start:])
+    return [row for rows in spec["datasets"].values() for row in rows if all(field in row for field in fields)]
+
+
+def points(page):
+    return {
+        (row["item"], row["model"]): (row["value"], row["low"], row["high"]) for row in shown(page, "item", "model")
+    }
+
+
+def labels(svg):
+    """What the marks of a picture say to a screen reader."""
+    return [one.get("aria-label") for one in ElementTree.fromstring(svg).iter() if one.get("aria-label")]
+
+
+def test_pictures_of_concepts_show_the_numbers_of_the_document(done, human, folder):
+    done(*CONCEPTS, "--out", "o", "--quiet")
+    assert {one.name for one in (folder / "o").iterdir()} == {
+        "concepts.json", "concepts.csv", "differences.csv", "concepts.html", "concepts.svg", "cards.html", "cards.svg"
+    }  # fmt: skip
+    document = json.loads((folder / "o/concepts.json").read_text())
+    expected = {
+        (row["concept"], one["embeddings"].removesuffix(".npy")): (row["accuracy"], *(row["ci"] or (None, None)))
+        for one in document["results"] for row in one["concepts"]
+    }  # fmt: skip
+    found = points((folder / "o/concepts.html").read_text())
+    assert {key: found[key] for key in expected} == expected
+    differences = {row["concept"]: row["difference"] for row in document["differences"]}
+    assert {item: value[0] for (item, model), value in found.items() if model == "x - y"} == differences
+    said = labels((folder / "o/concepts.svg").read_bytes())
+    for (concept, model), (value, *_) in expected.items():
+        assert any(label.startswith(f"{concept}, {model}: {100 * value:.1f} %") for label in said)
+
+
+def test_cards_have_names_labels_and_the_shares_of_the_document(done, human, folder):
+    done(*CONCEPTS, "--out", "o", "--quiet")
+    (first, *_) = json.loads((folder / "o/concepts.json").read_text())["results"]
+    page = (folder / "o/cards.html").read_text()
+    shares = {row["label"].partition(". ")[2]: row["share"] for row in shown(page, "share", "label")}
+    assert shares == {row["concept"]: row["n_triplets"] / first["n_triplets"] for row in first["concepts"]}
+    best = {NAMES[row] for k in range(3) for row in np.argsort(-human[:, k], kind="stable")[:8]}
+    assert {row["name"] for row in shown(page, "uri", "below")} == best
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--assign", "product"), "has its largest product here"),
+        (("--top", "2"), "has this dimension among the 2 it has most of"),
+        (("--top", "2", "--assign", "product"), "has this dimension among the 2 whose products are largest"),
+    ],
+)
+def test_cards_say_how_choices_were_assigned(done, human, folder, words, told):
+    done(*CONCEPTS, *words, "--out", "o", "--quiet", "--figures", "svg")
+    assert told in ElementTree.fromstring((folder / "o/cards.svg").read_bytes())[1].text
+
+
+def test_each_way_of_grouping_has_a_picture_and_categories_no_cards(done, human, folder):
+    (folder / "c.txt").write_text("\n".join(f"c{k % 4}" for k in range(ITEMS)) + "\n")
+    done(*CONCEPTS, "--categories", "c.txt", "--out", "o", "--figures", "svg", "--quiet")
+    drawn = {one.name for one in (folder / "o").iterdir() if one.suffix == ".svg"}
+    assert drawn == {"concepts-dimensions.svg", "concepts-categories.svg", "cards.svg"}
+    done("concepts", "x.npy", "-t", "t.npy", "--categories", "c.txt", "--out", "p", "--figures", "svg", "--quiet")
+    assert {one.name for one in (folder / "p").iterdir()} == {"concepts.svg", "concepts.csv", "concepts.json"}
+
+
+def test_predictions_are_written_with_their_picture_and_need_no_triplets(done, human, folder, x):
+    done(*PREDICT, "--out", "o", "--quiet", "--figures", "html", "svg")
+    assert {one.name for one in (folder / "o").iterdir()} == {
+        "predict.json", "predict.csv", "dimensions.html", "dimensions.svg"
+    }  # fmt: skip
+    document = json.loads((folder / "o/predict.json").read_text())
+    expected = pyalign.predict_dimensions({"x.npy": x, "y.npy": np.load("y.npy")}, human,
+                                          labels=["food", "animals", "tools"]).to_dict()  # fmt: skip
+    assert document["results"] == json.loads(json.dumps(expected["results"]))
+    assert "n_triplets" not in document and "accuracy" not in document["results"][0]
+    found = points((folder / "o/dimensions.html").read_text())
+    assert found == {
+        (row["dimension"], one["embeddings"].removesuffix(".npy")): (row["r2"], *row["ci"])
+        for one in document["results"] for row in one["dimensions"]
+    }  # fmt: skip
+    assert (folder / "o/predict.csv").read_text() == pyalign.load_result("o/predict.json").to_csv()
+
+
+def test_a_gallery_has_the_neighbours_of_the_document_and_their_images(done, human, images, folder):
+    ran = done(*NEIGHBORS, "--query", "object_3", "object_5", "--out", "o", "--images", images)
+    assert {one.name for one in (folder / "o").iterdir()} == {
+        "neighbors.json", "neighbors.csv", "gallery.html", "gallery.svg"
+    }  # fmt: skip
+    rows = json.loads((folder / "o/neighbors.json").read_text())["results"]
+    tiles = [row for row in shown((folder / "o/gallery.html").read_text(), "uri", "below") if row["frame"] != "query"]
+    assert [(row["name"], row["below"].splitlines()[-1]) for row in tiles] == [
+        (row["neighbor"], f"{row['similarity']:.3f}") for row in rows
+    ]
+    assert all(row["uri"].startswith("data:image/jpeg") for row in tiles if row["name"] != NAMES[0])
+    assert len(re.findall("<image", (folder / "o/gallery.svg").read_text())) >= 8
+    assert ran.err.count("note:") <= 1  # where the broken one is among the neighbours
+
+
+def test_a_gallery_of_every_row_shows_the_first_and_says_so(done, human, folder):
+    ran = done(*NEIGHBORS, "--out", "o", "--figures", "html")
+    assert ran.err == "note: the gallery shows the first 12 of 30 queries: --query chooses\n"
+    tiles = shown((folder / "o/gallery.html").read_text(), "uri", "below")
+    assert [row["name"] for row in tiles if row["frame"] == "query"] == NAMES[:12]
+    assert len(json.loads((folder / "o/neighbors.json").read_text())["results"]) == 4 * ITEMS
+
+
+def test_a_broken_image_is_one_note_in_whatever_formats(done, human, images):
+    np.save("d.npy", np.eye(3)[np.arange(ITEMS) % 3] * np.arange(ITEMS, 0, -1.0)[:, None])  # the first has most
+    ran = done(*CONCEPTS, "--out", "o", "--images", images)
+    assert ran.err.count(f"1 image can't be shown: {NAMES[0]}") == 1
+
+
+def test_the_document_has_the_digest_of_every_picture(done, human, folder):
+    for words, name in ((CONCEPTS, "concepts"), (PREDICT, "predict"), (NEIGHBORS, "neighbors")):
+        done(*words, "--out", name, "--quiet", "--figures", "svg", "png")
+        outputs = pyalign.load_result(f"{name}/{name}.json").outputs
+        files = {str(one.relative_to(folder)) for one in (folder / name).iterdir()} - {f"{name}/{name}.json"}
+        assert set(outputs) == files and any(one.endswith(".png") for one in files)
+        for one, digest in outputs.items():
+            assert hashlib.sha256((folder / one).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize("words", [CONCEPTS, PREDICT, NEIGHBORS], ids=["concepts", "predict", "neighbors"])
+class TestWithout:
+    def test_no_pictures_where_none_are_asked_for(self, done, human, folder, words):
+        done(*words, "--out", "o", "--figures", "none", "--quiet")
+        assert {one.suffix for one in (folder / "o").iterdir()} == {".json", ".csv"}
+
+    @pytest.mark.parametrize("package", ["altair", "vl_convert"])
+    def test_the_extra_a_note_says_which(self, done, human, folder, words, package, monkeypatch):
+        monkeypatch.setitem(sys.modules, package, None)
+        ran = done(*words, "--out", "o")
+        assert {one.suffix for one in (folder / "o").iterdir()} == {".json", ".csv"}
+        assert ran.err.count("note: no pictures in o: a ") == 1 and "pip install 'pyalign[report]'" in ran.err
+
+    def test_the_extra_pictures_that_are_asked_for_are_an_error_before_the_work(
+        self, refused, human, words, monkeypatch
+    ):
+        monkeypatch.setitem(sys.modules, "altair", None)
+        monkeypatch.setattr("pyalign.cli._inputs.read_models", lambda *_: pytest.fail("read before"))
+        assert "pip install 'pyalign[report]'" in refused(*words, "--out", "o", "--figures", "svg")
+
+    def test_a_place_for_all_of_them_there_is_none(self, command, human, folder, words, monkeypatch, listing):
+        (folder / "o").mkdir()
+        before = listing(folder)
+        monkeypatch.setattr("pyalign.report.figures.rendered", _fails)
+        ran = command(*words, "--out", "o", "--figures", "svg")
+        assert ran.code == 1 and "the disk is full" in ran.err and listing(folder) == before
+        monkeypatch.undo()
+        monkeypatch.chdir(folder)
+        (folder / "o" / ("gallery.svg" if words is NEIGHBORS else "dimensions.svg" if words is PREDICT else "cards.svg"
+                         )).mkdir()  # fmt: skip
+        before = listing(folder)
+        ran = command(*words, "--out", "o")
+        assert ran.code == 1 and ".svg: Is a directory" in ran.err and listing(folder) == before
+
+
+def _fails(*_, **__):
+    raise OSError(28, "the disk is full")
+
+
+WRONG = {
+    "--figures svg serves --out, which is not given": (*NEIGHBORS, "--figures", "svg"),
+    "--images images serves --out, which is not given": (*NEIGHBORS, "--images", "images"),
+    "--figures none stands alone; got svg none": (*CONCEPTS, "--out", "o", "--figures", "svg", "none"),
+    "--images images serves pictures, which --figures none leaves out": (
+        *CONCEPTS, "--out", "o", "--images", "images", "--figures", "none"
+    ),
+    "--images images serves accuracies per concept": (*PREDICT, "--out", "o", "--images", "images"),
+    "--images images serves --dimensions, which are not given": (
+        "concepts", "x.npy", "-t", "t.npy", "--categories", "l.txt", "--out", "o", "--images", "images"
+    ),
+    "--out o serves a search": (*NEIGHBORS, "--hubs", "--out", "o"),
+    "empty: holds no images": (*NEIGHBORS, "--out", "o", "--images", "empty"),
+    "./cards.svg is the same file as cards.svg": (
+        "concepts", "x.npy", "-t", "t.npy", "--dimensions", "d.npy", "--names", "cards.svg", "--out", "."
+    ),
+    "--out ./concepts.json is the same file as --json concepts.json": (
+        *CONCEPTS, "--out", ".", "--json", "concepts.json"
+    ),
+    "images/gallery.svg is the same file as images/gallery.svg": (*NEIGHBORS, "--out", "images", "--images", "images"),
+    "--odd-column first serves --triplets, which are not given": (*PREDICT, "--odd-column", "first"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_is_wrong_is_one_line_and_nothing_is_written(refused, human, images, folder, message):
+    (folder / "empty").mkdir()
+    (folder / "cards.svg").write_text("\n".join(NAMES) + "\n")
+    (folder / "images/gallery.svg").write_text("<svg/>")
+    assert message in refused(*WRONG[message])
+
+
+def test_without_predict_triplets_are_required(command, human):
+    ran = command("concepts", "x.npy", "--dimensions", "d.npy")
+    assert ran.code == 2 and "the following arguments are required: -t/--triplets" in ran.err
