@@ -70,6 +70,10 @@ class PlotOptions:
         "of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
     )
     queries: tuple[str, ...] | None = option("for a gallery: which", nargs="+", metavar="NAME", group=OBJECTS)
+    beside: str | None = option(
+        "for a gallery: document of another search for the same queries, such as after a transform", metavar="RESULT",
+        role="input", group=OBJECTS,
+    )  # fmt: skip
     method: str | None = option(
         f"of a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
     )
@@ -116,6 +120,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     found: dict[str, Any] = {
         "dimension_labels": labels, "names": names, "images": options.images, "queries": options.queries,
         "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
+        "beside": options.beside,
     }  # fmt: skip
     for name, spec in (("embeddings", options.embeddings), ("dimensions", options.dimensions)):
         found[name] = None if spec is None else _inputs.read_embeddings(spec, options.names)

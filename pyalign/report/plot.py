@@ -27,7 +27,7 @@ def plot(
     embeddings: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
     triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str | None = None,
     seed: int | None = None, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
-    limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200,
+    limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200, beside: Any = None,
 ) -> Any:  # fmt: skip
     """A picture of a result, of human dimensions, or of embeddings.
 
@@ -57,6 +57,7 @@ def plot(
         style: "light", for print, or "dark".
         width: "single" (85 mm) or "double" (174 mm).
         ppi: pixels per inch of a PNG.
+        beside: of a gallery: the result of another search for the same queries, such as after a transform.
 
     Returns:
         A chart of Altair; a notebook shows it.
@@ -78,7 +79,7 @@ def plot(
     given = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
-        "images": images, "result": result, "method": method, "seed": seed,
+        "images": images, "result": result, "method": method, "seed": seed, "beside": beside,
     }  # fmt: skip
     _refuse_others(kind, {name for name, value in given.items() if value is not None})
     look = {"style": style, "width": width, "limit": limit}
@@ -90,7 +91,8 @@ def plot(
     elif kind == "cards":
         drawn = _cards(document, dimensions, dimension_labels, triplets, names, images, look)
     else:
-        options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names)}
+        options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names),
+                   "beside": None if beside is None else as_picture_document(beside)}  # fmt: skip
         drawn = chart(document, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
     if out is not None:
         save_chart(drawn, out, ppi=ppi)
@@ -101,7 +103,7 @@ def plot(
 TAKES = {
     "concepts": {"result", "by", "sort"},
     "dimensions": {"result", "sort"},
-    "gallery": {"result", "images", "queries", "categories", "names"},
+    "gallery": {"result", "images", "queries", "categories", "names", "beside"},
     "cards": {"result", "dimensions", "dimension_labels", "triplets", "names", "images"},
     "map": {"embeddings", "names", "categories", "images", "method", "seed"},
 }

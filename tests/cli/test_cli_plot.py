@@ -59,6 +59,16 @@ def test_a_map_of_embeddings(folder, human, command):
     assert "PCA of x.npy" in svg and ">tool<" in svg and ">animal<" in svg
 
 
+def test_two_searches_are_drawn_side_by_side(folder, human, command):
+    np.save("y.npy", reals(8, ITEMS, 4))
+    for name in "xy":
+        command("neighbors", f"{name}.npy", "--names", "n.txt", "-k", 3, "--json", f"{name}.json")
+    words = ("--queries", "object 4", "object 2", "--out", "a.svg")
+    assert command("plot", "x.json", "--beside", "y.json", *words).code == 0
+    drawn = pyalign.plot("x.json", beside="y.json", queries=["object 4", "object 2"])
+    assert (folder / "a.svg").read_bytes() == rendered(drawn, ".svg")
+
+
 def test_what_is_wrong_is_one_line_and_writes_nothing(folder, human, refused, command):
     ran = command("plot", "r.json", "--out", "a.gif")
     assert ran.code == 2 and "must end in .html, .svg, .png, .pdf; got '.gif'" in ran.err

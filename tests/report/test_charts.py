@@ -182,6 +182,37 @@ def test_a_query_that_was_not_asked_for_is_an_error(message_of):
     assert "queries must be among those of the result; got 'pear'" in message_of(chart, neighbours(), queries=["pear"])
 
 
+def test_two_searches_stand_side_by_side_and_frames_say_what_they_share(models, rows_of):
+    first, second = (
+        pyalign.neighbors(pyalign.Embeddings(models["clip"], NAMES), ["object_3", NAMES[-1]], k=6, measure=measure)
+        for measure in ("cosine", "neg_euclidean")
+    )
+    drawn = pyalign.plot(first, beside=second)
+    tiles = [row for row in rows_of(drawn, "uri", "below") if row["frame"] != "query"]
+    near = [{name: [row for row in found.to_dict()["results"] if row["query"] == name and row["rank"] <= 4]
+             for name in ("object_3", NAMES[-1])} for found in (first, second)]  # fmt: skip
+    expected = [row for name in near[0] for one in near for row in one[name]]
+    assert [(row["name"], row["below"]) for row in tiles] == [
+        (row["neighbor"], f"{row['similarity']:.3f}") for row in expected
+    ]
+    shared = [
+        {row["neighbor"] for row in near[0][name]} & {row["neighbor"] for row in near[1][name]} for name in near[0]
+    ]
+    assert [row["frame"] == "near by both" for row in tiles] == [
+        row["name"] in shared[k // 8] for k, row in enumerate(tiles)
+    ]
+    assert any(shared) and not all(row["frame"] for row in tiles)
+    assert len({(row["x"], row["y"]) for row in tiles}) == 16
+    assert [row["y"] for row in rows_of(drawn, "head")] == [0, 0] and min(row["y"] for row in tiles) > 9
+    assert "similarity (a cosine, from -1 to 1) or negated distance" in texts(drawn)
+
+
+def test_what_can_not_stand_beside_a_gallery_is_one_line(one_model, human, message_of):
+    assert "queries must be among" in message_of(pyalign.plot, neighbours(), beside=neighbours(("object_1",)))
+    assert "beside must be a result of 'neighbors'" in message_of(pyalign.plot, neighbours(), beside=one_model)
+    assert "beside serves pictures of kind 'gallery'" in message_of(pyalign.plot, one_model, beside=neighbours())
+
+
 # Cards
 
 
@@ -203,6 +234,18 @@ def test_shares_of_cards_are_those_of_the_triplets_and_of_a_result(one_model, hu
         label: counts[label] / 2000 for label in LABELS
     }
     assert of_triplets == of_result
+
+
+def test_shares_of_cards_are_of_dimensions_wherever_they_stand_in_a_result(
+    models, triplets, human, rows_of, message_of
+):
+    labels = np.array(["animal", "tool"])[np.arange(N) % 2]
+    both = pyalign.concepts(models["clip"], triplets, human, categories=labels, ci=None).to_dict()
+    given = {"dimensions": human, "names": NAMES}
+    in_order = rows_of(pyalign.plot(both, "cards", **given), "share")
+    assert rows_of(pyalign.plot({**both, "results": both["results"][::-1]}, "cards", **given), "share") == in_order
+    alone = pyalign.concepts(models["clip"], triplets, categories=labels, ci=None)
+    assert "shares of a result of dimensions" in message_of(pyalign.plot, alone, "cards", **given)
 
 
 # Looks, and what is refused

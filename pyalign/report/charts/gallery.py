@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign.errors import InputError
 from pyalign.report.charts.document import labels_of, neighbour_rows
 from pyalign.report.charts.members import Members, members_of
-from pyalign.report.charts.theme import altair, finished, style_of, two_lines, width_of
+from pyalign.report.charts.theme import TEXT, Style, altair, finished, style_of, two_lines, width_of
 from pyalign.report.charts.thumbnails import thumbnails
 from pyalign.report.charts.tiles import LINE, Tile, tile_layers
 from pyalign.report.tables import one_line
 
 MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
-QUERY, SAME, OTHER = "query", "shares a category with the query", "shares none"
+MOST_BESIDE = {"single": 2, "double": 4}  # of each of two searches
+QUERY, SAME, OTHER, BOTH = "query", "shares a category with the query", "shares none", "near by both"
+LEFT, GAP, HEAD = 6, 10, 14  # points between query and neighbours, between two searches, and of their names
+Near = Mapping[str, Sequence[tuple[str, float | None]]]  # query -> neighbours with their values
 
 
 def gallery_chart(
     document: Mapping[str, Any], *, style: str = "light", width: str = "double", limit: int | None = None,
     images: Any = None, categories: Any = None, queries: Sequence[str] | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> Any:  # fmt: skip
     """The query, and to its right its neighbours with their similarity below, the nearest first.
 
@@ -30,48 +35,84 @@ def gallery_chart(
         images: what `as_images` takes, such as a folder; names alone without.
         categories: of the objects, with names: frames say who shares one with the query.
         queries: which ones; default: the first.
+        beside: of another search for the same queries, such as after a transform: its neighbours to the right of
+            those, at most 4 of each, 2 in a single column; without categories frames say which both have.
 
     Raises:
-        InputError: a document without neighbours; a query that it does not have.
+        InputError: a document without neighbours; a query that it, or `beside`, does not have.
         MissingExtraError: altair or, for images, Pillow is not installed.
     """
     look, points = style_of(style), width_of(width)
-    rows, kind = neighbour_rows(document, queries)
-    shown = {query: near[: MOST_NEIGHBOURS[width]] for query, near in list(rows.items())[: limit or MOST_QUERIES]}
-    k = max(map(len, shown.values()))
-    side = (points - 2 * 6 - 10) / (k + 1) - 4
-    names = [*shown, *(name for near in shown.values() for name, _ in near)]
+    if beside is not None and beside.get("command") != "neighbors":
+        raise InputError(f"beside must be a result of 'neighbors'; got one of {beside.get('command')!r}")
+    documents = [document] if beside is None else [document, beside]
+    most = (MOST_NEIGHBOURS if beside is None else MOST_BESIDE)[width]
+    rows, _ = neighbour_rows(document, queries)
+    asked = list(rows)[: limit or MOST_QUERIES]
+    panels = [{query: near[:most] for query, near in neighbour_rows(one, asked)[0].items()} for one in documents]
+    k = max(len(near) for panel in panels for near in panel.values())
+    side = (points - 2 * 6 - 10 - GAP * (len(panels) - 1)) / (len(panels) * k + 1) - 4
+    names = [*asked, *(name for panel in panels for near in panel.values() for name, _ in near)]
     uris, notes = ({}, []) if images is None else thumbnails(images, names, side, look.rgb)
     members = members_of(categories, dict.fromkeys(names))
-    tiles, height, step = _tiles(shown, uris, members, side)
+    tiles, height, step = _tiles(panels, k, uris, members, side)
     frames = {QUERY: look.text}
     if members is not None:
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
-    chart = altair().layer(*tile_layers(tiles, side, height, look, frames))
-    size = {"width": (side + 4) * (k + 1) + 6, "height": len(shown) * step - 8}
-    source = labels_of([document])[0]
-    told = _told(document, k, kind, len(shown), len(rows))
-    return finished(chart.properties(**size), look, points, f"Nearest neighbours by {source}", told, notes)
+    elif beside is not None:
+        frames[BOTH] = look.palette[0]
+    sources = labels_of(documents)
+    layers = tile_layers(tiles, side, height, look, frames)
+    if beside is not None:
+        layers.append(_heads(sources, [_left(panel, 1, k, side) for panel in range(2)], look))
+    size = {"width": _left(len(panels) - 1, k + 1, k, side) - 4,
+            "height": len(asked) * step - 8 + (HEAD if beside is not None else 0)}  # fmt: skip
+    chart = altair().layer(*layers).properties(**size)
+    told = _told(documents, sources, k, len(asked), len(rows))
+    return finished(chart, look, points, f"Nearest neighbours by {' and by '.join(sources)}", told, notes)
 
 
-def _told(document: Mapping[str, Any], k: int, kind: str, shown: int, queries: int) -> list[str]:
+def _left(panel: int, rank: int, k: int, side: float) -> float:
+    """Where the tile of a rank, from 1, begins."""
+    return LEFT + (panel * k + rank) * (side + 4) + panel * GAP
+
+
+def _heads(sources: Sequence[str], at: Sequence[float], style: Style) -> Any:
+    """The name of each search, above its neighbours."""
+    alt = altair()
+    rows = [{"x": x, "y": 0, "head": source} for x, source in zip(at, sources, strict=True)]
+    mark = alt.Chart(alt.InlineData(values=rows)).mark_text(
+        align="left", baseline="top", fontSize=TEXT, fontWeight="bold", color=style.text, limit=at[1] - at[0] - GAP
+    )
+    places = {"x": alt.X("x:Q", scale=None, axis=None), "y": alt.Y("y:Q", scale=None, axis=None)}
+    return mark.encode(**places, text="head:N")
+
+
+def _told(
+    documents: Sequence[Mapping[str, Any]], sources: Sequence[str], k: int, shown: int, queries: int
+) -> list[str]:
     """Of how many rows, what the numbers are, and how many of the true neighbours an index found."""
-    n, units, recall = document.get("n"), document.get("units"), document.get("recall")
-    of = "" if n is None else f" of {n:,} rows"
-    told = [f"The {k} nearest{of} to each query, the nearest first; below each its {kind}"
-            f"{f' ({units})' if units else ''}."]  # fmt: skip
-    if recall is not None:
-        told.append(f"By an approximate index, which finds {100 * recall:.1f} % of the true neighbours.")
+    n = documents[0].get("n")
+    values = list(dict.fromkeys(_value(one) for one in documents))
+    told = [f"The {k} nearest{'' if n is None else f' of {n:,} rows'} to each query, the nearest first; below each its "
+            f"{' or '.join(values)}."]  # fmt: skip
+    for document, source in zip(documents, sources, strict=True):
+        recall, by = document.get("recall"), "By" if len(sources) == 1 else f"{source}: by"
+        if recall is not None:
+            told.append(f"{by} an approximate index, which finds {100 * recall:.1f} % of the true neighbours.")
     if shown < queries:
         told.append(f"{shown} of {queries:,} queries.")
     return told
 
 
+def _value(document: Mapping[str, Any]) -> str:
+    """What a number is, with its units."""
+    kind, units = document.get("kind", "similarity"), document.get("units")
+    return f"{kind} ({units})" if units else str(kind)
+
+
 def _tiles(
-    shown: Mapping[str, Sequence[tuple[str, float | None]]],
-    uris: Mapping[str, str],
-    members: Members | None,
-    side: float,
+    panels: Sequence[Near], k: int, uris: Mapping[str, str], members: Members | None, side: float
 ) -> tuple[list[Tile], float, float]:
     """A row for each query; tiles are square where there are images. With their height, and that of a row."""
     height = side if uris else min(side, 3 * LINE)
@@ -79,18 +120,25 @@ def _tiles(
     lines = max((name.count("\n") + 1 for name in names.values()), default=0)
     step = height + (lines + 1) * LINE + 8
     tiles = []
-    for row, (query, near) in enumerate(shown.items()):
-        y = row * step
+    for row, query in enumerate(panels[0]):
+        y = row * step + (HEAD if len(panels) > 1 else 0)
         below: tuple[str, ...] = (names[query],) if query in uris else ()
         tiles.append(Tile(0, y, one_line(query), below, uris.get(query, ""), QUERY, f"query {one_line(query)}"))
-        for rank, (name, value) in enumerate(near, 1):
-            figure = "-" if value is None else f"{value:.3f}"
-            frame = "" if members is None else _frame(members, query, name)
-            below = (names[name], figure) if name in names else (figure,)
-            told = f"neighbour {rank} of {one_line(query)}: {one_line(name)}, {figure}"
-            told += f", {frame}" if frame else ""
-            tiles.append(Tile(6 + rank * (side + 4), y, one_line(name), below, uris.get(name, ""), frame, told))
+        for number, panel in enumerate(panels):
+            for rank, (name, value) in enumerate(panel[query], 1):
+                figure = "-" if value is None else f"{value:.3f}"
+                frame = _both(panels, query, name) if members is None else _frame(members, query, name)
+                below = (names[name], figure) if name in names else (figure,)
+                told = f"neighbour {rank} of {one_line(query)}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
+                tiles.append(
+                    Tile(_left(number, rank, k, side), y, one_line(name), below, uris.get(name, ""), frame, told)
+                )
     return tiles, height, step
+
+
+def _both(panels: Sequence[Near], query: str, name: str) -> str:
+    """Whether two searches have a neighbour in common."""
+    return BOTH if len(panels) > 1 and all(name in dict(panel[query]) for panel in panels) else ""
 
 
 def _frame(members: Members, query: str, name: str) -> str:
