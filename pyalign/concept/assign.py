@@ -11,14 +11,13 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import get_host_backend
-from pyalign.data.embeddings import as_embeddings, plain
+from pyalign.concept.dimensions import as_dimensions
 from pyalign.errors import InputError
-from pyalign.ops.assign import MOST_PLACES, largest_places
+from pyalign.ops.assign import largest_places
 
 HOW = ("sum", "product")
 AT_ONCE = 1 << 18  # numbers of pairs that are held at once, so that they stay in L2
 NONE = -1
-NOISE = 5e-3  # of the largest number: what is below zero by no more is noise of the fit; SPoSE holds such numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 
 
     Args:
         triplets: (t, 3) integers in [0, n), the item that people called odd last.
-        dimensions: (n, k) numbers from 0 up, such as SPoSE or VICE; see `as_dimensions`.
+        dimensions: (n, k) numbers from 0 up, such as SPoSE or VICE; see `pyalign.concept.dimensions`.
         how: ``"sum"``: what the two rows hold together, of which the largest is that of their mean too, as published;
             or ``"product"``: the summand of their dot product.
         top: how many dimensions, from 1 to k.
@@ -72,34 +71,6 @@ def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 
         places, n_tied = largest_places(rows, triplets, product=how == "product", backend=backend)
         return Assignment(places[:, None], n_tied, int((places < 0).sum()))
     return _of_several(_checks.as_triplets(triplets), rows, how, top)
-
-
-def as_dimensions(dimensions: object) -> np.ndarray:
-    """(n, k) float64, checked: human dimensions say how much of something an object has.
-
-    Numbers below 0 by no more than a two-hundredth of the largest, as the published SPoSE has them, become 0.
-
-    Raises:
-        InputError: another shape, other numbers.
-
-    Example:
-        >>> as_dimensions([[1, -1e-5], [0, 2]]).tolist()
-        [[1.0, 0.0], [0.0, 2.0]]
-    """
-    rows = _checks.as_array(plain(as_embeddings(dimensions, "dimensions")), "dimensions", "(n, k)")
-    if rows.ndim != 2 or 0 in rows.shape:
-        raise InputError(f"dimensions must have shape (n, k), a row for each object; got {rows.shape}")
-    if rows.shape[1] > MOST_PLACES:
-        raise InputError(f"dimensions must be at most {MOST_PLACES:,}; got {rows.shape[1]:,}")
-    if rows.dtype.kind not in "biuf":
-        raise InputError(f"dimensions must hold real numbers; got dtype {rows.dtype}")
-    rows = rows.astype(np.float64)
-    wrong = ~(np.isfinite(rows) & (rows >= -NOISE * np.abs(rows).max())).all(axis=1)
-    if wrong.any():
-        row = int(wrong.argmax())
-        told = f"{int(wrong.sum()):,} rows hold others, the first is row {row} (least {rows[row].min():.4g})"
-        raise InputError(f"dimensions must hold finite numbers from 0 up; {told}")
-    return np.maximum(rows, 0.0)
 
 
 def _of_several(index: np.ndarray, rows: np.ndarray, how: str, top: int) -> Assignment:

@@ -68,7 +68,7 @@ def concepts(
         x: (n, d) embeddings, or a mapping of names to several. Those with names are matched by name.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
         dimensions: (n, k) numbers from 0 up: a human embedding such as SPoSE or VICE, with names or in the order of x.
-        dimension_labels: k labels, all different; None: numbers from 0.
+        dimension_labels: k labels; one that comes twice is told apart by its number; None: numbers from 0.
         categories: `pyalign.Categories` of the objects, or what `Categories.of` takes.
         levels: fine and coarse categories, for levels of abstraction; see `pyalign.levels`.
         assign: ``"sum"`` or ``"product"`` of the pair's two rows of dimensions, whose largest place it is.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.concept.assign import assigned
+from pyalign.concept.dimensions import labels_of
 from pyalign.concept.grouping import Grouping
 from pyalign.concept.levels import LEVELS, level_codes
 from pyalign.data import Categories
@@ -35,24 +36,6 @@ def require_some(dimensions: object, categories: object, levels: object) -> None
         raise InputError("dimensions, categories or levels must say what the concepts are; got none of them")
     if levels is not None and (not isinstance(levels, tuple | list) or len(levels) != 2):
         raise InputError("levels must be a pair: fine categories and coarse ones")
-
-
-def labels_of(labels: Sequence[str] | None, k: int) -> tuple[str, ...]:
-    """The labels of k dimensions, which must differ; numbers from 0 where there are none.
-
-    Example:
-        >>> labels_of(None, 2), labels_of(["food", "tools"], 2)
-        (('0', '1'), ('food', 'tools'))
-    """
-    if labels is None:
-        return tuple(map(str, range(k)))
-    found = tuple(map(str, labels))
-    if len(found) != k:
-        raise InputError(f"dimension_labels must be one for each of {k} dimensions; got {len(found)}")
-    twice = [label for label in found if found.count(label) > 1]
-    if twice:
-        raise InputError(f"dimension_labels must differ; got {twice[0]!r} {found.count(twice[0])} times")
-    return found
 
 
 def groupings_of(

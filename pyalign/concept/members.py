@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyalign import _checks
+from pyalign.concept.dimensions import as_dimensions, labels_of
 from pyalign.data import Categories, as_embeddings, match_names
 from pyalign.errors import InputError
-
-NOISE = 5e-3  # of the largest number: what is below zero by no more is noise of the fit; SPoSE holds such numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +42,8 @@ def members_of(
     if categories is not None and dimensions is not None:
         raise InputError("categories and dimensions are two ways to say concepts: give one; got both")
     if dimensions is not None:
-        weights = dimension_weights(dimensions, n, names)
-        called = dimension_labels(labels, weights.shape[1])
+        weights = matched_dimensions(dimensions, n, names)
+        called = labels_of(labels, weights.shape[1])
         top = weights.argmax(axis=1)[:, None] == np.arange(weights.shape[1])
         return Members("dimensions", called, top & (weights > 0))
     if labels is not None:
@@ -56,27 +54,11 @@ def members_of(
     return Members("categories", given.labels, given.of_rows(n, names))
 
 
-def dimension_weights(dimensions: object, n: int, names: Sequence[str] | None) -> np.ndarray:
-    """float64 (n, g): a human embedding's rows, matched by name where both sides have names; finite, none negative."""
-    given = as_embeddings(dimensions, "dimensions")
-    values = _checks.as_rows(given.values, "dimensions").astype(np.float64)
+def matched_dimensions(dimensions: object, n: int, names: Sequence[str] | None) -> np.ndarray:
+    """float64 (n, g): a human embedding's rows, matched by name where both sides have names."""
+    given, values = as_embeddings(dimensions, "dimensions"), as_dimensions(dimensions)
     if given.names is not None and names is not None:
         values = values[match_names(names, given.names).rows]
     if len(values) != n:
         raise InputError(f"dimensions must have a row for each of {n} objects; got {len(values)}")
-    if not np.isfinite(values).all() or values.min(initial=0.0) < -NOISE * values.max(initial=0.0):
-        raise InputError("dimensions must be finite and not negative, as those of SPoSE and VICE are")
-    return np.maximum(values, 0.0)
-
-
-def dimension_labels(labels: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    """A label for each dimension: its number, from 0, where none are given.
-
-    Example:
-        >>> dimension_labels(None, 2)
-        ('0', '1')
-    """
-    called = tuple(map(str, range(count))) if labels is None else tuple(map(str, labels))
-    if len(called) != count:
-        raise InputError(f"dimension_labels must be one for each of {count} dimensions; got {len(called)}")
-    return called
+    return values

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
+from pyalign.concept.dimensions import labels_of
 from pyalign.data import Embeddings, as_embeddings, match_names
 from pyalign.data.names import require_different
 from pyalign.errors import InputError
@@ -70,7 +71,7 @@ def objects_of(
         notes += one.notes
         rows[name] = _matched(_values(one, name), one.names, given.names, len(human), name, notes)
         names = one.names if names is None and len(models) == 1 else names
-    told = _labels(labels, human.shape[1])
+    told = labels_of(labels, human.shape[1], "labels")
     kept = np.isfinite(human).all(axis=1)
     _require(kept, "dimensions", nan)
     for name, values in rows.items():
@@ -114,18 +115,6 @@ def _matched(
         bare = name if own is None else "the dimensions"
         notes.append(f"rows of {bare} have no names: row i is taken for object i")
     return values
-
-
-def _labels(labels: Sequence[str] | None, k: int) -> tuple[str, ...]:
-    """A label for each dimension, all different: where one comes twice, each of them with its number."""
-    if labels is None:
-        return tuple(map(str, range(k)))
-    if isinstance(labels, str) or len(labels) != k:
-        got = repr(labels) if isinstance(labels, str) else f"{len(labels):,}"
-        raise InputError(f"labels must be one for each of {k:,} dimensions; got {got}")
-    told = tuple(map(str, labels))
-    twice = {label for label in told if told.count(label) > 1}
-    return tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(told))
 
 
 def _require(finite: np.ndarray, name: str, nan: str) -> None:

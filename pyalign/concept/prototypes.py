@@ -9,8 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.concept.members import dimension_labels as labels_of
-from pyalign.concept.members import dimension_weights, members_of
+from pyalign.concept.members import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import Measure
@@ -95,10 +94,9 @@ def prototypes(
     concepts = members_of(categories, dimensions, dimension_labels, len(rows), given.names)
     if concepts is None:
         raise InputError("prototypes needs categories or dimensions; got neither")
-    weights = None if dimensions is None else dimension_weights(dimensions, len(rows), given.names)
-    labels = concepts.labels if weights is None else labels_of(dimension_labels, weights.shape[1])
+    weights = None if dimensions is None else matched_dimensions(dimensions, len(rows), given.names)
     found = []
-    for g, label in enumerate(labels):
+    for g, label in enumerate(concepts.labels):
         members = np.flatnonzero(concepts.of[:, g])
         means = _mean_similarities(rows[members], measure, backend)
         order = np.argsort(-means, kind="stable")

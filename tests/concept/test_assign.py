@@ -78,7 +78,7 @@ def test_what_an_optimizer_leaves_below_zero_is_zero():
 @pytest.mark.parametrize(
     ("dimensions", "options", "told"),
     [
-        ([[1.0, 2.0], [0.0, -1.0], [1.0, 1.0]], {}, "from 0 up; 1 rows hold others, the first is row 1 (least -1)"),
+        ([[1.0, 2.0], [0.0, -1.0], [1.0, 1.0]], {}, "from 0 up; row 1 is the first of 1 that hold others (least -1)"),
         ([[1.0, 2.0], [0.0, np.nan], [1.0, 1.0]], {}, "dimensions must hold finite numbers"),
         ([[1.0, 2.0], [0.0, np.inf], [1.0, 1.0]], {}, "dimensions must hold finite numbers"),
         ([1.0, 2.0, 3.0], {}, "dimensions must have shape (n, k)"),

@@ -262,7 +262,6 @@ def test_documents_and_tables_come_back(tmp_path):
         ({"dimensions": -DIMENSIONS}, "dimensions must hold finite numbers from 0 up"),
         ({"dimensions": DIMENSIONS[:-1]}, "models must have the same number of items"),
         ({"dimensions": DIMENSIONS, "dimension_labels": ["a"]}, "dimension_labels must be one for each of 4"),
-        ({"dimensions": DIMENSIONS, "dimension_labels": list("aabc")}, "dimension_labels must differ; got 'a' 2 times"),
         ({"dimensions": DIMENSIONS, "top": 5}, "top must be at most the 4 dimensions; got 5"),
         ({"dimensions": DIMENSIONS, "assign": "mean"}, "assign must be one of"),
         ({"dimensions": DIMENSIONS, "min_triplets": 0}, "min_triplets must be"),

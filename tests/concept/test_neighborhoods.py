@@ -208,7 +208,7 @@ def test_a_result_travels_as_a_document(tmp_path):
     ({"permutations": -1}, "permutations must "),
     ({"correction": "none"}, "correction must be one of holm, benjamini-hochberg"),
     ({"dimensions": np.ones((24, 2)), "categories": ["a"] * 24}, "categories and dimensions are two ways to say"),
-    ({"dimensions": -np.ones((24, 2))}, "dimensions must be finite and not negative"),
+    ({"dimensions": -np.ones((24, 2))}, "dimensions must hold finite numbers from 0 up"),
     ({"dimensions": np.ones((23, 2))}, "dimensions must have a row for each of 24 objects; got 23"),
     ({"dimensions": np.ones((24, 2)), "dimension_labels": ["a"]}, "dimension_labels must be one for each of 2"),
     ({"dimension_labels": ["a"]}, "dimension_labels are those of dimensions; got none"),

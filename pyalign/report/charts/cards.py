@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign import _checks
+from pyalign.concept.dimensions import as_dimensions, labels_of
 from pyalign.errors import InputError
 from pyalign.report.charts.theme import SMALL, TEXT, Style, altair, finished, style_of, two_lines, width_of, wrapped
 from pyalign.report.charts.thumbnails import thumbnails
@@ -58,21 +58,16 @@ def top_cards(
         >>> first.label, first.objects
         ('food', ('apple', 'hammer'))
     """
-    x = np.asarray(_checks.as_rows(dimensions, "dimensions"), dtype=np.float64)
-    if not np.isfinite(x).all():
-        raise InputError("dimensions must be finite; got NaN or infinity")
-    for given, many, what in (
-        (names, len(x), "names"),
-        (labels, x.shape[1], "dimension_labels"),
-        (shares, x.shape[1], "shares"),
-    ):
+    x = as_dimensions(dimensions)
+    called = None if labels is None else labels_of(labels, x.shape[1])
+    for given, many, what in ((names, len(x), "names"), (shares, x.shape[1], "shares")):
         if given is not None and len(given) != many:
             raise InputError(f"{what} must have one for each of {many}; got {len(given)}")
     weight = x.sum(axis=0) if shares is None else np.asarray(shares, dtype=np.float64)
     cards = []
     for k in np.argsort(-weight, kind="stable"):
         best = np.argsort(-x[:, k], kind="stable")[:TOP]
-        label = f"dimension {k}" if labels is None else one_line(str(labels[k]))
+        label = f"dimension {k}" if called is None else one_line(called[k])
         cards.append(Card(int(k), label, tuple(names[i] for i in best), tuple(x[best, k].tolist()),
                           None if shares is None else float(shares[k])))  # fmt: skip
     return cards

@@ -1,0 +1,66 @@
+"""Human dimensions as they are given: their numbers, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data.embeddings import as_embeddings, plain
+from pyalign.errors import InputError
+from pyalign.ops.assign import MOST_PLACES
+
+NOISE = 5e-3  # of the largest number: what is below zero by no more is noise of the fit; SPoSE holds such numbers
+
+
+def as_dimensions(dimensions: object) -> np.ndarray:
+    """(n, k) float64, checked: human dimensions say how much of something an object has.
+
+    Numbers below 0 by no more than a two-hundredth of the largest, as the published SPoSE has them, become 0.
+
+    Raises:
+        InputError: another shape, other numbers.
+
+    Example:
+        >>> as_dimensions([[1, -1e-5], [0, 2]]).tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
+    """
+    rows = _checks.as_array(plain(as_embeddings(dimensions, "dimensions")), "dimensions", "(n, k)")
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise InputError(f"dimensions must have shape (n, k), a row for each object; got {rows.shape}")
+    if rows.shape[1] > MOST_PLACES:
+        raise InputError(f"dimensions must be at most {MOST_PLACES:,}; got {rows.shape[1]:,}")
+    if rows.dtype.kind not in "biuf":
+        raise InputError(f"dimensions must hold real numbers; got dtype {rows.dtype}")
+    rows = rows.astype(np.float64)
+    finite = np.isfinite(rows)
+    least = -NOISE * np.abs(rows, where=finite, out=np.zeros_like(rows)).max()
+    wrong = ~(finite & (rows >= least)).all(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        told = f"row {row} is the first of {int(wrong.sum()):,} that hold others (least {rows[row].min():.4g})"
+        raise InputError(f"dimensions must hold finite numbers from 0 up; {told}")
+    return np.maximum(rows, 0.0)
+
+
+def labels_of(labels: Sequence[str] | None, k: int, argument: str = "dimension_labels") -> tuple[str, ...]:
+    """A label for each of k dimensions, all different: where one comes twice, each of them with its number.
+
+    Without labels they are numbers, from 0.
+
+    Raises:
+        InputError: another number of labels.
+
+    Example:
+        >>> labels_of(None, 2), labels_of(["food", "tools", "food"], 3)
+        (('0', '1'), ('food (0)', 'tools', 'food (2)'))
+    """
+    if labels is None:
+        return tuple(map(str, range(k)))
+    if isinstance(labels, str) or len(labels) != k:
+        got = repr(labels) if isinstance(labels, str) else f"{len(labels):,}"
+        raise InputError(f"{argument} must be one for each of {k:,} dimensions; got {got}")
+    told = tuple(map(str, labels))
+    twice = {label for label in told if told.count(label) > 1}
+    return tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(told))

@@ -1,0 +1,63 @@
+"""Human dimensions are checked, cleared of noise and labelled by one rule, whichever analysis takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import draw_triplets, reals
+
+import pyalign
+from pyalign.concept.dimensions import NOISE
+from pyalign.report.charts.cards import top_cards
+
+N, K = 30, 3
+X = reals(1, N, 5)
+TRIPLETS = draw_triplets(2, N, 900, np.int32)
+CLEAN = np.where(np.arange(N)[:, None] % K == np.arange(K), 1.0 + np.arange(N)[:, None] / N, 0.0)
+LABELS = ("food", "tool", "food")
+
+
+def concepts(dimensions):
+    found = pyalign.concepts(X, TRIPLETS, dimensions, dimension_labels=LABELS, ci=None).results[0]
+    return {row.concept: row.n_triplets for row in found.concepts}
+
+
+def consistency(dimensions):
+    models = {"a": X, "b": X[:, ::2]}
+    found = pyalign.consistency(models, TRIPLETS, dimensions=dimensions, dimension_labels=LABELS, ci=None)
+    return {row.concept: row.n_triplets for row in found.missed}
+
+
+def neighbors(dimensions):
+    options = {"k": 4, "ci": None, "permutations": 0}
+    found = pyalign.compare_neighbors(X, X[:, ::2], dimensions=dimensions, dimension_labels=LABELS, **options)[0]
+    return {row.concept: (row.n_objects, row.overlap) for row in found.concepts}
+
+
+def prototypes(dimensions):
+    found = pyalign.prototypes(X, dimensions=dimensions, dimension_labels=LABELS)
+    return {row.concept: (row.n_objects, row.top) for row in found.concepts}
+
+
+def cards(dimensions):
+    return {card.label: card for card in top_cards(dimensions, list(map(str, range(N))), LABELS)}
+
+
+ALL = pytest.mark.parametrize("of", [concepts, consistency, neighbors, prototypes, cards])
+
+
+@ALL
+def test_numbers_just_below_zero_are_zero(of):
+    noisy = np.where(CLEAN > 0, CLEAN, -0.9 * NOISE * CLEAN.max())
+    found = of(noisy)
+    assert found == of(CLEAN)
+    assert set(found) == {"food (0)", "tool", "food (2)"}
+
+
+@ALL
+@pytest.mark.parametrize("wrong", [-1.1 * NOISE * CLEAN.max(), np.nan, np.inf])
+def test_other_numbers_are_refused_in_one_line(of, wrong, message_of):
+    dimensions = CLEAN.copy()
+    dimensions[7, 0] = wrong
+    told = message_of(of, dimensions)
+    assert told.startswith("dimensions must hold finite numbers from 0 up; row 7 is the first of 1 that hold others")
