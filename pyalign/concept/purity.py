@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.concept.halves import half_errors, halves, interval_of
+from pyalign.concept.halves import LEAST, interval_of
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
 from pyalign.concept.neighborhoods import PERMUTATIONS, RESAMPLES, notes_on_lists
+from pyalign.concept.purity_figures import chance_of, null_purities, purities, purity_errors
 from pyalign.data import Categories, Provenance
 from pyalign.errors import InputError
 from pyalign.measures import Measure
-from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.results import Interval, Result
+
+NAMED = 5  # categories that a note names
 
 
 @dataclass(frozen=True)
@@ -131,15 +133,17 @@ def neighbor_purity(
     results = []
     for name in models:
         lists = neighbor_lists(rows[name], length, measure)
-        found = _figures(lists[:, :k], members)
-        drawn = None
+        found = purities(lists[:, :k], members)
+        errors = None
         if ci is not None and enough:
-            drawn = np.array([_of_half(lists, members, k, *half) for half in halves(n, resamples, seed)])
-        null = _nulls(lists[:, :k], members, permutations, seed, progress) if permutations else None
-        results.append(_result(name, given.labels, members, found, drawn, null, confidence))
+            errors = purity_errors(lists, members, k, resamples, seed)
+        null = null_purities(lists[:, :k], members, permutations, seed, progress) if permutations else None
+        results.append(_result(name, given.labels, members, found, errors, null, confidence))
     notes = [*matched.notes, *notes_on_lists(rows)]
     if ci is not None and not enough:
         notes.append(f"no intervals: half of {n:,} objects holds no {k} neighbours of each")
+    if ci is not None and enough:
+        notes += _notes_on_categories(results)
     without = int((~counted).sum())
     if without:
         notes.append(f"{without:,} of {n:,} objects have no category: they are neighbours of others alone")
@@ -151,74 +155,35 @@ def neighbor_purity(
     )  # fmt: skip
 
 
-def _figures(lists: np.ndarray, members: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
-    """(1 + c,): the mean over all objects with a category, then over those of each.
-
-    lists: (n, k) rows of members; there: which entries count, where not all do.
-    """
-    n, c = len(lists), members.shape[1]
-    of_category, shares = np.zeros((n, c)), np.zeros(n)
-    for place in range(lists.shape[1]):  # k at a time would be n k c numbers
-        both = members[:n] & members[lists[:, place]] if there is None else (
-            members[:n] & members[lists[:, place]] & there[:, place, None])  # fmt: skip
-        of_category += both
-        shares += both.any(axis=1)
-    return _means(of_category, shares, members[:n], lists.shape[1])
-
-
-def _means(of_category: np.ndarray, shares: np.ndarray, own: np.ndarray, k: int) -> np.ndarray:
-    counts = own.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        each = of_category.sum(axis=0) / (k * counts)
-        overall = shares.sum() / (k * own.any(axis=1).sum())
-    return np.concatenate([[overall], each])
-
-
-def _of_half(lists: np.ndarray, members: np.ndarray, k: int, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The same, where half of the objects are all that there are: the first k of them in each list."""
-    there = inside[lists[rows]]
-    first = np.argsort(~there, axis=1, kind="stable")[:, :k]
-    near = np.take_along_axis(lists[rows], first, axis=1)
-    place = np.full(len(lists), -1)
-    place[rows] = np.arange(len(rows))
-    return _figures(place[near], members[rows])
-
-
-def _nulls(lists: np.ndarray, members: np.ndarray, count: int, seed: int, progress: Progress) -> np.ndarray:
-    """(count, 1 + c) with the categories of the objects shuffled."""
-    out = np.empty((count, 1 + members.shape[1]))
-    for part, orders in permutations_of(len(lists), count, seed):
-        for number, order in enumerate(orders):
-            out[part.start + number] = _figures(lists, members[order])
-        progress("permutations", part.stop, count)
-    return out
+def _notes_on_categories(results: Sequence[PurityResult]) -> list[str]:
+    """Why categories have no interval."""
+    rows = [row for one in results for row in one.categories if row.ci is None and row.n_objects]
+    small = dict.fromkeys(row.category for row in rows if row.n_objects < LEAST)
+    same = dict.fromkeys(row.category for row in rows if row.n_objects >= LEAST)
+    notes = []
+    for labels, why in ((small, f"fewer than {LEAST} objects"), (same, "all of their objects have the same purity")):
+        if labels:
+            told = ", ".join([*labels][:NAMED]) + (", ..." if len(labels) > NAMED else "")
+            notes.append(f"no interval of categories: {why}: {told}")
+    return notes
 
 
 def _result(
-    name: str, labels: tuple[str, ...], members: np.ndarray, found: np.ndarray, drawn: np.ndarray | None,
+    name: str, labels: tuple[str, ...], members: np.ndarray, found: np.ndarray, errors: np.ndarray | None,
     null: np.ndarray | None, confidence: float,
 ) -> PurityResult:  # fmt: skip
     n, counts = len(members), members.sum(axis=0)
     counted = members.any(axis=1)
     sizes = np.concatenate([[counted.sum()], counts])
-    errors = None if drawn is None else half_errors(drawn, n)
-    chances = np.concatenate([[_chance(members)], np.maximum(counts - 1, 0) / (n - 1)])
+    chances = np.concatenate([[chance_of(members)], np.maximum(counts - 1, 0) / (n - 1)])
 
     def figures(g: int) -> tuple[Any, ...]:
         value = float(found[g])
-        ci = None if errors is None else interval_of(value, float(errors[g]), int(sizes[g]), confidence)
+        known = errors is not None and errors[g] > 0
+        ci = interval_of(value, float(errors[g]), int(sizes[g]), confidence) if errors is not None and known else None
         p = None if null is None or not sizes[g] else float(1 + (null[:, g] >= value - 1e-12).sum()) / (1 + len(null))
         return value, ci, float(chances[g]), p
 
     each = tuple(CategoryPurity(label, int(counts[g]), *figures(g + 1)) for g, label in enumerate(labels))
     value, ci, chance, p = figures(0)
     return PurityResult(name, value, ci, chance, p, each)
-
-
-def _chance(members: np.ndarray) -> float:
-    """The share of other objects that share a category, in mean over the objects with one."""
-    kinds, counts = np.unique(members, axis=0, return_counts=True)
-    share = (kinds.astype(np.int64) @ kinds.T.astype(np.int64)) > 0
-    has = kinds.any(axis=1)
-    others = share @ counts - has
-    return float((others * counts)[has].sum() / counts[has].sum() / (len(members) - 1))

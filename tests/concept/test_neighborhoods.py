@@ -253,20 +253,39 @@ def test_purity_follows_its_definition(seed, k):
         assert (one.n_objects, one.purity) == (len(own), pytest.approx(np.mean(own) if own else np.nan, nan_ok=True))
 
 
-def test_errors_of_purity_are_those_of_halves_and_p_values_of_shuffled_categories():
+@pytest.mark.parametrize("k", [4, 14])
+def test_errors_of_purity_are_the_larger_of_halves_and_jackknife(k):
+    x = reals(0, 40, 3, dtype=np.float64)
+    labels = np.where(x[:, 0] > 0.4, "up", np.where(x[:, 0] > -0.4, "in between", "down"))
+
+    def without(rows):
+        one = pyalign.neighbor_purity(x[rows], labels[rows], k=k, ci=None, permutations=0)[0]
+        return [one.purity, *(c.purity for c in one.categories)]
+
+    of_halves = half_errors(np.array([without(rows) for rows, _ in halves(40, 30, 0)]), 40)
+    left_out = np.array([without(np.delete(np.arange(40), row)) for row in range(40)])
+    of_jackknife = np.sqrt(39 * left_out.var(axis=0))
+    found = pyalign.neighbor_purity(x, labels, k=k, resamples=30, permutations=0)[0]
+    errors = [one.ci.error for one in (found, *found.categories)]
+    assert errors == pytest.approx(np.maximum(of_halves, of_jackknife).tolist())
+    assert k == 14 or set(of_jackknife > of_halves) == {False, True}
+
+
+def test_a_category_that_nothing_changes_has_no_interval_and_a_note():
+    x = np.concatenate([reals(0, 20, 3) + 50, reals(1, 20, 3) - 50, reals(2, 3, 3)])
+    found = pyalign.neighbor_purity(x, ["a"] * 20 + ["b"] * 20 + ["c"] * 3, k=3, permutations=0)
+    assert [row.ci for row in found[0].categories] == [None] * 3
+    assert "no interval of categories: all of their objects have the same purity: a, b" in found.notes
+    assert "no interval of categories: fewer than 5 objects: c" in found.notes
+
+
+def test_p_values_of_purity_are_those_of_shuffled_categories():
     x = reals(0, 40, 3, dtype=np.float64)
     labels = np.where(x[:, 0] > 0, "up", "down")
-    found = pyalign.neighbor_purity(x, labels, k=4, resamples=30, permutations=40)[0]
-    drawn, null = [], []
-    for rows, _ in halves(40, 30, 0):
-        one = pyalign.neighbor_purity(x[rows], labels[rows], k=4, ci=None, permutations=0)[0]
-        drawn.append([one.purity, *(c.purity for c in one.categories)])
+    found, null = pyalign.neighbor_purity(x, labels, k=4, ci=None, permutations=40)[0], []
     for counter in range(40):
         order = permutation(40, counter, seed=0)
         null.append(pyalign.neighbor_purity(x, labels[order], k=4, ci=None, permutations=0)[0].purity)
-    errors = half_errors(np.array(drawn), 40)
-    assert found.ci.error == pytest.approx(errors[0])
-    assert [c.ci.error for c in found.categories] == pytest.approx(errors[1:].tolist())
     assert found.p_value == (1 + np.count_nonzero(np.array(null) >= found.purity - 1e-12)) / 41
 
 
