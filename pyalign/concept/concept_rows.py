@@ -9,9 +9,9 @@ import numpy as np
 from pyalign.analysis.ledger import Ledger
 from pyalign.analysis.paired_intervals import ACCURACY, NATS
 from pyalign.concept.concepts_result import ConceptDifference, ConceptScore, ConceptScores
-from pyalign.concept.figures import Part
 from pyalign.concept.grouping import Grouping
-from pyalign.stats.multiple import CORRECTIONS
+from pyalign.concept.parts import Part
+from pyalign.stats.multiple import corrected
 
 NO_CONCEPT = "(none)"
 NAMED = 5  # concepts without an interval that a note names
@@ -64,12 +64,9 @@ def differences_of(
     """Concept by concept for each pair of models; p-values are corrected over all of them."""
     rows = [(names.index(a), names.index(b), k) for a, b in pairs for k in range(len(grouping.labels))]
     p_values = [None if parts[k].intervals is None else _p_value(parts[k], a, b) for a, b, k in rows]
-    there = [p for p in p_values if p is not None]
-    corrected = iter(CORRECTIONS[correction](there) if there else [])
-    adjusted = [None if p is None else next(corrected) for p in p_values]
     return [
         _difference(names, grouping, parts, row, p, of_all)
-        for row, p, of_all in zip(rows, p_values, adjusted, strict=True)
+        for row, p, of_all in zip(rows, p_values, corrected(p_values, correction), strict=True)
     ]
 
 

@@ -14,8 +14,8 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import Outcomes
 from pyalign.concept.concept_rows import differences_of, notes_on_small, result_of
 from pyalign.concept.concepts_result import Concepts
-from pyalign.concept.figures import Part, Parts
 from pyalign.concept.groupings import Groupings, groupings_of
+from pyalign.concept.parts import Part, Parts
 from pyalign.data import AlignedModels, Transform
 from pyalign.progress import Progress
 from pyalign.stats.labels import checked_labels

@@ -16,7 +16,7 @@ from pyalign.stats.clustered import Dependence
 from pyalign.stats.joint import Joint, joints, pair_counts
 from pyalign.stats.joint_figures import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA
 from pyalign.stats.kappa import of_counts
-from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling
 
 Tested = TypeVar("Tested", ErrorPair, MissedConcept)
@@ -119,9 +119,8 @@ def _concept(
 
 def adjusted(rows: Sequence[Tested], correction: str) -> tuple[Tested, ...]:
     """With p-values that are corrected over all rows that have one."""
-    there = [row.p_value for row in rows if row.p_value is not None]
-    corrected = iter(CORRECTIONS[correction](there) if there else [])
-    return tuple(row if row.p_value is None else replace(row, adjusted_p_value=next(corrected)) for row in rows)
+    found = corrected([row.p_value for row in rows], correction)
+    return tuple(replace(row, adjusted_p_value=p) for row, p in zip(rows, found, strict=True))
 
 
 def _some(places: Sequence[int], together: int = 8) -> Iterator[Sequence[int]]:

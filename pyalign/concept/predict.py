@@ -22,7 +22,7 @@ from pyalign.concept.told import asked_of, scored
 from pyalign.data import Provenance
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
-from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, Resampling, as_resampling
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
@@ -194,7 +194,7 @@ def _differences(
 
 
 def _corrected(found: list[DimensionDifference], correction: str) -> list[DimensionDifference]:
-    adjusted = CORRECTIONS[correction]([1.0 if one.p_value is None else one.p_value for one in found])
+    adjusted = corrected([one.p_value for one in found], correction)
     return [replace(one, adjusted_p_value=p) for one, p in zip(found, adjusted, strict=True)]
 
 

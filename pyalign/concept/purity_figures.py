@@ -38,12 +38,12 @@ def purities(lists: np.ndarray, members: np.ndarray, there: np.ndarray | None = 
 
 def shared(members: np.ndarray, near: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
     """bool (n, 1 + c): whether each object and its neighbour, a row of (n,), share any category, and each one."""
-    both: np.ndarray = members & members[near]
+    both = members & members[near]
     return _owned(both if there is None else both & there[:, None])
 
 
 def _owned(members: np.ndarray) -> np.ndarray:
-    return np.concatenate([members.any(axis=1)[:, None], members], axis=1)
+    return np.concatenate([members.any(axis=1, keepdims=True), members], axis=1)
 
 
 def purity_errors(lists: np.ndarray, members: np.ndarray, k: int, resamples: int, seed: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.people import noise_ceiling_of
 from pyalign.pairwise.rsa_result import Partial, PerPerson, RsaPair, RsaResult
 from pyalign.results import Interval
-from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.multiple import corrected as of_known
 from pyalign.stats.student import quantile, two_sided_p
 
 CORRECTED = "corrected"  # the closed form, whose intervals are symmetric on Fisher's scale
@@ -107,9 +107,8 @@ def pairs_of(found: Correlated, errors: Variances, over: str, confidence: float)
 
 def corrected(pairs: Sequence[RsaPair], correction: str) -> tuple[RsaPair, ...]:
     """With p-values corrected over all pairs that have one."""
-    known = [k for k, pair in enumerate(pairs) if pair.p_value is not None]
-    adjusted = dict(zip(known, CORRECTIONS[correction]([pairs[k].p_value or 0.0 for k in known]), strict=True))
-    return tuple(replace(pair, p_adjusted=adjusted.get(k)) for k, pair in enumerate(pairs))
+    found = of_known([pair.p_value for pair in pairs], correction)
+    return tuple(replace(pair, p_adjusted=p) for pair, p in zip(pairs, found, strict=True))
 
 
 def undefined_notes(results: Sequence[RsaResult], over: str | None, method: str | None = None) -> list[str]:

@@ -49,6 +49,18 @@ CORRECTIONS: dict[str, Callable[[Sequence[float]], list[float]]] = {
 }
 
 
+def corrected(p_values: Sequence[float | None], correction: str) -> list[float | None]:
+    """p-values corrected over those that are there: what has none does not count.
+
+    Example:
+        >>> corrected([0.01, None, 0.04], "holm"), corrected([None], "holm")
+        ([0.02, None, 0.04], [None])
+    """
+    known = [p for p in p_values if p is not None]
+    found = iter(CORRECTIONS[correction](known) if known else [])
+    return [None if p is None else next(found) for p in p_values]
+
+
 def largest_t(covariance: np.ndarray, degrees: int, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
     """(draws,) ascending: the largest |t| of all differences of two of k means, where none differs.
 

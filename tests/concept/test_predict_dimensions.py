@@ -200,6 +200,15 @@ def test_a_dimension_that_is_the_same_for_all_has_no_r2():
     assert predict_dimensions(x, np.ones((60, 1)))[0].mean_r2 is None
 
 
+def test_a_dimension_without_r2_does_not_count_among_the_comparisons():
+    x, y = planted(6, n=60)
+    models = {"a": x, "b": x[:, :2]}
+    plain = predict_dimensions(models, y).differences
+    more = predict_dimensions(models, np.column_stack([y, np.full(60, 0.1)])).differences
+    known = [one for one in more if one.p_value is not None]
+    assert [one.adjusted_p_value for one in known] == pytest.approx([one.adjusted_p_value for one in plain])
+
+
 def test_a_dimension_that_one_object_has_is_held_out_with_it():
     """It is constant in one training fold, and without that object everywhere: R^2 exists, its error does not."""
     x, y = planted(6, n=60)
