@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from pyalign.analysis.comparison import BestModel, Comparison, PairResult
 from pyalign.data import ANCHORED
+from pyalign.report.cells import pairs_column
 from pyalign.report.tables import (
     Column,
     Rows,
@@ -19,7 +20,6 @@ from pyalign.report.tables import (
     percent,
     percent_interval,
     short_labels,
-    shortened,
 )  # fmt: skip
 
 MOST_PAIRS = 45  # in the table, those of ten models
@@ -94,15 +94,8 @@ def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Co
 
 def _pairs(pairs: Sequence[PairResult], labels: dict[str, str], interval: str, correction: str) -> list[Column]:
     column = Rows(pairs).column
-    names = list(labels.values())
-
-    def fit(room: int) -> list[str]:
-        """Both names of each pair, half the room each."""
-        half = dict(zip(names, shortened(names, (room - 3) // 2), strict=True))
-        return [f"{half[labels[p.a]]} - {half[labels[p.b]]}" for p in pairs]
-
     return [
-        Column("difference", tuple(f"{labels[p.a]} - {labels[p.b]}" for p in pairs), fit=fit),
+        pairs_column("difference", [(p.a, p.b) for p in pairs], labels),
         column("accuracy", lambda p: percent(p.difference)),
         column(interval, lambda p: percent_interval(p.ci)),
         column("s.e.", lambda p: percent(p.standard_error), 2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
+from pyalign.report.cells import concepts_column
 from pyalign.report.comparisons import SHORT
 from pyalign.report.tables import (
     Column,
@@ -65,11 +66,7 @@ def _rows(one: ConceptScores, order: Sequence[int]) -> list[ConceptScore]:
 def _names(by: str, rows: Sequence[ConceptScore]) -> Column:
     """What the concepts are called; where there is no room, how their names begin."""
     names = tuple(one_line(row.concept) for row in rows)
-
-    def fit(room: int) -> list[str]:
-        return [name if len(name) <= room else name[: room - 1] + "…" for name in names]
-
-    return Column(SINGULAR[by], names, fit=fit)
+    return concepts_column(SINGULAR[by], names)
 
 
 def _alone(one: ConceptScores, found: Concepts) -> list[Column]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept
+from pyalign.report.cells import concepts_column, interval, labels_of, number, pairs_column
 from pyalign.report.comparisons import SHORT
 from pyalign.report.concepts import SINGULAR
 from pyalign.report.tables import (
@@ -20,8 +19,6 @@ from pyalign.report.tables import (
     p_text,
     percent,
     percent_interval,
-    short_labels,
-    shortened,
 )  # fmt: skip
 
 MOST_PAIRS = 45  # in the table, those of ten models
@@ -46,7 +43,7 @@ def consistency_table(found: ErrorConsistency, width: int | None = None, verbose
 
 def _labels(found: ErrorConsistency, verbose: bool) -> dict[str, str]:
     names = [one.model for one in found.models]
-    short = {name: one_line(name) for name in names} if verbose else short_labels(names)
+    short = labels_of(names, verbose)
     return {one.model: one_line(one.label or short[one.model]) for one in found.models}
 
 
@@ -59,24 +56,19 @@ def _ends(rows: Sequence[MissedConcept], verbose: bool) -> Sequence[MissedConcep
 def _pairs(pairs: Sequence[ErrorPair], labels: dict[str, str], found: ErrorConsistency) -> list[Column]:
     column = Rows(pairs).column
 
-    def fit(room: int) -> list[str]:
-        names = list(labels.values())
-        half = dict(zip(names, shortened(names, (room - 3) // 2), strict=True))
-        return [f"{half[labels[p.a]]} - {half[labels[p.b]]}" for p in pairs]
-
     return [
-        Column("models", tuple(f"{labels[p.a]} - {labels[p.b]}" for p in pairs), fit=fit),
+        pairs_column("models", [(p.a, p.b) for p in pairs], labels),
         column("right", lambda p: percent(p.accuracy_a), 3),
         column("right", lambda p: percent(p.accuracy_b), 3),
         column("agree", lambda p: percent(p.observed), 2),
         column("by chance", lambda p: percent(p.expected), 1),
-        column("kappa", lambda p: _number(p.kappa)),
-        column(_head(found), lambda p: _interval(p.ci)),
-        column("unbiased", lambda p: _number(p.unbiased_kappa), 0),
-        column("least", lambda p: _number(p.kappa_min), 6),
-        column("most", lambda p: _number(p.kappa_max), 7),
-        column("copied", lambda p: _number(p.copy_probability), 7),
-        column("copied, interval", lambda p: _interval(p.copy_ci), 4),
+        column("kappa", lambda p: number(p.kappa, 3)),
+        column(_head(found), lambda p: interval(p.ci, 3)),
+        column("unbiased", lambda p: number(p.unbiased_kappa, 3), 0),
+        column("least", lambda p: number(p.kappa_min, 3), 6),
+        column("most", lambda p: number(p.kappa_max, 3), 7),
+        column("copied", lambda p: number(p.copy_probability, 3), 7),
+        column("copied, interval", lambda p: interval(p.copy_ci, 3), 4),
         column("p", lambda p: p_text(p.p_value), 0),
         column(f"p ({SHORT[found.correction]})", lambda p: p_text(p.adjusted_p_value), 5),
     ]
@@ -91,7 +83,7 @@ def _matrix(found: ErrorConsistency, labels: dict[str, str], width: int | None, 
     if not verbose and room > (width or WIDTH):
         return f"of {len(names)} models: --verbose or --json has all"
     columns = [Column("model", tuple(rows), fit=lambda wide: [row[:wide] for row in rows])]
-    columns += [Column(str(k + 1), tuple(map(_number, table[:, k]))) for k in range(len(names))]
+    columns += [Column(str(k + 1), tuple(number(value, 3) for value in table[:, k])) for k in range(len(names))]
     return fitted_table(columns, width, verbose)[0]
 
 
@@ -99,11 +91,8 @@ def _missed(by: str, rows: Sequence[MissedConcept], found: ErrorConsistency) -> 
     column = Rows(rows).column
     names = tuple(one_line(row.concept) for row in rows)
 
-    def fit(room: int) -> list[str]:
-        return [name if len(name) <= room else name[: room - 1] + "…" for name in names]
-
     return [
-        Column(SINGULAR[by], names, fit=fit),
+        concepts_column(SINGULAR[by], names),
         column("triplets", lambda c: f"{c.n_triplets:,}", 6),
         column("all miss", lambda c: percent(c.missed)),
         column("ratio", lambda c: "-" if c.ratio is None else f"{c.ratio:.2f}", 7),
@@ -141,14 +130,3 @@ def _notes(found: ErrorConsistency, has_pairs: bool, verbose: bool) -> list[str]
 
 def _head(found: ErrorConsistency) -> str:
     return "interval" if found.confidence is None else f"{100 * found.confidence:g} % interval"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None or np.isnan(value) else f"{value:.3f}"
-
-
-def _interval(interval: Iterable[float] | None) -> str:
-    if interval is None:
-        return "-"
-    low, high = interval
-    return f"{low:.3f} to {high:.3f}"

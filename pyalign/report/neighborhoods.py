@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pyalign.concept.duplicates import NearDuplicates
@@ -11,19 +11,10 @@ from pyalign.concept.neighbor_agreement import NeighborAgreement
 from pyalign.concept.neighbor_changes import NeighborChanges
 from pyalign.concept.prototypes import Prototypes
 from pyalign.concept.purity import NeighborPurity
-from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text, short_labels
+from pyalign.report.cells import interval, labels_of, number
+from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text
 
 MOST_CONCEPTS, MOST_PAIRS, SHOWN = 20, 20, 3
-
-
-def number(value: float | None) -> str:
-    """A share to four places."""
-    return "-" if value is None or value != value else f"{value:.4f}"
-
-
-def interval(ends: Iterable[float] | None) -> str:
-    """An interval of shares."""
-    return "-" if ends is None else " to ".join(map(number, ends))
 
 
 def counted(count: int, one: str, several: str) -> str:
@@ -32,8 +23,7 @@ def counted(count: int, one: str, several: str) -> str:
 
 
 def _labels(found: Any, verbose: bool) -> dict[str, str]:
-    names = [one.embeddings for one in found.results]
-    return {name: one_line(name) for name in names} if verbose else short_labels(names)
+    return labels_of([one.embeddings for one in found.results], verbose)
 
 
 def _limit(width: int | None, verbose: bool) -> int | None:

@@ -10,6 +10,8 @@ from pyalign.concept.predicted import (
     PredictedDimension,
     PredictedDimensions,
 )  # fmt: skip
+from pyalign.report.cells import interval as interval_text
+from pyalign.report.cells import number
 from pyalign.report.tables import (
     Column,
     Rows,
@@ -23,7 +25,6 @@ from pyalign.report.tables import (
     short_labels,
     shortened,
 )  # fmt: skip
-from pyalign.results import Interval
 
 MOST_DIMENSIONS = 20  # of each model in the table: half of them the best, half the worst
 MOST_DIFFERENCES = 20
@@ -70,11 +71,11 @@ def _models(found: DimensionPredictions, labels: dict[str, str], interval: str) 
     column = Rows(found.results).column
     columns = [
         column("model", lambda r: labels[r.embeddings]),
-        column("mean R^2", lambda r: _plain(r.mean_r2)),
+        column("mean R^2", lambda r: number(r.mean_r2, 3)),
     ]
     if found.ci_by is not None:
-        columns.append(column(interval, lambda r: _interval(r.ci)))
-        columns.append(column("s.e.", lambda r: _plain(r.standard_error), 3))
+        columns.append(column(interval, lambda r: interval_text(r.ci, 3)))
+        columns.append(column("s.e.", lambda r: number(r.standard_error, 3), 3))
     if found.n_triplets is not None:
         columns.append(column("accuracy", lambda r: percent(r.accuracy)))
         columns.append(column("interval", lambda r: percent_interval(r.accuracy_ci), 4))
@@ -99,11 +100,11 @@ def _value(r2: float | None) -> float:
 
 def _dimensions(shown: Sequence[PredictedDimension], intervals: bool, header: str) -> list[Column]:
     column = Rows(shown).column
-    columns = [column("dimension", lambda d: one_line(d.dimension)), column("R^2", lambda d: _plain(d.r2))]
+    columns = [column("dimension", lambda d: one_line(d.dimension)), column("R^2", lambda d: number(d.r2, 3))]
     if intervals:
-        columns.append(column(header, lambda d: _interval(d.ci)))
-        columns.append(column("s.e.", lambda d: _plain(d.standard_error), 6))
-    columns.append(column("r", lambda d: _plain(d.correlation), 7))
+        columns.append(column(header, lambda d: interval_text(d.ci, 3)))
+        columns.append(column("s.e.", lambda d: number(d.standard_error, 3), 6))
+    columns.append(column("r", lambda d: number(d.correlation, 3), 7))
     columns.append(column("penalties", _penalties, 5))
     return columns
 
@@ -147,8 +148,8 @@ def _difference_columns(
         column("dimension", lambda d: "mean" if d.dimension is None else one_line(d.dimension)),
         column("less", lambda d: f"{called[d.embeddings]} - {called[d.other]}", 9, "differences: {}"),
         column("R^2", lambda d: f"{d.difference:+.3f}"),
-        column(interval, lambda d: _interval(d.ci), 8),
-        column("s.e.", lambda d: _plain(d.standard_error), 3),
+        column(interval, lambda d: interval_text(d.ci, 3), 8),
+        column("s.e.", lambda d: number(d.standard_error, 3), 3),
         column("p", lambda d: p_text(d.p_value), 4),
         column(f"p ({SHORT[found.correction]})", lambda d: p_text(d.adjusted_p_value)),
     ]
@@ -156,11 +157,3 @@ def _difference_columns(
 
 def _counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def _plain(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"
-
-
-def _interval(given: Interval | None) -> str:
-    return "-" if given is None else f"{_plain(given.low)} to {_plain(given.high)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyalign.pairwise.rsa_result import Rsa, RsaPair
-from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text, short_labels, shortened
-from pyalign.results import Interval
+from pyalign.report.cells import interval, labels_of, number
+from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text, shortened
 
 CLOSED = "closed form"
 MOST_PAIRS = 45  # differences in a table
@@ -59,24 +59,9 @@ def counted(n: int, one: str, more: str) -> str:
     return f"{n:,} {one if n == 1 else more}"
 
 
-def number(value: float | None) -> str:
-    """A correlation as people read it.
-
-    Example:
-        >>> number(0.51234), number(None), number(float("nan")), interval((0.1, 0.2))
-        ('0.5123', '-', '-', '0.1000 to 0.2000')
-    """
-    return "-" if value is None or value != value else f"{value:.4f}"
-
-
-def interval(given: Interval | tuple[float, float] | None) -> str:
-    """Its ends."""
-    return "-" if given is None else f"{number(given[0])} to {number(given[1])}"
-
-
 def _labels(found: Rsa, verbose: bool) -> dict[str, str]:
     names = list(dict.fromkeys(row.embeddings for row in found.results))
-    short = {name: one_line(name) for name in names} if verbose else short_labels(names)
+    short = labels_of(names, verbose)
     return {**short, **{row.embeddings: one_line(row.label) for row in found.results if row.label}}
 
 
