@@ -30,6 +30,7 @@ OF_FRAMEWORKS = {
         "integrations/torch.py",
         "integrations/_*",
         "ops/_tensor_door.py",
+        "nearest/_tensor_*",
         "probing/_tensor_*",
         "extraction/_*",
         "extraction/layers.py",

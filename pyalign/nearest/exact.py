@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyalign.backends.native import num_threads
-from pyalign.nearest.space import Sought, Space, inverses_of, parts
+from pyalign.nearest.space import Sought, Space, parts
 
 QUERIES = 4096  # at once
 AGAIN = 8  # times as many candidates for queries that are not certain
 CROWD = 1024  # candidates of one query, above which equal rows are compared once
 SCORES = 1 << 23  # float64 scores at once
-CACHED = 1 << 18  # numbers of candidates at once on a thread: 2 MB
 Scan = Callable[[Sought, int], tuple[np.ndarray, np.ndarray]]  # queries, k -> scores, rows, both (q, k)
 Told = Callable[[int], None]
 
@@ -62,7 +61,7 @@ class Search:
 
     def _block(self, queries: np.ndarray, k: int, own: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         wide = self.space.wide(queries)
-        inverses = inverses_of(wide) if self.space.angular else np.ones(len(wide))
+        inverses = self.space.inverses(wide)
         sought = self.space.sought(wide, inverses)
         count = k + (own is not None) + margin_of(k)
         indices, values, certain = self._ordered(wide, inverses, sought, k, count, own)
@@ -90,7 +89,7 @@ class Search:
         def compare(part: slice) -> None:
             values[part] = self.space.values_of(wide[part], inverses[part], np.maximum(near[part], 0))
 
-        _together(compare, parts(len(near), near.shape[1] * wide.shape[1], CACHED))
+        self._together(compare, parts(len(near), near.shape[1] * wide.shape[1], self.space.cached))
         gone = near < 0 if own is None else (near < 0) | (near == own[:, None])
         values[gone] = -np.inf
         order = np.lexsort((np.where(gone, n, near), -values), axis=1)[:, :k]
@@ -121,35 +120,21 @@ class Search:
         rows, back = near, None
         if len(near) > CROWD:
             if self._groups is None:
-                self._groups = equal_rows(self.space.values)
+                self._groups = self.space.equal_rows()
             rows, back = np.unique(self._groups[near], return_inverse=True)
         values = np.empty(len(rows))
 
         def compare(part: slice) -> None:
             values[part] = self.space.values_of(wide, inverses, rows[None, part])[0]
 
-        _together(compare, parts(len(rows), wide.shape[1]))
+        self._together(compare, parts(len(rows), wide.shape[1], self.space.cached))
         return values if back is None else values[back.reshape(-1)]
 
-
-def equal_rows(x: np.ndarray) -> np.ndarray:
-    """(n,) for each row the first that is equal to it.
-
-    Example:
-        >>> equal_rows(np.array([[1.0], [2.0], [1.0]]))
-        array([0, 1, 0])
-    """
-    plain = np.ascontiguousarray(x + 0)  # -0 becomes 0
-    whole = plain.view(np.dtype((np.void, plain.shape[1] * plain.itemsize))).reshape(-1)
-    _, firsts, codes = np.unique(whole, return_index=True, return_inverse=True)
-    return firsts[codes.reshape(-1)]
-
-
-def _together(work: Callable[[slice], None], pieces: list[slice]) -> None:
-    """The pieces on as many threads as kernels use."""
-    if len(pieces) == 1 or num_threads() == 1:
-        for piece in pieces:
-            work(piece)
-        return
-    with ThreadPoolExecutor(num_threads()) as pool:
-        list(pool.map(work, pieces))
+    def _together(self, work: Callable[[slice], None], pieces: list[slice]) -> None:
+        """The pieces on as many threads as kernels use."""
+        if len(pieces) == 1 or num_threads() == 1 or not self.space.threaded:
+            for piece in pieces:
+                work(piece)
+            return
+        with ThreadPoolExecutor(num_threads()) as pool:
+            list(pool.map(work, pieces))

@@ -18,11 +18,10 @@ from pyalign.nearest.index import NeighborIndex, build_index, index_of, load_ind
 from pyalign.nearest.packages import note_of_packages
 from pyalign.nearest.queries import Queries, find_queries, on_host
 from pyalign.nearest.result import Neighbors
-from pyalign.nearest.scan import flat_scan, native_scan
 from pyalign.nearest.space import Space, make_space, parts
+from pyalign.nearest.where import BACKENDS, bring, search_there, space_and_scan
 from pyalign.progress import Progress, silent
 
-BACKENDS = ("auto", "native", "faiss")
 UNITS = {
     "cosine": "a cosine, from -1 to 1",
     "pearson": "a correlation, from -1 to 1",
@@ -59,7 +58,8 @@ def neighbors(
         measure: see `pyalign.similarity`; the largest are the nearest. Zero rows (cosine) and constant ones (pearson)
             have similarity 0 to everything.
         backend: "native": the kernels of pyalign. "faiss": `faiss.knn`. "auto": native for the exact search, which is
-            faster here and finds the same; faiss for other indexes.
+            faster here and finds the same; faiss for other indexes. Rows on a device are searched there, exactly: by
+            faiss where it has GPUs, or by "cuda", "triton" or "torch", which can be asked for.
         index: "flat": exact. "hnsw", "ivf", or a factory string of faiss: approximate, with the recall measured.
             "auto" or None: see `pyalign.nearest.choose.choose_index`. Or an index of `build_index` or `load_index`,
             or a path to one (`pathlib.Path`), which must be of these rows and this measure.
@@ -86,30 +86,34 @@ def neighbors(
     _checks.one_of(backend, BACKENDS, "backend")
     _checks.one_of(nan, ("raise", "omit"), "nan")
     rows = as_embeddings(x)
-    values = on_host(rows.values, "x")
+    there = search_there(rows.values, backend, index)
+    values = bring(rows.values, "x", backend) if there else on_host(rows.values, "x")
     asked = find_queries(queries, rows, values)
     kept = _usable(values, "x", nan)
     served = kept[asked.rows] if asked.rows is not None else _usable(asked.values, "queries", nan)
     own = None if include_self or asked.rows is None else _renumbered(asked.rows[served], kept)
     k = _number(k, int(kept.sum()), own is not None)
-    saved = _saved(index, values, chosen, bool(kept.all()))
-    factory = saved.index if saved else factory_of(index, *_sizes(values), len(asked.values), memory)
-    if backend == "native" and factory != "flat":
-        raise InputError(f"backend 'native' searches flat alone; got index {factory!r}")
+    saved = None if there else _saved(index, values, chosen, bool(kept.all()))
+    factory = (
+        saved.index if saved else "flat" if there else factory_of(index, *_sizes(values), len(asked.values), memory)
+    )
+    if backend not in ("auto", "faiss") and factory != "flat":
+        raise InputError(f"backend {backend!r} searches flat alone; got index {factory!r}")
     vectors = _some(asked.values, served)
-    space = make_space(_some(values, kept), None if asked.everything else vectors, get_measure(saved.measure)
-                       if saved and chosen.sigma is None else chosen)  # fmt: skip
+    chosen = get_measure(saved.measure) if saved and chosen.sigma is None else chosen
+    given = _some(values, kept), None if asked.everything else vectors, chosen
 
     def told(done: int) -> None:
         progress("neighbors", done, len(vectors))
 
     if factory == "flat":
-        search = Search(space, flat_scan(space) if backend == "faiss" else native_scan(space))
+        space, scan, engine = space_and_scan(*given, backend)
+        search = Search(space, scan)
         found = Found(*search.nearest(vectors, k, own, told), None, None)
     else:
+        space, engine = make_space(*given), "faiss"
         made = saved or index_of(space, factory, rows)
         found = approximately(space, made.faiss_index, factory, vectors, k, own, told)
-    engine = "native" if factory == "flat" and backend != "faiss" else "faiss"
     return _result(rows, asked, space, found, kept, served, factory, engine)
 
 
@@ -120,16 +124,23 @@ def prepared_index(x: Embeddings, queries: Any, measure: str, index: str) -> Nei
     return build_index(x, measure=measure, index=factory_of(index, *_sizes(values), count))
 
 
-def _sizes(rows: np.ndarray) -> tuple[int, int]:
+def _sizes(rows: Any) -> tuple[int, int]:
     return len(rows), int(rows.shape[1])
 
 
 def _usable(rows: np.ndarray, name: str, nan: str) -> np.ndarray:
     """Mask of the rows without NaN and infinity; raises where there are others that nobody leaves out."""
-    kept = np.concatenate([np.isfinite(rows[part]).all(axis=1) for part in parts(*rows.shape)])
+    kept = np.concatenate([_finite(rows[part]) for part in parts(*rows.shape)])
     if nan == "raise":
         _checks.require_finite(~kept, name)
     return kept
+
+
+def _finite(rows: Any) -> np.ndarray:
+    """(m,) whether a row holds neither NaN nor infinity; of tensors too."""
+    if not isinstance(rows, np.ndarray):
+        return np.asarray(rows.isfinite().all(dim=1).cpu().numpy())
+    return np.asarray(np.isfinite(rows).all(axis=1))
 
 
 def _some(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ class Queries:
     """Queries of a search.
 
     Attributes:
-        values: (q, d) float32 or float64 with contiguous rows.
+        values: (q, d) float32 or float64 with contiguous rows: an array, or a tensor where x lies on a device.
         rows: (q,) int64, the rows of x that they are; None where they are other vectors.
         names: of the queries, or None.
         everything: whether they are the rows of x as they stand.
@@ -35,7 +35,7 @@ class Queries:
     given: object = None
 
 
-def find_queries(given: object, x: Embeddings, values: np.ndarray) -> Queries:
+def find_queries(given: object, x: Embeddings, values: Any) -> Queries:
     """Queries of what was given: None, names, or (q, d) vectors.
 
     Raises:
@@ -48,10 +48,19 @@ def find_queries(given: object, x: Embeddings, values: np.ndarray) -> Queries:
         rows = rows_of(names, x)
         return Queries(values[rows], rows, tuple(map(str, names)))
     other = as_embeddings(given, "queries")
-    vectors = on_host(other.values, "queries")
+    vectors = _beside(other.values, values)
     if vectors.shape[1] != values.shape[1]:
         raise InputError(f"queries must have the {values.shape[1]} features of x; got shape {vectors.shape}")
     return Queries(vectors, None, other.names, given=other)
+
+
+def _beside(vectors: Any, values: Any) -> Any:
+    """Vectors where the rows of x lie."""
+    if isinstance(values, np.ndarray):
+        return on_host(vectors, "queries")
+    from pyalign.nearest._tensor_space import tensor_rows  # loads torch
+
+    return tensor_rows(vectors, "queries", device=values.device)
 
 
 def is_names(given: Any) -> bool:

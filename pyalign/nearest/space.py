@@ -8,11 +8,11 @@ of rows as they are (dot), and for distances of (a, 1) and (b, -|b|^2 / 2), with
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.errors import InputError
 from pyalign.measures import Measure, gamma_of, median_distance, with_sigma
 
 BLOCK = 1 << 21  # float64 numbers at once
@@ -34,6 +34,9 @@ class Space:
         reach: the length of the longest row that is searched.
         shrink: rows are searched times 2^-shrink.
     """
+
+    cached: ClassVar[int] = 1 << 18  # numbers of candidates compared at once on a thread: 2 MB
+    threaded: ClassVar[bool] = True  # whether candidates are compared on several
 
     measure: Measure
     values: np.ndarray
@@ -57,6 +60,14 @@ class Space:
     def wide(self, rows: np.ndarray) -> np.ndarray:
         """(m, d) float64 of rows as they came: the same numbers for the same row, whatever stands beside it."""
         return _wide(rows, self.measure, self.exponent)
+
+    def inverses(self, wide: np.ndarray) -> np.ndarray:
+        """(m,) what products of wide rows are multiplied by: one over their lengths, or 1."""
+        return inverses_of(wide) if self.angular else np.ones(len(wide))
+
+    def equal_rows(self) -> np.ndarray:
+        """(n,) for each row of x the first that is equal to it."""
+        return equal_rows(self.values)
 
     def values_of(self, queries: np.ndarray, inverses: np.ndarray, near: np.ndarray) -> np.ndarray:
         """(q, c) float64 by which neighbours are ordered: of wide queries (q, d) with the rows `near` (q, c) of x.
@@ -85,7 +96,7 @@ class Space:
 
     def sought(self, wide: np.ndarray, inverses: np.ndarray) -> Sought:
         """Queries as the search takes them."""
-        rows = _placed(wide, inverses, self.centre, self.angular)
+        rows = inside(wide, inverses, self.centre, self.angular)
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
         if self.distance:
             rows = np.concatenate([np.ldexp(rows, -self.shrink), np.ones((len(rows), 1))], axis=1)
@@ -95,13 +106,13 @@ class Space:
 
     def wide_scores(self, wide: np.ndarray, inverses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(q, n) float64 scores of queries with all rows, and (q,) how far these may lie from what they stand for."""
-        rows = _placed(wide, inverses, self.centre, self.angular)
+        rows = inside(wide, inverses, self.centre, self.angular)
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
         if self.distance:
             rows, lengths = np.ldexp(rows, -self.shrink), np.ldexp(lengths, -self.shrink)
         scores = np.empty((len(rows), len(self.values)))
         for part in parts(*self.values.shape):
-            others = _placed(self.wide(self.values[part]), self.inverse[part], self.centre, self.angular)
+            others = inside(self.wide(self.values[part]), self.inverse[part], self.centre, self.angular)
             others = np.ldexp(others, -self.shrink)
             np.matmul(rows, others.T, out=scores[:, part])
             if self.distance:
@@ -172,12 +183,12 @@ def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> S
         wide = _wide(x[part], measure, exponent)
         if angular:
             inverse[part] = inverses_of(wide)
-        placed = _placed(wide, inverse[part], centre, angular)
+        placed = inside(wide, inverse[part], centre, angular)
         lengths[part] = np.sqrt(np.einsum("ij,ij->i", placed, placed))
     shrink = 0 if angular else int(np.frexp(lengths.max())[1])
     search = np.empty((len(x), x.shape[1] + (centre is not None)), np.float32)
     for part in parts(*x.shape):
-        placed = _placed(_wide(x[part], measure, exponent), inverse[part], centre, angular)
+        placed = inside(_wide(x[part], measure, exponent), inverse[part], centre, angular)
         search[part, : x.shape[1]] = np.ldexp(placed, -shrink)
     lengths = np.ldexp(lengths, -shrink)
     if centre is not None:
@@ -197,6 +208,19 @@ def inverses_of(wide: np.ndarray) -> np.ndarray:
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
 
 
+def equal_rows(x: np.ndarray) -> np.ndarray:
+    """(n,) for each row the first that is equal to it.
+
+    Example:
+        >>> equal_rows(np.array([[1.0], [2.0], [1.0]]))
+        array([0, 1, 0])
+    """
+    plain = np.ascontiguousarray(x + 0)  # -0 becomes 0
+    whole = plain.view(np.dtype((np.void, plain.shape[1] * plain.itemsize))).reshape(-1)
+    _, firsts, codes = np.unique(whole, return_index=True, return_inverse=True)
+    return firsts[codes.reshape(-1)]
+
+
 def _wide(rows: np.ndarray, measure: Measure, exponent: int) -> np.ndarray:
     wide = rows.astype(np.float64)
     if measure.pair != "cosine":
@@ -210,7 +234,7 @@ def _wide(rows: np.ndarray, measure: Measure, exponent: int) -> np.ndarray:
     return wide
 
 
-def _placed(wide: np.ndarray, inverses: np.ndarray, centre: np.ndarray | None, angular: bool) -> np.ndarray:
+def inside(wide: np.ndarray, inverses: np.ndarray, centre: np.ndarray | None, angular: bool) -> np.ndarray:
     """Rows as they are searched, in float64."""
     if angular:
         return wide * inverses[:, None]
@@ -234,9 +258,3 @@ def _require_squares(rows: np.ndarray, measure: Measure, name: str) -> None:
         with np.errstate(over="ignore"):
             squares = np.concatenate([np.einsum("ij,ij->i", rows[part], rows[part]) for part in parts(*rows.shape)])
         _checks.require_products(np.minimum(squares, np.finfo(np.float64).max), rows.dtype, measure.name, name)
-
-
-def same_features(x: np.ndarray, queries: np.ndarray) -> None:
-    """Raises unless queries have as many features as x."""
-    if queries.shape[1] != x.shape[1]:
-        raise InputError(f"queries must have the {x.shape[1]} features of x; got shape {queries.shape}")

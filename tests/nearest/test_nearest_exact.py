@@ -8,27 +8,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nearest_rows import HARD, compared, sorted_by
 from support import FLOATS, MEASURES, definition, reals, seeds, whole
 
 from pyalign import neighbors, similarity
 from pyalign.measures import get_measure
 from pyalign.nearest import exact, scan
-from pyalign.nearest.exact import Search, equal_rows
+from pyalign.nearest.exact import Search
 from pyalign.nearest.scan import native_scan
-from pyalign.nearest.space import inverses_of, make_space
+from pyalign.nearest.space import equal_rows, inverses_of, make_space
 
 ALL = (*MEASURES, "rbf:2.0")
 ENGINES = ("native", pytest.param("faiss", marks=pytest.mark.skipif(not find_spec("faiss"), reason="no faiss")))
 engines = pytest.mark.parametrize("engine", ENGINES)
 every_measure = pytest.mark.parametrize("measure", ALL)
-
-
-def sorted_by(s, k, own=None):
-    """The k largest of each row, of equal ones the lower column first."""
-    s = s.copy()
-    if own is not None:
-        s[np.arange(len(s)), own] = -np.inf
-    return np.argsort(-s, axis=1, kind="stable")[:, :k]
 
 
 def one_by_one(x, measure, k):
@@ -40,11 +33,6 @@ def one_by_one(x, measure, k):
         inverse = inverses_of(wide) if space.angular else np.ones(1)
         found.append(space.values_of(wide, inverse, np.arange(len(x))[None])[0])
     return sorted_by(np.array(found), k, np.arange(len(x)))
-
-
-def compared(measure):
-    """Distances are ordered by their squares."""
-    return "neg_sqeuclidean" if measure.startswith(("neg", "rbf")) else measure
 
 
 @engines
@@ -71,32 +59,6 @@ def test_reals_give_what_the_definition_gives_in_float64(engine, measure, seed, 
     s = definition(x, x, name, float(sigma or 1))
     np.testing.assert_array_equal(found.indices, sorted_by(definition(x, x, compared(measure)), 9, np.arange(80)))
     np.testing.assert_allclose(found.similarities, np.take_along_axis(s, found.indices, 1), rtol=1e-9, atol=1e-12)
-
-
-def hard_cases():
-    rng = np.random.default_rng(5)
-    x = rng.normal(size=(600, 24))
-    many = x.copy()
-    many[50:550] = many[3]
-    zeros = x.copy()
-    zeros[::3] = 0
-    return {
-        "500 equal rows": many.astype(np.float32),
-        "all rows equal": np.ones((200, 5), np.float32),
-        "near ties": (x[rng.integers(0, 5, 600)] + 1e-7 * x).astype(np.float64),
-        "nearer than float32 tells": x[rng.integers(0, 5, 600)] + 1e-12 * x,
-        "mean 1,000": (x + 1000).astype(np.float32),
-        "mean 1e9": x + 1e9,
-        "scales in float32": (x * 10.0 ** rng.integers(-30, 31, (600, 1))).astype(np.float32),
-        "scales in float64": x * 10.0 ** rng.integers(-150, 150, (600, 1)),
-        "all tiny": (1e-30 * x).astype(np.float32),
-        "all large": (1e30 * x).astype(np.float32),
-        "zero rows": zeros.astype(np.float32),
-        "one feature": rng.integers(-2, 3, (300, 1)).astype(np.float32),
-    }
-
-
-HARD = hard_cases()
 
 
 @engines

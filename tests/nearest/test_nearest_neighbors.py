@@ -61,7 +61,7 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(message_of):
     assert message_of(neighbors, doubled, "a", 1) == "queries must be names of one row each; 'a' names rows 0, 2"
     assert "which has none" in message_of(neighbors, X, "item 7")
     assert message_of(neighbors, X, backend="fais") == (
-        "backend must be one of auto, native, faiss; got 'fais'; did you mean 'faiss'?"
+        "backend must be one of auto, native, faiss, cuda, triton, torch; got 'fais'; did you mean 'faiss'?"
     )
     assert message_of(neighbors, X, k=3, index=7).startswith("index must be auto, flat, hnsw, ivf")
     assert message_of(neighbors, X, k=3, index="hnsw", backend="native") == (

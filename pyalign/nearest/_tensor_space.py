@@ -1,0 +1,199 @@
+"""The exact search of rows on a device: all of it happens there, and what was found alone comes to the host.
+
+The rows stay where they are. Beside them lie the float32 rows that are searched; values of candidates are taken in
+float64 by torch. The search is `pyalign.nearest.exact.Search` as it is, over a space whose arrays are tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyalign import _checks
+from pyalign.measures import Measure, median_distance, spaced_rows, with_sigma
+from pyalign.nearest.space import Sought, Space, inside, parts
+from pyalign.ops._door import open_door
+
+BLOCK = 1 << 24  # float64 numbers at once: 128 MB
+
+
+@dataclass(frozen=True)
+class DeviceSpace(Space):
+    """A space whose rows, centre, inverses and searched rows are tensors on one device."""
+
+    cached: ClassVar[int] = BLOCK
+    threaded: ClassVar[bool] = False  # a thread of its own would not wait for the stream of the caller
+
+    def wide(self, rows: Any) -> Any:
+        return _wide(rows, self.measure, self.exponent)
+
+    def inverses(self, wide: Any) -> Any:
+        return _inverses(wide) if self.angular else wide.new_ones(len(wide))
+
+    def equal_rows(self) -> np.ndarray:
+        groups = torch.unique(self.values, dim=0, return_inverse=True)[1].cpu().numpy()
+        _, firsts, codes = np.unique(groups, return_index=True, return_inverse=True)
+        return firsts[codes.reshape(-1)]
+
+    def values_of(self, queries: Any, inverses: Any, near: np.ndarray) -> np.ndarray:
+        places = torch.from_numpy(near).to(queries.device)
+        rows = self.wide(cast(Any, self.values)[places.reshape(-1)]).reshape(*near.shape, -1)
+        if self.distance:
+            rows = rows - queries[:, None]
+            return 0.0 - _host(in_one_order(rows * rows))
+        products = in_one_order(rows * queries[:, None])
+        return _host(products * (inverses[:, None] * self.inverse[places]) if self.angular else products)
+
+    def sought(self, wide: Any, inverses: Any) -> Sought:
+        rows: Any = inside(wide, inverses, self.centre, self.angular)
+        lengths = np.ldexp(_host(_lengths(rows)), -self.shrink if self.distance else 0)
+        if self.distance:
+            rows = torch.cat([scaled(rows, -self.shrink), rows.new_ones(len(rows), 1)], dim=1)
+        powers = -np.frexp(_host(rows.abs().amax(dim=1)))[1]
+        return Sought(cast(Any, scaled(rows, powers).float()), lengths, powers)
+
+    def wide_scores(self, wide: Any, inverses: Any) -> tuple[np.ndarray, np.ndarray]:
+        rows: Any = inside(wide, inverses, self.centre, self.angular)
+        rows = scaled(rows, -self.shrink if self.distance else 0)
+        scores = rows.new_empty(len(rows), len(self.values))
+        for part in parts(*_size(self.values), BLOCK):
+            others = inside(self.wide(self.values[part]), self.inverse[part], self.centre, self.angular)
+            others = scaled(cast(Any, others), -self.shrink)
+            scores[:, part] = rows @ others.T
+            if self.distance:
+                scores[:, part] -= 0.5 * in_one_order(others * others)
+        return _host(scores), self.doubt(_host(_lengths(rows)), 2.0**-53, 2.0**-1000)
+
+
+def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceSpace:
+    """As `pyalign.nearest.space.make_space`, of tensors (n, d) and (m, d) on one device."""
+    if measure.pair == "rbf" and measure.sigma is None:
+        measure = with_sigma(measure, median_distance(_host(x[torch.from_numpy(spaced_rows(len(x))).to(x.device)])))
+    angular, exponents = measure.pair == "cosine", []
+    for rows, name in ((x, "x"), (queries, "queries")):
+        if rows is not None and not angular and rows.dtype == torch.float64:
+            squares = np.concatenate([_host(in_one_order(rows[part] ** 2)) for part in parts(*_size(rows), BLOCK)])
+            limit = np.finfo(np.float64).max
+            _checks.require_products(np.minimum(squares, limit), np.dtype(np.float64), measure.name, name)
+            exponents.append(int(np.frexp(float(rows.abs().max()))[1]))
+    exponent = max(exponents, default=0)
+    n, d = x.shape
+    blocks = parts(n, d, BLOCK)
+    centre = None
+    if measure.pair not in ("cosine", "dot"):
+        centre = torch.stack([_wide(x[part], measure, exponent).sum(dim=0) for part in blocks]).sum(dim=0) / n
+    inverse, lengths = (torch.ones(n, dtype=torch.float64, device=x.device) for _ in range(2))
+    for part in blocks:
+        wide = _wide(x[part], measure, exponent)
+        if angular:
+            inverse[part] = _inverses(wide)
+        lengths[part] = _lengths(inside(wide, inverse[part], centre, angular))
+    shrink = 0 if angular else int(np.frexp(float(lengths.max()))[1])
+    search = torch.empty((n, d + (centre is not None)), dtype=torch.float32, device=x.device)
+    for part in blocks:
+        placed = inside(_wide(x[part], measure, exponent), inverse[part], centre, angular)
+        search[part, :d] = scaled(placed, -shrink)
+    lengths = scaled(lengths[:, None], -shrink)[:, 0]
+    if centre is not None:
+        search[:, -1] = -0.5 * lengths**2
+    make: Any = DeviceSpace  # arrays are tensors in it
+    return cast(DeviceSpace, make(measure, x, exponent, centre, inverse, search, float(lengths.max()), shrink))
+
+
+def tensor_rows(values: object, name: str, backend: str = "torch", device: torch.device | None = None) -> Tensor:
+    """(n, d) float32 or float64 where they lie, or on `device`, or where `backend` wants rows of the host."""
+    door: Any = open_door("torch", values)
+    rows: Tensor = door.rows(values, name)
+    if device is None and door.from_host:
+        home: Any = open_door(backend, np.zeros((1, 1), np.float32))
+        device = home.device
+    return rows if device is None else rows.to(device)
+
+
+def in_one_order(products: Tensor) -> Tensor:
+    """Sums over the last axis by halves, which it overwrites: the same for equal numbers, wherever they stand.
+
+    Example:
+        >>> in_one_order(torch.tensor([[1.0, 2.0, 4.0]])).tolist()
+        [7.0]
+    """
+    while products.shape[-1] > 1:
+        half = (products.shape[-1] + 1) // 2
+        products[..., : products.shape[-1] - half] += products[..., half:]
+        products = products[..., :half]
+    return products[..., 0]
+
+
+def scaled(rows: Tensor, powers: np.ndarray | int) -> Tensor:
+    """(m, d) float64 rows times 2^powers, of all or (m,) of each."""
+    if isinstance(powers, int) and not powers:
+        return rows
+    half = powers // 2  # a power at once may overflow where the product does not
+    for part in (half, powers - half):
+        factors = torch.from_numpy(np.ldexp(np.ones(np.shape(part) or 1), part)).to(rows.device)
+        rows = rows * factors[:, None]
+    return rows
+
+
+_LOCK, _INSIDE = Lock(), [0]
+_BEFORE: list[Any] = [None]
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Inside, products of float32 are of float32, whatever the user allows: the bound on their rounding needs it."""
+    matmul: Any = torch.backends.cuda.matmul
+    newer = hasattr(matmul, "fp32_precision")  # torch 2.9
+    with _LOCK:  # the setting is of the process: the first in turns it off, the last out puts it back
+        _INSIDE[0] += 1
+        if _INSIDE[0] == 1:
+            _BEFORE[0] = matmul.fp32_precision if newer else matmul.allow_tf32
+            _set(matmul, newer, "ieee" if newer else False)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _INSIDE[0] -= 1
+            if _INSIDE[0] == 0:
+                _set(matmul, newer, _BEFORE[0])
+
+
+def _set(matmul: Any, newer: bool, value: Any) -> None:
+    setattr(matmul, "fp32_precision" if newer else "allow_tf32", value)
+
+
+def _wide(rows: Any, measure: Measure, exponent: int) -> Tensor:
+    wide: Tensor = rows.double()
+    if measure.pair != "cosine":
+        return scaled(wide, -exponent)
+    if rows.dtype == torch.float64:
+        wide = scaled(wide, -np.frexp(_host(wide.abs().amax(dim=1)))[1])
+    if measure.transform == "centre":
+        constant = wide.amax(dim=1) == wide.amin(dim=1)
+        wide = wide.shape[1] * wide - in_one_order(wide.clone())[:, None]
+        wide[constant] = 0.0
+    return wide
+
+
+def _lengths(rows: Tensor) -> Tensor:
+    return in_one_order(rows * rows).sqrt()
+
+
+def _inverses(wide: Tensor) -> Tensor:
+    lengths = _lengths(wide)
+    return torch.where(lengths > 0, 1.0 / lengths, 0.0)
+
+
+def _size(rows: Any) -> tuple[int, int]:
+    return len(rows), int(rows.shape[1])
+
+
+def _host(values: Tensor) -> np.ndarray:
+    return values.cpu().numpy()
