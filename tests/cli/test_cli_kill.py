@@ -23,6 +23,7 @@ from pyalign.cli import main
 from pyalign.datasets.triplets import draw_triplets
 from pyalign.io import write
 
+PLAIN = (".npy", ".txt", ".index")  # the same bytes in every run
 DOCUMENTS = ("--json", "o.json", "--csv", "o.csv", "--quiet")
 pytestmark = pytest.mark.slow
 T = ("-t", "t.npy")
@@ -41,6 +42,7 @@ COMMANDS = {
         ["triplets", "sample", "x.npy", "--triplets", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
          "p.npy", *DOCUMENTS[:4]], SEEDS,
     ),
+    "neighbors": (["neighbors", "x.npy", "-k2", "--index", "flat", "--save-index", "i.index", *DOCUMENTS], MEASURES),
     "export": (["export", "--out", "o.npy"], (("x.npy",), ("y.npy",))),
     "simulate": (["simulate", "out", "--items", "9", "--features", "2", "--triplets", "50"], SEEDS),
     "sample": (["sample", "out"], ((), ())),
@@ -116,10 +118,10 @@ def belongs_together(document):
 def require_whole(before, after, now):
     """Each is the old or the new one, but for times in documents, all of one run; between the runs some are missing."""
     assert now and now.keys() <= after.keys()
-    told = [path for path in now if path.suffix in (".npy", ".txt") and before[path] != after[path]]
+    told = [path for path in now if path.suffix in PLAIN and before[path] != after[path]]
     assert len({now[path] == after[path] for path in told}) < 2
     for path, content in now.items():
-        if path.suffix in (".npy", ".txt"):
+        if path.suffix in PLAIN:
             assert content in (before[path], after[path])
         elif path.suffix == ".npz":
             assert pyalign.read_transform(path).weights.size

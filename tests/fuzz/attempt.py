@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -22,6 +23,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,7 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
 from pyalign.io import apart, load_embeddings, load_judgments, load_triplets, read_choices, read_names
 from pyalign.io.contents import contents
+from pyalign.nearest.index import MARK, build_index, load_index
 
 LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progress, and machines are shared
 ROOM = 256 << 20
@@ -44,6 +47,7 @@ READERS = (
     lambda path: [one.values for one in contents(path)],
 )
 IMAGES = (".tar", ".h5", ".parquet")
+INDEX = ".index"
 
 
 def _images(path: Path) -> None:
@@ -184,11 +188,17 @@ def _manifest() -> list[bytes]:
     return [json.dumps(told).encode(), json.dumps({**told, "layers": layers[:1]}, indent=2).encode()]
 
 
+def _index() -> list[bytes]:
+    kinds = ["flat"] if find_spec("faiss") is None else ["flat", "HNSW4", "IVF2,Flat"]
+    x = np.random.default_rng(0).normal(size=(90, 3))
+    return [_saved(build_index(x, measure=measure, index=one).save) for one in kinds for measure in ("cosine", "rbf")]
+
+
 VALID = {
     ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5,
     ".parquet": _parquet, ".pt": _pt, ".tar": _tar, ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n"],
     ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
-    MANIFEST: _manifest,
+    MANIFEST: _manifest, INDEX: _index,
 }  # fmt: skip
 
 
@@ -230,6 +240,13 @@ def inside(raw: bytes, others: list[bytes], rng: random.Random) -> bytes:
     return file.getvalue()
 
 
+def sealed(raw: bytes, rng: random.Random) -> bytes:
+    """An index whose manifest is changed, its hash right; what faiss reads stays as it was."""
+    line, _, data = raw[len(MARK) + 65 :].partition(b"\n")
+    rest = mutate(line, [line], rng).replace(b"\n", b" ") + b"\n" + data
+    return MARK + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
+
+
 def mutant(suffix: str, valid: list[bytes], rng: random.Random) -> bytes:
     """A damaged file of a format."""
     raw = rng.choice(valid)
@@ -238,12 +255,14 @@ def mutant(suffix: str, valid: list[bytes], rng: random.Random) -> bytes:
         return mutate(gzip.compress(raw), [raw], rng) if packed else gzip.compress(mutate(raw, valid, rng), 1)
     if raw.startswith(b"PK") and rng.random() < 0.6:
         return inside(raw, valid, rng)
+    if suffix == INDEX and rng.random() < 0.5:
+        return sealed(raw, rng)
     return mutate(raw, valid, rng)
 
 
 def check(path: Path) -> None:
     """Every reader reads the file or refuses it in one line, in time."""
-    for read in (*READERS, *[_images] * (path.suffix in IMAGES)):
+    for read in (*READERS, *[_images] * (path.suffix in IMAGES), *[load_index] * (path.suffix == INDEX)):
         signal.setitimer(signal.ITIMER_REAL, LONGEST)
         try:
             read(path)
