@@ -10,7 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Provenance, as_embeddings
 from pyalign.errors import InputError
-from pyalign.measures import Measure
+from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
 from pyalign.results import Result
 
@@ -78,7 +78,7 @@ def near_duplicates(
         measure, backend: see `pyalign.similarity`.
 
     Raises:
-        InputError: as `pyalign.similarity`; a threshold that is no number.
+        InputError: as `pyalign.similarity`; a threshold that is no number, or that no pair can reach, such as 98 for cosines.
 
     Example:
         >>> found = near_duplicates([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]], 0.99)
@@ -88,9 +88,7 @@ def near_duplicates(
     given = as_embeddings(x)
     rows = _checks.as_rows(given.values)
     _checks.require_finite(~np.isfinite(rows).all(axis=1))
-    level = None if threshold is None else _checks.real_number(threshold, "threshold")
-    if level is not None and not np.isfinite(level):
-        raise InputError(f"threshold must be finite; got {threshold!r}")
+    level = None if threshold is None else _level(threshold, get_measure(measure))
     same = _equal_rows(rows)
     pairs, values = (_equal_pairs(same), None) if level is None else _pairs(rows, level, same, str(measure), backend)
     parent = components(len(rows), pairs)
@@ -100,6 +98,19 @@ def near_duplicates(
         groups, len(rows), equal if level is None else len(pairs), level, str(measure), notes=given.notes,
         provenance=Provenance.now([("x", given)], {"threshold": level, "measure": str(measure)}, backend, None),
     )  # fmt: skip
+
+
+def _level(threshold: object, measure: Measure) -> float:
+    """The threshold as a number that pairs can reach: else no groups would look like no duplicates."""
+    level = _checks.real_number(threshold, "threshold")
+    if not np.isfinite(level):
+        raise InputError(f"threshold must be finite; got {threshold!r}")
+    distance = measure.name.startswith("neg_")
+    most = 0 if distance else 1
+    if level > most and measure.name != "dot":
+        hint = ": a distance of at most S is a threshold of -S" if distance else ""
+        raise InputError(f"threshold must be at most {most}, the largest {measure}; got {level:g}{hint}")
+    return level
 
 
 def _equal_rows(rows: np.ndarray) -> np.ndarray:

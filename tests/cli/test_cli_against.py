@@ -97,6 +97,7 @@ def test_a_search_is_still_a_search(command, files):
     (("x.npy", "--hubs", "--seed", "1"), "--seed 1 serves --against and --purity alone"),
     (("x.npy", "--hubs", "--index", "hnsw"), "--index hnsw serves a search"),
     (("x.npy", "--transform", "w.npz"), "--transform w.npz serves --against, --purity, --hubs and --changes alone"),
+    (("x.npy", "--duplicates", "98"), "threshold must be at most 1, the largest cosine; got 98"),
     (("x.npy", "--purity"), "--purity needs --categories; got none"),
     (("x.npy", "--changes"), "--changes needs another embedding"),
     (("x.npy", "y.npy", "--changes", "people.npy"), "--changes is of one of --embeddings; got 2"),

@@ -404,6 +404,18 @@ def test_blocks_of_rows_give_the_same_groups(monkeypatch, message_of):
     assert "threshold must be finite" in message_of(pyalign.near_duplicates, x, np.inf)
 
 
+@pytest.mark.parametrize(("measure", "most"), [
+    ("cosine", 1), ("pearson", 1), ("rbf:2.5", 1), ("neg_euclidean", 0), ("neg_sqeuclidean", 0)
+])  # fmt: skip
+def test_a_threshold_that_no_pair_can_reach_is_refused(message_of, measure, most):
+    x = reals(0, 20, 3)
+    message = message_of(pyalign.near_duplicates, x, most + 0.02, measure=measure)
+    assert message.startswith(f"threshold must be at most {most}, the largest {measure}; got {most + 0.02}")
+    assert ("a distance of at most S is a threshold of -S" in message) == measure.startswith("neg_")
+    assert pyalign.near_duplicates(np.r_[x, x[:2]], most, measure=measure).n_pairs >= 2
+    assert pyalign.near_duplicates(x, 1e6, measure="dot").n_pairs == 0
+
+
 # Real data
 
 
