@@ -78,7 +78,7 @@ def near_duplicates(
         measure, backend: see `pyalign.similarity`.
 
     Raises:
-        InputError: as `pyalign.similarity`; a threshold that is no number, or that no pair can reach, such as 98 for cosines.
+        InputError: as `pyalign.similarity`; a threshold that is no number, or that no pair can reach.
 
     Example:
         >>> found = near_duplicates([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]], 0.99)
