@@ -20,6 +20,7 @@ from pyalign.io.paths import PathLike
 from pyalign.report.charts import KINDS, chart, drawing, kinds_of
 from pyalign.report.charts.document import as_picture_document, listed
 from pyalign.report.charts.save import save_chart, suffix_of_picture
+from pyalign.report.charts.sound import require_sound
 
 
 def plot(
@@ -179,6 +180,7 @@ def _shares_of(document: Mapping[str, Any] | None, k: int) -> tuple[list[float] 
         return None, None
     if document["command"] != "concepts":
         raise InputError(f"cards take the shares of a result of 'concepts'; got one of {document['command']!r}")
+    require_sound(document, "concepts")
     held = [one for one in listed(document, "results") if one.get("by", "dimensions") == "dimensions"]
     if not held:
         raise InputError("cards take the shares of a result of dimensions; got one of categories or levels")

@@ -308,6 +308,53 @@ def test_what_has_no_picture_is_one_line(one_model, message_of, tmp_path):
         chart(tmp_path / "none.json")
 
 
+def _places(value, at=()):
+    """The ways into a document, of each list the first one."""
+    items = value.items() if isinstance(value, dict) else list(enumerate(value))[:1] if isinstance(value, list) else ()
+    for key, one in items:
+        yield (*at, key)
+        yield from _places(one, (*at, key))
+
+
+def _changed(document, place, value):
+    found = json.loads(json.dumps(document))
+    held = found
+    for key in place[:-1]:
+        held = held[key]
+    held[place[-1]] = value
+    return found
+
+
+@pytest.mark.parametrize("value", ["x", None, [1], {}, 10**400], ids=lambda value: repr(value)[:4])
+@pytest.mark.parametrize("kind", ["concepts", "dimensions", "gallery"])
+def test_a_damaged_document_is_a_picture_or_one_line(two_models, predicted, kind, value, monkeypatch):
+    for name in ("concepts", "dimensions"):  # what is drawn of sound rows is tested above, and takes most of the time
+        monkeypatch.setattr(f"pyalign.report.charts.{name}.ranked", lambda *_: None)
+        monkeypatch.setattr(f"pyalign.report.charts.{name}.finished", lambda *_: None)
+    given = {"concepts": two_models, "dimensions": predicted}.get(kind)
+    document = neighbours() if given is None else json.loads(given.to_json())
+    refused = 0
+    for place in _places(document):
+        if place[0] in ("provenance", "outputs"):
+            continue
+        try:
+            chart(_changed(document, place, value))
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused
+
+
+def test_a_damaged_number_is_named(two_models, message_of):
+    document = json.loads(two_models.to_json())
+    damaged = _changed(document, ("results", 1, "concepts", 2, "accuracy"), "high")
+    assert message_of(chart, damaged) == "results[1].concepts[2].accuracy must be a number or null; got 'high'"
+    damaged = _changed(document, ("differences",), [1])
+    assert "needs 'differences', a list of at least one" in message_of(chart, damaged)
+    del document["results"][0]["concepts"][1]["concept"]
+    assert message_of(chart, document).startswith("results[0].concepts[1] must have 'concept'; got ")
+
+
 def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     plot = pyalign.plot
     assert "categories serves pictures of kind 'gallery' or 'map'" in message_of(plot, one_model, categories=["a"])

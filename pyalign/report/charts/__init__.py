@@ -44,6 +44,7 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
         ['Accuracy per concept: x']
     """
     from pyalign.report.charts.document import as_picture_document
+    from pyalign.report.charts.sound import require_sound
 
     document = as_picture_document(document)
     held = kinds_of(document)
@@ -55,6 +56,7 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
             f"no picture{f' of kind {kind!r}' if kind else ''} in a result of {document['command']!r}: {there}"
         )
     name = kind or held[0]
+    require_sound(document, name)
     if name == "gallery":
         options["images"] = images
     drawn = drawing(name)(document, **options)

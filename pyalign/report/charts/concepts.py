@@ -41,7 +41,9 @@ def concepts_chart(
     rows = [row for result, model in zip(results, models, strict=True) for row in _rows(result, model)]
     differences = _differences(document, results, models) if width == "double" or sort == "difference" else []
     order = order_of(rows, sort, differences)[:limit]
-    chance = document.get("chance", chance_of(document.get("task") or results[0].get("task") or ODD_ONE_OUT))
+    chance = document.get("chance")
+    if chance is None:
+        chance = chance_of(document.get("task") or results[0].get("task") or ODD_ONE_OUT)
     means = {m: one["accuracy"] for one, m in zip(results, models, strict=True) if one.get("accuracy") is not None}
     panels = [Panel(_of(rows, order), "odd-one-out accuracy" if chance < 0.4 else "accuracy", ".0%",
                     {f"chance {100 * chance:.1f} %": chance}, means, "concept", "triplets")]  # fmt: skip

@@ -78,7 +78,7 @@ def over(rows: Sequence[Mapping[str, Any]], name: str = "ci") -> str:
     for row in rows:
         if ends(row, name)[0] is None:
             continue
-        about = row.get("intervals", {}).get(name, {})
+        about = (row.get("intervals") or {}).get(name) or {}
         confidence = about.get("confidence")
         by = about.get("by")
         level = "intervals" if confidence is None else f"{100 * confidence:g} % intervals"
