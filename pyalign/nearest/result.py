@@ -62,6 +62,13 @@ class Neighbors(Result):
     queries: tuple[str, ...] | None = hidden(default=None)
     query_rows: np.ndarray | None = hidden(default=None)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same of the same rows; of names those count that occur."""
+        return self._said() == other._said() if isinstance(other, Neighbors) else NotImplemented
+
+    def _said(self) -> dict[str, Any]:
+        return {name: value for name, value in self.to_dict().items() if name not in ("provenance", "outputs")}
+
     def records(self) -> Iterator[dict[str, Any]]:
         """A dict for each pair of query and neighbour: query, rank from 1, neighbor, row, similarity.
 
@@ -93,7 +100,10 @@ class Neighbors(Result):
         document = super().to_dict()
         tail: dict[str, Any] = {name: document.pop(name) for name in LAST if name in document}
         rows = None if self.query_rows is None else self.query_rows.tolist()
-        return {**document, "query_rows": rows, "results": list(self.records()), **tail}
+        places = np.flatnonzero((self.indices < 0).all(axis=1)).tolist()
+        left_out = [{"place": place, "query": self.query(place)} for place in places]
+        found = {"left_out": left_out, "query_rows": rows, "results": list(self.records())}
+        return {**document, **found, **tail}
 
     def to_json(self) -> str:
         """The document as text, a line for each neighbour: there may be millions of them."""
@@ -110,11 +120,13 @@ class Neighbors(Result):
         found: Neighbors = from_fields(cls, document)
         records, (q, k) = document["results"], (found.n_queries, found.k)
         indices, values = np.full((q, k), -1, np.int64), np.full((q, k), np.nan)
-        called: list[Any] = [None] * q
+        without = {one["place"]: one["query"] for one in document.get("left_out") or ()}
+        called: list[Any] = [without.get(place) for place in range(q)]
+        places = iter([place for place in range(q) if place not in without])
         names: dict[int, str] = {}
         at = -1
         for record in records:
-            at += record["rank"] == 1
+            at = next(places) if record["rank"] == 1 else at
             indices[at, record["rank"] - 1], values[at, record["rank"] - 1] = record["row"], record["similarity"]
             called[at] = record["query"]
             if isinstance(record["neighbor"], str):

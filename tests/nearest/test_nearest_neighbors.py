@@ -99,6 +99,22 @@ def test_a_document_holds_what_was_found(queries):
     assert read.to_records()[0]["neighbor"] == found.to_records()[0]["neighbor"]
     assert read.kind == "negated distance"
     assert json.loads(found.to_json()) == found.to_dict()
+    assert read == found and read != neighbors(NAMED, queries, 2, measure="neg_euclidean")
+
+
+@pytest.mark.parametrize("queries", [None, ("item 4", "item 0", "item 9", "item 0"), X[:6]])
+def test_queries_that_were_left_out_keep_their_places_in_a_document(queries):
+    holes = X.copy()
+    holes[[0, 4, 9]] = np.nan
+    if isinstance(queries, np.ndarray):
+        queries = holes[:6]
+    for x in (holes, Embeddings(holes, NAMES)) if not isinstance(queries, tuple) else (Embeddings(holes, NAMES),):
+        found = neighbors(x, queries, 3, nan="omit")
+        read = from_document(type(found), json.loads(found.to_json()))
+        np.testing.assert_array_equal(read.indices, found.indices)
+        np.testing.assert_array_equal(read.similarities, found.similarities)
+        assert [read.query(q) for q in range(found.n_queries)] == [found.query(q) for q in range(found.n_queries)]
+        assert read.to_records() == found.to_records() and str(read) == str(found) and read == found
 
 
 def test_the_table_shows_distances_as_such():
