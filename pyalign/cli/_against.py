@@ -79,8 +79,9 @@ class Analysis:
     )
     seed: int | None = option("of what is drawn (default: 0)", kind=_options.seed, metavar="S", group=CONCEPTS)
     objects: str | None = option(
-        "write the agreement of each object as .csv", metavar="PATH", role="output", group=CONCEPTS
-    )
+        "write the agreement of each object as .csv", kind=_options.csv_file, metavar="PATH", role="output",
+        group=CONCEPTS,
+    )  # fmt: skip
 
 
 def analysis_of(options: Any) -> Callable[[Any, Progress], Outcome] | None:
@@ -103,6 +104,8 @@ def analysis_of(options: Any) -> Callable[[Any, Progress], Outcome] | None:
         refuse_unused(options, ("categories",), "--against, --purity and --prototypes alone")
     if name not in ("against", "prototypes"):
         refuse_unused(options, ("dimensions", "dimension_labels"), "--against and --prototypes alone")
+    if name in ("prototypes", "duplicates"):
+        refuse_unused(options, ("k",), "a search, --against, --purity, --hubs and --changes")
     if name is None:
         refuse_unused(options, ("transform",), "--against, --purity, --hubs and --changes alone")
         return None

@@ -240,4 +240,4 @@ def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
         if one.name in names and value != one.default:
             flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-            raise InputError(f"{flag} {shown} serves {need}")
+            raise InputError(f"{flag} serves {need}" if value is True else f"{flag} {shown} serves {need}")

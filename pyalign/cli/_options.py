@@ -54,6 +54,11 @@ def json_file(text: str) -> str:
     return _ending(text, ".json")
 
 
+def csv_file(text: str) -> str:
+    """A file to write as .csv, likewise."""
+    return _ending(text, ".csv")
+
+
 def _ending(text: str, suffix: str) -> str:
     if not text.endswith(suffix) and not text.startswith("/dev/"):
         raise argparse.ArgumentTypeError(f"expected a name that ends in {suffix}; got {text!r}")

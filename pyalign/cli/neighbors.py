@@ -12,7 +12,7 @@ from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 
 FOLDER = ("out", "figures", "images")
-OF_SEARCH = ("query", "queries", "nan", "include_self", "engine", "index", "save_index", "threads", *FOLDER)
+OF_SEARCH = ("query", "queries", "nan", "include_self", "engine", "index", "save_index", *FOLDER)
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json"), ("gallery",)  # to --out
 WHAT, SEARCH = "queries (default: every row)", "search"
 EPILOG = "Distances are printed as such; documents hold them negated: larger is nearer."
@@ -49,8 +49,9 @@ class NeighborOptions(_options.Models, _options.RowNames, _against.Analysis, _op
         "write the index to a file, for --index", metavar="FILE", role="output", group=SEARCH
     )
     threads: int | None = option(
-        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=_options.count, metavar="K", group=SEARCH
-    )
+        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=_options.count, metavar="K",
+        group=_options.RUNNING,
+    )  # fmt: skip
 
 
 def run(options: NeighborOptions, progress: Progress) -> Outcome:

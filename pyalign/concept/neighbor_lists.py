@@ -36,6 +36,8 @@ def checked_k(k: object, n: int) -> int:
         >>> checked_k(10, 11)
         10
     """
+    if n < 2:
+        raise InputError(f"neighbours need at least two objects; got {n}")
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k < n:
         raise InputError(f"k must be a whole number from 1 to {n - 1}, below the number of objects; got {k!r}")
     return int(k)

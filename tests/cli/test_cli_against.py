@@ -95,6 +95,10 @@ def test_a_search_is_still_a_search(command, files):
     (("x.npy", "--dimensions", "people.npy"), "--dimensions people.npy serves --against and --prototypes alone"),
     (("x.npy", "--hubs", "--rbo-p", "0.5"), "--rbo-p 0.5 serves --against alone"),
     (("x.npy", "--hubs", "--seed", "1"), "--seed 1 serves --against and --purity alone"),
+    (("x.npy", "--hubs", "--include-self"), "--include-self serves a search"),
+    (("x.npy", "--prototypes", "--categories", "c.npy", "-k", "3"), "-k 3 serves a search, --against, --purity"),
+    (("x.npy", "--duplicates", "0.9", "-k", "3"), "-k 3 serves a search, --against, --purity, --hubs and --changes"),
+    (("one.npy", "--hubs"), "neighbours need at least two objects; got 1"),
     (("x.npy", "--hubs", "--index", "hnsw"), "--index hnsw serves a search"),
     (("x.npy", "--transform", "w.npz"), "--transform w.npz serves --against, --purity, --hubs and --changes alone"),
     (("x.npy", "--duplicates", "98"), "threshold must be at most 1, the largest cosine; got 98"),
@@ -107,4 +111,18 @@ def test_a_search_is_still_a_search(command, files):
     (("x.npy", "--against", "t.npy"), "models must have the same number of items"),
 ])  # fmt: skip
 def test_what_is_wrong_is_one_line(refused, files, args, told):
+    np.save("one.npy", np.ones((1, 6)))
     assert told in refused("neighbors", *args)
+
+
+def test_a_table_of_objects_is_called_csv(command, files, folder, listing):
+    before = listing(folder)
+    ran = command("neighbors", "x.npy", "--against", "people.npy", "--objects", "o.json")
+    assert (ran.code, ran.out) == (2, "") and listing(folder) == before
+    assert "argument --objects: expected a name that ends in .csv; got 'o.json'" in ran.err
+
+
+@pytest.mark.parametrize("question", [("--hubs",), ("--against", "people.npy", "--permutations", 9)], ids=len)
+def test_threads_serve_every_question_and_change_nothing(command, files, question):
+    one, two = (command("neighbors", "x.npy", *question, "--threads", k, "--quiet") for k in (1, 2))
+    assert (one.code, one.err) == (0, "") and one.out == two.out
