@@ -189,6 +189,9 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
         return message
     if message.partition(" ")[0] in other:  # "measure must be one of ..."
         return message
+    argument = getattr(options, message.partition(" ")[0], None)
+    if isinstance(argument, str):  # "dimensions must ...", of which the file is given
+        return f"{argument}: {message}"
     about = [getattr(options, name, None) for name in command.about]
     told = [path for given in about if given for path in ([given] if isinstance(given, str) else given)]
     return f"{' with '.join(told)}: {message}" if told else message

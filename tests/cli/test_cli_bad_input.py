@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import reals
 
 
 class Malicious:
@@ -209,6 +210,45 @@ def test_a_line_break_in_a_file_name_stays_one_line(score_refused):
 def test_the_other_commands_refuse_in_the_same_way(refused, args, pieces):
     message = refused(*args)
     assert all(piece in message for piece in pieces)
+
+
+# Commands that read several files
+
+
+BAD_CONCEPTS = {
+    "negative": ("--dimensions", "d.npy", lambda d: -d, "dimensions must"),
+    "nan": ("--dimensions", "d.npy", lambda d: np.where(np.arange(30)[:, None] == 4, np.nan, d), "dimensions must"),
+    "infinite": ("--dimensions", "d.npy", lambda d: np.where(d == d.max(), np.inf, d), "dimensions must"),
+    "one dimension": ("--dimensions", "d.npy", lambda d: d[:, 0], "must have shape"),
+    "no dimensions": ("--dimensions", "d.npy", lambda d: d[:, :0], "empty"),
+    "few categories": ("--categories", "d.npy", lambda d: d[:9, 0] > 0.5, "categories must have a row for each of 30"),
+    "numbers as categories": ("--categories", "d.npy", lambda d: d, "several columns of categories must hold 0 and 1"),
+}  # fmt: skip
+CONCEPT_COMMANDS = {
+    "concepts": ("concepts", "x.npy", "-t", "t.npy"),
+    "consistency": ("consistency", "x.npy", "y.npy", "-t", "t.npy"),
+    "neighbors": ("neighbors", "x.npy", "--against", "y.npy", "--permutations", "9"),
+    "prototypes": ("neighbors", "x.npy", "--prototypes"),
+}
+
+
+@pytest.mark.parametrize("name", CONCEPT_COMMANDS)
+@pytest.mark.parametrize("case", BAD_CONCEPTS)
+def test_the_file_of_concepts_is_named_and_not_another(refused, folder, name, case):
+    option, path, change, told = BAD_CONCEPTS[case]
+    np.save("y.npy", reals(8, 30, 6))
+    np.save(path, change(np.abs(reals(7, 30, 3))))
+    message = refused(*CONCEPT_COMMANDS[name], option, path, "--json", "o.json", "--csv", "o.csv")
+    assert message.startswith(f"{path}: ") and told in message
+
+
+@pytest.mark.parametrize("name", ["concepts", "consistency", "neighbors"])
+def test_another_number_of_labels_names_their_file(refused, folder, name):
+    np.save("y.npy", reals(8, 30, 6))
+    np.save("d.npy", np.abs(reals(7, 30, 3)))
+    Path("l.txt").write_text("food\ntools\n")
+    message = refused(*CONCEPT_COMMANDS[name], "--dimensions", "d.npy", "--dimension-labels", "l.txt")
+    assert message == "l.txt: dimension_labels must be one for each of 3 dimensions; got 2"
 
 
 @pytest.mark.parametrize("option", ["--items", "--features", "--triplets"])
