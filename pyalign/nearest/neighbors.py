@@ -191,7 +191,8 @@ def _result(
         measure=str(measure), kind="negated distance" if measure.name.startswith("neg_") else "similarity",
         units=UNITS[measure.name], backend=engine, index=factory, exact=exact, recall=found.recall,
         recall_queries=found.sample, n_omitted=int((~kept).sum()), indices=indices, similarities=similarities,
-        names=rows.names, queries=asked.names, query_rows=asked.rows, notes=_notes(rows, found, kept, served, engine),
+        names=rows.names, queries=asked.names, query_rows=asked.rows,
+        notes=(*_notes(rows, found, kept, served, engine), *_notes_on_zeros(space)),
         provenance=Provenance.now(
             {"x": rows, "queries": None if asked.rows is not None else asked.given},
             {"k": shape[1], "measure": str(measure), "index": factory}, engine,
@@ -212,3 +213,13 @@ def _notes(rows: Embeddings, found: Found, kept: np.ndarray, served: np.ndarray,
         notes.append(f"the index finds {100 * found.recall:.1f} % of the true neighbours; index='flat' finds all")
     several = note_of_packages() if engine == "faiss" else None
     return (*notes, several) if several else tuple(notes)
+
+
+def _notes_on_zeros(space: Space) -> list[str]:
+    """Rows without a direction, such as that of an image that was missing."""
+    count = int((space.inverse == 0).sum()) if space.angular else 0
+    what = "constant" if space.measure.name == "pearson" else "zero"
+    if count == 0:
+        return []
+    rows, its = ("1 row of x is", "its") if count == 1 else (f"{count:,} rows of x are", "their")
+    return [f"{rows} {what} throughout: {its} similarities are 0, {its} neighbours the first rows"]

@@ -90,6 +90,20 @@ def test_rows_with_nan_are_an_error_or_left_out(message_of):
     assert message_of(neighbors, x, k=37 + 1, nan="omit").startswith("k must be a whole number from 1 to 37")
 
 
+@pytest.mark.parametrize(("measure", "what"), [("cosine", "zero"), ("pearson", "constant"), ("dot", None)])
+def test_rows_that_are_alike_to_none_are_told(measure, what):
+    x = X.copy()
+    x[[5, 8]] = 2.0 * (measure == "pearson")
+    told = [note for note in neighbors(x, k=2, measure=measure).notes if "throughout" in note]
+    expected = f"2 rows of x are {what} throughout: their similarities are 0, their neighbours the first rows"
+    assert told == ([expected] if what else [])
+    assert not neighbors(X, k=2, measure=measure).notes
+    x[8] = X[8]
+    told = neighbors(x, k=2, measure=measure).notes
+    assert told == ((f"1 row of x is {what} throughout: its similarities are 0, its neighbours the first rows",) if what
+                    else ())  # fmt: skip
+
+
 @pytest.mark.parametrize("queries", [None, ("item 3",), X[:2]])
 def test_a_document_holds_what_was_found(queries):
     found = neighbors(NAMED, queries, 3, measure="neg_euclidean")
