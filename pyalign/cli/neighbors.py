@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,8 +89,6 @@ def _in_folder(
 
 def search(options: Any, rows: Any, progress: Progress) -> Outcome:
     """The neighbours of what the options ask for among rows that are read."""
-    import os
-
     from pyalign.nearest.index import load_index
     from pyalign.nearest.neighbors import neighbors, prepared_index
 
@@ -96,6 +96,8 @@ def search(options: Any, rows: Any, progress: Progress) -> Outcome:
     if os.path.isfile(index):
         refuse_unused(options, ("save_index",), "an index that is made: --index names one that is there")
         index = load_index(index)
+    elif "." in index or os.sep in index:  # no factory string has these
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)
     given = options.query if options.queries is None else _inputs.read_embeddings(options.queries)
     files = {}
     if options.save_index is not None:

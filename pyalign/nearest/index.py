@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -136,6 +137,7 @@ def _trained(faiss: Any, space: Space, factory: str) -> Any:
             index.add(rows)
     except RuntimeError as error:
         told = str(error).strip().splitlines()[-1].rpartition("failed: ")[2].rpartition("Error: ")[2]
+        told = re.sub(r"^Error in .*\.(cpp|h):\d+: ", "", told)  # where in faiss
         raise InputError(f"index must be a factory string of faiss that suits x; got {factory!r} ({told})") from error
     return index
 

@@ -55,8 +55,17 @@ def test_what_is_wrong_is_one_line(refused, command, names):
     command("neighbors", "x.npy", "-k", 3, "--save-index", "x.index", "--quiet")
     np.save("y.npy", reals(9, 30, 6))
     assert "index x.index was made of other rows (sha256" in refused("neighbors", "y.npy", "--index", "x.index")
+    assert refused(*base, "--index", "gone.index") == "gone.index: No such file or directory"
+    assert refused(*base, "--index", "no/gone") == "no/gone: No such file or directory"
     Path("x.index").write_bytes(b"something else")
     assert "is no index that pyalign has written" in refused("neighbors", "x.npy", "--index", "x.index")
+
+
+@faiss_alone
+def test_a_factory_string_that_faiss_cannot_read_is_said_without_its_source(refused, names):
+    message = refused("neighbors", "x.npy", "--index", "foo")
+    told = "index must be a factory string of faiss that suits x; got 'foo' (could not parse index string foo)"
+    assert message == told
 
 
 def test_info_says_which_faiss_is_there(command):
