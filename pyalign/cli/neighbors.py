@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _against, _folder, _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.errors import InputError
@@ -40,8 +41,9 @@ class NeighborOptions(_options.Models, _options.RowNames, _against.Analysis, _op
     )  # fmt: skip
     include_self: bool = option("a row may be its own neighbour", default=False, group=SEARCH)
     engine: str = option(
-        "what searches (default: native for the exact search, faiss for an index)", "--backend", default="auto",
-        choices=("auto", "native", "faiss"), group=SEARCH,
+        "what searches: native, faiss, or on a device cuda, triton, torch (default: native for the exact search, "
+        "faiss for an index)", "--backend", default="auto",
+        choices=("auto", "native", "faiss", *TENSOR_BACKENDS), metavar="NAME", group=SEARCH,
     )  # fmt: skip
     index: str = option(
         "flat (exact), hnsw, ivf, a factory string of faiss, auto, or a file of --save-index (default: auto)",

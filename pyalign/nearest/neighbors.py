@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.backends import TENSOR_BACKENDS
 from pyalign.data import Embeddings, Provenance, as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -99,6 +100,8 @@ def neighbors(
     )
     if backend not in ("auto", "faiss") and factory != "flat":
         raise InputError(f"backend {backend!r} searches flat alone; got index {factory!r}")
+    if saved and backend in TENSOR_BACKENDS:
+        raise InputError(f"backend {backend!r} takes no index that was made; got one of {saved.n:,} rows")
     vectors = _some(asked.values, served)
     chosen = get_measure(saved.measure) if saved and chosen.sigma is None else chosen
     given = _some(values, kept), None if asked.everything else vectors, chosen

@@ -11,7 +11,7 @@ import pytest
 from nearest_rows import HARD, compared, sorted_by
 from support import MEASURES, reals, whole
 
-from pyalign import Embeddings, neighbors
+from pyalign import Embeddings, build_index, neighbors
 from pyalign.measures import get_measure
 from pyalign.nearest import exact
 
@@ -71,6 +71,10 @@ def test_names_other_vectors_and_rows_with_nan_are_as_on_the_host(message_of):
     np.testing.assert_array_equal(found.indices, neighbors(gone, k=3, nan="omit").indices)
     assert message_of(neighbors, rows, k=3, index="hnsw", backend="torch") == (
         "backend 'torch' searches flat alone; got index 'HNSW32'"
+    )
+    made = build_index(x, index="flat")
+    assert message_of(neighbors, x, k=3, index=made, backend="torch") == (
+        "backend 'torch' takes no index that was made; got one of 40 rows"
     )
     long = torch.from_numpy(x.astype(np.float64) * 1e200)
     assert "overflows float64" in message_of(neighbors, long, k=3, measure="dot", backend="torch")
