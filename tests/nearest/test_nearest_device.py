@@ -204,3 +204,22 @@ def test_rows_of_a_device_never_come_to_the_host_whole(monkeypatch):
         space = device.device_space(x.double(), x[:5].double(), get_measure(measure))
         exact.Search(space, device_scan.operations_scan(space, "torch")).nearest(x[:5], 3)
     assert 0 < max(sizes) <= 900
+
+
+@pytest.mark.parametrize("measure", ALL)
+def test_the_rows_are_left_as_they_were(measure):
+    x = torch.from_numpy(reals(8, 50, 6, dtype=np.float64)).requires_grad_()
+    before = x.detach().clone()
+    space = device.device_space(device.tensor_rows(x, "x"), None, get_measure(measure))
+    assert space.values.data_ptr() == x.data_ptr()
+    exact.Search(space, device_scan.operations_scan(space, "torch")).nearest(space.values, 5)
+    space.wide_scores(space.wide(space.values), space.inverses(space.wide(space.values)))
+    assert (x == before).all()
+
+
+def test_neighbours_of_things_are_those_of_the_host(data):
+    x = np.load(data / "things" / "clip_vit_b32.npy")
+    for measure in ("cosine", "pearson", "neg_euclidean"):
+        found, expected = (neighbors(x, x[::5], 20, measure=measure, backend=name) for name in ("torch", "native"))
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_allclose(found.similarities, expected.similarities, rtol=1e-12)
