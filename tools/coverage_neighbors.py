@@ -15,7 +15,16 @@ from coverage_cases import CENTRES, FEATURES, NOTHING, Case, Found, model
 
 import pyalign
 
-HELD = {name: (0.92, 1.0) for name in ("overlap", "rbo", "difference", "largest kind")}
+NAMES = (
+    "overlap",
+    "rbo",
+    "difference",
+    "largest kind",
+    "purity",
+    "purity of the largest kind",
+    "purity of a small kind",
+)
+HELD = {name: (0.92, 1.0) for name in NAMES}
 SIZES = ((50, 5), (100, 5), (200, 10))
 KINDS, SPREAD = 6, 0.8
 
@@ -56,11 +65,29 @@ def unrelated(n: int, k: int) -> Callable[..., Iterator[Found]]:
     return draw
 
 
+def small_kinds(n: int, k: int) -> Callable[..., Iterator[Found]]:
+    """Twenty kinds: of a half of the objects fewer than k are of one."""
+    centres = np.random.default_rng(5).normal(size=(20, FEATURES))
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        kind = rng.integers(0, len(centres), n)
+        x = centres[kind] + 0.6 * rng.normal(size=(n, FEATURES))
+        found = pyalign.neighbor_purity(x, kind, k=k, permutations=0)[0]
+        yield Found.of("purity", found.purity, found.ci)
+        small = found.categories[0]
+        if small.ci is not None:
+            yield Found.of("purity of a small kind", small.purity, small.ci)
+
+    return draw
+
+
 def cases() -> Iterator[Case]:
     for n, k in SIZES:
         sizes = f"{n} objects, {k} neighbours"
         yield Case("neighbors", f"neighbors n={n} k={k}", "objects", sizes, agreement(n, k), asked=HELD, share=0.2,
                    centred=True)  # fmt: skip
+    yield Case("neighbors", "neighbors of 20 kinds n=200 k=10", "objects", "200 objects, 10 neighbours",
+               small_kinds(200, 10), asked=HELD, share=0.2, centred=True)  # fmt: skip
     yield Case("neighbors", "neighbors unrelated n=100 k=5", "objects", "100 objects, 5 neighbours", unrelated(100, 5),
                asked=NOTHING, share=0.2, centred=True)  # fmt: skip
 

@@ -70,7 +70,12 @@ def group_means(values: np.ndarray, members: np.ndarray) -> np.ndarray:
 
 
 def interval_of(
-    value: float, error: float, objects: int, confidence: float, within: tuple[float, float] = FRACTION
+    value: float,
+    error: float,
+    objects: int,
+    confidence: float,
+    within: tuple[float, float] = FRACTION,
+    method: str = METHOD,
 ) -> Interval | None:
     """value +- Student's t times the error, with the objects less one as degrees of freedom; None of too few objects.
 
@@ -82,4 +87,4 @@ def interval_of(
         return None
     reach = quantile(confidence, objects - 1) * error
     low, high = max(within[0], value - reach), min(within[1], value + reach)
-    return Interval(low, high, error, "objects", METHOD, float(confidence))
+    return Interval(low, high, error, "objects", method, float(confidence))

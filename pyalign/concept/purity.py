@@ -20,6 +20,7 @@ from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.results import Interval, Result
 
+METHOD = "half-samples or jackknife"  # whose error is the larger
 NAMED = 5  # categories that a note names
 
 
@@ -179,8 +180,9 @@ def _result(
 
     def figures(g: int) -> tuple[Any, ...]:
         value = float(found[g])
-        known = errors is not None and errors[g] > 0
-        ci = interval_of(value, float(errors[g]), int(sizes[g]), confidence) if errors is not None and known else None
+        ci = None
+        if errors is not None and errors[g] > 0:
+            ci = interval_of(value, float(errors[g]), int(sizes[g]), confidence, method=METHOD)
         p = None if null is None or not sizes[g] else float(1 + (null[:, g] >= value - 1e-12).sum()) / (1 + len(null))
         return value, ci, float(chances[g]), p
 

@@ -125,7 +125,7 @@ def purity_table(found: NeighborPurity, width: int | None = None, verbose: bool 
         parts.append(fitted_table(columns, width, verbose)[0])
     notes = [f"share of the {found.k:,} nearest of {found.n_objects:,} objects", f"measure {found.measure}"]
     if found.resamples:
-        notes.append(f"intervals over objects ({found.resamples:,} half-samples, seed {found.seed})")
+        notes.append(f"intervals over objects ({found.resamples:,} half-samples or the jackknife, seed {found.seed})")
     return "\n\n".join([*parts, noted(notes, _limit(width, verbose))])
 
 
