@@ -30,7 +30,7 @@ class ConceptNeighbors(WithErrors):
     Attributes:
         concept: its label.
         n_objects: how many objects it has; their neighbours may be any.
-        overlap: mean over them of the share of the k nearest neighbours that are the same; NaN of no objects.
+        overlap: mean over them of the share of the k nearest neighbours that are the same; None of no objects.
         ci: its interval; None where none was asked for, or of too few objects.
         p_value: one-sided, of no relation; None without permutations.
         p_adjusted: corrected over the concepts.
@@ -42,11 +42,11 @@ class ConceptNeighbors(WithErrors):
 
     concept: str
     n_objects: int
-    overlap: float
+    overlap: float | None
     ci: Interval | None
     p_value: float | None
     p_adjusted: float | None
-    rbo: float
+    rbo: float | None
     rbo_ci: Interval | None
     rbo_p_value: float | None
 
@@ -97,7 +97,7 @@ class NeighborDifference(WithErrors):
         a, b: names of the embeddings.
         concept: its label; None over all objects.
         n_objects: how many.
-        difference: overlap of a less that of b.
+        difference: overlap of a less that of b; None of no objects.
         ci: its interval; None of too few objects.
         p_value: two-sided, of no difference, by Student's t.
         p_adjusted: corrected over all differences of the result.
@@ -109,7 +109,7 @@ class NeighborDifference(WithErrors):
     b: str
     concept: str | None
     n_objects: int
-    difference: float
+    difference: float | None
     ci: Interval | None
     p_value: float | None
     p_adjusted: float | None

@@ -71,7 +71,8 @@ def result_of(
         for v in range(2):
             value = float(means[g, v])
             error = None if errors is None else float(errors[g, v])
-            told += [value, None if error is None else interval_of(value, error, int(counts[g]), confidence),
+            ci = None if error is None else interval_of(value, error, int(counts[g]), confidence)
+            told += [value if counts[g] else None, ci,
                      None if null is None or not counts[g] else _upper_p(null[:, m, g, v], value)]  # fmt: skip
         return told
 
@@ -118,6 +119,6 @@ def differences_of(
                 if value == 0
                 else two_sided_p(value / error if error else np.inf, count - 1)
             )
-            rows.append((names[a], names[b], label, count, value, ci, p))
+            rows.append((names[a], names[b], label, count, value if count else None, ci, p))
     adjusted = corrected([row[-1] for row in rows], correction)
     return tuple(NeighborDifference(*row, p) for row, p in zip(rows, adjusted, strict=True))

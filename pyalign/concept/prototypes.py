@@ -21,11 +21,14 @@ TOP = 8
 
 @dataclass(frozen=True)
 class Prototype:
-    """An object that stands for a concept: `row`, `name` where it has one, and its weight or mean similarity."""
+    """An object that stands for a concept: `row`, `name` where it has one, and its weight or mean similarity.
+
+    A single object has no `value`: None.
+    """
 
     row: int
     name: str | None
-    value: float
+    value: float | None
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def prototypes(
         >>> x = np.array([[1.0, 0.0], [1.0, 0.2], [1.0, 0.5], [0.0, 1.0]])
         >>> found = prototypes(x, categories=["a", "a", "a", "b"]).concepts
         >>> found[0].medoid.row, found[1].medoid.value
-        (1, nan)
+        (1, None)
     """
     given = as_embeddings(x)
     rows = _checks.as_rows(given.values)
@@ -128,6 +131,6 @@ def _mean_similarities(rows: np.ndarray, measure: str | Measure, backend: str) -
 
 def _prototypes(rows: np.ndarray, values: np.ndarray, names: tuple[str, ...] | None) -> tuple[Prototype, ...]:
     return tuple(
-        Prototype(int(row), None if names is None else names[row], float(value))
+        Prototype(int(row), None if names is None else names[row], None if np.isnan(value) else float(value))
         for row, value in zip(rows, values, strict=True)
     )

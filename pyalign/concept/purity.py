@@ -30,7 +30,7 @@ class CategoryPurity:
 
     category: str
     n_objects: int
-    purity: float
+    purity: float | None
     ci: Interval | None
     chance: float
     p_value: float | None
@@ -184,7 +184,7 @@ def _result(
         if errors is not None and errors[g] > 0:
             ci = interval_of(value, float(errors[g]), int(sizes[g]), confidence, method=METHOD)
         p = None if null is None or not sizes[g] else float(1 + (null[:, g] >= value - 1e-12).sum()) / (1 + len(null))
-        return value, ci, float(chances[g]), p
+        return value if sizes[g] else None, ci, float(chances[g]), p
 
     each = tuple(CategoryPurity(label, int(counts[g]), *figures(g + 1)) for g, label in enumerate(labels))
     value, ci, chance, p = figures(0)

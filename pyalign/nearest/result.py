@@ -66,6 +66,8 @@ class Neighbors(Result):
         """Whether both say the same of the same rows; of names those count that occur."""
         return self._said() == other._said() if isinstance(other, Neighbors) else NotImplemented
 
+    __hash__ = None  # type: ignore[assignment]
+
     def _said(self) -> dict[str, Any]:
         return {name: value for name, value in self.to_dict().items() if name not in ("provenance", "outputs")}
 

@@ -72,7 +72,7 @@ def _figures(found: NeighborAgreement, rows: Sequence[Any]) -> list[Column]:
 
 def _concepts(found: NeighborAgreement, one: Any, label: str, width: int | None, verbose: bool) -> str:
     """Those that agree most and least, of many."""
-    ranked = sorted((c for c in one.concepts if c.n_objects), key=lambda c: -c.overlap)
+    ranked = sorted((c for c in one.concepts if c.n_objects), key=lambda c: -(c.overlap or 0.0))
     half = MOST_CONCEPTS // 2
     rows = ranked if verbose or len(ranked) <= MOST_CONCEPTS else ranked[:half] + ranked[-half:]
     column = Rows(rows).column
@@ -112,7 +112,7 @@ def purity_table(found: NeighborPurity, width: int | None = None, verbose: bool 
     labels = _labels(found, verbose)
     parts = []
     for one in found.results:
-        ranked = sorted((c for c in one.categories if c.n_objects), key=lambda c: -c.purity)
+        ranked = sorted((c for c in one.categories if c.n_objects), key=lambda c: -(c.purity or 0.0))
         rows: list[Any] = [one, *ranked]
         columns = [
             Column(labels[one.embeddings], ("all with a category", *(one_line(c.category) for c in ranked))),

@@ -1,0 +1,58 @@
+"""What analyses of concepts find comes back from its document as it was, also where a concept is small or empty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import draw_triplets, read_back, reals, strict_json
+
+import pyalign
+from pyalign import Categories, Embeddings
+
+N = 30
+NAMES = tuple(f"object {k}" for k in range(N))
+TRIPLETS = draw_triplets(3, N, 300, np.int32)
+X, Y = Embeddings(reals(1, N, 4), NAMES), Embeddings(reals(2, N, 3), NAMES)
+WITH_ZERO = Embeddings(np.where(np.arange(N)[:, None] == 3, 0.0, X.values), NAMES)
+KINDS = Categories(
+    np.stack([np.arange(N) == 0, (np.arange(N) > 0) & (np.arange(N) < 9), np.arange(N) > 8, np.zeros(N, bool)], axis=1),
+    ("one", "some", "many", "none"),
+    NAMES,
+)
+DIMENSIONS = Embeddings(np.abs(reals(4, N, 3)) * [1, 1, 0], NAMES)
+BOTH = {"x": X, "zero": WITH_ZERO}
+
+MAKERS = {
+    "concepts": lambda: pyalign.concepts(BOTH, TRIPLETS, DIMENSIONS, categories=KINDS, levels=(KINDS, KINDS)),
+    "concepts without intervals": lambda: pyalign.concepts(X, TRIPLETS, DIMENSIONS, top=2, ci=None),
+    "predicted dimensions": lambda: pyalign.predict_dimensions({"x": X, "y": Y}, DIMENSIONS, triplets=TRIPLETS),
+    "consistency": lambda: pyalign.consistency(BOTH, TRIPLETS, dimensions=DIMENSIONS, categories=KINDS),
+    "consistency with who is always right": lambda: pyalign.consistency(
+        {"x": X}, TRIPLETS, model_choices={"right": np.full(len(TRIPLETS), 2)}
+    ),
+    "agreement": lambda: pyalign.compare_neighbors(BOTH, Y, k=3, categories=KINDS, permutations=9),
+    "agreement by dimensions": lambda: pyalign.compare_neighbors(X, Y, k=3, dimensions=DIMENSIONS, ci=None),
+    "purity": lambda: pyalign.neighbor_purity(BOTH, KINDS, k=3, permutations=9),
+    "hubs": lambda: pyalign.hubs(BOTH, k=3),
+    "changes": lambda: pyalign.neighbor_changes(X, WITH_ZERO, k=3),
+    "prototypes of categories": lambda: pyalign.prototypes(X, categories=KINDS),
+    "prototypes of dimensions": lambda: pyalign.prototypes(X, dimensions=DIMENSIONS),
+    "duplicates": lambda: pyalign.near_duplicates(np.concatenate([X.values, X.values]), 0.9),
+    "no duplicates": lambda: pyalign.near_duplicates(X),
+    "neighbours": lambda: pyalign.neighbors(X, ["object 1", "object 2"], 3),
+    "neighbours of vectors": lambda: pyalign.neighbors(X, WITH_ZERO.values[2:4], 3, measure="neg_euclidean"),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_result_comes_back_as_it_was(name, tmp_path):
+    found = MAKERS[name]()
+    again = read_back(found, tmp_path)
+    assert again == found
+    assert strict_json(again.to_json()) == strict_json(found.to_json())
+    assert str(again) == str(found) and again.to_records() == found.to_records()
+
+
+def test_other_neighbours_are_another_result():
+    assert MAKERS["neighbours"]() == MAKERS["neighbours"]()
+    assert MAKERS["neighbours"]() != pyalign.neighbors(Embeddings(X.values**2, NAMES), ["object 1", "object 2"], 3)
