@@ -21,7 +21,7 @@ HUB = 2  # a hub is a neighbour this many times as often as the mean
 
 @dataclass(frozen=True)
 class Hub:
-    """One object: of how many others it is one of the k nearest; `row`, and `name` where it has one."""
+    """One object: `row`, `name` where it has one, and the `count` of others that it is one of the k nearest of."""
 
     row: int
     name: str | None

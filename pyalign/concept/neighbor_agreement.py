@@ -53,7 +53,7 @@ class ConceptNeighbors(WithErrors):
 
 @dataclass(frozen=True)
 class ObjectNeighbors:
-    """One object: overlap and rank-biased overlap, fractions; `row` of the matched objects, `name` where it has one."""
+    """One object: `row` of the matched objects, `name` where it has one; `overlap` and rank-biased `rbo`, fractions."""
 
     row: int
     name: str | None

@@ -18,7 +18,13 @@ from pyalign.results import Result
 
 @dataclass(frozen=True)
 class NeighborChange:
-    """One object: what it shares, and the neighbours that one side alone has, the nearest first, by name or row."""
+    """One object.
+
+    Attributes:
+        row, name: of the matched objects; None without names.
+        overlap, rbo: what its neighbourhoods share, fractions; see `compare_neighbors`.
+        lost, gained: the neighbours that one side alone has, the nearest first, by name or row.
+    """
 
     row: int
     name: str | None

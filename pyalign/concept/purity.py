@@ -26,7 +26,15 @@ NAMED = 5  # categories that a note names
 
 @dataclass(frozen=True)
 class CategoryPurity:
-    """One category's objects; `chance` is what random neighbours would share: (n_objects - 1) / (n - 1)."""
+    """One category's objects.
+
+    Attributes:
+        category, n_objects: its label, and how many objects it has.
+        purity: the mean share of their neighbours that are of this category; None of no objects.
+        ci: its interval over objects; None where none was asked for, of too few objects, or where nothing varies.
+        chance: what random neighbours would share: (n_objects - 1) / (n - 1).
+        p_value: one-sided, by shuffled categories; None without permutations.
+    """
 
     category: str
     n_objects: int

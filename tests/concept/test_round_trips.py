@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support import draw_triplets, read_back, reals, strict_json
@@ -51,6 +54,27 @@ def test_a_result_comes_back_as_it_was(name, tmp_path):
     assert again == found
     assert strict_json(again.to_json()) == strict_json(found.to_json())
     assert str(again) == str(found) and again.to_records() == found.to_records()
+
+
+def first_entries(document):
+    """(list, keys of its first entry) for the lists of entries of a document, and for those within."""
+    for name, value in document.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield name, set(value[0])
+            yield from first_entries(value[0])
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if name not in ("no duplicates", "concepts without intervals",
+                                  "agreement by dimensions", "consistency with who is always right")])  # fmt: skip
+def test_the_page_of_documents_names_the_fields(name):
+    page = Path(__file__).resolve().parents[2] / "docs" / "results.md"
+    document = MAKERS[name]().to_dict()
+    (row,) = re.findall(rf"^\| `{document['command']}` \|.*$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    told = {one: set(fields.split(", ")) for one, fields in re.findall(r"`(\w+)`: `([^`]+)`", row)}
+    found = dict(first_entries(document))
+    assert set(told) == set(found)
+    for one, fields in told.items():
+        assert fields <= found[one], one
 
 
 def test_other_neighbours_are_another_result():
