@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from support import reals, strict_json
+from support import reals, strict_json, write_folder
 
 import pyalign
 
@@ -126,3 +126,14 @@ def test_a_table_of_objects_is_called_csv(command, files, folder, listing):
 def test_threads_serve_every_question_and_change_nothing(command, files, question):
     one, two = (command("neighbors", "x.npy", *question, "--threads", k, "--quiet") for k in (1, 2))
     assert (one.code, one.err) == (0, "") and one.out == two.out
+
+
+def test_duplicates_of_an_image_set_are_named_by_their_files(command, folder):
+    """An extracted folder: one image twice, one nearly so."""
+    x = reals(1, 6, 8)
+    x[4], x[5] = x[1], x[2] * (1 + 0.01 * reals(2, 8, 1)[:, 0])
+    names = [f"{kind}/{k}.jpg" for kind in ("cat", "dog") for k in range(3)]
+    write_folder("images", {"penultimate": x}, names)
+    groups = results(command, "images", "--duplicates", 0.99)["groups"]
+    assert [one["names"] for one in groups] == [["cat/1.jpg", "dog/1.jpg"], ["cat/2.jpg", "dog/2.jpg"]]
+    assert [one["exact"] for one in groups] == [True, False] and 0.99 <= groups[1]["least"] < 1

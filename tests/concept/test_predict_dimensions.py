@@ -50,6 +50,18 @@ def test_a_planted_dimension_is_found_and_a_random_one_is_not(seed):
     assert (one.dimension, other.dimension) == ("planted", "random")
 
 
+def test_the_share_that_was_planted_lies_in_19_of_20_intervals_and_nothing_is_found_where_nothing_is():
+    """Half of a dimension: of 60 data sets 57 are expected; fewer than 51 come once in 200 times."""
+    shares, others = [], []
+    for seed in range(60):
+        one, other = predict_dimensions(*planted(seed)).results[0].dimensions
+        shares.append(one.ci.low <= 0.5 <= one.ci.high)
+        others.append((other.r2, other.ci.low))
+    assert sum(shares) >= 51
+    r2, low = np.array(others).T
+    assert abs(r2.mean()) < 0.01 and r2.max() < 0.06 and (low <= 0).mean() > 0.9
+
+
 def test_intervals_hold_as_often_as_they_say():
     """With the share of what new objects would give: fits of 200 objects to 50 features owe much to each of them."""
     rng, values, errors, bare = np.random.default_rng(1), [], [], []

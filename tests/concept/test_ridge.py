@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support import seeds
 
 from pyalign.concept import ridge
+from pyalign.concept.held_out import folds_of, predict_held_out
 from pyalign.concept.ridge import Rows, Spectrum, chosen_penalties
 
 PENALTIES = 10.0 ** np.arange(-1, 7)
@@ -103,3 +104,16 @@ def test_features_that_are_all_the_same_say_the_mean():
     spectrum = Rows(x, 0.1).spectrum(np.arange(4), np.array([4, 5]))
     np.testing.assert_allclose(spectrum.predicted(y[:4], np.array([0.1, 10.0])), np.full((2, 2), [3.0, 4.0]))
     np.testing.assert_allclose(spectrum.left_out(y[:4], 0.1), (y[:4] - y[:4].mean(axis=0)) * 4 / 3)
+
+
+@pytest.mark.parametrize(("d", "routine"), [(80, "eigh"), (10, "svd")])
+def test_one_decomposition_for_each_fold_serves_all_penalties_and_dimensions(monkeypatch, d, routine):
+    x, y, _ = problem(0, 60, d, k=12)
+    calls = []
+    for name in ("svd", "eigh"):
+        plain = getattr(np.linalg, name)
+        monkeypatch.setattr(
+            np.linalg, name, lambda *a, _of=(name, plain), **k: (calls.append(_of[0]), _of[1](*a, **k))[1]
+        )
+    predict_held_out(x, y, folds_of(60, 5), 10.0 ** np.arange(-1, 7))
+    assert calls == [routine] * 5
