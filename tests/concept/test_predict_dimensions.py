@@ -51,7 +51,7 @@ def test_a_planted_dimension_is_found_and_a_random_one_is_not(seed):
 
 
 def test_the_share_that_was_planted_lies_in_19_of_20_intervals_and_nothing_is_found_where_nothing_is():
-    """Half of a dimension: of 60 data sets 57 are expected; fewer than 51 come once in 200 times."""
+    """Half of a dimension: of 60 data sets 57 are expected; fewer than 51 come once in 1,300 times."""
     shares, others = [], []
     for seed in range(60):
         one, other = predict_dimensions(*planted(seed)).results[0].dimensions
