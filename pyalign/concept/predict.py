@@ -27,6 +27,7 @@ from pyalign.stats.resampling import AUTO, Resampling, as_resampling
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
 FOLDS = 5
+LITTLE = 0.1  # of R^2: below it a large penalty is that of features that say little
 
 
 def predict_dimensions(
@@ -113,9 +114,10 @@ def predict_dimensions(
         "penalties": list(found.penalties), "folds": found.folds, "standardize": found.standardize, "measure": measure,
         "ci": None if plan is None else asdict(plan), "correction": correction, "nan": nan,
     }  # fmt: skip
+    notes = (*objects.notes, *_notes(results, grid, objects, standardize), *found.notes)
     return replace(
         found,
-        notes=tuple(dict.fromkeys((*objects.notes, *_notes(results, grid, objects.y, standardize), *found.notes))),
+        notes=tuple(dict.fromkeys(notes)),
         provenance=Provenance.now(inputs, options, "numpy", seed),
     )
 
@@ -198,18 +200,34 @@ def _corrected(found: list[DimensionDifference], correction: str) -> list[Dimens
     return [replace(one, adjusted_p_value=p) for one, p in zip(found, adjusted, strict=True)]
 
 
-def _notes(results: Sequence[PredictedDimensions], grid: np.ndarray, y: np.ndarray, standardize: bool) -> list[str]:
-    """What a person should know: dimensions that do not vary, penalties at an end of the grid."""
+def _notes(
+    results: Sequence[PredictedDimensions], grid: np.ndarray, objects: Objects, standardize: bool
+) -> list[str]:  # fmt: skip
+    """What a person should know: dimensions or features that do not vary, penalties at an end of the grid."""
+    y = objects.y
     same = int((np.ptp(y, axis=0) == 0).sum())
     notes = [f"{same} of {y.shape[1]} dimensions are the same for all objects and have no R^2"] if same else []
-    for one in results:
-        chosen = np.array([d.penalties for d in one.dimensions if d.r2 is not None])
-        least, most = (int((chosen == end).sum()) for end in (grid[0], grid[-1]))
-        if len(grid) > 1 and least:
-            more = "" if standardize else ", or standardize the features"
-            notes.append(f"{one.embeddings}: the smallest penalty ({grid[0]:g}) was chosen {least:,} times of "
-                         f"{chosen.size:,}: smaller ones might do better{more}")  # fmt: skip
-        if len(grid) > 1 and most:
-            notes.append(f"{one.embeddings}: the largest penalty ({grid[-1]:g}) was chosen {most:,} times of "
-                         f"{chosen.size:,}: the features say little there")  # fmt: skip
+    for name, one in zip(objects.rows, results, strict=True):
+        x = objects.rows[name][objects.kept]
+        if (x == x[0]).all():
+            notes.append(f"the features of {name} are the same for all objects: they predict nothing")
+        elif len(grid) > 1:
+            notes += _notes_on_ends(one, grid, standardize)
+    return notes
+
+
+def _notes_on_ends(one: PredictedDimensions, grid: np.ndarray, standardize: bool) -> list[str]:
+    """Where the best penalty may lie beyond the grid; a large one is also what features that say nothing get."""
+    notes, varying = [], [d for d in one.dimensions if d.r2 is not None]
+    chosen = np.array([d.penalties for d in varying])
+    least, most = (chosen == grid[0], chosen == grid[-1])
+    if least.any():
+        more = "" if standardize else ", or standardize the features"
+        notes.append(f"{one.embeddings}: the smallest penalty ({grid[0]:g}) was chosen {int(least.sum()):,} times of "
+                     f"{chosen.size:,}: smaller ones might do better{more}")  # fmt: skip
+    if most.any():
+        r2 = [d.r2 or 0.0 for d, at_end in zip(varying, most.any(axis=1), strict=True) if at_end]
+        told = "the features say little there" if max(r2) < LITTLE else "larger ones might do better"
+        notes.append(f"{one.embeddings}: the largest penalty ({grid[-1]:g}) was chosen {int(most.sum()):,} times of "
+                     f"{chosen.size:,}: {told}")  # fmt: skip
     return notes

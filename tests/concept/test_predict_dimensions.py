@@ -243,6 +243,25 @@ def test_penalties_at_an_end_of_the_grid_are_told():
     assert predict_dimensions(x, y, penalties=3.0).notes == ()
 
 
+def test_a_grid_that_ends_too_early_is_not_laid_to_the_features():
+    x, y = planted(8)
+    noisy = x + np.random.default_rng(0).normal(size=x.shape)
+    found = predict_dimensions(noisy, y[:, :1], penalties=[1e-6, 1e-3])
+    assert found[0].dimensions[0].r2 > 0.1
+    told = "x: the largest penalty (0.001) was chosen 5 times of 5: larger ones might do better"
+    assert found.notes == (told,)
+    (note,) = predict_dimensions(x, np.random.default_rng(9).normal(size=(len(x), 1)), penalties=[1e-3, 1e6]).notes
+    assert note.endswith("the features say little there")
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 3e5])
+def test_features_that_are_the_same_for_all_objects_predict_nothing_and_say_so(value):
+    _, y = planted(8)
+    found = predict_dimensions(np.full((len(y), 4), value), y)
+    assert found.notes == ("the features of x are the same for all objects: they predict nothing",)
+    assert all(abs(one.r2) < 0.05 for one in found[0].dimensions)
+
+
 def test_standardized_features_make_penalties_independent_of_their_scale():
     x, y = planted(8)
     scales = np.array([1e-4, 1.0, 10.0, 1e3, 5.0, 0.2])
