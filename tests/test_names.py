@@ -24,6 +24,26 @@ TRIPLETS = np.take_along_axis(DRAWN, ANSWERED[pyalign.odd_one_out(X + reals(4, N
 NAMES = np.array([f"item {k}" for k in range(N)])
 PLAN = pyalign.Resampling("triplets", "bootstrap", 64)  # resamples of objects go by the rows, which move here
 ANSWERS = np.random.default_rng(3).integers(1, 5, (T, 3))
+HUMAN = np.abs(reals(5, N, 3))
+KINDS = [f"kind {k % 2}" for k in range(N)]
+
+
+def human(t):
+    """Human dimensions of the items as triplets name them: by name, or in the order of the numbers."""
+    named = isinstance(t, Triplets) or t.dtype.kind == "U"
+    return Embeddings(HUMAN, NAMES) if named else HUMAN
+
+
+def kinds(t):
+    """A category of each item, likewise, in another order where they have names."""
+    if isinstance(t, Triplets) or t.dtype.kind == "U":
+        return pandas.Series(KINDS, index=NAMES)[::-1]
+    return pyalign.Categories.of(KINDS, names=tuple(map(str, range(N))))
+
+
+def figures_of(found):
+    return [(one.n_triplets, one.accuracy) for one in found.results[0].concepts]
+
 
 # A number, or numbers, that depend on which row is whose.
 FUNCTIONS = {
@@ -35,6 +55,10 @@ FUNCTIONS = {
     "permutation_test": lambda x, t: pyalign.permutation_test(x, t, permutations=3).accuracy,
     "calibrate": lambda x, t: pyalign.calibrate(x, t, split=None).temperature,
     "agreement": lambda x, t: round(pyalign.agreement(x, t, answers=ANSWERS).share_pearson, 12),
+    "concepts": lambda x, t: figures_of(pyalign.concepts(x, t, human(t), ci=None)),
+    "categories": lambda x, t: figures_of(pyalign.concepts(x, t, categories=kinds(t), ci=None)),
+    "consistency": lambda x, t: pyalign.consistency({"a": x, "b": x}, t, ci=None).models[0].right,
+    "predict_dimensions": lambda x, t: pyalign.predict_dimensions(x, human(t), triplets=t, ci=None)[0].own_accuracy,
     "failures": lambda x, t: pyalign.failures({"a": x, "b": x}, t).groups[0].rows,
 }
 orders = st.permutations(range(N)).map(np.array)
@@ -149,3 +173,16 @@ def test_results_have_notes(call):
 def test_nothing_is_said_where_nothing_is_assumed():
     pyalign.odd_one_out(X, TRIPLETS)
     pyalign.odd_one_out(Embeddings(X, NAMES), NAMES[TRIPLETS])
+
+
+@given(orders)
+def test_an_index_of_categories_is_the_names_of_their_objects(order):
+    flags = np.arange(N)[:, None] % [2, 3] == 0
+    for values in (KINDS, np.arange(N) % 3, flags):
+        make = pandas.DataFrame if np.ndim(values) == 2 else pandas.Series
+        expected = pyalign.Categories.of(values)
+        found = pyalign.Categories.of(make(values, index=NAMES).iloc[order])
+        assert found.names == tuple(NAMES[order])
+        np.testing.assert_array_equal(found.of_rows(N, NAMES), expected.of_rows(N))
+        np.testing.assert_array_equal(pyalign.Categories.of(make(values).iloc[order]).of_rows(N), expected.of_rows(N))
+    assert pyalign.Categories.of(pandas.DataFrame(flags, columns=["even", "third"])).labels == ("even", "third")

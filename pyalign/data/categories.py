@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.data.embeddings import rows_of_index
 from pyalign.data.names import match_names
 from pyalign.errors import InputError
 
@@ -37,7 +39,8 @@ class Categories:
         """From a label for each object (n,), or from memberships (n, c) of 0 and 1.
 
         Labels are whole numbers or text, in their order; an empty text or a negative number says that the object has no
-        category. `Categories` come back as they are.
+        category. The index of a Series or DataFrame is the objects' names, its columns are the labels. `Categories`
+        come back as they are.
 
         Raises:
             InputError: another shape, other labels, or other numbers in memberships.
@@ -48,6 +51,8 @@ class Categories:
         """
         if isinstance(given, Categories):
             return given
+        if type(given).__module__.partition(".")[0] == "pandas" and hasattr(given, "index"):
+            return cls._of_pandas(given, labels, names)
         a = _checks.as_array(given, "categories", "(n,) or (n, c)")
         if a.ndim == 1:
             found, members = _of_labels(a)
@@ -58,6 +63,13 @@ class Categories:
             raise InputError(f"categories of shape (n, c) must hold 0 and 1 alone; got dtype {a.dtype} with others")
         numbered = tuple(map(str, range(a.shape[1])))
         return cls(a.astype(bool), labels or numbered, names)
+
+    @classmethod
+    def _of_pandas(cls, given: Any, labels: tuple[str, ...] | None, names: tuple[str, ...] | None) -> Categories:
+        order, of_index = rows_of_index(given.index, "categories")
+        values = given.to_numpy() if order is None else given.to_numpy()[order]
+        columns = tuple(map(str, given.columns)) if hasattr(given, "columns") else None
+        return cls.of(values, labels or columns, names or of_index)
 
     def of_rows(self, n: int, names: Sequence[str] | None = None) -> np.ndarray:
         """bool (n, c): the memberships of n rows, by name where both sides have names.

@@ -180,17 +180,24 @@ def _of_frame(frame: Any, name: str) -> Embeddings:
     if values.dtype == object:
         wrong = next((str(c) for c in frame.columns if frame[c].dtype == object), str(frame.columns[0]))
         raise InputError(f"{name} must hold numbers alone; column {wrong!r} does not (set_index makes it the names)")
+    order, names = rows_of_index(index, name)
+    return Embeddings(values if order is None else values[order], names)
+
+
+def rows_of_index(index: Any, name: str) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """What an index of pandas says: the order of the rows where it numbers them, else their names.
+
+    Raises:
+        InputError: several levels, or a row without a name.
+    """
     if index.nlevels > 1:
         raise InputError(f"{name} must have one level of names in its index; got {index.nlevels}")
     if index.hasnans:
         raise InputError(f"{name} must have a name for every row; row {int(index.isna().argmax())} has none")
     labels = index.to_numpy()
-    if labels.dtype.kind in "iu":
-        if (labels == np.arange(len(labels))).all():
-            return Embeddings(values)
-        if (np.sort(labels) == np.arange(len(labels))).all():
-            return Embeddings(values[np.argsort(labels)])
-    return Embeddings(values, tuple(map(str, labels.tolist())))
+    if labels.dtype.kind in "iu" and (np.sort(labels) == np.arange(len(labels))).all():
+        return (None if (labels == np.arange(len(labels))).all() else np.argsort(labels)), None
+    return None, tuple(map(str, labels.tolist()))
 
 
 def plain(value: Any) -> Any:
