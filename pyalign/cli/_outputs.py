@@ -129,7 +129,8 @@ def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:
         files[options.csv] = outcome.result.to_csv()
     digests: dict[str, str] = {}
     for path, content in files.items():
-        digest = pending.add(path, content(digests) if callable(content) else content, hashed=wanted)
+        whole = content(_seen_from(os.path.dirname(path), digests)) if callable(content) else content
+        digest = pending.add(path, whole, hashed=wanted)
         if digest is not None:
             digests[path] = digest
     return digests
@@ -141,3 +142,13 @@ def _table(outcome: Outcome, options: Any) -> str:
     assert outcome.result is not None
     verbose = getattr(options, "verbose", False)
     return outcome.result.table(None if verbose else terminal_width(), verbose)
+
+
+def _seen_from(folder: str, digests: dict[str, str]) -> dict[str, str]:
+    """By paths from the folder of a document, so that both can be moved together.
+
+    Example:
+        >>> _seen_from("out", {"out/a.csv": "51", "b.npy": "e0"})
+        {'a.csv': '51', '../b.npy': 'e0'}
+    """
+    return {os.path.relpath(path, folder or "."): digest for path, digest in digests.items()}

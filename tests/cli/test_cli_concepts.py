@@ -101,7 +101,7 @@ def test_a_folder_holds_the_document_and_its_tables(command, human):
     with open("o/differences.csv", encoding="utf-8") as handle:
         assert [float(row["difference"]) for row in csv.DictReader(handle)] == [d.difference for d in found.differences]
     assert found.provenance.options["command_line"]["out"] == "o"
-    assert set(found.outputs) == {"o/concepts.csv", "o/differences.csv"}
+    assert set(found.outputs) == {"concepts.csv", "differences.csv"}  # the folder can be moved
 
 
 def test_a_folder_replaces_no_input(command, human, folder):

@@ -35,6 +35,15 @@ FIT = ("--folds", "2", "--split", "triplets", "--max-iterations", "3")
 COMMANDS = {
     "score": (["score", "x.npy", *T, "--choices", "c.npy", "--probabilities", "p.npy", *DOCUMENTS], MEASURES),
     "compare": (["compare", "x.npy", "y.npy", *T, *DOCUMENTS], MEASURES),
+    "concepts": (["concepts", "x.npy", "y.npy", *T, "--dimensions", "h.npy", "--out", "out", "--quiet"], MEASURES),
+    "concepts --predict": (
+        ["concepts", "x.npy", *T, "--dimensions", "h.npy", "--predict", "--predicted", "p.npy", *DOCUMENTS], SEEDS,
+    ),
+    "consistency": (["consistency", "x.npy", "y.npy", *T, "--dimensions", "h.npy", *DOCUMENTS], MEASURES),
+    "neighbors --against": (
+        ["neighbors", "x.npy", "--against", "y.npy", "-k5", "--permutations", "9", "--objects", "q.csv", *DOCUMENTS],
+        MEASURES,
+    ),
     "calibrate": (["calibrate", "x.npy", "-t", "a.npy", *DOCUMENTS], SEEDS),
     "describe": (["describe", *DOCUMENTS[:4]], (("t.npy",), ("x.npy",))),
     "transform": (["transform", "--transform", "w.npz", "--out", "z.npy"], (("x.npy",), ("y.npy",))),
@@ -135,6 +144,7 @@ def require_whole(before, after, now):
 @pytest.fixture
 def place(folder):
     np.save("y.npy", reals(8, 30, 6))
+    np.save("h.npy", np.abs(reals(9, 30, 3)))
     np.save("a.npy", draw_triplets(np.load("x.npy"), 400, temperature=1.0, seed=0).triplets)
     np.savez("w.npz", weights=np.eye(6, dtype=np.float32), mean=0.0, std=2.0)
     return folder
