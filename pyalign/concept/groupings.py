@@ -62,10 +62,26 @@ def groupings_of(
         fine, coarse = (Categories.of(one).of_rows(n, names) for one in levels)
         codes = level_codes(index, fine, coarse)[:, None]
         found.append(Grouping.of_codes("levels", LEVELS, codes))
+        astray = _astray(fine, coarse)
+        if astray:
+            notes.append(f"{astray:,} of {fine.shape[1]:,} fine categories lie within no coarse one: are the two in "
+                         "order, fine and coarse?")  # fmt: skip
         unknown = int((codes < 0).sum())
         if unknown:
             notes.append(f"{_triplets(unknown)} of no level: an object has no coarse category")
     return Groupings(tuple(found), n_tied, tuple(notes))
+
+
+def _astray(fine: np.ndarray, coarse: np.ndarray) -> int:
+    """Fine categories (n, f) of which no coarse one (n, c) has all objects; those without a coarse one do not count.
+
+    Example:
+        >>> _astray(np.array([[1, 0], [1, 0], [0, 1]], bool), np.eye(3, dtype=bool))
+        1
+    """
+    shared = fine.T.astype(np.int64) @ coarse
+    known = fine.T.astype(np.int64) @ coarse.any(axis=1)
+    return int((shared.max(axis=1, initial=0) < known).sum())
 
 
 def _triplets(count: int) -> str:

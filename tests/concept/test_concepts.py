@@ -177,6 +177,16 @@ def test_categories_hold_both_objects_of_the_pair_and_may_overlap():
     assert any("overlap" in note for note in found.notes)
 
 
+def test_fine_categories_that_no_coarse_one_holds_are_told():
+    x, triplets = reals(1, 24, 3), draw_triplets(2, 24, 300)
+    fine, coarse = np.arange(24) // 2, np.arange(24) // 8
+    notes = [pyalign.concepts(x, triplets, levels=pair, ci=None).notes for pair in ((fine, coarse), (coarse, fine))]
+    told = "3 of 3 fine categories lie within no coarse one: are the two in order, fine and coarse?"
+    assert told in notes[1] and not any("fine categories" in note for note in notes[0])
+    overlapping = np.stack([np.ones(24), coarse == 1], axis=1)
+    assert not any("within" in n for n in pyalign.concepts(x, triplets, levels=(fine, overlapping), ci=None).notes)
+
+
 def test_each_way_of_grouping_has_a_result_of_its_own():
     found = pyalign.concepts(
         {"a": MODELS["reals"], "b": MODELS["ties"]}, TRIPLETS, DIMENSIONS, dimension_labels=list("wxyz"),
