@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pyalign.data import alternatives_of, chance_of
+from pyalign.report.widths import beginning, ending, shown_width
 
 WIDTH = 80  # where no terminal says otherwise
 
@@ -67,11 +68,11 @@ def columns_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         a     12
         bcd    3
     """
-    widths = [max(len(cells[k]) for cells in (header, *rows)) for k in range(len(header))]
+    widths = [max(shown_width(cells[k]) for cells in (header, *rows)) for k in range(len(header))]
     lines = []
     for cells in (header, *rows):
-        first = cells[0].ljust(widths[0])
-        rest = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+        first = cells[0] + " " * (widths[0] - shown_width(cells[0]))
+        rest = [" " * (width - shown_width(cell)) + cell for cell, width in zip(cells[1:], widths[1:], strict=True)]
         lines.append("  ".join((first, *rest)).rstrip())
     return "\n".join(lines)
 
@@ -100,7 +101,7 @@ def fitted_table(columns: Sequence[Column], width: int | None, verbose: bool = F
         over = _width(shown) - limit
         if over > 0:
             first = shown[0]
-            room = max(12, max(map(len, (first.header, *first.cells))) - over)
+            room = max(12, max(map(shown_width, (first.header, *first.cells))) - over)
             shown[0] = Column(
                 first.header, tuple(shortened(first.cells, room) if first.fit is None else first.fit(room))
             )
@@ -109,7 +110,7 @@ def fitted_table(columns: Sequence[Column], width: int | None, verbose: bool = F
 
 
 def _width(columns: Sequence[Column]) -> int:
-    return sum(max(map(len, (column.header, *column.cells))) + 2 for column in columns) - 2
+    return sum(max(map(shown_width, (column.header, *column.cells))) + 2 for column in columns) - 2
 
 
 def noted(notes: Sequence[str], width: int | None, verbose: bool = False) -> str:
@@ -140,7 +141,7 @@ def shorten_left(text: str, width: int) -> str:
         >>> shorten_left("features/clip/visual.npy", 12)
         '…/visual.npy'
     """
-    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+    return ending(text, width)
 
 
 def shortened(names: Sequence[str], width: int) -> list[str]:
@@ -153,7 +154,7 @@ def shortened(names: Sequence[str], width: int) -> list[str]:
     ends = [shorten_left(name, width) for name in names]
     if len(set(ends)) == len(set(names)):
         return ends
-    beginnings = [name if len(name) <= width else name[: width - 1] + "…" for name in names]
+    beginnings = [beginning(name, width) for name in names]
     return beginnings if len(set(beginnings)) == len(set(names)) else ends
 
 

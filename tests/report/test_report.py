@@ -17,6 +17,7 @@ from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import Scores
 from pyalign.report.progress import ProgressLine, progress
 from pyalign.report.tables import Column, columns_table, fitted_table, noted, short_labels, shorten_left, shortened
+from pyalign.report.widths import shown_width
 
 ROW = Score(
     accuracy=0.504693, n_triplets=127304, n_ties=1234, n_dropped=0, cross_entropy=1.07558, mean_entropy=1.0970512,
@@ -45,6 +46,17 @@ def cells(text):
 def test_columns_line_up_the_first_to_the_left():
     table = columns_table(("name", "n"), [("a", "12"), ("longer name", "3")])
     assert table.splitlines() == ["name          n", "a            12", "longer name   3"]
+
+
+def test_wide_and_combining_characters_count_as_a_terminal_shows_them():
+    rows = [("日本語", "1"), ("e\u0301te\u0301", "22"), ("plain", "3")]
+    assert columns_table(("name", "n"), rows).splitlines() == [
+        "name     n", "日本語   1", "e\u0301te\u0301     22", "plain    3",
+    ]  # fmt: skip
+    columns = [Column("name", ("日本語" * 20, "a")), Column("n", ("1", "22"))]
+    table, _ = fitted_table(columns, 40)
+    assert all(shown_width(line) <= 40 for line in table.splitlines())
+    assert table.splitlines()[1].startswith("…") and table.splitlines()[1].endswith("日本語   1")
 
 
 def test_no_line_ends_in_blanks():
