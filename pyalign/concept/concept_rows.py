@@ -92,7 +92,7 @@ def _difference(
         difference=accuracy,
         ci=None if found is None else found.difference(a, b, ACCURACY),
         p_value=p_value,
-        adjusted_p_value=adjusted,
+        p_adjusted=adjusted,
         cross_entropy_difference=nats,
         cross_entropy_ci=None if found is None else found.difference(a, b, NATS),
     )

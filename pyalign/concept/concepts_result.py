@@ -95,7 +95,7 @@ class ConceptDifference:
         difference: accuracy of `embeddings` less that of `other`, a fraction.
         ci: its interval, paired.
         p_value: two-sided, of no difference.
-        adjusted_p_value: the same, corrected over all concepts and pairs of models of this `by` that have a p-value.
+        p_adjusted: the same, corrected over all concepts and pairs of models of this `by` that have a p-value.
         cross_entropy_difference: nats.
         cross_entropy_ci: its interval.
     """
@@ -110,7 +110,7 @@ class ConceptDifference:
     difference: float | None
     ci: Interval | None
     p_value: float | None
-    adjusted_p_value: float | None
+    p_adjusted: float | None
     cross_entropy_difference: float | None
     cross_entropy_ci: Interval | None
 

@@ -49,7 +49,7 @@ class ErrorPair:
         copy_probability: how often the other takes over whether `copied` is right; below 0, how often the opposite.
         copy_ci: its interval.
         p_value: two-sided, of independent errors: kappa 0.
-        adjusted_p_value: the same, corrected over all pairs that have one.
+        p_adjusted: the same, corrected over all pairs that have one.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -70,7 +70,7 @@ class ErrorPair:
     copy_probability: float | None
     copy_ci: Interval | None
     p_value: float | None
-    adjusted_p_value: float | None
+    p_adjusted: float | None
 
     @property
     def standard_error(self) -> float | None:
@@ -93,7 +93,7 @@ class MissedConcept:
         excess: `missed` less `expected`.
         ci: interval of `excess`; None where there is none.
         p_value: two-sided, of no excess.
-        adjusted_p_value: the same, corrected over all concepts of this `by` that have one.
+        p_adjusted: the same, corrected over all concepts of this `by` that have one.
         share: of all triplets that all models miss, how many are about this concept.
         explained: of them, how many are more than `expected` would have: n_triplets * excess over all that are missed;
             below 0 where the concept has fewer.
@@ -111,7 +111,7 @@ class MissedConcept:
     excess: float | None
     ci: Interval | None
     p_value: float | None
-    adjusted_p_value: float | None
+    p_adjusted: float | None
     share: float | None
     explained: float | None
 

@@ -57,7 +57,7 @@ def _pair(names: Sequence[str], counts: np.ndarray, pair: tuple[int, int], joint
         copy_probability=found.copy_probability,
         copy_ci=None if joint is None else joint.interval(COPY_OF_A if of_a else COPY_OF_B),
         p_value=None if joint is None else joint.p_value(KAPPA),
-        adjusted_p_value=None,
+        p_adjusted=None,
     )
 
 
@@ -111,7 +111,7 @@ def _concept(
         excess=excess,
         ci=None if joint is None else joint.interval(EXCESS),
         p_value=None if joint is None else joint.p_value(EXCESS),
-        adjusted_p_value=None,
+        p_adjusted=None,
         share=count / n_missed if n_missed else None,
         explained=(count - size * n_missed / t) / n_missed if n_missed else None,
     )
@@ -120,7 +120,7 @@ def _concept(
 def adjusted(rows: Sequence[Tested], correction: str) -> tuple[Tested, ...]:
     """With p-values that are corrected over all rows that have one."""
     found = corrected([row.p_value for row in rows], correction)
-    return tuple(replace(row, adjusted_p_value=p) for row, p in zip(rows, found, strict=True))
+    return tuple(replace(row, p_adjusted=p) for row, p in zip(rows, found, strict=True))
 
 
 def _some(places: Sequence[int], together: int = 8) -> Iterator[Sequence[int]]:

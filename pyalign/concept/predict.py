@@ -197,7 +197,7 @@ def _differences(
 
 def _corrected(found: list[DimensionDifference], correction: str) -> list[DimensionDifference]:
     adjusted = corrected([one.p_value for one in found], correction)
-    return [replace(one, adjusted_p_value=p) for one, p in zip(found, adjusted, strict=True)]
+    return [replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True)]
 
 
 def _notes(

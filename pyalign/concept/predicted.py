@@ -89,7 +89,7 @@ class DimensionDifference:
         difference: R^2 of the first less that of the other.
         ci: its interval over objects.
         p_value: two-sided, of no difference.
-        adjusted_p_value: the same, corrected over all pairs and dimensions; means over pairs alone.
+        p_adjusted: the same, corrected over all pairs and dimensions; means over pairs alone.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -100,7 +100,7 @@ class DimensionDifference:
     difference: float
     ci: Interval | None
     p_value: float | None
-    adjusted_p_value: float | None
+    p_adjusted: float | None
 
     @property
     def standard_error(self) -> float | None:

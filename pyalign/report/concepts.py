@@ -113,7 +113,7 @@ def _difference(shown: Sequence[ConceptDifference | None], found: Concepts, labe
         column("difference", lambda d: "" if d is None else percent(d.difference)),
         column(interval, lambda d: "" if d is None else percent_interval(d.ci), 6),
         column("p", lambda d: "" if d is None else p_text(d.p_value), 3),
-        column(f"p ({SHORT[found.correction]})", lambda d: "" if d is None else p_text(d.adjusted_p_value)),
+        column(f"p ({SHORT[found.correction]})", lambda d: "" if d is None else p_text(d.p_adjusted)),
     ]
 
 

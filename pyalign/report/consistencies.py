@@ -70,7 +70,7 @@ def _pairs(pairs: Sequence[ErrorPair], labels: dict[str, str], found: ErrorConsi
         column("copied", lambda p: number(p.copy_probability, 3), 7),
         column("copied, interval", lambda p: interval(p.copy_ci, 3), 4),
         column("p", lambda p: p_text(p.p_value), 0),
-        column(f"p ({SHORT[found.correction]})", lambda p: p_text(p.adjusted_p_value), 5),
+        column(f"p ({SHORT[found.correction]})", lambda p: p_text(p.p_adjusted), 5),
     ]
 
 
@@ -99,7 +99,7 @@ def _missed(by: str, rows: Sequence[MissedConcept], found: ErrorConsistency) -> 
         column("excess", lambda c: percent(c.excess), 5),
         column(_head(found), lambda c: percent_interval(c.ci), 8),
         column("p", lambda c: p_text(c.p_value), 0),
-        column(f"p ({SHORT[found.correction]})", lambda c: p_text(c.adjusted_p_value), 5),
+        column(f"p ({SHORT[found.correction]})", lambda c: p_text(c.p_adjusted), 5),
         column("of misses", lambda c: percent(c.share), 3),
         column("explained", lambda c: percent(c.explained), 4),
     ]

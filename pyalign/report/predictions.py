@@ -151,7 +151,7 @@ def _difference_columns(
         column(interval, lambda d: interval_text(d.ci, 3), 8),
         column("s.e.", lambda d: number(d.standard_error, 3), 3),
         column("p", lambda d: p_text(d.p_value), 4),
-        column(f"p ({SHORT[found.correction]})", lambda d: p_text(d.adjusted_p_value)),
+        column(f"p ({SHORT[found.correction]})", lambda d: p_text(d.p_adjusted)),
     ]
 
 

@@ -99,7 +99,7 @@ def test_differences_are_those_of_a_comparison_of_the_triplets_of_the_concept(ci
             assert one.p_value == pytest.approx(pair.p_value, rel=1e-6)
             assert same(one.ci, pair.ci)
     p = [one.p_value for one in found.differences]
-    assert [one.adjusted_p_value for one in found.differences] == CORRECTIONS[correction](p)
+    assert [one.p_adjusted for one in found.differences] == CORRECTIONS[correction](p)
 
 
 def test_a_transform_is_scored_before_and_after():
@@ -128,7 +128,7 @@ def test_a_concept_with_few_triplets_says_so():
     assert any("1 of 6 dimensions without an interval" in note for note in found.notes)
     assert any("1 of 6 dimensions without a triplet: 5" in note for note in found.notes)
     small = [one for one in found.differences if one.concept in "45"]
-    assert all(one.p_value is None and one.adjusted_p_value is None for one in small)
+    assert all(one.p_value is None and one.p_adjusted is None for one in small)
     enough = pyalign.concepts(MODELS, TRIPLETS, rare, min_triplets=n).results[0].concepts[4]
     assert enough.note is None or "no interval over objects" in enough.note  # all share object 7
 

@@ -56,7 +56,7 @@ def test_a_model_with_itself_has_kappa_one_and_one_that_is_always_right_has_none
     found = consistency({"a": x, "again": x}, TRIPLETS, model_choices={"perfect": perfect}, measure="dot")
     same, *others = found.pairs
     assert (same.kappa, same.unbiased_kappa, tuple(same.ci), same.p_value) == (1.0, 1.0, (1.0, 1.0), 0.0)
-    assert [(one.kappa, one.ci, one.copied, one.p_value, one.adjusted_p_value) for one in others] == [(None,) * 5] * 2
+    assert [(one.kappa, one.ci, one.copied, one.p_value, one.p_adjusted) for one in others] == [(None,) * 5] * 2
     assert "perfect is always right: kappa with it is not defined" in found.notes
     assert np.isnan(found.matrix()[2]).all() and found.matrix()[0, 1] == 1.0
     assert found.matrix("observed")[2, 2] == 1.0
@@ -76,7 +76,7 @@ def test_intervals_of_every_kind_hold_the_estimate(plan, method):
         if method == "corrected":
             assert sum(pair.ci) / 2 == pytest.approx(pair.kappa)
             assert sum(pair.copy_ci) / 2 == pytest.approx(pair.copy_probability)
-        assert 0 <= pair.p_value <= pair.adjusted_p_value <= 1
+        assert 0 <= pair.p_value <= pair.p_adjusted <= 1
     assert (found.ci_by, found.ci_method) == (plan, method)
 
 
@@ -118,7 +118,7 @@ def test_a_planted_concept_explains_the_misses():
         choices[name] = np.where(right, 2, 0)
     found = consistency(None, TRIPLETS, model_choices=choices, categories=category)
     rows = {row.concept: row for row in found.missed}
-    assert rows["odd"].ratio > 2 and rows["odd"].adjusted_p_value < 0.001 and rows["odd"].explained > 0.2
+    assert rows["odd"].ratio > 2 and rows["odd"].p_adjusted < 0.001 and rows["odd"].explained > 0.2
     assert rows["known"].excess < 0
     assert rows["odd"].ci.low > 0
 

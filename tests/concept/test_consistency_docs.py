@@ -52,7 +52,7 @@ def test_the_table_of_what_all_models_miss(things, data):
         m = by_name[name]
         assert cells == [
             f"{m.n_triplets:,}", f"{m.missed:.4f}", f"{m.ratio:.2f}", f"{m.excess:+.4f}",
-            f"{m.ci.low:+.4f} to {m.ci.high:+.4f}", f"{m.adjusted_p_value:.2g}", f"{m.explained:+.4f}",
+            f"{m.ci.low:+.4f} to {m.ci.high:+.4f}", f"{m.p_adjusted:.2g}", f"{m.explained:+.4f}",
         ]  # fmt: skip
-    assert sum(row.adjusted_p_value is not None and row.adjusted_p_value < 0.05 for row in found.missed) == 7
+    assert sum(row.p_adjusted is not None and row.p_adjusted < 0.05 for row in found.missed) == 7
     assert sum(row.explained for row in found.missed if row.explained > 0) == pytest.approx(0.0496, abs=1e-4)

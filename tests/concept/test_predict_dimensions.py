@@ -165,8 +165,8 @@ def test_models_differ_by_paired_intervals():
     means, rest = found.differences[:3], found.differences[3:]
     assert [(one.embeddings, one.other) for one in means] == [("good", "worse"), ("good", "none"), ("worse", "none")]
     assert means[0].dimension is None and means[0].difference == pytest.approx(found[0].mean_r2 - found[1].mean_r2)
-    assert [one.adjusted_p_value for one in rest] == holm([one.p_value for one in rest])
-    assert [one.adjusted_p_value for one in means] == holm([one.p_value for one in means])
+    assert [one.p_adjusted for one in rest] == holm([one.p_value for one in rest])
+    assert [one.p_adjusted for one in means] == holm([one.p_value for one in means])
     one = rest[0]
     assert one.difference == pytest.approx(found[0].dimensions[0].r2 - found[1].dimensions[0].r2)
     both = math.hypot(found[0].dimensions[0].standard_error, found[1].dimensions[0].standard_error)
@@ -218,7 +218,7 @@ def test_a_dimension_without_r2_does_not_count_among_the_comparisons():
     plain = predict_dimensions(models, y).differences
     more = predict_dimensions(models, np.column_stack([y, np.full(60, 0.1)])).differences
     known = [one for one in more if one.p_value is not None]
-    assert [one.adjusted_p_value for one in known] == pytest.approx([one.adjusted_p_value for one in plain])
+    assert [one.p_adjusted for one in known] == pytest.approx([one.p_adjusted for one in plain])
 
 
 def test_a_dimension_that_one_object_has_is_held_out_with_it():
