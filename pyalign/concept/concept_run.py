@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,10 @@ class Run:
             people = checked_labels(people, len(kept))[kept]
         plan = None if self.plan is None else self.plan.over(people)
         counted = people if plan is not None and "subjects" in plan.by else None
-        return Parts(ledger, Clusters.of(index, counted, ledger.scores[0].backend), plan, self.least)
+        clusters = Clusters.of(index, counted, ledger.scores[0].backend)
+        if clusters.n < 1 << 15:  # rows are taken for each part: half as many bytes
+            clusters = replace(clusters, objects=np.asarray(clusters.objects, np.int16))
+        return Parts(ledger, clusters, plan, self.least)
 
     def _concepts(
         self, ledger: Ledger, groupings: Groupings, found: list[list[Part]], whole: Part, of: Parts,

@@ -70,11 +70,13 @@ class Parts:
         if self.plan is None:
             return Part(len(rows), objects, estimates, None)
         table, sums = self.table.take(rows, axis=0), None
+        values = None if self.plan.method == "corrected" else _values(table)
         if keep and len(rows) and self._add_up:  # also of a part too small for an interval: the whole holds it
-            sums = resampled_sums(clusters, _values(table), self.plan)
+            assert values is not None
+            sums = resampled_sums(clusters, values, self.plan)
         if len(rows) < self.least:
             return Part(len(rows), objects, estimates, None, too_few(len(rows), self.least), sums)
-        found, note = self._intervals(clusters, table, estimates, sums)
+        found, note = self._intervals(clusters, table, values, estimates, sums)
         return Part(len(rows), objects, estimates, found, note, sums)
 
     def whole(self, parts: list[Part], progress: Progress) -> Part:
@@ -86,7 +88,8 @@ class Parts:
         all_there = self._add_up and sum(n for n, _ in added) == t
         sums = np.sum(np.stack([one for _, one in added]), axis=0) if all_there else None
         progress("intervals", 0, None)
-        intervals, note = self._intervals(self.clusters, self.table, estimates, sums)
+        values = None if self.plan.method == "corrected" else _values(self.table)
+        intervals, note = self._intervals(self.clusters, self.table, values, estimates, sums)
         return Part(t, self.clusters.n, estimates, intervals, note)
 
     @cached_property
@@ -110,7 +113,12 @@ class Parts:
         return self.plan is not None and self.plan.method != "corrected" and self.plan.by != "triplets"
 
     def _intervals(
-        self, clusters: Clusters, table: np.ndarray, estimates: np.ndarray, sums: np.ndarray | None
+        self,
+        clusters: Clusters,
+        table: np.ndarray,
+        values: np.ndarray | None,
+        estimates: np.ndarray,
+        sums: np.ndarray | None,
     ) -> tuple[Intervals | None, str | None]:
         plan, errors = self.plan, None
         assert plan is not None
@@ -123,8 +131,8 @@ class Parts:
         if closed:
             assert errors is not None
             return ClosedForm(estimates, errors, plan), None
-        values = table[:, 1:].T
-        sums = resampled_sums(clusters, _values(table), plan) if sums is None else sums
+        assert values is not None
+        sums = resampled_sums(clusters, values, plan) if sums is None else sums
         empty = int((sums[:, 0] == 0).sum())
         if empty:
             return None, f"there is no interval: {empty:,} of {plan.drawn:,} resamples leave none of the triplets"

@@ -72,6 +72,6 @@ def row_moments(values: np.ndarray, backend: str = "auto") -> tuple[np.ndarray, 
     sums, products = np.zeros(k), np.zeros((k, k))
     for start in range(0, len(values), BLOCK):
         part = values[start : start + BLOCK].astype(np.float64)
-        sums += part.sum(axis=0)
+        sums += np.ascontiguousarray(part.T).sum(axis=1)  # a column at a time is several times as fast
         products += host.squared(part)
     return sums, products
