@@ -5,28 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _folder, _inputs, _options, _predict
+from pyalign.cli import _concepts, _folder, _inputs, _options, _predict
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.concept.assign import HOW
-from pyalign.concept.concepts import FEWEST, concepts
+from pyalign.concept.concepts import concepts
 from pyalign.concept.concepts_result import BY, Concepts
 from pyalign.errors import InputError
-from pyalign.io.named import is_named, open_named
-from pyalign.io.paths import split_key
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 
-CONCEPTS = "concepts, one of these or more"
 WRITTEN = ("concepts.csv", "differences.csv", "concepts.json")  # to --out
 PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "cards")
-OF_DIMENSIONS = ("dimension_labels", "assign", "top", "images")
 
 
 @dataclass(frozen=True)
 class ConceptsOptions(
     _options.Models, _options.TripletLayout, _options.RowNames, _options.Choice, _options.Temperature,
-    _predict.PredictOptions, _options.Intervals, _options.People, _options.Running, _options.Output, _folder.Folder,
+    _predict.PredictOptions, _concepts.Concepts, _options.Intervals, _options.People, _options.Running,
+    _options.Output, _folder.Folder,
 ):  # fmt: skip
     """The options of `pyalign concepts`."""
 
@@ -34,27 +30,9 @@ class ConceptsOptions(
         "file of (t, 3) triplets; FILE::KEY; may be left out with --predict", "-t", "--triplets", required=True,
         metavar="T", role="input", unless="predict",
     )  # fmt: skip
-    dimensions: str | None = option(
-        "human dimensions (n, k) from 0 up, such as dataset:spose66: a triplet is about the one that carries most of "
-        "the chosen pair", metavar="D", role="input", group=CONCEPTS,
-    )  # fmt: skip
-    dimension_labels: str | None = option(
-        "their k labels, one a line (default: those of the data set, else numbers)", metavar="FILE", role="input",
-        group=CONCEPTS,
-    )  # fmt: skip
-    assign: str | None = option(
-        "what carries most: the pair's sum (default), as published, or its product", choices=HOW, group=CONCEPTS
-    )
-    top: int | None = option(
-        "to how many dimensions each triplet is assigned (default: 1)", kind=_options.count, metavar="M", group=CONCEPTS
-    )
-    categories: str | None = option(
-        "a label per object, or a table of 0 and 1 with a column per category, which hold both objects of the pair",
-        metavar="FILE", role="input", group=CONCEPTS,
-    )  # fmt: skip
     levels: tuple[str, ...] | None = option(
         "two files of categories, fine and coarse: by whether all three objects share a fine one, a coarse one, two of "
-        "them a coarse one, or none", nargs="+", metavar="FILE", role="input", group=CONCEPTS,
+        "them a coarse one, or none", nargs="+", metavar="FILE", role="input", group=_concepts.CONCEPTS,
     )  # fmt: skip
     transform: str | None = option(
         "linear map, as `probe` writes it: scores before and after it, and the differences", metavar="W.npz",
@@ -63,10 +41,6 @@ class ConceptsOptions(
     measure: str | None = option(
         "one of the measures above (default: that of the transform, else cosine)", metavar="M", group=_options.MODEL,
         words=MEASURES,
-    )  # fmt: skip
-    min_triplets: int = option(
-        f"fewest triplets of a concept with an interval (default: {FEWEST})", default=FEWEST, kind=_options.count,
-        metavar="K", group=_options.INTERVALS,
     )  # fmt: skip
     correction: str = option(
         "of p-values over all concepts (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
@@ -78,17 +52,19 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     _predict.check(options)
     if options.predict:
-        return _predict.run_predict(options, progress, *read_dimensions(options.dimensions, options.dimension_labels))
+        return _predict.run_predict(
+            options, progress, *_concepts.read_dimensions(options.dimensions, options.dimension_labels)
+        )
     formats, notes = _check(options)
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
-    dimensions, of_dimensions = read_dimensions(options.dimensions, options.dimension_labels)
+    dimensions, of_dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     models = _inputs.read_models(options, triplets)
     found = concepts(
         models, triplets, dimensions, dimension_labels=of_dimensions,
-        categories=None if options.categories is None else read_categories(options.categories),
-        levels=None if options.levels is None else tuple(map(read_categories, options.levels)),
+        categories=_concepts.read_categories(options.categories),
+        levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
         assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
         measure=options.measure, temperature=temperature, ties=options.ties, nan=options.nan, backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
@@ -119,38 +95,12 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if options.dimensions is None and options.categories is None and options.levels is None:
         raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
     if options.dimensions is None:
-        refuse_unused(options, OF_DIMENSIONS, "--dimensions, which are not given")
+        refuse_unused(options, (*_concepts.OF_DIMENSIONS, "images"), "--dimensions, which are not given")
     if options.levels is not None and len(options.levels) != 2:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":
         refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
     return _folder.check_folder(options, WRITTEN, PICTURES)
-
-
-def read_dimensions(spec: str | None, labels: str | None) -> tuple[Any, tuple[str, ...] | None]:
-    """The human dimensions and their labels, where anybody says them."""
-    if spec is None:
-        return None, None
-    found = _inputs.read_embeddings(spec)
-    if labels is None and is_named(spec):
-        path, key = split_key(spec)
-        return found, _labels_of_dataset(path, key)
-    return found, None if labels is None else _inputs.names_of(labels)
-
-
-def _labels_of_dataset(path: str, key: str | None) -> tuple[str, ...] | None:
-    """What a data set calls its dimensions; None where it does not say."""
-    try:
-        labels: tuple[str, ...] = open_named(path, "dimensions", key)
-    except (InputError, OSError):  # VICE comes without
-        return None
-    return labels
-
-
-def read_categories(spec: str) -> Any:
-    from pyalign.io.categories import load_categories
-
-    return load_categories(spec)
 
 
 def _transform(path: str | None) -> Any:

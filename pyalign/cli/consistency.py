@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _concepts, _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.cli._model_choices import GROUP, read_choices_of
-from pyalign.cli.concepts import read_categories, read_dimensions
-from pyalign.concept.assign import HOW
-from pyalign.concept.concepts import FEWEST
 from pyalign.concept.consistency import consistency
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
@@ -18,15 +15,11 @@ from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import BY
 
-CONCEPTS = "concepts that explain what all models miss"
-OF_DIMENSIONS = ("dimension_labels", "assign", "top")
-OF_CONCEPTS = (*OF_DIMENSIONS, "min_triplets")
-
 
 @dataclass(frozen=True)
 class ConsistencyOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.Intervals, _options.People, _options.Running,
-    _options.Output,
+    _options.Models, _options.TripletFile, _options.RowNames, _concepts.Concepts, _options.Intervals, _options.People,
+    _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign consistency`."""
 
@@ -37,28 +30,6 @@ class ConsistencyOptions(
     model_choice_base: int | None = option(
         "whether these positions count from 0 or 1 (default: 0)", kind=int, choices=(0, 1), group=GROUP
     )
-    dimensions: str | None = option(
-        "human dimensions (n, k) from 0 up, such as dataset:spose66: a triplet is about the one that carries most of "
-        "the chosen pair", metavar="D", role="input", group=CONCEPTS,
-    )  # fmt: skip
-    dimension_labels: str | None = option(
-        "their k labels, one a line (default: those of the data set, else numbers)", metavar="FILE", role="input",
-        group=CONCEPTS,
-    )  # fmt: skip
-    assign: str | None = option(
-        "what carries most: the pair's sum (default), as published, or its product", choices=HOW, group=CONCEPTS
-    )
-    top: int | None = option(
-        "to how many dimensions each triplet is assigned (default: 1)", kind=_options.count, metavar="M", group=CONCEPTS
-    )
-    categories: str | None = option(
-        "a label per object, or a table of 0 and 1 with a column per category, which hold both objects of the pair",
-        metavar="FILE", role="input", group=CONCEPTS,
-    )  # fmt: skip
-    min_triplets: int = option(
-        f"fewest triplets of a concept with an interval (default: {FEWEST})", default=FEWEST, kind=_options.count,
-        metavar="K", group=CONCEPTS,
-    )  # fmt: skip
     measure: str = option(
         "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
         words=MEASURES,
@@ -83,8 +54,8 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     specs = (*options.embeddings, *(options.model_choices or ()))
     labels = _inputs.labelled(specs, options.labels)
     triplets = _inputs.read_triplets(options, answered="consistency")
-    dimensions, of_dimensions = read_dimensions(options.dimensions, options.dimension_labels)
-    categories = None if options.categories is None else read_categories(options.categories)
+    dimensions, of_dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
+    categories = _concepts.read_categories(options.categories)
     models = _inputs.read_models(options, triplets) if options.embeddings else None
     choices = None if options.model_choices is None else read_choices_of(options.model_choices)
     found = consistency(
@@ -111,9 +82,11 @@ def _check(options: ConsistencyOptions) -> None:
     elif not options.embeddings:
         refuse_unused(options, ("measure", "names", "name_column", "per_object"), "embeddings alone, not choices")
     if options.dimensions is None:
-        refuse_unused(options, OF_DIMENSIONS, "--dimensions, which are not given")
+        refuse_unused(options, _concepts.OF_DIMENSIONS, "--dimensions, which are not given")
         if options.categories is None:
-            refuse_unused(options, OF_CONCEPTS, "concepts: add --dimensions or --categories")
+            refuse_unused(
+                options, (*_concepts.OF_DIMENSIONS, "min_triplets"), "concepts: add --dimensions or --categories"
+            )
     specs = (*options.embeddings, *(options.model_choices or ()))
     twice = [spec for spec in specs if specs.count(spec) > 1]
     if twice:

@@ -159,3 +159,19 @@ def test_a_data_set_brings_the_labels_of_its_dimensions(command, human, folder):
     (place / "dataset.toml").write_text('[embeddings]\nfile = "d.npy"\ndimensions = "l.txt"\n')
     ran = command("concepts", "x.npy", "-t", "t.npy", "--dimensions", "dataset:./mine", "--json", "--quiet")
     assert [row["concept"] for row in json.loads(ran.out)["results"][0]["concepts"]] == list(LABELS)
+
+
+def test_labels_that_a_data_set_cannot_give_are_told_of(command, data, folder, monkeypatch):
+    things = folder / "sets" / "things"
+    things.mkdir(parents=True)
+    for name in ("unique_id.txt", "spose_embedding_66d_sorted.txt"):
+        (things / name).symlink_to(data / "things" / name)
+    monkeypatch.setenv("PYALIGN_DATA", str(folder / "sets"))
+    np.save("clip.npy", np.load(data / "things" / "clip_vit_b32.npy"))
+    np.save("some.npy", np.load(data / "things" / "human_triplets_127304.npy")[:2000, :3])
+    words = ("concepts", "clip.npy", "-t", "some.npy", "--dimensions", "dataset:spose66", "--ci", "none")
+    (things / "spose_66d_labels.txt").write_text("food\ntools\n")
+    assert "dimensions are numbered: dataset:spose66: there must be 66 labels" in command(*words).err
+    (things / "spose_66d_labels.txt").write_text("\n".join(f"concept {k}" for k in range(66)))
+    ran = command(*words)
+    assert "numbered" not in ran.err and "concept 0 " in ran.out

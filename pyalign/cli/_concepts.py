@@ -1,0 +1,69 @@
+"""Human concepts on the command line: options that commands share, and the files that they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import option
+from pyalign.concept.assign import HOW
+from pyalign.concept.concepts import FEWEST
+from pyalign.errors import InputError
+from pyalign.io.named import is_named, open_named
+from pyalign.io.paths import split_key
+
+CONCEPTS = "human concepts, one of these or more"
+OF_DIMENSIONS = ("dimension_labels", "assign", "top")
+
+
+@dataclass(frozen=True)
+class Concepts:
+    """What triplets are about."""
+
+    dimensions: str | None = option(
+        "human dimensions (n, k) from 0 up, such as dataset:spose66: a triplet is about the one that carries most of "
+        "the chosen pair", metavar="D", role="input", group=CONCEPTS,
+    )  # fmt: skip
+    dimension_labels: str | None = option(
+        "their k labels, one a line (default: those of the data set, else numbers)", metavar="FILE", role="input",
+        group=CONCEPTS,
+    )  # fmt: skip
+    assign: str | None = option(
+        "what carries most: the pair's sum (default), as published, or its product", choices=HOW, group=CONCEPTS
+    )
+    top: int | None = option(
+        "to how many dimensions each triplet is assigned (default: 1)", kind=_options.count, metavar="M", group=CONCEPTS
+    )
+    categories: str | None = option(
+        "a label per object, or a table of 0 and 1 with a column per category, which hold both objects of the pair",
+        metavar="FILE", role="input", group=CONCEPTS,
+    )  # fmt: skip
+    min_triplets: int = option(
+        f"fewest triplets of a concept with an interval (default: {FEWEST})", default=FEWEST, kind=_options.count,
+        metavar="K", group=CONCEPTS,
+    )  # fmt: skip
+
+
+def read_dimensions(spec: str | None, labels: str | None) -> tuple[Any, tuple[str, ...] | None]:
+    """The human dimensions and their labels, where anybody says them."""
+    if spec is None:
+        return None, None
+    found = _inputs.read_embeddings(spec)
+    if labels is not None:
+        return found, _inputs.names_of(labels)
+    if not is_named(spec):
+        return found, None
+    try:
+        return found, open_named(split_key(spec)[0], "dimensions", split_key(spec)[1])
+    except InputError as error:  # VICE comes without
+        return replace(found, notes=(*found.notes, f"dimensions are numbered: {error}")), None
+
+
+def read_categories(spec: str | None) -> Any:
+    """Categories of objects, where there are any."""
+    if spec is None:
+        return None
+    from pyalign.io.categories import load_categories
+
+    return load_categories(spec)
