@@ -221,10 +221,10 @@ pa_status pa_triplet_gradient(const pa_matrix* similarities, const pa_triplets* 
  * >= 3, finite, are read above the diagonal alone. It takes 6 n^2 to 8 n^2 bytes besides. */
 pa_status pa_choice_similarity(const pa_matrix* similarities, double temperature, void* out, int64_t out_stride);
 
-/* places (t,): where the sum (product: the product) of the first two rows of each triplet is largest, the first of equal
- * places; -1 where it is 0 throughout. values (n, k) of float64, contiguous, finite, from 0 up; k < 32,768. *tied:
- * triplets of which several places are equal and largest. PA_INVALID_TRIPLETS as above. With 2 t >= n^2 it takes n^2 to
- * 2 n^2 bytes besides. */
+/* places (t,): where the sum (product: the product) of the first two rows of each triplet is largest, the first of
+ * equal places; -1 where it is 0 throughout. values (n, k) of float64, contiguous, finite, from 0 up; k < 32,768.
+ * *tied: triplets of which several places are equal and largest. PA_INVALID_TRIPLETS as above. With 2 t >= n^2 it takes
+ * n^2 to 2 n^2 bytes besides. */
 pa_status pa_assign(const pa_matrix* values, const pa_triplets* triplets, int product, int16_t* places, int64_t* tied);
 
 /* How many bands of rows a plan for n items has, and the power of two of rows in each; 0 where n is beyond 65,536. */
