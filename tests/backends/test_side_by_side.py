@@ -43,6 +43,7 @@ class Inputs:
         self.ranked = [rank_pairs(reals(seed, 1, len(items))[0], items) for seed in (10, 11)]
         self.places = [np.argsort(other.places).astype(np.int32)[one.places]
                        for one, other in (self.ranked, self.ranked[::-1])]  # fmt: skip
+        self.human = np.abs(reals(12, N, 7)).astype(np.float64)
         self.keys = [np.full((1, 64), k, np.uint32) for k in (0, 1)]
 
     def rows(self, pair):
@@ -96,6 +97,9 @@ KERNELS = {
     ),
     "resample_rows": lambda i, k: into(
         lambda out: _native.resample_rows(i.keys[k], i.values, out), new(3, 64, dtype=np.int64)
+    ),
+    "assign": lambda i, k: into(
+        lambda out: _native.assign(i.human, i.triplets[k], bool(k), out), new(1, T, dtype=np.int16)
     ),
     "choice_similarity": lambda i, k: into(
         lambda out: _native.choice_similarity(i.s[k:, k:], 1.0, out), new(N - k, N - k)

@@ -35,7 +35,10 @@ FIT = ("--folds", "2", "--split", "triplets", "--max-iterations", "3")
 COMMANDS = {
     "score": (["score", "x.npy", *T, "--choices", "c.npy", "--probabilities", "p.npy", *DOCUMENTS], MEASURES),
     "compare": (["compare", "x.npy", "y.npy", *T, *DOCUMENTS], MEASURES),
-    "concepts": (["concepts", "x.npy", "y.npy", *T, "--dimensions", "h.npy", "--out", "out", "--quiet"], MEASURES),
+    "concepts": (  # pictures take a process that is no fork of one that has drawn, and the same way into the folder
+        ["concepts", "x.npy", "y.npy", *T, "--dimensions", "h.npy", "--out", "out", "--figures", "none", "--quiet"],
+        MEASURES,
+    ),
     "concepts --predict": (
         ["concepts", "x.npy", *T, "--dimensions", "h.npy", "--predict", "--predicted", "p.npy", *DOCUMENTS], SEEDS,
     ),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import struct
+import subprocess
 import sys
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -203,3 +205,23 @@ def test_a_browser_shows_the_page_and_asks_for_nothing_else(two_models, tmp_path
         browser.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == [] and errors == []
     assert "<script>alert(1)</script>" in shown
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_of_a_process_that_has_drawn_says_so_and_does_not_wait_for_ever():
+    """The threads of vl-convert are not in the child."""
+    program = """
+import os, sys, numpy as np, pyalign
+from pyalign.report.charts.save import rendered
+picture = pyalign.plot(embeddings=np.eye(4), names=list("abcd"))
+rendered(picture, ".svg")
+child = os.fork()
+if not child:
+    try:
+        rendered(picture, ".svg")
+    except pyalign.InputError as error:
+        os._exit(7 if "forked" in str(error) else 8)
+    os._exit(9)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 7

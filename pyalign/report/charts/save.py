@@ -17,6 +17,7 @@ from pyalign.report.charts.theme import altair
 
 SUFFIXES = (".html", ".svg", ".png", ".pdf")
 SCREEN = 4 / 3  # pixels of a page for a point
+_drawn_by: int | None = None  # the process that has drawn last
 _ID = re.compile(r'\bid="([a-z]+_?\d+)"')  # of clips and gradients, numbered through the life of the process
 PAGE = """<!doctype html>
 <html lang="en">
@@ -77,6 +78,7 @@ def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
     """The bytes of the file; the same for the same chart."""
     ppi = _checks.whole_number(ppi, "ppi", 36, 1200)
     convert, spec = _vl_convert(), chart.to_dict()
+    _require_own_process()
     release = ".".join(altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
     options: dict[str, Any] = {"vl_version": release if release in convert.get_vegalite_versions() else None}
     if suffix == ".html":
@@ -90,6 +92,16 @@ def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
     else:
         found = convert.vegalite_to_pdf(spec, **options)
     return found
+
+
+def _require_own_process() -> None:
+    """Raises in a fork of a process that has drawn: the threads of vl-convert are gone, and it would wait for them."""
+    global _drawn_by
+    if _drawn_by not in (None, os.getpid()):
+        raise InputError(
+            "a process that was forked from one that has drawn pictures can draw none; start it by 'spawn'"
+        )
+    _drawn_by = os.getpid()
 
 
 def require_drawing() -> None:
