@@ -14,13 +14,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def script():
+    before = list(sys.path)  # the script adds its folder too, whose name for it hides the package coverage
     sys.path.insert(0, str(ROOT / "tools"))  # where its cases are
     spec = importlib.util.spec_from_file_location("coverage_of_intervals", ROOT / "tools" / "coverage.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look there
     spec.loader.exec_module(module)
     yield module
-    sys.path.remove(str(ROOT / "tools"))
+    sys.path[:] = before
 
 
 def case(script, name):
