@@ -56,8 +56,13 @@ class Resuming:
             OSError: the disk is full, or the folder forbidden.
         """
         with self._locked(url):
-            self._fetch(url)
-            os.replace(self._part, output_file)
+            try:
+                self._fetch(url)
+                os.replace(self._part, output_file)
+            finally:  # while it is locked: an empty part may be that of another process
+                with suppress(FileNotFoundError):
+                    if self._part.stat().st_size == 0:
+                        self._part.unlink()
             with suppress(FileNotFoundError):
                 self._state.unlink()
 

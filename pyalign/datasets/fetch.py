@@ -123,8 +123,7 @@ def _fetched(row: Row, remote: Remote, place: Path, mirror: str | None, progress
 def _retrieve(row: Row, remote: Remote, place: Path, mirror: str | None, known: str | None, progress: Progress) -> None:
     url = remote.url if mirror is None else f"{mirror.rstrip('/')}/{row.home or row.name}/{remote.file}"
     pooch = _pooch()
-    part = place / f"{remote.file}.part"
-    downloader = Resuming(part, known is not None, progress)
+    downloader = Resuming(place / f"{remote.file}.part", known is not None, progress)
     logger, level = pooch.get_logger(), pooch.get_logger().level
     logger.setLevel(logging.WARNING)
     try:
@@ -138,8 +137,6 @@ def _retrieve(row: Row, remote: Remote, place: Path, mirror: str | None, known: 
         raise bad(url, f"gives a file with another checksum than {whose}: {one_line(error, 300)}") from error
     finally:
         logger.setLevel(level)
-        if part.exists() and part.stat().st_size == 0:
-            part.unlink()
 
 
 def _pooch() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import io
@@ -276,6 +277,17 @@ def test_two_at_once_do_not_write_into_each_other(row, server, message_of):
     assert "is being fetched by another process" in message_of(fetch_dataset, "mine")
     first.join()
     assert (folder / "x.bin").read_bytes() == BODY
+
+
+def test_what_is_refused_leaves_an_empty_part_to_whoever_fetches_into_it(row, server, message_of):
+    folder = row()
+    folder.mkdir(parents=True)
+    with open(folder / "x.bin.part", "ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "is being fetched by another process" in message_of(fetch_dataset, "mine")
+    assert (folder / "x.bin.part").exists()
+    fetch_dataset("mine")
+    assert not (folder / "x.bin.part").exists()
 
 
 def test_ctrl_c_keeps_what_has_come(row, server, monkeypatch):
