@@ -1,4 +1,4 @@
-"""tools/coverage.py: intervals hold the truth as often as they say, tests reject as often as they should."""
+"""tools/intervals.py: intervals hold the truth as often as they say, tests reject as often as they should."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def script():
-    before = list(sys.path)  # the script adds its folder too, whose name for it hides the package coverage
+    before = list(sys.path)  # the script adds its folder too
     sys.path.insert(0, str(ROOT / "tools"))  # where its cases are
-    spec = importlib.util.spec_from_file_location("coverage_of_intervals", ROOT / "tools" / "coverage.py")
+    spec = importlib.util.spec_from_file_location("intervals_of_tools", ROOT / "tools" / "intervals.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look there
     spec.loader.exec_module(module)

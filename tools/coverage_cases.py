@@ -1,4 +1,4 @@
-"""The cases of tools/coverage.py about triplets: a world of objects and people, and what pyalign is asked about it."""
+"""The cases of tools/intervals.py about triplets: a world of objects and people, and what pyalign is asked about it."""
 
 from __future__ import annotations
 

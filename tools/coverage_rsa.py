@@ -1,4 +1,4 @@
-"""The cases of tools/coverage.py about pairs: correlations with people's matrices, their intervals and p-values.
+"""The cases of tools/intervals.py about pairs: correlations with people's matrices, their intervals and p-values.
 
 What is drawn anew in a case is what its interval is over. With people who stay the same, the truth is what these people
 would give about all objects; with objects that stay the same, what all people would give about these. The truth of a

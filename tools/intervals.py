@@ -1,6 +1,6 @@
 """How often intervals hold the true value, and tests find what is there, by simulation.
 
-    python tools/coverage.py [CASE ...] [--draws 1000] [--seed 0] [--out tools/coverage.csv] [--table]
+    python tools/intervals.py [CASE ...] [--draws 1000] [--seed 0] [--out tools/coverage.csv] [--table]
 
 Objects, people and answers are drawn anew, again and again, from a world whose true values are known; pyalign measures
 what it measures, and its interval either holds the true value or does not. Each case is a row of the CSV; cases that
