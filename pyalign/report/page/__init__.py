@@ -1,0 +1,1 @@
+"""A page of results: one file that needs no network."""
