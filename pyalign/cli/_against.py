@@ -45,8 +45,8 @@ class Analysis:
         exclusive="analysis",
     )  # fmt: skip
     transform: str | None = option(
-        "a linear map (`pyalign probe`): the mapped embeddings are one more model", metavar="W.npz", role="input",
-        group=WHAT,
+        "a linear map (`pyalign probe`): a search is among the mapped rows, elsewhere they are one more model",
+        metavar="W.npz", role="input", group=WHAT,
     )  # fmt: skip
     categories: str | None = option(
         "a label for each object, or a column of 0 and 1 for each category", metavar="FILE", role="input",
@@ -107,7 +107,6 @@ def analysis_of(options: Any) -> Callable[[Any, Progress], Outcome] | None:
     if name in ("prototypes", "duplicates"):
         refuse_unused(options, ("k",), "a search, --against, --purity, --hubs and --changes")
     if name is None:
-        refuse_unused(options, ("transform",), "--against, --purity, --hubs and --changes alone")
         return None
     return ANALYSES[name]
 

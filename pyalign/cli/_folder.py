@@ -86,16 +86,18 @@ def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def folder_files(
-    found: Any, options: Any, tables: Mapping[str, str], formats: tuple[str, ...], **of_pictures: Any
-) -> tuple[dict[str, Output], tuple[str, ...]]:
+    found: Any, options: Any, tables: Mapping[str, str], formats: tuple[str, ...], *, drawn: Any = None,
+    **of_pictures: Any,
+) -> tuple[dict[str, Output], tuple[str, ...]]:  # fmt: skip
     """What --out holds, by path, the document last; and notes about the pictures. The folder is there afterwards.
 
-    tables: texts by name of the file; of_pictures: arguments of `figures`.
+    tables: texts by name of the file; drawn: the result that pictures are of, where it is another; of_pictures:
+    arguments of `figures`.
     """
     from pyalign.report.charts.theme import notes_of
     from pyalign.report.figures import as_files, figures
 
-    charts = figures(found, images=options.images, **of_pictures) if formats else {}
+    charts = figures(found if drawn is None else drawn, images=options.images, **of_pictures) if formats else {}
     pictures = as_files(charts, formats)
     whole = found
     if found.provenance is not None:

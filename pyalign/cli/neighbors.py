@@ -16,7 +16,7 @@ from pyalign.progress import Progress
 
 FOLDER = ("out", "figures", "images")
 OF_SEARCH = ("query", "queries", "nan", "include_self", "engine", "index", "save_index", *FOLDER)
-WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json"), ("gallery",)  # to --out
+WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
 WHAT, SEARCH = "queries (default: every row)", "search"
 EPILOG = "Distances are printed as such; documents hold them negated: larger is nearer."
 
@@ -70,27 +70,44 @@ def run(options: NeighborOptions, progress: Progress) -> Outcome:
     refuse_unused(options, ("labels",), "several embeddings: --against, --purity, --hubs")
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     (rows,) = _inputs.read_models(options).values()
-    found = search(options, rows, progress)
+    found = search(options, rows, progress, _map_of(options))
     if options.out is None:
         return found
-    files, more = _in_folder(found.result, options, formats)
+    before = None
+    if options.transform is not None:
+        before = search(replace(options, index="auto", save_index=None), rows, progress).result
+    files, more = _in_folder(found.result, options, formats, before)
     return replace(found, files={**found.files, **files}, notes=(*notes, *more))
 
 
+def _map_of(options: NeighborOptions) -> Any:
+    """The map of --transform, or None."""
+    if options.transform is None:
+        return None
+    from pyalign.io.transform import read_transform
+
+    return read_transform(options.transform)
+
+
 def _in_folder(
-    found: Any, options: NeighborOptions, formats: tuple[str, ...]
+    found: Any, options: NeighborOptions, formats: tuple[str, ...], before: Any
 ) -> tuple[dict[str, Output], tuple[str, ...]]:
-    """What --out holds; a note where the gallery is not of all queries."""
+    """What --out holds, the search before a transform too; a note where the gallery is not of all queries."""
     from pyalign.report.charts.gallery import MOST_QUERIES
 
-    files, notes = _folder.folder_files(found, options, {"neighbors.csv": found.to_csv()}, formats)
+    tables = {"neighbors.csv": found.to_csv()}
+    drawn: dict[str, Any] = {}
+    if before is not None:
+        tables["neighbors_before.json"] = before.to_json() + "\n"
+        drawn = {"drawn": before, "beside": found}
+    files, notes = _folder.folder_files(found, options, tables, formats, **drawn)
     if formats and found.n_queries > MOST_QUERIES:
         notes += (f"the gallery shows the first {MOST_QUERIES} of {found.n_queries:,} queries: --query chooses",)
     return files, notes
 
 
-def search(options: Any, rows: Any, progress: Progress) -> Outcome:
-    """The neighbours of what the options ask for among rows that are read."""
+def search(options: Any, rows: Any, progress: Progress, transform: Any = None) -> Outcome:
+    """The neighbours of what the options ask for among rows that are read, mapped where there is a transform."""
     from pyalign.nearest.index import load_index
     from pyalign.nearest.neighbors import neighbors, prepared_index
 
@@ -101,6 +118,8 @@ def search(options: Any, rows: Any, progress: Progress) -> Outcome:
     elif "." in index or os.sep in index:  # no factory string has these
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)
     given = options.query if options.queries is None else _inputs.read_embeddings(options.queries)
+    if transform is not None:
+        rows, given = transform.apply(rows), given if options.queries is None else transform.apply(given)
     files = {}
     if options.save_index is not None:
         index = prepared_index(rows, given, options.measure, index)
@@ -110,7 +129,7 @@ def search(options: Any, rows: Any, progress: Progress) -> Outcome:
     )  # fmt: skip
     if options.save_index is not None:
         files[options.save_index] = index.content(found.recall)
-    return Outcome(found, files)
+    return Outcome(found if transform is None else replace(found, transform=options.transform), files)
 
 
 COMMAND = Command(

@@ -31,6 +31,7 @@ class Neighbors(Result):
             that were searched exactly as well; None where the search is exact.
         recall_queries: how many these were.
         n_omitted: rows with NaN or infinity that were left out (``nan="omit"``).
+        transform: the file of the map that the rows went through first, or None.
         indices: (q, k) int64, the rows of x, the nearest first, of equally near ones the lower row first; -1 for a
             query that was left out, or where an approximate index found fewer than k.
         similarities: (q, k) float64, NaN where the index is -1.
@@ -56,6 +57,7 @@ class Neighbors(Result):
     recall: float | None = None
     recall_queries: int | None = None
     n_omitted: int = 0
+    transform: str | None = None
     indices: np.ndarray = hidden(default=None)
     similarities: np.ndarray = hidden(default=None)
     names: tuple[str, ...] | Mapping[int, str] | None = hidden(default=None)

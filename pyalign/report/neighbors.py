@@ -28,6 +28,8 @@ def neighbors_table(found: Neighbors, width: int | None = None, verbose: bool = 
 
 def _notes(found: Neighbors, shown: int) -> list[str]:
     notes = [f"{found.n:,} rows of {found.d:,} features", f"measure {found.measure} ({found.units})"]
+    if found.transform is not None:
+        notes.append(f"rows after {one_line(found.transform)}")
     if found.exact:
         notes.append(f"exact ({found.backend})")
     else:

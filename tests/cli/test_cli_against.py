@@ -100,7 +100,6 @@ def test_a_search_is_still_a_search(command, files):
     (("x.npy", "--duplicates", "0.9", "-k", "3"), "-k 3 serves a search, --against, --purity, --hubs and --changes"),
     (("one.npy", "--hubs"), "neighbours need at least two objects; got 1"),
     (("x.npy", "--hubs", "--index", "hnsw"), "--index hnsw serves a search"),
-    (("x.npy", "--transform", "w.npz"), "--transform w.npz serves --against, --purity, --hubs and --changes alone"),
     (("x.npy", "--duplicates", "98"), "threshold must be at most 1, the largest cosine; got 98"),
     (("x.npy", "--purity"), "--purity needs --categories; got none"),
     (("x.npy", "--changes"), "--changes needs another embedding"),

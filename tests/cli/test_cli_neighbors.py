@@ -39,6 +39,23 @@ def test_vectors_of_a_file_are_queries(command, folder, x):
     assert found["kind"] == "negated distance"
 
 
+def test_a_search_after_a_map_is_that_of_mapped_rows_and_queries(command, names, x):
+    weights, bias = reals(4, 6, 3), reals(5, 3)
+    mapped = (x - 0.5) / 2.0 @ weights + bias
+    np.savez("w.npz", weights=weights, bias=bias, mean=0.5, std=2.0)
+    np.save("q.npy", x[:2] + 0.1)
+    asked = {"names": ("--query", "item 3", "item 5"), "vectors": ("--queries", "q.npy")}
+    given = {"names": mapped[[3, 5]], "vectors": (x[:2] + 0.1 - 0.5) / 2.0 @ weights + bias}
+    for kind, words in asked.items():
+        ran = command(
+            "neighbors", "x.npy", "--names", names, *words, "-k", 4, "--transform", "w.npz", "--json", "n.json"
+        )
+        read = load_result("n.json")
+        expected = neighbors(mapped, given[kind], k=4 + (kind == "names"))
+        np.testing.assert_array_equal(read.indices, expected.indices[:, kind == "names" :])
+        assert read.transform == "w.npz" and "rows after w.npz" in " ".join(ran.out.split())
+
+
 @faiss_alone
 def test_an_index_is_written_and_read(command, folder):
     ran = command("neighbors", "x.npy", "-k", 3, "--index", "hnsw", "--save-index", "x.index", "--json", "--quiet")

@@ -161,6 +161,17 @@ def test_a_gallery_has_the_neighbours_of_the_document_and_their_images(done, hum
     assert ran.err.count("note:") <= 1  # where the broken one is among the neighbours
 
 
+def test_a_gallery_after_a_map_has_the_search_before_beside_it(done, human, folder):
+    np.savez("w.npz", weights=np.eye(6, 3), bias=np.zeros(3), mean=0.0, std=1.0)
+    done(*NEIGHBORS, "--query", "object_3", "--transform", "w.npz", "--out", "o", "--figures", "html")
+    tiles = [row["name"] for row in shown((folder / "o/gallery.html").read_text(), "uri", "below")]
+    before, after = (json.loads((folder / f"o/{name}.json").read_text()) for name in ("neighbors_before", "neighbors"))
+    assert tiles == ["object_3", *(row["neighbor"] for one in (before, after) for row in one["results"])]
+    assert [row["row"] for row in before["results"]] != [row["row"] for row in after["results"]]
+    assert "by x and by x after w" in (folder / "o/gallery.html").read_text()
+    assert set(after["outputs"]) == {"neighbors.csv", "neighbors_before.json", "gallery.html"}
+
+
 def test_a_gallery_of_every_row_shows_the_first_and_says_so(done, human, folder):
     ran = done(*NEIGHBORS, "--out", "o", "--figures", "html")
     assert ran.err == "note: the gallery shows the first 12 of 30 queries: --query chooses\n"

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.errors import InputError
-from pyalign.report.charts.document import labels_of, neighbour_rows
+from pyalign.report.charts.document import different, neighbour_rows
 from pyalign.report.charts.members import Members, members_of
 from pyalign.report.charts.theme import TEXT, Style, altair, finished, style_of, two_lines, width_of
 from pyalign.report.charts.thumbnails import thumbnails
 from pyalign.report.charts.tiles import LINE, Tile, tile_layers
-from pyalign.report.tables import one_line
+from pyalign.report.tables import one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
 MOST_BESIDE = {"single": 2, "double": 4}  # of each of two searches
@@ -61,7 +61,7 @@ def gallery_chart(
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
     elif beside is not None:
         frames[BOTH] = look.palette[0]
-    sources = labels_of(documents)
+    sources = _sources(documents)
     layers = tile_layers(tiles, side, height, look, frames)
     if beside is not None:
         layers.append(_heads(sources, [_left(panel, 1, k, side) for panel in range(2)], look))
@@ -70,6 +70,18 @@ def gallery_chart(
     chart = altair().layer(*layers).properties(**size)
     told = _told(documents, sources, k, len(asked), len(rows))
     return finished(chart, look, points, f"Nearest neighbours by {' and by '.join(sources)}", told, notes)
+
+
+def _sources(documents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was searched, with the map that the rows went through."""
+    short = short_labels([str(one["transform"]) for one in documents if one.get("transform")])
+    rows = [str(one.get("label") or one.get("embeddings") or "embeddings") for one in documents]
+    models = short_labels(rows)
+    maps = [one.get("transform") for one in documents]
+    told = [
+        f"{models[name]} after {short[str(by)]}" if by else models[name] for name, by in zip(rows, maps, strict=True)
+    ]
+    return different(told)
 
 
 def _left(panel: int, rank: int, k: int, side: float) -> float:
