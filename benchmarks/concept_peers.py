@@ -1,4 +1,4 @@
-"""Accuracy per concept beside the interval of the whole, and its assignment beside the published one."""
+"""Accuracy per concept beside the interval of the whole, its assignment and error consistency beside plain numpy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmarks.timing import Contender
 from pyalign.concept.assign import assigned
 
 CONCEPTS, RESAMPLES = 66, 1000
+MODELS, NUMPY_RESAMPLES = 10, 2  # of error consistency; numpy is timed on a few resamples
 PUBLISHED_SLICE = 20_000  # triplets on which a call for each triplet is timed
 
 
@@ -54,3 +55,48 @@ def whole_alone(case: Case) -> Contender:
     x, t = embeddings(case), triplets(case)
     plan = pyalign.Resampling("objects", "bootstrap", RESAMPLES)
     return Contender(lambda: pyalign.score(x, t, ci=plan))
+
+
+@lru_cache(maxsize=1)
+def _models(case: Case) -> dict[str, np.ndarray]:
+    """Ten models, each the same rows with noise of its own."""
+    rng, x = np.random.default_rng(SEED), embeddings(case)
+    return {f"model {k}": x + rng.normal(size=x.shape).astype(np.float32) for k in range(MODELS)}
+
+
+def our_consistency(case: Case) -> Contender:
+    """The kappas of every two of ten models with intervals by 1,000 resamples of the objects."""
+    models, t = _models(case), triplets(case)
+    plan = pyalign.Resampling("objects", "bootstrap", RESAMPLES)
+    return Contender(lambda: pyalign.consistency(models, t, ci=plan))
+
+
+def numpy_consistency(case: Case) -> Contender:
+    """The same kappas from weighted counts, a matrix product for each resample, whose choices are there already."""
+    models, t = _models(case), triplets(case)
+    right = np.stack([pyalign.odd_one_out(x, t) == 2 for x in models.values()])
+    rows = right.astype(np.float32)
+    rng = np.random.default_rng(SEED)
+
+    def kappas(weights: np.ndarray) -> np.ndarray:
+        total, single, both = weights.sum(dtype=float), rows @ weights, (rows * weights) @ rows.T
+        observed = 1 - (single[:, None] + single[None] - 2 * both) / total
+        share = single / total
+        expected = share[:, None] * share[None] + (1 - share[:, None]) * (1 - share[None])
+        found: np.ndarray = (observed - expected) / (1 - expected)
+        return found
+
+    def call() -> list[np.ndarray]:
+        found = []
+        for _ in range(NUMPY_RESAMPLES):
+            counts = np.bincount(rng.integers(case.n, size=case.n), minlength=case.n).astype(np.float32)
+            found.append(kappas(counts[t[:, 0]] * counts[t[:, 1]] * counts[t[:, 2]]))
+        return found
+
+    def check(found: list[np.ndarray]) -> None:
+        pairs = pyalign.consistency(models, t, ci=None).pairs
+        a, b = np.triu_indices(MODELS, 1)
+        whole = kappas(np.ones(len(t), np.float32))[a, b]
+        np.testing.assert_allclose([pair.kappa for pair in pairs], whole, atol=1e-4)
+
+    return Contender(call, share=NUMPY_RESAMPLES / RESAMPLES, check=check)

@@ -183,14 +183,6 @@ def compare_many(case: Case) -> Contender:
     return Contender(lambda: pyalign.compare(models, t))
 
 
-def consistency_of_ten(case: Case) -> Contender:
-    """Ten models, each the same rows with noise of its own: every two of them, with 1,000 resamples."""
-    rng, x, t = np.random.default_rng(cases.SEED), embeddings(case), triplets(case)
-    models = {f"model {k}": x + rng.normal(size=x.shape).astype(np.float32) for k in range(10)}
-    plan = pyalign.Resampling("objects", "bootstrap", 1000)
-    return Contender(lambda: pyalign.consistency(models, t, ci=plan))
-
-
 def numpy_resamples(case: Case) -> Contender:
     """Timed on a few of the resamples."""
     t = triplets(case)
@@ -349,7 +341,7 @@ HUNDRED_MODELS = Comparison(
 )  # fmt: skip
 CONSISTENCY = Comparison(
     "consistency, 10 models", cases.THINGS_NARROW,
-    {SUBJECT: consistency_of_ten, "two minutes": figures(lambda case: 120.0)}, FEW,
+    {SUBJECT: concept_peers.our_consistency, "numpy": concept_peers.numpy_consistency}, FEW,
 )  # fmt: skip
 INTERVALS = Comparison(
     "score with intervals",
