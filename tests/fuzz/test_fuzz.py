@@ -1,6 +1,6 @@
 """Damaged files are read or refused in one line: no other exception, signal, wait or memory.
 
-Twenty seconds for each format, less where little is read, of the same damage each time: that a reader gets no worse. New
+Twenty seconds for each format, less where little is read, of the same damage each time: no reader gets worse. New
 damage is that of `make fuzz SECONDS=3600`, which takes an hour. Files that once broke a reader are in corpus.py.
 """
 
