@@ -72,6 +72,7 @@ from .probing.probe import fit_probe, probe_path
 from .recovery.recover import recover
 from .recovery.recovered import Recovery
 from .report.figures import write_figures
+from .report.page.write import ReportFile, write_report
 from .report.plot import plot
 from .results import Interval, Result, load_result
 from .stats.resampling import Resampling
@@ -114,6 +115,7 @@ __all__ = [
     "Prototypes",
     "Provenance",
     "Recovery",
+    "ReportFile",
     "Resampling",
     "Result",
     "Rsa",
@@ -179,5 +181,6 @@ __all__ = [
     "triplet_gradient",
     "write_embeddings",
     "write_figures",
+    "write_report",
     "write_transform",
 ]

@@ -58,6 +58,7 @@ KINDS = {
     "prototypes": "pyalign.concept.prototypes:Prototypes",
     "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",
     "fit": "pyalign.probing.fit:ProbeFit",
+    "report": "pyalign.report.page.write:ReportFile",
     "rsa": "pyalign.pairwise.rsa_result:Rsa",
     "recover": "pyalign.recovery.recovered:Recovery",
     "score": "pyalign.analysis.score:Scores",
@@ -408,9 +409,14 @@ def load_result(path: Any) -> Any:
         True
     """
     from pyalign.io.documents import read_json
+
+    return read_result(read_json(path), path)
+
+
+def read_result(document: Any, path: Any) -> Any:
+    """The result of a document that was read already; `path`: where from, for messages. See `load_result`."""
     from pyalign.io.paths import bad
 
-    document = read_json(path)
     if not isinstance(document, dict) or "command" not in document or "schema" not in document:
         raise bad(path, "is no result of pyalign: it says neither command nor schema")
     command, schema = document["command"], document["schema"]

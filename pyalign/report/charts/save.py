@@ -77,10 +77,9 @@ def suffix_of_picture(path: PathLike) -> str:
 def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
     """The bytes of the file; the same for the same chart."""
     ppi = _checks.whole_number(ppi, "ppi", 36, 1200)
-    convert, spec = _vl_convert(), chart.to_dict()
+    convert, spec = vl_convert(), chart.to_dict()
     _require_own_process()
-    release = ".".join(altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    options: dict[str, Any] = {"vl_version": release if release in convert.get_vegalite_versions() else None}
+    options: dict[str, Any] = {"vl_version": vl_version(convert)}
     if suffix == ".html":
         return _page(convert, spec, options).encode()
     options["allowed_base_urls"] = []
@@ -107,10 +106,17 @@ def _require_own_process() -> None:
 def require_drawing() -> None:
     """Raises MissingExtraError where altair or vl-convert is not installed."""
     altair()
-    _vl_convert()
+    vl_convert()
 
 
-def _vl_convert() -> Any:
+def vl_version(convert: Any) -> str | None:
+    """The release of Vega-Lite that altair writes, where vl-convert has it."""
+    release = ".".join(altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    return release if release in convert.get_vegalite_versions() else None
+
+
+def vl_convert() -> Any:
+    """The module, or the extra that brings it."""
     try:
         return import_module("vl_convert")
     except ModuleNotFoundError as error:

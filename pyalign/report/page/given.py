@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pyalign.report.page import naming
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -44,7 +46,12 @@ class Given:
     @cached_property
     def labels(self) -> dict[str, str]:
         """What models are called, by what documents call their embeddings; the same on the whole page."""
-        raise NotImplementedError
+        return naming.labels_of([one.document for one in self.documents])
+
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the page must know of its documents, a sentence each."""
+        return naming.remarks_of([(one.path, one.document) for one in self.documents])
 
     def label(self, name: str) -> str:
         """The label of one; its name where it is not known."""

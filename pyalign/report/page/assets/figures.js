@@ -1,0 +1,135 @@
+"use strict";
+// Charts are drawn when they come into view, the others when nothing else is to do, all of them before printing.
+(() => {
+  const { data, element } = pyalign;
+  const POINT = 4 / 3; // pixels of a page for a point of a chart
+  const MANY = 3000; // marks, from which a bitmap is lighter than as many elements
+  const KEPT = new Set(["values", "datasets", "domain", "sort", "text", "title", "description", "usermeta", "expr"]);
+  const names = data("chart-colours") ?? {};
+
+  // A specification with the colours of the page in place of those that it was made with; its data stay.
+  function recoloured(value, colour) {
+    if (typeof value === "string") return names[value.toLowerCase()] ? colour(names[value.toLowerCase()]) : value;
+    if (Array.isArray(value)) return value.map((one) => recoloured(one, colour));
+    if (value === null || typeof value !== "object") return value;
+    const made = {};
+    for (const [key, one] of Object.entries(value)) {
+      const kept = KEPT.has(key) && !(key === "title" && typeof one === "object") && !(key === "text" && typeof one === "object");
+      made[key] = kept ? one : recoloured(one, colour);
+    }
+    return made;
+  }
+
+  function fixed(name) {
+    const held = getComputedStyle(document.documentElement).getPropertyValue(name.slice(4, -1));
+    const both = /light-dark\(([^,]+),([^)]+)\)/.exec(held);
+    return both ? both[pyalign.isDark() ? 2 : 1].trim() : held.trim();
+  }
+
+  function size(value) {
+    if (Array.isArray(value)) return value.reduce((sum, one) => sum + size(one), 0);
+    if (value === null || typeof value !== "object") return 0;
+    let count = Array.isArray(value.values) ? value.values.length : 0;
+    if (value.datasets) for (const rows of Object.values(value.datasets)) count += rows.length;
+    for (const [key, one] of Object.entries(value)) if (key !== "values" && key !== "datasets") count += size(one);
+    return count;
+  }
+
+  const tip = element("div", { class: "tip", hidden: true });
+  document.body.append(tip);
+
+  function tooltip(_, event, item, value) {
+    tip.hidden = value === null || value === undefined || value === "";
+    if (tip.hidden) return;
+    const rows = typeof value === "object" ? Object.entries(value) : [["", value]];
+    tip.replaceChildren(
+      ...rows.map(([name, one]) => element("div", {}, name ? element("span", {}, name) : "", element("bdi", {}, String(one ?? pyalign.MISSING)))),
+    );
+    const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
+    tip.style.left = `${Math.max(8, Math.min(event.clientX + 14, room))}px`;
+    tip.style.top = `${event.clientY + 18}px`;
+  }
+
+  const drawn = new Map();
+
+  function draw(place) {
+    if (drawn.has(place)) return;
+    const told = data(place.dataset.chart);
+    const bitmap = size(told) > MANY;
+    const spec = recoloured(told, bitmap ? fixed : (name) => name);
+    spec.config = { ...spec.config, background: "transparent" };
+    const view = new vega.View(vega.parse(vegaLite.compile(spec, { logger: silent }).spec), {
+      renderer: bitmap ? "canvas" : "svg",
+      container: place,
+      hover: true,
+      logLevel: vega.Error,
+      tooltip,
+    });
+    view.run();
+    drawn.set(place, { view, bitmap });
+    const picture = place.querySelector("svg.marks, canvas.marks");
+    const width = picture.viewBox ? picture.viewBox.baseVal.width : picture.clientWidth;
+    picture.style.setProperty("--width", Math.round(width * POINT));
+    place.setAttribute("role", "group");
+    place.classList.add("drawn");
+  }
+
+  const silent = { warn() { return this; }, info() { return this; }, debug() { return this; }, error(...told) { console.error(...told); return this; }, level() { return this; } };
+
+  function again() {
+    for (const [place, { view, bitmap }] of [...drawn]) {
+      if (!bitmap) continue;
+      view.finalize();
+      drawn.delete(place);
+      place.replaceChildren();
+      draw(place);
+    }
+  }
+
+  async function saveDrawing(place) {
+    draw(place);
+    const text = await drawn.get(place).view.toSVG();
+    pyalign.save(text.replace(/var\((--[\w-]+)\)/g, (name) => fixed(name)), "image/svg+xml", `${place.dataset.chart}.svg`);
+  }
+
+  const places = [...document.querySelectorAll("[data-chart]")];
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) if (entry.isIntersecting) attempt(entry.target);
+    },
+    { rootMargin: "300px" },
+  );
+
+  function attempt(place) {
+    seen.unobserve(place);
+    try {
+      draw(place);
+    } catch (error) {
+      console.error(error);
+      place.textContent = "This chart can't be drawn here; its data stand below.";
+    }
+  }
+
+  function idle() {
+    const next = places.find((place) => !drawn.has(place) && place.offsetParent !== null && !place.dataset.tried);
+    if (!next) return;
+    next.dataset.tried = "yes";
+    attempt(next);
+    later();
+  }
+
+  function later() {
+    if (window.requestIdleCallback) requestIdleCallback(idle, { timeout: 2000 });
+    else setTimeout(idle, 200);
+  }
+
+  for (const place of places) {
+    seen.observe(place);
+    const button = element("button", { type: "button" }, "Save as SVG");
+    button.addEventListener("click", () => saveDrawing(place));
+    place.closest("figure").querySelector(".chart-tools").append(button);
+  }
+  pyalign.redraw.push(again);
+  pyalign.beforePrint.push(() => places.forEach(attempt));
+  addEventListener("load", later);
+})();

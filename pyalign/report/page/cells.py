@@ -1,0 +1,65 @@
+"""How tables of a page show their values; `core.js` shows them in the same way when rows are sorted."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from html import escape
+
+from pyalign.report.page.html import shown
+from pyalign.report.page.parts import Column, Value
+
+MISSING = '<span class="missing" title="not in the result">\u2013</span>'
+MINUS = "\u2212"
+
+
+def figure(value: float, form: str, places: int) -> str:
+    """A number as people read it.
+
+    Example:
+        >>> figure(0.5046, "percent", 1), figure(1234.0, "count", 0), figure(-0.5, "number", 2), figure(1e-9, "p", 0)
+        ('50.5 %', '1,234', '−0.50', '<0.0001')
+    """
+    if form == "p":
+        return "<0.0001" if value < 1e-4 else _fixed(value, 4)
+    if form == "count":
+        text = _fixed(value, 0 if float(value).is_integer() else 1)
+    elif form == "percent":
+        text = f"{_fixed(100 * value, places, '')}\u00a0%"
+    else:
+        text = _fixed(value, places) if abs(value) < 1e7 else f"{value:.{places}e}"
+    return text.replace("-", MINUS)
+
+
+def _fixed(value: float, places: int, mark: str = ",") -> str:
+    """Rounded as JavaScript does it: a number in the middle, exactly, away from zero."""
+    rounded = Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return f"{rounded:{mark}.{places}f}"
+
+
+def bare(value: float | None, form: str, places: int) -> str:
+    """An end of an interval: without its unit."""
+    return "\u2013" if value is None else figure(value, form, places).removesuffix("\u00a0%")
+
+
+def cell(column: Column, row: int) -> str:
+    """The inside of a cell: the value, and its interval."""
+    value = column.values[row]
+    if value is None:
+        return MISSING
+    text = plain(value, column)
+    low = column.low[row] if column.low else None
+    high = column.high[row] if column.high else None
+    if low is None and high is None:
+        return text
+    ends = f"{bare(low, column.form, column.places)} to {bare(high, column.form, column.places)}"
+    return f'{text} <span class="ends">{escape(ends)}</span>'
+
+
+def plain(value: Value, column: Column) -> str:
+    """A value that there is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column.form == "text" or isinstance(value, str):
+        return shown(value)
+    assert value is not None
+    return escape(figure(value, column.form, column.places))

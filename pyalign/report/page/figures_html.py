@@ -1,0 +1,66 @@
+"""Charts as HTML: the specification, which the page draws when it comes into view, and what is said of it."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from typing import Any
+
+from pyalign.report.page.html import Page, shown, written
+from pyalign.report.page.parts import Figure, Fold
+
+SNIPPET = "window.vega = vega; window.vegaLite = vegaLite"  # without vega-embed, which is a third of the whole
+
+
+def figure(part: Figure, page: Page) -> str:
+    """The place of a chart, its caption, its text alternative, and its data."""
+    name = escape(part.name)
+    page.keep(part.name, part.chart.to_dict())
+    page.drawn = True
+    data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
+    return f"""<figure class="chart" id="{name}">
+<div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0">
+<noscript>The chart needs JavaScript; its data stand below.</noscript></div>
+<figcaption><p>{shown(part.caption)}</p><p class="summary">{shown(part.summary)}</p></figcaption>
+<div class="chart-tools needs-script"></div>
+{data}</figure>"""
+
+
+@cache
+def library() -> str:
+    """Vega and Vega-Lite, of the release that made the specifications."""
+    from pyalign.report.charts.save import vl_convert, vl_version
+
+    convert = vl_convert()
+    text: str = convert.javascript_bundle(SNIPPET, vl_version=vl_version(convert))
+    return text.replace("</script", "<\\/script")
+
+
+def colours() -> dict[str, str]:
+    """Colours of charts made for light pages -> the variable that has them, light or dark."""
+    return {light: f"var(--{name})" for name, light, _ in _named()}
+
+
+def variables() -> str:
+    """Their style sheet."""
+    held = "".join(f"--{name}:light-dark({light},{dark});" for name, light, dark in _named())
+    return f":root{{{held}}}"
+
+
+def _named() -> list[tuple[str, str, str]]:
+    from pyalign.report.charts.theme import STYLES
+
+    light, dark = STYLES["light"], STYLES["dark"]
+    found: dict[str, tuple[str, str, str]] = {}
+    for name in ("background", "text", "muted", "grid", "tile"):
+        one = getattr(light, name)
+        found.setdefault(one, (f"chart-{name}", one, getattr(dark, name)))
+    for k, one in enumerate(light.palette):
+        found.setdefault(one, (f"chart-{k}", one, dark.palette[k]))
+    return list(found.values())
+
+
+def spec_of(part: Figure) -> dict[str, Any]:
+    """The specification that the page holds."""
+    found: dict[str, Any] = part.chart.to_dict()
+    return found

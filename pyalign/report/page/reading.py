@@ -1,0 +1,122 @@
+"""Reading what a page is to be made of: results, documents, files, folders; what is no sound result is a fault."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pyalign.errors import InputError
+from pyalign.report.page.given import Loaded
+from pyalign.report.tables import one_line
+from pyalign.results import KINDS, SCHEMA, read_result
+
+SHOWN = 3  # faults that the message has where nothing is sound
+
+
+def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
+    """The sound documents, and a line for each file that holds none.
+
+    Args:
+        results: a result, a document, a path, or several of these. A path is a `.json` file, or a folder, of which
+            each `.json` file is read: what `--json` writes, the folders of `--out`, the manifest of an extraction.
+
+    Returns:
+        Documents in the order in which they were given, those of a folder by name; and faults, a line each that starts
+        with the path: broken, half written, of a newer schema, of no command, or there already.
+
+    Raises:
+        InputError: nothing was given, or none of it is sound.
+
+    Example:
+        >>> import numpy as np, pyalign
+        >>> documents, faults = read_documents(pyalign.score(np.eye(3), [[0, 1, 2]], measure="dot"))
+        >>> documents[0].command, faults
+        ('score', ())
+    """
+    found: list[Loaded] = []
+    faults: list[str] = []
+    seen: dict[str, str] = {}
+    for number, one in enumerate(_given(results), start=1):
+        where = os.fspath(one) if isinstance(one, str | os.PathLike) else f"result {number}"
+        try:
+            loaded = _loaded(one, where)
+            key = _key(loaded.document)
+            if key in seen:
+                raise InputError(f"{where}: is the same document as {seen[key]}")
+        except (InputError, OSError) as error:
+            faults.append(one_line(_told(error, where)))
+        else:
+            seen[key] = where
+            found.append(loaded)
+    if not found:
+        more = f", and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        told = f": {'; '.join(faults[:SHOWN])}{more}" if faults else "; got none"
+        raise InputError(f"a report needs at least one sound result{told}")
+    return tuple(found), tuple(faults)
+
+
+def _given(results: Any) -> Iterator[Any]:
+    """One by one; a folder as its files."""
+    several = isinstance(results, Iterable) and not isinstance(results, str | os.PathLike | Mapping)
+    for one in results if several and not hasattr(results, "to_dict") else (results,):
+        if isinstance(one, str | os.PathLike) and os.path.isdir(one):
+            files = sorted(path for path in Path(one).iterdir() if path.suffix == ".json" and path.is_file())
+            yield from map(os.fspath, files) if files else (one,)
+        else:
+            yield one
+
+
+def _loaded(one: Any, where: str) -> Loaded:
+    from pyalign.io.documents import read_json
+
+    if hasattr(one, "to_dict"):
+        return Loaded("", _shaped(one.to_dict(), where))
+    if isinstance(one, Mapping):
+        document = _shaped(json.loads(_text(one, where)), where)
+        read_result(document, where)
+        return Loaded("", document)
+    if not isinstance(one, str | os.PathLike):
+        raise InputError(f"{where}: must be a result, a document, a .json file or a folder; got {type(one).__name__}")
+    if os.path.isdir(one):
+        raise InputError(f"{where}: is a folder without .json files")
+    document = _shaped(read_json(one), where)
+    read_result(document, where)
+    return Loaded(where, document)
+
+
+def _text(document: Mapping[str, Any], where: str) -> str:
+    try:
+        return json.dumps(document, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{where}: is no document that JSON can hold: {error}") from error
+
+
+def _shaped(document: Any, where: str) -> dict[str, Any]:
+    """A document of a command that there is, in the schema that is known; in short words, as there may be many."""
+    if not isinstance(document, Mapping) or not isinstance(document.get("command"), str):
+        raise InputError(f"{where}: is no result of pyalign: it says no command")
+    command, schema = document["command"], document.get("schema")
+    if type(schema) is not int or schema < 1:
+        raise InputError(f"{where}: is no result of pyalign: its schema is {schema!r:.20}")
+    if schema > SCHEMA:
+        newer = f"made by pyalign {document.get('version')!s:.20}, "
+        raise InputError(f"{where}: has schema {schema}, {newer}of which this version knows {SCHEMA}")
+    if command not in KINDS:
+        raise InputError(f"{where}: is a result of {command!r:.60}, which is no command that this version knows")
+    return dict(document)
+
+
+def _key(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _told(error: Exception, where: str) -> str:
+    """The message with the file at its beginning."""
+    text = str(error)
+    if isinstance(error, OSError):
+        text = error.strerror or text
+    return text if text.startswith(where) else f"{where}: {text}"

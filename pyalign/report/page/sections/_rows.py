@@ -1,0 +1,95 @@
+"""What sections share: columns out of rows of documents, and words about what figures are over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyalign.data.tasks import chance_of
+from pyalign.report.charts.document import OVER, ends
+from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.parts import Column, Value
+from pyalign.report.tables import one_line, short_labels
+
+Row = Mapping[str, Any]
+
+
+def column(
+    header: str, rows: Sequence[Row], key: str, form: str = "number", interval: str = "", **options: Any
+) -> Column:
+    """A field of rows; `interval`: the field that has the ends of its intervals."""
+    found = [ends(row, interval) for row in rows] if interval else []
+    there = any(low is not None for low, _ in found)
+    low, high = (tuple(pair[k] for pair in found) if there else () for k in (0, 1))
+    return Column(header, tuple(plain(row.get(key)) for row in rows), form, low, high, **options)
+
+
+def plain(value: Any) -> Value:
+    """A value that a table can show; None for any other."""
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
+    """Those columns of which at least one row has a value; the first always."""
+    return tuple(
+        one for k, one in enumerate(columns) if one is not None and (k == 0 or any(v is not None for v in one.values))
+    )
+
+
+def chance(row: Row) -> float:
+    """The accuracy of a model that knows nothing: as the document says it, or as follows from its task."""
+    held = row.get("chance")
+    return float(held) if isinstance(held, int | float) else chance_of(str(row.get("task") or "odd-one-out"))
+
+
+def confidence(rows: Sequence[Row], key: str = "ci") -> str:
+    """What intervals are, such as "95 % intervals over objects and people"; "" where there is none."""
+    for row in rows:
+        if ends(row, key)[0] is None:
+            continue
+        about = (row.get("intervals") or {}).get(key) or {}
+        by, share = about.get("by"), about.get("confidence")
+        level = "intervals" if share is None else f"{100 * share:g} % intervals"
+        return f"{level} over {OVER.get(by, by)}" if by else level
+    return ""
+
+
+def file_label(path: Any) -> str:
+    """A file as people call it: without folders and extension.
+
+    Example:
+        >>> file_label("data/triplets.npy"), file_label(None)
+        ('triplets', 'triplets')
+    """
+    return short_labels([path])[path] if isinstance(path, str) and path else "triplets"
+
+
+def where(one: Loaded) -> str:
+    """Where a document came from, for people."""
+    return one_line(one.path.replace("\\", "/").rpartition("/")[2]) if one.path else "this session"
+
+
+def numbered(name: str, number: int) -> str:
+    """Names of parts of one kind: the first has the plain one.
+
+    Example:
+        >>> numbered("ranks", 0), numbered("ranks", 1)
+        ('ranks', 'ranks-2')
+    """
+    return name if number == 0 else f"{name}-{number + 1}"
+
+
+def task_noun(row: Row) -> str:
+    """What the triplets are, such as "odd-one-out triplets"."""
+    return f"{row.get('task') or 'odd-one-out'} triplets"
+
+
+def notes_of(documents: Sequence[Loaded]) -> tuple[str, ...]:
+    """The notes of documents, each once."""
+    return tuple(dict.fromkeys(str(note) for one in documents for note in one.document.get("notes") or ()))
+
+
+def relabelled(given: Given, document: Row, key: str, name: str) -> dict[str, Any]:
+    """A document whose rows have the labels of the page; `key`: of the rows, `name`: of the field that names them."""
+    rows = [{**row, "label": given.label(str(row.get(name)))} for row in document[key]]
+    return {**document, key: rows}

@@ -1,0 +1,102 @@
+"""Every accuracy of a model that the documents have, as rows of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pyalign.report.charts.document import ends
+from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.sections._rows import chance, file_label
+
+ZERO_SHOT, PROBED, CHOICES = "zero-shot", "probed, held out", "its own choices"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An accuracy.
+
+    Attributes:
+        name: of the embeddings, as the document has it; label: on the page.
+        how: "zero-shot", or after which map, and whether that had seen these triplets.
+        measure, triplets, task: by which, on which, what people said.
+        row: accuracy and all that stands beside it; `interval`, `entropy_interval`: the fields of its intervals.
+        n: how many triplets.
+        chance: a fraction.
+        source: the document.
+    """
+
+    name: str
+    label: str
+    how: str
+    measure: str | None
+    triplets: str | None
+    task: str
+    row: dict[str, Any]
+    interval: str
+    entropy_interval: str
+    n: int | None
+    chance: float
+    source: Loaded
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What makes two of them the same figure."""
+        return self.label, self.how, self.measure, self.triplets, self.task
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """Of the interval of the accuracy."""
+        return ends(self.row, self.interval)
+
+
+def scored(given: Given) -> list[Scored]:
+    """All of them: of score, then of compare where score has not the same, then of probes."""
+    found: dict[tuple[Any, ...], Scored] = {}
+    for command, rows in (("score", _scores), ("compare", _compared), ("probe", _probed)):
+        for one in given.of(command):
+            for row in rows(one, given):
+                key = row.key
+                if key in found and command != "compare" and found[key].row["accuracy"] != row.row["accuracy"]:
+                    key = (*key, one.path)  # the same question with another answer: both are shown
+                found.setdefault(key, row)
+    return list(found.values())
+
+
+def _scores(one: Loaded, given: Given) -> Iterator[Scored]:
+    for row in one.document["results"]:
+        name = str(row.get("embeddings") or "embeddings")
+        how = ZERO_SHOT
+        if row.get("model_choices"):
+            how = CHOICES
+        elif row.get("transform") is not None:
+            seen = (row.get("in_sample") or {}).get("objects")
+            how = f"after {file_label(row['transform'])}{', in-sample' if seen else ''}"
+        label = given.label(name) if row.get("embeddings") else str(row.get("label") or given.label(name))
+        yield Scored(
+            name, label, how, row.get("measure"), one.document.get("triplets"), str(row.get("task") or "odd-one-out"),
+            dict(row), "ci", "cross_entropy_ci", row.get("n_triplets"), chance(row), one,
+        )  # fmt: skip
+
+
+def _compared(one: Loaded, given: Given) -> Iterator[Scored]:
+    whole = one.document
+    shared = {key: whole.get(key) for key in ("temperature", "ties", "n_dropped")}
+    for row in whole["models"]:
+        yield Scored(
+            str(row["model"]), given.label(str(row["model"])), ZERO_SHOT, whole.get("measure"), whole.get("triplets"),
+            str(whole.get("task") or "odd-one-out"), {**shared, **row}, "ci", "cross_entropy_ci",
+            whole.get("n_triplets"), chance(whole), one,
+        )  # fmt: skip
+
+
+def _probed(one: Loaded, given: Given) -> Iterator[Scored]:
+    whole = one.document
+    name = str(whole.get("embeddings") or "embeddings")
+    folds = whole.get("folds") or ()
+    yield Scored(
+        name, given.label(name), PROBED, (whole.get("options") or {}).get("measure"), whole.get("triplets"),
+        str(whole.get("task") or "odd-one-out"), dict(whole), "accuracy_interval", "cross_entropy_interval",
+        sum(fold["n_test"] for fold in folds) if folds else None, chance(whole), one,
+    )  # fmt: skip

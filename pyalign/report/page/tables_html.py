@@ -1,0 +1,77 @@
+"""Tables as HTML: plain rows that need no script, and their values for sorting, filtering and copying."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from pyalign.report.page.cells import cell
+from pyalign.report.page.html import Page, shown
+from pyalign.report.page.parts import Column, Table, Value
+
+STATIC = 200  # rows that stand in the page; the script shows the others
+
+
+def table(part: Table, page: Page) -> str:
+    """Tools, and the table in a frame that scrolls."""
+    name, order = escape(part.name), _order(part)
+    page.keep(part.name, data(part))
+    count = len(order)
+    rows = "\n".join(_row(part, row, place) for place, row in enumerate(order[:STATIC], start=1))
+    more = f'<p class="without-script">The first {STATIC} of {count:,} rows.</p>' if count > STATIC else ""
+    return f"""<div class="table" id="{name}" data-table="{name}">
+<p class="caption" id="{name}-caption">{shown(part.caption)}</p>
+<div class="table-tools needs-script"></div>
+<div class="scroll" tabindex="0" role="region" aria-labelledby="{name}-caption">
+<table aria-labelledby="{name}-caption"><thead><tr>{_headers(part)}</tr></thead>
+<tbody>{rows}</tbody></table></div>{more}</div>"""
+
+
+def data(part: Table) -> dict[str, Any]:
+    """What the script reads: the values as the document has them."""
+    columns = []
+    for one in part.columns:
+        held: dict[str, Any] = {"header": one.header, "form": one.form, "places": one.places, "values": one.values}
+        held.update({key: getattr(one, key) for key in ("low", "high", "filter", "note") if getattr(one, key)})
+        columns.append(held)
+    return {"caption": part.caption, "columns": columns, "sort": part.sort, "numbered": part.numbered}
+
+
+def _headers(part: Table) -> str:
+    first = '<th scope="col" class="number">#</th>' if part.numbered else ""
+    return first + "".join(_header(one, part) for one in part.columns)
+
+
+def _header(column: Column, part: Table) -> str:
+    sorted_by = part.sort is not None and part.sort[0] == column.header
+    down = part.sort is not None and part.sort[1]
+    told = f' aria-sort="{"descending" if down else "ascending"}"' if sorted_by else ""
+    note = f' title="{escape(column.note)}"' if column.note else ""
+    return f'<th scope="col" class="{_kind(column)}"{told}{note}>{shown(column.header)}</th>'
+
+
+def _row(part: Table, row: int, place: int) -> str:
+    first = f'<td class="number">{place}</td>' if part.numbered else ""
+    cells = [f'<th scope="row" class="{_kind(part.columns[0])}">{cell(part.columns[0], row)}</th>']
+    cells += [f'<td class="{_kind(one)}">{cell(one, row)}</td>' for one in part.columns[1:]]
+    return f"<tr>{first}{''.join(cells)}</tr>"
+
+
+def _kind(column: Column) -> str:
+    return "text" if column.form == "text" else "number"
+
+
+def _order(part: Table) -> list[int]:
+    """Rows as they stand at first: what is missing comes last, whichever way they are sorted."""
+    count = len(part.columns[0].values) if part.columns else 0
+    order = list(range(count))
+    if part.sort is None:
+        return order
+    held = next(one for one in part.columns if one.header == part.sort[0]).values
+    there = [row for row in order if held[row] is not None]
+    there.sort(key=lambda row: _key(held[row]), reverse=part.sort[1])
+    return there + [row for row in order if held[row] is None]
+
+
+def _key(value: Value) -> tuple[bool, Any]:
+    return (isinstance(value, str), str(value).casefold() if isinstance(value, str) else value)

@@ -1,0 +1,19 @@
+"""Text and folds as HTML."""
+
+from __future__ import annotations
+
+from pyalign.report.page.html import Page, shown, written
+from pyalign.report.page.parts import Fold, Text
+
+
+def text(part: Text, page: Page) -> str:
+    """Paragraphs; a note stands out."""
+    kind = "note" if part.kind == "note" else "text"
+    return f'<div class="{kind}">{"".join(f"<p>{shown(one)}</p>" for one in part.paragraphs)}</div>'
+
+
+def fold(part: Fold, page: Page) -> str:
+    """What opens when its title is chosen; a printed page shows it."""
+    inside = "\n".join(written(one, page) for one in part.parts)
+    return f"""<details class="fold"{" open" if part.open else ""}><summary>{shown(part.title)}</summary>
+<div class="folded">{inside}</div></details>"""
