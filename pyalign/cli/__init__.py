@@ -35,6 +35,7 @@ COMMANDS = {
     "glocal": "learn a map that predicts human answers and keeps other images' neighbours",
     "transform": "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings",
     "plot": "pictures of results, human dimensions and embeddings, as HTML, SVG, PNG, PDF",
+    "report": "one page of the documents of all commands: tables, pictures, methods, as HTML",
     "export": "write embeddings in another format, with the names of their rows",
     "triplets sample": "draw triplets and answer them by embeddings",
     "describe": "what a file of embeddings or triplets seems to be",

@@ -39,6 +39,7 @@ VIEWS = {
     "ProbeFit": "probes:fit_table",
     "Prototypes": "neighborhoods:prototypes_table",
     "RecipeCrossValidation": "probes:recipe_table",
+    "ReportFile": "pages:report_table",
     "Rsa": "rsa:rsa_table",
     "Recovery": "recoveries:recovery_table",
     "Score": "scores:score_table",

@@ -23,7 +23,7 @@ def figure(value: float, form: str, places: int) -> str:
         return "<0.0001" if value < 1e-4 else _fixed(value, 4)
     if form == "count":
         text = _fixed(value, 0 if float(value).is_integer() else 1)
-    elif form == "percent":
+    elif form in ("percent", "bar"):
         text = f"{_fixed(100 * value, places, '')}\u00a0%"
     else:
         text = _fixed(value, places) if abs(value) < 1e7 else f"{value:.{places}e}"
@@ -62,4 +62,8 @@ def plain(value: Value, column: Column) -> str:
     if column.form == "text" or isinstance(value, str):
         return shown(value)
     assert value is not None
-    return escape(figure(value, column.form, column.places))
+    text = escape(figure(value, column.form, column.places))
+    if column.form != "bar":
+        return text
+    width = _fixed(100 * min(max(float(value), 0.0), 1.0), 1, "")
+    return f'<span class="bar" style="--share:{width}%"></span>{text}'

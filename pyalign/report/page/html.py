@@ -36,7 +36,7 @@ class Page:
 
     Attributes:
         data: what scripts read, by name, embedded once as JSON at the end of the page.
-        sprites: pictures of objects: has ``html(name, label)``, and ``style()`` that goes into the page; None: names.
+        sprites: pictures of objects, `Sprites`; None: names stand in their place.
         drawn: whether there is a chart, and the library is needed.
     """
 
@@ -96,17 +96,23 @@ def assets(suffix: str) -> str:
     return "\n".join(one.read_text(encoding="utf-8") for one in held)
 
 
-def render(title: str, about: Sequence[str], warnings: Sequence[str], sections: Sequence[Section], page: Page) -> str:
+def body_of(sections: Sequence[Section], page: Page) -> str:
+    """The sections as HTML; what scripts read of them is kept in the page."""
+    return "\n".join(_section(one, page) for one in sections)
+
+
+def render(
+    title: str, about: Sequence[str], warnings: Sequence[str], sections: Sequence[Section], body: str, page: Page
+) -> str:
     """The whole page.
 
     Args:
         title: its heading.
         about: what it is of, short phrases below the title.
         warnings: what a reader must know before reading, such as files left out, a line each.
-        sections: in their order.
+        sections: in their order; body: what `body_of` made of them.
         page: what parts put there; its data are embedded.
     """
-    body = "\n".join(_section(one, page) for one in sections)
     scripts = [assets(".js")]
     if page.drawn:
         from pyalign.report.page.figures_html import colours, library
@@ -114,7 +120,7 @@ def render(title: str, about: Sequence[str], warnings: Sequence[str], sections: 
         page.keep("chart-colours", colours())
         scripts.insert(0, library())
     data = "\n".join(json_script(name, value) for name, value in page.data.items())
-    style = f"{assets('.css')}\n{_chart_style() if page.drawn else ''}{page.sprites.style() if page.sprites else ''}"
+    style = f"{assets('.css')}\n{_chart_style() if page.drawn else ''}"
     code = "\n".join(f"<script>{script}</script>" for script in scripts)
     return f"""<!doctype html>
 <html lang="en">

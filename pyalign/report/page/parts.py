@@ -12,7 +12,7 @@ from typing import Any
 
 Value = str | float | int | bool | None
 # How a column shows its values; sorting and copying take the values themselves.
-FORMS = ("text", "percent", "number", "count", "p")
+FORMS = ("text", "percent", "bar", "number", "count", "p")  # bar: a percentage, drawn too
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pyalign.report.page.cells import cell
 from pyalign.report.page.html import Page, shown
 from pyalign.report.page.parts import Column, Table, Value
 
+SHORT = 36  # letters of a text that is kept on one line
 STATIC = 200  # rows that stand in the page; the script shows the others
 
 
@@ -58,7 +59,9 @@ def _row(part: Table, row: int, place: int) -> str:
 
 
 def _kind(column: Column) -> str:
-    return "text" if column.form == "text" else "number"
+    if column.form != "text":
+        return "number"
+    return "text long" if any(len(str(value)) > SHORT for value in column.values) else "text"
 
 
 def _order(part: Table) -> list[int]:

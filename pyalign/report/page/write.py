@@ -14,7 +14,7 @@ from pyalign.io.paths import PathLike
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
 from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.html import Page, render
+from pyalign.report.page.html import Page, body_of, render
 from pyalign.report.page.parts import Section
 from pyalign.report.page.reading import read_documents
 from pyalign.report.page.sections import SECTIONS
@@ -95,12 +95,15 @@ def make_report(
     sections, more = sections_of(given, progress)
     faults = (*faults, *more)
     heading = title or TITLE
-    html = render(heading, _about(given), (*(f"Left out: {one}" for one in faults), *given.remarks), sections, page)
+    body = body_of(sections, page)
+    remarks = (*given.remarks, *(page.sprites.finish(page.keep, progress) if page.sprites else ()))
+    warnings = (*(f"Left out: {one}" for one in faults), *remarks)
+    html = render(heading, _about(given), warnings, sections, body, page)
     names = tuple(one.name for one in sections)
     text = os.fspath(path)
     digest = {text: hashlib.sha256(html.encode()).hexdigest()}
     return ReportFile(
-        text, heading, len(html.encode()), names, len(documents), html, notes=(*faults, *given.remarks), outputs=digest
+        text, heading, len(html.encode()), names, len(documents), html, notes=(*faults, *remarks), outputs=digest
     )
 
 
@@ -177,4 +180,6 @@ def _metadata(metadata: Any) -> Any:
 
 
 def _sprites(given: Given) -> Any:
-    return None
+    if given.images is None or util.find_spec("pyalign.report.page.sprites") is None:
+        return None
+    return import_module("pyalign.report.page.sprites").Sprites(given.images)

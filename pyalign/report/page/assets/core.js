@@ -20,7 +20,7 @@ const pyalign = (() => {
     if (form === "p") return value < 1e-4 ? "<0.0001" : value.toFixed(4);
     let text;
     if (form === "count") text = commas(value.toFixed(Number.isInteger(value) ? 0 : 1));
-    else if (form === "percent") text = `${(100 * value).toFixed(places)}\u00a0%`;
+    else if (form === "percent" || form === "bar") text = `${(100 * value).toFixed(places)}\u00a0%`;
     else if (Math.abs(value) < 1e7) text = commas(value.toFixed(places));
     else text = value.toExponential(places).replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`);
     return text.replace(/-/g, "\u2212");

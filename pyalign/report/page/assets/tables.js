@@ -143,7 +143,7 @@
       if (this.told.numbered) made.append(element("td", { class: "number" }, String(place)));
       this.columns.forEach((column, k) => {
         if (this.hidden.has(k)) return;
-        const about = { class: column.form === "text" ? "text" : "number" };
+        const about = { class: this.headers[k].className };
         made.append(k ? element("td", about, ...cell(column, row)) : element("th", { ...about, scope: "row" }, ...cell(column, row)));
       });
       return made;
@@ -208,10 +208,17 @@
     if (value === null) return [element("span", { class: "missing", title: "not in the result" }, MISSING)];
     const text = plain(value, column);
     const inside = column.form === "text" || typeof value === "string" ? element("bdi", {}, text) : text;
+    if (column.form === "bar") return [bar(value), inside];
     const ends = ["low", "high"].map((end) => (column[end] ? column[end][row] : null));
     if (ends[0] === null && ends[1] === null) return [inside];
     const bare = (end) => (end === null ? MISSING : figure(end, column.form, column.places).replace("\u00a0%", ""));
     return [inside, " ", element("span", { class: "ends" }, `${bare(ends[0])} to ${bare(ends[1])}`)];
+  }
+
+  function bar(share) {
+    const made = element("span", { class: "bar" });
+    made.style.setProperty("--share", `${(100 * Math.min(Math.max(share, 0), 1)).toFixed(1)}%`);
+    return made;
   }
 
   pyalign.tables = new Map();

@@ -72,18 +72,18 @@ def place(accuracy: float | None, low: float, high: float | None) -> float | Non
 
 def _facts(rows: Sequence[Scored], ceiling: tuple[float, str] | None) -> Facts:
     held = [row for row in rows if row.row.get("accuracy") is not None and "in-sample" not in row.how]
-    facts = [Fact("Models", f"{len({row.label for row in rows}):,}", f"on {file_label(rows[0].triplets)}")]
-    for how, name in ((ZERO_SHOT, "Best zero-shot"), (PROBED, "Best probed, held out")):
+    most = max((row.n for row in rows if row.n is not None), default=None)
+    on = "" if most is None else f"{most:,} triplets"
+    facts = [Fact("Models", f"{len({row.label for row in rows}):,}", on)]
+    for how, name in ((ZERO_SHOT, "Best zero-shot"), (PROBED, "Best probed")):
         of = [row for row in held if row.how == how]
         if of:
             best = max(of, key=lambda row: row.row["accuracy"])
-            facts.append(Fact(name, _percent(best.row["accuracy"]), best.label))
+            more = f"{best.label}, held out" if how == PROBED else best.label
+            facts.append(Fact(name, _percent(best.row["accuracy"]), more))
     if ceiling is not None:
         facts.append(Fact("Noise ceiling", _percent(ceiling[0]), ceiling[1]))
     facts.append(Fact("Chance", _percent(rows[0].chance)))
-    most = max((row.n for row in rows if row.n is not None), default=None)
-    if most is not None:
-        facts.append(Fact("Triplets", f"{most:,}", rows[0].task))
     return Facts(tuple(facts))
 
 
@@ -92,25 +92,23 @@ def _percent(share: float) -> str:
 
 
 def _table(given: Given, rows: Sequence[Scored], ceiling: tuple[float, str] | None, number: int) -> Table:
-    calibrated = _calibrated(given, rows)
-    called = [row.name for row in rows]
     columns = [
         Column("Model", tuple(row.label for row in rows)),
+        Column("Accuracy", _values(rows, "accuracy"), "percent", *_ends(rows)),
+        Column("Chance to ceiling", tuple(place(row.row.get("accuracy"), row.chance, ceiling and ceiling[0]) for row in
+               rows), "bar", places=0, note="0 % is chance, 100 % the noise ceiling; how far the ceiling could be off is "
+               "not in it"),
+        _ranks(given, rows),
         Column("How", tuple(row.how for row in rows), filter=len({row.how for row in rows}) > 1,
                note="zero-shot: as it came; probed: after a linear map that was fitted to other objects"),
+        *_metadata(given, [row.name for row in rows]),
         Column("Measure", tuple(row.measure for row in rows), filter=len({row.measure for row in rows}) > 1),
-        Column("Accuracy", _values(rows, "accuracy"), "percent", *_ends(rows)),
-        Column("Place", tuple(place(row.row.get("accuracy"), row.chance, ceiling and ceiling[0]) for row in rows),
-               "percent", note="between chance, 0 %, and the noise ceiling, 100 %; how far the ceiling could be off "
-               "is not in it"),
-        _ranks(given, rows),
         Column("Cross-entropy", _values(rows, "cross_entropy"), "number", *_ends(rows, True), places=4,
                note="nats per answer, at the temperature of the row; less is better"),
         Column("Temperature", _values(rows, "temperature"), "number", places=3),
-        *calibrated,
+        *_calibrated(given, rows),
         Column("Ties", _values(rows, "n_ties"), "count"),
         Column("Triplets", tuple(row.n for row in rows), "count"),
-        *_metadata(given, called),
         Column("From", tuple(where(row.source) for row in rows), filter=len({where(row.source) for row in rows}) > 1),
     ]  # fmt: skip
     return Table(

@@ -1,0 +1,59 @@
+"""`pyalign report`: one page of the documents of all commands."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.progress import Progress
+
+
+def page_file(text: str) -> str:
+    """A file to write as a page, under a name that says so."""
+    if not text.endswith((".html", ".htm")) and not text.startswith("/dev/"):
+        raise argparse.ArgumentTypeError(f"expected a name that ends in .html; got {text!r}")
+    return text
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """The options of `pyalign report`."""
+
+    results: tuple[str, ...] = option(
+        "documents as --json writes them, or folders of them: of --out, of `pyalign extract`", "--results",
+        required=True, nargs="+", metavar="RESULT", role="input", positional=True,
+    )  # fmt: skip
+    out: str = option(
+        "the page to write, .html; it needs no network", "-o", "--out", required=True, kind=page_file, metavar="FILE",
+        role="output",
+    )  # fmt: skip
+    images: str | None = option(
+        "images of the objects, called after them: a folder, or what `pyalign extract` takes", metavar="DIR"
+    )
+    title: str | None = option("heading of the page", metavar="T")
+    metadata: str | None = option(
+        "table of the models, a row each: model, family, objective, training data, parameters, any column",
+        metavar="FILE", role="input",
+    )  # fmt: skip
+    json: str | None = option(
+        "write what was made as one JSON document to PATH (.json), or to stdout", nargs="?", const="-", metavar="PATH",
+        role="output", group=_options.OUTPUT,
+    )  # fmt: skip
+    quiet: bool = option("no notes, no progress", default=False, group=_options.OUTPUT)
+
+
+def run(options: ReportOptions, progress: Progress) -> Outcome:
+    """Reads, puts together."""
+    from pyalign.report.page.write import make_report
+
+    made = make_report(
+        options.results, options.out, images=options.images, title=options.title, metadata=options.metadata,
+        progress=progress,
+    )  # fmt: skip
+    assert made.html is not None
+    return Outcome(made, {options.out: made.html})
+
+
+COMMAND = Command(ReportOptions, run, "pyalign report score.json compare.json cka.json --out report.html")
