@@ -13,11 +13,12 @@ MINUS = "\u2212"
 
 
 def figure(value: float, form: str, places: int) -> str:
-    """A number as people read it.
+    r"""A number as people read it.
 
     Example:
-        >>> figure(0.5046, "percent", 1), figure(1234.0, "count", 0), figure(-0.5, "number", 2), figure(1e-9, "p", 0)
-        ('50.5 %', '1,234', '−0.50', '<0.0001')
+        >>> shown = figure(0.5046, "percent", 1), figure(1234, "count", 0), figure(-0.5, "number", 2), figure(0, "p", 0)
+        >>> tuple(map(ascii, shown))
+        ("'50.5\\xa0%'", "'1,234'", "'\\u22120.50'", "'<0.0001'")
     """
     if form == "p":
         return "<0.0001" if value < 1e-4 else _fixed(value, 4)

@@ -14,6 +14,8 @@ from pyalign.report.page.given import Loaded
 from pyalign.report.tables import one_line
 from pyalign.results import KINDS, SCHEMA, read_result
 
+SEVERAL = ("score", "calibrate", "agreement")  # whose result is of one model, or of several
+HEAD = ("command", "schema", "version", "triplets", "notes", "provenance")
 SHOWN = 3  # faults that the message has where nothing is sound
 
 
@@ -40,10 +42,11 @@ def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
     found: list[Loaded] = []
     faults: list[str] = []
     seen: dict[str, str] = {}
+    unnamed: dict[str, str] = {}
     for number, one in enumerate(_given(results), start=1):
         where = os.fspath(one) if isinstance(one, str | os.PathLike) else f"result {number}"
         try:
-            loaded = _loaded(one, where)
+            loaded = _loaded(one, where, unnamed)
             key = _key(loaded.document)
             if key in seen:
                 raise InputError(f"{where}: is the same document as {seen[key]}")
@@ -70,22 +73,22 @@ def _given(results: Any) -> Iterator[Any]:
             yield one
 
 
-def _loaded(one: Any, where: str) -> Loaded:
+def _loaded(one: Any, where: str, unnamed: dict[str, str]) -> Loaded:
     from pyalign.io.documents import read_json
 
     if hasattr(one, "to_dict"):
-        return Loaded("", _shaped(one.to_dict(), where))
+        return Loaded("", _plural(_shaped(one.to_dict(), where), unnamed))
     if isinstance(one, Mapping):
         document = _shaped(json.loads(_text(one, where)), where)
         read_result(document, where)
-        return Loaded("", document)
+        return Loaded("", _plural(document, unnamed))
     if not isinstance(one, str | os.PathLike):
         raise InputError(f"{where}: must be a result, a document, a .json file or a folder; got {type(one).__name__}")
     if os.path.isdir(one):
         raise InputError(f"{where}: is a folder without .json files")
     document = _shaped(read_json(one), where)
     read_result(document, where)
-    return Loaded(where, document)
+    return Loaded(where, _plural(document, unnamed))
 
 
 def _text(document: Mapping[str, Any], where: str) -> str:
@@ -108,6 +111,23 @@ def _shaped(document: Any, where: str) -> dict[str, Any]:
     if command not in KINDS:
         raise InputError(f"{where}: is a result of {command!r:.60}, which is no command that this version knows")
     return dict(document)
+
+
+def _plural(document: dict[str, Any], unnamed: dict[str, str]) -> dict[str, Any]:
+    """A result of one model as one of several, so that sections know one form.
+
+    unnamed: what arrays without a name are called here, by their hash; it grows.
+    """
+    if document["command"] not in SEVERAL or "results" in document:
+        return document
+    head = {key: document[key] for key in HEAD if key in document}
+    row = {key: value for key, value in document.items() if key not in ("command", "schema", "version", "notes")}
+    if not row.get("embeddings"):
+        inputs = (row.get("provenance") or {}).get("inputs") or [{}]
+        digest = str(inputs[0].get("sha256") or len(unnamed))
+        called = "embeddings" if not unnamed else f"embeddings {len(unnamed) + 1}"
+        row["embeddings"] = row.get("label") or unnamed.setdefault(digest, called)
+    return {**head, "results": [row]}
 
 
 def _key(document: Mapping[str, Any]) -> str:

@@ -46,6 +46,11 @@ class Scored:
         return self.label, self.how, self.measure, self.triplets, self.task
 
     @property
+    def in_sample(self) -> bool:
+        """Whether a map was fitted to these objects."""
+        return bool((self.row.get("in_sample") or {}).get("objects"))
+
+    @property
     def ends(self) -> tuple[float | None, float | None]:
         """Of the interval of the accuracy."""
         return ends(self.row, self.interval)

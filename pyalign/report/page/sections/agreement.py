@@ -44,8 +44,9 @@ def _ceilings(one: Loaded, number: int) -> Table:
     people = "people not known" if whole.get("n_persons") is None else f"{whole['n_persons']:,} people"
     caption = (
         f"How well people predict people on {file_label(whole.get('triplets'))}: {whole['n_distinct']:,} triplets "
-        f"answered at least twice, {whole['n_answers']:,} answers, {people}; {confidence([r for _, r in held]) or 'no intervals'}; "
-        f"least cross-entropy of any model on these answers {whole['least_cross_entropy']:.4f} nats."
+        f"answered at least twice, {whole['n_answers']:,} answers, {people}; "
+        f"{confidence([row for _, row in held]) or 'no intervals'}; least cross-entropy of any model on these answers "
+        f"{whole['least_cross_entropy']:.4f} nats."
     )
     return Table(numbered("ceilings-table", number), caption, columns)
 

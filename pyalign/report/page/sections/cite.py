@@ -23,7 +23,8 @@ def _entry(kind: str, key: str, **fields: str) -> str:
 ALIGNMENT = _entry(
     "inproceedings", "muttenthaler2023human",
     title="Human alignment of neural network representations",
-    author="Muttenthaler, Lukas and Dippel, Jonas and Linhardt, Lorenz and Vandermeulen, Robert A. and Kornblith, Simon",
+    author="Muttenthaler, Lukas and Dippel, Jonas and Linhardt, Lorenz and Vandermeulen, Robert A. and "
+    "Kornblith, Simon",
     booktitle="International Conference on Learning Representations", year="2023",
 )  # fmt: skip
 # The papers, and the commands whose figures they stand behind.

@@ -50,7 +50,7 @@ def _pairs(given: Given, one: Loaded, number: int) -> Table:
         field("Difference", rows, "difference", "percent", "ci", note="of accuracies, the first less the second"),
         field("p", rows, "p_value", "p", note="two-sided, of no difference; of this pair alone"),
         field(f"p ({correction})", rows, "p_adjusted", "p", note="corrected for all pairs"),
-        field("p (max-t)", rows, "p_max_t", "p", note="corrected for all pairs, which counts how they depend on each other"),
+        field("p (max-t)", rows, "p_max_t", "p", note="corrected for all pairs and how they depend on each other"),
         field("Cross-entropy", rows, "cross_entropy_difference", "number", "cross_entropy_ci", places=4,
               note="difference in nats, the first less the second: below 0 the first is better"),
         field("Both wrong", rows, "both_wrong", "percent"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyalign.report.page.facts import Fact, Facts
 from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Column, Figure, Section, Table, Text, present
+from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, present
 from pyalign.report.page.sections._rows import (
     confidence,
     file_label,
@@ -45,7 +45,14 @@ def leaderboard(given: Given) -> Section | None:
 
 def _of_set(given: Given, rows: Sequence[Scored], number: int) -> list[Any]:
     ceiling = ceiling_of(given, rows)
-    return [_facts(rows, ceiling), _figure(given, rows, number), _table(given, rows, ceiling, number)]
+    seen = [row for row in rows if row.in_sample]
+    fair = [row for row in rows if not row.in_sample] or rows
+    name = numbered("accuracy-table", number)
+    parts: list[Any] = [_facts(fair, ceiling), _figure(given, fair, number), _table(given, fair, ceiling, name)]
+    if 0 < len(seen) < len(rows):
+        table = _table(given, seen, ceiling, f"{name}-seen")
+        parts.append(Fold("In-sample: on triplets that the map was fitted to, so too high", (table,)))
+    return parts
 
 
 def ceiling_of(given: Given, rows: Sequence[Scored]) -> tuple[float, str] | None:
@@ -71,7 +78,7 @@ def place(accuracy: float | None, low: float, high: float | None) -> float | Non
 
 
 def _facts(rows: Sequence[Scored], ceiling: tuple[float, str] | None) -> Facts:
-    held = [row for row in rows if row.row.get("accuracy") is not None and "in-sample" not in row.how]
+    held = [row for row in rows if row.row.get("accuracy") is not None]
     most = max((row.n for row in rows if row.n is not None), default=None)
     on = "" if most is None else f"{most:,} triplets"
     facts = [Fact("Models", f"{len({row.label for row in rows}):,}", on)]
@@ -91,13 +98,13 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _table(given: Given, rows: Sequence[Scored], ceiling: tuple[float, str] | None, number: int) -> Table:
+def _table(given: Given, rows: Sequence[Scored], ceiling: tuple[float, str] | None, name: str) -> Table:
     columns = [
         Column("Model", tuple(row.label for row in rows)),
         Column("Accuracy", _values(rows, "accuracy"), "percent", *_ends(rows)),
         Column("Chance to ceiling", tuple(place(row.row.get("accuracy"), row.chance, ceiling and ceiling[0]) for row in
-               rows), "bar", places=0, note="0 % is chance, 100 % the noise ceiling; how far the ceiling could be off is "
-               "not in it"),
+               rows), "bar", places=0, note="0 % is chance, 100 % the noise ceiling; how far that could be off is not "
+               "in it"),
         _ranks(given, rows),
         Column("How", tuple(row.how for row in rows), filter=len({row.how for row in rows}) > 1,
                note="zero-shot: as it came; probed: after a linear map that was fitted to other objects"),
@@ -111,9 +118,7 @@ def _table(given: Given, rows: Sequence[Scored], ceiling: tuple[float, str] | No
         Column("Triplets", tuple(row.n for row in rows), "count"),
         Column("From", tuple(where(row.source) for row in rows), filter=len({where(row.source) for row in rows}) > 1),
     ]  # fmt: skip
-    return Table(
-        numbered("accuracy-table", number), _caption(rows, ceiling), filled(columns), ("Accuracy", True), numbered=True
-    )
+    return Table(name, _caption(rows, ceiling), filled(columns), ("Accuracy", True), numbered=True)
 
 
 def _values(rows: Sequence[Scored], key: str) -> tuple[Any, ...]:
@@ -131,7 +136,7 @@ def _ends(rows: Sequence[Scored], entropy: bool = False) -> tuple[tuple[float | 
 
 def _ranks(given: Given, rows: Sequence[Scored]) -> Column | None:
     """Ranks among the models that were compared, whose intervals hold for all of them together."""
-    found = {}
+    found: dict[Any, Any] = {}
     for one in given.of("compare"):
         for model in one.document["models"]:
             key = (given.label(str(model["model"])), ZERO_SHOT, one.document.get("measure"),
@@ -149,7 +154,7 @@ def _ranks(given: Given, rows: Sequence[Scored]) -> Column | None:
 
 def _calibrated(given: Given, rows: Sequence[Scored]) -> list[Column]:
     """The temperature that fits people best, and the cross-entropy there, on held-out triplets."""
-    found = {}
+    found: dict[Any, Any] = {}
     for one in given.of("calibrate"):
         for row in one.document["results"]:
             key = (given.label(str(row.get("embeddings"))), ZERO_SHOT, row.get("measure"), one.document.get("triplets"))
@@ -186,7 +191,7 @@ def _caption(rows: Sequence[Scored], ceiling: tuple[float, str] | None) -> str:
     told.append(
         f"noise ceiling {percent(ceiling[0])} ({ceiling[1]})" if ceiling else "no noise ceiling in the documents"
     )
-    if any("in-sample" in row.how for row in rows):
+    if any(row.in_sample for row in rows):
         told.append("in-sample figures are of triplets that the map was fitted to, and too high")
     return "; ".join(told) + "."
 

@@ -66,7 +66,7 @@ def _inputs(given: Given) -> Table | None:
     found: dict[tuple[Any, ...], list[str]] = {}
     for name, one in zip(_called(given), given.documents, strict=True):
         for held in _provenance(one).get("inputs") or ():
-            shape = " × ".join(f"{axis:,}" for axis in held.get("shape") or ())
+            shape = " x ".join(f"{axis:,}" for axis in held.get("shape") or ())
             key = (
                 held.get("source") or held.get("name"),
                 held.get("name"),

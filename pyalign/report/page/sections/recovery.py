@@ -11,8 +11,8 @@ from pyalign.report.page.sections._rows import confidence, file_label, filled, n
 from pyalign.report.page.sections._rows import plain as value_of
 
 LEAD = (
-    "If one of the models had answered, would the analysis find it? Each model answers simulated triplets, and the model "
-    "that then fits best is chosen."
+    "If one of the models had answered, would the analysis find it? Each model answers simulated triplets, and the "
+    "model that then fits best is chosen."
 )
 
 
@@ -55,9 +55,9 @@ def _models(given: Given, one: Loaded, number: int) -> Table:
         field("Ties", rows, "n_ties", "count"),
     ]
     caption = (
-        f"Models as those that answered {whole['n_triplets']:,} {task_noun(whole)} of {file_label(whole.get('triplets'))}; "
-        f"{confidence(rows)}: other answers of these models to these triplets; refit: {whole.get('refit')}; "
-        f"temperatures {whole.get('temperatures')}; seed {whole.get('seed')}."
+        f"Models as those that answered {whole['n_triplets']:,} {task_noun(whole)} of "
+        f"{file_label(whole.get('triplets'))}; {confidence(rows)}: other answers of these "
+        f"models to these triplets; refit: {whole.get('refit')}; temperatures {whole.get('temperatures')}; seed {whole.get('seed')}."
     )
     return Table(numbered("recovery-table", number), caption, filled(columns), ("Recovered", True))
 
