@@ -21,7 +21,7 @@ def figure(value: float, form: str, places: int) -> str:
         ("'50.5\\xa0%'", "'1,234'", "'\\u22120.50'", "'<0.0001'")
     """
     if form == "p":
-        return "<0.0001" if value < 1e-4 else _fixed(value, 4)
+        return "<0.0001" if value < 1e-4 else _fixed(value, 4, "")
     if form == "count":
         text = _fixed(value, 0 if float(value).is_integer() else 1)
     elif form in ("percent", "bar"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from pyalign.report.page.html import Page, shown
+from pyalign.report.tables import one_line
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Code:
 
 def code_html(part: Code, page: Page) -> str:
     """Preformatted, under its caption."""
+    lines = "\n".join(map(one_line, part.text.split("\n")))
     label = escape(f"Copy: {part.caption}")
     return f"""<figure class="code"><figcaption>{shown(part.caption)}
 <button type="button" class="copy needs-script" aria-label="{label}">Copy</button></figcaption>
-<pre tabindex="0"><code>{escape(part.text)}</code></pre></figure>"""
+<pre tabindex="0"><code>{escape(lines)}</code></pre></figure>"""

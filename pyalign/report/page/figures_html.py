@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from html import escape
-from typing import Any
 
 from pyalign.report.page.html import Page, shown, written
 from pyalign.report.page.parts import Figure, Fold
 
-SNIPPET = "window.vega = vega; window.vegaLite = vegaLite"  # without vega-embed, which is a third of the whole
+SNIPPET = "window.vegaEmbed = vegaEmbed"
 
 
 def figure(part: Figure, page: Page) -> str:
@@ -58,9 +57,3 @@ def _named() -> list[tuple[str, str, str]]:
     for k, one in enumerate(light.palette):
         found.setdefault(one, (f"chart-{k}", one, dark.palette[k]))
     return list(found.values())
-
-
-def spec_of(part: Figure) -> dict[str, Any]:
-    """The specification that the page holds."""
-    found: dict[str, Any] = part.chart.to_dict()
-    return found

@@ -13,7 +13,7 @@ const pyalign = (() => {
     return held.get(name);
   }
 
-  const commas = (text) => text.replace(/^(-?\d+)/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
+  const commas = (text) => text.replace(/^-?\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
 
   // A number as people read it; the same rules as `cells.py`.
   function figure(value, form, places) {
@@ -110,16 +110,25 @@ const pyalign = (() => {
   const beforePrint = [];
   let closed = [];
 
+  // Everything that is closed is opened, and what is not drawn yet is begun.
   function open() {
-    closed = [...document.querySelectorAll("details.fold:not([open])")];
+    closed = [...document.querySelectorAll("details.fold:not([open])"), ...closed];
     for (const one of closed) one.open = true;
-    for (const one of beforePrint) one();
+    return Promise.all(beforePrint.map((one) => one()));
+  }
+
+  function close() {
+    for (const one of closed) one.open = false;
+    closed = [];
   }
 
   function startPrint() {
-    document.getElementById("print").addEventListener("click", () => print());
+    document.getElementById("print").addEventListener("click", async () => {
+      await open();
+      print();
+    });
     addEventListener("beforeprint", open);
-    addEventListener("afterprint", () => closed.forEach((one) => (one.open = false)));
+    addEventListener("afterprint", close);
   }
 
   function startCopies() {

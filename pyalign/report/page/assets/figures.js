@@ -50,36 +50,50 @@
     tip.style.top = `${event.clientY + 18}px`;
   }
 
-  const drawn = new Map();
+  const drawn = new Map(); // place -> promise of its view
 
-  function draw(place) {
-    if (drawn.has(place)) return;
+  // Expressions are interpreted (`ast`): the policy of the page lets no script make functions of texts.
+  async function made(place) {
     const told = data(place.dataset.chart);
     const bitmap = size(told) > MANY;
     const spec = recoloured(told, bitmap ? fixed : (name) => name);
     spec.config = { ...spec.config, background: "transparent" };
-    const view = new vega.View(vega.parse(vegaLite.compile(spec, { logger: silent }).spec), {
+    const found = await vegaEmbed(place, spec, {
+      mode: "vega-lite",
+      ast: true,
       renderer: bitmap ? "canvas" : "svg",
-      container: place,
-      hover: true,
-      logLevel: vega.Error,
+      actions: false,
+      defaultStyle: false,
+      logLevel: 1,
       tooltip,
     });
-    view.run();
-    drawn.set(place, { view, bitmap });
     const picture = place.querySelector("svg.marks, canvas.marks");
-    const width = picture.viewBox ? picture.viewBox.baseVal.width : picture.clientWidth;
+    const width = picture.viewBox ? picture.viewBox.baseVal.width : parseFloat(picture.style.width);
     picture.style.setProperty("--width", Math.round(width * POINT));
     place.setAttribute("role", "group");
     place.classList.add("drawn");
+    return { result: found, bitmap };
   }
 
-  const silent = { warn() { return this; }, info() { return this; }, debug() { return this; }, error(...told) { console.error(...told); return this; }, level() { return this; } };
+  function draw(place) {
+    if (!drawn.has(place)) {
+      seen.unobserve(place);
+      const promise = made(place).catch((error) => {
+        console.error(error);
+        place.textContent = "This chart can't be drawn here; its data stand below.";
+        return null;
+      });
+      drawn.set(place, promise);
+    }
+    return drawn.get(place);
+  }
 
-  function again() {
-    for (const [place, { view, bitmap }] of [...drawn]) {
-      if (!bitmap) continue;
-      view.finalize();
+  // Bitmaps have their colours in them: they are drawn anew where these change.
+  async function again() {
+    for (const place of [...drawn.keys()]) {
+      const held = await drawn.get(place);
+      if (!held || !held.bitmap) continue;
+      held.result.finalize();
       drawn.delete(place);
       place.replaceChildren();
       draw(place);
@@ -87,34 +101,19 @@
   }
 
   async function saveDrawing(place) {
-    draw(place);
-    const text = await drawn.get(place).view.toSVG();
+    const held = await draw(place);
+    if (!held) return;
+    const text = await held.result.view.toSVG();
     pyalign.save(text.replace(/var\((--[\w-]+)\)/g, (name) => fixed(name)), "image/svg+xml", `${place.dataset.chart}.svg`);
   }
 
   const places = [...document.querySelectorAll("[data-chart]")];
-  const seen = new IntersectionObserver(
-    (entries) => {
-      for (const entry of entries) if (entry.isIntersecting) attempt(entry.target);
-    },
-    { rootMargin: "300px" },
-  );
+  const seen = new IntersectionObserver((entries) => entries.forEach((entry) => entry.isIntersecting && draw(entry.target)), { rootMargin: "300px" });
 
-  function attempt(place) {
-    seen.unobserve(place);
-    try {
-      draw(place);
-    } catch (error) {
-      console.error(error);
-      place.textContent = "This chart can't be drawn here; its data stand below.";
-    }
-  }
-
-  function idle() {
-    const next = places.find((place) => !drawn.has(place) && place.offsetParent !== null && !place.dataset.tried);
+  async function idle() {
+    const next = places.find((place) => !drawn.has(place));
     if (!next) return;
-    next.dataset.tried = "yes";
-    attempt(next);
+    await draw(next);
     later();
   }
 
@@ -130,6 +129,6 @@
     place.closest("figure").querySelector(".chart-tools").append(button);
   }
   pyalign.redraw.push(again);
-  pyalign.beforePrint.push(() => places.forEach(attempt));
+  pyalign.beforePrint.push(() => Promise.all(places.map(draw)));
   addEventListener("load", later);
 })();

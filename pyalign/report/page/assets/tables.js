@@ -144,7 +144,7 @@
       this.columns.forEach((column, k) => {
         if (this.hidden.has(k)) return;
         const about = { class: this.headers[k].className };
-        made.append(k ? element("td", about, ...cell(column, row)) : element("th", { ...about, scope: "row" }, ...cell(column, row)));
+        made.append(k ? element("td", about, ...cell(column, row)) : element("th", { scope: "row", ...about }, ...cell(column, row)));
       });
       return made;
     }

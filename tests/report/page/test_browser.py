@@ -1,0 +1,318 @@
+"""The page in a real browser: it sorts, filters, copies, prints, in light and dark, by keyboard, and asks no network."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from pyalign.report.page.cells import figure
+from pyalign.report.page.html import Page, body_of, render
+from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text
+from pyalign.report.page.write import make_report
+
+from .conftest import NAMES
+from .test_page import FIGURES, NASTY
+
+pytestmark = pytest.mark.slow
+alt = pytest.importorskip("altair", reason="altair is not installed")
+pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+MANY = 6600
+
+
+def long_table():
+    rng = np.random.default_rng(0)
+    values = [None if k % 50 == 7 else float(v) for k, v in enumerate(rng.random(MANY))]
+    columns = (
+        Column("Model", tuple(f"model {k % 100} of {k}" for k in range(MANY))),
+        Column(
+            "Accuracy",
+            tuple(values),
+            "percent",
+            tuple(v and v - 0.1 for v in values),
+            tuple(v and v + 0.1 for v in values),
+        ),
+        Column("Family", tuple((None, "vit", "cnn")[k % 3] for k in range(MANY)), filter=True),
+        Column("Place", tuple(k / MANY for k in range(MANY)), "bar"),
+        Column("Count", tuple(range(MANY)), "count"),
+    )
+    return Table("long", "Many rows.", columns, ("Count", False), numbered=True)
+
+
+def chart(count=20):
+    rows = [{"x": k, "y": k * k, "name": f"<b>point</b> {k}"} for k in range(count)]
+    base = alt.Chart(alt.InlineData(values=rows), description="Squares")
+    mark = base.mark_point(color="#0072b2").encode(x="x:Q", y="y:Q", tooltip=["name:N", "y:Q"], description="name:N")
+    return mark.properties(width=300, height=200).configure(background="#ffffff")
+
+
+@pytest.fixture(scope="module")
+def report(results):
+    """Of real results: all sections."""
+    return make_report(list(results.values()), "report.html").html
+
+
+@pytest.fixture(scope="module")
+def parts_page():
+    """Of parts: charts, one of them in a fold; a long table, and one of names that are no names."""
+    nasty = Table("nasty", "Names.", (Column("Name", NASTY), Column("N", tuple(range(len(NASTY))), "count")))
+    numbers = Table("numbers", "Numbers.", (
+        Column("Shown", tuple(text for *_, text in FIGURES)),
+        *(Column(f"{form} {places}", tuple(v if (f, p) == (form, places) else None for v, f, p, _ in FIGURES), form,
+                 places=places) for form, places in dict.fromkeys((f, p) for _, f, p, _ in FIGURES)),
+    ))  # fmt: skip
+    data = Table("data", "Squares.", (Column("x", tuple(range(20)), "count"),))
+    sections = [
+        Section("charts", "Charts", "", (
+            Figure("squares", "Squares.", chart(), "They grow.", data),
+            Text(("Far below.",)),
+            Fold("More", (Figure("folded", "Squares again.", chart(), "They grow again."),)),
+            Figure("many", "A bitmap.", chart(4000), "They are many."),
+        )),
+        Section("tables", "Tables", "", (long_table(), nasty, numbers)),
+    ]  # fmt: skip
+    page = Page()
+    return render("Parts", ("a test",), (), sections, body_of(sections, page), page)
+
+
+def cells(page, table, column):
+    """What a column shows; letters of other directions stand apart from their neighbours."""
+    found = page.locator(f"#{table} tbody tr > :nth-child({column})").all_text_contents()
+    return [text.strip() for text in found]
+
+
+def axe(page):
+    """Violations that axe-core calls serious or critical, with the elements."""
+    engine = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    found = engine.Axe().run(page).response["violations"]
+    return [
+        (one["id"], [node["html"][:200] for node in one["nodes"]][:4])
+        for one in found if one["impact"] in ("serious", "critical")
+    ]  # fmt: skip
+
+
+def quiet(opened):
+    assert opened.errors == [] and opened.requests == []
+
+
+# The page of real results
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_violation_of_accessibility(opened, report, scheme):
+    at = opened(report, color_scheme=scheme)
+    at.page.wait_for_function(
+        "document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length"
+    )
+    at.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert axe(at.page) == []
+    quiet(at)
+
+
+def test_models_are_sorted_by_a_click_and_by_the_keyboard(opened, report):
+    at = opened(report)
+    header = at.page.locator("#accuracy-table th", has_text="Model")
+    first = cells(at.page, "accuracy-table", 2)
+    header.get_by_role("button").click()
+    ascending = cells(at.page, "accuracy-table", 2)
+    assert ascending == sorted(first, key=str.casefold) and header.get_attribute("aria-sort") == "ascending"
+    header.get_by_role("button").focus()
+    at.page.keyboard.press("Enter")
+    assert cells(at.page, "accuracy-table", 2) == ascending[::-1] and header.get_attribute("aria-sort") == "descending"
+    assert "Sorted by Model, descending" in at.page.locator("#live").inner_text()
+    assert at.page.evaluate("document.activeElement.classList.contains('sort')")
+    quiet(at)
+
+
+def test_names_of_models_are_text(opened, report):
+    at = opened(report)
+    shown = cells(at.page, "accuracy-table", 2)
+    assert 'script> "quoted" & שלום' in shown and len(NAMES) == 3
+    quiet(at)
+
+
+def test_the_page_fits_a_phone(opened, report):
+    at = opened(report, width=390)
+    assert at.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not at.page.locator("nav ol").is_visible()
+    at.page.get_by_text("Contents", exact=True).click()
+    assert at.page.locator("nav ol").is_visible()
+    quiet(at)
+
+
+def test_all_can_be_reached_by_the_keyboard_alone(opened, report):
+    at = opened(report)
+    at.page.keyboard.press("Tab")
+    assert at.page.evaluate("document.activeElement.className") == "skip"
+    at.page.keyboard.press("Enter")
+    assert at.page.evaluate("document.activeElement.id") == "main"
+    seen = set()
+    for _ in range(40):
+        at.page.keyboard.press("Tab")
+        seen.add(at.page.evaluate("document.activeElement.tagName + ' ' + document.activeElement.className"))
+    assert {"BUTTON sort", "DIV scroll", "SUMMARY "} <= seen
+    quiet(at)
+
+
+def test_text_is_copied(opened, report):
+    at = opened(report, permissions=["clipboard-read", "clipboard-write"])
+    at.page.get_by_role("button", name="Copy: BibTeX").click()
+    at.page.wait_for_function("document.getElementById('live').textContent === 'Text copied'")
+    assert at.page.evaluate("navigator.clipboard.readText()").startswith("@software{pyalign,")
+    quiet(at)
+
+
+def test_without_scripts_the_tables_are_there(opened, report):
+    at = opened(report, java_script_enabled=False)
+    assert at.page.locator("#accuracy-table tbody tr").count() == 3
+    assert not at.page.locator(".tools").is_visible()
+
+
+# Tables
+
+
+def test_rows_that_the_script_makes_are_those_of_the_page(opened, parts_page):
+    at = opened(parts_page)
+    for name in ("nasty", "numbers"):
+        before = at.page.locator(f"#{name} tbody").inner_html()
+        at.page.evaluate("(name) => pyalign.tables.get(name).show()", name)
+        assert at.page.locator(f"#{name} tbody").inner_html() == before
+    before = at.page.locator("#long tbody").inner_html()
+    at.page.evaluate("pyalign.tables.get('long').show()")
+    assert at.page.locator("#long tbody").inner_html() == before
+    quiet(at)
+
+
+def test_figures_are_shown_as_in_python(opened, parts_page):
+    at = opened(parts_page)
+    rng = np.random.default_rng(3)
+    cases = [(float(v), form, int(p)) for v in (*rng.normal(size=40), *(10 ** rng.uniform(-6, 9, 40)), 0.5, 0.25, 0.0, -0.125)
+             for form in ("percent", "number", "count", "p") for p in (0, 1, 4)]  # fmt: skip
+    found = at.page.evaluate("(cases) => cases.map(([v, form, places]) => pyalign.figure(v, form, places))", cases)
+    assert found == [figure(*case) for case in cases]
+
+
+def test_a_filter_of_many_rows_answers_at_once(opened, parts_page):
+    at = opened(parts_page)
+    status = at.page.locator("#long .count")
+    assert status.inner_text() == "6,600 rows, 200 shown"
+    at.page.locator("#long input[type=search]").fill("model 7 of")
+    at.page.wait_for_function("document.querySelector('#long .count').textContent === '66 of 6,600 rows'")
+    assert at.page.locator("#long tbody tr").count() == 66
+    at.page.locator("#long select").select_option(label="vit")
+    assert status.inner_text() == "22 of 6,600 rows"
+    at.page.locator("#long select").select_option(label="not known")
+    assert status.inner_text() == "22 of 6,600 rows"
+    took = at.page.evaluate("""() => { const table = pyalign.tables.get('long'); const times = [];
+        for (const word of ['1', '12', '', 'zzz']) { const start = performance.now(); table.words = word ? [word] : [];
+        table.show(); document.body.offsetHeight; times.push(performance.now() - start); }
+        return times.sort((a, b) => a - b)[1]; }""")
+    assert took < 100
+    quiet(at)
+
+
+def test_missing_values_come_last_either_way(opened, parts_page):
+    at = opened(parts_page)
+    button = at.page.locator("#long th", has_text="Accuracy").get_by_role("button")
+    for _ in range(2):
+        button.click()
+        assert "–" not in cells(at.page, "long", 3)[0]
+    at.page.locator("#long input[type=search]").fill("of 57")
+    at.page.wait_for_function("document.querySelector('#long .count').textContent.includes('of 6,600')")
+    shown = cells(at.page, "long", 3)
+    assert shown[-1] == "–" and shown[0] != "–"
+
+
+def test_columns_are_chosen_and_what_is_shown_is_copied_in_full(opened, parts_page):
+    at = opened(parts_page, permissions=["clipboard-read", "clipboard-write"])
+    at.page.locator("#long .choose summary").click()
+    at.page.locator("#long .choose label", has_text="Place").click()
+    assert at.page.locator("#long thead th:visible").count() == 5
+    at.page.locator("#long input[type=search]").fill("model 3 of 103")
+    at.page.wait_for_function("document.querySelector('#long .count').textContent === '1 of 6,600 rows'")
+    at.page.locator("#long button", has_text="Copy CSV").click()
+    at.page.wait_for_function("document.getElementById('live').textContent === 'Table copied'")
+    text = at.page.evaluate("navigator.clipboard.readText()")
+    value = float(np.random.default_rng(0).random(MANY)[103])
+    assert text.splitlines() == [
+        "Model,Accuracy,Accuracy low,Accuracy high,Family,Count", f"model 3 of 103,{value!r},{value - 0.1!r},{value + 0.1!r},vit,103",
+    ]  # fmt: skip
+    quiet(at)
+
+
+def test_names_that_are_no_names_are_copied_and_shown_as_they_are(opened, parts_page):
+    at = opened(parts_page)
+    assert at.page.locator("#nasty img, #nasty script").count() == 0
+    text = at.page.evaluate("pyalign.tables.get('nasty').csv()")
+    assert '"<script>alert(""x"")</script>",0' in text and '"two\nlines",6' in text
+    assert at.page.locator("#nasty tbody bdi").first.evaluate("(one) => getComputedStyle(one).unicodeBidi") == "isolate"
+    quiet(at)
+
+
+# Charts, colours, paper
+
+
+def test_charts_are_drawn_when_they_come_into_view_with_a_name_for_each_mark(opened, parts_page):
+    at = opened(parts_page)
+    marks = at.page.locator("#squares svg.marks [aria-roledescription=point]")
+    marks.first.wait_for(state="attached")
+    assert marks.count() == 20 and marks.nth(3).get_attribute("aria-label") == "<b>point</b> 3"
+    at.page.get_by_text("More", exact=True).click()
+    at.page.locator("#folded svg.marks").wait_for()
+    at.page.locator("#many canvas").wait_for()
+    box = at.page.locator("#squares svg.marks").bounding_box()
+    assert 400 < box["width"] < 620
+    quiet(at)
+
+
+def test_a_chart_tells_its_figures_as_text(opened, parts_page):
+    at = opened(parts_page)
+    at.page.locator("#squares svg.marks").wait_for()
+    at.page.locator("#squares [aria-label='<b>point</b> 5']").hover()
+    assert "<b>point</b> 5" in at.page.locator(".tip").inner_text() and at.page.locator(".tip b").count() == 0
+
+
+def colour_of(at, what, of="fill"):
+    return at.page.locator(what).first.evaluate(f"(one) => getComputedStyle(one).{of}")
+
+
+def test_the_switch_changes_page_and_charts_and_the_system_is_followed(opened, parts_page):
+    at = opened(parts_page, color_scheme="dark")
+    mark = "#squares [aria-roledescription=point]"
+    at.page.locator(mark).first.wait_for(state="attached")
+    dark = colour_of(at, "body", "backgroundColor"), colour_of(at, mark, "stroke")
+    at.page.get_by_text("Light", exact=True).click()
+    light = colour_of(at, "body", "backgroundColor"), colour_of(at, mark, "stroke")
+    assert light[1] == "rgb(0, 114, 178)" and dark[1] == "rgb(86, 180, 233)" and dark[0] != light[0]
+    at.page.get_by_text("System", exact=True).click()
+    assert colour_of(at, mark, "stroke") == dark[1]
+    at.page.emulate_media(color_scheme="light")
+    assert colour_of(at, mark, "stroke") == light[1]
+    quiet(at)
+
+
+def test_paper_is_light_and_has_everything(opened, parts_page, tmp_path):
+    at = opened(parts_page, color_scheme="dark")
+    at.page.emulate_media(media="print")
+    assert colour_of(at, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert not at.page.locator(".table-tools").first.is_visible()
+    at.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    at.page.locator("#folded svg.marks").wait_for()
+    assert colour_of(at, "#folded [aria-roledescription=point]", "stroke") == "rgb(0, 114, 178)"
+    at.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not at.page.locator("#folded svg.marks").is_visible()
+    content = at.page.pdf(format="A4")
+    assert content.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", content)) > 1
+    quiet(at)
+
+
+def test_a_chart_is_saved_with_its_colours(opened, parts_page):
+    at = opened(parts_page)
+    with at.page.expect_download() as waiting:
+        at.page.locator("#squares").get_by_role("button", name="Save as SVG").click()
+    text = waiting.value.path().read_text(encoding="utf-8")
+    assert waiting.value.suggested_filename == "squares.svg"
+    assert "var(" not in text and "#0072b2" in text

@@ -1,0 +1,116 @@
+"""What a section can't make sense of is a line about the document; a mistake of the program itself is not hidden."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+import pyalign
+from pyalign.report.page import write as pages
+from pyalign.report.page.html import data_of
+from pyalign.report.page.write import STRANGE, make_report, sections_of, write_report
+
+pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+
+
+def broken(held):
+    """A sound document whose rows a section of the page can't read: pairs without models."""
+    document = copy.deepcopy(held["compare"])
+    document["models"] = []
+    return document
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """failing(error): the section of differences raises it on documents with that seed."""
+
+    def use(error, seed=99):
+        real = pages.import_module
+
+        def section(given):
+            if any(one.document.get("seed") == seed for one in given.documents):
+                raise error
+            return real("pyalign.report.page.sections.differences").differences(given)
+
+        class Module:
+            differences = staticmethod(section)
+
+        def load(name):
+            return Module if name.endswith(".differences") else real(name)
+
+        section.__name__ = "differences"
+        monkeypatch.setattr(pages, "import_module", load)
+
+    return use
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_section_that_fails_on_one_document_has_the_others_and_names_it(kind, failing, held, tmp_path):
+    failing(kind("what is this"))
+    paths = []
+    for seed in (1, 99):
+        paths.append(tmp_path / f"{seed}.json")
+        paths[-1].write_text(json.dumps({**held["compare"], "seed": seed}))
+    made = make_report(paths, "report.html")
+    assert "differences" in made.sections
+    (told,) = made.notes
+    assert told.startswith(f"{paths[1]}: differences: {kind.__name__}: ") and "what is this" in told
+    assert "Left out: " in made.html and str(paths[1]) in made.html
+
+
+@pytest.mark.parametrize("kind", [AttributeError, ZeroDivisionError, RuntimeError, MemoryError])
+def test_a_mistake_of_the_program_is_not_hidden(kind, failing, held):
+    failing(kind("mistake"))
+    with pytest.raises(kind, match="mistake"):
+        make_report([{**held["compare"], "seed": 99}], "report.html")
+
+
+def test_a_section_that_fails_on_all_documents_is_left_out(failing, held):
+    failing(LookupError("nothing here"))
+    made = make_report([{**held["compare"], "seed": 99}, held["cka"]], "report.html")
+    assert "differences" not in made.sections and "methods" in made.sections
+    assert made.notes == ("a result: differences: LookupError: nothing here",)
+
+
+def test_sound_documents_of_all_commands_have_no_fault(results):
+    given = pages.Given(pages.read_documents(list(results.values()))[0])
+    sections, faults = sections_of(given)
+    assert faults == []
+    names = [one.name for one in sections]
+    assert [n for n in names if n in ("leaderboard", "differences", "agreement", "recovery", "methods", "cite")] == [
+        "leaderboard", "differences", "agreement", "recovery", "methods", "cite",
+    ]  # fmt: skip
+
+
+def test_files_left_out_stand_at_the_top_of_the_page_and_in_the_notes(documents, tmp_path):
+    (documents / "bad.json").write_text("{")
+    made = write_report(documents, tmp_path / "report.html")
+    assert made.n_documents == 7 and len(made.notes) == 1 and made.notes[0].startswith(str(documents / "bad.json"))
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert html == made.html
+    top = html.index('id="left-out"')
+    assert top < html.index('id="leaderboard"') and str(documents / "bad.json") in html[top : top + 600]
+    assert "accuracy-table" in data_of(html)
+
+
+def test_a_page_that_could_not_be_made_leaves_the_old_one(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    with pytest.raises(pyalign.InputError):
+        write_report([tmp_path / "gone.json"], path)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_was_made_is_a_result_that_travels(results, tmp_path):
+    import hashlib
+
+    made = write_report([results["score"]], tmp_path / "report.html", title="Ours")
+    document = json.loads(made.to_json())
+    assert document["command"] == "report" and document["title"] == "Ours"
+    assert document["outputs"] == {made.path: hashlib.sha256((tmp_path / "report.html").read_bytes()).hexdigest()}
+    (tmp_path / "report.json").write_text(made.to_json())
+    again = pyalign.load_result(tmp_path / "report.json")
+    assert (again.sections, again.bytes) == (made.sections, made.bytes)
+    assert "report.html" in str(made) and "leaderboard" in str(made)

@@ -1,0 +1,88 @@
+"""One label for the same embeddings in all documents, never one label for two."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyalign.report.page.given import Given, Loaded
+
+
+def given(*documents):
+    return Given(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(documents)))
+
+
+def score(*names, labels=(), hashes=()):
+    rows = [{"embeddings": name} for name in names]
+    for row, label in zip(rows, labels, strict=False):
+        row["label"] = label
+    inputs = [{"name": name, "source": name, "sha256": sha} for name, sha in zip(names, hashes, strict=False)]
+    return {"command": "score", "version": "0.1.0", "results": rows, "provenance": {"inputs": inputs}}
+
+
+def cka(*names, hashes=(), sources=()):
+    sources = sources or names
+    inputs = [{"name": n, "source": s, "sha256": sha} for n, s, sha in zip(names, sources, hashes, strict=False)]
+    return {
+        "command": "cka",
+        "version": "0.1.0",
+        "results": [{"models": list(names)}],
+        "provenance": {"inputs": inputs},
+    }
+
+
+def test_labels_are_short_over_all_documents():
+    labels = given(score("a/clip.npy", "a/vgg.npy"), cka("b/clip.npy", "a/vgg.npy")).labels
+    assert labels == {"a/clip.npy": "a/clip", "a/vgg.npy": "a/vgg", "b/clip.npy": "b/clip"}
+
+
+def test_a_label_that_was_given_is_used_in_every_document():
+    found = given(cka("clip.npy"), score("clip.npy", labels=["CLIP"]))
+    assert found.label("clip.npy") == "CLIP" and found.label("other") == "other"
+
+
+def test_a_name_that_is_the_label_of_another_is_that_model():
+    found = given(score("clip.npy", labels=["CLIP"], hashes=["1"]), cka("CLIP", sources=["clip.npy"], hashes=["1"]))
+    assert found.labels == {"clip.npy": "CLIP", "CLIP": "CLIP"}
+
+
+def test_unless_its_values_are_others():
+    found = given(score("clip.npy", labels=["CLIP"], hashes=["1"]), cka("CLIP", hashes=["2"]))
+    assert len(set(found.labels.values())) == 2
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        (score("a.npy", labels=["x"]), score("b.npy", labels=["x"])),
+        (score("a.npy", labels=["x"]), score("b.npy", labels=["x"]), cka("x", "c.npy")),
+        (score("x.npy"), score("b.npy", labels=["x"])),
+        (score("a.npy", labels=["x (b)"]), score("b.npy", labels=["x"]), score("c.npy", labels=["x"])),
+        (score("x.npy", "d/x.npy"), score("x.h5::a", labels=["x"])),
+        (score("a", "b", labels=["one\ntwo", "one\\ntwo"]),),
+    ],
+)
+def test_two_embeddings_never_share_a_label(documents):
+    labels = given(*documents).labels
+    named = [row["embeddings"] for one in documents for row in one["results"] if "embeddings" in row]
+    assert len({labels[name] for name in named}) == len(set(named))
+
+
+def test_the_same_name_with_other_values_is_said():
+    found = given(score("clip.npy", hashes=["abcdefgh1"]), cka("clip.npy", hashes=["12345678x"]))
+    (remark,) = found.remarks
+    assert remark.startswith("clip.npy is not the same in all documents")
+    assert "abcdefgh in 0.json" in remark and "12345678 in 1.json" in remark
+
+
+def test_versions_that_differ_are_said():
+    found = given(score("a.npy"), {**cka("a.npy"), "version": "0.2.0"})
+    assert found.remarks == ("The documents are of several versions of pyalign: 0.1.0 (1), 0.2.0 (1).",)
+    assert given(score("a.npy"), cka("a.npy")).remarks == ()
+
+
+def test_words_under_other_keys_are_no_models():
+    document = {
+        "command": "extract", "version": "0.1.0", "model": "timm:vit",
+        "results": [{"embeddings": "clip.npy", "label": "CLIP"}],
+    }  # fmt: skip
+    assert given(document).labels == {}
