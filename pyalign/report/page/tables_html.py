@@ -18,7 +18,7 @@ def table(part: Table, page: Page) -> str:
     name, order = escape(part.name), _order(part)
     page.keep(part.name, data(part))
     count = len(order)
-    rows = "\n".join(_row(part, row, place) for place, row in enumerate(order[:STATIC], start=1))
+    rows = "".join(_row(part, row, place) for place, row in enumerate(order[:STATIC], start=1))
     more = f'<p class="without-script">The first {STATIC} of {count:,} rows.</p>' if count > STATIC else ""
     return f"""<div class="table" id="{name}" data-table="{name}">
 <p class="caption" id="{name}-caption">{shown(part.caption)}</p>

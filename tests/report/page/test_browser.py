@@ -1,4 +1,4 @@
-"""The page in a real browser: it sorts, filters, copies, prints, in light and dark, by keyboard, and asks no network."""
+"""The page in a real browser: it sorts, filters, copies, prints, in light and dark, by keyboard; no network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .test_page import FIGURES, NASTY
 pytestmark = pytest.mark.slow
 alt = pytest.importorskip("altair", reason="altair is not installed")
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
-MANY = 6600
+MANY, MISSING = 6600, "\u2013"
 
 
 def long_table():
@@ -104,9 +104,7 @@ def quiet(opened):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_violation_of_accessibility(opened, report, scheme):
     at = opened(report, color_scheme=scheme)
-    at.page.wait_for_function(
-        "document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length"
-    )
+    at.wait("document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length")
     at.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     assert axe(at.page) == []
     quiet(at)
@@ -130,7 +128,7 @@ def test_models_are_sorted_by_a_click_and_by_the_keyboard(opened, report):
 def test_names_of_models_are_text(opened, report):
     at = opened(report)
     shown = cells(at.page, "accuracy-table", 2)
-    assert 'script> "quoted" & שלום' in shown and len(NAMES) == 3
+    assert NAMES[2] in shown and "clip" in shown
     quiet(at)
 
 
@@ -160,7 +158,7 @@ def test_all_can_be_reached_by_the_keyboard_alone(opened, report):
 def test_text_is_copied(opened, report):
     at = opened(report, permissions=["clipboard-read", "clipboard-write"])
     at.page.get_by_role("button", name="Copy: BibTeX").click()
-    at.page.wait_for_function("document.getElementById('live').textContent === 'Text copied'")
+    at.wait("document.getElementById('live').textContent === 'Text copied'")
     assert at.page.evaluate("navigator.clipboard.readText()").startswith("@software{pyalign,")
     quiet(at)
 
@@ -189,7 +187,8 @@ def test_rows_that_the_script_makes_are_those_of_the_page(opened, parts_page):
 def test_figures_are_shown_as_in_python(opened, parts_page):
     at = opened(parts_page)
     rng = np.random.default_rng(3)
-    cases = [(float(v), form, int(p)) for v in (*rng.normal(size=40), *(10 ** rng.uniform(-6, 9, 40)), 0.5, 0.25, 0.0, -0.125)
+    values = (*rng.normal(size=40), *(10 ** rng.uniform(-6, 9, 40)), 0.5, 0.25, 0.0, -0.125)
+    cases = [(float(v), form, p) for v in values
              for form in ("percent", "number", "count", "p") for p in (0, 1, 4)]  # fmt: skip
     found = at.page.evaluate("(cases) => cases.map(([v, form, places]) => pyalign.figure(v, form, places))", cases)
     assert found == [figure(*case) for case in cases]
@@ -199,13 +198,13 @@ def test_a_filter_of_many_rows_answers_at_once(opened, parts_page):
     at = opened(parts_page)
     status = at.page.locator("#long .count")
     assert status.inner_text() == "6,600 rows, 200 shown"
-    at.page.locator("#long input[type=search]").fill("model 7 of")
-    at.page.wait_for_function("document.querySelector('#long .count').textContent === '66 of 6,600 rows'")
-    assert at.page.locator("#long tbody tr").count() == 66
-    at.page.locator("#long select").select_option(label="vit")
-    assert status.inner_text() == "22 of 6,600 rows"
-    at.page.locator("#long select").select_option(label="not known")
-    assert status.inner_text() == "22 of 6,600 rows"
+    at.page.locator("#long input[type=search]").fill("MODEL 77")
+    found = [k for k in range(MANY) if "77" in f"model {k % 100} of {k}"]
+    at.wait(f"document.querySelector('#long .count').textContent === '{len(found)} of 6,600 rows'")
+    assert at.page.locator("#long tbody tr").count() == len(found)
+    for place, label in enumerate(("not known", "vit", "cnn")):
+        at.page.locator("#long select").select_option(label=label)
+        assert status.inner_text() == f"{sum(k % 3 == place for k in found)} of 6,600 rows"
     took = at.page.evaluate("""() => { const table = pyalign.tables.get('long'); const times = [];
         for (const word of ['1', '12', '', 'zzz']) { const start = performance.now(); table.words = word ? [word] : [];
         table.show(); document.body.offsetHeight; times.push(performance.now() - start); }
@@ -219,11 +218,11 @@ def test_missing_values_come_last_either_way(opened, parts_page):
     button = at.page.locator("#long th", has_text="Accuracy").get_by_role("button")
     for _ in range(2):
         button.click()
-        assert "–" not in cells(at.page, "long", 3)[0]
+        assert MISSING not in cells(at.page, "long", 3)[0]
     at.page.locator("#long input[type=search]").fill("of 57")
-    at.page.wait_for_function("document.querySelector('#long .count').textContent.includes('of 6,600')")
+    at.wait("document.querySelector('#long .count').textContent.includes('of 6,600')")
     shown = cells(at.page, "long", 3)
-    assert shown[-1] == "–" and shown[0] != "–"
+    assert shown[-1] == MISSING and shown[0] != MISSING
 
 
 def test_columns_are_chosen_and_what_is_shown_is_copied_in_full(opened, parts_page):
@@ -231,15 +230,15 @@ def test_columns_are_chosen_and_what_is_shown_is_copied_in_full(opened, parts_pa
     at.page.locator("#long .choose summary").click()
     at.page.locator("#long .choose label", has_text="Place").click()
     assert at.page.locator("#long thead th:visible").count() == 5
-    at.page.locator("#long input[type=search]").fill("model 3 of 103")
-    at.page.wait_for_function("document.querySelector('#long .count').textContent === '1 of 6,600 rows'")
+    at.page.locator("#long input[type=search]").fill("of 6103")
+    at.wait("document.querySelector('#long .count').textContent === '1 of 6,600 rows'")
     at.page.locator("#long button", has_text="Copy CSV").click()
-    at.page.wait_for_function("document.getElementById('live').textContent === 'Table copied'")
+    at.wait("document.getElementById('live').textContent === 'Table copied'")
     text = at.page.evaluate("navigator.clipboard.readText()")
-    value = float(np.random.default_rng(0).random(MANY)[103])
-    assert text.splitlines() == [
-        "Model,Accuracy,Accuracy low,Accuracy high,Family,Count", f"model 3 of 103,{value!r},{value - 0.1!r},{value + 0.1!r},vit,103",
-    ]  # fmt: skip
+    value = float(np.random.default_rng(0).random(MANY)[6103])
+    header, row = text.splitlines()
+    assert header == "Model,Accuracy,Accuracy low,Accuracy high,Family,Count"
+    assert row == f"model 3 of 6103,{value!r},{value - 0.1!r},{value + 0.1!r},vit,6103"
     quiet(at)
 
 

@@ -16,7 +16,8 @@ from pyalign.report.page.html import Page, body_of, data_of, render, shown, writ
 from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, Tile, Tiles
 from pyalign.report.page.tables_html import STATIC
 
-NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום", "\u202eevil",
+NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום",
+         "\u202eevil",
          "two\nlines", "\u2028", "{{x}}", "😀")  # fmt: skip
 VOID = {"meta", "input", "img", "br", "link", "hr"}
 
@@ -162,10 +163,12 @@ def test_two_parts_of_one_name_are_a_mistake():
 
 
 FIGURES = [
-    (0.125, "percent", 0, "13\u00a0%"), (0.0625, "percent", 1, "6.3\u00a0%"), (-0.0005, "percent", 1, "\u22120.1\u00a0%"),
+    (0.125, "percent", 0, "13\u00a0%"), (0.0625, "percent", 1, "6.3\u00a0%"), 
+    (-0.0005, "percent", 1, "\u22120.1\u00a0%"),
     (1 / 3, "percent", 1, "33.3\u00a0%"), (1234567.891, "number", 2, "1,234,567.89"), (12.5, "count", 0, "12.5"),
     (1000, "count", 0, "1,000"), (2.5, "number", 0, "3"), (1.005, "number", 2, "1.00"), (3e9, "number", 1, "3.0e+09"),
-    (0.00001, "p", 0, "<0.0001"), (0.0312, "p", 0, "0.0312"), (-1234.5, "number", 1, "\u22121,234.5"), (1, "bar", 0, "100\u00a0%"),
+    (0.00001, "p", 0, "<0.0001"), (0.0312, "p", 0, "0.0312"), (-1234.5, "number", 1, "\u22121,234.5"),
+    (1, "bar", 0, "100\u00a0%"),
 ]  # fmt: skip
 
 

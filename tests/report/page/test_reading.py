@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 
-import numpy as np
 import pytest
 
 import pyalign
 from pyalign.errors import InputError
+from pyalign.extraction.encoder import Weights
+from pyalign.extraction.result import ExtractedLayer, Extraction
 from pyalign.report.page.reading import read_documents
 from pyalign.report.page.write import make_report
 
@@ -30,16 +31,19 @@ def test_a_folder_is_each_of_its_documents_by_name(results, documents):
     assert (commands(found), faults) == (sorted(results), ())
 
 
-@pytest.mark.slow
 def test_the_manifest_of_an_extraction_is_read_and_shown(tmp_path):
-    pytest.importorskip("timm", reason="timm is not installed")
-    images = np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), dtype=np.uint8)
-    made = pyalign.extract("random:0:timm:test_vit", images, out=tmp_path / "made")
-    found, faults = read_documents(tmp_path / "made")
+    layer = ExtractedLayer("logits", "the last layer", "model", (3, 8), "float32", "logits.npy", "ab" * 32)
+    made = Extraction(
+        "timm:test_vit", (layer,), 3, 3, "images", "photos", "by name", "names.txt", (), Weights("timm", "cd" * 32),
+        {"size": [3, 32, 32]}, "pillow", None, "fp32", "cpu", 32, {"torch": "2.6.0"}, 1.5, 2.0, "ef" * 32, "12" * 32,
+    )  # fmt: skip
+    (tmp_path / "manifest.json").write_text(made.to_json())
+    (tmp_path / "names.txt").write_text("a\nb\nc\n")
+    found, faults = read_documents(tmp_path)
     assert (commands(found), faults) == (["extract"], ())
-    html = make_report(tmp_path / "made", "report.html").html
-    assert found[0].document["layers"][0]["sha256"] in html and made.fingerprint in html
-    assert found[0].document["versions"]["torch"] in html
+    html = make_report(tmp_path, "report.html").html
+    for told in ("ab" * 32, "cd" * 32, "ef" * 32, "12" * 32, "2.6.0", "timm:test_vit"):
+        assert told in html
 
 
 def test_a_result_of_one_model_is_one_of_several(results):

@@ -68,7 +68,7 @@
       tooltip,
     });
     const picture = place.querySelector("svg.marks, canvas.marks");
-    const width = picture.viewBox ? picture.viewBox.baseVal.width : parseFloat(picture.style.width);
+    const width = picture.viewBox ? picture.viewBox.baseVal.width : picture.width / (window.devicePixelRatio || 1);
     picture.style.setProperty("--width", Math.round(width * POINT));
     place.setAttribute("role", "group");
     place.classList.add("drawn");

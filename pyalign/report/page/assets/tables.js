@@ -216,9 +216,7 @@
   }
 
   function bar(share) {
-    const made = element("span", { class: "bar" });
-    made.style.setProperty("--share", `${(100 * Math.min(Math.max(share, 0), 1)).toFixed(1)}%`);
-    return made;
+    return element("span", { class: "bar", style: `--share:${(100 * Math.min(Math.max(share, 0), 1)).toFixed(1)}%` });
   }
 
   pyalign.tables = new Map();

@@ -57,7 +57,8 @@ def _models(given: Given, one: Loaded, number: int) -> Table:
     caption = (
         f"Models as those that answered {whole['n_triplets']:,} {task_noun(whole)} of "
         f"{file_label(whole.get('triplets'))}; {confidence(rows)}: other answers of these "
-        f"models to these triplets; refit: {whole.get('refit')}; temperatures {whole.get('temperatures')}; seed {whole.get('seed')}."
+        f"models to these triplets; refit: {whole.get('refit')}; temperatures "
+        f"{whole.get('temperatures')}; seed {whole.get('seed')}."
     )
     return Table(numbered("recovery-table", number), caption, filled(columns), ("Recovered", True))
 
