@@ -9,6 +9,7 @@ from pyalign.report.page.html import shown
 from pyalign.report.page.parts import Column, Value
 
 MISSING = '<span class="missing" title="not in the result">\u2013</span>'
+HUGE = 1e15  # written with an exponent, whatever it is
 MINUS = "\u2212"
 
 
@@ -22,7 +23,9 @@ def figure(value: float, form: str, places: int) -> str:
     """
     if form == "p":
         return "<0.0001" if value < 1e-4 else _fixed(value, 4, "")
-    if form == "count":
+    if abs(value) >= HUGE:
+        text = f"{value:.1e}"
+    elif form == "count":
         text = _fixed(value, 0 if float(value).is_integer() else 1)
     elif form in ("percent", "bar"):
         text = f"{_fixed(100 * value, places, '')}\u00a0%"

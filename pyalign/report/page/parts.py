@@ -65,6 +65,12 @@ class Table:
     sort: tuple[str, bool] | None = None
     numbered: bool = False
 
+    def __post_init__(self) -> None:
+        lengths = {len(one.values) for one in self.columns}
+        lengths |= {len(ends) for one in self.columns for ends in (one.low, one.high) if ends}
+        if len(lengths) > 1:
+            raise ValueError(f"columns of table {self.name!r} must have as many values each; got {sorted(lengths)}")
+
 
 @dataclass(frozen=True)
 class Figure:

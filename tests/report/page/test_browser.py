@@ -187,7 +187,7 @@ def test_rows_that_the_script_makes_are_those_of_the_page(opened, parts_page):
 def test_figures_are_shown_as_in_python(opened, parts_page):
     at = opened(parts_page)
     rng = np.random.default_rng(3)
-    values = (*rng.normal(size=40), *(10 ** rng.uniform(-6, 9, 40)), 0.5, 0.25, 0.0, -0.125)
+    values = (*rng.normal(size=40), *(10 ** rng.uniform(-6, 9, 40)), 0.5, 0.25, 0.0, -0.125, 1e300)
     cases = [(float(v), form, p) for v in values
              for form in ("percent", "number", "count", "p") for p in (0, 1, 4)]  # fmt: skip
     found = at.page.evaluate("(cases) => cases.map(([v, form, places]) => pyalign.figure(v, form, places))", cases)

@@ -155,6 +155,13 @@ def test_a_page_without_charts_is_without_the_library():
     assert len(page_of(table())) < 100_000
 
 
+def test_columns_of_a_table_have_as_many_values_each():
+    with pytest.raises(ValueError, match="columns of table 't' must have as many values each; got \\[1, 2\\]"):
+        Table("t", "T.", (Column("a", (1,)), Column("b", (1, 2))))
+    with pytest.raises(ValueError, match="as many values"):
+        Table("t", "T.", (Column("a", (1, 2), "number", (0,), (2, 3)),))
+
+
 def test_two_parts_of_one_name_are_a_mistake():
     with pytest.raises(ValueError, match="two parts of a page are called 'rows'"):
         page_of(table(), table())
@@ -168,7 +175,7 @@ FIGURES = [
     (1 / 3, "percent", 1, "33.3\u00a0%"), (1234567.891, "number", 2, "1,234,567.89"), (12.5, "count", 0, "12.5"),
     (1000, "count", 0, "1,000"), (2.5, "number", 0, "3"), (1.005, "number", 2, "1.00"), (3e9, "number", 1, "3.0e+09"),
     (0.00001, "p", 0, "<0.0001"), (0.0312, "p", 0, "0.0312"), (-1234.5, "number", 1, "\u22121,234.5"),
-    (1, "bar", 0, "100\u00a0%"),
+    (1, "bar", 0, "100\u00a0%"), (1e300, "percent", 1, "1.0e+300"),
 ]  # fmt: skip
 
 

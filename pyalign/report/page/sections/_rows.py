@@ -36,6 +36,12 @@ def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
     )
 
 
+def nested(row: Row, key: str) -> Row:
+    """The mapping under a key; an empty one where there is none."""
+    held = row.get(key)
+    return held if isinstance(held, Mapping) else {}
+
+
 def chance(row: Row) -> float:
     """The accuracy of a model that knows nothing: as the document says it, or as follows from its task."""
     held = row.get("chance")
@@ -47,7 +53,7 @@ def confidence(rows: Sequence[Row], key: str = "ci") -> str:
     for row in rows:
         if ends(row, key)[0] is None:
             continue
-        about = (row.get("intervals") or {}).get(key) or {}
+        about = nested(nested(row, "intervals"), key)
         by, share = about.get("by"), about.get("confidence")
         level = "intervals" if share is None else f"{100 * share:g} % intervals"
         return f"{level} over {OVER.get(by, by)}" if by else level

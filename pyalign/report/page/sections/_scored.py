@@ -8,7 +8,7 @@ from typing import Any
 
 from pyalign.report.charts.document import ends
 from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.sections._rows import chance, file_label
+from pyalign.report.page.sections._rows import chance, file_label, nested
 
 ZERO_SHOT, PROBED, CHOICES = "zero-shot", "probed, held out", "its own choices"
 
@@ -48,7 +48,7 @@ class Scored:
     @property
     def in_sample(self) -> bool:
         """Whether a map was fitted to these objects."""
-        return bool((self.row.get("in_sample") or {}).get("objects"))
+        return bool(nested(self.row, "in_sample").get("objects"))
 
     @property
     def ends(self) -> tuple[float | None, float | None]:
@@ -76,7 +76,7 @@ def _scores(one: Loaded, given: Given) -> Iterator[Scored]:
         if row.get("model_choices"):
             how = CHOICES
         elif row.get("transform") is not None:
-            seen = (row.get("in_sample") or {}).get("objects")
+            seen = nested(row, "in_sample").get("objects")
             how = f"after {file_label(row['transform'])}{', in-sample' if seen else ''}"
         label = given.label(name) if row.get("embeddings") else str(row.get("label") or given.label(name))
         yield Scored(
@@ -101,7 +101,7 @@ def _probed(one: Loaded, given: Given) -> Iterator[Scored]:
     name = str(whole.get("embeddings") or "embeddings")
     folds = whole.get("folds") or ()
     yield Scored(
-        name, given.label(name), PROBED, (whole.get("options") or {}).get("measure"), whole.get("triplets"),
+        name, given.label(name), PROBED, nested(whole, "options").get("measure"), whole.get("triplets"),
         str(whole.get("task") or "odd-one-out"), dict(whole), "accuracy_interval", "cross_entropy_interval",
         sum(fold["n_test"] for fold in folds) if folds else None, chance(whole), one,
     )  # fmt: skip

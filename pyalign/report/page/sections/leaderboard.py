@@ -13,6 +13,7 @@ from pyalign.report.page.sections._rows import (
     confidence,
     file_label,
     filled,
+    nested,
     notes_of,
     numbered,
     plain,
@@ -165,7 +166,7 @@ def _calibrated(given: Given, rows: Sequence[Scored]) -> list[Column]:
 
     held = [found.get(row.key[:4], {}) for row in rows]
     low, high = zip(*(ends(row, "temperature_ci") for row in held), strict=True)
-    entropy = tuple(plain((row.get("test") or {}).get("cross_entropy")) for row in held)
+    entropy = tuple(plain(nested(row, "test").get("cross_entropy")) for row in held)
     return [
         Column("Fitted temperature", tuple(plain(row.get("temperature")) for row in held), "number", low, high,
                places=3, note="at which the probabilities fit people's answers best"),

@@ -11,7 +11,7 @@ from pyalign._version import __version__
 from pyalign.report.page.code import Code
 from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.parts import Column, Fold, Section, Table, Text, present
-from pyalign.report.page.sections._rows import filled, numbered, plain
+from pyalign.report.page.sections._rows import filled, nested, numbered, plain
 
 LEAD = "What is needed to make these figures again: inputs with the SHA-256 of their values, settings, seeds, versions."
 LONGEST = 300  # letters of one setting
@@ -32,8 +32,7 @@ def methods(given: Given) -> Section | None:
 
 
 def _provenance(one: Loaded) -> Mapping[str, Any]:
-    held = one.document.get("provenance")
-    return held if isinstance(held, Mapping) else {}
+    return nested(one.document, "provenance")
 
 
 def _called(given: Given) -> tuple[str, ...]:
