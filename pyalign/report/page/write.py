@@ -176,7 +176,9 @@ def _images(images: Any) -> Any:
 
 
 def _metadata(metadata: Any) -> Any:
-    return metadata
+    if metadata is None or util.find_spec("pyalign.report.page.metadata") is None:
+        return None
+    return import_module("pyalign.report.page.metadata").metadata_of(metadata)
 
 
 def _sprites(given: Given) -> Any:
