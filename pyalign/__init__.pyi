@@ -76,6 +76,8 @@ from .report.page.write import ReportFile, write_report
 from .report.plot import plot
 from .results import Interval, Result, load_result
 from .stats.resampling import Resampling
+from .study.result import Study, StudyStep
+from .study.run import run_study
 
 __all__ = [
     "CORRELATIONS",
@@ -122,6 +124,8 @@ __all__ = [
     "Score",
     "Scores",
     "SimilarityMatrix",
+    "Study",
+    "StudyStep",
     "Transform",
     "TripletPlan",
     "TripletProbe",
@@ -174,6 +178,7 @@ __all__ = [
     "read_transform",
     "recover",
     "rsa",
+    "run_study",
     "sample_triplets",
     "score",
     "score_choices",

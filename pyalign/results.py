@@ -62,6 +62,7 @@ KINDS = {
     "rsa": "pyalign.pairwise.rsa_result:Rsa",
     "recover": "pyalign.recovery.recovered:Recovery",
     "score": "pyalign.analysis.score:Scores",
+    "study": "pyalign.study.result:Study",
     "simulate": "pyalign.datasets.simulate:Simulation",
     "triplets": "pyalign.datasets.triplets:SampledTriplets",
 }

@@ -43,6 +43,9 @@ COMMANDS = {
     "extract": "embeddings of images or texts by the layers of a model",
     "models list": "the models that `pyalign extract` knows, by name",
     "models layers": "the layers of a model: names, shapes, what they are",
+    "study run": "models, human data and analyses from one file: documents and a report",
+    "study init": "write a study file from a folder of embeddings and human data",
+    "tour": "a study of the built-in sample, in two minutes, with a report",
     "datasets list": "published data sets by name, and whether they are here",
     "datasets info": "source, licence, citation and layout of a data set",
     "datasets fetch": "get a data set from where it is published, or from a mirror",
@@ -65,8 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = load(name)
     options = parse(make_parser(name, COMMANDS[name], command), command.options, rest)
     try:
-        _run(name, command, options)
+        fault = _run(name, command, options)
         sys.stdout.flush()
+        if fault:
+            return _fail(name, fault)
     except (InputError, MissingExtraError) as error:
         return _fail(name, _located(command, options, str(error)))
     except BrokenPipeError:
@@ -136,8 +141,8 @@ def _command(word: str) -> str:
     raise argparse.ArgumentTypeError(f"{word!r} is no command{nearest(word, COMMANDS)}")
 
 
-def _run(name: str, command: Command[Any], options: Any) -> None:
-    """Checks outputs, runs, and only then writes and prints."""
+def _run(name: str, command: Command[Any], options: Any) -> str:
+    """Checks outputs, runs, and only then writes and prints. Gives what could not be done after all, or nothing."""
     from pyalign.cli._outputs import check_outputs, write_outcome
     from pyalign.cli._watch import unchanged
     from pyalign.report.progress import ProgressLine
@@ -158,6 +163,7 @@ def _run(name: str, command: Command[Any], options: Any) -> None:
             write_outcome(_recorded(outcome, options), options, check)
         if journal is not None:
             journal.close()
+    return outcome.fault
 
 
 def _hashed(options: Any) -> Any:

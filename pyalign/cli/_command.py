@@ -85,6 +85,7 @@ class Outcome:
         text: what is printed in place of the table.
         journal: of the run; it is closed when all is written.
         notes: what a person should know, besides those of the result.
+        fault: what could not be done, said last: the exit code is then 1.
     """
 
     result: Result | None = None
@@ -92,6 +93,7 @@ class Outcome:
     text: str | None = None
     journal: Journal | None = None
     notes: tuple[str, ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ VIEWS = {
     "Recovery": "recoveries:recovery_table",
     "Score": "scores:score_table",
     "Scores": "scores:scores_table",
+    "Study": "studies:study_table",
 }
 
 

@@ -1,0 +1,56 @@
+"""`pyalign study run`: what a study file asks for, as far as it is not there already, and its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.progress import Progress
+from pyalign.study.display import Steps
+from pyalign.study.result import Study
+from pyalign.study.run import run_study
+
+
+@dataclass(frozen=True)
+class StudyRunOptions:
+    """The options of `pyalign study run`."""
+
+    file: str = option(
+        "the study: models, triplets, other human data, and steps; paths in it are relative to its folder", "--file",
+        required=True, metavar="STUDY.toml", role="input", positional=True,
+    )  # fmt: skip
+    out: str | None = option(
+        "folder for documents and report (default: beside the file, under its name without .toml)", metavar="DIR",
+        role="folder",
+    )  # fmt: skip
+    resume: bool = option(
+        "there must be a run to go on with; what is done and unchanged is never done again, with or without it",
+        default=False,
+    )
+    only: str | None = option("this step alone, with those that it needs; report: the page alone", metavar="STEP")
+    threads: int | None = option(
+        "threads (default: PYALIGN_NUM_THREADS, else all cores); results don't depend on them", kind=_options.count,
+        metavar="K",
+    )  # fmt: skip
+    quiet: bool = option("no notes, no progress", default=False)
+
+
+def run(options: StudyRunOptions, progress: Progress) -> Outcome:
+    """Runs the study, and shows its steps."""
+    with Steps(not options.quiet) as steps:
+        found = run_study(options.file, options.out, resume=options.resume, only=options.only, watch=steps)
+    return Outcome(found, fault=fault_of(found))
+
+
+def fault_of(study: Study) -> str:
+    """What could not be done, in one line; nothing where all could."""
+    failed = study.failed
+    if not failed:
+        return ""
+    first = f"step {failed[0].name!r}: {failed[0].reason}"
+    more = [step.name for step in failed[1:]]
+    return first + (f" (and {len(more)} more: {', '.join(more)})" if more else "")
+
+
+COMMAND = Command(StudyRunOptions, run, "pyalign study run study.toml --out results", about=())

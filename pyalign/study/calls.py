@@ -1,0 +1,172 @@
+"""A step as a call: its arguments, read; its key; its result, as files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign.errors import ConvergenceWarning
+from pyalign.extraction.images import as_images
+from pyalign.extraction.weights import hash_file
+from pyalign.io.paths import split_key
+from pyalign.io.write import Content
+from pyalign.journal import Journal
+from pyalign.progress import Progress
+from pyalign.study.analyses import HUMAN, MODEL, MODELS, TRIPLETS
+from pyalign.study.file import STEP, Step, StudyModel
+from pyalign.study.inputs import Inputs
+from pyalign.study.keys import digest_of, key_of_step
+from pyalign.study.options import FILES
+from pyalign.study.timeless import timeless
+
+NOT_IN_KEY = ("workers",)  # of an extraction: rows don't depend on them
+TOLD = {"triplets": "triplets", "dimensions": "dimensions", "against": "against"}  # fields that say what was read
+
+
+@dataclass(frozen=True)
+class Call:
+    """A step, ready to run.
+
+    Attributes:
+        step: what it is of.
+        arguments: of its function.
+        key: of inputs and options.
+        sources: what the study calls the inputs, by argument.
+    """
+
+    step: Step
+    arguments: Mapping[str, Any]
+    key: str
+    sources: Mapping[str, str]
+
+    def run(self, progress: Progress, journal: Journal | None) -> Any:
+        """Its result. journal: of a function that goes on with one."""
+        more: dict[str, Any] = {"journal": journal} if journal is not None else {}
+        if "progress" in self.step.analysis.call.__code__.co_varnames:
+            more["progress"] = progress
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # results say it
+            found = self.step.analysis.call(**self.arguments, **more)
+        known = {one.name for one in fields(found)}
+        told = {field: self.sources[argument] for argument, field in TOLD.items() if argument in self.sources}
+        if self.step.analysis.each:
+            told["embeddings"] = self.sources["x"]
+        return replace(found, **{name: value for name, value in told.items() if name in known})
+
+
+def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str], Any]) -> Call:
+    """Reads what a step takes.
+
+    taken: gives what an option takes of another step.
+
+    Raises:
+        InputError, MissingExtraError, OSError: what the readers find.
+    """
+    analysis, sets = step.analysis, step.sets
+    found: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for argument, kind in analysis.inputs.items():
+        if argument in sets:
+            found[argument] = inputs.of_kind(kind, sets[argument])
+            sources[argument] = inputs.study.sets.get(kind, {}).get(sets[argument], {}).get("file", "")
+    by_kind = {kind: found.get(argument) for argument, kind in analysis.inputs.items()}
+    items = inputs.items(by_kind.get(TRIPLETS), by_kind.get(HUMAN))
+    for argument, kind in analysis.inputs.items():
+        if kind == MODELS:
+            found[argument] = inputs.models(step.models, items)
+        elif kind == MODEL:
+            found[argument] = inputs.models([model], items)[model]
+            sources[argument] = model
+    options = {name: _option(name, value, analysis.name, inputs, taken) for name, value in step.options.items()}
+    digests = {name: inputs.digest(value) for name, value in {**found, **options}.items()}
+    key = key_of_step(analysis.name, {"as written": step.written, "of": model}, {**digests, "sources": sources})
+    return Call(step, {**found, **options}, key, sources)
+
+
+def _option(name: str, value: Any, analysis: str, inputs: Inputs, taken: Callable[[str], Any]) -> Any:
+    if name not in FILES:
+        return value
+    if isinstance(value, str) and value.startswith(STEP):
+        return taken(value.removeprefix(STEP))
+    return inputs.option(FILES[name], value, analysis)
+
+
+def files_of(found: Any, stem: str, folder: str, time: str) -> dict[str, Content]:
+    """The document of a result, and before it the map that a probe has found."""
+    files: dict[str, Content] = {}
+    fit = getattr(found, "fit", found)
+    transform = getattr(fit, "transform", None)
+    if transform is not None and type(found).__name__ in ("ProbeCrossValidation", "ProbeFit"):
+        from pyalign.io.transform import transform_bytes
+
+        content = transform_bytes(timeless(transform, time))
+        files[f"{folder}/{stem}.npz"] = content
+        found = replace(found, outputs={f"{stem}.npz": hashlib.sha256(content).hexdigest()})
+    files[f"{folder}/{stem}.json"] = timeless(found, time).to_json() + "\n"
+    return files
+
+
+# Extractions
+
+
+@dataclass(frozen=True)
+class ExtractCall:
+    """An extraction, ready to run: arguments of `pyalign.extract`, its key, and what the study calls its items."""
+
+    arguments: Mapping[str, Any]
+    key: str
+    items: str
+
+
+def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
+    """Lists what is to be extracted, and hashes it."""
+    given = {name: value for name, value in model.options.items() if name != "per_object"}
+    kind = "texts" if "texts" in given else "images"
+    hashed: dict[str, Any] = {}
+    items = given[kind]
+    given[kind] = inputs.place(items)
+    if kind == "images":
+        hashed["images"] = inputs.once(("images", items), lambda: _hash_of_images(given["images"]))
+    else:
+        hashed["texts"] = hash_file(model.name, split_key(given["texts"])[0])
+    if "checkpoint" in given:
+        given["checkpoint"] = inputs.place(given["checkpoint"])
+        if os.path.isfile(given["checkpoint"]):
+            hashed["checkpoint"] = hash_file(model.name, given["checkpoint"])
+    if "transform" in given:
+        given["transform"] = inputs.option("transform", given["transform"], "extract")
+        hashed["transform"] = inputs.digest(given["transform"])
+    if "layer" in given:
+        given["layers"] = (given.pop("layer"),)
+    told = {name: value for name, value in model.options.items() if name not in (*NOT_IN_KEY, "per_object")}
+    key = key_of_step("extract", {"model": model.extract, **told}, hashed)
+    return ExtractCall({"model": model.extract, **given}, key, items)
+
+
+def _hash_of_images(source: str) -> str:
+    """Of the names of the images and of all that is in them: a picture that was drawn over is another one."""
+    images = as_images(source)
+    digest = hashlib.sha256()
+    for k, name in enumerate(images.names):
+        picture = images.open(k)
+        digest.update(f"{name}\n".encode())
+        digest.update(digest_of(picture if isinstance(picture, bytes) else np.asarray(picture)).encode())
+    return digest.hexdigest()
+
+
+def extracted_document(found: Any, call: ExtractCall, place: str, time: str) -> str:
+    """Of an extraction: with the items and the folder as the study has them."""
+    options = dict(found.provenance.options)
+    for name in ("images", "texts"):
+        if options.get(name) is not None:
+            options[name] = call.items
+    options["out"] = place
+    told = replace(found, items=call.items, provenance=replace(found.provenance, options=options))
+    text: str = timeless(told, time).to_json() + "\n"
+    return text

@@ -1,0 +1,291 @@
+"""The study file: what it names, checked before anything is opened; a mistake in it is one line."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyalign.data.objects import HOW
+from pyalign.errors import InputError, nearest
+from pyalign.io.judgments import load_judgments
+from pyalign.io.named import PREFIX
+from pyalign.io.paths import PathLike, bad
+from pyalign.io.triplets import load_triplets
+from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS, Analysis, find_analysis
+from pyalign.study.options import FILES, NONE, checked
+from pyalign.study.toml import read_toml
+
+STEP = "step:"  # before the name of another step, in options that take what it has found
+# What each kind of input may say besides `file`.
+SETS: dict[str, tuple[str, ...]] = {
+    TRIPLETS: tuple(
+        name for name in inspect.signature(load_triplets).parameters if name not in ("path", "key")
+    ),
+    HUMAN: tuple(name for name in inspect.signature(load_judgments).parameters if name not in ("path", "key")),
+    DIMENSIONS: ("labels", "names", "name_column"),
+    CATEGORIES: (),
+}  # fmt: skip
+OF_FILES = ("names", "name_column", "per_object")
+OF_EXTRACT = (
+    "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
+    "on_error", "decoder", "background", "prompt", "transform", "per_object",
+)  # fmt: skip
+TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "steps")
+WHOLE, SWITCHES = ("batch_size", "workers"), ("compile",)
+
+
+@dataclass(frozen=True)
+class StudyModel:
+    """A model: the file of its embeddings, or how they are extracted.
+
+    Attributes:
+        name: what it is called everywhere.
+        file: FILE, FILE::KEY or dataset:NAME; "" for one that is extracted.
+        options: names, name_column, per_object; or the arguments of `pyalign.extract` but for model and layers.
+        extract: SOURCE:NAME, or "".
+    """
+
+    name: str
+    file: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    extract: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step.
+
+    Attributes:
+        name: of its table in the file.
+        analysis: what it calls.
+        options: the arguments, checked; those that name files are text.
+        written: the options as the file has them.
+        models: by name.
+        sets: which set of triplets, judgments, dimensions, categories each argument takes; "" for the only one.
+    """
+
+    name: str
+    analysis: Analysis
+    options: Mapping[str, Any]
+    written: Mapping[str, Any]
+    models: tuple[str, ...]
+    sets: Mapping[str, str]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The steps whose results it takes."""
+        texts = [value for name, value in self.options.items() if name in FILES and isinstance(value, str)]
+        return tuple(text.removeprefix(STEP).partition("::")[0] for text in texts if text.startswith(STEP))
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """What a study file says.
+
+    Attributes:
+        path: of the file; other paths are relative to its folder.
+        title: of the report.
+        names: file with the names of the rows of all models that have none, and of item numbers.
+        models, sets: the inputs, by name; a set that stands alone is called "".
+        images, metadata: for the report.
+        steps: in the order in which they are run.
+    """
+
+    path: str
+    title: str
+    names: str | None
+    models: Mapping[str, StudyModel]
+    sets: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    images: str | None
+    metadata: str | None
+    steps: tuple[Step, ...]
+
+    @property
+    def folder(self) -> str:
+        """What relative paths start from."""
+        return os.path.dirname(self.path)
+
+    def place(self, path: str) -> str:
+        """Where a file that it names lies."""
+        return path if path.startswith(PREFIX) else os.path.join(self.folder, path)
+
+
+def read_study(path: PathLike) -> StudyFile:
+    """The study that a `.toml` file describes, checked: no file that it names is opened.
+
+    Raises:
+        InputError: what is wrong, in one line that starts with the path.
+        MissingExtraError: before Python 3.11, without tomli.
+        OSError: missing or forbidden.
+    """
+    document = read_toml(path)
+    try:
+        return _study(os.fspath(path), document)
+    except InputError as error:
+        raise bad(path, error) from error
+
+
+def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
+    _known(document, TOP, "")
+    texts = {name: _text(document.get(name), name) for name in ("title", "names", "per_object", "images", "metadata")}
+    shared = {name: texts[name] for name in ("names", "per_object") if texts[name] is not None}
+    told = _table(document.get("models", {}), "models")
+    models = {name: _model(name, one, shared, texts["images"]) for name, one in told.items()}
+    sets = {kind: _sets(kind, document.get(kind)) for kind in SETS}
+    steps = _table(document.get("steps", {}), "steps")
+    if not steps:
+        raise InputError("[steps] must have at least one analysis, such as [steps.score]; got none")
+    found = [_step(name, one, models, sets) for name, one in steps.items()]
+    title = texts["title"] or os.path.splitext(os.path.basename(path))[0]
+    return StudyFile(
+        path, title, texts["names"], models, sets, texts["images"], texts["metadata"], _in_order(found)
+    )  # fmt: skip
+
+
+def _known(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in allowed:
+            known = nearest(key, allowed) or f"; known are {', '.join(allowed)}"
+            raise InputError(f"{where}unknown key {key!r}{known}")
+
+
+def _text(value: Any, name: str) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise InputError(f"{name} must be text; got {value!r:.80}")
+    return value
+
+
+def _table(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"[{name}] must be a table; got {value!r:.80}")
+    return value
+
+
+def _model(name: str, told: Any, shared: Mapping[str, str], images: str | None) -> StudyModel:
+    where = f"model {name!r}: "
+    if not name or not name.isprintable():
+        raise InputError(f"{where}a model needs a printable name")
+    table = {"file": told} if isinstance(told, str) else told
+    if not isinstance(table, Mapping) or ("file" in table) == ("extract" in table):
+        raise InputError(f"{where}must be a file of embeddings, or a table with file or extract; got {told!r:.80}")
+    of = "file" if "file" in table else "extract"
+    _known(table, (of, *(OF_FILES if of == "file" else OF_EXTRACT)), where)
+    source, options = table[of], {key: value for key, value in table.items() if key != of}
+    if not isinstance(source, str) or not source:
+        raise InputError(f"{where}{of} must be text; got {source!r:.80}")
+    for key, value in options.items():
+        right = type(value) is int if key in WHOLE else type(value) is bool if key in SWITCHES else isinstance(value, str)
+        if not right and not (key == "name_column" and type(value) is int):
+            raise InputError(f"{where}{key} must be of another type; got {value!r:.80}")
+    options = {**{key: value for key, value in shared.items() if of == "file" or key == "per_object"}, **options}
+    if options.get("per_object", HOW[0]) not in HOW:
+        raise InputError(f"{where}per_object must be one of {', '.join(HOW)}; got {options['per_object']!r}")
+    if of == "file":
+        return StudyModel(name, source, options)
+    if images is not None and "texts" not in options:
+        options.setdefault("images", images)
+    if ("images" in options) == ("texts" in options):
+        raise InputError(f"{where}extract needs images or texts, one of them")
+    return StudyModel(name, "", options, source)
+
+
+def _sets(kind: str, told: Any) -> dict[str, Mapping[str, Any]]:
+    """The sets of one kind by name: a single one, called "", or tables of several."""
+    if told is None:
+        return {}
+    if isinstance(told, Mapping) and told and "file" not in told and all(isinstance(v, Mapping) for v in told.values()):
+        return {name: _one_set(f"[{kind}.{name}]: ", kind, one) for name, one in told.items()}
+    return {"": _one_set(f"[{kind}]: ", kind, told)}
+
+
+def _one_set(where: str, kind: str, told: Any) -> Mapping[str, Any]:
+    table = {"file": told} if isinstance(told, str) else told
+    if not isinstance(table, Mapping):
+        raise InputError(f"{where}must be a file, or a table with file; got {told!r:.80}")
+    _known(table, ("file", *SETS[kind]), where)
+    if not isinstance(table.get("file"), str) or not table["file"]:
+        raise InputError(f"{where}file must be the name of a file; got {table.get('file')!r:.80}")
+    return table
+
+
+def _step(
+    name: str, told: Any, models: Mapping[str, StudyModel], sets: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> Step:
+    try:
+        table = dict(_table(told, f"steps.{name}"))
+        if not name or not name.isprintable() or set(name) & set("/\\:"):
+            raise InputError("the name of a step must be printable, without / \\ :")
+        function = table.pop("function", name)
+        if not isinstance(function, str):
+            raise InputError(f"function must be text; got {function!r:.80}")
+        analysis = find_analysis(function)
+        chosen = _chosen_models(table.pop("models", None), analysis, models)
+        picked = {
+            argument: _picked(argument, kind, table.pop(argument, None), analysis, sets.get(kind, {}))
+            for argument, kind in analysis.inputs.items()
+            if kind in SETS
+        }
+        if LABELS in analysis.inputs.values():
+            argument = next(one for one, kind in analysis.inputs.items() if kind == LABELS)
+            picked[argument] = picked["dimensions"]
+        used = {argument: one for argument, one in picked.items() if one is not None}
+        return Step(name, analysis, {**analysis.defaults, **checked(analysis, table)}, table, chosen, used)
+    except InputError as error:
+        raise InputError(f"step {name!r}: {error}") from error
+
+
+def _chosen_models(told: Any, analysis: Analysis, models: Mapping[str, StudyModel]) -> tuple[str, ...]:
+    takes = {"models", "model"} & set(analysis.inputs.values())
+    if not takes:
+        if told is not None:
+            raise InputError(f"models have no meaning for {analysis.name}")
+        return ()
+    names = list(models) if told is None else [told] if isinstance(told, str) else told
+    if not isinstance(names, list) or not names:
+        raise InputError(f"models must be a list of names of [models]; got {told!r:.80}")
+    for name in names:
+        if name not in models:
+            raise InputError(f"there is no model {name!r} in [models]{nearest(str(name), models)}")
+    return tuple(dict.fromkeys(names))
+
+
+def _picked(
+    argument: str, kind: str, told: Any, analysis: Analysis, sets: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """The name of the set for an argument; None where it goes without."""
+    free = argument in analysis.optional
+    if told == NONE and free:
+        return None
+    if told is not None:
+        if told not in sets or told == "":
+            named = [name for name in sets if name]
+            known = f"one of {', '.join(named)}" if named else f"left out: there is no [{kind}.NAME]"
+            raise InputError(f"{argument} must be {known}; got {told!r:.80}")
+        return str(told)
+    if len(sets) > 1:
+        raise InputError(f"{argument} must say which of [{kind}] it takes: {', '.join(sets)}")
+    if not sets and not free:
+        raise InputError(f"{analysis.name} needs [{kind}], which the study does not have")
+    return next(iter(sets), None)
+
+
+def _in_order(steps: list[Step]) -> tuple[Step, ...]:
+    """Each behind those that it needs, otherwise as they stand."""
+    by_name = {step.name: step for step in steps}
+    found: dict[str, Step] = {}
+
+    def add(step: Step, behind: tuple[str, ...]) -> None:
+        for name in step.needs:
+            if name not in by_name:
+                raise InputError(f"step {step.name!r}: there is no step {name!r}{nearest(name, by_name)}")
+            if name in (*behind, step.name):
+                raise InputError(f"step {step.name!r}: needs itself, by way of {name!r}")
+            add(by_name[name], (*behind, step.name))
+        found.setdefault(step.name, step)
+
+    for step in steps:
+        add(step, ())
+    return tuple(found.values())

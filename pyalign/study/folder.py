@@ -1,0 +1,143 @@
+"""The folder of a study: documents, a journal of what each was made of, and a lock while it is written."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+from pyalign.errors import InputError
+from pyalign.io.paths import PathLike, bad
+from pyalign.io.write import Content, Files
+from pyalign.journal import Journal
+
+JOURNAL, LOCK, STEPS, MODELS, PARTS = "journal.json", ".lock", "steps", "models", ".parts"
+STUDY, RESULT, MANIFEST, REPORT = "study.toml", "study.json", "manifest.json", "report.html"
+OURS = (STUDY, RESULT, MANIFEST, REPORT, STEPS, MODELS)  # never put in the place of what a study has not written
+RUN = "this run"  # in the journal: when the run was begun, and whether it has ended
+
+
+class StudyFolder:
+    """A folder that a study is written to; as a context, it is this process's alone.
+
+    Args:
+        path: made where it is not there.
+        resume: whether there must be something to go on with.
+
+    Raises:
+        InputError: it holds other files under the names of a study's, nothing to resume, or is being written.
+        OSError: it can't be written.
+    """
+
+    def __init__(self, path: PathLike, resume: bool = False) -> None:
+        self.path, self.resume = Path(path), resume
+        self._lock: IO[bytes] | None = None
+        self.journal = Journal()
+
+    def __enter__(self) -> StudyFolder:
+        known = os.path.lexists(self.path / JOURNAL)
+        if self.resume and not known:
+            raise bad(self.path, "there is nothing to resume: no study was begun there; leave --resume out")
+        there = [name for name in OURS if os.path.lexists(self.path / name)]
+        if there and not known:
+            raise bad(self.path, f"holds {there[0]}, which no study has written there; take another folder (--out)")
+        for name in ("", STEPS, PARTS):
+            os.makedirs(self.path / name, exist_ok=True)
+        self._take()
+        try:
+            self.journal = Journal.open(self.path / JOURNAL, "pyalign study", resume=known)
+        except InputError:
+            if self.resume:
+                self.__exit__()
+                raise
+            self.journal = Journal(self.path / JOURNAL, "pyalign study")  # damaged: everything is made anew
+        return self
+
+    def _take(self) -> None:
+        self._lock = open(self.path / LOCK, "wb")  # noqa: SIM115
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise bad(self.path, "another run is writing this study; wait for it, or take another folder") from error
+        except OSError:
+            pass  # a file system without locks
+
+    def __exit__(self, *reason: object) -> None:
+        if self._lock is not None:
+            self._lock.close()  # the file stays: another run may have it open
+
+    def begin(self) -> str:
+        """When the run was begun, ISO 8601, UTC; one that goes on was begun when the first of it was."""
+        found = self.journal.record(RUN)
+        if isinstance(found, Mapping) and not found.get("ended") and isinstance(found.get("time"), str):
+            return str(found["time"])
+        time = now()
+        self.journal.finish(RUN, {"time": time, "ended": False})
+        return time
+
+    def end(self, time: str) -> None:
+        """All that could be made is made."""
+        self.journal.finish(RUN, {"time": time, "ended": True})
+        with suppress(OSError):
+            os.rmdir(self.path / PARTS)
+
+    def holds(self, unit: str, key: str) -> bool:
+        """Whether what a unit has made of that very key lies here, whole."""
+        found = self.journal.record(unit)
+        if not isinstance(found, Mapping) or found.get("key") != key or not isinstance(found.get("files"), Mapping):
+            return False
+        return all(self.sha256(name) == digest for name, digest in found["files"].items())
+
+    def seconds(self, unit: str) -> float | None:
+        """How long it took."""
+        found = self.journal.record(unit)
+        return found.get("seconds") if isinstance(found, Mapping) else None
+
+    def files(self, unit: str) -> dict[str, str]:
+        """The SHA-256 of the files of a unit, by path."""
+        found = self.journal.record(unit)
+        return dict(found["files"]) if isinstance(found, Mapping) else {}
+
+    def keep(self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = ()) -> None:
+        """Writes the files of a unit, the document last in line, then takes note of them. also: of what lies there."""
+        with Files() as pending:
+            digests = {name: pending.add(self.path / name, content, hashed=True) for name, content in files.items()}
+            pending.commit()
+        digests.update({name: self.sha256(name) for name in also})
+        self.journal.finish(unit, {"key": key, "files": digests, "seconds": round(seconds, 3)})
+
+    def sha256(self, name: str) -> str | None:
+        """Of a file of the folder; None where there is none to read."""
+        try:
+            with open(self.path / name, "rb") as handle:
+                digest = hashlib.sha256()
+                while part := handle.read(1 << 20):
+                    digest.update(part)
+                return digest.hexdigest()
+        except OSError:
+            return None
+
+    def part(self, stem: str) -> Path:
+        """Where a step that is interrupted leaves what it has."""
+        os.makedirs(self.path / PARTS, exist_ok=True)
+        return self.path / PARTS / f"{stem}.json"
+
+
+def now() -> str:
+    """The moment, or that of SOURCE_DATE_EPOCH, by which builds are made to be repeated.
+
+    Example:
+        >>> now()[10]
+        'T'
+    """
+    given: Any = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.now(timezone.utc)
+    if given.isdecimal() and len(given) < 12:
+        moment = datetime.fromtimestamp(int(given), timezone.utc)
+    return moment.isoformat(timespec="seconds")

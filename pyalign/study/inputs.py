@@ -1,0 +1,264 @@
+"""What a study reads, opened by the readers of pyalign when a step first needs it, each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pyalign.data import Embeddings, Judgments, Triplets, hash_early
+from pyalign.data.align import asked_items
+from pyalign.errors import InputError
+from pyalign.io.named import is_named, open_named
+from pyalign.io.paths import bad, split_key
+from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS
+from pyalign.study.file import StudyFile, StudyModel
+from pyalign.study.keys import digest_of
+
+
+class Inputs:
+    """The inputs of a study, read once each; paths in the file are relative to its folder.
+
+    Args:
+        study: what the file says.
+        extracted: gives the folder of a model that is extracted, and which of its layers.
+    """
+
+    def __init__(self, study: StudyFile, extracted: Callable[[str], tuple[str, str]]) -> None:
+        self.study, self.extracted = study, extracted
+        self._read: dict[tuple[Any, ...], Any] = {}
+        self._digests: dict[int, tuple[Any, str]] = {}
+
+    def place(self, path: str) -> str:
+        """Where a file of the study lies."""
+        return self.study.place(path)
+
+    def once(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+        """What was read under that key."""
+        if key not in self._read:
+            found = self._read[key] = read()
+            if isinstance(found, Embeddings | Triplets | Judgments):
+                hash_early(found)
+        return self._read[key]
+
+    def digest(self, value: Any) -> str:
+        """Of a value that was read, computed once; a table of models by its parts."""
+        if isinstance(value, dict):
+            return digest_of({name: self.digest(one) for name, one in value.items()})
+        if id(value) not in self._digests:
+            self._digests[id(value)] = value, digest_of(value)
+        return self._digests[id(value)][1]
+
+    def as_written(self, found: Any, spec: str) -> Any:
+        """With the source, and in notes the path, as the study has it: documents then name no folder of this machine."""
+        place, notes = self.place(split_key(spec)[0]), getattr(found, "notes", ())
+        told = tuple(note.replace(place, split_key(spec)[0]) if place else note for note in notes)
+        return replace(found, source=spec, **({"notes": told} if notes else {}))
+
+    def names(self, spec: str) -> tuple[str, ...]:
+        """The names in FILE or FILE::KEY."""
+        from pyalign.io.names import read_names
+
+        path, key = split_key(self.place(spec))
+        found: tuple[str, ...] = self.once(("names", spec), lambda: read_names(path, key=key))
+        return found
+
+    def embeddings(self, spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
+        """The embeddings of FILE, FILE::KEY or dataset:NAME."""
+        from pyalign.io.embeddings import load_embeddings
+
+        def read() -> Embeddings:
+            path, key = split_key(self.place(spec))
+            known = None if names is None else self.names(names)
+            found: Embeddings = self.as_written(
+                load_embeddings(path, key=key, names=known, name_column=name_column), spec
+            )
+            return found
+
+        found: Embeddings = self.once(("embeddings", spec, names, name_column), read)
+        return found
+
+    # Models
+
+    def models(self, names: Sequence[str], items: tuple[str, ...] | None) -> dict[str, Embeddings]:
+        """Those models, with a row for each object where the study asks for that.
+
+        items: the objects that they are asked about, where these have names.
+        """
+        return {name: self.model(self.study.models[name], items) for name in names}
+
+    def model(self, model: StudyModel, items: tuple[str, ...] | None) -> Embeddings:
+        """One of them."""
+        how = model.options.get("per_object")
+        read: Callable[[], Embeddings] = lambda: self._raw(model) if how is None else self._per_object(model, how, items)  # noqa: E731
+        found: Embeddings = self.once(("model", model.name, None if how is None else items), read)
+        return found
+
+    def _raw(self, model: StudyModel) -> Embeddings:
+        if not model.extract:
+            return self.embeddings(model.file, model.options.get("names"), model.options.get("name_column"))
+        from pyalign.io.embeddings import load_embeddings
+
+        folder, layer = self.extracted(model.name)
+        found = load_embeddings(folder, key=layer)
+        return replace(found, source=f"models/{os.path.basename(folder)}::{layer}")
+
+    def _per_object(self, model: StudyModel, how: str, items: tuple[str, ...] | None) -> Embeddings:
+        x = self.once(("model", model.name, None), lambda: self._raw(model))
+        try:
+            found, note = x.per_object(how, items)
+        except InputError as error:
+            raise InputError(f"{model.name}: {error}") from error
+        return replace(found, notes=(*found.notes, f"{model.name}: {note}"))
+
+    # What people said
+
+    def of_kind(self, kind: str, name: str) -> Any:
+        """A set of a kind of inputs: triplets, judgments, dimensions, their labels, categories."""
+        read = {
+            TRIPLETS: self._triplets, HUMAN: self._judgments, DIMENSIONS: self._dimensions, LABELS: self._labels,
+            CATEGORIES: self._categories,
+        }[kind]  # fmt: skip
+        told = self.study.sets[DIMENSIONS if kind == LABELS else kind][name]
+        return self.once((kind, name), lambda: read(told))
+
+    def _triplets(self, told: Mapping[str, Any]) -> Triplets:
+        from pyalign.io.triplets import load_triplets
+
+        path, key = split_key(self.place(told["file"]))
+        layout = {name: told[name] for name in told if name not in ("file", "answers", "subjects", "item_names")}
+        if isinstance(layout.get("columns"), list):
+            layout["columns"] = tuple(layout["columns"])
+        named = None if "item_names" not in told else self.names(told["item_names"])
+        found = self.as_written(load_triplets(path, key=key, item_names=named, **layout), told["file"])
+        if found.names is None and self.study.names is not None and not self._rows_are_images():
+            found = replace(found, names=self.names(self.study.names), numbered=True)
+        if "subjects" in told:
+            found = replace(found, subjects=self._people(told["subjects"], len(found)))
+        return found if "answers" not in told else self._answered(found, told["answers"])
+
+    def _rows_are_images(self) -> bool:
+        """Whether names of rows may be those of images, of which several are one object."""
+        return any("per_object" in model.options for model in self.study.models.values())
+
+    def _people(self, spec: str, t: int) -> Any:
+        from pyalign.io.subjects import read_subjects
+
+        path, key = split_key(self.place(spec))
+        found = read_subjects(path, key=key)
+        if len(found.codes) != t:
+            raise bad(path, f"subjects must have one entry per triplet ({t}); got {len(found.codes)}")
+        return found
+
+    def _answered(self, triplets: Triplets, spec: str) -> Triplets:
+        from pyalign.io.answers import read_answers
+
+        path, key = split_key(self.place(spec))
+        try:
+            return triplets.with_answers(read_answers(path, key=key, task=triplets.task))
+        except InputError as error:
+            raise error if str(error).startswith(path) else bad(path, error) from error
+
+    def _judgments(self, told: Mapping[str, Any]) -> Judgments:
+        names = None if "names" not in told else self.names(told["names"])
+        return self.judgments(told["file"], told.get("kind"), names)
+
+    def judgments(self, spec: str, kind: str | None, names: tuple[str, ...] | None = None) -> Judgments:
+        """Matrices in FILE or FILE::KEY."""
+        from pyalign.io.judgments import load_judgments
+
+        path, key = split_key(self.place(spec))
+        found: Judgments = self.as_written(load_judgments(path, kind=kind, key=key, names=names), spec)
+        return found
+
+    def _dimensions(self, told: Mapping[str, Any]) -> Embeddings:
+        return self.embeddings(told["file"], told.get("names"), told.get("name_column"))
+
+    def _labels(self, told: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """Labels of dimensions: those that are given, or those of the data set where it has some."""
+        if "labels" in told:
+            return self.names(told["labels"])
+        path, key = split_key(told["file"])
+        if not is_named(path):
+            return None
+        try:
+            found: tuple[str, ...] = open_named(path, "dimensions", key)
+        except InputError:  # VICE comes without
+            return None
+        return found
+
+    def _categories(self, told: Mapping[str, Any]) -> Any:
+        return self.categories(told["file"])
+
+    def categories(self, spec: str) -> Any:
+        """Categories of objects."""
+        from pyalign.io.categories import load_categories
+
+        return load_categories(self.place(spec))
+
+    def items(self, triplets: Triplets | None, human: Judgments | None) -> tuple[str, ...] | None:
+        """The names of the objects that a step is about, where they are known."""
+        if triplets is not None:
+            return asked_items(triplets)
+        return None if human is None else human.names
+
+    # Files that options name
+
+    def option(self, what: str, given: Any, analysis: str) -> Any:
+        """What an option that names files stands for (see `options.FILES`)."""
+        return getattr(self, f"_option_{what}")(given, analysis)
+
+    def _option_transform(self, given: str, analysis: str) -> Any:
+        from pyalign.io.transform import read_transform
+
+        return replace(read_transform(self.place(given)), source=given)
+
+    def _option_embeddings(self, given: str, analysis: str) -> Any:
+        return self.embeddings(given)
+
+    def _option_queries(self, given: Any, analysis: str) -> Any:
+        return self.embeddings(given) if isinstance(given, str) else given
+
+    def _option_vector(self, given: str, analysis: str) -> Any:
+        from pyalign.io.npy import open_npy
+        from pyalign.io.paths import check_file
+
+        check_file(self.place(given), "arrays", (".npy",))
+        return open_npy(self.place(given))
+
+    def _option_groups(self, given: str, analysis: str) -> Any:
+        from pyalign.io.subjects import read_subjects
+
+        path, key = split_key(self.place(given))
+        found = read_subjects(path, key=key, noun="group")
+        return np.array(found.labels)[found.codes]
+
+    def _option_categories(self, given: Any, analysis: str) -> Any:
+        found = tuple(self.categories(one) for one in ((given,) if isinstance(given, str) else given))
+        if len(found) != 2:
+            raise InputError(f"levels must be two files, fine and coarse; got {len(found)}")
+        return found
+
+    def _option_rdms(self, given: Mapping[str, str], analysis: str) -> Any:
+        return {name: self.judgments(spec, "dissimilarity") for name, spec in given.items()}
+
+    def _option_choices(self, given: Mapping[str, str], analysis: str) -> Any:
+        from pyalign.io.choices import read_choices
+
+        parts = {name: split_key(self.place(spec)) for name, spec in given.items()}
+        return {name: read_choices(path, key=key) for name, (path, key) in parts.items()}
+
+    def _option_ceiling(self, given: Any, analysis: str) -> Any:
+        if not isinstance(given, str):
+            return given
+        from pyalign.analysis.named_ceiling import ceiling_of
+        from pyalign.results import load_result
+
+        path, name = split_key(self.place(given))
+        found = load_result(path)
+        if getattr(found, "command", None) != "ceiling":
+            raise bad(path, "is no result of ceiling")
+        return ceiling_of(found, name or "estimate")

@@ -1,0 +1,52 @@
+"""What a step was made of, as one hash: the values and names of its inputs, its options, its function, the version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign._version import __version__
+from pyalign.data.provenance import fingerprint
+from pyalign.results import SCHEMA
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a value of data: arrays by dtype, shape and values, dataclasses field by field.
+
+    Example:
+        >>> from pyalign.data import Embeddings
+        >>> a, b = Embeddings(np.eye(2), ("dog", "cat")), Embeddings(np.eye(2), ("dog", "cow"))
+        >>> digest_of(a) == digest_of(a), digest_of(a) == digest_of(b)
+        (True, False)
+    """
+    text = json.dumps(_told(value), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _told(value: Any) -> Any:
+    """The same, as json can write it: kinds stay apart."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return ["float", value.hex()]
+    if isinstance(value, np.ndarray | np.generic):
+        return ["array", fingerprint(np.asarray(value))]
+    if is_dataclass(value) and not isinstance(value, type):
+        return [type(value).__name__, {one.name: _told(getattr(value, one.name)) for one in fields(value)}]
+    if isinstance(value, Mapping):
+        return ["table", [[str(key), _told(one)] for key, one in value.items()]]
+    if isinstance(value, list | tuple):
+        return ["list", [_told(one) for one in value]]
+    if isinstance(value, bytes):
+        return ["bytes", hashlib.sha256(value).hexdigest()]
+    raise TypeError(f"a key can't be made of {type(value).__name__}")
+
+
+def key_of_step(function: str, options: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
+    """The key of a step; inputs: a digest, or what has one, of each argument."""
+    return digest_of([SCHEMA, __version__, function, dict(sorted(options.items())), dict(sorted(inputs.items()))])

@@ -1,0 +1,147 @@
+"""Options of a step: arguments of its function, checked against the signature before anything is run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from importlib import import_module
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from pyalign.data import Transform
+from pyalign.errors import InputError, nearest
+from pyalign.probing.options import ProbeOptions
+from pyalign.stats.resampling import Resampling
+from pyalign.study.analyses import OWN, Analysis
+
+NONE = "none"  # in place of None, which TOML does not have
+TABLES = (Resampling, ProbeOptions)  # what is written as a table
+WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: f'"{NONE}"'}
+# Options that name a file or another step, by argument: what opens them (see `pyalign.study.inputs`).
+FILES = {
+    "transform": "transform", "start": "transform", "other_embeddings": "embeddings", "queries": "queries",
+    "weights": "vector", "groups": "groups", "levels": "categories", "model_rdms": "rdms",
+    "model_choices": "choices", "ceiling": "ceiling",
+}  # fmt: skip
+
+
+def arguments_of(analysis: Analysis) -> dict[str, Any]:
+    """The options of a step by name, each with its type; `object` takes anything."""
+    function = analysis.call
+    scope = vars(import_module(function.__module__))
+    found = {}
+    for name, one in inspect.signature(function).parameters.items():
+        if one.kind is one.VAR_KEYWORD or name in (*OWN, *analysis.inputs):
+            continue
+        found[name] = _hint(one.annotation, scope)
+    if analysis.options:
+        module, _, kind = analysis.options.partition(":")
+        hints = get_type_hints(getattr(import_module(module), kind))
+        found.update({one.name: hints[one.name] for one in fields(getattr(import_module(module), kind))})
+    return found
+
+
+def _hint(annotation: Any, scope: Mapping[str, Any]) -> Any:
+    """What an annotation, which is text, means; `object` where that is not to be found out."""
+    try:
+        return eval(annotation, dict(scope)) if isinstance(annotation, str) else annotation
+    except (NameError, TypeError):
+        return object
+
+
+def checked(analysis: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they stand in a study file, made into arguments; those that name files stay text.
+
+    Raises:
+        InputError: an option that the function lacks, or a value of another type.
+
+    Example:
+        >>> from pyalign.study.analyses import find_analysis
+        >>> checked(find_analysis("cka"), {"permutations": 50})
+        {'permutations': 50}
+        >>> checked(find_analysis("cka"), {"permutation": 50})
+        Traceback (most recent call last):
+        pyalign.errors.InputError: cka has no option 'permutation'; did you mean 'permutations'?
+    """
+    allowed = arguments_of(analysis)
+    for name in given:
+        if name in analysis.inputs or name in OWN:
+            raise InputError(f"{name} comes from the study, and is no option of {analysis.name}")
+        if name not in allowed:
+            raise InputError(f"{analysis.name} has no option {name!r}{nearest(name, allowed)}")
+    return {name: _checked_value(name, allowed[name], value) for name, value in given.items()}
+
+
+def _checked_value(name: str, hint: Any, value: Any) -> Any:
+    kinds = _kinds(hint)
+    if name in FILES:
+        return _file(name, value)
+    if value == NONE and NoneType in kinds:
+        return None
+    for kind in TABLES:
+        if kind in kinds and isinstance(value, Mapping):
+            return _table(name, kind, value)
+    if not any(_fits(kind, value) for kind in kinds):
+        words = list(dict.fromkeys(word for kind in kinds for word in _words(kind)))
+        raise InputError(f"{name} must be {' or '.join(words)}; got {value!r:.80}")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _file(name: str, value: Any) -> Any:
+    """Text, or for some a number, a list or a table of texts."""
+    if isinstance(value, str) or (name == "ceiling" and type(value) in (int, float)):
+        return value
+    if name in ("levels", "queries") and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    several = ("model_rdms", "model_choices")
+    if name in several and isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values()):
+        return dict(value)
+    kinds = {"levels": "a list of two files", "queries": "a file, or a list of names", "ceiling": "a number or a file"}
+    told = "a table of names and files" if name in several else kinds.get(name, "the name of a file")
+    raise InputError(f"{name} must be {told}; got {value!r:.80}")
+
+
+def _table(name: str, kind: Any, value: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(kind)
+    known = {one.name: hints[one.name] for one in fields(kind)}
+    for key in value:
+        if key not in known:
+            raise InputError(f"{name} has no entry {key!r}{nearest(key, known)}")
+    given = {key: _checked_value(f"{name}.{key}", known[key], one) for key, one in value.items()}
+    if kind is Resampling:
+        given.setdefault("by", "auto")
+    return kind(**given)
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    origin, inside = get_origin(kind) or kind, get_args(kind)
+    if origin in (Any, object):
+        return isinstance(value, bool | int | float | str | list | Mapping)
+    if origin in (int, float):
+        return type(value) is int or (origin is float and type(value) is float)
+    if origin in (bool, str):
+        return type(value) is origin
+    if isinstance(value, list) and origin in (tuple, list, Sequence):
+        one = inside[0] if inside else object
+        return all(any(_fits(part, element) for part in _kinds(one)) for element in value)
+    if isinstance(value, Mapping) and origin in (dict, Mapping):
+        one = inside[1] if inside else object
+        return all(any(_fits(part, element) for part in _kinds(one)) for element in value.values())
+    return False
+
+
+def _words(kind: Any) -> list[str]:
+    origin, inside = get_origin(kind) or kind, get_args(kind)
+    if origin in WORDS:
+        return [WORDS[origin]]
+    if origin in (Any, object):
+        return ["a number, text, a list or a table"]
+    if origin in (tuple, list, Sequence):
+        of = [word for part in _kinds(inside[0]) for word in _words(part)] if inside else []
+        return [f"a list, each {' or '.join(of)}" if of else "a list"]
+    return ["a table"] if origin in (dict, Mapping, *TABLES) or (is_dataclass(kind) and kind is Transform) else []

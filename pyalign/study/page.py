@@ -1,0 +1,84 @@
+"""The report of a study: one page of all its documents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.extraction.images import as_images
+from pyalign.io.documents import read_json
+from pyalign.io.paths import one_line
+from pyalign.study.file import StudyFile
+from pyalign.study.folder import REPORT as PAGE
+from pyalign.study.folder import StudyFolder
+from pyalign.study.keys import key_of_step
+from pyalign.study.result import FAILED, FINISHED, MADE, REUSED, Study, StudyStep
+from pyalign.study.units import REPORT
+
+
+def make_report(
+    study: StudyFile, folder: StudyFolder, done: Mapping[str, StudyStep], started: Callable[[], None]
+) -> StudyStep:
+    """Writes the page, unless it is there of these very documents. started: is called where it has to be made."""
+    step = StudyStep(REPORT, "write_report", FAILED)
+    finished = [one for one in done.values() if one.status == FINISHED]
+    if not finished:
+        return _without(folder, step, "there is no result to report")
+    try:
+        given = _given(study)
+        hashes = {one.document or "": folder.sha256(one.document or "") for one in finished}
+        missing = [one for one in done.values() if one.status != FINISHED]
+        told = {one.name: one.reason for one in missing}
+        key = key_of_step("write_report", {"title": study.title}, {"documents": hashes, "missing": told, **given[1]})
+        if folder.holds(REPORT, key):
+            return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
+        started()
+        began = time.perf_counter()
+        _write(study, folder, finished, missing, given[0])
+        seconds = time.perf_counter() - began
+        folder.keep(REPORT, key, {}, seconds, (PAGE,))
+        return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=MADE, seconds=seconds)
+    except (InputError, MissingExtraError, MemoryError) as error:
+        return _without(folder, step, one_line(str(error)))
+    except OSError as error:
+        return _without(folder, step, one_line(f"{error.filename}: {error.strerror}" if error.filename else error))
+
+
+def _without(folder: StudyFolder, step: StudyStep, reason: str) -> StudyStep:
+    """No report; that of an earlier run goes, since it is of other results."""
+    (folder.path / PAGE).unlink(missing_ok=True)
+    return replace(step, reason=reason)
+
+
+def _given(study: StudyFile) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the page shows besides documents, and what tells that it is the same."""
+    given: dict[str, Any] = {}
+    hashes: dict[str, Any] = {}
+    if study.images is not None:
+        place = study.place(study.images)
+        given["images"] = as_images(place)
+        hashes["images"] = given["images"].fingerprint()
+    if study.metadata is not None:
+        place = study.place(study.metadata)
+        with open(place, "rb") as handle:
+            hashes["metadata"] = handle.read()
+        given["metadata"] = place
+    return given, hashes
+
+
+def _write(
+    study: StudyFile, folder: StudyFolder, finished: Sequence[StudyStep], missing: Sequence[StudyStep],
+    given: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """The documents go in as they lie here, without their paths: the page is the same wherever the folder lies."""
+    import pyalign
+
+    documents: list[Any] = [read_json(folder.path / (one.document or "")) for one in finished]
+    if missing:
+        documents.append(Study(study.title, (*finished, *missing)))
+    if not hasattr(pyalign, "write_report"):
+        raise InputError("reports are not there yet")
+    pyalign.write_report(documents, folder.path / PAGE, title=study.title, **given)

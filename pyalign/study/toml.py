@@ -1,0 +1,78 @@
+"""TOML files, as plain values of Python; what is wrong with one is a line that starts with its path."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from pyalign.errors import MissingExtraError
+from pyalign.io.paths import PathLike, bad, check_file, text_errors
+
+LARGEST = 1 << 20  # bytes of a study file
+
+
+def read_toml(path: PathLike) -> dict[str, Any]:
+    """The tables and values of a `.toml` file.
+
+    Raises:
+        InputError: no TOML, or more than 1 MiB; one line that starts with the path.
+        MissingExtraError: before Python 3.11, without tomli.
+        OSError: missing or forbidden.
+    """
+    check_file(path, "studies", (".toml",))
+    with text_errors(path), open(path, "rb") as handle:
+        data = handle.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise bad(path, f"must be a file of at most {LARGEST} bytes")
+        text = data.decode("utf-8-sig")
+    toml = _parser(path)
+    try:
+        found: dict[str, Any] = toml.loads(text)
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
+        raise bad(path, f"is not TOML: {error}") from error
+    return found
+
+
+def _parser(path: PathLike) -> Any:
+    try:
+        return import_module("tomllib")
+    except ImportError:
+        try:
+            return import_module("tomli")
+        except ImportError as error:
+            raise MissingExtraError(f"{path}: TOML", "tomli", "datasets") from error
+
+
+def quoted(value: Any) -> str:
+    """A value as it stands in a TOML file.
+
+    Example:
+        >>> quoted('a "b"'), quoted([0, 1]), quoted(True), quoted({"file": "x.npy"})
+        ('"a \\\\"b\\\\""', '[0, 1]', 'true', '{ file = "x.npy" }')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(quoted, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key_of(name)} = {quoted(one)}' for name, one in value.items())} }}"
+    if isinstance(value, str):
+        return '"' + "".join(_letter(letter) for letter in value) + '"'
+    return repr(value)
+
+
+def key_of(name: str) -> str:
+    """A key as it stands there: bare where it may be.
+
+    Example:
+        >>> key_of("clip-b32"), key_of("CLIP B/32")
+        ('clip-b32', '"CLIP B/32"')
+    """
+    bare = name.isascii() and name != "" and all(letter.isalnum() or letter in "-_" for letter in name)
+    return name if bare else quoted(name)
+
+
+def _letter(letter: str) -> str:
+    if letter in '"\\':
+        return "\\" + letter
+    return letter if letter.isprintable() else f"\\U{ord(letter):08X}"

@@ -1,0 +1,96 @@
+"""What is run one after the other: extractions, then each step, for steps of one model once for each of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyalign.errors import InputError, nearest
+from pyalign.study.file import Step, StudyFile
+
+REPORT = "report"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A part of a study that is done or not done.
+
+    Attributes:
+        name: what it is called: "score", "probe (clip)", "extract (lite0)".
+        stem: of its files.
+        step: what it is of; None for an extraction.
+        model: of which model it is, or "".
+        needs: the names of units that must be done before.
+    """
+
+    name: str
+    stem: str
+    step: Step | None
+    model: str = ""
+    needs: tuple[str, ...] = ()
+
+
+def units_of(study: StudyFile) -> tuple[Unit, ...]:
+    """All of a study, each behind those that it needs."""
+    used = {name for step in study.steps for name in step.models}
+    stems: set[str] = {REPORT}
+    found: dict[str, Unit] = {}
+    for name, model in study.models.items():
+        if model.extract and name in used:
+            found[_extraction(name)] = Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name)
+    of_step: dict[str, list[str]] = {}
+    for step in study.steps:
+        before = tuple(unit for name in step.needs for unit in of_step[name])
+        for model in step.models if step.analysis.each else ("",):
+            names = (model,) if model else step.models
+            needs = tuple(_extraction(name) for name in names if study.models[name].extract)
+            called = f"{step.name} ({model})" if model else step.name
+            stem = _stem(f"{step.name}-{model}" if model else step.name, stems)
+            found[called] = Unit(called, stem, step, model, (*needs, *before))
+            of_step.setdefault(step.name, []).append(called)
+    return tuple(found.values())
+
+
+def asked(units: Sequence[Unit], only: str | None) -> set[str]:
+    """The names of the units that are asked for, with those that they need.
+
+    only: a step, a model that is extracted, the report, or None for everything.
+
+    Raises:
+        InputError: there is no such step.
+    """
+    if only is None:
+        return {unit.name for unit in units}
+    chosen = [unit for unit in units if only in (unit.name, unit.step.name if unit.step else unit.model)]
+    if not chosen and only != REPORT:
+        names = list(dict.fromkeys([*(unit.step.name if unit.step else unit.model for unit in units), REPORT]))
+        raise InputError(f"--only {only} is no step of the study{nearest(only, names) or f'; there is {names[0]}'}")
+    by_name = {unit.name: unit for unit in units}
+    found: set[str] = set()
+    left = [unit.name for unit in chosen]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += by_name[name].needs
+    return found
+
+
+def _extraction(model: str) -> str:
+    return f"extract ({model})"
+
+
+def _stem(name: str, taken: set[str]) -> str:
+    """A name of files that any system takes; two are never the same, whatever case their letters have.
+
+    Example:
+        >>> _stem("probe-CLIP B/32", set())
+        'probe-CLIP_B_32'
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:120].strip(".") or "_"
+    stem, k = plain, 2
+    while stem.lower() in taken:
+        stem, k = f"{plain}-{k}", k + 1
+    taken.add(stem.lower())
+    return stem
