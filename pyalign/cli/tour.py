@@ -1,0 +1,70 @@
+"""`pyalign tour`: a study of the built-in sample, and a few lines about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli.study_run import fault_of
+from pyalign.progress import Progress
+from pyalign.study.display import Steps
+from pyalign.study.result import FINISHED, Study
+from pyalign.study.tour import DATA, FILE, RESULTS, take_tour
+from pyalign.study.units import REPORT
+
+DONE = """\
+Done: a study of 411 objects and 28,770 triplets of categories (no human judgments).
+  {out}/{data}     what was read: embeddings of {models} models, triplets, names, categories
+  {out}/{file}  what was asked for: a study file, which you may change and run again
+  {out}/{results}  what was found: a JSON document for each step{page}
+"""
+NEXT = """
+Next, with data of your own:
+  pyalign study init FOLDER       writes such a study file for embeddings in a folder
+  pyalign study run STUDY.toml    runs it
+  pyalign extract --images DIR --out E    makes embeddings of images, with the model of this tour
+Each step is a command too: pyalign --help lists them."""
+
+
+@dataclass(frozen=True)
+class TourOptions:
+    """The options of `pyalign tour`."""
+
+    out: str = option(
+        "folder to write to: new, empty, or of an earlier tour (default: pyalign-tour)", default="pyalign-tour",
+        metavar="DIR", role="folder",
+    )  # fmt: skip
+    threads: int | None = option(
+        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=_options.count, metavar="K"
+    )
+    quiet: bool = option("no notes, no progress", default=False)
+
+
+def run(options: TourOptions, progress: Progress) -> Outcome:
+    """Runs the tour, and says what there is to see."""
+    with Steps(not options.quiet) as steps:
+        found, notes = take_tour(options.out, steps)
+    page = next(step for step in found.steps if step.name == REPORT)
+    others = tuple(step for step in found.failed if step.name != REPORT)
+    if page.status != FINISHED and not others:
+        notes = (*notes, f"no page: {page.reason}")
+    fault = fault_of(found) if others else ""
+    return Outcome(None, text=_told(options.out, found), notes=notes, fault=fault)
+
+
+def _told(out: str, study: Study) -> str:
+    names = [step.name for step in study.steps]
+    page = "" if study.report is None else f"\n  {out}/{RESULTS}/{study.report}  the page: open it in a browser"
+    models = 4 if "logits" in _models_of(study) else 3
+    done = DONE.format(out=out, data=DATA, file=FILE, results=RESULTS, models=models, page=page)
+    return done + NEXT if names else done
+
+
+def _models_of(study: Study) -> str:
+    from pyalign.results import load_result
+
+    return " ".join(str(one.embeddings) for one in load_result(f"{study.folder}/steps/score.json"))
+
+
+COMMAND = Command(TourOptions, run, "pyalign tour --out demo")

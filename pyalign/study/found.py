@@ -1,0 +1,146 @@
+"""What lies in a folder, as far as a study can take it: each file is looked into, and its name is asked last."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyalign.analysis.describe import Description
+from pyalign.analysis.describe_file import describe_file
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.folder import MANIFEST
+from pyalign.io.image_files import is_image
+from pyalign.io.paths import one_line
+
+DEEPEST, MOST = 2, 500  # folders below the given one; files that are looked into
+HUMAN_DIMENSIONS = re.compile(r"spose|vice|dimension", re.IGNORECASE)
+METADATA = ("model", "models", "name", "model_name")
+FLAGS = ("columns", "choice_column", "choice_base", "one_based", "subject_column", "task")
+SMALLEST = 3  # images that make a folder one of images
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An array of a file. spec: FILE or FILE::KEY, below the folder; what it seems to be; options that read it."""
+
+    spec: str
+    kind: str
+    shape: tuple[int, ...] = ()
+    named: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
+
+
+def look(folder: str) -> list[Thing]:
+    """What the files of a folder and of those in it seem to be, by name.
+
+    Raises:
+        OSError: there is no such folder, or it can't be read.
+    """
+    found: list[Thing] = []
+    for place in _places(folder):
+        found += _things(folder, place)
+    return found
+
+
+def _places(folder: str) -> Iterator[str]:
+    """Files, and folders of images or of an extraction, below the folder."""
+    count, left = 0, [("", 0)]
+    while left:
+        below, depth = left.pop(0)
+        for name in sorted(os.listdir(os.path.join(folder, below))):
+            place = os.path.join(below, name)
+            whole = os.path.join(folder, place)
+            if name.startswith("."):
+                continue
+            if os.path.isdir(whole) and not _is_whole(whole):
+                left += [(place, depth + 1)] if depth < DEEPEST else []
+            elif count < MOST:
+                count += 1
+                yield place
+
+
+def _is_whole(folder: str) -> bool:
+    """Whether a folder is one thing: an extraction, or images."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries]
+    return MANIFEST in names or sum(map(is_image, names)) >= SMALLEST or _holds_folders_of_images(folder, names)
+
+
+def _holds_folders_of_images(folder: str, names: list[str]) -> bool:
+    """A folder for each object, as THINGS and ImageNet have them."""
+    inside = [os.path.join(folder, name) for name in names[:20] if os.path.isdir(os.path.join(folder, name))]
+    return len(inside) >= SMALLEST and all(sum(map(is_image, os.listdir(one)[:50])) >= 1 for one in inside)
+
+
+def _things(folder: str, place: str) -> list[Thing]:
+    whole = os.path.join(folder, place)
+    if os.path.isdir(whole) and not os.path.exists(os.path.join(whole, MANIFEST)):
+        return [Thing(place, "images")]
+    if is_image(place):
+        return []
+    if place.endswith((".toml", ".md", ".html", ".json", ".py", ".pdf")):
+        return []
+    try:
+        if _is_metadata(whole):
+            return [Thing(place, "metadata")]
+        described = describe_file(whole)
+    except (InputError, MissingExtraError, OSError) as error:
+        return [Thing(place, "unknown", remark=one_line(str(error)).removeprefix(f"{whole}: "))]
+    several = len(described.arrays) > 1
+    return [_thing(f"{place}::{one.key}" if several and one.key else place, one) for one in described.arrays]
+
+
+def _is_metadata(path: str) -> bool:
+    """Whether it is a table of models: its first header says so, and others stand beside it."""
+    if not path.endswith((".csv", ".tsv")):
+        return False
+    with open(path, encoding="utf-8-sig", errors="replace") as handle:
+        cells = handle.readline().rstrip("\n").split("," if path.endswith(".csv") else "\t")
+    words = [cell.strip().strip('"').lower() for cell in cells]
+    known = {"family", "objective", "data", "training data", "parameters", "source", "imagenet", "training_data"}
+    return len(words) > 1 and words[0] in METADATA and (words[0].startswith("model") or bool(known & set(words)))
+
+
+def _thing(spec: str, one: Description) -> Thing:
+    kind, options, remark = one.kind, {}, "; ".join(one.remarks[:2])
+    if kind == "triplets" and one.command is not None:
+        options = _options(one.command)
+    if kind == "embeddings" and any("categories of items" in text for text in one.remarks):
+        kind = "categories"
+    if kind == "embeddings" and HUMAN_DIMENSIONS.search(os.path.basename(spec)):
+        kind = "dimensions"
+    return Thing(spec, kind, one.shape, one.names is not None, options, remark)
+
+
+def _options(command: str) -> dict[str, Any]:
+    """The layout of triplets, out of the command line that reads them.
+
+    Example:
+        >>> _options("pyalign score --embeddings EMB --triplets t.csv --columns 0,1,2 --one-based")
+        {'columns': [0, 1, 2], 'one_based': True}
+    """
+    words = shlex.split(command)
+    found: dict[str, Any] = {}
+    for k, word in enumerate(words):
+        name = word.removeprefix("--").replace("-", "_")
+        if not word.startswith("--") or name not in FLAGS:
+            continue
+        value = words[k + 1] if k + 1 < len(words) and not words[k + 1].startswith("--") else "true"
+        found[name] = [_word(part) for part in value.split(",")] if name == "columns" else _word(value)
+    return found
+
+
+def _word(text: str) -> int | str | bool:
+    return True if text == "true" else int(text) if text.lstrip("-").isdecimal() else text
+
+
+def most_rows(things: list[Thing]) -> int | None:
+    """How many rows most embeddings have: of objects; None where there are none."""
+    rows = Counter(one.shape[0] for one in things if one.kind == "embeddings")
+    return rows.most_common(1)[0][0] if rows else None

@@ -1,0 +1,119 @@
+"""`take_tour`: a study of the built-in sample, which needs no network, no download and no data of one's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyalign.datasets.sample import write_sample
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.io import write_files
+from pyalign.io.paths import PathLike, bad
+from pyalign.study.result import Study
+from pyalign.study.run import Watch, run_study, unseen
+
+DATA, FILE, RESULTS = "data", "tour.toml", "results"
+PART = 64  # of the features of the sample that a smaller model has
+LOGITS = 'logits = "data/logits.npy"  # what the network makes of them: scores for 1,000 classes of ImageNet\n'
+STUDY = """\
+# The tour of pyalign: a study of the built-in sample. Change something here, and run it again:
+#   pyalign study run {file}
+# Only the steps that the change concerns are run again.
+title = "A tour of pyalign: the built-in sample"
+names = "data/names.txt"
+metadata = "data/models.csv"
+
+[models]
+features = "data/embeddings.npy"  # of EfficientNet-Lite0, before its classifier
+{logits}few-features = "data/few.npy"  # {part} of these features
+noise = "data/noise.npy"  # knows nothing: what chance looks like
+
+[triplets]  # categories of Unicode, no human judgments: see docs/sample.md
+file = "data/triplets.npy"
+
+[categories]
+file = "data/subgroups.txt"
+
+[steps.score]
+[steps.compare]
+[steps.calibrate]
+[steps.concepts]
+[steps.consistency]
+[steps.failures]
+limit = 200
+[steps.cka]
+[steps.neighbors]
+models = ["features"]
+queries = ["tiger", "kiwi fruit", "violin", "sailboat"]
+k = 5
+[steps.probe]
+models = ["few-features"]
+strengths = 0.003
+max_iterations = 60
+"""
+
+
+def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, ...]]:
+    """Writes the sample, models of it and a study of them into a folder, and runs that.
+
+    Args:
+        out: a folder that is empty, new, or of an earlier tour.
+        watch: see `run_study`.
+
+    Returns:
+        What the study has come to, and notes: what is missing for want of a package.
+
+    Raises:
+        InputError: the folder holds other files.
+        OSError: it can't be written.
+    """
+    place = Path(out)
+    if place.exists() and not (place / FILE).exists() and (not place.is_dir() or any(place.iterdir())):
+        raise bad(place, "holds other files; take an empty or a new folder (--out)")
+    os.makedirs(place / DATA, exist_ok=True)
+    logits, notes = _models(place / DATA)
+    text = STUDY.format(file=place / FILE, logits=logits, part=PART)
+    write_files([(place / FILE, text)])
+    return run_study(place / FILE, place / RESULTS, watch=watch), notes
+
+
+def _models(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """The sample's files, and models made of it; the line of the study about logits, where there are some."""
+    write_sample(folder)
+    x = np.load(folder / "embeddings.npy")
+    rng = np.random.default_rng(0)
+    files: list[tuple[PathLike, Any]] = [
+        (folder / "few.npy", x[:, :PART].astype(np.float32)),
+        (folder / "noise.npy", rng.standard_normal((len(x), PART), dtype=np.float32)),
+    ]
+    rows = ["model,family,objective,features", f"features,EfficientNet,ImageNet classes,{x.shape[1]}"]
+    line, notes = "", tuple[str, ...]()
+    try:
+        logits = _logits(x)
+        files.append((folder / "logits.npy", logits))
+        rows.append(f"logits,EfficientNet,ImageNet classes,{logits.shape[1]}")
+        line = LOGITS
+    except (MissingExtraError, InputError) as error:
+        notes = (f"one model less: {error}",)
+    rows += [f"few-features,EfficientNet,ImageNet classes,{PART}", f"noise,none,none,{PART}"]
+    write_files([*files, (folder / "models.csv", "\n".join(rows) + "\n")])
+    return line, notes
+
+
+def _logits(x: np.ndarray) -> np.ndarray:
+    """(n, 1000) float32: the shipped model's classifier on features (n, 1280) of its own.
+
+    Raises:
+        MissingExtraError, InputError: the model is not installed.
+    """
+    from pyalign.extraction.encoder import Request
+    from pyalign.extraction.sources import load_encoder
+
+    encoder: Any = load_encoder("efficientnet-lite:0", Request(None, None, "cpu", "fp32", False, "images"))
+    layer = encoder.module.get_classifier()
+    weights, bias = (part.detach().numpy().astype(np.float64) for part in (layer.weight, layer.bias))
+    found: np.ndarray = (x.astype(np.float64) @ weights.T + bias).astype(np.float32)
+    return found
