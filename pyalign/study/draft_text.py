@@ -76,7 +76,7 @@ def _steps(draft: Any) -> Iterator[str]:
         ("failures", triplets, ("limit = 1000",), "triplets that every model gets wrong"),
         ("rsa", wide, (), "correlation with matrices of people"),
         ("cka", several, (), "similarity of the models to each other"),
-        ("predict", "dimensions" in have, (), "human dimensions from the embeddings"),
+        ("predict", False, (), "human dimensions from the embeddings, by ridge regression; minutes"),
         ("neighbors", False, ('queries = ["name of an object"]',), "nearest rows"),
         ("recover", False, (), "whether the triplets can tell the models apart"),
         ("probe", False, (), "a linear map that predicts the answers, cross-validated; minutes for each model"),

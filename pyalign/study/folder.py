@@ -19,6 +19,7 @@ from pyalign.journal import Journal
 JOURNAL, LOCK, STEPS, MODELS, PARTS = "journal.json", ".lock", "steps", "models", ".parts"
 STUDY, RESULT, MANIFEST, REPORT = "study.toml", "study.json", "manifest.json", "report.html"
 OURS = (STUDY, RESULT, MANIFEST, REPORT, STEPS, MODELS)  # never put in the place of what a study has not written
+OF = "pyalign study"
 RUN = "this run"  # in the journal: when the run was begun, and whether it has ended
 
 
@@ -40,30 +41,41 @@ class StudyFolder:
         self.journal = Journal()
 
     def __enter__(self) -> StudyFolder:
+        self._require_ours()
+        os.makedirs(self.path, exist_ok=True)
+        self._take()
+        try:
+            self._require_ours()
+            self.journal = self._open()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _require_ours(self) -> None:
+        """Raises where other files lie there, or nothing to resume. The journal is the first that a study writes."""
         known = os.path.lexists(self.path / JOURNAL)
         if self.resume and not known:
             raise bad(self.path, "there is nothing to resume: no study was begun there; leave --resume out")
         there = [name for name in OURS if os.path.lexists(self.path / name)]
         if there and not known:
             raise bad(self.path, f"holds {there[0]}, which no study has written there; take another folder (--out)")
-        for name in ("", STEPS, PARTS):
-            os.makedirs(self.path / name, exist_ok=True)
-        self._take()
+
+    def _open(self) -> Journal:
+        place = self.path / JOURNAL
         try:
-            self.journal = Journal.open(self.path / JOURNAL, "pyalign study", resume=known)
+            return Journal.open(place, OF, resume=place.exists())
         except InputError:
             if self.resume:
-                self.__exit__()
                 raise
-            self.journal = Journal(self.path / JOURNAL, "pyalign study")  # damaged: everything is made anew
-        return self
+        return Journal(place, OF)  # damaged: everything is made anew
 
     def _take(self) -> None:
         self._lock = open(self.path / LOCK, "wb")  # noqa: SIM115
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            self._lock.close()
+            self.__exit__()
             raise bad(self.path, "another run is writing this study; wait for it, or take another folder") from error
         except OSError:
             pass  # a file system without locks
@@ -75,10 +87,11 @@ class StudyFolder:
     def begin(self) -> str:
         """When the run was begun, ISO 8601, UTC; one that goes on was begun when the first of it was."""
         found = self.journal.record(RUN)
-        if isinstance(found, Mapping) and not found.get("ended") and isinstance(found.get("time"), str):
-            return str(found["time"])
-        time = now()
+        goes_on = isinstance(found, Mapping) and not found.get("ended") and isinstance(found.get("time"), str)
+        time = str(found["time"]) if goes_on else now()
         self.journal.finish(RUN, {"time": time, "ended": False})
+        for name in (STEPS, PARTS):
+            os.makedirs(self.path / name, exist_ok=True)
         return time
 
     def end(self, time: str) -> None:

@@ -141,8 +141,9 @@ class Inputs:
         return found if "answers" not in told else self._answered(found, told["answers"])
 
     def _rows_are_images(self) -> bool:
-        """Whether names of rows may be those of images, of which several are one object."""
-        return any("per_object" in model.options for model in self.study.models.values())
+        """Whether the shared names are those of images, of which several are one object, and so of no item numbers."""
+        shared = [model.options for model in self.study.models.values() if model.options.get("names") == self.study.names]
+        return any("per_object" in options for options in shared)
 
     def _people(self, spec: str, t: int) -> Any:
         from pyalign.io.subjects import read_subjects

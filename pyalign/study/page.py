@@ -74,11 +74,9 @@ def _write(
     given: Mapping[str, Any],
 ) -> None:  # fmt: skip
     """The documents go in as they lie here, without their paths: the page is the same wherever the folder lies."""
-    import pyalign
+    from pyalign.report.page.write import write_report
 
     documents: list[Any] = [read_json(folder.path / (one.document or "")) for one in finished]
     if missing:
         documents.append(Study(study.title, (*finished, *missing)))
-    if not hasattr(pyalign, "write_report"):
-        raise InputError("reports are not there yet")
-    pyalign.write_report(documents, folder.path / PAGE, title=study.title, **given)
+    write_report(documents, folder.path / PAGE, title=study.title, **given)

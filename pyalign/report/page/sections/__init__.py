@@ -1,6 +1,7 @@
 """The sections of a page, in their order: name -> module and function, ``section(given) -> Section | None``."""
 
 SECTIONS = {
+    "study": "study:study",
     "leaderboard": "leaderboard:leaderboard",
     "differences": "differences:differences",
     "metadata": "metadata:metadata",

@@ -1,0 +1,97 @@
+"""Mistakes in a study file: each is one line that says where, and what was meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_study import TEXT
+
+import pyalign
+from pyalign.errors import InputError
+from pyalign.study.analyses import ANALYSES, OWN
+from pyalign.study.file import read_study
+from pyalign.study.options import arguments_of
+
+MISTAKES = {  # what is put in place of what -> the message
+    ("[triplets]", "[triplet]"): "unknown key 'triplet'; did you mean 'triplets'?",
+    ('file = "t.csv"', 'fiel = "t.csv"'): "[triplets]: unknown key 'fiel'; did you mean 'file'?",
+    ('subject_column = "who"', 'subject_colum = "who"'): "did you mean 'subject_column'?",
+    ("permutations = 5", "permutation = 5"): "step 'cka': cka has no option 'permutation'; did you mean 'permutations'?",
+    ("permutations = 5", 'permutations = "many"'): "step 'cka': permutations must be a whole number; got 'many'",
+    ("permutations = 5", "permutations = true"): "step 'cka': permutations must be a whole number; got True",
+    ("permutations = 5", "permutations = 1.5"): "step 'cka': permutations must be a whole number; got 1.5",
+    ("limit = 5", "limit = [1]"): "step 'failures': limit must be a whole number or \"none\"; got [1]",
+    ("limit = 5", "families = 3"): "step 'failures': families must be a list, each text or \"none\"; got 3",
+    ("max_iterations = 4", "max_iteration = 4"): "has no option 'max_iteration'; did you mean 'max_iterations'?",
+    ("max_iterations = 4", 'max_iterations = "4"'): "step 'probe': max_iterations must be a whole number; got '4'",
+    ("[steps.cka]", "[steps.ckaa]"): "step 'ckaa': there is no analysis 'ckaa'; did you mean 'cka'?",
+    ("limit = 5", 'models = ["c"]'): "step 'failures': there is no model 'c' in [models]",
+    ("limit = 5", 'x = "a"'): "step 'failures': failures has no option 'x'",
+    ("limit = 5", 'subjects = "s.txt"'): "step 'failures': subjects comes from the study",
+    ("limit = 5", "[steps.rsa]"): "step 'rsa': rsa needs [human], which the study does not have",
+    ("limit = 5", "[steps.score2]\nfunction = 3"): "step 'score2': function must be text; got 3",
+    ('"step:ceiling"', '"step:celling"'): "step 'score': there is no step 'celling'; did you mean 'ceiling'?",
+    ('ceiling = "step:ceiling"', "ceiling = true"): "step 'score': ceiling must be a number or a file; got True",
+    ('ceiling = "step:ceiling"', "ci = { bye = 3 }"): "step 'score': ci has no entry 'bye'; did you mean 'by'?",
+    ('ceiling = "step:ceiling"', "ci = { seed = 'x' }"): "step 'score': ci.seed must be a whole number; got 'x'",
+    ('a = "a.npy"', "a = 3"): "model 'a': must be a file of embeddings, or a table with file or extract; got 3",
+    ('a = "a.npy"', 'a = { file = "a.npy", extract = "x" }'): "model 'a': must be a file of embeddings, or a table",
+    ('a = "a.npy"', 'a = { extract = "x:y" }'): "model 'a': extract needs images or texts, one of them",
+    ('a = "a.npy"', 'a = { file = "a.npy", nmes = "x" }'): "model 'a': unknown key 'nmes'; did you mean 'names'?",
+    ('a = "a.npy"', 'a = { file = "a.npy", per_object = "last" }'): "model 'a': per_object must be one of mean, first",
+    ('title = "Small"', "title = 3"): "title must be text; got 3",
+    ('title = "Small"', 'title = "Small'): "is not TOML: ",
+    ("[steps", "[stops"): "unknown key 'stops'; did you mean 'steps'?",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", MISTAKES)
+def test_a_mistake_is_one_line_with_the_file(folder, change):
+    old, new = change
+    assert old in TEXT
+    Path("small.toml").write_text(TEXT.replace(old, new))
+    with pytest.raises(InputError) as caught:
+        pyalign.run_study("small.toml")
+    message = str(caught.value)
+    assert message.startswith("small.toml: ")
+    assert MISTAKES[change] in message
+    assert "\n" not in message
+    assert not Path("small").exists()  # said before anything is made
+
+
+def test_needs_a_step(folder):
+    Path("small.toml").write_text('models.a = "a.npy"\n')
+    with pytest.raises(InputError, match=r"small\.toml: \[steps\] must have at least one analysis"):
+        pyalign.run_study("small.toml")
+
+
+def test_steps_that_need_each_other_are_refused(folder):
+    steps = '[steps.probe]\nstart = "step:other"\n[steps.other]\nfunction = "probe"\nstart = "step:probe"\n'
+    Path("small.toml").write_text(TEXT.partition("[steps")[0] + steps.replace("probe\"\nstart", "fit_probe\"\nstrength = 1\nstart").replace("[steps.probe]\n", "[steps.probe]\nfunction = \"fit_probe\"\nstrength = 1\n"))
+    with pytest.raises(InputError, match=r"step 'other': needs itself, by way of 'probe'"):
+        pyalign.run_study("small.toml")
+
+
+def test_options_of_every_analysis_are_those_of_its_function(folder):
+    for analysis in ANALYSES.values():
+        names = arguments_of(analysis)
+        assert not {*names} & {*analysis.inputs, *OWN}
+        assert callable(analysis.call) and names
+
+
+def test_reading_opens_no_file_that_it_names(folder):
+    for path in ("a.npy", "b.npy", "t.csv", "names.txt", "kinds.txt"):
+        Path(path).unlink()
+    assert [step.name for step in read_study("small.toml").steps][:2] == ["ceiling", "score"]
+
+
+def test_an_interval_is_a_word_or_a_table(folder):
+    for text, by in (('ci = "triplets"', "triplets"), ('ci = { by = "objects", confidence = 0.8 }', "objects")):
+        Path("small.toml").write_text(TEXT.replace('ceiling = "step:ceiling"', text))
+        pyalign.run_study("small.toml", only="score")
+        assert pyalign.load_result("small/steps/score.json")[0].ci.by == by
+    assert pyalign.load_result("small/steps/score.json")[0].ci.confidence == 0.8
+    Path("small.toml").write_text(TEXT.replace('ceiling = "step:ceiling"', 'ci = "none"'))
+    pyalign.run_study("small.toml", only="score")
+    assert pyalign.load_result("small/steps/score.json")[0].ci is None

@@ -1,0 +1,284 @@
+"""Studies: what is run, what is not run again, what fails, and that documents don't tell how they came to be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_study import documents, how
+
+import pyalign
+from pyalign.backends import native
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.journal import Journal
+from pyalign.report.page import write as page
+
+ALL = ("ceiling", "score", "compare", "concepts", "cka", "probe (a)", "probe (b)", "failures", "report")
+
+
+def run(**options):
+    return pyalign.run_study("small.toml", **options)
+
+
+def made(study):
+    return {name for name, what in how(study).items() if what == "made"}
+
+
+def edit(old, new):
+    text = Path("small.toml").read_text()
+    assert old in text
+    Path("small.toml").write_text(text.replace(old, new, 1))
+
+
+def test_runs_every_step_and_puts_a_step_behind_what_it_needs(folder):
+    study = run()
+    assert tuple(step.name for step in study.steps) == ALL  # ceiling before score, which takes it
+    assert {step.status for step in study.steps} == {"finished"}
+    for step in study.steps[:-1]:
+        document = pyalign.load_result(folder / "small" / step.document)
+        assert document.command
+    assert "<html" in (folder / "small" / "report.html").read_text()
+
+
+def test_gives_what_the_functions_give(folder):
+    run()
+    found = pyalign.load_result("small/steps/score.json")
+    names = [f"object {k}" for k in range(24)]
+    triplets = pyalign.load_triplets("t.csv", columns=("one", "two", "three"), subject_column="who", item_names=names)
+    ceiling = pyalign.noise_ceiling(triplets)
+    for one in found:
+        x = pyalign.load_embeddings(f"{one.embeddings}.npy", names=names)
+        alone = pyalign.score(x, triplets, ci="auto")
+        assert (one.accuracy, tuple(one.ci)) == (alone.accuracy, tuple(alone.ci))
+    assert pyalign.load_result("small/steps/ceiling.json").to_records() == ceiling.to_records()
+    assert found.triplets == "t.csv" and [one.embeddings for one in found] == ["a", "b"]
+
+
+def test_runs_nothing_twice(folder):
+    run()
+    before = documents("small")
+    again = run()
+    assert not made(again)
+    assert documents("small") == before
+
+
+def test_documents_are_the_same_wherever_and_with_any_number_of_threads(folder, tmp_path):
+    threads = native.num_threads()
+    try:
+        native.set_num_threads(1)
+        run(out="one")
+        native.set_num_threads(2)
+        run(out=tmp_path / "deep" / "two")
+    finally:
+        native.set_num_threads(threads)
+    assert documents("one") == documents(tmp_path / "deep" / "two")
+    assert str(folder) not in b"".join(documents("one").values()).decode("utf-8", "replace")
+
+
+def test_documents_hold_no_durations(folder):
+    run()
+
+    def durations(value):
+        if isinstance(value, dict):
+            return [v for k, v in value.items() if "second" in k and v is not None] + durations([*value.values()])
+        return [d for v in value for d in durations(v)] if isinstance(value, list) else []
+
+    for path in Path("small/steps").glob("*.json"):
+        document = json.loads(path.read_text())
+        assert durations(document) == [], path
+        assert document["provenance"]["time"] == "2023-11-14T22:13:20+00:00", path
+
+
+CHANGES = {  # what is changed -> the steps that are run again, besides the report
+    "a model": (lambda: np.save("b.npy", np.load("b.npy") * 2 + 1), {"score", "compare", "concepts", "cka", "probe (b)", "failures"}),
+    "categories": (lambda: Path("kinds.txt").write_text("x\ny\n" * 12), {"concepts"}),
+    "an option": (lambda: edit("permutations = 5", "permutations = 6"), {"cka"}),
+    "the option of a step for each model": (lambda: edit("max_iterations = 4", "max_iterations = 5"), {"probe (a)", "probe (b)"}),
+    "a name": (
+        lambda: Path("names.txt").write_text(Path("names.txt").read_text().replace("object 3", "thing 3")),
+        {*ALL} - {"report"},
+    ),
+    "one answer": (
+        lambda: Path("t.csv").write_text(Path("t.csv").read_text().replace("p1", "p9")), {*ALL} - {"report", "cka"},
+    ),
+    "a comment": (lambda: edit("[steps.score]", "# a remark\n[steps.score]"), set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_runs_again_what_reads_what_has_changed_and_nothing_else(folder, what):
+    change, expected = CHANGES[what]
+    run()
+    change()
+    again = made(run())
+    assert again - {"report"} == expected
+    assert ("report" in again) == bool(expected)
+
+
+def test_what_a_step_takes_of_another_counts_by_its_value(folder):
+    run()
+    edit('ceiling = "step:ceiling"', 'ceiling = "step:ceiling::upper"')
+    assert made(run()) == {"score", "report"}
+
+
+def test_runs_again_for_another_version(folder, monkeypatch):
+    run()
+    monkeypatch.setattr("pyalign.study.keys.__version__", "99")
+    assert made(run()) == {*ALL}
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", None, "one letter"])
+def test_makes_a_damaged_document_anew(folder, damage):
+    run()
+    path, whole = Path("small/steps/compare.json"), documents("small")
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes().replace(b"0", b"1", 1) if damage == "one letter" else damage)
+    assert made(run()) == {"compare"}
+    assert documents("small") == whole
+
+
+@pytest.mark.parametrize("damage", ["", "{}", '{"steps": '])
+def test_a_damaged_journal_makes_everything_anew_and_is_refused_with_resume(folder, damage):
+    run()
+    whole = documents("small")
+    Path("small/journal.json").write_text(damage)
+    with pytest.raises(InputError, match=r"small/journal\.json: "):
+        run(resume=True)
+    assert made(run()) == {*ALL}
+    assert documents("small") == whole
+
+
+def test_a_step_alone_runs_with_what_it_needs(folder):
+    study = run(only="score")
+    assert made(study) == {"ceiling", "score", "report"}
+    assert {step.status for step in study.steps if step.name not in made(study)} == {"to do"}
+    assert "What is missing" in Path("small/report.html").read_text()
+    assert made(run(only="probe")) == {"probe (a)", "probe (b)", "report"}
+    assert how(run(only="report"))["score"] == "as it was"
+    assert made(run()) == {"compare", "concepts", "cka", "failures", "report"}
+
+
+def test_a_step_that_fails_is_named_and_the_others_run(folder):
+    Path("kinds.txt").write_text("x\ny\n")
+    study = run()
+    assert {name for name, what in how(study).items() if what == "failed"} == {"concepts"}
+    assert study.failed[0].reason == "categories must have a row for each of 24 rows of x; got 2"
+    assert not Path("small/steps/concepts.json").exists()
+    assert "What is missing" in Path("small/report.html").read_text()
+    written = pyalign.load_result("small/study.json")
+    assert [step.name for step in written.failed] == ["concepts"]
+
+
+def test_steps_that_need_a_step_that_fails_say_so(folder):
+    edit('subject_column = "who"\n', 'subject_column = "who"\nodd_column = "none"\n')
+    reasons = {step.name: step.reason for step in run().failed}
+    assert reasons["score"] == "needs ceiling, which has failed"
+    assert "\n" not in "".join(filter(None, reasons.values()))
+
+
+def test_a_missing_package_is_one_line_and_takes_nothing_else_along(folder, monkeypatch):
+    def missing(*arguments, **options):
+        raise MissingExtraError("write_report", "altair", "report")
+
+    monkeypatch.setattr(page, "write_report", missing)
+    study = run()
+    assert [step.name for step in study.failed] == ["report"]
+    assert "pyalign[report]" in study.failed[0].reason
+    assert study.report is None
+
+
+def test_a_report_of_other_results_goes_where_none_can_be_made(folder, monkeypatch):
+    run()
+    monkeypatch.setattr(page, "write_report", lambda *a, **k: (_ for _ in ()).throw(InputError("no")))
+    edit("permutations = 5", "permutations = 6")
+    assert not Path("small/report.html").exists() or how(run())["report"] == "failed"
+    assert not Path("small/report.html").exists()
+
+
+def test_resume_needs_something_to_resume(folder):
+    with pytest.raises(InputError, match="small: there is nothing to resume"):
+        run(resume=True)
+    assert not Path("small").exists()
+    run(only="cka")
+    assert "cka" not in made(run(resume=True))
+
+
+def test_writes_over_nothing_that_is_no_study_of_its_own(folder):
+    Path("small").mkdir()
+    Path("small/report.html").write_text("mine")
+    with pytest.raises(InputError, match=r"small: holds report\.html, which no study has written there"):
+        run()
+    assert Path("small/report.html").read_text() == "mine"
+    with pytest.raises(InputError, match=r"small: holds report\.html"):
+        run(out="small", resume=False)
+    Path("study.toml").write_text(Path("small.toml").read_text())
+    with pytest.raises(InputError, match=r"holds study\.toml itself"):
+        pyalign.run_study("study.toml", ".")
+
+
+def test_the_manifest_tells_every_file_by_its_hash(folder):
+    run()
+    told = json.loads(Path("small/manifest.json").read_text())["files"]
+    there = documents("small")
+    assert told == {name: hashlib.sha256(there[name]).hexdigest() for name in there if name != "manifest.json"}
+    assert there["study.toml"] == Path("small.toml").read_bytes()
+
+
+def test_relative_paths_start_at_the_study_file(folder, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    study = pyalign.run_study(folder / "small.toml")
+    assert not study.failed
+    assert Path(study.folder) == folder / "small"
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(folder):
+    def stop(name, state, detail):
+        if name == "compare" and state == "running":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="finished: ceiling, score; go on with"):
+        run(watch=stop)
+    assert "score" not in made(run(resume=True))
+
+
+def test_a_probe_goes_on_inside(folder, monkeypatch):
+    def stop(name, state, detail):
+        if name == "probe (a)" and detail.startswith("fold 2/2"):
+            raise KeyboardInterrupt
+
+    run(out="whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(watch=stop)
+    assert Path("small/.parts/probe-a.json").exists()
+    taken = []
+    record = Journal.result
+    monkeypatch.setattr(Journal, "result", lambda self, step, kind: taken.append(step) or record(self, step, kind))
+    seen = []
+    run(watch=lambda name, state, detail: seen.append(detail) if name == "probe (a)" else None)
+    assert not any(detail.startswith("fold 1/2") for detail in seen)
+    assert documents("small") == documents("whole")
+
+
+def test_several_triplets_and_one_function_twice(folder):
+    edit("[triplets]\nfile", "[triplets.people]\nfile")
+    edit("[categories]", '[triplets.half]\nfile = "t.csv"\ncolumns = ["one", "two", "three"]\n[categories]')
+    with pytest.raises(InputError, match=r"step 'score': triplets must say which of \[triplets\] it takes: people"):
+        run()
+    text = Path("small.toml").read_text().partition("[steps")[0]
+    steps = '[steps.first]\nfunction = "score"\ntriplets = "people"\n[steps.second]\nfunction = "score"\n'
+    Path("small.toml").write_text(text + steps + 'triplets = "half"\nmodels = "a"\n')
+    assert not run().failed
+    assert len(pyalign.load_result("small/steps/first.json")) == 2
+    assert len(pyalign.load_result("small/steps/second.json")) == 1
+    assert "subjects" in (pyalign.load_result("small/steps/first.json")[0].ci.by or "")
+
+
+def test_a_map_of_a_probe_serves_another_step(folder):
+    edit("[steps.failures]", '[steps.after]\nfunction = "concepts"\nmodels = ["a"]\ntransform = "step:probe::a"\n[steps.failures]')
+    assert not run().failed
+    assert len(pyalign.load_result("small/steps/after.json").results) == 2
