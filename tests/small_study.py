@@ -18,7 +18,7 @@ b = { file = "b.npy" }
 
 [triplets]
 file = "t.csv"
-subject_column = "who"
+subject_column = "subject"
 
 [categories]
 file = "kinds.txt"
@@ -43,14 +43,18 @@ def write_inputs(folder):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ITEMS, 5))
     np.save(folder / "a.npy", x + rng.normal(size=x.shape) * 0.3)
-    np.save(folder / "b.npy", rng.normal(size=(ITEMS, 4)))
+    np.save(folder / "b.npy", x[:, :4] + rng.normal(size=(ITEMS, 4)))
     triplets = np.stack([rng.permutation(ITEMS)[:3] for _ in range(TRIPLETS // 3)])
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    alike = np.stack([(unit[triplets[:, p]] * unit[triplets[:, q]]).sum(axis=1) for p, q in ((1, 2), (0, 2), (0, 1))])
+    odd = alike.argmax(axis=0)
+    triplets = np.stack([np.roll(row, 2 - k) for row, k in zip(triplets, odd, strict=True)])
     triplets = np.repeat(triplets, 3, axis=0)  # three people each, some of whom disagree
     wrong = rng.random(TRIPLETS) < 0.2
     triplets[wrong] = triplets[wrong][:, [2, 0, 1]]
-    lines = ["one,two,three,who", *(f"{i},{j},{k},p{n % 3}" for n, (i, j, k) in enumerate(triplets))]
+    lines = ["one,two,three,subject", *(f"{i},{j},{k},p{n % 3}" for n, (i, j, k) in enumerate(triplets))]
     Path(folder, "t.csv").write_text("\n".join(lines) + "\n")
-    Path(folder, "names.txt").write_text("".join(f"object {k}\n" for k in range(ITEMS)))
+    Path(folder, "names.txt").write_text("".join(f"object-{k}\n" for k in range(ITEMS)))
     Path(folder, "kinds.txt").write_text("".join(f"{'xyz'[k % 3]}\n" for k in range(ITEMS)))
     Path(folder, "small.toml").write_text(TEXT)
 

@@ -39,7 +39,7 @@ class Steps:
         self.steps[name] = state, detail
         if self.live:
             now = time.monotonic()
-            if state != before and state != TO_DO or now - self.last >= SHORTEST:
+            if (state != before and state != TO_DO) or now - self.last >= SHORTEST:
                 self.last = now
                 self._draw()
         elif self.show and state in ENDED:

@@ -12,7 +12,7 @@ HEAD = """\
 # Lines that begin with # are left out; docs/study.md says what else a study can have.
 """
 KINDS = {
-    "triplets": "what people answered: which of three is odd; the odd item stands last unless odd_column says otherwise",
+    "triplets": "what people answered; the odd item stands last, unless odd_column says otherwise",
     "human": "matrices of people, for rsa",
     "dimensions": "human dimensions: what concepts, consistency and predict go by",
     "categories": "of the objects",
@@ -81,8 +81,8 @@ def _steps(draft: Any) -> Iterator[str]:
         ("recover", False, (), "whether the triplets can tell the models apart"),
         ("probe", False, (), "a linear map that predicts the answers, cross-validated; minutes for each model"),
     )
-    yield "# Steps are functions of pyalign; below each stand its arguments. A second step of one function has a name of"
-    yield '# its own: [steps.score-dot] with function = "score".'
+    yield "# Steps are functions of pyalign; below each stand its arguments. A second step of one function has a"
+    yield '# name of its own: [steps.score-dot] with function = "score".'
     for name, asked, options, what in rows:
         mark = "" if asked else "# "
         yield f"{mark}[steps.{name}]  # {what}"

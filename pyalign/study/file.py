@@ -131,7 +131,7 @@ def read_study(path: PathLike) -> StudyFile:
 def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
     _known(document, TOP, "")
     texts = {name: _text(document.get(name), name) for name in ("title", "names", "per_object", "images", "metadata")}
-    shared = {name: texts[name] for name in ("names", "per_object") if texts[name] is not None}
+    shared = {name: text for name, text in texts.items() if name in ("names", "per_object") and text is not None}
     told = _table(document.get("models", {}), "models")
     models = {name: _model(name, one, shared, texts["images"]) for name, one in told.items()}
     sets = {kind: _sets(kind, document.get(kind)) for kind in SETS}
@@ -177,9 +177,12 @@ def _model(name: str, told: Any, shared: Mapping[str, str], images: str | None) 
     if not isinstance(source, str) or not source:
         raise InputError(f"{where}{of} must be text; got {source!r:.80}")
     for key, value in options.items():
-        right = type(value) is int if key in WHOLE else type(value) is bool if key in SWITCHES else isinstance(value, str)
+        right = (
+            type(value) is int if key in WHOLE else type(value) is bool if key in SWITCHES else isinstance(value, str)
+        )
         if not right and not (key == "name_column" and type(value) is int):
-            raise InputError(f"{where}{key} must be of another type; got {value!r:.80}")
+            kind = "a whole number" if key in WHOLE else "true or false" if key in SWITCHES else "text"
+            raise InputError(f"{where}{key} must be {kind}; got {value!r:.80}")
     options = {**{key: value for key, value in shared.items() if of == "file" or key == "per_object"}, **options}
     if options.get("per_object", HOW[0]) not in HOW:
         raise InputError(f"{where}per_object must be one of {', '.join(HOW)}; got {options['per_object']!r}")

@@ -87,8 +87,8 @@ class StudyFolder:
     def begin(self) -> str:
         """When the run was begun, ISO 8601, UTC; one that goes on was begun when the first of it was."""
         found = self.journal.record(RUN)
-        goes_on = isinstance(found, Mapping) and not found.get("ended") and isinstance(found.get("time"), str)
-        time = str(found["time"]) if goes_on else now()
+        told = found if isinstance(found, Mapping) and not found.get("ended") else {}
+        time = str(told["time"]) if isinstance(told.get("time"), str) else now()
         self.journal.finish(RUN, {"time": time, "ended": False})
         for name in (STEPS, PARTS):
             os.makedirs(self.path / name, exist_ok=True)
@@ -117,7 +117,9 @@ class StudyFolder:
         found = self.journal.record(unit)
         return dict(found["files"]) if isinstance(found, Mapping) else {}
 
-    def keep(self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = ()) -> None:
+    def keep(
+        self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = ()
+    ) -> None:
         """Writes the files of a unit, the document last in line, then takes note of them. also: of what lies there."""
         with Files() as pending:
             digests = {name: pending.add(self.path / name, content, hashed=True) for name, content in files.items()}

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyalign.analysis.describe import Description
@@ -53,7 +53,7 @@ def _places(folder: str) -> Iterator[str]:
     count, left = 0, [("", 0)]
     while left:
         below, depth = left.pop(0)
-        for name in sorted(os.listdir(os.path.join(folder, below))):
+        for name in sorted(os.listdir(os.path.join(folder, below) if below else folder)):
             place = os.path.join(below, name)
             whole = os.path.join(folder, place)
             if name.startswith("."):
@@ -92,8 +92,11 @@ def _things(folder: str, place: str) -> list[Thing]:
         described = describe_file(whole)
     except (InputError, MissingExtraError, OSError) as error:
         return [Thing(place, "unknown", remark=one_line(str(error)).removeprefix(f"{whole}: "))]
-    several = len(described.arrays) > 1
-    return [_thing(f"{place}::{one.key}" if several and one.key else place, one) for one in described.arrays]
+    layers = os.path.isdir(whole)  # whose names are those of their rows
+    arrays = [one for one in described.arrays if not (layers and one.kind == "names")]
+    several = len(arrays) > 1
+    found = [_thing(f"{place}::{one.key}" if several and one.key else place, one) for one in arrays]
+    return [replace(one, named=one.named or layers) for one in found]
 
 
 def _is_metadata(path: str) -> bool:

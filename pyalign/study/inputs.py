@@ -53,7 +53,7 @@ class Inputs:
         return self._digests[id(value)][1]
 
     def as_written(self, found: Any, spec: str) -> Any:
-        """With the source, and in notes the path, as the study has it: documents then name no folder of this machine."""
+        """With the source, and in notes the path, as the study has it: documents name no folder of this machine."""
         place, notes = self.place(split_key(spec)[0]), getattr(found, "notes", ())
         told = tuple(note.replace(place, split_key(spec)[0]) if place else note for note in notes)
         return replace(found, source=spec, **({"notes": told} if notes else {}))
@@ -93,7 +93,10 @@ class Inputs:
     def model(self, model: StudyModel, items: tuple[str, ...] | None) -> Embeddings:
         """One of them."""
         how = model.options.get("per_object")
-        read: Callable[[], Embeddings] = lambda: self._raw(model) if how is None else self._per_object(model, how, items)  # noqa: E731
+
+        def read() -> Embeddings:
+            return self._raw(model) if how is None else self._per_object(model, how, items)
+
         found: Embeddings = self.once(("model", model.name, None if how is None else items), read)
         return found
 
@@ -142,7 +145,9 @@ class Inputs:
 
     def _rows_are_images(self) -> bool:
         """Whether the shared names are those of images, of which several are one object, and so of no item numbers."""
-        shared = [model.options for model in self.study.models.values() if model.options.get("names") == self.study.names]
+        shared = [
+            model.options for model in self.study.models.values() if model.options.get("names") == self.study.names
+        ]
         return any("per_object" in options for options in shared)
 
     def _people(self, spec: str, t: int) -> Any:

@@ -105,9 +105,7 @@ class _Run:
             for unit in self.units:
                 self.done[unit.name] = self._unit(unit, unit.name in wanted)
                 self._tell(self.done[unit.name])
-            report = make_report(
-                self.study, self.folder, self.done, lambda: self.watch(REPORT, RUNNING, "")
-            )
+            report = make_report(self.study, self.folder, self.done, lambda: self.watch(REPORT, RUNNING, ""))
             self._tell(report)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(self._left(str(stop))) from None

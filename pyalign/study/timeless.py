@@ -31,12 +31,12 @@ def timeless(value: Value, time: str) -> Value:
     elif is_dataclass(value) and not isinstance(value, type):
         found = _dataclass(value, time)
     elif type(value) is tuple:
-        parts = tuple(timeless(one, time) for one in value)
-        found = parts if any(new is not old for new, old in zip(parts, value, strict=True)) else value
+        parts = tuple(timeless(one, time) for one in found)
+        found = parts if any(new is not old for new, old in zip(parts, found, strict=True)) else value
     elif isinstance(value, Mapping):
         values = {key: timeless(one, time) for key, one in value.items()}
         found = values if any(values[key] is not one for key, one in value.items()) else value
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _dataclass(value: Any, time: str) -> Any:

@@ -36,8 +36,8 @@ def units_of(study: StudyFile) -> tuple[Unit, ...]:
     used = {name for step in study.steps for name in step.models}
     stems: set[str] = {REPORT}
     found: dict[str, Unit] = {}
-    for name, model in study.models.items():
-        if model.extract and name in used:
+    for name, told in study.models.items():
+        if told.extract and name in used:
             found[_extraction(name)] = Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name)
     of_step: dict[str, list[str]] = {}
     for step in study.steps:

@@ -16,8 +16,8 @@ from pyalign.study.options import arguments_of
 MISTAKES = {  # what is put in place of what -> the message
     ("[triplets]", "[triplet]"): "unknown key 'triplet'; did you mean 'triplets'?",
     ('file = "t.csv"', 'fiel = "t.csv"'): "[triplets]: unknown key 'fiel'; did you mean 'file'?",
-    ('subject_column = "who"', 'subject_colum = "who"'): "did you mean 'subject_column'?",
-    ("permutations = 5", "permutation = 5"): "step 'cka': cka has no option 'permutation'; did you mean 'permutations'?",
+    ('subject_column = "subject"', 'subject_colum = "subject"'): "did you mean 'subject_column'?",
+    ("permutations = 5", "permutation = 5"): "cka has no option 'permutation'; did you mean 'permutations'?",
     ("permutations = 5", 'permutations = "many"'): "step 'cka': permutations must be a whole number; got 'many'",
     ("permutations = 5", "permutations = true"): "step 'cka': permutations must be a whole number; got True",
     ("permutations = 5", "permutations = 1.5"): "step 'cka': permutations must be a whole number; got 1.5",
@@ -40,6 +40,7 @@ MISTAKES = {  # what is put in place of what -> the message
     ('a = "a.npy"', 'a = { extract = "x:y" }'): "model 'a': extract needs images or texts, one of them",
     ('a = "a.npy"', 'a = { file = "a.npy", nmes = "x" }'): "model 'a': unknown key 'nmes'; did you mean 'names'?",
     ('a = "a.npy"', 'a = { file = "a.npy", per_object = "last" }'): "model 'a': per_object must be one of mean, first",
+    ('a = "a.npy"', "a = { extract = 'x:y', images = 'p', batch_size = '9' }"): "batch_size must be a whole number; got '9'",
     ('title = "Small"', "title = 3"): "title must be text; got 3",
     ('title = "Small"', 'title = "Small'): "is not TOML: ",
     ("[steps", "[stops"): "unknown key 'stops'; did you mean 'steps'?",
@@ -68,7 +69,12 @@ def test_needs_a_step(folder):
 
 def test_steps_that_need_each_other_are_refused(folder):
     steps = '[steps.probe]\nstart = "step:other"\n[steps.other]\nfunction = "probe"\nstart = "step:probe"\n'
-    Path("small.toml").write_text(TEXT.partition("[steps")[0] + steps.replace("probe\"\nstart", "fit_probe\"\nstrength = 1\nstart").replace("[steps.probe]\n", "[steps.probe]\nfunction = \"fit_probe\"\nstrength = 1\n"))
+    Path("small.toml").write_text(
+        TEXT.partition("[steps")[0]
+        + steps.replace('probe"\nstart', 'fit_probe"\nstrength = 1\nstart').replace(
+            "[steps.probe]\n", '[steps.probe]\nfunction = "fit_probe"\nstrength = 1\n'
+        )
+    )
     with pytest.raises(InputError, match=r"step 'other': needs itself, by way of 'probe'"):
         pyalign.run_study("small.toml")
 

@@ -89,7 +89,7 @@ def test_an_extraction_that_is_killed_goes_on_and_gives_the_same(folder):
 
     os.makedirs("photos")
     for k in range(24):
-        Image.new("RGB", (12, 12), (k * 10, 255 - k * 10, 40)).save(f"photos/object {k}.png")
+        Image.new("RGB", (12, 12), (k * 10, 255 - k * 10, 40)).save(f"photos/object-{k}.png")
     text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos", batch_size = 2 }')
     Path("small.toml").write_text(text.partition("[steps.concepts]")[0])
     whole = pyalign.run_study("small.toml", "whole")
@@ -99,6 +99,6 @@ def test_an_extraction_that_is_killed_goes_on_and_gives_the_same(folder):
     again = pyalign.run_study("small.toml", "killed", resume=True)
     assert not again.failed
     assert documents("killed") == documents("whole")
-    Image.new("RGB", (12, 12), (1, 2, 3)).save("photos/object 3.png")
+    Image.new("RGB", (12, 12), (1, 2, 3)).save("photos/object-3.png")
     how = {step.name: step.how for step in pyalign.run_study("small.toml", "killed").steps}
     assert how["extract (b)"] == how["score"] == "made" and how["ceiling"] == "as it was"

@@ -1,0 +1,147 @@
+"""`pyalign study run`, `study init` and `tour`: what they say, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_study import write_inputs
+
+from pyalign.cli import main
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    write_inputs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+def edit(old, new):
+    text = Path("small.toml").read_text()
+    assert old in text
+    Path("small.toml").write_text(text.replace(old, new))
+
+
+def test_runs_and_says_what_became_of_each_step(capsys):
+    assert main(["study", "run", "small.toml"]) == 0
+    shown = capsys.readouterr()
+    lines = shown.out.splitlines()
+    assert lines[0].split()[:3] == ["ceiling", "made", "steps/ceiling.json"]
+    assert lines[-1] == "small/report.html"
+    assert "score: made" in shown.err
+    assert main(["study", "run", "small.toml", "--resume", "--quiet"]) == 0
+    shown = capsys.readouterr()
+    assert {"made"} & {*shown.out.split()} == set()
+    assert shown.err == ""
+
+
+def test_a_failed_step_is_one_line_and_the_exit_code(capsys):
+    Path("kinds.txt").write_text("x\ny\n")
+    assert main(["study", "run", "small.toml", "--quiet"]) == 1
+    shown = capsys.readouterr()
+    told = "step 'concepts': categories must have a row for each of 24 rows of x; got 2"
+    assert shown.err == f"pyalign study run: error: {told}\n"
+    assert "score" in shown.out and "failed" in shown.out
+
+
+def test_several_failed_steps_are_one_line(capsys):
+    Path("b.npy").unlink()
+    assert main(["study", "run", "small.toml", "--quiet"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("pyalign study run: error: step 'score': b.npy: No such file or directory (and 5 more: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["small.toml", "--only", "scor"], "--only scor is no step of the study; did you mean 'score'?"),
+    (["small.toml", "--resume"], "small: there is nothing to resume: no study was begun there; leave --resume out"),
+    (["none.toml"], "none.toml: No such file or directory"),
+    (["t.csv"], "t.csv: unknown extension '.csv'; studies are read from .toml"),
+    (["small.toml", "--out", "t.csv"], "t.csv: File exists"),
+])  # fmt: skip
+def test_bad_words_are_one_line(words, told, capsys):
+    assert main(["study", "run", *words]) == 1
+    assert capsys.readouterr().err == f"pyalign study run: error: {told}\n"
+
+
+def test_a_mistake_in_the_file_is_one_line(capsys):
+    edit("permutations = 5", "permutation = 5")
+    assert main(["study", "run", "small.toml"]) == 1
+    told = "small.toml: step 'cka': cka has no option 'permutation'; did you mean 'permutations'?"
+    assert capsys.readouterr().err == f"pyalign study run: error: {told}\n"
+
+
+def test_ctrl_c_is_one_line_and_130(capsys, monkeypatch):
+    monkeypatch.setattr("pyalign.study.run.make_report", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["study", "run", "small.toml", "--only", "cka", "--quiet"]) == 130
+    told = "interrupted; finished: cka; go on with the same command, or with --resume"
+    assert capsys.readouterr().err == f"pyalign study run: {told}\n"
+
+
+def test_init_writes_a_file_that_runs_and_replaces_none(capsys):
+    assert main(["study", "init", "."]) == 0
+    shown = capsys.readouterr()
+    assert "./study.toml: 2 models; look through it, then" in shown.out
+    assert "kinds.txt: 24 labels, taken for categories of the rows" in shown.out
+    assert shown.err == ""
+    text = Path("study.toml").read_text()
+    assert main(["study", "run", "study.toml", "--only", "score", "--quiet"]) == 0
+    capsys.readouterr()
+    Path("study.toml").write_text("mine")
+    assert main(["study", "init", "."]) == 1
+    error = capsys.readouterr().err
+    assert error == "pyalign study init: error: ./study.toml is there already: --force replaces it\n"
+    assert Path("study.toml").read_text() == "mine"
+    assert main(["study", "init", ".", "--force"]) == 0
+    assert Path("study.toml").read_text() == text
+
+
+def test_init_says_what_it_does_not_know(capsys):
+    Path("strange.npy").write_bytes(b"no array")
+    assert main(["study", "init", ".", "--out", "s.toml"]) == 0
+    assert "note: not known: strange.npy: " in capsys.readouterr().err
+    assert main(["study", "init", "nowhere"]) == 1
+    assert capsys.readouterr().err == "pyalign study init: error: nowhere: No such file or directory\n"
+
+
+@pytest.mark.slow
+def test_the_tour_ends_in_a_page_and_runs_again_by_hand(tmp_path):
+    run = [sys.executable, "-m", "pyalign"]
+    done = subprocess.run([*run, "tour", "--out", "t", "--quiet"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "t/results/report.html  the page: open it in a browser" in done.stdout
+    assert "pyalign study init FOLDER" in done.stdout
+    assert Path("t/results/report.html").stat().st_size > 10_000
+    steps = {step["name"]: step for step in json.loads(Path("t/results/study.json").read_text())["steps"]}
+    assert {step["status"] for step in steps.values()} == {"finished"}
+    text = Path("t/tour.toml").read_text()
+    Path("t/tour.toml").write_text(text.replace("limit = 200", "limit = 100"))
+    again = subprocess.run([*run, "study", "run", "t/tour.toml", "--out", "t/results"], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert [line.split(":")[0] for line in again.stderr.splitlines() if ": made" in line] == ["failures", "report"]
+
+
+@pytest.mark.slow
+def test_the_tour_without_extras_writes_documents_and_says_what_to_install(tmp_path):
+    Path("hide.py").write_text(
+        "import sys\nfor name in ('altair', 'vl_convert', 'torch', 'timm'):\n    sys.modules[name] = None\n"
+        "from pyalign.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    words = [sys.executable, "hide.py", "tour", "--out", "t"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "pyalign[extract]" in done.stderr
+    assert "pyalign[report]" in done.stderr or Path("t/results/report.html").exists()
+    assert Path("t/results/steps/score.json").exists()
+
+
+def test_the_tour_writes_over_no_other_files(capsys):
+    assert main(["tour", "--out", "."]) == 1
+    assert (
+        capsys.readouterr().err == "pyalign tour: error: .: holds other files; take an empty or a new folder (--out)\n"
+    )

@@ -1,0 +1,81 @@
+"""Study files that are drafted from a folder: each file is looked into, and what was guessed is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pyalign
+from pyalign.errors import InputError
+from pyalign.study.draft import draft_study
+from pyalign.study.file import read_study
+
+
+def test_a_draft_runs_as_it_stands(folder):
+    draft = draft_study(".")
+    Path("study.toml").write_text(draft.text)
+    study = pyalign.run_study("study.toml", "out")
+    assert not study.failed
+    assert [step.name for step in study.steps][:4] == ["score", "compare", "ceiling", "calibrate"]
+    assert draft.models == {"a": "a.npy", "b": "b.npy"}
+    told = {"file": "t.csv", "columns": ["one", "two", "three"], "subject_column": "subject"}
+    assert draft.sets["triplets"] == [told]
+    assert draft.sets["categories"] == [{"file": "kinds.txt"}]
+    assert draft.names == "names.txt" and not draft.unknown
+
+
+def test_finds_what_belongs_together_by_its_size(folder):
+    np.save("spose_6d.npy", np.random.default_rng(0).random((24, 6)))
+    Path("six.txt").write_text("".join(f"dim-{k}\n" for k in range(6)))
+    np.save("few.npy", np.random.default_rng(2).normal(size=(9, 2)))
+    rdm = np.random.default_rng(1).random((24, 24))
+    np.save("rdm.npy", (rdm + rdm.T) * (1 - np.eye(24)))
+    np.save("other.npy", (rdm + rdm.T)[:9, :9] * (1 - np.eye(9)))
+    Path("models.csv").write_text("model,family\na,one\nb,two\n")
+    draft = draft_study(".")
+    assert draft.sets["dimensions"] == [{"file": "spose_6d.npy", "labels": "six.txt"}]
+    assert draft.sets["human"] == [{"file": "rdm.npy", "kind": "dissimilarity"}]
+    assert draft.metadata == "models.csv"
+    assert [one.partition(":")[0] for one in draft.unknown] == ["few.npy", "other.npy"]
+    Path("study.toml").write_text(draft.text)
+    assert "rsa" in {step.analysis.name for step in read_study("study.toml").steps}
+
+
+def test_the_richer_of_several_triplets_comes_first_and_others_stand_beside_it(folder):
+    np.save("many.npy", np.stack([np.random.default_rng(k).permutation(24)[:3] for k in range(900)]))
+    draft = draft_study(".")
+    assert [one["file"] for one in draft.sets["triplets"]] == ["t.csv", "many.npy"]
+    assert '# or: file = "many.npy"' in draft.text
+
+
+def test_paths_start_at_the_study_file(folder, tmp_path):
+    (tmp_path / "deep").mkdir()
+    draft = draft_study(".", "deep")
+    assert draft.models["a"] == "../a.npy" and draft.names == "../names.txt"
+
+
+def test_folders_of_images_and_of_extractions_are_one_thing(folder):
+    image = pytest.importorskip("PIL.Image")
+    for k, name in enumerate(("dog", "cat", "cow", "ant")):
+        Path("photos", name).mkdir(parents=True)
+        image.new("RGB", (4, 4), (70 * k, 9, 33 * k)).save(f"photos/{name}/1.png")
+    pyalign.extract("pixels:1", "photos", out="rows")
+    draft = draft_study(".")
+    assert draft.images == "photos"
+    assert any(one.startswith("rows: 4 x 3") for one in draft.unknown)
+
+
+@pytest.mark.parametrize("name", ["a b.npy", 'q"uote.npy', "\u05d0.npy", "<script>.npy", "a=[b].npy"])
+def test_names_of_files_come_back_as_they_are(folder, name):
+    Path("a.npy").rename(name)
+    Path("study.toml").write_text(draft_study(".").text, encoding="utf-8")
+    study = read_study("study.toml")
+    assert name in [model.file for model in study.models.values()]
+
+
+def test_a_folder_without_embeddings_is_one_line(folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: holds no embeddings and no images that a study could take"):
+        draft_study("empty")
