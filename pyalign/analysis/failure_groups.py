@@ -12,7 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.analysis.repeats import find_repeats
-from pyalign.data import ANCHORED, Triplets
+from pyalign.data import ANCHORED, Triplets, alternatives_of
 from pyalign.errors import InputError
 from pyalign.results import hidden
 from pyalign.stats.labels import checked_labels
@@ -73,11 +73,16 @@ def _order(items: np.ndarray, answer: np.ndarray, task: str) -> np.ndarray:
 
 
 class ModelVerdicts(NamedTuple):
-    """What a model makes of t triplets. right, wrong: (t,) masks. margins: (t,), NaN where it was not asked."""
+    """What a model makes of t triplets.
+
+    right, wrong: (t,) masks. margins: (t,), NaN where it was not asked. choices: int8 (t,), the position of the item that
+    it calls odd, or of the option that it leaves; -1 for a tie, and where it was not asked.
+    """
 
     right: np.ndarray
     wrong: np.ndarray
     margins: np.ndarray
+    choices: np.ndarray
 
 
 def model_verdicts(outcomes: Outcomes) -> ModelVerdicts:
@@ -93,10 +98,31 @@ def model_verdicts(outcomes: Outcomes) -> ModelVerdicts:
     credits = outcomes.credits(score.ties)
     right, wrong = credits == CREDIT_UNIT, credits == 0
     margins = s[:, 0] - (s[:, 1] if score.task == ANCHORED else np.maximum(s[:, 1], s[:, 2]))
+    pairs = s[:, : alternatives_of(score.task)]
+    choices = np.where(np.abs(outcomes.verdicts) == 1, 2 - pairs.argmax(axis=1), -1).astype(np.int8)
     if outcomes.kept is not None:
         right, wrong = (_spread(mask, outcomes.kept, False) for mask in (right, wrong))
-        margins = _spread(margins, outcomes.kept, np.nan)
-    return ModelVerdicts(right, wrong, margins)
+        margins, choices = _spread(margins, outcomes.kept, np.nan), _spread(choices, outcomes.kept, -1)
+    return ModelVerdicts(right, wrong, margins, choices)
+
+
+def called_odd_probabilities(similarities: np.ndarray, temperature: float, task: str) -> np.ndarray:
+    """(k, 3): of each position, that the model calls it odd: softmax(s / T) of the pair without it.
+
+    Of anchored triplets, that the model leaves that option; 0 for the anchor.
+
+    Args:
+        similarities: (k, 3) of the pairs of positions 01, 02, 12.
+
+    Example:
+        >>> called_odd_probabilities(np.log([[6.0, 3.0, 1.0]]), 1.0, "odd-one-out").round(3)
+        array([[0.1, 0.3, 0.6]])
+    """
+    pairs = similarities[:, : alternatives_of(task)].astype(np.float64) / temperature
+    weights = np.exp(pairs - pairs.max(axis=1, keepdims=True))
+    found = np.zeros((len(pairs), 3))
+    found[:, 3 - pairs.shape[1] :] = (weights / weights.sum(axis=1, keepdims=True))[:, ::-1]
+    return found
 
 
 def _spread(values: np.ndarray, kept: np.ndarray, other: float) -> np.ndarray:
@@ -114,7 +140,7 @@ class FailureGroup:
 
     Attributes:
         right: the family whose models all get them right; None: no such demand.
-        wrong: the family whose models all get them wrong; None: every model.
+        wrong: the family whose models all get them wrong; None: every model, or as many as were asked for.
         n: how many there are, of which the arrays hold the first k.
         rows: int64 (k,), their rows among the triplets.
         items: (k, 3); the last is the one that people call odd; or anchor, chosen option, other.
@@ -123,6 +149,9 @@ class FailureGroup:
         human_shares: (k,), share of people who answer so; NaN where one answer alone is known.
         n_answers: int64 (k,), answers to that triplet.
         subjects: (k,), who gave the answer; None where that is not known, or nothing is listed.
+        choices: int8 (k, m), the position in `items` of the one that the model calls odd, of anchored triplets of the
+            option that it leaves; -1 for a tie. None of a document that does not tell.
+        probabilities: (k, m, 3), that the model calls each position odd; None as of `choices`.
     """
 
     right: str | None
@@ -134,6 +163,8 @@ class FailureGroup:
     human_shares: np.ndarray = hidden()
     n_answers: np.ndarray = hidden()
     subjects: np.ndarray | None = hidden(default=None)
+    choices: np.ndarray | None = hidden(default=None)
+    probabilities: np.ndarray | None = hidden(default=None)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FailureGroup):
@@ -142,14 +173,19 @@ class FailureGroup:
         return all(_same(a, b) for a, b in pairs)
 
     def records(self, models: Sequence[str], names: Mapping[int, str] | None) -> Iterator[dict[str, Any]]:
-        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject."""
+        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject.
+
+        And choices and probabilities by model, where they are known.
+        """
         for start in range(0, len(self.rows), CHUNK):
             part = slice(start, start + CHUNK)
+            told = self._told(part, models)
             people = [None] * len(self.rows[part]) if self.subjects is None else self.subjects[part].tolist()
             columns = (self.rows[part].tolist(), self.items[part].tolist(), _shortest(self.margins[part]))
             shares = (None if math.isnan(share) else share for share in self.human_shares[part].tolist())
             numbers = self.n_answers[part].tolist()
-            for row, items, margins, share, n, who in zip(*columns, shares, numbers, people, strict=True):
+            rows = zip(*columns, shares, numbers, people, strict=True)
+            for (row, items, margins, share, n, who), more in zip(rows, told, strict=True):
                 yield {
                     "row": row,
                     "items": items,
@@ -158,7 +194,21 @@ class FailureGroup:
                     "human_share": share,
                     "n_answers": n,
                     "subject": who,
+                    **more,
                 }
+
+    def _told(self, part: slice, models: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Of each of these triplets what the models choose."""
+        if self.choices is None or self.probabilities is None:
+            yield from ({} for _ in self.rows[part])
+            return
+        # The digits of single precision, whatever the margins are: nobody reads more of a probability.
+        shortest = _shortest(self.probabilities[part].reshape(-1, 3).astype(np.float32))
+        for k, choices in enumerate(self.choices[part].tolist()):
+            yield {
+                "choices": dict(zip(models, choices, strict=True)),
+                "probabilities": dict(zip(models, shortest[k * len(models) : (k + 1) * len(models)], strict=True)),
+            }
 
     @classmethod
     def of_records(cls, document: Mapping[str, Any], models: Sequence[str], dtype: str) -> FailureGroup:
@@ -176,7 +226,18 @@ class FailureGroup:
             np.array(shares, np.float64),
             np.array([one["n_answers"] for one in records], np.int64),
             None if not people or people[0] is None else np.array(people),
+            *_chosen(records, models),
         )
+
+
+def _chosen(records: Sequence[Mapping[str, Any]], models: Sequence[str]) -> tuple[Any, Any]:
+    """Choices and probabilities of records, where they tell."""
+    if not all("choices" in one and "probabilities" in one for one in records):
+        return None, None
+    choices = [[one["choices"][model] for model in models] for one in records]
+    shares = [[one["probabilities"][model] for model in models] for one in records]
+    m = len(models)
+    return np.array(choices, np.int8).reshape(-1, m), np.array(shares, np.float32).reshape(-1, m, 3)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -205,8 +266,12 @@ def group_failures(
     families: Sequence[str] | None,
     asked: np.ndarray,
     limit: int | None,
+    at_least: int | None = None,
 ) -> tuple[FailureGroup, ...]:
-    """items: (t, 3), the odd one last. asked: (t,), the triplets that count: those that every model was asked."""
+    """items: (t, 3), the odd one last. asked: (t,), the triplets that count: those that every model was asked.
+
+    at_least: how many models get a triplet of the first group wrong; None: all of them.
+    """
     clear = [_in_own_unit(model.margins, asked) for model in models]
     every = np.arange(len(models))
 
@@ -218,7 +283,19 @@ def group_failures(
             chosen &= models[k].wrong
         rows = np.flatnonzero(chosen)
         distances = np.array([*(clear[k][rows] for k in winners), *(-clear[k][rows] for k in losers)])
-        listed = rows[np.lexsort((-distances.sum(axis=0), -distances.min(axis=0)))][:limit]
+        return listed(right, wrong, rows, rows[np.lexsort((-distances.sum(axis=0), -distances.min(axis=0)))][:limit])
+
+    def first() -> FailureGroup:
+        if at_least is None or at_least == len(models):
+            return group(None, None, every[:0], every)
+        many = np.sum([model.wrong for model in models], axis=0) * asked
+        rows = np.flatnonzero(many >= at_least)
+        wrong = np.array([model.wrong[rows] for model in models])
+        distances = np.where(wrong, [-own[rows] for own in clear], np.inf)
+        order = np.lexsort((-distances.sum(axis=0, where=wrong), -distances.min(axis=0, initial=np.inf), -many[rows]))
+        return listed(None, None, rows, rows[order][:limit])
+
+    def listed(right: str | None, wrong: str | None, rows: np.ndarray, listed: np.ndarray) -> FailureGroup:
         return FailureGroup(
             right=right,
             wrong=wrong,
@@ -229,9 +306,10 @@ def group_failures(
             human_shares=people.shares[listed],
             n_answers=people.n_answers[listed],
             subjects=None if people.subjects is None or not len(listed) else people.subjects[listed],
+            choices=np.stack([model.choices[listed] for model in models], axis=1),
         )
 
-    groups = [group(None, None, every[:0], every)]
+    groups = [first()]
     if families is not None:
         members = {name: every[[family == name for family in families]] for name in families}
         groups += [group(a, b, members[a], members[b]) for a in members for b in members if a != b]

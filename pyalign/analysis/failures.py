@@ -14,6 +14,7 @@ from pyalign.analysis.failure_groups import (
     FailureGroup,
     ModelVerdicts,
     called_odd,
+    called_odd_probabilities,
     group_failures,
     model_verdicts,
 )
@@ -38,13 +39,15 @@ class Failures(OfTask, Result):
         n_dropped: triplets left out because they touch a row with NaN or infinity in some model (``nan="omit"``).
         n_undecided: triplets left out because people tie for the item called odd most often (with counts).
         n_wrong: for each model, the triplets that it gets wrong. A tie is neither right nor wrong, if it counts a part.
-        groups: first the triplets that every model gets wrong, then, for each two families, those that all models of
-            the one get right and all of the other wrong.
+        groups: first the triplets that every model gets wrong, or at least `at_least` of them, then, for each two
+            families, those that all models of the one get right and all of the other wrong.
         measure, ties: how it was decided.
         dtype: of the margins.
         names: of the items that are listed, by their numbers, or None.
         triplets: where the triplets came from, or None.
         task: of the triplets; `chance` follows from it.
+        temperature: of the probabilities; None of a document that has none.
+        at_least: how many models get a triplet of the first group wrong; None: all of them.
     """
 
     command: ClassVar[str] = "failures"
@@ -64,9 +67,19 @@ class Failures(OfTask, Result):
     names: Mapping[int, str] | None = hidden(default=None)
     triplets: str | None = None
     task: str = ODD_ONE_OUT
+    temperature: float | None = None
+    at_least: int | None = None
+
+    def who_fails(self, group: FailureGroup) -> str:
+        """Which models get the triplets of a group wrong, in words."""
+        every = "every model" if self.at_least is None else f"at least {self.at_least} models"
+        return every if group.wrong is None else group.wrong
 
     def records(self, group: FailureGroup) -> Iterator[dict[str, Any]]:
-        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject."""
+        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject.
+
+        And choices and probabilities by model; see `FailureGroup`.
+        """
         return group.records(self.models, self.names)
 
     def to_dict(self) -> dict[str, Any]:
@@ -130,7 +143,7 @@ class Failures(OfTask, Result):
     def _cells(self) -> Iterator[list[Any]]:
         who = self._has_subjects()
         for group in self.groups:
-            told = group.right, group.wrong or "every model"
+            told = group.right, self.who_fails(group)
             for record in self.records(group):
                 cells = [*told, record["row"], *record["items"], *(record["names"] or ()), *record["margins"].values()]
                 yield [*cells, record["human_share"], record["n_answers"], *([record["subject"]] if who else ())]
@@ -147,7 +160,9 @@ def failures(
     subjects: object = None,
     answers: object = None,
     limit: int | None = None,
+    at_least: int | None = None,
     measure: str | Measure = "cosine",
+    temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
     backend: str = "auto",
@@ -164,7 +179,9 @@ def failures(
         answers: (t, 3) counts: how many people called each position odd; None: those of the triplets. The majority's
             item is then the right one; triplets without a majority are left out.
         limit: list at most so many triplets of each group; None: all.
-        measure, ties, nan, backend: see `pyalign.score`.
+        at_least: the first group is of the triplets that at least so many models get wrong, those first that most do;
+            None: that all of them do.
+        measure, temperature, ties, nan, backend: see `pyalign.score`; the temperature is that of the probabilities.
         progress: called with a stage, how much of it is done, and of how much.
 
     Raises:
@@ -186,6 +203,9 @@ def failures(
     require_families(list(models), families)
     if limit is not None:
         _checks.whole_number(limit, "limit", 0)
+    if at_least is not None:
+        _checks.whole_number(at_least, "at_least", 1, len(models))
+    temperature = _checks.as_temperature(temperature)
     given, people = with_people(triplets, answers, subjects, "failures")
     called = called_odd(given, people)
     aligned = align_models(models, given)
@@ -207,8 +227,14 @@ def failures(
             f"models must all be finite in the rows of at least one triplet; of {len(asked)} there is none"
         )
     items = called.arranged(aligned.triplets.values)
-    groups = group_failures(verdicts, called, items, families, asked, limit)
+    groups = group_failures(verdicts, called, items, families, asked, limit, at_least)
+    listed = [index[np.searchsorted(called.rows, group.rows)] for group in groups]
+    groups = _with_probabilities(
+        groups, listed, aligned.models, temperature,
+        {"measure": measure, "nan": nan, "backend": backend, "task": given.task},
+    )  # fmt: skip
     options = {"measure": str(get_measure(measure)), "ties": ties, "nan": nan, "limit": limit}
+    options |= {"at_least": at_least, "temperature": temperature}
     return Failures(
         models=tuple(models),
         families=None if families is None else tuple(families),
@@ -223,9 +249,25 @@ def failures(
         names=_listed_names(groups, aligned.triplets.names),
         triplets=given.source,
         task=given.task,
+        temperature=temperature,
+        at_least=at_least,
         notes=merged(aligned.notes, *told),
         provenance=Provenance.now({**models, **inputs_of(given, people)}, options, used),
     )
+
+
+def _with_probabilities(
+    groups: Sequence[FailureGroup], listed: Sequence[np.ndarray], models: Mapping[str, Any], temperature: float,
+    options: Mapping[str, Any],
+) -> tuple[FailureGroup, ...]:  # fmt: skip
+    """The groups with the probabilities of what they list, (k, 3) rows: those of all triplets would take much memory."""
+    rows = np.concatenate(listed)
+    found = np.zeros((len(rows), len(models), 3), np.float32)
+    for k, x in enumerate(models.values()) if len(rows) else ():
+        similarities = triplet_outcomes(x, rows, **options).similarities
+        found[:, k] = called_odd_probabilities(similarities, temperature, options["task"])
+    parts = np.split(found, np.cumsum([len(one) for one in listed])[:-1])
+    return tuple(replace(group, probabilities=part) for group, part in zip(groups, parts, strict=True))
 
 
 def require_families(models: Sequence[str], families: Sequence[str] | None) -> None:

@@ -22,7 +22,7 @@ def table_or_document(text: str) -> str:
 @dataclass(frozen=True)
 class FailureOptions(
     _options.Models, _options.TripletFile, _options.RowNames, _options.ManyAnswers, _options.People,
-    _options.OneMeasure, _options.Running, _options.Output,
+    _options.OneMeasure, _options.Temperature, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign failures`."""
 
@@ -34,19 +34,25 @@ class FailureOptions(
     limit: int | None = option(
         "list at most K triplets of each group, the clearest", kind=_options.count, metavar="K", group=_options.OUTPUT
     )
+    at_least: int | None = option(
+        "list the triplets that at least K of the embeddings get wrong (default: all of them)", kind=_options.count,
+        metavar="K", group=_options.OUTPUT,
+    )  # fmt: skip
 
 
 def run(options: FailureOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     get_measure(options.measure)
     require_families(options.embeddings, options.families)
+    temperature = _options.read_temperature(options.temperature, (options.measure,))
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="failures")
     models = _inputs.read_models(options, triplets)
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     found = failures(
-        models, triplets, families=options.families, limit=options.limit, measure=options.measure, ties=options.ties,
+        models, triplets, families=options.families, limit=options.limit, at_least=options.at_least,
+        measure=options.measure, temperature=1.0 if temperature is None else temperature, ties=options.ties,
         nan=options.nan, backend=options.backend, progress=progress,
     )  # fmt: skip
     found = replace(found, triplets=options.triplets)

@@ -42,7 +42,7 @@ def _models(found: Failures, labels: dict[str, str]) -> list[Column]:
 
 def _groups(found: Failures, verbose: bool) -> list[Column]:
     return [
-        Column("wrong", tuple(_clipped(group.wrong or "every model", verbose) for group in found.groups)),
+        Column("wrong", tuple(_clipped(found.who_fails(group), verbose) for group in found.groups)),
         Column("right", tuple(_clipped(group.right or "-", verbose) for group in found.groups)),
         Column("triplets", tuple(f"{group.n:,}" for group in found.groups)),
         Column("share", tuple(percent(group.n / found.n_triplets) for group in found.groups)),
@@ -70,7 +70,7 @@ def _examples(
         for k, (model, told) in enumerate(zip(found.models, margins, strict=True))
     ]
     right = f", right for {one_line(group.right)}" if group.right else ""
-    head = f"wrong for {one_line(group.wrong or 'every model')}{right}, the clearest:"
+    head = f"wrong for {one_line(found.who_fails(group))}{right}, the clearest:"
     return f"{head}\n{fitted_table(columns, width, verbose)[0]}"
 
 

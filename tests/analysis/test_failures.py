@@ -54,6 +54,68 @@ def test_groups_are_those_of_a_loop(seed):
             np.testing.assert_array_equal(group.margins, margins[:, group.rows].T)
 
 
+@given(seeds)
+def test_choices_and_probabilities_are_those_of_a_loop(seed):
+    models, triplets = three_models(seed), draw_triplets(seed, 12, 60)
+    found = failures(models, triplets, measure="dot", temperature=3.0, at_least=1)
+    for record in found.records(found.groups[0]):
+        for name, x in models.items():
+            # of the pair without position 0, 1, 2
+            s = [float(x[record["items"][a]] @ x[record["items"][b]]) for a, b in ((1, 2), (0, 2), (0, 1))]
+            best = [k for k in range(3) if s[k] == max(s)]
+            assert record["choices"][name] == (best[0] if len(best) == 1 else -1)
+            weights = np.exp((np.array(s) - max(s)) / 3.0)
+            np.testing.assert_allclose(record["probabilities"][name], weights / weights.sum(), atol=1e-6)
+
+
+@given(seeds)
+def test_at_least_so_many_models_fail_and_most_come_first(seed):
+    models, triplets = three_models(seed), draw_triplets(seed, 12, 200)
+    kinds, margins = by_loop(models, triplets, "fractional")
+    many = (kinds == -1).sum(axis=0)
+    unit = margins / np.sqrt((margins**2).mean(axis=1, keepdims=True))
+    for least in (1, 2, 3):
+        group = failures(models, triplets, measure="dot", at_least=least).groups[0]
+        assert group.n == len(group.rows) and sorted(group.rows) == np.flatnonzero(many >= least).tolist()
+        assert (np.diff(many[group.rows]) <= 0).all()
+        for count in range(least, 4):
+            rows = group.rows[many[group.rows] == count]
+            nearest = np.array([max(unit[k, row] for k in range(3) if kinds[k, row] == -1) for row in rows])
+            assert (np.diff(nearest) >= -1e-12).all()
+    every = failures(models, triplets, measure="dot").groups[0]
+    np.testing.assert_array_equal(group.rows, every.rows)
+
+
+def test_what_at_least_two_models_get_wrong_is_called_so():
+    found = failures(three_models(5), draw_triplets(6, 12, 100), measure="dot", at_least=2, limit=3)
+    assert "wrong for at least 2 models, the clearest:" in str(found)
+    assert found.to_records()[0]["wrong"] == "at least 2 models" and found.to_dict()["at_least"] == 2
+
+
+def test_anchored_triplets_tell_which_option_a_model_leaves():
+    line = np.array([[0.0], [1.0], [5.0]])
+    found = failures({"line": line}, Triplets(np.array([[0, 2, 1]]), task="anchored"), measure="neg_euclidean")
+    record = found.to_dict()["groups"][0]["triplets"][0]
+    left = 1 / (1 + np.exp(-4.0))  # the chosen option is 5 away, the other 1
+    assert record["choices"] == {"line": 1}
+    np.testing.assert_allclose(record["probabilities"]["line"], [0, left, 1 - left], atol=1e-6)
+
+
+def test_ties_are_no_choice_and_documents_without_choices_are_read(tmp_path):
+    found = failures({"constant": np.ones((5, 3))}, draw_triplets(1, 5, 4), ties="wrong")
+    document = found.to_dict()
+    records = document["groups"][0]["triplets"]
+    assert all(record["choices"] == {"constant": -1} for record in records)
+    for name in ("choices", "probabilities"):
+        for record in records:
+            del record[name]
+    for name in ("temperature", "at_least"):
+        document.pop(name, None)
+    old = Failures.from_document(document)
+    assert old.temperature is None and old.groups[0].choices is None
+    assert "choices" not in old.to_dict()["groups"][0]["triplets"][0]
+
+
 def test_the_clearest_come_first_whatever_the_length_of_the_rows():
     models, triplets = three_models(5), draw_triplets(6, 12, 300)
     found = failures(models, triplets, measure="dot").groups[0]
@@ -307,6 +369,8 @@ def test_a_result_shows_what_it_is():
         ({"families": ["a", "a"]}, "families must be at least two different ones; got 'a' alone"),
         ({"models": {"p": np.eye(3), "q": np.eye(4)}}, "models must have the same number of items; got p: 3, q: 4"),
         ({"limit": -1}, "limit must be a whole number from 0 to 2,147,483,647; got -1"),
+        ({"at_least": 3}, "at_least must be a whole number from 1 to 2; got 3"),
+        ({"temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),
         ({"limit": 1.5}, "limit must be a whole number from 0 to 2,147,483,647; got 1.5"),
         ({"models": [[[1.0]]]}, "models must map names to embeddings, as a dict does; got list"),
         ({"subjects": [1, 2]}, "subjects must have one entry per triplet, shape (1,); got (2,)"),
