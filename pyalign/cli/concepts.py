@@ -42,6 +42,10 @@ class ConceptsOptions(
         "one of the measures above (default: that of the transform, else cosine)", metavar="M", group=_options.MODEL,
         words=MEASURES,
     )  # fmt: skip
+    top_objects: int | None = option(
+        "name the K objects with most of each dimension in the document, for pictures of them in a report",
+        kind=_options.count, metavar="K", group=_options.OUTPUT,
+    )  # fmt: skip
     correction: str = option(
         "of p-values over all concepts (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
@@ -67,7 +71,8 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
         assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
         measure=options.measure, temperature=temperature, ties=options.ties, nan=options.nan, backend=options.backend,
-        ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
+        ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets,
+        top_objects=options.top_objects, progress=progress,
     )  # fmt: skip
     found = replace(_labelled(found, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
@@ -95,7 +100,7 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if options.dimensions is None and options.categories is None and options.levels is None:
         raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
     if options.dimensions is None:
-        refuse_unused(options, (*_concepts.OF_DIMENSIONS, "images"), "--dimensions, which are not given")
+        refuse_unused(options, (*_concepts.OF_DIMENSIONS, "images", "top_objects"), "--dimensions, which are not given")
     if options.levels is not None and len(options.levels) != 2:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":

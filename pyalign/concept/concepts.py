@@ -12,8 +12,9 @@ from pyalign.analysis.in_sample import choice_model, seen_by
 from pyalign.analysis.notes import merged
 from pyalign.concept.assign import HOW
 from pyalign.concept.concept_run import Run
-from pyalign.concept.concepts_result import Concepts
+from pyalign.concept.concepts_result import Concepts, TopObjects
 from pyalign.concept.groupings import require_some
+from pyalign.concept.prototypes import strongest
 from pyalign.data import (
     AlignedModels,
     Provenance,
@@ -56,6 +57,7 @@ def concepts(
     subjects: object = None,
     correction: str = "holm",
     min_triplets: int = FEWEST,
+    top_objects: int | None = None,
     progress: Progress = silent,
 ) -> Concepts:
     """Accuracy and cross-entropy per human concept, with intervals, and differences between models.
@@ -81,6 +83,7 @@ def concepts(
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all concepts (and pairs of models): ``"holm"`` or ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer has no interval and no p-value, and says so.
+        top_objects: the result names so many objects that have most of each dimension, as pictures of concepts need.
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
@@ -107,6 +110,10 @@ def concepts(
     _checks.whole_number(top, "top", 1)
     _checks.whole_number(min_triplets, "min_triplets", 1)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
+    if top_objects is not None:
+        _checks.whole_number(top_objects, "top_objects", 1)
+        if dimensions is None:
+            raise InputError("top_objects are those of dimensions; got no dimensions")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
     given = as_triplet_data(triplets)
@@ -134,9 +141,17 @@ def concepts(
         dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
         assign=None if dimensions is None else assign,
         top=None if dimensions is None else top,
+        top_objects=None if top_objects is None else _top_objects(found, rows, top_objects, aligned.names),
         notes=merged(told, aligned.notes, found.notes),
         provenance=Provenance.now(inputs, plain, found.backend, found.seed),
     )
+
+
+def _top_objects(found: Concepts, dimensions: Any, count: int, names: Any) -> tuple[TopObjects, ...]:
+    """Of each dimension, which the result has in their order."""
+    labels = [row.concept for row in next(one for one in found.results if one.by == "dimensions").concepts]
+    weights = _checks.as_array(dimensions, "dimensions", "(n, k)")
+    return tuple(TopObjects(label, strongest(weights[:, k], count, names)) for k, label in enumerate(labels))
 
 
 def _with_transformed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pyalign.concept.prototypes import Prototype
 from pyalign.data import ODD_ONE_OUT
 from pyalign.results import Interval, OfTask, Result, as_document, csv_of, flat
 
@@ -121,6 +122,14 @@ class ConceptDifference:
 
 
 @dataclass(frozen=True)
+class TopObjects:
+    """The objects that have most of a dimension, `top`, the first has the most."""
+
+    concept: str
+    top: tuple[Prototype, ...]
+
+
+@dataclass(frozen=True)
 class Concepts(OfTask, Result):
     """What `concepts` found.
 
@@ -141,6 +150,7 @@ class Concepts(OfTask, Result):
         seed: of what is drawn.
         triplets, dimensions: where they came from, or None.
         task: of the triplets; `chance` follows from it.
+        top_objects: of each dimension, where they were asked for, else None.
     """
 
     command: ClassVar[str] = "concepts"
@@ -170,6 +180,7 @@ class Concepts(OfTask, Result):
     triplets: str | None = None
     dimensions: str | None = None
     task: str = ODD_ONE_OUT
+    top_objects: tuple[TopObjects, ...] | None = None
 
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each concept of each result, flat; those of no concept last."""

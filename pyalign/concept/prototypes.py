@@ -105,8 +105,7 @@ def prototypes(
         order = np.argsort(-means, kind="stable")
         middle = _prototypes(members[order], means[order], given.names)
         if weights is not None:
-            strongest = np.argsort(-weights[:, g], kind="stable")[:top]
-            first = _prototypes(strongest, weights[strongest, g], given.names)
+            first = strongest(weights[:, g], top, given.names)
         found.append(
             ConceptPrototypes(
                 label, len(members), middle[0] if middle else None, first if weights is not None else middle[:top]
@@ -116,6 +115,17 @@ def prototypes(
         tuple(found), concepts.kind, str(measure), len(rows), notes=given.notes,
         provenance=Provenance.now([("x", given)], {"measure": str(measure), "top": top}, backend, None),
     )  # fmt: skip
+
+
+def strongest(weights: np.ndarray, top: int, names: tuple[str, ...] | None) -> tuple[Prototype, ...]:
+    """The objects with the largest of (n,) weights, of equal ones the lower row first.
+
+    Example:
+        >>> [one.row for one in strongest(np.array([0.5, 2.0, 0.5]), 2, None)]
+        [1, 0]
+    """
+    rows = np.argsort(-weights, kind="stable")[:top]
+    return _prototypes(rows, weights[rows], names)
 
 
 def _mean_similarities(rows: np.ndarray, measure: str | Measure, backend: str) -> np.ndarray:

@@ -69,12 +69,12 @@ def test_every_option_reaches_the_function(document, human, x, triplets):
     )
     more = ("--correction", "benjamini-hochberg", "--min-triplets", 90, "--ci-method", "bootstrap", "--resamples", 64)
     found = document("x.npy", "y.npy", *options, *more, "--categories", "coarse.txt", "--levels", "fine.txt",
-                     "coarse.txt", "--seed", 3, "--confidence", 0.9)  # fmt: skip
+                     "coarse.txt", "--seed", 3, "--confidence", 0.9, "--top-objects", 2)  # fmt: skip
     fine, coarse = ([f"{letter}{k // size}" for k in range(30)] for letter, size in (("f", 3), ("c", 10)))
     expected = pyalign.concepts(
         {"x": x, "y": np.load("y.npy")}, triplets, human, assign="product", measure="dot", temperature=2.0,
         ties="wrong", correction="benjamini-hochberg", min_triplets=90, categories=coarse, levels=(fine, coarse),
-        ci=pyalign.Resampling("auto", "bootstrap", 64, 0.9, 3),
+        ci=pyalign.Resampling("auto", "bootstrap", 64, 0.9, 3), top_objects=2,
     )  # fmt: skip
     assert figures(found) == figures(expected.to_dict())
 

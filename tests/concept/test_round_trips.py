@@ -26,8 +26,10 @@ DIMENSIONS = Embeddings(np.abs(reals(4, N, 3)) * [1, 1, 0], NAMES)
 BOTH = {"x": X, "zero": WITH_ZERO}
 
 MAKERS = {
-    "concepts": lambda: pyalign.concepts(BOTH, TRIPLETS, DIMENSIONS, categories=KINDS, levels=(KINDS, KINDS)),
-    "concepts without intervals": lambda: pyalign.concepts(X, TRIPLETS, DIMENSIONS, top=2, ci=None),
+    "concepts": lambda: pyalign.concepts(
+        BOTH, TRIPLETS, DIMENSIONS, categories=KINDS, levels=(KINDS, KINDS), top_objects=2
+    ),
+    "concepts without intervals": lambda: pyalign.concepts(X, TRIPLETS, DIMENSIONS, top=2, ci=None, top_objects=2),
     "predicted dimensions": lambda: pyalign.predict_dimensions({"x": X, "y": Y}, DIMENSIONS, triplets=TRIPLETS),
     "consistency": lambda: pyalign.consistency(BOTH, TRIPLETS, dimensions=DIMENSIONS, categories=KINDS),
     "consistency with who is always right": lambda: pyalign.consistency(
