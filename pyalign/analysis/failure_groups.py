@@ -75,8 +75,8 @@ def _order(items: np.ndarray, answer: np.ndarray, task: str) -> np.ndarray:
 class ModelVerdicts(NamedTuple):
     """What a model makes of t triplets.
 
-    right, wrong: (t,) masks. margins: (t,), NaN where it was not asked. choices: int8 (t,), the position of the item that
-    it calls odd, or of the option that it leaves; -1 for a tie, and where it was not asked.
+    right, wrong: (t,) masks. margins: (t,), NaN where it was not asked. choices: int8 (t,), the position of the item
+    that it calls odd, or of the option that it leaves; -1 for a tie, and where it was not asked.
     """
 
     right: np.ndarray

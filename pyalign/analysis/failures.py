@@ -260,7 +260,7 @@ def _with_probabilities(
     groups: Sequence[FailureGroup], listed: Sequence[np.ndarray], models: Mapping[str, Any], temperature: float,
     options: Mapping[str, Any],
 ) -> tuple[FailureGroup, ...]:  # fmt: skip
-    """The groups with the probabilities of what they list, (k, 3) rows: those of all triplets would take much memory."""
+    """The groups with the probabilities of what they list, (k, 3) rows: of all triplets they would take much memory."""
     rows = np.concatenate(listed)
     found = np.zeros((len(rows), len(models), 3), np.float32)
     for k, x in enumerate(models.values()) if len(rows) else ():

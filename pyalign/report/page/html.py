@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from pyalign._version import __version__
+from pyalign.progress import Progress, silent
 from pyalign.report.page.parts import Section
 from pyalign.report.tables import one_line
 
@@ -26,6 +27,8 @@ WRITERS: dict[str, str] = {
     "Table": "tables_html:table",
     "Figure": "figures_html:figure",
     "Tiles": "tiles_html:tiles",
+    "Panels": "panels_html:panels",
+    "Failures": "failures_html:failures",
 }
 THEMES = ("system", "light", "dark")
 
@@ -36,13 +39,17 @@ class Page:
 
     Attributes:
         data: what scripts read, by name, embedded once as JSON at the end of the page.
-        sprites: pictures of objects, `Sprites`; None: names stand in their place.
+        sprites: pictures of objects, a `Sprites`; None: there are names alone.
         drawn: whether there is a chart, and the library is needed.
+        notes: what a reader must know that came up while the page was written, such as pictures left out.
+        progress: is told of pictures.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
     sprites: Any = None
     drawn: bool = False
+    notes: list[str] = field(default_factory=list)
+    progress: Progress = silent
 
     def keep(self, name: str, value: Any) -> None:
         """Puts a value among the data of the page, under a name of its own."""
@@ -113,6 +120,9 @@ def render(
         sections: in their order; body: what `body_of` made of them.
         page: what parts put there; its data are embedded.
     """
+    body = "\n".join(_section(one, page) for one in sections)
+    if page.sprites is not None:
+        page.notes += page.sprites.finish(page.keep, page.progress)
     scripts = [assets(".js")]
     if page.drawn:
         from pyalign.report.page.figures_html import colours, library
@@ -139,7 +149,7 @@ def render(
 <div class="layout">
 {_contents(sections)}
 <main id="main" tabindex="-1">
-{_warnings(warnings)}
+{_warnings([*warnings, *page.notes])}
 {body}
 </main>
 </div>

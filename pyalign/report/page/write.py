@@ -91,7 +91,7 @@ def make_report(
     """The same without writing: the page is the hidden field `html`."""
     documents, faults = read_documents(results)
     given = Given(documents, _metadata(metadata), _images(images), faults)
-    page = Page(sprites=_sprites(given))
+    page = Page(sprites=_sprites(given), progress=progress)
     sections, more = sections_of(given, progress)
     faults = (*faults, *more)
     heading = title or TITLE
@@ -103,8 +103,9 @@ def make_report(
     text = os.fspath(path)
     digest = {text: hashlib.sha256(html.encode()).hexdigest()}
     return ReportFile(
-        text, heading, len(html.encode()), names, len(documents), html, notes=(*faults, *remarks), outputs=digest
-    )
+        text, heading, len(html.encode()), names, len(documents), html,
+        notes=(*faults, *given.remarks, *page.notes), outputs=digest,
+    )  # fmt: skip
 
 
 def sections_of(given: Given, progress: Progress = silent) -> tuple[list[Section], list[str]]:
@@ -182,6 +183,8 @@ def _metadata(metadata: Any) -> Any:
 
 
 def _sprites(given: Given) -> Any:
-    if given.images is None or util.find_spec("pyalign.report.page.sprites") is None:
+    if given.images is None:
         return None
-    return import_module("pyalign.report.page.sprites").Sprites(given.images)
+    from pyalign.report.page.sprites import Sprites
+
+    return Sprites(given.images)

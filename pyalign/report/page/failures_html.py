@@ -1,0 +1,150 @@
+"""A browser of failures: what a script reads, as small as it can be, and a plain list for those without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from pyalign.data import ANCHORED
+from pyalign.report.page.html import Page, shown
+
+LISTED = 12  # failures of the plain list
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+TIE, RIGHT, WRONG, UNKNOWN = "t", "r", "w", "?"  # in place of the position that a model calls odd
+WIDTH = 5  # letters of a model in a code
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a model makes of a triplet.
+
+    Attributes:
+        choice: the position of the item that it calls odd, "0", "1" or "2"; `TIE`, or where the document does not say
+            which one, `RIGHT`, `WRONG` or `UNKNOWN`. People call position 2 odd.
+        chosen: the probability of that, or None.
+        human: the probability of what people say, or None.
+    """
+
+    choice: str
+    chosen: float | None = None
+    human: float | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A triplet that models fail on.
+
+    Attributes:
+        row: of the triplets.
+        items: names; people call the last one odd. Of anchored triplets: anchor, chosen option, the other.
+        verdicts: of each model.
+        groups: numbers of the groups that it belongs to.
+        share: of people who answer so, or None.
+        n_answers: how many answers there are.
+        subject: who answered, or None.
+    """
+
+    row: int
+    items: tuple[str, str, str]
+    verdicts: tuple[Verdict, ...]
+    groups: tuple[int, ...] = (0,)
+    share: float | None = None
+    n_answers: int = 1
+    subject: str | None = None
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Failures that a reader filters and opens.
+
+    Attributes:
+        name: of letters, digits and hyphens.
+        caption: over what they are.
+        models: labels.
+        groups: what failures of each have in common.
+        failures: the clearest first.
+        first: the number of the first one in the page, by which links open it: ``#failure-1``.
+        task: of the triplets.
+        ties_are_wrong: whether a tie counts as wrong.
+    """
+
+    name: str
+    caption: str
+    models: tuple[str, ...]
+    groups: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    first: int = 1
+    task: str = "odd-one-out"
+    ties_are_wrong: bool = False
+
+
+def is_wrong(choice: str, ties_are_wrong: bool = False) -> bool:
+    """Whether a choice is wrong: a tie only by a rule that says so.
+
+    Example:
+        >>> [is_wrong(choice) for choice in "012tw"]
+        [True, True, False, False, True]
+    """
+    return choice in ("0", "1", WRONG) or (choice == TIE and ties_are_wrong)
+
+
+def code(verdicts: Sequence[Verdict]) -> str:
+    """Five letters for each model: its choice, and the two probabilities in thousandths, two letters each.
+
+    Example:
+        >>> code([Verdict("0", 0.4567, 0.25), Verdict("t")])
+        '0cp6yt----'
+    """
+    return "".join(one.choice + _thousandths(one.chosen) + _thousandths(one.human) for one in verdicts)
+
+
+def _thousandths(share: float | None) -> str:
+    if share is None:
+        return "--"
+    high, low = divmod(round(1000 * share), len(DIGITS))
+    return DIGITS[high] + DIGITS[low]
+
+
+def data(part: Failures, page: Page) -> dict[str, Any]:
+    """What the script reads: names once, all else by number."""
+    names = list(dict.fromkeys(name for one in part.failures for name in one.items))
+    number = {name: k for k, name in enumerate(names)}
+    tile = (lambda name: None) if page.sprites is None else page.sprites.tile
+    found: dict[str, Any] = {
+        "models": part.models, "groups": part.groups, "first": part.first, "anchored": part.task == ANCHORED,
+        "tiesAreWrong": part.ties_are_wrong, "names": names, "tiles": [tile(name) for name in names],
+        "items": [number[name] for one in part.failures for name in one.items],
+        "rows": [one.row for one in part.failures], "codes": [code(one.verdicts) for one in part.failures],
+        "answers": [one.n_answers for one in part.failures],
+    }  # fmt: skip
+    if len(part.groups) > 1:
+        found["groupsOf"] = [one.groups for one in part.failures]
+    for key, values in (("shares", [one.share for one in part.failures]),
+                        ("subjects", [one.subject for one in part.failures])):  # fmt: skip
+        if any(value is not None for value in values):
+            found[key] = values
+    return found
+
+
+def failures(part: Failures, page: Page) -> str:
+    """The place of the browser, and the first failures as a list."""
+    page.keep(part.name, data(part, page))
+    name = escape(part.name)
+    listed = "".join(f"<li>{_line(one, part)}</li>" for one in part.failures[:LISTED])
+    more = "" if len(part.failures) <= LISTED else f"<p>The first {LISTED} of {len(part.failures):,}.</p>"
+    return f"""<div class="failures" id="{name}" data-failures="{name}">
+<p class="caption" id="{name}-caption">{shown(part.caption)}</p>
+<noscript><ol class="failure-list" start="{part.first}">{listed}</ol>{more}</noscript></div>"""
+
+
+def _line(one: Failure, part: Failures) -> str:
+    first, second, last = map(shown, one.items)
+    wrong = sum(is_wrong(verdict.choice, part.ties_are_wrong) for verdict in one.verdicts)
+    share = "" if one.share is None else f", {100 * one.share:.0f}\u00a0% of people"
+    said = (
+        f"{first}: people chose {second}, not {last}" if part.task == ANCHORED
+        else f"{first}, {second}, and {last}, which people call odd"
+    )  # fmt: skip
+    return f"{said}{share}; wrong: {wrong} of {len(part.models)} models"

@@ -1,0 +1,183 @@
+"""Pictures of objects in a page: small ones on sheets, each sheet in the page once, shown when one of its tiles is.
+
+Writers ask for pictures by name while they write; `Sprites.finish` then decodes those images, packs and embeds them, so
+that no more than a sheet is held in memory. The script is `assets/sprites.js`.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from pyalign.data.names import RULES, listing
+from pyalign.errors import InputError
+from pyalign.extraction.decode import WHITE, decode, pillow_image
+from pyalign.extraction.images import as_images
+from pyalign.progress import Progress, silent
+from pyalign.report.charts.thumbnails import places
+from pyalign.report.tables import one_line
+
+SIDE = 96  # pixels of a tile: whole blocks of JPEG and WebP, so that neighbours don't run into each other
+ACROSS = 16  # tiles of a row of a sheet
+SHEET = ACROSS * ACROSS  # tiles of a sheet: 9 MB in a browser that shows it
+LARGEST = 5_000  # bytes of a tile in the page, in mean over a sheet
+QUALITIES = (80, 60, 40, 25, 10)  # until a sheet fits
+BUDGET = 32_000_000  # bytes of all sheets in the page
+NONE = -1
+Keep = Callable[[str, Any], None]  # of a page: a value under a name
+
+
+class Sprites:
+    """The pictures that a page uses.
+
+    Args:
+        images: what `as_images` takes, such as a folder; an object's image is found as `thumbnails` finds it.
+        budget: bytes that all sheets may take in the page. Objects that come later than it lasts have no picture.
+
+    Raises:
+        InputError, OSError: what `as_images` raises: no folder, no images in it.
+
+    Example:
+        >>> import numpy as np
+        >>> images = as_images(np.full((1, 8, 8, 3), 200, dtype=np.uint8), names=["cat"])
+        >>> sprites = Sprites(images)
+        >>> sprites.html("cat"), sprites.tile("dog")
+        ('<span class="picture" role="img" aria-label="cat" data-tile="0"><bdi>cat</bdi></span>', None)
+        >>> data = {}
+        >>> sprites.finish(data.__setitem__)
+        ()
+        >>> data["pictures"]["places"], data["pictures"]["sheets"]
+        ([0], ['pictures-0'])
+    """
+
+    def __init__(self, images: Any, budget: int = BUDGET) -> None:
+        self.images = as_images(images)
+        self.budget = budget
+        self._known = {shorten(name) for shorten in RULES.values() for name in self.images.names}
+        self._tiles: dict[str, int] = {}
+        self._missing: dict[str, None] = {}
+
+    def tile(self, name: str) -> int | None:
+        """The number by which scripts ask for an object's picture: `pyalign.picture(number)`; None without an image."""
+        if name not in self._known:
+            self._missing[name] = None
+            return None
+        return self._tiles.setdefault(name, len(self._tiles))
+
+    def html(self, name: str, label: str = "") -> str:
+        """The HTML of an object's picture, of its name where it has none; `label`: what is said of it."""
+        told = one_line(label or name)
+        inside = f"<bdi>{escape(one_line(name))}</bdi>"
+        number = self.tile(name)
+        if number is None:
+            return f'<span class="picture none">{inside}</span>'
+        return f'<span class="picture" role="img" aria-label="{escape(told)}" data-tile="{number}">{inside}</span>'
+
+    def finish(self, keep: Keep, progress: Progress = silent) -> tuple[str, ...]:
+        """Decodes what was asked for and puts it into a page.
+
+        Kept are "pictures", how they are arranged: `side`, `across` and `per` of a sheet, the names of the `sheets`,
+        and `places`, the place of each tile among all or -1; and each sheet: its `rows`, `type`, and `data` as base64.
+
+        Args:
+            keep: ``keep(name, value)`` of a page.
+            progress: called with "pictures", how many are done, and of how many.
+
+        Returns:
+            Notes on objects without a picture.
+        """
+        at = places(self.images, list(self._tiles))
+        packer, found, broken, late = _Packer(keep), list[int](), list[str](), list[str]()
+        absent = [*self._missing, *(name for name in self._tiles if name not in at)]
+        for done, name in enumerate(self._tiles, start=1):
+            found.append(NONE)
+            if name in at and packer.count >= self.budget // LARGEST:
+                late.append(repr(name))
+            elif name in at:
+                try:
+                    found[-1] = packer.put(thumbnail(self.images.open(at[name])))
+                except (InputError, OSError, MemoryError) as error:
+                    broken.append(f"{self.images.names[at[name]]}: {str(error).splitlines()[0]}")
+            progress("pictures", done, len(self._tiles))
+        packer.close()
+        if self._tiles:
+            keep("pictures", {"side": SIDE, "across": ACROSS, "per": SHEET, "sheets": packer.names, "places": found})
+        return self._notes([repr(name) for name in absent], broken, late)
+
+    def _notes(self, absent: Sequence[str], broken: Sequence[str], late: Sequence[str]) -> tuple[str, ...]:
+        notes = []
+        total = len(self._tiles) + len(self._missing)
+        if absent:
+            notes.append(f"{len(absent):,} of {total:,} objects have no image: {listing(absent, 3)}.")
+        if broken:
+            told = f"1 image can't be shown: {broken[0]}." if len(broken) == 1 else (
+                f"{len(broken):,} images can't be shown: {listing(broken, 2)}."
+            )  # fmt: skip
+            notes.append(told)
+        if late:
+            notes.append(
+                f"The pictures of {len(late):,} objects are left out, as all together may take "
+                f"{self.budget / 1e6:g} MB: {listing(late, 3)}."
+            )
+        return tuple(notes)
+
+
+class _Packer:
+    """Tiles one by one onto sheets; one sheet is open at a time."""
+
+    def __init__(self, keep: Keep) -> None:
+        self.keep, self.count = keep, 0
+        self.names: list[str] = []
+        self._open: Any = None
+
+    def put(self, image: Any) -> int:
+        """The place of a tile among all."""
+        if self._open is None:
+            self._open = pillow_image().new("RGB", (ACROSS * SIDE, ACROSS * SIDE), WHITE)
+        place = self.count % SHEET
+        self._open.paste(image, (place % ACROSS * SIDE, place // ACROSS * SIDE))
+        self.count += 1
+        if self.count % SHEET == 0:
+            self.close()
+        return self.count - 1
+
+    def close(self) -> None:
+        """Encodes what is open, without the rows that hold nothing."""
+        if self._open is None:
+            return
+        tiles = (self.count - 1) % SHEET + 1
+        rows = -(-tiles // ACROSS)
+        kind, held = encoded(self._open.crop((0, 0, ACROSS * SIDE, rows * SIDE)), tiles * LARGEST * 3 // 4)
+        self.names.append(f"pictures-{len(self.names)}")
+        self.keep(self.names[-1], {"rows": rows, "type": kind, "data": base64.b64encode(held).decode()})
+        self._open = None
+
+
+def thumbnail(picture: Any) -> Any:
+    """A tile: the whole image, in the middle of a white square."""
+    image = decode(picture)
+    image.thumbnail((SIDE, SIDE), reducing_gap=2.0)
+    square = pillow_image().new("RGB", (SIDE, SIDE), WHITE)
+    square.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2))
+    return square
+
+
+def encoded(image: Any, largest: int) -> tuple[str, bytes]:
+    """The type and the bytes of a picture, of the best quality that takes at most so many bytes, or the smallest."""
+    kind = "WEBP" if webp() else "JPEG"
+    for quality in QUALITIES:
+        held = io.BytesIO()
+        image.save(held, kind, quality=quality, **({"method": 4} if kind == "WEBP" else {"optimize": True}))
+        if held.tell() <= largest:
+            break
+    return f"image/{kind.lower()}", held.getvalue()
+
+
+def webp() -> bool:
+    """Whether Pillow was built with WebP, which takes two thirds of the bytes of JPEG."""
+    from PIL import features
+
+    return bool(features.check("webp"))
