@@ -7,6 +7,8 @@
   const LETTERS = 5; // of a model in a code; see `failures_html.py`
   const ODD = 2; // the position that people call odd
   const bdi = (text) => element("bdi", {}, text);
+  // A name that may break after its underscores.
+  const breakable = (text) => element("bdi", {}, ...text.split(/(?<=_)/).flatMap((part, k) => (k ? [element("wbr"), part] : [part])));
   const many = (count, one) => `${figure(count, "count")} ${one}${count === 1 ? "" : "s"}`;
 
   class Browser {
@@ -212,22 +214,23 @@
       return votes;
     }
 
+    // The picture of an item, framed where people call it odd, and how many models do.
     item(k, position, votes) {
       const { anchored, models, tiles, items } = this.told;
       const name = this.name(k, position);
-      const role = anchored ? ["anchor", "people choose", ""][position] : position === ODD ? "people: odd one" : "";
-      const about = { class: `item${!anchored && position === ODD ? " odd" : ""}${anchored && position === 1 ? " odd" : ""}` };
-      const made = element("figure", about, pyalign.picture(tiles[items[3 * k + position]], name));
-      const caption = element("figcaption", {}, bdi(name));
-      if (role) caption.append(element("span", { class: "people" }, role));
+      const role = anchored ? ["anchor", "chosen", ""][position] : position === ODD ? "odd one" : "";
+      const framed = position === (anchored ? 1 : ODD);
+      const picture = pyalign.picture(tiles[items[3 * k + position]], name);
+      const caption = element("figcaption", {}, ...(picture.matches(".none") ? [] : [breakable(name)]));
+      const top = element("div", { class: "top-of" }, picture);
+      if (role) top.append(element("span", { class: "people", title: "what people say" }, role));
       if (votes && !(anchored && position === 0)) {
         const count = anchored ? votes[3 - position] : votes[position];
         const bar = element("span", { class: "votes", "aria-hidden": "true" });
         bar.style.setProperty("--share", models.length ? count / models.length : 0);
         caption.append(bar, element("span", { class: "voted" }, many(count, "model")));
       }
-      made.append(caption);
-      return made;
+      return element("figure", { class: `item${framed ? " odd" : ""}` }, top, caption);
     }
 
     knows(k) {

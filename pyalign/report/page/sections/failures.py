@@ -57,6 +57,11 @@ def browser(document: Mapping[str, Any], given: Given, number: int, first: int, 
     told = f"{len(shown):,} failures among {n:,} triplets that all {len(models)} models were asked"
     if len(shown) < listed:
         told += f"; the document lists {listed:,}, of which these are the clearest"
+    told += (
+        ". Framed: the option that people choose; below each: how many models choose it"
+        if document.get("task") == ANCHORED
+        else ". Framed: the item that people call odd; below each: how many models call it odd"
+    )
     temperature = document.get("temperature")
     if temperature is not None:
         told += f". Probabilities: softmax of the similarities ({document['measure']}) at temperature {temperature:g}"
