@@ -233,8 +233,10 @@ def failures(
         groups, listed, aligned.models, temperature,
         {"measure": measure, "nan": nan, "backend": backend, "task": given.task},
     )  # fmt: skip
-    options = {"measure": str(get_measure(measure)), "ties": ties, "nan": nan, "limit": limit}
-    options |= {"at_least": at_least, "temperature": temperature}
+    options = {
+        "measure": str(get_measure(measure)), "ties": ties, "nan": nan, "limit": limit, "at_least": at_least,
+        "temperature": temperature,
+    }  # fmt: skip
     return Failures(
         models=tuple(models),
         families=None if families is None else tuple(families),

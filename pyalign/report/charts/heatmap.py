@@ -60,7 +60,7 @@ def heatmap(
         y=alt.Y("model:N", sort=rows, axis=alt.Axis(labelLimit=LABEL, **axis)),
         color=alt.Color(
             "data:Q", scale=alt.Scale(scheme="cividis"),
-            legend=alt.Legend(title=what, format=form, orient="bottom", gradientLength=160),
+            legend=alt.Legend(title=what, format=form, orient="bottom", gradientLength=160, gradientThickness=8),
         ),
         tooltip=[alt.Tooltip("model:N"), alt.Tooltip("concept:N"), alt.Tooltip("data:Q", title=what, format=form)],
         description=alt.Description("told:N"),

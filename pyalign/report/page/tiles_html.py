@@ -22,5 +22,6 @@ def _row(heading: str, row: tuple[Tile, ...], page: Page) -> str:
 
 def _tile(one: Tile, page: Page) -> str:
     mark = f' class="{escape(one.mark)}"' if one.mark else ""
+    named = f'<span class="named">{shown(one.name)}</span>'  # hidden where it stands in place of the picture
     caption = f"<small>{shown(one.caption)}</small>" if one.caption else ""
-    return f"<li{mark}>{page.picture(one.name)}{caption}</li>"
+    return f"<li{mark}>{page.picture(one.name)}{named}{caption}</li>"

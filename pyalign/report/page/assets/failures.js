@@ -261,9 +261,9 @@
       const facts = [`People: ${this.people(k)}`, `row ${rows[k]} of the triplets`];
       if (subjects && subjects[k] !== null) facts.push(`answered by ${subjects[k]}`);
       if (groupsOf) facts.push(...groupsOf[k].map((group) => groups[group]));
-      const head = ["Model", this.told.anchored ? "leaves" : "calls odd", "probability", "of people's answer", "verdict"];
+      const head = ["Model", this.told.anchored ? "leaves" : "calls odd", "verdict", "probability", "of people's answer"];
       const body = element("tbody", {}, ...models.map((name, m) => this.verdict(k, m, name)));
-      const header = element("thead", {}, element("tr", {}, ...head.map((text, i) => element("th", { scope: "col", class: i === 2 || i === 3 ? "number" : "text" }, text))));
+      const header = element("thead", {}, element("tr", {}, ...head.map((text, i) => element("th", { scope: "col", class: i > 2 ? "number" : "text" }, text))));
       const table = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "What each model chooses" }, element("table", {}, header, body));
       return [three, element("p", { class: "about" }, `${facts.join("; ")}.`), table];
     }
@@ -278,9 +278,9 @@
         { class: verdict },
         element("th", { scope: "row", class: "text" }, bdi(name)),
         element("td", { class: "text" }, odd),
+        element("td", { class: "text verdict" }, verdict),
         element("td", { class: "number" }, shown(this.share(k, m, 0))),
         element("td", { class: "number" }, shown(this.share(k, m, 1))),
-        element("td", { class: "text" }, verdict),
       );
     }
   }

@@ -35,6 +35,7 @@
     element.style.setProperty("--x", (at % per) % across);
     element.style.setProperty("--y", Math.floor((at % per) / across));
     element.style.backgroundImage = `url(${url(sheets[Math.floor(at / per)])})`;
+    element.title = element.getAttribute("aria-label");
     element.classList.add("shown");
   }
 

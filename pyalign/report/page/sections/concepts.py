@@ -32,8 +32,8 @@ def concepts(given: Given) -> Section | None:
     if not parts:
         return None
     lead = (
-        "Where models agree with people and where not: accuracy on the triplets of each human concept. A triplet belongs "
-        "to the concept that carries most of what people kept together."
+        "Where models agree with people and where not: accuracy on the triplets of each human concept. A triplet "
+        "belongs to the concept that carries most of what people kept together."
     )
     return Section("concepts", "Human concepts", lead, tuple(parts))
 
@@ -51,7 +51,8 @@ def _parts(document: Row, by: str, given: Given, objects: Mapping[str, tuple[str
 
 def over(document: Row, rows: Sequence[Row], by: str) -> str:
     """Over what the figures are."""
-    told = f"{document['n_triplets']:,} {task_noun(document)} of {file_label(document.get('triplets'))}, by {by}"
+    source = f" of {file_label(document['triplets'])}" if document.get("triplets") else ""
+    told = f"{document['n_triplets']:,} {task_noun(document)}{source}, by {by}"
     level = confidence(rows)
     least = document.get("min_triplets")
     few = f"; concepts of fewer than {least} triplets have none" if level and least else ""
@@ -110,13 +111,16 @@ def _all_differences(rows: Sequence[Row], found: Grid, given: Given, name: str, 
         for concept, row in zip(found.concepts, held, strict=True)
     }
     pairs = [(given.label(row["embeddings"]), given.label(row["other"])) for row in rows]
+    own, others = (
+        tuple(of.get((pair[side], row["concept"])) for pair, row in zip(pairs, rows, strict=True)) for side in (0, 1)
+    )
     both = [ends(row) for row in rows]
     return Table(name, caption, (
         Column(found.noun, tuple(row["concept"] for row in rows), filter=len(set(pairs)) > 1),
         Column("model", tuple(first for first, _ in pairs), filter=len(set(pairs)) > 1),
         Column("less", tuple(other for _, other in pairs), filter=len(set(pairs)) > 1),
-        Column("its accuracy", tuple(of.get((a, row["concept"])) for (a, _), row in zip(pairs, rows, strict=True)), "percent"),
-        Column("of the other", tuple(of.get((b, row["concept"])) for (_, b), row in zip(pairs, rows, strict=True)), "percent"),
+        Column("its accuracy", own, "percent"),
+        Column("of the other", others, "percent"),
         Column("difference", tuple(row.get("difference") for row in rows), "percent",
                tuple(low for low, _ in both), tuple(high for _, high in both)),
         Column("p", tuple(row.get("p_value") for row in rows), "p"),

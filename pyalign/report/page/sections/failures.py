@@ -98,10 +98,10 @@ def _groups(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _failure(record: Mapping[str, Any], groups: list[int], models: list[str]) -> Failure:
-    items = record["names"] or [f"item {item}" for item in record["items"]]
+    first, second, third = record["names"] or [f"item {item}" for item in record["items"]]
     subject = record.get("subject")
     return Failure(
-        record["row"], tuple(map(str, items)), tuple(_verdict(record, model) for model in models), tuple(groups),
+        record["row"], (str(first), str(second), str(third)), tuple(_verdict(record, model) for model in models), tuple(groups),
         record["human_share"], record["n_answers"], None if subject is None else str(subject),
     )  # fmt: skip
 
