@@ -34,19 +34,21 @@ def heatmap(
 
     Example:
         >>> chart = heatmap(["a", "b"], ["food"], [[0.5], [None]], title="t", what="accuracy", form=".0%", told=[])
-        >>> chart.to_dict()["data"]["values"]
-        [0.5, None]
+        >>> list(chart.to_dict()["datasets"].values())
+        [[0.5, False]]
     """
     alt, look = altair(), style_of(style)
     rows, columns = different([one_line(one) for one in models]), different([one_line(one) for one in concepts])
-    # Of a list of plain numbers Vega makes rows with the field "data"; from its number follows where it belongs.
-    flat = [None if value is None else float(f"{value:.4g}") for row in values for value in row]
+    # Of a list of plain numbers Vega makes rows with the field "data"; from its number follows where it belongs. The
+    # schema has no null there.
+    flat = [False if value is None else float(f"{value:.4g}") for row in values for value in row]
     across = len(columns)
-    shown = f"isValid(datum.data) ? format(datum.data, '{form.replace('.0', '.1')}') : 'no figure'"
+    shown = f"isValid(datum.value) ? format(datum.value, '{form.replace('.0', '.1')}') : 'no figure'"
     base = (
         alt.Chart(alt.InlineData(values=flat))
         .transform_window(number="row_number()")
         .transform_calculate(
+            value="isNumber(datum.data) ? datum.data : null",
             model=f"{json.dumps(rows)}[floor((datum.number - 1) / {across})]",
             concept=f"{json.dumps(columns)}[(datum.number - 1) % {across}]",
         )
@@ -59,10 +61,10 @@ def heatmap(
         x=alt.X("concept:N", sort=columns, axis=alt.Axis(labelAngle=-90, labelLimit=LABEL, orient="top", **axis)),
         y=alt.Y("model:N", sort=rows, axis=alt.Axis(labelLimit=LABEL, **axis)),
         color=alt.Color(
-            "data:Q", scale=alt.Scale(scheme="cividis"),
+            "value:Q", scale=alt.Scale(scheme="cividis"),
             legend=alt.Legend(title=what, format=form, orient="bottom", gradientLength=160, gradientThickness=8),
         ),
-        tooltip=[alt.Tooltip("model:N"), alt.Tooltip("concept:N"), alt.Tooltip("data:Q", title=what, format=form)],
+        tooltip=[alt.Tooltip("model:N"), alt.Tooltip("concept:N"), alt.Tooltip("value:Q", title=what, format=form)],
         description=alt.Description("told:N"),
     ).properties(width=width * across, height=height * len(rows))  # fmt: skip
     names = max((min(LABEL, letters_width(row, SMALL)) for row in rows), default=0.0)

@@ -48,7 +48,7 @@ class Sprites:
         ('<span class="picture" role="img" aria-label="cat" data-tile="0"><bdi>cat</bdi></span>', None)
         >>> data = {}
         >>> sprites.finish(data.__setitem__)
-        ()
+        ("1 of 2 objects have no image: 'dog'.",)
         >>> data["pictures"]["places"], data["pictures"]["sheets"]
         ([0], ['pictures-0'])
     """

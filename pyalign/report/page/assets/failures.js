@@ -323,7 +323,7 @@
     const { browser, k } = open;
     const at = browser.order_now.indexOf(k);
     const title = element("h3", { id: "failure-title", tabindex: -1, autofocus: true }, `Failure ${browser.told.first + k}`);
-    const bar = element("div", { class: "bar" }, title, button("Previous", () => moved(-1), at < 1), button("Next", () => moved(1), at < 0 || at + 1 >= browser.order_now.length), button("Close", () => dialog.close()));
+    const bar = element("div", { class: "failure-bar" }, title, button("Previous", () => moved(-1), at < 1), button("Next", () => moved(1), at < 0 || at + 1 >= browser.order_now.length), button("Close", () => dialog.close()));
     dialog.replaceChildren(bar, ...browser.detail(k));
     if (!dialog.open) dialog.showModal();
     title.focus();

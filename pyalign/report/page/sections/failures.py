@@ -100,9 +100,10 @@ def _groups(document: Mapping[str, Any]) -> tuple[str, ...]:
 def _failure(record: Mapping[str, Any], groups: list[int], models: list[str]) -> Failure:
     first, second, third = record["names"] or [f"item {item}" for item in record["items"]]
     subject = record.get("subject")
+    verdicts = tuple(_verdict(record, model) for model in models)
     return Failure(
-        record["row"], (str(first), str(second), str(third)), tuple(_verdict(record, model) for model in models), tuple(groups),
-        record["human_share"], record["n_answers"], None if subject is None else str(subject),
+        record["row"], (str(first), str(second), str(third)), verdicts, tuple(groups), record["human_share"],
+        record["n_answers"], None if subject is None else str(subject),
     )  # fmt: skip
 
 

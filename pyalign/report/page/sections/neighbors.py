@@ -51,7 +51,7 @@ def _gallery(queries: Sequence[str], found: Sequence[Loaded], given: Given, name
             tiles = [Tile(query, "query", "query")]
             for item, value in near[query][:NEAR]:
                 both = bool(others) and all(item in other for other in others)
-                tiles.append(Tile(item, "–" if value is None else f"{value:.3f}", BOTH if both else ""))
+                tiles.append(Tile(item, "no figure" if value is None else f"{value:.3f}", BOTH if both else ""))
             rows.append((query if len(found) == 1 else f"{query}: {label}", tuple(tiles)))
     return Tiles(name, _told(found, labels, len(shown), len(queries)), tuple(rows))
 

@@ -1,0 +1,159 @@
+"""The browser of failures: every number is the document's, it is small, and names are text."""
+
+from __future__ import annotations
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from support import draw_triplets
+
+import pyalign
+from pyalign.report.page.failures_html import Failures, is_wrong
+from pyalign.report.page.failures_html import data as data_of
+from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.html import Page, json_script, written
+from pyalign.report.page.sections.failures import failures, most_of
+
+N = 14
+NAMES = ("<script>alert(1)</script>", 'a "b" & c', "שלום", *(f"object {k}" for k in range(3, N)))
+
+
+def document(families=("a", "b", "b"), **options):
+    rng = np.random.default_rng(0)
+    models = {name: pyalign.Embeddings(rng.normal(size=(N, 3)), NAMES) for name in ("x/one.npy", "x/two.npy", "three")}
+    triplets = draw_triplets(2, N, 150)
+    triplets = np.concatenate([triplets, triplets[:60, [1, 0, 2]], triplets[:20, [2, 0, 1]]])
+    found = pyalign.failures(models, triplets, families=families, temperature=0.3, **options)
+    return json.loads(found.to_json())
+
+
+def section(*documents):
+    return failures(Given(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(documents))))
+
+
+def browser(*documents):
+    return [part for part in section(*documents).parts if isinstance(part, Failures)]
+
+
+def test_every_number_is_that_of_the_document():
+    held = document(at_least=1)
+    (part,) = browser(held)
+    records = {record["row"]: record for group in held["groups"] for record in group["triplets"]}
+    assert len(part.failures) == len(records) > 100
+    for one in part.failures:
+        record = records[one.row]
+        assert list(one.items) == record["names"]
+        assert (one.share, one.n_answers) == (record["human_share"], record["n_answers"])
+        for model, verdict in zip(held["models"], one.verdicts, strict=True):
+            choice = record["choices"][model]
+            assert verdict.choice == ("t" if choice == -1 else str(choice))
+            assert is_wrong(verdict.choice) == (record["margins"][model] < 0)
+            assert verdict.chosen == record["probabilities"][model][choice]
+            assert verdict.human == record["probabilities"][model][2]
+        assert {held["groups"].index(group) for group in held["groups"] if record in group["triplets"]} == set(
+            one.groups
+        )
+
+
+def test_the_script_reads_the_same_in_thousandths():
+    (part,) = browser(document(at_least=1))
+    told = json.loads(json.dumps(data_of(part, Page())))
+    for k, one in enumerate(part.failures):
+        assert [told["names"][told["items"][3 * k + i]] for i in range(3)] == list(one.items)
+        assert (told["rows"][k], told["shares"][k], told["answers"][k]) == (one.row, one.share, one.n_answers)
+        assert told["groupsOf"][k] == list(one.groups)
+        letters = re.findall(r"(.)(..)(..)", told["codes"][k])
+        for (choice, *shares), verdict in zip(letters, one.verdicts, strict=True):
+            assert choice == verdict.choice
+            assert [int(two, 36) for two in shares] == [round(1000 * verdict.chosen), round(1000 * verdict.human)]
+
+
+def test_documents_without_choices_tell_right_from_wrong_by_their_margins():
+    held = document(at_least=1)
+    for group in held["groups"]:
+        for record in group["triplets"]:
+            del record["choices"], record["probabilities"]
+    (part,) = browser(held)
+    margins = {record["row"]: record["margins"] for group in held["groups"] for record in group["triplets"]}
+    for one in part.failures:
+        assert [verdict.choice for verdict in one.verdicts] == [
+            "w" if m < 0 else "r" for m in margins[one.row].values()
+        ]
+    assert "does not say what models choose" in str(section(held).parts)
+
+
+def test_a_tie_counts_as_wrong_where_the_document_says_so():
+    constant = {"same": np.ones((5, 2))}
+    found = pyalign.failures(constant, draw_triplets(1, 5, 9), ties="wrong")
+    (part,) = browser(json.loads(found.to_json()))
+    assert part.ties_are_wrong and {v.choice for one in part.failures for v in one.verdicts} == {"t"}
+    assert "wrong: 1 of 1 models" in written(part, Page())
+
+
+def test_the_clearest_of_each_group_are_kept_where_there_is_no_room(monkeypatch):
+    from pyalign.report.page.sections import failures as module
+
+    monkeypatch.setattr(module, "MOST", 9)
+    held = document()
+    (part,) = browser(held)
+    assert len(part.failures) == 9
+    first = {group["triplets"][rank]["row"] for group in held["groups"] for rank in range(2)}
+    assert first <= {one.row for one in part.failures}
+    assert f"lists {sum(len(group['triplets']) for group in held['groups']):,}" in part.caption
+
+
+def test_several_documents_have_numbers_of_their_own():
+    one, other = browser(document(), document(at_least=1, families=None))
+    assert (one.name, other.name, other.first) == ("failures", "failures-2", 1 + len(one.failures))
+
+
+def test_the_table_counts_what_each_model_gets_wrong():
+    held = document()
+    table = section(held).parts[0]
+    columns = {column.header: column for column in table.columns}
+    assert list(columns["wrong"].values) == held["n_wrong"]
+    assert list(columns["share"].values) == [wrong / held["n_triplets"] for wrong in held["n_wrong"]]
+    assert list(columns["family"].values) == ["a", "b", "b"]
+    assert list(columns["model"].values) == ["one", "two", "three"]
+
+
+def test_a_plain_list_stands_there_without_scripts_and_names_are_text():
+    (part,) = browser(document(at_least=1))
+    html = written(part, Page())
+    assert html.count("<li>") == 12 and "<noscript>" in html
+    assert "<script" not in html and "&lt;script&gt;" in html
+    assert "</script" not in json_script("failures", data_of(part, Page()))[:-9]
+
+
+def test_pictures_are_asked_for_by_number():
+    sprites = SimpleNamespace(tile=lambda name: None if name == NAMES[0] else len(name))
+    (part,) = browser(document(at_least=1))
+    told = data_of(part, Page(sprites=sprites))
+    assert told["tiles"] == [None if name == NAMES[0] else len(name) for name in told["names"]]
+
+
+def test_no_failures_no_section():
+    assert section() is None
+    assert section(document(limit=0)) is None
+
+
+@pytest.mark.parametrize(("models", "failures_of"), [(100, 1000), (300, 384)])
+def test_many_models_take_less_than_a_megabyte(models, failures_of):
+    """100 models and 1,000 failures; of 300 models as many failures as there is room for."""
+    names = [f"a model with a name of some length {k}" for k in range(models)]
+    record = {
+        "items": [1, 2, 3], "margins": dict.fromkeys(names, -0.1), "human_share": 0.8333333333333334, "n_answers": 6,
+        "subject": None, "choices": dict.fromkeys(names, 1), "probabilities": {name: [0.2, 0.5, 0.3] for name in names},
+    }  # fmt: skip
+    rows = [{**record, "row": k, "names": [f"object {k + i}" for i in range(3)]} for k in range(1000)]
+    held = {
+        "command": "failures", "models": names, "families": None, "n_triplets": 5000, "n_wrong": [2000] * models,
+        "measure": "cosine", "ties": "fractional",
+        "groups": [{"right": None, "wrong": None, "n": 1000, "triplets": rows}],
+    }  # fmt: skip
+    (part,) = browser(held)
+    assert len(part.failures) == failures_of == most_of(models, 1)
+    assert len(json.dumps(data_of(part, Page()))) < 800_000

@@ -1,0 +1,275 @@
+"""Concepts, dimensions, neighbours: every value of the parts is that of the document."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import draw_triplets
+
+import pyalign
+from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.html import Page, written
+from pyalign.report.page.panels_html import Panels
+from pyalign.report.page.parts import Figure, Fold, Table, Tiles
+from pyalign.report.page.sections.concepts import concepts
+from pyalign.report.page.sections.dimensions import dimensions
+from pyalign.report.page.sections.neighbors import neighbors
+
+pytest.importorskip("altair", reason="altair is not installed")
+
+N, K = 40, 4
+NAMES = tuple([f"object {k}" for k in range(N - 2)] + ['"quoted" & <b>', "שלום"])
+LABELS = ("food", "tools", "<script>alert(1)</script>", "round/red")
+RNG = np.random.default_rng(0)
+HUMAN = pyalign.Embeddings(np.abs(RNG.normal(size=(N, K))), NAMES)
+MODELS = {f"zoo/m{k}.npy": pyalign.Embeddings(RNG.normal(size=(N, 5)), NAMES) for k in range(5)}
+TRIPLETS = draw_triplets(1, N, 1500)
+
+
+def few(count):
+    return dict(list(MODELS.items())[:count])
+
+
+def document(result):
+    return json.loads(result.to_json())
+
+
+def given(*results):
+    return Given(tuple(Loaded(f"{k}.json", document(one)) for k, one in enumerate(results)))
+
+
+def parts_of(section, kind):
+    def within(parts):
+        for part in parts:
+            if isinstance(part, Fold):
+                yield from within(part.parts)
+            elif isinstance(part, Figure):
+                yield part
+                yield part.data
+            else:
+                yield part
+
+    return [part for part in within(section.parts) if isinstance(part, kind)]
+
+
+def rows_of(table):
+    """The rows of a table, each header -> (value, low, high)."""
+
+    def cell(column, row):
+        return (column.values[row], *((ends[row] if ends else None) for ends in (column.low, column.high)))
+
+    count = len(table.columns[0].values)
+    assert all(len(column.values) == count for column in table.columns)
+    return [{column.header: cell(column, row) for column in table.columns} for row in range(count)]
+
+
+@pytest.fixture(scope="module")
+def of_few():
+    return pyalign.concepts(few(2), TRIPLETS, HUMAN, dimension_labels=LABELS, top_objects=3)
+
+
+def test_the_figures_of_few_models_are_in_a_row_for_each_concept(of_few):
+    (chart,) = parts_of(concepts(given(of_few)), Figure)
+    found = {row["dimension"][0]: row for row in rows_of(chart.data)}
+    for result in document(of_few)["results"]:
+        for row in result["concepts"]:
+            label = result["embeddings"].split("/")[1].removesuffix(".npy")
+            assert found[row["concept"]][label] == (row["accuracy"], *row["ci"])
+            assert found[row["concept"]]["triplets"][0] is not None
+    assert f"{len(TRIPLETS):,} odd-one-out triplets" in chart.caption and "95 % intervals over objects" in chart.caption
+
+
+def test_the_summary_names_the_best_and_the_worst(of_few):
+    (chart,) = parts_of(concepts(given(of_few)), Figure)
+    means = {}
+    for result in document(of_few)["results"]:
+        for row in result["concepts"]:
+            means[row["concept"]] = means.get(row["concept"], 0) + row["accuracy"] / 2
+    best, worst = max(means, key=means.get), min(means, key=means.get)
+    expected = f"Highest for {best} ({100 * means[best]:.1f} %), lowest for {worst} ({100 * means[worst]:.1f} %)"
+    assert chart.summary.startswith(expected)
+
+
+def test_many_models_are_colours_and_a_row_for_each_model_and_concept():
+    found = pyalign.concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS, ci=None)
+    held = document(found)
+    (chart,) = parts_of(concepts(given(found)), Figure)
+    order = sorted(held["results"], key=lambda one: -one["accuracy"])
+    by_concept = [{row["concept"]: row["accuracy"] for row in one["concepts"]} for one in order]
+    means = {label: sum(one[label] for one in by_concept) for label in LABELS}
+    concept_order = sorted(LABELS, key=lambda label: -means[label])
+    drawn = chart.chart.to_dict()
+    expected = [one[label] for one in by_concept for label in concept_order]
+    (values,) = drawn["datasets"].values()
+    np.testing.assert_allclose(values, expected, atol=5e-5)
+    rows = {(row["model"][0], row["dimension"][0]): row for row in rows_of(chart.data)}
+    assert len(rows) == 20
+    for one in held["results"]:
+        for row in one["concepts"]:
+            label = one["embeddings"].split("/")[1].removesuffix(".npy")
+            assert rows[label, row["concept"]]["accuracy"] == (row["accuracy"], None, None)
+    assert "without intervals" in chart.caption
+
+
+def test_differences_stand_with_both_accuracies(of_few):
+    held = document(of_few)
+    table = next(one for one in parts_of(concepts(given(of_few)), Table) if one.name == "concepts-differences")
+    rows = {row["dimension"][0]: row for row in rows_of(table)}
+    for row in held["differences"]:
+        found = rows[row["concept"]]
+        assert found["difference"] == (row["difference"], *row["ci"])
+        assert (found["p"][0], found["p, corrected"][0]) == (row["p_value"], row["p_adjusted"])
+        assert found["its accuracy"][0] - found["of the other"][0] == pytest.approx(row["difference"])
+
+
+def test_a_transform_is_shown_before_and_after():
+    transform = pyalign.Transform(np.random.default_rng(3).normal(size=(5, 5)), None, 0.0, 1.0)
+    found = pyalign.concepts(few(1), TRIPLETS, HUMAN, transform=transform)
+    section = concepts(given(found))
+    fold = next(part for part in section.parts if isinstance(part, Fold))
+    assert fold.title == "Before and after the transform" and fold.open
+    row = rows_of(fold.parts[0])[0]
+    assert "transformed" in row["model"][0]
+
+
+def test_very_many_differences_are_counted_by_pair(monkeypatch):
+    from pyalign.report.page.sections import concepts as module
+
+    monkeypatch.setattr(module, "MOST_ROWS", 8)
+    found = pyalign.concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS, correction="benjamini-hochberg")
+    held = document(found)
+    best = max(held["results"], key=lambda one: one["accuracy"])["embeddings"]
+    table = next(one for one in parts_of(concepts(given(found)), Table) if one.name == "concepts-differences")
+    rows = rows_of(table)
+    assert len(rows) == 4 and "the best on all triplets" in table.caption
+    label = lambda name: name.split("/")[1].removesuffix(".npy")  # noqa: E731
+    for row in rows:
+        pair = [one for one in held["differences"] if best in (one["embeddings"], one["other"])
+                and (label(one["embeddings"]), label(one["other"])) == (row["model"][0], row["less"][0])]  # fmt: skip
+        assert len(pair) == 4
+        assert row["better in"][0] == sum(one["p_adjusted"] < 0.05 and one["difference"] > 0 for one in pair)
+        assert row["worse in"][0] == sum(one["p_adjusted"] < 0.05 and one["difference"] < 0 for one in pair)
+        assert abs(row["largest difference"][0]) == max(abs(one["difference"]) for one in pair)
+
+
+def test_panels_have_the_objects_of_each_concept_and_the_figures(of_few):
+    held = document(of_few)
+    (panels,) = parts_of(concepts(given(of_few)), Panels)
+    top = {one["concept"]: [item["name"] for item in one["top"]] for one in held["top_objects"]}
+    accuracy = {(one["embeddings"], row["concept"]): row for one in held["results"] for row in one["concepts"]}
+    counts = [accuracy["zoo/m0.npy", panel.title]["n_triplets"] for panel in panels.panels]
+    assert counts == sorted(counts, reverse=True)
+    for panel in panels.panels:
+        assert [tile.name for tile in panel.tiles] == top[panel.title]
+        for bar in panel.bars:
+            row = accuracy[f"zoo/{bar.label}.npy", panel.title]
+            assert (bar.value, bar.low, bar.high) == (row["accuracy"], *row["ci"])
+    html = written(panels, Page())
+    assert "<script>alert" not in html and "<b>" not in html
+
+
+def test_objects_of_prototypes_are_taken_first(of_few):
+    typical = pyalign.prototypes(MODELS["zoo/m0.npy"], dimensions=HUMAN, dimension_labels=LABELS, top=2)
+    (panels,) = parts_of(concepts(given(of_few, typical)), Panels)
+    assert {len(panel.tiles) for panel in panels.panels} == {2}
+    without = pyalign.concepts(few(1), TRIPLETS, HUMAN, dimension_labels=LABELS, ci=None)
+    assert parts_of(concepts(given(without)), Panels) == []
+
+
+def test_bars_lie_where_their_values_are():
+    html = written(Panels("p", "c", (), 0.5), Page())
+    assert html.startswith('<figure class="panels" id="p">')
+    from pyalign.report.page.panels_html import Bar, Panel
+
+    one = Panel("x", "", (), (Bar("m", 0.5, 0.4, 0.8), Bar("n", None)))
+    html = written(Panels("p", "c", (one,)), Page())
+    assert "--value:62.5%;--low:50.0%;--high:100.0%" in html and 'class="missing"' in html
+    assert "50.0\u00a0%" in html and "40.0 to 80.0" in html
+
+
+def test_dimensions_are_those_of_the_document():
+    found = pyalign.predict_dimensions(few(2), HUMAN, labels=LABELS, folds=4)
+    held = document(found)
+    section = dimensions(given(found))
+    (chart,) = parts_of(section, Figure)
+    rows = {row["dimension"][0]: row for row in rows_of(chart.data)}
+    models = {row["model"][0]: row for row in rows_of(section.parts[0])}
+    for one in held["results"]:
+        label = one["embeddings"].split("/")[1].removesuffix(".npy")
+        assert models[label]["mean R²"] == (one["mean_r2"], *one["ci"])
+        for row in one["dimensions"]:
+            assert rows[row["dimension"]][label] == (row["r2"], *row["ci"])
+    assert "predicted by a map that has not seen it" in chart.caption
+    table = next(one for one in parts_of(section, Table) if one.name == "dimensions-differences")
+    assert [row["difference"][0] for row in rows_of(table)] == [row["difference"] for row in held["differences"]]
+    assert "mean over all" in table.columns[0].values
+
+
+def test_searches_for_the_same_queries_stand_beside_each_other():
+    first, second = (MODELS[f"zoo/m{k}.npy"] for k in (0, 1))
+    queries = ["object 3", NAMES[-1]]
+    before, after = (pyalign.neighbors(x, queries, k=5) for x in (first, second))
+    alone = pyalign.neighbors(first, ["object 9"], k=5)
+    both, other = parts_of(neighbors(given(before, alone, after)), Tiles)
+    assert len(both.rows) == 4 and len(other.rows) == 1
+    for (heading, tiles), (found, query) in zip(
+        both.rows, [(d, q) for q in queries for d in (before, after)], strict=True
+    ):
+        assert heading.startswith(query) and tiles[0].name == query
+        near = [row for row in document(found)["results"] if row["query"] == query]
+        assert [(tile.name, tile.caption) for tile in tiles[1:]] == [
+            (row["neighbor"], f"{row['similarity']:.3f}") for row in near
+        ]
+        shared = [
+            {row["neighbor"] for row in document(one)["results"] if row["query"] == query} for one in (before, after)
+        ]
+        assert [tile.mark == "both" for tile in tiles[1:]] == [tile.name in shared[0] & shared[1] for tile in tiles[1:]]
+
+
+def test_every_analysis_of_neighbours_has_its_parts():
+    x = MODELS["zoo/m0.npy"]
+    kinds = [LABELS[k] for k in HUMAN.values.argmax(axis=1)]
+    agreed = pyalign.compare_neighbors(few(2), HUMAN, k=4, dimensions=HUMAN, dimension_labels=LABELS, permutations=19)
+    pure = pyalign.neighbor_purity(few(2), kinds, k=4, permutations=19)
+    hubs = pyalign.hubs(few(2), k=4)
+    changed = pyalign.neighbor_changes(x, MODELS["zoo/m1.npy"], k=4, top=3)
+    typical = pyalign.prototypes(x, dimensions=HUMAN, dimension_labels=LABELS)
+    twice = pyalign.near_duplicates(pyalign.Embeddings(np.repeat(x.values[: N // 2], 2, axis=0), NAMES), 0.99)
+    section = neighbors(given(agreed, pure, hubs, changed, typical, twice))
+    tables = {one.name: rows_of(one) for one in parts_of(section, Table)}
+    for row, one in zip(tables["neighbor-agreement"], document(agreed)["results"], strict=True):
+        assert row["overlap"] == (one["overlap"], *one["ci"]) and row["p"][0] == one["p_value"]
+        assert row["rank-biased overlap"] == (one["rbo"], *one["rbo_ci"])
+    flat = [one for result in document(agreed)["results"] for one in result["concepts"]]
+    assert [row["overlap"][0] for row in tables["neighbor-concepts"]] == [one["overlap"] for one in flat]
+    whole = [one for one in document(agreed)["differences"] if one["concept"] is None]
+    assert [row["difference"][0] for row in tables["neighbor-differences"]] == [one["difference"] for one in whole]
+    for row, one in zip(tables["neighbor-purity"], document(pure)["results"], strict=True):
+        assert row["purity"] == (one["purity"], *one["ci"]) and row["chance"][0] == one["chance"]
+    for row, one in zip(tables["hubs"], document(hubs)["results"], strict=True):
+        names = {"skewness": "skewness", "to be moved": "robin_hood", "neighbours of none": "antihubs",
+                 "held by hubs": "hub_occurrence"}  # fmt: skip
+        assert {header: row[header][0] for header in names} == {header: one[key] for header, key in names.items()}
+    for row, one in zip(tables["neighbor-changes"], document(changed)["objects"], strict=True):
+        assert (row["object"][0], row["overlap"][0], row["lost"][0]) == (
+            one["name"],
+            one["overlap"],
+            ", ".join(one["lost"]),
+        )
+    for row, one in zip(tables["prototypes-table"], document(typical)["concepts"], strict=True):
+        assert (row["concept"][0], row["medoid"][0]) == (one["concept"], one["medoid"]["name"])
+    for row, one in zip(tables["near-duplicates"], document(twice)["groups"], strict=True):
+        assert (row["objects"][0], row["equal"][0]) == (", ".join(one["names"]), one["exact"])
+    pictures = {one.name: one for one in parts_of(section, Tiles)}
+    assert [tile.name for tile in pictures["hubs-largest"].rows[0][1]] == [
+        one["name"] for one in document(hubs)["results"][0]["largest"]
+    ]
+    assert len(pictures["neighbor-changes-pictures"].rows) == 6
+    html = "".join(written(part, Page()) for part in parts_of(section, (Table, Tiles)))
+    assert "<script>alert" not in html and '"quoted" & <b>' not in html
+
+
+def test_nothing_where_there_is_nothing(of_few):
+    assert concepts(given()) is None and dimensions(given(of_few)) is None and neighbors(given(of_few)) is None
