@@ -12,6 +12,7 @@ from pyalign.report.tables import one_line
 
 STEP, LEAST, TALL = 9.0, 2.0, 700.0  # points of a row, the fewest, and of all rows if they fit
 ROOM = 560.0  # points of all columns if they fit
+MISSING = -1e9
 LABEL = 130.0  # points of a name, at most
 
 
@@ -35,20 +36,20 @@ def heatmap(
     Example:
         >>> chart = heatmap(["a", "b"], ["food"], [[0.5], [None]], title="t", what="accuracy", form=".0%", told=[])
         >>> list(chart.to_dict()["datasets"].values())
-        [[0.5, False]]
+        [[0.5, -1000000000.0]]
     """
     alt, look = altair(), style_of(style)
     rows, columns = different([one_line(one) for one in models]), different([one_line(one) for one in concepts])
-    # Of a list of plain numbers Vega makes rows with the field "data"; from its number follows where it belongs. The
-    # schema has no null there.
-    flat = [False if value is None else float(f"{value:.4g}") for row in values for value in row]
+    # Of a list of plain numbers Vega makes rows with the field "data"; from its number follows where it belongs. There
+    # is no null in its schema.
+    flat = [MISSING if value is None else float(f"{value:.4g}") for row in values for value in row]
     across = len(columns)
     shown = f"isValid(datum.value) ? format(datum.value, '{form.replace('.0', '.1')}') : 'no figure'"
     base = (
         alt.Chart(alt.InlineData(values=flat))
         .transform_window(number="row_number()")
         .transform_calculate(
-            value="isNumber(datum.data) ? datum.data : null",
+            value=f"datum.data > {MISSING} ? datum.data : null",
             model=f"{json.dumps(rows)}[floor((datum.number - 1) / {across})]",
             concept=f"{json.dumps(columns)}[(datum.number - 1) % {across}]",
         )

@@ -113,6 +113,17 @@ def test_many_models_are_colours_and_a_row_for_each_model_and_concept():
     assert "without intervals" in chart.caption
 
 
+def test_documents_of_one_model_each_are_one_grid():
+    each = [pyalign.concepts({name: x}, TRIPLETS, HUMAN, dimension_labels=LABELS) for name, x in MODELS.items()]
+    (chart,) = parts_of(concepts(given(*each, each[0])), Figure)
+    assert len(rows_of(chart.data)) == 20
+    whole = pyalign.concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS)
+    (expected,) = parts_of(concepts(given(whole)), Figure)
+    assert rows_of(chart.data) == rows_of(expected.data)
+    others = pyalign.concepts(few(1), TRIPLETS[:900], HUMAN, dimension_labels=LABELS)
+    assert len(parts_of(concepts(given(*each, others)), Figure)) == 2
+
+
 def test_differences_stand_with_both_accuracies(of_few):
     held = document(of_few)
     table = next(one for one in parts_of(concepts(given(of_few)), Table) if one.name == "concepts-differences")

@@ -12,7 +12,8 @@ from pyalign.report.page.given import Given
 from pyalign.report.page.panels_html import Bar, Panel, Panels
 from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, Tile
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide
-from pyalign.report.page.sections._rows import Row, chance, confidence, file_label, numbered, relabelled, task_noun
+from pyalign.report.page.sections._pooled import pooled
+from pyalign.report.page.sections._rows import Row, chance, confidence, file_label, numbered, task_noun
 
 SHOWN = 12  # panels that stand open
 NOUNS = {"dimensions": "dimension", "categories": "category", "levels": "level"}
@@ -24,8 +25,7 @@ def concepts(given: Given) -> Section | None:
     parts: list[Any] = []
     objects = top_objects(given)
     number = 0
-    for one in given.of("concepts"):
-        document = relabelled(given, one.document, "results", "embeddings")
+    for document in pooled(given, "concepts"):
         for by in dict.fromkeys(result["by"] for result in document["results"]):
             parts += _parts(document, by, given, objects, number)
             number += 1

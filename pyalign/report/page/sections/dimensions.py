@@ -10,14 +10,14 @@ from pyalign.report.charts.heatmap import heatmap
 from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Column, Figure, Fold, Section, Table
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, grid, long, summary, wide
-from pyalign.report.page.sections._rows import Row, column, confidence, filled, numbered, relabelled
+from pyalign.report.page.sections._pooled import pooled
+from pyalign.report.page.sections._rows import Row, column, confidence, filled, numbered
 
 
 def dimensions(given: Given) -> Section | None:
     """Parts for each document."""
     parts: list[Any] = []
-    for number, one in enumerate(given.of("predict")):
-        document = relabelled(given, one.document, "results", "embeddings")
+    for number, document in enumerate(pooled(given, "predict")):
         parts += [_models(document, number), _figure(document, number), _differences(document, given, number)]
     if not parts:
         return None

@@ -8,7 +8,8 @@ from typing import Any
 from pyalign.report.charts.document import different, ends, neighbour_rows
 from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.parts import Column, Fold, Section, Table, Tile, Tiles
-from pyalign.report.page.sections._rows import Row, column, confidence, filled, numbered, relabelled, where
+from pyalign.report.page.sections._pooled import pooled
+from pyalign.report.page.sections._rows import Row, column, confidence, filled, numbered, where
 
 QUERIES, NEAR = 24, 10  # of a gallery
 LISTED, MOST_MODELS = 20, 6  # objects whose neighbourhoods differ most, of each model, and of how many models
@@ -19,8 +20,10 @@ def neighbors(given: Given) -> Section | None:
     """Parts for each document that is about neighbours."""
     parts: list[Any] = [*galleries(given)]
     for command, make in MAKERS.items():
-        for number, one in enumerate(given.of(command)):
-            parts += make(one.document, given, number)
+        several = command in ("neighbor agreement", "neighbor purity", "hubs")
+        documents = pooled(given, command) if several else [one.document for one in given.of(command)]
+        for number, document in enumerate(documents):
+            parts += make(document, given, number)
     if not parts:
         return None
     lead = "Which objects are near each other for a representation, and whether people would say so."
@@ -82,7 +85,6 @@ def _told(found: Sequence[Loaded], labels: Sequence[str], shown: int, queries: i
 
 
 def _agreement(document: Row, given: Given, number: int) -> list[Any]:
-    document = relabelled(given, document, "results", "embeddings")
     rows = document["results"]
     level = confidence(rows)
     what = f"the {document['k']} nearest neighbours of {document['n_objects']:,} objects"
@@ -149,7 +151,6 @@ def _pairs(document: Row, given: Given, number: int) -> list[Any]:
 
 
 def _purity(document: Row, given: Given, number: int) -> list[Any]:
-    document = relabelled(given, document, "results", "embeddings")
     rows = document["results"]
     level = confidence(rows)
     caption = (
@@ -177,7 +178,6 @@ def _purity(document: Row, given: Given, number: int) -> list[Any]:
 
 
 def _hubs(document: Row, given: Given, number: int) -> list[Any]:
-    document = relabelled(given, document, "results", "embeddings")
     rows = document["results"]
     near = f"the {document['k']} nearest neighbours of others"
     caption = f"Hubs: how unequally {document['n_objects']:,} objects are among {near}."
