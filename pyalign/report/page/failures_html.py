@@ -11,9 +11,11 @@ from pyalign.data import ANCHORED
 from pyalign.report.page.html import Page, shown
 
 LISTED = 12  # failures of the plain list
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # digits of a number of base 64
 TIE, RIGHT, WRONG, UNKNOWN = "t", "r", "w", "?"  # in place of the position that a model calls odd
-WIDTH = 5  # letters of a model in a code
+CHOICES = ("0", "1", "2", TIE, RIGHT, WRONG, UNKNOWN)
+SHARES = 1002  # 0 to 1 in thousandths, and what is not known
+WIDTH = 4  # letters of a model in a code
 
 
 @dataclass(frozen=True)
@@ -91,20 +93,22 @@ def is_wrong(choice: str, ties_are_wrong: bool = False) -> bool:
 
 
 def code(verdicts: Sequence[Verdict]) -> str:
-    """Five letters for each model: its choice, and the two probabilities in thousandths, two letters each.
+    """Four letters for each model: its choice, and the two probabilities in thousandths, as a number of base 64.
 
     Example:
-        >>> code([Verdict("0", 0.4567, 0.25), Verdict("t")])
-        '0cp6yt----'
+        >>> code([Verdict("0"), Verdict("1", 0.4567, 0.25)])
+        'D1HjFk+Y'
     """
-    return "".join(one.choice + _thousandths(one.chosen) + _thousandths(one.human) for one in verdicts)
+    return "".join(map(_letters, verdicts))
 
 
-def _thousandths(share: float | None) -> str:
-    if share is None:
-        return "--"
-    high, low = divmod(round(1000 * share), len(DIGITS))
-    return DIGITS[high] + DIGITS[low]
+def _letters(one: Verdict) -> str:
+    number = (CHOICES.index(one.choice) * SHARES + _thousandths(one.chosen)) * SHARES + _thousandths(one.human)
+    return "".join(LETTERS[number >> shift & 63] for shift in (18, 12, 6, 0))
+
+
+def _thousandths(share: float | None) -> int:
+    return SHARES - 1 if share is None else round(1000 * share)
 
 
 def data(part: Failures, page: Page) -> dict[str, Any]:
@@ -115,6 +119,7 @@ def data(part: Failures, page: Page) -> dict[str, Any]:
     found: dict[str, Any] = {
         "models": part.models, "groups": part.groups, "first": part.first, "anchored": part.task == ANCHORED,
         "tiesAreWrong": part.ties_are_wrong, "names": names, "tiles": [tile(name) for name in names],
+        "letters": LETTERS, "choices": "".join(CHOICES), "none": SHARES - 1,
         "items": [number[name] for one in part.failures for name in one.items],
         "rows": [one.row for one in part.failures], "codes": [code(one.verdicts) for one in part.failures],
         "answers": [one.n_answers for one in part.failures],

@@ -10,6 +10,7 @@ from pyalign.report.page.html import Page, shown
 from pyalign.report.page.parts import Column, Table, Value
 
 SHORT = 36  # letters of a text that is kept on one line
+MANY = 500  # rows from which words that come again are kept once
 STATIC = 200  # rows that stand in the page; the script shows the others
 
 
@@ -33,6 +34,11 @@ def data(part: Table) -> dict[str, Any]:
     columns = []
     for one in part.columns:
         held: dict[str, Any] = {"header": one.header, "form": one.form, "places": one.places, "values": one.values}
+        if len(one.values) >= MANY and all(value is None or isinstance(value, str) for value in one.values):
+            words = list(dict.fromkeys(one.values))
+            if 4 * len(words) < len(one.values):  # each word once, and its number in each row
+                number = {word: k for k, word in enumerate(words)}
+                held |= {"values": [number[value] for value in one.values], "words": words}
         held.update({key: getattr(one, key) for key in ("low", "high", "filter", "note") if getattr(one, key)})
         columns.append(held)
     return {"caption": part.caption, "columns": columns, "sort": part.sort, "numbered": part.numbered}

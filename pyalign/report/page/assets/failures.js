@@ -4,7 +4,7 @@
   const { MISSING, data, element, figure } = pyalign;
   const STEP = 24; // cards at once
   const WAIT = 60; // milliseconds after a letter
-  const LETTERS = 5; // of a model in a code; see `failures_html.py`
+  const WIDTH = 4; // letters of a model in a code; see `code` of `failures_html.py`
   const ODD = 2; // the position that people call odd
   const bdi = (text) => element("bdi", {}, text);
   // A name that may break after its underscores.
@@ -15,7 +15,9 @@
     constructor(place) {
       this.place = place;
       this.told = data(place.dataset.failures);
-      const { names, items, codes, models } = this.told;
+      const { names, items, codes, models, none } = this.told;
+      this.numbers = this.decode(this.told);
+      this.shares = none + 1;
       this.count = codes.length;
       this.lower = codes.map((_, k) => [0, 1, 2].map((i) => names[items[3 * k + i]].toLowerCase()).join("\n"));
       this.wrong = codes.map((_, k) => models.reduce((sum, _m, m) => sum + this.isWrong(k, m), 0));
@@ -28,13 +30,32 @@
       this.show();
     }
 
-    choice(k, m) {
-      return this.told.codes[k][LETTERS * m];
+    // What each model makes of each failure, out of the letters.
+    decode({ codes, models, letters }) {
+      const digits = new Map([...letters].map((letter, digit) => [letter, digit]));
+      const found = new Uint32Array(codes.length * models.length);
+      codes.forEach((code, k) => {
+        for (let i = 0; i < code.length; i++) {
+          const at = k * models.length + Math.floor(i / WIDTH);
+          found[at] = 64 * found[at] + digits.get(code[i]);
+        }
+      });
+      return found;
     }
 
+    number(k, m) {
+      return this.numbers[k * this.told.models.length + m];
+    }
+
+    choice(k, m) {
+      return this.told.choices[Math.floor(this.number(k, m) / this.shares ** 2)];
+    }
+
+    // The probability of what the model chooses (0) and of what people say (1).
     share(k, m, which) {
-      const letters = this.told.codes[k].slice(LETTERS * m + 1 + 2 * which, LETTERS * m + 3 + 2 * which);
-      return letters === "--" ? null : parseInt(letters, 36) / 1000;
+      const number = this.number(k, m);
+      const thousandths = (which === 0 ? Math.floor(number / this.shares) : number) % this.shares;
+      return thousandths === this.told.none ? null : thousandths / 1000;
     }
 
     isWrong(k, m) {
@@ -55,7 +76,7 @@
 
     build() {
       const tools = element("div", { class: "failure-tools", role: "group", "aria-label": "Filter failures" });
-      tools.append(this.search(), ...this.groups(), ...this.shares(), this.order(), ...this.models());
+      tools.append(this.search(), ...this.groups(), ...this.agreement(), this.order(), ...this.models());
       this.told_count = element("p", { class: "count", role: "status" });
       this.list = element("ol", { class: "cards" });
       this.pages = element("div", { class: "pages", role: "group", "aria-label": "Pages of failures" });
@@ -92,7 +113,7 @@
       return [this.select("Group", options, (value) => ((this.group = value === "" ? null : Number(value)), this.changed()))];
     }
 
-    shares() {
+    agreement() {
       if (!this.told.shares) return [];
       const box = (text, key) => {
         const made = element("input", { type: "number", min: 0, max: 100, step: 5, inputmode: "numeric" });

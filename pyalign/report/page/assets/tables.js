@@ -13,6 +13,10 @@
       this.name = place.dataset.table;
       this.told = data(this.name);
       this.columns = this.told.columns;
+      for (const column of this.columns) {
+        if (column.words) column.values = column.values.map((number) => column.words[number]);
+        delete column.words;
+      }
       this.count = this.columns.length ? this.columns[0].values.length : 0;
       this.hidden = new Set();
       this.chosen = new Map();

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyalign.data import ANCHORED, ODD_ONE_OUT
-from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WRONG, Failure, Failures, Verdict
+from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Failure, Failures, Verdict
 from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Column, Section, Table, Text
 
 MOST = 1000  # failures of a page
-LETTERS = 600_000  # that the verdicts of a page may take
+LETTERS = 510_000  # that the verdicts of a page may take
 
 
 def failures(given: Given) -> Section | None:
@@ -42,9 +42,9 @@ def most_of(models: int, documents: int) -> int:
 
     Example:
         >>> most_of(100, 1), most_of(300, 1), most_of(4, 2)
-        (1000, 384, 500)
+        (1000, 404, 500)
     """
-    return max(1, min(MOST, LETTERS // (5 * models + 60)) // documents)
+    return max(1, min(MOST, LETTERS // (WIDTH * models + 60)) // documents)
 
 
 def browser(document: Mapping[str, Any], given: Given, number: int, first: int, most: int) -> Failures:
