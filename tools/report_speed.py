@@ -1,8 +1,9 @@
 """How fast a large report is: `python tools/report_speed.py [--pictures 5000]`.
 
 Two pages of made-up models of 300 objects: 100 models, 66 concepts and 1,000 failures; and 300 models, 66 concepts
-and 5,000 pictures. Printed: seconds until the page is written, its size, seconds until it is drawn in Debian's
-chromium, the memory of the browser, and milliseconds of the main thread that a filter takes. Measure on an idle machine.
+and 5,000 pictures. Printed: seconds until the page is written, its size, seconds until it is drawn in
+chromium, the memory of the browser, and milliseconds of the main thread that a filter takes. Measure on an idle
+machine.
 """
 
 from __future__ import annotations
