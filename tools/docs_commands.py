@@ -1,0 +1,143 @@
+"""Runs the shell commands of pages of the documentation, and compares what they print, or writes it into the pages.
+
+    python tools/docs_commands.py docs/tutorial-things.md [--data ../shared/data] [--write]
+
+A block of ``sh`` runs by bash in a folder of the page's own, after the blocks before it. Where a block of ``text`` follows,
+it is what the block prints on both streams; ``...`` stands for anything, and white space counts as one blank. A comment
+right before a block says what is special about it:
+
+    <!-- real data -->          runs with --data alone, in a folder with the files of `FILES`
+    <!-- about -->              only words are compared, numbers may differ: they depend on the processor, or on speed
+    <!-- not run: REASON -->    does not run
+"""
+
+from __future__ import annotations
+
+import argparse
+import doctest
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+FILES = {  # as the pages call them: where they lie in the folder of real data
+    "clip.npy": "things/clip_vit_b32.npy",
+    "lite0.npy": "things/efficientnet_lite0_logits.npy",
+    "word2vec.npy": "things/word2vec.npy",
+    "spose.txt": "things/spose_embedding_66d_sorted.txt",
+    "labels.txt": "things/spose_66d_labels.txt",
+    "names.txt": "things/unique_id.txt",
+    "category27.tsv": "things/category27.tsv",
+    "answers.npy": "things/human_triplets_127304.npy",
+    "people92.npz": "objects92/kriegeskorte92_images_and_behaviour.npz",
+    "alexnet92.npz": "objects92/alexnet_fc_92.npz",
+}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r"<!-- ([^>]*) -->\n\Z")
+NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]\d+)?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Commands with the place of what they print, which is None where the page doesn't say it."""
+
+    commands: str
+    printed: str | None
+    start: int
+    end: int
+    comment: str
+
+    @property
+    def real(self) -> bool:
+        return "real data" in self.comment
+
+    def same(self, printed: str) -> bool:
+        """Whether this is what the page says."""
+        if self.printed is None:
+            return True
+        said, came = self.printed, printed
+        if "about" in self.comment:
+            said, came = NUMBER.sub("0", said), NUMBER.sub("0", came)
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        return doctest.OutputChecker().check_output(said, came, flags)
+
+
+def blocks_of(text: str) -> list[Block]:
+    """The blocks of a page that are to be run, in order."""
+    fences = list(FENCE.finditer(text))
+    found = []
+    for here, after in zip(fences, [*fences[1:], None], strict=True):
+        before = COMMENT.search(text[: here.start()])
+        comment = before.group(1) if before else ""
+        if here.group(1) != "sh" or comment.startswith("not run"):
+            continue
+        shown = after is not None and after.group(1) == "text" and not text[here.end() : after.start()].strip()
+        printed, place = (after.group(2), after.span(2)) if shown and after else (None, (0, 0))
+        found.append(Block(here.group(2), printed, *place, comment))
+    return found
+
+
+def run(block: Block, folder: Path) -> tuple[int, str]:
+    """The exit code of a block, and what it prints."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "COLUMNS": "80", "PYALIGN_DATA": str(folder / "datasets")}
+    done = subprocess.run(
+        ["bash", "-e", "-c", block.commands], cwd=folder, env=environment, encoding="utf-8", stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def differences(text: str, folder: Path, real: bool) -> list[tuple[Block, str]]:
+    """The blocks of real data, or those that are not, that print something else than the page says, with what came.
+
+    Raises:
+        RuntimeError: a block fails where the page shows no error, or does not where it does.
+    """
+    found = []
+    for block in blocks_of(text):
+        if block.real != real:
+            continue
+        code, printed = run(block, folder)
+        if (code != 0) != (": error: " in (block.printed or "")):
+            raise RuntimeError(f"ended with {code}:\n{block.commands}\n{printed}")
+        if not block.same(printed):
+            found.append((block, printed))
+    return found
+
+
+def lay_out(data: Path, folder: Path) -> None:
+    """Puts links to the real data into a folder, under the names that pages give them."""
+    for name, place in FILES.items():
+        (folder / name).symlink_to(data.resolve() / place)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the shell commands of pages of the documentation.")
+    parser.add_argument("pages", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path, help="the folder of real data, for the blocks that need it")
+    parser.add_argument("--write", action="store_true", help="put what is printed into the pages")
+    given = parser.parse_args()
+    wrong = 0
+    for page in given.pages:
+        text = page.read_text(encoding="utf-8")
+        for real in (False, True) if given.data else (False,):
+            with tempfile.TemporaryDirectory() as place:
+                if real:
+                    lay_out(given.data, Path(place))
+                found = differences(text, Path(place), real)
+            wrong += len(found)
+            for block, printed in reversed(found):
+                print(f"{page}:\n{block.commands}prints\n{printed}")
+                if given.write:
+                    text = text[: block.start] + printed.rstrip() + "\n" + text[block.end :]
+        if given.write:
+            page.write_text(text, encoding="utf-8")
+    return 0 if given.write else min(wrong, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
