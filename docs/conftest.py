@@ -5,5 +5,7 @@ from importlib.util import find_spec
 needed = {
     "torch.md": ["torch"], "probing.md": ["scipy", "sklearn"], "glocal.md": ["scipy"],
     "figures.md": ["altair", "vl_convert", "PIL"],
+    "from-cblearn.md": ["cblearn"], "from-rsatoolbox.md": ["rsatoolbox"], "howto-align.md": ["scipy", "sklearn"],
+    "howto-gpu.md": ["torch"], "howto-package.md": ["torch"],
 }  # fmt: skip
 collect_ignore = [page for page, packages in needed.items() if not all(map(find_spec, packages))]
