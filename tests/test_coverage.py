@@ -75,6 +75,17 @@ def test_a_bootstrap_counts_the_noise_of_single_pairs_more_than_once(script, mon
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["concept n=20 t=100", "consistency n=60 t=900, objects"])
+def test_intervals_of_concepts_and_of_kappa_hold_the_truth(script, monkeypatch, name):
+    """Of a binomial of 90 %, fewer than 44 of 60 come once in 5,000 times."""
+    monkeypatch.setattr("coverage_concepts.TRUTH", 1_000_000)
+    sys.modules["coverage_concepts"].rates.cache_clear()
+    chosen = case(script, name)
+    for row in script.run(chosen, round(60 / chosen.share), 1):
+        assert row.rate >= 44 / 60 and 0.6 < row.error / row.sd < 2 and row.draws == 60
+
+
+@pytest.mark.slow
 def test_permutations_of_what_is_unrelated_reject_as_often_as_they_say(script):
     """Of a binomial of 5 %, more than 13 of 100 come once in 2,000 times; of 50 %, 33 or fewer likewise."""
     rates = {row.name.split(": ")[1]: row.rate for row in script.run(case(script, "unrelated n=10 p=1"), 100, 1)}
@@ -98,10 +109,10 @@ def test_a_row_outside_of_what_is_asked_for_is_missed(script):
 
 
 def test_the_tables_of_the_docs_are_made_from_the_committed_rows(script):
-    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     rows = script.read()
     for kind in dict.fromkeys(row.kind for row in rows):
-        assert "\n".join(script.tables(rows, kind)) in page
+        page = ROOT / "docs" / {"concepts": "concepts.md", "consistency": "consistency.md"}.get(kind, "statistics.md")
+        assert "\n".join(script.tables(rows, kind)) in page.read_text(encoding="utf-8"), kind
 
 
 def test_a_csv_comes_back(script, tmp_path):

@@ -4,7 +4,8 @@
 
 Objects, people and answers are drawn anew, again and again, from a world whose true values are known; pyalign measures
 what it measures, and its interval either holds the true value or does not. Each case is a row of the CSV; cases that
-are named are run, and their rows replaced. `--table` prints the CSV as the tables of docs/statistics.md.
+are named are run, and their rows replaced. `--table` prints the CSV as the tables of docs/statistics.md, docs/concepts.md and
+docs/consistency.md.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from coverage_cases import CASES as OF_TRIPLETS
 from coverage_cases import Case, Found
+from coverage_concepts import CASES as OF_CONCEPTS
 from coverage_neighbors import CASES as OF_NEIGHBORS
 from coverage_rsa import CASES as OF_PAIRS
 
-CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_NEIGHBORS]
+CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_NEIGHBORS, *OF_CONCEPTS]
 CSV = Path(__file__).resolve().with_name("coverage.csv")
 
 
