@@ -1,7 +1,7 @@
-"""The cases of tools/intervals.py about concepts: accuracies of concepts of few triplets or objects, and error consistency.
+"""The cases of tools/intervals.py about concepts of few triplets or objects, and about error consistency.
 
-Objects are drawn anew. A concept here is a category that holds all objects, so that its triplets are as many as the case
-says: what is small about a concept is its triplets and objects, not that others stand beside it.
+Objects are drawn anew. A concept here is a category that holds all objects, so that its triplets are as many as the
+case says: what is small about a concept is its triplets and objects, not that others stand beside it.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
     python tools/docs_commands.py docs/tutorial-things.md [--data ../shared/data] [--write]
 
-A block of ``sh`` runs by bash in a folder of the page's own, after the blocks before it. Where a block of ``text`` follows,
-it is what the block prints on both streams; ``...`` stands for anything, and white space counts as one blank. A comment
-right before a block says what is special about it:
+A block of ``sh`` runs by bash in a folder of the page's own, after the blocks before it. Where a block of ``text``
+follows, it is what the block prints on both streams; ``...`` stands for anything, and white space counts as one blank.
+A comment right before a block says what is special about it; several stand with a comma between:
 
     <!-- real data -->          runs with --data alone, in a folder with the files of `FILES`
-    <!-- about -->              only words are compared, numbers may differ: they depend on the processor, or on speed
+    <!-- about -->              only words are compared, numbers may differ: they depend on the processor
     <!-- not run: REASON -->    does not run
 """
 
