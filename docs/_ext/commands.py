@@ -1,0 +1,115 @@
+"""The reference of the commands, written from their declarations when the site is built."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from groups import COMMANDS as GROUPS
+
+from pyalign import cli
+from pyalign.cli._command import Command, Option, declared
+
+INTRODUCTION = """# Commands
+
+`pyalign COMMAND --help` says the same in a terminal. Results go to stdout, notes and progress to stderr. Bad input is
+one line and exit code 1, wrong usage two lines and exit code 2. Where a command takes embeddings or triplets,
+[a file](../../files.md), a key in one (`FILE::KEY`) or [a data set](../../datasets.md) (`dataset:NAME`) will do.
+"""
+
+
+def pages() -> dict[str, str]:
+    """Markdown by file name: one page for each command, and a table of them."""
+    found = {"index.md": _index()}
+    for group in GROUPS:
+        for name, page in group.pages.items():
+            found[f"{_stem(name)}.md"] = page_of(name, cli.COMMANDS[name], cli.load(name), page)
+    return found
+
+
+def page_of(name: str, what: str, command: Command[Any], page: str) -> str:
+    """The page of one command: what it does, an example, its options under their headings."""
+    parts = [f"# pyalign {name}", _sentence(what)]
+    parts += [f"```sh\n{command.example}\n```", f"[What it computes, and why](../../{page}.md)"]
+    parts += [_prose(command.epilog)] if command.epilog else []
+    parts.append(f"```{{program}} pyalign {name}\n```")
+    groups: dict[str, list[str]] = {"": []}
+    for one, told in sorted(declared(command.options), key=lambda pair: _rank(*pair)):
+        groups.setdefault(told.group, []).append(_option(one, told))
+    for heading, options in groups.items():
+        if not options:
+            continue
+        title, _, description = heading.partition("\n")
+        parts.append(f"## {title[:1].upper() + title[1:] or 'Options'}")
+        parts += [f"```text\n{description}\n```"] if description else []
+        parts += options
+    return "\n\n".join(parts) + "\n"
+
+
+def _index() -> str:
+    parts = [INTRODUCTION]
+    for group in GROUPS:
+        rows = [f"| [`{name}`]({_stem(name)}.md) | {cli.COMMANDS[name]} |" for name in group.pages]
+        parts.append("\n".join([f"## {group.title}\n", "| command | what it does |", "| --- | --- |", *rows]))
+    stems = "\n".join(_stem(name) for group in GROUPS for name in group.pages)
+    return "\n\n".join([*parts, f"```{{toctree}}\n:hidden:\n\n{stems}\n```"]) + "\n"
+
+
+def _rank(one: dataclasses.Field[Any], told: Option) -> int:
+    """What must be given comes first, and what stands by itself before that; the rest as it is declared."""
+    return 0 if told.positional else 1 if one.default is dataclasses.MISSING else 2
+
+
+def _option(one: dataclasses.Field[Any], told: Option) -> str:
+    """A directive, which the index and links know."""
+    flags = told.flags or ("--" + one.name.replace("_", "-"),)
+    value = _value(one, told)
+    signature = ", ".join(f"{flag} {value}".strip() for flag in flags)
+    if told.positional:
+        signature = f"{value}, {signature}"
+    return f"```{{option}} {signature}\n{_sentence(_prose(told.help))}{_bound(one, told)}\n```"
+
+
+def _value(one: dataclasses.Field[Any], told: Option) -> str:
+    """What stands behind a flag."""
+    if one.default is False:
+        return ""
+    name = told.metavar or ("|".join(map(str, told.choices)) if told.choices else one.name.upper())
+    return {"+": f"{name} ...", "*": f"[{name} ...]", "?": f"[{name}]"}.get(told.nargs or "", name)
+
+
+def _bound(one: dataclasses.Field[Any], told: Option) -> str:
+    """What the phrase does not say: whether it must be given, what it may be, what it is otherwise."""
+    said = []
+    if one.default is dataclasses.MISSING:
+        unless = f", unless there is `--{told.unless.replace('_', '-')}`" if told.unless else ""
+        said.append(f"Required{unless}.")
+    if told.choices and told.metavar:
+        said.append(f"One of {', '.join(f'`{word}`' for word in told.choices)}.")
+    default = one.default
+    if default not in (None, False, dataclasses.MISSING, ()) and "default" not in told.help:
+        shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+        said.append(f"Default: `{shown}`.")
+    return "".join(f" {sentence}" for sentence in said)
+
+
+def _prose(text: str) -> str:
+    """Help as Markdown: what the shell would take for itself is code, and no character means more than itself."""
+    pieces = re.split(r"(`[^`]*`|(?<!\w)--[a-z][\w-]*)", text)
+    return "".join(
+        piece
+        if piece.startswith("`")
+        else f"`{piece}`"
+        if piece.startswith("--")
+        else re.sub(r"([*_<])", r"\\\1", piece)
+        for piece in pieces
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", ":")) else ".")
+
+
+def _stem(name: str) -> str:
+    return name.replace(" ", "-")

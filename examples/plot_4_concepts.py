@@ -1,0 +1,32 @@
+"""
+Where it agrees, and where not
+==============================
+
+A single accuracy hides much. Here every triplet goes to the category that its pair shares, and each category has an
+accuracy of its own, with an interval over other objects like these.
+"""
+
+import tempfile
+
+import numpy as np
+
+import pyalign
+from pyalign.datasets.sample import write_sample
+
+paths = write_sample(tempfile.mkdtemp())
+x, triplets = pyalign.load_embeddings(paths[0]), pyalign.load_triplets(paths[1])
+categories = paths[3].read_text(encoding="utf-8").splitlines()
+
+# %%
+# Two models: the features of an image network as they are, and the same under much noise.
+
+features = np.asarray(x.values, dtype=np.float32)
+noise = np.random.default_rng(0).normal(scale=2 * features.std(), size=features.shape)
+models = {"features": features, "with noise": features + noise}
+result = pyalign.concepts(models, triplets, categories=categories)
+chart = pyalign.plot(result, limit=16)
+
+# %%
+# The same figures as a data frame, for what no picture shows.
+
+print(result.to_frame().head())
