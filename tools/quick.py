@@ -2,8 +2,8 @@
 
 A change is what differs from a commit (by default the last one, or the one before it where nothing differs). Tests of a
 module are those that import it, those in the folder that mirrors its own that use a public name of it or are called
-after it, and its doctests; with them go the imports, the names and the golden figures. Tests marked `slow` are left to
-`make test`.
+after it, and its doctests; with them go the imports, the names, the golden figures and what
+the site must have. Tests marked `slow` are left to `make test`.
 
     python tools/quick.py [--base COMMIT] [--list] [pytest options]
 """
@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ALWAYS = ("tests/test_imports.py", "tests/test_names.py", "tests/test_golden.py")
+ALWAYS = ("tests/test_imports.py", "tests/test_names.py", "tests/test_golden.py", "tests/test_site.py")
 OF_KERNELS = ("tests/backends", "tests/ops")  # what a change of csrc/ is seen by, once it is built
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",))
 

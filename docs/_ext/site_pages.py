@@ -64,11 +64,9 @@ class Public(XRefRole):
 
 def keep_sentence(app: Any, what: str, name: str, object: Any, options: Any, lines: list[str]) -> None:
     """Of what is returned, and of properties, napoleon takes what stands before a colon for a type: here it is none."""
-    for k, line in enumerate(lines[:-1]):
-        if line.strip() in ("Returns:", "Yields:"):
-            lines[k + 1] = re.sub(r"^( *)", r"\1: ", lines[k + 1])
-    if what in ("property", "attribute", "data"):
-        lines.insert(0, "")
+    first = [k + 1 for k, line in enumerate(lines[:-1]) if line.strip() in ("Returns:", "Yields:")]
+    for k in first + [0] * (what in ("property", "attribute", "data")):
+        lines[k] = re.sub(r"^( *)", r"\1: ", lines[k])
 
 
 def setup(app: Any) -> dict[str, Any]:
