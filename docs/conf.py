@@ -33,6 +33,7 @@ myst_enable_extensions = ["colon_fence", "attrs_block"]
 
 default_role = "public"
 add_module_names = False
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say shapes and units, which annotations can't
 autodoc_default_options = {

@@ -14,13 +14,12 @@ import pyalign
 from pyalign.datasets.sample import write_sample
 
 paths = write_sample(tempfile.mkdtemp())
-x, triplets = pyalign.load_embeddings(paths[0]), pyalign.load_triplets(paths[1])
+features, triplets = np.load(paths[0]).astype(np.float32), np.load(paths[1])
 categories = paths[3].read_text(encoding="utf-8").splitlines()
 
 # %%
 # Two models: the features of an image network as they are, and the same under much noise.
 
-features = np.asarray(x.values, dtype=np.float32)
 noise = np.random.default_rng(0).normal(scale=2 * features.std(), size=features.shape)
 models = {"features": features, "with noise": features + noise}
 result = pyalign.concepts(models, triplets, categories=categories)
@@ -29,4 +28,4 @@ chart = pyalign.plot(result, limit=16)
 # %%
 # The same figures as a data frame, for what no picture shows.
 
-print(result.to_frame().head())
+print(result.to_frame()[["embeddings", "concept", "n_triplets", "accuracy"]].head())

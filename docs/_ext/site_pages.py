@@ -16,6 +16,7 @@ import measurements
 from docutils import nodes
 from sphinx.roles import XRefRole
 
+from pyalign import Result
 from pyalign import __all__ as public
 
 # Files beside docs/ that are pages here.
@@ -69,9 +70,15 @@ def keep_sentence(app: Any, what: str, name: str, object: Any, options: Any, lin
         lines[k] = re.sub(r"^( *)", r"\1: ", lines[k])
 
 
+def no_call(app: Any, what: str, name: str, object: Any, options: Any, arguments: str, returns: str) -> Any:
+    """Results are made by functions: their attributes are listed, and how they are called is of no use."""
+    return ("", None) if what == "class" and issubclass(object, Result) else None
+
+
 def setup(app: Any) -> dict[str, Any]:
     app.connect("builder-inited", write_pages)
     app.connect("source-read", map_links)
     app.connect("autodoc-process-docstring", keep_sentence, priority=100)
+    app.connect("autodoc-process-signature", no_call)
     app.add_role("public", Public())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

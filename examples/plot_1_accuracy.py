@@ -1,0 +1,32 @@
+"""
+Accuracy, with what it is worth
+===============================
+
+Three models beside each other: the interval says how far an accuracy could be off with other objects like these, the
+dashed line is what guessing comes to.
+"""
+
+import tempfile
+
+import numpy as np
+
+import pyalign
+from pyalign.datasets.sample import write_sample
+
+paths = write_sample(tempfile.mkdtemp())
+features, triplets = np.load(paths[0]).astype(np.float32), np.load(paths[1])
+
+# %%
+# The features of an image network, their eight largest principal components, and the features under much noise.
+
+centred = features - features.mean(axis=0)
+components = centred @ np.linalg.svd(centred, full_matrices=False)[2][:8].T
+noise = np.random.default_rng(0).normal(scale=2 * features.std(), size=features.shape)
+models = {"features": features, "8 components": components, "with noise": features + noise}
+result = pyalign.score(models, triplets, ci="objects")
+print(result)
+
+# %%
+# The table above, drawn.
+
+chart = pyalign.plot(result)

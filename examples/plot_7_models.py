@@ -1,0 +1,33 @@
+"""
+Models beside each other
+========================
+
+How alike are their representations (CKA, debiased, calibrated against chance), and do they err on the same triplets
+(kappa)? The first needs no answers of people, the second does.
+"""
+
+import tempfile
+
+import numpy as np
+
+import pyalign
+from pyalign.datasets.sample import write_sample
+
+paths = write_sample(tempfile.mkdtemp())
+features, triplets = np.load(paths[0]).astype(np.float32), np.load(paths[1])
+centred = features - features.mean(axis=0)
+axes = np.linalg.svd(centred, full_matrices=False)[2]
+
+# %%
+# The features, fewer and fewer of their principal components, and more and more noise.
+
+models = {"features": features, "32 components": centred @ axes[:32].T, "4 components": centred @ axes[:4].T}
+for scale in (1, 4):
+    noise = np.random.default_rng(scale).normal(scale=scale * features.std(), size=features.shape)
+    models[f"noise x {scale}"] = features + noise
+chart = pyalign.plot(pyalign.cka(models))
+
+# %%
+# Whether they err on the same triplets: 0 if their errors had nothing to do with each other, 1 if they were the same.
+
+chart_of_errors = pyalign.plot(pyalign.consistency(models, triplets))
