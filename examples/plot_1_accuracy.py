@@ -6,15 +6,12 @@ Three models beside each other: the interval says how far an accuracy could be o
 dashed line is what guessing comes to.
 """
 
-import tempfile
-
 import numpy as np
 
 import pyalign
-from pyalign.datasets.sample import write_sample
 
-paths = write_sample(tempfile.mkdtemp())
-features, triplets = np.load(paths[0]).astype(np.float32), np.load(paths[1])
+x, triplets = pyalign.load_embeddings("dataset:sample"), pyalign.load_triplets("dataset:sample")
+features = np.asarray(x.values, dtype=np.float32)
 
 # %%
 # The features of an image network, their eight largest principal components, and the features under much noise.

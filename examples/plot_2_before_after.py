@@ -6,15 +6,12 @@ A probe learns the linear map under which the answers are predicted best. The fi
 which the map has not seen: here each of three folds of the objects is held out once.
 """
 
-import tempfile
-
 import numpy as np
 
 import pyalign
-from pyalign.datasets.sample import write_sample
 
-paths = write_sample(tempfile.mkdtemp())
-features, triplets = np.load(paths[0]).astype(np.float32), np.load(paths[1])
+x, triplets = pyalign.load_embeddings("dataset:sample"), pyalign.load_triplets("dataset:sample")
+features = np.asarray(x.values, dtype=np.float32)
 
 # %%
 # A representation that has lost how much each of its directions counts: 32 principal components of the features, all

@@ -6,16 +6,10 @@ A model that says "70 % sure" should be right in 70 of 100 such triplets. The te
 the objects, and the diagram is of the other half.
 """
 
-import tempfile
-
-import numpy as np
-
 import pyalign
-from pyalign.datasets.sample import write_sample
 
-paths = write_sample(tempfile.mkdtemp())
-features, triplets = np.load(paths[0]).astype(np.float32), np.load(paths[1])
-result = pyalign.calibrate({"features": features}, triplets)
+x, triplets = pyalign.load_embeddings("dataset:sample"), pyalign.load_triplets("dataset:sample")
+result = pyalign.calibrate({"features": x}, triplets)
 print(result)
 
 # %%

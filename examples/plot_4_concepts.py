@@ -6,16 +6,13 @@ A single accuracy hides much. Here every triplet goes to the category that its p
 accuracy of its own, with an interval over other objects like these.
 """
 
-import tempfile
-
 import numpy as np
 
 import pyalign
-from pyalign.datasets.sample import write_sample
 
-paths = write_sample(tempfile.mkdtemp())
-features, triplets = np.load(paths[0]).astype(np.float32), np.load(paths[1])
-categories = paths[3].read_text(encoding="utf-8").splitlines()
+x, triplets = pyalign.load_embeddings("dataset:sample"), pyalign.load_triplets("dataset:sample")
+features = np.asarray(x.values, dtype=np.float32)
+categories = pyalign.load_dataset("sample").categories()
 
 # %%
 # Two models: the features of an image network as they are, and the same under much noise.

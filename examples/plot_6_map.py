@@ -6,18 +6,15 @@ Objects on a plane, near where they are alike: by principal components here; t-S
 ``"umap"``.
 """
 
-import tempfile
-
 import pyalign
-from pyalign.datasets.sample import write_sample
 
-paths = write_sample(tempfile.mkdtemp())
-names, subgroups = (path.read_text(encoding="utf-8").splitlines() for path in paths[2:4])
-x = pyalign.load_embeddings(paths[0], names=names)
+x = pyalign.load_embeddings("dataset:sample")
+subgroups = pyalign.load_dataset("sample").categories()
 
 # %%
 # Twenty-eight categories are more than colours can tell apart: five kinds.
 
 kinds = {"animal": "animals", "plant": "plants", "food": "food", "drink": "food", "transport": "vehicles"}
-categories = [kinds.get(subgroup.partition("-")[0], "things") for subgroup in subgroups]
+called = [kinds.get(label.partition("-")[0], "things") for label in subgroups.labels]
+categories = [called[k] for k in subgroups.members.argmax(axis=1)]
 chart = pyalign.plot(embeddings=x, categories=categories)

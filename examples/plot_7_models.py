@@ -6,15 +6,12 @@ How alike are their representations (CKA, debiased, calibrated against chance), 
 (kappa)? The first needs no answers of people, the second does.
 """
 
-import tempfile
-
 import numpy as np
 
 import pyalign
-from pyalign.datasets.sample import write_sample
 
-paths = write_sample(tempfile.mkdtemp())
-features, triplets = np.load(paths[0]).astype(np.float32), np.load(paths[1])
+x, triplets = pyalign.load_embeddings("dataset:sample"), pyalign.load_triplets("dataset:sample")
+features = np.asarray(x.values, dtype=np.float32)
 centred = features - features.mean(axis=0)
 axes = np.linalg.svd(centred, full_matrices=False)[2]
 

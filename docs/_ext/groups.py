@@ -49,7 +49,11 @@ COMMANDS = (
     Commands("Embeddings of images and texts", {
         "extract": "extraction", "models list": "extraction", "models layers": "extraction",
     }),
-    Commands("Files and pictures", {"plot": "figures", "describe": "files", "export": "files", "info": "gpu"}),
+    Commands("Pages, studies, pictures", {
+        "report": "figures", "study run": "tutorial-images", "study init": "tutorial-images", "tour": "tutorial-images",
+        "plot": "figures",
+    }),
+    Commands("Files", {"describe": "files", "export": "files", "info": "gpu"}),
     Commands("Data", {
         "sample": "sample", "simulate": "recovery", "triplets sample": "sampling", "datasets list": "datasets",
         "datasets info": "datasets", "datasets fetch": "datasets", "datasets path": "datasets",
@@ -103,7 +107,8 @@ NAMES = {
     ),
     "results": Names(
         "Results and pictures", "What functions give back: printed, drawn, written, read again.",
-        ("load_result", "plot", "write_figures"), ("Result", "Provenance"),
+        ("load_result", "plot", "write_figures", "write_report", "run_study"),
+        ("Result", "Provenance", "ReportFile", "Study", "StudyStep"),
     ),
     "tables": Names(
         "Tables, errors, version", "What can be chosen by name, and what can go wrong.",
