@@ -41,7 +41,7 @@ develop: $(VENV)/created
 
 # The site, into build/docs: open build/docs/index.html. `make test` builds it too, elsewhere.
 docs: $(VENV)/created
-	$(BIN)/pip install --quiet '.[docs]'
+	$(BIN)/pip install --quiet -e '.[docs]'
 	$(BIN)/sphinx-build -q -W --keep-going docs build/docs
 
 bench: $(VENV)/created

@@ -10,7 +10,8 @@ import numpy as np
 
 import pyalign
 
-x, triplets = pyalign.load_embeddings("dataset:sample"), pyalign.load_triplets("dataset:sample")
+x = pyalign.load_embeddings("dataset:sample")
+triplets = pyalign.load_triplets("dataset:sample")
 features = np.asarray(x.values, dtype=np.float32)
 
 # %%

@@ -8,7 +8,8 @@ the objects, and the diagram is of the other half.
 
 import pyalign
 
-x, triplets = pyalign.load_embeddings("dataset:sample"), pyalign.load_triplets("dataset:sample")
+x = pyalign.load_embeddings("dataset:sample")
+triplets = pyalign.load_triplets("dataset:sample")
 result = pyalign.calibrate({"features": x}, triplets)
 print(result)
 

@@ -70,6 +70,15 @@ def keep_sentence(app: Any, what: str, name: str, object: Any, options: Any, lin
         lines[k] = re.sub(r"^( *)", r"\1: ", lines[k])
 
 
+def trim_code(app: Any, doctree: Any) -> None:
+    """The empty line that ends an example for doctest is not shown."""
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext()
+        if block.rawsource == text:
+            block.rawsource = text.rstrip()
+            block.children = [nodes.Text(text.rstrip())]
+
+
 def no_call(app: Any, what: str, name: str, object: Any, options: Any, arguments: str, returns: str) -> Any:
     """Results are made by functions: their attributes are listed, and how they are called is of no use."""
     return ("", None) if what == "class" and issubclass(object, Result) else None
@@ -80,5 +89,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("source-read", map_links)
     app.connect("autodoc-process-docstring", keep_sentence, priority=100)
     app.connect("autodoc-process-signature", no_call)
+    app.connect("doctree-read", trim_code)
     app.add_role("public", Public())
     return {"parallel_read_safe": True, "parallel_write_safe": True}
