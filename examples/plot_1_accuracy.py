@@ -27,4 +27,4 @@ print(result)
 # %%
 # The table above, drawn.
 
-chart = pyalign.plot(result)
+chart = result.plot()

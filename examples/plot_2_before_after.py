@@ -25,4 +25,4 @@ print(result)
 # %%
 # The same, drawn.
 
-chart = pyalign.plot(result)
+chart = result.plot()

@@ -16,4 +16,4 @@ print(result)
 # %%
 # Points on the diagonal are as right as they are sure.
 
-chart = pyalign.plot(result)
+chart = result.plot()
