@@ -9,6 +9,8 @@ from .analysis.ceilings import NoiseCeiling
 from .analysis.compare import compare
 from .analysis.comparison import Comparison
 from .analysis.failures import Failures, failures
+from .analysis.metadata import regress_metadata
+from .analysis.metadata_result import MetadataRegressions
 from .analysis.neighbors import neighbor_overlap
 from .analysis.permutation import permutation_test
 from .analysis.permuted import PermutationTest
@@ -32,6 +34,7 @@ from .data.answers import Answers
 from .data.categories import Categories
 from .data.embeddings import Embeddings
 from .data.judgments import Judgments
+from .data.metadata import Metadata
 from .data.provenance import Provenance
 from .data.transform import Transform
 from .data.triplets import Triplets
@@ -47,6 +50,7 @@ from .extraction.sources import load_encoder
 from .io.embeddings import load_embeddings
 from .io.export import write_embeddings
 from .io.judgments import load_judgments
+from .io.metadata import load_metadata
 from .io.transform import read_transform, write_transform
 from .io.triplets import load_triplets
 from .measures import MEASURES
@@ -104,6 +108,8 @@ __all__ = [
     "Interval",
     "Judgments",
     "LayerSimilarity",
+    "Metadata",
+    "MetadataRegressions",
     "MissingExtraError",
     "ModelSimilarities",
     "NearDuplicates",
@@ -158,6 +164,7 @@ __all__ = [
     "load_encoder",
     "load_index",
     "load_judgments",
+    "load_metadata",
     "load_result",
     "load_triplets",
     "merge_extractions",
@@ -177,6 +184,7 @@ __all__ = [
     "prototypes",
     "read_transform",
     "recover",
+    "regress_metadata",
     "rsa",
     "run_study",
     "sample_triplets",

@@ -45,6 +45,7 @@ KINDS = {
     "failures": "pyalign.analysis.failures:Failures",
     "hubs": "pyalign.concept.hubs:Hubs",
     "layers": "pyalign.pairwise.compared:LayerSimilarity",
+    "metadata": "pyalign.analysis.metadata_result:MetadataRegressions",
     "models layers": "pyalign.extraction.models:ModelLayers",
     "models list": "pyalign.extraction.models:ModelList",
     "near duplicates": "pyalign.concept.duplicates:NearDuplicates",

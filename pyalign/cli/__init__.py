@@ -21,6 +21,7 @@ from pyalign.errors import InputError, MissingExtraError
 COMMANDS = {
     "score": "odd-one-out accuracy of embeddings on human triplets",
     "compare": "paired differences between models, ranks, and agreement of their errors",
+    "metadata": "accuracy against what is known of models: slopes, rank correlations, groups",
     "ceiling": "noise ceiling: how well people predict people on repeated triplets",
     "agreement": "probabilities and entropies of embeddings against those of many people",
     "calibrate": "fit the temperature of choice probabilities; report their calibration",

@@ -26,6 +26,7 @@ VIEWS = {
     "FileDescription": "descriptions:description_table",
     "Hubs": "neighborhoods:hubs_table",
     "LayerSimilarity": "similarities:layers_table",
+    "MetadataRegressions": "metadata:metadata_table",
     "ModelLayers": "models:layers_table",
     "ModelList": "models:models_table",
     "ModelSimilarities": "similarities:similarities_table",

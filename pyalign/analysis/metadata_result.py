@@ -1,0 +1,155 @@
+"""What `pyalign.regress_metadata` finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pyalign.data import ODD_ONE_OUT
+from pyalign.results import Interval, OfTask, Result
+
+
+@dataclass(frozen=True)
+class ModelPoint:
+    """A model among those that are set against their metadata; several seeds of one are one point.
+
+    Attributes:
+        model: its name, or what its seeds have in common.
+        accuracy: fraction, the mean over seeds.
+        ci: interval of that, over what `ci_by` of the result says; None where it is not known.
+        members: the names of its seeds in the result that it came from, or its own.
+        family: None where it is not known.
+        lowest, highest: accuracies of the seeds; None for a single one, as `deviation`.
+        deviation: standard deviation over seeds (n - 1).
+        values: its metadata: numbers, the mean over seeds, and text.
+    """
+
+    model: str
+    accuracy: float
+    ci: Interval | None
+    members: tuple[str, ...]
+    family: str | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    deviation: float | None = None
+    values: Mapping[str, float | str] | None = None
+
+
+@dataclass(frozen=True)
+class FittedLine:
+    """The line over the range of its models, with the ends of its intervals there, fractions.
+
+    Attributes:
+        x: in the units of the column, also where the line is on a logarithmic scale.
+        accuracy: its height.
+        low, high: over what `ci_by` of the result says; None where that is not known.
+        models_low, models_high: over models, or families of them; None where there are too few.
+    """
+
+    x: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+    models_low: tuple[float, ...] | None = None
+    models_high: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class MetadataRegression:
+    """Accuracy against a column of numbers.
+
+    Two intervals answer two questions. That over objects (and people): what would come out for these very models, on
+    other objects? That over models: what for other models like these, on these objects? Neither counts the other.
+
+    Attributes:
+        column: of the metadata.
+        scale: "linear", or "log10" of the column.
+        n_models: with a value in the column.
+        n_families: clusters that the intervals over models draw; None where each model counts by itself.
+        slope: change of accuracy, a fraction, per unit of the column, or per tenfold on "log10".
+        ci: its interval, over what `ci_by` of the result says; None where the errors' covariance is not known.
+        models_ci: its interval over models, or over families of them; None where there are too few.
+        rank_correlation: Spearman's, the same on both scales; None where all accuracies are equal.
+        rank_ci, rank_models_ci: its intervals over the same.
+        line: for pictures.
+    """
+
+    column: str
+    scale: str
+    n_models: int
+    n_families: int | None
+    slope: float
+    ci: Interval | None
+    models_ci: Interval | None
+    rank_correlation: float | None
+    rank_ci: Interval | None
+    rank_models_ci: Interval | None
+    line: FittedLine
+
+
+@dataclass(frozen=True)
+class MetadataGroup:
+    """The models with one value of a column of text.
+
+    Attributes:
+        column, value: of the metadata.
+        n_models: how many.
+        accuracy: fraction, the mean over them.
+        ci: interval of the mean of these very models, over what `ci_by` of the result says; None where the errors'
+            covariance is not known.
+        lowest, highest: among them.
+        deviation: standard deviation over them (n - 1); None for one.
+        models: their names.
+    """
+
+    column: str
+    value: str
+    n_models: int
+    accuracy: float
+    ci: Interval | None
+    lowest: float
+    highest: float
+    deviation: float | None
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MetadataRegressions(OfTask, Result):
+    """What `regress_metadata` found.
+
+    Attributes:
+        results: a row for each column of numbers and scale.
+        groups: a row for each value of each column of text.
+        points: the models.
+        ci_by: what intervals of these models are over: "objects", "subjects", "objects+subjects" or "triplets"; None
+            where their errors' covariance is not known.
+        models_by: what the others are over: "families", or "models" where families are not known.
+        confidence: of all intervals.
+        draws, seed: of the rank correlations' intervals.
+        percent: columns that were given in percent: their values are fractions.
+        n_triplets, n_objects, n_subjects: that the accuracies are over; None where it is not known or differs.
+        metadata: the file that it came from, or None.
+        triplets: where the triplets came from, or None.
+        task: of the triplets; `chance` follows from it.
+    """
+
+    command: ClassVar[str] = "metadata"
+    rows: ClassVar[str] = "results"
+    derived: ClassVar[tuple[str, ...]] = ("chance",)
+
+    results: tuple[MetadataRegression, ...]
+    groups: tuple[MetadataGroup, ...]
+    points: tuple[ModelPoint, ...]
+    ci_by: str | None
+    models_by: str
+    confidence: float
+    draws: int
+    seed: int
+    percent: tuple[str, ...] = ()
+    n_triplets: int | None = None
+    n_objects: int | None = None
+    n_subjects: int | None = None
+    metadata: str | None = None
+    triplets: str | None = None
+    task: str = ODD_ONE_OUT

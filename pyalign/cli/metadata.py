@@ -1,0 +1,48 @@
+"""`pyalign metadata`: accuracy against what is known of the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyalign.analysis.metadata import regress_metadata
+from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.io.metadata import load_metadata
+from pyalign.progress import Progress
+from pyalign.results import load_result
+
+
+@dataclass(frozen=True)
+class MetadataOptions(_options.Output):
+    """The options of `pyalign metadata`."""
+
+    result: str = option(
+        "document of `pyalign compare` (or of `score`, which says nothing of shared errors)", "--result", required=True,
+        metavar="COMPARE.json", role="input", positional=True,
+    )  # fmt: skip
+    metadata: str = option(
+        "a row for each model (.csv, .tsv, .json): model, and family, objective, data, parameters, seed, any column",
+        required=True, metavar="FILE", role="input",
+    )  # fmt: skip
+    columns: tuple[str, ...] | None = option("which columns (default: all)", nargs="+", metavar="C")
+    confidence: float = option(
+        "of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=_options.INTERVALS
+    )
+    seed: int = option(
+        "of the draws for rank correlations (default: 0)", default=0, kind=_options.seed, metavar="S",
+        group=_options.INTERVALS,
+    )  # fmt: skip
+
+
+def run(options: MetadataOptions, progress: Progress) -> Outcome:
+    """Reads, matches, fits."""
+    table = load_metadata(options.metadata)
+    result: Any = load_result(options.result)
+    found = regress_metadata(result, table, columns=options.columns, confidence=options.confidence, seed=options.seed)
+    return Outcome(found)
+
+
+COMMAND = Command(
+    MetadataOptions, run, "pyalign metadata compare.json --metadata models.csv", about=("result", "metadata")
+)

@@ -1,0 +1,281 @@
+"""What is known of models besides their answers: family, objective, training data, parameters, any column."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyalign.data.names import listing
+from pyalign.errors import InputError
+
+Value = str | float | None
+TEXT = ("family", "group", "model", "seed")  # columns that are names whatever they hold
+MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "-", "?", "."})
+THOUSANDS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12,
+             "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}  # fmt: skip
+NUMBER = re.compile(
+    r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d{1,4})?)\s*(%|[kKMBGT]|[mbt]r?illion|thousand)?"
+)
+SEED = "[-_./ ]*(?:seed|s|run)?[-_=]?"  # what may stand between the name of a model and its seed
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """A table of models.
+
+    Attributes:
+        models: the name of each row, all different.
+        columns: name -> a value for each row: numbers in columns of numbers, else text; None where there is none.
+        percent: the columns that were given in percent: their values are fractions.
+        notes: what was noticed when it was read, a sentence each.
+        source: the file that it came from, or None.
+
+    Example:
+        >>> table = Metadata.of([{"model": "vgg", "parameters": "138M"}, {"model": "clip", "parameters": "1.5e8"}])
+        >>> table.columns["parameters"], table.numbers
+        ((138000000.0, 150000000.0), ('parameters',))
+    """
+
+    models: tuple[str, ...]
+    columns: Mapping[str, tuple[Value, ...]]
+    percent: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    source: str | None = None
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], source: str | None = None, notes: Sequence[str] = ()) -> Metadata:
+        """Of rows, each with `model` and any other columns, as a file or a program gives them.
+
+        Numbers may have a unit: 88M, 1.2 B, 76.1 % (which becomes .761), 1,281,167. A column in which one cell is no
+        number is text; where others are numbers, a note says so. Two rows of one model that are not the same are left
+        out, with a note.
+
+        Raises:
+            InputError: a row without a model, a value that is no number and no text, or no rows.
+        """
+        table = [{_name(name): _cell(value, _name(name)) for name, value in row.items()} for row in rows]
+        if not table:
+            raise InputError("metadata must have a row for each model; got none")
+        for number, row in enumerate(table, 1):
+            if not isinstance(row.get("model"), str) or not row["model"]:
+                raise InputError(f"metadata must have a 'model' in each row; row {number} has {listing(list(row), 8)}")
+        kept, told = _different(table)
+        names = [name for name in dict.fromkeys(name for row in table for name in row) if name and name != "model"]
+        columns, percent, more = {}, set(), [*notes, *told]
+        for name in names:
+            columns[name], shares, note = _column(name, [row.get(name) for row in kept])
+            percent |= {name} if shares else set()
+            more += [note] if note else []
+        return cls(tuple(str(row["model"]) for row in kept), columns, frozenset(percent), tuple(more), source)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of numbers."""
+        return tuple(name for name, cells in self.columns.items() if any(isinstance(cell, float) for cell in cells))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text that hold some."""
+        return tuple(name for name, cells in self.columns.items() if any(isinstance(cell, str) for cell in cells))
+
+    def value(self, row: int | None, column: str) -> Value:
+        """Of a row of `matched`; None where the model has no row, or the table no such column."""
+        return None if row is None or column not in self.columns else self.columns[column][row]
+
+    def matched(self, models: Sequence[str], labels: Mapping[str, str] | None = None) -> Matched:
+        """The row of each model: by its name, else its label, else the name of its file without folder and ending.
+
+        What would fit two rows, and a row that would fit two models, is left without: a note says so.
+
+        Args:
+            models: as documents call them; each once.
+            labels: what they are called in tables, by name.
+
+        Example:
+            >>> table = Metadata.of([{"model": "clip"}, {"model": "vgg"}])
+            >>> found = table.matched(["out/clip.npy", "resnet"])
+            >>> found.rows, found.notes
+            ((0, None), ('no row of the metadata is of resnet', 'the metadata has vgg, which is none of these models'))
+        """
+        return _matched(self.models, list(dict.fromkeys(models)), models, labels or {})
+
+    def group(self, row: int | None, model: str) -> str:
+        """What the seeds of one model have in common: the column `group`, else its name without its seed at the end."""
+        if row is None:
+            return model
+        given, seed, name = self.value(row, "group"), self.value(row, "seed"), self.models[row]
+        if isinstance(given, str):
+            return given
+        if isinstance(seed, str):
+            found = re.fullmatch(rf"(.+?){SEED}{re.escape(seed)}", name, re.IGNORECASE)
+            return found.group(1) if found else name
+        return name
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Which row of the metadata is of which model.
+
+    Attributes:
+        rows: of each model, or None.
+        notes: of models without a row, rows without a model, and what is ambiguous, a sentence each.
+    """
+
+    rows: tuple[int | None, ...]
+    notes: tuple[str, ...]
+
+
+def as_metadata(given: Any) -> Metadata:
+    """Metadata as they are, or of rows, of a mapping from models to their columns, or of a frame of pandas.
+
+    Raises:
+        InputError: none of these.
+
+    Example:
+        >>> as_metadata({"clip": {"family": "CLIP"}}).models
+        ('clip',)
+    """
+    if isinstance(given, Metadata):
+        return given
+    if hasattr(given, "to_dict") and hasattr(given, "columns"):
+        given = given.to_dict("records")
+    if isinstance(given, Mapping) and all(isinstance(row, Mapping) for row in given.values()):
+        given = [{"model": name, **row} for name, row in given.items()]
+    rows = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else None
+    if rows is None or not all(isinstance(row, Mapping) for row in rows):
+        raise InputError(f"metadata must be rows with a 'model' each, or a table of them; got {type(given).__name__}")
+    return Metadata.of(rows)
+
+
+def number_of(text: str) -> tuple[float, str] | None:
+    """A number and its unit, "" or "%" or a word for thousands (which it is multiplied by); None where it is none.
+
+    Example:
+        >>> number_of("88M"), number_of("76.1 %"), number_of("1,281,167"), number_of("ViT-B/32")
+        ((88000000.0, 'M'), (0.761, '%'), (1281167.0, ''), None)
+    """
+    found = NUMBER.fullmatch(text.strip())
+    if found is None or not any(letter.isdigit() for letter in found.group(1)):
+        return None
+    digits, unit = found.group(1).replace(",", ""), found.group(2) or ""
+    try:
+        value = float(digits)
+    except ValueError:
+        return None
+    if unit == "%":
+        value = value / 100.0 if "e" in digits.lower() else float(f"{digits}e-2")
+    value *= THOUSANDS.get(unit, 1.0)
+    return (value, unit) if math.isfinite(value) else None
+
+
+def stem_of(name: str) -> str:
+    """The name of a file without folder and ending; ``::KEY`` stays.
+
+    Example:
+        >>> stem_of("out/clip.npy"), stem_of("vgg.h5::fc7"), stem_of("vgg16"), stem_of("v1.0")
+        ('clip', 'vgg::fc7', 'vgg16', 'v1.0')
+    """
+    path, mark, key = name.partition("::")
+    last = path.replace(os.sep, "/").rstrip("/").split("/")[-1]
+    stem, _, suffix = last.rpartition(".")
+    return (stem if stem and suffix.isalnum() and not suffix.isdecimal() else last) + mark + key
+
+
+def _name(name: object) -> str:
+    """A header; those with a meaning in lower case."""
+    plain = str(name).strip()
+    return plain.lower() if plain.lower() in TEXT else plain
+
+
+def _cell(value: Any, name: str) -> str | float | None:
+    """A cell: text, a number, or None where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if hasattr(value, "item") and not isinstance(value, str):
+        value = value.item()
+    if isinstance(value, int | float):
+        try:
+            return float(value) if math.isfinite(value) and name not in TEXT else str(value)
+        except OverflowError:
+            return str(value)
+    if not isinstance(value, str):
+        raise InputError(f"metadata must hold text and numbers; got {type(value).__name__} in column {name!r:.60}")
+    return None if value.strip().lower() in MISSING else value.strip()
+
+
+def _different(table: list[dict[str, str | float | None]]) -> tuple[list[dict[str, str | float | None]], list[str]]:
+    """The rows without those of models that have several, but one of those that are the same."""
+    of: dict[str, list[dict[str, str | float | None]]] = {}
+    for row in table:
+        of.setdefault(str(row["model"]), []).append(row)
+    kept, notes = [], []
+    for name, rows in of.items():
+        same = all(row == rows[0] for row in rows)
+        kept += rows[:1] if same else []
+        if len(rows) > 1:
+            what = "all the same: one is read" if same else "which differ: none is read; seeds need names of their own"
+            notes.append(f"the metadata has {len(rows)} rows of {name}, {what}")
+    if not kept:
+        raise InputError(f"metadata must have a row for each model; {notes[0]}")
+    return kept, notes
+
+
+def _column(name: str, cells: list[str | float | None]) -> tuple[tuple[Value, ...], bool, str]:
+    """Its values, whether they were percentages, and what is to be said."""
+    texts = tuple(None if cell is None else cell if isinstance(cell, str) else f"{cell:g}" for cell in cells)
+    if name in TEXT:
+        return texts, False, ""
+    read = [None if c is None else (c, "") if isinstance(c, float) else number_of(c) for c in cells]
+    wrong = [cell for cell, found in zip(cells, read, strict=True) if cell is not None and found is None]
+    held = [found for found in read if found is not None]
+    if wrong or not held:
+        note = f"column {name!r} of the metadata is read as text: {wrong[0]!r:.40} is no number" if held else ""
+        return texts, False, note
+    units = {unit for _, unit in held}
+    if "%" in units and len(units) > 1:
+        return (
+            texts,
+            False,
+            f"column {name!r} of the metadata is read as text: some numbers are in %, others not",
+        )
+    plain = [value for value, unit in held if not unit]
+    if len(units) > 1 and any(0 < abs(value) < 1000 for value in plain):
+        few = next(value for value in plain if 0 < abs(value) < 1000)
+        return texts, False, f"column {name!r} of the metadata is read as text: {few:g} has no unit, others have one"
+    return tuple(None if found is None else found[0] for found in read), units == {"%"}, ""
+
+
+def _matched(rows: Sequence[str], names: Sequence[str], models: Sequence[str], labels: Mapping[str, str]) -> Matched:
+    found: dict[str, int] = {}
+    used: set[int] = set()  # rows that are matched, or could be of several
+    unclear: set[str] = set()
+    notes: list[str] = []
+    levels: tuple[tuple[Callable[[str], str], Callable[[str], str]], ...] = (
+        (str, str), (lambda model: labels.get(model, model), str), (stem_of, stem_of),
+    )  # fmt: skip
+    for of_model, of_row in levels:
+        wanted: dict[str, list[str]] = {}
+        for model in names:
+            if model not in found and model not in unclear:
+                wanted.setdefault(of_model(model), []).append(model)
+        there: dict[str, list[int]] = {}
+        for k in set(range(len(rows))) - used:
+            there.setdefault(of_row(rows[k]), []).append(k)
+        for key, called in wanted.items():
+            fitting = there.get(key, [])
+            if len(called) == 1 and len(fitting) == 1:
+                found[called[0]] = fitting[0]
+            elif fitting:
+                both = f"the rows {listing([rows[k] for k in fitting], 4)}"
+                notes.append(f"{listing(called, 4)} and {both} of the metadata can't be told apart: none is matched")
+                unclear |= set(called)
+            used |= set(fitting)
+    notes += [f"no row of the metadata is of {name}" for name in names if name not in found and name not in unclear]
+    notes += [f"the metadata has {row}, which is none of these models" for k, row in enumerate(rows) if k not in used]
+    return Matched(tuple(found.get(model) for model in models), tuple(notes))

@@ -1,0 +1,134 @@
+"""A line through few points that hang together in clusters, and rank correlation: with errors that hold for few.
+
+The points are models; what they vary over are models like these. Models of one family err together, so that a family is
+drawn as a whole: residuals of one cluster may depend on each other in any way, those of two are independent.
+
+- Slope: V = sum over clusters g of (c_g' A_g e_g)^2, with the residuals e, the weights c of the slope (slope = c'y) and
+  A_g = (I - H_gg)^(-1/2) (CR2), which makes V unbiased where errors are independent and alike; Student's t with the
+  degrees of freedom of Satterthwaite: twice the squared mean of V by its variance under the same errors. With a cluster
+  for each point it is HC2. Few or unequal clusters cost degrees of freedom, so that the interval is wide, not wrong.
+- Rank correlation: Fisher's z, with the error of the jackknife that leaves out a cluster at a time.
+
+Source: Bell and McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage samples", Survey
+Methodology 2002; Imbens and Kolesar, "Robust standard errors in small samples", 2016; Pustejovsky and Tipton, "Small-
+sample methods for cluster-robust variance estimation", 2018. Jackknife: Efron and Stein 1981; Arvesen 1969.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pyalign.stats.correlation import spearman
+
+LEAST_CLUSTERS = 3  # of an interval over them
+LEAST_DEGREES = 1.0  # of freedom: of fewer an interval says nothing
+
+
+@dataclass(frozen=True)
+class Line:
+    """A least-squares line.
+
+    Attributes:
+        x, y: (m,) float64, at least two different x.
+        clusters: (m,) int64, from 0: to which each point belongs.
+
+    Example:
+        >>> line = Line(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 4.0, 5.0, 9.0]), np.arange(4))
+        >>> round(line.slope, 6), line.at(2.5)
+        (2.2, 5.0)
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    clusters: np.ndarray
+
+    @cached_property
+    def center(self) -> float:
+        """The mean of x."""
+        return float(self.x.mean())
+
+    @cached_property
+    def slope(self) -> float:
+        """Of y by x."""
+        return float(self.weights_of_slope @ self.y)
+
+    @cached_property
+    def weights_of_slope(self) -> np.ndarray:
+        """(m,) c, with slope = c'y; they add up to 0, so that what all points have in common is no matter."""
+        far = self.x - self.x.mean()
+        scale = np.abs(far).max()
+        far = far / scale
+        weights: np.ndarray = far / (far @ far) / scale
+        return weights
+
+    def weights_at(self, x: float) -> np.ndarray:
+        """(m,) c, with the height of the line at x = c'y."""
+        return 1.0 / len(self.x) + (x - self.center) * self.weights_of_slope
+
+    def at(self, x: float) -> float:
+        """The height of the line at x."""
+        return float(self.weights_at(x) @ self.y)
+
+    def over_clusters(self, weights: np.ndarray) -> tuple[float, float]:
+        """Standard error and degrees of freedom of weights'y, a slope or a height; NaN, 0 where there is none.
+
+        Example:
+            >>> line = Line(np.arange(6.0), np.array([0.0, 1.0, 1.0, 4.0, 3.0, 6.0]), np.array([0, 0, 1, 1, 2, 2]))
+            >>> error, degrees = line.over_clusters(line.weights_of_slope)
+            >>> round(error, 4), round(degrees, 4)
+            (0.1394, 1.2379)
+        """
+        count = int(self.clusters.max()) + 1
+        if count < LEAST_CLUSTERS or len(self.x) < 3:
+            return math.nan, 0.0
+        q = self._base
+        sums, own, moved = np.zeros(count), np.zeros(count), np.zeros((count, 2))
+        residuals = self.y - q @ (q.T @ self.y)
+        for g in range(count):
+            rows = self.clusters == g
+            v = _raised(q[rows]) @ weights[rows]
+            sums[g], own[g], moved[g] = v @ residuals[rows], v @ v, q[rows].T @ v
+        trace = own.sum() - (moved * moved).sum()
+        square = (own * own).sum() - 2.0 * (own * (moved * moved).sum(axis=1)).sum() + ((moved.T @ moved) ** 2).sum()
+        degrees = trace * trace / square if square > 0.0 else 0.0
+        if trace <= 1e-12 * own.sum() or degrees < LEAST_DEGREES:
+            return math.nan, 0.0
+        return math.sqrt(float((sums * sums).sum())), float(degrees)
+
+    @cached_property
+    def _base(self) -> np.ndarray:
+        """(m, 2) orthonormal columns: the constant, and x without its mean."""
+        far = self.weights_of_slope / np.linalg.norm(self.weights_of_slope)
+        return np.stack([np.full(len(far), 1.0 / math.sqrt(len(far))), far], axis=1)
+
+
+def _raised(q: np.ndarray) -> np.ndarray:
+    """(I - q q')^(-1/2) of the rows (k, 2) of a cluster, without what they alone determine, which has no residual."""
+    values, vectors = np.linalg.eigh(np.eye(len(q)) - q @ q.T)
+    roots = np.where(values > 1e-10, 1.0 / np.sqrt(np.maximum(values, 1e-10)), 0.0)
+    return (vectors * roots) @ vectors.T
+
+
+def jackknife(x: np.ndarray, y: np.ndarray, clusters: np.ndarray) -> tuple[float, float]:
+    """Fisher's z of the rank correlation's standard error, and degrees of freedom; NaN, 0 where there is none.
+
+    A perfect order has no finite z: its share is taken for that of one that misses it by half of the least step.
+    """
+    count = int(clusters.max()) + 1
+    if count < LEAST_CLUSTERS + 1:
+        return math.nan, 0.0
+    left = np.array([fisher(spearman(x[clusters != g], y[clusters != g]), len(x)) for g in range(count)])
+    if np.isnan(left).any():
+        return math.nan, 0.0
+    error = math.sqrt(float((count - 1) / count * ((left - left.mean()) ** 2).sum()))
+    return error, float(count - 1)
+
+
+def fisher(correlation: float, m: int) -> float:
+    """Fisher's z, of a correlation that is at most one half of a step of ranks short of 1."""
+    most = 1.0 - 3.0 / (m * (m * m - 1.0))
+    return math.atanh(max(-most, min(most, correlation))) if correlation == correlation else math.nan
