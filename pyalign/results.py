@@ -114,6 +114,26 @@ class OfTask:
         return chance_of(self.task)
 
 
+class OnCards:
+    """What results about models on human judgments have in common: figures for the cards of the models."""
+
+    def to_model_index(
+        self, dataset: str | None = None, name: str | None = None, task: str = "feature-extraction"
+    ) -> str:
+        """YAML with the key `model-index`, for the metadata of a model card on the Hugging Face Hub.
+
+        Args:
+            dataset: what the judgments are called there; None: as their file is.
+            name: of the model, where there is one; None: as its file is.
+            task: a task of the Hub.
+
+        Raises:
+            InputError: a name for several models, or nothing to report.
+        """
+        text: str = import_module("pyalign.report.model_index").model_index_of(self, dataset, name, task)
+        return text
+
+
 def hidden(**options: Any) -> Any:
     """A field of a result that no document holds, such as a large array."""
     return field(metadata={"hidden": True}, repr=False, **options)
@@ -177,6 +197,19 @@ class Result:
     def to_csv(self) -> str:
         """The rows as text, separated by commas, under a header."""
         return csv_of(self.to_records())
+
+    def to_latex(self, caption: str | None = None, label: str | None = None) -> str:
+        """The table in LaTeX, for the package booktabs: columns and figures as in the text, names escaped.
+
+        Args:
+            caption: plain text above it.
+            label: for references, of letters, digits and ``:._-``.
+
+        Raises:
+            InputError: another label.
+        """
+        text: str = import_module("pyalign.report.markup").latex_of(self, caption, label)
+        return text
 
     def table(self, width: int | None = None, verbose: bool = False) -> str:
         """The table that the command prints; paths are shortened where it would be wider than `width`."""

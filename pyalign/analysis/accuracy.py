@@ -17,7 +17,7 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
-from pyalign.results import Interval, OfTask, Result, hidden
+from pyalign.results import Interval, OfTask, OnCards, Result, hidden
 
 TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")
@@ -51,7 +51,7 @@ class GroupScore:
 
 
 @dataclass(frozen=True, repr=False)
-class Score(OfTask, Result):
+class Score(OfTask, OnCards, Result):
     """How well similarities predict which item people called odd, or which of two options they chose for an anchor.
 
     Or how well a model's own choices do (`score_choices`); what only similarities have is then None.

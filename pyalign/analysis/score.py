@@ -24,13 +24,14 @@ from pyalign.ops._door import open_door
 from pyalign.ops._place import length
 from pyalign.ops.triplets import use_matrix
 from pyalign.progress import Progress, silent
+from pyalign.results import OnCards
 from pyalign.stats.resampling import Resampling, as_resampling
 
 KEPT = ("choices", "probabilities")
 
 
 @dataclass(frozen=True)
-class Scores(Several[Score]):
+class Scores(OnCards, Several[Score]):
     """The scores of several embeddings, by several measures, on the same triplets.
 
     Attributes:

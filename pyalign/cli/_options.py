@@ -309,6 +309,16 @@ class Running:
 
 
 @dataclass(frozen=True)
+class Card:
+    """What goes onto the cards of models."""
+
+    model_index: str | None = option(
+        "write the figures as .yaml, for the metadata of a model card (model-index)", metavar="PATH", role="output",
+        group=OUTPUT,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Output:
     """What is printed and written."""
 
@@ -317,5 +327,8 @@ class Output:
         group=OUTPUT,
     )  # fmt: skip
     csv: str | None = option("write the table as .csv", metavar="PATH", role="output", group=OUTPUT)
+    latex: str | None = option(
+        "write the table as .tex, for the package booktabs", metavar="PATH", role="output", group=OUTPUT
+    )
     verbose: bool = option("all columns of the table, at any width", default=False, group=OUTPUT)
     quiet: bool = option("no notes, no progress", default=False, group=OUTPUT)

@@ -20,7 +20,7 @@ def check_outputs(options: Any) -> None:
     """Raises when an output would replace an input or another output, is not what its name says, or has no place."""
     inputs = [path for given in paths(options, "input").values() for path in given]
     outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
-    for flag, suffix in (("--json", ".json"), ("--csv", ".csv")):
+    for flag, suffix in (("--json", ".json"), ("--csv", ".csv"), ("--latex", ".tex"), ("--model-index", ".yaml")):
         for name, path in outputs:
             if name == flag:
                 _check_document(flag, path, suffix)
@@ -127,6 +127,11 @@ def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:
     files = dict(outcome.files)
     if getattr(options, "csv", None) and outcome.result is not None:
         files[options.csv] = outcome.result.to_csv()
+    if getattr(options, "latex", None) and outcome.result is not None:
+        files[options.latex] = outcome.result.to_latex()
+    if getattr(options, "model_index", None) and outcome.result is not None:
+        card: Any = outcome.result
+        files[options.model_index] = card.to_model_index()
     digests: dict[str, str] = {}
     for path, content in files.items():
         whole = content(_seen_from(os.path.dirname(path), digests)) if callable(content) else content

@@ -65,7 +65,7 @@ class OtherEmbeddings:
 @dataclass(frozen=True)
 class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers, OtherEmbeddings,
-    _options.Running, _options.Output,
+    _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 
@@ -121,6 +121,8 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
         refuse_unused(options, LOCAL, "other embeddings alone: add --other-embeddings")
     given = {name: getattr(options, name) for name in DEFAULTS}
     given["bias"] = options.bias or None
+    if options.recipe is not None and options.model_index is not None:
+        raise InputError(f"--model-index needs held-out figures, which --recipe {options.recipe} does not give")
     if options.recipe is None:
         return {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
     for name, value in {**given, "other_embeddings": options.other_embeddings}.items():

@@ -21,7 +21,7 @@ BESIDES = "besides"
 @dataclass(frozen=True)
 class ScoreOptions(
     _options.Models, _options.TripletFile, _options.RowNames, _options.Measures, _options.Temperature,
-    _options.Intervals, _options.People, _options.Running, _options.Output,
+    _options.Intervals, _options.People, _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign score`."""
 

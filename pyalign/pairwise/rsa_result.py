@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.errors import InputError
-from pyalign.results import Interval, Result
+from pyalign.results import Interval, OnCards, Result
 
 
 class WithError:
@@ -150,7 +150,7 @@ class WeightedRsa:
 
 
 @dataclass(frozen=True)
-class Rsa(Result):
+class Rsa(OnCards, Result):
     """What `rsa` found.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pyalign.data import ODD_ONE_OUT
 from pyalign.probing.fit import ProbeFit
 from pyalign.probing.options import ProbeOptions
-from pyalign.results import Interval, OfTask, Result
+from pyalign.results import Interval, OfTask, OnCards, Result
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Kept:
 
 
 @dataclass(frozen=True, repr=False)
-class ProbeCrossValidation(OfTask, Result):
+class ProbeCrossValidation(OfTask, OnCards, Result):
     """How well a probe predicts answers about what it has not seen, and the probe fitted to everything.
 
     Attributes:

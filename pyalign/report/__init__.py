@@ -7,7 +7,6 @@ from typing import Any
 
 from pyalign.report.tables import one_line
 
-MOST_ROWS = 100  # of a table in a notebook
 # The class of a result -> module and function that make its table: (result, width, verbose) -> text.
 VIEWS = {
     "Agreement": "agreements:agreement_table",
@@ -60,20 +59,12 @@ def table_of(result: Any, width: int | None = None, verbose: bool = False) -> st
     return "\n".join(f"{name}: {one_line(str(value))}" for record in records for name, value in record.items())
 
 
+def has_view(result: Any) -> bool:
+    """Whether a result has a table of its own."""
+    return any(kind.__name__ in VIEWS for kind in type(result).__mro__)
+
+
 def html_of(result: Any) -> str:
-    """The rows of a result as an HTML table, with its notes."""
-    from html import escape
-
-    records = result.to_records()
-    names = list(dict.fromkeys(name for record in records for name in record))
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    shown = records[:MOST_ROWS]
-    rows = ("".join(f"<td>{escape(_cell(record.get(name)))}</td>" for name in names) for record in shown)
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    notes = "".join(f"<p>note: {escape(note)}</p>" for note in result.notes)
-    more = f"<p>the first {len(shown)} of {len(records):,} rows</p>" if len(records) > len(shown) else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}{notes}"
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
+    """The table of a result, with its notes, for a notebook; see `pyalign.report.markup`."""
+    page: str = import_module("pyalign.report.markup").html_of(result)
+    return page

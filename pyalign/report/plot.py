@@ -36,11 +36,12 @@ def plot(
     - "dimensions": R^2 of each human dimension on held-out objects, with intervals.
     - "gallery": queries and their nearest neighbours, as images where there are some.
     - "cards": of human dimensions the eight objects that have most of each, and the share of choices that it explains.
+    - "metadata": accuracy against a column of numbers with a line, or by the values of one of text.
     - "map": objects on a plane, by PCA, t-SNE or UMAP.
 
     Args:
-        result: of `concepts`, `predict_dimensions` or `neighbors`, its document, or its `.json` file; for cards the
-            result of `concepts` gives the shares.
+        result: of `concepts`, `predict_dimensions`, `regress_metadata` or `neighbors`, its document, or its `.json`
+            file; for cards the result of `concepts` gives the shares.
         kind: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
         out: a file to write, ``.html``, ``.svg``, ``.png`` or ``.pdf``; none of them needs a network, then or later.
         images: what `as_images` takes, such as a folder with files or folders named after objects.
@@ -52,7 +53,8 @@ def plot(
         categories: of the objects: colours of a map, frames of a gallery.
         method, seed: of a map: "pca" (None), "tsne" or "umap", and what they draw at random (None: 0).
         queries: of a gallery: which.
-        by: of concepts: "dimensions", "categories" or "levels", where the result has several; default: the first.
+        by: of concepts: "dimensions", "categories" or "levels", where the result has several; of metadata: the column;
+            default: the first.
         sort: of rows: "value", "difference", "name" or "document".
         limit: at most so many rows, queries, cards, images or names.
         style: "light", for print, or "dark".
@@ -104,6 +106,7 @@ def plot(
 TAKES = {
     "concepts": {"result", "by", "sort"},
     "dimensions": {"result", "sort"},
+    "metadata": {"result", "by"},
     "gallery": {"result", "images", "queries", "categories", "names", "beside"},
     "cards": {"result", "dimensions", "dimension_labels", "triplets", "names", "images"},
     "map": {"embeddings", "names", "categories", "images", "method", "seed"},

@@ -14,6 +14,7 @@ KINDS = {
     "concepts": ("concepts", "concepts:concepts_chart"),
     "dimensions": ("predict", "dimensions:dimensions_chart"),
     "gallery": ("neighbors", "gallery:gallery_chart"),
+    "metadata": ("metadata", "metadata:metadata_chart"),
     "cards": ("", "cards:cards_chart"),
     "map": ("", "maps:map_chart"),
 }

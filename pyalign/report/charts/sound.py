@@ -14,7 +14,9 @@ ROWS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "concepts": ("concepts", ("concept",)),
     "dimensions": ("dimensions", ("dimension",)),
     "gallery": (None, ("query", "rank", "neighbor")),
+    "metadata": (None, ("model", "accuracy")),
 }
+LISTED = {"metadata": "points"}  # where the rows are no results
 NUMBERS = (
     "accuracy", "chance", "confidence", "difference", "mean_r2", "min_triplets", "n", "n_objects", "n_triplets", "r2",
     "rank", "recall", "similarity",
@@ -40,8 +42,9 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
     """
     name, needed = ROWS[kind]
     _require_fields(document, "")
-    for place, result in enumerate(listed(document, "results")):
-        where = f"results[{place}]"
+    held = LISTED.get(kind, "results")
+    for place, result in enumerate(listed(document, held)):
+        where = f"{held}[{place}]"
         _require_fields(result, f"{where}.")
         for at, row in [(where, result)] if name is None else _inside(result, name, where):
             missing = [one for one in needed if row.get(one) is None]
