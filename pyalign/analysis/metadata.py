@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,8 +33,9 @@ LABELS = ("group", "seed")  # columns that say which rows are one model
 
 
 def regress_metadata(
-    result: Any, metadata: Any, *, columns: Sequence[str] | None = None, confidence: float = 0.95, seed: int = 0
-) -> MetadataRegressions:
+    result: Any, metadata: Any, *, columns: Sequence[str] | None = None, confidence: float = 0.95, seed: int = 0,
+    labels: Mapping[str, str] | None = None,
+) -> MetadataRegressions:  # fmt: skip
     """Slope and rank correlation of accuracy with each column of numbers, and means by each column of text.
 
     Args:
@@ -45,6 +46,7 @@ def regress_metadata(
         columns: which; None: all.
         confidence: of the intervals.
         seed: of what is drawn for the intervals of rank correlations.
+        labels: other names that rows may have, by the names of models.
 
     Returns:
         `MetadataRegressions`. A slope's interval over objects (and people) is in closed form: c'y has variance c'Cc,
@@ -71,7 +73,7 @@ def regress_metadata(
     """
     _checks.fraction(confidence, "confidence")
     models, table = models_of(result), as_metadata(metadata)
-    points = points_of(models, table, confidence)
+    points = points_of(models, table, confidence, labels or {})
     wanted = _columns(columns, table.columns)
     plan = _Plan(models, points, confidence, seed)
     notes = [*models.notes, *table.notes, *points.notes, *_noted(plan)]
@@ -273,9 +275,21 @@ def draws_of(y: np.ndarray, covariance: np.ndarray, degrees: float, draws: int, 
 
 
 def ranks_at_once(ys: np.ndarray) -> np.ndarray:
-    """(b, m) ranks within each row of ys, 1 for the least; a few rows at a time, as each takes m^2 bytes."""
+    """(b, m) ranks within each row of ys, 1 for the least, the mean of theirs for equal ones.
+
+    Example:
+        >>> ranks_at_once(np.array([[0.2, 0.4, 0.3], [0.2, 0.2, 0.1]]))
+        array([[1. , 3. , 2. ], [2.5, 2.5, 1. ]])
+    """
+    order = np.argsort(ys, axis=1, kind="stable")
+    ranks = np.empty(ys.shape)
+    np.put_along_axis(ranks, order, np.arange(1.0, ys.shape[1] + 1.0)[None], axis=1)
+    tied = (np.diff(np.take_along_axis(ys, order, axis=1), axis=1) == 0.0).any(axis=1).nonzero()[0]
     step = max(1, AT_ONCE // ys.shape[1] ** 2)
-    return np.concatenate([ranks_of(-ys[start : start + step]) for start in range(0, len(ys), step)])
+    for start in range(0, len(tied), step):
+        some = tied[start : start + step]
+        ranks[some] = ranks_of(-ys[some])
+    return ranks
 
 
 def rank_correlations(x: np.ndarray, ranks: np.ndarray) -> np.ndarray:

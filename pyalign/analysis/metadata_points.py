@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,13 +121,13 @@ class Points:
     notes: tuple[str, ...]
 
 
-def points_of(models: Models, metadata: Metadata, confidence: float) -> Points:
+def points_of(models: Models, metadata: Metadata, confidence: float, labels: Mapping[str, str]) -> Points:
     """The models that have a row, with what is said of those that have none.
 
     Raises:
         InputError: no model has a row.
     """
-    matched = metadata.matched(models.names, models.labels)
+    matched = metadata.matched(models.names, {**labels, **models.labels})
     rows = [(k, row) for k, row in enumerate(matched.rows) if row is not None]
     if not rows:
         few = f"models {listing(list(models.names), 4)}, rows {listing(list(metadata.models), 4)}"

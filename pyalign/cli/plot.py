@@ -8,6 +8,7 @@ from typing import Any
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.concept.concepts_result import BY
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.progress import Progress
@@ -78,8 +79,8 @@ class PlotOptions:
     )
     seed: int | None = option("of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
     by: str | None = option(
-        "of concepts: dimensions, categories or levels, where the result has several; of metadata: a column", metavar="BY",
-        group=OBJECTS,
+        "of concepts: dimensions, categories or levels, where the result has several; of metadata: a column",
+        metavar="BY", words=BY, group=OBJECTS,
     )  # fmt: skip
     sort: str | None = option(f"of rows: {', '.join(SORTS)}", choices=SORTS, metavar="S", group=LOOKS)
     limit: int | None = option(

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pyalign.data.names import listing
@@ -15,10 +16,11 @@ from pyalign.errors import InputError
 Value = str | float | None
 TEXT = ("family", "group", "model", "seed")  # columns that are names whatever they hold
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "-", "?", "."})
-THOUSANDS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12,
-             "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}  # fmt: skip
+POWERS = {"": 0, "%": -2, "k": 3, "K": 3, "M": 6, "B": 9, "G": 9, "T": 12,
+          "thousand": 3, "million": 6, "billion": 9, "trillion": 12}  # fmt: skip
 NUMBER = re.compile(
-    r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d{1,4})?)\s*(%|[kKMBGT]|[mbt]r?illion|thousand)?"
+    r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d{1,4})?)\s*(%|[kKMBGT]|[mbt]r?illion|thousand)?",
+    re.ASCII,
 )
 SEED = "[-_./ ]*(?:seed|s|run)?[-_=]?"  # what may stand between the name of a model and its seed
 
@@ -163,12 +165,9 @@ def number_of(text: str) -> tuple[float, str] | None:
         return None
     digits, unit = found.group(1).replace(",", ""), found.group(2) or ""
     try:
-        value = float(digits)
-    except ValueError:
+        value = float(Decimal(digits).scaleb(POWERS[unit]))
+    except ArithmeticError:
         return None
-    if unit == "%":
-        value = value / 100.0 if "e" in digits.lower() else float(f"{digits}e-2")
-    value *= THOUSANDS.get(unit, 1.0)
     return (value, unit) if math.isfinite(value) else None
 
 

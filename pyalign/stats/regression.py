@@ -88,9 +88,8 @@ class Line:
         q = self._base
         sums, own, moved = np.zeros(count), np.zeros(count), np.zeros((count, 2))
         residuals = self.y - q @ (q.T @ self.y)
-        for g in range(count):
-            rows = self.clusters == g
-            v = _raised(q[rows]) @ weights[rows]
+        for g, (rows, raised) in enumerate(self._members):
+            v = raised @ weights[rows]
             sums[g], own[g], moved[g] = v @ residuals[rows], v @ v, q[rows].T @ v
         trace = own.sum() - (moved * moved).sum()
         square = (own * own).sum() - 2.0 * (own * (moved * moved).sum(axis=1)).sum() + ((moved.T @ moved) ** 2).sum()
@@ -98,6 +97,12 @@ class Line:
         if trace <= 1e-12 * own.sum() or degrees < LEAST_DEGREES:
             return math.nan, 0.0
         return math.sqrt(float((sums * sums).sum())), float(degrees)
+
+    @cached_property
+    def _members(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The points of each cluster, and its A_g."""
+        rows = [np.flatnonzero(self.clusters == g) for g in range(int(self.clusters.max()) + 1)]
+        return [(some, _raised(self._base[some])) for some in rows]
 
     @cached_property
     def _base(self) -> np.ndarray:
