@@ -1,0 +1,97 @@
+"""`pyalign metadata`, and what results are written as: --latex, --model-index."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import reals, strict_json
+
+import pyalign
+
+
+@pytest.fixture
+def compared(command, folder, x):
+    """compare.json of four models, and models.csv."""
+    names = []
+    for k in range(4):
+        np.save(f"m{k}.npy", x + k * reals(20 + k, *x.shape))
+        names.append(f"m{k}.npy")
+    assert command("compare", *names, "-t", "t.npy", "--json", "compare.json").code == 0
+    with open("models.csv", "w") as file:
+        file.write("model,family,parameters\nm0,a,1M\nm1,a,20M\nm2,b,300M\nm3,c,4B\nother,c,1M\n")
+    return names
+
+
+def test_as_json_is_what_the_function_returns(command, compared):
+    ran = command("metadata", "compare.json", "--metadata", "models.csv", "--json", "--quiet")
+    assert (ran.code, ran.err) == (0, "")
+    found = pyalign.regress_metadata(pyalign.load_result("compare.json"), pyalign.load_metadata("models.csv"))
+    document = strict_json(ran.out)
+    assert document["results"] == json.loads(found.to_json())["results"]
+    assert document["metadata"] == "models.csv" and document["command"] == "metadata"
+    assert document["provenance"]["inputs"][0]["source"] == "m0.npy"
+
+
+def test_the_table_and_its_notes(command, compared):
+    ran = command("metadata", "compare.json", "--metadata", "models.csv", "--columns", "parameters")
+    assert ran.code == 0 and "tenfold" in ran.out and "rank correlation with" in ran.out
+    assert "note: the metadata has other, which is none of these models" in ran.err
+    assert "family" not in ran.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--columns", "size"), "columns must be among family, parameters; got 'size'"),
+        (("--metadata", "none.csv"), "none.csv: No such file or directory"),
+        (("--confidence", "3"), "confidence must lie between 0 and 1"),
+        (("--csv", "compare.json"), "--csv PATH must end in .csv"),
+        (("--latex", "table.csv"), "--latex PATH must end in .tex"),
+        (("--json", "models.csv"), "--json PATH must end in .json"),
+    ],
+)
+def test_what_is_wrong_is_one_line(command, compared, change, message):
+    ran = command("metadata", "compare.json", "--metadata", "models.csv", *change)
+    assert ran.code == 1 and message in ran.err and len(ran.err.strip().splitlines()) == 1
+
+
+def test_another_result_is_refused(command, compared):
+    command("cka", *compared, "--json", "cka.json")
+    ran = command("metadata", "cka.json", "--metadata", "models.csv")
+    assert ran.code == 1 and "result must be of pyalign.compare or pyalign.score" in ran.err
+
+
+def test_results_are_written_as_latex_beside_the_csv(command, compared):
+    written = ("--csv", "t.csv", "--latex", "t.tex", "--json", "t.json")
+    ran = command("metadata", "compare.json", "--metadata", "models.csv", *written)
+    assert ran.code == 0
+    with open("t.tex") as file:
+        latex = file.read()
+    assert latex == pyalign.load_result("t.json").to_latex()
+    with open("t.json") as file:
+        assert set(json.load(file)["outputs"]) == {"t.csv", "t.tex"}
+
+
+@pytest.mark.parametrize("asked", [("score",), ("probe", "--folds", "2", "--strength", "1")])
+def test_scores_and_probes_write_figures_for_a_card(command, compared, asked):
+    yaml = pytest.importorskip("yaml")
+    if asked[0] == "probe":
+        pytest.importorskip("scipy")
+    name, *more = asked
+    ran = command(name, "m0.npy", "-t", "t.npy", *more, "--model-index", "card.yaml", "--json", "out.json")
+    assert ran.code == 0, ran.err
+    with open("card.yaml") as file:
+        (entry,) = yaml.safe_load(file)["model-index"]
+    with open("out.json") as file:
+        document = json.load(file)
+    figure = document["accuracy"] if name == "probe" else document["results"][0]["accuracy"]
+    assert entry["name"] == "m0" and entry["results"][0]["metrics"][0]["value"] == figure
+    assert entry["results"][0]["dataset"]["name"] == "t"
+
+
+def test_a_recipe_has_no_figure_for_a_card(command, compared):
+    ran = command("probe", "m0.npy", "-t", "t.npy", "--recipe", "muttenthaler2023", "--strength", "1",
+                  "--model-index", "card.yaml")  # fmt: skip
+    assert ran.code == 1 and "--model-index needs held-out figures" in ran.err

@@ -1,0 +1,170 @@
+"""Pictures and sections of accuracy against metadata show the numbers of the document."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pyalign
+from pyalign.analysis.comparison import Comparison, ModelResult
+from pyalign.report.charts import chart
+from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.metadata import metadata_columns, metadata_of
+from pyalign.report.page.parts import Figure, Table, Text
+from pyalign.report.page.sections.metadata import metadata
+
+BAD = "<script>alert(1)</script>"
+Y = [0.41, 0.45, 0.47, 0.52, 0.56, 0.55]
+NAMES = ["a.npy", "b.npy", "c_seed1", "c_seed2", "שלום", BAD]
+TABLE = [
+    {"model": name, "family": family, "parameters": size, "objective": goal, "seed": seed, "imagenet": share}
+    for name, family, size, goal, seed, share in zip(
+        NAMES, ["A", "A", "C", "C", "D", BAD], ["1M", "5M", "40M", "40M", "90M", "2B"],
+        ["x", "x", "y", "y", BAD, "y"], [None, None, "1", "2", None, None], ["50 %", "60 %", "", "", "70 %", "75.5 %"],
+        strict=True,
+    )
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    covariance = 1e-4 * (np.eye(6) + 1.0)
+    models = tuple(ModelResult(name, y, None, 1.0, None, 0, 1.0, None) for name, y in zip(NAMES, Y, strict=True))
+    return Comparison(
+        models, (), 1000, 0, None, 0, "cosine", 1.0, "fractional", "objects", "corrected", 0.95, "holm", 80, None,
+        covariance=tuple(map(tuple, covariance.tolist())),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(comparison):
+    return pyalign.regress_metadata(comparison, TABLE)
+
+
+def given(*documents, metadata=None):
+    one = Given(tuple(Loaded(f"{k}.json", document) for k, document in enumerate(documents)), metadata)
+    one.__dict__["labels"] = {"a.npy": "a", "b.npy": "b"}
+    return one
+
+
+# Pictures
+
+
+def test_a_scatter_shows_each_model_with_its_interval_and_the_line(found, rows_of):
+    rows = {row["model"]: row for row in rows_of(chart(found, by="parameters"), "model", "lowest")}
+    assert len(rows) == 5
+    for point, row in zip(found.points, rows.values(), strict=True):
+        assert (row["accuracy"], row["low"], row["high"]) == (point.accuracy, *point.ci)
+        assert row["value"] == point.values["parameters"]
+        assert (row["lowest"], row["highest"]) == (point.lowest, point.highest)
+    assert rows["c"]["seeds"] == 2 and "mean of 2 seeds" in rows["c"]["told"]
+    spec = chart(found, by="parameters").to_dict()
+    assert '"type": "log"' in str(spec).replace("'", '"')
+    line = found.results[1].line
+    drawn = [row for rows in spec["datasets"].values() for row in rows if "model" not in row]
+    band = [(row["value"], row["accuracy"], row["low"], row["high"]) for row in drawn]
+    assert band == list(zip(line.x, line.accuracy, line.models_low, line.models_high, strict=True))
+    assert spec["description"].startswith("Accuracy against parameters. 5 models on 1,000 triplets, 80 objects.")
+
+
+def test_strips_show_models_and_the_means_of_their_groups(found, rows_of):
+    drawn = chart(found, by="objective")
+    groups = {row["value"]: row for row in rows_of(drawn, "value", "told") if "model" not in row}
+    for group in found.groups:
+        if group.column == "objective":
+            row = groups[group.value]
+            assert (row["accuracy"], row["low"], row["high"]) == (group.accuracy, *group.ci)
+
+
+@pytest.mark.parametrize("style", ["light", "dark"])
+@pytest.mark.parametrize("width", ["single", "double"])
+@pytest.mark.parametrize("by", [None, "imagenet", "family"])
+def test_charts_are_sound_in_each_look(found, style, width, by):
+    chart(found, by=by, style=style, width=width).to_dict()
+
+
+def test_many_families_are_told_apart_as_far_as_colours_go(comparison):
+    models = tuple(
+        ModelResult(f"m{k}", 0.3 + k / 100, None, 1.0, None, 0, 1.0, None) for k in range(30)
+    )  # fmt: skip
+    many = Comparison(
+        models, (), 9, 0, None, 0, "dot", 1.0, "wrong", "objects", "corrected", 0.95, "holm", 80, None,
+        covariance=tuple(map(tuple, (1e-4 * np.eye(30)).tolist())),
+    )  # fmt: skip
+    rows = [{"model": f"m{k}", "family": f"f{k // 2}", "x": k} for k in range(30)]
+    spec = chart(pyalign.regress_metadata(many, rows), by="x").to_dict()
+    assert "other families" in str(spec)
+
+
+def test_a_column_that_is_not_there_is_named(found):
+    with pytest.raises(pyalign.InputError, match=r"by must be a column of the result, parameters, .*; got 'x'"):
+        chart(found, by="x")
+    with pytest.raises(pyalign.InputError, match=r"points\[0\].accuracy must be a number or null; got 'high'"):
+        document = found.to_dict()
+        document["points"][0]["accuracy"] = "high"
+        chart(document)
+
+
+# The page
+
+
+def test_the_section_has_a_figure_and_a_sentence_with_numbers_for_each_column(comparison, found):
+    section = metadata(given(comparison.to_dict(), metadata=metadata_of(TABLE)))
+    figures = [part for part in section.parts if isinstance(part, Figure)]
+    assert [one.name for one in figures] == [
+        "metadata-1-parameters", "metadata-2-imagenet", "metadata-3-family", "metadata-4-objective",
+    ]  # fmt: skip
+    rows = [row for row in found.results if row.column == "parameters"]
+    summary = figures[0].summary
+    assert f"accuracy rises by {100 * rows[1].slope:.3f} percentage points per tenfold of parameters" in summary
+    assert f"Rank correlation {rows[0].rank_correlation:.3f}" in summary
+    assert "over objects" in summary and "over families" in summary
+    assert "5 models on 1,000 triplets of 80 objects; intervals of 95 %" in figures[0].caption
+    data = {column.header: column for column in figures[0].data.columns}
+    assert data["accuracy"].values == tuple(point.accuracy for point in found.points)
+    assert data["accuracy"].low == tuple(point.ci.low for point in found.points)
+    assert data["parameters"].values == tuple(point.values["parameters"] for point in found.points)
+    assert data["lowest seed"].values == (None, None, 0.47, None, None)
+    (table,) = [part for part in section.parts if isinstance(part, Table)]
+    ranks = next(column for column in table.columns if column.header == "rank correlation, over objects")
+    assert ranks.values == tuple(row.rank_correlation for row in found.results)
+    (notes,) = [part for part in section.parts if isinstance(part, Text)]
+    assert notes.kind == "note" and any("families" in line for line in notes.paragraphs)
+
+
+def test_names_of_parts_differ_where_there_are_several_documents(comparison):
+    section = metadata(given(comparison.to_dict(), comparison.to_dict(), metadata=metadata_of(TABLE)))
+    names = [part.name for part in section.parts if not isinstance(part, Text)]
+    names += [part.data.name for part in section.parts if isinstance(part, Figure)]
+    assert len(names) == len(set(names)) == 18
+    assert all(name.replace("-", "").isalnum() and name.isascii() for name in names)
+
+
+def test_a_document_of_the_command_needs_no_table(found):
+    assert len(metadata(given(found.to_dict())).parts) == 6
+
+
+def test_what_is_missing_is_said(comparison):
+    assert metadata(given({"command": "ceiling"})) is None
+    section = metadata(given(comparison.to_dict()))
+    assert "No metadata of the models were given" in section.parts[0].paragraphs[0]
+    section = metadata(given(comparison.to_dict(), metadata=metadata_of([{"model": "z"}])))
+    assert section.parts[0].paragraphs[0].startswith("0.json: metadata must have a row of some model")
+    section = metadata(given({"command": "compare", "models": 3}, metadata=metadata_of(TABLE)))
+    assert section.parts[0].paragraphs[0].startswith("0.json: ")
+
+
+def test_tables_get_a_column_for_each_of_the_metadata_and_filter_by_text():
+    columns = metadata_columns(given(metadata=metadata_of(TABLE)), ["b.npy", "none", BAD])
+    found = {column.header: column for column in columns}
+    assert list(found) == ["family", "parameters", "objective", "imagenet"]
+    assert found["family"].values == ("A", None, BAD) and found["family"].filter
+    assert found["parameters"].values == (5e6, None, 2e9) and found["parameters"].form == "count"
+    assert found["imagenet"].values == (0.6, None, 0.755) and found["imagenet"].form == "percent"
+    assert metadata_columns(given(), ["a"]) == [] and metadata_of(None) is None
+
+
+def test_the_page_reads_a_file(tmp_path):
+    path = tmp_path / "models.csv"
+    path.write_text("model,x\na,1\n")
+    assert metadata_of(str(path)).columns == {"x": (1.0,)} == metadata_of(path).columns

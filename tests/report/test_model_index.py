@@ -1,0 +1,142 @@
+"""Figures for model cards: YAML that readers of YAML, and the Hub's own functions, read back as it was meant."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import draw_triplets, reals
+
+import pyalign
+from pyalign.report.latex_text import latex_text
+from pyalign.report.model_index import yaml_text
+
+yaml = pytest.importorskip("yaml")
+X, TRIPLETS = reals(1, 30, 5), draw_triplets(2, 30, 600, np.int32)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40)
+@given(VALUES)
+def test_whatever_is_written_is_read_back(value):
+    text = yaml_text(value)
+    assert yaml.safe_load(text) == clean(value)
+
+
+def clean(value):
+    """Half letters have no form in UTF-8."""
+    if isinstance(value, str):
+        return "".join("\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else c for c in value)
+    if isinstance(value, dict):
+        return {clean(key): clean(one) for key, one in value.items()}
+    return [clean(one) for one in value] if isinstance(value, list) else value
+
+
+WORDS = "no Yes on null ~ 1e5 1_000 0x1 12:30:00 2020-01-01 #c &x *x !x | > % @ ` \u0085 \u2028 -".split(" ")
+
+
+@pytest.mark.parametrize("word", [*WORDS, "- a", "a: b", "", " "])
+def test_words_with_a_meaning_in_yaml_stay_text(word):
+    assert yaml.safe_load(yaml_text({word: [word, {"x": word}]})) == {word: [word, {"x": word}]}
+
+
+def read(result, tmp_path, **options):
+    """Name and figures as huggingface_hub reads them from a card."""
+    hub = pytest.importorskip("huggingface_hub")
+    from huggingface_hub.repocard_data import model_index_to_eval_results
+
+    card = tmp_path / "README.md"
+    card.write_text(f"---\nlicense: mit\n{result.to_model_index(**options)}---\n# A model\n", encoding="utf-8")
+    return model_index_to_eval_results(hub.metadata_load(card)["model-index"])
+
+
+def test_the_hub_reads_scores(tmp_path):
+    score = pyalign.score({"my <model> & co": X}, TRIPLETS, ci="objects")
+    name, figures = read(score, tmp_path, dataset="things-odd-one-out")
+    assert name == "my <model> & co"
+    assert [(one.metric_type, one.metric_value) for one in figures] == [
+        ("accuracy", score[0].accuracy), ("cross_entropy", score[0].cross_entropy),
+    ]  # fmt: skip
+    first = figures[0]
+    assert (first.task_type, first.dataset_type, first.dataset_name) == (
+        "feature-extraction",
+        *["things-odd-one-out"] * 2,
+    )
+    assert first.metric_args["interval"] == list(score[0].ci) and first.metric_args["over"] == "objects"
+    assert first.metric_args["n_triplets"] == 600 and first.metric_args["measure"] == "cosine"
+
+
+def test_several_models_and_measures_have_an_entry_for_each_model():
+    scores = pyalign.score({"a": X, "b": X[:, :2]}, TRIPLETS, measure=["cosine", "dot"])
+    index = yaml.safe_load(scores.to_model_index())["model-index"]
+    assert [entry["name"] for entry in index] == ["a", "b"]
+    assert [len(entry["results"][0]["metrics"]) for entry in index] == [4, 4]
+    assert index[0]["results"][0]["dataset"]["name"] == "human-similarity-judgments"
+    with pytest.raises(pyalign.InputError, match="name must be left out"):
+        scores.to_model_index(name="c")
+    assert yaml.safe_load(scores[0].to_model_index(name="c"))["model-index"][0]["name"] == "c"
+
+
+def test_the_hub_reads_correlations(tmp_path):
+    found = pyalign.rsa({"x": X}, np.corrcoef(X + reals(3, 30, 5)), kind="similarity", permutations=None)
+    _, figures = read(found, tmp_path)
+    assert (figures[0].metric_type, figures[0].metric_value) == ("spearmanr", found.results[0].value)
+
+
+def test_what_has_no_figure_has_no_card():
+    unanswered = pyalign.score(X, pyalign.Triplets(TRIPLETS, answered=False))
+    with pytest.raises(pyalign.InputError, match="must have a figure"):
+        unanswered.to_model_index()
+
+
+# LaTeX
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a_b & 5 % #1 $x {y}", r"a\_b \& 5 \% \#1 \$x \{y\}"),
+        (r"\input{x} ~ ^", r"\textbackslash{}input\{x\} \textasciitilde{} \textasciicircum{}"),
+        ("-0.5 to -.2", "$-$0.5 to $-$.2"),
+        ("vit-32, a-1 -", "vit-32, a-1 -"),
+        ("a---b", "a-{}-{}-b"),
+        ("\u00b1 \u00b2 \u03c1 \u2026", r"$\pm$ \textsuperscript{2} $\rho$ \ldots{}"),
+        ("[1] *", "{[}1{]} {*}"),
+        ("  indented", r"\quad indented"),
+        ("line\nbreak \u202e", r"line\textbackslash{}nbreak \textbackslash{}u202e"),
+        ("caf\u00e9 \u05e9", "caf\u00e9 \u05e9"),
+    ],
+)
+def test_latex_shows_what_the_text_says(text, expected):
+    assert latex_text(text) == expected
+
+
+@given(st.text())
+def test_no_text_breaks_a_row_or_a_group(text):
+    found = latex_text(text)
+    bare = found.replace(r"\\{", "").replace(r"\{", "").replace(r"\}", "")
+    assert bare.count("{") == bare.count("}")
+    assert "\n" not in found and r"\\" not in found
+    assert all(found[k - 1] == "\\" for k, letter in enumerate(found) if letter in "&%#_")
+
+
+def test_latex_has_caption_label_and_notes():
+    found = pyalign.score({"a_b": X, "[c]": X[:, :2]}, TRIPLETS, ci="objects")
+    latex = found.to_latex("Scores & more", "tab:scores")
+    assert latex.startswith("% \\usepackage{booktabs}\n") and latex.endswith("\\end{table}\n")
+    assert r"\caption{Scores \& more}" in latex and r"\label{tab:scores}" in latex
+    assert r"a\_b & " in latex and "\n{[}c{]} & " in latex
+    assert r"50.000 \%" not in latex and r"intervals (closed form) over objects" in latex
+    assert all(line.startswith("% note: ") for line in latex.splitlines()[1 : 1 + len(found.notes)])
+    with pytest.raises(pyalign.InputError, match="label must be"):
+        found.to_latex(label="a}b")
+
+
+def test_latex_says_where_pdflatex_has_no_letters():
+    assert "lualatex" in pyalign.score({"שלום": X}, TRIPLETS).to_latex()
+    assert "lualatex" not in pyalign.score({"a": X}, TRIPLETS).to_latex()
