@@ -68,6 +68,15 @@ def test_intervals_of_correlations_in_closed_form_hold_the_truth(script, monkeyp
 
 
 @pytest.mark.slow
+def test_intervals_over_families_hold_the_truth_and_those_that_are_blind_to_them_do_not(script):
+    """Of a binomial of 95 %, fewer than 33 of 40 come once in 1,000 times; of 83 %, 39 or more likewise."""
+    for row in script.run(case(script, "metadata over families m=12 in 4"), 40, 1):
+        assert row.rate >= 33 / 40
+    slope, _ = script.run(case(script, "metadata blind to families m=30 in 10"), 40, 1)
+    assert slope.rate < 39 / 40 and slope.error < 0.9 * slope.sd
+
+
+@pytest.mark.slow
 def test_a_bootstrap_counts_the_noise_of_single_pairs_more_than_once(script, monkeypatch):
     monkeypatch.setattr("coverage_rsa.DRAWS", 20)
     for row in script.run(case(script, "rsa objects n=20 p=8 much noise, spearman"), 150, 1):
