@@ -40,7 +40,7 @@ MISTAKES = {  # what is put in place of what -> the message
     ('a = "a.npy"', 'a = { extract = "x:y" }'): "model 'a': extract needs images or texts, one of them",
     ('a = "a.npy"', 'a = { file = "a.npy", nmes = "x" }'): "model 'a': unknown key 'nmes'; did you mean 'names'?",
     ('a = "a.npy"', 'a = { file = "a.npy", per_object = "last" }'): "model 'a': per_object must be one of mean, first",
-    ('a = "a.npy"', "a = { extract = 'x:y', images = 'p', batch_size = '9' }"): "batch_size must be a whole number; got '9'",
+    ('a = "a.npy"', "a = { extract = 'x', images = 'p', batch_size = '9' }"): "batch_size must be a whole number",
     ('title = "Small"', "title = 3"): "title must be text; got 3",
     ('title = "Small"', 'title = "Small'): "is not TOML: ",
     ("[steps", "[stops"): "unknown key 'stops'; did you mean 'steps'?",
