@@ -67,14 +67,14 @@ def _figure(document: Row, by: str, found: Grid, number: int) -> Figure:
     if len(found.models) <= FEW:
         drawn = chart(document, "concepts", by=by)
         return Figure(name, told, drawn, summary(found), wide(found, data_name, told, COUNTS))
-    mean = [f"{model} {100 * value:.1f} %" for model, value in zip(found.models, found.means, strict=True) if value]
+    best = "" if found.means[0] is None else f" Best on all triplets: {found.models[0]} ({100 * found.means[0]:.1f} %)."
     drawn = heatmap(
         found.models, found.concepts, found.values, title=f"Accuracy per {found.noun}", what="accuracy", form=".0%",
         told=[f"{document['n_triplets']:,} triplets; chance {100 * chance(document):.1f} %.",
               "Models by their accuracy on all triplets, the best on top."],
     )  # fmt: skip
     return Figure(
-        name, told, drawn, f"{summary(found)} The best model on all triplets is {mean[0]}.",
+        name, told, drawn, f"{summary(found)}{best}",
         long(found, data_name, f"{told} Choose a model or a {found.noun}.", COUNTS),
     )  # fmt: skip
 
