@@ -110,10 +110,12 @@ def _noted(plan: _Plan) -> Iterator[str]:
     if points.families is not None and points.families < FEW:
         few = f"{points.families} famil{'y' if points.families == 1 else 'ies'}"
         yield f"intervals over models are of {few}: so few independent draws say little of models in general"
-    share = plan.reliability
-    if share is not None and share < RELIABLE:
+    if points.covariance is None or len(points.points) < 3:
+        return
+    share = reliability(points.accuracies, points.covariance)
+    if share < RELIABLE:
         yield (
-            f"the models' accuracies differ by little more than their errors ({100 * max(0.0, share):.0f} % of the "
+            f"the models' accuracies differ by little more than their errors ({100 * share:.0f} % of the "
             "variance is no error): rank correlations are drawn towards 0, and their intervals may miss"
         )
 
@@ -124,16 +126,6 @@ class _Plan:
     def __init__(self, models: Models, points: Points, confidence: float, seed: int) -> None:
         self.models, self.points, self.confidence, self.seed = models, points, float(confidence), seed
         self.ranks: dict[bytes, np.ndarray] = {}
-
-    @property
-    def reliability(self) -> float | None:
-        """Which share of the variance of the accuracies is not that of their errors."""
-        if self.points.covariance is None or len(self.points.points) < 3:
-            return None
-        m = len(self.points.points)
-        of_errors = (np.trace(self.points.covariance) - self.points.covariance.sum() / m) / (m - 1)
-        variance = float(self.points.accuracies.var(ddof=1))
-        return 1.0 - float(of_errors) / variance if variance > 0 else 0.0
 
     def over_objects(self, some: np.ndarray, weights: np.ndarray) -> Interval | None:
         """Of weights'y over some of the points, for these very models."""
@@ -196,10 +188,11 @@ class _Plan:
         )  # fmt: skip
 
     def _rank(self, x: np.ndarray, some: np.ndarray) -> tuple[float | None, Interval | None]:
-        """Spearman's correlation, and its interval by draws of the accuracies around those that were found.
+        """Spearman's correlation, and its interval by draws of the accuracies.
 
-        Errors draw ranks towards no order, those that were found once and the draws once more. So the end that is
-        further from 0 is moved outwards by twice the mean difference of the draws from what was found.
+        Errors draw ranks towards no order. How far, the draws tell: they are around accuracies that vary as much as
+        the true ones do (those that were found vary by their errors more), which have the ranks that were found. So
+        the end that is further from 0 is moved outwards by twice the mean difference of the draws from what was found.
         """
         y = self.points.accuracies[some]
         found = spearman(x, y)
@@ -219,7 +212,9 @@ class _Plan:
         key = some.tobytes()
         if key not in self.ranks:
             covariance = self.points.covariance[np.ix_(some, some)]
-            drawn = draws_of(self.points.accuracies[some], covariance, self.models.degrees, DRAWS, self.seed)
+            y = self.points.accuracies[some]
+            around = y.mean() + math.sqrt(reliability(y, covariance)) * (y - y.mean())
+            drawn = draws_of(around, covariance, self.models.degrees, DRAWS, self.seed)
             self.ranks = {key: ranks_at_once(drawn)}
         return self.ranks[key]
 
@@ -262,6 +257,18 @@ class _Plan:
 def _ends(intervals: Sequence[Interval | None], end: int) -> tuple[float, ...] | None:
     held = [one[end] for one in intervals if one is not None]
     return tuple(held) if len(held) == len(intervals) else None
+
+
+def reliability(y: np.ndarray, covariance: np.ndarray) -> float:
+    """Which share of the variance of accuracies (m,) is not that of their errors, which have this covariance (m, m).
+
+    Example:
+        >>> reliability(np.array([0.4, 0.5, 0.6]), 0.0025 * np.eye(3))
+        0.75
+    """
+    of_errors = (np.trace(covariance) - covariance.sum() / len(y)) / (len(y) - 1)
+    variance = float(y.var(ddof=1))
+    return round(max(0.0, 1.0 - float(of_errors) / variance), 12) if variance > 0.0 else 0.0
 
 
 def draws_of(y: np.ndarray, covariance: np.ndarray, degrees: float, draws: int, seed: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 import pyalign
@@ -75,3 +77,28 @@ def test_names_are_text_whatever_they_hold(tmp_path):
     names = ("<script>alert(1)</script>", "=1+1", "\u202eabc", "🦜", "a'b")
     path.write_text("model,x\n" + "".join(f'"{name}",1\n' for name in names), encoding="utf-8")
     assert load_metadata(path).models == names
+
+
+def test_however_a_file_is_damaged_it_is_read_or_refused_in_one_line(tmp_path):
+    """Bytes, cuts and pieces of other files, 400 times."""
+    rng = random.Random(0)
+    valid = [
+        b'model,family,parameters\nclip,"CLIP ""x""",151M\nvgg,VGG,76.1 %\n', b"model;x\na;1\nb;2.5\n",
+        b'[{"model": "a", "x": 1e3, "y": null}, {"model": "b", "x": "2M"}]', b'{"a": {"x": 1}, "b": {"x": true}}',
+    ]  # fmt: skip
+    outcomes = set()
+    for _ in range(400):
+        raw = bytearray(rng.choice(valid))
+        for _ in range(rng.choice((1, 2, 4))):
+            place = rng.randrange(len(raw) or 1)
+            piece = bytes(rng.choice(valid)[: rng.randrange(8)]) if rng.random() < 0.5 else bytes([rng.randrange(256)])
+            raw[place : place + rng.choice((0, 1, 5))] = piece
+        path = tmp_path / rng.choice(("m.csv", "m.tsv", "m.json"))
+        path.write_bytes(bytes(raw) or b"\n")
+        try:
+            load_metadata(path)
+            outcomes.add("read")
+        except pyalign.InputError as error:
+            assert str(error).startswith(f"{path}: ") and len(str(error).splitlines()) == 1
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}

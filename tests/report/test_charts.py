@@ -378,7 +378,7 @@ def test_more_models_than_can_be_told_apart_are_refused(one_model, message_of):
 
 def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert kinds_of(one_model.to_dict()) == ("concepts",) and kinds_of(predicted.to_dict()) == ("dimensions",)
-    assert set(KINDS) == {"concepts", "dimensions", "gallery", "cards", "map"}
+    assert set(KINDS) == {"concepts", "dimensions", "gallery", "metadata", "cards", "map"}
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")
 
