@@ -7,6 +7,7 @@ from html import escape
 
 from pyalign.report.page.html import shown
 from pyalign.report.page.parts import Column, Value
+from pyalign.report.tables import one_line
 
 MISSING = '<span class="missing" title="not in the result">\u2013</span>'
 HUGE = 1e15  # written with an exponent, whatever it is
@@ -21,10 +22,10 @@ def figure(value: float, form: str, places: int) -> str:
         >>> tuple(map(ascii, shown))
         ("'50.5\\xa0%'", "'1,234'", "'\\u22120.50'", "'<0.0001'")
     """
-    if form == "p":
-        return "<0.0001" if value < 1e-4 else _fixed(value, 4, "")
     if abs(value) >= HUGE:
         text = f"{value:.1e}"
+    elif form == "p":
+        text = "<0.0001" if value < 1e-4 else _fixed(value, 4, "")
     elif form == "count":
         text = _fixed(value, 0 if float(value).is_integer() else 1)
     elif form in ("percent", "bar"):
@@ -59,12 +60,18 @@ def cell(column: Column, row: int) -> str:
     return f'{text} <span class="ends">{escape(ends)}</span>'
 
 
+def words(text: str) -> str:
+    """A text of a cell; letters that may be of another direction of writing stand by themselves."""
+    line = one_line(text)
+    return escape(line) if line.isascii() else shown(line)
+
+
 def plain(value: Value, column: Column) -> str:
     """A value that there is."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if column.form == "text" or isinstance(value, str):
-        return shown(value)
+        return words(str(value))
     assert value is not None
     text = escape(figure(value, column.form, column.places))
     if column.form != "bar":

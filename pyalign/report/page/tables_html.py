@@ -10,8 +10,8 @@ from pyalign.report.page.html import Page, shown
 from pyalign.report.page.parts import Column, Table, Value
 
 SHORT = 36  # letters of a text that is kept on one line
-MANY = 500  # rows from which words that come again are kept once
-STATIC = 200  # rows that stand in the page; the script shows the others
+MOST = 100  # rows of a table that stands in the page as a whole
+STATIC = 30  # rows of a longer one that do; the script shows the others
 
 
 def table(part: Table, page: Page) -> str:
@@ -19,8 +19,9 @@ def table(part: Table, page: Page) -> str:
     name, order = escape(part.name), _order(part)
     page.keep(part.name, data(part))
     count = len(order)
-    rows = "".join(_row(part, row, place) for place, row in enumerate(order[:STATIC], start=1))
-    more = f'<p class="without-script">The first {STATIC} of {count:,} rows.</p>' if count > STATIC else ""
+    first = order if count <= MOST else order[:STATIC]
+    rows = "".join(_row(part, row, place) for place, row in enumerate(first, start=1))
+    more = f'<p class="without-script">The first {STATIC} of {count:,} rows.</p>' if count > len(first) else ""
     return f"""<div class="table" id="{name}" data-table="{name}">
 <p class="caption" id="{name}-caption">{shown(part.caption)}</p>
 <div class="table-tools needs-script"></div>

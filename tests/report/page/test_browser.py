@@ -10,6 +10,7 @@ import pytest
 from pyalign.report.page.cells import figure
 from pyalign.report.page.html import Page, body_of, render
 from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text
+from pyalign.report.page.tables_html import STATIC
 from pyalign.report.page.write import make_report
 
 from .conftest import NAMES
@@ -178,9 +179,11 @@ def test_rows_that_the_script_makes_are_those_of_the_page(opened, parts_page):
         before = at.page.locator(f"#{name} tbody").inner_html()
         at.page.evaluate("(name) => pyalign.tables.get(name).show()", name)
         assert at.page.locator(f"#{name} tbody").inner_html() == before
-    before = at.page.locator("#long tbody").inner_html()
+    (static,) = re.findall(r'id="long".*?<tbody>(.*?)</tbody>', parts_page, re.S)
     at.page.evaluate("pyalign.tables.get('long').show()")
-    assert at.page.locator("#long tbody").inner_html() == before
+    shown = at.page.locator("#long tbody tr").evaluate_all("(rows) => rows.map((row) => row.outerHTML)")
+    assert static.count("<tr>") == STATIC and len(shown) == 200
+    assert "".join(shown[:STATIC]) == static.replace("\u00a0", "&nbsp;").replace("&lt;0.0001", "<0.0001")
     quiet(at)
 
 
@@ -205,10 +208,13 @@ def test_a_filter_of_many_rows_answers_at_once(opened, parts_page):
     for place, label in enumerate(("not known", "vit", "cnn")):
         at.page.locator("#long select").select_option(label=label)
         assert status.inner_text() == f"{sum(k % 3 == place for k in found)} of 6,600 rows"
-    took = at.page.evaluate("""() => { const table = pyalign.tables.get('long'); const times = [];
-        for (const word of ['1', '12', '', 'zzz']) { const start = performance.now(); table.words = word ? [word] : [];
+    # The quickest of some: other processes of a test run take their share of the others.
+    took = at.page.evaluate(
+        """() => { const table = pyalign.tables.get('long'); table.chosen.clear(); const times = [];
+        for (let k = 0; k < 6; k++) { const start = performance.now(); table.words = [String(k)];
         table.show(); document.body.offsetHeight; times.push(performance.now() - start); }
-        return times.sort((a, b) => a - b)[1]; }""")
+        return Math.min(...times); }"""
+    )
     assert took < 100
     quiet(at)
 
@@ -247,6 +253,7 @@ def test_names_that_are_no_names_are_copied_and_shown_as_they_are(opened, parts_
     assert at.page.locator("#nasty img, #nasty script").count() == 0
     text = at.page.evaluate("pyalign.tables.get('nasty').csv()")
     assert '"<script>alert(""x"")</script>",0' in text and '"two\nlines",6' in text
+    assert at.page.locator("#nasty tbody bdi").count() == 2
     assert at.page.locator("#nasty tbody bdi").first.evaluate("(one) => getComputedStyle(one).unicodeBidi") == "isolate"
     quiet(at)
 
@@ -263,7 +270,7 @@ def test_charts_are_drawn_when_they_come_into_view_with_a_name_for_each_mark(ope
     at.page.locator("#folded svg.marks").wait_for()
     at.page.locator("#many canvas").wait_for()
     box = at.page.locator("#squares svg.marks").bounding_box()
-    assert 400 < box["width"] < 620
+    assert 430 < box["width"] < 640
     quiet(at)
 
 
@@ -311,7 +318,7 @@ def test_paper_is_light_and_has_everything(opened, parts_page, tmp_path):
 def test_a_chart_is_saved_with_its_colours(opened, parts_page):
     at = opened(parts_page)
     with at.page.expect_download() as waiting:
-        at.page.locator("#squares").get_by_role("button", name="Save as SVG").click()
+        at.page.locator("#squares").get_by_role("button", name="Save SVG").click()
     text = waiting.value.path().read_text(encoding="utf-8")
     assert waiting.value.suggested_filename == "squares.svg"
     assert "var(" not in text and "#0072b2" in text

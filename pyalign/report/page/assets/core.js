@@ -17,10 +17,10 @@ const pyalign = (() => {
 
   // A number as people read it; the same rules as `cells.py`.
   function figure(value, form, places) {
-    if (form === "p") return value < 1e-4 ? "<0.0001" : value.toFixed(4);
     const power = (digits) => value.toExponential(digits).replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`);
     let text;
     if (Math.abs(value) >= 1e15) text = power(1);
+    else if (form === "p") text = value < 1e-4 ? "<0.0001" : value.toFixed(4);
     else if (form === "count") text = commas(value.toFixed(Number.isInteger(value) ? 0 : 1));
     else if (form === "percent" || form === "bar") text = `${(100 * value).toFixed(places)}\u00a0%`;
     else if (Math.abs(value) < 1e7) text = commas(value.toFixed(places));

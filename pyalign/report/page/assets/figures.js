@@ -2,7 +2,6 @@
 // Charts are drawn when they come into view, the others when nothing else is to do, all of them before printing.
 (() => {
   const { data, element } = pyalign;
-  const POINT = 4 / 3; // pixels of a page for a point of a chart
   const MANY = 3000; // marks, from which a bitmap is lighter than as many elements
   const KEPT = new Set(["values", "datasets", "domain", "sort", "text", "title", "description", "usermeta", "expr"]);
   const names = data("chart-colours") ?? {};
@@ -69,7 +68,7 @@
     });
     const picture = place.querySelector("svg.marks, canvas.marks");
     const width = picture.viewBox ? picture.viewBox.baseVal.width : picture.width / (window.devicePixelRatio || 1);
-    picture.style.setProperty("--width", Math.round(width * POINT));
+    picture.style.setProperty("--width", Math.round(width));
     place.setAttribute("role", "group");
     place.classList.add("drawn");
     return { result: found, bitmap };
@@ -124,7 +123,7 @@
 
   for (const place of places) {
     seen.observe(place);
-    const button = element("button", { type: "button" }, "Save as SVG");
+    const button = element("button", { type: "button" }, "Save SVG");
     button.addEventListener("click", () => saveDrawing(place));
     place.closest("figure").querySelector(".chart-tools").append(button);
   }

@@ -55,6 +55,18 @@
       parts.push(copy, this.told_count);
       place.append(...parts);
       this.counted(this.count, Math.min(this.count, STEP));
+      if (this.body.rows.length < Math.min(this.count, STEP)) this.complete();
+    }
+
+    // A long table came with its first rows: the others are made when it comes into view.
+    complete() {
+      const seen = new IntersectionObserver((entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        seen.disconnect();
+        if (this.body.rows.length < Math.min(this.count, STEP)) this.show();
+      }, { rootMargin: "600px" });
+      seen.observe(this.place);
+      pyalign.beforePrint.push(() => this.show());
     }
 
     search() {
@@ -207,11 +219,15 @@
     });
   }
 
+  function isolated(text) {
+    return /^[\x00-\x7f]*$/.test(text) ? text : element("bdi", {}, text);
+  }
+
   function cell(column, row) {
     const value = column.values[row];
     if (value === null) return [element("span", { class: "missing", title: "not in the result" }, MISSING)];
     const text = plain(value, column);
-    const inside = column.form === "text" || typeof value === "string" ? element("bdi", {}, text) : text;
+    const inside = column.form === "text" || typeof value === "string" ? isolated(text) : text;
     if (column.form === "bar") return [bar(value), inside];
     const ends = ["low", "high"].map((end) => (column[end] ? column[end][row] : null));
     if (ends[0] === null && ends[1] === null) return [inside];

@@ -203,10 +203,11 @@ def _figure(given: Given, rows: Sequence[Scored], number: int) -> Figure | None:
     documents = _documents(given, rows)
     if "accuracy" not in KINDS or not any(one["command"] != "ceiling" for one in documents):
         return None
-    if not any(row.row.get("accuracy") is not None for row in rows):
+    held = [row for row in rows if row.source.command != "probe" and row.row.get("accuracy") is not None]
+    if not held:
         return None
     chart = drawing("accuracy")(documents)
-    order = sorted((row for row in rows if row.row.get("accuracy") is not None), key=lambda row: -row.row["accuracy"])
+    order = sorted(held, key=lambda row: -row.row["accuracy"])
     best, worst = order[0], order[-1]
     summary = f"{best.label} ({best.how}) agrees with people most, {_percent(best.row['accuracy'])}"
     if worst is not best:
