@@ -17,7 +17,7 @@ from pyalign.probing.answers import part_of
 from pyalign.probing.choose import GROWTH, Choice, choose_strength, geometric_mean, problem_of, require_sides
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
-from pyalign.probing.intervals import held_out_errors, mean_interval
+from pyalign.probing.intervals import PairedErrors, held_out_errors, mean_interval, paired_errors
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_strengths, options_of
 from pyalign.probing.probe import COMMON, completed, maker, watch_over
 from pyalign.probing.scoring import held_out_score, scored
@@ -136,12 +136,17 @@ class _Run:
         test, answers = given.index[fold.test], part_of(given.answers, fold.test)
         found = held_out_score(fit.transform, options, given.x, test, answers, given.on, given.task)
         errors: tuple[float | None, float | None] = (None, None)
+        paired = PairedErrors()
         if answers is None:
             people = given.subjects[fold.test] if self.split == "subjects" and given.subjects is not None else None
             rows = given.on.for_scoring(fit.transform.apply(given.x))
             errors = held_out_errors(
                 rows, test, self.split, options.measure, options.temperature, people, given.on.backend.name, given.task
             )
+            paired = paired_errors(
+                rows, given.on.for_scoring(given.x), test, self.split, options, people, given.on.backend.name,
+                given.task,
+            )  # fmt: skip
         return FoldResult(
             strength=choice.strength,
             accuracy=found.accuracy,
@@ -160,6 +165,8 @@ class _Run:
             strengths=choice.strengths,
             inner_cross_entropy=choice.cross_entropy,
             inner_accuracy=choice.accuracy,
+            zero_shot_error=paired.zero_shot,
+            difference_error=paired.difference,
         )
 
     def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
@@ -202,12 +209,16 @@ def _summary(
     right, nats = ([getattr(r, name) for r in results] for name in ("accuracy", "cross_entropy"))
     degrees = _degrees(inputs, split, len(results))
     others = inputs.given.get("other_embeddings")
+    before = [r.zero_shot_accuracy for r in results]
+    added = [r.accuracy - r.zero_shot_accuracy for r in results]
     return ProbeCrossValidation(
         accuracy=float(np.mean(right)),
         accuracy_interval=mean_interval(right, [r.accuracy_error for r in results], split, degrees=degrees),
         cross_entropy=float(np.mean(nats)),
         cross_entropy_interval=mean_interval(nats, [r.cross_entropy_error for r in results], split, degrees=degrees),
-        zero_shot_accuracy=float(np.mean([r.zero_shot_accuracy for r in results])),
+        zero_shot_accuracy=float(np.mean(before)),
+        zero_shot_interval=mean_interval(before, [r.zero_shot_error for r in results], split, degrees=degrees),
+        difference_interval=mean_interval(added, [r.difference_error for r in results], split, degrees=degrees),
         folds=tuple(results),
         split=split,
         seed=fit.options.seed,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign.analysis.outcomes import CREDIT_UNIT, triplet_outcomes
 from pyalign.analysis.score import score
 from pyalign.data import ODD_ONE_OUT, Triplets
 from pyalign.errors import InputError
+from pyalign.probing.options import ProbeOptions
 from pyalign.results import Interval
-from pyalign.stats.resampling import Resampling
+from pyalign.stats.clustered import Dependence, with_weights
+from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile
 
 LEVEL = 0.95
@@ -33,6 +37,40 @@ def held_out_errors(
     except InputError:
         return None, None
     return found.standard_error, found.cross_entropy_standard_error
+
+
+@dataclass(frozen=True)
+class PairedErrors:
+    """Standard errors of the accuracy without a map, and of what the map adds to it; None where a fold is too small."""
+
+    zero_shot: float | None = None
+    difference: float | None = None
+
+
+def paired_errors(
+    mapped: object, x: object, triplets: np.ndarray, split: str, options: ProbeOptions, subjects: np.ndarray | None,
+    backend: str = "auto", task: str = ODD_ONE_OUT,
+) -> PairedErrors:  # fmt: skip
+    """Errors of a fold over other objects, triplets or people like its own, both accuracies on the same triplets.
+
+    Args:
+        mapped, x: (n, d') and (n, d), rows after the map and as they came; of the latter cosines count.
+        triplets: (t, 3) of the fold.
+        split: what it holds out.
+        options: measure and temperature of the map.
+        subjects: (t,) who answered, where the split is over people.
+    """
+    probed = triplet_outcomes(mapped, triplets, measure=options.measure, temperature=options.temperature,
+                              backend=backend, task=task)  # fmt: skip
+    before = triplet_outcomes(x, triplets, measure="cosine", backend=backend, task=task)
+    credits = np.stack([probed.credits(), before.credits()])
+    try:
+        found = Dependence.of(Clusters.of(triplets, subjects), Resampling(split)).errors(with_weights(credits))
+    except InputError:
+        return PairedErrors()
+    if not found.known:
+        return PairedErrors()
+    return PairedErrors(float(found.errors[1]) / CREDIT_UNIT, float(found.differences[0, 1]) / CREDIT_UNIT)
 
 
 def mean_interval(

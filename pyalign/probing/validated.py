@@ -29,6 +29,8 @@ class FoldResult(Result):
         n_passes: over the training triplets, those of the choice included.
         seconds: that the fold took.
         strengths, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
+        zero_shot_error: standard error of `zero_shot_accuracy`, over the same as `accuracy_error`; None as that.
+        difference_error: of the accuracy less the zero-shot accuracy, which are of the same triplets.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("l2",)
@@ -50,6 +52,8 @@ class FoldResult(Result):
     strengths: tuple[float, ...]
     inner_cross_entropy: tuple[float, ...]
     inner_accuracy: tuple[float, ...]
+    zero_shot_error: float | None = None
+    difference_error: float | None = None
 
     @property
     def l2(self) -> float:
@@ -104,11 +108,14 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
         images: the other embeddings, where there are some.
         embeddings, triplets: where they came from, or None.
         task: of the triplets; `chance` follows from it.
+        zero_shot_interval: of the zero-shot accuracy, as `accuracy_interval`.
+        difference_interval: of what the probe adds, `difference`: both accuracies are of the same triplets. None in
+            documents of before there were such intervals.
     """
 
     command: ClassVar[str] = "probe"
     rows: ClassVar[str] = "folds"
-    derived: ClassVar[tuple[str, ...]] = ("chance", "local", "fit_stage", "interrupted")
+    derived: ClassVar[tuple[str, ...]] = ("chance", "difference", "local", "fit_stage", "interrupted")
 
     accuracy: float
     accuracy_interval: Interval
@@ -125,6 +132,13 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
     embeddings: str | None = None
     triplets: str | None = None
     task: str = ODD_ONE_OUT
+    zero_shot_interval: Interval | None = None
+    difference_interval: Interval | None = None
+
+    @property
+    def difference(self) -> float:
+        """Accuracy less zero-shot accuracy, a fraction; mean over the folds."""
+        return self.accuracy - self.zero_shot_accuracy
 
     @property
     def local(self) -> Kept | None:
