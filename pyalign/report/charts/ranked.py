@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.errors import InputError
+from pyalign.report.charts.behind import Band, Tick, Where, band_layers, head_layers, link_layers, of_field, tick_layers
 from pyalign.report.charts.theme import SHAPES, SMALL, Style, altair, letters_width
 
 SORTS = ("value", "difference", "name", "document")
@@ -45,6 +46,10 @@ class Panel:
         means: model -> value, of solid lines in the colour of the model.
         item: what a row is, for people who point at it.
         unit: what n counts.
+        bands: ranges behind the points, such as a noise ceiling.
+        ticks: smaller values of which a point is the mean, such as those of single people.
+        linked: whether the points of a row are joined, in the order of the models.
+        counted: whether n stands in a column behind the points.
     """
 
     rows: Sequence[Row]
@@ -54,6 +59,10 @@ class Panel:
     means: dict[str, float]
     item: str
     unit: str
+    bands: Sequence[Band] = ()
+    ticks: Sequence[Tick] = ()
+    linked: bool = False
+    counted: bool = True
 
 
 def order_of(rows: Sequence[Row], by: str, differences: Sequence[Row] = ()) -> list[str]:
@@ -79,8 +88,11 @@ def _last_without(value: float | None) -> float:
     return float("inf") if value is None else -value
 
 
-def ranked(panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, width: float) -> Any:
-    """The panels beside each other, over the same rows.
+def ranked(
+    panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, width: float,
+    stacked: bool = False,
+) -> Any:  # fmt: skip
+    """The panels beside each other, or stacked, over the same rows.
 
     Raises:
         InputError: more models than can be told apart.
@@ -89,15 +101,19 @@ def ranked(panels: Sequence[Panel], order: Sequence[str], models: Sequence[str],
         raise InputError(f"a picture tells at most {MOST_MODELS} models apart; got {len(models)}")
     alt = altair()
     label = min(0.42 * width, 8 + max(letters_width(item) for item in order))
-    counts = 40 if any(row.n is not None for row in panels[0].rows) else 0
-    gap = 14 if len(panels) > 1 else 0
-    room = (width - label - counts - gap * (len(panels) - 1) - 22) / len(panels)
+    counts = 40 if panels[-1].counted and any(row.n is not None for row in panels[0].rows) else 0
+    gap, beside = (14, len(panels)) if len(panels) > 1 and not stacked else (0, 1)
+    room = (width - label - counts - gap * (beside - 1) - 22) / beside
+    last = len(panels) - 1
     drawn = [
-        _panel(panel, order, models, style, room, label if k == 0 else None, k == len(panels) - 1 and counts > 0)
+        _panel(panel, order, models, style, room, label if k == 0 or stacked else None,
+               counts > 0 and (k == last or stacked))
         for k, panel in enumerate(panels)
-    ]
+    ]  # fmt: skip
     if len(drawn) == 1:
         return drawn[0]
+    if stacked:
+        return alt.vconcat(*drawn, spacing=16).resolve_scale(color="shared", shape="shared", x="independent")
     return alt.hconcat(*drawn, spacing=gap).resolve_scale(color="shared", shape="shared", y="shared")
 
 
@@ -113,19 +129,20 @@ def _panel(
         base = base.encode(yOffset=alt.YOffset("model:N", sort=list(models)))
     axis = alt.Axis(title=panel.axis, format=panel.format, tickCount=max(3, int(width / 45)), grid=True)
     x = alt.X("value:Q", scale=alt.Scale(domain=_domain(panel), nice=False, zero=False), axis=axis)
-    layers = [*_lines(panel, x, models, style, several), *_points(base, x, panel, models, style, several)]
+    offset = alt.YOffset("model:N", sort=list(models)) if several else None
+    where = Where(x, alt.Y("item:N", sort=list(order)), offset, order)
+    layers = [
+        *band_layers(panel.bands, where, style), *_lines(panel, x, models, style),
+        *_heads(panel, models, style, several, width),
+        *tick_layers(panel.ticks, where, _colours(models, style)[0], style),
+        *(link_layers(panel.rows, where, style) if panel.linked else ()),
+        *_points(base, x, panel, models, style, several),
+    ]  # fmt: skip
     if counted:
         layers += _counts(panel, order, style, width)
     return alt.layer(*layers).properties(
         width=width, height=alt.Step(5.5 + 3.5 * len(models) if several else 11.5, **{"for": "position"})
     )
-
-
-def _of_field(x: Any, name: str) -> Any:
-    """The same scale and axis for another field."""
-    other = x.copy()
-    other.shorthand = f"{name}:Q"
-    return other
 
 
 def _values(row: Row, panel: Panel) -> dict[str, Any]:
@@ -162,7 +179,8 @@ def _rows_axis(order: Sequence[str], label: float | None) -> Any:
 def _domain(panel: Panel) -> list[float]:
     """All that is drawn, and a little more."""
     held = [v for row in panel.rows for v in (row.value, row.low, row.high) if v is not None]
-    held += [*panel.lines.values(), *panel.means.values()]
+    held += [*panel.lines.values(), *panel.means.values(), *(tick.value for tick in panel.ticks)]
+    held += [end for band in panel.bands for end in (band.low, band.high)]
     low, high = (min(held), max(held)) if held else (0.0, 1.0)
     more = 0.04 * (high - low or 1.0)
     return [low - more, high + more]
@@ -196,7 +214,7 @@ def _points(base: Any, x: Any, panel: Panel, models: Sequence[str], style: Style
     ]  # fmt: skip
     bars = any(row.low is not None for row in panel.rows)
     rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.1, opacity=0.75, aria=False)
-    layers = [rule.encode(x=_of_field(x, "low"), x2="high:Q", color=colour)] if bars else []
+    layers = [rule.encode(x=of_field(x, "low"), x2="high:Q", color=colour)] if bars else []
     shown = base.transform_filter("isValid(datum.value)")
     filled = "isValid(datum.low)" if bars else "true"
     point = {"x": x, "color": colour, "shape": shape, "tooltip": tips, "description": alt.Description("told:N")}
@@ -207,31 +225,39 @@ def _points(base: Any, x: Any, panel: Panel, models: Sequence[str], style: Style
     return layers
 
 
-def _lines(panel: Panel, x: Any, models: Sequence[str], style: Style, several: bool) -> list[Any]:
-    """Reference lines with their names above: of what lies further left to the left of it."""
+def _lines(panel: Panel, x: Any, models: Sequence[str], style: Style) -> list[Any]:
+    """Reference lines: dashed ones of chance and the like, solid ones at the mean of each model."""
     alt = altair()
-    layers = []
-    means = sorted(panel.means.values())
-    for name, value in panel.lines.items():
-        base = alt.Chart(alt.InlineData(values=[{"value": value, "name": name}])).encode(x=x)
-        layers.append(base.mark_rule(strokeDash=[3, 2], color=style.muted, strokeWidth=0.8, aria=False))
-        left = bool(means) and value <= means[0]
-        layers.append(_named(base, style.muted, "right" if left else "left"))
-    for model, value in panel.means.items():
-        colour = style.palette[models.index(model)]
-        base = alt.Chart(
-            alt.InlineData(values=[{"value": value, "name": f"all: {_figure(value, panel.format)}"}])
-        ).encode(x=x)
-        layers.append(base.mark_rule(color=colour, strokeWidth=0.8, opacity=0.8, aria=False))
-        if not several:
-            layers.append(_named(base, colour, "left"))
-    return layers
+    drawn: list[tuple[str, float, dict[str, Any]]]
+    drawn = [(name, value, {"strokeDash": [3, 2], "color": style.muted}) for name, value in panel.lines.items()]
+    drawn += [
+        (f"all: {_figure(value, panel.format)}", value, {"color": style.palette[models.index(model)], "opacity": 0.8})
+        for model, value in panel.means.items()
+    ]
+    return [
+        alt.Chart(alt.InlineData(values=[{"value": value, "name": name}]))
+        .mark_rule(strokeWidth=0.8, aria=False, **look)
+        .encode(x=x)
+        for name, value, look in drawn
+    ]
 
 
-def _named(base: Any, colour: str, align: str) -> Any:
-    alt = altair()
-    text = base.mark_text(align=align, baseline="bottom", dx=0, dy=-2, color=colour, fontSize=SMALL, aria=False)
-    return text.encode(text="name:N", y=alt.value(0))
+def _heads(panel: Panel, models: Sequence[str], style: Style, several: bool, width: float) -> list[Any]:
+    """The names of lines and bands, above them: of several models the means are told below the title."""
+    low, high = _domain(panel)
+    means = {} if several else panel.means
+    names = [(value, name, style.muted) for name, value in panel.lines.items()]
+    names += [
+        (value, f"all: {_figure(value, panel.format)}", style.palette[models.index(model)])
+        for model, value in means.items()
+    ]
+    names += [(band.high, band.name, style.muted) for band in panel.bands if band.item is None]
+    least = min(means.values(), default=None)
+    at = [
+        ((value - low) / (high - low) * width, name, colour, least is not None and value <= least and name not in means)
+        for value, name, colour in names
+    ]
+    return head_layers(at, width)
 
 
 def _counts(panel: Panel, order: Sequence[str], style: Style, width: float) -> list[Any]:
