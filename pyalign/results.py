@@ -216,6 +216,19 @@ class Result:
         text: str = import_module("pyalign.report").table_of(self, width, verbose)
         return text
 
+    def plot(self, kind: str | None = None, **looks: Any) -> Any:
+        """A picture of the result: a chart of Altair, which a notebook shows; see `pyalign.plot`.
+
+        Args:
+            kind: of which kind, where there are several; default: that which says most.
+            looks: of `pyalign.plot`, such as `style`, `width`, `sort`, `limit`, and `out`, a file to write.
+
+        Raises:
+            InputError: there is no picture of such a result.
+            MissingExtraError: altair is not installed.
+        """
+        return import_module("pyalign.report.plot").plot(self, kind, **looks)
+
     def __str__(self) -> str:
         return self.table()
 

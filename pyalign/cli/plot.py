@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.cli import _inputs, _options
-from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.concepts_result import BY
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.progress import Progress
 from pyalign.report.charts import KINDS
+from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.matrix import ORDERS
 from pyalign.report.charts.positions import METHODS
 from pyalign.report.charts.ranked import SORTS
+from pyalign.report.charts.reliability import BINS
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
+from pyalign.results import csv_of
 
 OBJECTS, LOOKS = "objects", "looks"
 
@@ -30,18 +34,29 @@ def picture_file(text: str) -> str:
     return text
 
 
+def _table_file(text: str) -> str:
+    """A file to write a table to."""
+    if not text.lower().endswith(".csv"):
+        raise argparse.ArgumentTypeError(f"{text}: a table's name must end in .csv")
+    return text
+
+
 @dataclass(frozen=True)
 class PlotOptions:
     """The options of `pyalign plot`."""
 
-    result: str | None = option(
-        "document of `pyalign concepts` or `pyalign neighbors`, as --json writes it", "--result", metavar="RESULT",
-        role="input", positional=True,
+    result: tuple[str, ...] | None = option(
+        "document of a command, as --json writes it; several for accuracy (one of `pyalign ceiling` among them), "
+        "before-after, reliability and RSA",
+        "--result", nargs="+", metavar="RESULT", role="input", positional=True,
     )  # fmt: skip
     out: str = option(
         "the picture: .html, .svg, .png or .pdf; needs no network", "-o", "--out", required=True, kind=picture_file,
         metavar="FILE", role="output",
     )  # fmt: skip
+    data: str | None = option(
+        "the numbers of the picture, a row for each mark, as .csv", kind=_table_file, metavar="FILE", role="output"
+    )
     kind: str | None = option(
         f"{', '.join(KINDS)} (default: what the result is of)", choices=tuple(KINDS), metavar="KIND"
     )
@@ -79,12 +94,16 @@ class PlotOptions:
     )
     seed: int | None = option("of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
     by: str | None = option(
-        "of concepts: dimensions, categories or levels, where the result has several; of metadata: a column",
-        metavar="BY", words=BY, group=OBJECTS,
+        "what is shown, where the result has several: of concepts dimensions, categories or levels; of accuracy "
+        "groups; of reliability equal-mass or equal-width bins; of cka a measure",
+        metavar="BY", words=(*BY, "groups", *BINS), group=OBJECTS,
     )  # fmt: skip
-    sort: str | None = option(f"of rows: {', '.join(SORTS)}", choices=SORTS, metavar="S", group=LOOKS)
+    sort: str | None = option(
+        f"of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}", metavar="S",
+        choices=tuple(dict.fromkeys((*SORTS, *ORDERS))), group=LOOKS,
+    )  # fmt: skip
     limit: int | None = option(
-        "at most K rows, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
+        "at most K rows, models, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
     )
     style: str = option("light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS)
     width: str = option(
@@ -105,9 +124,13 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     if options.embeddings is None:
         refuse_unused(options, ("method", "seed"), "a map, which --embeddings asks for")
     given = {name: value for name, value in _read(options).items() if value is not None}
-    picture = plot(options.result, options.kind, style=options.style, width=options.width, **given)
+    result = None if options.result is None else list(options.result)
+    picture = plot(result, options.kind, style=options.style, width=options.width, **given)
     content = rendered(picture, suffix, ppi=options.ppi or 200)
-    return Outcome(files={options.out: content}, text=f"wrote {options.out}", notes=notes_of(picture))
+    files: dict[str, Output] = {options.out: content}
+    if options.data is not None:
+        files[options.data] = csv_of(rows_of(picture))
+    return Outcome(files=files, text=f"wrote {', '.join(files)}", notes=notes_of(picture))
 
 
 def _read(options: PlotOptions) -> dict[str, Any]:

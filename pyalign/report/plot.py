@@ -17,10 +17,13 @@ from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.triplets import require_odd_one_out
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
-from pyalign.report.charts import KINDS, chart, drawing, kinds_of
-from pyalign.report.charts.document import as_picture_document, listed
-from pyalign.report.charts.save import save_chart, suffix_of_picture
+from pyalign.io.write import write_files
+from pyalign.report.charts import KINDS, chart, drawing, kind_of, kinds_of
+from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.document import as_picture_document, as_picture_documents, listed
+from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.sound import require_sound
+from pyalign.results import csv_of
 
 
 def plot(
@@ -29,10 +32,19 @@ def plot(
     triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str | None = None,
     seed: int | None = None, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
     limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200, beside: Any = None,
+    data: PathLike | None = None,
 ) -> Any:  # fmt: skip
     """A picture of a result, of human dimensions, or of embeddings.
 
+    - "accuracy": of models with intervals, sorted; chance and the noise ceiling.
+    - "ceiling": the noise ceiling and its bounds, with intervals.
+    - "before-after": zero-shot against probed, held out; or before and after a transform.
+    - "reliability": how often a choice is people's, by the probability that the model gives to it.
+    - "rsa": correlations with people with intervals, and their noise ceiling.
+    - "cka": similarities of models (or layers) to each other as a matrix, ordered by clustering.
+    - "consistency": kappa of the errors of every two models as a matrix.
     - "concepts": accuracy per concept with intervals, of one model or several, and the difference of two.
+    - "concepts-map": the same of many models: concepts by models, as colours.
     - "dimensions": R^2 of each human dimension on held-out objects, with intervals.
     - "gallery": queries and their nearest neighbours, as images where there are some.
     - "cards": of human dimensions the eight objects that have most of each, and the share of choices that it explains.
@@ -40,8 +52,9 @@ def plot(
     - "map": objects on a plane, by PCA, t-SNE or UMAP.
 
     Args:
-        result: of `concepts`, `predict_dimensions`, `regress_metadata` or `neighbors`, its document, or its `.json`
-            file; for cards the result of `concepts` gives the shares.
+        result: a result, its document, or its `.json` file; a list of them for accuracy (with a result of
+            `noise_ceiling` among them), before-after, reliability and RSA. For cards the result of `concepts` gives
+            the shares.
         kind: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
         out: a file to write, ``.html``, ``.svg``, ``.png`` or ``.pdf``; none of them needs a network, then or later.
         images: what `as_images` takes, such as a folder with files or folders named after objects.
@@ -53,14 +66,15 @@ def plot(
         categories: of the objects: colours of a map, frames of a gallery.
         method, seed: of a map: "pca" (None), "tsne" or "umap", and what they draw at random (None: 0).
         queries: of a gallery: which.
-        by: of concepts: "dimensions", "categories" or "levels", where the result has several; of metadata: the column;
-            default: the first.
+        by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories" or
+            "levels"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the measure.
         sort: of rows: "value", "difference", "name" or "document".
         limit: at most so many rows, queries, cards, images or names.
         style: "light", for print, or "dark".
         width: "single" (85 mm) or "double" (174 mm).
         ppi: pixels per inch of a PNG.
         beside: of a gallery: the result of another search for the same queries, such as after a transform.
+        data: a file to write the numbers of the picture to, as ``.csv``, a row for each mark.
 
     Returns:
         A chart of Altair; a notebook shows it.
@@ -77,43 +91,52 @@ def plot(
     """
     if out is not None:
         suffix_of_picture(out)
-    document = None if result is None else as_picture_document(result)
-    kind = _kind(document, kind, embeddings, dimensions)
+    documents = [] if result is None else as_picture_documents(result)
+    kind = _kind(documents, kind, embeddings, dimensions)
     given = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
-        "images": images, "result": result, "method": method, "seed": seed, "beside": beside,
+        "images": images, "result": result, "method": method, "seed": seed, "beside": beside, "limit": limit,
     }  # fmt: skip
     _refuse_others(kind, {name for name, value in given.items() if value is not None})
-    look = {"style": style, "width": width, "limit": limit}
+    look = {"style": style, "width": width} | ({} if limit is None else {"limit": limit})
     if kind == "map":
         x = as_embeddings(embeddings, "embeddings")
         called = {"label": os.path.basename(x.source)} if x.source else {}
         of_map = {"method": method or "pca", "seed": seed or 0, "categories": categories, "images": images}
         drawn = drawing(kind)(x.values, _names(x, names), **of_map, **look, **called)
     elif kind == "cards":
-        drawn = _cards(document, dimensions, dimension_labels, triplets, names, images, look)
+        drawn = _cards(documents, dimensions, dimension_labels, triplets, names, images, look)
     else:
         options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names),
                    "beside": None if beside is None else as_picture_document(beside)}  # fmt: skip
-        drawn = chart(document, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
-    if out is not None:
-        save_chart(drawn, out, ppi=ppi)
+        drawn = chart(documents, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
+    files = {} if out is None else {out: rendered(drawn, suffix_of_picture(out), ppi=ppi)}
+    if data is not None:
+        files[data] = csv_of(rows_of(drawn)).encode()
+    write_files(files.items())
     return drawn
 
 
 # What each kind takes besides the looks.
 TAKES = {
-    "concepts": {"result", "by", "sort"},
-    "dimensions": {"result", "sort"},
-    "metadata": {"result", "by"},
-    "gallery": {"result", "images", "queries", "categories", "names", "beside"},
-    "cards": {"result", "dimensions", "dimension_labels", "triplets", "names", "images"},
-    "map": {"embeddings", "names", "categories", "images", "method", "seed"},
+    "accuracy": {"result", "by", "sort", "limit"},
+    "ceiling": {"result"},
+    "before-after": {"result", "sort", "limit"},
+    "reliability": {"result", "by", "limit"},
+    "rsa": {"result", "sort", "limit"},
+    "cka": {"result", "by", "sort", "limit"},
+    "consistency": {"result", "sort", "limit"},
+    "concepts": {"result", "by", "sort", "limit"},
+    "concepts-map": {"result", "by", "sort", "limit"},
+    "dimensions": {"result", "sort", "limit"},
+    "gallery": {"result", "images", "queries", "categories", "names", "beside", "limit"},
+    "cards": {"result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit"},
+    "map": {"embeddings", "names", "categories", "images", "method", "seed", "limit"},
 }
 
 
-def _kind(document: Mapping[str, Any] | None, kind: str | None, embeddings: Any, dimensions: Any) -> str:
+def _kind(documents: Sequence[Mapping[str, Any]], kind: str | None, embeddings: Any, dimensions: Any) -> str:
     """The kind that is asked for, or that what is given is enough for."""
     if kind is not None:
         _checks.one_of(kind, tuple(KINDS), "kind")
@@ -121,8 +144,9 @@ def _kind(document: Mapping[str, Any] | None, kind: str | None, embeddings: Any,
         kind = "cards"
     elif embeddings is not None:
         kind = "map"
-    elif document is not None:
-        kind = next(iter(kinds_of(document)), None)
+    elif documents:
+        kind = next(iter(kinds_of(documents[0])), None) if len(documents) == 1 else kind_of(documents)
+    document = documents[0] if documents else None
     need = {"cards": ("dimensions", dimensions), "map": ("embeddings", embeddings)}
     if kind is None and document is not None:
         raise InputError(f"there is no picture of a result of {document['command']!r}")
@@ -154,11 +178,14 @@ def _named(categories: Any, names: Sequence[str] | None) -> Categories | None:
 
 
 def _cards(
-    document: Mapping[str, Any] | None, dimensions: Any, labels: Sequence[str] | None, triplets: Any,
+    documents: Sequence[Mapping[str, Any]], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
     names: Sequence[str] | None, images: Any, look: Mapping[str, Any],
 ) -> Any:  # fmt: skip
     from pyalign.report.charts.cards import top_cards
 
+    if len(documents) > 1:
+        raise InputError(f"a picture of kind 'cards' takes one result; got {len(documents)}")
+    document = documents[0] if documents else None
     x = as_embeddings(dimensions, "dimensions")
     called = _names(x, names)
     shares, t = _shares_of(document, x.shape[1]) if triplets is None else _shares(replace(x, names=called), triplets)

@@ -89,3 +89,26 @@ def test_images_that_are_missing_are_notes(folder, human, command):
     ran = command("plot", *words)
     assert ran.code == 0 and "objects have no image" in ran.err and ran.err.startswith("note: ")
     assert command("plot", *words, "--quiet").err == ""
+
+
+def test_several_results_in_one_picture_with_its_numbers_beside(folder, command, refused):
+    np.save("y.npy", reals(8, ITEMS, 4))
+    for name in "xy":
+        assert command("score", f"{name}.npy", "-t", "t.npy", "--json", f"{name}.json").code == 0
+    ran = command("plot", "x.json", "y.json", "--kind", "accuracy", "--out", "a.svg", "--data", "a.csv")
+    assert (ran.code, ran.out) == (0, "wrote a.svg, a.csv\n")
+    drawn = pyalign.plot(["x.json", "y.json"], out="b.svg", data="b.csv")
+    assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes() == rendered(drawn, ".svg")
+    text = (folder / "a.csv").read_text()
+    assert text == (folder / "b.csv").read_text() and text.startswith("item,model,value,low,high,n\n")
+    scores = {name: pyalign.load_result(f"{name}.json").results[0] for name in "xy"}
+    assert {line.split(",")[0]: float(line.split(",")[2]) for line in text.splitlines()[1:]} == {
+        name: one.accuracy for name, one in scores.items()
+    }
+    told = refused("plot", "x.json", "y.json", "--kind", "cka", "--out", "c.svg")
+    assert "no picture of kind 'cka' in a result of 'score'" in told
+    ran = command("plot", "x.json", "--out", "c.svg", "--data", "c.txt")
+    assert ran.code == 2 and "must end in .csv" in ran.err and not (folder / "c.svg").exists()
+    (folder / "x.json").write_text((folder / "x.json").read_text().replace('"accuracy"', '"precision"'))
+    assert "a damaged result of 'score'" in refused("plot", "x.json", "y.json", "--out", "c.svg")
+    assert not (folder / "c.svg").exists()

@@ -299,7 +299,7 @@ def _chart():
 
 def test_what_has_no_picture_is_one_line(one_model, message_of, tmp_path):
     assert "no picture of kind 'gallery' in a result of 'concepts'" in message_of(chart, one_model, "gallery")
-    assert "there are none" in message_of(chart, {"command": "score"})
+    assert "there are none" in message_of(chart, {"command": "extract"})
     assert "it says no command" in message_of(chart, {"results": []})
     assert "needs 'results', a list of at least one" in message_of(chart, {"command": "concepts", "results": []})
     (tmp_path / "x.json").write_text("[1]")
@@ -363,7 +363,7 @@ def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     assert "result serves" in message_of(plot, one_model, embeddings=human)
     assert "kind 'map' needs embeddings; got none" in message_of(plot, one_model, "map")
     assert "needs a result, dimensions or embeddings" in message_of(plot)
-    assert "there is no picture of a result of 'score'" in message_of(plot, {"command": "score"})
+    assert "there is no picture of a result of 'extract'" in message_of(plot, {"command": "extract"})
     assert "style must be one of" in message_of(plot, one_model, style="blue")
     assert "width must be one of" in message_of(plot, one_model, width="wide")
     assert "sort must be one of" in message_of(chart, one_model, sort="size")
@@ -373,12 +373,16 @@ def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
 def test_more_models_than_can_be_told_apart_are_refused(one_model, message_of):
     document = one_model.to_dict()
     document["results"] = [{**document["results"][0], "embeddings": str(k)} for k in range(MOST_MODELS + 1)]
-    assert f"at most {MOST_MODELS} models apart; got {MOST_MODELS + 1}" in message_of(chart, document)
+    told = message_of(chart, document, "concepts")
+    assert f"at most {MOST_MODELS} models apart; got {MOST_MODELS + 1}" in told
 
 
 def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert kinds_of(one_model.to_dict()) == ("concepts",) and kinds_of(predicted.to_dict()) == ("dimensions",)
-    assert set(KINDS) == {"concepts", "dimensions", "gallery", "metadata", "cards", "map"}
+    assert set(KINDS) == {
+        "accuracy", "ceiling", "before-after", "reliability", "rsa", "cka", "consistency", "concepts", "concepts-map",
+        "dimensions", "gallery", "cards", "map",
+    }  # fmt: skip
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")
 

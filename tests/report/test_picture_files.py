@@ -175,7 +175,7 @@ def test_the_figures_of_a_result_go_into_a_folder(two_models, predicted, tmp_pat
     assert paths == tuple(str(tmp_path / "new" / name) for name in ("concepts.html", "concepts.svg"))
     assert set(figure_files(predicted, ("pdf",))) == {"dimensions.pdf"}
     assert figure_files(neighbours(), ("svg",)).keys() == {"gallery.svg"}
-    assert figure_files({"command": "score"}) == {}
+    assert figure_files({"command": "extract"}) == {}
 
 
 def test_figures_of_each_way_of_grouping(models, triplets, human):

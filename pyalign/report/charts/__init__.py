@@ -2,35 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from pyalign import _checks
 from pyalign.errors import InputError
+from pyalign.report.tables import one_line
 
-# kind -> the command whose documents hold it, and the function that draws it; of "" more than a document is needed.
-KINDS = {
-    "concepts": ("concepts", "concepts:concepts_chart"),
-    "dimensions": ("predict", "dimensions:dimensions_chart"),
-    "gallery": ("neighbors", "gallery:gallery_chart"),
-    "metadata": ("metadata", "metadata:metadata_chart"),
-    "cards": ("", "cards:cards_chart"),
-    "map": ("", "maps:map_chart"),
+# kind -> the commands whose documents hold it, and the function that draws it; of () more than a document is needed.
+KINDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "accuracy": (("score", "compare"), "accuracy:accuracy_chart"),
+    "ceiling": (("ceiling",), "ceiling:ceiling_chart"),
+    "before-after": (("probe", "score"), "before_after:before_after_chart"),
+    "reliability": (("calibrate",), "reliability:reliability_chart"),
+    "rsa": (("rsa",), "rsa:rsa_chart"),
+    "cka": (("cka", "layers"), "cka:cka_chart"),
+    "consistency": (("consistency",), "consistency:consistency_chart"),
+    "concepts": (("concepts",), "concepts:concepts_chart"),
+    "concepts-map": (("concepts",), "concepts_map:concepts_map_chart"),
+    "dimensions": (("predict",), "dimensions:dimensions_chart"),
+    "gallery": (("neighbors",), "gallery:gallery_chart"),
+    "cards": ((), "cards:cards_chart"),
+    "map": ((), "maps:map_chart"),
 }
+# Kinds that show several documents together -> the commands whose documents may stand beside them.
+TOGETHER: dict[str, tuple[str, ...]] = {"accuracy": ("ceiling",), "before-after": (), "reliability": (), "rsa": ()}
 
 
 def kinds_of(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """The kinds of pictures that a document alone is enough for."""
-    return tuple(kind for kind, (command, _) in KINDS.items() if command == document["command"])
+    """The kinds of pictures that a document is drawn as by itself, that which says most of it first.
+
+    What says the same in another way, or needs more than one document may hold, is drawn where it is asked for.
+    """
+    command = document["command"]
+    if command == "score":
+        return ("accuracy",)
+    if command == "concepts":
+        from pyalign.report.charts.concepts import too_many
+
+        return ("concepts-map",) if too_many(document) else ("concepts",)
+    return tuple(kind for kind, (commands, _) in KINDS.items() if command in commands)
+
+
+def kind_of(documents: Sequence[Mapping[str, Any]], kind: str | None = None) -> str:
+    """The kind that is asked for, or that the first of some documents is drawn as by itself.
+
+    Raises:
+        InputError: an unknown kind; a document of which there is no such picture; several where it shows one.
+    """
+    if kind is not None:
+        _checks.one_of(kind, tuple(KINDS), "kind")
+    first = next((one for one in documents if kinds_of(one) and one["command"] != "ceiling"), documents[0])
+    for document in documents:
+        command = document["command"]
+        held = tuple(name for name, (commands, _) in KINDS.items() if command in commands)
+        chosen = kind or next(iter(kinds_of(first)), None)
+        beside = TOGETHER.get(chosen or "", ()) if len(documents) > 1 else ()
+        if chosen is None or (chosen not in held and command not in beside):
+            there = f"there are of {', '.join(held)}" if held else "there are none"
+            asked = f" of kind {chosen!r}" if kind or chosen else ""
+            raise InputError(f"no picture{asked} in a result of {command!r}: {there}")
+    name = kind or kinds_of(first)[0]
+    if len(documents) > 1 and name not in TOGETHER:
+        raise InputError(
+            f"a picture of kind {name!r} shows one result; got {len(documents)} (of {', '.join(TOGETHER)} several)"
+        )
+    return name
 
 
 def chart(document: Any, kind: str | None = None, *, images: Any = None, **options: Any) -> Any:
     """A chart of Altair from a document.
 
     Args:
-        document: a result, its document, or its `.json` file.
-        kind: one of `KINDS` that the document is enough for; default: the only one.
+        document: a result, its document, or its `.json` file; a list of them for a kind of `TOGETHER`.
+        kind: one of `KINDS` that the document is enough for; default: see `kind_of`.
         images: of the objects, what `as_images` takes, such as a folder; for galleries.
         options: of the function of that kind, such as `style`, `width`, `sort`, `limit`.
 
@@ -44,24 +90,28 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
         >>> chart(document).to_dict()["title"]["text"]
         ['Accuracy per concept: x']
     """
-    from pyalign.report.charts.document import as_picture_document
+    from pyalign.report.charts.document import as_picture_documents
     from pyalign.report.charts.sound import require_sound
 
-    document = as_picture_document(document)
-    held = kinds_of(document)
-    if kind is not None:
-        _checks.one_of(kind, tuple(KINDS), "kind")
-    if not held or kind not in (None, *held):
-        there = f"there are of {', '.join(held)}" if held else "there are none"
-        raise InputError(
-            f"no picture{f' of kind {kind!r}' if kind else ''} in a result of {document['command']!r}: {there}"
-        )
-    name = kind or held[0]
-    require_sound(document, name)
+    documents = as_picture_documents(document)
+    name = kind_of(documents, kind)
+    for one in documents:
+        require_sound(one, name)
     if name == "gallery":
         options["images"] = images
-    drawn = drawing(name)(document, **options)
-    return drawn
+    given = documents if name in TOGETHER else documents[0]
+    try:
+        return drawing(name)(given, **options)
+    except InputError:
+        raise
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:  # what a document lacks that somebody has changed
+        told = f"a result of {documents[0]['command']!r} cannot be drawn as {name!r}: {error}"
+        raise InputError(one_line(told)) from error
 
 
 def drawing(kind: str) -> Any:

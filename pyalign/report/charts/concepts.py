@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from pyalign.data.names import listing
 from pyalign.data.tasks import ODD_ONE_OUT
 from pyalign.errors import InputError
 from pyalign.report.charts.document import different, ends, labels_of, listed, over
-from pyalign.report.charts.ranked import Panel, Row, order_of, ranked
+from pyalign.report.charts.ranked import MOST_MODELS, Panel, Row, order_of, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
 from pyalign.report.tables import one_line
 
@@ -36,7 +37,7 @@ def concepts_chart(
         MissingExtraError: altair is not installed.
     """
     look, points = style_of(style), width_of(width)
-    results = _of_one(listed(document, "results"), by)
+    results = of_one(listed(document, "results"), by)
     models = labels_of(results)
     rows = [row for result, model in zip(results, models, strict=True) for row in _rows(result, model)]
     differences = _differences(document, results, models) if width == "double" or sort == "difference" else []
@@ -63,12 +64,18 @@ def _rows(result: Mapping[str, Any], model: str) -> list[Row]:
     ]
 
 
+def too_many(document: Mapping[str, Any]) -> bool:
+    """Whether a document has more models than points tell apart: a map of models and concepts shows them."""
+    results = listed(document, "results")
+    return max(Counter(str(one.get("by")) for one in results).values()) > MOST_MODELS
+
+
 def groupings(document: Mapping[str, Any]) -> list[str | None]:
     """What the concepts of a document are, each of "dimensions", "categories", "levels" that it has."""
     return list(dict.fromkeys(one.get("by") for one in listed(document, "results")))
 
 
-def _of_one(results: list[dict[str, Any]], by: str | None) -> list[dict[str, Any]]:
+def of_one(results: list[dict[str, Any]], by: str | None) -> list[dict[str, Any]]:
     """The results of one way of grouping."""
     there = list(dict.fromkeys(one.get("by") for one in results))
     if by is not None and by not in there:

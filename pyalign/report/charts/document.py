@@ -33,6 +33,14 @@ def as_picture_document(given: Any) -> dict[str, Any]:
     return dict(document)
 
 
+def as_picture_documents(given: Any) -> list[dict[str, Any]]:
+    """The documents of a result, or of several in a list; see `as_picture_document`."""
+    several = list(given) if isinstance(given, list | tuple) else [given]
+    if not several:
+        raise InputError("a picture needs a result; got an empty list")
+    return [as_picture_document(one) for one in several]
+
+
 def listed(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """A list of mappings in a document; raises InputError where it is none."""
     found = document.get(name)
@@ -103,3 +111,14 @@ def neighbour_rows(
         if query not in found:
             raise InputError(f"queries must be among those of the result; got {query!r}")
     return {query: found[query] for query in queries or order}, kind
+
+
+def called(names: Sequence[tuple[str, str | None]]) -> list[str]:
+    """What models are called: (name of the embeddings, label or None) -> a label each; one model has one label.
+
+    Example:
+        >>> called([("out/clip.npy", None), ("out/vgg.npy", "VGG"), ("out/clip.npy", None)])
+        ['clip', 'VGG', 'clip']
+    """
+    short = short_labels([name for name, _ in names])
+    return [one_line(label or short[name]) for name, label in names]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
+from pyalign import results
 from pyalign.errors import InputError
 from pyalign.report.charts.document import listed
 
 # kind -> the list in each result, or None where results are the rows, and what each row must have.
 ROWS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "concepts": ("concepts", ("concept",)),
+    "concepts-map": ("concepts", ("concept",)),
     "dimensions": ("dimensions", ("dimension",)),
     "gallery": (None, ("query", "rank", "neighbor")),
     "metadata": (None, ("model", "accuracy")),
@@ -27,7 +30,8 @@ LARGEST = sys.float_info.max
 
 
 def require_sound(document: Mapping[str, Any], kind: str) -> None:
-    """Raises where a number is none, or where a row lacks what says what it is.
+    """Raises where a number is none, or where a row lacks what says what it is; of kinds not in `ROWS` anything that
+    `load_result` would miss.
 
     Raises:
         InputError: names the first place.
@@ -40,6 +44,9 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
         ...     print(error)
         results[0].concepts[0].accuracy must be a number or null; got 'high'
     """
+    if kind not in ROWS:
+        _require_whole(document)
+        return
     name, needed = ROWS[kind]
     _require_fields(document, "")
     held = LISTED.get(kind, "results")
@@ -54,6 +61,16 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
     for name in LISTS:
         for at, row in _inside(document, name, "") if document.get(name) else ():
             _require_fields(row, f"{at}.")
+
+
+def _require_whole(document: Mapping[str, Any]) -> None:
+    """Raises where a document is not that of its result."""
+    command = document["command"]
+    module, _, name = results.KINDS[command].partition(":")
+    try:
+        results.from_document(getattr(import_module(module), name), document)
+    except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(f"a damaged result of {command!r}: {error}") from error
 
 
 def _inside(held: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,0 +1,135 @@
+"""Reliability: how often a model's choice is people's, by the probability that the model gives to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyalign.errors import InputError
+from pyalign.report.charts.document import called, different
+from pyalign.report.charts.ranked import MOST_MODELS
+from pyalign.report.charts.theme import SHAPES, Style, altair, finished, letters_width, style_of, width_of
+from pyalign.report.tables import one_line
+
+BINS = ("equal-mass", "equal-width")
+Document = Mapping[str, Any]
+
+
+def reliability_chart(
+    documents: Document | Sequence[Document], *, style: str = "light", width: str = "double",
+    limit: int | None = None, by: str | None = None,
+) -> Any:  # fmt: skip
+    """A point for each bin, at the mean confidence of its answers; on the diagonal a model is what it says.
+
+    Args:
+        documents: of `pyalign.calibrate`.
+        style: "light" or "dark".
+        width: "single" or "double", that of columns of a journal.
+        limit: at most so many models, the first; at most and by default 8, as colours tell apart.
+        by: "equal-mass" (default): bins of about as many answers each; "equal-width".
+
+    Raises:
+        InputError: another kind of bins.
+        MissingExtraError: altair is not installed.
+    """
+    documents = [documents] if isinstance(documents, Mapping) else list(documents)
+    look, points = style_of(style), width_of(width)
+    by = by or BINS[0]
+    if by not in BINS:
+        raise InputError(f"by must be one of {', '.join(BINS)} for a picture of reliability; got {by!r}")
+    entries = calibrations(documents)
+    shown = entries[: min(limit or MOST_MODELS, MOST_MODELS)]
+    names = names_of(shown)
+    rows = [row for name, one in zip(names, shown, strict=True) for row in bin_rows(name, one, by)]
+    if not rows:
+        raise InputError("a picture of reliability needs a bin with answers; the result has none")
+    title = "Reliability of choice probabilities" + (f": {names[0]}" if len(names) == 1 else "")
+    told = _told(shown, names, by, len(entries))
+    return finished(_drawn(rows, names, look, points), look, points, title, told)
+
+
+def calibrations(documents: Sequence[Document]) -> list[dict[str, Any]]:
+    """The calibrations of documents, in their order."""
+    return [dict(row) for one in documents for row in one.get("results", [one])]
+
+
+def names_of(entries: Sequence[Document]) -> list[str]:
+    """What calibrations are called: the model, and the measure where there are several."""
+    names = called([(one.get("embeddings") or "embeddings", one.get("label")) for one in entries])
+    if len({one["measure"] for one in entries}) > 1:
+        names = [f"{name}, {one_line(str(one['measure']))}" for name, one in zip(names, entries, strict=True)]
+    return different(names)
+
+
+def bin_rows(name: str, one: Document, by: str) -> list[dict[str, Any]]:
+    """The bins of a calibration that hold answers."""
+    held = one[by.replace("-", "_")]
+    found = []
+    for k, n in enumerate(held["count"]):
+        confidence, accuracy = held["confidence"][k], held["accuracy"][k]
+        if not n or confidence is None or accuracy is None:
+            continue
+        low, high = held["edges"][k], held["edges"][k + 1]
+        told = (
+            f"{name}: of {n:,} answers at a confidence from {100 * low:.1f} to {100 * high:.1f} %, mean "
+            f"{100 * confidence:.1f} %, {100 * accuracy:.1f} % are the model's choice"
+        )
+        found.append({"model": name, "confidence": confidence, "accuracy": accuracy, "n": n, "from": low, "to": high,
+                      "told": told})  # fmt: skip
+    return found
+
+
+def _drawn(rows: Sequence[Mapping[str, Any]], names: Sequence[str], style: Style, width: float) -> Any:
+    alt = altair()
+    held = [row[name] for row in rows for name in ("confidence", "accuracy")]
+    low, high = min(held), max(held)
+    more = 0.05 * (high - low or 1.0)
+    domain = [max(0.0, low - more), min(1.0, high + more)]
+    several = len(names) > 1
+    widest = max(letters_width(name) for name in names) + 20
+    beside = several and widest + 200 < width
+    room = min(280.0, width - 50 - (widest if beside else 0))
+    axis = {"format": ".0%", "tickCount": 6, "grid": True}
+    x = alt.X("confidence:Q", scale=alt.Scale(domain=domain, nice=False, zero=False),
+              axis=alt.Axis(title="confidence: probability of the model's choice", **axis))  # fmt: skip
+    y = alt.Y("accuracy:Q", scale=alt.Scale(domain=domain, nice=False, zero=False),
+              axis=alt.Axis(title="answers that are that choice", **axis))  # fmt: skip
+    ends = [{"confidence": one, "accuracy": one} for one in domain]
+    line = alt.Chart(alt.InlineData(values=ends)).mark_line(
+        strokeDash=[3, 2], color=style.muted, strokeWidth=0.8, aria=False
+    )
+    base = alt.Chart(alt.InlineData(values=list(rows))).encode(x=x, y=y)
+    legend = alt.Legend(title=None, orient="right" if beside else "top", columns=1, labelLimit=0) if several else None
+    scale = alt.Scale(domain=list(names), range=list(style.palette[: len(names)]))
+    colour = alt.Color("model:N", scale=scale, legend=legend) if several else alt.value(style.palette[0])
+    shapes = alt.Scale(domain=list(names), range=list(SHAPES[: len(names)]))
+    shape = alt.Shape("model:N", scale=shapes, legend=legend) if several else alt.value("circle")
+    tips = [alt.Tooltip("model:N"), *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")),
+            alt.Tooltip("n:Q", title="answers", format=",")]  # fmt: skip
+    joined = base.mark_line(strokeWidth=1, opacity=0.7, aria=False).encode(color=colour, order="confidence:Q")
+    joined = joined.encode(detail="model:N")
+    dots = base.mark_point(size=22, filled=True, opacity=1).encode(
+        color=colour, shape=shape, tooltip=tips, description=alt.Description("told:N")
+    )
+    return alt.layer(line.encode(x=x, y=y), joined, dots).properties(width=room, height=room)
+
+
+def _told(shown: Sequence[Document], names: Sequence[str], by: str, total: int) -> list[str]:
+    first = shown[0]
+    test = sorted({one["test"]["n_answers"] for one in shown})
+    many = " to ".join(f"{n:,}" for n in dict.fromkeys((test[0], test[-1])))
+    parts = {one["split"] for one in shown}
+    held = "the triplets that the temperature was fitted to" if parts == {None} else f"held-out {first['split']}"
+    what = "of about as many answers each" if by == "equal-mass" else "of equal width"
+    told = [f"{many} answers about {held}, in bins {what}, at the fitted temperature. Dashed: what it says is so."]
+    key = by.replace("-", "_")
+    errors = [
+        f"{name + ' ' if len(names) > 1 else ''}{one[f'ece_{key}_before']:.3f} at T = 1, {one[key]['ece']:.3f} at T = "
+        f"{one['temperature']:.3g}"
+        for name, one in zip(names, shown, strict=True)
+    ]
+    told.append(f"Expected calibration error: {'; '.join(errors)}.")
+    told.append("Bins have no intervals.")
+    if len(shown) < total:
+        told.append(f"The first {len(shown)} of {total:,} models.")
+    return told

@@ -1,0 +1,156 @@
+"""Matrices: similarities of models and layers, error consistency, concepts of many models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pyalign
+from pyalign.report.charts import chart, kinds_of
+from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.matrix import clustered, sampled
+
+from .test_model_charts import told
+
+pytest.importorskip("altair", reason="altair is not installed")
+pytest.importorskip("scipy", reason="scipy is not installed")
+
+
+@pytest.fixture(scope="module")
+def pictures(human):
+    rng = np.random.default_rng(4)
+    return {name: human + rng.normal(size=human.shape) * k for k, name in enumerate(("a", "b", "c", "<d>"))}
+
+
+@pytest.fixture(scope="module")
+def alike(pictures):
+    return pyalign.cka(pictures, measure=["debiased-cka", "mutual-knn"], permutations=20)
+
+
+def order(drawn, axis="y"):
+    return drawn.to_dict()["layer"][0]["encoding"][axis]["sort"]
+
+
+def cells(drawn, *names):
+    return {(row["row"], row["column"]): tuple(row[name] for name in names) for row in rows_of(drawn)}
+
+
+def test_a_matrix_of_models_shows_the_numbers_of_the_document(alike):
+    for one in alike.to_dict()["results"]:
+        m, names = range(4), one["models"]
+        beside = ("matrix", "calibrated", "p_value")
+        expected = {(names[i], names[j]): tuple(one[key][i][j] for key in beside) for i in m for j in m}
+        drawn = chart(alike, by=one["measure"])
+        assert cells(drawn, "value", "calibrated", "p_value") == expected
+        assert sorted(order(drawn)) == sorted(names) and order(drawn) == order(drawn, "x")
+        assert f"{alike.n_objects} objects that all models have" in told(drawn) and "20 permutations" in told(drawn)
+
+
+def test_each_cell_is_read_out_with_its_numbers(alike):
+    from pyalign.report.charts.save import rendered
+
+    pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+    svg = rendered(chart(alike), ".svg").decode()
+    one = alike.to_dict()["results"][0]
+    i, j = one["models"].index("a"), one["models"].index("b")
+    assert f"a, b: {one['measure']} {one['matrix'][i][j]:.3f}, calibrated {one['calibrated'][i][j]:.3f}" in svg
+    assert "&lt;d&gt;" in svg and "<d>" not in svg
+
+
+def test_models_that_are_alike_stand_next_to_each_other():
+    blocks = np.full((6, 6), 0.1)
+    for group in ([0, 3, 5], [1, 2, 4]):
+        blocks[np.ix_(group, group)] = 0.9
+    np.fill_diagonal(blocks, 1.0)
+    found = clustered(blocks)
+    assert {frozenset(found[:3]), frozenset(found[3:])} == {frozenset({0, 3, 5}), frozenset({1, 2, 4})}
+    assert sorted(found) == list(range(6))
+
+
+def test_the_order_is_that_of_least_steps_among_those_that_the_tree_allows():
+    """Points on a line: the tree's leaves in the optimal order are the line, from either end."""
+    at = np.array([0.0, 1.0, 3.0, 6.0, 10.0, 15.0])
+    shuffled = np.random.default_rng(0).permutation(6)
+    similarity = -np.abs(at[shuffled][:, None] - at[shuffled])
+    line = [int(np.flatnonzero(shuffled == k)[0]) for k in range(6)]
+    assert clustered(similarity) in (line, line[::-1])
+
+
+def test_a_matrix_with_nothing_known_has_an_order():
+    assert sorted(clustered(np.full((4, 4), np.nan))) == [0, 1, 2, 3]
+    assert clustered(np.eye(2)) == [0, 1] and clustered(np.eye(1)) == [0]
+
+
+def test_other_orders(alike):
+    assert order(chart(alike, sort="document")) == ["a", "b", "c", "<d>"]
+    assert order(chart(alike, sort="name")) == ["<d>", "a", "b", "c"]
+    assert "Order: by name." in told(chart(alike, sort="name"))
+
+
+def test_of_many_models_some_are_shown_evenly_spread_over_the_order(alike):
+    found = chart(alike, limit=2)
+    assert order(found) == [order(chart(alike))[k] for k in (0, 3)] and len(cells(found)) == 4
+    assert "2 of 4 models, evenly spread over it." in told(found)
+    assert sampled(list(range(100)), 5) == [0, 25, 50, 74, 99]
+
+
+def test_layers_stay_in_their_order(pictures):
+    layers = {name: pictures[name] for name in ("c", "a")}
+    found = pyalign.compare_layers(layers, {"b": pictures["b"], "<d>": pictures["<d>"]}, permutations=20)
+    drawn = chart(found)
+    assert order(drawn) == ["c", "a"] and order(drawn, "x") == ["b", "<d>"]
+    expected = {
+        (row, column): (found.matrix[i][j],)
+        for i, row in enumerate(found.first) for j, column in enumerate(found.second)
+    }  # fmt: skip
+    assert cells(drawn, "value") == expected
+    assert f"calibrated {found.calibrated:.3f}" in told(drawn)
+
+
+def test_kappa_with_its_interval_and_what_the_accuracies_allow(pictures, triplets):
+    found = pyalign.consistency(pictures, triplets, ci="objects")
+    expected = {}
+    for pair in found.to_dict()["pairs"]:
+        figures = (pair["kappa"], *pair["ci"], pair["kappa_min"], pair["kappa_max"])
+        expected[pair["a"], pair["b"]] = expected[pair["b"], pair["a"]] = figures
+    drawn = chart(found)
+    assert cells(drawn, "value", "low", "high", "kappa_min", "kappa_max") == expected
+    assert f"2,000 triplets, of which all models miss {found.n_missed:,}" in told(drawn)
+    assert "over objects" in told(drawn)
+
+
+def test_concepts_of_many_models_are_a_map(two_models):
+    document = two_models.to_dict()
+    first = document["results"]
+    document["results"] = [{**first[k % 2], "embeddings": f"m{k}"} for k in range(12)]
+    assert kinds_of(document) == ("concepts-map",) and kinds_of(two_models.to_dict()) == ("concepts",)
+    drawn = chart(document)
+    expected = {
+        (row["concept"], one["embeddings"]): (row["accuracy"], *(row["ci"] or (None, None)))
+        for one in document["results"] for row in one["concepts"] if row["accuracy"] is not None
+    }  # fmt: skip
+    assert cells(drawn, "value", "low", "high") == expected
+    best = max(first, key=lambda one: one["accuracy"])
+    assert order(drawn, "x")[:6] == [f"m{k}" for k in range(12) if first[k % 2] is best]
+    assert "12 of 12 models, the most accurate to the left" in told(drawn)
+
+
+def test_a_hundred_models_and_sixty_six_concepts_take_little_room(two_models):
+    document = two_models.to_dict()
+    row = document["results"][0]["concepts"][0]
+    document["results"] = [
+        {**document["results"][0], "embeddings": f"m{k}", "concepts": [
+            {**row, "concept": f"concept {c}", "accuracy": (k * 66 + c) / 6600} for c in range(66)]}
+        for k in range(100)
+    ]  # fmt: skip
+    drawn = chart(document)
+    assert len(cells(drawn)) == 6600 and len(str(drawn.to_dict())) < 250_000
+    assert cells(drawn, "value")["concept 3", "m7"] == ((7 * 66 + 3) / 6600,)
+
+
+def test_what_a_matrix_cannot_be_made_of_is_one_line(alike, message_of):
+    assert "by must be one of the measures of the result" in message_of(chart, alike, by="rsa")
+    document = alike.to_dict()
+    document["results"][0]["matrix"] = [[1.0]]
+    assert "matrix must be 4 x 4" in message_of(chart, document)
+    assert "shows one result; got 2" in message_of(chart, [alike, alike])
