@@ -1,0 +1,106 @@
+"""Zero-shot against probed accuracy, both on triplets that the probe has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyalign.report.charts import chart
+from pyalign.report.charts.before_after import probe_names
+from pyalign.report.page.given import Given
+from pyalign.report.page.parts import Column, Fold, Section, Table
+from pyalign.report.page.sections._drawn import column, counted, figure, over, percent, relabelled
+
+Document = Mapping[str, Any]
+
+
+def probes(given: Given) -> Section | None:
+    """A row for each cross-validated probe, a figure of all, and their folds."""
+    documents = [relabelled(one, given) for one in given.of("probe")]
+    if not documents:
+        return None
+    names = probe_names(documents)
+    caption = _caption(documents)
+    parts = (
+        figure("probes-figure", caption, chart(documents, "before-after"), _summary(documents, names)),
+        _table(documents, names, caption),
+        Fold("Folds", (_folds(documents, names),)),
+    )
+    lead = (
+        "How much better the odd one out is told when a linear map of the embeddings is learned from people's answers: "
+        "both accuracies are on held-out triplets, which chose nothing."
+    )
+    return Section("probes", "Zero-shot and probed", lead, parts)
+
+
+def _caption(documents: Sequence[Document]) -> str:
+    tests = [sum(fold["n_test"] for fold in one["folds"]) for one in documents]
+    n = counted(tests[0], "triplet") if len(set(tests)) == 1 else f"{min(tests):,} to {max(tests):,} triplets"
+    splits = " or ".join(sorted({str(one["split"]) for one in documents}))
+    by = next((_by(one) for one in documents if _by(one)), None)
+    intervals = f"95 % intervals over {over(by)}" if by else "no intervals"
+    return f"Accuracy before and after a probe, on {n} of held-out {splits}, mean over the folds; {intervals}."
+
+
+def _by(document: Document) -> Any:
+    return ((document.get("intervals") or {}).get("accuracy_interval") or {}).get("by")
+
+
+def gain_of(document: Document) -> float:
+    """What a probe adds to the accuracy, a fraction, of the same triplets."""
+    return float(document["accuracy"] - document["zero_shot_accuracy"])
+
+
+def _summary(documents: Sequence[Document], names: Sequence[str]) -> str:
+    best = max(range(len(documents)), key=lambda k: documents[k]["accuracy"])
+    gains = [gain_of(one) for one in documents]
+    most = max(range(len(gains)), key=gains.__getitem__)
+    told = (
+        f"Probed, {names[best]} is the most accurate: {percent(documents[best]['accuracy'])}, "
+        f"{percent(documents[best]['zero_shot_accuracy'])} without a probe. "
+        f"The largest gain is that of {names[most]}: {100 * gains[most]:+.1f} points"
+    )
+    ci = documents[most].get("difference_interval")
+    return told + (f" ({100 * ci[0]:+.1f} to {100 * ci[1]:+.1f})." if ci and None not in ci else ", without interval.")
+
+
+def _table(documents: Sequence[Document], names: Sequence[str], caption: str) -> Table:
+    rows = [
+        {**one, "n_test": sum(fold["n_test"] for fold in one["folds"]), "n_folds": len(one["folds"]),
+         "gain": gain_of(one)}
+        for one in documents
+    ]  # fmt: skip
+    columns = (
+        Column("model", tuple(names)),
+        column("zero-shot", rows, "zero_shot_accuracy", "percent", ci="zero_shot_interval",
+               note="By cosines of the rows as they came, on the same triplets."),
+        column("probed", rows, "accuracy", "percent", ci="accuracy_interval"),
+        column("gain", rows, "gain", "percent", ci="difference_interval",
+               note="Probed less zero-shot, paired over the same triplets."),
+        column("cross-entropy", rows, "cross_entropy", ci="cross_entropy_interval", places=4, note="Nats, probed."),
+        column("held out", rows, "split", "text", filter=True),
+        column("folds", rows, "n_folds", "count"),
+        column("triplets", rows, "n_test", "count"),
+        column("chance", rows, "chance", "percent"),
+    )  # fmt: skip
+    return Table("probes-table", caption, columns, sort=("probed", True))
+
+
+def _folds(documents: Sequence[Document], names: Sequence[str]) -> Table:
+    rows = [
+        {**fold, "model": name, "fold": k + 1}
+        for name, one in zip(names, documents, strict=True) for k, fold in enumerate(one["folds"])
+    ]  # fmt: skip
+    columns = (
+        column("model", rows, "model", "text", filter=True),
+        column("fold", rows, "fold", "count"),
+        column("zero-shot", rows, "zero_shot_accuracy", "percent"),
+        column("probed", rows, "accuracy", "percent"),
+        column("s.e.", rows, "accuracy_error", "percent", note="Standard error of the probed accuracy."),
+        column("cross-entropy", rows, "cross_entropy", places=4),
+        column("strength", rows, "strength", places=4, note="Of the penalty, chosen within the training triplets."),
+        column("rank", rows, "rank", "count"),
+        column("training triplets", rows, "n_train", "count"),
+        column("test triplets", rows, "n_test", "count"),
+    )
+    return Table("probes-folds", "Each fold's figures are of its own held-out triplets.", columns)

@@ -1,0 +1,163 @@
+"""Sections of the page on probes, reliability, RSA, similarities and consistency: every number is the document's."""
+
+from __future__ import annotations
+
+import pytest
+
+import pyalign
+from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.parts import Figure, Fold, Table
+from pyalign.report.page.sections.cka import cka
+from pyalign.report.page.sections.consistency import consistency
+from pyalign.report.page.sections.probes import probes
+from pyalign.report.page.sections.reliability import reliability
+from pyalign.report.page.sections.rsa import rsa
+
+from .test_matrix_charts import alike, pictures  # noqa: F401  fixtures
+from .test_model_charts import answered, calibrations, correlations, embeddings, probe  # noqa: F401  fixtures
+
+pytest.importorskip("altair", reason="altair is not installed")
+pytest.importorskip("scipy", reason="scipy is not installed")
+
+
+def given(*results):
+    """Documents as the page has them, models called by their names."""
+    found = Given(tuple(Loaded("", one if isinstance(one, dict) else one.to_dict()) for one in results))
+    found.__dict__["labels"] = {"near": "Near <i>"}
+    return found
+
+
+def parts(section, kind):
+    found = []
+    for part in section.parts:
+        found += [inner for inner in part.parts if isinstance(inner, kind)] if isinstance(part, Fold) else []
+        found += [part] if isinstance(part, kind) else []
+    return found
+
+
+def values(table, header):
+    return next(column.values for column in table.columns if column.header == header)
+
+
+def intervals(table, header):
+    column = next(column for column in table.columns if column.header == header)
+    return [None if low is None else [low, high] for low, high in zip(column.low, column.high, strict=True)]
+
+
+def is_well_made(section):
+    """Names differ, columns are of one length, each figure has a summary with numbers and its data."""
+    tables, figures = parts(section, Table), parts(section, Figure)
+    names = [section.name, *(one.name for one in (*tables, *figures)), *(one.data.name for one in figures)]
+    assert len(set(names)) == len(names)
+    for table in (*tables, *(one.data for one in figures)):
+        assert len({len(column.values) for column in table.columns}) == 1 and table.caption
+        assert all(len(column.low) in (0, len(column.values)) for column in table.columns)
+    assert all(any(c.isdigit() for c in one.summary) and one.data.columns for one in figures)
+    return True
+
+
+def test_sections_without_their_documents_are_none():
+    assert [one(given()) for one in (probes, reliability, rsa, cka, consistency)] == [None] * 5
+
+
+def test_probes_beside_zero_shot(probe):  # noqa: F811
+    document = probe.to_dict()
+    section = probes(given(probe))
+    table, folds = parts(section, Table)
+    assert is_well_made(section) and values(table, "model") == ("far",)
+    assert values(table, "zero-shot") == (document["zero_shot_accuracy"],)
+    assert values(table, "probed") == (document["accuracy"],) and values(table, "gain") == (document["difference"],)
+    assert intervals(table, "zero-shot") == [document["zero_shot_interval"]]
+    assert intervals(table, "probed") == [document["accuracy_interval"]]
+    assert intervals(table, "gain") == [document["difference_interval"]]
+    assert values(folds, "probed") == tuple(fold["accuracy"] for fold in document["folds"])
+    assert values(folds, "zero-shot") == tuple(fold["zero_shot_accuracy"] for fold in document["folds"])
+    low, high = document["difference_interval"]
+    summary = parts(section, Figure)[0].summary
+    assert f"{100 * document['difference']:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})" in summary
+    assert "held-out objects" in table.caption and "over objects" in table.caption
+
+
+def test_a_probe_without_an_interval_of_its_gain_says_so(probe):  # noqa: F811
+    document = {name: value for name, value in probe.to_dict().items() if name != "difference_interval"}
+    section = probes(given(document))
+    assert intervals(parts(section, Table)[0], "gain") == [None]
+    assert "without interval" in parts(section, Figure)[0].summary
+
+
+def test_reliability_of_each_model(calibrations):  # noqa: F811
+    rows = calibrations.to_dict()["results"]
+    section = reliability(given(calibrations))
+    (table,), (figure,) = parts(section, Table), parts(section, Figure)
+    assert is_well_made(section) and values(table, "model") == ("Near <i>", "far")
+    assert values(table, "temperature") == tuple(row["temperature"] for row in rows)
+    assert intervals(table, "temperature") == [row["temperature_ci"] for row in rows]
+    assert values(table, "ECE") == tuple(row["equal_width"]["ece"] for row in rows)
+    assert values(table, "ECE at T = 1") == tuple(row["ece_equal_width_before"] for row in rows)
+    assert values(table, "accuracy") == tuple(row["test"]["accuracy"] for row in rows)
+    assert values(figure.data, "accuracy") == tuple(
+        value for row in rows for value in row["equal_mass"]["accuracy"] if value is not None
+    )
+    least = min(row["equal_mass"]["ece"] for row in rows)
+    assert f"{least:.3f}" in figure.summary
+
+
+def test_rsa_names_both_ceilings(correlations):  # noqa: F811
+    rows = correlations.to_dict()["results"]
+    section = rsa(given(correlations))
+    table, differences = parts(section, Table)
+    assert is_well_made(section)
+    assert values(table, "with the mean matrix") == tuple(row["value"] for row in rows)
+    assert intervals(table, "with the mean matrix") == [row["ci"] for row in rows]
+    assert values(table, "mean of those with each person") == tuple(row["per_person"]["mean"] for row in rows)
+    assert values(table, "ceiling, lower") == tuple(row["ceiling"]["lower"] for row in rows)
+    assert values(table, "ceiling, upper") == tuple(row["ceiling"]["upper"] for row in rows)
+    assert values(differences, "difference") == tuple(pair.difference for pair in correlations.pairs)
+    assert "435 pairs of 30 objects, 5 people; 95 % intervals over objects" in table.caption
+    best = max(rows, key=lambda row: row["value"])
+    assert f"{best['value']:.3f}" in parts(section, Figure)[0].summary
+
+
+def test_rsa_with_one_human_matrix_has_no_ceiling(answered, embeddings):  # noqa: F811
+    people = ((answered[0][:, None] - answered[0]) ** 2).sum(axis=2)
+    section = rsa(given(pyalign.rsa(embeddings, people, kind="dissimilarity")))
+    headers = [column.header for column in parts(section, Table)[0].columns]
+    assert is_well_made(section) and "with the human matrix" in headers and "ceiling, lower" not in headers
+
+
+def test_similarities_of_models_by_each_measure(alike):  # noqa: F811
+    section = cka(given(alike))
+    tables = parts(section, Table)
+    assert is_well_made(section) and len(tables) == 2
+    for table, one in zip(tables, alike.to_dict()["results"], strict=True):
+        place = {name: k for k, name in enumerate(one["models"])}
+        for key, header in (("matrix", one["measure"]), ("calibrated", "calibrated"), ("p_value", "p")):
+            pairs = zip(values(table, "model"), values(table, "and"), values(table, header), strict=True)
+            assert all(value == one[key][place[a]][place[b]] for a, b, value in pairs)
+        assert len(values(table, "model")) == 6 and "All pairs, over 40 objects" in table.caption
+
+
+def test_layers_of_two_models(pictures):  # noqa: F811
+    found = pyalign.compare_layers({"a": pictures["a"], "c": pictures["c"]}, {"b": pictures["b"]}, permutations=20)
+    section = cka(given(found))
+    (table,) = parts(section, Table)
+    assert is_well_made(section) and values(table, "b") == tuple(row[0] for row in found.matrix)
+    assert f"{found.value:.3f}" in table.caption
+
+
+def test_kappa_with_bounds_and_missed_concepts(pictures, triplets, human):  # noqa: F811
+    found = pyalign.consistency(pictures, triplets, ci="objects", dimensions=human)
+    document = found.to_dict()
+    section = consistency(given(found))
+    table, missed = parts(section, Table)
+    assert is_well_made(section)
+    held = {(pair["a"], pair["b"]): pair for pair in document["pairs"]}
+    keys = zip(values(table, "model"), values(table, "and"), strict=True)
+    pairs = [held[key] for key in keys]
+    for header, name in (("kappa", "kappa"), ("least", "kappa_min"), ("most", "kappa_max"), ("p", "p_value"),
+                         ("copy probability", "copy_probability")):  # fmt: skip
+        assert values(table, header) == tuple(pair[name] for pair in pairs)
+    assert intervals(table, "kappa") == [pair["ci"] for pair in pairs] and len(pairs) == 6
+    assert values(missed, "missed") == tuple(row["n_missed"] for row in document["missed"])
+    assert values(missed, "excess") == tuple(row["excess"] for row in document["missed"])
+    assert f"all models miss {found.n_missed:,}" in table.caption
