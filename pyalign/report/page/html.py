@@ -120,23 +120,21 @@ def render(
         sections: in their order; body: what `body_of` made of them.
         page: what parts put there; its data are embedded.
     """
-    body = "\n".join(_section(one, page) for one in sections)
-    if page.sprites is not None:
-        page.notes += page.sprites.finish(page.keep, page.progress)
-    scripts = [assets(".js")]
+    script, later = assets(".js"), ""
+    allowed = [script]
     if page.drawn:
-        from pyalign.report.page.figures_html import colours, library
+        from pyalign.report.page.figures_html import colours, library, packed
 
         page.keep("chart-colours", colours())
-        scripts.insert(0, library())
+        allowed.append(library())
+        later = packed()
     data = "\n".join(json_script(name, value) for name, value in page.data.items())
     style = f"{assets('.css')}\n{_chart_style() if page.drawn else ''}"
-    code = "\n".join(f"<script>{script}</script>" for script in scripts)
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">
+<meta http-equiv="Content-Security-Policy" content="{_policy(allowed)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="pyalign {escape(__version__)}">
@@ -156,7 +154,8 @@ def render(
 <footer><p>Made by pyalign {escape(__version__)}. The page holds all of its data and needs no network.</p></footer>
 <div id="live" class="unseen" role="status" aria-live="polite"></div>
 {data}
-{code}
+{later}
+<script>{script}</script>
 </body>
 </html>
 """

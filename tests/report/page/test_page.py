@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import re
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ import pytest
 from pyalign.report.page.cells import figure
 from pyalign.report.page.code import Code
 from pyalign.report.page.facts import Fact, Facts
+from pyalign.report.page.figures_html import library
 from pyalign.report.page.html import Page, body_of, data_of, render, shown, written
 from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, Tile, Tiles
 from pyalign.report.page.tables_html import MOST, STATIC
@@ -142,13 +144,17 @@ def test_a_chart_has_a_caption_a_text_and_its_data():
     chart = alt.Chart(alt.InlineData(values=[{"x": 0.1, "y": "</script>"}])).mark_point().encode(x="x:Q", y="y:N")
     html = page_of(Figure("chart", "What it shows.", chart, "One point at 0.1.", table()))
     assert data_of(html)["chart"] == chart.to_dict()
+    digest = base64.b64encode(hashlib.sha256(library().encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in html and len(html) < 600_000
+    (held,) = re.findall(r'data-library="gzip">([^<]*)<', html)
+    assert gzip.decompress(base64.b64decode(held)).decode() == library()
     read = Reader(html)
     (drawing,) = [about for _, about in read.tags if "data-chart" in about]
     assert drawing["aria-label"] == "One point at 0.1."
     text = "".join(read.text)
     assert "What it shows." in text and "One point at 0.1." in text
     assert ("summary", {}) in read.tags and 'data-table="rows"' in html
-    assert html.count("await vegaEmbed(") == 1 and len(re.findall("<script>", html)) == 2
+    assert html.count("await vegaEmbed(") == 1 and len(re.findall("<script>", html)) == 1
 
 
 def test_a_page_without_charts_is_without_the_library():
