@@ -70,10 +70,11 @@ def test_models_that_are_alike_stand_next_to_each_other():
 def test_the_order_is_that_of_least_steps_among_those_that_the_tree_allows():
     """Points on a line: the tree's leaves in the optimal order are the line, from either end."""
     at = np.array([0.0, 1.0, 3.0, 6.0, 10.0, 15.0])
-    shuffled = np.random.default_rng(0).permutation(6)
-    similarity = -np.abs(at[shuffled][:, None] - at[shuffled])
-    line = [int(np.flatnonzero(shuffled == k)[0]) for k in range(6)]
-    assert clustered(similarity) in (line, line[::-1])
+    for seed in range(6):
+        shuffled = np.random.default_rng(seed).permutation(6)
+        similarity = -np.abs(at[shuffled][:, None] - at[shuffled])
+        line = [int(np.flatnonzero(shuffled == k)[0]) for k in range(6)]
+        assert clustered(similarity) == (line if line.index(0) < 3 else line[::-1])
 
 
 def test_a_matrix_with_nothing_known_has_an_order():
