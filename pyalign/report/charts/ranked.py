@@ -134,9 +134,9 @@ def _panel(
     layers = [
         *band_layers(panel.bands, where, style), *_lines(panel, x, models, style),
         *_heads(panel, models, style, several, width),
-        *tick_layers(panel.ticks, where, _colours(models, style)[0], style),
+        *tick_layers(panel.ticks, where, _colours(models, style, width)[0], style),
         *(link_layers(panel.rows, where, style) if panel.linked else ()),
-        *_points(base, x, panel, models, style, several),
+        *_points(base, x, panel, models, style, several, width),
     ]  # fmt: skip
     if counted:
         layers += _counts(panel, order, style, width)
@@ -186,22 +186,25 @@ def _domain(panel: Panel) -> list[float]:
     return [low - more, high + more]
 
 
-def _colours(models: Sequence[str], style: Style) -> tuple[Any, Any]:
+def _colours(models: Sequence[str], style: Style, width: float) -> tuple[Any, Any]:
     """By colour and by shape, so that a print without colour tells models apart."""
     alt = altair()
     several = len(models) > 1
-    legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=2, offset=14) if several else None
+    columns = 2 if 2 * (24 + max(letters_width(model) for model in models)) < 1.6 * width else 1
+    legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=columns, offset=14) if several else None
     n = len(models)
     colour = alt.Color("model:N", scale=alt.Scale(domain=list(models), range=list(style.palette[:n])), legend=legend)
     shape = alt.Shape("model:N", scale=alt.Scale(domain=list(models), range=list(SHAPES[:n])), legend=legend)
     return colour, shape
 
 
-def _points(base: Any, x: Any, panel: Panel, models: Sequence[str], style: Style, several: bool) -> list[Any]:
+def _points(
+    base: Any, x: Any, panel: Panel, models: Sequence[str], style: Style, several: bool, width: float
+) -> list[Any]:
     """Intervals, and points: hollow where there is no interval although others have one."""
     alt = altair()
     if several:
-        colour, shape = _colours(models, style)
+        colour, shape = _colours(models, style, width)
     else:
         own = style.palette[0] if panel.rows[0].model in models[:1] else style.text
         colour, shape = alt.value(own), alt.value("circle")
