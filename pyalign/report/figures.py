@@ -38,9 +38,10 @@ def figures(
     charts = dict[str, Any]()
     for kind in kinds_of(document):
         held = {"images": images} if "images" in TAKES[kind] else {}
-        ways = groupings(document) if kind == "concepts" else [None]
+        called = "concepts" if kind == "concepts-map" else kind  # of many models, in the same file
+        ways = groupings(document) if called == "concepts" else [None]
         for by in ways:
-            name = kind if len(ways) == 1 else f"{kind}-{by}"
+            name = called if len(ways) == 1 else f"{called}-{by}"
             charts[name] = plot(document, kind, by=by if len(ways) > 1 else None, **held, **options)
     if dimensions is not None and _of_dimensions(document):
         charts["cards"] = plot(

@@ -9,6 +9,7 @@ import pyalign
 from pyalign.report.charts import chart, kinds_of
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.matrix import clustered, sampled
+from pyalign.report.figures import figures
 
 from .test_model_charts import told
 
@@ -131,6 +132,7 @@ def test_concepts_of_many_models_are_a_map(two_models):
         for one in document["results"] for row in one["concepts"] if row["accuracy"] is not None
     }  # fmt: skip
     assert cells(drawn, "value", "low", "high") == expected
+    assert list(figures(document)) == ["concepts"]
     best = max(first, key=lambda one: one["accuracy"])
     assert order(drawn, "x")[:6] == [f"m{k}" for k in range(12) if first[k % 2] is best]
     assert "12 of 12 models, the most accurate to the left" in told(drawn)
