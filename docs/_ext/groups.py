@@ -42,6 +42,7 @@ COMMANDS = (
     Commands("Triplets", {
         "score": "tour", "compare": "statistics", "ceiling": "ceilings", "agreement": "ceilings",
         "calibrate": "calibration", "failures": "ceilings", "consistency": "consistency", "recover": "recovery",
+        "metadata": "metadata",
     }),
     Commands("Concepts and neighbours", {"concepts": "concepts", "neighbors": "neighborhoods"}),
     Commands("Pairs, and models with each other", {"rsa": "rsa", "cka": "cka"}),
@@ -50,8 +51,7 @@ COMMANDS = (
         "extract": "extraction", "models list": "extraction", "models layers": "extraction",
     }),
     Commands("Pages, studies, pictures", {
-        "report": "figures", "study run": "tutorial-images", "study init": "tutorial-images", "tour": "tutorial-images",
-        "plot": "figures",
+        "report": "report", "study run": "study", "study init": "study", "tour": "study", "plot": "figures",
     }),
     Commands("Files", {"describe": "files", "export": "files", "info": "gpu"}),
     Commands("Data", {
@@ -70,9 +70,10 @@ NAMES = {
     ),
     "trust": Names(
         "Intervals, comparisons, ceilings", "What a figure is worth: over what it could have come out otherwise.",
-        ("compare", "noise_ceiling", "agreement", "calibrate", "failures", "recover"),
+        ("compare", "noise_ceiling", "agreement", "calibrate", "failures", "recover", "regress_metadata",
+         "load_metadata"),
         ("Resampling", "Interval", "Comparison", "NoiseCeiling", "Agreement", "Agreements", "Calibration",
-         "Calibrations", "Failures", "Recovery"),
+         "Calibrations", "Failures", "Recovery", "Metadata", "MetadataRegressions"),
     ),
     "concepts": Names(
         "Human concepts", "Where a model agrees with people, and where not.",
