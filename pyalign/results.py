@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from types import NoneType, UnionType
-from typing import Any, ClassVar, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -262,6 +262,11 @@ def as_document(value: Any) -> Any:
         >>> as_document({"a": (1, math.nan), 2: np.float32(0.5)})
         {'a': [1, None], '2': 0.5}
     """
+    kind = type(value)
+    if value is None or kind in (str, int, bool):
+        return value
+    if kind in (list, tuple):
+        return [as_document(one) for one in value]
     if isinstance(value, np.ndarray):
         return as_document(value.tolist())
     if isinstance(value, float | np.floating):
@@ -285,15 +290,15 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
     document: dict[str, Any] = {}
     intervals: dict[str, Any] = {}
     missing = getattr(value, "missing", ())
-    for one in fields(value):
-        held = getattr(value, one.name)
-        unasked = held is None and one.default is None and one.name not in missing
-        if not _is_shown(one) or unasked or (one.name == "notes" and not held):
+    for name, may_be_absent in _shown(cast(Any, type(value))):
+        held = getattr(value, name)
+        unasked = held is None and may_be_absent and name not in missing
+        if unasked or (name == "notes" and not held):
             continue
-        document[one.name] = as_document(held)
+        document[name] = as_document(held)
         if isinstance(held, Interval):
             more = ("error", "by", "method", "confidence")
-            intervals[one.name] = {name: as_document(getattr(held, name)) for name in more}
+            intervals[name] = {key: as_document(getattr(held, key)) for key in more}
     for name in getattr(type(value), "derived", ()):
         held = getattr(value, name)
         if held is not None:
@@ -304,6 +309,12 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
         if name in document:
             document[name] = document.pop(name)
     return document
+
+
+@lru_cache(maxsize=256)
+def _shown(kind: type) -> tuple[tuple[str, bool], ...]:
+    """The fields that documents show, and whether each is None by default."""
+    return tuple((one.name, one.default is None) for one in fields(kind) if _is_shown(one))
 
 
 def _is_shown(one: Field[Any]) -> bool:
@@ -328,91 +339,137 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
     """The same, field by field."""
     values: dict[str, Any] = {}
     about = document.get(INTERVALS, {})
-    for one in fields(kind):  # type: ignore[arg-type]
-        hint = _hints(cast(Any, kind))[one.name]
-        if not _is_shown(one):
-            if one.default is MISSING and one.default_factory is MISSING:
-                values[one.name] = None
-        elif one.name in document:
-            more = about.get(one.name) if isinstance(about, Mapping) else None
-            values[one.name] = _decoded(hint, document[one.name], more, one.name)
-        elif one.default is MISSING and one.default_factory is MISSING:
-            raise InputError(f"{one.name!r} is missing")
-    if "missing" in _hints(cast(Any, kind)):
-        shown = (one.name for one in fields(kind) if one.default is None and _is_shown(one))  # type: ignore[arg-type]
-        values["missing"] = tuple(name for name in shown if name in document and document[name] is None)
+    plan = _plan(cast(Any, kind))
+    for name, decode, required in plan.fields:
+        if name in document and decode is not None:
+            more = about.get(name) if isinstance(about, Mapping) else None
+            values[name] = decode(document[name], more, name)
+        elif required and decode is not None:
+            raise InputError(f"{name!r} is missing")
+        elif required:
+            values[name] = None
+    if plan.has_missing:
+        values["missing"] = tuple(name for name in plan.absent if name in document and document[name] is None)
     return kind(**values)
 
 
+# How a value is read: (value, what else is said of it, the name of its field) -> what the field holds.
+Decoder = Callable[[Any, Any, str], Any]
+
+
+class _Plan(NamedTuple):
+    """How a dataclass is read; found once, as a document may hold millions.
+
+    fields: name, decoder, or None of what no document holds, and whether it has no default. absent: those that are
+    shown, and None by default. has_missing: whether it tells which of them were asked for.
+    """
+
+    fields: tuple[tuple[str, Decoder | None, bool], ...]
+    absent: tuple[str, ...]
+    has_missing: bool
+
+
 @lru_cache(maxsize=256)
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _plan(kind: type) -> _Plan:
+    hints = get_type_hints(kind)
+    return _Plan(
+        tuple((one.name, _decoder(hints[one.name]) if _is_shown(one) else None,
+               one.default is MISSING and one.default_factory is MISSING) for one in fields(kind)),
+        tuple(one.name for one in fields(kind) if one.default is None and _is_shown(one)),
+        "missing" in hints,
+    )  # fmt: skip
 
 
-def _decoded(hint: Any, value: Any, more: Mapping[str, Any] | None, name: str) -> Any:
+def _decoder(hint: Any) -> Decoder:
+    """Of a type, or of the first of several that fits."""
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    if value is None and (NoneType in options or hint is Any):
-        return None
-    if value is None and float in options:  # what is no number has no other form in JSON
-        return math.nan
-    hint = next((option for option in options if option is not NoneType and _fits(option, value)), None)
-    if hint is None:
+    may_be_none, may_be_nan = NoneType in options or hint is Any, float in options
+    readers = [(_fitting(option), _reader(option)) for option in options if option is not NoneType]
+
+    def decode(value: Any, more: Any, name: str) -> Any:
+        if value is None and may_be_none:
+            return None
+        if value is None and may_be_nan:  # what is no number has no other form in JSON
+            return math.nan
+        for fits, read in readers:
+            if fits(value):
+                return value if read is None else read(value, more, name)
         raise InputError(f"{name!r} holds {value!r:.60}, which does not fit")
-    return _of_kind(hint, value, more, name)
+
+    return decode
 
 
-def _of_kind(hint: Any, value: Any, more: Mapping[str, Any] | None, name: str) -> Any:
+def _reader(hint: Any) -> Decoder | None:
+    """Of a value that fits; None: it stays as it is."""
     origin, inside = get_origin(hint), get_args(hint)
     if hint is Interval:
-        return _interval(value, more or {}, name)
+        return lambda value, more, name: _interval(value, more or {}, name)
     if hint is Provenance:
-        return _provenance(value)
+        return lambda value, more, name: _provenance(value)
     if is_dataclass(hint) and isinstance(hint, type):
-        return from_document(hint, value)
+        return lambda value, more, name: from_document(hint, value)
     if origin is tuple:
-        kinds = [inside[0]] * len(value) if inside[-1] is Ellipsis else inside
-        if len(kinds) != len(value):
-            raise InputError(f"{name!r} holds {len(value)} values in place of {len(kinds)}")
-        return tuple(_decoded(kind, one, None, name) for kind, one in zip(kinds, value, strict=True))
+        return _of_several(inside[0]) if inside[-1] is Ellipsis else _of_each(inside)
     if origin in (dict, Mapping):
-        return {inside[0](key): _decoded(inside[1], one, None, name) for key, one in value.items()}
-    return np.array(value) if hint is np.ndarray else float(value) if hint is float else value
+        key, decode = inside[0], _decoder(inside[1])
+        return lambda value, more, name: {key(one): decode(held, None, name) for one, held in value.items()}
+    if hint is np.ndarray:
+        return lambda value, more, name: np.array(value)
+    return (lambda value, more, name: float(value)) if hint is float else None
+
+
+def _of_several(hint: Any) -> Decoder:
+    decode = _decoder(hint)
+    return lambda value, more, name: tuple([decode(one, None, name) for one in value])
+
+
+def _of_each(hints: tuple[Any, ...]) -> Decoder:
+    decoders = tuple(map(_decoder, hints))
+
+    def read(value: Any, more: Any, name: str) -> Any:
+        if len(decoders) != len(value):
+            raise InputError(f"{name!r} holds {len(value)} values in place of {len(decoders)}")
+        return tuple([decode(one, None, name) for decode, one in zip(decoders, value, strict=True)])
+
+    return read
+
+
+def _fitting(hint: Any) -> Callable[[Any], bool]:
+    """Whether a value of JSON may be of a type."""
+    kind = get_origin(hint) or hint
+    if kind is Any:
+        return lambda value: True
+    if kind in (Interval, tuple, list, np.ndarray):
+        return lambda value: isinstance(value, list)
+    if kind in (dict, Mapping, Provenance) or is_dataclass(kind):
+        return lambda value: isinstance(value, dict)
+    if kind in (int, float):
+        return lambda value: (
+            not isinstance(value, bool) and abs(value) <= LARGEST if isinstance(value, int) else isinstance(value, kind)
+        )
+    return lambda value: isinstance(value, kind)
 
 
 def _interval(ends: list[Any], more: Mapping[str, Any], name: str) -> Interval:
     """Of its ends, and of the rest that stands in a place of its own; without that, the rest is not known."""
     if len(ends) != 2:
         raise InputError(f"{name!r} holds {len(ends)} values in place of the ends of an interval")
-    low, high = (_decoded(float, end, None, name) for end in ends)
-    known = {one.name for one in fields(Interval)} - {"low", "high"}
-    hints = _hints(Interval)
-    rest = {key: _decoded(hints[key], value, None, f"{INTERVALS}.{name}.{key}") for key, value in more.items()
-            if key in known}  # fmt: skip
+    decoders = {key: decode for key, decode, _ in _plan(Interval).fields if decode is not None}
+    low, high = (decoders["low"](end, None, name) for end in ends)
+    rest = {key: decoders[key](value, None, f"{INTERVALS}.{name}.{key}") for key, value in more.items()
+            if key in decoders and key not in ("low", "high")}  # fmt: skip
     return Interval(low, high, **rest)
 
 
 def _provenance(value: Mapping[str, Any]) -> Provenance:
-    inputs = _decoded(tuple[dict[str, Any], ...], value.get("inputs", []), None, "inputs")
+    inputs = _decoder(tuple[dict[str, Any], ...])(value.get("inputs", []), None, "inputs")
     read = from_fields(Provenance, {**value, "inputs": []})
     return replace(read, inputs=tuple(map(_input, inputs)))
 
 
 def _input(value: Mapping[str, Any]) -> Input:
-    sha256 = _decoded(str | None, value.get("sha256"), None, "sha256")
+    sha256 = _decoder(str | None)(value.get("sha256"), None, "sha256")
     return replace(from_fields(Input, value), _hash=sha256)
-
-
-def _fits(hint: Any, value: Any) -> bool:
-    kind = get_origin(hint) or hint
-    if kind is Any:
-        return True
-    if kind in (Interval, tuple, list, np.ndarray):
-        return isinstance(value, list)
-    if kind in (dict, Mapping, Provenance) or is_dataclass(kind):
-        return isinstance(value, dict)
-    if isinstance(value, int) and kind in (int, float):
-        return not isinstance(value, bool) and abs(value) <= LARGEST
-    return isinstance(value, kind)
 
 
 def flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -474,7 +531,8 @@ def read_result(document: Any, path: Any) -> Any:
     module, _, name = KINDS[command].partition(":")
     try:
         found = from_document(getattr(import_module(module), name), document)
-        found.to_json()  # what can't be written again, such as an unknown word among its fields, is damaged too
+        # what can't be written again, such as an unknown word among its fields, is damaged too
+        json.dumps(found.to_dict(), allow_nan=False)
         return found
     except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error

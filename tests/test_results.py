@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals
 
 import pyalign
+from pyalign import results
 from pyalign.data import Categories, Embeddings, TrainedOn, Transform
 from pyalign.results import KINDS, SCHEMA, Interval, Result, as_document, from_document
 
@@ -451,3 +452,32 @@ def test_what_comes_back_holds_no_arrays():
     assert (back.choices, back.probabilities) == (None, None)
     assert back == kept
     assert {one.name for one in fields(kept) if one.metadata.get("hidden")} == {"choices", "probabilities", "missing"}
+
+
+def test_how_a_type_is_read_is_found_once_however_many_values_a_document_holds(monkeypatch):
+    """A page reads documents of hundreds of thousands of values: hints are looked at by class, not by value."""
+    looked = []
+    asked = results.get_origin
+    monkeypatch.setattr(results, "get_origin", lambda hint: looked.append(hint) or asked(hint))
+    results._plan.cache_clear()
+    interval = [0.1, 0.2]
+    from_document(Several, {"scores": {"a": interval}, "both": [1, 2], "either": 1, "other": 1})
+    first = len(looked)
+    found = from_document(Several, {"scores": {str(k): interval for k in range(500)}, "both": [1, 2], "either": 1,
+                                    "other": 1})  # fmt: skip
+    assert len(found.scores) == 500 and first > 0 and len(looked) == first
+
+
+def test_of_several_types_the_first_that_fits_is_taken():
+    """Though typing calls unions equal whose order differs."""
+    found = from_document(Several, {"scores": {}, "both": [1, None], "either": 3, "other": 3})
+    assert (type(found.either), type(found.other)) == (int, float)
+    assert found.both[0] == 1.0 and math.isnan(found.both[1])
+
+
+@dataclass(frozen=True)
+class Several:
+    scores: dict[str, Interval]
+    both: tuple[float, float]
+    either: int | float | None
+    other: float | int
