@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.report.charts.document import different
@@ -10,34 +10,46 @@ from pyalign.report.tables import one_line, short_labels
 
 # Keys of documents under which names of embeddings stand, alone or in lists.
 NAMED = ("embeddings", "model", "models", "a", "b", "other", "mistaken_for")
+NAMES = frozenset(NAMED)
 BESIDES = ("provenance", "notes", "options", "intervals", "outputs")  # hold no names of models
 NEVER = ("extract", "models list", "models layers", "datasets list", "datasets info", "datasets fetch", "describe")
 UNNAMED = "embeddings"  # what a result of an array without a file calls its model
 
 
-def names_of(document: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def names_of(document: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     """Each name of embeddings in a document, with the label that it was given there, or None."""
+    found: list[tuple[str, str | None]] = []
     if document.get("command") not in NEVER:
-        yield from _within(document)
+        _collect(document, found)
         for one in _inputs(document):
             if document["command"] == "probe" and one.get("name") == UNNAMED and isinstance(one.get("source"), str):
-                yield one["source"], None
+                found.append((one["source"], None))
+    return list(dict.fromkeys(found))
 
 
-def _within(value: Any) -> Iterator[tuple[str, str | None]]:
-    if isinstance(value, Mapping):
+def _collect(value: Mapping[str, Any], found: list[tuple[str, str | None]]) -> None:
+    """Adds those of a part of a document, which may have hundreds of thousands."""
+    if not NAMES.isdisjoint(value):
         label = value.get("label")
         for key in NAMED:
             held = value.get(key)
-            for name in held if isinstance(held, list) else [held]:
-                if isinstance(name, str):
-                    yield name, label if key == "embeddings" and isinstance(label, str) else None
-        for key, held in value.items():
-            if key not in BESIDES and isinstance(held, dict | list):
-                yield from _within(held)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for held in value:
-            yield from _within(held)
+            given = label if key == "embeddings" and isinstance(label, str) else None
+            found += [(name, given) for name in (held if isinstance(held, list) else [held]) if isinstance(name, str)]
+    for key, held in value.items():
+        kind = type(held)
+        if kind is dict and key not in BESIDES:
+            _collect(held, found)
+        elif kind is list and key not in BESIDES:
+            _collect_all(held, found)
+
+
+def _collect_all(values: Sequence[Any], found: list[tuple[str, str | None]]) -> None:
+    if values and isinstance(values[0], dict):
+        for one in values:
+            if isinstance(one, dict):
+                _collect(one, found)
+            elif isinstance(one, list):
+                _collect_all(one, found)
 
 
 def labels_of(documents: Sequence[Mapping[str, Any]]) -> dict[str, str]:

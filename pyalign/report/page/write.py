@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module, util
+from importlib import import_module
 from typing import Any, ClassVar
 
 from pyalign.errors import InputError
@@ -114,11 +114,8 @@ def sections_of(given: Given, progress: Progress = silent) -> tuple[list[Section
     faults: list[str] = []
     for number, place in enumerate(SECTIONS.values()):
         module, _, name = place.partition(":")
-        full = f"pyalign.report.page.sections.{module}"
-        if util.find_spec(full) is None:
-            continue
         progress("sections", number, len(SECTIONS))
-        made, told = _attempt(getattr(import_module(full), name), given)
+        made, told = _attempt(getattr(import_module(f"pyalign.report.page.sections.{module}"), name), given)
         faults += told
         if made is not None:
             found.append(made)
@@ -177,9 +174,11 @@ def _images(images: Any) -> Any:
 
 
 def _metadata(metadata: Any) -> Any:
-    if metadata is None or util.find_spec("pyalign.report.page.metadata") is None:
+    if metadata is None:
         return None
-    return import_module("pyalign.report.page.metadata").metadata_of(metadata)
+    from pyalign.report.page.metadata import metadata_of
+
+    return metadata_of(metadata)
 
 
 def _sprites(given: Given) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.naming import names_of
 
 
 def given(*documents):
@@ -86,3 +87,10 @@ def test_words_under_other_keys_are_no_models():
         "results": [{"embeddings": "clip.npy", "label": "CLIP"}],
     }  # fmt: skip
     assert given(document).labels == {}
+
+
+def test_names_are_found_however_deep_they_stand_and_once_each():
+    deep = {"command": "score", "results": [{"rows": {"x": [{"models": ["a", "b"], "other": "a"}]}}, [{"a": "d"}], 3],
+            "notes": [{"model": "no"}], "embeddings": "c", "label": "C"}  # fmt: skip
+    assert names_of(deep) == [("c", "C"), ("a", None), ("b", None), ("d", None)]
+    assert names_of({**deep, "command": "extract"}) == []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module, util
 from typing import Any
 
 from pyalign.report.page.facts import Fact, Facts
 from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.metadata import metadata_columns
 from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, present
 from pyalign.report.page.sections._rows import (
     confidence,
@@ -176,10 +176,7 @@ def _calibrated(given: Given, rows: Sequence[Scored]) -> list[Column]:
 
 def _metadata(given: Given, names: Sequence[str]) -> Sequence[Column]:
     """What is known of the models besides: a column each."""
-    if given.metadata is None or util.find_spec("pyalign.report.page.metadata") is None:
-        return ()
-    columns: Sequence[Column] = import_module("pyalign.report.page.metadata").metadata_columns(given, names)
-    return columns
+    return () if given.metadata is None else metadata_columns(given, names)
 
 
 def _caption(rows: Sequence[Scored], ceiling: tuple[float, str] | None) -> str:
