@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from pyalign._version import __version__
-from pyalign.progress import Progress, silent
+from pyalign.report.page.columns import unpacked
 from pyalign.report.page.parts import Section
 from pyalign.report.tables import one_line
 
@@ -215,7 +215,7 @@ def _section(section: Section, page: Page) -> str:
 
 
 def data_of(html: str) -> Mapping[str, Any]:
-    """The data that a page holds, by name: what its scripts read.
+    """The data that a page holds, by name: what its scripts read, columns of tables unpacked.
 
     Example:
         >>> data_of(json_script("a", {"b": ["</script>", 0.1]}))
@@ -227,5 +227,8 @@ def data_of(html: str) -> Mapping[str, Any]:
     mark = '<script type="application/json" data-name="'
     for piece in html.split(mark)[1:]:
         name, _, rest = piece.partition('">')
-        found[unescape(name)] = json.loads(rest.partition("</script>")[0])
+        held = json.loads(rest.partition("</script>")[0])
+        if isinstance(held, dict) and isinstance(held.get("columns"), list):
+            held["columns"] = [unpacked(one) for one in held["columns"]]
+        found[unescape(name)] = held
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from pyalign.report.page.cells import cell
+from pyalign.report.page.columns import packed
 from pyalign.report.page.html import Page, shown
 from pyalign.report.page.parts import Column, Table, Value
 
@@ -20,7 +22,8 @@ def table(part: Table, page: Page) -> str:
     page.keep(part.name, data(part))
     count = len(order)
     first = order if count <= MOST else order[:STATIC]
-    rows = "".join(_row(part, row, place) for place, row in enumerate(first, start=1))
+    kinds = [_kind(one) for one in part.columns]
+    rows = "".join(_row(part, kinds, row, place) for place, row in enumerate(first, start=1))
     more = f'<p class="without-script">The first {STATIC} of {count:,} rows.</p>' if count > len(first) else ""
     return f"""<div class="table" id="{name}" data-table="{name}">
 <p class="caption" id="{name}-caption">{shown(part.caption)}</p>
@@ -31,17 +34,13 @@ def table(part: Table, page: Page) -> str:
 
 
 def data(part: Table) -> dict[str, Any]:
-    """What the script reads: the values as the document has them."""
+    """What the script reads: the values as the document has them, those of long columns as `columns.py` packs them."""
     columns = []
     for one in part.columns:
-        held: dict[str, Any] = {"header": one.header, "form": one.form, "places": one.places, "values": one.values}
-        if len(one.values) >= MANY and all(value is None or isinstance(value, str) for value in one.values):
-            words = list(dict.fromkeys(one.values))
-            if 4 * len(words) < len(one.values):  # each word once, and its number in each row
-                number = {word: k for k, word in enumerate(words)}
-                held |= {"values": [number[value] for value in one.values], "words": words}
-        held.update({key: getattr(one, key) for key in ("low", "high", "filter", "note") if getattr(one, key)})
-        columns.append(held)
+        held: dict[str, Any] = {"header": one.header, "form": one.form, "places": one.places}
+        held |= {end: getattr(one, end) for end in ("values", "low", "high") if getattr(one, end) or end == "values"}
+        held.update({key: getattr(one, key) for key in ("filter", "note") if getattr(one, key)})
+        columns.append(packed(held))
     return {"caption": part.caption, "columns": columns, "sort": part.sort, "numbered": part.numbered}
 
 
@@ -58,10 +57,12 @@ def _header(column: Column, part: Table) -> str:
     return f'<th scope="col" class="{_kind(column)}"{told}{note}>{shown(column.header)}</th>'
 
 
-def _row(part: Table, row: int, place: int) -> str:
+def _row(part: Table, kinds: Sequence[str], row: int, place: int) -> str:
     first = f'<td class="number">{place}</td>' if part.numbered else ""
-    cells = [f'<th scope="row" class="{_kind(part.columns[0])}">{cell(part.columns[0], row)}</th>']
-    cells += [f'<td class="{_kind(one)}">{cell(one, row)}</td>' for one in part.columns[1:]]
+    cells = [f'<th scope="row" class="{kinds[0]}">{cell(part.columns[0], row)}</th>']
+    cells += [
+        f'<td class="{kind}">{cell(one, row)}</td>' for one, kind in zip(part.columns[1:], kinds[1:], strict=True)
+    ]
     return f"<tr>{first}{''.join(cells)}</tr>"
 
 

@@ -7,16 +7,25 @@
   const ANY = "\u0000any";
   const NONE = "\u0000none";
 
+  // Long columns are packed, as `columns.py` says.
+  function unpack(column) {
+    if (column.words) column.values = column.values.map((number) => column.words[number]);
+    delete column.words;
+    for (const key of ["values", "low", "high"]) if (typeof column[key] === "string") column[key] = floats(column[key]);
+  }
+
+  function floats(text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return Array.from(new Float64Array(bytes.buffer), (value) => (Number.isNaN(value) ? null : value));
+  }
+
   class Rows {
     constructor(place) {
       this.place = place;
       this.name = place.dataset.table;
       this.told = data(this.name);
       this.columns = this.told.columns;
-      for (const column of this.columns) {
-        if (column.words) column.values = column.values.map((number) => column.words[number]);
-        delete column.words;
-      }
+      this.columns.forEach(unpack);
       this.count = this.columns.length ? this.columns[0].values.length : 0;
       this.hidden = new Set();
       this.chosen = new Map();
