@@ -8,6 +8,7 @@ from pyalign.concept.concepts_result import ConceptDifference, Concepts, Concept
 from pyalign.report.cells import concepts_column
 from pyalign.report.comparisons import SHORT
 from pyalign.report.tables import (
+    TRANSFORMED,
     Column,
     Rows,
     chance_note,
@@ -44,7 +45,7 @@ def _labels(found: Concepts, verbose: bool) -> dict[str, str]:
 
 def _short(names: Sequence[str]) -> dict[str, str]:
     """Short forms, in which what a transform made keeps its mark."""
-    mark = " (transformed)"
+    mark = TRANSFORMED
     short = short_labels([name.removesuffix(mark) for name in names])
     return {name: short[name.removesuffix(mark)] + (" +map" if name.endswith(mark) else "") for name in names}
 

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pyalign.data import alternatives_of, chance_of
+from pyalign.io.formats import FORMATS
+from pyalign.io.paths import suffix_of
 from pyalign.report.widths import beginning, ending, shown_width
 
+TRANSFORMED = " (transformed)"  # behind the name of what a transform made of embeddings
 WIDTH = 80  # where no terminal says otherwise
 Draw = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 _DRAW: ContextVar[Draw | None] = ContextVar("draw_tables", default=None)
@@ -178,11 +181,16 @@ def shortened(names: Sequence[str], width: int) -> list[str]:
 def short_labels(names: Sequence[str]) -> dict[str, str]:
     """Short forms of the names of models that are files: what tells them apart, without folders and extensions.
 
+    A name that is no file's, as `says_file` knows it, is what people call the model, and stays whole.
+
     Example:
-        >>> short_labels(["out/clip/visual.npy", "out/vgg.h5::fc7", "mine"])
-        {'out/clip/visual.npy': 'visual', 'out/vgg.h5::fc7': 'vgg::fc7', 'mine': 'mine'}
+        >>> short_labels(["out/clip/visual.npy", "out/vgg.h5::fc7", "CLIP ViT-B/32", "word2vec v1.5"])
+        {'out/clip/visual.npy': 'visual', 'out/vgg.h5::fc7': 'vgg::fc7', 'CLIP ViT-B/32': 'CLIP ViT-B/32', \
+'word2vec v1.5': 'word2vec v1.5'}
         >>> list(short_labels(["a/x.npy", "b/x.npy"]).values())
         ['a/x', 'b/x']
+        >>> list(short_labels(["a/x.npy (transformed)"]).values())
+        ['x (transformed)']
     """
     distinct = list(dict.fromkeys(names))
     for parts in range(1, 32):
@@ -192,12 +200,35 @@ def short_labels(names: Sequence[str]) -> dict[str, str]:
     return {name: one_line(name) for name in distinct}
 
 
+def says_file(name: str) -> bool:
+    """Whether a name is that of a file by what it says itself, so that a document means the same on every machine.
+
+    It ends in an extension that readers know, has a `::KEY` behind such a file or a folder, or starts as paths do.
+
+    Example:
+        >>> [says_file(name) for name in ("b/32.npy", "models/b::fc7", "./b/32", "CLIP ViT-B/32", "openai/clip")]
+        [True, True, True, False, False]
+    """
+    path, mark, _ = name.rpartition("::")
+    if mark:
+        return " " not in path or _known(path) is not None
+    return _known(name) is not None or name.startswith(("/", "./", "../", "~/"))
+
+
+def _known(path: str) -> str | None:
+    """The extension of a path where readers know it; a name before it is needed."""
+    suffix = suffix_of(path)
+    return suffix if suffix in FORMATS and len(suffix) < len(path.replace(os.sep, "/").rpartition("/")[2]) else None
+
+
 def _short(name: str, parts: int) -> str:
-    path, mark, key = name.partition("::")
-    last = "/".join(path.replace(os.sep, "/").split("/")[-parts:])
-    stem, dot, suffix = last.rpartition(".")
-    plain = stem if dot and stem and not stem.endswith("/") and suffix.isalnum() else last
-    return plain + mark + key
+    if name.endswith(TRANSFORMED):
+        return _short(name.removesuffix(TRANSFORMED), parts) + TRANSFORMED
+    if not says_file(name):
+        return name
+    path, mark, key = name.rpartition("::") if "::" in name else (name, "", "")
+    last = "/".join(path.replace(os.sep, "/").rstrip("/").split("/")[-parts:])
+    return last[: len(last) - len(_known(last) or "")] + mark + key
 
 
 def percent(share: float | None) -> str:

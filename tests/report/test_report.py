@@ -321,3 +321,27 @@ def test_a_line_changes_ten_times_a_second_at_most(monkeypatch):
 def test_shorten_left_keeps_the_end():
     assert shorten_left("features/clip.npy", 8) == "…lip.npy"
     assert shorten_left("clip.npy", 8) == "clip.npy"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CLIP ViT-B/32", "openai/clip-vit-base-patch32", "word2vec v1.5", "EfficientNet-Lite0.5", ".npy", "a / b.c"],
+)
+def test_names_that_people_gave_stay_whole(name):
+    assert short_labels([name, "out/32.npy"]) == {name: name, "out/32.npy": "32"}
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("x/clip.csv.gz", "clip"),
+        ("x/v1.5.NPY", "v1.5"),
+        ("folder/clip::visual", "clip::visual"),
+        ("x/a.h5::b/c.d", "a::b/c.d"),
+        ("/tmp/clip", "clip"),
+        ("../clip/", "clip"),
+        ("x/clip.npy (transformed)", "clip (transformed)"),
+    ],
+)
+def test_files_are_called_without_folder_and_extension(name, label):
+    assert short_labels([name]) == {name: label}
