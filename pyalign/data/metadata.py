@@ -275,6 +275,10 @@ def _matched(rows: Sequence[str], names: Sequence[str], models: Sequence[str], l
                 notes.append(f"{listing(called, 4)} and {both} of the metadata can't be told apart: none is matched")
                 unclear |= set(called)
             used |= set(fitting)
-    notes += [f"no row of the metadata is of {name}" for name in names if name not in found and name not in unclear]
-    notes += [f"the metadata has {row}, which is none of these models" for k, row in enumerate(rows) if k not in used]
+    if absent := [name for name in names if name not in found and name not in unclear]:
+        notes.append(f"no row of the metadata is of {listing(absent, 8)}")
+    if others := [row for k, row in enumerate(rows) if k not in used]:
+        notes.append(
+            f"the metadata has {listing(others, 8)}, which {'are' if others[1:] else 'is'} none of these models"
+        )
     return Matched(tuple(found.get(model) for model in models), tuple(notes))

@@ -119,6 +119,13 @@ def test_models_are_matched_by_name_then_label_then_file():
     )  # fmt: skip
 
 
+def test_models_that_are_not_there_are_one_note():
+    rows = Metadata.of([{"model": name} for name in "abcd"]).matched(["a", "x", "y"])
+    assert rows.notes == (
+        "no row of the metadata is of x, y", "the metadata has b, c, d, which are none of these models",
+    )  # fmt: skip
+
+
 def test_what_is_ambiguous_is_not_matched():
     found = Metadata.of([{"model": "clip"}, {"model": "vgg.npy"}, {"model": "vgg.pt"}])
     rows = found.matched(["a/clip.npy", "b/clip.npy", "c/vgg.h5"])
