@@ -108,7 +108,7 @@ def link_layers(rows: Sequence[Any], where: Where, style: Style) -> list[Any]:
     held = [row for row in rows if row.value is not None]
     values = [{"item": row.item, "model": row.model, "at": row.value} for row in held]
     base = alt.Chart(alt.InlineData(values=values)).mark_line(color=style.muted, strokeWidth=0.8, aria=False)
-    return [base.encode(x=of_field(where.x, "at"), detail="item:N", order="model:N", **where.on_row)]
+    return [base.encode(x=of_field(where.x, "at"), detail="item:N", order="model:O", **where.on_row)]
 
 
 def head_layers(names: Sequence[tuple[float, str, str, bool]], width: float) -> list[Any]:
