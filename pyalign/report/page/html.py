@@ -199,7 +199,7 @@ def _warnings(lines: Sequence[str]) -> str:
     if not lines:
         return ""
     told = "".join(f"<li>{shown(line)}</li>" for line in lines)
-    return f"""<section class="note" id="left-out" aria-labelledby="left-out-title">
+    return f"""<section class="warning" id="left-out" aria-labelledby="left-out-title">
 <h2 id="left-out-title">To know first</h2><ul>{told}</ul></section>"""
 
 

@@ -6,6 +6,7 @@ where the results hold nothing for it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ class Column:
         places: digits after the point of "percent" and "number".
         filter: whether rows can be chosen by its values.
         note: what a reader should know of it, a sentence.
+        named: whether the header is a name, such as that of a model, and stands as it is; words begin with a capital.
     """
 
     header: str
@@ -37,11 +39,24 @@ class Column:
     places: int = 1
     filter: bool = False
     note: str = ""
+    named: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The header as it is shown: words begin with a capital, names and signs such as p are as they are.
+
+        Example:
+            >>> [Column(header, ()).heading for header in ("zero-shot", "p, corrected", "imagenet_accuracy", "SHA-256")]
+            ['Zero-shot', 'p, corrected', 'imagenet_accuracy', 'SHA-256']
+        """
+        words = not self.named and re.match(r"[a-z]{2,}(?![^ ,-])", self.header)
+        return self.header[0].upper() + self.header[1:] if words else self.header
 
 
 @dataclass(frozen=True)
 class Text:
-    """Plain text, a paragraph each, no markup. `kind`: "text", or "note" for what a reader must not miss."""
+    """Plain text, a paragraph each, no markup. `kind`: "text"; "note" for what some readers will want to know, in small
+    letters; "warning" for what nobody must miss."""
 
     paragraphs: tuple[str, ...]
     kind: str = "text"

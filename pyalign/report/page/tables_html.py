@@ -11,6 +11,7 @@ from pyalign.report.page.columns import packed
 from pyalign.report.page.html import Page, shown
 from pyalign.report.page.parts import Column, Table, Value
 
+BRIEF = 17  # letters of a text that is kept on one line even where the table is too wide
 SHORT = 36  # letters of a text that is kept on one line
 MOST = 100  # rows of a table that stands in the page as a whole
 STATIC = 30  # rows of a longer one that do; the script shows the others
@@ -37,11 +38,22 @@ def data(part: Table) -> dict[str, Any]:
     """What the script reads: the values as the document has them, those of long columns as `columns.py` packs them."""
     columns = []
     for one in part.columns:
-        held: dict[str, Any] = {"header": one.header, "form": one.form, "places": one.places}
-        held |= {end: getattr(one, end) for end in ("values", "low", "high") if getattr(one, end) or end == "values"}
-        held.update({key: getattr(one, key) for key in ("filter", "note") if getattr(one, key)})
-        columns.append(packed(held))
-    return {"caption": part.caption, "columns": columns, "sort": part.sort, "numbered": part.numbered}
+        held: dict[str, Any] = {"header": one.heading, "form": one.form, "places": one.places, "values": one.values}
+        if len(one.values) >= MANY and all(value is None or isinstance(value, str) for value in one.values):
+            words = list(dict.fromkeys(one.values))
+            if 4 * len(words) < len(one.values):  # each word once, and its number in each row
+                number = {word: k for k, word in enumerate(words)}
+                held |= {"values": [number[value] for value in one.values], "words": words}
+        held.update({key: getattr(one, key) for key in ("low", "high", "filter", "note") if getattr(one, key)})
+        columns.append(held)
+    return {"caption": part.caption, "columns": columns, "sort": _sort(part), "numbered": part.numbered}
+
+
+def _sort(part: Table) -> tuple[str, bool] | None:
+    """By which header as it is shown, and whether the largest come first."""
+    if part.sort is None:
+        return None
+    return next(one.heading for one in part.columns if one.header == part.sort[0]), part.sort[1]
 
 
 def _headers(part: Table) -> str:
@@ -54,7 +66,7 @@ def _header(column: Column, part: Table) -> str:
     down = part.sort is not None and part.sort[1]
     told = f' aria-sort="{"descending" if down else "ascending"}"' if sorted_by else ""
     note = f' title="{escape(column.note)}"' if column.note else ""
-    return f'<th scope="col" class="{_kind(column)}"{told}{note}>{shown(column.header)}</th>'
+    return f'<th scope="col" class="{_kind(column)}"{told}{note}>{shown(column.heading)}</th>'
 
 
 def _row(part: Table, kinds: Sequence[str], row: int, place: int) -> str:
@@ -69,7 +81,8 @@ def _row(part: Table, kinds: Sequence[str], row: int, place: int) -> str:
 def _kind(column: Column) -> str:
     if column.form != "text":
         return "number"
-    return "text long" if any(len(str(value)) > SHORT for value in column.values) else "text"
+    longest = max((len(str(value)) for value in column.values), default=0)
+    return "text long" if longest > SHORT else "text brief" if longest <= BRIEF else "text"
 
 
 def _order(part: Table) -> list[int]:

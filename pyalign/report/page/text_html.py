@@ -7,8 +7,8 @@ from pyalign.report.page.parts import Fold, Text
 
 
 def text(part: Text, page: Page) -> str:
-    """Paragraphs; a note stands out."""
-    kind = "note" if part.kind == "note" else "text"
+    """Paragraphs; a note is quiet, a warning stands out."""
+    kind = part.kind if part.kind in ("note", "warning") else "text"
     return f'<div class="{kind}">{"".join(f"<p>{shown(one)}</p>" for one in part.paragraphs)}</div>'
 
 

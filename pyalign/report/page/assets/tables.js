@@ -248,6 +248,16 @@
     return element("span", { class: "bar", style: `--share:${(100 * Math.min(Math.max(share, 0), 1)).toFixed(1)}%` });
   }
 
+  // A table that is wider than its frame breaks its lines; one that fits has a line for each row.
+  const widths = new WeakMap();
+  const frames = new ResizeObserver((changed) => {
+    const others = changed.map((one) => one.target).filter((one) => one.clientWidth && widths.get(one) !== one.clientWidth);
+    for (const one of others) one.classList.remove("tight");
+    for (const one of others.filter((one) => one.scrollWidth > one.clientWidth)) one.classList.add("tight");
+    for (const one of others) widths.set(one, one.clientWidth);
+  });
+  for (const one of document.querySelectorAll(".table > .scroll")) frames.observe(one);
+
   pyalign.tables = new Map();
   for (const place of document.querySelectorAll("[data-table]")) pyalign.tables.set(place.dataset.table, new Rows(place));
 })();

@@ -35,7 +35,7 @@ def figure(name: str, caption: str, chart: Any, summary: str) -> Figure:
     rows = rows_of(chart)
     names = list(dict.fromkeys(key for row in rows for key in row))
     columns = tuple(_column(key, tuple(row.get(key) for row in rows)) for key in names)
-    return Figure(name, caption, chart, summary, Table(f"{name}-data", f"What the figure shows. {caption}", columns))
+    return Figure(name, caption, chart, summary, Table(f"{name}-data", "What the figure shows, in numbers.", columns))
 
 
 def _column(name: str, values: tuple[Value, ...]) -> Column:

@@ -97,5 +97,6 @@ def _layers(document: Document, k: int) -> list[Figure | Table]:
     told = f"{first[best[0]]} and {second[best[1]]} are most alike: {values[best[0]][best[1]]:.3f}."
     drawn = figure(numbered("layers-figure", k), caption, chart(document, "cka"), told)
     columns = [Column("layer", tuple(map(str, first)))]
-    columns += [Column(str(name), tuple(row[j] for row in values), "number", places=3) for j, name in enumerate(second)]
+    columns += [Column(str(name), tuple(row[j] for row in values), "number", places=3, named=True)
+                for j, name in enumerate(second)]  # fmt: skip
     return [drawn, Table(numbered("layers-table", k), caption, tuple(columns))]

@@ -15,6 +15,7 @@ from pyalign.report.charts import chart
 from pyalign.report.metadata import over_names, per_text, rank_text, scaled_text, slope_text
 from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Column, Figure, Section, Table, Text
+from pyalign.report.page.sections._rows import sentence
 from pyalign.report.tables import one_line, percent_interval, short_labels
 from pyalign.results import from_document
 
@@ -40,7 +41,7 @@ def metadata(given: Given) -> Section | None:
         try:
             found = _found(source.document, given)
         except (InputError, LookupError, TypeError, ValueError, AttributeError) as error:
-            parts.append(Text((f"{source.path or source.command}: {one_line(str(error))}",), "note"))
+            parts.append(Text((f"{source.path or source.command}: {one_line(str(error))}",), "warning"))
             continue
         parts += _parts(found, f"-{place + 1}" if len(sources) > 1 else "")
     return Section("metadata", title, LEAD, tuple(parts))
@@ -56,7 +57,7 @@ def _found(document: Mapping[str, Any], given: Given) -> MetadataRegressions:
 
 def _parts(found: MetadataRegressions, which: str) -> Iterator[Any]:
     if found.notes:
-        yield Text(tuple(found.notes), "note")
+        yield Text(tuple(map(sentence, found.notes)), "note")
     if found.results:
         yield _table(found, which)
     document = found.to_dict()

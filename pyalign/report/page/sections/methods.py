@@ -45,7 +45,7 @@ def _documents(given: Given) -> Table:
     columns = (
         Column("Document", _called(given)),
         Column("Command", tuple(one.command for one in given.documents), filter=True),
-        Column("pyalign", tuple(str(one.document.get("version")) for one in given.documents)),
+        Column("pyalign", tuple(str(one.document.get("version")) for one in given.documents), named=True),
         Column("Schema", tuple(plain(one.document.get("schema")) for one in given.documents), "count"),
         Column("Computed", tuple(plain(one.get("time")) for one in held)),
         Column("Backend", tuple(plain(one.get("backend")) for one in held)),

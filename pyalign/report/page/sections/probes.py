@@ -20,10 +20,15 @@ def probes(given: Given) -> Section | None:
     if not documents:
         return None
     names = probe_names(documents)
-    caption = _caption(documents)
+    told = _over(documents)
     parts = (
-        figure("probes-figure", caption, chart(documents, "before-after"), _summary(documents, names)),
-        _table(documents, names, caption),
+        figure(
+            "probes-figure",
+            f"Accuracy before and after a probe, on {told}",
+            chart(documents, "before-after"),
+            _summary(documents, names),
+        ),
+        _table(documents, names, f"The same figures, on {told}"),
         Fold("Folds", (_folds(documents, names),)),
     )
     lead = (
@@ -33,13 +38,13 @@ def probes(given: Given) -> Section | None:
     return Section("probes", "Zero-shot and probed", lead, parts)
 
 
-def _caption(documents: Sequence[Document]) -> str:
+def _over(documents: Sequence[Document]) -> str:
     tests = [sum(fold["n_test"] for fold in one["folds"]) for one in documents]
     n = counted(tests[0], "triplet") if len(set(tests)) == 1 else f"{min(tests):,} to {max(tests):,} triplets"
     splits = " or ".join(sorted({str(one["split"]) for one in documents}))
     by = next((_by(one) for one in documents if _by(one)), None)
     intervals = f"95 % intervals over {over(by)}" if by else "no intervals"
-    return f"Accuracy before and after a probe, on {n} of held-out {splits}, mean over the folds; {intervals}."
+    return f"{n} of held-out {splits}, mean over the folds; {intervals}."
 
 
 def _by(document: Document) -> Any:

@@ -66,7 +66,9 @@ def _models(given: Given, one: Loaded, number: int) -> Table:
 def _confusion(given: Given, one: Loaded, number: int) -> Table:
     names = [given.label(str(name)) for name in one.document["models"]]
     rows = one.document["confusion"]
-    chosen = [Column(name, tuple(value_of(row[k]) for row in rows), "percent") for k, name in enumerate(names)]
+    chosen = [
+        Column(name, tuple(value_of(row[k]) for row in rows), "percent", named=True) for k, name in enumerate(names)
+    ]
     caption = "A row for each model that answered, a column for each that was chosen; rows add up to 100 %."
     return Table(numbered("recovery-confusion", number), caption, (Column("Answered", tuple(names)), *chosen))
 
