@@ -128,7 +128,7 @@ def rule_of(item_names: Sequence[str], row_names: Sequence[str]) -> str | None:
 
 def listing(words: Sequence[str], limit: int = 10) -> str:
     """``a, b, c and 4 more``."""
-    more = f" and {len(words) - limit} more" if len(words) > limit else ""
+    more = f" and {len(words) - limit:,} more" if len(words) > limit else ""
     return ", ".join(words[:limit]) + more
 
 

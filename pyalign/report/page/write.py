@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
 
+from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
 from pyalign.io.write import write_files
@@ -20,6 +21,7 @@ from pyalign.report.page.reading import read_documents
 from pyalign.report.page.sections import SECTIONS
 from pyalign.results import Result, hidden
 
+PAGES = (".html", ".htm")
 TITLE = "Agreement with human similarity judgments"
 # What a document of a kind that was read, and holds something that nobody thought of, makes of a section.
 STRANGE = (InputError, LookupError, TypeError, ValueError)
@@ -66,7 +68,7 @@ def write_report(
         What was made; its notes say what was left out.
 
     Raises:
-        InputError: none of the results is sound.
+        InputError: none of the results is sound; a path that is no page's, or that of a result.
         MissingExtraError: altair or vl-convert is not installed (extra `report`).
         OSError: the file can't be written.
 
@@ -89,14 +91,24 @@ def make_report(
     progress: Progress = silent,
 ) -> ReportFile:  # fmt: skip
     """The same without writing: the page is the hidden field `html`."""
+    _require_page(path)
+    if title is not None and not isinstance(title, str):
+        raise InputError(f"title must be text; got {title!r:.80}")
     documents, faults = read_documents(results)
+    for one in documents:
+        if one.path and os.path.exists(path) and os.path.samefile(one.path, path):
+            raise InputError(f"path must not be that of a result; got {os.fspath(path)}")
     given = Given(documents, _metadata(metadata), _images(images), faults)
     page = Page(sprites=_sprites(given), progress=progress)
     sections, more = sections_of(given, progress)
     faults = (*faults, *more)
     heading = title or TITLE
     body = body_of(sections, page)
-    remarks = (*given.remarks, *(page.sprites.finish(page.keep, progress) if page.sprites else ()))
+    remarks = (
+        *given.remarks,
+        *_of_metadata(given),
+        *(page.sprites.finish(page.keep, progress) if page.sprites else ()),
+    )
     warnings = (*(f"Left out: {one}" for one in faults), *remarks)
     html = render(heading, _about(given), warnings, sections, body, page)
     names = tuple(one.name for one in sections)
@@ -106,6 +118,13 @@ def make_report(
         text, heading, len(html.encode()), names, len(documents), html,
         notes=(*faults, *given.remarks, *page.notes), outputs=digest,
     )  # fmt: skip
+
+
+def _require_page(path: Any) -> None:
+    """Raises where a page would lie under a name that says something else, such as that of a result."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else repr(path)
+    if not text.endswith(PAGES) and not text.startswith("/dev/"):
+        raise InputError(f"path must end in {' or '.join(PAGES)}; got {text:.200}")
 
 
 def sections_of(given: Given, progress: Progress = silent) -> tuple[list[Section], list[str]]:
@@ -179,6 +198,17 @@ def _metadata(metadata: Any) -> Any:
     from pyalign.report.page.metadata import metadata_of
 
     return metadata_of(metadata)
+
+
+def _of_metadata(given: Given) -> tuple[str, ...]:
+    """A word where the metadata are of other models altogether."""
+    if given.metadata is None or not given.labels:
+        return ()
+    rows = given.metadata.matched(list(given.labels), given.labels).rows
+    if any(row is not None for row in rows):
+        return ()
+    models, there = dict.fromkeys(given.labels.values()), given.metadata.models
+    return (f"No row of the metadata is of a model here: rows {listing(there, 3)}; models {listing(list(models), 3)}.",)
 
 
 def _sprites(given: Given) -> Any:

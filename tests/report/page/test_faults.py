@@ -114,3 +114,32 @@ def test_what_was_made_is_a_result_that_travels(results, tmp_path):
     again = pyalign.load_result(tmp_path / "report.json")
     assert (again.sections, again.bytes) == (made.sections, made.bytes)
     assert "report.html" in str(made) and "leaderboard" in str(made)
+
+
+def test_a_page_is_never_written_onto_a_result_or_under_another_kind_of_name(results, tmp_path):
+    for name in ("score.json", "score.html"):
+        (tmp_path / name).write_text(results["score"].to_json())
+    with pytest.raises(pyalign.InputError, match=r"path must end in \.html or \.htm; got .*score\.json$"):
+        write_report(tmp_path / "score.json", tmp_path / "score.json")
+    with pytest.raises(pyalign.InputError, match=r"path must not be that of a result; got .*score\.html$"):
+        write_report([tmp_path / "score.html"], tmp_path / "score.html")
+    for name in ("score.json", "score.html"):
+        assert (tmp_path / name).read_text() == results["score"].to_json()
+
+
+@pytest.mark.parametrize("path", [None, 3, "report", "report.txt"])
+def test_a_path_that_is_none_is_one_line(results, path):
+    with pytest.raises(pyalign.InputError, match=r"path must end in \.html or \.htm; got "):
+        write_report(results["score"], path)
+
+
+def test_a_title_is_text(results, tmp_path):
+    with pytest.raises(pyalign.InputError, match="title must be text; got 3"):
+        write_report(results["score"], tmp_path / "report.html", title=3)
+
+
+def test_metadata_of_other_models_altogether_are_noted(results, tmp_path):
+    made = write_report(results["score"], tmp_path / "report.html", metadata=[{"model": "bert", "family": "A"}])
+    assert "No row of the metadata is of a model here: rows bert; models clip, vgg, " in made.notes[-1]
+    some = write_report(results["score"], tmp_path / "report.html", metadata=[{"model": "clip", "family": "A"}])
+    assert not [note for note in some.notes if "metadata" in note]
