@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -91,6 +92,10 @@ def plot(
     """
     if out is not None:
         suffix_of_picture(out)
+    if data is not None:
+        _require_table(data)
+    if limit is not None:
+        _checks.whole_number(limit, "limit", 1, sys.maxsize)
     documents = [] if result is None else as_picture_documents(result)
     kind = _kind(documents, kind, embeddings, dimensions)
     given = {
@@ -118,6 +123,11 @@ def plot(
     return drawn
 
 
+# Results without a picture of their own, of which a page has a section.
+ON_PAGES = (
+    "agreement", "failures", "hubs", "near duplicates", "neighbor agreement", "neighbor changes", "neighbor purity",
+    "prototypes", "recover",
+)  # fmt: skip
 # What each kind takes besides the looks.
 TAKES = {
     "accuracy": {"result", "by", "sort", "limit"},
@@ -149,12 +159,20 @@ def _kind(documents: Sequence[Mapping[str, Any]], kind: str | None, embeddings: 
     document = documents[0] if documents else None
     need = {"cards": ("dimensions", dimensions), "map": ("embeddings", embeddings)}
     if kind is None and document is not None:
-        raise InputError(f"there is no picture of a result of {document['command']!r}")
+        command = document["command"]
+        shown = "; `pyalign report` shows it on a page" if command in ON_PAGES else ""
+        raise InputError(f"there is no picture of a result of {command!r}{shown}")
     what, value = need.get(kind or "", ("a result", document))
     if kind is None or value is None:
         of_kind, what = (f" of kind {kind!r}", what) if kind else ("", "a result, dimensions or embeddings")
         raise InputError(f"a picture{of_kind} needs {what}; got none")
     return kind
+
+
+def _require_table(path: PathLike) -> None:
+    """Raises where numbers would lie under a name that says something else."""
+    if not os.fspath(path).lower().endswith(".csv"):
+        raise InputError(f"data must be a file that ends in .csv; got {os.fspath(path)}")
 
 
 def _refuse_others(kind: str, given: set[str]) -> None:

@@ -141,6 +141,32 @@ def test_what_can_not_be_written_is_one_line_and_leaves_nothing(one_model, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"limit": 0}, "limit must be a whole number from 1 to "),
+        ({"limit": -1}, "limit must be a whole number from 1 to "),
+        ({"limit": 2.5}, "limit must be a whole number from 1 to "),
+        ({"data": "numbers.txt"}, "data must be a file that ends in .csv; got numbers.txt"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_line(one_model, message_of, options, message):
+    assert message in message_of(one_model.plot, **options)
+
+
+def test_a_document_of_a_newer_schema_is_not_drawn(one_model, tmp_path, message_of):
+    path = tmp_path / "newer.json"
+    path.write_text(one_model.to_json().replace('"schema": 1', '"schema": 99'))
+    told = message_of(pyalign.plot, path, out=tmp_path / "a.svg")
+    assert told == f"{path} must have schema 1, which this version knows; got 99"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_results_that_only_a_page_shows_say_so(message_of):
+    told = message_of(pyalign.plot, {"command": "failures", "schema": 1})
+    assert told == "there is no picture of a result of 'failures'; `pyalign report` shows it on a page"
+
+
 def test_a_failure_leaves_the_earlier_picture_as_it_was(one_model, tmp_path, monkeypatch):
     path = tmp_path / "a.svg"
     path.write_text("before")

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyalign.errors import InputError
 from pyalign.report.tables import one_line, short_labels
+from pyalign.results import SCHEMA
 
 OVER = {"objects+subjects": "objects and people", "subjects": "people"}  # as `over_text` says it
 
@@ -30,6 +31,9 @@ def as_picture_document(given: Any) -> dict[str, Any]:
     document = given.to_dict() if hasattr(given, "to_dict") else given
     if not isinstance(document, Mapping) or not isinstance(document.get("command"), str):
         raise InputError(f"{where} must be a result of pyalign, its document or its .json file; it says no command")
+    schema = document.get("schema", SCHEMA)
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
+        raise InputError(f"{where} must have schema {SCHEMA}, which this version knows; got {schema!r:.20}")
     return dict(document)
 
 
