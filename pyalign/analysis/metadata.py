@@ -72,6 +72,7 @@ def regress_metadata(
         ('noise', True, -1.0, 'objects')
     """
     _checks.fraction(confidence, "confidence")
+    seed = _checks.whole_number(seed, "seed", 0, 10**18)
     models, table = models_of(result), as_metadata(metadata)
     points = points_of(models, table, confidence, labels or {})
     wanted = _columns(columns, table.columns)
@@ -98,6 +99,8 @@ def _provenance(result: Any, options: dict[str, Any], seed: int) -> Provenance:
 def _columns(asked: Sequence[str] | None, there: Any) -> list[str]:
     if asked is None:
         return [name for name in there if name not in LABELS]
+    if isinstance(asked, str) or not isinstance(asked, Sequence):
+        raise InputError(f"columns must be a list of names of columns; got {asked!r:.80}")
     for name in asked:
         if name not in there:
             raise InputError(f"columns must be among {listing(list(there), 20)}; got {name!r}")

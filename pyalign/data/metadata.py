@@ -147,6 +147,10 @@ def as_metadata(given: Any) -> Metadata:
         given = given.to_dict("records")
     if isinstance(given, Mapping) and all(isinstance(row, Mapping) for row in given.values()):
         given = [{"model": name, **row} for name, row in given.items()]
+    if isinstance(given, str | os.PathLike):
+        raise InputError(
+            f"metadata must be a table; got the path {os.fspath(given)!r}: read it with load_metadata(path)"
+        )
     rows = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else None
     if rows is None or not all(isinstance(row, Mapping) for row in rows):
         raise InputError(f"metadata must be rows with a 'model' each, or a table of them; got {type(given).__name__}")

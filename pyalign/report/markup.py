@@ -105,8 +105,12 @@ def latex_of(result: Any, caption: str | None = None, label: str | None = None) 
     """A table environment for the package booktabs, with what says how to read it below.
 
     Raises:
-        InputError: a label of other letters than LaTeX takes.
+        InputError: a label of other letters than LaTeX takes; what is no text.
     """
+    if caption is not None and not isinstance(caption, str):
+        raise InputError(f"caption must be text; got {caption!r:.60}")
+    if label is not None and not isinstance(label, str):
+        raise InputError(f"label must be text; got {label!r:.60}")
     if label is not None and not LABEL.fullmatch(label):
         raise InputError(f"label must be of letters, digits and :._-; got {label!r:.60}")
     body = []

@@ -143,7 +143,7 @@ def _notes(found: MetadataRegressions) -> list[str]:
     of_seeds = sum(len(point.members) > 1 for point in found.points)
     seeds = f", {of_seeds} of them means over seeds" if of_seeds else ""
     notes = [f"triplets: {one_line(found.triplets)}"] if found.triplets else []
-    notes += [f"{len(found.points):,} models{seeds}"]
+    notes += [f"{len(found.points):,} model{'' if len(found.points) == 1 else 's'}{seeds}"]
     counts = [(found.n_triplets, "triplets"), (found.n_objects, "objects"), (found.n_subjects, "people")]
     notes += [f"{count:,} {what}" for count, what in counts if count is not None]
     notes.append("slopes in percentage points of accuracy")

@@ -125,6 +125,12 @@ def test_no_text_breaks_a_row_or_a_group(text):
     assert all(found[k - 1] == "\\" for k, letter in enumerate(found) if letter in "&%#_")
 
 
+@pytest.mark.parametrize("options", [{"caption": 3}, {"label": 3}])
+def test_caption_and_label_are_text(options):
+    with pytest.raises(pyalign.InputError, match=r"(caption|label) must be text; got 3"):
+        pyalign.score({"a": X}, TRIPLETS).to_latex(**options)
+
+
 def test_latex_has_caption_label_and_notes():
     found = pyalign.score({"a_b": X, "[c]": X[:, :2]}, TRIPLETS, ci="objects")
     latex = found.to_latex("Scores & more", "tab:scores")
