@@ -71,7 +71,9 @@ def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, .
         OSError: it can't be written.
     """
     place = Path(out)
-    if place.exists() and not (place / FILE).exists() and (not place.is_dir() or any(place.iterdir())):
+    if place.exists() and not place.is_dir():
+        raise bad(place, "is a file; take an empty or a new folder (--out)")
+    if place.is_dir() and not (place / FILE).exists() and any(place.iterdir()):
         raise bad(place, "holds other files; take an empty or a new folder (--out)")
     os.makedirs(place / DATA, exist_ok=True)
     logits, notes = _models(place / DATA)

@@ -145,3 +145,9 @@ def test_the_tour_writes_over_no_other_files(capsys):
     assert (
         capsys.readouterr().err == "pyalign tour: error: .: holds other files; take an empty or a new folder (--out)\n"
     )
+
+
+def test_the_tour_is_not_put_into_a_file(capsys):
+    Path("file").write_text("x")
+    assert main(["tour", "--out", "file"]) == 1
+    assert capsys.readouterr().err == "pyalign tour: error: file: is a file; take an empty or a new folder (--out)\n"
