@@ -141,12 +141,25 @@ def _of_text(path: PathLike, key: str | None) -> Content:
     words = not any(is_number(cell) for row in layout.head for cell in row)
     if words and (layout.width == 1 or layout.delimiter is None) and not _are_triplets(path, layout):
         return Content(values=text_array(path, read_names(path)))
+    numbered = _numbered_names(path, layout)
+    if numbered:
+        return Content(values=text_array(path, numbered))
     if not any(text_columns(layout.head, layout.width)):
         every = tuple(range(layout.width))
         with suppress(InputError):  # further down there may be a cell that is no number
             return Content(None, read_columns(path, layout, every, ()).numbers, None, layout.header, every)
     with text_errors(path):
         return _cells(path, layout)
+
+
+def _numbered_names(path: PathLike, layout: Layout) -> tuple[str, ...]:
+    """Lines such as "object 0", "object 1": a word that comes again and a number that counts; () of anything else."""
+    if layout.width != 2 or layout.delimiter is not None or not suffix_of(path).startswith(".txt"):
+        return ()
+    names = read_names(path)
+    words = {name.rpartition(" ")[0].strip() for name in names}
+    counted = all(name.rpartition(" ")[2].isdecimal() for name in names)
+    return names if counted and "" not in words and len(set(names)) == len(names) > len(words) else ()
 
 
 def _are_triplets(path: PathLike, layout: Layout) -> bool:

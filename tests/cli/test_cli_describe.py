@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+from pyalign.analysis.describe_file import describe_file
 
 KEYS = {
     "kind", "shape", "dtype", "smallest", "largest", "base", "duplicate_rows", "repeated_items", "nan_rows",
@@ -156,6 +159,21 @@ def test_an_array_of_a_file_of_several(described, x, triplets):
     np.savez("several.npz", x=x, t=triplets)
     assert described("several.npz::t")["kind"] == "triplets"
     assert described("several.npz::x")["kind"] == "embeddings"
+
+
+@pytest.mark.parametrize("lines", [["object 0", "object 1", "object 2"], ["dog 7", "dog 8"]])
+def test_lines_of_a_word_and_a_number_are_names(folder, lines):
+    Path("names.txt").write_text("\n".join(lines) + "\n")
+    found = describe_file("names.txt").arrays[0]
+    assert (found.kind, tuple(found.first_row)) == ("names", tuple(lines))
+
+
+@pytest.mark.parametrize(
+    "text", ["ant 1.5\nant 2.5\nbee 3.5\n", "ant 1\nbee 2\ncup 3\n", "ant 1 2\nant 3 4\nbee 5 6\n"]
+)
+def test_rows_with_names_before_them_are_embeddings(described, text):
+    Path("x.txt").write_text(text)
+    assert described("x.txt")["kind"] == "embeddings"
 
 
 def test_parquet_triplets(described, triplets):
