@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -34,8 +34,10 @@ def unchanged(name: str, options: Any) -> Iterator[Callable[[], None]]:
                 if os.path.samestat(was, now) and (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
                     raise InputError(f"{told} was changed while it was read")
 
-    cut = {path: _line(name, f"{told} was cut short while it was read") for path, (_, told) in before.items()}
-    files = [(os.fsencode(path), was.st_size, cut[path]) for path, (was, _) in before.items()]
+    also: Iterable[str] = getattr(options, "reads", tuple)()  # of a study, which looks itself whether they change
+    mapped = {**_files(also), **before}
+    cut = {path: _line(name, f"{told} was cut short while it was read") for path, (_, told) in mapped.items()}
+    files = [(os.fsencode(path), was.st_size, cut[path]) for path, (was, _) in mapped.items()]
     with native.guarding(files, _line(name, "an input was cut short or could not be read: Bus error")):
         try:
             yield check
@@ -46,8 +48,12 @@ def unchanged(name: str, options: Any) -> Iterator[Callable[[], None]]:
 
 def _inputs(options: Any) -> dict[str, tuple[os.stat_result, str]]:
     """The files that are read, as they are now, and how a message about each begins."""
+    return _files(spec for given in paths(options, "input").values() for spec in given)
+
+
+def _files(specs: Iterable[str]) -> dict[str, tuple[os.stat_result, str]]:
     found = {}
-    for spec in (spec for given in paths(options, "input").values() for spec in given):
+    for spec in specs:
         with suppress(OSError, InputError, ValueError):  # said when it is read
             for path, told in files_of(spec).items():
                 with suppress(OSError):

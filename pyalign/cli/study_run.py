@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.errors import InputError, MissingExtraError
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
+from pyalign.study.file import read_study
 from pyalign.study.result import Study
 from pyalign.study.run import run_study
 
@@ -34,6 +36,13 @@ class StudyRunOptions:
         metavar="K",
     )  # fmt: skip
     quiet: bool = option("no notes, no progress", default=False)
+
+    def reads(self) -> tuple[str, ...]:
+        """What the study reads; nothing where that can't be told, which the run will say."""
+        try:
+            return read_study(self.file).files
+        except (InputError, MissingExtraError, OSError):
+            return ()
 
 
 def run(options: StudyRunOptions, progress: Progress) -> Outcome:

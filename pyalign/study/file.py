@@ -108,6 +108,13 @@ class StudyFile:
         """What relative paths start from."""
         return os.path.dirname(self.path)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """FILE or FILE::KEY of models and other inputs, where they lie."""
+        told = [model.file for model in self.models.values()]
+        told += [one["file"] for sets in self.sets.values() for one in sets.values()]
+        return tuple(self.place(path) for path in dict.fromkeys(told) if path and not path.startswith(PREFIX))
+
     def place(self, path: str) -> str:
         """Where a file that it names lies."""
         return path if path.startswith(PREFIX) else os.path.join(self.folder, path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,10 +33,28 @@ class Inputs:
         self.study, self.extracted = study, extracted
         self._read: dict[tuple[Any, ...], Any] = {}
         self._digests: dict[int, tuple[Any, str]] = {}
+        self._files: dict[str, os.stat_result] = {}
 
     def place(self, path: str) -> str:
-        """Where a file of the study lies."""
-        return self.study.place(path)
+        """Where a file of the study lies, which is about to be read; see `require_unchanged`."""
+        place = self.study.place(path)
+        with suppress(OSError, InputError, ValueError):  # said when it is read
+            whole = split_key(place)[0]
+            there = os.stat(whole)
+            if stat.S_ISREG(there.st_mode):
+                self._files.setdefault(whole, there)
+        return place
+
+    def require_unchanged(self) -> None:
+        """Raises InputError where a file that was read has been written over since: arrays are mapped, not copied.
+
+        One that was deleted, or another moved to its place, changes nothing of what is read.
+        """
+        for path, was in self._files.items():
+            with suppress(OSError):
+                now = os.stat(path)
+                if os.path.samestat(was, now) and (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+                    raise bad(path, "was changed while it was read; run the study again")
 
     def once(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
         """What was read under that key."""

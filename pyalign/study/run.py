@@ -174,6 +174,7 @@ class _Run:
         began = time.perf_counter()
         found = self._called(unit, call)
         seconds = time.perf_counter() - began
+        self.inputs.require_unchanged()
         self.folder.keep(unit.name, call.key, files_of(found, unit.stem, STEPS, self.time), seconds)
         self.folder.part(unit.stem).unlink(missing_ok=True)
         return replace(done, how=MADE, seconds=seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -290,3 +291,31 @@ def test_a_map_of_a_probe_serves_another_step(folder):
     )
     assert not run().failed
     assert len(pyalign.load_result("small/steps/after.json").results) == 2
+
+
+def test_an_input_that_is_saved_over_while_it_is_read_fails_the_step_and_leaves_no_document(folder):
+    def spoil(name, state, detail):
+        if name == "compare" and state == "running" and detail == "":
+            np.load("a.npy", mmap_mode="r+")[...] = 1
+            os.utime("a.npy", (1, 1))
+
+    steps = {step.name: step for step in run(watch=spoil, only="compare").steps}
+    assert steps["compare"].status == "failed"
+    assert steps["compare"].reason == "a.npy: was changed while it was read; run the study again"
+    assert not Path("small", "steps", "compare.json").exists()
+    assert "compare" in made(run())
+
+
+def test_another_file_under_the_name_changes_nothing_of_what_is_read(folder):
+    def move(name, state, detail):
+        if name == "compare" and state == "running":
+            np.save("new.npy", np.load("a.npy"))
+            Path("new.npy").replace("a.npy")
+
+    assert not run(watch=move, only="compare").failed
+
+
+def test_the_files_of_a_study_are_those_that_it_names(folder):
+    from pyalign.study.file import read_study
+
+    assert read_study("small.toml").files == ("a.npy", "b.npy", "t.csv", "kinds.txt")
