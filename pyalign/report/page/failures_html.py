@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -109,6 +109,29 @@ def _letters(one: Verdict) -> str:
 
 def _thousandths(share: float | None) -> int:
     return SHARES - 1 if share is None else round(1000 * share)
+
+
+def verdicts_of(held: Mapping[str, Any]) -> list[list[Verdict]]:
+    """What `data` wrote, of each failure and model; probabilities are multiples of a thousandth.
+
+    Example:
+        >>> verdicts_of({"codes": ["D1HjFk+Y"]})
+        [[Verdict(choice='0', chosen=None, human=None), Verdict(choice='1', chosen=0.457, human=0.25)]]
+    """
+    return [
+        [_verdict(letters[start : start + WIDTH]) for start in range(0, len(letters), WIDTH)]
+        for letters in held["codes"]
+    ]
+
+
+def _verdict(letters: str) -> Verdict:
+    number = 0
+    for letter in letters:
+        number = number << 6 | LETTERS.index(letter)
+    number, human = divmod(number, SHARES)
+    choice, chosen = divmod(number, SHARES)
+    shares = (None if share == SHARES - 1 else share / 1000 for share in (chosen, human))
+    return Verdict(CHOICES[choice], *shares)
 
 
 def data(part: Failures, page: Page) -> dict[str, Any]:

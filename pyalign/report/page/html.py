@@ -215,11 +215,16 @@ def _section(section: Section, page: Page) -> str:
 
 
 def data_of(html: str) -> Mapping[str, Any]:
-    """The data that a page holds, by name: what its scripts read, columns of tables unpacked.
+    """The data that a page holds, by name, as they were before they were made short for its scripts.
+
+    Columns have their values, a browser of failures `verdicts`: of each failure and model what it calls odd, and the
+    probabilities of that and of people's answer in thousandths (see `failures_html`).
 
     Example:
         >>> data_of(json_script("a", {"b": ["</script>", 0.1]}))
         {'a': {'b': ['</script>', 0.1]}}
+        >>> data_of(json_script("t", {"columns": [{"header": "x", "values": [1, 0, 1], "words": ["a", None]}]}))
+        {'t': {'columns': [{'header': 'x', 'values': [None, 'a', None]}]}}
     """
     from html import unescape
 
@@ -227,8 +232,27 @@ def data_of(html: str) -> Mapping[str, Any]:
     mark = '<script type="application/json" data-name="'
     for piece in html.split(mark)[1:]:
         name, _, rest = piece.partition('">')
-        held = json.loads(rest.partition("</script>")[0])
-        if isinstance(held, dict) and isinstance(held.get("columns"), list):
-            held["columns"] = [unpacked(one) for one in held["columns"]]
-        found[unescape(name)] = held
+        found[unescape(name)] = _unpacked(json.loads(rest.partition("</script>")[0]))
     return found
+
+
+def _unpacked(value: Any) -> Any:
+    """What `tables_html.data` and `failures_html.data` were given."""
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("codes"), list) and "letters" in value:
+        from pyalign.report.page.failures_html import verdicts_of
+
+        return {**value, "verdicts": verdicts_of(value)}
+    columns = value.get("columns")
+    if not isinstance(columns, list):
+        return value
+    return {**value, "columns": [_column(one) if isinstance(one, dict) else one for one in columns]}
+
+
+def _column(held: dict[str, Any]) -> dict[str, Any]:
+    words = held.get("words")
+    if words is None:
+        return held
+    rest = {key: one for key, one in held.items() if key != "words"}
+    return {**rest, "values": [words[number] for number in held["values"]]}
