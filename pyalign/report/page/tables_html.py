@@ -49,21 +49,15 @@ def data(part: Table) -> dict[str, Any]:
     return {"caption": part.caption, "columns": columns, "sort": _sort(part), "numbered": part.numbered}
 
 
-def _sort(part: Table) -> tuple[str, bool] | None:
-    """By which header as it is shown, and whether the largest come first."""
-    if part.sort is None:
-        return None
-    return next(one.heading for one in part.columns if one.header == part.sort[0]), part.sort[1]
-
-
 def _headers(part: Table) -> str:
     first = '<th scope="col" class="number">#</th>' if part.numbered else ""
     return first + "".join(_header(one, part) for one in part.columns)
 
 
 def _header(column: Column, part: Table) -> str:
-    sorted_by = part.sort is not None and part.sort[0] == column.header
-    down = part.sort is not None and part.sort[1]
+    sort = _sort(part)
+    sorted_by = sort is not None and sort[0] == column.header
+    down = sort is not None and sort[1]
     told = f' aria-sort="{"descending" if down else "ascending"}"' if sorted_by else ""
     note = f' title="{escape(column.note)}"' if column.note else ""
     return f'<th scope="col" class="{_kind(column)}"{told}{note}>{shown(column.heading)}</th>'
@@ -85,15 +79,21 @@ def _kind(column: Column) -> str:
     return "text long" if longest > SHORT else "text brief" if longest <= BRIEF else "text"
 
 
+def _sort(part: Table) -> tuple[str, bool] | None:
+    """How rows are sorted at first; None also where the column is left out, as no row has a value there."""
+    return part.sort if part.sort is not None and any(one.header == part.sort[0] for one in part.columns) else None
+
+
 def _order(part: Table) -> list[int]:
     """Rows as they stand at first: what is missing comes last, whichever way they are sorted."""
     count = len(part.columns[0].values) if part.columns else 0
     order = list(range(count))
-    if part.sort is None:
+    sort = _sort(part)
+    if sort is None:
         return order
-    held = next(one for one in part.columns if one.header == part.sort[0]).values
+    held = next(one for one in part.columns if one.header == sort[0]).values
     there = [row for row in order if held[row] is not None]
-    there.sort(key=lambda row: _key(held[row]), reverse=part.sort[1])
+    there.sort(key=lambda row: _key(held[row]), reverse=sort[1])
     return there + [row for row in order if held[row] is None]
 
 

@@ -78,7 +78,7 @@ def write_report(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     made = pyalign.write_report(score, pathlib.Path(folder, "report.html"))
         ...     made.sections, made.n_documents
-        (('leaderboard', 'methods', 'cite'), 1)
+        (('leaderboard', 'metadata', 'methods', 'cite'), 1)
     """
     made = make_report(results, path, images=images, title=title, metadata=metadata, progress=progress)
     assert made.html is not None

@@ -155,7 +155,7 @@ def _extractions(given: Given) -> list[Any]:
                                              Column("Value", tuple(row[1] for row in rows))),
         )  # fmt: skip
         held = Table(
-            numbered("layers-table", number), "Layers, and the SHA-256 of their files.",
+            numbered("extraction-layers", number), "Layers, and the SHA-256 of their files.",
             tuple(Column(key, tuple(_text(layer[key]) if layer.get(key) is not None else None for layer in layers))
                   for key in ("name", "what", "pooling", "shape", "dtype", "file", "sha256")),
         )  # fmt: skip
