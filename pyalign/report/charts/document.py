@@ -86,7 +86,14 @@ def ends(row: Mapping[str, Any], name: str = "ci") -> tuple[float | None, float 
 
 
 def over(rows: Sequence[Mapping[str, Any]], name: str = "ci") -> str:
-    """What the bars are, such as "Bars: 95 % intervals over objects."; "" where no row has an interval."""
+    """What the bars are, such as "Bars: 95 % intervals over objects."; "" where no row has an interval.
+
+    Example:
+        >>> of = lambda by: {"ci": [0, 1], "intervals": {"ci": {"by": by, "confidence": 0.9}}}
+        >>> over([of("objects"), of("subjects"), of("objects")])
+        'Bars: 90 % intervals over objects or 90 % intervals over people.'
+    """
+    told: list[str] = []
     for row in rows:
         if ends(row, name)[0] is None:
             continue
@@ -94,8 +101,8 @@ def over(rows: Sequence[Mapping[str, Any]], name: str = "ci") -> str:
         confidence = about.get("confidence")
         by = about.get("by")
         level = "intervals" if confidence is None else f"{100 * confidence:g} % intervals"
-        return f"Bars: {level}" + (f" over {OVER.get(by, by)}." if by else ".")
-    return ""
+        told.append(f"{level} over {OVER.get(by, by)}" if by else level)
+    return f"Bars: {' or '.join(dict.fromkeys(told))}." if told else ""
 
 
 def neighbour_rows(

@@ -40,13 +40,14 @@ def results():
     answers = triplets.copy()
     answers[rows, 2], answers[rows, odd] = triplets[rows, odd], triplets[rows, 2]
     repeated = np.concatenate([answers[:60], answers[:60, [1, 0, 2]], answers[:60][:, [0, 2, 1]]])
+    answers = np.concatenate([answers[: T - len(repeated)], repeated])
     scores = pyalign.score(models, answers, ci="objects")
     few = {name: models[name] for name in NAMES[:2]}
     return {
         "score": _named(scores),
         "compare": _named(pyalign.compare(models, answers)),
         "calibrate": _named(pyalign.calibrate(models, answers)),
-        "ceiling": _named(pyalign.noise_ceiling(repeated)),
+        "ceiling": _named(pyalign.noise_ceiling(answers)),
         "agreement": _named(pyalign.agreement(models, repeated)),
         "recover": _named(pyalign.recover(few, answers[:200], simulations=10, sizes=[50, 200])),
         "cka": pyalign.cka(models, permutations=10),

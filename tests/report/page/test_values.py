@@ -116,14 +116,6 @@ def test_what_is_missing_is_null_and_shown_as_such(results):
     )
 
 
-def test_triplets_of_another_set_have_a_table_of_their_own(results):
-    from dataclasses import replace
-
-    other = replace(results["score"], triplets="data/other.npy")
-    data = data_of(make_report([results["score"], other], "report.html").html)
-    assert {"accuracy-table", "accuracy-table-2"} <= set(data)
-
-
 def test_methods_name_every_hash_and_setting(results, page):
     provenance = results["score"].provenance
     data = json.dumps(data_of(page.html), ensure_ascii=False)

@@ -51,14 +51,15 @@ def chance(row: Row) -> float:
 
 def confidence(rows: Sequence[Row], key: str = "ci") -> str:
     """What intervals are, such as "95 % intervals over objects and people"; "" where there is none."""
+    told: list[str] = []
     for row in rows:
         if ends(row, key)[0] is None:
             continue
         about = nested(nested(row, "intervals"), key)
         by, share = about.get("by"), about.get("confidence")
         level = "intervals" if share is None else f"{100 * share:g} % intervals"
-        return f"{level} over {OVER.get(by, by)}" if by else level
-    return ""
+        told.append(f"{level} over {OVER.get(by, by)}" if by else level)
+    return " or ".join(dict.fromkeys(told))
 
 
 def file_label(path: Any) -> str:

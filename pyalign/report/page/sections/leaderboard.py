@@ -11,7 +11,6 @@ from pyalign.report.page.metadata import metadata_columns
 from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, present
 from pyalign.report.page.sections._rows import (
     confidence,
-    file_label,
     filled,
     nested,
     notes_of,
@@ -20,52 +19,63 @@ from pyalign.report.page.sections._rows import (
     relabelled,
     where,
 )  # fmt: skip
-from pyalign.report.page.sections._scored import PROBED, ZERO_SHOT, Scored, scored
+from pyalign.report.page.sections._scored import ZERO_SHOT, Scored, scored
+from pyalign.report.page.sections._triplets import TripletSets, triplet_sets
 from pyalign.report.tables import percent
 
 LEAD = (
     "How often each model chooses the odd one out that people chose. Intervals say how far a figure could be off with "
     "other objects, and other people where they are known."
 )
+Ceiling = tuple[float, str]  # a fraction, and which it is
 FROM = ("score", "compare", "probe", "calibrate", "ceiling")
 
 
 def leaderboard(given: Given) -> Section | None:
     """A table for each set of triplets, as figures of different triplets are not to be compared."""
-    rows = scored(given)
+    sets = triplet_sets(given)
+    rows = scored(given, sets)
     if not rows:
         return None
-    sets = list(dict.fromkeys((row.triplets, row.task) for row in rows))
     parts: list[Any] = []
-    for number, one in enumerate(sets):
-        held = [row for row in rows if (row.triplets, row.task) == one]
-        parts += [*_of_set(given, held, number)]
-    notes = notes_of(given, given.of("score", "probe"))
+    for number, one in enumerate(dict.fromkeys(row.triplets for row in rows)):
+        held = [row for row in rows if row.triplets == one]
+        parts += [*_of_set(given, sets, held, number)]
+    notes = notes_of(given.of("score", "probe"))
     return Section("leaderboard", "Leaderboard", LEAD, present([*parts, Text(notes, "note") if notes else None]))
 
 
-def _of_set(given: Given, rows: Sequence[Scored], number: int) -> list[Any]:
-    ceiling = ceiling_of(given, rows)
+def _of_set(given: Given, sets: TripletSets, rows: Sequence[Scored], number: int) -> list[Any]:
+    shared = shared_ceiling(given, sets, rows)
     seen = [row for row in rows if row.in_sample]
     fair = [row for row in rows if not row.in_sample] or rows
     name = numbered("accuracy-table", number)
-    parts: list[Any] = [_facts(fair, ceiling), _figure(given, fair, number), _table(given, fair, ceiling, name)]
+    label = sets.label(rows[0].triplets)
+    figure = _figure(given, sets, fair, number, label)
+    parts: list[Any] = [_facts(fair, shared), figure, _table(given, sets, fair, shared, name, label)]
     if 0 < len(seen) < len(rows):
-        table = _table(given, seen, ceiling, f"{name}-seen")
-        parts.append(Fold("In-sample: on triplets that the map was fitted to, so too high", (table,)))
+        table = _table(given, sets, seen, shared, f"{name}-seen", label)
+        parts.append(Fold("In-sample: on objects that the map was fitted to, so too high", (table,)))
     return parts
 
 
-def ceiling_of(given: Given, rows: Sequence[Scored]) -> tuple[float, str] | None:
-    """What people allow on these triplets: as the scores were held against it, else the estimate of a ceiling."""
-    for row in rows:
-        if plain(row.row.get("ceiling")) is not None:
-            return float(row.row["ceiling"]), str(row.row.get("ceiling_name") or "given")
-    for one in given.of("ceiling"):
-        same = one.document.get("triplets") == rows[0].triplets
-        if same and str(one.document.get("task") or "odd-one-out") == rows[0].task:
-            return float(one.document["ceilings"]["estimate"]["value"]), "estimate"
-    return None
+def shared_ceiling(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> Ceiling | None:
+    """What people allow on these triplets: what all scores that say one were held against, else the estimate."""
+    own = {one for one in map(_own_ceiling, rows) if one is not None}
+    if len(own) == 1:
+        return own.pop()
+    found = _ceilings(given, sets, rows)
+    return (float(found[0]["ceilings"]["estimate"]["value"]), "estimate") if found else None
+
+
+def _own_ceiling(row: Scored) -> Ceiling | None:
+    held = plain(row.row.get("ceiling"))
+    return None if held is None else (float(held), str(row.row.get("ceiling_name") or "given"))
+
+
+def _ceilings(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> list[dict[str, Any]]:
+    """The documents of ceilings of the same triplets."""
+    return [dict(one.document) for one in given.of("ceiling") if sets.of(one) == rows[0].triplets]
 
 
 def place(accuracy: float | None, low: float, high: float | None) -> float | None:
@@ -78,16 +88,16 @@ def place(accuracy: float | None, low: float, high: float | None) -> float | Non
     return None if accuracy is None or high is None or high <= low else (accuracy - low) / (high - low)
 
 
-def _facts(rows: Sequence[Scored], ceiling: tuple[float, str] | None) -> Facts:
+def _facts(rows: Sequence[Scored], ceiling: Ceiling | None) -> Facts:
     held = [row for row in rows if row.row.get("accuracy") is not None]
     most = max((row.n for row in rows if row.n is not None), default=None)
     on = "" if most is None else f"{most:,} triplets"
     facts = [Fact("Models", f"{len({row.label for row in rows}):,}", on)]
-    for how, name in ((ZERO_SHOT, "Best zero-shot"), (PROBED, "Best probed")):
-        of = [row for row in held if row.how == how]
+    for name, of in (("Best zero-shot", [row for row in held if row.how == ZERO_SHOT]),
+                     ("Best probed", [row for row in held if row.probed])):  # fmt: skip
         if of:
             best = max(of, key=lambda row: row.row["accuracy"])
-            more = f"{best.label}, held out" if how == PROBED else best.label
+            more = f"{best.label}, {best.how.partition(', ')[2]}" if best.probed else best.label
             facts.append(Fact(name, _percent(best.row["accuracy"]), more))
     if ceiling is not None:
         facts.append(Fact("Noise ceiling", _percent(ceiling[0]), ceiling[1]))
@@ -99,27 +109,32 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _table(given: Given, rows: Sequence[Scored], ceiling: tuple[float, str] | None, name: str) -> Table:
+def _table(
+    given: Given, sets: TripletSets, rows: Sequence[Scored], ceiling: Ceiling | None, name: str, label: str
+) -> Table:
+    ceilings = [_own_ceiling(row) or ceiling for row in rows]
     columns = [
         Column("Model", tuple(row.label for row in rows)),
         Column("Accuracy", _values(rows, "accuracy"), "percent", *_ends(rows)),
-        Column("Chance to ceiling", tuple(place(row.row.get("accuracy"), row.chance, ceiling and ceiling[0]) for row in
-               rows), "bar", places=0, note="0 % is chance, 100 % the noise ceiling; how far that could be off is not "
-               "in it"),
-        _ranks(given, rows),
+        Column("Chance to ceiling",
+               tuple(place(row.row.get("accuracy"), row.chance, held and held[0])
+                     for row, held in zip(rows, ceilings, strict=True)),
+               "bar", places=0, note="0 % is chance, 100 % the noise ceiling; how far that could be off is not in it"),
+        _ranks(given, sets, rows),
         Column("How", tuple(row.how for row in rows), filter=len({row.how for row in rows}) > 1,
-               note="zero-shot: as it came; probed: after a linear map that was fitted to other objects"),
+               note="zero-shot: as it came; probed: after a linear map that was fitted to other objects, triplets or "
+               "people, mean over folds"),
         *_metadata(given, [row.name for row in rows]),
         Column("Measure", tuple(row.measure for row in rows), filter=len({row.measure for row in rows}) > 1),
         Column("Cross-entropy", _values(rows, "cross_entropy"), "number", *_ends(rows, True), places=4,
                note="nats per answer, at the temperature of the row; less is better"),
         Column("Temperature", _values(rows, "temperature"), "number", places=3),
-        *_calibrated(given, rows),
+        *_calibrated(given, sets, rows),
         Column("Ties", _values(rows, "n_ties"), "count"),
         Column("Triplets", tuple(row.n for row in rows), "count"),
         Column("From", tuple(where(row.source) for row in rows), filter=len({where(row.source) for row in rows}) > 1),
     ]  # fmt: skip
-    return Table(name, _caption(rows, ceiling), filled(columns), ("Accuracy", True), numbered=True)
+    return Table(name, _caption(rows, ceilings, label), filled(columns), ("Accuracy", True), numbered=True)
 
 
 def _values(rows: Sequence[Scored], key: str) -> tuple[Any, ...]:
@@ -135,17 +150,17 @@ def _ends(rows: Sequence[Scored], entropy: bool = False) -> tuple[tuple[float | 
     return tuple(low for low, _ in pairs), tuple(high for _, high in pairs)
 
 
-def _ranks(given: Given, rows: Sequence[Scored]) -> Column | None:
+def _ranks(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> Column | None:
     """Ranks among the models that were compared, whose intervals hold for all of them together."""
     found: dict[Any, Any] = {}
     for one in given.of("compare"):
         for model in one.document["models"]:
-            key = (given.label(str(model["model"])), ZERO_SHOT, one.document.get("measure"),
-                   one.document.get("triplets"), str(one.document.get("task") or "odd-one-out"))  # fmt: skip
+            key = (given.label(str(model["model"])), ZERO_SHOT, one.document.get("measure"), sets.of(one),
+                   plain(model.get("accuracy")))  # fmt: skip
             found.setdefault(key, model)
     if not found:
         return None
-    held = [found.get(row.key, {}) for row in rows]
+    held = [found.get((*row.key[:4], plain(row.row.get("accuracy"))), {}) for row in rows]
     from pyalign.report.charts.document import ends
 
     low, high = zip(*(ends(row, "rank_ci") for row in held), strict=True)
@@ -153,12 +168,12 @@ def _ranks(given: Given, rows: Sequence[Scored]) -> Column | None:
                   note="among the models that were compared with each other")  # fmt: skip
 
 
-def _calibrated(given: Given, rows: Sequence[Scored]) -> list[Column]:
+def _calibrated(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> list[Column]:
     """The temperature that fits people best, and the cross-entropy there, on held-out triplets."""
     found: dict[Any, Any] = {}
     for one in given.of("calibrate"):
         for row in one.document["results"]:
-            key = (given.label(str(row.get("embeddings"))), ZERO_SHOT, row.get("measure"), one.document.get("triplets"))
+            key = (given.label(str(row.get("embeddings"))), ZERO_SHOT, row.get("measure"), sets.of(one))
             found.setdefault(key, row)
     if not found:
         return []
@@ -179,25 +194,30 @@ def _metadata(given: Given, names: Sequence[str]) -> Sequence[Column]:
     return () if given.metadata is None else metadata_columns(given, names)
 
 
-def _caption(rows: Sequence[Scored], ceiling: tuple[float, str] | None) -> str:
+def _caption(rows: Sequence[Scored], ceilings: Sequence[Ceiling | None], label: str) -> str:
     counts = sorted({row.n for row in rows if row.n is not None})
     many = f"{counts[0]:,} " if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} " if counts else ""
-    told = [f"Accuracy on {many}{rows[0].task} triplets of {file_label(rows[0].triplets)}"]
-    bars = next(filter(None, (confidence([row.row], row.interval) for row in rows)), "")
-    told.append(f"{bars}; a row without one has none in its document" if bars else "no intervals in the documents")
-    told.append(f"chance {percent(rows[0].chance)}")
+    told = [f"Accuracy on {many}{rows[0].task} triplets of {label}"]
+    bars = list(dict.fromkeys(filter(None, (confidence([row.row], row.interval) for row in rows))))
     told.append(
-        f"noise ceiling {percent(ceiling[0])} ({ceiling[1]})" if ceiling else "no noise ceiling in the documents"
+        f"{', or '.join(bars)}; a row without one has none in its document" if bars else "no intervals in the documents"
     )
+    told.append(f"chance {percent(rows[0].chance)}")
+    held = list(dict.fromkeys(one for one in ceilings if one is not None))
+    each = " and ".join(f"{percent(value)} ({name})" for value, name in held)
+    several = f"noise ceilings {each}, of each row that of its document" if len(held) > 1 else f"noise ceiling {each}"
+    told.append(several if held else "no noise ceiling in the documents")
+    if any(row.probed for row in rows):
+        told.append("a probed figure is of those triplets that a fold holds out, the others of all")
     if any(row.in_sample for row in rows):
-        told.append("in-sample figures are of triplets that the map was fitted to, and too high")
+        told.append("in-sample figures are of objects that the map was fitted to, and too high")
     return "; ".join(told) + "."
 
 
-def _figure(given: Given, rows: Sequence[Scored], number: int) -> Figure | None:
+def _figure(given: Given, sets: TripletSets, rows: Sequence[Scored], number: int, label: str) -> Figure | None:
     from pyalign.report.charts import KINDS, drawing
 
-    documents = _documents(given, rows)
+    documents = _documents(given, sets, rows)
     if "accuracy" not in KINDS or not any(one["command"] != "ceiling" for one in documents):
         return None
     held = [row for row in rows if row.source.command != "probe" and row.row.get("accuracy") is not None]
@@ -210,12 +230,12 @@ def _figure(given: Given, rows: Sequence[Scored], number: int) -> Figure | None:
     if worst is not best:
         summary += f"; {worst.label} ({worst.how}) least, {_percent(worst.row['accuracy'])}"
     return Figure(
-        numbered("accuracy-chart", number), f"Accuracy of each model on {file_label(rows[0].triplets)}.", chart,
+        numbered("accuracy-chart", number), f"Accuracy of each model on {label}.", chart,
         f"{summary}; chance is {_percent(rows[0].chance)}. The table below has all figures.",
     )  # fmt: skip
 
 
-def _documents(given: Given, rows: Sequence[Scored]) -> list[dict[str, Any]]:
+def _documents(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> list[dict[str, Any]]:
     """The documents that these rows are from, with the labels of the page, each accuracy once; and their ceiling."""
     found: list[dict[str, Any]] = []
     for source in dict.fromkeys(id(row.source) for row in rows):
@@ -225,8 +245,10 @@ def _documents(given: Given, rows: Sequence[Scored]) -> list[dict[str, Any]]:
             continue
         key, name = ("results", "embeddings") if one.command == "score" else ("models", "model")
         document = relabelled(given, one.document, key, name)
-        kept = {row.label for row in held}
-        document[key] = [row for row in document[key] if row["label"] in kept]
+        kept = {(row.label, row.measure, row.row.get("accuracy")) for row in held}
+        said = one.document.get("measure")
+        document[key] = [
+            row for row in document[key] if (row["label"], row.get("measure", said), row.get("accuracy")) in kept
+        ]
         found.append(document)
-    same = [one for one in given.of("ceiling") if one.document.get("triplets") == rows[0].triplets]
-    return [*found, *(dict(one.document) for one in same)]
+    return [*found, *_ceilings(given, sets, rows)]

@@ -9,46 +9,45 @@ from pyalign.report.charts import chart
 from pyalign.report.charts.before_after import probe_names
 from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Column, Fold, Section, Table
-from pyalign.report.page.sections._drawn import column, counted, figure, over, percent, relabelled
+from pyalign.report.page.sections._drawn import column, counted, figure, numbered, over, percent, relabelled
+from pyalign.report.page.sections._rows import confidence
+from pyalign.report.page.sections._triplets import triplet_sets
 
 Document = Mapping[str, Any]
 
 
 def probes(given: Given) -> Section | None:
-    """A row for each cross-validated probe, a figure of all, and their folds."""
-    documents = [relabelled(one, given) for one in given.of("probe")]
-    if not documents:
+    """For each set of triplets a row for each cross-validated probe, a figure of all, and their folds."""
+    sets = triplet_sets(given)
+    found = given.of("probe")
+    if not found:
         return None
-    names = probe_names(documents)
-    told = _over(documents)
-    parts = (
-        figure(
-            "probes-figure",
-            f"Accuracy before and after a probe, on {told}",
-            chart(documents, "before-after"),
-            _summary(documents, names),
-        ),
-        _table(documents, names, f"The same figures, on {told}"),
-        Fold("Folds", (_folds(documents, names),)),
-    )
+    parts: list[Any] = []
+    for k, one in enumerate(dict.fromkeys(sets.of(one) for one in found)):
+        documents = [relabelled(probe, given) for probe in found if sets.of(probe) == one]
+        names = probe_names(documents)
+        caption = _caption(documents, sets.label(one))
+        parts += [
+            figure(numbered("probes-figure", k), caption, chart(documents, "before-after"), _summary(documents, names)),
+            _table(documents, names, numbered("probes-table", k), caption),
+            Fold("Folds", (_folds(documents, names, numbered("probes-folds", k)),)),
+        ]
     lead = (
         "How much better the odd one out is told when a linear map of the embeddings is learned from people's answers: "
         "both accuracies are on held-out triplets, which chose nothing."
     )
-    return Section("probes", "Zero-shot and probed", lead, parts)
+    return Section("probes", "Zero-shot and probed", lead, tuple(parts))
 
 
-def _over(documents: Sequence[Document]) -> str:
+def _caption(documents: Sequence[Document], triplets: str) -> str:
     tests = [sum(fold["n_test"] for fold in one["folds"]) for one in documents]
     n = counted(tests[0], "triplet") if len(set(tests)) == 1 else f"{min(tests):,} to {max(tests):,} triplets"
-    splits = " or ".join(sorted({str(one["split"]) for one in documents}))
-    by = next((_by(one) for one in documents if _by(one)), None)
-    intervals = f"95 % intervals over {over(by)}" if by else "no intervals"
-    return f"{n} of held-out {splits}, mean over the folds; {intervals}."
-
-
-def _by(document: Document) -> Any:
-    return ((document.get("intervals") or {}).get("accuracy_interval") or {}).get("by")
+    splits = " or ".join(sorted({over(one["split"]) for one in documents}))
+    intervals = confidence(documents, "accuracy_interval") or "no intervals"
+    return (
+        f"Accuracy before and after a probe, on {n} of {triplets} of held-out {splits}, mean over the folds; "
+        f"{intervals}."
+    )
 
 
 def gain_of(document: Document) -> float:
@@ -69,7 +68,7 @@ def _summary(documents: Sequence[Document], names: Sequence[str]) -> str:
     return told + (f" ({100 * ci[0]:+.1f} to {100 * ci[1]:+.1f})." if ci and None not in ci else ", without interval.")
 
 
-def _table(documents: Sequence[Document], names: Sequence[str], caption: str) -> Table:
+def _table(documents: Sequence[Document], names: Sequence[str], name: str, caption: str) -> Table:
     rows = [
         {**one, "n_test": sum(fold["n_test"] for fold in one["folds"]), "n_folds": len(one["folds"]),
          "gain": gain_of(one)}
@@ -88,13 +87,13 @@ def _table(documents: Sequence[Document], names: Sequence[str], caption: str) ->
         column("triplets", rows, "n_test", "count"),
         column("chance", rows, "chance", "percent"),
     )  # fmt: skip
-    return Table("probes-table", caption, columns, sort=("probed", True))
+    return Table(name, caption, columns, sort=("probed", True))
 
 
-def _folds(documents: Sequence[Document], names: Sequence[str]) -> Table:
+def _folds(documents: Sequence[Document], names: Sequence[str], name: str) -> Table:
     rows = [
-        {**fold, "model": name, "fold": k + 1}
-        for name, one in zip(names, documents, strict=True) for k, fold in enumerate(one["folds"])
+        {**fold, "model": model, "fold": k + 1}
+        for model, one in zip(names, documents, strict=True) for k, fold in enumerate(one["folds"])
     ]  # fmt: skip
     columns = (
         column("model", rows, "model", "text", filter=True),
@@ -108,4 +107,4 @@ def _folds(documents: Sequence[Document], names: Sequence[str]) -> Table:
         column("training triplets", rows, "n_train", "count"),
         column("test triplets", rows, "n_test", "count"),
     )
-    return Table("probes-folds", "Each fold's figures are of its own held-out triplets.", columns)
+    return Table(name, "Each fold's figures are of its own held-out triplets.", columns)

@@ -11,18 +11,24 @@ from pyalign.report.charts.reliability import calibrations, names_of
 from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Column, Figure, Section, Table
 from pyalign.report.page.sections._drawn import column, counted, figure, numbered, over, relabelled
+from pyalign.report.page.sections._rows import confidence
+from pyalign.report.page.sections._triplets import triplet_sets
 
 Entry = Mapping[str, Any]
 
 
 def reliability(given: Given) -> Section | None:
     """A diagram for each document of `pyalign calibrate`, and a row for each model."""
-    documents = [relabelled(one, given) for one in given.of("calibrate")]
-    if not documents:
+    sets = triplet_sets(given)
+    found = given.of("calibrate")
+    if not found:
         return None
-    parts: list[Figure | Table] = [_figure(one, k) for k, one in enumerate(documents)]
-    entries = calibrations(documents)
-    parts.append(_table(entries))
+    parts: list[Figure | Table] = [
+        _figure(relabelled(one, given), k, sets.label(sets.of(one))) for k, one in enumerate(found)
+    ]
+    for k, number in enumerate(dict.fromkeys(map(sets.of, found))):
+        held = [relabelled(one, given) for one in found if sets.of(one) == number]
+        parts.append(_table(calibrations(held), numbered("reliability-table", k), sets.label(number)))
     lead = (
         "How often a model's choice is people's, by the probability that the model gives to it, at the temperature "
         "that fits people's answers best."
@@ -30,18 +36,22 @@ def reliability(given: Given) -> Section | None:
     return Section("reliability", "Reliability of probabilities", lead, tuple(parts))
 
 
-def _caption(entries: Sequence[Entry]) -> str:
+def _caption(entries: Sequence[Entry], triplets: str) -> str:
     tests = sorted({one["test"]["n_answers"] for one in entries})
     n = f"{tests[0]:,}" if len(tests) == 1 else f"{tests[0]:,} to {tests[-1]:,}"
-    split = entries[0]["split"]
-    where = f"about held-out {split}" if split else "that the temperature was fitted to (in-sample)"
-    return f"Confidence and accuracy on {n} answers {where}; each point is a bin of about as many answers."
+    where = " or ".join(
+        dict.fromkeys(
+            f"about held-out {over(one['split'])}" if one["split"] else "that the temperature was fitted to (in-sample)"
+            for one in entries
+        )
+    )
+    return f"Confidence and accuracy on {n} answers of {triplets} {where}"
 
 
-def _figure(document: Mapping[str, Any], k: int) -> Figure:
+def _figure(document: Mapping[str, Any], k: int, triplets: str) -> Figure:
     entries = calibrations([document])
     names = names_of(entries)
-    caption = _caption(entries)
+    caption = f"{_caption(entries, triplets)}; each point is a bin of about as many answers."
     if len(entries) > MOST_MODELS:
         caption += f" The first {MOST_MODELS} of {len(entries)} models."
     errors = [one["equal_mass"]["ece"] for one in entries]
@@ -55,13 +65,13 @@ def _figure(document: Mapping[str, Any], k: int) -> Figure:
     return figure(numbered("reliability-figure", k), caption, chart(document, "reliability"), f"{told}.")
 
 
-def _table(entries: Sequence[Entry]) -> Table:
+def _table(entries: Sequence[Entry], name: str, triplets: str) -> Table:
     rows = [
         {**one, "ece": one["equal_width"]["ece"], "ece_mass": one["equal_mass"]["ece"],
          **{f"test_{name}": value for name, value in one["test"].items()}, "split": one["split"] or "nothing"}
         for one in entries
     ]  # fmt: skip
-    by = (entries[0].get("intervals") or {}).get("temperature_ci", {}).get("by")
+    bars = confidence(entries, "temperature_ci")
     columns = (
         Column("model", tuple(names_of(entries))),
         column("measure", rows, "measure", "text", filter=True),
@@ -76,6 +86,8 @@ def _table(entries: Sequence[Entry]) -> Table:
         column("answers", rows, "test_n_answers", "count"),
         column("held out", rows, "split", "text", filter=True),
     )  # fmt: skip
-    told = f" Intervals of the temperature are over {over(by)}." if by else ""
-    caption = f"Expected calibration error (ECE) of {counted(len(rows), 'model')}. {_caption(entries)}{told}"
-    return Table("reliability-table", caption, columns, sort=("ECE", False))
+    told = f"temperatures with {bars}" if bars else "no intervals"
+    caption = (
+        f"Expected calibration error (ECE) of {counted(len(rows), 'model')}. {_caption(entries, triplets)}; {told}."
+    )
+    return Table(name, caption, columns, sort=("ECE", False))

@@ -1,0 +1,183 @@
+"""Models are ranked with those alone that were asked the same triplets; captions say over what each figure is."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import draw_triplets
+
+import pyalign
+from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.parts import Figure, Fold, Table
+from pyalign.report.page.reading import read_documents
+from pyalign.report.page.sections._triplets import triplet_sets
+from pyalign.report.page.sections.leaderboard import leaderboard
+from pyalign.report.page.sections.probes import probes
+from pyalign.report.page.sections.reliability import reliability
+
+pytest.importorskip("altair", reason="altair is not installed")
+N = 30
+
+
+@pytest.fixture(scope="module")
+def models():
+    x = np.random.default_rng(0).normal(size=(N, 4))
+    return {"a": x, "b": x + np.random.default_rng(1).normal(size=x.shape)}
+
+
+def answered(models, seed):
+    """Answers of somebody who is like the first model, and errs now and then."""
+    triplets, rows = draw_triplets(seed, N, 300), np.arange(300)
+    odd, found = pyalign.odd_one_out(models["a"], triplets), triplets.copy()
+    found[rows, 2], found[rows, odd] = triplets[rows, odd], triplets[rows, 2]
+    found[::4] = found[::4][:, [0, 2, 1]]
+    return found
+
+
+@pytest.fixture(scope="module")
+def one(models):
+    return answered(models, 0)
+
+
+@pytest.fixture(scope="module")
+def other(models):
+    return answered(models, 1)
+
+
+def given(*results):
+    return Given(read_documents(list(results))[0])
+
+
+def board(*results):
+    return [part for part in leaderboard(given(*results)).parts if isinstance(part, Table)]
+
+
+def values(table, header):
+    return next(column.values for column in table.columns if column.header == header)
+
+
+def test_two_sets_of_triplets_without_a_name_or_of_one_name_are_two_tables(models, one, other):
+    for name in (None, "answers.npy"):
+        scores = [replace(pyalign.score(models, triplets), triplets=name) for triplets in (one, other)]
+        first, second = board(*scores)
+        assert set(values(first, "Accuracy")) == {score.accuracy for score in scores[0].results}
+        assert set(values(second, "Accuracy")) == {score.accuracy for score in scores[1].results}
+        assert first.caption != second.caption and "SHA-256" in first.caption
+
+
+def test_one_set_of_triplets_by_two_paths_is_one_table_with_each_model_once(models, one):
+    scores = [replace(pyalign.score(models, one), triplets=path) for path in ("data/t.npy", "/home/me/data/t.npy")]
+    (table,) = board(*scores)
+    assert len(values(table, "Model")) == 2
+
+
+def test_a_ceiling_is_that_of_the_same_triplets_alone(models, one, other):
+    many = np.concatenate([one, one[:40], one[:40][:, [0, 2, 1]]])
+    score = replace(pyalign.score(models, many), triplets="t.npy")
+    document = replace(pyalign.noise_ceiling(many), triplets="t.npy").to_dict()
+    found = copy.deepcopy(document)
+    digest = next(held.sha256 for held in score.results[0].provenance.inputs if held.name == "triplets")
+    for held in found["provenance"]["inputs"]:
+        held["sha256"] = digest
+    assert "noise ceiling 1" not in board(score, found)[0].caption
+    assert "(estimate)" in board(score, found)[0].caption
+    for held in found["provenance"]["inputs"]:
+        held["sha256"] = "f" * 64
+    (table,) = board(score, found)
+    assert "no noise ceiling" in table.caption and "Chance to ceiling" not in [c.header for c in table.columns]
+
+
+def test_documents_of_unknown_values_belong_where_they_came_from_unless_their_number_differs():
+    def document(path, sha256, shape):
+        inputs = [{"name": "triplets", "sha256": sha256, "shape": shape}]
+        return Loaded("", {"command": "compare", "triplets": path, "provenance": {"inputs": inputs}})
+
+    held = (document("t", "a", [9, 3]), document("t", None, [9, 3]), document("t", None, [8, 3]),
+            document("u", "a", [9, 3]), document("t", None, None))  # fmt: skip
+    sets = triplet_sets(Given(held))
+    numbers = [sets.of(one) for one in held]
+    assert numbers[0] == numbers[1] == numbers[3] != numbers[2]
+    assert numbers[4] not in numbers[:4]  # it fits two
+
+
+def test_each_row_is_held_against_the_ceiling_of_its_own_document(models, one):
+    low = pyalign.score({"a": models["a"]}, one, ceiling=0.6)
+    high = pyalign.score({"b": models["b"]}, one, ceiling=0.9)
+    (table,) = board(low, high)
+    for label, accuracy, place in zip(
+        *(values(table, head) for head in ("Model", "Accuracy", "Chance to ceiling")), strict=True
+    ):
+        top = 0.6 if label == "a" else 0.9
+        assert place == pytest.approx((accuracy - 1 / 3) / (top - 1 / 3))
+    assert "noise ceilings 60.000 % (given) and 90.000 % (given)" in table.caption
+
+
+def test_a_comparison_that_found_another_accuracy_has_rows_and_ranks_of_its_own(models, one):
+    score = pyalign.score(models, one)
+    compared = pyalign.compare(models, one).to_dict()
+    for row in compared["models"]:
+        row["accuracy"] -= 0.01
+    (table,) = board(score, compared)
+    accuracies, ranks = values(table, "Accuracy"), values(table, "Rank")
+    assert len(accuracies) == 4
+    for accuracy, rank in zip(accuracies, ranks, strict=True):
+        assert (rank is None) == (accuracy in {held.accuracy for held in score.results})
+
+
+def test_the_level_of_intervals_is_that_of_the_documents(models, one):
+    resampling = pyalign.Resampling("objects", confidence=0.9)
+    (table,) = board(
+        pyalign.score({"a": models["a"]}, one, ci=resampling), pyalign.score({"b": models["b"]}, one, ci="triplets")
+    )
+    assert "90 % intervals over objects, or 95 % intervals over triplets" in table.caption
+
+
+def test_scores_of_triplets_that_nobody_answered_are_no_table_that_cannot_be_sorted(models, one):
+    from pyalign.report.page.html import data_of
+    from pyalign.report.page.write import make_report
+
+    document = pyalign.score(models, one).to_dict()
+    for row in document["results"]:
+        row["accuracy"] = None
+    table = data_of(make_report(document, "r.html").html)["accuracy-table"]
+    assert "Accuracy" not in [column["header"] for column in table["columns"]] and table["sort"] is None
+
+
+def tables(section):
+    parts = [p for part in section.parts for p in (part.parts if isinstance(part, Fold) else (part,))]
+    return [part for part in parts if isinstance(part, Table)]
+
+
+def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
+    pytest.importorskip("scipy", reason="scipy is not installed")
+    people = np.arange(300) % 10
+    held = [pyalign.cross_validate_probe(models["b"], triplets, strengths=0.1, folds=2, split=split,
+                                         subjects=people if split == "subjects" else None)
+            for triplets, split in ((one, "objects"), (one, "subjects"), (other, "triplets"))]  # fmt: skip
+    section = probes(given(*held))
+    captions = [part.caption for part in section.parts if isinstance(part, Figure)]
+    assert len(captions) == 2 and len({table.name for table in tables(section)}) == 4
+    assert "held-out objects or people" in captions[0] and "held-out triplets" in captions[1]
+    first, second = board(*held)
+    assert sorted(values(first, "How")) == ["probed, held-out objects", "probed, held-out people"]
+    assert values(second, "How") == ("probed, held-out triplets",)
+
+
+def test_the_level_of_a_probe_is_that_of_its_document(models, one):
+    pytest.importorskip("scipy", reason="scipy is not installed")
+    document = pyalign.cross_validate_probe(models["b"], one, strengths=0.1, folds=2).to_dict()
+    document["intervals"]["accuracy_interval"]["confidence"] = 0.8
+    assert "80 % intervals over objects" in probes(given(document)).parts[0].caption
+
+
+def test_calibrations_of_other_triplets_are_not_sorted_together(models, one, other):
+    pytest.importorskip("scipy", reason="scipy is not installed")
+    section = reliability(given(*(pyalign.calibrate(models, triplets, bins=4) for triplets in (one, other)),
+                                pyalign.calibrate({"a": models["a"]}, one, split=None, bins=4)))  # fmt: skip
+    first, second = tables(section)
+    assert len(first.columns[0].values) == 3 and len(second.columns[0].values) == 2
+    assert "about held-out objects or that the temperature was fitted to (in-sample)" in first.caption
+    assert "in-sample" not in second.caption
