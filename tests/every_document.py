@@ -1,0 +1,99 @@
+"""A small real document of every command whose results a page shows, by the public functions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+from small_study import write_inputs
+from support import draw_triplets
+
+import pyalign
+
+N, T = 40, 900
+NAMES = tuple(f"object {k}" for k in range(N))
+LABELS = ("food", "tools", "<b>round</b>", "rare")
+MODELS = ("zoo/clip.npy", "zoo/vgg.npy", "zoo/old.npy", "zoo/word.npy")
+FAMILIES = ("a", "a", "b", "c")
+METADATA = [
+    {"model": name, "family": family, "parameters": size, "objective": goal}
+    for name, family, size, goal in zip(
+        MODELS, FAMILIES, (1e6, 5e6, 4e7, 9e8), ("labels", "labels", "pairs", "pairs"), strict=True
+    )
+]
+
+
+def inputs():
+    """human (N, 4), models, answers (T, 3) of people who err now and then, the last 300 of 60 triplets five times."""
+    rng = np.random.default_rng(0)
+    human = np.abs(rng.normal(size=(N, 4)))
+    human[:, 3] = 1.6 * (np.arange(N) == 5)
+    models = {
+        name: pyalign.Embeddings(human + scale * rng.normal(size=human.shape), NAMES, name)
+        for name, scale in zip(MODELS, (0.3, 0.8, 1.5, 2.5), strict=True)
+    }
+    triplets = draw_triplets(1, N, T)
+    odd, rows, answers = pyalign.odd_one_out(human, triplets, measure="dot"), np.arange(T), triplets.copy()
+    answers[rows, 2], answers[rows, odd] = triplets[rows, odd], triplets[rows, 2]
+    answers[::7] = answers[::7][:, [0, 2, 1]]
+    repeated = np.concatenate([answers[:60]] * 3 + [answers[:60][:, [1, 0, 2]], answers[:60][:, [0, 2, 1]]])
+    return human, models, np.concatenate([answers[: T - 300], repeated]), repeated
+
+
+def every_result(folder):
+    """name -> result. `folder`: an empty one."""
+    human, models, answers, repeated = inputs()
+    named = pyalign.Embeddings(human, NAMES, "human.npy")
+    two = {name: models[name] for name in MODELS[:2]}
+    first, second = (models[name] for name in MODELS[:2])
+    people = np.arange(T) // 60  # nobody has a triplet twice
+    kinds = pyalign.Categories.of([f"kind {k % 3}" for k in range(N)])
+    noise = np.random.default_rng(3).normal(size=(5, N, 4))
+    matrices = np.stack([((x[:, None] - x) ** 2).sum(axis=2) for x in human + noise])
+    pictures = [np.full((6, 6, 3), 20 * k, np.uint8) for k in range(4)]
+    write_inputs(folder)
+    text = (folder / "small.toml").read_text().partition("[steps")[0]
+    (folder / "small.toml").write_text(f"{text}[steps.ceiling]\n[steps.cka]\npermutations = 5\n")
+    compared = pyalign.compare(models, answers, subjects=people, choose_best=True)
+    found = {
+        "score": pyalign.score(models, answers, measure=["cosine", "dot"], ci="objects", ceiling=None),
+        "compare": compared,
+        "calibrate": pyalign.calibrate(two, answers, subjects=people, bins=5),
+        "ceiling": pyalign.noise_ceiling(answers, subjects=people),
+        "agreement": pyalign.agreement(models, repeated),
+        "failures": pyalign.failures(models, answers, families=FAMILIES, limit=40),
+        "consistency": pyalign.consistency(models, answers, dimensions=named, dimension_labels=LABELS,
+                                           categories=kinds),
+        "probe": pyalign.cross_validate_probe(second, answers, strengths=0.1, folds=2),
+        "rsa": pyalign.rsa(two, matrices, kind="dissimilarity", correlation=["spearman", "pearson"], permutations=50,
+                           partial=True, weighted=True),
+        "cka": pyalign.cka(models, permutations=20, measure=["debiased-cka", "linear-cka"]),
+        "layers": pyalign.compare_layers({"a": first, "b": second}, {"c": first, "d": human}, permutations=20),
+        "recover": pyalign.recover(two, answers[:200], simulations=10, sizes=[50, 200]),
+        "concepts": pyalign.concepts(models, answers, named, dimension_labels=LABELS, categories=kinds, top_objects=4),
+        "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
+        "neighbors": pyalign.neighbors(first, ["object 1", "object 7"], 4),
+        "neighbors after": pyalign.neighbors(second, ["object 1", "object 7"], 4),
+        "neighbor agreement": pyalign.compare_neighbors(two, named, k=5, categories=kinds, permutations=50,
+                                                        resamples=50),
+        "neighbor purity": pyalign.neighbor_purity(two, kinds, k=5, permutations=50, resamples=50),
+        "hubs": pyalign.hubs(two, k=5, largest=4),
+        "neighbor changes": pyalign.neighbor_changes(first, second, k=5, top=6),
+        "prototypes": pyalign.prototypes(named, dimensions=named, dimension_labels=LABELS, top=4),
+        "near duplicates": pyalign.near_duplicates(first, 0.97),
+        "extract": pyalign.extract("pixels:4", pictures),
+        "metadata": pyalign.regress_metadata(compared, METADATA),
+        "study": pyalign.run_study(folder / "small.toml", folder / "out", only="ceiling"),
+    }  # fmt: skip
+    return {name: one if not hasattr(one, "triplets") else _of_file(one, name) for name, one in found.items()}
+
+
+def _of_file(one, name):
+    """With the name of the file of triplets, as commands make it."""
+    return replace(one, triplets="human/repeated.npy" if name == "agreement" else "human/answers.npy")
+
+
+def every_document(folder):
+    """name -> document, as a file of `--json` holds it."""
+    return {name: json.loads(one.to_json()) for name, one in every_result(folder).items()}

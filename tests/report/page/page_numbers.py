@@ -1,0 +1,362 @@
+"""Where each number of a page comes from, by look-ups in the documents alone; nothing of the page's own code."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import Counter
+from html.parser import HTMLParser
+
+TEXTS = ("documents-table", "inputs-table", "settings-table", "extraction-table", "extraction-layers", "study-missing")
+
+
+def label(name):
+    """What a file is called."""
+    return name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or name
+
+
+def at(row, path):
+    """A field of a field, None where there is none."""
+    for key in path.split("."):
+        row = None if row is None else row.get(key)
+    return row
+
+
+def flat(rows, key, **more):
+    """The rows of a list in each row, with fields of that row: new name -> name."""
+    return [{**inner, **{new: row[old] for new, old in more.items()}} for row in rows for inner in row.get(key) or ()]
+
+
+def number_free(column):
+    return all(value is None or isinstance(value, str) for value in column["values"])
+
+
+def cells(column):
+    """(value, low, high) of each row."""
+    none = [None] * len(column["values"])
+    return list(zip(column["values"], column.get("low") or none, column.get("high") or none, strict=True))
+
+
+def expected(rows, path, interval=None):
+    found = []
+    for row in rows:
+        ends = at(row, interval) if interval else None
+        found.append((at(row, path), *(ends or (None, None))))
+    return found
+
+
+def tables(documents):
+    """name of a table -> (rows of the documents, {header: (field, interval)}): all that it shows as numbers."""
+    d = documents
+    scores = d["score"]["results"]
+    ranks = {row["model"]: row for row in d["compare"]["models"]}
+    fitted = {row["embeddings"]: row for row in d["calibrate"]["results"]}
+    ceiling = d["ceiling"]["ceilings"]["estimate"]["value"]
+    board = []
+    for row in scores:
+        cosine = row["measure"] == "cosine"
+        board.append({
+            **row, "rank": ranks[row["embeddings"]] if cosine else {},
+            "place": (row["accuracy"] - 1 / 3) / (ceiling - 1 / 3),
+            "fit": fitted.get(row["embeddings"], {}) if cosine else {}, "name": row["embeddings"],
+        })  # fmt: skip
+    probe = d["probe"]
+    tested = sum(fold["n_test"] for fold in probe["folds"])
+    board.append({
+        **probe, "ci": probe["accuracy_interval"], "cross_entropy_ci": probe["cross_entropy_interval"],
+        "n_triplets": tested, "name": probe["embeddings"], "place": (probe["accuracy"] - 1 / 3) / (ceiling - 1 / 3),
+    })  # fmt: skip
+    sizes = {one["model"]: one["values"]["parameters"] for one in d["metadata"]["points"]}
+    for row in board:
+        row["parameters"] = sizes.get(row["name"])
+    ceilings = [*d["ceiling"]["ceilings"].values(), {"value": d["ceiling"]["guessing"]},
+                {"value": d["ceiling"]["best_accuracy"]}]  # fmt: skip
+    rsa = d["rsa"]["results"]
+    concepts = {by: [row for row in d["concepts"]["results"] if row["by"] == by] for by in ("dimensions", "categories")}
+    n = len(d["failures"]["models"])
+    wrong = [{"n": d["failures"]["n_wrong"][k], "share": d["failures"]["n_wrong"][k] / d["failures"]["n_triplets"]}
+             for k in range(n)]  # fmt: skip
+    found = {
+        "accuracy-table": (board, {
+            "Accuracy": ("accuracy", "ci"), "Chance to ceiling": ("place", None), "Rank": ("rank.rank", "rank.rank_ci"),
+            "Cross-entropy": ("cross_entropy", "cross_entropy_ci"), "Temperature": ("temperature", None),
+            "Fitted temperature": ("fit.temperature", "fit.temperature_ci"), "parameters": ("parameters", None),
+            "Cross-entropy there": ("fit.test.cross_entropy", None), "Ties": ("n_ties", None),
+            "Triplets": ("n_triplets", None)}),
+        "differences-table": (d["compare"]["pairs"], {
+            "Difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None),
+            "p (max-t)": ("p_max_t", None), "Cross-entropy": ("cross_entropy_difference", "cross_entropy_ci"),
+            "Both wrong": ("both_wrong", None), "If independent": ("both_wrong_expected", None),
+            "Kappa": ("error_consistency", None)}),
+        "ranks-table": (d["compare"]["models"], {
+            "Rank": ("rank", "rank_ci"), "Accuracy": ("accuracy", "ci"), "Standard error": ("standard_error", None),
+            "Cross-entropy": ("cross_entropy", "cross_entropy_ci"), "Ties": ("n_ties", None)}),
+        "metadata-slopes": (d["metadata"]["results"], {
+            "models": ("n_models", None), "families": ("n_families", None),
+            "rank correlation, over objects and people": ("rank_correlation", "rank_ci"),
+            "rank correlation, over families": ("rank_correlation", "rank_models_ci")}),
+        "probes-table": ([{**probe, "n": tested, "folds": len(probe["folds"]),
+                           "gain": probe["accuracy"] - probe["zero_shot_accuracy"]}], {
+            "zero-shot": ("zero_shot_accuracy", "zero_shot_interval"), "probed": ("accuracy", "accuracy_interval"),
+            "gain": ("gain", "difference_interval"), "cross-entropy": ("cross_entropy", "cross_entropy_interval"),
+            "folds": ("folds", None), "triplets": ("n", None), "chance": ("chance", None)}),
+        "probes-folds": ([{**fold, "fold": k} for k, fold in enumerate(probe["folds"], 1)], {
+            "fold": ("fold", None), "zero-shot": ("zero_shot_accuracy", None), "probed": ("accuracy", None),
+            "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "strength": ("strength", None),
+            "rank": ("rank", None), "training triplets": ("n_train", None), "test triplets": ("n_test", None)}),
+        "dimensions-models": (d["predict"]["results"], {
+            "mean R²": ("mean_r2", "ci"), "odd-one-out accuracy of predicted dimensions": ("accuracy", "accuracy_ci"),
+            "within folds": ("accuracy_within_folds", None), "of the embeddings themselves": ("own_accuracy", None)}),
+        "dimensions-differences": (d["predict"]["differences"], {
+            "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
+        "reliability-table": (d["calibrate"]["results"], {
+            "temperature": ("temperature", "temperature_ci"), "ECE at T = 1": ("ece_equal_width_before", None),
+            "ECE": ("equal_width.ece", None), "ECE, equal mass": ("equal_mass.ece", None),
+            "cross-entropy at T = 1": ("test.cross_entropy_before", None), "answers": ("test.n_answers", None),
+            "cross-entropy": ("test.cross_entropy", None), "accuracy": ("test.accuracy", None)}),
+        "ceilings-table": (ceilings, {"Accuracy": ("value", "ci")}),
+        "agreement-table": (d["agreement"]["results"], {
+            "r of shares": ("share_pearson", None), "Entropy": ("model_entropy", None), "KL": ("kl", None),
+            "JS distance": ("js_distance", None), "Accuracy": ("accuracy", None),
+            "Of majority": ("majority_accuracy", None), "Temperature": ("temperature", None)}),
+        "agreement-bins": (flat(d["agreement"]["results"], "bins"), {
+            "From": ("low", None), "To": ("high", None), "Triplets": ("n_distinct", None),
+            "Majority share": ("majority_share", None), "Accuracy": ("accuracy", None),
+            "Of majority": ("majority_accuracy", None), "p of majority": ("majority_probability", None)}),
+        "rsa-table": (rsa, {
+            "with the mean matrix": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
+            "mean of those with each person": ("per_person.mean", "per_person.ci"),
+            "ceiling, lower": ("ceiling.lower", None), "ceiling, upper": ("ceiling.upper", None),
+            "partial": ("partial.value", "partial.ci")}),
+        "rsa-differences": (d["rsa"]["pairs"], {
+            "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
+        "consistency-table": (d["consistency"]["pairs"], {
+            "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
+            "unbiased kappa": ("unbiased_kappa", None), "copy probability": ("copy_probability", "copy_ci"),
+            "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
+        "recovery-table": (d["recover"]["by_model"], {
+            "Temperature": ("temperature", None), "Recovered": ("recovery_rate", "ci"),
+            "How often": ("mistaken_share", None), "Ties": ("n_ties", None)}),
+        "recovery-curve": (d["recover"]["curve"], {
+            "Triplets": ("n_triplets", None), "Recovered": ("recovery_rate", "ci"),
+            "Drawn beyond the study": ("drawn", None)}),
+        "neighbor-agreement": (d["neighbor agreement"]["results"], {
+            "overlap": ("overlap", "ci"), "p": ("p_value", None), "rank-biased overlap": ("rbo", "rbo_ci"),
+            "p of that": ("rbo_p_value", None)}),
+        "neighbor-concepts": (flat(d["neighbor agreement"]["results"], "concepts"), {
+            "objects": ("n_objects", None), "overlap": ("overlap", "ci"), "p, corrected": ("p_adjusted", None),
+            "rank-biased overlap": ("rbo", "rbo_ci")}),
+        "neighbor-differences": ([row for row in d["neighbor agreement"]["differences"] if row["concept"] is None], {
+            "difference": ("difference", "ci"), "p, corrected": ("p_adjusted", None)}),
+        "neighbor-purity": (d["neighbor purity"]["results"], {
+            "purity": ("purity", "ci"), "chance": ("chance", None), "p": ("p_value", None)}),
+        "neighbor-purity-categories": (flat(d["neighbor purity"]["results"], "categories"), {
+            "objects": ("n_objects", None), "purity": ("purity", "ci"), "chance": ("chance", None),
+            "p": ("p_value", None)}),
+        "hubs": (d["hubs"]["results"], {
+            "skewness": ("skewness", None), "to be moved": ("robin_hood", None),
+            "held by hubs": ("hub_occurrence", None),
+            "neighbours of none": ("antihubs", None)}),
+        "neighbor-changes": (d["neighbor changes"]["objects"], {
+            "overlap": ("overlap", None), "rank-biased overlap": ("rbo", None)}),
+        "prototypes-table": (d["prototypes"]["concepts"], {
+            "objects": ("n_objects", None), "its mean similarity": ("medoid.value", None)}),
+        "near-duplicates": ([{**one, "n": len(one["rows"])} for one in d["near duplicates"]["groups"]], {
+            "how many": ("n", None), "equal": ("exact", None), "least similarity": ("least", None)}),
+        "wrong": (wrong, {"wrong": ("n", None), "share": ("share", None)}),
+    }  # fmt: skip
+    missed = {"explained": ("explained", None), "triplets": ("n_triplets", None), "missed": ("n_missed", None),
+              "all miss": ("missed", None), "ratio": ("ratio", None), "excess": ("excess", "ci"),
+              "p": ("p_value", None), "p, corrected": ("p_adjusted", None), "of misses": ("share", None)}  # fmt: skip
+    for k, (by, results) in enumerate(concepts.items()):
+        end = "" if k == 0 else f"-{k + 1}"
+        rows = flat(results, "concepts", embeddings="embeddings")
+        of = {(row["embeddings"], row["concept"]): row["accuracy"] for row in rows}
+        found[f"concepts-table{end}"] = rows, {
+            "accuracy": ("accuracy", "ci"), "triplets": ("n_triplets", None),
+            "objects": ("n_objects", None)}  # fmt: skip
+        apart = [{**row, "own": of[row["embeddings"], row["concept"]], "its": of[row["other"], row["concept"]]}
+                 for row in d["concepts"]["differences"] if row["by"] == by]  # fmt: skip
+        found[f"concepts-differences{end}"] = apart, {
+            "its accuracy": ("own", None), "of the other": ("its", None), "difference": ("difference", "ci"),
+            "p": ("p_value", None), "p, corrected": ("p_adjusted", None), "triplets": ("n_triplets", None)}  # fmt: skip
+        found[f"missed-{by}"] = [row for row in d["consistency"]["missed"] if row["by"] == by], missed
+    found["dimensions-table"] = (
+        [{one["embeddings"]: row for one, row in zip(d["predict"]["results"], of_all, strict=True)}
+         for of_all in zip(*(one["dimensions"] for one in d["predict"]["results"]), strict=True)],
+        {label(one["embeddings"]): (one["embeddings"], None) for one in d["predict"]["results"]},
+    )  # fmt: skip
+    for k, one in enumerate(d["cka"]["results"]):
+        m = len(one["models"])
+        rows = [{key: one[key][i][j] for key in ("matrix", "null_threshold", "calibrated", "p_value")}
+                for i in range(m) for j in range(i + 1, m)]  # fmt: skip
+        found["cka-table" if k == 0 else f"cka-table-{k + 1}"] = rows, {
+            one["measure"]: ("matrix", None), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
+            "p": ("p_value", None)}  # fmt: skip
+    for name, document, key in (
+        ("layers-table", d["layers"], "matrix"),
+        ("recovery-confusion", d["recover"], "confusion"),
+    ):
+        heads = document["second"] if name == "layers-table" else [label(one) for one in document["models"]]
+        found[name] = (
+            [dict(zip(heads, row, strict=True)) for row in document[key]],
+            {one: (one, None) for one in heads},
+        )
+    dims = found["dimensions-table"]
+    found["dimensions-table"] = (
+        [{name: {"r2": row["r2"], "ci": row["ci"]} for name, row in one.items()} for one in dims[0]],
+        {head: (path, None) for head, (path, _) in dims[1].items()},
+    )
+    return found
+
+
+def row_of(row, columns):
+    """What a row shows: (value, low, high) of each column."""
+    found = []
+    for path, interval in columns.values():
+        held = row.get(path) if path in row else at(row, path)
+        ends = at(row, interval) if interval else None
+        if isinstance(held, dict):  # of a model: its R² with the interval
+            held, ends = held["r2"], held["ci"]
+        found.append(tuple(None if one is None else round(float(one), 12) for one in (held, *(ends or (None, None)))))
+    return tuple(found)
+
+
+def check_table(name, table, rows, columns):
+    """Both ways: the rows of the table are those of the documents, as often, and no number is of anything else."""
+    heads = {one["header"]: one for one in table["columns"]}
+    unknown = [head for head, one in heads.items() if head not in columns and not number_free(one)]
+    assert not unknown, f"{name}: numbers that nobody has looked up: {unknown}"
+    there = [head for head in columns if head in heads]
+    for head in set(columns) - set(there):  # a column may be left out where no row has a value
+        assert all(value[0] is None for value in (row_of(row, {head: columns[head]})[0] for row in rows)), (name, head)
+    shown = zip(*(cells(heads[head]) for head in there), strict=True)
+    shown = Counter(
+        tuple(tuple(None if one is None else round(float(one), 12) for one in cell) for cell in row) for row in shown
+    )
+    held = Counter(row_of(row, {head: columns[head] for head in there}) for row in rows)
+    assert shown == held, (name, list((shown - held).items())[:2], list((held - shown).items())[:2])
+
+
+class Cells(HTMLParser):
+    """The texts of the cells of each table of a page: name -> rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.tables, self.inside, self.row, self.text = {}, None, None, None
+
+    def handle_starttag(self, tag, attributes):
+        held = dict(attributes)
+        if "data-table" in held:
+            self.inside = self.tables.setdefault(held["data-table"], [])
+        elif tag == "tr":
+            self.row = []
+        elif tag in ("td", "th"):
+            self.text = []
+
+    def handle_data(self, data):
+        if self.text is not None:
+            self.text.append(data)
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th") and self.text is not None:
+            self.row.append("".join(self.text))
+            self.text = None
+        elif tag == "tr" and self.row is not None and self.inside is not None:
+            self.inside.append(self.row)
+            self.row = None
+
+
+def cells_of(html):
+    """name -> rows of texts; the first is that of the headers."""
+    reader = Cells()
+    reader.feed(html[html.index("<body>") :].split('<script type="application/json"')[0])
+    return reader.tables
+
+
+def check_shown(text, cell, column):
+    """A text as people read it is the value, and the ends of its interval, rounded."""
+    value, low, high = cell
+    if value is None:
+        assert text == "\u2013"
+        return
+    if isinstance(value, bool):
+        assert text == ("yes" if value else "no")
+        return
+    if isinstance(value, str):
+        return
+    first, *ends = [part for part in text.replace("\u00a0%", "").replace(" to ", " ").split(" ") if part]
+    held = [value] if low is None and high is None else [value, low, high]
+    assert len([first, *ends]) == len(held), (text, cell)
+    for shown, one in zip([first, *ends], held, strict=True):
+        close(shown, one, column)
+
+
+def close(shown, value, column):
+    """By the half of the last digit that is shown."""
+    if shown == "<0.0001":
+        assert value < 0.0001
+        return
+    plain = shown.replace("\u2212", "-").replace(",", "")
+    mantissa, _, power = plain.partition("e")
+    digits = len(mantissa.partition(".")[2])
+    scale = 100 if column["form"] in ("percent", "bar") else 1
+    step = 10.0 ** (int(power or 0) - digits)
+    assert abs(float(plain) - scale * value) <= step / 2 * (1 + 1e-9) + 1e-12, (shown, value)
+    if column["form"] in ("percent", "bar", "number") and abs(value) < 1e7:
+        assert digits == column["places"], (shown, column["places"])
+
+
+def check_cells(html, data):
+    """Every table that stands in the page as a whole shows its data, row by row, in its order."""
+    found = cells_of(html)
+    count = 0
+    for name, rows in found.items():
+        columns = data[name]["columns"]
+        numbered = int(data[name]["numbered"])
+        order = list(range(len(columns[0]["values"])))
+        if data[name]["sort"]:
+            head, down = data[name]["sort"]
+            values = next(one["values"] for one in columns if one["header"] == head)
+            there = sorted((k for k in order if values[k] is not None), key=lambda k: values[k], reverse=down)
+            order = there + [k for k in order if values[k] is None]
+        assert len(rows) - 1 in (len(order), 30), name
+        for row, k in zip(rows[1:], order, strict=False):
+            for text, column in zip(row[numbered:], columns, strict=True):
+                check_shown(text, cells(column)[k], column)
+                count += 1
+    return count
+
+
+def numbers_in(value):
+    """All numbers in a document."""
+    if isinstance(value, dict):
+        return {number for one in value.values() for number in numbers_in(one)}
+    if isinstance(value, list):
+        return {number for one in value for number in numbers_in(one)}
+    return {value} if isinstance(value, int | float) and not isinstance(value, bool) else set()
+
+
+# Fields of charts that are places on the paper, and charts whose numbers are rounded to four digits.
+PLACES = ("at", "place", "told", "x", "y", "row", "column")
+
+
+def check_chart(name, chart, documents):
+    """What a chart draws is in the documents (differences and lines of equality aside); all of it, to 4 digits."""
+    known = sorted(numbers_in(list(documents.values())))
+    points = 0
+    for rows in chart["datasets"].values():
+        for row in rows:
+            held = numbers_in(
+                {key: one for key, one in row.items() if key not in PLACES} if isinstance(row, dict) else row
+            )
+            for one in held:
+                points += 1
+                assert near(one, known), (name, one, row)
+    return points
+
+
+def near(value, known):
+    k = bisect.bisect_left(known, value - 5.1e-5)
+    exact = any(math.isclose(one, value, rel_tol=1e-12, abs_tol=1e-15) for one in known[k : k + 400])
+    return exact or (round(value, 4) == value and k < len(known) and known[k] <= value + 5.1e-5)

@@ -1,0 +1,114 @@
+"""Every number of a page of all commands equals the document that it came from: read back out of the page."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from every_document import METADATA, every_document
+
+from pyalign.report.page.html import data_of
+from pyalign.report.page.write import make_report
+
+from .page_numbers import TEXTS, check_cells, check_chart, check_table, label, numbers_in, tables
+
+pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+pytest.importorskip("scipy", reason="scipy is not installed")
+
+
+@pytest.fixture(scope="session")
+def every(tmp_path_factory):
+    """name -> document, of every command that a page shows."""
+    return every_document(tmp_path_factory.mktemp("every"))
+
+
+@pytest.fixture(scope="module")
+def page(every):
+    return make_report(list(every.values()), "report.html", metadata=METADATA)
+
+
+@pytest.fixture(scope="module")
+def data(page):
+    return data_of(page.html)
+
+
+def test_a_page_of_all_commands_has_all_sections_and_no_fault(page):
+    assert page.notes == () and len(page.sections) == 17
+
+
+def test_every_row_of_every_table_is_in_its_document_and_the_other_way_round(every, data):
+    known = tables(every)
+    found = {name for name, one in data.items() if isinstance(one, dict) and "columns" in one}
+    behind = {name for name in found if name.endswith("-data")}
+    assert found - behind - set(TEXTS) == set(known)
+    for name, (rows, columns) in known.items():
+        check_table(name, data[name], rows, columns)
+
+
+def test_every_cell_shows_its_value_rounded(page, data):
+    assert check_cells(page.html, data) > 2000
+
+
+def test_every_number_of_every_chart_is_in_a_document(every, data):
+    probe = every["probe"]
+    gains = [one["accuracy"] - one["zero_shot_accuracy"] for one in (probe, *probe["folds"])]
+    # the line of equality of a diagram of reliability, and the scale of its axes, are of no document
+    charts = {name: one for name, one in data.items() if isinstance(one, dict) and "datasets" in one}
+    assert len(charts) == 14
+    for name, chart in charts.items():
+        held = {"documents": list(every.values()), "gains": gains, "zero": [0.0, 1.0]}
+        if name == "reliability-figure":
+            chart = {"datasets": {k: v for k, v in chart["datasets"].items() if len(v) != 2}}
+        assert check_chart(name, chart, held) > 0
+
+
+def test_charts_leave_nothing_out(every, data):
+    def drawn(name):
+        return numbers_in(list(data[name]["datasets"].values()))
+
+    assert {row["accuracy"] for row in every["score"]["results"]} <= drawn("accuracy-chart")
+    assert {end for row in every["score"]["results"] for end in row["ci"]} <= drawn("accuracy-chart")
+    assert {fold["accuracy"] for fold in every["probe"]["folds"]} <= drawn("probes-figure")
+    assert {row["r2"] for one in every["predict"]["results"] for row in one["dimensions"]} <= drawn("dimensions-chart")
+    assert {value for row in every["rsa"]["results"] for value in row["per_person"]["values"]} <= drawn("rsa-figure")
+    assert numbers_in(every["cka"]["results"][0]["matrix"]) <= drawn("cka-figure")
+    assert numbers_in(every["layers"]["matrix"]) <= drawn("layers-figure")
+    assert {pair["kappa"] for pair in every["consistency"]["pairs"]} <= drawn("consistency-figure")
+    assert {point["accuracy"] for point in every["metadata"]["points"]} <= drawn("metadata-1-parameters")
+    for by, name in (("dimensions", "concepts-chart"), ("categories", "concepts-chart-2")):
+        held = {round(row["accuracy"], 4) for one in every["concepts"]["results"] if one["by"] == by
+                for row in one["concepts"]}  # fmt: skip
+        assert held <= {round(one, 4) for one in drawn(name)}
+    for row in every["calibrate"]["results"]:
+        assert {one for one, n in zip(row["equal_mass"]["accuracy"], row["equal_mass"]["count"], strict=True) if n} <= (
+            drawn("reliability-figure")
+        )
+
+
+def test_every_failure_is_that_of_the_document_to_a_thousandth(every, data):
+    document, held = every["failures"], data["failures"]
+    records = {row["row"]: row for group in document["groups"] for row in group["triplets"]}
+    assert sorted(held["rows"]) == sorted(records) and held["models"] == [label(one) for one in document["models"]]
+    for k, row in enumerate(held["rows"]):
+        record = records[row]
+        names = record["names"] or [f"item {item}" for item in record["items"]]
+        assert [held["names"][number] for number in held["items"][3 * k : 3 * k + 3]] == names
+        assert held["answers"][k] == record["n_answers"]
+        assert "shares" not in held or held["shares"][k] == record["human_share"]
+        for model, verdict in zip(document["models"], held["verdicts"][k], strict=True):
+            choice, shares = record["choices"][model], record["probabilities"][model]
+            assert verdict.choice == ("t" if choice < 0 else str(choice))
+            assert verdict.human == pytest.approx(shares[2], abs=5.01e-4)
+            if choice >= 0:
+                assert verdict.chosen == pytest.approx(shares[choice], abs=5.01e-4)
+
+
+def test_a_number_that_was_changed_is_found(every, data):
+    """The checks can fail."""
+    rows, columns = tables(every)["accuracy-table"]
+    other = copy.deepcopy(data["accuracy-table"])
+    other["columns"][1]["low"][0] += 1e-6
+    with pytest.raises(AssertionError):
+        check_table("accuracy-table", other, rows, columns)
+    with pytest.raises(AssertionError):
+        check_table("accuracy-table", data["accuracy-table"], rows[1:], columns)
