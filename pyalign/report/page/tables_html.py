@@ -91,7 +91,7 @@ def _order(part: Table) -> list[int]:
     sort = _sort(part)
     if sort is None:
         return order
-    held = next(one for one in part.columns if one.header == sort[0]).values
+    held = next(one for one in part.columns if one.heading == sort[0]).values
     there = [row for row in order if held[row] is not None]
     there.sort(key=lambda row: _key(held[row]), reverse=sort[1])
     return there + [row for row in order if held[row] is None]
