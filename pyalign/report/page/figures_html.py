@@ -7,6 +7,7 @@ import gzip
 from functools import cache
 from html import escape
 
+from pyalign.report.page.heights import least_height
 from pyalign.report.page.html import Page, shown, written
 from pyalign.report.page.parts import Figure, Fold
 
@@ -16,11 +17,13 @@ SNIPPET = "window.vegaEmbed = vegaEmbed"
 def figure(part: Figure, page: Page) -> str:
     """The place of a chart, its caption, its text alternative, and its data."""
     name = escape(part.name)
-    page.keep(part.name, part.chart.to_dict())
+    spec = part.chart.to_dict()
+    page.keep(part.name, spec)
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
-<div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0">
+<div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0"
+style="--least:{least_height(spec)}px">
 <noscript>The chart needs JavaScript; its data stand below.</noscript></div>
 <div class="told"><figcaption><p>{shown(part.caption)}</p><p class="summary">{shown(part.summary)}</p></figcaption>
 <div class="chart-tools needs-script"></div></div>

@@ -274,6 +274,26 @@ def test_charts_are_drawn_when_they_come_into_view_with_a_name_for_each_mark(ope
     quiet(at)
 
 
+HEIGHTS = "() => [...document.querySelectorAll('section > figure .drawing')].map((one) => one.offsetHeight)"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_place_of_a_chart_is_kept_before_it_is_drawn(opened, report, width):
+    """Less than it needs, never more: else the page had holes that close."""
+    page = opened(report, width).page
+    page.evaluate("async () => void (await Promise.all(pyalign.beforePrint.map((one) => one())))")
+    page.wait_for_function("() => !document.querySelector('section > figure .drawing:not(.drawn)')")
+    drawn = page.evaluate(HEIGHTS)
+    page.evaluate(
+        "document.querySelectorAll('.drawing').forEach((one) => (one.classList.remove('drawn'), one.replaceChildren()))"
+    )
+    kept = page.evaluate(HEIGHTS)
+    assert len(drawn) > 2 and all(high / 3 <= low <= high for low, high in zip(kept, drawn, strict=True)), (
+        kept,
+        drawn,
+    )
+
+
 def test_a_chart_tells_its_figures_as_text(opened, parts_page):
     at = opened(parts_page)
     at.page.locator("#squares svg.marks").wait_for()

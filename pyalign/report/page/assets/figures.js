@@ -94,6 +94,7 @@
       seen.unobserve(place);
       const promise = made(place).catch((error) => {
         console.error(error);
+        place.style.setProperty("--least", "0px");
         place.textContent = "This chart can't be drawn here; its data stand below.";
         return null;
       });
