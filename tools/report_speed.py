@@ -141,6 +141,11 @@ def meter(page: Any) -> Callable[[], dict[str, float]]:
     return spent
 
 
+def since(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """What was spent between."""
+    return {name: value - before[name] for name, value in after.items()}
+
+
 def told(spent: dict[str, float]) -> str:
     """The same in words."""
     return f"{spent['TaskDuration']:.2f} s, of these scripts {spent['ScriptDuration']:.2f} s"
@@ -168,12 +173,11 @@ def looked_at(path: Path, pictures: bool) -> None:
         spent = meter(page)
         start, before = time.perf_counter(), spent()
         page.goto(path.as_uri())
+        print(f"  loaded: {time.perf_counter() - start:.2f} s; main thread {told(since(before, spent()))}")
         page.wait_for_selector(".card", state="attached")
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-        took, before = time.perf_counter() - start, {name: value - before[name] for name, value in spent().items()}
-        print(f"  opened and drawn: {took:.2f} s; main thread {told(before)}")
+        print(f"  with charts: {time.perf_counter() - start:.2f} s; main thread {told(since(before, spent()))}")
         page.wait_for_timeout(3000)
-        print(f"  with charts, when nothing else is to do: main thread {told(spent())}")
         print("  memory: renderer {:.0f} MB, whole browser {:.0f} MB".format(*memory()))
         for what, act in (("failures of a model", ADD_MODEL), ("concepts of a model", CHOOSE_MODEL),
                           ("opening a failure", OPEN_FAILURE)):  # fmt: skip
