@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+import pyalign
+from pyalign.extraction.images import as_images
 from pyalign.report.page.cells import figure
 from pyalign.report.page.html import Page, body_of, render
 from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text
 from pyalign.report.page.tables_html import STATIC
 from pyalign.report.page.write import make_report
+from pyalign.study.result import Study, StudyStep
 
+from ..test_model_charts import answered, correlations, embeddings, probe  # noqa: F401  fixtures
 from .conftest import NAMES
 from .test_page import FIGURES, NASTY
 
@@ -99,14 +104,47 @@ def quiet(opened):
     assert opened.errors == [] and opened.requests == []
 
 
+@pytest.fixture(scope="module")
+def whole(results, probe, correlations, embeddings, models, triplets, human, predicted, two_models):  # noqa: F811
+    """A page of all commands, with what is known of the models and pictures of the objects: every section."""
+    people = [str(k) for k in range(len(human))]
+    named = {name: pyalign.Embeddings(x, people, source=name) for name, x in models.items()}
+    kinds = [("food", "tools")[k % 2] for k in range(len(people))]
+    clip, vgg = named.values()
+    first, second = (pyalign.neighbors(x, people[:2], k=4) for x in named.values())
+    study = Study("A study", (StudyStep("late", "score", "failed", reason="no file 'a.npy'"),))
+    table = [{"model": name, "family": "a b"[k::2], "parameters": 10.0**k} for k, name in enumerate(NAMES)]
+    asked = np.concatenate([triplets[:90], triplets[:90, [1, 0, 2]], triplets[:40, [2, 0, 1]]])
+    drawn = np.stack([np.full((32, 32, 3), 5 * k, np.uint8) for k in range(len(people))])
+    return make_report(
+        [
+            *results.values(), probe, correlations, two_models, predicted, first, second, study,
+            pyalign.failures(named, asked, at_least=1, temperature=0.3), pyalign.consistency(named, triplets),
+            pyalign.compare_neighbors(named, human, k=4), pyalign.neighbor_purity(named, kinds, k=4, permutations=9),
+            pyalign.hubs(named, k=4), pyalign.neighbor_changes(clip, vgg, k=4, top=3),
+            pyalign.prototypes(clip, dimensions=human),
+        ],
+        "report.html", metadata=table, images=as_images(drawn, names=people),
+    )  # fmt: skip
+
+
 # The page of real results
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_violation_of_accessibility(opened, report, scheme):
-    at = opened(report, color_scheme=scheme)
-    at.wait("document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length")
-    at.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+def test_a_page_of_every_section_has_no_serious_violation(opened, whole, scheme):
+    assert set(whole.sections) == {
+        "leaderboard", "differences", "metadata", "probes", "concepts", "dimensions", "reliability", "agreement", "rsa",
+        "cka", "consistency", "recovery", "neighbors", "failures", "study", "methods", "cite",
+    }  # fmt: skip
+    at = opened(whole.html, color_scheme=scheme)
+    at.page.evaluate("document.querySelectorAll('details.fold').forEach((one) => (one.open = true))")
+    at.page.evaluate("document.querySelectorAll('.drawing').forEach((one) => one.scrollIntoView())")
+    headings = "[...document.querySelectorAll('h1, h2, h3, h4')].filter((one) => one.checkVisibility())"
+    levels = at.page.evaluate(f"{headings}.map((one) => +one.tagName[1])")
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    at.wait("document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length", 20)
     assert axe(at.page) == []
     quiet(at)
 
@@ -151,7 +189,7 @@ def test_all_can_be_reached_by_the_keyboard_alone(opened, report):
     seen = set()
     for _ in range(40):
         at.page.keyboard.press("Tab")
-        seen.add(at.page.evaluate("document.activeElement.tagName + ' ' + document.activeElement.className"))
+        seen.add(at.page.evaluate("document.activeElement.tagName + ' ' + (document.activeElement.classList[0] || '')"))
     assert {"BUTTON sort", "DIV scroll", "SUMMARY "} <= seen
     quiet(at)
 

@@ -84,6 +84,8 @@
     const picture = place.querySelector("svg.marks, canvas.marks");
     const width = picture.viewBox ? picture.viewBox.baseVal.width : picture.width / (window.devicePixelRatio || 1);
     picture.style.setProperty("--width", Math.round(width));
+    // Groups of marks that have no name, such as one without marks, are nothing to be told of.
+    for (const one of picture.querySelectorAll('[role^="graphics-"]:not([aria-label])')) one.removeAttribute("role");
     place.setAttribute("role", "group");
     place.classList.add("drawn");
     return { result: found, bitmap };
