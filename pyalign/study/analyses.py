@@ -70,6 +70,7 @@ ANALYSES = {
         Analysis("recover", _NAMED),
         Analysis("neighbors", {"x": MODEL}),
         Analysis("compare_neighbors", {"x": MODELS, "against": DIMENSIONS, "categories": CATEGORIES}, ("categories",)),
+        Analysis("neighbor_changes", {"before": MODEL}),
         Analysis("neighbor_purity", {"x": MODELS, "categories": CATEGORIES}),
         Analysis("hubs", {"x": MODELS}),
         Analysis("prototypes", {"x": MODEL, **_CONCEPTS}, tuple(_CONCEPTS)),

@@ -20,7 +20,7 @@ TABLES = (Resampling, ProbeOptions)  # what is written as a table
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: f'"{NONE}"'}
 # Options that name a file or another step, by argument: what opens them (see `pyalign.study.inputs`).
 FILES = {
-    "transform": "transform", "start": "transform", "other_embeddings": "embeddings", "queries": "queries",
+    "transform": "transform", "start": "transform", "other_embeddings": "embeddings", "after": "embeddings", "queries": "queries",
     "weights": "vector", "groups": "groups", "levels": "categories", "model_rdms": "rdms",
     "model_choices": "choices", "ceiling": "ceiling",
 }  # fmt: skip
@@ -54,7 +54,7 @@ def checked(analysis: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
     """Options as they stand in a study file, made into arguments; those that name files stay text.
 
     Raises:
-        InputError: an option that the function lacks, or a value of another type.
+        InputError: an option that the function lacks, or one that it can't do without, or a value of another type.
 
     Example:
         >>> from pyalign.study.analyses import find_analysis
@@ -70,6 +70,9 @@ def checked(analysis: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"{name} comes from the study, and is no option of {analysis.name}")
         if name not in allowed:
             raise InputError(f"{analysis.name} has no option {name!r}{nearest(name, allowed)}")
+    for name, one in inspect.signature(analysis.call).parameters.items():
+        if name in allowed and name not in given and one.default is one.empty:
+            raise InputError(f"{analysis.name} needs {name}; got none")
     return {name: _checked_value(name, allowed[name], value) for name, value in given.items()}
 
 

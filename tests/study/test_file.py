@@ -101,3 +101,10 @@ def test_an_interval_is_a_word_or_a_table(folder):
     Path("small.toml").write_text(TEXT.replace('ceiling = "step:ceiling"', 'ci = "none"'))
     pyalign.run_study("small.toml", only="score")
     assert pyalign.load_result("small/steps/score.json")[0].ci is None
+
+
+def test_an_option_that_a_function_needs_is_asked_for_before_anything_is_run(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text('models.a = "a.npy"\n[steps.neighbor_changes]\n')
+    with pytest.raises(InputError, match=r"s\.toml: step 'neighbor_changes': neighbor_changes needs after; got none$"):
+        read_study(path)

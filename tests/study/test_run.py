@@ -319,3 +319,16 @@ def test_the_files_of_a_study_are_those_that_it_names(folder):
     from pyalign.study.file import read_study
 
     assert read_study("small.toml").files == ("a.npy", "b.npy", "t.csv", "kinds.txt")
+
+
+def test_neighbours_that_change_between_a_model_and_a_file(folder):
+    Path("small.toml").write_text(
+        'names = "names.txt"\nmodels.a = "a.npy"\n[steps.neighbor_changes]\nafter = "b.npy"\nk = 3\n'
+    )
+    assert not run().failed
+    found = pyalign.load_result("small/steps/neighbor_changes-a.json")
+    real = pyalign.neighbor_changes(np.load("a.npy"), np.load("b.npy"), k=3)
+    assert (found.overlap, found.rbo) == (real.overlap, real.rbo)
+    np.save("b.npy", np.load("a.npy"))
+    assert "neighbor_changes (a)" in made(run())
+    assert pyalign.load_result("small/steps/neighbor_changes-a.json").overlap == 1
