@@ -21,7 +21,6 @@ from pyalign.errors import InputError, MissingExtraError
 COMMANDS = {
     "score": "odd-one-out accuracy of embeddings on human triplets",
     "compare": "paired differences between models, ranks, and agreement of their errors",
-    "metadata": "accuracy against what is known of models: slopes, rank correlations, groups",
     "ceiling": "noise ceiling: how well people predict people on repeated triplets",
     "agreement": "probabilities and entropies of embeddings against those of many people",
     "calibrate": "fit the temperature of choice probabilities; report their calibration",
@@ -35,8 +34,12 @@ COMMANDS = {
     "recover": "whether triplets can tell models apart, and how many it takes, by simulation",
     "glocal": "learn a map that predicts human answers and keeps other images' neighbours",
     "transform": "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings",
+    "metadata": "accuracy against what is known of models: slopes, rank correlations, groups",
     "plot": "pictures of results, human dimensions and embeddings, as HTML, SVG, PNG, PDF",
     "report": "one page of the documents of all commands: tables, pictures, methods, as HTML",
+    "study init": "write a study file from a folder of embeddings and human data",
+    "study run": "models, human data and analyses from one file: documents and a report",
+    "tour": "a study of the built-in sample, in two minutes, with a report",
     "export": "write embeddings in another format, with the names of their rows",
     "triplets sample": "draw triplets and answer them by embeddings",
     "describe": "what a file of embeddings or triplets seems to be",
@@ -44,9 +47,6 @@ COMMANDS = {
     "extract": "embeddings of images or texts by the layers of a model",
     "models list": "the models that `pyalign extract` knows, by name",
     "models layers": "the layers of a model: names, shapes, what they are",
-    "study run": "models, human data and analyses from one file: documents and a report",
-    "study init": "write a study file from a folder of embeddings and human data",
-    "tour": "a study of the built-in sample, in two minutes, with a report",
     "datasets list": "published data sets by name, and whether they are here",
     "datasets info": "source, licence, citation and layout of a data set",
     "datasets fetch": "get a data set from where it is published, or from a mirror",
@@ -105,23 +105,31 @@ def _command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
         name = " ".join(words[:count])
         if name in COMMANDS:
             return name, words[count:]
+    if len(words) > 1 and words[1] in ("-h", "--help") and _seconds(words[0]):
+        _parser(words[0]).parse_args(["--help"])
     _parser().parse_args(list(words[:1]))
     raise AssertionError("the parser has exited")
 
 
-def _parser() -> Parser:
-    """The parser of no command: help, version, and a word about anything else."""
+def _seconds(word: str) -> list[str]:
+    """The commands of two words that begin with that one."""
+    return [name for name in COMMANDS if name.startswith(word + " ")]
+
+
+def _parser(first: str = "") -> Parser:
+    """The parser of no command: help, version, and a word about anything else. first: of two words, for its help."""
     import argparse
     from shutil import get_terminal_size
     from textwrap import wrap
 
-    width = 2 + max(map(len, COMMANDS))
+    shown = {name: COMMANDS[name] for name in _seconds(first) or COMMANDS}
+    width = 2 + max(map(len, shown))
     room = max(24, get_terminal_size().columns - 2 - width)
     apart = "\n" + " " * (2 + width)
-    listed = "\n".join(f"  {name:<{width}}{apart.join(wrap(what, room))}" for name, what in COMMANDS.items())
+    listed = "\n".join(f"  {name:<{width}}{apart.join(wrap(what, room))}" for name, what in shown.items())
     parser = Parser(
         prog="pyalign",
-        usage="pyalign COMMAND ...",
+        usage=f"pyalign {first or 'COMMAND'}{' WORD' if first else ''} ...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="How well does a representation agree with human similarity judgments?",
         epilog=f"commands (pyalign COMMAND --help says more):\n{listed}\n\nexample:\n  {EXAMPLE}",
@@ -136,7 +144,7 @@ def _command(word: str) -> str:
 
     from pyalign.errors import nearest
 
-    known = [name for name in COMMANDS if name.startswith(word + " ")]
+    known = _seconds(word)
     if known:
         raise argparse.ArgumentTypeError(f"{word!r} needs a second word: {', '.join(known)}")
     raise argparse.ArgumentTypeError(f"{word!r} is no command{nearest(word, COMMANDS)}")

@@ -202,6 +202,13 @@ def test_no_command_is_two_lines(command, words, expected):
     assert ran.err == f"pyalign: error: {expected}\ntry 'pyalign --help'\n"
 
 
+def test_help_of_a_first_word_lists_its_commands_alone(command):
+    ran = command("study", "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("usage: pyalign study WORD ...\n")
+    assert "study init" in ran.out and "study run" in ran.out and "datasets" not in ran.out
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
