@@ -21,3 +21,5 @@ run pyalign score --embeddings "$dir/things/embeddings.npy" --triplets "$dir/thi
   --temperature 0.1 --json "$dir/things/score.json"
 run pyalign describe "$dir/things/triplets.npy"
 grep triplets_per_second "$dir/things/score.json" | awk '{printf "\n%.1f million triplets per second\n", $2 / 1e6}'
+
+printf '\nA study with a page of results (needs the extras probe and report):\n  pyalign tour\n'

@@ -13,17 +13,12 @@ from pyalign.study.result import FINISHED, Study
 from pyalign.study.tour import DATA, FILE, RESULTS, take_tour
 from pyalign.study.units import REPORT
 
-DONE = """\
-Done: a study of 411 objects and 28,770 triplets of categories (no human judgments).
-  {out}/{data}     what was read: embeddings of {models} models, triplets, names, categories
-  {out}/{file}  what was asked for: a study file, which you may change and run again
-  {out}/{results}  what was found: a JSON document for each step{page}
-"""
+DONE = "Done: a study of 411 objects and 28,770 triplets of categories (no human judgments)."
 NEXT = """
 Next, with data of your own:
-  pyalign study init FOLDER       writes such a study file for embeddings in a folder
-  pyalign study run STUDY.toml    runs it
-  pyalign extract --images DIR --out E    makes embeddings of images, with the model of this tour
+  pyalign study init FOLDER             writes such a study file for embeddings in a folder
+  pyalign study run STUDY.toml          runs it
+  pyalign extract --images DIR --out E  makes embeddings of images, with the model of this tour
 Each step is a command too: pyalign --help lists them."""
 
 
@@ -54,11 +49,16 @@ def run(options: TourOptions, progress: Progress) -> Outcome:
 
 
 def _told(out: str, study: Study) -> str:
-    names = [step.name for step in study.steps]
-    page = "" if study.report is None else f"\n  {out}/{RESULTS}/{study.report}  the page: open it in a browser"
     models = 4 if "logits" in _models_of(study) else 3
-    done = DONE.format(out=out, data=DATA, file=FILE, results=RESULTS, models=models, page=page)
-    return done + NEXT if names else done
+    places = {
+        DATA: f"what was read: embeddings of {models} models, triplets, names, categories",
+        FILE: f"what was asked for; change it, then: pyalign study run {out}/{FILE} --out {out}/{RESULTS}",
+        f"{RESULTS}/steps": "what was found: a JSON document for each step",
+    }
+    if study.report is not None:
+        places[f"{RESULTS}/{study.report}"] = "the page: open it in a browser"
+    width = max(map(len, places))
+    return "\n".join([DONE, *(f"  {out}/{place:<{width}}  {what}" for place, what in places.items()), NEXT])
 
 
 def _models_of(study: Study) -> str:
