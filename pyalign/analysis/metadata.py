@@ -171,7 +171,9 @@ class _Plan:
             families = None if self.points.families is None else int(clusters.max()) + 1
             found = self.over_models(line, line.weights_of_slope)
             if found is None:
-                notes.append(f"too few independent models for an interval over them: {column!r}, {scale}")
+                notes.append(
+                    f"too few independent models, or no scatter at all, for an interval over them: {column!r}, {scale}"
+                )
             yield MetadataRegression(
                 column=column, scale=scale, n_models=len(some), n_families=families, slope=line.slope,
                 ci=self.over_objects(some, line.weights_of_slope), models_ci=found, rank_correlation=rank,

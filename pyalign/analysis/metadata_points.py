@@ -153,9 +153,10 @@ def points_of(models: Models, metadata: Metadata, confidence: float, labels: Map
 def _interval(
     models: Models, members: Sequence[tuple[int, int]], accuracy: float, error: float, confidence: float
 ) -> Interval | None:
-    """Of a point: its own; of several seeds the covariance says it."""
-    if len(members) == 1 and models.covariance is None:
-        return models.intervals[members[0][0]]
+    """Of a point: its own, as the result says it; of several seeds, or at another level, the covariance says it."""
+    own = models.intervals[members[0][0]] if len(members) == 1 else None
+    if own is not None and own.confidence == confidence:
+        return own
     if math.isnan(error):
         return None
     reach = quantile(confidence, models.degrees) * error

@@ -218,3 +218,21 @@ def test_many_models_take_little_memory_and_time():
     table = [{"model": f"m{k}", "x": float(k), "z": float(-k)} for k in range(m)]
     found = pyalign.regress_metadata(comparison(y, 1e-5 * np.eye(m)), table)
     assert [row.n_models for row in found.results] == [m, m]
+
+
+def test_the_interval_of_a_point_is_that_of_its_model_at_the_same_level():
+    found = pyalign.compare({k: reals(k, 30, 3) for k in range(4)}, draw_triplets(0, 30, 300))
+    rows = [{"model": str(model.model), "x": k} for k, model in enumerate(found.models)]
+    points = pyalign.regress_metadata(found, rows).points
+    assert [point.ci for point in points] == [model.ci for model in found.models]
+    narrow = pyalign.regress_metadata(found, rows, confidence=0.5).points
+    assert all(a.ci.confidence == 0.5 and a.ci.low > b.ci.low for a, b in zip(narrow, points, strict=True))
+
+
+def test_scores_at_another_level_have_no_interval_at_this_one():
+    scores = pyalign.score({"a": reals(0, 30, 3), "b": reals(1, 30, 3)}, draw_triplets(0, 30, 300),
+                           ci=pyalign.Resampling("objects", confidence=0.9))  # fmt: skip
+    rows = [{"model": "a", "x": 1}, {"model": "b", "x": 2}]
+    assert [point.ci for point in pyalign.regress_metadata(scores, rows).points] == [None, None]
+    held = pyalign.regress_metadata(scores, rows, confidence=0.9).points
+    assert [point.ci for point in held] == [score.ci for score in scores.results]

@@ -83,3 +83,20 @@ def test_a_perfect_order_has_a_finite_z():
     assert fisher(0.5, 5) == math.atanh(0.5) and math.isnan(fisher(math.nan, 5))
     step = 6 / (5 * 24)  # a half of the least step of Spearman's correlation of five is one of these
     assert math.tanh(fisher(1.0, 5)) == pytest.approx(1 - step / 2)
+
+
+def test_a_perfect_fit_or_order_leaves_nothing_to_judge_by():
+    x, y = np.array([1.0, 2.0, 4.0, 7.0, 9.0]), np.array([0.3, 0.35, 0.45, 0.6, 0.7])
+    line = Line(x, y, np.arange(5))
+    assert math.isnan(line.over_clusters(line.weights_of_slope)[0])
+    assert math.isnan(Line(x, np.full(5, 0.4), np.arange(5)).over_clusters(line.weights_of_slope)[0])
+    assert math.isnan(jackknife(x, y**2, np.arange(5))[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_of_any_size_make_a_line():
+    for scale in (1e-290, 1e290):
+        x, y = scale * np.array([1.0, 2.0, 4.0, 7.0, 9.0]), np.array([0.3, 0.5, 0.4, 0.6, 0.5])
+        line, usual = Line(x, y, np.arange(5)), Line(x / scale, y, np.arange(5))
+        error, degrees = line.over_clusters(line.weights_at(3 * scale))
+        assert (error, degrees) == pytest.approx(usual.over_clusters(usual.weights_at(3.0)))

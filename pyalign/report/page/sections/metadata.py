@@ -52,7 +52,13 @@ def _found(document: Mapping[str, Any], given: Given) -> MetadataRegressions:
         return from_document(MetadataRegressions, document)
     kind: Any = Comparison if document["command"] == "compare" else Scores
     result: Any = from_document(kind, document)
-    return regress_metadata(result, given.metadata, labels=given.labels)
+    return regress_metadata(result, given.metadata, confidence=_level(document), labels=given.labels)
+
+
+def _level(document: Mapping[str, Any]) -> float:
+    """Of the intervals of a document, which those of the section share."""
+    rows = [document, *(document.get("results") or ())]
+    return next((float(row["confidence"]) for row in rows if row.get("confidence") is not None), 0.95)
 
 
 def _parts(found: MetadataRegressions, which: str) -> Iterator[Any]:
