@@ -43,7 +43,8 @@ def _names(document: Document) -> list[str]:
 def _caption(document: Document) -> str:
     intervals = "no intervals"
     if document.get("ci_by") is not None:
-        intervals = f"{100 * (document.get('confidence') or 0.95):g} % intervals over {over(document['ci_by'])}"
+        level = document.get("confidence")
+        intervals = f"{'' if level is None else f'{100 * level:g} % '}intervals over {over(document['ci_by'])}"
     return (
         f"Kappa of right and wrong on {counted(document['n_triplets'], 'triplet')}, of which all models miss "
         f"{document['n_missed']:,} ({percent(document['n_missed'] / document['n_triplets'])}); {intervals}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyalign.report.charts.document import ends
 from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.parts import Column, Fold, Section, Table, Text, present
 from pyalign.report.page.sections._rows import column as field
@@ -87,6 +88,14 @@ def _ranks(given: Given, one: Loaded, number: int) -> Fold:
     return Fold("Ranks", (Table(numbered("ranks-table", number), caption, filled(columns), ("Rank", False)),))
 
 
+def _interval(row: Any) -> str:
+    """In brackets, with its level where it is known."""
+    low, high = ends(row)
+    if low is None or high is None:
+        return ", without interval"
+    return f" ({100 * low:.1f} to {100 * high:.1f} %{f', {level}' if (level := confidence([row])) else ''})"
+
+
 def _best(given: Given, one: Loaded) -> Text | None:
     """The model that was chosen as the best, with a figure that is free of the choice."""
     best = one.document.get("best")
@@ -95,6 +104,6 @@ def _best(given: Given, one: Loaded) -> Text | None:
     told = (
         f"The best of them by choice is {given.label(str(best['model']))}: {100 * best['in_sample_accuracy']:.1f} % on "
         f"the triplets that chose it. Chosen on half of the objects and scored on the others: "
-        f"{100 * best['accuracy']:.1f} %."
+        f"{100 * best['accuracy']:.1f} %{_interval(best)}."
     )
     return Text((told,))

@@ -121,8 +121,8 @@ def _by_concept(document: Row, rows: Sequence[Row], number: int) -> list[Any]:
     if not flat:
         return []
     caption = (
-        f"The same for the objects of each concept ({document['grouping']}); their neighbours may be any. p-values "
-        f"corrected over concepts ({document['correction']})."
+        f"The same for the objects of each concept ({document['grouping']}); their neighbours may be any; "
+        f"{confidence(flat) or 'without intervals'}. p-values corrected over concepts ({document['correction']})."
     )
     return [Fold("Agreement per concept", (Table(numbered("neighbor-concepts", number), caption, filled([
         Column("concept", tuple(one["concept"] for one in flat), filter=True),
@@ -140,7 +140,8 @@ def _pairs(document: Row, given: Given, number: int) -> list[Any]:
         return []
     both = [ends(row) for row in rows]
     how = document["correction"]
-    caption = f"Overlap of one model less that of the other, on the same objects; p-values corrected ({how})."
+    level = confidence(rows) or "without intervals"
+    caption = f"Overlap of one model less that of the other, on the same objects; {level}; p-values corrected ({how})."
     return [Fold("Differences between models", (Table(numbered("neighbor-differences", number), caption, (
         Column("model", tuple(given.label(row["a"]) for row in rows)),
         Column("less", tuple(given.label(row["b"]) for row in rows)),
@@ -166,7 +167,11 @@ def _purity(document: Row, given: Given, number: int) -> list[Any]:
     flat = [{**one, "label": row["label"]} for row in rows for one in row.get("categories") or ()]
     if not flat:
         return [table]
-    of_each = Table(numbered("neighbor-purity-categories", number), "Purity of each category.", filled([
+    told = (
+        f"Purity of each category, of its {document['k']} nearest neighbours; "
+        f"{confidence(flat) or 'without intervals'}; p of each by itself, not corrected."
+    )
+    of_each = Table(numbered("neighbor-purity-categories", number), told, filled([
         Column("category", tuple(one["category"] for one in flat), filter=True),
         Column("model", tuple(one["label"] for one in flat), filter=True),
         column("objects", flat, "n_objects", "count"),
