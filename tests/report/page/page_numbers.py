@@ -227,7 +227,7 @@ def row_of(row, columns):
 def check_table(name, table, rows, columns):
     """Both ways: the rows of the table are those of the documents, as often, and no number is of anything else."""
     heads = {one["header"]: one for one in table["columns"]}
-    columns = {Column(head, ()).heading: paths for head, paths in columns.items()}
+    columns = {head if head in heads else Column(head, ()).heading: paths for head, paths in columns.items()}
     unknown = [head for head, one in heads.items() if head not in columns and not number_free(one)]
     assert not unknown, f"{name}: numbers that nobody has looked up: {unknown}"
     there = [head for head in columns if head in heads]
