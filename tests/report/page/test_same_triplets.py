@@ -181,3 +181,11 @@ def test_calibrations_of_other_triplets_are_not_sorted_together(models, one, oth
     assert len(first.columns[0].values) == 3 and len(second.columns[0].values) == 2
     assert "about held-out objects or that the temperature was fitted to (in-sample)" in first.caption
     assert "in-sample" not in second.caption
+
+
+def test_models_without_a_name_are_a_row_and_a_point_each(models, one):
+    document = pyalign.score(models, one).to_dict()
+    for row in document["results"]:
+        row["embeddings"] = None
+    section = leaderboard(given(document))
+    assert any(isinstance(part, Figure) for part in section.parts)

@@ -16,7 +16,6 @@ from pyalign.report.page.sections._rows import (
     notes_of,
     numbered,
     plain,
-    relabelled,
     where,
 )  # fmt: skip
 from pyalign.report.page.sections._scored import ZERO_SHOT, Scored, scored
@@ -243,12 +242,7 @@ def _documents(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> list[
         one: Loaded = held[0].source
         if one.command not in ("score", "compare"):
             continue
-        key, name = ("results", "embeddings") if one.command == "score" else ("models", "model")
-        document = relabelled(given, one.document, key, name)
-        kept = {(row.label, row.measure, row.row.get("accuracy")) for row in held}
-        said = one.document.get("measure")
-        document[key] = [
-            row for row in document[key] if (row["label"], row.get("measure", said), row.get("accuracy")) in kept
-        ]
+        key = "results" if one.command == "score" else "models"
+        document = {**one.document, key: [{**row.row, "label": row.label} for row in held]}
         found.append(document)
     return [*found, *_ceilings(given, sets, rows)]
