@@ -8,7 +8,7 @@ from typing import Any
 
 from pyalign.data.tasks import chance_of
 from pyalign.report.charts.document import OVER, ends
-from pyalign.report.page.given import Given, Loaded
+from pyalign.report.page.given import Loaded
 from pyalign.report.page.parts import Column, Value
 from pyalign.report.tables import one_line, says_file, short_labels
 
@@ -92,33 +92,6 @@ def task_noun(row: Row) -> str:
     return f"{row.get('task') or 'odd-one-out'} triplets"
 
 
-def notes_of(given: Given, documents: Sequence[Loaded]) -> tuple[str, ...]:
-    """The notes of documents, each once, as sentences that call models what the page calls them."""
-    notes = dict.fromkeys(str(note) for one in documents for note in one.document.get("notes") or ())
-    return tuple(dict.fromkeys(sentence(relabelled_text(given, note)) for note in notes))
-
-
-def relabelled_text(given: Given, text: str) -> str:
-    """A text in which files of models are called what the page calls them."""
-    files = [name for name in given.labels if says_file(name)]
-    for name in sorted(files, key=len, reverse=True):
-        text = text.replace(name, given.label(name))
-    return text
-
-
-def sentence(text: str) -> str:
-    """A note with a capital and a full stop, but for names at its beginning.
-
-    Example:
-        >>> sentence("in-sample: seen"), sentence("1 row is 0")
-        ('In-sample: seen.', '1 row is 0.')
-    """
-    first = re.match(r"[a-z]{2,}(?![^ ,:-])", text)
-    text = text[0].upper() + text[1:] if first else text
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def relabelled(given: Given, document: Row, key: str, name: str) -> dict[str, Any]:
-    """A document whose rows have the labels of the page; `key`: of the rows, `name`: of the field that names them."""
-    rows = [{**row, "label": given.label(str(row.get(name)))} for row in document[key]]
-    return {**document, key: rows}
+def notes_of(documents: Sequence[Loaded]) -> tuple[str, ...]:
+    """The notes of documents, each once."""
+    return tuple(dict.fromkeys(str(note) for one in documents for note in one.document.get("notes") or ()))
