@@ -8,7 +8,7 @@ from typing import Any
 
 from pyalign.data.tasks import chance_of
 from pyalign.report.charts.document import OVER, ends
-from pyalign.report.page.given import Loaded
+from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.parts import Column, Value
 from pyalign.report.tables import one_line, says_file, short_labels
 
