@@ -95,7 +95,8 @@ class PlotOptions:
     seed: int | None = option("of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
     by: str | None = option(
         "what is shown, where the result has several: of concepts dimensions, categories or levels; of accuracy "
-        "groups; of reliability equal-mass or equal-width bins; of cka a measure",
+        "groups; of reliability equal-mass or equal-width bins; of cka a measure; "
+        "of metadata a column",
         metavar="BY", words=(*BY, "groups", *BINS), group=OBJECTS,
     )  # fmt: skip
     sort: str | None = option(

@@ -68,7 +68,8 @@ def plot(
         method, seed: of a map: "pca" (None), "tsne" or "umap", and what they draw at random (None: 0).
         queries: of a gallery: which.
         by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories" or
-            "levels"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the measure.
+            "levels"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the measure;
+            of metadata the column.
         sort: of rows: "value", "difference", "name" or "document".
         limit: at most so many rows, queries, cards, images or names.
         style: "light", for print, or "dark".
@@ -140,6 +141,7 @@ TAKES = {
     "concepts": {"result", "by", "sort", "limit"},
     "concepts-map": {"result", "by", "sort", "limit"},
     "dimensions": {"result", "sort", "limit"},
+    "metadata": {"result", "by"},
     "gallery": {"result", "images", "queries", "categories", "names", "beside", "limit"},
     "cards": {"result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit"},
     "map": {"embeddings", "names", "categories", "images", "method", "seed", "limit"},

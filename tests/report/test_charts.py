@@ -381,7 +381,7 @@ def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert kinds_of(one_model.to_dict()) == ("concepts",) and kinds_of(predicted.to_dict()) == ("dimensions",)
     assert set(KINDS) == {
         "accuracy", "ceiling", "before-after", "reliability", "rsa", "cka", "consistency", "concepts", "concepts-map",
-        "dimensions", "gallery", "cards", "map",
+        "dimensions", "gallery", "metadata", "cards", "map",
     }  # fmt: skip
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")

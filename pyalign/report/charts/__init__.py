@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "concepts-map": (("concepts",), "concepts_map:concepts_map_chart"),
     "dimensions": (("predict",), "dimensions:dimensions_chart"),
     "gallery": (("neighbors",), "gallery:gallery_chart"),
+    "metadata": (("metadata",), "metadata:metadata_chart"),
     "cards": ((), "cards:cards_chart"),
     "map": ((), "maps:map_chart"),
 }

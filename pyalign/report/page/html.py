@@ -39,17 +39,13 @@ class Page:
 
     Attributes:
         data: what scripts read, by name, embedded once as JSON at the end of the page.
-        sprites: pictures of objects, a `Sprites`; None: there are names alone.
+        sprites: pictures of objects, `Sprites`; None: names stand in their place.
         drawn: whether there is a chart, and the library is needed.
-        notes: what a reader must know that came up while the page was written, such as pictures left out.
-        progress: is told of pictures.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
     sprites: Any = None
     drawn: bool = False
-    notes: list[str] = field(default_factory=list)
-    progress: Progress = silent
 
     def keep(self, name: str, value: Any) -> None:
         """Puts a value among the data of the page, under a name of its own."""
@@ -147,7 +143,7 @@ def render(
 <div class="layout">
 {_contents(sections)}
 <main id="main" tabindex="-1">
-{_warnings([*warnings, *page.notes])}
+{_warnings(warnings)}
 {body}
 </main>
 </div>
@@ -247,12 +243,4 @@ def _unpacked(value: Any) -> Any:
     columns = value.get("columns")
     if not isinstance(columns, list):
         return value
-    return {**value, "columns": [_column(one) if isinstance(one, dict) else one for one in columns]}
-
-
-def _column(held: dict[str, Any]) -> dict[str, Any]:
-    words = held.get("words")
-    if words is None:
-        return held
-    rest = {key: one for key, one in held.items() if key != "words"}
-    return {**rest, "values": [words[number] for number in held["values"]]}
+    return {**value, "columns": [unpacked(one) if isinstance(one, dict) else one for one in columns]}

@@ -38,15 +38,19 @@ def data(part: Table) -> dict[str, Any]:
     """What the script reads: the values as the document has them, those of long columns as `columns.py` packs them."""
     columns = []
     for one in part.columns:
-        held: dict[str, Any] = {"header": one.heading, "form": one.form, "places": one.places, "values": one.values}
-        if len(one.values) >= MANY and all(value is None or isinstance(value, str) for value in one.values):
-            words = list(dict.fromkeys(one.values))
-            if 4 * len(words) < len(one.values):  # each word once, and its number in each row
-                number = {word: k for k, word in enumerate(words)}
-                held |= {"values": [number[value] for value in one.values], "words": words}
-        held.update({key: getattr(one, key) for key in ("low", "high", "filter", "note") if getattr(one, key)})
-        columns.append(held)
+        held: dict[str, Any] = {"header": one.heading, "form": one.form, "places": one.places}
+        held |= {end: getattr(one, end) for end in ("values", "low", "high") if getattr(one, end) or end == "values"}
+        held.update({key: getattr(one, key) for key in ("filter", "note") if getattr(one, key)})
+        columns.append(packed(held))
     return {"caption": part.caption, "columns": columns, "sort": _sort(part), "numbered": part.numbered}
+
+
+def _sort(part: Table) -> tuple[str, bool] | None:
+    """By which header as it is shown, and whether the largest come first; None where that column is left out."""
+    if part.sort is None:
+        return None
+    shown_as = next((one.heading for one in part.columns if one.header == part.sort[0]), None)
+    return None if shown_as is None else (shown_as, part.sort[1])
 
 
 def _headers(part: Table) -> str:
@@ -56,7 +60,7 @@ def _headers(part: Table) -> str:
 
 def _header(column: Column, part: Table) -> str:
     sort = _sort(part)
-    sorted_by = sort is not None and sort[0] == column.header
+    sorted_by = sort is not None and sort[0] == column.heading
     down = sort is not None and sort[1]
     told = f' aria-sort="{"descending" if down else "ascending"}"' if sorted_by else ""
     note = f' title="{escape(column.note)}"' if column.note else ""
@@ -77,11 +81,6 @@ def _kind(column: Column) -> str:
         return "number"
     longest = max((len(str(value)) for value in column.values), default=0)
     return "text long" if longest > SHORT else "text brief" if longest <= BRIEF else "text"
-
-
-def _sort(part: Table) -> tuple[str, bool] | None:
-    """How rows are sorted at first; None also where the column is left out, as no row has a value there."""
-    return part.sort if part.sort is not None and any(one.header == part.sort[0] for one in part.columns) else None
 
 
 def _order(part: Table) -> list[int]:

@@ -99,7 +99,7 @@ def make_report(
         if one.path and os.path.exists(path) and os.path.samefile(one.path, path):
             raise InputError(f"path must not be that of a result; got {os.fspath(path)}")
     given = Given(documents, _metadata(metadata), _images(images), faults)
-    page = Page(sprites=_sprites(given), progress=progress)
+    page = Page(sprites=_sprites(given))
     sections, more = sections_of(given, progress)
     faults = (*faults, *more)
     heading = title or TITLE
@@ -115,9 +115,8 @@ def make_report(
     text = os.fspath(path)
     digest = {text: hashlib.sha256(html.encode()).hexdigest()}
     return ReportFile(
-        text, heading, len(html.encode()), names, len(documents), html,
-        notes=(*faults, *given.remarks, *page.notes), outputs=digest,
-    )  # fmt: skip
+        text, heading, len(html.encode()), names, len(documents), html, notes=(*faults, *remarks), outputs=digest
+    )
 
 
 def _require_page(path: Any) -> None:

@@ -92,6 +92,27 @@ def task_noun(row: Row) -> str:
     return f"{row.get('task') or 'odd-one-out'} triplets"
 
 
-def notes_of(documents: Sequence[Loaded]) -> tuple[str, ...]:
-    """The notes of documents, each once."""
-    return tuple(dict.fromkeys(str(note) for one in documents for note in one.document.get("notes") or ()))
+def notes_of(given: Given, documents: Sequence[Loaded]) -> tuple[str, ...]:
+    """The notes of documents, each once, as sentences that call models what the page calls them."""
+    notes = dict.fromkeys(str(note) for one in documents for note in one.document.get("notes") or ())
+    return tuple(dict.fromkeys(sentence(relabelled_text(given, note)) for note in notes))
+
+
+def relabelled_text(given: Given, text: str) -> str:
+    """A text in which files of models are called what the page calls them."""
+    files = [name for name in given.labels if says_file(name)]
+    for name in sorted(files, key=len, reverse=True):
+        text = text.replace(name, given.label(name))
+    return text
+
+
+def sentence(text: str) -> str:
+    """A note with a capital and a full stop, but for names at its beginning.
+
+    Example:
+        >>> sentence("in-sample: seen"), sentence("1 row is 0")
+        ('In-sample: seen.', '1 row is 0.')
+    """
+    first = re.match(r"[a-z]{2,}(?![^ ,:-])", text)
+    text = text[0].upper() + text[1:] if first else text
+    return text if text.endswith((".", "!", "?")) else f"{text}."

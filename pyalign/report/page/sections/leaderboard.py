@@ -40,7 +40,7 @@ def leaderboard(given: Given) -> Section | None:
     for number, one in enumerate(dict.fromkeys(row.triplets for row in rows)):
         held = [row for row in rows if row.triplets == one]
         parts += [*_of_set(given, sets, held, number)]
-    notes = notes_of(given.of("score", "probe"))
+    notes = notes_of(given, given.of("score", "probe"))
     return Section("leaderboard", "Leaderboard", LEAD, present([*parts, Text(notes, "note") if notes else None]))
 
 

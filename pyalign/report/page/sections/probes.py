@@ -26,10 +26,15 @@ def probes(given: Given) -> Section | None:
     for k, one in enumerate(dict.fromkeys(sets.of(one) for one in found)):
         documents = [relabelled(probe, given) for probe in found if sets.of(probe) == one]
         names = probe_names(documents)
-        caption = _caption(documents, sets.label(one))
+        told = _over(documents, sets.label(one))
         parts += [
-            figure(numbered("probes-figure", k), caption, chart(documents, "before-after"), _summary(documents, names)),
-            _table(documents, names, numbered("probes-table", k), caption),
+            figure(
+                numbered("probes-figure", k),
+                f"Accuracy before and after a probe, on {told}",
+                chart(documents, "before-after"),
+                _summary(documents, names),
+            ),
+            _table(documents, names, numbered("probes-table", k), f"The same figures, on {told}"),
             Fold("Folds", (_folds(documents, names, numbered("probes-folds", k)),)),
         ]
     lead = (
@@ -39,15 +44,12 @@ def probes(given: Given) -> Section | None:
     return Section("probes", "Zero-shot and probed", lead, tuple(parts))
 
 
-def _caption(documents: Sequence[Document], triplets: str) -> str:
+def _over(documents: Sequence[Document], triplets: str) -> str:
     tests = [sum(fold["n_test"] for fold in one["folds"]) for one in documents]
     n = counted(tests[0], "triplet") if len(set(tests)) == 1 else f"{min(tests):,} to {max(tests):,} triplets"
     splits = " or ".join(sorted({over(one["split"]) for one in documents}))
     intervals = confidence(documents, "accuracy_interval") or "no intervals"
-    return (
-        f"Accuracy before and after a probe, on {n} of {triplets} of held-out {splits}, mean over the folds; "
-        f"{intervals}."
-    )
+    return f"{n} of {triplets} of held-out {splits}, mean over the folds; {intervals}."
 
 
 def gain_of(document: Document) -> float:
