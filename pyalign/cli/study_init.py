@@ -35,7 +35,12 @@ def run(options: StudyInitOptions, progress: Progress) -> Outcome:
         raise InputError(f"{out} is there already: --force replaces it")
     progress("looking into files", 0, None)
     draft = draft_study(options.folder, os.path.dirname(out) or ".")
-    told = [f"{out}: {len(draft.models)} models; look through it, then", f"  pyalign study run {out}", ""]
+    count = len(draft.models)
+    told = [
+        f"{out}: {count} {'model' if count == 1 else 'models'}; look through it, then",
+        f"  pyalign study run {out}",
+        "",
+    ]
     notes = (*(f"not known: {one}" for one in draft.unknown),)
     return Outcome(None, {out: draft.text}, "\n".join([*told, *draft.told]), notes=notes)
 
