@@ -120,10 +120,10 @@ def yaml_text(value: Any) -> str:
     for something else.
 
     Example:
-        >>> print(yaml_text({"a": [{"b": 1e-05, "c": "no"}, []]}), end="")
-        a:
-          - b: 1.0e-05
-            c: "no"
+        >>> print(yaml_text({"name": [{"value": 1e-05, "type": "no"}, []]}), end="")
+        name:
+          - value: 1.0e-05
+            type: "no"
           - []
     """
     return "\n".join(_lines(as_document(value), "")) + "\n"
