@@ -48,16 +48,21 @@ class Kernel:
         return found
 
 
-def find_cuobjdump() -> str:
-    """Its path: from PATH, or from a package of this Python."""
-    if path := shutil.which("cuobjdump"):
+def find_program(name: str) -> str:
+    """The path of cuobjdump or nvdisasm: from PATH, or from a package of this Python."""
+    if path := shutil.which(name):
         return path
     for package, inside in (("nvidia", "cu13/bin"), ("triton", "backends/nvidia/bin")):
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations or []) if spec else []:
-            if path := shutil.which("cuobjdump", path=str(Path(folder) / inside)):
+            if path := shutil.which(name, path=str(Path(folder) / inside)):
                 return path
-    raise SystemExit("no cuobjdump; pip install nvidia-cuda-cuobjdump brings one")
+    raise SystemExit(f"no {name}; pip install nvidia-cuda-{name} brings one")
+
+
+def find_cuobjdump() -> str:
+    """Its path."""
+    return find_program("cuobjdump")
 
 
 def demangle(names: list[str]) -> list[str]:
