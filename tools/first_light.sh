@@ -14,13 +14,17 @@ cd "$(dirname "$0")/.." || exit 1
 PYTHON=${PYTHON:-$PWD/.venv/bin/python}
 STEP_SECONDS=${STEP_SECONDS:-3600}
 BUILD=${BUILD:-build/first_light}
+# Where a toolkit is, and what pip has installed; what PATH has comes first.
+for place in /usr/local/cuda/bin "$(dirname "$PYTHON")" "$(dirname "$PYTHON")"/../lib/python3*/site-packages/nvidia/cu13/bin; do
+  [ -d "$place" ] && PATH=$PATH:$place
+done
 device=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1)
 slug=$(tr 'A-Z ' 'a-z-' <<<"${device:-none}" | tr -cd 'a-z0-9-')
 folder=${1:-benchmarks/results/first_light/$slug}
 mkdir -p "$folder" "$BUILD" || exit 1
 summary=$folder/summary.txt
 : >"$summary"
-worst=0 running=''
+worst=0 running='' child=''
 
 note() {
   printf '%-22s %s\n' "$1" "$2" | tee -a "$summary"
@@ -34,13 +38,15 @@ fails() {
 # A run that is killed says where it stopped.
 # shellcheck disable=SC2317,SC2329  # called by the trap
 at_end() {
-  if [ -n "$running" ]; then note "$running" "stopped here: $folder/$running.log"; fi
+  [ -n "$running" ] || return
+  note "$running" "stopped here: $folder/$running.log"
+  kill "$child"
 }
 trap at_end EXIT
 trap 'exit 1' INT TERM
 
 # passed NAME: whether that step has run, and passed.
-passed() { grep -q "^$1 .* passed in " "$summary"; }
+passed() { grep -q "^$1  *passed in " "$summary"; }
 
 # step NAME NEEDED COMMAND...: its output goes to NAME.log. NEEDED: a step that must have passed, or "".
 step() {
@@ -55,7 +61,9 @@ step() {
     return
   fi
   running=$name
-  timeout --kill-after=60 "$STEP_SECONDS" "$@" >"$folder/$name.log" 2>&1
+  timeout --kill-after=60 "$STEP_SECONDS" "$@" >"$folder/$name.log" 2>&1 &
+  child=$!
+  wait "$child"  # in the background, so that the trap need not wait for it
   status=$?
   running=''
   case $status in

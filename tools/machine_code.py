@@ -3,11 +3,12 @@
     python tools/machine_code.py [FILE ...] [--part]
     python tools/machine_code.py --write
 
-FILEs are compiled modules, libraries, objects or cubins; by default the installed _cuda. Prints a row for each kernel and
-architecture, CUB's left out, and exits 1 where a kernel takes more instructions than machine_code.csv says, more of float64,
-narrower loads or fewer asynchronous copies; where a kernel has no row there, or a row no kernel (unless FILEs are a --part).
---write makes that file anew, and the tables of docs/gpu.md. What a main loop does is in machine_code.toml; what counts as its
-way, in sass_paths.py. Needs cuobjdump and nvdisasm (`pip install nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm`), no device.
+FILEs are compiled modules, libraries, objects or cubins; by default the installed _cuda. Prints a row for each kernel
+and architecture, CUB's left out, and exits 1 where a kernel takes more instructions than machine_code.csv says, more of
+float64, narrower loads or fewer asynchronous copies; where a kernel has no row there, or a row no kernel (unless FILEs
+are a --part). --write makes that file anew, and the tables of docs/gpu.md. What a main loop does is in
+machine_code.toml; what counts as its way, in machine_code_paths.py. Needs cuobjdump and nvdisasm
+(`pip install nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm`), no device.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the main loop of a kernel takes: from compiled files or from what nvdisasm prints, by the entries of machine_code.toml."""
+"""What the main loop of a kernel takes: from compiled files or nvdisasm's text, by the entries of machine_code.toml."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kernel_table import demangle, find_program, readable
-from sass import Function, Instruction, Loop, read_functions
-from sass_paths import TENSOR, Work, best_way, count
+from machine_code_paths import TENSOR, Work, best_way, count
+from machine_code_read import Function, Instruction, Loop, read_functions
 
 FLOAT64 = r"D(ADD|FMA|MUL|SETP|MNMX)\b|\S*\.F64|MUFU\.\w+64H"
 INTEGER = r"U?(IMAD|V?IADD|LEA|P?LOP|SHF|BMSK|SGXT|ISETP|V?I\w*MNMX|IABS|PRMT|SEL|FLO|POPC|MOV|R2UR|CS2R)"
@@ -93,7 +93,7 @@ def entry_of(kernel: str, entries: list[Entry]) -> Entry:
 
 
 def count_file(path: Path, entries: list[Entry]) -> list[Counts]:
-    """Of every kernel in a module, library, object or cubin, CUB's left out; different code under one name is listed twice."""
+    """Of every kernel in a module, library, object or cubin, CUB's left out; other code under a name is a row more."""
     with tempfile.TemporaryDirectory(prefix="machine-code-") as folder:
         cubins = _extract(path, Path(folder))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -157,7 +157,7 @@ def release_of(cubin: Path) -> str:
 
 
 def counts_of(sass: str, entries: list[Entry] | None = None, nvcc: str = "") -> Iterator[Counts]:
-    """Of every kernel in what nvdisasm prints; without entries, of a pass of the loop with the tensor-core instructions."""
+    """Of every kernel in nvdisasm's text; without entries, of a pass of the loop with the tensor-core instructions."""
     functions = [f for f in read_functions(sass) if not CUB.match(f.symbol)]
     names = demangle([function.symbol for function in functions])
     for name, function in zip(names, functions, strict=True):
@@ -167,7 +167,7 @@ def counts_of(sass: str, entries: list[Entry] | None = None, nvcc: str = "") -> 
 
 def main_loop(function: Function, work: Work) -> Loop | None:
     """The loop a pass of which does most of the work, what loops in it do left out."""
-    return max(function.loops, default=None, key=lambda loop: Work(work.opcodes).rank(best_way(function, loop, work)))
+    return max(function.loops, default=None, key=lambda loop: best_way(function, loop, Work(work.opcodes))[0])
 
 
 def count_function(kernel: str, function: Function, entry: Entry, nvcc: str = "") -> Counts:
@@ -182,20 +182,18 @@ def count_function(kernel: str, function: Function, entry: Entry, nvcc: str = ""
     if entry.around and main and entry.marks:
         times = Fraction(entry.marks, marks) if marks else Fraction(0)
         units = Fraction(entry.units or 1) if marks else Fraction(0)
-        outer = best_way(function, function.around(main), Work(work.opcodes, entry.outside), through=main)
+        outer = best_way(function, function.around(main), Work(work.opcodes, entry.outside), through=main)[1]
         way = [(times, instruction) for _, instruction in way] + [(Fraction(1), i) for i in outer]
     return _summed(kernel, function.architecture, nvcc, units, way)
 
 
 def _with_copies(function: Function, main: Loop | None, work: Work, copies: int) -> tuple[Instruction, ...]:
     """The way of a pass; loops in it, if any, run as often as so many asynchronous copies take."""
-    ways = [best_way(function, main, work, times=times) for times in range(MOST_TIMES + 1 if copies else 1)]
+    ways = [best_way(function, main, work, times=times)[1] for times in range(MOST_TIMES + 1 if copies else 1)]
     return next((way for way in ways if count(way, COPIES) >= copies), ways[0])
 
 
-def _summed(
-    kernel: str, sm: int, nvcc: str, units: Fraction, way: list[tuple[Fraction, Instruction]]
-) -> Counts:
+def _summed(kernel: str, sm: int, nvcc: str, units: Fraction, way: list[tuple[Fraction, Instruction]]) -> Counts:
     def of(pattern: str) -> Fraction:
         return sum((weight for weight, i in way if re.match(pattern, i.opcode)), Fraction(0))
 
@@ -206,8 +204,8 @@ def _summed(
     switched = sum((weight for weight, i in way if i.predicated), Fraction(0))
     loaded = sum((weight * i.width for weight, i in way if re.match(GLOBAL, i.opcode)), Fraction(0))
     return Counts(
-        kernel, sm, nvcc, round(float(units), 3), each(everything), each(of(TENSOR)), each(of(COPIES)), each(of(FLOAT64)),
-        each(of(INTEGER)), round(float(switched / everything), 3) if everything else 0.0,
+        kernel, sm, nvcc, round(float(units), 3), each(everything), each(of(TENSOR)), each(of(COPIES)),
+        each(of(FLOAT64)), each(of(INTEGER)), round(float(switched / everything), 3) if everything else 0.0,
         round(float(loaded / of(GLOBAL)), 2) if of(GLOBAL) else 0.0, _loads(way),
     )  # fmt: skip
 

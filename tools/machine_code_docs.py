@@ -17,7 +17,18 @@ Table = dict[tuple[str, int], Counts]
 def counts_table(table: Table, entries: list[Entry], sm: int) -> str:
     """A row for each kernel: instructions a unit for every architecture, the rest for one."""
     architectures = sorted({architecture for _, architecture in table})
-    columns = ["Kernel", "Unit", *(f"sm_{a}" for a in architectures), "Units", "HMMA", "Copies", "float64", "Integer", "Predicated", "Loads"]
+    columns = [
+        "Kernel",
+        "Unit",
+        *(f"sm_{a}" for a in architectures),
+        "Units",
+        "HMMA",
+        "Copies",
+        "float64",
+        "Integer",
+        "Predicated",
+        "Loads",
+    ]
     lines = [_row(columns), _row(["---"] * len(columns))]
     for kernel in sorted({kernel for kernel, _ in table}):
         entry, one = entry_of(kernel, entries), table.get((kernel, sm))
@@ -25,7 +36,14 @@ def counts_table(table: Table, entries: list[Entry], sm: int) -> str:
             continue
         taken = [table[kernel, a].instructions if (kernel, a) in table else math.nan for a in architectures]
         rest = [f"{x:.3g}" if x else "" for x in (one.units, one.tensor, one.copies, one.float64, one.integer)]
-        cells = [f"`{kernel}`", f"{entry.unit}, {entry.of}", *map(_short, taken), *rest, f"{one.predicated:.0%}", one.loads]
+        cells = [
+            f"`{kernel}`",
+            f"{entry.unit}, {entry.of}",
+            *map(_short, taken),
+            *rest,
+            f"{one.predicated:.0%}",
+            one.loads,
+        ]
         lines.append(_row(cells))
     return "\n".join(lines)
 
@@ -40,7 +58,14 @@ def cases_table(table: Table, entries: list[Entry], rest: dict[str, Any]) -> str
         one, entry = table[kernel, device["sm"]], entry_of(kernel, entries)
         units, issued = math.prod(case["factors"]), warp_instructions(case, one, entry)
         of = f"{significant(units)} ({case['are']})"
-        cells = [case["text"], f"`{kernel}`", of, f"{one.instructions:.4g}", significant(issued), _time(issued / issue_rate(device))]
+        cells = [
+            case["text"],
+            f"`{kernel}`",
+            of,
+            f"{one.instructions:.4g}",
+            significant(issued),
+            _time(issued / issue_rate(device)),
+        ]
         lines.append(_row(cells))
     return "\n".join(lines)
 

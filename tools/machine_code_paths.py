@@ -1,8 +1,8 @@
 """What a warp issues on its way through a loop or a kernel.
 
 Where branches part, the way that counts is that of the work: instructions of the kind that is looked for, then bytes
-loaded and stored, are as many as can be, and then instructions as few. So a loop that fetches either by one 16-byte load
-or by eight of two bytes counts with the first, and a branch around the work is not taken. Blocks that lanes reach only
+loaded and stored, are as many as can be, and then instructions as few. So a loop that fetches either by one load of 16
+bytes or by eight of two counts with the first, and a branch around the work is not taken. Blocks that lanes reach only
 when a warp has parted, and what subroutines do, are not counted; a call is one instruction.
 """
 
@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sass import Function, Instruction, Loop
+from machine_code_read import Function, Instruction, Loop
 
 TENSOR = r"([HIDBQO]MMA|[HIQB]GMMA|UTC\w*MMA)\b"
 Rank = tuple[int, ...]
 Way = tuple[Rank, tuple[Instruction, ...]]
+NOWHERE: Rank = (0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,18 @@ def count(instructions: Iterable[Instruction], pattern: str) -> int:
     return sum(1 for instruction in instructions if search.match(instruction.opcode))
 
 
-def best_way(
-    function: Function, region: Loop | None, work: Work, through: Loop | None = None, times: int = 0
-) -> tuple[Instruction, ...]:
+def best_way(function: Function, region: Loop | None, work: Work, through: Loop | None = None, times: int = 0) -> Way:
     """The way from the head of the region back to it, or without one from the start of the kernel to its end.
 
     It passes the loop `through` in any case, whose instructions are left out. Other loops inside are run `times` times;
     with 0 they are no work, and passed once where no way leads around them.
+    The rank says first whether it passes `through`, and then what `Work.rank` says.
     """
     blocks = region.blocks if region else frozenset(function.order)
     head = region.head if region else 0
     loops = {loop.head: loop for loop in function.inside(region)}
     inside = {block: loop.head for loop in loops.values() for block in loop.blocks}
-    best: dict[int, Way] = {inside.get(head, head): ((0, 0, 0, 0, 0), ())}
+    best: dict[int, Way] = {inside.get(head, head): (NOWHERE, ())}
     ways: list[Way] = []
     for block in function.order:
         if block not in best:  # not of the region, or within a loop
@@ -67,7 +67,7 @@ def best_way(
         for other in (after & blocks) - {head} - (loop.blocks if loop else set()):
             place = inside.get(other, other)
             best[place] = max(best.get(place, way), way, key=lambda w: w[0])
-    return max(ways, key=lambda w: w[0])[1] if ways else ()
+    return max(ways, default=(NOWHERE, ()), key=lambda w: w[0])
 
 
 def _weight(function: Function, block: int, loop: Loop | None, work: Work, through: Loop | None, times: int) -> Way:
@@ -77,6 +77,6 @@ def _weight(function: Function, block: int, loop: Loop | None, work: Work, throu
         return (0, *work.rank(instructions)), instructions
     if through and through.blocks <= loop.blocks:
         return (1, 0, 0, 0, 0), ()
-    instructions = best_way(function, loop, work) * max(times, 1)
+    instructions = best_way(function, loop, work)[1] * max(times, 1)
     rank = work.rank(instructions)
     return (0, *(rank if times else (rank[0], 0, 0, rank[3]))), instructions

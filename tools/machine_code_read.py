@@ -79,8 +79,7 @@ class Function:
         done: list[int] = []
         seen, stack = {0}, [(0, iter(self.blocks[0].after))]
         while stack:
-            block, following = stack[-1]
-            new = next((other for other in following if other not in seen), None)
+            new = next((other for other in stack[-1][1] if other not in seen), None)
             if new is None:
                 done.append(stack.pop()[0])
             else:
