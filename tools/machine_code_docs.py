@@ -22,7 +22,7 @@ def counts_table(table: Table, entries: list[Entry], sm: int) -> str:
         "Unit",
         *(f"sm_{a}" for a in architectures),
         "Units",
-        "HMMA",
+        "Tensor cores",
         "Copies",
         "float64",
         "Integer",

@@ -9,9 +9,9 @@
 // item with itself and what lies past the last one are infinite: nothing is kept with them.
 //
 // Roofline on an H100, predicted. n^3 / 2 reciprocals, which 132 multiprocessors make 16 a clock of each, 3.7e12 a
-// second, and three additions for each, a third of that time, beside them: n = 1,854 takes 0.9 ms. In float64 a
-// division is some ten operations, 3.2 ms. Sharing a reciprocal among the three pairs of a set would need sums that
-// blocks share.
+// second: 0.9 ms for n = 1,854. Counted, a pair and third item take 9.3 instructions, three additions among them, which
+// four schedulers of a multiprocessor issue in 1.03 ms at the least (docs/gpu.md, Counts). In float64 a division is
+// some ten operations, 3.2 ms. Sharing a reciprocal among the three pairs of a set would need sums that blocks share.
 #include <math.h>
 
 #include "common.cuh"
