@@ -96,10 +96,33 @@ def test_goes_where_most_work_is_and_then_the_shortest_way():
     assert (found.instructions, found.loads) == (5, "1 LDG.128")
 
 
+def test_does_not_go_around_a_load_or_a_store():
+    lines = [
+        *START,
+        ".L_x_0:",
+        "FFMA R0, R4, R5, R0",
+        "@P1 BRA `(.L_x_1)",
+        "STG.E [R2], R0",
+        ".L_x_1:",
+        "@P0 BRA `(.L_x_0)",
+    ]
+    assert counted(*lines, "EXIT").instructions == 4
+
+
+def test_keeps_from_the_ways_of_other_types():
+    """Three indices of eight bytes are more bytes than three of four."""
+    lines = [
+        *START, ".L_x_0:", "@P1 BRA `(.L_x_1)", *["LDG.E.64 R4, [R2]"] * 3, "BRA `(.L_x_2)", ".L_x_1:",
+        *["LDG.E R4, [R2]"] * 3, ".L_x_2:", "FFMA R0, R4, R5, R0", "@P0 BRA `(.L_x_0)", "EXIT",
+    ]  # fmt: skip
+    assert counted(*lines).loads == "3 LDG.64"
+    assert counted(*lines, avoid=r"LDG\.E\.64").loads == "3 LDG.32"
+
+
 def test_leaves_out_what_only_a_parted_warp_runs():
     found = counted(
         *START, ".L_x_0:", "BRA.DIV ~URZ, `(.L_x_9)", "SHFL.BFLY PT, R0, R0, 0x1, 0x1f", "FFMA R0, R4, R5, R0",
-        "@P0 BRA `(.L_x_0)", "EXIT", ".L_x_9:", "WARPSYNC R1", "FFMA R0, R4, R5, R0", "BRA `(.L_x_0)",
+        "@P0 BRA `(.L_x_0)", "EXIT", ".L_x_9:", *["FFMA R0, R4, R5, R0"] * 3, "BRA `(.L_x_0)",
     )  # fmt: skip
     assert found.instructions == 4
 
@@ -107,21 +130,23 @@ def test_leaves_out_what_only_a_parted_warp_runs():
 def test_follows_a_branch_through_a_table():
     found = counted(
         *START, ".L_x_0:", 'BRX R2 -0x20   (*"BRANCH_TARGETS .L_x_1,.L_x_2"*)',
+        *["FFMA R0, R4, R5, R0"] * 3, "BRA `(.L_x_3)",
         ".L_x_1:", "FADD R0, R0, R1", "BRA `(.L_x_3)", ".L_x_2:", "FFMA R0, R4, R5, R0", "FFMA R0, R4, R5, R0",
         ".L_x_3:", "@P0 BRA `(.L_x_0)", "EXIT",
     )  # fmt: skip
-    assert found.instructions == 4, "the second case, with both FFMA"
+    assert found.instructions == 4, "the second case, with both FFMA, and not what stands behind the branch"
 
 
 def test_an_inner_loop_runs_until_the_unit_of_the_outer_one_is_done():
     lines = [
-        *START, ".L_x_0:", "MOV R0, RZ", ".L_x_1:", "LDG.E.64 R4, [R2]", "FFMA R0, R4, R5, R0", "@P0 BRA `(.L_x_1)",
+        *START, ".L_x_0:", "@P3 BRA `(.L_x_2)",
+        ".L_x_1:", "LDG.E.64 R4, [R2]", "FFMA R0, R4, R5, R0", "@P0 BRA `(.L_x_1)",
         "@P2 BRA `(.L_x_2)", "LDG.E R4, [R2]", ".L_x_2:", "STG.E [R2], R0", "@P1 BRA `(.L_x_0)", "EXIT",
     ]  # fmt: skip
     inner = counted(*lines)
     assert inner.instructions == 3
     around = counted(*lines, marks=8, around=True, outside="LDG")
-    assert around.instructions == 8 * 3 + 4, "MOV, the branch past what is left of a row, STG, the branch back"
+    assert around.instructions == 8 * 3 + 4, "two branches past loads, of which one is taken, STG, the branch back"
     assert around.loads == "8 LDG.64"
 
 
