@@ -55,6 +55,8 @@ def cases_table(table: Table, entries: list[Entry], rest: dict[str, Any]) -> str
     lines = [_row(columns), _row(["---"] * len(columns))]
     for case in rest.get("case", []):
         kernel = case["kernel"]
+        if (kernel, device["sm"]) not in table:
+            raise SystemExit(f"machine_code.toml: a case of {kernel} for sm_{device['sm']}, of which there is no row")
         one, entry = table[kernel, device["sm"]], entry_of(kernel, entries)
         units, issued = math.prod(case["factors"]), warp_instructions(case, one, entry)
         of = f"{significant(units)} ({case['are']})"

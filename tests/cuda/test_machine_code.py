@@ -422,6 +422,13 @@ def test_the_time_to_issue_is_warp_instructions_over_the_issue_slots():
     assert math.isclose(docs.warp_instructions(case, slice_of_332, counts.Entry(of="thread")), 528 * 8 * 24 * 332 / 32)
 
 
+def test_a_case_of_a_kernel_that_is_gone_is_told():
+    table, entries, rest = committed()
+    rest["case"][0]["kernel"] = "gone"
+    with pytest.raises(SystemExit, match="a case of gone for sm_90, of which there is no row"):
+        tool("machine_code_docs").cases_table(table, entries, rest)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not has_disassembler(), reason="No cuobjdump, or no nvdisasm.")
 def test_the_installed_kernels_are_those_of_the_table():
