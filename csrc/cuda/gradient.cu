@@ -1,23 +1,24 @@
-// gradient.cu: the derivative of the cross-entropy with respect to the similarities, without an atomic per triplet.
+// gradient.cu: the derivative of the cross-entropy with respect to the similarities: the same from run to run.
 //
-// Division of the work. A thread turns one triplet into three entries: the pair that was read, i n + j, and the
-// residual, softmax minus target; without targets, that of the last item's answer. A stable radix sort by just the bits
-// that pairs need brings the entries of a pair together, in the order of the triplets; then blocks add runs of equal
-// pairs up, each in a tile of 2,048 entries, and every element of the gradient is written once. Runs that cross tiles
-// leave their parts, which a warp each adds in the order of the tiles, so that one pair in all triplets is no slow
-// case. Slabs of 2^22 triplets bound the workspace; later slabs add. Atomic adds would wait for each other where pairs
-// repeat, and round in the order of their arrival.
+// Two routes. float32 is summed by atomics in whole numbers (fixed.cuh), which takes 8 bytes a pair of items; where
+// these would be too many, and in float64, whose digits whole numbers of 64 bits cannot hold, entries are sorted.
 //
-// Roofline on an H100, predicted, for float32 and n = 1,854. A triplet's three entries of 8 bytes are written, read for
+// Division of the work, when sorting. A thread turns one triplet into three entries: the pair that was read, i n + j,
+// and the residual, softmax minus target; without targets, that of the last item's answer. A stable radix sort by just
+// the bits that pairs need brings the entries of a pair together, in the order of the triplets; then blocks add runs of
+// equal pairs up, each in a tile of 2,048 entries, and every element of the gradient is written once. Runs that cross
+// tiles leave their parts, which a warp each adds in the order of the tiles, so that one pair in all triplets is no
+// slow case. Slabs of 2^22 triplets bound the workspace; later slabs add.
+//
+// Roofline of the sort on an H100, predicted, for float32. A triplet's three entries of 8 bytes are written, read for
 // the digits, read and written in each of three passes, and read for the sums: with its indices about 220 bytes of
-// memory, and 96 bytes of L2 for the look-ups. At 3.35 TB/s that is 15 G triplets/s, 0.3 ms for 4.7 M. Targets are 12
-// bytes more, 5 %.
+// memory, and 96 bytes of L2 for the look-ups. At 3.35 TB/s that is 15 G triplets/s, 0.3 ms for 4.7 M; in float64,
+// whose entries have 16 bytes, 0.6 ms. Targets are 12 bytes more, 5 %.
 //
 // Sums of a pair are taken in float64, and rounded once a slab.
-#include "common.cuh"
+#include "fixed.cuh"
 #include "runs.cuh"
 #include "sort.cuh"
-#include "triplet.cuh"
 
 namespace pa {
 namespace {
@@ -34,25 +35,6 @@ struct LongEntry {
   typedef uint64_t Key;
   typedef double Value;
 };
-
-template <class T>
-struct Problem {
-  const T* similarities;
-  int64_t n, stride;
-  pa_triplets triplets;
-  const T* targets;  // (t, 3), or null where not Soft
-  T inverse_temperature;
-  int32_t* invalid;
-};
-
-// Decided when compiled, since targets take registers: without them more warps wait for look-ups at once.
-template <bool Soft, class T>
-__device__ Residuals<T> residuals_of(const Problem<T>& problem, const Three<T>& s, int64_t q) {
-  if (!Soft) return residuals(s.s01, s.s02, s.s12, problem.inverse_temperature);
-  const T* y = problem.targets + 3 * q;
-  const Answers<T> answers = {__ldg(y), __ldg(y + 1), __ldg(y + 2)};
-  return residuals(s.s01, s.s02, s.s12, problem.inverse_temperature, answers);
-}
 
 // The entries of triplet q. Those of one that is not valid are of no pair.
 template <class E>
@@ -109,18 +91,6 @@ int bits_of(uint64_t value) {
 bool fits_short_entry(int64_t n) { return bits_of(no_pair(n)) <= PA_GRADIENT_KEY_BITS; }
 
 int64_t slab_of(int64_t t) { return t < kSlab ? t : kSlab; }
-
-// Hands out pieces of the workspace; from a null pointer it measures.
-struct Workspace {
-  uintptr_t next;
-
-  template <class V>
-  V* take(int64_t count) {
-    V* const start = reinterpret_cast<V*>(next);
-    next += uintptr_t(pieces(count * int64_t(sizeof(V)), 256) * 256);
-    return start;
-  }
-};
 
 template <class E>
 struct Buffers {
@@ -195,8 +165,12 @@ int gradient_of(const pa_matrix* similarities, const pa_triplets* triplets, cons
   const Problem<T> problem = {s, n, similarities->stride, *triplets, answers, inverse, gradient->invalid};
   const Gradient<T> target = {static_cast<T*>(gradient->matrix), n, loss->scale / loss->temperature, false};
   double* const cross_entropy = gradient->cross_entropy;
-  if constexpr (sizeof(T) == sizeof(ShortEntry::Value))
+  if constexpr (sizeof(T) == sizeof(ShortEntry::Value)) {
+    if (triplets->t > 0 && is_fixed(n, triplets->t))
+      return answers ? by_fixed_sums<true>(problem, target, cross_entropy, workspace, stream)
+                     : by_fixed_sums<false>(problem, target, cross_entropy, workspace, stream);
     if (fits_short_entry(n)) return all_slabs<ShortEntry>(problem, target, cross_entropy, workspace, stream);
+  }
   return all_slabs<LongEntry>(problem, target, cross_entropy, workspace, stream);
 }
 
@@ -224,6 +198,7 @@ int pa_cuda_triplet_gradient(const pa_matrix* similarities, const pa_triplets* t
 int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t) {
   using namespace pa;
   if (t == 0) return 0;
+  if (type == PA_FLOAT32 && is_fixed(n, t)) return Fixed(nullptr, n, t).bytes;
   if (type == PA_FLOAT32 && fits_short_entry(n)) return workspace_of<ShortEntry>(n, t);
   return workspace_of<LongEntry>(n, t);
 }

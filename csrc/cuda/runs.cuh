@@ -4,7 +4,7 @@
 // it leaves in its Border; a warp for each tile in which such a run begins adds the parts, in the order of the tiles.
 #pragma once
 
-#include "common.cuh"
+#include "residuals.cuh"
 
 namespace pa {
 namespace {
@@ -15,14 +15,6 @@ constexpr int kWarps = kThreads / kWarp;
 
 // Entries of triplets that are not valid are of the pair n n, which is none and comes last.
 PA_INLINE uint64_t no_pair(int64_t n) { return uint64_t(n) * uint64_t(n); }
-
-template <class T>
-struct Gradient {
-  T* data;
-  int64_t n;
-  double factor;
-  bool add;  // to what earlier slabs have written
-};
 
 template <class T>
 __device__ void put(const Gradient<T>& gradient, uint64_t key, double sum) {

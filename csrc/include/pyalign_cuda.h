@@ -62,7 +62,8 @@ int pa_cuda_triplet_gradient(const pa_matrix* similarities, const pa_triplets* t
 /* For similarities of `type`. Asks the current device how its sort works; where that fails: minus the cudaError_t. */
 int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t);
 
-/* pa_resample_items of pyalign.h. multiplicities aligned to 4; the sums are written whole. */
+/* pa_resample_items of pyalign.h. multiplicities aligned to 16, each at most 31, which nobody checks: beyond 40 sums
+ * are wrong. The sums are written whole; a multiple of 128 lanes is quickest. */
 int pa_cuda_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
                            const pa_resamples* resamples, int32_t* invalid, void* stream);
 

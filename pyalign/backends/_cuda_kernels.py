@@ -79,6 +79,8 @@ class CudaKernels:
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor
     ) -> None:
         n, lanes = multiplicities.shape
+        if multiplicities.data_ptr() % 16:
+            multiplicities = multiplicities.clone()
         resamples = values.data_ptr(), len(values), lanes, sums.data_ptr()
         queue = _queue(triplets)
         _cuda.resample_items(

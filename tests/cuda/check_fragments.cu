@@ -97,6 +97,42 @@ void check_tf32() {
       "TF32 keeps infinity and NaN");
 }
 
+// --- bytes: a (16, 32) without signs, b (32, 8) with
+
+int byte_of(int i, int k, int seed) { return (i * 73 + k * 151 + seed) % 256; }
+
+__global__ void byte_kernel(int32_t* c) {
+  const int lane = int(threadIdx.x), group = lane / 4, in_group = lane % 4;
+  uint32_t a[4] = {}, b[2] = {};
+  for (int i = 0; i < 16; ++i)  // the formulas of the ISA: element i of a lane's 16
+    a[i / 4] |=
+        uint32_t(byte_of(i < 4 || (i >= 8 && i < 12) ? group : group + 8, in_group * 4 + (i & 3) + (i < 8 ? 0 : 16), 5))
+        << i % 4 * 8;
+  for (int i = 0; i < 8; ++i)
+    b[i / 4] |= uint32_t(byte_of(in_group * 4 + (i & 3) + (i < 4 ? 0 : 16), group, 11)) << i % 4 * 8;
+  int32_t sums[4] = {100, 100, 100, 100};
+  pa::multiply_add_bytes(sums, a, b);
+  for (int e = 0; e < 4; ++e) c[(e < 2 ? group : group + 8) * 8 + in_group * 2 + (e & 1)] = sums[e];
+}
+
+void check_bytes() {
+  int32_t c[16 * 8];
+  bool right = true;
+  PA_LAUNCH(byte_kernel, 1, 32, nullptr, c);
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < 8; ++j) {
+      int32_t sum = 100;
+      for (int k = 0; k < 32; ++k) sum += byte_of(i, k, 5) * int8_t(byte_of(k, j, 11));
+      right &= c[i * 8 + j] == sum;
+    }
+  check_that(right, "m16n8k32 of bytes is the product, b with signs");
+  check_that(__dp4a(0xff020304u, 0xff000100u, 7u) == 7 + 255 * 255 + 3, "a dot product of four bytes");
+  check_that(__dp2a_lo(0xfe010002u, 0x0605ff03u, 1u) == 1 + 2 * 3 + 0xfe01u * 255,
+             "a dot product with the lower bytes");
+  check_that(__dp2a_hi(0xfe010002u, 0xff030605u, 1u) == 1 + 2 * 3 + 0xfe01u * 255, "and with the upper bytes");
+  check_that(__byte_perm(0x33221100u, 0x77665544u, 0x7250u) == 0x77225500u, "bytes are chosen from two numbers");
+}
+
 void check_halves_one_by_one() {
   check_that(pa::to_float(pa::Half{0x3c00}) == 1.0f && pa::to_float(pa::Half{0xc500}) == -5.0f, "halves");
   check_that(pa::to_float(pa::Half{1}) == 0x1p-24f && pa::to_float(pa::Half{0x7bff}) == 65504.0f, "ends of the halves");
@@ -135,5 +171,6 @@ void check_fragments() {
   check_halves<pa::Bfloat>("m16n8k16 of bfloats is the product");
   check_halves_one_by_one();
   check_tf32();
+  check_bytes();
   check_copies();
 }

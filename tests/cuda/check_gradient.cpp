@@ -87,18 +87,23 @@ struct GradientCase {
 };
 
 // The gradient by the definition, and how far a kernel may be off: softmax's margins, a rounding of each residual and
-// of the sum, sums of float32 within a block, and sums of float64 in another order.
+// of the sum, sums of float32 within a block, sums of float64 in another order, and of float32 a rounding of each
+// residual to 2^-60 of the sum of the answers.
 struct NaiveGradient {
   std::vector<double> value, size, margin;
-  double cross_entropy = 0, cross_entropy_margin = 0;
+  std::vector<int> times;  // how often a pair is read
+  double cross_entropy = 0, cross_entropy_margin = 0, answers = 0;
   bool all_valid = true;
 
-  explicit NaiveGradient(const GradientCase& c) : value(c.plain.size()), size(c.plain.size()), margin(c.plain.size()) {
+  explicit NaiveGradient(const GradientCase& c)
+      : value(c.plain.size()), size(c.plain.size()), margin(c.plain.size()), times(c.plain.size()) {
     for (int64_t q = 0; q < c.questions->t; ++q)
       if (c.questions->valid(q)) add(c, q);
       else all_valid = false;
     const double u = unit(c.type), sums = 16 * u + ldexp(double(c.questions->t), -53);
-    for (size_t k = 0; k < value.size(); ++k) margin[k] += sums * size[k] + u * fabs(value[k]);
+    const double step = c.type == PA_FLOAT32 ? fabs(c.scale / c.temperature) * ldexp(answers, -60) : 0.0;
+    for (size_t k = 0; k < value.size(); ++k)
+      margin[k] += sums * size[k] + u * fabs(value[k]) + step * double(times[k]);
     cross_entropy_margin += fabs(cross_entropy) * ldexp(double(c.questions->t), -52);
   }
 
@@ -116,6 +121,8 @@ struct NaiveGradient {
       const Answer answer = answer_of(turned, true, c.temperature, c.type);
       p[k] = answer.p[2];
       p_margin[k] = answer.p_margin[2];
+      answers += y[k];
+      ++times[pairs[k]];
       if (y[k] == 0.0) continue;
       cross_entropy += y[k] * answer.cross_entropy;
       cross_entropy_margin += y[k] * (answer.cross_entropy_margin + 4 * u * answer.cross_entropy);
@@ -211,6 +218,50 @@ static void check_equal_answers(int64_t t, int64_t n, pa_float_type type) {
   check_that(c.results() == once, text("gradient, t %lld: eight times the answers, eight times all", (long long)t));
 }
 
+// Answers of any weight, one of them outweighing all others: sums of whole numbers must neither overflow nor lose what
+// a sum of floats would keep.
+static void check_weights(int64_t t, int64_t n, pa_float_type type) {
+  for (const double weight : {1e-38, 1e-12, 1e30}) {
+    Questions questions(t, n, PA_INT32, 0);
+    for (int64_t q = 0; q < t; ++q)
+      for (int p = 0; p < 3; ++p) questions.set(q, p, p);
+    GradientCase c(type, n, 0.07, -1.0, &questions);
+    std::vector<double> y = draw_targets(SHARES, questions, type);
+    for (size_t k = 0; k < y.size(); ++k) y[k] = rounded(type, k == 7 ? 1e3 * weight : y[k] * weight);
+    c.give(y);
+    check_case({text("gradient, weights of %g, t %lld, n %lld", weight, (long long)t, (long long)n),
+                {&c.gradient, &c.cross_entropy, &c.invalid},
+                [&c] { return c.run(); },
+                [&c] { return c.judge(); }});
+  }
+}
+
+// Sums of whole numbers are the same in any order, bit for bit.
+static void check_any_order(int64_t t, int64_t n) {
+  Questions questions(t, n, PA_INT32, 0), reversed(t, n, PA_INT32, 0);
+  for (int64_t q = 0; q < t; ++q)
+    for (int p = 0; p < 3; ++p) reversed.set(q, p, questions.plain[size_t(3 * (t - 1 - q) + p)]);
+  GradientCase c(PA_FLOAT32, n, 0.25, 3.0, &questions);
+  std::vector<double> forth = c.results();
+  c.questions = &reversed;
+  std::vector<double> back = c.results();
+  forth.pop_back();  // the cross-entropy is a sum of float64
+  back.pop_back();
+  check_that(forth == back, text("gradient, t %lld: the order of triplets changes no bit", (long long)t));
+}
+
+// An answer without a number: no element of the gradient may pass for one that is right.
+static void check_not_finite(double value) {
+  Questions questions(300, 7, PA_INT32, 0);
+  GradientCase c(PA_FLOAT32, 7, 1.0, 1.0, &questions);
+  std::vector<double> y(900, 1.0);
+  y[500] = value;
+  c.give(y);
+  bool none = true;
+  for (const double element : c.results()) none = none && !isfinite(element);
+  check_that(none, text("gradient, an answer of %g: no numbers", value));
+}
+
 void check_gradient() {
   const std::vector<int64_t>& counts = quick ? few_triplet_counts : triplet_counts;
   int number = 0;
@@ -222,6 +273,10 @@ void check_gradient() {
       check_one_pair(t, 61, number + 1, type);
       if (t > 0) check_invalid(t, 7, number, type);
       check_equal_answers(t, 61, type);
+      check_equal_answers(t, 7, type);
+      if (t > 5) check_weights(t, t % 2 ? 5 : 61, type);
+      if (t > 0) check_any_order(t, 7);
       ++number;
     }
+  for (const double value : {double(NAN), double(INFINITY)}) check_not_finite(value);
 }

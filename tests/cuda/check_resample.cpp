@@ -66,31 +66,68 @@ struct ResampleCase {
   }
 };
 
+static void check_one(const char* what, ResampleCase* c) {
+  check_case({text("resample, %s, n %lld, t %lld, lanes %lld, v %lld, %s %s", what, (long long)c->n,
+                   (long long)c->questions->t, (long long)c->lanes, (long long)c->v, index_names[c->questions->type],
+                   layout_names[c->questions->layout]),
+              {&c->sums, &c->invalid},
+              [c] { return c->run(); },
+              [c] { return c->judge(); }});
+}
+
 static void check_now(const char* what, int64_t n, int64_t lanes, int64_t v, Questions* questions) {
   ResampleCase c(n, lanes, v, questions);
-  check_case(
-      {text("resample, %s, n %lld, t %lld, lanes %lld, v %lld, %s %s", what, (long long)n, (long long)questions->t,
-            (long long)lanes, (long long)v, index_names[questions->type], layout_names[questions->layout]),
-       {&c.sums, &c.invalid},
-       [&c] { return c.run(); },
-       [&c] { return c.judge(); }});
+  check_one(what, &c);
+}
+
+// Sizes around a step of a warp, what a block stages at once, and the least that a block takes; lanes for which a
+// thread takes 8 and 16; rows of values for which one pass serves, with one tile and with two, and several.
+static void check_random(int64_t t, int64_t lanes, int64_t v, int number) {
+  const int64_t n = number % 2 ? 5 : 61;
+  Questions questions(t, n, pa_index_type(number % 4), number % kLayouts);
+  check_now("random", n, lanes, v, &questions);
+  if (t == 0) return;
+  Questions broken(t, n, PA_INT64, 0);
+  broken.set(t / 2, number % 3, number % 2 ? n : -1);
+  check_now("invalid", n, lanes, v, &broken);
+}
+
+static void check_types() {
+  for (int type = 0; type < 4; ++type)
+    for (int layout = 0; layout < kLayouts; ++layout) {
+      Questions questions(37, 61, pa_index_type(type), layout);
+      check_now("types", 61, 64, 1, &questions);
+    }
+}
+
+// The largest weights and the values furthest from 0, in every triplet: one pair of items, or one triplet, is in all.
+static void check_extremes(int64_t t, int64_t lanes, int16_t value) {
+  Questions questions(t, 4, PA_INT32, 0);
+  for (int64_t q = 0; q < t; ++q)
+    for (int p = 0; p < 3; ++p) questions.set(q, p, p < 2 || value > 0 ? p : 2 + q % 2);
+  ResampleCase c(4, lanes, 2, &questions);
+  memset(c.multiplicities.host(), 31, c.multiplicities.bytes());
+  for (int64_t k = 0; k < 2 * t; ++k) memcpy(c.values.host() + k * sizeof value, &value, sizeof value);
+  c.multiplicities.upload();
+  c.values.upload();
+  check_one(value > 0 ? "largest values" : "least values", &c);
+}
+
+static void check_refused() {
+  Questions questions(5, 61, PA_INT32, 0);
+  ResampleCase whole(61, 64, 1, &questions), part(61, 96, 1, &questions);
+  check_that(whole.run() == 0 && part.run() != 0, "resample: lanes that are no groups of 64 are refused");
 }
 
 void check_resample() {
   int number = 0;
-  for (const int64_t t : {0, 1, 15, 16, 17, 4096, 4097})  // around a round of a block, and its piece
-    for (const int64_t v : {0, 3, 5}) {
-      if (quick && number % 2) {
-        ++number;
-        continue;
-      }
-      const int64_t n = number % 2 ? 5 : 61, lanes = number % 3 ? 64 : 128;
-      Questions questions(t, n, pa_index_type(number % 4), number % kLayouts);
-      check_now("random", n, lanes, v, &questions);
+  for (const int64_t t : {0, 1, 4, 15, 16, 17, 63, 255, 256, 257, 1023, 1024, 1025, 4097})
+    for (const int64_t v : {0, 1, 2, 3, 7}) {
       ++number;
-      if (t == 0) continue;
-      Questions broken(t, n, PA_INT64, 0);
-      broken.set(t / 2, number % 3, number % 2 ? n : -1);
-      check_now("invalid", n, lanes, v, &broken);
+      if (quick ? number % 4 == 0 : number % 3 || t < 300) check_random(t, number % 5 % 2 ? 64 : 128, v, number);
     }
+  check_types();
+  check_extremes(3000, 64, 32767);
+  check_extremes(3000, 128, -32768);
+  check_refused();
 }

@@ -55,6 +55,25 @@ void multiply_halves(void* const brought[32], unsigned mask) { multiply<Pairs<fl
 void multiply_bfloats(void* const brought[32], unsigned mask) { multiply<Pairs<float_of_bfloat>>(brought, mask); }
 void multiply_tf32(void* const brought[32], unsigned mask) { multiply<Singles>(brought, mask); }
 
+// m16n8k32 of bytes, "Matrix fragments for mma.m16n8k32": four columns in a register, the lowest in the lowest byte.
+// Those of a have no sign.
+void multiply_bytes(void* const brought[32], unsigned mask) {
+  if (mask != 0xffffffffu) fail("a product of matrices needs all lanes of a warp");
+  const auto of = [brought](int lane) { return static_cast<const ByteOperands*>(brought[lane]); };
+  const auto byte = [](uint32_t four, int k) { return uint8_t(four >> k % 4 * 8); };
+  int a[16][32], b[32][8];
+  for (int k = 0; k < 32; ++k) {
+    const int lane = k % 16 / 4;
+    for (int i = 0; i < 16; ++i) a[i][k] = byte(of(i % 8 * 4 + lane)->a[k / 16 * 2 + i / 8], k);
+    for (int j = 0; j < 8; ++j) b[k][j] = int8_t(byte(of(j * 4 + lane)->b[k / 16], k));
+  }
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < 8; ++j) {
+      int32_t* sum = of(i % 8 * 4 + j / 2)->c + i / 8 * 2 + j % 2;
+      for (int k = 0; k < 32; ++k) *sum = int32_t(uint32_t(*sum) + uint32_t(a[i][k] * b[k][j]));
+    }
+}
+
 int64_t bank_conflicts;
 
 // Eight rows of 16 bytes fill the 32 banks of four bytes just once.

@@ -30,6 +30,12 @@ void multiply_halves(void* const brought[32], unsigned mask);
 void multiply_bfloats(void* const brought[32], unsigned mask);
 void multiply_tf32(void* const brought[32], unsigned mask);
 
+struct ByteOperands {
+  int32_t* c;
+  const uint32_t *a, *b;
+};
+void multiply_bytes(void* const brought[32], unsigned mask);
+
 struct MatrixRow {
   const void* address;
   unsigned char bytes[16];

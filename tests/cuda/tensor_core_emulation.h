@@ -66,4 +66,9 @@ void copy_wait() {
   copies.waiting.resize(kept);
 }
 
+inline void multiply_add_bytes(int32_t (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], PA_CALLED_FROM) {
+  emulation::ByteOperands operands = {c, a, b};
+  emulation::meet(0xffffffffu, emulation::multiply_bytes, &operands, "multiply_add_bytes", file, line);
+}
+
 }  // namespace pa

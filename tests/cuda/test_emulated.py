@@ -243,6 +243,19 @@ BROKEN = {
         "threads", "triplets", "triplet.cuh", "uint64_t(b) < limit", "uint64_t(int32_t(b)) < limit"),
     "similarity: later launches repeat the first tiles": (
         "threads", "tiles", "tile.cuh", "tile = job.first_tile + blockIdx.x;", "tile = blockIdx.x;"),
+    "gradient: fixed sums are added to without an atomic": (
+        "threads", "gradient", "fixed.cuh", "atomicAdd(sums + pair, static_cast<unsigned long long>(value));",
+        "sums[pair] += static_cast<unsigned long long>(value);"),
+    "gradient: fixed sums overflow": (
+        "threads", "gradient", "fixed.cuh", "ldexp(1.0, 60 - ilogb(bound))", "ldexp(1.0, 64 - ilogb(bound))"),
+    "gradient: fixed sums are bounded by t whatever the answers": (
+        "threads", "gradient", "fixed.cuh", "return Soft ? *fixed.bound : fixed.triplets;", "return fixed.triplets;"),
+    "gradient: fixed sums of a warp are added by each of its lanes": (
+        "threads", "gradient", "fixed.cuh", "if (threadIdx.x % kWarp != 0) return;", ""),
+    "gradient: answers of triplets that are not valid count": (
+        "threads", "gradient", "fixed.cuh", "&& read_triplet(problem.triplets, q, problem.n).valid", ""),
+    "gradient: fixed sums take what has no number": (
+        "threads", "gradient", "fixed.cuh", "atomicExch(fixed.not_finite, 1);", ""),
     "gradient: later slabs overwrite": (
         "threads", "gradient", "gradient.cu", "gradient.add = first > 0;", "gradient.add = false;"),
     "gradient: parts of long runs are lost": (
@@ -252,15 +265,27 @@ BROKEN = {
         "<E, Soft>(problem, items, q)"),
     "gradient: the sort leaves out a bit": (
         "threads", "gradient", "gradient.cu", "bits_of(no_pair(problem.n));", "bits_of(no_pair(problem.n)) - 1;"),
-    "resample: sums of threads are read before they are written": (
-        "threads", "resample", "resample.cu", f"[l];\n    {BARRIER}", "[l];"),
+    "resample: triplets are read before they are staged": (
+        "memory", "resample", "resample.cu", f"&staged);\n    {BARRIER}", "&staged);"),
+    "resample: triplets are staged before they were read": (
+        "threads", "resample", "resample.cu", f"step, sums);\n    {BARRIER}", "step, sums);"),
+    "resample: warps add up at once": (
+        "threads", "resample", "resample.cu", f"}}\n    }}\n    {BARRIER}\n  }}", "}\n    }\n  }"),
+    "resample: items that are not valid are followed": (
+        "memory", "resample", "resample.cu", "items.valid ? named : uint4{}", "named"),
+    "resample: triplets that are not valid weigh something": (
+        "memory", "resample", "resample.cu", "[0][place] = items.valid;", "[0][place] = 1;"),
+    "resample: digits are in the order of the triplets": (
+        "threads", "resample", "resample.cu", "k / kStep * kStep + k % 4 * 4 + k % kStep / 4", "k"),
+    "resample: high bytes of the weights meet digits for low ones": (
+        "threads", "resample", "resample.cu", "high ? 0x1404 : 0x4140", "0x4140"),
     "choice_similarity: the item itself counts as a third": (
         "threads", "choice_similarity", "choice_similarity.cu", "k >= c.n || i == k", "k >= c.n"),
     "choice_similarity: later launches repeat the first tiles": (
         "threads", "choice_similarity", "choice_similarity.cu", "upper_tile(c.first_tile + blockIdx.x)",
         "upper_tile(blockIdx.x)"),
     "resample: later rows of values repeat the first": (
-        "threads", "resample", "resample.cu", "r.values[(first + c - 1)", "r.values[c"),
+        "threads", "resample", "resample.cu", "r.values[(first + c)", "r.values[c"),
     "topk: warps are read before they are written": (
         "threads", "topk", "topk.cu", f"}}\n    {BARRIER}\n    last", "}\n    last"),
     "topk: the later of equal columns comes first": (
