@@ -4,10 +4,10 @@ The roofline of a case is the longest of four times: bytes from memory, bytes fr
 launches. It is a prediction; `benchmarks.gpu` puts what was measured beside it. So that it is the least time:
 
 * Memory is charged with inputs and results once, as after a flush of L2; what is written to be read again, such as the
-  entries of a sort, is charged to L2 alone, as if it stayed there. Of rows that are read at random those are charged
+  sums of a gradient, is charged to L2 alone, as if it stayed there. Of rows that are read at random those are charged
   that L2 cannot hold.
 * L2 is charged with all that kernels read and write, look-ups by sectors; L1 counts where it can hold a whole table.
-* Triplets are taken in their order, and gradients by sorting.
+* Triplets are taken in their order but in a probe, whose plan sorts them by their first pair; gradients by atomics.
 """
 
 from __future__ import annotations
@@ -137,18 +137,19 @@ def _similarity(case: Case, dtype: str, *, pair: bool = False) -> GpuCase:
     return GpuCase(op, case, dtype, memory, memory, operations, 1, aim)
 
 
-def _gradient(case: Case, *, targets: bool = False) -> GpuCase:
+def _gradient(case: Case, *, targets: bool = False, planned: bool = False) -> GpuCase:
     """Triplets and the matrix once from memory, the gradient written.
 
-    Look-ups as decisions; three entries a triplet, of 4 bytes of key and 4 of residual, are written, read for the
-    digits, read and written in each of three passes, and read for the sums. With targets, three numbers a triplet more
-    are read.
+    Look-ups as decisions, of a plan one of three; three atomics a triplet take a sector each. Sums of 8 bytes are
+    cleared and read, and the gradient is written. With targets, three numbers a triplet more are read, and these and the
+    triplets once more, for the bound of the sums.
     """
     streams = _triplets(case) + 12 * case.t * targets + 4 * case.n**2
-    entries = 3 * 8 * (1 + 1 + 2 * 3 + 1) * case.t
-    memory, l2 = streams + 4 * case.n**2, streams + 3 * SECTOR * case.t + entries
+    again = (_triplets(case) + 12 * case.t) * targets
+    look_ups = (1 if planned else 3) * SECTOR * case.t
+    memory, l2 = streams + 4 * case.n**2, streams + again + look_ups + 3 * SECTOR * case.t + (8 + 8 + 4) * case.n**2
     op = "triplet_gradient soft" if targets else "triplet_gradient"
-    return GpuCase(op, case, "float32", memory, l2, 80 * case.t, 8)
+    return GpuCase(op, case, "float32", memory, l2, 80 * case.t, 6 if targets else 4)
 
 
 def _loss(case: Case) -> GpuCase:
@@ -157,7 +158,7 @@ def _loss(case: Case) -> GpuCase:
     operations = sum(part.flops for part in parts) + 2 * case.n**2 * case.d
     l2 = sum(part.l2 for part in parts) + 2 * 4 * case.n**2 + 2 * rows
     return GpuCase(
-        "triplet_loss", case, "float32", _triplets(case) + 2 * rows, l2, operations, 14,
+        "triplet_loss", case, "float32", _triplets(case) + 2 * rows, l2, operations, 10,
         "10 times the speed of the torch composition, or more",
     )  # fmt: skip
 
@@ -167,22 +168,22 @@ def _probe_step(case: Case) -> GpuCase:
 
     Weights and gradient (d, d) also come from the host and go there, over a bus that is not counted.
     """
-    n, d, gradient = case.n, case.d, _gradient(case)
+    n, d, gradient = case.n, case.d, _gradient(case, planned=True)
     products = 4 * n * d**2 + 3 * n**2 * d
     memory = _triplets(case) + 4 * (n * d + 2 * d**2)
     l2 = gradient.l2 + 4 * (3 * n**2 + 6 * n * d + 2 * d**2)
-    return GpuCase("probe step", case, "float32", memory, l2, gradient.flops + products, 20)
+    return GpuCase("probe step", case, "float32", memory, l2, gradient.flops + products, 16)
 
 
 def _resamples(case: Case) -> GpuCase:
-    """1,024 resamples in 16 groups: each reads the triplets and two values, weighs by two products and adds three sums.
+    """1,024 resamples in 8 groups: each reads the triplets and two values and weighs by two dot products of bytes.
 
-    L1 can hold the multiplicities of a group, 64 bytes an item. Whole numbers are multiplied at the rate of float32 at
-    best.
+    L1 can hold most multiplicities of a group, 128 bytes an item. A dot product of bytes takes the time of two
+    multiply-adds of float32; the sums are left to the tensor cores, which have time for them.
     """
-    groups, streams = 1024 // 64, _triplets(case) + 2 * 2 * case.t
+    groups, streams = 1024 // 128, _triplets(case) + 2 * 2 * case.t
     memory, l2 = streams + 1024 * case.n, groups * streams + 1024 * case.n
-    return GpuCase("object resamples", case, "float32", memory, l2, 1024 * (2 + 2 * 3) * case.t, 2)
+    return GpuCase("object resamples", case, "float32", memory, l2, 1024 * 2 * (2 * 2) * case.t, 2)
 
 
 GPU_CASES = (

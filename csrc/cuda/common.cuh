@@ -23,6 +23,9 @@
 #ifndef PA_GRID_MOST
 #define PA_GRID_MOST 2147483647  // blocks of a launch: CUDA's limit
 #endif
+#ifndef PA_RESAMPLE_BLOCKS
+#define PA_RESAMPLE_BLOCKS 2048  // from which on blocks take more triplets each
+#endif
 #ifndef PA_GRADIENT_SLAB
 #define PA_GRADIENT_SLAB (int64_t(1) << 22)  // triplets: 0.2 GB of workspace, 0.4 GB in float64
 #endif

@@ -28,7 +28,7 @@ constexpr int kStep = 16;    // triplets that a warp takes at once
 constexpr int kChunk = 256;  // triplets that a block stages at once
 constexpr int kValues = 3;   // rows of values in one pass
 constexpr int kDigits = 8;   // what weights are multiplied by: 1, the low and high byte of each value, and one unused
-constexpr int64_t kLeastPiece = 1024, kMostPiece = 16384, kManyBlocks = 2048;
+constexpr int64_t kLeastPiece = 1024, kMostPiece = 16384;
 static_assert(kMostPiece * 255 * 128 < int64_t(1) << 31, "sums of a block are 32-bit numbers");
 
 struct Resampling {
@@ -191,7 +191,7 @@ __global__ void __launch_bounds__(kBlock) resample(Resampling r, int64_t first, 
 // Triplets of a block: as many as leave every processor several blocks.
 int64_t piece_of(int64_t t, int64_t groups) {
   int64_t piece = kLeastPiece;
-  while (piece < kMostPiece && pieces(t, piece) * groups > kManyBlocks) piece *= 2;
+  while (piece < kMostPiece && pieces(t, piece) * groups > PA_RESAMPLE_BLOCKS) piece *= 2;
   return piece;
 }
 

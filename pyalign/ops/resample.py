@@ -20,9 +20,10 @@ import numpy as np
 
 from pyalign.backends import LANES, get_host_backend
 from pyalign.ops._door import open_door
+from pyalign.ops._host_door import HostDoor
 from pyalign.progress import Progress, silent
 
-TABLE_BYTES = 1 << 18  # of multiplicities that kernels look up at once, so that they stay in L2
+TABLE_BYTES = 1 << 18  # of multiplicities that the host looks up at once, so that they stay in L2
 KEPT_BYTES = 1 << 20  # tables of multiplicities up to this size are kept for the next call
 LANES_AT_ONCE = 512  # at most: what a step costs in time, and a kernel in memory for sums
 OBJECTS, TRIPLETS, SUBJECTS, PERMUTATIONS = 1, 2, 3, 4  # streams of the generator
@@ -69,7 +70,8 @@ def object_sums(
             door.backend.resample_items(index, table, there, sums)
             return door.host(sums)
 
-    return _in_steps(compute, len(given), resamples, TABLE_BYTES // max(1, n), progress)
+    at_once = TABLE_BYTES // max(1, n) if isinstance(door, HostDoor) else LANES_AT_ONCE
+    return _in_steps(compute, len(given), resamples, at_once, progress)
 
 
 def triplet_sums(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pyalign.backends import Place, get_backend
 from pyalign.ops._tensor_door import TensorDoor
+from pyalign.ops.plan import pays
 from pyalign.probing.algebra import Algebra
 
 
@@ -41,9 +42,14 @@ class TensorAlgebra(Algebra):
     def plan(
         self, triplets: Tensor, n: int, answers: Tensor | None, sort: bool | None, alternatives: int = 3
     ) -> tuple[Tensor, Tensor | None]:
-        """As they are: a device sorts by place in each pass. Of two alternatives `read_inputs` stays on the host."""
+        """For CUDA kernels sorted by their first pair; for others, which sort in each pass, as they are.
+
+        Of two alternatives `read_inputs` stays on the host.
+        """
         assert alternatives == 3
-        return triplets, answers
+        if self.backend.name != "cuda" or not (pays(len(triplets), n) if sort is None else sort):
+            return triplets, answers
+        return by_first_pair(triplets, answers, n)
 
     def gradient(
         self, plan: tuple[Tensor, Tensor | None], similarities: Tensor, temperature: float, scale: float,
@@ -92,3 +98,14 @@ class TensorAlgebra(Algebra):
     def for_scoring(self, rows: np.ndarray) -> Tensor | np.ndarray:
         """Rows that came from the host go to the device of the backend by themselves."""
         return rows if self.door.from_host else self.door.bring(rows)
+
+
+def by_first_pair(triplets: Tensor, answers: Tensor | None, n: int) -> tuple[Tensor, Tensor | None]:
+    """Triplets (t, 3) by items 0 and 1, equal ones in their order, and their answers (t, 3).
+
+    Neighbours then look up and add to the same row: two of three similarities come from L1, and additions to one pair
+    reach L2 together. Sums of whole numbers, as the gradient of float32 is added up, are the same in any order.
+    """
+    first, second, _ = triplets.long().unbind(dim=1)
+    order = torch.argsort(first * n + second, stable=True)
+    return triplets[order], None if answers is None else answers[order]

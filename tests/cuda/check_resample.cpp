@@ -25,14 +25,14 @@ struct ResampleCase {
     values.upload();
   }
 
-  int run() {
+  int run(int64_t past = 0) {  // that many bytes past the multiplicities
     const int32_t before = 7;
     const pa_triplets triplets = questions->triplets();
     invalid.set(&before);
     const pa_resamples resamples = {reinterpret_cast<const int16_t*>(values.device()), v, lanes,
                                     static_cast<int64_t*>(sums.device())};
-    return pa_cuda_resample_items(&triplets, n, reinterpret_cast<const uint8_t*>(multiplicities.device()), &resamples,
-                                  static_cast<int32_t*>(invalid.device()), nullptr);
+    return pa_cuda_resample_items(&triplets, n, reinterpret_cast<const uint8_t*>(multiplicities.device() + past),
+                                  &resamples, static_cast<int32_t*>(invalid.device()), nullptr);
   }
 
   int64_t expected(int64_t row, int64_t lane) const {
@@ -117,6 +117,7 @@ static void check_refused() {
   Questions questions(5, 61, PA_INT32, 0);
   ResampleCase whole(61, 64, 1, &questions), part(61, 96, 1, &questions);
   check_that(whole.run() == 0 && part.run() != 0, "resample: lanes that are no groups of 64 are refused");
+  check_that(whole.run(8) != 0, "resample: multiplicities that are not aligned are refused");
 }
 
 void check_resample() {
@@ -124,7 +125,7 @@ void check_resample() {
   for (const int64_t t : {0, 1, 4, 15, 16, 17, 63, 255, 256, 257, 1023, 1024, 1025, 4097})
     for (const int64_t v : {0, 1, 2, 3, 7}) {
       ++number;
-      if (quick ? number % 4 == 0 : number % 3 || t < 300) check_random(t, number % 5 % 2 ? 64 : 128, v, number);
+      if (quick ? number % 4 == 0 : number % 3 || t < 300) check_random(t, 64 * (1 + number % 7 % 4), v, number);
     }
   check_types();
   check_extremes(3000, 64, 32767);

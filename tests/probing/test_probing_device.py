@@ -33,7 +33,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from pyalign.backends._tensors import TensorBackend  # noqa: E402
 from pyalign.backends._torch_kernels import PIECE, TorchKernels  # noqa: E402
 from pyalign.ops._tensor_door import TensorDoor  # noqa: E402
-from pyalign.probing._tensor_algebra import TensorAlgebra  # noqa: E402
+from pyalign.probing._tensor_algebra import TensorAlgebra, by_first_pair  # noqa: E402
 
 MEASURES = ("dot", "cosine")
 T = 3000
@@ -61,6 +61,35 @@ def answers():
 
 
 # Loss and gradient
+
+
+def test_triplets_sorted_by_their_first_pair_keep_their_answers_and_their_gradient():
+    n, t = 9, 400
+    triplets = draw_triplets(4, n, t, np.int16)
+    triplets[::3, 0], triplets[::3, 1], triplets[::3, 2] = 5, 2, 7
+    y = np.random.default_rng(5).random((t, 3))
+    ordered, answers = by_first_pair(torch.from_numpy(triplets), torch.from_numpy(y), n)
+    order = sorted(range(t), key=lambda q: (triplets[q, 0], triplets[q, 1]))  # Python's sort is stable
+    np.testing.assert_array_equal(ordered.numpy(), triplets[order])
+    np.testing.assert_array_equal(answers.numpy(), y[order])
+    assert by_first_pair(torch.from_numpy(triplets), None, n)[1] is None
+
+    s = reals(6, n, n, dtype=np.float64)
+    loss, gradient = pyalign.triplet_gradient(s, triplets, answers=y)
+    of_ordered, same = pyalign.triplet_gradient(s, ordered.numpy(), answers=answers.numpy())
+    assert of_ordered == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(same, gradient, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "sort", "sorts"), [("cuda", None, True), ("cuda", False, False), ("torch", True, False)]
+)
+def test_a_plan_is_sorted_for_kernels_that_add_in_any_order(name, sort, sorts):
+    place = Place("cpu", "float32", 0)
+    algebra = TensorAlgebra(TensorDoor(TensorBackend(name, TorchKernels(), half=False), place, np.zeros(1)))
+    triplets = torch.from_numpy(draw_triplets(7, 9, 100))
+    planned, _ = algebra.plan(triplets, 9, None, sort)
+    assert (not torch.equal(planned, triplets)) == sorts
 
 
 def terms(seed, measure, *, soft=False, dtype=np.float64, n=12, k=5, r=3, t=60):
