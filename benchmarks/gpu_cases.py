@@ -141,8 +141,8 @@ def _gradient(case: Case, *, targets: bool = False, planned: bool = False) -> Gp
     """Triplets and the matrix once from memory, the gradient written.
 
     Look-ups as decisions, of a plan one of three; three atomics a triplet take a sector each. Sums of 8 bytes are
-    cleared and read, and the gradient is written. With targets, three numbers a triplet more are read, and these and the
-    triplets once more, for the bound of the sums.
+    cleared and read, and the gradient is written. With targets, three numbers a triplet more are read, and these and
+    the triplets once more, for the bound of the sums.
     """
     streams = _triplets(case) + 12 * case.t * targets + 4 * case.n**2
     again = (_triplets(case) + 12 * case.t) * targets
