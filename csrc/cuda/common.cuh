@@ -1,8 +1,8 @@
 // common.cuh: what every kernel file shares. The element types, 16-byte loads, and sums in a fixed order.
 //
 // Compiled by nvcc, and with -DPA_EMULATION by the C++ compiler, on which tests/cuda runs the same kernels on fibers.
-// So kernels are launched by PA_LAUNCH alone, shared memory is static, and what is peculiar to tensor cores is in
-// tensor_core.cuh.
+// So kernels are launched by PA_LAUNCH and PA_LAUNCH_SHARED alone, shared memory is static or PA_DYNAMIC_SHARED, and
+// what is peculiar to tensor cores is in tensor_core.cuh.
 #pragma once
 
 #include <stdint.h>
@@ -12,8 +12,14 @@
 #else
 #include <cuda_runtime.h>
 // A kernel whose name holds a comma stands in parentheses.
-#define PA_LAUNCH(kernel, grid, block, stream, ...) \
-  kernel<<<dim3(unsigned(grid)), dim3(block), 0, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__)
+#define PA_LAUNCH(kernel, grid, block, stream, ...) PA_LAUNCH_SHARED(kernel, grid, block, 0, stream, __VA_ARGS__)
+// With `bytes` of dynamic shared memory; more than 48 KB with the static one need allow_shared first.
+#define PA_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...) \
+  kernel<<<dim3(unsigned(grid)), dim3(block), bytes, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__)
+// In a kernel: `name`, a type* to the dynamic shared memory.
+#define PA_DYNAMIC_SHARED(type, name)                                 \
+  extern __shared__ __align__(128) unsigned char pa_dynamic_shared[]; \
+  type* const name = reinterpret_cast<type*>(pa_dynamic_shared)
 #endif
 
 #include "choice.h"
@@ -123,6 +129,13 @@ __device__ inline UpperTile upper_tile(int64_t tile) {
   while (j * (j + 1) / 2 > tile) --j;  // the root is rounded
   while ((j + 1) * (j + 2) / 2 <= tile) ++j;
   return {tile - j * (j + 1) / 2, j};
+}
+
+// Lets launches of the kernel ask for that many bytes of dynamic shared memory: a cudaError_t, where the device has
+// less.
+template <class Kernel>
+int allow_shared(Kernel kernel, int bytes) {
+  return int(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
 }
 
 inline int launch_error() { return int(cudaGetLastError()); }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <set>
+#include <vector>
 
 #include "common.cuh"
 
@@ -120,6 +121,42 @@ void check_orders() {
   check_that(firsts.size() > 2 && lasts.size() > 2, "seeds give different orders of threads and of blocks");
 }
 
+// --- dynamic shared memory
+
+template <int past>
+__global__ void reverse_kernel(int* x, int count) {
+  PA_DYNAMIC_SHARED(int, values);
+  for (int k = threadIdx.x; k < count; k += blockDim.x) values[k + past] = x[blockIdx.x * count + k];
+  __syncthreads();
+  for (int k = threadIdx.x; k < count; k += blockDim.x) x[blockIdx.x * count + k] = values[count - 1 - k];
+}
+
+template <int past>
+bool reverses(int count) {
+  constexpr int blocks = 3;
+  std::vector<int> x(size_t(count * blocks));
+  for (size_t k = 0; k < x.size(); ++k) x[k] = int(k);
+  PA_LAUNCH_SHARED(reverse_kernel<past>, blocks, 64, size_t(count) * sizeof(int), nullptr, x.data(), count);
+  bool right = cudaGetLastError() == cudaSuccess;
+  for (int k = 0; k < count * blocks; ++k) right &= x[size_t(k)] == k / count * count + count - 1 - k % count;
+  return right;
+}
+
+void check_dynamic_memory() {
+  constexpr int least = 12 << 10;  // 48 KB of int
+  check_that(reverses<0>(100) && reverses<0>(least), "48 KB of dynamic shared memory are had by asking");
+  check_that(!reverses<0>(least + 1), "more is refused");
+  int most = 0;
+  check_that(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0) == cudaSuccess && most == 101376,
+             "a block can have 99 KB");
+  check_that(pa::allow_shared(reverse_kernel<0>, most + 1) == cudaErrorInvalidValue &&
+                 cudaGetLastError() == cudaErrorInvalidValue,
+             "and no more");
+  check_that(pa::allow_shared(reverse_kernel<0>, 60 << 10) == cudaSuccess && reverses<0>(15 << 10),
+             "60 KB, opted in to");
+  check_that(!reverses<0>((15 << 10) + 1), "and no more than that");
+}
+
 void check_host() {
   int count = 0;
   emulation::set_devices(0);
@@ -179,6 +216,7 @@ int make_mistake(const char* name) {
   else if (is("past-shared")) return !sums_are_right<PAST_SHARED>();
   else if (is("past-global")) return !sums_are_right<PAST_GLOBAL>();
   else if (is("shuffle-as-barrier")) PA_LAUNCH(unordered_kernel, 1, 32, nullptr, out);
+  else if (is("past-dynamic")) return !reverses<1>(101);
   else return 2;
   return 0;
 }
@@ -195,6 +233,7 @@ int main(int argc, char** argv) {
     check_fragments();
   }
   check_orders();
+  check_dynamic_memory();
   check_host();
   printf("%d passed, %d failed\n", passed, failed);
   return failed > 0;

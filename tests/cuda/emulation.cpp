@@ -28,6 +28,7 @@ struct {
 Fiber* launcher;
 uint64_t random_state;
 bool seeded;
+unsigned char* dynamic;  // memory of the running block; nothing where none is asked for
 
 uint64_t random_below(uint64_t n) {
   random_state ^= random_state << 13;
@@ -91,6 +92,28 @@ void fill_shared_memory() {
 #endif
 }
 
+// Where AddressSanitizer knows the end of a piece of memory, nothing is behind it.
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t kBehind = 0;
+#else
+constexpr size_t kBehind = 256;
+#endif
+
+void take_dynamic_memory(size_t bytes) {
+  void* memory = nullptr;
+  if (bytes && posix_memalign(&memory, 128, bytes + kBehind)) fail("no memory");
+  if (bytes) memset(memory, 0xff, bytes + kBehind);
+  dynamic = static_cast<unsigned char*>(memory);
+}
+
+void return_dynamic_memory(size_t bytes) {
+  if (!dynamic) return;
+  for (size_t k = bytes; k < bytes + kBehind; ++k)
+    if (dynamic[k] != 0xff) fail("%s writes past its %zu bytes of dynamic shared memory", block.kernel, bytes);
+  free(dynamic);
+  dynamic = nullptr;
+}
+
 Place place_of(unsigned number, uint64_t which, dim3 blocks, dim3 size) {
   const uint3 thread = {number % size.x, number / size.x % size.y, number / (size.x * size.y)};
   const uint3 at = {unsigned(which % blocks.x), unsigned(which / blocks.x % blocks.y),
@@ -98,12 +121,13 @@ Place place_of(unsigned number, uint64_t which, dim3 blocks, dim3 size) {
   return {thread, at, size, blocks, number % kLanes};
 }
 
-void run_block(uint64_t which, dim3 blocks, dim3 size) {
+void run_block(uint64_t which, const Shape& shape) {
   block.ended = block.at_barrier = 0;
   fill_shared_memory();
+  take_dynamic_memory(shape.shared_bytes);
   for (unsigned k = 0; k < block.count; ++k) {
     if (!threads[k]) threads[k] = new Thread{new Fiber(run_threads), {}, {}, false, {}, {}};
-    threads[k]->place = place_of(k, which, blocks, size);
+    threads[k]->place = place_of(k, which, shape.blocks, shape.threads);
     threads[k]->ended = false;
     threads[k]->copies.waiting.clear();
     threads[k]->copies.group = 0;
@@ -118,6 +142,7 @@ void run_block(uint64_t which, dim3 blocks, dim3 size) {
   if (block.ended != block.count) fail("deadlock: not all lanes came");
   __tsan_acquire(&block.all);
   place = nullptr;
+  return_dynamic_memory(shape.shared_bytes);
 }
 
 // A stride that visits each of n blocks once.
@@ -166,26 +191,33 @@ void set_seed(uint64_t seed) {
   for (int k = 0; random_state && k < 8; ++k) random_below(1);
 }
 
+void* dynamic_shared() { return dynamic; }
+
 bool is_shared(const void* address, size_t bytes) {
   const char* first = static_cast<const char*>(address);
+  const char* own = reinterpret_cast<const char*>(dynamic);
+  if (own && first >= own && first + bytes <= own + block.dynamic_bytes) return true;
   return !pa_shared_begin || (first >= pa_shared_begin && first + bytes <= pa_shared_end);
 }
 
 AsyncCopies& async_copies() { return threads[now]->copies; }
 
-void launch(const char* kernel, dim3 blocks, dim3 size, const std::function<void()>& body) {
+void launch(const Shape& shape, const std::function<void()>& body) {
   static Fiber host;
   launcher = &host;
   if (!seeded) set_seed(getenv("PYALIGN_EMULATION_SEED") ? strtoull(getenv("PYALIGN_EMULATION_SEED"), nullptr, 10) : 0);
   if (place) fail("a kernel launches a kernel");
+  const dim3 blocks = shape.blocks, size = shape.threads;
   const uint64_t count = uint64_t(size.x) * size.y * size.z, total = uint64_t(blocks.x) * blocks.y * blocks.z;
-  if (count > kMostThreads) fail("%s: %" PRIu64 " threads in a block, the most is %u", kernel, count, kMostThreads);
-  if (!configure(count, blocks)) return;
-  block.kernel = kernel;
+  if (count > kMostThreads)
+    fail("%s: %" PRIu64 " threads in a block, the most is %u", shape.kernel, count, kMostThreads);
+  if (!configure(shape)) return;
+  block.kernel = shape.kernel;
   block.body = &body;
   block.count = unsigned(count);
+  block.dynamic_bytes = shape.shared_bytes;
   const uint64_t first = random_state ? random_below(total) : 0, stride = random_state ? random_stride(total) : 1;
-  for (uint64_t k = 0; k < total; ++k) run_block((first + k * stride) % total, blocks, size);
+  for (uint64_t k = 0; k < total; ++k) run_block((first + k * stride) % total, shape);
 }
 
 }  // namespace emulation

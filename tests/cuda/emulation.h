@@ -29,8 +29,10 @@
 // With -fdata-sections, shared_memory.ld gathers these; in kernels with internal linkage AddressSanitizer guards them.
 #define __shared__ static
 
-#define PA_LAUNCH(kernel, grid, block, stream, ...) \
-  ((void)(stream), emulation::launch(#kernel, dim3(grid), dim3(block), [&] { kernel(__VA_ARGS__); }))
+#define PA_LAUNCH(kernel, grid, block, stream, ...) PA_LAUNCH_SHARED(kernel, grid, block, 0, stream, __VA_ARGS__)
+#define PA_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...) \
+  emulation::prepare(#kernel, kernel, dim3(grid), dim3(block), bytes, stream)(__VA_ARGS__)
+#define PA_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(emulation::dynamic_shared())
 
 // --- vector types, with the alignment that a device insists on
 
@@ -67,8 +69,33 @@ void set_seed(uint64_t seed);
 void set_devices(int count);   // what cudaGetDeviceCount finds; 1 at first
 void set_driver(int version);  // what cudaDriverGetVersion finds, 0 for no driver; CUDART_VERSION at first
 
-void launch(const char* kernel, dim3 blocks, dim3 threads, const std::function<void()>& body);
-bool configure(uint64_t threads, dim3 blocks);  // false, and the last error, for a shape that CUDA refuses
+// One launch, but for the kernel's arguments.
+struct Shape {
+  const char* kernel;
+  const void* entry;  // the kernel's address
+  dim3 blocks, threads;
+  size_t shared_bytes;  // of dynamic shared memory
+  void* stream;
+};
+void launch(const Shape& shape, const std::function<void()>& body);
+bool configure(const Shape& shape);  // false, and the last error, for a shape that CUDA refuses
+
+template <class... P>
+struct Prepared {
+  Shape shape;
+  void (*kernel)(P...);
+  void operator()(P... arguments) const {
+    launch(shape, [=, run = kernel] { run(arguments...); });
+  }
+};
+template <class... P>
+Prepared<P...> prepare(const char* name, void (*kernel)(P...), dim3 blocks, dim3 threads, size_t bytes, void* stream) {
+  return {{name, reinterpret_cast<const void*>(kernel), blocks, threads, bytes, stream}, kernel};
+}
+
+void* dynamic_shared();  // of the running block: as many bytes as the launch asked for, aligned to 128
+// What a block may have of shared memory, once it is opted in to: 99 KB at first, as on the devices that have least.
+void set_most_shared(size_t bytes);
 
 struct Place {
   uint3 thread, block;
@@ -236,4 +263,12 @@ cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
+template <class... P>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute attribute, int value) {
+  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
+}
 cudaError_t cudaMemsetAsync(void* address, int byte, size_t bytes, cudaStream_t stream = nullptr);

@@ -1,10 +1,16 @@
 // runtime.cpp: the host's side of the emulated CUDA: errors, devices, memory.
+#include <map>
+
 #include "emulation.h"
 
 namespace {
 
 cudaError_t last_error = cudaSuccess;
 int device_count = 1, current_device = 0, driver_version = CUDART_VERSION;
+
+constexpr size_t kSharedOfAll = 48 << 10;  // bytes of shared memory that need no opting in
+size_t most_shared = 99 << 10;
+std::map<const void*, size_t> allowed_shared;  // opted in to, by kernel
 
 cudaError_t note(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;
@@ -43,10 +49,16 @@ void set_devices(int count) {
 
 void set_driver(int version) { driver_version = version; }
 
-bool configure(uint64_t threads, dim3 blocks) {
-  const bool fits = threads > 0 && blocks.x > 0 && blocks.y > 0 && blocks.z > 0 && blocks.x <= INT_MAX &&
-                    blocks.y <= 65535 && blocks.z <= 65535;
-  return note(fits ? cudaSuccess : cudaErrorInvalidConfiguration) == cudaSuccess;
+void set_most_shared(size_t bytes) { most_shared = bytes; }
+
+bool configure(const Shape& shape) {
+  const dim3 blocks = shape.blocks, threads = shape.threads;
+  const bool fits = threads.x > 0 && threads.y > 0 && threads.z > 0 && blocks.x > 0 && blocks.y > 0 && blocks.z > 0 &&
+                    blocks.x <= INT_MAX && blocks.y <= 65535 && blocks.z <= 65535;
+  if (!fits) return note(cudaErrorInvalidConfiguration) == cudaSuccess;
+  const auto allowed = allowed_shared.find(shape.entry);
+  const size_t most = allowed == allowed_shared.end() ? kSharedOfAll : allowed->second;
+  return note(shape.shared_bytes > most ? cudaErrorInvalidValue : cudaSuccess) == cudaSuccess;
 }
 
 }  // namespace emulation
@@ -80,6 +92,20 @@ cudaError_t cudaGetDevice(int* device) {
 cudaError_t cudaSetDevice(int device) {
   if (device < 0 || device >= device_count) return note(device_count ? cudaErrorInvalidDevice : cudaErrorNoDevice);
   current_device = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  if (attribute != cudaDevAttrMaxSharedMemoryPerBlockOptin) return note(cudaErrorInvalidValue);
+  if (device < 0 || device >= device_count) return note(cudaErrorInvalidDevice);
+  *value = int(most_shared);
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
+  if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 || size_t(value) > most_shared)
+    return note(cudaErrorInvalidValue);
+  allowed_shared[kernel] = size_t(value) > kSharedOfAll ? size_t(value) : kSharedOfAll;
   return cudaSuccess;
 }
 

@@ -43,6 +43,7 @@ struct Block {
   const char* kernel;
   const std::function<void()>* body;
   unsigned count, ended, at_barrier;
+  size_t dynamic_bytes;
   Site barrier;
   int turn;
   char order[2], all;
