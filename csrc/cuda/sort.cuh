@@ -23,20 +23,25 @@ struct Pairs {
 #ifdef PA_EMULATION
 
 template <class Key, class Value>
-int sort_pairs(void* workspace, size_t* bytes, Pairs<Key, Value>* pairs, int count, int bits, void*) {
-  if (!workspace) {
-    *bytes = 1;
-    return 0;
-  }
+void sort_now(const Pairs<Key, Value>& from, int count, int bits) {
   const Key mask = bits < int(8 * sizeof(Key)) ? (Key(1) << bits) - 1 : ~Key(0);
   std::vector<int> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
-                   [&](int p, int q) { return (pairs->keys[p] & mask) < (pairs->keys[q] & mask); });
+                   [&](int p, int q) { return (from.keys[p] & mask) < (from.keys[q] & mask); });
   for (int k = 0; k < count; ++k) {
-    pairs->other_keys[k] = pairs->keys[order[size_t(k)]];
-    pairs->other_values[k] = pairs->values[order[size_t(k)]];
+    from.other_keys[k] = from.keys[order[size_t(k)]];
+    from.other_values[k] = from.values[order[size_t(k)]];
   }
+}
+
+template <class Key, class Value>
+int sort_pairs(void* workspace, size_t* bytes, Pairs<Key, Value>* pairs, int count, int bits, void* stream) {
+  if (!workspace) {
+    *bytes = 1;
+    return 0;
+  }
+  emulation::enqueue(emulation::SORT, stream, [from = *pairs, count, bits] { sort_now(from, count, bits); });
   std::swap(pairs->keys, pairs->other_keys);
   std::swap(pairs->values, pairs->other_values);
   return 0;

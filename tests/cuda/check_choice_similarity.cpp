@@ -34,7 +34,7 @@ struct ChoiceCase {
 
   int run() {
     const pa_matrix s = {similarities.device(), n, n, stride, type};
-    return pa_cuda_choice_similarity(&s, temperature, out.device(), out_stride, workspace.device(), nullptr);
+    return on_stream(pa_cuda_choice_similarity, &s, temperature, out.device(), out_stride, workspace.device());
   }
 
   double kept(int64_t i, int64_t j, int64_t k) const {
@@ -94,6 +94,6 @@ void check_choice_similarity() {
   check_one(130, PA_FLOAT32, 1.0, REAL, turn);  // six tiles, where a launch takes three
   ChoiceCase two(3, PA_FLOAT32, 1.0, REAL, 0);
   const pa_matrix few = {two.similarities.device(), 2, 2, 2, PA_FLOAT32};
-  check_that(pa_cuda_choice_similarity(&few, 1.0, two.out.device(), 2, two.workspace.device(), nullptr) != 0,
+  check_that(on_stream(pa_cuda_choice_similarity, &few, 1.0, two.out.device(), 2, two.workspace.device()) != 0,
              "two items have no third");
 }

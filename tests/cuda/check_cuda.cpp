@@ -38,9 +38,11 @@ static void count(const std::string& name, const std::string& why) {
 
 void check_that(bool holds, const std::string& what) { count(what, holds ? "" : "does not hold"); }
 
+// To ThreadSanitizer threads are concurrent in order, and blocks in any other.
 static void set_order([[maybe_unused]] uint64_t order) {
 #ifdef PA_EMULATION
   emulation::set_seed(order);
+  emulation::set_concurrent(order ? emulation::BLOCKS : emulation::THREADS);
 #endif
 }
 

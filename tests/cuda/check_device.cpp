@@ -24,7 +24,7 @@ static void check_that_errors_do_not_stay() {
   int previous;
   pa_cuda_set_device(1000, &previous);
   const pa_rows rows = x.rows(PA_DOT, 0.0);
-  check_that(pa_cuda_similarity(&rows, nullptr, 0, out.device(), 3, nullptr) == 0,
+  check_that(on_stream(pa_cuda_similarity, &rows, nullptr, 0, out.device(), 3) == 0,
              "a call does not report the error of the one before");
 }
 

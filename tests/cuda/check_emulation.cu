@@ -1,7 +1,8 @@
 // check_emulation.cu: the emulator itself.
 //
 //   check_emulation           right kernels, in order and in random orders: prints "N passed, M failed"
-//   check_emulation MISTAKE   one kernel with the named mistake, which the emulator or a sanitizer has to report
+//   check_emulation MISTAKE [blocks]  one kernel with the named mistake, which the emulator or a sanitizer has to
+//                             report; `blocks`: with the blocks concurrent, not the threads of each
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "common.cuh"
+#include "memory.h"
 
 static int passed, failed;
 
@@ -19,6 +21,8 @@ void check_that(bool holds, const char* what) {
 void check_fragments();  // check_fragments.cu
 
 namespace {
+
+void* const stream = emulation::some_stream();
 
 // --- sums over a block, by shuffles and shared memory; without its barrier, or past its memory, on demand
 
@@ -44,7 +48,7 @@ bool sums_are_right() {
   bool right = true;
   float* device = static_cast<float*>(malloc(sizeof x));  // the sanitizers know its end
   for (int k = 0; k < threads * blocks; ++k) device[k] = float(k % 7);
-  PA_LAUNCH((sum_kernel<threads, mistake>), blocks, threads, nullptr, device, out);
+  PA_LAUNCH((sum_kernel<threads, mistake>), blocks, threads, stream, device, out);
   for (int b = 0; b < blocks; ++b) {
     float sum = 0.0f;
     for (int k = 0; k < threads; ++k) sum += device[b * threads + k];
@@ -70,7 +74,7 @@ __global__ void lane_kernel(int* out) {
 
 void check_lanes() {
   int out[192];
-  PA_LAUNCH(lane_kernel, 1, 32, nullptr, out);
+  PA_LAUNCH(lane_kernel, 1, 32, stream, out);
   bool right = true;
   for (int lane = 0; lane < 32; ++lane) {
     right &= out[lane] == 5 && out[32 + lane] == (lane < 3 ? lane : lane - 3);
@@ -96,7 +100,7 @@ __global__ void place_kernel(int* seen, int* bits, unsigned* shared) {
 void check_places() {
   int seen[24 * 12] = {}, bits = 0;
   unsigned shared[24 * 4] = {};
-  PA_LAUNCH(place_kernel, dim3(2, 3, 4), dim3(3, 2, 2), nullptr, seen, &bits, shared);
+  PA_LAUNCH(place_kernel, dim3(2, 3, 4), dim3(3, 2, 2), stream, seen, &bits, shared);
   bool once = true, filled = true;
   for (const int count : seen) once &= count == 1;
   for (const unsigned word : shared) filled &= word == 0xffffffffu;
@@ -104,14 +108,16 @@ void check_places() {
   check_that(filled, "shared memory is all ones at the start of each block");
 }
 
-__global__ void order_kernel(int* order, int* next) { order[(*next)++] = int(blockIdx.x * blockDim.x + threadIdx.x); }
+__global__ void order_kernel(int* order, int* next) {
+  order[atomicAdd(next, 1)] = int(blockIdx.x * blockDim.x + threadIdx.x);
+}
 
 void check_orders() {
   std::set<int> firsts, lasts;
   for (uint64_t seed = 0; seed < 6; ++seed) {
     int order[40], next = 0;
     emulation::set_seed(seed);
-    PA_LAUNCH(order_kernel, 5, 8, nullptr, order, &next);
+    PA_LAUNCH(order_kernel, 5, 8, stream, order, &next);
     bool sorted = true;
     for (int k = 0; k < 40; ++k) sorted &= order[k] == k;
     check_that(next == 40 && sorted == (seed == 0), "seed 0 keeps the order, others do not");
@@ -119,6 +125,69 @@ void check_orders() {
     lasts.insert(order[39] / 8);
   }
   check_that(firsts.size() > 2 && lasts.size() > 2, "seeds give different orders of threads and of blocks");
+}
+
+// --- blocks that are concurrent
+
+template <bool atomic>
+__global__ void count_kernel(int* counts) {
+  __shared__ int own[32];
+  own[threadIdx.x] = 1;  // where the block before had its own
+  __syncwarp();
+  const int one = own[31 - threadIdx.x];
+  if (atomic) atomicAdd(&counts[threadIdx.x], one);
+  else counts[threadIdx.x] += one;
+}
+
+template <bool atomic>
+bool counts_are_right() {
+  constexpr int blocks = 9;
+  int counts[32] = {};
+  PA_LAUNCH(count_kernel<atomic>, blocks, 32, stream, counts);
+  bool right = true;
+  for (const int count : counts) right &= count == blocks;
+  return right;
+}
+
+// --- what a call queues, and its counts
+
+__global__ void __launch_bounds__(64, 2) bounded_kernel(int* out, int value) {
+  if (threadIdx.x == 0) *out = value;
+}
+
+template <int threads>
+__global__ void __launch_bounds__(threads, 16) templated_kernel(int*) {}
+
+void check_bounds() {
+  const auto are = [](const void* kernel, int threads, int blocks) {
+    const emulation::Bounds bounds = emulation::bounds_of(kernel);
+    return bounds.threads == threads && bounds.blocks == blocks;
+  };
+  const auto address = [](auto kernel) { return reinterpret_cast<const void*>(kernel); };
+  check_that(are(address(bounded_kernel), 64, 2) && are(address(templated_kernel<128>), 128, 16) &&
+                 are(address(templated_kernel<256>), 256, 16) && are(address(count_kernel<true>), 0, 0),
+             "kernels have the launch bounds that their declarations say");
+}
+
+void check_calls() {
+  int out = 0, copy = 0;
+  emulation::take_counts();
+  {
+    const emulation::Call call(stream);
+    PA_LAUNCH(bounded_kernel, 1, 64, stream, &out, 3);
+    check_that(out == 0, "a launch is not done at once");
+    cudaStreamSynchronize(static_cast<cudaStream_t>(stream));
+    check_that(out == 3, "it is when the call has waited");
+    PA_LAUNCH(bounded_kernel, 1, 64, stream, &out, 4);
+    cudaMemcpyAsync(&copy, &out, sizeof out, cudaMemcpyDeviceToHost, static_cast<cudaStream_t>(stream));
+    cudaMemsetAsync(&out, 0, sizeof out, static_cast<cudaStream_t>(stream));
+    check_that(out == 3 && copy == 0, "work is in a queue");
+  }
+  check_that(out == 0 && copy == 4, "it is done in its order when the call ends");
+  const emulation::Counts counts = emulation::take_counts();
+  check_that(counts.launches == 2 && counts.sorts == 0 && counts.memory_sets == 1 && counts.copies == 1 &&
+                 counts.allocations == 0 && counts.synchronisations == 1,
+             "what a call does is counted");
 }
 
 // --- dynamic shared memory
@@ -136,7 +205,7 @@ bool reverses(int count) {
   constexpr int blocks = 3;
   std::vector<int> x(size_t(count * blocks));
   for (size_t k = 0; k < x.size(); ++k) x[k] = int(k);
-  PA_LAUNCH_SHARED(reverse_kernel<past>, blocks, 64, size_t(count) * sizeof(int), nullptr, x.data(), count);
+  PA_LAUNCH_SHARED(reverse_kernel<past>, blocks, 64, size_t(count) * sizeof(int), stream, x.data(), count);
   bool right = cudaGetLastError() == cudaSuccess;
   for (int k = 0; k < count * blocks; ++k) right &= x[size_t(k)] == k / count * count + count - 1 - k % count;
   return right;
@@ -145,6 +214,7 @@ bool reverses(int count) {
 void check_dynamic_memory() {
   constexpr int least = 12 << 10;  // 48 KB of int
   check_that(reverses<0>(100) && reverses<0>(least), "48 KB of dynamic shared memory are had by asking");
+  pa::allow_shared(reverse_kernel<0>, 0);
   check_that(!reverses<0>(least + 1), "more is refused");
   int most = 0;
   check_that(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0) == cudaSuccess && most == 101376,
@@ -164,7 +234,7 @@ void check_host() {
   emulation::set_devices(1);
   check_that(cudaGetLastError() == cudaSuccess && cudaSetDevice(1) == cudaErrorInvalidDevice, "one device");
   cudaGetLastError();
-  PA_LAUNCH(lane_kernel, 0, 32, nullptr, nullptr);
+  PA_LAUNCH(lane_kernel, 0, 32, stream, nullptr);
   check_that(cudaGetLastError() == cudaErrorInvalidConfiguration, "an empty grid is refused");
 }
 
@@ -202,20 +272,46 @@ __global__ void unordered_kernel(int* out) {
   out[threadIdx.x] = values[other];
 }
 
+// Without the call of __syncwarp, that in count_kernel.
+__global__ void unmet_kernel(int* out) {
+  __shared__ int values[32];
+  values[threadIdx.x] = int(threadIdx.x);
+  out[threadIdx.x] = values[31 - threadIdx.x];
+}
+
+void read_too_early() {
+  Memory memory(sizeof(int));
+  const emulation::Call call(stream);
+  PA_LAUNCH(bounded_kernel, 1, 64, stream, reinterpret_cast<int*>(memory.device()), 3);
+  printf("%d\n", *reinterpret_cast<const int*>(memory.device()));  // by the host
+}
+
+void leave_the_stream() {
+  const emulation::Call call(stream);
+  PA_LAUNCH(empty_kernel, 1, 1, &passed);
+}
+
 int make_mistake(const char* name) {
-  int out[32];
+  int out[32] = {};
   const auto is = [name](const char* other) { return strcmp(name, other) == 0; };
-  if (is("divergence")) PA_LAUNCH(divergent_kernel, 1, 64, nullptr);
-  else if (is("ended")) PA_LAUNCH(ended_kernel, 1, 64, nullptr);
-  else if (is("missing-lane")) PA_LAUNCH(missing_lane_kernel, 1, 64, nullptr, out);
-  else if (is("ended-lane")) PA_LAUNCH(ended_lane_kernel, 1, 64, nullptr, out);
-  else if (is("partial-warp")) PA_LAUNCH(lane_kernel, 1, 24, nullptr, out);
-  else if (is("outside-mask")) PA_LAUNCH(outside_mask_kernel, 1, 32, nullptr, out);
-  else if (is("large-block")) PA_LAUNCH(empty_kernel, 1, 257, nullptr);
+  if (is("divergence")) PA_LAUNCH(divergent_kernel, 1, 64, stream);
+  else if (is("ended")) PA_LAUNCH(ended_kernel, 1, 64, stream);
+  else if (is("missing-lane")) PA_LAUNCH(missing_lane_kernel, 1, 64, stream, out);
+  else if (is("ended-lane")) PA_LAUNCH(ended_lane_kernel, 1, 64, stream, out);
+  else if (is("partial-warp")) PA_LAUNCH(lane_kernel, 1, 24, stream, out);
+  else if (is("outside-mask")) PA_LAUNCH(outside_mask_kernel, 1, 32, stream, out);
+  else if (is("large-block")) PA_LAUNCH(bounded_kernel, 1, 65, stream, out, 1);
+  else if (is("many-blocks")) PA_LAUNCH(templated_kernel<256>, 1, 256, stream, out);
+  else if (is("default-stream")) PA_LAUNCH(empty_kernel, 1, 1, nullptr);
+  else if (is("memset-default-stream")) cudaMemsetAsync(out, 0, sizeof out);
+  else if (is("other-stream")) leave_the_stream();
+  else if (is("read-too-early")) read_too_early();
+  else if (is("no-atomic")) return !counts_are_right<false>();
+  else if (is("no-syncwarp")) PA_LAUNCH(unmet_kernel, 1, 32, stream, out);
   else if (is("no-barrier")) return !sums_are_right<NO_BARRIER>();
   else if (is("past-shared")) return !sums_are_right<PAST_SHARED>();
   else if (is("past-global")) return !sums_are_right<PAST_GLOBAL>();
-  else if (is("shuffle-as-barrier")) PA_LAUNCH(unordered_kernel, 1, 32, nullptr, out);
+  else if (is("shuffle-as-barrier")) PA_LAUNCH(unordered_kernel, 1, 32, stream, out);
   else if (is("past-dynamic")) return !reverses<1>(101);
   else return 2;
   return 0;
@@ -224,16 +320,21 @@ int make_mistake(const char* name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2) return make_mistake(argv[1]);
+  if (argc == 3) emulation::set_concurrent(emulation::BLOCKS);
+  if (argc >= 2) return make_mistake(argv[1]);
   for (uint64_t seed = 0; seed < 4; ++seed) {
     emulation::set_seed(seed);
+    emulation::set_concurrent(seed % 2 ? emulation::BLOCKS : emulation::THREADS);
     check_that(sums_are_right<NONE>(), "sums over blocks");
     check_lanes();
     check_places();
+    check_that(counts_are_right<true>(), "counts of concurrent blocks");
+    check_dynamic_memory();
     check_fragments();
   }
   check_orders();
-  check_dynamic_memory();
+  check_bounds();
+  check_calls();
   check_host();
   printf("%d passed, %d failed\n", passed, failed);
   return failed > 0;

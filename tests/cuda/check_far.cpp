@@ -54,10 +54,10 @@ void run(const Data& data, Results* r) {
   const pa_cuda_wanted from_matrix = probabilities_of(r, 0), from_rows = probabilities_of(r, 1);
   std::vector<char> workspace(size_t(pa_cuda_gradient_workspace(PA_FLOAT32, n, 1)) + 256);
   char* aligned = workspace.data() + (256 - uintptr_t(workspace.data()) % 256) % 256;
-  r->error |= pa_cuda_similarity(&x, nullptr, 0, data.matrix, data.stride, nullptr);
-  r->error |= pa_cuda_triplets_from_matrix(&matrix, &triplets, &from_matrix, nullptr, nullptr);
-  r->error |= pa_cuda_triplets_from_rows(&x, &triplets, &from_rows, nullptr, nullptr);
-  r->error |= pa_cuda_triplet_gradient(&matrix, &triplets, &loss, &gradient, aligned, nullptr);
+  r->error |= on_stream(pa_cuda_similarity, &x, nullptr, 0, data.matrix, data.stride);
+  r->error |= on_stream(pa_cuda_triplets_from_matrix, &matrix, &triplets, &from_matrix, nullptr);
+  r->error |= on_stream(pa_cuda_triplets_from_rows, &x, &triplets, &from_rows, nullptr);
+  r->error |= on_stream(pa_cuda_triplet_gradient, &matrix, &triplets, &loss, &gradient, aligned);
   for (int i = 0; i < n; ++i) memcpy(r->products[i], data.matrix + i * data.stride, sizeof r->products[i]);
 }
 

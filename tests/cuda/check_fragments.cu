@@ -5,6 +5,8 @@ void check_that(bool holds, const char* what);  // check_emulation.cu
 
 namespace {
 
+void* const stream = emulation::some_stream();
+
 // --- fragments
 
 float element(int i, int k) { return float((i * 7 + k * 5) % 9 - 4) * 0.25f; }
@@ -74,7 +76,7 @@ void check_halves(const char* name) {
   const int64_t conflicts = emulation::bank_conflicts;
   for (int k = 0; k < 16 * 16; ++k) a[k] = half_bits(element(k / 16, k % 16), T{});
   for (int k = 0; k < 8 * 16; ++k) b[k] = half_bits(element(20 + k / 16, k % 16), T{});
-  PA_LAUNCH(half_kernel<T>, 1, 32, nullptr, a, b, c, same);
+  PA_LAUNCH(half_kernel<T>, 1, 32, stream, a, b, c, same);
   for (const int lane : same) all &= lane;
   check_that(emulation::bank_conflicts == conflicts + 8, "rows 32 bytes apart meet in the banks");
   check_that(all, "ldmatrix deals out the fragments of m16n8k16");
@@ -85,7 +87,7 @@ void check_tf32() {
   float a[16 * 8], b[8 * 8], c[16 * 8];
   for (int k = 0; k < 16 * 8; ++k) a[k] = element(k / 8, k % 8);
   for (int k = 0; k < 8 * 8; ++k) b[k] = element(20 + k / 8, k % 8);
-  PA_LAUNCH(tf32_kernel, 1, 32, nullptr, a, b, c);
+  PA_LAUNCH(tf32_kernel, 1, 32, stream, a, b, c);
   check_that(is_product(c, 8), "m16n8k8 of TF32 is the product");
   const float one = 1.0f, up = one + 0x1p-11f, down = one + 0x1p-11f - 0x1p-23f;
   check_that(emulation::float_of_bits(pa::to_tf32(up)) == one + 0x1p-10f &&
@@ -158,7 +160,7 @@ __global__ void copy_kernel(const float* x, float* first, float* early, float* s
 void check_copies() {
   alignas(16) const float x[8] = {1, 2, 3, 4, 5, 6, 7, 8};
   float first[4], early[4], second[4];
-  PA_LAUNCH(copy_kernel, 1, 1, nullptr, x, first, early, second);
+  PA_LAUNCH(copy_kernel, 1, 1, stream, x, first, early, second);
   check_that(memcmp(first, x, 16) == 0 && memcmp(second, x + 4, 8) == 0, "copies land when waited for");
   check_that(second[2] == 0.0f && second[3] == 0.0f, "copies fill up with zeros");
   check_that(isnan(early[0]) && isnan(early[3]), "a copy that was not waited for is NaN");

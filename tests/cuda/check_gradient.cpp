@@ -69,7 +69,7 @@ struct GradientCase {
     const pa_triplet_loss loss = {answers ? answers->device() + size_of(type) : nullptr, temperature, scale, 3};
     const pa_cuda_gradient target = {gradient.device(), static_cast<double*>(cross_entropy.device()),
                                      static_cast<int32_t*>(invalid.device())};
-    return pa_cuda_triplet_gradient(&s, &triplets, &loss, &target, workspace.device(), nullptr);
+    return on_stream(pa_cuda_triplet_gradient, &s, &triplets, &loss, &target, workspace.device());
   }
 
   // The gradient (n, n) and the cross-entropy, from a run of its own.

@@ -31,8 +31,8 @@ struct ResampleCase {
     invalid.set(&before);
     const pa_resamples resamples = {reinterpret_cast<const int16_t*>(values.device()), v, lanes,
                                     static_cast<int64_t*>(sums.device())};
-    return pa_cuda_resample_items(&triplets, n, reinterpret_cast<const uint8_t*>(multiplicities.device() + past),
-                                  &resamples, static_cast<int32_t*>(invalid.device()), nullptr);
+    return on_stream(pa_cuda_resample_items, &triplets, n, reinterpret_cast<const uint8_t*>(multiplicities.device()),
+                     &resamples, static_cast<int32_t*>(invalid.device()));
   }
 
   int64_t expected(int64_t row, int64_t lane) const {

@@ -53,7 +53,8 @@ static void check_pair_kernel(const Table& x, const Table& y, const std::vector<
                       gamma, out_stride, &out,       expected_pairs(naive, precision, pair, gamma, x.d, kind, TILES)};
   const auto run = [&] {
     const pa_rows rows = x.rows(pair, gamma), columns = y.rows(pair, gamma);
-    return pa_cuda_similarity(&rows, &x == &y ? nullptr : &columns, precision.tf32, out.device(), out_stride, nullptr);
+    return on_stream(pa_cuda_similarity, &rows, &x == &y ? nullptr : &columns, precision.tf32, out.device(),
+                     out_stride);
   };
   check_case({text("similarity, %s of x%s, %s %s, n %lld, m %lld, d %lld, strides %lld, %lld", pair_names[pair],
                    &x == &y ? "" : " and y", kind == WHOLE ? "whole" : "real", precision.name, (long long)x.n,

@@ -31,7 +31,7 @@ void check_some(int64_t n, int64_t m, bool symmetric, int64_t first) {
   const int64_t all = pa::tiles_of<kSize>(job), last = all > kCount ? all - kCount : 0;
   job.first_tile = first < last ? first : last;
   const int count = int(all < kCount ? all : kCount);
-  PA_LAUNCH(find_tiles, count, 1, nullptr, job, found);
+  PA_LAUNCH(find_tiles, count, 1, stream_of_checks(), job, found);
   const std::string why = wrong_tile(job, found, count);
   check_that(why.empty(),
              text("n %lld, m %lld%s: %s", (long long)n, (long long)m, symmetric ? ", symmetric" : "", why.c_str()));

@@ -31,7 +31,7 @@ struct TopkCase {
 
   int run() {
     const pa_matrix s = {data.device(), n, m, stride, type};
-    return pa_cuda_topk(&s, k, own, static_cast<int32_t*>(indices.device()), nullptr);
+    return on_stream(pa_cuda_topk, &s, k, own, static_cast<int32_t*>(indices.device()));
   }
 
   std::string judge() const {

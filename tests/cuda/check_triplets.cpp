@@ -31,7 +31,7 @@ struct Matrix {
 static TripletCase matrix_case(const Matrix& matrix, Questions* questions, double temperature) {
   const auto call = [&matrix](const pa_triplets& triplets, const pa_cuda_wanted& want, void* workspace) {
     const pa_matrix s = {matrix.data.device(), kItems, kItems, Matrix::stride, matrix.type};
-    return pa_cuda_triplets_from_matrix(&s, &triplets, &want, workspace, nullptr);
+    return on_stream(pa_cuda_triplets_from_matrix, &s, &triplets, &want, workspace);
   };
   return {text("triplets from a matrix, %s", matrix.type == PA_FLOAT32 ? "float32" : "float64"),
           questions,
@@ -81,7 +81,7 @@ static void check_rows_route(int64_t t, int64_t d, pa_pair pair, const Precision
   const auto make = [&](Questions* questions) -> TripletCase {
     const auto call = [&x, pair, gamma](const pa_triplets& triplets, const pa_cuda_wanted& want, void* workspace) {
       const pa_rows rows = x.rows(pair, gamma);
-      return pa_cuda_triplets_from_rows(&rows, &triplets, &want, workspace, nullptr);
+      return on_stream(pa_cuda_triplets_from_rows, &rows, &triplets, &want, workspace);
     };
     return {text("triplets from rows, %s, %s %s, d %lld, stride %lld", pair_names[pair],
                  kind == WHOLE ? "whole" : "real", precision.name, (long long)d, (long long)x.stride),

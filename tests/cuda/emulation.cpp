@@ -4,19 +4,17 @@
 // A fiber runs until it waits. Those that can go on stand in a ring; the next is the first or, with a seed, any.
 #include "emulation.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "threads.h"
 
-extern char pa_shared_begin[] __attribute__((weak)), pa_shared_end[] __attribute__((weak));  // shared_memory.ld
-
 namespace emulation {
 
 const Place* place;
-Thread* threads[kMostThreads];
+Concurrent concurrent;
+Thread** threads;
 Block block;
 unsigned now;
 
@@ -28,7 +26,7 @@ struct {
 Fiber* launcher;
 uint64_t random_state;
 bool seeded;
-unsigned char* dynamic;  // memory of the running block; nothing where none is asked for
+Thread* crews[kCrews][kMostThreads];
 
 uint64_t random_below(uint64_t n) {
   random_state ^= random_state << 13;
@@ -71,47 +69,14 @@ void print_states() {
 // What each fiber does for ever: one thread of a block after the other.
 void run_threads() {
   for (;;) {
-    __tsan_acquire(&block.all);
+    __tsan_acquire(&block.begin);
     (*block.body)();
-    __tsan_release(&block.all);
+    __tsan_release(&block.end);
     threads[now]->ended = true;
     ++block.ended;
     if (block.at_barrier) fail("barrier divergence: a thread ended, others wait");
     Fiber::change(threads[now]->fiber, launcher);
   }
-}
-
-void fill_shared_memory() {
-  unsigned char* byte = reinterpret_cast<unsigned char*>(pa_shared_begin);
-  size_t bytes = size_t(pa_shared_end - pa_shared_begin);
-#ifdef __x86_64__
-  asm volatile("rep stosb" : "+D"(byte), "+c"(bytes) : "a"(0xff) : "memory");  // AddressSanitizer watches memset
-#else
-  for (volatile unsigned char* end = byte + bytes; byte != end; ++byte)
-    *const_cast<volatile unsigned char*>(byte) = 0xff;
-#endif
-}
-
-// Where AddressSanitizer knows the end of a piece of memory, nothing is behind it.
-#ifdef __SANITIZE_ADDRESS__
-constexpr size_t kBehind = 0;
-#else
-constexpr size_t kBehind = 256;
-#endif
-
-void take_dynamic_memory(size_t bytes) {
-  void* memory = nullptr;
-  if (bytes && posix_memalign(&memory, 128, bytes + kBehind)) fail("no memory");
-  if (bytes) memset(memory, 0xff, bytes + kBehind);
-  dynamic = static_cast<unsigned char*>(memory);
-}
-
-void return_dynamic_memory(size_t bytes) {
-  if (!dynamic) return;
-  for (size_t k = bytes; k < bytes + kBehind; ++k)
-    if (dynamic[k] != 0xff) fail("%s writes past its %zu bytes of dynamic shared memory", block.kernel, bytes);
-  free(dynamic);
-  dynamic = nullptr;
 }
 
 Place place_of(unsigned number, uint64_t which, dim3 blocks, dim3 size) {
@@ -121,28 +86,36 @@ Place place_of(unsigned number, uint64_t which, dim3 blocks, dim3 size) {
   return {thread, at, size, blocks, number % kLanes};
 }
 
-void run_block(uint64_t which, const Shape& shape) {
-  block.ended = block.at_barrier = 0;
-  fill_shared_memory();
-  take_dynamic_memory(shape.shared_bytes);
+// To ThreadSanitizer each thread of the first crew is one of its own, or all of a crew are one.
+void sign_on(unsigned crew) {
+  static Identity* of_crews[kCrews];
+  threads = crews[crew];
+  if (concurrent == BLOCKS && !of_crews[crew]) of_crews[crew] = new Identity;
   for (unsigned k = 0; k < block.count; ++k) {
     if (!threads[k]) threads[k] = new Thread{new Fiber(run_threads), {}, {}, false, {}, {}};
+    threads[k]->fiber->appear_as(concurrent == BLOCKS ? of_crews[crew] : nullptr);
+  }
+}
+
+void run_block(uint64_t which, const Shape& shape) {
+  block.ended = block.at_barrier = 0;
+  begin_shared_memory();
+  for (unsigned k = 0; k < block.count; ++k) {
     threads[k]->place = place_of(k, which, shape.blocks, shape.threads);
     threads[k]->ended = false;
     threads[k]->copies.waiting.clear();
     threads[k]->copies.group = 0;
     can_run(k);
   }
-  __tsan_release(&block.all);
+  __tsan_release(&block.begin);
   while (ring.count) {
     now = next_to_run();
     place = &threads[now]->place;
     Fiber::change(launcher, threads[now]->fiber);
   }
   if (block.ended != block.count) fail("deadlock: not all lanes came");
-  __tsan_acquire(&block.all);
+  if (concurrent == THREADS) __tsan_acquire(&block.end);
   place = nullptr;
-  return_dynamic_memory(shape.shared_bytes);
 }
 
 // A stride that visits each of n blocks once.
@@ -185,19 +158,16 @@ void fail(const char* format, ...) {
   abort();
 }
 
+#ifdef PA_EMULATION_THREAD_SANITIZER
+void set_concurrent(Concurrent what) { concurrent = what; }
+#else
+void set_concurrent(Concurrent) {}
+#endif
+
 void set_seed(uint64_t seed) {
   seeded = true;
   random_state = seed * 0x9E3779B97F4A7C15u;
   for (int k = 0; random_state && k < 8; ++k) random_below(1);
-}
-
-void* dynamic_shared() { return dynamic; }
-
-bool is_shared(const void* address, size_t bytes) {
-  const char* first = static_cast<const char*>(address);
-  const char* own = reinterpret_cast<const char*>(dynamic);
-  if (own && first >= own && first + bytes <= own + block.dynamic_bytes) return true;
-  return !pa_shared_begin || (first >= pa_shared_begin && first + bytes <= pa_shared_end);
 }
 
 AsyncCopies& async_copies() { return threads[now]->copies; }
@@ -208,16 +178,18 @@ void launch(const Shape& shape, const std::function<void()>& body) {
   if (!seeded) set_seed(getenv("PYALIGN_EMULATION_SEED") ? strtoull(getenv("PYALIGN_EMULATION_SEED"), nullptr, 10) : 0);
   if (place) fail("a kernel launches a kernel");
   const dim3 blocks = shape.blocks, size = shape.threads;
-  const uint64_t count = uint64_t(size.x) * size.y * size.z, total = uint64_t(blocks.x) * blocks.y * blocks.z;
-  if (count > kMostThreads)
-    fail("%s: %" PRIu64 " threads in a block, the most is %u", shape.kernel, count, kMostThreads);
-  if (!configure(shape)) return;
+  const uint64_t total = uint64_t(blocks.x) * blocks.y * blocks.z;
   block.kernel = shape.kernel;
   block.body = &body;
-  block.count = unsigned(count);
+  block.count = size.x * size.y * size.z;
   block.dynamic_bytes = shape.shared_bytes;
   const uint64_t first = random_state ? random_below(total) : 0, stride = random_state ? random_stride(total) : 1;
-  for (uint64_t k = 0; k < total; ++k) run_block((first + k * stride) % total, shape);
+  for (uint64_t k = 0; k < total; ++k) {
+    if (k == 0 || concurrent == BLOCKS) sign_on(unsigned(k % kCrews));
+    run_block((first + k * stride) % total, shape);
+  }
+  __tsan_acquire(&block.end);
+  end_shared_memory();
 }
 
 }  // namespace emulation

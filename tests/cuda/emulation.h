@@ -1,13 +1,15 @@
 // emulation.h: as much of CUDA as the kernels use, on the CPU: g++ -x c++ -DPA_EMULATION compiles the same .cu files.
 //
 // Every thread of a block is a fiber; one runs at a time, until it waits for others. Blocks run one after the other on
-// the thread that launches, and a launch returns when all are done. The order of threads and blocks is that of their
-// numbers, or with a seed other than 0 a random one: a kernel that lacks a barrier then gives other results.
+// the thread that launches. The order of threads and blocks is that of their numbers, or with a seed other than 0 a
+// random one: a kernel that lacks a barrier then gives other results.
 //
 // Stricter than a device. These end the process with a message that says where: barriers that not all threads reach, or
 // at different places in the source; lanes that a mask names and that miss, have ended or call something else; reading
-// from a lane outside the mask. Shared memory is all ones, NaN for any float, when a block starts. Memory is ordered by
-// __syncthreads and __syncwarp only, not by shuffles, as CUDA says and as ThreadSanitizer is told.
+// from a lane outside the mask; blocks larger than the kernel's launch bounds; work on the default stream, or on
+// another one than the caller's (stream.h). Shared memory is all ones, NaN for any float, when a block starts. Memory
+// is ordered by __syncthreads and __syncwarp only, not by shuffles, as CUDA says and as ThreadSanitizer is told; blocks
+// of a launch are not ordered at all.
 #pragma once
 
 #include <limits.h>
@@ -19,12 +21,18 @@
 #include <functional>
 #include <vector>
 
-#define __global__
+#define __global__ static __attribute__((unused))  // each file its own, or GCC 12 cannot link the lists of bounds.cpp
 #define __device__
 #define __host__
 #define __constant__ static
 #define __forceinline__ inline __attribute__((always_inline))
+// GCC puts so many empty instructions before a kernel's entry, and behind it, and lists where: see bounds.cpp.
+#ifdef __clang__
 #define __launch_bounds__(...)
+#else
+#define __launch_bounds__(...) PA_BOUNDS(__VA_ARGS__, 0, 0)
+#define PA_BOUNDS(threads, blocks, ...) __attribute__((patchable_function_entry((threads) + (blocks), (threads))))
+#endif
 #define __align__(bytes) __attribute__((aligned(bytes)))
 // With -fdata-sections, shared_memory.ld gathers these; in kernels with internal linkage AddressSanitizer guards them.
 #define __shared__ static
@@ -66,6 +74,10 @@ namespace emulation {
 
 // 0: in order. At first what the environment variable PYALIGN_EMULATION_SEED says.
 void set_seed(uint64_t seed);
+// What ThreadSanitizer takes for concurrent: the threads of a block, of which there is one at a time; or the blocks of
+// a launch, each of which is one thread to it. At first the threads.
+enum Concurrent { THREADS, BLOCKS };
+void set_concurrent(Concurrent what);
 void set_devices(int count);   // what cudaGetDeviceCount finds; 1 at first
 void set_driver(int version);  // what cudaDriverGetVersion finds, 0 for no driver; CUDART_VERSION at first
 
@@ -77,21 +89,32 @@ struct Shape {
   size_t shared_bytes;  // of dynamic shared memory
   void* stream;
 };
+bool configure(const Shape& shape);  // false, and the last error, for what CUDA refuses
 void launch(const Shape& shape, const std::function<void()>& body);
-bool configure(const Shape& shape);  // false, and the last error, for a shape that CUDA refuses
+
+// What a thread of the host asks a stream for. Within a Call (stream.h) it is done when the call waits or ends.
+enum Work { LAUNCH, SORT, MEMORY_SET, COPY, FREE };
+void enqueue(Work kind, void* stream, std::function<void()> work);
 
 template <class... P>
 struct Prepared {
   Shape shape;
   void (*kernel)(P...);
   void operator()(P... arguments) const {
-    launch(shape, [=, run = kernel] { run(arguments...); });
+    if (!configure(shape)) return;
+    enqueue(LAUNCH, shape.stream,
+            [shape = shape, run = kernel, arguments...] { launch(shape, [&] { run(arguments...); }); });
   }
 };
 template <class... P>
 Prepared<P...> prepare(const char* name, void (*kernel)(P...), dim3 blocks, dim3 threads, size_t bytes, void* stream) {
   return {{name, reinterpret_cast<const void*>(kernel), blocks, threads, bytes, stream}, kernel};
 }
+
+struct Bounds {
+  int threads, blocks;  // 0 where the kernel does not say
+};
+Bounds bounds_of(const void* kernel);
 
 void* dynamic_shared();  // of the running block: as many bytes as the launch asked for, aligned to 128
 // What a block may have of shared memory, once it is opted in to: 99 KB at first, as on the devices that have least.
@@ -240,35 +263,5 @@ inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline int __ffs(int bits) { return __builtin_ffs(bits); }
 inline int __clz(int bits) { return bits ? __builtin_clz(unsigned(bits)) : 32; }
 
-// --- the host's side
-
-#define CUDART_VERSION 13000
-
-enum cudaError_t {
-  cudaSuccess = 0,
-  cudaErrorInvalidValue = 1,
-  cudaErrorMemoryAllocation = 2,
-  cudaErrorInvalidConfiguration = 9,
-  cudaErrorInsufficientDriver = 35,
-  cudaErrorNoDevice = 100,
-  cudaErrorInvalidDevice = 101
-};
-typedef struct CUstream_st* cudaStream_t;
-
-cudaError_t cudaGetLastError();
-cudaError_t cudaPeekAtLastError();
-const char* cudaGetErrorName(cudaError_t error);
-const char* cudaGetErrorString(cudaError_t error);
-cudaError_t cudaGetDeviceCount(int* count);
-cudaError_t cudaDriverGetVersion(int* version);
-cudaError_t cudaGetDevice(int* device);
-cudaError_t cudaSetDevice(int device);
-enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
-enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
-cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
-template <class... P>
-cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute attribute, int value) {
-  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
-}
-cudaError_t cudaMemsetAsync(void* address, int byte, size_t bytes, cudaStream_t stream = nullptr);
+#include "runtime.h"
+#include "stream.h"

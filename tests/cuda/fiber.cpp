@@ -88,9 +88,17 @@ Fiber::Fiber(void (*entry)()) : stack_(new_stack()), stack_bytes_(kStackBytes), 
   makecontext(context, &Fiber::begin, 0);
   context_ = context;
 #endif
+}
+
+Identity::Identity() {
 #ifdef PA_EMULATION_THREAD_SANITIZER
   sanitizer_thread_ = __tsan_create_fiber(0);
 #endif
+}
+
+void Fiber::appear_as(const Identity* identity) {
+  if (!identity && !own_) own_ = new Identity;
+  sanitizer_thread_ = (identity ? identity : own_)->sanitizer_thread_;
 }
 
 void Fiber::begin() {

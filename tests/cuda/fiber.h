@@ -5,6 +5,16 @@
 
 namespace emulation {
 
+// What ThreadSanitizer takes for a thread; where it is not there, nothing.
+class Identity {
+ public:
+  Identity();
+
+ private:
+  friend class Fiber;
+  void* sanitizer_thread_ = nullptr;
+};
+
 class Fiber {
  public:
   Fiber();                          // stands for the stack that runs now
@@ -12,6 +22,7 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
+  void appear_as(const Identity* identity);    // from the next change on; nullptr: as a thread of its own
   static void change(Fiber* from, Fiber* to);  // returns when somebody changes to `from` again
 
  private:
@@ -25,6 +36,7 @@ class Fiber {
   void (*entry_)() = nullptr;
   void* fake_stack_ = nullptr;        // AddressSanitizer's
   void* sanitizer_thread_ = nullptr;  // ThreadSanitizer's
+  const Identity* own_ = nullptr;
 };
 
 }  // namespace emulation

@@ -9,6 +9,15 @@
 namespace emulation {
 namespace {
 
+// Threads of a block that is one thread to ThreadSanitizer need no order.
+void release(char* order) {
+  if (concurrent == THREADS) __tsan_release(order);
+}
+
+void acquire(char* order) {
+  if (concurrent == THREADS) __tsan_acquire(order);
+}
+
 void arrive_at_barrier(const Site& site) {
   if (block.ended) fail("barrier divergence: %s at %s:%d, but a thread has ended", site.what, site.file, site.line);
   if (block.at_barrier == 0) block.barrier = site;
@@ -59,10 +68,10 @@ void meet(unsigned mask, Collective collective, void* brought, const char* what,
   const Site site = {what, file, line};
   Meeting* m = &threads[now - threads[now]->place.lane]->meetings[mask ? __builtin_ctz(mask) : 0];
   char* order = &m->order[m->turn];
-  if (!collective) __tsan_release(order);
+  if (!collective) release(order);
   arrive_at_meeting(m, mask, collective, brought, site);
   wait(site);
-  if (!collective) __tsan_acquire(order);
+  if (!collective) acquire(order);
 }
 
 void exchange(void* const brought[32], unsigned mask) {
@@ -87,8 +96,8 @@ void ballot(void* const brought[32], unsigned mask) {
 void __syncthreads(const char* file, int line) {
   const emulation::Site site = {"__syncthreads", file, line};
   char* order = &emulation::block.order[emulation::block.turn];
-  __tsan_release(order);
+  emulation::release(order);
   emulation::arrive_at_barrier(site);
   emulation::wait(site);
-  __tsan_acquire(order);
+  emulation::acquire(order);
 }

@@ -1,5 +1,6 @@
-// memory.h: memory of the device, and outputs between guards. In the emulated build the device's memory is the heap's,
-// exactly as long as asked for, so that AddressSanitizer knows its end; with nvcc the same program runs on a GPU.
+// memory.h: memory of the device, the stream on which checks call, and outputs between guards. In the emulated build
+// the device's memory is the heap's, exactly as long as asked for, so that AddressSanitizer knows its end; with nvcc
+// the same program runs on a GPU.
 #pragma once
 
 #include <stddef.h>
@@ -9,7 +10,9 @@
 
 #include <vector>
 
-#ifndef PA_EMULATION
+#ifdef PA_EMULATION
+#include "stream.h"
+#else
 #include <cuda_runtime.h>
 #endif
 
@@ -39,12 +42,16 @@ class Memory {
   static void* allocate(size_t bytes) {
     void* memory = nullptr;
     must(posix_memalign(&memory, 256, bytes ? bytes : 1));  // aligned as cudaMalloc does
+    emulation::know_memory(memory, bytes);
     return memory;
   }
-  static void release(void* memory) { free(memory); }
+  static void release(void* memory) {
+    emulation::forget_memory(memory);
+    free(memory);
+  }
 #else
-  void upload() { must(cudaMemcpy(device_, host_.data(), bytes(), cudaMemcpyHostToDevice)); }
-  void download() { must(cudaMemcpy(host_.data(), device_, bytes(), cudaMemcpyDeviceToHost)); }
+  void upload() { copy(device_, host_.data(), cudaMemcpyHostToDevice); }
+  void download() { copy(host_.data(), device_, cudaMemcpyDeviceToHost); }
 
  private:
   static void* allocate(size_t bytes) {
@@ -53,6 +60,12 @@ class Memory {
     return memory;
   }
   static void release(void* memory) { cudaFree(memory); }
+  // What is on the way on any stream comes first, and what is queued later comes after.
+  void copy(void* to, const void* from, cudaMemcpyKind kind) {
+    must(cudaDeviceSynchronize());
+    must(cudaMemcpy(to, from, bytes(), kind));
+    must(cudaDeviceSynchronize());
+  }
 #endif
 
   static void must(int error) {
@@ -64,6 +77,26 @@ class Memory {
   std::vector<char> host_;
   void* device_;
 };
+
+// A stream that waits for no other, the default one neither.
+inline void* stream_of_checks() {
+#ifdef PA_EMULATION
+  return emulation::some_stream();
+#else
+  static cudaStream_t stream = nullptr;
+  if (!stream && cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking)) exit(2);
+  return stream;
+#endif
+}
+
+// One call of a function of pyalign_cuda.h, whose last argument is a stream.
+template <class Function, class... A>
+auto on_stream(Function function, A... arguments) {
+#ifdef PA_EMULATION
+  const emulation::Call call(stream_of_checks());
+#endif
+  return function(arguments..., stream_of_checks());
+}
 
 // Memory that a kernel writes, with bytes before and after it that nobody may write. `offset`: where in 16 bytes it
 // starts.

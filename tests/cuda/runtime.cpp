@@ -1,4 +1,4 @@
-// runtime.cpp: the host's side of the emulated CUDA: errors, devices, memory.
+// runtime.cpp: the host's side of the emulated CUDA: errors, devices, what a launch may ask for.
 #include <map>
 
 #include "emulation.h"
@@ -8,6 +8,7 @@ namespace {
 cudaError_t last_error = cudaSuccess;
 int device_count = 1, current_device = 0, driver_version = CUDART_VERSION;
 
+constexpr int kThreadsAtOnce = 2048;       // of a multiprocessor
 constexpr size_t kSharedOfAll = 48 << 10;  // bytes of shared memory that need no opting in
 size_t most_shared = 99 << 10;
 std::map<const void*, size_t> allowed_shared;  // opted in to, by kernel
@@ -53,9 +54,16 @@ void set_most_shared(size_t bytes) { most_shared = bytes; }
 
 bool configure(const Shape& shape) {
   const dim3 blocks = shape.blocks, threads = shape.threads;
-  const bool fits = threads.x > 0 && threads.y > 0 && threads.z > 0 && blocks.x > 0 && blocks.y > 0 && blocks.z > 0 &&
+  const uint64_t count = uint64_t(threads.x) * threads.y * threads.z;
+  const bool fits = count > 0 && count <= 1024 && threads.z <= 64 && blocks.x > 0 && blocks.y > 0 && blocks.z > 0 &&
                     blocks.x <= INT_MAX && blocks.y <= 65535 && blocks.z <= 65535;
   if (!fits) return note(cudaErrorInvalidConfiguration) == cudaSuccess;
+  const Bounds bounds = bounds_of(shape.entry);
+  if (bounds.threads && count > uint64_t(bounds.threads))
+    fail("%s: %d threads in a block, its launch bounds are %d", shape.kernel, int(count), bounds.threads);
+  if (bounds.threads * bounds.blocks > kThreadsAtOnce)
+    fail("%s: %d blocks of %d threads are more than a multiprocessor holds", shape.kernel, bounds.blocks,
+         bounds.threads);
   const auto allowed = allowed_shared.find(shape.entry);
   const size_t most = allowed == allowed_shared.end() ? kSharedOfAll : allowed->second;
   return note(shape.shared_bytes > most ? cudaErrorInvalidValue : cudaSuccess) == cudaSuccess;
@@ -106,10 +114,5 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 || size_t(value) > most_shared)
     return note(cudaErrorInvalidValue);
   allowed_shared[kernel] = size_t(value) > kSharedOfAll ? size_t(value) : kSharedOfAll;
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemsetAsync(void* address, int byte, size_t bytes, cudaStream_t) {
-  memset(address, byte, bytes);
   return cudaSuccess;
 }

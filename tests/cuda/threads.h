@@ -6,6 +6,11 @@
 
 #ifdef PA_EMULATION_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
+extern "C" {  // to forget what was accessed
+void __tsan_java_init(unsigned long first, unsigned long bytes);
+void __tsan_java_alloc(unsigned long address, unsigned long bytes);
+void __tsan_java_free(unsigned long address, unsigned long bytes);
+}
 #else
 inline void __tsan_acquire(void*) {}
 inline void __tsan_release(void*) {}
@@ -13,7 +18,10 @@ inline void __tsan_release(void*) {}
 
 namespace emulation {
 
-constexpr unsigned kMostThreads = 256, kLanes = 32;
+constexpr unsigned kMostThreads = 1024, kLanes = 32;
+// Threads of blocks that are concurrent to ThreadSanitizer need stacks that are different to it. One block in four may
+// follow another in the same crew, to which it is ordered.
+constexpr unsigned kCrews = 4;
 
 struct Site {
   const char *what, *file;
@@ -46,12 +54,16 @@ struct Block {
   size_t dynamic_bytes;
   Site barrier;
   int turn;
-  char order[2], all;
+  char order[2], begin, end;
 };
 
-extern Thread* threads[kMostThreads];
+extern Concurrent concurrent;
+extern Thread** threads;  // those of the running block
 extern Block block;
 extern unsigned now;  // number of the running thread
+
+void begin_shared_memory();  // of a block
+void end_shared_memory();    // of a launch
 
 void can_run(unsigned number);
 void wait(const Site& site);  // until somebody says can_run
