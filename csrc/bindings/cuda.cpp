@@ -18,6 +18,7 @@
 #define PA_MODULE _cuda
 #endif
 #ifdef PA_EMULATION
+#include "stream.h"
 #define PA_EMULATED true
 #else
 #define PA_EMULATED false
@@ -47,6 +48,9 @@ struct Queue {
     const WithoutGil release;
     int previous = 0;
     if (const int error = pa_cuda_set_device(device, &previous)) return decltype(call())(error);
+#ifdef PA_EMULATION
+    const emulation::Call strict(stream);
+#endif
     const auto result = call();
     int ours;
     const int error = previous == device ? 0 : pa_cuda_set_device(previous, &ours);
@@ -72,6 +76,9 @@ Queue::Queue(const py::tuple& queue) {
   require_length(queue, 2, "a queue is (device, stream)");
   device = queue[0].cast<int>();
   stream = pointer<void>(queue[1]);
+#ifdef PA_EMULATION
+  if (stream != emulation::some_stream()) throw std::invalid_argument("a queue without the caller's stream");
+#endif
 }
 
 // (address, n, d, stride, type)
@@ -191,6 +198,21 @@ void choice_similarity(const py::tuple& similarities, double temperature, uintpt
   }));
 }
 
+#ifdef PA_EMULATION
+// Of all calls since it was asked last.
+py::dict counts() {
+  const emulation::Counts c = emulation::take_counts();
+  py::dict result;
+  result["launches"] = c.launches;
+  result["sorts"] = c.sorts;
+  result["memory_sets"] = c.memory_sets;
+  result["copies"] = c.copies;
+  result["allocations"] = c.allocations;
+  result["synchronisations"] = c.synchronisations;
+  return result;
+}
+#endif
+
 py::tuple device_count() {
   const char* reason = nullptr;
   const int count = pa_cuda_device_count(&reason);
@@ -219,4 +241,8 @@ PYBIND11_MODULE(PA_MODULE, m) {
   m.def("sums_workspace", &pa_cuda_sums_workspace, py::arg("t"));
   m.def("gradient_workspace", &gradient_workspace, py::arg("type"), py::arg("n"), py::arg("t"), py::arg("queue"));
   m.def("device_count", &device_count);
+#ifdef PA_EMULATION
+  m.def("counts", &counts);
+  m.def("current_stream", [] { return reinterpret_cast<uintptr_t>(emulation::some_stream()); });
+#endif
 }

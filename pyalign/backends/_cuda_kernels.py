@@ -130,8 +130,10 @@ def _sums_workspace(triplets: Tensor, want: TensorWanted) -> Tensor:
 
 
 def _queue(beside: Tensor) -> tuple[int, int]:
-    """The device and torch's current stream there."""
-    return (beside.get_device(), torch.cuda.current_stream(beside.device).cuda_stream) if beside.is_cuda else (0, 0)
+    """The device and torch's current stream there; emulated kernels have a stream that they insist on."""
+    if beside.is_cuda:
+        return beside.get_device(), torch.cuda.current_stream(beside.device).cuda_stream
+    return 0, _cuda.current_stream()
 
 
 KERNELS = CudaKernels()

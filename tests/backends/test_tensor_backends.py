@@ -161,17 +161,38 @@ def checks(name, dtypes):
     return CHECKS.format(tests=str(ROOT / "tests"), name=name, dtypes=dtypes)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld")
-def test_cuda_backend_on_emulated_kernels(emulated_module):
-    load = f"""
+def loads(emulated_module):
+    return f"""
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("_cuda_emulated", {str(emulated_module)!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 sys.modules["pyalign.backends._cuda"] = module
 """
-    done = run_python(load + checks("cuda", "(np.float32, np.float64)"), timeout=600)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld")
+def test_cuda_backend_on_emulated_kernels(emulated_module):
+    done = run_python(loads(emulated_module) + checks("cuda", "(np.float32, np.float64)"), timeout=600)
     assert done.stdout.strip() == "all of cuda", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld")
+def test_emulated_calls_are_counted_and_insist_on_the_stream_of_the_caller(emulated_module):
+    code = """
+import numpy as np, pyalign
+triplets = np.array([[0, 1, 2], [3, 2, 1]])
+pyalign.odd_one_out(np.eye(4, dtype=np.float32), triplets, backend="cuda")
+counts = module.counts()
+assert counts["launches"] >= 1 and counts["synchronisations"] == 0, counts
+assert not any(module.counts().values())
+try:
+    module.gradient_workspace(0, 4, 2, (0, 0))
+except ValueError as error:
+    print(error)
+"""
+    done = run_python(loads(emulated_module) + code, timeout=600)
+    assert done.stdout.strip() == "a queue without the caller's stream", done.stderr
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")

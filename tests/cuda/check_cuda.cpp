@@ -3,9 +3,10 @@
 //
 //   check_cuda [--quick] [--seed N] [PART]
 //
-// PART: similarity, triplets, gradient, resample, choice_similarity, device, tiles or far; all without it. Prints the
-// number of checks of each part; the exit code is 1 when one failed. --quick takes fewer sizes, for sanitizers. Every
-// case runs with threads in order and then in a random order (that of seed N), which must not change a bit.
+// PART: similarity, triplets, gradient, resample, topk, choice_similarity, device, counts, tiles or far; all without
+// it. Prints the number of checks of each part; the exit code is 1 when one failed. --quick takes fewer sizes, for
+// sanitizers. Every case runs with threads in order and then in a random order (that of seed N), which must not change
+// a bit.
 #include <stdarg.h>
 
 #include "check.h"
@@ -97,6 +98,7 @@ int main(int argc, char** argv) {
   check_part("choice_similarity", part, check_choice_similarity);
   check_part("device", part, check_device);
 #ifdef PA_EMULATION
+  check_part("counts", part, check_counts);
   check_part("tiles", part, check_tiles);
   if (!quick) check_part("far", part, check_far);
 #endif

@@ -1,7 +1,8 @@
 """The CUDA kernels on the CPU: check_cuda and check_emulation, plain and under sanitizers, and on kernels broken once.
 
 ThreadSanitizer sees a missing barrier, AddressSanitizer a bound that is not kept, and its companion for undefined
-behaviour a vector access that is not aligned. Each builds in a copy of the sources of its own, which tests break.
+behaviour a vector access that is not aligned; the emulator itself sees what a launch may not ask for. Each builds in a
+copy of the sources of its own, which tests break.
 """
 
 from __future__ import annotations
@@ -69,8 +70,11 @@ class Tree:
     def build(self, *targets):
         must([which("cmake"), "--build", self._build, "--target", *targets])
 
+    def program(self, name):
+        return self._build / "tests" / "cuda" / name
+
     def run(self, program, *arguments, **environment):
-        return run([self._build / "tests" / "cuda" / program, *arguments], **environment)
+        return run([self.program(program), *arguments], **environment)
 
     def must_pass(self, program, *arguments):
         done = self.run(program, *arguments)
@@ -120,8 +124,13 @@ MISTAKES = {
     "partial-warp": "no lane 24",
     "outside-mask": "lane 0 reads lane 20, which is not in the mask",
     "past-dynamic": "writes past its 404 bytes of dynamic shared memory",
-    "large-block": "257 threads in a block, the most is 256",
+    "large-block": "65 threads in a block, its launch bounds are 64",
+    "many-blocks": "16 blocks of 256 threads are more than a multiprocessor holds",
+    "default-stream": "a launch on the default stream",
+    "memset-default-stream": "a memory set on the default stream",
+    "other-stream": "a launch on another stream than the caller's",
 }
+FROM_THE_HOST = {"large-block", "many-blocks", "default-stream", "memset-default-stream", "other-stream"}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -129,7 +138,7 @@ def test_the_emulator_refuses(plain, mistake):
     done = plain.run("check_emulation", mistake)
     assert done.returncode != 0
     assert re.search(rf"CUDA emulation: .*({MISTAKES[mistake]})", done.stderr), done.stderr
-    if mistake not in ("large-block", "ended-lane", "past-dynamic"):
+    if mistake not in FROM_THE_HOST | {"ended-lane", "past-dynamic"}:
         assert re.search(r"check_emulation\.cu:\d+", done.stderr), done.stderr
 
 
@@ -148,11 +157,14 @@ def line_of(text):
         ("memory", "past-dynamic", "heap-buffer-overflow", "values[k + past] ="),
         ("threads", "no-barrier", "data race", "? parts[lane] : 0.0f"),
         ("threads", "shuffle-as-barrier", "data race", "= values[other]"),
+        ("threads", "no-syncwarp", "data race", "= values[31 - threadIdx.x]"),
+        ("threads", "no-atomic blocks", "data race", "else counts[threadIdx.x] += one;"),
+        ("memory", "read-too-early", "use-after-poison", "// by the host"),
     ],
     indirect=["tree"],
 )
 def test_a_sanitizer_reports_with_file_and_line(tree, mistake, message, place):
-    done = tree.run("check_emulation", mistake)
+    done = tree.run("check_emulation", *mistake.split())
     assert done.returncode != 0
     assert message in done.stderr
     assert line_of(place) in done.stderr
@@ -160,6 +172,24 @@ def test_a_sanitizer_reports_with_file_and_line(tree, mistake, message, place):
 
 def test_a_missing_barrier_changes_the_result_too(plain):
     assert plain.run("check_emulation", "no-barrier").returncode == 1
+
+
+def static_memory(program):
+    """Bytes of static shared memory by function: what lies between the symbols of shared_memory.ld."""
+    listing = must(["nm", "-S", "-C", program])
+    first, last = (int(re.search(rf"^(\w+) . pa_shared_{end}$", listing, re.M)[1], 16) for end in ("begin", "end"))
+    sizes = {}
+    for address, size, name in re.findall(r"^(\w+) (\w+) \w (.+)$", listing, re.M):
+        if first <= int(address, 16) < last:
+            function = name.rpartition("::")[0]
+            sizes[function] = sizes.get(function, 0) + int(size, 16)
+    return sizes
+
+
+def test_no_kernel_has_more_static_shared_memory_than_devices_give(plain):
+    sizes = static_memory(plain.program("check_cuda"))
+    assert len(sizes) >= 5
+    assert not {name: size for name, size in sizes.items() if size > 48 * 1024}
 
 
 # --- the kernels
@@ -186,6 +216,9 @@ def test_no_barrier_is_missing(threads):
 # part of check_cuda that has to notice.
 
 BARRIER = "__syncthreads();"
+LAUNCH_TOPK = (
+    "PA_LAUNCH(topk<T>, s->n, kThreads, stream, static_cast<const T*>(s->data), s->d, s->stride, k, own, indices);"
+)
 BROKEN = {
     # Seen as races.
     "similarity: a slice is read before it is written": (
@@ -213,7 +246,39 @@ BROKEN = {
         "if (k0 < 0)"),
     "choice_similarity: a slice is written before it was read": (
         "threads", "choice_similarity", "choice_similarity.cu", f"sums);\n    {BARRIER}", "sums);"),
+    "resample: blocks add without an atomic": (
+        "threads", "resample", "resample.cu", "atomicAdd(target, static_cast<unsigned long long>(sum));",
+        "*target += static_cast<unsigned long long>(sum);"),
+    "resample: the flag is not written by an atomic": (
+        "threads", "resample", "resample.cu", "atomicExch(r.invalid, 1);", "*r.invalid = 1;"),
+    "gradient: the flag is not written by an atomic": (
+        "threads", "gradient", "gradient.cu", "atomicExch(problem.invalid, 1);", "*problem.invalid = 1;"),
+    # Seen by the emulator.
+    "triplets: sums are added up on the default stream": (
+        "plain", "triplets", "triplets.cu", "kSums, kThreads, stream,", "kSums, kThreads, nullptr,"),
+    "resample: sums become zero on the default stream": (
+        "plain", "resample", "resample.cu", "0, bytes, queue)", "0, bytes)"),
+    "gradient: the matrix becomes zero on the default stream": (
+        "plain", "gradient", "gradient.cu", "0, bytes, static_cast<cudaStream_t>(stream))", "0, bytes)"),
+    "gradient: entries are sorted on the default stream": (
+        "plain", "gradient", "gradient.cu", "int(entries), bits, stream)", "int(entries), bits, nullptr)"),
+    "topk: another stream than the caller's": (
+        "plain", "topk", "topk.cu", "kThreads, stream,", "kThreads, indices,"),
+    "gradient: launch bounds are below the size of a block": (
+        "plain", "gradient", "gradient.cu", "__launch_bounds__(kThreads)", "__launch_bounds__(128)"),
+    "topk: launch bounds are below the size of a block": (
+        "plain", "topk", "topk.cu", "__launch_bounds__(kThreads)", "__launch_bounds__(128)"),
+    "choice_similarity: more blocks at once than a multiprocessor holds": (
+        "plain", "choice_similarity", "choice_similarity.cu", "__launch_bounds__(kThreads, 2)",
+        "__launch_bounds__(kThreads, 16)"),
+    "topk: a launch is added": (
+        "plain", "counts", "topk.cu", LAUNCH_TOPK, LAUNCH_TOPK + LAUNCH_TOPK),
+    "resample: a call waits for its work": (
+        "plain", "counts", "resample.cu", "if (blocks == 0) return 0;",
+        "if (cudaStreamSynchronize(queue) || blocks == 0) return 0;"),
     # Seen as wrong accesses.
+    "resample: the host reads what lies on the device": (
+        "memory", "resample", "resample.cu", "if (blocks == 0) return 0;", "if (blocks == 0 || *invalid) return 0;"),
     "choice_similarity: pairs past the last are written": (
         "memory", "choice_similarity", "choice_similarity.cu", "if (j >= c.n || i > j) return;", "if (i > j) return;"),
     "similarity: columns past the last are written": (
@@ -297,7 +362,10 @@ BROKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("tree", "broken"), [(BROKEN[name][0], name) for name in BROKEN], indirect=["tree"])
+IN_ORDER = sorted(BROKEN, key=lambda name: BROKEN[name][2])  # a file is compiled again for the next one anyway
+
+
+@pytest.mark.parametrize(("tree", "broken"), [(BROKEN[name][0], name) for name in IN_ORDER], indirect=["tree"])
 def test_notice_that(tree, broken):
     _, part, file, before, after = BROKEN[broken]
     path = tree.source / "csrc" / "cuda" / file
