@@ -14,13 +14,17 @@
 #define PA_INLINE static inline __attribute__((always_inline))
 #endif
 
-// Before a loop with a constant bound. Device code takes other words than g++, and nvcc's host code neither.
+// Before a loop with a constant bound; PA_ROLL before one whose body is to stand there once. Device code takes other
+// words than g++, and nvcc's host code neither.
 #if defined(__CUDA_ARCH__)
 #define PA_UNROLL _Pragma("unroll")
+#define PA_ROLL _Pragma("unroll 1")
 #elif defined(__CUDACC__)
 #define PA_UNROLL
+#define PA_ROLL
 #else
 #define PA_UNROLL _Pragma("GCC unroll 16")
+#define PA_ROLL _Pragma("GCC unroll 1")
 #endif
 
 template <class T>

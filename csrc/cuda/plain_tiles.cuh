@@ -16,7 +16,7 @@ struct Plain {
   static constexpr int depth = 8;
   static constexpr int pitch = tile + vector;
   static constexpr int buffer = 2 * depth * pitch;  // a slice of x and one of y, features outermost
-  static constexpr int strip = group * pitch;
+  static constexpr int strip = strip_bytes<T>(group, pitch) / int(sizeof(T));
   static constexpr int memory = strip > 2 * buffer ? strip : 2 * buffer;
   static_assert(side * side == kThreads && tile * depth == kThreads * vector, "one chunk of x and of y a thread");
 };
@@ -81,15 +81,18 @@ __device__ void multiply_plain_rows(const Job<T>& job, Tile at, T* memory, T (&s
   }
 }
 
-// Rows of one half of the tile, as a strip: of each thread its part in that half.
+// Rows of the upper half of the tile, as a strip: of each thread its part there. The lower half takes their place.
 template <class T>
-__device__ void keep_half(int tx, int ty, int half, const T (&sum)[Plain<T>::micro][Plain<T>::micro], T* strip) {
+__device__ void keep_half(int tx, int ty, T (&sum)[Plain<T>::micro][Plain<T>::micro], T* strip) {
   typedef Plain<T> P;
   PA_UNROLL
   for (int r = 0; r < P::vector; ++r) {
     T* const row = strip + (ty * P::vector + r) * P::pitch + tx * P::vector;
     PA_UNROLL
-    for (int c = 0; c < P::micro; ++c) row[c / P::vector * P::group + c % P::vector] = sum[half * P::vector + r][c];
+    for (int c = 0; c < P::micro; ++c) {
+      row[c / P::vector * P::group + c % P::vector] = sum[r][c];
+      sum[r][c] = sum[P::vector + r][c];
+    }
   }
 }
 
@@ -101,11 +104,10 @@ __global__ void __launch_bounds__(kThreads, 2) plain_tiles(const Job<T> job) {
   const int tx = threadIdx.x % P::side, ty = threadIdx.x / P::side;
   T sum[P::micro][P::micro] = {};
   multiply_plain_rows(job, at, memory, sum);
-  PA_UNROLL
+  PA_ROLL
   for (int half = 0; half < 2; ++half) {
-    keep_half(tx, ty, half, sum, memory);
-    __syncthreads();
-    write_strip<P::group, P::tile, P::pitch, kThreads>(job, Tile{at.i0 + half * P::group, at.j0}, memory);
+    keep_half(tx, ty, sum, memory);
+    write_strip<Strip<P::group, P::tile, P::pitch, kThreads>>(job, Tile{at.i0 + half * P::group, at.j0}, memory);
     __syncthreads();
   }
 }

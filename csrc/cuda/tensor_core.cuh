@@ -50,10 +50,15 @@ __device__ inline void multiply_add_tf32(float (&c)[4], const uint32_t (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-// To nearest; without it the tensor cores cut the last 13 bits off.
+// To nearest; without it the tensor cores cut the last 13 bits off. Halves go to the even neighbour where one
+// instruction does that (sm_90), else away from zero, which takes two.
 __device__ inline uint32_t to_tf32(float v) {
   uint32_t bits;
+#if __CUDA_ARCH__ >= 900
+  asm("cvt.rn.tf32.f32 %0, %1;" : "=r"(bits) : "f"(v));
+#else
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(v));
+#endif
   return bits;
 }
 

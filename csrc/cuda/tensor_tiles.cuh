@@ -1,4 +1,8 @@
 // tensor_tiles.cuh: tiles of float16, bfloat16 and TF32 by the tensor cores, from slices that arrive asynchronously.
+//
+// Four warps take a tile of 128 x 128, each 64 x 64 of it: 4 x 8 products of 16 x 8, for which 8 matrix loads bring 32
+// bytes of all rows. A slice is some bytes of each of the tile's rows of x and of y. While slices are full, a thread
+// copies the same places of each, from addresses that only move on.
 #pragma once
 
 #include "tile.cuh"
@@ -6,29 +10,88 @@
 namespace pa {
 namespace {
 
-constexpr int kTile = 128;
-constexpr int kRowBytes = 64;  // of a slice: two steps of 32 bytes, 16 features of two bytes or 8 of four
-constexpr int kSliceBytes = kTile * kRowBytes;
-constexpr int kStages = 3;
+constexpr int kTile = 128, kWarpTile = 64;
+constexpr int kTensorThreads = (kTile / kWarpTile) * (kTile / kWarpTile) * kWarp;
+typedef float Sums[kWarpTile / 16][kWarpTile / 8][4];  // of a lane
+
+// How much of a row a slice holds, and how many slices there is room for.
+template <int RowBytes, int Stages>
+struct Slices {
+  static constexpr int row = RowBytes, stages = Stages;
+  static constexpr int chunks = row / 16;                     // of a row
+  static constexpr int steps = row / 32;                      // of 16 features of two bytes, or 8 of four
+  static constexpr int rows = kTensorThreads / chunks;        // copied at once, by all threads
+  static constexpr int copies = kTile / rows;                 // of a thread, of x and as many of y
+  static constexpr int half = kTile * row, stage = 2 * half;  // bytes of x; of x and y
+  static constexpr int memory = stages * stage;
+  __host__ __device__ static constexpr int depth_of(size_t size) {
+    return row / int(size);
+  }  // features of so many bytes in a slice
+  static_assert((chunks == 4 || chunks == 8) && rows % 8 == 0, "see swizzled");
+};
+typedef Slices<64, 3> Narrow;  // 48 KB: two blocks a multiprocessor on graphics cards too
+typedef Slices<128, 2> Wide;   // 64 KB, which is opted in to: half the barriers
+
 constexpr int kStripRows = kTile / 2, kStripPitch = kTile + 4;
-constexpr int kMemory = kStages * 2 * kSliceBytes;
-static_assert(kStripRows * kStripPitch * int(sizeof(float)) <= kMemory && kMemory <= 48 * 1024, "static shared memory");
+typedef Strip<kStripRows, kTile, kStripPitch, kTensorThreads> TensorStrip;
+static_assert(strip_bytes<float>(kStripRows, kStripPitch) <= Narrow::memory, "a strip lies where the slices were");
 
-// Two rows fill the banks once. The four chunks of a row change places with row / 2, so that the eight rows which
+// Eight rows fill the banks S::chunks / 2 times. The chunks of a row change places, so that the eight rows which
 // ldmatrix reads at once, at the same chunk, lie in different banks.
-__device__ inline int swizzled(int row, int chunk) { return row * kRowBytes + ((chunk ^ (row / 2 % 4)) * 16); }
+template <class S>
+__device__ int swizzled(int row, int chunk) {
+  return row * S::row + (chunk ^ (row * S::chunks / 8 % S::chunks)) * 16;
+}
 
-// Features k0.. of 128 rows from i0; asynchronous where rows are aligned.
-template <class T>
-__device__ void fetch_slice(const Rows<T>& x, int64_t i0, int64_t k0, bool aligned, unsigned char* slice) {
-  for (int e = threadIdx.x; e < kTile * 4; e += kThreads) {
-    const int row = e / 4, chunk = e % 4;
-    const int64_t i = i0 + row, k = k0 + chunk * Chunk<T>::size, left = (x.d - k) * int64_t(sizeof(T));
-    unsigned char* const target = slice + swizzled(row, chunk);
-    if (!aligned) *reinterpret_cast<Chunk<T>*>(target) = chunk_of(x, i, k, false);
-    else if (i < x.n && left > 0) copy_async_16(target, x.data + i * x.stride + k, left < 16 ? int(left) : 16);
-    else copy_async_16(target, x.data, 0);
+// 16 bytes to shared memory, those past the first `bytes` zero.
+template <bool Aligned, class T>
+__device__ void copy_chunk(unsigned char* target, const T* source, int bytes) {
+  if (Aligned) return copy_async_16(target, source, bytes);
+  Chunk<T> chunk = {};
+  PA_UNROLL
+  for (int v = 0; v < Chunk<T>::size; ++v)
+    if (v * int(sizeof(T)) < bytes) chunk.at[v] = source[v];
+  *reinterpret_cast<Chunk<T>*>(target) = chunk;
+}
+
+// Where a thread copies from: the same chunk of some rows, which are `rows` apart. Rows past the last repeat the last:
+// what comes of them is not written.
+template <class S, class T>
+__device__ const T* row_of_copy(const Rows<T>& x, int64_t i0, int copy) {
+  const int64_t i = i0 + threadIdx.x / S::chunks + copy * S::rows;
+  return x.data + (i < x.n ? i : x.n - 1) * x.stride;
+}
+
+// A thread's part of one slice after the other, as long as they are full.
+template <class S, class T>
+struct Copies {
+  const T* from[S::copies];
+
+  __device__ Copies(const Rows<T>& x, int64_t i0) {
+    PA_UNROLL
+    for (int c = 0; c < S::copies; ++c) from[c] = row_of_copy<S>(x, i0, c) + threadIdx.x % S::chunks * Chunk<T>::size;
   }
+  template <bool Aligned>
+  __device__ void next(unsigned char* target) {
+    PA_UNROLL
+    for (int c = 0; c < S::copies; ++c) {
+      copy_chunk<Aligned>(target + c * S::rows * S::row, from[c], 16);
+      from[c] += S::depth_of(sizeof(T));
+    }
+  }
+};
+
+// A thread's part of the slice from feature k, with which the rows end. Nothing past their end is pointed at.
+template <class S, bool Aligned, class T>
+__device__ void copy_rest(const Rows<T>& x, int64_t i0, int64_t k, unsigned char* target) {
+  k += threadIdx.x % S::chunks * Chunk<T>::size;
+  const int64_t left = (x.d - k) * int64_t(sizeof(T));
+  PA_ROLL
+  for (int c = 0; c < S::copies; ++c)
+    copy_chunk<Aligned>(target + c * S::rows * S::row, row_of_copy<S>(x, i0, c) + (left > 0 ? k : 0),
+                        left <= 0   ? 0
+                        : left < 16 ? int(left)
+                                    : 16);
 }
 
 template <class T>
@@ -50,94 +113,117 @@ __device__ inline void round_fragments(uint32_t (&r)[4], float) {
   }
 }
 
-// Where a warp's products lie in the tile: 16 rows of every 32, and 32 columns.
+// Where a warp's products lie in the tile.
 struct Place {
   int lane, row, column;
 };
 __device__ inline Place place_of_warp() {
   const int warp = threadIdx.x / kWarp;
-  return {int(threadIdx.x % kWarp), warp / 4 * 16, warp % 4 * 32};
+  return {int(threadIdx.x % kWarp), warp / 2 * kWarpTile, warp % 2 * kWarpTile};
 }
 
-template <class T>
-__device__ void multiply_tensor_slice(const unsigned char* x, const unsigned char* y, float (&sum)[4][4][4]) {
+// Where a lane reads in a slice: the step is two chunks, which the swizzle turns into a bit of the address.
+struct Reads {
+  int x, y;
+};
+template <class S>
+__device__ Reads reads_of_lane() {
   const Place at = place_of_warp();
+  return {swizzled<S>(at.row + at.lane % 16, at.lane / 16),  // rows 0-7 and 8-15 of the first 16 bytes, of the second
+          S::half + swizzled<S>(at.column + at.lane / 16 * 8 + at.lane % 8, at.lane / 8 % 2)};  // both 16 bytes of
+}  // rows 0-7, of 8-15
+
+template <class T, class S>
+__device__ void multiply_tensor_slice(unsigned char* slice, Reads at, Sums& sum) {
   PA_UNROLL
-  for (int step = 0; step < 2; ++step) {
-    uint32_t a[4][4], b[4][2];
+  for (int step = 0; step < S::steps; ++step) {
+    uint32_t a[kWarpTile / 16][4], b[kWarpTile / 16][4];
     PA_UNROLL
-    for (int r = 0; r < 4; ++r) {  // matrices: rows 0-7 and 8-15 of the first 16 bytes, then of the second
-      load_matrices(a[r], x + swizzled(r * 32 + at.row + at.lane % 16, 2 * step + at.lane / 16));
+    for (int r = 0; r < kWarpTile / 16; ++r) {
+      load_matrices(a[r], slice + (at.x ^ step * 32) + r * 16 * S::row);
       round_fragments(a[r], T());
     }
     PA_UNROLL
-    for (int c = 0; c < 4; c += 2) {  // matrices: both 16 bytes of rows 0-7, then of rows 8-15
-      uint32_t two[4];
-      const int row = at.column + c * 8 + at.lane / 16 * 8 + at.lane % 8;
-      load_matrices(two, y + swizzled(row, 2 * step + at.lane / 8 % 2));
-      round_fragments(two, T());
-      b[c][0] = two[0];
-      b[c][1] = two[1];
-      b[c + 1][0] = two[2];
-      b[c + 1][1] = two[3];
+    for (int c = 0; c < kWarpTile / 16; ++c) {
+      load_matrices(b[c], slice + (at.y ^ step * 32) + c * 16 * S::row);
+      round_fragments(b[c], T());
     }
     PA_UNROLL
-    for (int r = 0; r < 4; ++r) {
+    for (int r = 0; r < kWarpTile / 16; ++r) {
       PA_UNROLL
-      for (int c = 0; c < 4; ++c) multiply_step(sum[r][c], a[r], b[c], T());
+      for (int c = 0; c < kWarpTile / 8; ++c) {
+        const uint32_t own[2] = {b[c / 2][c % 2 * 2], b[c / 2][c % 2 * 2 + 1]};
+        multiply_step(sum[r][c], a[r], own, T());
+      }
     }
   }
 }
 
-template <class T>
-__device__ void multiply_tensor_rows(const Job<T>& job, Tile at, unsigned char* memory, float (&sum)[4][4][4]) {
-  constexpr int64_t depth = kRowBytes / sizeof(T);
-  const int slices = int(pieces(job.x.d, depth));
-  const auto fetch = [&](int slice) {
-    unsigned char* const target = memory + slice % kStages * 2 * kSliceBytes;
-    if (slice < slices) fetch_slice(job.x, at.i0, slice * depth, job.aligned, target);
-    if (slice < slices) fetch_slice(job.y, at.j0, slice * depth, job.aligned, target + kSliceBytes);
+// The full slices, one multiplied while others are on the way; then what is left over.
+template <class S, bool Aligned, class T>
+__device__ void multiply_tensor_rows(const Job<T>& job, Tile at, unsigned char* memory, Sums& sum) {
+  constexpr int depth = S::depth_of(sizeof(T)), ahead = S::stages - 1;
+  const int slices = int(job.x.d / depth);
+  unsigned char* const own = memory + swizzled<S>(threadIdx.x / S::chunks, threadIdx.x % S::chunks);
+  const Reads reads = reads_of_lane<S>();
+  Copies<S, T> x(job.x, at.i0), y(job.y, at.j0);
+  int left = slices, now = 0, last = ahead * S::stage;
+  const auto fetch = [&](int stage) {
+    if (left-- > 0) {
+      x.template next<Aligned>(own + stage);
+      y.template next<Aligned>(own + stage + S::half);
+    }
     copy_commit();  // empty groups past the end keep the count of those on the way
   };
   PA_UNROLL
-  for (int slice = 0; slice < kStages - 1; ++slice) fetch(slice);
+  for (int stage = 0; stage < ahead; ++stage) fetch(stage * S::stage);
+  PA_ROLL
   for (int slice = 0; slice < slices; ++slice) {
-    copy_wait<kStages - 2>();
+    copy_wait<S::stages - 2>();
     __syncthreads();  // this slice has arrived for all, and the one before it has been read by all
-    fetch(slice + kStages - 1);
-    const unsigned char* const x = memory + slice % kStages * 2 * kSliceBytes;
-    multiply_tensor_slice<T>(x, x + kSliceBytes, sum);
+    fetch(last);
+    multiply_tensor_slice<T, S>(memory + now, reads, sum);
+    last = now;
+    now = now == ahead * S::stage ? 0 : now + S::stage;
+  }
+  if (job.x.d % depth) {
+    copy_rest<S, Aligned>(job.x, at.i0, int64_t(slices) * depth, own + now);
+    copy_rest<S, Aligned>(job.y, at.j0, int64_t(slices) * depth, own + now + S::half);
+    copy_commit();
+    copy_wait<0>();
+    __syncthreads();
+    multiply_tensor_slice<T, S>(memory + now, reads, sum);
   }
   copy_wait<0>();
   __syncthreads();
 }
 
 // Rows of one half of the tile, as a strip. Of 16 x 8 sums a lane holds two in row lane / 4 and two in that plus 8.
-__device__ inline void keep_half(int half, const float (&sum)[4][4][4], float* strip) {
+__device__ inline void keep_half(int half, const Sums& sum, float* strip) {
   const Place at = place_of_warp();
+  if (at.row != half * kStripRows) return;
+  float* const first = strip + at.lane / 4 * kStripPitch + at.column + at.lane % 4 * 2;
   PA_UNROLL
-  for (int r = 0; r < 2; ++r) {
+  for (int r = 0; r < kWarpTile / 16; ++r) {
     PA_UNROLL
-    for (int c = 0; c < 4; ++c) {
-      float* const first = strip + (r * 32 + at.row + at.lane / 4) * kStripPitch + at.column + c * 8 + at.lane % 4 * 2;
+    for (int c = 0; c < kWarpTile / 8; ++c) {
       PA_UNROLL
-      for (int e = 0; e < 4; ++e) first[e / 2 * 8 * kStripPitch + e % 2] = sum[2 * half + r][c][e];
+      for (int e = 0; e < 4; ++e) first[(r * 16 + e / 2 * 8) * kStripPitch + c * 8 + e % 2] = sum[r][c][e];
     }
   }
 }
 
-template <class T>
-__global__ void __launch_bounds__(kThreads, 2) tensor_tiles(const Job<T> job) {
-  alignas(16) __shared__ unsigned char memory[kMemory];
+template <class T, class S, bool Aligned>
+__global__ void __launch_bounds__(kTensorThreads, 2) tensor_tiles(const Job<T> job) {
+  PA_DYNAMIC_SHARED(unsigned char, memory);
   const Tile at = tile_of_block<kTile>(job);
-  float sum[4][4][4] = {};
-  multiply_tensor_rows(job, at, memory, sum);
+  Sums sum = {};
+  multiply_tensor_rows<S, Aligned>(job, at, memory, sum);
   float* const strip = reinterpret_cast<float*>(memory);
-  PA_UNROLL
+  PA_ROLL
   for (int half = 0; half < 2; ++half) {
     keep_half(half, sum, strip);
-    __syncthreads();
-    write_strip<kStripRows, kTile, kStripPitch, kThreads>(job, Tile{at.i0 + half * kStripRows, at.j0}, strip);
+    write_strip<TensorStrip>(job, Tile{at.i0 + half * kStripRows, at.j0}, strip);
     __syncthreads();
   }
 }

@@ -5,16 +5,24 @@
 // the layout of the product in registers, and both the tile and its mirror image are written in whole sectors.
 #pragma once
 
+#include "float_pair.h"
 #include "tensor_core.cuh"
 
 namespace pa {
+
+// What the last step of a pair kernel takes in float32.
+struct Quick {
+  FloatPair gamma;
+  float close_share;
+};
 
 template <class T>
 struct Job {
   Rows<T> x, y;
   Result<T>* out;
   int64_t out_stride, first_tile;
-  double gamma, close_share;
+  double gamma, close_share;  // of |x_i|^2 + |y_j|^2: distances below are summed from the rows
+  Quick quick;
   pa_pair pair;
   bool symmetric;  // y is x: tiles on and above the diagonal only, each written a second time transposed
   bool aligned;
@@ -48,6 +56,7 @@ template <class T>
 __device__ double exact_squared_distance(const Job<T>& job, int64_t i, int64_t j) {
   const T *x = job.x.data + i * job.x.stride, *y = job.y.data + j * job.y.stride;
   double s = 0.0;
+  PA_ROLL
   for (int64_t k = threadIdx.x % kWarp; k < job.x.d; k += kWarp) {
     const double difference = double(to_float(x[k])) - double(to_float(y[k]));
     s += difference * difference;
@@ -69,49 +78,144 @@ __device__ double sum_close(const Job<T>& job, int64_t i, int64_t j, bool close,
   return s;
 }
 
-// The similarity from the inner product g. Called by whole warps; `inside` is false for elements that nobody wants.
-template <class T>
-__device__ double finish_pair(const Job<T>& job, int64_t i, int64_t j, bool inside, double g) {
-  if (job.pair == PA_DOT) return g;
-  const double a = inside ? job.x.terms[i] : 0.0, b = inside ? job.y.terms[j] : 0.0;
-  if (job.pair == PA_COSINE) return from_inner_product<PA_COSINE>(g, a, b);
+// The similarity from the inner product g, in float64. Called by whole warps; where `wanted` is false nothing is read.
+template <pa_pair P, class T>
+__device__ double exact_similarity(const Job<T>& job, int64_t i, int64_t j, bool wanted, double g) {
+  if (P == PA_DOT) return g;
+  const double a = wanted ? job.x.terms[i] : 0.0, b = wanted ? job.y.terms[j] : 0.0;
+  if (!is_distance(P)) return from_inner_product<P>(g, a, b);
   double s = squared_distance(g, a, b);
   const bool same = job.symmetric && i == j;
-  s = sum_close(job, i, j, inside && !same && s <= (a + b) * job.close_share, s);
-  if (same) s = 0.0;
-  return from_any_squared_distance(job.pair, s, job.gamma);
+  s = sum_close(job, i, j, wanted && !same && s <= (a + b) * job.close_share, s);
+  return from_squared_distance<P>(same ? 0.0 : s, job.gamma);
 }
 
-// out[j][i] for j > i from a strip of finished similarities. A warp takes 8 rows and 4 columns: eight neighbours of a
-// row of the result fill a sector of float32, and with rows of the strip 16 bytes off a multiple of 128 no two lanes
-// meet in a bank.
-template <int Height, int Width, int Pitch, int Threads, class T>
-__device__ void write_mirror(const Job<T>& job, Tile at, const Result<T>* strip) {
-  static_assert(Height % 8 == 0 && Width % 4 == 0 && Pitch * sizeof(Result<T>) % 128 == 16, "see above");
-  for (int e = threadIdx.x; e < Height * Width; e += Threads) {
-    const int lane = e % kWarp, patch = e / kWarp;
-    const int row = patch % (Height / 8) * 8 + lane % 8, column = patch / (Height / 8) * 4 + lane / 8;
-    const int64_t i = at.i0 + row, j = at.j0 + column;
-    if (i < j && j < job.y.n) job.out[j * job.out_stride + i] = strip[row * Pitch + column];
+// The same in float32, or not `sure`: then exact_similarity has to say it.
+template <pa_pair P>
+__device__ float quick_similarity(const Quick& with, float g, FloatPair a, FloatPair b, bool& sure) {
+  sure = true;
+  if (P == PA_DOT) return g;
+  if (P == PA_COSINE) return cosine_of(g, a, b, sure);
+  float sum;
+  const FloatPair s = squared_distance(g, a, b, sum);
+  const float distance = P == PA_NEG_EUCLIDEAN ? root_of(s, reciprocal_root(s.high), sure) : s.high;
+  const float value = P == PA_RBF ? exp_of_minus(product_of(with.gamma, s)) : 0.0f - distance;  // of zero: 0, not -0
+  sure &= !(s.high <= sum * with.close_share);
+  return value;
+}
+template <pa_pair P>
+__device__ double quick_similarity(const Quick&, double g, FloatPair, FloatPair, bool& sure) {
+  sure = P == PA_DOT;
+  return g;
+}
+
+// Bytes of a strip of inner products with the terms of its rows behind.
+template <class R>
+constexpr int strip_bytes(int height, int pitch) {
+  return height * pitch * int(sizeof(R)) + height * int(sizeof(FloatPair));
+}
+
+// The rows of a strip that are wanted in one column of the result, and which lies on the diagonal, or -1.
+struct Column {
+  int wanted, diagonal;
+};
+template <int Height, class T>
+__device__ Column column_of(const Job<T>& job, Tile at, int64_t j) {
+  const int64_t below = job.x.n - at.i0, above = j - at.i0;
+  int wanted = below < Height ? int(below) : Height;
+  if (job.symmetric && above < wanted) wanted = int(above) + 1;
+  return {j < job.y.n ? wanted : 0, job.symmetric && above < Height ? int(above) : -1};
+}
+
+// A strip of inner products in shared memory, and the part of it that is a thread's: one column, every Apart-th row.
+template <int Height, int Width, int Pitch, int Threads>
+struct Strip {
+  static constexpr int height = Height, width = Width, pitch = Pitch, threads = Threads;
+  static constexpr int apart = Threads / Width, batch = 4;
+  static_assert(Threads % Width == 0 && Width % kWarp == 0, "a warp lies in one row");
+  static_assert(Height % (apart * batch) == 0 && Height <= Threads, "whole batches, a term a thread");
+};
+
+// The rows of a batch whose bit is set in `rows`, by float64.
+template <pa_pair P, class S, class T>
+__device__ void finish_exactly(const Job<T>& job, int64_t i, int64_t j, unsigned rows, Result<T>* strip) {
+  PA_ROLL
+  for (int q = 0; q < S::batch; ++q, i += S::apart, strip += S::apart * S::pitch) {
+    const bool own = rows >> q & 1u;
+    const Result<T> value = Result<T>(exact_similarity<P>(job, i, j, own, double(*strip)));
+    if (!own) continue;
+    job.out[i * job.out_stride + j] = value;
+    *strip = value;
   }
 }
 
-// A strip of inner products in shared memory, with its first element at `at`, becomes part of the result. The strip may
-// be written again once the block has met.
-template <int Height, int Width, int Pitch, int Threads, class T>
+// A batch of a thread's rows at once, so that their steps overlap; what float32 is not sure of comes last.
+template <pa_pair P, class S, class T>
+__device__ void finish_strip(const Job<T>& job, Tile at, Result<T>* strip) {
+  FloatPair* const terms = reinterpret_cast<FloatPair*>(strip + S::height * S::pitch);
+  const int64_t i = at.i0 + threadIdx.x, j = at.j0 + threadIdx.x % S::width;
+  if (P != PA_DOT && threadIdx.x < S::height) terms[threadIdx.x] = pair_of(i < job.x.n ? job.x.terms[i] : 0.0);
+  const FloatPair b = pair_of(P != PA_DOT && j < job.y.n ? job.y.terms[j] : 0.0);
+  const Column column = column_of<S::height>(job, at, j);
+  __syncthreads();  // the strip and its terms are there
+  const int first = threadIdx.x / S::width;
+  Result<T>* out = job.out + (at.i0 + first) * job.out_stride + j;
+  Result<T>* own = strip + first * S::pitch + threadIdx.x % S::width;
+  PA_ROLL
+  for (int row = first; row < S::height; row += S::batch * S::apart, own += S::batch * S::apart * S::pitch) {
+    unsigned unsure = 0;
+    PA_UNROLL
+    for (int q = 0; q < S::batch; ++q, out += S::apart * job.out_stride) {
+      const FloatPair a = P == PA_DOT ? FloatPair() : terms[row + q * S::apart];
+      const Result<T> g = own[q * S::apart * S::pitch];
+      bool sure;
+      Result<T> value = quick_similarity<P>(job.quick, g, a, b, sure);
+      const bool inside = row + q * S::apart < column.wanted;
+      const bool same = is_distance(P) && row + q * S::apart == column.diagonal;
+      if (same) value = P == PA_RBF ? 1 : 0;
+      sure |= same;
+      if (inside & sure) *out = value;
+      own[q * S::apart * S::pitch] = sure ? value : g;
+      unsure |= unsigned(inside & !sure) << q;
+    }
+    if (__any_sync(kAllLanes, unsure != 0)) finish_exactly<P, S>(job, at.i0 + row, j, unsure, own);
+  }
+}
+
+// out[j][i] for j > i from a strip of finished similarities. A warp takes 8 rows and 4 columns at a time: eight
+// neighbours of a row of the result fill a sector of float32, and with rows of the strip 16 bytes off a multiple of 128
+// no two lanes meet in a bank. A thread keeps its row and moves along the columns.
+template <class S, class T>
+__device__ void write_mirror(const Job<T>& job, Tile at, const Result<T>* strip) {
+  static_assert(S::height % 8 == 0 && S::width % 4 == 0 && S::pitch * sizeof(Result<T>) % 128 == 16, "see above");
+  constexpr int warps = S::threads / kWarp, groups = S::height / 8, apart = warps > groups ? warps / groups * 4 : 4;
+  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
+  const int first = warp / groups * 4 + lane / 8;
+  const int64_t left = job.y.n - at.j0;
+  const int end = left < S::width ? int(left) : S::width;
+  for (int row = warp % groups * 8 + lane % 8; row < S::height; row += warps * 8) {
+    const int64_t i = at.i0 + row;
+    const int after = i < at.j0 ? -1 : int(i - at.j0);  // columns after it lie above the diagonal
+    Result<T>* out = job.out + (at.j0 + first) * job.out_stride + i;
+    for (int column = first; column < S::width; column += apart, out += apart * job.out_stride)
+      if (after < column && column < end) *out = strip[row * S::pitch + column];
+  }
+}
+
+// The strip, as each thread left it, with its first element at `at`, becomes part of the result. It may be written
+// again once the block has met.
+template <class S, class T>
 __device__ void write_strip(const Job<T>& job, Tile at, Result<T>* strip) {
-  static_assert(Height * Width % Threads == 0 && Threads % kWarp == 0, "whole warps finish pairs");
-  for (int e = threadIdx.x; e < Height * Width; e += Threads) {
-    const int row = e / Width, column = e % Width;
-    const int64_t i = at.i0 + row, j = at.j0 + column;
-    const bool inside = i < job.x.n && j < job.y.n && !(job.symmetric && j < i);
-    const Result<T> value = Result<T>(finish_pair(job, i, j, inside, double(strip[row * Pitch + column])));
-    if (inside) job.out[i * job.out_stride + j] = value;
-    if (job.symmetric) strip[row * Pitch + column] = value;
+  switch (job.pair) {
+    case PA_DOT: finish_strip<PA_DOT, S>(job, at, strip); break;
+    case PA_COSINE: finish_strip<PA_COSINE, S>(job, at, strip); break;
+    case PA_NEG_SQEUCLIDEAN: finish_strip<PA_NEG_SQEUCLIDEAN, S>(job, at, strip); break;
+    case PA_NEG_EUCLIDEAN: finish_strip<PA_NEG_EUCLIDEAN, S>(job, at, strip); break;
+    case PA_RBF: finish_strip<PA_RBF, S>(job, at, strip); break;
   }
   if (!job.symmetric) return;
   __syncthreads();
-  write_mirror<Height, Width, Pitch, Threads>(job, at, strip);
+  write_mirror<S>(job, at, strip);
 }
 
 }  // namespace pa

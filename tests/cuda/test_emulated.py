@@ -224,15 +224,16 @@ BROKEN = {
     "similarity: a slice is read before it is written": (
         "threads", "similarity", "plain_tiles.cuh", f"next + P::buffer / 2);\n    {BARRIER}", "next + P::buffer / 2);"),
     "similarity: a strip is read before it is written": (
-        "threads", "similarity", "plain_tiles.cuh", f"{BARRIER}\n    write_strip", "write_strip"),
+        "threads", "similarity", "tile.cuh", f"{BARRIER}  // the strip", "// the strip"),
     "similarity: a stage is written before it was read": (
         "threads", "similarity", "tensor_tiles.cuh", f"{BARRIER}  // this", "// this"),
     "similarity: the mirror is read before it is written": (
         "threads", "similarity", "tile.cuh", f"{BARRIER}\n  write_mirror", "write_mirror"),
     "similarity: copies are not waited for": (
-        "threads", "similarity", "tensor_tiles.cuh", "copy_wait<kStages - 2>();", ""),
+        "threads", "similarity", "tensor_tiles.cuh", "copy_wait<S::stages - 2>();", ""),
     "similarity: one copy too few is waited for": (
-        "threads", "similarity", "tensor_tiles.cuh", "copy_wait<kStages - 2>();", "copy_wait<kStages - 1>();"),
+        "threads", "similarity", "tensor_tiles.cuh", "copy_wait<S::stages - 2>();",
+        "copy_wait<S::stages - 1>();"),
     "triplets: sums of warps are read before they are written": (
         "threads", "triplets", "triplet.cuh", f"{BARRIER}\n  if (threadIdx.x >= kSums)", "if (threadIdx.x >= kSums)"),
     "triplets: the flag is not written by an atomic": (
@@ -282,7 +283,7 @@ BROKEN = {
     "choice_similarity: pairs past the last are written": (
         "memory", "choice_similarity", "choice_similarity.cu", "if (j >= c.n || i > j) return;", "if (i > j) return;"),
     "similarity: columns past the last are written": (
-        "memory", "similarity", "tile.cuh", "i < job.x.n && j < job.y.n &&", "i < job.x.n &&"),
+        "memory", "similarity", "tile.cuh", "j < job.y.n ? wanted : 0", "wanted"),
     "similarity: copies go past the end of a row": (
         "memory", "similarity", "tensor_tiles.cuh", "left < 16 ? int(left) : 16", "16"),
     "triplets: indices that are not aligned are read by 8 and 16 bytes": (
@@ -297,13 +298,27 @@ BROKEN = {
         "memory", "triplets", "triplet.cuh", "uint64_t(a) < limit", "a < n"),
     # Seen as wrong results.
     "similarity: the mirror image is not written": (
-        "threads", "similarity", "tile.cuh", "write_mirror<Height, Width, Pitch, Threads>(job, at, strip);", ""),
+        "threads", "similarity", "tile.cuh", "write_mirror<S>(job, at, strip);", ""),
     "similarity: close rows are not summed from the rows": (
         "threads", "similarity", "tile.cuh", "s <= (a + b) * job.close_share", "false"),
+    "similarity: close rows are left to float32": (
+        "threads", "similarity", "tile.cuh", "sure &= !(s.high <= sum * with.close_share);", ""),
     "similarity: TF32 is cut off, not rounded": (
         "threads", "similarity", "tensor_tiles.cuh", "r[v] = to_tf32(value);", ""),
     "similarity: rows of a stage meet in the banks": (
-        "threads", "similarity", "tensor_tiles.cuh", "chunk ^ (row / 2 % 4)", "chunk"),
+        "threads", "similarity", "tensor_tiles.cuh", "chunk ^ (row * S::chunks / 8 % S::chunks)", "chunk"),
+    "similarity: what is left over of the features is not multiplied": (
+        "threads", "similarity", "tensor_tiles.cuh", "if (job.x.d % depth) {", "if (false) {"),
+    "similarity: the rest is copied over a slice that is being read": (
+        "threads", "similarity", "tensor_tiles.cuh", "int64_t(slices) * depth, own + now);",
+        "int64_t(slices) * depth, own + last);"),
+    "float_pair: the low part of a cosine is cut off": (
+        "threads", "float_pair", "../float_pair.h", "fmaf(g, ab.low, fmaf(g, ab.high, -high))",
+        "fmaf(g, ab.high, -high)"),
+    "float_pair: all is sure": (
+        "threads", "float_pair", "../float_pair.h", "1.0f + 0x1p-18f", "1.0f"),
+    "float_pair: the root is not refined": (
+        "threads", "float_pair", "../float_pair.h", "fmaf(fmaf(-rough, rough, s.high), half, rough)", "rough"),
     "triplets: the flag is not set": (
         "threads", "triplets", "from_rows.cuh", "if (!items.valid) atomicExch(want.invalid, 1);", ""),
     "triplets: indices are cut to 32 bits": (

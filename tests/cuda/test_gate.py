@@ -74,9 +74,9 @@ def test_lets_a_modest_kernel_pass_and_prints_a_row_for_each_architecture(tmp_pa
     done = gate(tmp_path)
     assert done.returncode == 0, done.stderr
     header, *rows = [line.split() for line in done.stdout.splitlines()]
-    assert header == ["kernel", "sm", "registers", "shared", "stack"]
+    assert header == ["kernel", "sm", "registers", "shared", "dynamic", "stack"]
     assert [row[:2] for row in rows] == [["keeps_many<8>", "80"], ["keeps_many<8>", "90"]]
-    assert all(int(row[2]) > 8 and row[3:] == ["0", "0"] for row in rows)
+    assert all(int(row[2]) > 8 and row[3:] == ["0", "0", "0"] for row in rows)
     assert done.stderr == ""
 
 
@@ -113,6 +113,21 @@ def test_knows_each_limit(change, fault):
 
 
 @pytest.mark.parametrize(
+    ("name", "dynamic", "fault"),
+    [
+        ("tensor_tiles<Half, Slices<64, 3>, true>", 49152, None),
+        ("tensor_tiles<Half, Slices<128, 2>, true>", 65536, None),
+        ("tensor_tiles<Half, Slices<128, 4>, true>", 131072, "132096 bytes of shared memory are more than 101376"),
+        ("from_matrix<float>", 0, None),
+    ],
+)
+def test_adds_the_shared_memory_that_a_launch_asks_for(name, dynamic, fault):
+    kernel = kernel_table.Kernel(name, 90, registers=200, shared=1024, stack=0, local=0)
+    assert kernel.dynamic == dynamic
+    assert kernel.faults() == ([fault] if fault else [])
+
+
+@pytest.mark.parametrize(
     ("name", "short"),
     [
         ("void pa::(anonymous namespace)::tensor_tiles<pa::Half>(pa::Job<pa::Half>)", "tensor_tiles<Half>"),
@@ -142,5 +157,11 @@ def test_installed_kernels_keep_within_the_limits():
         pytest.skip("pyalign is installed without _cuda.")
     done = subprocess.run([sys.executable, TOOL, path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in ("plain_tiles<float>", "tensor_tiles<Half>", "from_matrix<float>", "from_rows<", "sum_tiles<"):
+    for name in (
+        "plain_tiles<float>",
+        "tensor_tiles<Half, Slices<64, 3>, true>",
+        "from_matrix<float>",
+        "from_rows<",
+        "sum_tiles<",
+    ):
         assert name in done.stdout
