@@ -4,7 +4,8 @@
 
 FILEs are compiled modules, libraries, objects or cubins; by default the installed _cuda. Prints a row for each kernel
 and architecture, and exits 1 where a kernel keeps registers or arrays in local memory, or takes more than 255 registers
-a thread or 48 KiB of shared memory a block. Needs cuobjdump (from the CUDA toolkit, from
+a thread, 48 KiB of static shared memory a block, or 99 KiB with the dynamic one, which no device since sm_80 refuses.
+Machine code does not say what a launch asks for: dynamic memory is known by the kernel's template arguments. Needs cuobjdump (from the CUDA toolkit, from
 `pip install nvidia-cuda-cuobjdump`, or inside triton); no device.
 """
 
@@ -21,13 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST_REGISTERS = 255
-MOST_SHARED = 48 * 1024
+MOST_SHARED, MOST_OPTED_IN = 48 * 1024, 99 * 1024
 RESERVED = 1024  # of shared memory in each block: the system's, which cuobjdump counts from sm_90 on
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel for one architecture; registers a thread, bytes a thread (stack, local) or a block (shared)."""
+    """One kernel for one architecture; registers a thread, bytes a thread (stack, local) or a block (static shared)."""
 
     name: str
     architecture: int
@@ -35,6 +36,12 @@ class Kernel:
     shared: int
     stack: int
     local: int
+
+    @property
+    def dynamic(self) -> int:
+        """Bytes of dynamic shared memory: tiles of 128 rows of x and of y, by slices of so many bytes and stages."""
+        slices = re.search(r"\bSlices<(\d+), (\d+)>", self.name)
+        return 2 * 128 * int(slices[1]) * int(slices[2]) if slices else 0
 
     def faults(self) -> list[str]:
         """What the gate objects to."""
@@ -45,6 +52,8 @@ class Kernel:
             found.append(f"{self.registers} registers are more than {MOST_REGISTERS}")
         if self.shared > MOST_SHARED:
             found.append(f"{self.shared} bytes of shared memory are more than {MOST_SHARED}")
+        elif self.shared + self.dynamic > MOST_OPTED_IN:
+            found.append(f"{self.shared + self.dynamic} bytes of shared memory are more than {MOST_OPTED_IN}")
         return found
 
 
@@ -122,11 +131,12 @@ def read_kernels(path: Path) -> Iterator[Kernel]:
 
 def print_table(kernels: list[Kernel]) -> None:
     """Columns as wide as they must be."""
-    header = ("kernel", "sm", "registers", "shared", "stack")
-    rows = [(k.name, str(k.architecture), str(k.registers), str(k.shared), str(k.stack + k.local)) for k in kernels]
+    header = ("kernel", "sm", "registers", "shared", "dynamic", "stack")
+    numbers = [(k.architecture, k.registers, k.shared, k.dynamic, k.stack + k.local) for k in kernels]
+    rows = [(k.name, *map(str, own)) for k, own in zip(kernels, numbers, strict=True)]
     widths = [max(len(row[c]) for row in (header, *rows)) for c in range(len(header))]
-    for name, *numbers in (header, *rows):
-        cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+    for name, *own in (header, *rows):
+        cells = [number.rjust(width) for number, width in zip(own, widths[1:], strict=True)]
         print("  ".join([name.ljust(widths[0]), *cells]))
 
 
