@@ -5,8 +5,8 @@
 FILEs are compiled modules, libraries, objects or cubins; by default the installed _cuda. Prints a row for each kernel
 and architecture, and exits 1 where a kernel keeps registers or arrays in local memory, or takes more than 255 registers
 a thread, 48 KiB of static shared memory a block, or 99 KiB with the dynamic one, which no device since sm_80 refuses.
-Machine code does not say what a launch asks for: dynamic memory is known by the kernel's template arguments. Needs cuobjdump (from the CUDA toolkit, from
-`pip install nvidia-cuda-cuobjdump`, or inside triton); no device.
+Machine code does not say what a launch asks for: dynamic memory is known by the kernel's template arguments. Needs
+cuobjdump (from the CUDA toolkit, from `pip install nvidia-cuda-cuobjdump`, or inside triton); no device.
 """
 
 from __future__ import annotations
