@@ -3,16 +3,18 @@
 //
 // Fragments are laid out as in the PTX ISA ("Matrix fragments for mma.m16n8k16 with floating point type", "... m16n8k8"
 // and "ldmatrix"): whole matrices are put together from the lanes' registers, multiplied, and dealt out again. Sums are
-// float32, feature by feature in order; the products are exact.
+// those of the tensor cores, which do not round: tensor_sums.h.
 #include "fragments.h"
+
+#include "tensor_sums.h"
 
 namespace emulation {
 namespace {
 
 // m16n8k16 of 16-bit types: two elements in a register, the lower column in the lower half.
-template <float (*to_float)(uint16_t)>
+template <float (*to_float)(uint16_t), int least>
 struct Pairs {
-  static constexpr int depth = 16;
+  static constexpr int depth = 16, least_exponent = least;  // of the normal numbers
   static float half_of(uint32_t pair, int k) { return to_float(uint16_t(pair >> (k % 2 * 16))); }
   static float a(const uint32_t* registers, int k, int high) { return half_of(registers[k / 8 * 2 + high], k); }
   static float b(const uint32_t* registers, int k) { return half_of(registers[k / 8], k); }
@@ -21,7 +23,7 @@ struct Pairs {
 
 // m16n8k8 of TF32: one element in a register, of which the unit does not read the last 13 bits.
 struct Singles {
-  static constexpr int depth = 8;
+  static constexpr int depth = 8, least_exponent = -126;
   static float single(uint32_t bits) { return float_of_bits(bits & 0xffffe000); }
   static float a(const uint32_t* registers, int k, int high) { return single(registers[k / 4 * 2 + high]); }
   static float b(const uint32_t* registers, int k) { return single(registers[k / 4]); }
@@ -35,24 +37,24 @@ void multiply(void* const brought[32], unsigned mask) {
   if (mask != 0xffffffffu) fail("a product of matrices needs all lanes of a warp");
   constexpr int depth = Layout::depth;
   const auto of = [brought](int lane) { return static_cast<const Operands*>(brought[lane]); };
-  float a[16][depth], b[depth][8];
+  Factor a[16][depth], b[8][depth];
   for (int k = 0; k < depth; ++k) {
-    for (int i = 0; i < 16; ++i) a[i][k] = Layout::a(of(i % 8 * 4 + Layout::lane(k))->a, k, i / 8);
-    for (int j = 0; j < 8; ++j) b[k][j] = Layout::b(of(j * 4 + Layout::lane(k))->b, k);
+    for (int i = 0; i < 16; ++i)
+      a[i][k] = factor_of(Layout::a(of(i % 8 * 4 + Layout::lane(k))->a, k, i / 8), Layout::least_exponent);
+    for (int j = 0; j < 8; ++j)
+      b[j][k] = factor_of(Layout::b(of(j * 4 + Layout::lane(k))->b, k), Layout::least_exponent);
   }
-  for (int i = 0; i < 16; ++i) {
-    float sum[8];
-    for (int j = 0; j < 8; ++j) sum[j] = of(i % 8 * 4 + j / 2)->c[i / 8 * 2 + j % 2];
-    for (int k = 0; k < depth; ++k)
-      for (int j = 0; j < 8; ++j) sum[j] += a[i][k] * b[k][j];
-    for (int j = 0; j < 8; ++j) of(i % 8 * 4 + j / 2)->c[i / 8 * 2 + j % 2] = sum[j];
-  }
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < 8; ++j) {
+      float* const sum = of(i % 8 * 4 + j / 2)->c + i / 8 * 2 + j % 2;
+      *sum = add_products(*sum, a[i], b[j], depth);
+    }
 }
 
 }  // namespace
 
-void multiply_halves(void* const brought[32], unsigned mask) { multiply<Pairs<float_of_half>>(brought, mask); }
-void multiply_bfloats(void* const brought[32], unsigned mask) { multiply<Pairs<float_of_bfloat>>(brought, mask); }
+void multiply_halves(void* const brought[32], unsigned mask) { multiply<Pairs<float_of_half, -14>>(brought, mask); }
+void multiply_bfloats(void* const brought[32], unsigned mask) { multiply<Pairs<float_of_bfloat, -126>>(brought, mask); }
 void multiply_tf32(void* const brought[32], unsigned mask) { multiply<Singles>(brought, mask); }
 
 // m16n8k32 of bytes, "Matrix fragments for mma.m16n8k32": four columns in a register, the lowest in the lowest byte.
