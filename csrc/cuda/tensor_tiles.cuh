@@ -122,39 +122,39 @@ __device__ inline Place place_of_warp() {
   return {int(threadIdx.x % kWarp), warp / 2 * kWarpTile, warp % 2 * kWarpTile};
 }
 
-// Where a lane reads in a slice: the step is two chunks, which the swizzle turns into a bit of the address.
-struct Reads {
-  int x, y;
-};
-template <class S>
-__device__ Reads reads_of_lane() {
+// Tensor cores cut their sums off instead of rounding them, so that long sums come out too small. A product of a slice
+// starts at zero and is added to the sum by an ordinary addition, which rounds: two for each mma.
+template <class T>
+__device__ void multiply_tensor_slice(const unsigned char* x, const unsigned char* y, float (&sum)[4][4][4]) {
   const Place at = place_of_warp();
-  return {swizzled<S>(at.row + at.lane % 16, at.lane / 16),  // rows 0-7 and 8-15 of the first 16 bytes, of the second
-          S::half + swizzled<S>(at.column + at.lane / 16 * 8 + at.lane % 8, at.lane / 8 % 2)};  // both 16 bytes of
-}  // rows 0-7, of 8-15
-
-template <class T, class S>
-__device__ void multiply_tensor_slice(unsigned char* slice, Reads at, Sums& sum) {
+  uint32_t b[4][2][2];  // of four times 8 columns, two steps
   PA_UNROLL
-  for (int step = 0; step < S::steps; ++step) {
-    uint32_t a[kWarpTile / 16][4], b[kWarpTile / 16][4];
+  for (int step = 0; step < 2; ++step) {
     PA_UNROLL
-    for (int r = 0; r < kWarpTile / 16; ++r) {
-      load_matrices(a[r], slice + (at.x ^ step * 32) + r * 16 * S::row);
-      round_fragments(a[r], T());
-    }
-    PA_UNROLL
-    for (int c = 0; c < kWarpTile / 16; ++c) {
-      load_matrices(b[c], slice + (at.y ^ step * 32) + c * 16 * S::row);
-      round_fragments(b[c], T());
-    }
-    PA_UNROLL
-    for (int r = 0; r < kWarpTile / 16; ++r) {
+    for (int c = 0; c < 4; c += 2) {  // matrices: both 16 bytes of rows 0-7, then of rows 8-15
+      uint32_t two[4];
+      const int row = at.column + c * 8 + at.lane / 16 * 8 + at.lane % 8;
+      load_matrices(two, y + swizzled(row, 2 * step + at.lane / 8 % 2));
+      round_fragments(two, T());
       PA_UNROLL
-      for (int c = 0; c < kWarpTile / 8; ++c) {
-        const uint32_t own[2] = {b[c / 2][c % 2 * 2], b[c / 2][c % 2 * 2 + 1]};
-        multiply_step(sum[r][c], a[r], own, T());
-      }
+      for (int v = 0; v < 4; ++v) b[c + v / 2][step][v % 2] = two[v];
+    }
+  }
+  PA_UNROLL
+  for (int r = 0; r < 4; ++r) {
+    uint32_t a[2][4];
+    PA_UNROLL
+    for (int step = 0; step < 2; ++step) {  // matrices: rows 0-7 and 8-15 of the first 16 bytes, then of the second
+      load_matrices(a[step], x + swizzled(r * 32 + at.row + at.lane % 16, 2 * step + at.lane / 16));
+      round_fragments(a[step], T());
+    }
+    PA_UNROLL
+    for (int c = 0; c < 4; ++c) {
+      float product[4] = {};
+      PA_UNROLL
+      for (int step = 0; step < 2; ++step) multiply_step(product, a[step], b[c][step], T());
+      PA_UNROLL
+      for (int e = 0; e < 4; ++e) sum[r][c][e] += product[e];
     }
   }
 }
@@ -213,9 +213,10 @@ __device__ inline void keep_half(int half, const Sums& sum, float* strip) {
   }
 }
 
-template <class T, class S, bool Aligned>
-__global__ void __launch_bounds__(kTensorThreads, 2) tensor_tiles(const Job<T> job) {
-  PA_DYNAMIC_SHARED(unsigned char, memory);
+// One block a multiprocessor: for two, the products that are on the way take a few registers more than there are.
+template <class T>
+__global__ void __launch_bounds__(kThreads, 1) tensor_tiles(const Job<T> job) {
+  alignas(16) __shared__ unsigned char memory[kMemory];
   const Tile at = tile_of_block<kTile>(job);
   Sums sum = {};
   multiply_tensor_rows<S, Aligned>(job, at, memory, sum);

@@ -51,6 +51,7 @@ void put(void* data, pa_float_type type, int64_t k, double value);
 // Rows and what is around them: NaN, so that a kernel which reads too far gives itself away.
 struct Table {
   Table(int64_t n, int64_t d, int shape, pa_float_type type, Kind kind);
+  void fill(const std::vector<double>& values);    // (n, d) of the type, in place of what was drawn
   pa_rows rows(pa_pair pair, double gamma) const;  // with the row terms of that pair kernel
 
   int64_t n, d, stride;
@@ -112,6 +113,7 @@ struct Answer {
 };
 Answer answer_of(const Expected s[3], bool exact, double temperature, pa_float_type type);
 
+void check_deep();  // on the emulator only, like check_tiles and check_far
 void check_similarity();
 void check_triplets();
 void check_gradient();

@@ -3,10 +3,9 @@
 //
 //   check_cuda [--quick] [--seed N] [PART]
 //
-// PART: similarity, triplets, gradient, resample, choice_similarity, device, float_pair, tiles or far; all without it.
-// Prints the number of checks of each part; the exit code is 1 when one failed. --quick takes fewer sizes, for
-// sanitizers. Every case runs with threads in order and then in a random order (that of seed N), which must not change
-// a bit.
+// PART: similarity, triplets, gradient, resample, choice_similarity, device, tiles, deep or far; all without it. Prints
+// the number of checks of each part; the exit code is 1 when one failed. --quick takes fewer sizes, for sanitizers.
+// Every case runs with threads in order and then in a random order (that of seed N), which must not change a bit.
 #include <stdarg.h>
 
 #include "check.h"
@@ -101,6 +100,7 @@ int main(int argc, char** argv) {
 #ifdef PA_EMULATION
   check_part("counts", part, check_counts);
   check_part("tiles", part, check_tiles);
+  check_part("deep", part, check_deep);
   if (!quick) check_part("far", part, check_far);
 #endif
   printf("%lld passed, %lld failed\n", (long long)passed, (long long)failed);

@@ -110,10 +110,19 @@ Table::Table(int64_t rows, int64_t features, int shape, pa_float_type of, Kind k
       squares_(size_t(rows) * sizeof(double)),
       inverse_norms_(size_t(rows) * sizeof(double)) {
   for (int64_t k = 0; k < int64_t(data_.bytes() / size_of(type)); ++k) put(data_.host(), type, k, NAN);
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t k = 0; k < d; ++k) plain[size_t(i * d + k)] = rounded(type, special(i, k, kind));
+  fill(plain);
+}
+
+void Table::fill(const std::vector<double>& values) {
+  plain = values;
+  squares.clear();
+  inverse_norms.clear();
   for (int64_t i = 0; i < n; ++i) {
     double square = 0.0;
     for (int64_t k = 0; k < d; ++k) {
-      const double value = plain[size_t(i * d + k)] = rounded(type, special(i, k, kind));
+      const double value = plain[size_t(i * d + k)];
       put(data_.host() + first_, type, i * stride + k, value);
       square += value * value;
     }
