@@ -4,8 +4,8 @@
 // are multiplied by the ordinary units: 256 threads and tiles of 128 x 128 (float64: 64 x 64), a thread holds 8 x 8 (4
 // x 4) sums in registers, slices of 8 features are double-buffered in shared memory. float16, bfloat16 and, where the
 // caller allows it, float32 rounded to TF32 go to the tensor cores: four warps, tiles of 128 x 128, of which a warp
-// holds 64 x 64, slices of 64 bytes a row that arrive asynchronously in 48 KB of shared memory, or of 128 bytes in 64
-// KB where a multiprocessor has room for two such blocks (sm_80, sm_90, sm_100; not graphics cards).
+// holds 64 x 64, slices of 64 bytes a row that arrive asynchronously: three of them in 48 KB of shared memory, or four
+// in 64 KB where a multiprocessor has room for two such blocks (sm_80, sm_90, sm_100; not graphics cards).
 //
 // Roofline on an H100, predicted. 2 n m d operations (half of it for x with itself), 4 n m bytes of result and the rows
 // once from memory. float32 at 67 TFLOP/s: arithmetic bounds it from d = 40 on; n = 4,096, d = 768 by itself takes
@@ -55,8 +55,11 @@ inline bool takes_wide() {
 
 template <class T>
 int launch_tensor(const Job<T>& job, void* stream) {
-  if (!job.aligned)
-    return launch_tiles<kTile>(tensor_tiles<T, Narrow, false>, kTensorThreads, Narrow::memory, job, stream);
+  if (!job.aligned) {
+    // float32: these copies and the rounding to TF32 take more registers than there are. Exact products serve as well.
+    if constexpr (sizeof(T) == 4) return launch_plain(job, stream);
+    else return launch_tiles<kTile>(tensor_tiles<T, Narrow, false>, kTensorThreads, Narrow::memory, job, stream);
+  }
   if (!takes_wide())
     return launch_tiles<kTile>(tensor_tiles<T, Narrow, true>, kTensorThreads, Narrow::memory, job, stream);
   if (const int error = allow_shared(tensor_tiles<T, Wide, true>, Wide::memory)) return taken(error);

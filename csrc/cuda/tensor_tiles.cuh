@@ -30,7 +30,7 @@ struct Slices {
   static_assert((chunks == 4 || chunks == 8) && rows % 8 == 0, "see swizzled");
 };
 typedef Slices<64, 3> Narrow;  // 48 KB: two blocks a multiprocessor on graphics cards too
-typedef Slices<128, 2> Wide;   // 64 KB, which is opted in to: half the barriers
+typedef Slices<64, 4> Wide;    // 64 KB, which is opted in to: three slices on the way
 
 constexpr int kStripRows = kTile / 2, kStripPitch = kTile + 4;
 typedef Strip<kStripRows, kTile, kStripPitch, kTensorThreads> TensorStrip;
@@ -157,6 +157,12 @@ __device__ void multiply_tensor_slice(const unsigned char* x, const unsigned cha
       for (int e = 0; e < 4; ++e) sum[r][c][e] += product[e];
     }
   }
+}
+
+template <class T, class S>
+__device__ void multiply_tensor_slice(const unsigned char* slice, Reads at, Sums& sum) {
+  PA_ROLL  // what is loaded ahead for more steps does not fit the registers
+  for (int step = 0; step < S::steps; step += 2) multiply_tensor_steps<T, S>(slice, at, step, sum);
 }
 
 // The full slices, one multiplied while others are on the way; then what is left over.

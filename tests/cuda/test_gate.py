@@ -116,7 +116,7 @@ def test_knows_each_limit(change, fault):
     ("name", "dynamic", "fault"),
     [
         ("tensor_tiles<Half, Slices<64, 3>, true>", 49152, None),
-        ("tensor_tiles<Half, Slices<128, 2>, true>", 65536, None),
+        ("tensor_tiles<Half, Slices<64, 4>, true>", 65536, None),
         ("tensor_tiles<Half, Slices<128, 4>, true>", 131072, "132096 bytes of shared memory are more than 101376"),
         ("from_matrix<float>", 0, None),
     ],
