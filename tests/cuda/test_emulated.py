@@ -143,10 +143,11 @@ def test_the_emulator_refuses(plain, mistake):
 
 
 def line_of(text):
-    """Where check_emulation.cu holds it."""
-    lines = (ROOT / "tests" / "cuda" / "check_emulation.cu").read_text().splitlines()
-    (number,) = [k for k, line in enumerate(lines, 1) if text in line]
-    return f"check_emulation.cu:{number}"
+    """Where the emulator's own checks hold it."""
+    files = [ROOT / "tests" / "cuda" / name for name in ("check_emulation.cu", "check_calls.cu")]
+    lines = [(file.name, k, line) for file in files for k, line in enumerate(file.read_text().splitlines(), 1)]
+    ((name, number, _),) = [row for row in lines if text in row[2]]
+    return f"{name}:{number}"
 
 
 @pytest.mark.parametrize(
