@@ -86,12 +86,12 @@ template <class S, bool Aligned, class T>
 __device__ void copy_rest(const Rows<T>& x, int64_t i0, int64_t k, unsigned char* target) {
   k += threadIdx.x % S::chunks * Chunk<T>::size;
   const int64_t left = (x.d - k) * int64_t(sizeof(T));
+  const int bytes = left < 16 ? int(left) : 16;
   PA_ROLL
-  for (int c = 0; c < S::copies; ++c)
-    copy_chunk<Aligned>(target + c * S::rows * S::row, row_of_copy<S>(x, i0, c) + (left > 0 ? k : 0),
-                        left <= 0   ? 0
-                        : left < 16 ? int(left)
-                                    : 16);
+  for (int c = 0; c < S::copies; ++c) {
+    const T* const row = row_of_copy<S>(x, i0, c);
+    copy_chunk<Aligned>(target + c * S::rows * S::row, left > 0 ? row + k : row, left > 0 ? bytes : 0);
+  }
 }
 
 template <class T>

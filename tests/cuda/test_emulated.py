@@ -319,8 +319,9 @@ BROKEN = {
         "fmaf(g, ab.high, -high)"),
     "float_pair: all is sure": (
         "threads", "float_pair", "../float_pair.h", "1.0f + 0x1p-18f", "1.0f"),
-    "float_pair: the root is not refined": (
-        "threads", "float_pair", "../float_pair.h", "fmaf(fmaf(-rough, rough, s.high), half, rough)", "rough"),
+    "float_pair: the low part of a squared distance is cut off": (
+        "threads", "float_pair", "../float_pair.h", "fmaf(-root, root, s.high) + s.low",
+        "fmaf(-root, root, s.high)"),
     "triplets: the flag is not set": (
         "threads", "triplets", "from_rows.cuh", "if (!items.valid) atomicExch(want.invalid, 1);", ""),
     "triplets: indices are cut to 32 bits": (
