@@ -127,6 +127,25 @@ pa_resamples resamples_of(const py::tuple& resamples) {
           pointer<int64_t>(resamples[3])};
 }
 
+// (transform, shift, values, stride, squares, inverse norms, report): addresses, 0 for what is not wanted
+pa_cuda_prepared prepared_of(const py::tuple& out) {
+  require_length(out, 7, "prepared are (transform, shift, values, stride, squares, inverse_norms, report)");
+  return {static_cast<pa_transform>(out[0].cast<int>()),
+          pointer<const void>(out[1]),
+          pointer<void>(out[2]),
+          out[3].cast<int64_t>(),
+          pointer<double>(out[4]),
+          pointer<double>(out[5]),
+          pointer<uint64_t>(out[6])};
+}
+
+void prepare_rows(const py::tuple& x, const py::tuple& out, const py::tuple& queue) {
+  const pa_matrix rows = matrix_of(x);
+  const pa_cuda_prepared prepared = prepared_of(out);
+  const Queue on(queue);
+  check(on.run([&] { return pa_cuda_prepare_rows(&rows, &prepared, on.stream); }));
+}
+
 void similarity(const py::tuple& x, const py::object& y, bool tf32, uintptr_t out, int64_t out_stride,
                 const py::tuple& queue) {
   const pa_rows left = rows_of(x), right = y.is_none() ? left : rows_of(y.cast<py::tuple>());
@@ -224,6 +243,7 @@ py::tuple device_count() {
 PYBIND11_MODULE(PA_MODULE, m) {
   m.doc() = "pyalign's CUDA kernels; see csrc/include/pyalign_cuda.h";
   m.attr("emulated") = PA_EMULATED;
+  m.def("prepare_rows", &prepare_rows, py::arg("x"), py::arg("out"), py::arg("queue"));
   m.def("similarity", &similarity, py::arg("x"), py::arg("y").none(true), py::arg("tf32"), py::arg("out"),
         py::arg("out_stride"), py::arg("queue"));
   m.def("triplets_from_matrix", &triplets_from_matrix, py::arg("similarities"), py::arg("triplets"), py::arg("want"),

@@ -19,6 +19,20 @@ namespace pa {
 __device__ inline float to_float(Half v) { return __half2float(__ushort_as_half(v.bits)); }
 __device__ inline float to_float(Bfloat v) { return __uint_as_float(uint32_t(v.bits) << 16); }
 
+// To the nearest value of a type, from what it is computed in.
+template <class O>
+__device__ O rounded(Result<O> v) {
+  return v;
+}
+template <>
+__device__ inline Half rounded<Half>(float v) {
+  return {__half_as_ushort(__float2half_rn(v))};
+}
+template <>
+__device__ inline Bfloat rounded<Bfloat>(float v) {
+  return {__bfloat16_as_ushort(__float2bfloat16_rn(v))};
+}
+
 __device__ inline uint32_t shared_address(const void* shared) { return uint32_t(__cvta_generic_to_shared(shared)); }
 
 // Four 8 x 8 matrices of two-byte elements; lane l gives the address of row l % 8 of matrix l / 8 (16 aligned bytes).

@@ -39,6 +39,30 @@ typedef struct {
   int32_t* invalid;      /* (1,)                                         */
 } pa_cuda_gradient;
 
+/* What is done to each row before pairs are formed. */
+typedef enum {
+  PA_KEEP = 0,   /* nothing                                                                                   */
+  PA_CENTRE = 1, /* d * x - sum(x), zero for a constant row: its cosine is Pearson's r                        */
+  PA_SHIFT = 2   /* x - shift                                                                                 */
+} pa_transform;
+
+/* Rows made ready, and what the caller must know of them; NULL for what is not wanted, but the report. */
+typedef struct {
+  pa_transform transform;
+  const void* shift;     /* (d,) of the rows' type, for PA_SHIFT                                              */
+  void* values;          /* (n, d) of the rows' type, of `result` for PA_CENTRE: the rows that come out,      */
+                         /* aligned to 16 bytes, as is each row; zero between its end and the next 16 bytes.  */
+                         /* NULL with PA_KEEP alone: they are those that were given                           */
+  int64_t stride;        /* of the values, in elements                                                        */
+  double* squares;       /* (n,): |v|^2 of the rows v that come out, NaN where what was given is not finite   */
+  double* inverse_norms; /* (n,): 1 / |v|, 0 for a zero row, NaN likewise                                     */
+  uint64_t* report;      /* (4,): raised, never lowered, to the largest over rows of: the bits of |x|^2 of    */
+                         /* what was given; of |v|^2; of the largest magnitude given; and 1 for a row of      */
+                         /* 1 / |v| outside [2^-50, 2^50]. All bits are set for NaN, above those of infinity  */
+} pa_cuda_prepared;
+
+int pa_cuda_prepare_rows(const pa_matrix* x, const pa_cuda_prepared* out, void* stream);
+
 /* out (n, m) of `result`, out_stride >= m. With y == NULL the result is symmetric bit for bit and half is computed.
  * tf32: float32 products may be rounded to TF32 first, for the tensor cores; 0: they are exact up to float32. */
 int pa_cuda_similarity(const pa_rows* x, const pa_rows* y, int tf32, void* out, int64_t out_stride, void* stream);

@@ -120,6 +120,7 @@ void check_gradient();
 void check_resample();
 void check_topk();
 void check_choice_similarity();
+void check_rows();
 void check_device();
 void check_float_pair();
 void check_tiles();  // on the emulator only, like the next

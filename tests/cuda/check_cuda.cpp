@@ -3,9 +3,9 @@
 //
 //   check_cuda [--quick] [--seed N] [PART]
 //
-// PART: similarity, triplets, gradient, resample, choice_similarity, device, tiles, deep or far; all without it. Prints
-// the number of checks of each part; the exit code is 1 when one failed. --quick takes fewer sizes, for sanitizers.
-// Every case runs with threads in order and then in a random order (that of seed N), which must not change a bit.
+// PART: similarity, triplets, gradient, resample, choice_similarity, rows, device, tiles or far; all without it. Prints the
+// number of checks of each part; the exit code is 1 when one failed. --quick takes fewer sizes, for sanitizers. Every
+// case runs with threads in order and then in a random order (that of seed N), which must not change a bit.
 #include <stdarg.h>
 
 #include "check.h"
@@ -95,6 +95,7 @@ int main(int argc, char** argv) {
   check_part("resample", part, check_resample);
   check_part("topk", part, check_topk);
   check_part("choice_similarity", part, check_choice_similarity);
+  check_part("rows", part, check_rows);
   check_part("device", part, check_device);
   check_part("float_pair", part, check_float_pair);
 #ifdef PA_EMULATION

@@ -22,6 +22,22 @@ inline __attribute__((always_inline)) float float_of_bfloat(uint16_t bfloat) {
   return float_of_bits(uint32_t(bfloat) << 16);
 }
 
+inline uint16_t bfloat_of_float(float value) {  // to nearest, ties to even
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return uint16_t(value != value ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+inline uint16_t half_of_float(float value) {  // likewise
+  const uint16_t sign = signbit(value) ? 0x8000 : 0;
+  const double magnitude = fabs(double(value));
+  if (value != value) return 0x7fff;
+  if (magnitude >= 65520.0) return sign | 0x7c00;
+  const int exponent = magnitude < 0x1p-14 ? -14 : ilogb(magnitude);
+  const int mantissa = int(nearbyint(ldexp(magnitude, 10 - exponent)));  // with its first digit
+  return uint16_t(sign | (((exponent + 14) << 10) + mantissa));
+}
+
 struct Operands {
   float* c;
   const uint32_t *a, *b;

@@ -11,6 +11,19 @@ namespace pa {
 inline float to_float(Half value) { return emulation::float_of_half(value.bits); }
 inline float to_float(Bfloat value) { return emulation::float_of_bfloat(value.bits); }
 
+template <class O>
+O rounded(Result<O> value) {
+  return value;
+}
+template <>
+inline Half rounded<Half>(float value) {
+  return {emulation::half_of_float(value)};
+}
+template <>
+inline Bfloat rounded<Bfloat>(float value) {
+  return {emulation::bfloat_of_float(value)};
+}
+
 // Round to nearest, ties away from zero, as cvt.rna: 10 bits of mantissa stay.
 inline uint32_t to_tf32(float value) {
   uint32_t bits;

@@ -377,6 +377,21 @@ BROKEN = {
         "threads", "topk", "topk.cu", "a.column < b.column);", "a.column > b.column);"),
     "topk: a row is its own neighbour": (
         "threads", "topk", "topk.cu", "j != left_out && after", "after"),
+    "rows: maxima of warps are read before they are written": (
+        "threads", "rows", "rows.cu", f"= maxima;\n  {BARRIER}", "= maxima;"),
+    "rows: maxima of blocks meet without an atomic": (
+        "plain", "rows", "rows.cu", "if (of_block > 0) atomicMax(report + threadIdx.x, of_block);",
+        "report[threadIdx.x] = of_block;"),
+    "rows: the last load of a row is taken whole": (
+        "memory", "rows", "common.cuh", "aligned && k + Chunk<T>::size <= x.d", "aligned"),
+    "rows: what stands behind a row is not zero": (
+        "plain", "rows", "rows.cu", "if (k + first + e >= p.x.d) continue;", ""),
+    "rows: a constant row is not told": (
+        "plain", "rows", "rows.cu", "seen.low == seen.high &&", "false &&"),
+    "rows: rows past the first round are left out": (
+        "plain", "rows", "rows.cu", "i += int64_t(gridDim.x) * kRowWarps", "i += p.x.n"),
+    "rows: a row with an infinite number is known": (
+        "plain", "rows", "rows.cu", "&& largest < double(INFINITY)", ""),
 }  # fmt: skip
 
 
