@@ -14,11 +14,10 @@ import numpy as np
 
 from pyalign.backends import Array, Backend, TripletCheck
 from pyalign.errors import InputError, nearest
+from pyalign.measures import LONGEST_SQUARE, SHORTEST_SQUARE
 
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
 ASYMMETRY = 1e-5  # of the largest value of a matrix: what rounding may do to a symmetric one
-SHORTEST_SQUARE = {"float32": 2.0**-80, "float64": 2.0**-900}  # of the longest row
-LONGEST_SQUARE = {"float32": 2.0**125, "float64": 2.0**1020}  # |x|^2 at which x.y or |x - y|^2 may overflow
 
 
 def as_rows(x: object, name: str = "x") -> np.ndarray:
@@ -181,7 +180,13 @@ def require_square(shape: tuple[int, ...]) -> None:
 
 def is_symmetric(matrix: Array) -> bool:
     """Whether a square matrix, an array or a tensor, is its transpose, but for rounding."""
-    return not float(abs(matrix - matrix.T).max()) > ASYMMETRY * float(abs(matrix).max())  # NaN is told elsewhere
+    apart, most = apart_from_transpose(matrix)
+    return not bool(apart > most)  # NaN is told elsewhere
+
+
+def apart_from_transpose(matrix: Array) -> tuple[Any, Any]:
+    """The largest difference of a square matrix, an array or a tensor, from its transpose, and what rounding may do."""
+    return abs(matrix - matrix.T).max(), ASYMMETRY * abs(matrix).max()
 
 
 def looks_like_dissimilarities(matrix: np.ndarray) -> bool:

@@ -19,6 +19,13 @@ from pyalign.errors import InputError, nearest
 PAIR_KERNELS = ("dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf")
 MEDIAN_ROWS = 2048
 
+# What rows may be, by the dtype of their similarities.
+SHORTEST_SQUARE = {"float32": 2.0**-80, "float64": 2.0**-900}  # |x|^2 of the longest row
+LONGEST_SQUARE = {"float32": 2.0**125, "float64": 2.0**1020}  # |x|^2 at which x.y or |x - y|^2 may overflow
+# Norms outside this range are brought to about 1 before cosines: their float32 products would over- or underflow.
+SAFE_INVERSE_NORM = (2.0**-50, 2.0**50)
+LARGEST_CENTRED = 2.0**60  # magnitude beyond which d * x could overflow
+
 
 @dataclass(frozen=True)
 class Measure:

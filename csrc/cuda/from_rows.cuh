@@ -45,6 +45,7 @@ template <class T>
 __device__ Result<T> finish_pair(const Rows<T>& x, pa_pair pair, double gamma, double value, int64_t i, int64_t j) {
   if (pair == PA_DOT) return Result<T>(value);
   if (pair == PA_COSINE) return Result<T>(from_inner_product<PA_COSINE>(value, x.terms[i], x.terms[j]));
+  if (!(value < double(INFINITY))) return not_a_number<Result<T>>();  // rbf would make 0 of an infinite row
   return Result<T>(from_any_squared_distance(pair, value, gamma));
 }
 

@@ -16,6 +16,7 @@ namespace {
 constexpr int kRowWarps = kThreads / kWarp;
 constexpr int64_t kRowBlocks = PA_GRID_MOST < 1024 ? PA_GRID_MOST : 1024;
 constexpr int kInFlight = 4;
+constexpr unsigned long long kNoNumber = ~0ull >> 1;
 constexpr double kShortestInverse = 1.0 / (int64_t(1) << 50), kLongestInverse = double(int64_t(1) << 50);
 
 template <class T>
@@ -45,7 +46,7 @@ struct Maxima {
 __device__ inline unsigned long long bits_of(double value) {
   unsigned long long bits;
   memcpy(&bits, &value, sizeof bits);
-  return value == value ? bits : ~0ull;
+  return value == value ? bits : kNoNumber;
 }
 
 __device__ inline void raise(unsigned long long* most, unsigned long long value) {
@@ -158,9 +159,9 @@ __device__ void finish_row(const Preparation<T>& p, const Seen<T>& seen, double 
     if (p.inverse_norms) p.inverse_norms[i] = known ? inverse : double(NAN);
   }
   const bool extreme = squares > 0.0 && !(inverse >= kShortestInverse && inverse <= kLongestInverse);
-  raise(&maxima->of[0], known ? bits_of(seen.squares) : ~0ull);
-  raise(&maxima->of[1], known ? bits_of(squares) : ~0ull);
-  raise(&maxima->of[2], known ? bits_of(largest) : ~0ull);
+  raise(&maxima->of[0], known ? bits_of(seen.squares) : kNoNumber);
+  raise(&maxima->of[1], known ? bits_of(squares) : kNoNumber);
+  raise(&maxima->of[2], known ? bits_of(largest) : kNoNumber);
   raise(&maxima->of[3], extreme);
 }
 
@@ -176,7 +177,7 @@ __device__ inline void report_maxima(const Maxima& maxima, unsigned long long* r
 }
 
 template <class O, class T>
-__global__ void __launch_bounds__(kThreads) prepare_rows(const Preparation<T> p) {
+__global__ void __launch_bounds__(kThreads, 4) prepare_rows(const Preparation<T> p) {
   Maxima maxima = {};
   for (int64_t i = int64_t(blockIdx.x) * kRowWarps + threadIdx.x / kWarp; i < p.x.n;
        i += int64_t(gridDim.x) * kRowWarps) {
@@ -184,7 +185,7 @@ __global__ void __launch_bounds__(kThreads) prepare_rows(const Preparation<T> p)
     const double squares = p.values ? write_row<O>(p, transform_of(p, seen), i) : seen.squares;
     finish_row(p, seen, squares, i, &maxima);
   }
-  report_maxima(maxima, p.report);
+  if (p.report) report_maxima(maxima, p.report);
 }
 
 template <class O, class T>

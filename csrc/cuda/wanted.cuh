@@ -24,9 +24,16 @@ Wanted<T> wanted_of(const pa_cuda_wanted* want, void* workspace) {
           want->invalid};
 }
 
+// Of rows that hold NaN or infinity no similarity is finite, and nothing is known of their triplets.
+template <class T>
+__device__ bool is_finite(T s) {
+  return fabs(s) < T(INFINITY);
+}
+
 template <class T>
 __device__ int8_t choice_of(const Three<T>& s, bool valid) {
-  return valid ? int8_t(decide(s.s01, s.s02, s.s12).odd) : int8_t(-1);
+  const bool known = valid && is_finite(s.s01) && is_finite(s.s02) && is_finite(s.s12);
+  return known ? int8_t(decide(s.s01, s.s02, s.s12).odd) : int8_t(-1);
 }
 
 // Column p = P(position p is odd); NaN from NaN.
@@ -40,9 +47,9 @@ __device__ void put_probabilities(const Three<T>& s, bool valid, T inverse_tempe
 
 template <class T>
 __device__ void put_similarities(const Three<T>& s, T* three) {
-  three[0] = s.s01;
-  three[1] = s.s02;
-  three[2] = s.s12;
+  three[0] = is_finite(s.s01) ? s.s01 : not_a_number<T>();
+  three[1] = is_finite(s.s02) ? s.s02 : not_a_number<T>();
+  three[2] = is_finite(s.s12) ? s.s12 : not_a_number<T>();
 }
 
 }  // namespace pa

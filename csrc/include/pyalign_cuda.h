@@ -8,7 +8,8 @@
  *
  * Triplets are checked in passing: where one is not three different items in [0, n), *invalid becomes 1, the triplet
  * adds nothing to any sum or gradient, its choice is -1 and its row of any other output NaN. Nothing is read or written
- * out of bounds. *invalid is never set to 0 here.
+ * out of bounds. *invalid is never set to 0 here. Similarities that are not finite, as those of rows that hold NaN or
+ * infinity, come out as NaN, and the choice of a triplet with one of them is -1.
  *
  * All results are the same from run to run: sums are taken in float64 over fixed pieces, and added in a fixed order.
  */
@@ -46,7 +47,7 @@ typedef enum {
   PA_SHIFT = 2   /* x - shift                                                                                 */
 } pa_transform;
 
-/* Rows made ready, and what the caller must know of them; NULL for what is not wanted, but the report. */
+/* Rows made ready, and what the caller must know of them; NULL for what is not wanted. */
 typedef struct {
   pa_transform transform;
   const void* shift;     /* (d,) of the rows' type, for PA_SHIFT                                              */
@@ -58,7 +59,8 @@ typedef struct {
   double* inverse_norms; /* (n,): 1 / |v|, 0 for a zero row, NaN likewise                                     */
   uint64_t* report;      /* (4,): raised, never lowered, to the largest over rows of: the bits of |x|^2 of    */
                          /* what was given; of |v|^2; of the largest magnitude given; and 1 for a row of      */
-                         /* 1 / |v| outside [2^-50, 2^50]. All bits are set for NaN, above those of infinity  */
+                         /* 1 / |v| outside [2^-50, 2^50]. All bits but the sign are set for NaN, whose value */
+                         /* is above that of infinity                                                         */
 } pa_cuda_prepared;
 
 int pa_cuda_prepare_rows(const pa_matrix* x, const pa_cuda_prepared* out, void* stream);

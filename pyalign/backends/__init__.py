@@ -130,6 +130,10 @@ class InvalidTripletsError(Exception):
     """Some triplet is not three different items in [0, n); `Backend.check_triplets` says which."""
 
 
+class NotOrdinaryError(Exception):
+    """Rows, or numbers of a matrix, that must be looked at before they are used: results so far mean nothing."""
+
+
 @dataclass(frozen=True)
 class RankOrder:
     """Pairs of objects in the ascending order of a value.

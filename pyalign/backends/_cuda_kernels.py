@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from pyalign.backends import Place, Rows
-from pyalign.backends._tensors import TensorGradient, TensorWanted
+from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
+from pyalign.backends._tensor_rows import TRANSFORMS, Prepared
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
 OLDEST = (8, 0)
@@ -26,6 +27,8 @@ except ImportError as error:
 
 class CudaKernels:
     """See `pyalign.backends._tensors.Kernels`."""
+
+    row_bytes = 16
 
     @property
     def home(self) -> str:
@@ -45,6 +48,12 @@ class CudaKernels:
         if self.home == "cuda" and torch.cuda.get_device_capability(place.device) < OLDEST:
             return f"it takes devices of compute capability 8.0 (Ampere) and later; {place.device} is older"
         return None
+
+    def prepare_rows(self, x: Tensor, out: Prepared) -> None:
+        values = _address(out.values), 0 if out.values is None else _row_stride(out.values)
+        terms = _address(out.squares), _address(out.inverse_norms), _address(out.report)
+        transform = TRANSFORMS.index(out.transform), _address(out.shift)
+        _cuda.prepare_rows(_matrix(x), (*transform, *values, *terms), _queue(x))
 
     def similarity(self, x: Rows, y: Rows | None, tf32: bool, out: Tensor) -> None:
         right = None if y is None else _rows(y)

@@ -8,13 +8,16 @@ from dataclasses import replace
 from torch import Tensor
 
 from pyalign.backends import InvalidTripletsError, Place, Rows, Sums, Wanted, native
-from pyalign.backends._tensors import TensorGradient, TensorWanted, result_dtype
+from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
+from pyalign.backends._tensor_rows import prepare_rows, result_dtype
 
 
 class NativeKernels:
     """See `pyalign.backends._tensors.Kernels`. Where a triplet is invalid, all outputs are undefined."""
 
     home = "cpu"
+    row_bytes = 1
+    prepare_rows = staticmethod(prepare_rows)
 
     def why_not(self, place: Place) -> str | None:
         return (

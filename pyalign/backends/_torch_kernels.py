@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from pyalign.backends import Place, Rows
-from pyalign.backends._tensors import TensorGradient, TensorWanted, result_dtype, row_blocks
+from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
+from pyalign.backends._tensor_rows import prepare_rows, result_dtype, row_blocks
 
 CHUNK = 1 << 20
 GATHERED_ELEMENTS = 1 << 24
@@ -26,6 +27,8 @@ class TorchKernels:
     """See `pyalign.backends._tensors.Kernels`."""
 
     home = "cpu"
+    row_bytes = 1
+    prepare_rows = staticmethod(prepare_rows)
 
     def why_not(self, place: Place) -> str | None:
         if place.device == "meta":
@@ -174,7 +177,8 @@ def _pair(x: Rows, y: Rows) -> Tensor:
             assert x.terms is not None and y.terms is not None
             value = value * (x.terms * y.terms)
     else:
-        value = _from_squares(x.pair, x.gamma, (left - right).square_().sum(dim=1).double())
+        squares = (left - right).square_().sum(dim=1).double()
+        value = _from_squares(x.pair, x.gamma, torch.where(squares < torch.inf, squares, torch.nan))
     return value.to(dtype)
 
 
@@ -195,11 +199,12 @@ def _run(fetch: Similarities, triplets: Tensor, n: int, chunk: int, want: Tensor
         s = fetch(index)
         at_top = s == s.amax(dim=0)
         count = at_top.sum(dim=0)
+        finite = torch.isfinite(s)
         if want.choices is not None:
-            odd = torch.where((count == 1) & valid, 2 - at_top.int().argmax(dim=0), -1)
+            odd = torch.where((count == 1) & valid & finite.all(dim=0), 2 - at_top.int().argmax(dim=0), -1)
             want.choices[part] = odd.to(torch.int8)
         if want.similarities is not None:
-            want.similarities[part] = torch.where(valid, s, torch.nan).T
+            want.similarities[part] = torch.where(valid & finite, s, torch.nan).T
         if want.probabilities is None and want.sums is None:
             continue
         logs = _log_softmax(s, want.temperature)
@@ -214,7 +219,8 @@ def _run(fetch: Similarities, triplets: Tensor, n: int, chunk: int, want: Tensor
 
 def _others(v: Tensor) -> Tensor:
     """Of three rows the sum of the two others: all * p - y is others(y) * p - y * others(p), without cancellation."""
-    return v[[1, 0, 0]] + v[[2, 2, 1]]
+    first, second, third = v.unbind()
+    return torch.stack([second + third, first + third, first + second])
 
 
 def _log_softmax(s: Tensor, temperature: float) -> Tensor:

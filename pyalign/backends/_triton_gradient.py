@@ -25,7 +25,7 @@ import torch
 import triton
 import triton.language as tl
 
-from pyalign.backends._tensors import TensorGradient
+from pyalign.backends._tensor_kernels import TensorGradient
 from pyalign.backends._triton_arithmetic import residuals as residuals_of
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
 from pyalign.backends._triton_outputs import ABOUT_TRIPLETS, about, read_triplets

@@ -13,6 +13,7 @@ import os
 import torch
 
 from pyalign.backends import Place, _torch_kernels
+from pyalign.backends._tensor_rows import prepare_rows
 from pyalign.backends._triton_choice_similarity import choice_similarity
 from pyalign.backends._triton_gradient import triplet_gradient
 from pyalign.backends._triton_similarity import similarity
@@ -25,6 +26,8 @@ OLDEST = (8, 0)  # what Triton compiles for
 class TritonKernels:
     """See `pyalign.backends._tensors.Kernels`."""
 
+    row_bytes = 16
+    prepare_rows = staticmethod(prepare_rows)
     similarity = staticmethod(similarity)
     triplets_from_matrix = staticmethod(triplets_from_matrix)
     triplets_from_rows = staticmethod(triplets_from_rows)

@@ -13,7 +13,7 @@ import torch
 import triton
 import triton.language as tl
 
-from pyalign.backends._tensors import TensorWanted
+from pyalign.backends._tensor_kernels import TensorWanted
 from pyalign.backends._triton_arithmetic import decide, nats, softmax
 from pyalign.backends._triton_launch import unused
 
@@ -56,6 +56,17 @@ def read_triplets(address, index_type, t, n, row_stride, column_stride, q, inval
 
 
 @triton.jit
+def finite(value):
+    """Of rows that hold NaN or infinity no similarity is."""
+    return tl.abs(value) < float("inf")
+
+
+@triton.jit
+def finite_or_nan(value):
+    return tl.where(finite(value), value, float("nan"))
+
+
+@triton.jit
 def store_three(out, q, inside, valid, first, second, third):
     """A row of three float32; NaN for a triplet that is not valid."""
     row = out + 3 * q
@@ -93,13 +104,15 @@ def store_outputs(
 ):  # fmt: skip
     if (wanted & CHOICES) != 0:
         _, _, odd = decide(s01, s02, s12)
-        tl.store(choices + q, tl.where(valid, odd, -1).to(tl.int8), mask=inside)
+        known = valid & finite(s01) & finite(s02) & finite(s12)
+        tl.store(choices + q, tl.where(known, odd, -1).to(tl.int8), mask=inside)
     if (wanted & PROBABILITIES) != 0:
         e01, e02, e12, z = softmax(s01, s02, s12, inverse_temperature)
         p0, p1, p2 = tl.div_rn(e12, z), tl.div_rn(e02, z), tl.div_rn(e01, z)
         store_three(probabilities, q, inside, valid, p0, p1, p2)
     if (wanted & SIMILARITIES) != 0:
-        store_three(similarities_out, q, inside, valid, s01, s02, s12)
+        known01, known02, known12 = finite_or_nan(s01), finite_or_nan(s02), finite_or_nan(s12)
+        store_three(similarities_out, q, inside, valid, known01, known02, known12)
     if (wanted & SUMS) != 0:
         store_sums(partials, count, s01, s02, s12, valid, inverse_temperature)
 

@@ -19,7 +19,7 @@ import triton
 import triton.language as tl
 
 from pyalign.backends import Rows
-from pyalign.backends._tensors import TensorWanted
+from pyalign.backends._tensor_kernels import TensorWanted
 from pyalign.backends._triton_arithmetic import COSINE, DOT, from_any_squared_distance
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
 from pyalign.backends._triton_outputs import ABOUT_TRIPLETS, Outputs, about, read_triplets, store_outputs
@@ -71,6 +71,7 @@ def finish(sums, terms, i, j, gamma, pair, valid):
         value = (sums.to(tl.float64) * (a * b)).to(tl.float32)
     elif pair != DOT:
         value = from_any_squared_distance(sums.to(tl.float64), gamma, pair)
+        value = tl.where(sums < float("inf"), value, float("nan"))  # rbf would make 0 of an infinite row
     return value
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyalign.backends import _tensors, get_host_backend
-from pyalign.backends._tensors import TensorGradient, result_dtype
+from pyalign.backends import get_host_backend
+from pyalign.backends._tensor_kernels import TensorGradient, current_device
+from pyalign.backends._tensor_rows import result_dtype
 from pyalign.backends._torch_kernels import add_in_order
 from pyalign.integrations import _torch_kernels as base
 from pyalign.integrations._loss_terms import Terms, loss_terms, total
@@ -93,7 +94,7 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, terms: Terms) -> tup
         divisors.append(terms.count)
     else:
         scale = 1.0 / terms.count
-    with _tensors.current_device(device):
+    with current_device(device):
         kernels.triplet_gradient(similarities, base.as_index(triplets), temperature, scale, out, terms.answers)
     gradient = base.add_transpose(out.matrix)
     for divisor in divisors:
@@ -150,7 +151,8 @@ def pair_weights(similarities: Tensor, triplets: Tensor, n: int, terms: Terms) -
 
 def _others(values: Tensor) -> Tensor:
     """For each of three columns the sum of the two others."""
-    return values[:, [1, 0, 0]] + values[:, [2, 2, 1]]
+    first, second, third = values.unbind(dim=1)  # a list of columns would be copied to the device
+    return torch.stack([second + third, first + third, first + second], dim=1)
 
 
 def _valid(triplets: Tensor, n: int) -> Tensor:
@@ -163,7 +165,7 @@ def _valid(triplets: Tensor, n: int) -> Tensor:
 def triplet_pairs(weights: Tensor, similarities: Tensor, triplets: Tensor, n: int) -> Pairs:
     """The three pairs of every triplet in both orders, with weights and similarities (t, 3).
 
-    Invalid triplets, which must weigh nothing, name item 0.
+    Invalid triplets must weigh nothing.
     """
     i, j = (places.flatten() for places in _places(triplets, n))
     return Pairs.sorted(
@@ -172,8 +174,8 @@ def triplet_pairs(weights: Tensor, similarities: Tensor, triplets: Tensor, n: in
 
 
 def _places(triplets: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """First and second item of the pairs 01, 02, 12: (t, 3) each; those of invalid triplets are item 0."""
-    a, b, c = torch.where(_valid(triplets, n)[:, None], triplets.long(), 0).unbind(dim=1)
+    """First and second item of the pairs 01, 02, 12: (t, 3) each; those of invalid triplets are some items."""
+    a, b, c = triplets.long().clamp(0, n - 1).unbind(dim=1)
     return torch.stack([a, a, b], dim=1), torch.stack([b, c, c], dim=1)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pyalign import _checks
-from pyalign.backends._tensors import result_dtype
+from pyalign.backends._tensor_rows import result_dtype
 from pyalign.errors import InputError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import cast
@@ -11,13 +12,14 @@ import torch
 from torch import Tensor
 
 from pyalign import _checks
-from pyalign.backends import Place, Rows, _tensors, get_backend, get_host_backend, preferred
-from pyalign.backends._tensors import Kernels, TensorBackend, TensorWanted, on_host, result_dtype
+from pyalign.backends import Place, Rows, get_backend, get_host_backend, preferred
+from pyalign.backends._tensor_kernels import Kernels, TensorWanted, current_device, no_flag, on_host, tf32_allowed
+from pyalign.backends._tensor_rows import Prepared, column_shift, ready_rows, result_dtype, row_extremes, scale_rows
+from pyalign.backends._tensors import TensorBackend
 from pyalign.errors import InputError
-from pyalign.measures import Measure, gamma_of, get_measure, median_distance, spaced_rows
+from pyalign.measures import SAFE_INVERSE_NORM, Measure, gamma_of, get_measure, median_distance, spaced_rows
 from pyalign.ops.triplets import use_matrix
 
-LONGEST = 2.0**100  # |x|^2 beyond which, or below whose inverse, a row is scaled before its cosines are taken
 INDEX_DTYPES = (torch.int16, torch.int32, torch.int64)
 
 
@@ -73,25 +75,27 @@ def _sample(rows: Tensor) -> np.ndarray:
     return on_host(rows[torch.as_tensor(spaced_rows(len(rows)), device=rows.device)])
 
 
-def _prepared(x: Tensor, measure: Measure, shift: Tensor | None, half: bool, gamma: float) -> Rows:
-    if measure.transform == "centre":
-        x = _tensors.centre_rows(x)
-    elif shift is not None:
-        x = x - shift
-    if not half:
-        x = x.to(result_dtype(x))
-    if x.stride(1) != 1 and x.shape[1] > 1:
-        x = x.contiguous()
-    if measure.pair == "dot":
-        return Rows(x, None, "dot")
-    squares = _tensors.row_squares(x)
-    if measure.pair != "cosine":
-        return Rows(x, squares, measure.pair, gamma)
-    if x.device.type == "cpu" and bool(((squares > LONGEST) | (squares < 1 / LONGEST) & (squares > 0)).any()):
-        _, exponents = torch.frexp(x.abs().amax(dim=1))
-        x = _tensors.scale_rows(x, -exponents)
-        squares = _tensors.row_squares(x)
-    return Rows(x, torch.where(squares > 0, squares.rsqrt(), 0.0), "cosine")
+def _prepared(kernels: Kernels, half: bool, x: Tensor, measure: Measure, shift: Tensor | None, gamma: float) -> Rows:
+    """Rows as the kernels take them; on the CPU, where looking is free, those of extreme length are scaled first."""
+    x = x if half else x.to(result_dtype(x))
+    x = x if x.stride(1) == 1 or x.shape[1] == 1 else x.contiguous()
+    rows = ready_rows(kernels, measure, x, None if shift is None else shift.to(x.dtype), gamma)
+    return _scaled(kernels, rows) if x.device.type == "cpu" and measure.pair == "cosine" else rows
+
+
+def _scaled(kernels: Kernels, rows: Rows) -> Rows:
+    (low, high), terms = SAFE_INVERSE_NORM, rows.terms
+    assert terms is not None
+    extreme = (terms < low) | (terms > high)  # or zero
+    if not bool(extreme.any()):
+        return rows
+    extremes = row_extremes(rows.values)
+    if not bool((extreme & (extremes > 0)).any()):
+        return rows
+    _, exponents = torch.frexp(extremes)
+    values = scale_rows(rows.values, -exponents)
+    kernels.prepare_rows(values, Prepared(inverse_norms=terms))
+    return replace(rows, values=values)
 
 
 def similarity(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
@@ -103,15 +107,15 @@ def similarity(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
         x, y = x.to(dtype), y.to(dtype)
     m = len(x if y is None else y)
     kernels, half = _kernels(x, m)
-    with _tensors.current_device(x.device):
-        shift = _tensors.column_shift(x) if chosen.transform == "shift" else None
+    with current_device(x.device):
+        shift = column_shift(x) if chosen.transform == "shift" else None
         if shift is not None and y is not None:  # of y it may not be exact in half precision
             x, y, shift = x.to(result_dtype(x)), y.to(result_dtype(y)), shift.to(result_dtype(shift))
         gamma = bandwidth(chosen, x, y)
-        left = _prepared(x, chosen, shift, half, gamma)
-        right = None if y is None else _prepared(y, chosen, shift, half, gamma)
+        left = _prepared(kernels, half, x, chosen, shift, gamma)
+        right = None if y is None else _prepared(kernels, half, y, chosen, shift, gamma)
         out = empty_matrix(len(x), m, x)
-        kernels.similarity(left, right, _tensors.tf32_allowed(), out)
+        kernels.similarity(left, right, tf32_allowed(), out)
     return out
 
 
@@ -125,11 +129,13 @@ def odd_one_out(x: Tensor, triplets: Tensor, measure: str) -> Tensor:
 
 
 def where_known(x: Tensor, triplets: Tensor, values: Tensor, otherwise: float) -> Tensor:
-    """Values (t, ...) of the triplets, replaced where a row of x that they name holds NaN or infinity."""
-    finite = torch.isfinite(x).all(dim=1)
-    if x.device.type == "cpu" and finite.all():  # elsewhere a look would wait
+    """Values (t, ...) of the triplets, replaced where a row of x that they name holds NaN or infinity.
+
+    Kernels of devices have done that already.
+    """
+    if x.device.type != "cpu" or all_finite(x):
         return values
-    known = finite[triplets.long().clamp(0, len(x) - 1)].all(dim=1)
+    known = torch.isfinite(x).all(dim=1)[triplets.long().clamp(0, len(x) - 1)].all(dim=1)
     return torch.where(known.view(-1, *(1,) * (values.ndim - 1)), values, otherwise)
 
 
@@ -142,17 +148,18 @@ def from_triplets(
     On the CPU an invalid triplet raises; elsewhere it sets the flag.
     """
     index = as_index(triplets)
-    invalid = _tensors.no_flag(x)
+    invalid = no_flag(x)
     want = TensorWanted(invalid, choices, None, pairs, sums, temperature)
     s = similarity(x, None, str(measure)) if uses_matrix(x, triplets) else None
-    with _tensors.current_device(x.device):
+    with current_device(x.device):
         if s is not None:
             kernels, _ = _kernels(x, len(x))
             kernels.triplets_from_matrix(s, index, want)
         else:
             kernels, half = _kernels(x, 0)
-            shift = _tensors.column_shift(x) if measure.transform == "shift" else None
-            kernels.triplets_from_rows(_prepared(x, measure, shift, half, bandwidth(measure, x, None)), index, want)
+            shift = column_shift(x) if measure.transform == "shift" else None
+            rows = _prepared(kernels, half, x, measure, shift, bandwidth(measure, x, None))
+            kernels.triplets_from_rows(rows, index, want)
     raise_invalid(x, triplets, invalid)
     return s, invalid
 

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from pyalign import _checks
-from pyalign.backends._tensors import result_dtype
+from pyalign.backends._tensor_rows import result_dtype
 from pyalign.errors import InputError
 from pyalign.integrations import _torch_kernels as kernels
 from pyalign.integrations._loss_ops import REDUCTIONS

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pyalign.backends import Place, get_backend
-from pyalign.backends._tensors import current_device
+from pyalign.backends._tensor_kernels import current_device
 from pyalign.nearest._tensor_space import DeviceSpace, in_one_order, without_tf32
 from pyalign.nearest.exact import Scan
 from pyalign.nearest.space import Sought, parts

@@ -5,16 +5,57 @@ The rules are the same for all backends: they look at the rows through the backe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Array, Backend, Rows
-from pyalign.measures import Measure, gamma_of, median_distance, spaced_rows
+from pyalign.backends import Array, Backend, NotOrdinaryError, Rows
+from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, gamma_of, median_distance, spaced_rows
+from pyalign.ops._door import Door
 
-# Norms outside this range are brought to about 1 before cosines: their float32 products would over- or underflow.
-SAFE_INVERSE_NORM = (2.0**-50, 2.0**50)
+
+def run_prepared(
+    door: Door, measure: Measure, x: Array, y: Array | None, work: Callable[[Any, Rows, Rows | None], Any]
+) -> Any:
+    """What `work(backend, rows of x, rows of y)` returns, with the rows made ready for the pair kernel of the measure.
+
+    On a device all of it is queued before anything is known of the rows, and then read in one transfer. Where they are
+    not ordinary, which is rare or an error, `work` runs a second time, after the checks of `prepare`.
+    """
+
+    def queued(queue: Any) -> None:
+        work(queue, *queue.prepare(measure, x, y))
+
+    return _run(door, x, queued, lambda backend: work(backend, *prepare(backend, measure, x, y)))
+
+
+def run_finite(door: Door, matrix: Array, name: str, work: Callable[[Any], Any]) -> Any:
+    """What `work(backend)` returns, with a matrix (n, m) without NaN and infinity; as `run_prepared`."""
+
+    def queued(queue: Any) -> None:
+        queue.look(matrix)
+        work(queue)
+
+    def careful(backend: Backend) -> Any:
+        _checks.require_finite(_checks.not_finite(backend, matrix, _squares(backend, matrix)), name)
+        return work(backend)
+
+    return _run(door, matrix, queued, careful)
+
+
+def _run(door: Door, x: Array, queued: Callable[[Any], None], careful: Callable[[Backend], Any]) -> Any:
+    begin = getattr(door.backend, "queue", None)  # of tensor backends
+    if begin is None:
+        return careful(door.backend)
+    queue = begin(x)
+    try:
+        queued(queue)
+        return queue.read()
+    except NotOrdinaryError:
+        return careful(door.backend)
 
 
 def prepare(backend: Backend, measure: Measure, x: Array, y: Array | None = None) -> tuple[Rows, Rows | None]:
@@ -81,7 +122,7 @@ def _rows(backend: Backend, measure: Measure, x: Array, shift: np.ndarray | None
 def _bounded(backend: Backend, x: Array) -> Array:
     """Rows scaled by powers of two where d * x could overflow; correlation does not change."""
     extremes = backend.row_extremes(x)
-    return _rescale(backend, x, extremes, np.ones(len(x), bool)) if extremes.max() > 2.0**60 else x
+    return _rescale(backend, x, extremes, np.ones(len(x), bool)) if extremes.max() > LARGEST_CENTRED else x
 
 
 def _unit_terms(backend: Backend, x: Array, squares: np.ndarray) -> Rows:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from pyalign import _checks
 from pyalign.backends import Place
-from pyalign.backends._tensors import TensorBackend, current_device
+from pyalign.backends._tensor_kernels import current_device
+from pyalign.backends._tensors import TensorBackend
 from pyalign.errors import InputError
 from pyalign.ops import _place
 from pyalign.ops._host_door import explained, host_output, require_rows_apart

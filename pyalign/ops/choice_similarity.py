@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from pyalign import _checks
-from pyalign.backends import Array
+from pyalign.backends import Array, Rows
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
-from pyalign.ops._prepare import prepare
-from pyalign.ops.triplets import finite_similarities
+from pyalign.ops._prepare import run_finite, run_prepared
 
 LEAST_ROWS = 3
 
@@ -69,10 +68,13 @@ def choice_similarity(
     shape, dtype = (len(rows), len(rows)), _checks.result_dtype(rows)
     with door.running():
         result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
-        prepared, _ = prepare(door.backend, chosen, rows)
         matrix = door.empty(shape, dtype)
-        door.backend.similarity(prepared, None, matrix)
-        door.backend.choice_similarity(matrix, divisor, result)
+
+        def work(backend: Any, prepared: Rows, _: Rows | None) -> None:
+            backend.similarity(prepared, None, matrix)
+            backend.choice_similarity(matrix, divisor, result)
+
+        run_prepared(door, chosen, rows, None, work)
         return door.give(result, out)
 
 
@@ -104,16 +106,23 @@ def choice_similarity_from(
     """
     divisor = _checks.as_temperature(temperature)
     door = open_door(backend, similarities)
-    matrix = finite_similarities(door, similarities)
+    matrix = door.similarities(similarities)
     _require_third(matrix, "similarities")
-    if not _checks.is_symmetric(matrix):
-        apart = float(abs(matrix - matrix.T).max())
-        raise InputError(f"similarities must be symmetric; they differ from their transpose by {apart:.3g}")
     shape, dtype = (len(matrix), len(matrix)), _checks.result_dtype(matrix)
     with door.running():
         result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
         matrix = matrix if out is None else door.apart(matrix, result)
-        door.backend.choice_similarity(matrix, divisor, result)
+
+        def work(backend: Any) -> None:
+            apart, most = _checks.apart_from_transpose(matrix)
+            if hasattr(backend, "doubt"):
+                backend.doubt(apart > most)
+            elif apart > most:
+                told = f"they differ from their transpose by {float(apart):.3g}"
+                raise InputError(f"similarities must be symmetric; {told}")
+            backend.choice_similarity(matrix, divisor, result)
+
+        run_finite(door, matrix, "similarities", work)
         return door.give(result, out)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from pyalign import _checks
-from pyalign.backends import HostBackend
+from pyalign.backends import Backend, HostBackend
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
 from pyalign.ops._host_door import HostDoor
+from pyalign.ops._prepare import run_finite
 from pyalign.ops.plan import TripletPlan
-from pyalign.ops.triplets import finite_similarities
 
 
 def triplet_gradient(
@@ -48,16 +48,19 @@ def triplet_gradient(
         (1.0986, [[0.0, -0.67, 0.33], [0.0, 0.0, 0.33], [0.0, 0.0, 0.0]])
     """
     door = open_door(backend, similarities)
-    matrix = finite_similarities(door, similarities)
+    matrix = door.similarities(similarities)
     n, dtype = len(matrix), _checks.result_dtype(matrix)
     temperature = _checks.as_temperature(temperature)
     if isinstance(triplets, TripletPlan):
         plan, triplets = triplets, triplets.triplets
         _check_plan(plan, n, answers)
         if isinstance(door, HostDoor):
-            gradient = door.empty((n, n), dtype)
-            total = plan.run(cast(HostBackend, door.backend), matrix, temperature, 1.0 / plan.weight, gradient)
-            return total / plan.weight, gradient
+            gradient, scale = door.empty((n, n), dtype), 1.0 / plan.weight
+
+            def planned(backend: HostBackend) -> float:
+                return plan.run(backend, matrix, temperature, scale, gradient)
+
+            return run_finite(door, matrix, "similarities", planned) / plan.weight, gradient
         answers = plan.answers
         if plan.alternatives != 3:
             raise InputError(f"a plan of two alternatives needs a backend on the host; got {door.backend.name!r}")
@@ -69,8 +72,11 @@ def triplet_gradient(
         weight = _checks.total_weight(weights, len(index))
     with door.running(index, n):
         gradient = door.empty((n, n), dtype)
-        total = door.backend.triplet_gradient(matrix, index, temperature, 1.0 / weight, gradient, weights)
-        return total / weight, door.give(gradient)
+
+        def work(backend: Backend) -> float:
+            return backend.triplet_gradient(matrix, index, temperature, 1.0 / weight, gradient, weights)
+
+        return run_finite(door, matrix, "similarities", work) / weight, door.give(gradient)
 
 
 def _check_plan(plan: TripletPlan, n: int, answers: object) -> None:

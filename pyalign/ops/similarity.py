@@ -11,7 +11,7 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
-from pyalign.ops._prepare import prepare
+from pyalign.ops._prepare import run_prepared
 
 
 def similarity(
@@ -57,8 +57,7 @@ def similarity(
         result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
         if out is not None:
             left, right = door.apart(left, result), None if right is None else door.apart(right, result)
-        rows, others = prepare(door.backend, chosen, left, right)
-        door.backend.similarity(rows, others, result)
+        run_prepared(door, chosen, left, right, lambda backend, *sides: backend.similarity(*sides, result))
         return door.give(result, out)
 
 

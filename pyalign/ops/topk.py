@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from pyalign import _checks
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
+from pyalign.ops._prepare import run_finite
 from pyalign.ops.similarity import similarity
 
 BLOCK = 1 << 24  # similarities at once
@@ -42,16 +42,14 @@ def topk(similarities: object, k: int, *, own: int | None = None, backend: str =
     """
     door = open_door(backend, similarities)
     given = door.backend.widened(door.rows(similarities, "similarities"))
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = door.backend.row_squares(given)
-    _checks.require_finite(_checks.not_finite(door.backend, given, squares), "similarities")
     n, m = given.shape
     if own is not None and not (isinstance(own, int) and 0 <= own <= m - n):
         raise InputError(f"own must leave a column of {m} to each of {n} rows; got {own!r}")
     _require_neighbours(k, m if own is None else m - 1)
     with door.running():
         out = door.empty((n, int(k)), np.int32)
-        door.backend.topk(given, int(k), -1 if own is None else own, out)
+        first = -1 if own is None else own
+        run_finite(door, given, "similarities", lambda backend: backend.topk(given, int(k), first, out))
         return door.give(out)
 
 

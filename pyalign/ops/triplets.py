@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Array, Sums, Wanted
+from pyalign.backends import Array, Backend, Rows, Sums, Wanted
 from pyalign.data import ODD_ONE_OUT, Aligned, align
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
-from pyalign.ops._prepare import prepare
+from pyalign.ops._prepare import run_finite, run_prepared
 
 MATRIX_BYTES = 256 << 20
 MATRIX_ELEMENTS_PER_TRIPLET = 16
@@ -113,11 +113,11 @@ def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "
     """
     aligned = _aligned(similarities, triplets, "odd_one_out_from", "similarities")
     door = open_door(backend, aligned.x)
-    matrix = finite_similarities(door, aligned.x)
+    matrix = door.similarities(aligned.x)
     index = door.triplets(aligned.index)
     with door.running(index, len(matrix)):
         choices = door.empty((len(index),), np.int8)
-        door.backend.triplets_from_matrix(matrix, index, Wanted(choices=choices))
+        _run_from(door, matrix, index, Wanted(choices=choices))
         return aligned.triplets.choices_in_file(door.give(choices))
 
 
@@ -134,15 +134,6 @@ def _aligned(x: object, triplets: object, what: str, name: str = "x") -> Aligned
     for note in aligned.notes:
         warnings.warn(note, AssumptionWarning, stacklevel=3)
     return aligned
-
-
-def finite_similarities(door: Door, similarities: object) -> Array:
-    """A matrix (n, n) without NaN and infinity."""
-    matrix = door.similarities(similarities)
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = door.backend.row_squares(matrix)
-    _checks.require_finite(_checks.not_finite(door.backend, matrix, squares), "similarities")
-    return matrix
 
 
 def choice_probabilities(
@@ -212,13 +203,13 @@ def choice_probabilities_from(
     """
     aligned = _aligned(similarities, triplets, "choice_probabilities_from", "similarities")
     door = open_door(backend, aligned.x)
-    matrix = finite_similarities(door, aligned.x)
+    matrix = door.similarities(aligned.x)
     index = door.triplets(aligned.index)
     temperature = _checks.as_temperature(temperature)
     with door.running(index, len(matrix)):
         probabilities = door.empty((len(index), 3), _checks.result_dtype(matrix))
         want = Wanted(probabilities=probabilities, temperature=temperature)
-        door.backend.triplets_from_matrix(matrix, index, want)
+        _run_from(door, matrix, index, want)
         return aligned.triplets.columns_in_file(door.give(probabilities))
 
 
@@ -271,10 +262,17 @@ def checked_triplets(door: Door, triplets: object, n: int) -> Array:
 
 
 def _run(door: Door, measure: Measure, x: Array, triplets: Array, want: Wanted) -> Sums | None:
-    backend, n, dtype = door.backend, len(x), _checks.result_dtype(x)
-    rows, _ = prepare(backend, measure, x)
-    if not use_matrix(n, len(triplets), dtype.itemsize):
-        return backend.triplets_from_rows(rows, triplets, want)
-    matrix = door.empty((n, n), dtype)
-    backend.similarity(rows, None, matrix)
-    return backend.triplets_from_matrix(matrix, triplets, want)
+    n, dtype = len(x), _checks.result_dtype(x)
+    matrix = door.empty((n, n), dtype) if use_matrix(n, len(triplets), dtype.itemsize) else None
+
+    def work(backend: Any, rows: Rows, _: Rows | None) -> Sums | None:
+        if matrix is None:
+            return cast(Backend, backend).triplets_from_rows(rows, triplets, want)
+        backend.similarity(rows, None, matrix)
+        return cast(Backend, backend).triplets_from_matrix(matrix, triplets, want)
+
+    return run_prepared(door, measure, x, None, work)
+
+
+def _run_from(door: Door, matrix: Array, triplets: Array, want: Wanted) -> None:
+    run_finite(door, matrix, "similarities", lambda backend: backend.triplets_from_matrix(matrix, triplets, want))

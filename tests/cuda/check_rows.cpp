@@ -108,7 +108,7 @@ struct RowsCase {
       const std::string why = judge_terms(i, known, square, inverse);
       if (!why.empty()) return why;
       const double maxima[3] = {given, square, largest};
-      for (int c = 0; c < 3; ++c) most[c] = std::max(most[c], known ? bits(maxima[c]) : ~uint64_t(0));
+      for (int c = 0; c < 3; ++c) most[c] = std::max(most[c], known ? bits(maxima[c]) : ~uint64_t(0) >> 1);
       most[3] |= known && square > 0.0 && !(inverse >= ldexp(1.0, -50) && inverse <= ldexp(1.0, 50));
       if (!known) most[3] = get_report(3);  // whatever it says: the others tell
     }

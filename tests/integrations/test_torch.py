@@ -381,7 +381,7 @@ def test_autocast_does_not_reach_inside(t):
 def test_works_with_either_way_of_setting_the_precision_of_products():
     code = """
 import torch, pyalign.integrations.torch
-from pyalign.backends._tensors import tf32_allowed
+from pyalign.backends._tensor_kernels import tf32_allowed
 x = torch.eye(3)
 print(tf32_allowed())
 torch.set_float32_matmul_precision("high")
