@@ -6,15 +6,12 @@ against naive loops. The checks run in a process of their own: Triton decides to
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import sysconfig
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import pybind11
 import pytest
 from support import draw_triplets, reals, run_python
 
@@ -141,39 +138,13 @@ print("all of", name)
 """
 
 
-@pytest.fixture(scope="session")
-def emulated_module(tmp_path_factory):
-    """The CUDA module, its kernels compiled for the CPU."""
-    folder = tmp_path_factory.mktemp("emulated")
-    scripts = Path(sysconfig.get_path("scripts"))
-    configure = [
-        scripts / "cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={scripts / 'ninja'}",
-        "-DPYALIGN_CUDA=OFF", "-DPYALIGN_CUDA_EMULATION=ON", f"-DPython_EXECUTABLE={sys.executable}",
-        f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
-    ]  # fmt: skip
-    for command in (configure, [scripts / "cmake", "--build", folder, "--target", "_cuda_emulated"]):
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return next(folder.glob("_cuda_emulated*" + sysconfig.get_config_var("EXT_SUFFIX")))
-
-
 def checks(name, dtypes):
     return CHECKS.format(tests=str(ROOT / "tests"), name=name, dtypes=dtypes)
 
 
-def loads(emulated_module):
-    return f"""
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("_cuda_emulated", {str(emulated_module)!r})
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-sys.modules["pyalign.backends._cuda"] = module
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld")
-def test_cuda_backend_on_emulated_kernels(emulated_module):
-    done = run_python(loads(emulated_module) + checks("cuda", "(np.float32, np.float64)"), timeout=600)
+def test_cuda_backend_on_emulated_kernels(load_emulated):
+    done = run_python(load_emulated + checks("cuda", "(np.float32, np.float64)"), timeout=600)
     assert done.stdout.strip() == "all of cuda", done.stderr
 
 

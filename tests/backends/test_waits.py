@@ -1,0 +1,44 @@
+"""How often each public call waits for a device, what it allocates there, and how many kernels it queues: a table.
+
+More is a decision that somebody makes: change the table with it, and docs/gpu.md where a wait is added.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from support import run_python
+
+pytestmark = [
+    pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld"),
+]
+
+# Waits; tensors in new memory, temporaries of torch among them; operations of `Kernels`.
+COUNTS = {}
+
+
+@pytest.fixture(scope="module")
+def counted(load_emulated):
+    tests = str(Path(__file__).resolve().parents[1])
+    done = run_python(f"{load_emulated}\nsys.path.insert(0, {tests!r})\nimport device_calls\ndevice_calls.main('cuda')")
+    assert done.returncode == 0, done.stderr
+    return {call: tuple(counts) for call, counts in json.loads(done.stdout).items()}
+
+
+def test_every_call_is_in_the_table(counted):
+    assert counted.keys() == COUNTS.keys()
+
+
+@pytest.mark.parametrize("call", COUNTS)
+def test_a_call_waits_allocates_and_queues_no_more_than_the_table_says(counted, call):
+    assert counted[call] == COUNTS[call]
+
+
+def test_a_call_waits_once_but_where_a_number_must_be_known_before_the_kernels_run(counted):
+    more = {call for call, (waits, *_) in counted.items() if waits > 1}
+    assert more == {"odd_one_out rbf", "similarity rbf", "triplet_gradient with answers"}
