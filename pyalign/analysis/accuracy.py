@@ -14,6 +14,7 @@ from pyalign.backends import Sums
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Overlap, alternatives_of, chance_of
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
+from pyalign.ops._aside import Aside
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
@@ -188,6 +189,7 @@ def score_triplets(
     probabilities: bool = False,
     similarities: bool = False,
     task: str = ODD_ONE_OUT,
+    aside: Aside | None = None,
 ) -> tuple[TripletResults, int]:
     """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
 
@@ -203,7 +205,7 @@ def score_triplets(
     if task == ANCHORED:
         results = run_anchored(x, triplets, **options)
     else:
-        results = run_triplets(x, triplets, sums=True, **options)
+        results = run_triplets(x, triplets, sums=True, aside=aside, **options)
     if kept is None:
         return results, 0
     return _spread(results, kept), int((~kept).sum())

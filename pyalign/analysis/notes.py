@@ -11,14 +11,18 @@ from pyalign import _checks
 from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
 from pyalign.data import ANCHORED, ODD_ONE_OUT, alternatives_of, chance_of
+from pyalign.ops._aside import Aside
 from pyalign.ops._door import open_door
+from pyalign.ops._place import length
 
 FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
 ABOVE, BELOW = 2.0, 4.0  # standard errors of independent triplets, beyond which an accuracy is no longer chance
 CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 
 
-def notes_on_rows(x: Array, index: Array, source: str = "x", task: str = ODD_ONE_OUT) -> tuple[str, ...]:
+def notes_on_rows(
+    x: Array, index: Array, source: str = "x", task: str = ODD_ONE_OUT, aside: Aside | None = None
+) -> tuple[str, ...]:
     """What is odd about the rows: unused or zero ones, an index among the features, dissimilarities, items from 1.
 
     Of anchored triplets also whether the same three items come with several anchors.
@@ -28,6 +32,7 @@ def notes_on_rows(x: Array, index: Array, source: str = "x", task: str = ODD_ONE
         index: (t, 3) rows.
         source: of x, for the sentences.
         task: of the triplets.
+        aside: from `glance_at_rows`, where a call in between has read it.
 
     Example:
         >>> notes_on_rows(np.eye(5, 2), np.array([[0, 1, 2]]))[0]
@@ -35,24 +40,37 @@ def notes_on_rows(x: Array, index: Array, source: str = "x", task: str = ODD_ONE
     """
     door = open_door("auto", x)
     rows = door.rows(x)
+    zero, column, first_row, used = (glance_at_rows(x, index) if aside is None else aside).read()
     notes = []
-    triplets = door.host(door.triplets(index))
-    used = used_rows(triplets, len(rows))
+    if not used.all() and length(index) > FIRST_LOOK:
+        used = used_rows(door.host(door.triplets(index)), len(rows))
     n = int(used.sum())
     if n == len(rows) - 1 and not used[0]:
         notes.append(f"item 0 never occurs, every other row of {source} does: do items count from 1 (--one-based)?")
     elif n < len(rows):
         notes.append(f"triplets name {n:,} of the {len(rows):,} rows of {source}")
-    with np.errstate(over="ignore", invalid="ignore"):
-        zero = int((door.backend.row_squares(rows) == 0).sum())
-    if zero:
-        notes.append(f"{zero:,} {'row' if zero == 1 else 'rows'} of {source} zero throughout: cosines with them are 0")
-    if looks_like_index(door.host(rows[:, :1])[:, 0]):
+    if zero[0]:
+        told = "row" if zero[0] == 1 else "rows"
+        notes.append(f"{zero[0]:,} {told} of {source} zero throughout: cosines with them are 0")
+    if looks_like_index(column):
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
-    if _are_dissimilarities(door, rows):
+    if _may_be_dissimilarities(first_row) and _checks.looks_like_dissimilarities(door.host(rows)):
         rule = "its rows are taken for features; pyalign.odd_one_out_from(-x, triplets) takes the matrix for what it is"
         notes.append(f"{source} looks like a matrix of dissimilarities, not embeddings: {rule}")
-    return (*notes, *notes_on_anchors(triplets, task))
+    anchors = notes_on_anchors(door.host(door.triplets(index)), task) if task == ANCHORED else ()
+    return (*notes, *anchors)
+
+
+def glance_at_rows(x: Array, index: Array) -> Aside:
+    """What notes on rows begin with: zero rows, the first column, of a square matrix the first row, and the rows that
+    the first triplets name.
+    """
+    door = open_door("auto", x)
+    rows = door.rows(x)
+    n, d = rows.shape
+    wide = door.backend.widened(rows[:1] if n == d else rows[:0])
+    some = door.used_rows(door.triplets(index[:FIRST_LOOK]), n)
+    return Aside(door, [door.zero_rows(rows), door.backend.widened(rows[:, :1])[:, 0], wide.reshape(-1), some])
 
 
 def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
@@ -70,13 +88,9 @@ def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
     return (f"{told} asked with more than one anchor",) if several else ()
 
 
-def _are_dissimilarities(door: Any, rows: Any) -> bool:
+def _may_be_dissimilarities(first_row: np.ndarray) -> bool:
     """The first row decides nearly always, so that no matrix leaves its device for this."""
-    n, d = rows.shape
-    if n != d:
-        return False
-    first = door.host(rows[:1])[0]
-    return bool(first[0] == 0 and (first[1:] > 0).all()) and _checks.looks_like_dissimilarities(door.host(rows))
+    return len(first_row) > 0 and bool(first_row[0] == 0 and (first_row[1:] > 0).all())
 
 
 def used_rows(index: np.ndarray, n: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.analysis.in_sample import choice_model, seen_by
 from pyalign.analysis.named_ceiling import Ceiling
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
+from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
@@ -20,6 +20,7 @@ from pyalign.analysis.several import Several, measures_of, of_each
 from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
 from pyalign.errors import InputError
 from pyalign.measures import Measure
+from pyalign.ops._aside import Aside
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
 from pyalign.ops.triplets import use_matrix
@@ -177,11 +178,12 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
     t, n = length(aligned.index), length(values)
     door = open_door(asked.backend, values, elements=n * n if t and use_matrix(n, t, 4) else 0)
     rows = door.rows(values)
-    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task))
+    aside = glance_at_rows(rows, aligned.index)
+    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task, aside))
 
     def run(measure: str | Measure | None) -> Score:
         chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
-        found = _one(rows, aligned, chosen, temperature, asked)
+        found = _one(rows, aligned, chosen, temperature, asked, aside)
         told = merged(notes, looked(), found.notes)  # triplets are known to be valid now
         if found.accuracy is not None:
             nats = found.cross_entropy or 0.0
@@ -198,14 +200,14 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
     return run
 
 
-def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float, asked: _Asked) -> Score:
+def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float, asked: _Asked, aside: Aside) -> Score:
     """The score by one measure, with what was asked for besides."""
     began = time.perf_counter()
     needed = asked.plan is not None or asked.groups is not None
     results, n_dropped = score_triplets(
         rows, aligned.index, measure=measure, temperature=temperature, ties=asked.ties, nan=asked.nan,
         backend=asked.backend, choices="choices" in asked.keep, probabilities="probabilities" in asked.keep,
-        similarities=needed, task=aligned.triplets.task,
+        similarities=needed, task=aligned.triplets.task, aside=aside,
     )  # fmt: skip
     seconds = time.perf_counter() - began
     found = summarise(

@@ -7,7 +7,7 @@ they are not, results mean nothing, and the caller takes the careful way, which 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,18 +119,18 @@ class Queue:
         with current_device(self.device):
             self.kernels.choice_similarity(similarities, temperature, out)
 
-    def read(self) -> Any:
-        """Waits. What the last method of `TensorBackend` would have returned.
+    def read(self, aside: Sequence[Tensor] = ()) -> tuple[Any, list[np.ndarray]]:
+        """Waits. What the last method of `TensorBackend` would have returned, and what lies in the tensors besides.
 
         Raises:
             NotOrdinaryError: results mean nothing.
             InvalidTripletsError: likewise.
         """
-        (words,) = read_together(self.words)
+        words, *found = read_together(self.words, *aside)
         self._require_ordinary(words)
         if words[INVALID]:
             raise InvalidTripletsError
-        return self._result(words[SUMS:].view(np.float64))
+        return self._result(words[SUMS:].view(np.float64)), found
 
     def _require_ordinary(self, words: np.ndarray) -> None:
         reports = words[:REPORT], words[OF_Y : OF_Y + REPORT]

@@ -7,6 +7,7 @@ the device, in the library that the rows came from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -58,6 +59,15 @@ class Door(Protocol):
 
     def host(self, array: Array) -> np.ndarray:
         """A numpy array of the same values."""
+
+    def host_all(self, arrays: Sequence[Array]) -> list[np.ndarray]:
+        """The same of several arrays, by one transfer."""
+
+    def zero_rows(self, rows: Array) -> Array:
+        """(1,): how many rows (n, d) are zero throughout."""
+
+    def used_rows(self, triplets: Array, n: int) -> Array:
+        """Mask (n,) of the items that triplets (t, 3) name; of numbers outside [0, n) it is not to be relied on."""
 
     def give(self, result: Array, out: Any = None) -> Any:
         """A result as the caller gets it: in `out`, where that was given to `output`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,18 @@ class HostDoor:
 
     def host(self, array: np.ndarray) -> np.ndarray:
         return array
+
+    def host_all(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return list(arrays)
+
+    def zero_rows(self, rows: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (self.backend.row_squares(rows) == 0).sum(keepdims=True)
+
+    def used_rows(self, triplets: np.ndarray, n: int) -> np.ndarray:
+        used = np.zeros(n, bool)
+        used[triplets.astype(np.int64).ravel().clip(0, n - 1)] = True
+        return used
 
     def give(self, result: np.ndarray, out: Any = None) -> Any:
         return result

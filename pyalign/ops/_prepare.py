@@ -14,12 +14,14 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array, Backend, NotOrdinaryError, Rows
 from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, gamma_of, median_distance, spaced_rows
+from pyalign.ops._aside import Aside
 from pyalign.ops._door import Door
 
 
 def run_prepared(
-    door: Door, measure: Measure, x: Array, y: Array | None, work: Callable[[Any, Rows, Rows | None], Any]
-) -> Any:
+    door: Door, measure: Measure, x: Array, y: Array | None, work: Callable[[Any, Rows, Rows | None], Any],
+    aside: Aside | None = None,
+) -> Any:  # fmt: skip
     """What `work(backend, rows of x, rows of y)` returns, with the rows made ready for the pair kernel of the measure.
 
     On a device all of it is queued before anything is known of the rows, and then read in one transfer. Where they are
@@ -29,7 +31,7 @@ def run_prepared(
     def queued(queue: Any) -> None:
         work(queue, *queue.prepare(measure, x, y))
 
-    return _run(door, x, queued, lambda backend: work(backend, *prepare(backend, measure, x, y)))
+    return _run(door, x, queued, lambda backend: work(backend, *prepare(backend, measure, x, y)), aside)
 
 
 def run_finite(door: Door, matrix: Array, name: str, work: Callable[[Any], Any]) -> Any:
@@ -46,14 +48,20 @@ def run_finite(door: Door, matrix: Array, name: str, work: Callable[[Any], Any])
     return _run(door, matrix, queued, careful)
 
 
-def _run(door: Door, x: Array, queued: Callable[[Any], None], careful: Callable[[Backend], Any]) -> Any:
+def _run(
+    door: Door, x: Array, queued: Callable[[Any], None], careful: Callable[[Backend], Any], aside: Aside | None = None
+) -> Any:
     begin = getattr(door.backend, "queue", None)  # of tensor backends
     if begin is None:
         return careful(door.backend)
     queue = begin(x)
     try:
         queued(queue)
-        return queue.read()
+        waiting = [] if aside is None else aside.waiting
+        result, found = queue.read(waiting)
+        if aside is not None and waiting:
+            aside.found(found)
+        return result
     except NotOrdinaryError:
         return careful(door.backend)
 

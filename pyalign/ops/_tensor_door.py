@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -13,7 +13,9 @@ from torch import Tensor
 
 from pyalign import _checks
 from pyalign.backends import Place
+from pyalign.backends._queue import read_together
 from pyalign.backends._tensor_kernels import current_device
+from pyalign.backends._tensor_rows import row_extremes
 from pyalign.backends._tensors import TensorBackend
 from pyalign.errors import InputError
 from pyalign.ops import _place
@@ -97,6 +99,16 @@ class TensorDoor:
 
     def host(self, array: Tensor) -> np.ndarray:
         return array.cpu().numpy()
+
+    def host_all(self, arrays: Sequence[Tensor]) -> list[np.ndarray]:
+        return read_together(*arrays)
+
+    def zero_rows(self, rows: Tensor) -> Tensor:
+        return (row_extremes(rows) == 0).sum().view(1)
+
+    def used_rows(self, triplets: Tensor, n: int) -> Tensor:
+        used = torch.zeros(n, dtype=torch.bool, device=self.device)
+        return used.index_fill_(0, triplets.long().clamp_(0, n - 1).flatten(), True)
 
     def give(self, result: Tensor, out: Any = None) -> Any:
         if self.from_host:

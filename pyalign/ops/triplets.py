@@ -18,6 +18,7 @@ from pyalign.backends import Array, Backend, Rows, Sums, Wanted
 from pyalign.data import ODD_ONE_OUT, Aligned, align
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
+from pyalign.ops._aside import Aside
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_finite, run_prepared
@@ -224,10 +225,11 @@ def run_triplets(
     probabilities: bool = False,
     sums: bool = False,
     similarities: bool = False,
+    aside: Aside | None = None,
 ) -> TripletResults:
     """Any of choices, probabilities, similarities and sums, in one pass over the triplets.
 
-    Arguments are those of `choice_probabilities`.
+    Arguments are those of `choice_probabilities`. aside: arrays where x lies, to be read with the numbers of this call.
 
     Example:
         >>> import numpy as np
@@ -248,7 +250,7 @@ def run_triplets(
             sums=sums,
             temperature=temperature,
         )
-        total = _run(door, chosen, rows, index, want)
+        total = _run(door, chosen, rows, index, want, aside)
         wanted = want.choices, want.probabilities, want.similarities
         given = [None if array is None else door.give(array) for array in wanted]
     return TripletResults(door.backend.name, len(index), given[0], given[1], total, given[2])
@@ -261,7 +263,7 @@ def checked_triplets(door: Door, triplets: object, n: int) -> Array:
     return index
 
 
-def _run(door: Door, measure: Measure, x: Array, triplets: Array, want: Wanted) -> Sums | None:
+def _run(door: Door, measure: Measure, x: Array, triplets: Array, want: Wanted, aside: Aside | None) -> Sums | None:
     n, dtype = len(x), _checks.result_dtype(x)
     matrix = door.empty((n, n), dtype) if use_matrix(n, len(triplets), dtype.itemsize) else None
 
@@ -271,7 +273,7 @@ def _run(door: Door, measure: Measure, x: Array, triplets: Array, want: Wanted) 
         backend.similarity(rows, None, matrix)
         return cast(Backend, backend).triplets_from_matrix(matrix, triplets, want)
 
-    return run_prepared(door, measure, x, None, work)
+    return run_prepared(door, measure, x, None, work, aside)
 
 
 def _run_from(door: Door, matrix: Array, triplets: Array, want: Wanted) -> None:

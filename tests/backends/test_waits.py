@@ -19,7 +19,30 @@ pytestmark = [
 ]
 
 # Waits; tensors in new memory, temporaries of torch among them; operations of `Kernels`.
-COUNTS = {}
+COUNTS = {
+    "similarity cosine": (1, 3, 2),
+    "similarity dot": (1, 2, 2),
+    "similarity pearson": (1, 4, 2),
+    "similarity neg_euclidean": (1, 19, 2),
+    "similarity rbf:2": (1, 19, 2),
+    "similarity rbf": (2, 21, 2),
+    "similarity cosine of x and y": (1, 4, 3),
+    "similarity cosine, odd d": (1, 4, 2),
+    "similarity pearson, odd d": (1, 4, 2),
+    "odd_one_out, matrix": (1, 5, 3),
+    "choice_probabilities, matrix": (1, 5, 3),
+    "score, matrix": (1, 13, 3),
+    "odd_one_out, rows": (1, 4, 2),
+    "choice_probabilities, rows": (1, 4, 2),
+    "score, rows": (1, 12, 2),
+    "odd_one_out rbf": (2, 23, 3),
+    "odd_one_out_from": (1, 3, 2),
+    "choice_probabilities_from": (1, 3, 2),
+    "triplet_gradient": (1, 3, 2),
+    "triplet_gradient with answers": (3, 5, 2),
+    "choice_similarity": (1, 4, 3),
+    "choice_similarity_from": (1, 10, 2),
+}
 
 
 @pytest.fixture(scope="module")

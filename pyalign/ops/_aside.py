@@ -1,0 +1,35 @@
+"""Arrays that are read on the side: those of a device with the numbers of the next call there, which waits anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pyalign.backends import Array
+from pyalign.ops._door import Door
+from pyalign.ops._host_door import HostDoor
+
+
+class Aside:
+    """Arrays of a door, to be known later.
+
+    Attributes:
+        waiting: those of a device, until they are read.
+    """
+
+    def __init__(self, door: Door, arrays: Sequence[Array]):
+        self.door, self.waiting = door, list(arrays)
+        self._found: list[np.ndarray] = []
+        if isinstance(door, HostDoor):
+            self.found(self.waiting)
+
+    def found(self, arrays: list[np.ndarray]) -> None:
+        """Some call has read them."""
+        self._found, self.waiting = arrays, []
+
+    def read(self) -> list[np.ndarray]:
+        """The arrays on the host; waits for the device where no call has read them yet."""
+        if self.waiting:
+            self.found(self.door.host_all(self.waiting))
+        return self._found
