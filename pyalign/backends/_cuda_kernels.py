@@ -26,7 +26,7 @@ except ImportError as error:
 
 
 class CudaKernels:
-    """See `pyalign.backends._tensors.Kernels`."""
+    """See `pyalign.backends._tensor_kernels.Kernels`."""
 
     row_bytes = 16
 

@@ -13,7 +13,7 @@ from pyalign.backends._tensor_rows import prepare_rows, result_dtype
 
 
 class NativeKernels:
-    """See `pyalign.backends._tensors.Kernels`. Where a triplet is invalid, all outputs are undefined."""
+    """See `pyalign.backends._tensor_kernels.Kernels`. Where a triplet is invalid, all outputs are undefined."""
 
     home = "cpu"
     row_bytes = 1

@@ -96,7 +96,7 @@ def scale_rows(x: Tensor, exponents: Tensor) -> Tensor:
 
 
 def prepare_rows(x: Tensor, out: Prepared) -> None:
-    """See `pyalign.backends._tensors.Kernels.prepare_rows`."""
+    """See `pyalign.backends._tensor_kernels.Kernels.prepare_rows`."""
     given = row_squares(x)
     known = ~given.isnan() & torch.isfinite(row_extremes(x)) if x.dtype == torch.float64 else torch.isfinite(given)
     values, squares = x, given

@@ -24,7 +24,7 @@ Similarities = Callable[[Tensor], Tensor]  # from triplets (c, 3) to (3, c)
 
 
 class TorchKernels:
-    """See `pyalign.backends._tensors.Kernels`."""
+    """See `pyalign.backends._tensor_kernels.Kernels`."""
 
     home = "cpu"
     row_bytes = 1

@@ -24,7 +24,7 @@ OLDEST = (8, 0)  # what Triton compiles for
 
 
 class TritonKernels:
-    """See `pyalign.backends._tensors.Kernels`."""
+    """See `pyalign.backends._tensor_kernels.Kernels`."""
 
     row_bytes = 16
     prepare_rows = staticmethod(prepare_rows)

@@ -39,7 +39,7 @@ def topk_kernel(similarities, indices, m, stride: tl.int64, k, own: tl.int64, BL
 
 
 def topk(similarities: torch.Tensor, k: int, own: int, indices: torch.Tensor) -> None:
-    """See `pyalign.backends._tensors.Kernels`."""
+    """See `pyalign.backends._tensor_kernels.Kernels`."""
     n, m = similarities.shape
     if n:
         launch(topk_kernel, (n,), similarities, indices, m, similarities.stride(0), k, own, BLOCK=TOPK_BLOCK)

@@ -14,6 +14,7 @@ import pytest
 from support import run_python
 
 pytestmark = [
+    pytest.mark.slow,  # it compiles the kernels
     pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed"),
     pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld"),
 ]

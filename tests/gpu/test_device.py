@@ -313,6 +313,73 @@ def test_torch_ops_compile_on_the_device_and_do_not_wait_for_it(measure, t):
     assert bool(torch.isfinite(network.weight.grad).all())
 
 
+@pytest.mark.parametrize("measure", ["dot", "cosine", "pearson", "neg_euclidean", "rbf:2"])
+@pytest.mark.parametrize("t", [20_000, 40], ids=["matrix", "rows"])
+def test_a_step_of_training_is_captured_in_a_graph_and_replayed_as_it_runs_without(measure, t):
+    torch = pytest.importorskip("torch")
+    from pyalign.integrations.torch import TripletLoss
+
+    start, triplets, loss = (
+        on_device(reals(20, 500, 33)),
+        on_device(draw_triplets(20, 500, t)),
+        TripletLoss(measure, 0.5),
+    )
+
+    def training():
+        x = start.clone().requires_grad_()
+        optimiser = torch.optim.SGD([x], lr=0.1, momentum=0.9)
+
+        def step():
+            optimiser.zero_grad(set_to_none=False)
+            value = loss(x, triplets)
+            value.backward()
+            optimiser.step()
+            return value
+
+        return x, step
+
+    eager, step = training()
+    expected = [step().item() for _ in range(6)]
+    replayed, step = training()
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):  # warm up: kernels are loaded, gradients and momenta have their memory
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        value = step()
+    losses = []
+    for _ in range(3):
+        graph.replay()
+        losses.append(value.item())
+    assert losses == pytest.approx(expected[3:], rel=1e-5)
+    torch.testing.assert_close(replayed, eager, rtol=1e-4, atol=1e-6)
+
+
+def test_a_call_on_the_device_waits_once_where_rows_are_ordinary(engine):
+    """set_sync_debug_mode counts what torch waits for; the one transfer at the end is a copy to memory of the host."""
+    torch = pytest.importorskip("torch")
+    import warnings
+
+    x, triplets = on_device(reals(21, 300, 17)), on_device(draw_triplets(21, 300, 20_000))
+    for call in (
+        lambda: pyalign.similarity(x, backend=engine),
+        lambda: pyalign.odd_one_out(x, triplets, measure="pearson", backend=engine),
+        lambda: pyalign.choice_probabilities(x, triplets, backend=engine),
+    ):
+        call()
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as found:
+                warnings.simplefilter("always")
+                call()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        assert sum("synchroniz" in str(one.message) for one in found) <= 1
+
+
 def test_an_invalid_triplet_makes_the_loss_of_the_torch_op_nan():
     torch = pytest.importorskip("torch")
     import pyalign.integrations.torch  # noqa: F401
