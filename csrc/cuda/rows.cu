@@ -6,8 +6,9 @@
 // the block, and each block adds its own to the report by at most four atomics: a maximum is the same in any order.
 //
 // On an H100, predicted from bytes: n = 100,000, d = 512 in float32 are 205 MB, 61 us at 3.35 TB/s, and 122 us where
-// rows are written too; 1,854 rows of 768 are 5.7 MB, 2 us, less than the launch. A square takes a conversion and a
-// multiply-add in float64, 16 and 64 a cycle and multiprocessor: 51 M of them take 14 us, within the time of memory.
+// rows are written too; 1,854 rows of 768 are 5.7 MB, 2 us, less than the launch. Counted in the machine code of sm_90:
+// some 166 instructions for the four loads of a lane, 16 numbers, with a conversion, a multiply-add and an addition in
+// float64 for each. So 51 M numbers take 19 us of issue, and 14 us of conversions at 16 a cycle: both within memory's.
 #include "tensor_core.cuh"
 
 namespace pa {
