@@ -127,7 +127,15 @@ __device__ inline Place place_of_warp() {
 template <class T>
 __device__ void multiply_tensor_slice(const unsigned char* x, const unsigned char* y, float (&sum)[4][4][4]) {
   const Place at = place_of_warp();
-  uint32_t b[4][2][2];  // of four times 8 columns, two steps
+  return {swizzled<S>(at.row + at.lane % 16, at.lane / 16),  // rows 0-7 and 8-15 of the first 16 bytes, of the second
+          S::half + swizzled<S>(at.column + at.lane / 16 * 8 + at.lane % 8, at.lane / 8 % 2)};  // both 16 bytes of
+}  // rows 0-7, of 8-15
+
+// Tensor cores cut their sums off instead of rounding them, so that long sums come out too small. So the products of
+// two steps start at zero and are added to the sums by ordinary additions, which round: two for each mma.
+template <class T, class S>
+__device__ void multiply_tensor_steps(const unsigned char* slice, Reads at, int step, Sums& sum) {
+  uint32_t b[2][kWarpTile / 16][4];
   PA_UNROLL
   for (int step = 0; step < 2; ++step) {
     PA_UNROLL
@@ -162,7 +170,7 @@ __device__ void multiply_tensor_slice(const unsigned char* x, const unsigned cha
 template <class T, class S>
 __device__ void multiply_tensor_slice(const unsigned char* slice, Reads at, Sums& sum) {
   PA_ROLL  // what is loaded ahead for more steps does not fit the registers
-  for (int step = 0; step < S::steps; step += 2) multiply_tensor_steps<T, S>(slice, at, step, sum);
+      for (int step = 0; step < S::steps; step += 2) multiply_tensor_steps<T, S>(slice, at, step, sum);
 }
 
 // The full slices, one multiplied while others are on the way; then what is left over.

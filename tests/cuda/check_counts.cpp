@@ -30,16 +30,19 @@ void check_row(const Row& row) {
 // One tile, one slab, one piece: what a call costs at least.
 struct Inputs {
   Table x{n, d, 0, PA_FLOAT32, WHOLE}, half{n, d, 0, PA_FLOAT16, WHOLE}, s{n, n, 0, PA_FLOAT32, WHOLE};
+  Table wide{n, n, 0, PA_FLOAT64, WHOLE};
   Questions questions{t, n, PA_INT32, 0};
-  Memory out{size_t(n * n) * sizeof(float)}, choices{size_t(t)}, sums{size_t(7 * sizeof(double))};
+  Memory out{size_t(n * n) * sizeof(double)}, choices{size_t(t)}, sums{size_t(7 * sizeof(double))};
   Memory invalid{sizeof(int32_t)}, cross_entropy{sizeof(double)};
   Memory multiplicities{size_t(n * lanes)}, values{size_t(4 * t) * sizeof(int16_t)};
   Memory resampled{size_t(5 * lanes) * sizeof(int64_t)}, neighbours{size_t(n * k) * sizeof(int32_t)};
+  Memory squares{size_t(n) * sizeof(double)}, inverse_norms{size_t(n) * sizeof(double)}, report{4 * sizeof(uint64_t)};
   Memory workspace{workspace_bytes()};
 
   static size_t workspace_bytes() {
     int64_t most = pa_cuda_choice_similarity_workspace();
-    for (const int64_t bytes : {pa_cuda_sums_workspace(t), pa_cuda_gradient_workspace(PA_FLOAT32, n, t)})
+    for (const int64_t bytes : {pa_cuda_sums_workspace(t), pa_cuda_gradient_workspace(PA_FLOAT32, n, t),
+                                pa_cuda_gradient_workspace(PA_FLOAT64, n, t)})
       most = bytes > most ? bytes : most;
     return size_t(most);
   }
@@ -59,13 +62,25 @@ int resample(Inputs& in, int64_t v) {
                    in.at<int32_t>(in.invalid));
 }
 
-int gradient(Inputs& in, int64_t count) {
+int gradient(Inputs& in, const Table& similarities, int64_t count) {
   pa_triplets triplets = in.questions.triplets();
   triplets.t = count;
-  const pa_matrix s = in.s.rows(PA_DOT, 0.0).values;
+  const pa_matrix s = similarities.rows(PA_DOT, 0.0).values;
   const pa_triplet_loss loss = {nullptr, 1.0, 1.0, 3};
   const pa_cuda_gradient target = {in.out.device(), in.at<double>(in.cross_entropy), in.at<int32_t>(in.invalid)};
   return on_stream(pa_cuda_triplet_gradient, &s, &triplets, &loss, &target, in.workspace.device());
+}
+
+int prepare_rows(Inputs& in) {
+  const pa_matrix x = in.x.rows(PA_DOT, 0.0).values;
+  const pa_cuda_prepared out = {PA_CENTRE,
+                                nullptr,
+                                in.out.device(),
+                                d,
+                                in.at<double>(in.squares),
+                                in.at<double>(in.inverse_norms),
+                                in.at<uint64_t>(in.report)};
+  return on_stream(pa_cuda_prepare_rows, &x, &out);
 }
 
 int similarity(const Inputs& in, const Table& x) {
@@ -102,14 +117,16 @@ int choice_similarity(const Inputs& in) {
 void check_counts() {
   Inputs in;
   const Row rows[] = {
+      {"prepare_rows", {1, 0, 0, 0, 0, 0}, [&] { return prepare_rows(in); }},
       {"similarity", {1, 0, 0, 0, 0, 0}, [&] { return similarity(in, in.x); }},
       {"similarity of halves", {1, 0, 0, 0, 0, 0}, [&] { return similarity(in, in.half); }},
       {"triplets_from_matrix", {1, 0, 0, 0, 0, 0}, [&] { return from_matrix(in, false); }},
       {"triplets_from_matrix with sums", {2, 0, 0, 0, 0, 0}, [&] { return from_matrix(in, true); }},
       {"triplets_from_rows", {1, 0, 0, 0, 0, 0}, [&] { return from_rows(in, false); }},
       {"triplets_from_rows with sums", {2, 0, 0, 0, 0, 0}, [&] { return from_rows(in, true); }},
-      {"triplet_gradient", {4, 1, 2, 0, 0, 0}, [&] { return gradient(in, t); }},
-      {"triplet_gradient of no triplets", {0, 0, 2, 0, 0, 0}, [&] { return gradient(in, 0); }},
+      {"triplet_gradient", {3, 0, 1, 0, 0, 0}, [&] { return gradient(in, in.s, t); }},
+      {"triplet_gradient of float64", {4, 1, 2, 0, 0, 0}, [&] { return gradient(in, in.wide, t); }},
+      {"triplet_gradient of no triplets", {0, 0, 2, 0, 0, 0}, [&] { return gradient(in, in.s, 0); }},
       {"resample_items", {1, 0, 1, 0, 0, 0}, [&] { return resample(in, 3); }},
       {"resample_items of four values", {2, 0, 1, 0, 0, 0}, [&] { return resample(in, 4); }},
       {"topk", {1, 0, 0, 0, 0, 0}, [&] { return topk(in); }},

@@ -93,7 +93,7 @@ std::vector<double> kernel_distances(const std::vector<double>& rows, int64_t d,
   Output out(size_t(n * n) * sizeof(float), 0);
   out.clear();
   const pa_rows x = table.rows(PA_NEG_SQEUCLIDEAN, 0.0);
-  const int error = pa_cuda_similarity(&x, nullptr, precision.tf32, out.device(), n, nullptr);
+  const int error = on_stream(pa_cuda_similarity, &x, nullptr, precision.tf32, out.device(), n);
   check_that(error == 0, "rows with many features are taken");
   out.download();
   std::vector<double> distances;

@@ -120,7 +120,7 @@ __global__ void byte_kernel(int32_t* c) {
 void check_bytes() {
   int32_t c[16 * 8];
   bool right = true;
-  PA_LAUNCH(byte_kernel, 1, 32, nullptr, c);
+  PA_LAUNCH(byte_kernel, 1, 32, stream, c);
   for (int i = 0; i < 16; ++i)
     for (int j = 0; j < 8; ++j) {
       int32_t sum = 100;

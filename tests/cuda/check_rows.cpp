@@ -74,7 +74,7 @@ struct RowsCase {
                                   static_cast<uint64_t*>(report.device())};
     const uint64_t nothing[4] = {};
     report.set(nothing);
-    return pa_cuda_prepare_rows(&x, &out, nullptr);
+    return on_stream(pa_cuda_prepare_rows, &x, &out);
   }
 
   double expected(int64_t i, int64_t k) const {
