@@ -102,11 +102,11 @@ PA_INLINE float exp_of_minus(FloatPair v) {
   const FloatPair p = exact_sum(1.0f, r);
   const float tail = fmaf(product_of(r, r), q, p.low);
   const float value = p.high + fmaf(low, p.high + tail, tail);
-  int32_t bits, magic_bits;
+  uint32_t bits, magic_bits;  // unsigned: of NaN they may be anything
   memcpy(&bits, &shifted, sizeof bits);
   const float magic = C::round_magic;
   memcpy(&magic_bits, &magic, sizeof magic_bits);
-  const int32_t power_bits = (bits - magic_bits + C::bias + 64) << C::mantissa_bits;
+  const uint32_t power_bits = (bits - magic_bits + uint32_t(C::bias + 64)) << C::mantissa_bits;
   float power;
   memcpy(&power, &power_bits, sizeof power);
   return product_of(product_of(value, power), 0x1p-64f);
