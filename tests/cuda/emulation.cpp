@@ -88,12 +88,13 @@ Place place_of(unsigned number, uint64_t which, dim3 blocks, dim3 size) {
 
 // To ThreadSanitizer each thread of the first crew is one of its own, or all of a crew are one.
 void sign_on(unsigned crew) {
-  static Identity* of_crews[kCrews];
+  static Identity *of_threads[kIdentities], *of_crews[kCrews];
   threads = crews[crew];
-  if (concurrent == BLOCKS && !of_crews[crew]) of_crews[crew] = new Identity;
   for (unsigned k = 0; k < block.count; ++k) {
     if (!threads[k]) threads[k] = new Thread{new Fiber(run_threads), {}, {}, false, {}, {}};
-    threads[k]->fiber->appear_as(concurrent == BLOCKS ? of_crews[crew] : nullptr);
+    Identity** identity = concurrent == BLOCKS ? &of_crews[crew] : &of_threads[k % kIdentities];
+    if (!*identity) *identity = new Identity;
+    threads[k]->fiber->appear_as(**identity);
   }
 }
 

@@ -96,11 +96,6 @@ Identity::Identity() {
 #endif
 }
 
-void Fiber::appear_as(const Identity* identity) {
-  if (!identity && !own_) own_ = new Identity;
-  sanitizer_thread_ = (identity ? identity : own_)->sanitizer_thread_;
-}
-
 void Fiber::begin() {
   arrived(entered);
   entered->entry_();

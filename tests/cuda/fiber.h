@@ -22,7 +22,7 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  void appear_as(const Identity* identity);    // from the next change on; nullptr: as a thread of its own
+  void appear_as(const Identity& identity) { sanitizer_thread_ = identity.sanitizer_thread_; }  // when next entered
   static void change(Fiber* from, Fiber* to);  // returns when somebody changes to `from` again
 
  private:
@@ -36,7 +36,6 @@ class Fiber {
   void (*entry_)() = nullptr;
   void* fake_stack_ = nullptr;        // AddressSanitizer's
   void* sanitizer_thread_ = nullptr;  // ThreadSanitizer's
-  const Identity* own_ = nullptr;
 };
 
 }  // namespace emulation

@@ -22,6 +22,9 @@ constexpr unsigned kMostThreads = 1024, kLanes = 32;
 // Threads of blocks that are concurrent to ThreadSanitizer need stacks that are different to it. One block in four may
 // follow another in the same crew, to which it is ordered.
 constexpr unsigned kCrews = 4;
+// ThreadSanitizer keeps 255 threads apart, and orders others behind those whose places they take. So the last threads
+// of a block of 256 are one with the first.
+constexpr unsigned kIdentities = 240;
 
 struct Site {
   const char *what, *file;
