@@ -1,7 +1,8 @@
 """The arithmetic of csrc/series.h, pair.h and choice.h for Triton kernels, under the same names.
 
-Similarities are float32 here. The last step of a pair kernel is taken in float64 and rounded once; decisions and
-probabilities are taken in float32. Comparisons are written out as in C, not as minima and maxima.
+Similarities are float32 here. The last step of a pair kernel is taken in float64 and rounded once, but for the
+exponential, which is that of _triton_float_pair.py: equal distances have equal similarities, however they were found.
+Decisions and probabilities are taken in float32. Comparisons are written out as in C, not as minima and maxima.
 """
 
 # Annotations mean something to Triton: mypy has to do without in kernels.
@@ -11,6 +12,16 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from pyalign.backends._triton_float_pair import (
+    LN2_HIGH,
+    LN2_LOW,
+    LOG2_E,
+    ROUND_MAGIC,
+    ROUND_MAGIC_BITS,
+    exp_of_minus,
+    pair_of,
+    product_of,
+)
 from pyalign.measures import PAIR_KERNELS
 
 DOT, COSINE, NEG_SQEUCLIDEAN, NEG_EUCLIDEAN, RBF = (
@@ -18,15 +29,9 @@ DOT, COSINE, NEG_SQEUCLIDEAN, NEG_EUCLIDEAN, RBF = (
 )
 
 CLOSE_SHARE = 1.0 / 1024  # below this share of a + b, a + b - 2 g has too few digits left
-CLOSE_TF32 = 1.0 / 16  # with factors that the tensor cores cut to 11 bits: at this share 2 % of the distance
+CLOSE_TF32 = 1.0 / 32  # with factors of 11 bits: at this share 2 % of the distance
 LEAST_EXPONENT = tl.constexpr(-87.0)  # exp stays a normal number
-LEAST_EXPONENT_64 = tl.constexpr(-708.0)
-LOG2_E = tl.constexpr(1.44269504088896340736)
 LN2 = tl.constexpr(0.69314718055994530942)
-LN2_HIGH = tl.constexpr(0.693359375)  # few bits, so that k * LN2_HIGH is exact
-LN2_LOW = tl.constexpr(-2.12194440e-4)
-ROUND_MAGIC = tl.constexpr(12582912.0)  # 1.5 * 2^23: adding it rounds to the nearest integer
-ROUND_MAGIC_BITS = tl.constexpr(0x4B400000)
 SQRT2_MINUS_1 = tl.constexpr(0.41421356237309504880)
 
 
@@ -63,16 +68,23 @@ def squared_distance(g, a, b):
 
 
 @triton.jit
+def rbf_of(s, s_low, gamma):
+    """float32 exp(-gamma (s + s_low)) from a squared distance as two float32, and from gamma as `two_of` gives it."""
+    high, low = product_of(s, s_low, gamma[0], gamma[1])
+    return exp_of_minus(high, low)
+
+
+@triton.jit
 def from_squared_distance(s, gamma, PAIR: tl.constexpr):
     """float32 similarity from a squared distance in float64; PAIR is one of the three distance kernels."""
     if PAIR == NEG_SQEUCLIDEAN:
-        value = 0.0 - s  # not -s: a distance of zero gives 0, not -0
+        value = (0.0 - s).to(tl.float32)  # not -s: a distance of zero gives 0, not -0
     elif PAIR == NEG_EUCLIDEAN:
-        value = 0.0 - tl.sqrt(s)
+        value = (0.0 - tl.sqrt(s)).to(tl.float32)
     else:
-        exponent = -gamma * s
-        value = tl.exp(tl.where(exponent > LEAST_EXPONENT_64, exponent, LEAST_EXPONENT_64))
-    return value.to(tl.float32)
+        high, low = pair_of(s)
+        value = rbf_of(high, low, gamma)
+    return value
 
 
 @triton.jit

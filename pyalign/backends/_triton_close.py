@@ -60,8 +60,8 @@ def mend_block(
 
 @triton.jit(do_not_specialize=["n", "m", "d", "x_stride", "y_stride", "out_stride", "pair", "symmetric"])
 def mend_kernel(
-    x, y, out, marks, n: tl.int64, m: tl.int64, d, x_stride, y_stride, out_stride, gamma: tl.float64, pair, symmetric,
-    MARK: tl.constexpr, STRIP: tl.constexpr,
+    x, y, out, marks, n: tl.int64, m: tl.int64, d, x_stride, y_stride, out_stride, gamma: tl.float32,
+    gamma_low: tl.float32, pair, symmetric, MARK: tl.constexpr, STRIP: tl.constexpr,
 ):  # fmt: skip
     width = tl.cdiv(m, MARK)
     strips = tl.cdiv(width, STRIP)
@@ -69,17 +69,18 @@ def mend_kernel(
     for across in range(first, tl.minimum(first + STRIP, width)):
         if tl.load(marks + down.to(tl.int64) * width + across) != 0:
             mend_block(
-                x, y, out, down, across, n, m, d, x_stride, y_stride, out_stride, gamma, pair, symmetric, MARK
+                x, y, out, down, across, n, m, d, x_stride, y_stride, out_stride, (gamma, gamma_low), pair,
+                symmetric, MARK,
             )  # fmt: skip
 
 
 def mend_close(
-    x: torch.Tensor, y: torch.Tensor, out: torch.Tensor, marks: torch.Tensor, gamma: float, pair: int, symmetric: int
-) -> None:
-    """marks: one int8 for each block of out (n, m), row by row; `pair` counts as in PAIR_KERNELS."""
+    x: torch.Tensor, y: torch.Tensor, out: torch.Tensor, marks: torch.Tensor, *last: float
+) -> None:  # fmt: skip
+    """marks: one int8 for each block of out (n, m), row by row; `last`: the kernel's last arguments."""
     (n, m), d = out.shape, x.shape[1]
     programs = blocks(n, MEND_BLOCK) * blocks(blocks(m, MEND_BLOCK), MEND_STRIP)
     launch(
-        mend_kernel, (programs,), x, y, out, marks, n, m, d, x.stride(0), y.stride(0), out.stride(0), gamma, pair,
-        symmetric, MARK=MEND_BLOCK, STRIP=MEND_STRIP,
+        mend_kernel, (programs,), x, y, out, marks, n, m, d, x.stride(0), y.stride(0), out.stride(0), *last,
+        MARK=MEND_BLOCK, STRIP=MEND_STRIP,
     )  # fmt: skip

@@ -30,17 +30,28 @@ class Launch:
 
 
 _record: list[Launch] | None = None
+_capability = (9, 0)  # of devices that are not there: the interpreter takes what Hopper takes
 
 
 @contextmanager
-def recorded() -> Iterator[list[Launch]]:
-    """Collects launches in place of making them; tensors may be on the device "meta". Not for several threads."""
-    global _record
-    before, _record = _record, []
+def recorded(capability: tuple[int, int] = (9, 0)) -> Iterator[list[Launch]]:
+    """Collects launches in place of making them; tensors may be on the device "meta". Not for several threads.
+
+    capability: of the device that they are for.
+    """
+    global _record, _capability
+    before, _record, _capability = (_record, _capability), [], capability
     try:
         yield _record
     finally:
-        _record = before
+        _record, _capability = before
+
+
+def capability_of(device: torch.device) -> tuple[int, int]:
+    """Compute capability of a CUDA device; of others that of the device which they stand for; (0, 0) of AMD's."""
+    if device.type != "cuda":
+        return _capability
+    return (0, 0) if torch.version.hip else torch.cuda.get_device_capability(device)
 
 
 def launch(kernel: Any, grid: Any, *arguments: Any, **constants: Any) -> None:
@@ -49,7 +60,7 @@ def launch(kernel: Any, grid: Any, *arguments: Any, **constants: Any) -> None:
     if _record is not None:
         _record.append(Launch(kernel, arguments, constants))
         return
-    with torch.cuda.device_of(arguments[0]):
+    with torch.cuda.device_of(next(one for one in arguments if isinstance(one, torch.Tensor))):
         kernel[grid](*arguments, **constants)
 
 

@@ -1,61 +1,56 @@
 """All pairs of rows: tiles of a matrix product, with the similarity taken while a tile is in registers.
 
-Division of the work. A program makes one tile of the result: it accumulates inner products in float32 over slices of
-the features, in their order, turns them into similarities and writes them. When y is x, tiles below the diagonal
-return at once, elements with row <= column are written, and those with row < column a second time transposed: half is
-computed, and the result is symmetric bit for bit whatever the order of the sums. Tiles are taken in groups of
-`GROUP` rows of tiles, so that the programs that run at one time share their rows in L2.
+Division of the work. A program makes one tile of the result at a time: it accumulates inner products in float32 over
+slices of the features, in their order, turns them into similarities and writes them (_triton_epilogue.py). When y is
+x, only tiles on and above the diagonal are made (_triton_schedule.py), and each is written a second time transposed.
 
-Close pairs of a distance are not known from their inner products: the tile kernel writes NaN for them and marks their
-block, and the kernel of _triton_close.py sums them from the rows.
+On Hopper rows of half precision, and of float32 where TF32 is allowed, are multiplied by warp groups, from slices that
+the copy engine (TMA) brings by descriptors: no thread computes an address. A program is made for each processor and
+takes tile after tile. Elsewhere, and for rows that cannot be described (not 16-byte aligned, or less than 16 bytes
+apart), a program makes one tile and its threads copy the slices. TF32 rounds both factors to nearest: the copy engine
+does so as it copies, the threads do it after.
+
+Counts, sm_90, tile 128 x 256 x 64: the loop over slices is 55 instructions of each of 8 warps, 4 of them HGMMA of
+64 x 256 x 16 (14 for each, whose multiplication takes 128 cycles of the processor), 2 of them copies; 255 registers,
+none of them in memory, 193 KB of shared memory. Warp specialization (`tl.range(..., warp_specialize=True)`) changes
+nothing at 8 warps: the compiler does not take it on Hopper.
 
 Prediction for an H100. n = m = 20,000, d = 768: 4 n m bytes of result are 1.6 GB, 0.48 ms of HBM; 2 n m d operations
 are 614 GFLOP (half, when y is x): at least 9.2 ms in float32, 1.2 ms in TF32, 0.62 ms in bfloat16. At n = 1,854 all
-is in L2, and the launches and the 225 tiles of 128 for 132 processors set the time.
+is in L2, and the launches and the 435 tiles of 64 for 132 processors set the time.
 
-The configurations differ in tiles, not in the order of a sum, so that tuning by time changes no result. The pair
-kernel is an argument at run time: the branches are the same for a whole grid, and one binary serves all measures.
+The pair kernel is an argument at run time: the branches are the same for a whole grid, and one binary serves all.
 """
 
 # Annotations mean something to Triton: mypy has to do without in kernels.
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
 import triton
 import triton.language as tl
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from pyalign.backends import Rows
-from pyalign.backends._triton_arithmetic import (
-    CLOSE_SHARE,
-    CLOSE_TF32,
-    COSINE,
-    DOT,
-    NEG_EUCLIDEAN,
-    NEG_SQEUCLIDEAN,
-    RBF,
-    from_squared_distance,
-    squared_distance,
-)
+from pyalign.backends._triton_arithmetic import CLOSE_SHARE, CLOSE_TF32
 from pyalign.backends._triton_close import MEND_BLOCK, mend_close
-from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
+from pyalign.backends._triton_epilogue import finish
+from pyalign.backends._triton_float_pair import two_of
+from pyalign.backends._triton_launch import INTERPRETED, blocks, capability_of, launch, unused
+from pyalign.backends._triton_schedule import GROUP, scheduled, scheduled_tiles, tile_count
+from pyalign.backends._triton_tiles import DESCRIBED, PLAIN, TUNING, Tile, programs_at_once, tile_for
 from pyalign.measures import PAIR_KERNELS
 
 
-def _tile(rows: int, columns: int, depth: int, warps: int, stages: int) -> triton.Config:
-    constants = {"TILE_M": rows, "TILE_N": columns, "DEPTH": depth, "GROUP": 8}
-    return triton.Config(constants, num_warps=warps, num_stages=stages)
-
-
-TILES = {
-    "exact": [_tile(64, 64, 16, 4, 2), _tile(128, 64, 16, 8, 3)],
-    "tf32": [_tile(64, 64, 32, 4, 3), _tile(128, 128, 32, 8, 3)],
-    "half": [_tile(64, 64, 64, 4, 3), _tile(128, 128, 64, 8, 3)],
-}
-if INTERPRETED:
-    TILES = {name: [_tile(32, 32, 32, 4, 1)] for name in TILES}
+@triton.jit
+def to_tf32(x):
+    """float32 rounded to 11 bits, to nearest, ties to even; infinity and NaN as they are."""
+    bits = x.to(tl.int32, bitcast=True)
+    rounded = (bits + (0xFFF + ((bits >> 13) & 1))) & -0x2000
+    return tl.where((bits & 0x7F800000) == 0x7F800000, bits, rounded).to(tl.float32, bitcast=True)
 
 
 @triton.jit
@@ -65,15 +60,18 @@ def inner_products(
 ):  # fmt: skip
     """(TILE_M, TILE_N) float32. Rows past the end repeat the last one: their results are not written."""
     features = tl.arange(0, DEPTH)
-    rows, columns = row + tl.arange(0, TILE_M), column + tl.arange(0, TILE_N)
-    left = x + tl.minimum(rows, n - 1)[:, None] * x_stride + features[None, :]
-    right = y + tl.minimum(columns, m - 1)[:, None] * y_stride + features[None, :]
+    rows = row + tl.minimum(tl.arange(0, TILE_M), n - row - 1)
+    columns = column + tl.minimum(tl.arange(0, TILE_N), m - column - 1)
+    left = x + rows[:, None] * x_stride + features[None, :]
+    right = y + columns[:, None] * y_stride + features[None, :]
     g = tl.zeros((TILE_M, TILE_N), tl.float32)
     for start in range(0, d, DEPTH):
         mask = (features < d - start)[None, :]
         a, b = tl.load(left, mask=mask, other=0.0), tl.load(right, mask=mask, other=0.0)
         if WIDEN:  # the interpreter has no bfloat16
             a, b = a.to(tl.float32), b.to(tl.float32)
+        if TF32:
+            a, b = to_tf32(a), to_tf32(b)
         g = tl.dot(a, tl.trans(b), g, input_precision="tf32" if TF32 else "ieee")
         left += DEPTH
         right += DEPTH
@@ -81,101 +79,42 @@ def inner_products(
 
 
 @triton.jit
-def tile_of(program, n, m, TILE_M, TILE_N, GROUP):
-    """Row and column of a program's tile: groups of GROUP rows of tiles, each taken column by column."""
-    down, across = tl.cdiv(n, TILE_M), tl.cdiv(m, TILE_N)
-    first = program // (GROUP * across) * GROUP
-    height = tl.minimum(down - first, GROUP)
-    within = program % (GROUP * across)
-    return first + within % height, within // height
-
-
-@triton.jit
-def similarity_or_nan(g, a, b, gamma, PAIR: tl.constexpr, CLOSE: tl.constexpr):
-    """float32 similarity from inner products and squared norms; NaN for close pairs."""
-    s = squared_distance(g.to(tl.float64), a, b)
-    return tl.where(s <= (a + b) * CLOSE, float("nan"), from_squared_distance(s, gamma, PAIR))
-
-
-@triton.jit
-def similarity_of(g, a, b, gamma, pair, CLOSE: tl.constexpr):
-    """The last step, each pair kernel in a branch of its own, so that float64 values of one live at a time."""
-    value = g
-    if pair == COSINE:
-        value = (g.to(tl.float64) * (a * b)).to(tl.float32)
-    elif pair == NEG_SQEUCLIDEAN:
-        value = similarity_or_nan(g, a, b, gamma, NEG_SQEUCLIDEAN, CLOSE)
-    elif pair == NEG_EUCLIDEAN:
-        value = similarity_or_nan(g, a, b, gamma, NEG_EUCLIDEAN, CLOSE)
-    else:
-        value = similarity_or_nan(g, a, b, gamma, RBF, CLOSE)
-    return value
-
-
-@triton.jit
-def mark_close(marks, close, row, column, n, m, TILE_M: tl.constexpr, MARK: tl.constexpr):
-    """Marks the blocks of MARK rows below `row`, with the columns from `column`, where a pair is close."""
-    if tl.max(tl.max(close.to(tl.int32), 1), 0) > 0:
-        i = row // MARK + tl.arange(0, TILE_M // MARK)
-        one = tl.full((TILE_M // MARK,), 1, tl.int8)
-        tl.store(marks + i * tl.cdiv(m, MARK) + column // MARK, one, mask=i < tl.cdiv(n, MARK))
-
-
-@triton.jit
-def finish(
-    g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric,
-    CLOSE: tl.constexpr, MARK: tl.constexpr, TILE_M: tl.constexpr, WIDTH: tl.constexpr, PART: tl.constexpr,
+def described_products(
+    x, y, row, column, d, TF32: tl.constexpr, WIDEN: tl.constexpr,
+    TILE_M: tl.constexpr, TILE_N: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    """Writes the similarities of (TILE_M, WIDTH) inner products, PART columns after PART: registers for float64."""
-    if WIDTH > PART:
-        left, right = tl.split(tl.permute(tl.reshape(g, (TILE_M, 2, WIDTH // 2)), (0, 2, 1)))
-        finish(
-            left, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair,
-            symmetric, CLOSE, MARK, TILE_M, WIDTH // 2, PART,
-        )  # fmt: skip
-        finish(
-            right, row, column + WIDTH // 2, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair,
-            symmetric, CLOSE, MARK, TILE_M, WIDTH // 2, PART,
-        )  # fmt: skip
-    else:
-        rows, columns = row + tl.arange(0, TILE_M), column + tl.arange(0, WIDTH)
-        i, j = rows[:, None], columns[None, :]
-        diagonal = j + tl.where(symmetric != 0, 0, n)  # where i would have to be; out of reach without symmetry
-        wanted = (i < n) & (j < m) & (i <= diagonal)
-        if pair != DOT:
-            a = tl.load(x_terms + rows, mask=rows < n, other=0.0)[:, None]
-            b = tl.load(y_terms + columns, mask=columns < m, other=0.0)[None, :]
-            g = similarity_of(g, a, b, gamma, pair, CLOSE)
-        if pair > COSINE:
-            g = tl.where(i == diagonal, tl.where(pair == RBF, 1.0, 0.0), g)
-            mark_close(marks, wanted & (g != g), row, column, n, m, TILE_M, MARK)
-        tl.store(out + i * out_stride + j, g, mask=wanted)
-        if symmetric != 0:
-            mirrored = out + columns[:, None] * out_stride + rows[None, :]
-            tl.store(mirrored, tl.trans(g), mask=tl.trans(wanted & (i < j)))
+    """The same from descriptors, with zeros past the end of a row and past the last row."""
+    g = tl.zeros((TILE_M, TILE_N), tl.float32)
+    for start in range(0, d, DEPTH):
+        a, b = x.load([row, start]), y.load([column, start])
+        if WIDEN:
+            a, b = a.to(tl.float32), b.to(tl.float32)
+        g = tl.dot(a, tl.trans(b), g, input_precision="tf32" if TF32 else "ieee")
+    return g
 
 
 @triton.jit(do_not_specialize=["n", "m", "pair", "symmetric", "size_class"])
 def similarity_kernel(
-    x, y, x_terms, y_terms, out, marks, n: tl.int64, m: tl.int64, d, x_stride, y_stride, out_stride,
-    gamma: tl.float64, pair, symmetric, size_class, TF32: tl.constexpr, WIDEN: tl.constexpr, CLOSE: tl.constexpr,
-    MARK: tl.constexpr, TILE_M: tl.constexpr, TILE_N: tl.constexpr, DEPTH: tl.constexpr, GROUP: tl.constexpr,
+    x, y, x_terms, y_terms, out, marks, n: tl.int64, m: tl.int64, d, x_stride, y_stride, out_stride: tl.int64,
+    gamma: tl.float32, gamma_low: tl.float32, pair, symmetric, size_class, DESCRIBED: tl.constexpr, TF32: tl.constexpr,
+    WIDEN: tl.constexpr, CLOSE: tl.constexpr, MARK: tl.constexpr, GROUP: tl.constexpr, TILE_M: tl.constexpr,
+    TILE_N: tl.constexpr, DEPTH: tl.constexpr, PART: tl.constexpr,
 ):  # fmt: skip
-    down, across = tile_of(tl.program_id(0), n, m, TILE_M, TILE_N, GROUP)
-    if (symmetric != 0) & ((across + 1) * TILE_N <= down * TILE_M):
-        return
-    row, column = down.to(tl.int64) * TILE_M, across.to(tl.int64) * TILE_N
-    g = inner_products(x, y, row, column, n, m, d, x_stride, y_stride, TF32, WIDEN, TILE_M, TILE_N, DEPTH)
-    finish(
-        g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric,
-        CLOSE, MARK, TILE_M, TILE_N, TILE_N // 4,
-    )  # fmt: skip
-
-
-TUNED = {
-    name: triton.autotune(configs, key=["size_class", "symmetric"])(similarity_kernel)
-    for name, configs in TILES.items()
-}
+    """x and y are addresses, or descriptors, whose strides are in them."""
+    down, across = tl.cdiv(n, TILE_M).to(tl.int32), tl.cdiv(m, TILE_N).to(tl.int32)
+    tiles = scheduled_tiles(down, across, symmetric, TILE_N // TILE_M)
+    # What the rounds have in common stays in them: kept aside, it would take registers that the sums need.
+    for place in tl.range(tl.program_id(0), tiles, tl.num_programs(0), disable_licm=True):
+        i, j = scheduled(place, down, across, symmetric, TILE_N // TILE_M, GROUP)
+        row, column = i * TILE_M, j * TILE_N
+        if DESCRIBED:
+            g = described_products(x, y, row, column, d, TF32, WIDEN, TILE_M, TILE_N, DEPTH)
+        else:
+            g = inner_products(x, y, row, column, n, m, d, x_stride, y_stride, TF32, WIDEN, TILE_M, TILE_N, DEPTH)
+        finish(
+            g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, (gamma, gamma_low), pair, symmetric,
+            CLOSE, MARK, TILE_M, TILE_N, PART,
+        )  # fmt: skip
 
 
 def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
@@ -190,24 +129,67 @@ def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
     (n, m), d = out.shape, x.values.shape[1]
     if n == 0 or m == 0:
         return
+    kind = "half" if x.values.dtype != torch.float32 else "tf32" if tf32 else "exact"
     terms = (unused(out, torch.float64) if side.terms is None else side.terms for side in (x, right))
-    strides = x.values.stride(0), right.values.stride(0), out.stride(0)
-    last = x.gamma, PAIR_KERNELS.index(x.pair), int(y is None)
     distance = x.pair not in ("dot", "cosine")
     down, across = blocks(n, MEND_BLOCK), blocks(m, MEND_BLOCK)
     marks = torch.zeros(down * across if distance else 0, dtype=torch.int8, device=out.device)
-    kind = "half" if x.values.dtype != torch.float32 else "tf32" if tf32 else "exact"
+    strides = x.values.stride(0), right.values.stride(0), out.stride(0)
+    last = *two_of(x.gamma), PAIR_KERNELS.index(x.pair), int(y is None)
+    described = kind != "exact" and can_describe(x.values) and can_describe(right.values)
+    kernel, grid, tile, options = _chosen(kind, described, n, m, y is None, out.device)
+    sides: tuple[Any, Any] = x.values, right.values
+    if described:
+        sides = _described(sides[0], tile.height, tile, kind), _described(sides[1], tile.width, tile, kind)
     launch(
-        TUNED[kind], _tiles(n, m),
-        x.values, right.values, *terms, out, marks, n, m, d, *strides, *last, _size_class(n, m, d),
-        TF32=kind == "tf32", WIDEN=INTERPRETED, CLOSE=CLOSE_TF32 if kind == "tf32" else CLOSE_SHARE, MARK=MEND_BLOCK,
+        kernel, grid, *sides, *terms, out, marks, n, m, d, *strides,
+        *last, _size_class(n, m, d), DESCRIBED=described, TF32=kind == "tf32", WIDEN=INTERPRETED,
+        CLOSE=CLOSE_TF32 if kind == "tf32" else CLOSE_SHARE, MARK=MEND_BLOCK, GROUP=GROUP, **options,
     )  # fmt: skip
     if distance:
         mend_close(x.values, right.values, out, marks, *last)
 
 
-def _tiles(n: int, m: int) -> Any:
-    return lambda tile: (blocks(n, tile["TILE_M"]) * blocks(m, tile["TILE_N"]),)
+def can_describe(x: torch.Tensor) -> bool:
+    """Whether a copy engine for warp groups (Hopper's) takes such rows: multiples of 16 bytes apart, no overlap."""
+    if capability_of(x.device)[0] != 9:
+        return False
+    step = x.stride(0)
+    return x.data_ptr() % 16 == 0 and step * x.element_size() % 16 == 0 and step >= x.shape[1]
+
+
+def _described(x: torch.Tensor, rows: int, tile: Tile, kind: str) -> TensorDescriptor:
+    return TensorDescriptor.from_tensor(x, [rows, tile.depth], round_f32_to_tf32=kind == "tf32")
+
+
+def _chosen(kind: str, described: bool, n: int, m: int, symmetric: bool, device: torch.device) -> Any:
+    """Kernel, grid, a tile and its constants and options, which the kernel chooses by itself where it is tuned."""
+    tiles = (DESCRIBED if described else PLAIN)[kind]
+    most = programs_at_once(device) if described else None
+
+    def grid(tile: dict[str, int]) -> tuple[int]:
+        count = tile_count(n, m, symmetric, tile["TILE_M"], tile["TILE_N"])
+        return (min(count, most or count),)
+
+    if TUNING:
+        return _tuned(kind, described), grid, tiles[0], {}
+    tile = tile_for(tiles, n, m, symmetric, programs_at_once(device))
+    return similarity_kernel, grid(tile.constants), tile, {**tile.constants, **tile.options}
+
+
+@lru_cache
+def _tuned(kind: str, described: bool) -> Any:
+    configs = [
+        triton.Config(tile.constants, **tile.options, pre_hook=_set_blocks if described else None)
+        for tile in (DESCRIBED if described else PLAIN)[kind]
+    ]
+    return triton.autotune(configs, key=["size_class", "symmetric"])(similarity_kernel)
+
+
+def _set_blocks(arguments: dict[str, Any]) -> None:
+    """Descriptors copy blocks of the tile that is tried."""
+    arguments["x"].block_shape = [arguments["TILE_M"], arguments["DEPTH"]]
+    arguments["y"].block_shape = [arguments["TILE_N"], arguments["DEPTH"]]
 
 
 def _size_class(n: int, m: int, d: int) -> int:

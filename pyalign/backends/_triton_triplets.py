@@ -21,6 +21,7 @@ import triton.language as tl
 from pyalign.backends import Rows
 from pyalign.backends._tensor_kernels import TensorWanted
 from pyalign.backends._triton_arithmetic import COSINE, DOT, from_any_squared_distance
+from pyalign.backends._triton_float_pair import two_of
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
 from pyalign.backends._triton_outputs import ABOUT_TRIPLETS, Outputs, about, read_triplets, store_outputs
 from pyalign.measures import PAIR_KERNELS
@@ -85,9 +86,9 @@ def features_of(x, i, stride, start, d, valid, DEPTH):
 
 @triton.jit(do_not_specialize=["n", "pair", *ABOUT_TRIPLETS])
 def from_rows_kernel(
-    x, terms, choices, probabilities, similarities_out, partials, invalid, n, d, stride, gamma: tl.float64, pair,
-    triplets: tl.int64, index_type, t: tl.int64, row_stride, column_stride, wanted, count: tl.int64,
-    inverse_temperature: tl.float32, BLOCK: tl.constexpr, DEPTH: tl.constexpr,
+    x, terms, choices, probabilities, similarities_out, partials, invalid, n, d, stride, gamma: tl.float32,
+    gamma_low: tl.float32, pair, triplets: tl.int64, index_type, t: tl.int64, row_stride, column_stride, wanted,
+    count: tl.int64, inverse_temperature: tl.float32, BLOCK: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     q = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     i, j, k, valid = read_triplets(triplets, index_type, t, n, row_stride, column_stride, q, invalid)
@@ -101,9 +102,9 @@ def from_rows_kernel(
         s02 += term(a, c, pair)
         s12 += term(b, c, pair)
     store_outputs(
-        finish(tl.sum(s01, 1), terms, i, j, gamma, pair, valid),
-        finish(tl.sum(s02, 1), terms, i, k, gamma, pair, valid),
-        finish(tl.sum(s12, 1), terms, j, k, gamma, pair, valid),
+        finish(tl.sum(s01, 1), terms, i, j, (gamma, gamma_low), pair, valid),
+        finish(tl.sum(s02, 1), terms, i, k, (gamma, gamma_low), pair, valid),
+        finish(tl.sum(s12, 1), terms, j, k, (gamma, gamma_low), pair, valid),
         q, q < t, valid, wanted, choices, probabilities, similarities_out, partials, count, inverse_temperature,
     )  # fmt: skip
 
@@ -133,7 +134,7 @@ def triplets_from_rows(x: Rows, triplets: torch.Tensor, want: TensorWanted) -> N
     if programs > 0:
         launch(
             from_rows_kernel, (programs,), values, unused(values, torch.float64) if x.terms is None else x.terms,
-            *out.tensors, out.partials, want.invalid, *values.shape, values.stride(0), x.gamma,
+            *out.tensors, out.partials, want.invalid, *values.shape, values.stride(0), *two_of(x.gamma),
             PAIR_KERNELS.index(x.pair), *about(triplets), out.wanted, programs, 1.0 / want.temperature,
             BLOCK=ROWS_BLOCK, DEPTH=DEPTH,
         )  # fmt: skip
