@@ -1,10 +1,12 @@
 """Compile every Triton kernel ahead of time, without a device, and print what it takes of a multiprocessor.
 
-    python tools/triton_table.py [--arch 80 90 100]
+    python tools/triton_table.py [--arch 80 90 100 120]
 
 Calls the functions of pyalign.backends._triton_kernels on tensors without memory (device "meta"), notes what they
-launch, and compiles that in every configuration for every architecture, as a launch would. Exits with 1 where a kernel
-spills registers to memory, takes more than 255 registers, or more shared memory than a block of the architecture may.
+launch on each architecture, in every size of tile, and compiles that as a launch would. Of kernels that multiply on
+tensor cores it counts a pass of the main loop, for a warp: products, copies by the copy engine (TMA), instructions for
+each product. Exits with 1 where a kernel spills registers to memory, takes more than 255 registers, or more shared
+memory than a block of the architecture may.
 """
 
 from __future__ import annotations
@@ -32,12 +34,28 @@ from pyalign.backends import _triton_kernels as kernels
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.backends._triton_launch import Launch, recorded
 from pyalign.backends._triton_outputs import INDEX_TYPES
-from pyalign.measures import PAIR_KERNELS
 
-SHARED_LIMIT = {80: 163 << 10, 90: 227 << 10, 100: 227 << 10}  # of a block, in bytes (CUDA programming guide)
+SHARED_LIMIT = {
+    80: 163 << 10,
+    90: 227 << 10,
+    100: 227 << 10,
+    120: 99 << 10,
+}  # of a block, in bytes (CUDA programming guide)
 REGISTER_LIMIT = 255
-CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+PROGRAMS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 ROW_TYPES = torch.float32, torch.float16, torch.bfloat16
+SIZES = 512, 2048, 4096  # of x with itself, so that each tile of _triton_tiles.py is the one to take
+PRODUCT = re.compile(r"(HMMA|HGMMA|UTC\w*MMA)\b")  # of a warp, of four warps, of a block
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A pass of the main loop, for a warp: how many instructions, products and asynchronous copies of both kinds."""
+
+    instructions: int
+    products: int
+    engine_copies: int
+    thread_copies: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,7 @@ class Row:
     stack: int
     narrow: bool
     ptx: str
+    loop: Loop | None
 
     def faults(self) -> list[str]:
         limits = ("registers", REGISTER_LIMIT), ("shared", SHARED_LIMIT[self.arch]), ("stack", 0)
@@ -85,9 +104,11 @@ def _meta(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 
 def _similarities() -> None:
     """Rows that 16-byte loads can read (d = 512) and rows that they can't."""
-    for dtype, d, tf32 in itertools.product(ROW_TYPES, (512, 511), (False, True)):
-        values, terms, out = _meta(512, d, dtype=dtype), _meta(512, dtype=torch.float64), _meta(512, 512)
-        for pair in PAIR_KERNELS:
+    for n, dtype, d, tf32 in itertools.product(SIZES, ROW_TYPES, (512, 511), (False, True)):
+        if tf32 and dtype != torch.float32:
+            continue
+        values, terms, out = _meta(n, d, dtype=dtype), _meta(n, dtype=torch.float64), _meta(n, n)
+        for pair in ("dot", "rbf"):
             x = Rows(values, terms, pair)
             kernels.similarity(x, None, tf32, out)
             kernels.similarity(x, x, tf32, out)
@@ -123,30 +144,26 @@ def _choices() -> None:
 GROUPS = {"similarity": _similarities, "triplets": _triplets, "topk": _topk, "choices": _choices}
 
 
-def launches(group: str) -> list[Launch]:
-    """What the functions of that group launch, in every combination of types and alignments."""
-    with recorded() as found:
+def launches(group: str, arch: int) -> list[Launch]:
+    """What the functions of that group launch there, in every combination of types and alignments."""
+    with recorded((arch // 10, arch % 10)) as found:
         GROUPS[group]()
     return list(found)
 
 
 def compile_for(launch: Launch, arch: int, seen: set[str] | None = None) -> list[Row]:
-    """One row for each configuration of the launch whose binary is not among those `seen`, which it joins."""
+    """The launch's row, unless its binary is among those `seen`, which it joins."""
     before = triton.runtime.driver._active
     triton.runtime.driver.set_active(_Compiler(arch))
     try:
         done = launch.kernel.warmup(*launch.arguments, grid=(1,), **launch.constants)
     finally:
         triton.runtime.driver.set_active(before)
-    configurations = [str(config) for config in getattr(launch.kernel, "configs", [""])]
-    done = done if isinstance(done, list) else [done]
     seen = set() if seen is None else seen
-    rows = []
-    for configuration, compiled in zip(configurations, done, strict=True):
-        if compiled.hash not in seen:
-            seen.add(compiled.hash)
-            rows.append(_row(arch, configuration, compiled))
-    return rows
+    if done.hash in seen:
+        return []
+    seen.add(done.hash)
+    return [_row(arch, short(launch.constants), done)]
 
 
 def _row(arch: int, configuration: str, compiled: Any) -> Row:
@@ -154,9 +171,9 @@ def _row(arch: int, configuration: str, compiled: Any) -> Row:
     shared, stack = usage["SHARED"] + compiled.metadata.shared, max(usage["STACK"], usage["LOCAL"])
     name, types, odd = compiled.metadata.name, _types(compiled.src), _odd_sizes(compiled.src)
     types += f" (odd: {', '.join(odd)})" if odd else ""
-    return Row(
-        name, types, short(configuration), arch, usage["REG"], shared, stack, bool(odd), compiled.asm["ptx"]
-    )  # fmt: skip
+    ptx = compiled.asm["ptx"]
+    loop = main_loop(_told("nvdisasm", "-c", cubin=compiled.asm["cubin"])) if "mma" in ptx else None
+    return Row(name, types, configuration, arch, usage["REG"], shared, stack, bool(odd), ptx, loop)
 
 
 def _types(source: Any) -> str:
@@ -173,31 +190,58 @@ def _odd_sizes(source: Any) -> list[str]:
     return [p.name for p in asked if source.signature[p.name] in ("i32", "i64") and p.num not in aligned]
 
 
-def short(configuration: str) -> str:
-    """tile, depth, warps and stages of a configuration, as 128x64x16 8w 3s."""
-    number = dict(re.findall(r"(\w+): (\d+)", configuration))
-    if "TILE_M" not in number:
+def short(constants: dict[str, Any]) -> str:
+    """Tile, depth, warps and stages of a launch, as 128x64x16 8w 3s."""
+    if "TILE_M" not in constants:
         return "fixed"
-    tile = "x".join(number[name] for name in ("TILE_M", "TILE_N", "DEPTH"))
-    return f"{tile} {number['num_warps']}w {number['num_stages']}s"
+    tile = "x".join(str(constants[name]) for name in ("TILE_M", "TILE_N", "DEPTH"))
+    return f"{tile} {constants['num_warps']}w {constants['num_stages']}s"
 
 
-def resource_usage(cubin: bytes) -> dict[str, int]:
-    """REG, STACK, SHARED and LOCAL of the kernel in a cubin, from the cuobjdump of Triton's wheel."""
+def _told(program: str, *options: str, cubin: bytes) -> str:
+    """What a program of Triton's wheel prints of a cubin."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
         file.flush()
-        done = subprocess.run([CUOBJDUMP, "-res-usage", file.name], capture_output=True, text=True, check=True)
-    found = {name: int(value) for name, value in re.findall(r"(REG|STACK|SHARED|LOCAL):(\d+)", done.stdout)}
+        command = [str(PROGRAMS / program), *options, file.name]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def resource_usage(cubin: bytes) -> dict[str, int]:
+    """REG, STACK, SHARED and LOCAL of the kernel in a cubin."""
+    told = _told("cuobjdump", "-res-usage", cubin=cubin)
+    found = {name: int(value) for name, value in re.findall(r"(REG|STACK|SHARED|LOCAL):(\d+)", told)}
     if found.keys() != {"REG", "STACK", "SHARED", "LOCAL"}:
-        raise RuntimeError(f"cuobjdump gave no resource usage: {done.stdout}{done.stderr}")
+        raise RuntimeError(f"cuobjdump gave no resource usage: {told}")
     return found
+
+
+def main_loop(sass: str) -> Loop | None:
+    """The straight piece of the listing with the most products, from one label or one jump back to the next."""
+    pieces: list[list[str]] = [[]]
+    for line in sass.splitlines():
+        code = re.search(r"/\*[0-9a-f]{4,}\*/ +(?:@!?U?P\d+ +)?(\w+)", line)
+        if re.match(r"\.L_x_\d+:", line):
+            pieces.append([])
+        elif code and code[1] != "NOP":
+            pieces[-1].append(code[1])
+    counts = [
+        Loop(
+            len(piece),
+            sum(bool(PRODUCT.match(code)) for code in piece),
+            piece.count("UTMALDG"),
+            piece.count("LDGSTS"),
+        )
+        for piece in pieces
+    ]
+    found = max(counts, key=lambda loop: loop.products)
+    return found if found.products else None
 
 
 def compile_group(arch: int, group: str) -> list[Row]:
     """Every kernel of the group in every configuration; a binary that several launches share appears once."""
     seen: set[str] = set()
-    return [row for launch in launches(group) for row in compile_for(launch, arch, seen)]
+    return [row for launch in launches(group, arch) for row in compile_for(launch, arch, seen)]
 
 
 def table(arches: Iterable[int]) -> Iterator[Row]:
@@ -208,13 +252,16 @@ def table(arches: Iterable[int]) -> Iterator[Row]:
             yield from rows
 
 
-HEAD = "kernel              arch  registers  shared  stack  configuration     types"
+HEAD = "kernel              arch  registers  shared  stack  copies  products  each  configuration       types"
 
 
 def line(row: Row) -> str:
     """A row of the table under HEAD."""
-    numbers = f"{row.registers:>9}  {row.shared:>6}  {row.stack:>5}"
-    return f"{row.kernel:<18}  {row.arch:>4}  {numbers}  {row.configuration:<16}  {row.types}"
+    numbers, loop = f"{row.registers:>9}  {row.shared:>6}  {row.stack:>5}", " " * 24
+    if row.loop:
+        copies = f"{row.loop.engine_copies} TMA" if row.loop.engine_copies else str(row.loop.thread_copies)
+        loop = f"{copies:>6}  {row.loop.products:>8}  {row.loop.instructions / row.loop.products:>4.1f}  "
+    return f"{row.kernel:<18}  {row.arch:>4}  {numbers}  {loop}{row.configuration:<18}  {row.types}"
 
 
 def main() -> int:

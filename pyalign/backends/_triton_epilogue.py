@@ -33,7 +33,6 @@ from pyalign.backends._triton_float_pair import (
     SQUARES_ERROR,
     cosine_of,
     is_sure,
-    pair_of,
     root_of,
     squared_distance_of,
 )
@@ -103,10 +102,11 @@ def similarity_of(g, a, b, gamma, pair, CLOSE: tl.constexpr):
 def mark_close(marks, close, row, column, n, m, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, MARK: tl.constexpr):
     """Marks the blocks of MARK x MARK that a part of (HEIGHT, WIDTH) touches, where a pair in it is close."""
     if any_of(close):
+        width = (m - 1) // MARK + 1
         i = (row // MARK + tl.arange(0, HEIGHT // MARK)).to(tl.int64)[:, None]
         j = (column // MARK + tl.arange(0, (WIDTH + MARK - 1) // MARK))[None, :]
         one = tl.full((HEIGHT // MARK, (WIDTH + MARK - 1) // MARK), 1, tl.int8)
-        tl.store(marks + i * tl.cdiv(m, MARK) + j, one, mask=(i < tl.cdiv(n, MARK)) & (j < tl.cdiv(m, MARK)))
+        tl.store(marks + i * width + j, one, mask=(i < (n - 1) // MARK + 1) & (j < width))
 
 
 @triton.jit
@@ -127,9 +127,9 @@ def finish_part(
     if pair > COSINE:
         g = tl.where(i - j == right, tl.where(pair == RBF, 1.0, 0.0), g)
         mark_close(marks, wanted & (g != g), row, column, n, m, HEIGHT, WIDTH, MARK)
-    tl.store(out + (i + row) * out_stride + (j + column), g, mask=wanted)
+    tl.store(out + row * out_stride + column + (i * out_stride + j), g, mask=wanted)
     if symmetric != 0:
-        mirrored = out + (column + columns)[:, None] * out_stride + (row + rows)[None, :]
+        mirrored = out + column * out_stride + row + (columns[:, None] * out_stride + rows[None, :])
         tl.store(mirrored, tl.trans(g), mask=tl.trans(wanted & (i - j < right)))
 
 
@@ -146,19 +146,28 @@ def finish(
 ):  # fmt: skip
     """Writes the similarities of a tile (HEIGHT, WIDTH) of inner products, which begins at that row and column.
 
-    PART: columns that are taken at once, WIDTH by a power of 4.
+    PART: columns that are taken at once, WIDTH by a power of 2.
     """
     if WIDTH > PART:
         left, right = halves(g, HEIGHT, WIDTH)
-        first, second = halves(left, HEIGHT, WIDTH // 2)
-        third, fourth = halves(right, HEIGHT, WIDTH // 2)
-        for _ in tl.range(4, disable_licm=True):
-            finish(
-                first, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE,
-                MARK, HEIGHT, WIDTH // 4, PART,
-            )  # fmt: skip
-            column += WIDTH // 4
-            first, second, third = second, third, fourth
+        if WIDTH > 2 * PART:
+            first, second = halves(left, HEIGHT, WIDTH // 2)
+            third, fourth = halves(right, HEIGHT, WIDTH // 2)
+            for _ in tl.range(4, disable_licm=True):
+                finish(
+                    first, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE,
+                    MARK, HEIGHT, WIDTH // 4, PART,
+                )  # fmt: skip
+                column += WIDTH // 4
+                first, second, third = second, third, fourth
+        else:
+            for _ in tl.range(2, disable_licm=True):
+                finish(
+                    left, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE,
+                    MARK, HEIGHT, PART, PART,
+                )  # fmt: skip
+                column += PART
+                left = right
     else:
         finish_part(
             g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE, MARK,

@@ -4,8 +4,8 @@ float64 is slow where float32 is fast: a processor of data centres converts 16 n
 graphics cards 2, and an exponential takes a hundred of its instructions. In pairs of float32 a cosine takes 13
 instructions, a squared distance 18, its root 12 more and its exponential 26 more (counted in the source).
 
-u is 2^-24. A result that comes with `sure` is the float32 that the formula of _triton_arithmetic.py in float64 rounds to,
-bit for bit: the pair lies within its bound of the exact value, and no midpoint of two float32 lies that near (Ziv's
+u is 2^-24. A result that comes with `sure` is the float32 that the formula of _triton_arithmetic.py in float64 rounds
+to, bit for bit: the pair lies within its bound of the exact value, and no midpoint of two float32 lies that near (Ziv's
 test). One in 2^18 or so is not sure, and is for float64. NaN is not sure. An exponential would too often not be: it is
 rounded where it falls, and is a function of its argument alone.
 
@@ -90,9 +90,9 @@ def cosine_of(g, a, b):
 
 @triton.jit
 def squared_distance_of(g, a, b):
-    """High and low of (a + b) - 2 g, and a + b as float32: to within 7 u^2 of a + b, exact for whole numbers below 2^24.
+    """High and low of (a + b) - 2 g, and a + b as float32.
 
-    g is an inner product, so that 2 |g| <= a + b.
+    To within 7 u^2 of a + b; exact for whole numbers below 2^24. g is an inner product, so that 2 |g| <= a + b.
     """
     a_high, a_low = pair_of(a)
     b_high, b_low = pair_of(b)

@@ -2,9 +2,9 @@
 
 Of x with y: groups of `GROUP` rows of tiles, each taken column by column. Of x with itself only tiles on and above the
 diagonal are counted, so that no program finds nothing to do. They are taken by squares, as high and wide as a tile is
-wide: the square (p, q), p <= q, has number q (q + 1) / 2 + p if squares go column by column. They go by bands of `GROUP`
-columns instead: first all that lie above the band's triangle, row by row, then the triangle, column by column. The
-last square is the last of the diagonal; its lower tile may lie past the end, and is not counted then.
+wide: the square (p, q), p <= q, has number q (q + 1) / 2 + p if squares go column by column. They go by bands of
+`GROUP` columns instead: first all that lie above the band's triangle, row by row, then the triangle, column by column.
+The last square is the last of the diagonal; its lower tile may lie past the end, and is not counted then.
 """
 
 # Annotations mean something to Triton: mypy has to do without in kernels.
@@ -63,19 +63,26 @@ def upper_tile_of(place, across, TALL: tl.constexpr, GROUP: tl.constexpr):
 
 
 @triton.jit
-def scheduled_tiles(down, across, symmetric, TALL: tl.constexpr):
-    """`tile_count` of `down` by `across` tiles."""
-    upper = TALL * (across * (across + 1) // 2) - (TALL * across - down)
+def blocks_of(n, SIZE: tl.constexpr):
+    """`blocks` of n >= 1 things, for n up to the largest int32."""
+    return (n - 1) // SIZE + 1
+
+
+@triton.jit
+def scheduled_tiles(n, m, symmetric, HEIGHT: tl.constexpr, WIDTH: tl.constexpr):
+    """`tile_count`, int32."""
+    down, across = blocks_of(n, HEIGHT), blocks_of(m, WIDTH)
+    upper = WIDTH // HEIGHT * (across * (across + 1) // 2) - (WIDTH // HEIGHT * across - down)
     return tl.where(symmetric != 0, upper, down * across)
 
 
 @triton.jit
-def scheduled(place, down, across, symmetric, TALL: tl.constexpr, GROUP: tl.constexpr):
+def scheduled(place, n, m, symmetric, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, GROUP: tl.constexpr):
     """Row and column of a tile by either schedule, int32."""
     place = tl.cast(place, tl.int32)  # a plain number in the interpreter
     row, column = place, place
     if symmetric != 0:
-        row, column = upper_tile_of(place, across, TALL, GROUP)
+        row, column = upper_tile_of(place, blocks_of(m, WIDTH), WIDTH // HEIGHT, GROUP)
     else:
-        row, column = tile_of(place, down, across, GROUP)
+        row, column = tile_of(place, blocks_of(n, HEIGHT), blocks_of(m, WIDTH), GROUP)
     return row, column

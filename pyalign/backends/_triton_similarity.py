@@ -60,8 +60,8 @@ def inner_products(
 ):  # fmt: skip
     """(TILE_M, TILE_N) float32. Rows past the end repeat the last one: their results are not written."""
     features = tl.arange(0, DEPTH)
-    rows = row + tl.minimum(tl.arange(0, TILE_M), n - row - 1)
-    columns = column + tl.minimum(tl.arange(0, TILE_N), m - column - 1)
+    rows = (row + tl.minimum(tl.arange(0, TILE_M), n - row - 1)).to(tl.int64)
+    columns = (column + tl.minimum(tl.arange(0, TILE_N), m - column - 1)).to(tl.int64)
     left = x + rows[:, None] * x_stride + features[None, :]
     right = y + columns[:, None] * y_stride + features[None, :]
     g = tl.zeros((TILE_M, TILE_N), tl.float32)
@@ -93,19 +93,18 @@ def described_products(
     return g
 
 
-@triton.jit(do_not_specialize=["n", "m", "pair", "symmetric", "size_class"])
+@triton.jit(do_not_specialize=["n", "m", "out_stride", "pair", "symmetric", "size_class"])
 def similarity_kernel(
-    x, y, x_terms, y_terms, out, marks, n: tl.int64, m: tl.int64, d, x_stride, y_stride, out_stride: tl.int64,
+    x, y, x_terms, y_terms, out, marks, n, m, d, x_stride, y_stride, out_stride: tl.int64,
     gamma: tl.float32, gamma_low: tl.float32, pair, symmetric, size_class, DESCRIBED: tl.constexpr, TF32: tl.constexpr,
     WIDEN: tl.constexpr, CLOSE: tl.constexpr, MARK: tl.constexpr, GROUP: tl.constexpr, TILE_M: tl.constexpr,
     TILE_N: tl.constexpr, DEPTH: tl.constexpr, PART: tl.constexpr,
 ):  # fmt: skip
     """x and y are addresses, or descriptors, whose strides are in them."""
-    down, across = tl.cdiv(n, TILE_M).to(tl.int32), tl.cdiv(m, TILE_N).to(tl.int32)
-    tiles = scheduled_tiles(down, across, symmetric, TILE_N // TILE_M)
+    tiles = scheduled_tiles(n, m, symmetric, TILE_M, TILE_N)
     # What the rounds have in common stays in them: kept aside, it would take registers that the sums need.
     for place in tl.range(tl.program_id(0), tiles, tl.num_programs(0), disable_licm=True):
-        i, j = scheduled(place, down, across, symmetric, TILE_N // TILE_M, GROUP)
+        i, j = scheduled(place, n, m, symmetric, TILE_M, TILE_N, GROUP)
         row, column = i * TILE_M, j * TILE_N
         if DESCRIBED:
             g = described_products(x, y, row, column, d, TF32, WIDEN, TILE_M, TILE_N, DEPTH)
@@ -134,15 +133,18 @@ def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
     distance = x.pair not in ("dot", "cosine")
     down, across = blocks(n, MEND_BLOCK), blocks(m, MEND_BLOCK)
     marks = torch.zeros(down * across if distance else 0, dtype=torch.int8, device=out.device)
-    strides = x.values.stride(0), right.values.stride(0), out.stride(0)
+    strides = x.values.stride(0), right.values.stride(0)
     last = *two_of(x.gamma), PAIR_KERNELS.index(x.pair), int(y is None)
     described = kind != "exact" and can_describe(x.values) and can_describe(right.values)
-    kernel, grid, tile, options = _chosen(kind, described, n, m, y is None, out.device)
+    narrow = kind == "half" and not (described or (loads_are_wide(x.values) and loads_are_wide(right.values)))
+    tiles = (DESCRIBED if described else PLAIN)["narrow" if narrow else kind]
+    kernel, grid, tile, options = _chosen(tiles, described, n, m, y is None, out.device)
     sides: tuple[Any, Any] = x.values, right.values
-    if described:
+    if described:  # by whole slices, and with no strides: one binary for all of them
         sides = _described(sides[0], tile.height, tile, kind), _described(sides[1], tile.width, tile, kind)
+        d, strides = blocks(d, tile.depth) * tile.depth, (0, 0)
     launch(
-        kernel, grid, *sides, *terms, out, marks, n, m, d, *strides,
+        kernel, grid, *sides, *terms, out, marks, n, m, d, *strides, out.stride(0),
         *last, _size_class(n, m, d), DESCRIBED=described, TF32=kind == "tf32", WIDEN=INTERPRETED,
         CLOSE=CLOSE_TF32 if kind == "tf32" else CLOSE_SHARE, MARK=MEND_BLOCK, GROUP=GROUP, **options,
     )  # fmt: skip
@@ -158,31 +160,35 @@ def can_describe(x: torch.Tensor) -> bool:
     return x.data_ptr() % 16 == 0 and step * x.element_size() % 16 == 0 and step >= x.shape[1]
 
 
+def loads_are_wide(x: torch.Tensor) -> bool:
+    """Whether Triton's threads load 16 bytes at a time: it asks for multiples of 16 elements."""
+    return x.data_ptr() % 16 == 0 and x.stride(0) % 16 == 0 and x.shape[1] % 16 == 0
+
+
 def _described(x: torch.Tensor, rows: int, tile: Tile, kind: str) -> TensorDescriptor:
     return TensorDescriptor.from_tensor(x, [rows, tile.depth], round_f32_to_tf32=kind == "tf32")
 
 
-def _chosen(kind: str, described: bool, n: int, m: int, symmetric: bool, device: torch.device) -> Any:
+def _chosen(
+    tiles: tuple[Tile, ...], described: bool, n: int, m: int, symmetric: bool, device: torch.device
+) -> tuple[Any, Any, Tile, dict[str, int]]:
     """Kernel, grid, a tile and its constants and options, which the kernel chooses by itself where it is tuned."""
-    tiles = (DESCRIBED if described else PLAIN)[kind]
-    most = programs_at_once(device) if described else None
+    programs = programs_at_once(device)
 
     def grid(tile: dict[str, int]) -> tuple[int]:
         count = tile_count(n, m, symmetric, tile["TILE_M"], tile["TILE_N"])
-        return (min(count, most or count),)
+        return (min(count, programs) if described else count,)
 
     if TUNING:
-        return _tuned(kind, described), grid, tiles[0], {}
-    tile = tile_for(tiles, n, m, symmetric, programs_at_once(device))
+        return _tuned(tiles, described), grid, tiles[0], {}
+    tile = tile_for(tiles, n, m, symmetric, programs)
     return similarity_kernel, grid(tile.constants), tile, {**tile.constants, **tile.options}
 
 
 @lru_cache
-def _tuned(kind: str, described: bool) -> Any:
-    configs = [
-        triton.Config(tile.constants, **tile.options, pre_hook=_set_blocks if described else None)
-        for tile in (DESCRIBED if described else PLAIN)[kind]
-    ]
+def _tuned(tiles: tuple[Tile, ...], described: bool) -> Any:
+    hook = _set_blocks if described else None
+    configs = [triton.Config(tile.constants, **tile.options, pre_hook=hook) for tile in tiles]
     return triton.autotune(configs, key=["size_class", "symmetric"])(similarity_kernel)
 
 

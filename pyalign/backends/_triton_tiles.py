@@ -45,16 +45,18 @@ class Tile:
         return {"num_warps": self.warps, "num_stages": self.stages}
 
 
-# By kind, the largest first. "exact" is float32 by float32; "tf32" and "half" are tensor cores'.
+# By kind, the largest first. "exact" is float32 by float32; "tf32" and "half" are tensor cores'. "narrow" is half
+# precision loaded element by element, each from an address of its own: registers for slices of half the depth.
 PLAIN = {
     "exact": (Tile(64, 128, 16, 8, 3, 32), Tile(64, 64, 16, 4, 2, 16)),
-    "tf32": (Tile(128, 128, 32, 8, 3, 32), Tile(64, 64, 32, 4, 3, 16)),
-    "half": (Tile(128, 128, 64, 8, 3, 32), Tile(64, 64, 64, 4, 3, 16)),
+    "tf32": (Tile(128, 128, 32, 8, 3, 16), Tile(64, 64, 32, 4, 3, 16)),
+    "half": (Tile(128, 128, 64, 8, 3, 16), Tile(64, 64, 64, 4, 3, 16)),
+    "narrow": (Tile(128, 128, 32, 8, 3, 16), Tile(64, 64, 32, 4, 3, 16)),
 }
 # On Hopper, where rows can be described to its copy engine: 48 KB a slice and 192 of 227 KB for the largest.
 DESCRIBED = {
-    "tf32": (Tile(128, 256, 32, 8, 4, 16), Tile(128, 128, 32, 8, 4, 32), Tile(64, 64, 32, 4, 4, 16)),
-    "half": (Tile(128, 256, 64, 8, 4, 16), Tile(128, 128, 64, 8, 4, 32), Tile(64, 64, 64, 4, 4, 16)),
+    "tf32": (Tile(128, 256, 32, 8, 4, 16), Tile(128, 128, 32, 8, 4, 16), Tile(64, 64, 32, 4, 4, 16)),
+    "half": (Tile(128, 256, 64, 8, 4, 16), Tile(128, 128, 64, 8, 4, 16), Tile(64, 64, 64, 4, 4, 16)),
 }
 if INTERPRETED:
     PLAIN = {kind: (Tile(32, 32, 32, 4, 1, 32),) for kind in PLAIN}

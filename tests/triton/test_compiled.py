@@ -18,14 +18,17 @@ import triton  # noqa: E402
 import triton_table  # noqa: E402
 
 from pyalign.backends import (  # noqa: E402
+    Rows,
     _triton_choice_similarity,
     _triton_close,
     _triton_gradient,
     _triton_similarity,
+    _triton_tiles,
     _triton_topk,
     _triton_triplets,
 )
-from pyalign.backends._triton_launch import Launch  # noqa: E402
+from pyalign.backends import _triton_kernels as kernels  # noqa: E402
+from pyalign.backends._triton_launch import Launch, recorded  # noqa: E402
 
 MODULES = (
     _triton_choice_similarity, _triton_close, _triton_gradient, _triton_similarity, _triton_topk, _triton_triplets,
@@ -72,12 +75,20 @@ def test_no_kernel_spills_or_takes_too_much(table, capsys):
 def test_every_kernel_in_every_configuration_is_in_the_table(table, arch):
     rows = [row for row in table if row.arch == arch]
     assert {row.kernel for row in rows} == set().union(*map(kernels_of, MODULES))
-    tiles = {triton_table.short(str(tile)) for some in _triton_similarity.TILES.values() for tile in some}
+    tables = (_triton_tiles.PLAIN, _triton_tiles.DESCRIBED) if arch == 90 else (_triton_tiles.PLAIN,)
+    tiles = {short(tile) for table_of in tables for some in table_of.values() for tile in some}
+    if arch == 90:  # wide rows are described there
+        tiles -= {short(tile) for tile in _triton_tiles.PLAIN["half"]}
     assert {row.configuration for row in rows if row.kernel == "similarity_kernel"} == tiles
     for first in ("fp32", "fp16", "bf16"):
         for narrow in (False, True):
             for kernel in ("similarity_kernel", "from_rows_kernel"):
-                assert [r for r in rows if r.kernel == kernel and r.types.split()[0] == first and r.narrow == narrow]
+                found = [r for r in rows if r.kernel == kernel and r.types.split()[0] == first and r.narrow == narrow]
+                assert found or (kernel == "similarity_kernel" and arch == 90 and first != "fp32" and not narrow)
+
+
+def short(tile):
+    return triton_table.short({**tile.constants, **tile.options})
 
 
 @pytest.mark.parametrize("arch", ARCHES)
@@ -95,6 +106,56 @@ def test_products_are_those_of_tensor_cores_where_they_may_be(table, arch, instr
             found = set(re.findall(TENSOR_CORES, row.ptx))
             exact = row.types.startswith("fp32") and "TF32" not in row.types
             assert found == (set() if exact else {instruction}), row.types
+
+
+def test_on_hopper_the_copy_engine_brings_the_slices_and_few_instructions_are_left(table):
+    """Of every kind of rows that it takes, in every size of tile: two copies and four products a slice."""
+    found = [row for row in table if row.arch == 90 and "DESCRIBED" in row.types]
+    assert len(found) == 9  # three sizes for float16, bfloat16 and TF32
+    for row in found:
+        assert "cp.async.bulk.tensor" in row.ptx
+        assert (row.loop.products, row.loop.engine_copies, row.loop.thread_copies) == (4, 2, 0), row
+        assert row.loop.instructions <= 18 * row.loop.products, row
+    assert not any(row.loop and row.loop.engine_copies for row in table if row.arch != 90)
+
+
+def test_graphics_cards_with_less_shared_memory_take_the_largest_tiles():
+    """Compute capability 12: products of warps, 99 KB a block."""
+    with recorded((12, 0)) as launches:
+        x = triton_table._meta(4096, 512, dtype=torch.bfloat16)
+        kernels.similarity(Rows(x, None, "dot"), None, False, triton_table._meta(4096, 4096))
+    (row,) = triton_table.compile_for(launches[0], 120)
+    assert row.faults() == [] and row.configuration.startswith("128x128") and "mma.sync" in row.ptx
+
+
+def test_nothing_is_timed_unless_it_is_asked_for(monkeypatch):
+    x, out = triton_table._meta(4096, 512, dtype=torch.bfloat16), triton_table._meta(4096, 4096)
+    for tuning in (False, True):
+        monkeypatch.setattr(_triton_similarity, "TUNING", tuning)
+        with recorded() as launches:
+            kernels.similarity(Rows(x, None, "dot"), None, False, out)
+        assert [hasattr(one.kernel, "configs") for one in launches] == [tuning]
+    tiles = [config.all_kwargs()["TILE_N"] for config in launches[0].kernel.configs]
+    assert tiles == [tile.width for tile in _triton_tiles.DESCRIBED["half"]]
+    arguments = {"x": launches[0].arguments[0], "y": launches[0].arguments[1], "TILE_M": 64, "TILE_N": 32, "DEPTH": 16}
+    launches[0].kernel.configs[0].pre_hook(arguments)
+    assert (arguments["x"].block_shape, arguments["y"].block_shape) == ([64, 16], [32, 16])
+
+
+def test_a_count_of_the_main_loop_knows_its_instructions():
+    sass = """
+        /*0000*/                   MOV R1, R2 ;
+.L_x_1:
+        /*0010*/              @!P0 LDGSTS.E.128 [R1], [R2.64] ;
+        /*0020*/                   HMMA.16816.F32 R4, R8, R12, R4 ;
+        /*0030*/                   HMMA.16816.F32 R4, R8, R12, R4 ;
+        /*0040*/              @P1  BRA `(.L_x_1) ;
+.L_x_2:
+        /*0050*/                   HMMA.16816.F32 R4, R8, R12, R4 ;
+        /*0060*/                   NOP ;
+"""
+    assert triton_table.main_loop(sass) == triton_table.Loop(4, 2, 0, 1)
+    assert triton_table.main_loop("/*0000*/  EXIT ;") is None
 
 
 @pytest.mark.parametrize("arch", ARCHES)

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import torch
 from support import definition, reals, whole
+from triton.runtime import interpreter
 from triton_cases import DEVICE, DTYPES, EPS, PAIRS, kernels, prepared, rows, similarity, wide
 
 from pyalign.backends._triton_close import MEND_BLOCK, MEND_STRIP
+from pyalign.backends._triton_similarity import can_describe
 
 SIGMA = 5.0
 GAMMA = 1 / (2 * SIGMA**2)
 DISTANCES = "neg_sqeuclidean", "neg_euclidean", "rbf"
+ROUNDING_DESCRIPTORS = DEVICE == "cuda" or hasattr(interpreter, "_round_f32_to_tf32")  # Triton 3.9
 SHAPES = (1, 1, 1), (2, 33, 3), (31, 32, 17), (33, 5, 32), (40, 70, 65)
 
 
@@ -29,36 +32,55 @@ def same(got, expected, pair):
         np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("pair", PAIRS)
-def test_whole_numbers_give_the_definition_rounded_once(pair, dtype):
-    for seed, (n, m, d) in enumerate(SHAPES):
-        x, y = rows(whole(seed, n, d), dtype), rows(whole(seed + 50, m, d), dtype)
-        same(similarity(x, y, pair, GAMMA), exact(x, y, pair), pair)
-        same(similarity(x, None, pair, GAMMA), exact(x, x, pair), pair)
+# The ways a product is made: types of rows, whether TF32 is allowed, and whether descriptors can describe them.
+PLAIN, DESCRIBED = (torch.float32, False, False), (torch.float16, False, True)
+OTHERS = (
+    (torch.float32, True, False), (torch.bfloat16, False, False), (torch.float32, True, True),
+    (torch.bfloat16, False, True),
+)  # fmt: skip
+WAYS = [(pair, *way) for way in (PLAIN, DESCRIBED) for pair in PAIRS] + [("neg_sqeuclidean", *way) for way in OTHERS]
 
 
-@pytest.mark.parametrize("pair", ["dot", "rbf"])
-def test_many_rows_of_tiles(pair):
-    """More than one group of tiles, and a last group of fewer."""
-    x, y = rows(whole(1, 300, 3)), rows(whole(2, 40, 3))
-    same(similarity(x, y, pair, GAMMA), exact(x, y, pair), pair)
-    same(similarity(y, x, pair, GAMMA), exact(y, x, pair), pair)
+@pytest.mark.parametrize(("pair", "dtype", "tf32", "aligned"), WAYS)
+def test_whole_numbers_give_the_definition_rounded_once(pair, dtype, tf32, aligned):
+    for seed, (n, m, d) in enumerate(SHAPES if dtype == torch.float32 and not tf32 else SHAPES[-2:]):
+        x, y = rows(whole(seed, n, d), dtype, aligned), rows(whole(seed + 50, m, d), dtype, aligned)
+        assert aligned == (can_describe(x) and can_describe(y)) or DEVICE == "cuda"
+        same(similarity(x, y, pair, GAMMA, tf32), exact(x, y, pair), pair)
+        same(similarity(x, None, pair, GAMMA, tf32), exact(x, x, pair), pair)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_many_rows_of_tiles(dtype):
+    """More than one group of tiles, and a last group of fewer; more tiles than programs."""
+    aligned = dtype == torch.float16
+    x, y = rows(whole(1, 300, 3), dtype, aligned), rows(whole(2, 70, 3), dtype, aligned)
+    same(similarity(x, y, "dot"), exact(x, y, "dot"), "dot")
+    same(similarity(y, x, "dot"), exact(y, x, "dot"), "dot")
+    same(similarity(x, None, "dot"), exact(x, x, "dot"), "dot")
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_of_itself_is_symmetric_bit_for_bit_with_an_exact_diagonal(pair):
-    x = rows(reals(3, 75, 37))
-    s = similarity(x, None, pair, GAMMA)
+    for s in (
+        similarity(rows(reals(3, 75, 37)), None, pair, GAMMA),
+        similarity(rows(reals(3, 75, 37), torch.float16, aligned=True), None, pair, GAMMA),
+    ):
+        is_symmetric(s, pair)
+
+
+def is_symmetric(s, pair):
     assert torch.equal(s, s.T)
     if pair in DISTANCES:
         assert (s.diagonal() == (1.0 if pair == "rbf" else 0.0)).all()
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("pair", PAIRS)
-def test_reals_lie_within_rounding(pair, dtype):
-    x, y = rows(reals(4, 40, 50), dtype), rows(reals(5, 35, 50), dtype)
+@pytest.mark.parametrize(
+    ("pair", "dtype", "aligned"),
+    [*((pair, torch.float32, False) for pair in PAIRS), ("cosine", torch.bfloat16, True), ("rbf", torch.float16, True)],
+)
+def test_reals_lie_within_rounding(pair, dtype, aligned):
+    x, y = rows(reals(4, 40, 50), dtype, aligned), rows(reals(5, 35, 50), dtype, aligned)
     lengths = np.sqrt((wide(x) ** 2).sum(1))[:, None], np.sqrt((wide(y) ** 2).sum(1))[None, :]
     product = 50 * EPS * lengths[0] * lengths[1]  # bound of a sum of 50 products
     expected = definition(wide(x), wide(y), pair, SIGMA)
@@ -104,14 +126,15 @@ def test_a_close_pair_changes_no_other(pair):
     assert after[5, 9] == (1.0 if pair == "rbf" else 0.0)
 
 
-@pytest.mark.parametrize("pair", DISTANCES)
-def test_few_close_pairs_far_out_are_found(pair):
+@pytest.mark.parametrize("aligned", [False, True])
+def test_few_close_pairs_far_out_are_found(aligned):
     """One beyond the first strip of blocks, one in the last column, none in the block between."""
+    pair, dtype = "neg_sqeuclidean", torch.float16 if aligned else torch.float32
     m = MEND_BLOCK * MEND_STRIP + 50
     x, y = reals(7, 3, 9), reals(8, m, 9)
-    y[MEND_BLOCK * MEND_STRIP + 3] = x[2] * np.float32(1.0001)
+    y[MEND_BLOCK * MEND_STRIP + 3] = x[2] * np.float32(1.002)
     y[m - 1] = x[0]
-    x, y = rows(x), rows(y)
+    x, y = rows(x, dtype, aligned), rows(y, dtype, aligned)
     for got, expected in (
         (similarity(x, y, pair, GAMMA).numpy(), exact(x, y, pair)),
         (similarity(y, x, pair, GAMMA).numpy(), exact(y, x, pair)),
@@ -150,13 +173,30 @@ def test_rows_at_any_distance(pair):
         same(similarity(some, None, pair, GAMMA), exact(some, some, pair), pair)
 
 
-def test_tf32_may_round_the_factors_alone():
-    x, y = rows(reals(14, 33, 40)), rows(reals(15, 20, 40))
-    expected = definition(wide(x), wide(y), "dot")
-    bound = 2.0**-10 * (abs(wide(x)) @ abs(wide(y)).T)
-    assert (abs(similarity(x, y, "dot", tf32=True).numpy() - expected) <= bound).all()
-    x = rows(whole(16, 33, 40))  # fit in TF32
-    np.testing.assert_array_equal(similarity(x, None, "dot", tf32=True), exact(x, x, "dot"))
+def rounded(x):
+    """float32 to 11 bits, to nearest, ties to even, as float64."""
+    bits = x.cpu().numpy().view(np.int32)
+    return ((bits + 0xFFF + ((bits >> 13) & 1)) & -0x2000).view(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize("aligned", [False, True])
+def test_tf32_rounds_the_factors_to_nearest(aligned):
+    """Cut off, features of one sign would make every product too small, by 2^-11 of it on average."""
+    if aligned and not ROUNDING_DESCRIPTORS:
+        pytest.skip("this interpreter does not round what descriptors bring")
+    values = abs(reals(14, 33, 40)), abs(reals(15, 20, 40))
+    values[0][0, :3] = 1 + 2.0**-11, 1 + 3 * 2.0**-11, 2 - 2.0**-20  # to even, to even, into the exponent
+    x, y = (rows(v, aligned=aligned) for v in values)
+    expected = rounded(x) @ rounded(y).T
+    np.testing.assert_allclose(similarity(x, y, "dot", tf32=True), expected, rtol=40 * EPS)
+    assert abs(expected / (wide(x) @ wide(y).T) - 1).max() < 2.0**-11
+
+
+def test_a_row_with_infinity_stays_so_in_tf32():
+    values = reals(16, 5, 8)
+    values[2, 3] = np.inf
+    s = similarity(rows(values), rows(abs(reals(17, 4, 8)) + 1), "dot", tf32=True)
+    assert torch.isinf(s[2]).all() and torch.isfinite(s[[0, 1, 3, 4]]).all()
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 3), (3, 0)])

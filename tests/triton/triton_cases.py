@@ -33,12 +33,16 @@ def guarded(*shape, dtype, margin=3):
     return whole[inner], check
 
 
-def rows(values, dtype=torch.float32):
-    """Rows on the device, amid NaN: what is read past the end of a row shows."""
+def rows(values, dtype=torch.float32, aligned=False):
+    """Rows on the device, amid NaN: what is read past the end of a row shows.
+
+    aligned: they begin at multiples of 16 bytes, so that descriptors can describe them.
+    """
     n, d = values.shape
-    around = torch.full((n + 2, d + 5), torch.nan, dtype=dtype, device=DEVICE)
-    around[1 : n + 1, 2 : d + 2] = torch.from_numpy(values).to(dtype)
-    return around[1 : n + 1, 2 : d + 2]
+    first, width = (8, d + 16 - d % 8) if aligned else (2, d + 5)
+    around = torch.full((n + 2, width), torch.nan, dtype=dtype, device=DEVICE)
+    around[1 : n + 1, first : d + first] = torch.from_numpy(values).to(dtype)
+    return around[1 : n + 1, first : d + first]
 
 
 def wide(x):
