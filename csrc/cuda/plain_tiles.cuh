@@ -100,7 +100,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads, 2) plain_tiles(const Job<T> job) {
   typedef Plain<T> P;
   alignas(16) __shared__ T memory[P::memory];
-  const Tile at = tile_of_block<P::tile>(job);
+  const Tile at = tile_of_block<P::tile>(job, blockIdx.x);
   const int tx = threadIdx.x % P::side, ty = threadIdx.x / P::side;
   T sum[P::micro][P::micro] = {};
   multiply_plain_rows(job, at, memory, sum);

@@ -71,6 +71,13 @@ __device__ inline void multiply_add_tf32(float (&c)[4], const uint32_t (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+// blockIdx.x, asked for where it stands: what is computed from it need not be kept until then.
+__device__ inline unsigned block_now() {
+  unsigned block;
+  asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(block));
+  return block;
+}
+
 // To nearest; without it the tensor cores cut the last 13 bits off. Halves go to the even neighbour where one
 // instruction does that (sm_90), else away from zero, which takes two.
 __device__ inline uint32_t to_tf32(float v) {

@@ -62,22 +62,23 @@ __device__ const T* row_of_copy(const Rows<T>& x, int64_t i0, int copy) {
   return x.data + (i < x.n ? i : x.n - 1) * x.stride;
 }
 
-// A thread's part of one slice after the other, as long as they are full.
+// A thread's part of one slice after the other, as long as they are full: places that stay, from an address that moves.
 template <class S, class T>
 struct Copies {
-  const T* from[S::copies];
+  const T* from;
+  uint32_t away[S::copies];
 
-  __device__ Copies(const Rows<T>& x, int64_t i0) {
+  __device__ Copies(const Rows<T>& x, int64_t i0) : from(x.data + i0 * x.stride) {
     PA_UNROLL
-    for (int c = 0; c < S::copies; ++c) from[c] = row_of_copy<S>(x, i0, c) + threadIdx.x % S::chunks * Chunk<T>::size;
+    for (int c = 0; c < S::copies; ++c)
+      away[c] = uint32_t(row_of_copy<S>(x, i0, c) - from) + threadIdx.x % S::chunks * Chunk<T>::size;
   }
   template <bool Aligned>
   __device__ void next(unsigned char* target) {
     PA_UNROLL
-    for (int c = 0; c < S::copies; ++c) {
-      copy_chunk<Aligned>(target + c * S::rows * S::row, from[c], 16);
-      from[c] += S::depth_of(sizeof(T));
-    }
+    for (int c = 0; c < S::copies; ++c)
+      copy_chunk<Aligned>(target + c * S::rows * S::row, from + away[c], 16);
+    from += S::depth_of(sizeof(T));
   }
 };
 
@@ -181,21 +182,21 @@ __device__ void multiply_tensor_rows(const Job<T>& job, Tile at, unsigned char* 
   unsigned char* const own = memory + swizzled<S>(threadIdx.x / S::chunks, threadIdx.x % S::chunks);
   const Reads reads = reads_of_lane<S>();
   Copies<S, T> x(job.x, at.i0), y(job.y, at.j0);
-  int left = slices, now = 0, last = ahead * S::stage;
-  const auto fetch = [&](int stage) {
-    if (left-- > 0) {
+  int left = slices, now = 0, last = ahead * S::stage;  // slices that are still to multiply
+  const auto fetch = [&](int stage, bool more) {
+    if (more) {
       x.template next<Aligned>(own + stage);
       y.template next<Aligned>(own + stage + S::half);
     }
     copy_commit();  // empty groups past the end keep the count of those on the way
   };
   PA_UNROLL
-  for (int stage = 0; stage < ahead; ++stage) fetch(stage * S::stage);
+  for (int stage = 0; stage < ahead; ++stage) fetch(stage * S::stage, stage < left);
   PA_ROLL
-  for (int slice = 0; slice < slices; ++slice) {
+  for (; left > 0; --left) {
     copy_wait<S::stages - 2>();
     __syncthreads();  // this slice has arrived for all, and the one before it has been read by all
-    fetch(last);
+    fetch(last, left > ahead);
     multiply_tensor_slice<T, S>(memory + now, reads, sum);
     last = now;
     now = now == ahead * S::stage ? 0 : now + S::stage;
@@ -227,13 +228,12 @@ __device__ inline void keep_half(int half, const Sums& sum, float* strip) {
   }
 }
 
-// One block a multiprocessor: for two, the products that are on the way take a few registers more than there are.
-template <class T>
-__global__ void __launch_bounds__(kThreads, 1) tensor_tiles(const Job<T> job) {
-  alignas(16) __shared__ unsigned char memory[kMemory];
-  const Tile at = tile_of_block<kTile>(job);
+template <class T, class S, bool Aligned>
+__global__ void __launch_bounds__(kTensorThreads, 2) tensor_tiles(const Job<T> job) {
+  PA_DYNAMIC_SHARED(unsigned char, memory);
   Sums sum = {};
-  multiply_tensor_rows<S, Aligned>(job, at, memory, sum);
+  multiply_tensor_rows<S, Aligned>(job, tile_of_block<kTile>(job, blockIdx.x), memory, sum);
+  const Tile at = tile_of_block<kTile>(job, block_now());  // anew: there are no registers to keep it in
   float* const strip = reinterpret_cast<float*>(memory);
   PA_ROLL
   for (int half = 0; half < 2; ++half) {

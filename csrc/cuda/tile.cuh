@@ -29,7 +29,7 @@ struct Job {
 };
 
 struct Tile {
-  int64_t i0, j0;  // its first row and column of the result
+  uint32_t i0, j0;  // its first row and column of the result
 };
 
 // How many tiles of Size x Size there are.
@@ -41,14 +41,14 @@ int64_t tiles_of(const Job<T>& job) {
 
 // Tiles are numbered down the columns, so that blocks that run together share rows of y.
 template <int Size, class T>
-__device__ Tile tile_of_block(const Job<T>& job) {
-  const int64_t tile = job.first_tile + blockIdx.x;
+__device__ Tile tile_of_block(const Job<T>& job, unsigned block) {
+  const int64_t tile = job.first_tile + block;
   if (!job.symmetric) {
     const int64_t down = pieces(job.x.n, Size);
-    return {tile % down * Size, tile / down * Size};
+    return {uint32_t(tile % down * Size), uint32_t(tile / down * Size)};
   }
   const UpperTile at = upper_tile(tile);
-  return {at.down * Size, at.across * Size};
+  return {uint32_t(at.down * Size), uint32_t(at.across * Size)};
 }
 
 // |x_i - y_j|^2 in float64, by the whole warp.

@@ -31,6 +31,8 @@ inline uint32_t to_tf32(float value) {
   return isfinite(value) ? (bits + 0x1000) & 0xffffe000 : bits;
 }
 
+inline unsigned block_now() { return blockIdx.x; }
+
 inline void load_matrices(uint32_t (&r)[4], const void* shared_row, PA_CALLED_FROM) {
   emulation::must_be_aligned(shared_row, "load_matrices");
   if (!emulation::is_shared(shared_row, 16)) emulation::fail("load_matrices reads outside shared memory");
