@@ -125,12 +125,19 @@ __device__ Transform<T> transform_of(const Preparation<T>& p, const Seen<T>& see
   return {p.transform, constant ? 0.0 : double(p.x.d), constant ? 0.0 : seen.sum, p.shift};
 }
 
-// Row i as it comes out, of type O, zero from its end to the next 16 bytes; the sum of its squares, in all lanes.
+// A row that comes out. Squares of float64 numbers that are not zero may be.
+struct Written {
+  double squares;
+  bool zero;
+};
+
+// Row i as it comes out, of type O, zero from its end to the next 16 bytes; what it is, in all lanes.
 template <class O, class T>
-__device__ double write_row(const Preparation<T>& p, const Transform<T>& transform, int64_t i) {
+__device__ Written write_row(const Preparation<T>& p, const Transform<T>& transform, int64_t i) {
   constexpr int size = Chunk<T>::size, part = Chunk<O>::size;
   O* target = static_cast<O*>(p.values) + i * p.stride;
   double squares = 0.0;
+  bool zero = true;
   for (int64_t k = int64_t(threadIdx.x % kWarp) * size; k < p.x.d; k += kWarp * size) {
     const Chunk<T> given = chunk_of(p.x, i, k, p.aligned);
     PA_UNROLL
@@ -141,17 +148,21 @@ __device__ double write_row(const Preparation<T>& p, const Transform<T>& transfo
       for (int e = 0; e < part; ++e) {
         if (k + first + e >= p.x.d) continue;
         out.at[e] = rounded<O>(transform.at(given.at[first + e], k + first + e));
-        squares += double(to_float(out.at[e])) * double(to_float(out.at[e]));
+        const double value = double(to_float(out.at[e]));
+        squares += value * value;
+        zero = zero && value == 0.0;
       }
       *reinterpret_cast<Chunk<O>*>(target + k + first) = out;
     }
   }
-  return warp_sum(squares);
+  return {warp_sum(squares), __all_sync(kAllLanes, zero) != 0};
 }
 
 // The row's terms, and what it adds to the maxima.
 template <class T>
-__device__ void finish_row(const Preparation<T>& p, const Seen<T>& seen, double squares, int64_t i, Maxima* maxima) {
+__device__ void finish_row(const Preparation<T>& p, const Seen<T>& seen, const Written& row, int64_t i,
+                           Maxima* maxima) {
+  const double squares = row.squares;
   const double largest = fmax(fabs(double(seen.low)), fabs(double(seen.high)));
   const bool known = seen.squares == seen.squares && largest < double(INFINITY);
   const double inverse = squares > 0.0 ? 1.0 / sqrt(squares) : 0.0;
@@ -159,7 +170,7 @@ __device__ void finish_row(const Preparation<T>& p, const Seen<T>& seen, double 
     if (p.squares) p.squares[i] = known ? squares : double(NAN);
     if (p.inverse_norms) p.inverse_norms[i] = known ? inverse : double(NAN);
   }
-  const bool extreme = squares > 0.0 && !(inverse >= kShortestInverse && inverse <= kLongestInverse);
+  const bool extreme = !row.zero && !(inverse >= kShortestInverse && inverse <= kLongestInverse);
   raise(&maxima->of[0], known ? bits_of(seen.squares) : kNoNumber);
   raise(&maxima->of[1], known ? bits_of(squares) : kNoNumber);
   raise(&maxima->of[2], known ? bits_of(largest) : kNoNumber);
@@ -183,8 +194,8 @@ __global__ void __launch_bounds__(kThreads, 4) prepare_rows(const Preparation<T>
   for (int64_t i = int64_t(blockIdx.x) * kRowWarps + threadIdx.x / kWarp; i < p.x.n;
        i += int64_t(gridDim.x) * kRowWarps) {
     const Seen<T> seen = look_at_row(p, i);
-    const double squares = p.values ? write_row<O>(p, transform_of(p, seen), i) : seen.squares;
-    finish_row(p, seen, squares, i, &maxima);
+    const Written as_given = {seen.squares, seen.low == Result<T>(0) && seen.high == Result<T>(0)};
+    finish_row(p, seen, p.values ? write_row<O>(p, transform_of(p, seen), i) : as_given, i, &maxima);
   }
   if (p.report) report_maxima(maxima, p.report);
 }

@@ -47,7 +47,10 @@ typedef enum {
   PA_SHIFT = 2   /* x - shift                                                                                 */
 } pa_transform;
 
-/* Rows made ready, and what the caller must know of them; NULL for what is not wanted. */
+/* Rows made ready, and what the caller must know of them; NULL for what is not wanted. The report is raised, never
+ * lowered, to the largest over rows of: the bits of |x|^2 of what was given, as float64; of |v|^2 of the rows v that
+ * come out; of the largest magnitude given; and 1 for a row, not zero, of 1 / |v| outside [2^-50, 2^50]. For a row that
+ * is not finite the first three are all bits but the sign, a NaN above infinity. */
 typedef struct {
   pa_transform transform;
   const void* shift;     /* (d,) of the rows' type, for PA_SHIFT                                              */
@@ -57,10 +60,7 @@ typedef struct {
   int64_t stride;        /* of the values, in elements                                                        */
   double* squares;       /* (n,): |v|^2 of the rows v that come out, NaN where what was given is not finite   */
   double* inverse_norms; /* (n,): 1 / |v|, 0 for a zero row, NaN likewise                                     */
-  uint64_t* report;      /* (4,): raised, never lowered, to the largest over rows of: the bits of |x|^2 of    */
-                         /* what was given; of |v|^2; of the largest magnitude given; and 1 for a row of      */
-                         /* 1 / |v| outside [2^-50, 2^50]. All bits but the sign are set for NaN, whose value */
-                         /* is above that of infinity                                                         */
+  uint64_t* report;      /* (4,), see below                                                                   */
 } pa_cuda_prepared;
 
 int pa_cuda_prepare_rows(const pa_matrix* x, const pa_cuda_prepared* out, void* stream);

@@ -33,7 +33,8 @@ class Prepared:
         squares: (n,) float64, |v|^2; NaN where a row of x is not finite.
         inverse_norms: (n,) float64, 1 / |v|, 0 for a zero row; NaN likewise.
         report: (REPORT,) int64, raised to the largest over rows of: the bits of |x|^2, of |v|^2, of the largest |x_k|
-            (those of NaN where a row is not finite), and 1 for a row whose 1 / |v| is beyond `SAFE_INVERSE_NORM`.
+            (those of NaN where a row is not finite), and 1 for a row, not zero, whose 1 / |v| is beyond
+            `SAFE_INVERSE_NORM`.
     """
 
     transform: str = "none"
@@ -104,16 +105,21 @@ def prepare_rows(x: Tensor, out: Prepared) -> None:
         values = centre_rows(x) if out.transform == "centre" else x if out.shift is None else x - out.shift
         out.values.copy_(values)
         squares = row_squares(values)
-    inverse_norms = torch.where(squares > 0, 1.0 / squares.sqrt(), 0.0)
+    inverse_norms = torch.where(squares > 0, _inverse_roots(squares), 0.0)
     for wanted, terms in ((out.squares, squares), (out.inverse_norms, inverse_norms)):
         if wanted is not None:
             wanted.copy_(torch.where(known, terms, torch.nan))
     if out.report is not None:
         low, high = SAFE_INVERSE_NORM
-        extreme = (squares > 0) & ~((inverse_norms >= low) & (inverse_norms <= high))
+        extreme = (row_extremes(values) != 0) & ~((inverse_norms >= low) & (inverse_norms <= high))
         numbers = torch.stack([given, squares, row_extremes(x).abs().double()]).contiguous().view(torch.int64)
         largest = torch.where(known, numbers, NO_NUMBER).amax(dim=1)
         out.report.copy_(torch.maximum(out.report, torch.cat([largest, extreme.any().long()[None]])))
+
+
+def _inverse_roots(x: Tensor) -> Tensor:
+    """1 / sqrt(x) rounded as IEEE says: of the CPU sqrt() may be MKL's, which is not, and of a device rsqrt() is not."""
+    return x.rsqrt() if x.device.type == "cpu" else 1.0 / x.sqrt()
 
 
 def ready_rows(
