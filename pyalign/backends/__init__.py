@@ -391,9 +391,9 @@ WARP_GROUP_ELEMENTS = 1 << 21
 def preferred(place: Place) -> tuple[str, ...]:
     """The order in which "auto" tries the backends for such rows.
 
-    On a device `cuda` comes first. For large similarity matrices of half precision on Hopper and Blackwell (that of
-    data centres) `triton` does: its products use their warp-group instructions, the CUDA kernels those that all
-    processors since Ampere have. float32 stays with `cuda` where TF32 is allowed: it rounds, Triton's products cut.
+    On a device `cuda` comes first. For large similarity matrices of half precision, and of float32 where TF32 is
+    allowed in torch, on Hopper and Blackwell (that of data centres) `triton` does: its products use their warp-group
+    instructions, the CUDA kernels those that all processors since Ampere have.
 
     Example:
         >>> preferred(Place("cuda:0", "float32")), preferred(Place())
@@ -401,10 +401,15 @@ def preferred(place: Place) -> tuple[str, ...]:
     """
     if place.on_host:
         return AUTOMATIC
-    half = place.dtype in ("float16", "bfloat16")
-    if half and place.elements >= WARP_GROUP_ELEMENTS and has_warp_groups(place.device):
+    large = place.elements >= WARP_GROUP_ELEMENTS and place.dtype in ("float16", "bfloat16", "float32")
+    if large and has_warp_groups(place.device) and (place.dtype != "float32" or _tf32_allowed()):
         return ("triton", "cuda", "torch")
     return TENSOR_BACKENDS
+
+
+def _tf32_allowed() -> bool:
+    """The user's setting in torch, which is there where a device is."""
+    return bool(import_module("pyalign.backends._tensors").tf32_allowed())
 
 
 @lru_cache

@@ -20,6 +20,7 @@ from pyalign.ops import _door, _driver, _place
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from pyalign.backends import _tensors  # noqa: E402
 from pyalign.ops import _tensor_door  # noqa: E402
 
 
@@ -268,6 +269,10 @@ def test_auto_prefers_by_device_dtype_and_size(monkeypatch, hopper):
     assert preferred(Place("cuda:0", "float32", 10**9)) == ("cuda", "triton", "torch")
     assert preferred(Place("cuda:0", "bfloat16", 10)) == ("cuda", "triton", "torch")
     assert (preferred(Place("cuda:0", "bfloat16", 10**9))[0] == "triton") == hopper
+    monkeypatch.setattr(_tensors, "tf32_allowed", lambda: True)
+    assert (preferred(Place("cuda:0", "float32", 10**9))[0] == "triton") == hopper
+    assert preferred(Place("cuda:0", "float32", 10)) == ("cuda", "triton", "torch")
+    assert preferred(Place("cuda:0", "float64", 10**9)) == ("cuda", "triton", "torch")
 
 
 @pytest.mark.parametrize("capability,has", [((8, 9), False), ((9, 0), True), ((10, 3), True), ((12, 0), False)])
