@@ -7,12 +7,20 @@
 // holds 64 x 64, slices of 64 bytes a row that arrive asynchronously: three of them in 48 KB of shared memory, or four
 // in 64 KB where a multiprocessor has room for two such blocks (sm_80, sm_90, sm_100; not graphics cards).
 //
-// Roofline on an H100, predicted. 2 n m d operations (half of it for x with itself), 4 n m bytes of result and the rows
-// once from memory. float32 at 67 TFLOP/s: arithmetic bounds it from d = 40 on; n = 4,096, d = 768 by itself takes
-// 0.19 ms, and twice that in float64. Tensor cores: 64 (TF32: 32) operations for each byte of L2, so 350 (175) TFLOP/s
-// at 5.5 TB/s, and the same case 0.04 ms (0.07); below d = 200 the 4 n m bytes of the result count, at 3.35 TB/s. To
-// each mma come two additions, which round as the tensor cores do not: of a processor's quarter they take two cycles of
-// the four or more (A100: four of eight) for which it is busy.
+// Counted in machine code. Instructions of a warp in the main loop for 32 products of 16 x 8 (of 16 features of two
+// bytes, 8 of TF32); 64 of them are the additions that bring sums out of the tensor cores:
+//   halves  sm_80: 129     sm_90: 133, of them 8 loads from shared memory
+//   TF32    sm_80: 194     sm_90: 166, of them 64 that round to TF32, from sm_90 on 32
+// Instructions of the last step for an element, on the way that nearly all take (sm_90; sm_80 differs by one or two):
+//   dot 8, cosine 26, neg_sqeuclidean 29, neg_euclidean 54, rbf 62, none of float64; the mirror image 9, before 40.
+// In float64 they were, without addresses and bounds, 2, 5, 27 and 36, and two conversions: on an A100 or H100 each
+// takes the time of two of float32, on graphics cards that of 64.
+//
+// Predicted for an H100. 2 n m d operations (half of it for x with itself), 4 n m bytes of result and the rows once
+// from memory. float32 at 67 TFLOP/s: arithmetic bounds it from d = 40 on; n = 4,096, d = 768 by itself takes 0.19 ms,
+// 0.27 by what is issued, and twice that in float64. Tensor cores: 64 (TF32: 32) operations for each byte of L2, so 350 (175) TFLOP/s at 5.5
+// TB/s, and the same case 0.04 ms (0.07); below d = 200 the 4 n m bytes of the result count, at 3.35 TB/s. Issue of
+// that case in halves: product 15 us, last step and mirror image of cosine 10 us, of rbf 21 us.
 //
 // An element is the sum over features in one order, whatever the tile, so results are the same from run to run.
 #include "common.cuh"
