@@ -18,7 +18,7 @@ namespace {
 #if defined(__AVX512F__)
 constexpr int kVectorBytes = 64, kTileRows = 8, kTileVectors = 3;  // 24 + 3 + 1 of 32 registers
 #elif defined(__AVX2__)
-constexpr int kVectorBytes = 32, kTileRows = 4, kTileVectors = 3;  // 12 + 3 + 1 of 16
+constexpr int kVectorBytes = 32, kTileRows = 6, kTileVectors = 2;  // 12 + 2 + 1 of 16
 #elif defined(__aarch64__)
 constexpr int kVectorBytes = 16, kTileRows = 6, kTileVectors = 3;  // 18 + 3 + 1 of 32
 #else

@@ -14,8 +14,9 @@
 namespace PA_ISA {
 namespace {
 
-constexpr int64_t kDepth = 128;  // a slice of one panel of y and a tile of x fit in L1 together
-constexpr int64_t kBlock = 192;  // rows and columns of a block: a multiple of the panel width on every instruction set
+// A slice of one panel of y takes 24 KB, and fits in L1 with a tile of x.
+constexpr int64_t kDepth = 24576 / (kTileVectors * kVectorBytes) < 384 ? 24576 / (kTileVectors * kVectorBytes) : 384;
+constexpr int64_t kBlock = 144;  // rows and columns of a block: a multiple of panels and tiles on every instruction set
 constexpr int64_t kBufferStride = kBlock + 16;  // not a power of two: columns spread over cache sets
 constexpr int64_t kTranspose = 16;
 static_assert(kBlock % Panel<float>::width == 0 && kBlock % Panel<double>::width == 0, "panels must fill blocks");
