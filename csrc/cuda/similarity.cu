@@ -18,9 +18,9 @@
 //
 // Predicted for an H100. 2 n m d operations (half of it for x with itself), 4 n m bytes of result and the rows once
 // from memory. float32 at 67 TFLOP/s: arithmetic bounds it from d = 40 on; n = 4,096, d = 768 by itself takes 0.19 ms,
-// 0.27 by what is issued, and twice that in float64. Tensor cores: 64 (TF32: 32) operations for each byte of L2, so 350 (175) TFLOP/s at 5.5
-// TB/s, and the same case 0.04 ms (0.07); below d = 200 the 4 n m bytes of the result count, at 3.35 TB/s. Issue of
-// that case in halves: product 15 us, last step and mirror image of cosine 10 us, of rbf 21 us.
+// 0.27 by what is issued, and twice that in float64. Tensor cores: 64 (TF32: 32) operations for each byte of L2, so 350
+// (175) TFLOP/s at 5.5 TB/s, and the same case 0.04 ms (0.07); below d = 200 the 4 n m bytes of the result count,
+// at 3.35 TB/s. Issue of that case in halves: product 15 us, last step and mirror image of cosine 10 us, of rbf 21 us.
 //
 // An element is the sum over features in one order, whatever the tile, so results are the same from run to run.
 #include "common.cuh"

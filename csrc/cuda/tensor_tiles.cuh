@@ -76,8 +76,7 @@ struct Copies {
   template <bool Aligned>
   __device__ void next(unsigned char* target) {
     PA_UNROLL
-    for (int c = 0; c < S::copies; ++c)
-      copy_chunk<Aligned>(target + c * S::rows * S::row, from + away[c], 16);
+    for (int c = 0; c < S::copies; ++c) copy_chunk<Aligned>(target + c * S::rows * S::row, from + away[c], 16);
     from += S::depth_of(sizeof(T));
   }
 };

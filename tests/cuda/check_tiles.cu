@@ -6,7 +6,9 @@ namespace {
 
 constexpr int kSize = 128;
 
-__global__ void find_tiles(pa::Job<float> job, pa::Tile* found) { found[blockIdx.x] = pa::tile_of_block<kSize>(job, blockIdx.x); }
+__global__ void find_tiles(pa::Job<float> job, pa::Tile* found) {
+  found[blockIdx.x] = pa::tile_of_block<kSize>(job, blockIdx.x);
+}
 
 // Tiles first, first + 1, ... as they are numbered: down the columns, for x with itself to the diagonal.
 std::string wrong_tile(const pa::Job<float>& job, const pa::Tile* found, int count) {

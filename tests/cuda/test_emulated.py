@@ -249,8 +249,9 @@ BROKEN = {
     "choice_similarity: a slice is written before it was read": (
         "threads", "choice_similarity", "choice_similarity.cu", f"sums);\n    {BARRIER}", "sums);"),
     "resample: blocks add without an atomic": (
-        "threads", "resample", "resample.cu", "atomicAdd(target, static_cast<unsigned long long>(sum));",
-        "*target += static_cast<unsigned long long>(sum);"),
+        "threads", "resample", "resample.cu",
+        "atomicAdd(target + (1 + first + c) * r.lanes, static_cast<unsigned long long>(sum));",
+        "target[(1 + first + c) * r.lanes] += static_cast<unsigned long long>(sum);"),
     "resample: the flag is not written by an atomic": (
         "threads", "resample", "resample.cu", "atomicExch(r.invalid, 1);", "*r.invalid = 1;"),
     "gradient: the flag is not written by an atomic": (
