@@ -51,9 +51,9 @@ __global__ void multiply_tf32_kernel(const Element* element, float* result) {
 
 void multiply(const char* type, const Element& element, float* result) {
   if (strcmp(type, "half") == 0)
-    PA_LAUNCH(multiply_kernel, 1, 32, emulation::some_stream(), &element, result, pa::Half{});
+    PA_LAUNCH(multiply_kernel<pa::Half>, 1, 32, emulation::some_stream(), &element, result, pa::Half{});
   else if (strcmp(type, "bfloat") == 0)
-    PA_LAUNCH(multiply_kernel, 1, 32, emulation::some_stream(), &element, result, pa::Bfloat{});
+    PA_LAUNCH(multiply_kernel<pa::Bfloat>, 1, 32, emulation::some_stream(), &element, result, pa::Bfloat{});
   else PA_LAUNCH(multiply_tf32_kernel, 1, 32, emulation::some_stream(), &element, result);
 }
 
