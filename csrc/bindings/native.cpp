@@ -314,16 +314,26 @@ py::object triplets_from_matrix(const py::array& similarities, const py::array& 
   return asked.result(status);
 }
 
-py::object triplets_from_rows(const py::object& x, const py::array& triplets, const py::object& want) {
+// Both ways from rows to triplets.
+py::object from_rows(decltype(&pa_triplets_from_rows) route, const py::object& x, const py::array& triplets,
+                     const py::object& want) {
   const Prepared rows(x);
   const pa_triplets given = triplets_of(triplets);
   const Asked asked(want, given.t, rows.c.values.type);
   pa_status status;
   {
     WithoutGil release;
-    status = pa_triplets_from_rows(&rows.c, &given, &asked.c);
+    status = route(&rows.c, &given, &asked.c);
   }
   return asked.result(status);
+}
+
+py::object triplets_from_rows(const py::object& x, const py::array& triplets, const py::object& want) {
+  return from_rows(&pa_triplets_from_rows, x, triplets, want);
+}
+
+py::object triplets_in_buckets(const py::object& x, const py::array& triplets, const py::object& want) {
+  return from_rows(&pa_triplets_in_buckets, x, triplets, want);
 }
 
 // targets: weights of the answers (t, 3), or None.

@@ -4,8 +4,9 @@
 // and check the indices, fetch or compute the three similarities, then decide and sum. Each step is a plain loop that
 // vectorises. Sums are kept in float64 per chunk and added in the order of the chunks, so that they
 // do not depend on the number of threads.
+#include "buckets.h"
 #include "choice.h"
-#include "simd.h"
+#include "row_pairs.h"
 #include "unpack.h"
 
 namespace PA_ISA {
@@ -51,10 +52,7 @@ struct FromRows {
   explicit FromRows(const pa_rows* rows)
       : x(&rows->values), terms(rows->terms), gamma(rows->gamma), n(rows->values.n) {}
 
-  T finish(double value, int64_t i, int64_t j) const {
-    if (IsDistance<P>::value) return T(from_squared_distance<P>(value, gamma));
-    return P == PA_DOT ? T(value) : T(from_inner_product<P>(value, terms[i], terms[j]));
-  }
+  T finish(double value, int64_t i, int64_t j) const { return finish_pair<T, P>(value, i, j, terms, gamma); }
 
   void fetch(const Items& items, int64_t count, const ReadAhead&, Similarities<T>* s) const {
     for (int64_t q = 0; q < count; ++q) {
@@ -86,27 +84,20 @@ struct FromRows {
       for (int u = 0; u < 2; ++u) {
         const V va = S::load(a + k + u * S::lanes), vb = S::load(b + k + u * S::lanes),
                 vc = S::load(c + k + u * S::lanes);
-        s01[u] += term(va, vb);
-        s02[u] += term(va, vc);
-        s12[u] += term(vb, vc);
+        s01[u] += term_of<P>(va, vb);
+        s02[u] += term_of<P>(va, vc);
+        s12[u] += term_of<P>(vb, vc);
       }
     }
     T t01 = S::sum(s01[0] + s01[1]), t02 = S::sum(s02[0] + s02[1]), t12 = S::sum(s12[0] + s12[1]);
     for (int64_t k = whole; k < d; ++k) {
-      t01 += term(a[k], b[k]);
-      t02 += term(a[k], c[k]);
-      t12 += term(b[k], c[k]);
+      t01 += term_of<P>(a[k], b[k]);
+      t02 += term_of<P>(a[k], c[k]);
+      t12 += term_of<P>(b[k], c[k]);
     }
     value[0] = t01;
     value[1] = t02;
     value[2] = t12;
-  }
-
-  template <class V>
-  static inline __attribute__((always_inline)) V term(V p, V q) {
-    if (!IsDistance<P>::value) return p * q;
-    const V difference = p - q;
-    return difference * difference;
   }
 };
 
@@ -167,6 +158,18 @@ void add_nats(const Similarities<T>& s, int64_t count, double temperature, pa_su
   sums->entropy += entropy;
 }
 
+// What is wanted of the triplets start .. start + count.
+template <class T>
+void put_out(const Similarities<T>& s, int64_t start, int64_t count, const pa_wanted* want, pa_sums* sums) {
+  if (want->choices) write_choices(s, count, want->choices + start);
+  if (want->probabilities)
+    write_probabilities(s, count, want->temperature, static_cast<T*>(want->probabilities) + 3 * start);
+  if (want->similarities) write_similarities(s, count, static_cast<T*>(want->similarities) + 3 * start);
+  if (!sums) return;
+  add_counts(s, count, sums);
+  add_nats(s, count, want->temperature, sums);
+}
+
 // False where the chunk holds a triplet that is not valid.
 template <class T, class Source>
 bool one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk, const pa_wanted* want, pa_sums* sums) {
@@ -177,16 +180,25 @@ bool one_chunk(const Source& source, const pa_triplets* triplets, int64_t chunk,
     const int64_t count = smaller(kTripletBlock, end - start);
     if (!unpack(triplets, start, count, source.n, &items)) return false;
     source.fetch(items, count, ReadAhead(triplets, start), &s);
-    if (want->choices) write_choices(s, count, want->choices + start);
-    if (want->probabilities)
-      write_probabilities(s, count, want->temperature, static_cast<T*>(want->probabilities) + 3 * start);
-    if (want->similarities) write_similarities(s, count, static_cast<T*>(want->similarities) + 3 * start);
-    if (sums) {
-      add_counts(s, count, sums);
-      add_nats(s, count, want->temperature, sums);
-    }
+    put_out(s, start, count, want, sums);
   }
   return true;
+}
+
+// The same of triplets first .. end whose similarities are at hand, three each.
+template <class T>
+void ready_chunk(const T* values, int64_t first, int64_t end, const pa_wanted* want, pa_sums* sums) {
+  Similarities<T> s;
+  for (int64_t start = first; start < end; start += kTripletBlock) {
+    const int64_t count = smaller(kTripletBlock, end - start);
+    const T* value = values + 3 * (start - first);
+    for (int64_t q = 0; q < count; ++q) {
+      s.s01[q] = value[3 * q];
+      s.s02[q] = value[3 * q + 1];
+      s.s12[q] = value[3 * q + 2];
+    }
+    put_out(s, start, count, want, sums);
+  }
 }
 
 void add_up(const pa_sums* parts, int64_t count, pa_sums* total) {
@@ -214,6 +226,33 @@ pa_status all_chunks(const Source& source, const pa_triplets* triplets, const pa
   return PA_OK;
 }
 
+// Puts out the chunks that buckets.cpp hands on.
+template <class T>
+struct ChunkTaker {
+  Taker base;
+  const pa_wanted* want;
+  pa_sums* parts;
+
+  static void take(const Taker* self, int64_t first, int64_t count, const void* similarities) {
+    const ChunkTaker* taker = reinterpret_cast<const ChunkTaker*>(self);
+    pa_sums* sums = taker->want->sums ? taker->parts + first / kChunk : nullptr;
+    ready_chunk(static_cast<const T*>(similarities), first, first + count, taker->want, sums);
+  }
+};
+
+template <class T>
+pa_status in_buckets(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
+  static_assert(kChunk == kBucketChunk, "chunks of sums must be chunks of buckets");
+  const int64_t chunks = blocks(triplets->t, kChunk);
+  const Scratch<pa_sums> parts(chunks);
+  if (!parts.data) return PA_OUT_OF_MEMORY;
+  memset(parts.data, 0, chunks * sizeof(pa_sums));
+  const ChunkTaker<T> taker = {{&ChunkTaker<T>::take}, want, parts.data};
+  const pa_status status = bucket_similarities(x, triplets, &taker.base, threads);
+  if (status == PA_OK && want->sums) add_up(parts.data, chunks, want->sums);
+  return status;
+}
+
 template <class T>
 pa_status from_rows_of(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
 #define PA_CASE(value, name) \
@@ -230,6 +269,12 @@ pa_status triplets_from_matrix(const pa_matrix* similarities, const pa_triplets*
   if (similarities->type == PA_FLOAT32)
     return all_chunks<float>(FromMatrix<float>(similarities), triplets, want, threads);
   return all_chunks<double>(FromMatrix<double>(similarities), triplets, want, threads);
+}
+
+pa_status triplets_in_buckets(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
+  if (x->values.n > kMostRows) return triplets_from_rows(x, triplets, want, threads);
+  if (x->values.type == PA_FLOAT32) return in_buckets<float>(x, triplets, want, threads);
+  return in_buckets<double>(x, triplets, want, threads);
 }
 
 pa_status triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
