@@ -328,7 +328,7 @@ BROKEN = {
     "triplets: indices are cut to 32 bits": (
         "threads", "triplets", "triplet.cuh", "uint64_t(b) < limit", "uint64_t(int32_t(b)) < limit"),
     "similarity: later launches repeat the first tiles": (
-        "threads", "tiles", "tile.cuh", "tile = job.first_tile + blockIdx.x;", "tile = blockIdx.x;"),
+        "threads", "tiles", "tile.cuh", "tile = job.first_tile + block;", "tile = block;"),
     "gradient: fixed sums are added to without an atomic": (
         "threads", "gradient", "fixed.cuh", "atomicAdd(sums + pair, static_cast<unsigned long long>(value));",
         "sums[pair] += static_cast<unsigned long long>(value);"),
