@@ -35,7 +35,7 @@ lint: $(VENV)/installed-test
 check: $(VENV)/installed-test
 	PATH="$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests docs README.md --pyargs pyalign
 	@if ls $(VENV)/lib/python3*/site-packages/pyalign/backends/_cuda*.so >/dev/null 2>&1; then \
-		$(BIN)/python tools/kernel_table.py && $(BIN)/python tools/machine_code.py; else echo "no CUDA kernels here: nothing to print of them"; fi
+		$(BIN)/python tools/kernel_table.py; else echo "no CUDA kernels here: nothing to print of them"; fi
 
 develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'

@@ -66,12 +66,12 @@ __device__ const T* row_of_copy(const Rows<T>& x, int64_t i0, int copy) {
 template <class S, class T>
 struct Copies {
   const T* from;
-  uint32_t away[S::copies];
+  int32_t away[S::copies];
 
   __device__ Copies(const Rows<T>& x, int64_t i0) : from(x.data + i0 * x.stride) {
     PA_UNROLL
     for (int c = 0; c < S::copies; ++c)
-      away[c] = uint32_t(row_of_copy<S>(x, i0, c) - from) + threadIdx.x % S::chunks * Chunk<T>::size;
+      away[c] = int32_t(row_of_copy<S>(x, i0, c) - from) + int32_t(threadIdx.x % S::chunks * Chunk<T>::size);
   }
   template <bool Aligned>
   __device__ void next(unsigned char* target) {
