@@ -91,9 +91,9 @@ struct FromRows {
     }
     T t01 = S::sum(s01[0] + s01[1]), t02 = S::sum(s02[0] + s02[1]), t12 = S::sum(s12[0] + s12[1]);
     for (int64_t k = whole; k < d; ++k) {
-      t01 += term_of<P>(a[k], b[k]);
-      t02 += term_of<P>(a[k], c[k]);
-      t12 += term_of<P>(b[k], c[k]);
+      t01 = add_term<P>(t01, a[k], b[k]);
+      t02 = add_term<P>(t02, a[k], c[k]);
+      t12 = add_term<P>(t12, b[k], c[k]);
     }
     value[0] = t01;
     value[1] = t02;

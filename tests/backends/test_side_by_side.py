@@ -83,6 +83,7 @@ KERNELS = {
         new(T, dtype=np.int8),
     ),
     "triplets_from_rows": lambda i, k: _native.triplets_from_rows(i.rows("dot"), i.triplets[k], Wanted(sums=True)),
+    "triplets_in_buckets": lambda i, k: _native.triplets_in_buckets(i.rows("dot"), i.triplets[k], Wanted(sums=True)),
     "triplet_gradient": lambda i, k: into(
         lambda out: _native.triplet_gradient(i.s, i.triplets[k], None, 1.0, 1.0, out, 3), new(N, N)
     ),

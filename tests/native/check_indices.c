@@ -32,6 +32,8 @@ static void check_refusal(const Questions* questions, int valid) {
                "triplets_from_matrix refuses just the invalid triplets");
     check_that(pa_triplets_from_rows(&rows, &questions->triplets, &sums_alone) == want,
                "triplets_from_rows refuses just the invalid triplets");
+    check_that(pa_triplets_in_buckets(&rows, &questions->triplets, &sums_alone) == want,
+               "triplets_in_buckets refuses just the invalid triplets");
   }
 }
 

@@ -53,6 +53,8 @@ static void check_far_rows(void) {
   check_that(memcmp(p, q, sizeof p) == 0, "a matrix past 2^32 elements gives the same probabilities");
   pa_triplets_from_rows(&distant, &triplets, &to_q);
   check_that(memcmp(p, q, sizeof p) == 0, "rows past 2^32 elements give the same probabilities");
+  pa_triplets_in_buckets(&distant, &triplets, &to_q);
+  check_that(memcmp(p, q, sizeof p) == 0, "rows past 2^32 elements give the same probabilities in buckets");
   munmap(rows, bytes);
   munmap(out, bytes);
   munmap(indices, bytes);
@@ -71,6 +73,8 @@ static void check_refusals(void) {
   check_that(pa_similarity(&rows, NULL, out, 3) == PA_BAD_ARGUMENT, "similarity refuses an unknown pair");
   check_that(pa_triplets_from_rows(&rows, &triplets, &want) == PA_BAD_ARGUMENT,
              "triplets_from_rows refuses an unknown pair");
+  check_that(pa_triplets_in_buckets(&rows, &triplets, &want) == PA_BAD_ARGUMENT,
+             "triplets_in_buckets refuses an unknown pair");
   check_that(pa_similarity(&endless, NULL, out, 1) == PA_OUT_OF_MEMORY,
              "similarity says when there is no memory to pack");
   check_that(pa_triplets_from_matrix(&matrix, &boundless, &want) == PA_OUT_OF_MEMORY,

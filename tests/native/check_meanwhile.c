@@ -43,6 +43,12 @@ static pa_status sums_from_rows(const Inputs* in) {
   return pa_triplets_from_rows(&in->rows, &in->triplets, &want);
 }
 
+static pa_status sums_in_buckets(const Inputs* in) {
+  pa_sums sums;
+  const pa_wanted want = {NULL, NULL, NULL, &sums, 1.0};
+  return pa_triplets_in_buckets(&in->rows, &in->triplets, &want);
+}
+
 static pa_status gradient(const Inputs* in) {
   const pa_triplet_loss loss = {NULL, 1.0, 1.0, 3};
   double cross_entropy;
@@ -131,8 +137,8 @@ static void make_states(Writer* writer) {
 }
 
 static void run_all(const Inputs* in, int valid) {
-  static pa_status (*const kernels[])(const Inputs*) = {sums_from_matrix, sums_from_rows, gradient, plan,
-                                                        resample,         share,          check};
+  static pa_status (*const kernels[])(const Inputs*) = {
+      sums_from_matrix, sums_from_rows, sums_in_buckets, gradient, plan, resample, share, check};
   const int rounds = quick ? 3 : 30;
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k)
     for (int round = 0; round < rounds; ++round) {

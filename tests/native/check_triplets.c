@@ -1,4 +1,5 @@
-// check_triplets.c: pa_triplets_from_matrix and pa_triplets_from_rows: choices, probabilities, similarities and sums.
+// check_triplets.c: pa_triplets_from_matrix, pa_triplets_from_rows and pa_triplets_in_buckets: choices, probabilities,
+// similarities and sums.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ typedef struct {
   int exact;                 // similarities are equal exactly where their ranks are
   int wanted;
   const struct Answer* answers;  // (t,)
+  int buckets;
 } TripletCase;
 
 static void* probabilities_of(const TripletCase* p) { return (char*)p->base.out + sizeof(pa_sums); }
@@ -43,6 +45,7 @@ static pa_status run_triplets(Case* c) {
       p->wanted & CHOICES ? choices_of(p) : NULL, p->wanted & PROBABILITIES ? probabilities_of(p) : NULL,
       p->wanted & SIMILARITIES ? similarities_of(p) : NULL, p->wanted & SUMS ? (pa_sums*)c->out : NULL, p->temperature};
   if (p->matrix.data) return pa_triplets_from_matrix(&p->matrix, &p->questions->triplets, &want);
+  if (p->buckets) return pa_triplets_in_buckets(&p->rows, &p->questions->triplets, &want);
   return pa_triplets_from_rows(&p->rows, &p->questions->triplets, &want);
 }
 
@@ -177,10 +180,13 @@ static void check_outputs(TripletCase* p, int wanted) {
   Answer* answers = allocate((size_t)triplets->t * sizeof(Answer));
   for (int64_t q = 0; q < triplets->t; ++q) answers[q] = answer_of(p, q);
   p->answers = answers;
-  snprintf(p->base.name, sizeof p->base.name, "triplets from %s, %s, %s, t %lld, d %lld, %s, strides %lld, %lld",
-           p->matrix.data ? "a matrix" : pair_names[p->rows.pair], p->exact ? "whole" : "real",
-           p->type == PA_FLOAT32 ? "float" : "double", (long long)triplets->t, (long long)p->rows.values.d,
-           index_names[triplets->type], (long long)triplets->row_stride, (long long)triplets->column_stride);
+  snprintf(p->base.name, sizeof p->base.name, "triplets from %s, %s, %s, %s, t %lld, d %lld, %s, strides %lld, %lld",
+           p->matrix.data ? "a matrix"
+           : p->buckets   ? "buckets"
+                          : "rows",
+           pair_names[p->rows.pair], p->exact ? "whole" : "real", p->type == PA_FLOAT32 ? "float" : "double",
+           (long long)triplets->t, (long long)p->rows.values.d, index_names[triplets->type],
+           (long long)triplets->row_stride, (long long)triplets->column_stride);
   check_case(&p->base);
   free(answers);
   free(p->base.out);
@@ -214,7 +220,8 @@ static void check_matrix(int64_t t, pa_index_type index, int layout, pa_float_ty
                    expected,
                    1,
                    ALL,
-                   NULL};
+                   NULL,
+                   0};
   check_outputs(&p, ALL);
   for (int wanted = 0; wanted < ALL && t == 513; ++wanted) check_outputs(&p, wanted);
   free_questions(&questions);
@@ -238,7 +245,10 @@ static void check_rows_route(int64_t t, int64_t d, int64_t stride, int number, p
                      expected,
                      kind == WHOLE,
                      ALL,
-                     NULL};
+                     NULL,
+                     0};
+    check_outputs(&p, ALL);
+    p.buckets = 1;
     check_outputs(&p, ALL);
     if (d == 17 && t == 513) check_outputs(&p, CHOICES);
     free_questions(&questions);
@@ -249,7 +259,33 @@ static void check_rows_route(int64_t t, int64_t d, int64_t stride, int number, p
   free_table(&x);
 }
 
+// Rows that fill several tiles and bands: the similarities must be those of the rows, bit for bit.
+static void check_tiles(int64_t n, int64_t d, int64_t t, pa_float_type type, pa_pair pair) {
+  Table x = make_table(n, d, d + 1, type, REAL);
+  Questions questions = make_questions(t, n, PA_INT32, layouts);
+  const pa_rows rows = rows_for(&x, pair, 0.05 / (double)d);
+  const size_t bytes = (size_t)(3 * t) * size_of(type);
+  void *from_rows = allocate(bytes), *in_buckets = allocate(bytes);
+  const pa_wanted first = {NULL, NULL, from_rows, NULL, 1.0}, second = {NULL, NULL, in_buckets, NULL, 1.0};
+  int runs;
+  const char* name;
+  for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k) {
+    if (!runs || pa_set_isa(name) != PA_OK) continue;
+    memset(in_buckets, kCanary, bytes);
+    const int done = pa_triplets_from_rows(&rows, &questions.triplets, &first) == PA_OK &&
+                     pa_triplets_in_buckets(&rows, &questions.triplets, &second) == PA_OK;
+    check_that(done && memcmp(from_rows, in_buckets, bytes) == 0, "triplets in buckets have the bits of the row route");
+  }
+  free(in_buckets);
+  free(from_rows);
+  free_questions(&questions);
+  free_table(&x);
+}
+
 void check_triplets(void) {
+  check_tiles(900, 1000, 16384 + 700, PA_FLOAT32, PA_COSINE);
+  check_tiles(900, 523, 5000, PA_FLOAT64, PA_NEG_EUCLIDEAN);
+  check_tiles(30, 3, 30000, PA_FLOAT32, PA_DOT);  // buckets that are cut
   const Sizes* t = quick ? &few_triplet_counts : &triplet_counts;
   const Sizes* d = quick ? &few_feature_counts : &feature_counts;
   for (int type = PA_FLOAT32; type <= PA_FLOAT64; ++type)

@@ -111,6 +111,7 @@ def test_instruction_sets_share_no_code(plain):
     (nm,) = require("nm")
     units = (
         "assign",
+        "buckets",
         "check",
         "choice_similarity",
         "gradient",
@@ -136,6 +137,16 @@ MUTATIONS = {
     "the mirror image is not written": ("similarity.cpp", "if (job.symmetric) write_mirror", "if (0) write_mirror"),
     "the row reported is the next": ("check.cpp", "report->repeated = q;", "report->repeated = q + 1;"),
     "two-way ties are not counted": ("triplets.cpp", "ties2 += c.pairs_at_maximum == 2;", ""),
+    "similarities stay in the order in which their pairs were sorted": (
+        "buckets.cpp",
+        "desk->similarities[*where++]",
+        "desk->similarities[where++ - desk->where]",
+    ),
+    "each block of a chunk counts its triplets anew": (
+        "bucket_lists.h",
+        "uint16_t(3 * (q + r) + p)",
+        "uint16_t(3 * r + p)",
+    ),
     "bands are added to the wrong rows": ("gradient.cpp", "int64_t row = band << task.shift", "int64_t row = band"),
     "a carried value is read and not replaced": ("planned.cpp", "pass.values[place[r]] = pairs.p12[r];", ""),
     "squares on the diagonal are left out": (
