@@ -18,6 +18,28 @@ from pyalign.errors import InputError
 SPIN_COUNT = "20000"
 MOST_PLANNED = 1 << 16  # items of a plan are 16-bit numbers
 SUMS_AT_ONCE = 1 << 21  # numbers of sums over groups that are held at once
+IN_CACHE = 8 << 20  # bytes of all rows, of which a triplet's are at hand
+SHORT_ROW = 768  # bytes, of which a pair costs no more than to sort it
+LARGEST_TILE = 16 << 20  # bytes, as in csrc/cpu/bucket_lists.h
+SLAB = 192 << 14  # triplets that are put into buckets at a time, as there
+FEW_TRIPLETS = 300_000
+PAIRS_PER_ROW = 3  # of an item with the rows of the largest tile
+
+
+def use_buckets(n: int, t: int, row_bytes: int) -> bool:
+    """Whether t triplets of n rows are quicker in buckets, where no (n, n) matrix is made (csrc/cpu/buckets.cpp).
+
+    Either way gives the same numbers, bit for bit. Buckets pay where rows come from memory, and where an item has
+    several pairs with the rows of a tile that stays in cache: then its row is read once for all of them.
+
+    >>> use_buckets(10_000, 3_000_000, 4 * 768), use_buckets(100_000, 3_000_000, 4 * 256)
+    (True, True)
+    >>> use_buckets(1854, 1_000_000, 4 * 256), use_buckets(1_000_000, 3_000_000, 4 * 256)
+    (False, False)
+    """
+    if n * row_bytes < IN_CACHE or row_bytes < SHORT_ROW or t < FEW_TRIPLETS:
+        return False
+    return 6 * min(t, SLAB) * LARGEST_TILE >= PAIRS_PER_ROW * n * n * row_bytes
 
 
 def _load() -> Any:
@@ -93,7 +115,10 @@ class NativeBackend(HostRows):
         return _sums(_native.triplets_from_matrix(similarities, triplets, want))
 
     def triplets_from_rows(self, x: Rows, triplets: np.ndarray, want: Wanted) -> Sums | None:
-        return _sums(_native.triplets_from_rows(x, triplets, want))
+        n, d = x.values.shape
+        in_buckets = use_buckets(n, len(triplets), d * x.values.itemsize)
+        run = _native.triplets_in_buckets if in_buckets else _native.triplets_from_rows
+        return _sums(run(x, triplets, want))
 
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,

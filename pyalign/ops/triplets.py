@@ -1,8 +1,10 @@
 """Odd-one-out decisions and choice probabilities over triplets.
 
-Two routes lead to the three similarities of a triplet. The matrix route computes all (n, n) similarities, n^2 d / 2
+Three routes lead to the three similarities of a triplet. The matrix route computes all (n, n) similarities, n^2 d / 2
 multiply-adds, then takes three loads per triplet. The row route needs no matrix and takes 3 d multiply-adds and three
-rows from memory per triplet. `use_matrix` is the one rule that chooses.
+rows from memory per triplet. `use_matrix` is the one rule that chooses. The compiled backend has a third route, which
+gives the numbers of the row route: the pairs of many triplets in buckets, each with rows that stay in cache, where
+`pyalign.backends.native.use_buckets` says that it pays.
 """
 
 from __future__ import annotations
