@@ -1,4 +1,4 @@
-"""Score of 20,000 and 100,000 items without a matrix, and its peak memory."""
+"""Score of 10,000 to 100,000 items without a matrix, and its peak memory."""
 
 from __future__ import annotations
 

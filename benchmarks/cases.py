@@ -47,6 +47,10 @@ SQUARE = Case("square-4096", 4096, 768)
 NEAREST = Case("nearest-100k", 100_000, 512)
 LARGE = Case("large-20k", 20_000, 512, 5_000_000)
 LARGER = Case("large-100k", 100_000, 512, 5_000_000)
+# Between a matrix of all pairs and rows that are too many for any cache: each as long as a usual row, and longer.
+MANY_ROWS = tuple(
+    Case(f"many-{n // 1000}k-{d}", n, d, 3_000_000) for n in (10_000, 30_000, 100_000) for d in (256, 768)
+)
 TRAINING = Case("training-1m", 1854, 512, 1_000_000)  # one full-batch step of a probe
 FIT = Case("fit-100k", 1854, 512, 100_000)
 START = Case("start", 0, 0)
@@ -60,7 +64,8 @@ CASES = {
     c.name: c
     for c in (
         THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, THINGS_SPOSE, THINGS_PAIRS, OBJECTS92, MANY_OBJECTS, SQUARE,
-        NEAREST, LARGE, LARGER, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES, TWO_MODELS, TWENTY_MODELS, THINGS_WIDE,
+        NEAREST, LARGE, LARGER, *MANY_ROWS, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES, TWO_MODELS, TWENTY_MODELS,
+        THINGS_WIDE,
     )
 }  # fmt: skip
 
@@ -159,6 +164,7 @@ TARGETS = (
     *SIMILARITY_TARGETS,
     *(Target("score", case, "numpy", at_least=5) for case in (LARGE, LARGER)),
     *(Target("memory of score", case, "limit", at_most=1) for case in (LARGE, LARGER)),
+    *(Target("score of many rows", case, "pyalign by rows", at_least=2) for case in MANY_ROWS),
     Target("fit_probe beside a busy process", FIT, "without torch", at_most=1.2),
     Target("triplet_loss", TRAINING, "torch", at_least=4),
     Target("triplet_gradient", TRAINING, "torch", at_least=10),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from benchmarks import (
 )
 from benchmarks.cases import MB, Case, answers, embeddings, similarities, triplets
 from benchmarks.timing import Contender
+from pyalign.backends import native
 from pyalign.cli import COMMANDS
 
 SUBJECT = "pyalign"
@@ -98,6 +100,17 @@ def _our_score(x: np.ndarray, t: np.ndarray) -> peers.Scores:
         return result.accuracy, result.cross_entropy, result.mean_entropy
 
     return score
+
+
+def _score_by_rows(x: np.ndarray, t: np.ndarray) -> peers.Scores:
+    """Ours without buckets: each triplet from its three rows, as they come."""
+    score = _our_score(x, t)
+
+    def run() -> peers.Means:
+        with patch.object(native, "use_buckets", lambda *_: False):
+            return score()
+
+    return run
 
 
 def matrix(
@@ -231,6 +244,16 @@ def _of_large(case: Case) -> Comparison:
         "numpy small chunks": scores(peers.numpy_chunked_score, limit=GATHER_SLICE, chunk=SMALL_CHUNK),
     }
     return Comparison("score", case, builders, FEW)
+
+
+def _of_many_rows(case: Case) -> Comparison:
+    builders = {
+        SUBJECT: scores(_our_score),
+        "pyalign by rows": scores(_score_by_rows),
+        "numba": scores(peers.numba_score),
+        "numpy small chunks": scores(peers.numpy_chunked_score, limit=GATHER_SLICE, chunk=SMALL_CHUNK),
+    }
+    return Comparison("score of many rows", case, builders, FEW)
 
 
 def _memory(operation: str, case: Case, limit: float) -> Comparison:
@@ -607,7 +630,11 @@ TRIPLETS = (
     # The decisions, a byte each, and less than the smallest copy of the triplets (28 MB).
     *(_memory("odd_one_out_from", case, case.t / MB + 16) for case in THINGS_CASES),
 )
-LARGE = (*(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 512) for case in LARGE_CASES))
+LARGE = (
+    *(_of_large(case) for case in LARGE_CASES),
+    *(_memory("score", case, 512) for case in LARGE_CASES),
+    *(_of_many_rows(case) for case in cases.MANY_ROWS),
+)
 # The array (t, d) that is not needed, once.
 LOSSES = (
     LOSS,
