@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import torch
 
-from pyalign.backends._triton_launch import INTERPRETED
+from pyalign.backends._triton_launch import INTERPRETED, VERSION
 from pyalign.backends._triton_schedule import tile_count
 
 
@@ -45,18 +45,20 @@ class Tile:
         return {"num_warps": self.warps, "num_stages": self.stages}
 
 
+PART = 16 if VERSION >= (3, 9) else 8  # columns; older compilers want more registers and would spill
+
 # By kind, the largest first. "exact" is float32 by float32; "tf32" and "half" are tensor cores'. "narrow" is half
 # precision loaded element by element, each from an address of its own: registers for slices of half the depth.
 PLAIN: dict[str, tuple[Tile, ...]] = {
     "exact": (Tile(64, 128, 16, 8, 3, 32), Tile(64, 64, 16, 4, 2, 16)),
-    "tf32": (Tile(128, 128, 32, 8, 3, 16), Tile(64, 64, 32, 4, 3, 16)),
-    "half": (Tile(128, 128, 64, 8, 3, 16), Tile(64, 64, 64, 4, 3, 16)),
-    "narrow": (Tile(128, 128, 32, 8, 3, 16), Tile(64, 64, 32, 4, 3, 16)),
+    "tf32": (Tile(128, 128, 32, 8, 3, PART), Tile(64, 64, 32, 4, 3, 16)),
+    "half": (Tile(128, 128, 64, 8, 3, PART), Tile(64, 64, 64, 4, 3, 16)),
+    "narrow": (Tile(128, 128, 32, 8, 3, PART), Tile(64, 64, 32, 4, 3, 16)),
 }
 # On Hopper, where rows can be described to its copy engine: 48 KB a slice and 192 of 227 KB for the largest.
 DESCRIBED: dict[str, tuple[Tile, ...]] = {
-    "tf32": (Tile(128, 256, 32, 8, 4, 16), Tile(128, 128, 32, 8, 4, 16), Tile(64, 64, 32, 4, 4, 16)),
-    "half": (Tile(128, 256, 64, 8, 4, 16), Tile(128, 128, 64, 8, 4, 16), Tile(64, 64, 64, 4, 4, 16)),
+    "tf32": (Tile(128, 256, 32, 8, 4, PART), Tile(128, 128, 32, 8, 4, PART), Tile(64, 64, 32, 4, 4, 16)),
+    "half": (Tile(128, 256, 64, 8, 4, PART), Tile(128, 128, 64, 8, 4, PART), Tile(64, 64, 64, 4, 4, 16)),
 }
 if INTERPRETED:
     PLAIN = {kind: (Tile(32, 32, 32, 4, 1, 32),) for kind in PLAIN}
