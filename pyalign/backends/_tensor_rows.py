@@ -118,7 +118,7 @@ def prepare_rows(x: Tensor, out: Prepared) -> None:
 
 
 def _inverse_roots(x: Tensor) -> Tensor:
-    """1 / sqrt(x) rounded as IEEE says: sqrt() of the CPU may be MKL's, which is not, and rsqrt() of a device is not."""
+    """1 / sqrt(x) rounded as IEEE says, which MKL's sqrt() on the CPU is not, nor rsqrt() on a device."""
     return x.rsqrt() if x.device.type == "cpu" else 1.0 / x.sqrt()
 
 
