@@ -189,7 +189,7 @@ __device__ inline void report_maxima(const Maxima& maxima, unsigned long long* r
 }
 
 template <class O, class T>
-__global__ void __launch_bounds__(kThreads, 4) prepare_rows(const Preparation<T> p) {
+__global__ void __launch_bounds__(kThreads, 3) prepare_rows(const Preparation<T> p) {
   Maxima maxima = {};
   for (int64_t i = int64_t(blockIdx.x) * kRowWarps + threadIdx.x / kWarp; i < p.x.n;
        i += int64_t(gridDim.x) * kRowWarps) {

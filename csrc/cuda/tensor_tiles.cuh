@@ -122,10 +122,12 @@ __device__ inline Place place_of_warp() {
   return {int(threadIdx.x % kWarp), warp / 2 * kWarpTile, warp % 2 * kWarpTile};
 }
 
-// Tensor cores cut their sums off instead of rounding them, so that long sums come out too small. A product of a slice
-// starts at zero and is added to the sum by an ordinary addition, which rounds: two for each mma.
-template <class T>
-__device__ void multiply_tensor_slice(const unsigned char* x, const unsigned char* y, float (&sum)[4][4][4]) {
+// Where a lane reads in a slice: the step is two chunks, which the swizzle turns into a bit of the address.
+struct Reads {
+  int x, y;
+};
+template <class S>
+__device__ Reads reads_of_lane() {
   const Place at = place_of_warp();
   return {swizzled<S>(at.row + at.lane % 16, at.lane / 16),  // rows 0-7 and 8-15 of the first 16 bytes, of the second
           S::half + swizzled<S>(at.column + at.lane / 16 * 8 + at.lane % 8, at.lane / 8 % 2)};  // both 16 bytes of
@@ -137,30 +139,27 @@ template <class T, class S>
 __device__ void multiply_tensor_steps(const unsigned char* slice, Reads at, int step, Sums& sum) {
   uint32_t b[2][kWarpTile / 16][4];
   PA_UNROLL
-  for (int step = 0; step < 2; ++step) {
-    PA_UNROLL
-    for (int c = 0; c < 4; c += 2) {  // matrices: both 16 bytes of rows 0-7, then of rows 8-15
-      uint32_t two[4];
-      const int row = at.column + c * 8 + at.lane / 16 * 8 + at.lane % 8;
-      load_matrices(two, y + swizzled(row, 2 * step + at.lane / 8 % 2));
-      round_fragments(two, T());
-      PA_UNROLL
-      for (int v = 0; v < 4; ++v) b[c + v / 2][step][v % 2] = two[v];
-    }
+  for (int s = 0; s < 2; ++s) PA_UNROLL
+  for (int c = 0; c < kWarpTile / 16; ++c) {
+    load_matrices(b[s][c], slice + (at.y ^ (step + s) * 32) + c * 16 * S::row);
+    round_fragments(b[s][c], T());
   }
   PA_UNROLL
-  for (int r = 0; r < 4; ++r) {
+  for (int r = 0; r < kWarpTile / 16; ++r) {
     uint32_t a[2][4];
     PA_UNROLL
-    for (int step = 0; step < 2; ++step) {  // matrices: rows 0-7 and 8-15 of the first 16 bytes, then of the second
-      load_matrices(a[step], x + swizzled(r * 32 + at.row + at.lane % 16, 2 * step + at.lane / 16));
-      round_fragments(a[step], T());
+    for (int s = 0; s < 2; ++s) {
+      load_matrices(a[s], slice + (at.x ^ (step + s) * 32) + r * 16 * S::row);
+      round_fragments(a[s], T());
     }
     PA_UNROLL
-    for (int c = 0; c < 4; ++c) {
+    for (int c = 0; c < kWarpTile / 8; ++c) {
       float product[4] = {};
       PA_UNROLL
-      for (int step = 0; step < 2; ++step) multiply_step(product, a[step], b[c][step], T());
+      for (int s = 0; s < 2; ++s) {
+        const uint32_t own[2] = {b[s][c / 2][c % 2 * 2], b[s][c / 2][c % 2 * 2 + 1]};
+        multiply_step(product, a[s], own, T());
+      }
       PA_UNROLL
       for (int e = 0; e < 4; ++e) sum[r][c][e] += product[e];
     }

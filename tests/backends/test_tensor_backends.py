@@ -149,7 +149,7 @@ def test_cuda_backend_on_emulated_kernels(load_emulated):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld")
-def test_emulated_calls_are_counted_and_insist_on_the_stream_of_the_caller(emulated_module):
+def test_emulated_calls_are_counted_and_insist_on_the_stream_of_the_caller(load_emulated):
     code = """
 import numpy as np, pyalign
 triplets = np.array([[0, 1, 2], [3, 2, 1]])
@@ -162,7 +162,7 @@ try:
 except ValueError as error:
     print(error)
 """
-    done = run_python(loads(emulated_module) + code, timeout=600)
+    done = run_python(load_emulated + code, timeout=600)
     assert done.stdout.strip() == "a queue without the caller's stream", done.stderr
 
 

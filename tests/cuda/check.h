@@ -123,5 +123,6 @@ void check_choice_similarity();
 void check_rows();
 void check_device();
 void check_float_pair();
-void check_tiles();  // on the emulator only, like the next
+void check_counts();  // on the emulator only, like the next
+void check_tiles();
 void check_far();

@@ -39,10 +39,12 @@ static void count(const std::string& name, const std::string& why) {
 
 void check_that(bool holds, const std::string& what) { count(what, holds ? "" : "does not hold"); }
 
-// A random order comes with a device that has more shared memory: it must not change a bit either.
+// To ThreadSanitizer threads are concurrent in order, and blocks in any other. A random order comes with a device that
+// has more shared memory: it must not change a bit either.
 static void set_order([[maybe_unused]] uint64_t order) {
 #ifdef PA_EMULATION
   emulation::set_seed(order);
+  emulation::set_concurrent(order ? emulation::BLOCKS : emulation::THREADS);
   emulation::set_most_shared(size_t(order ? 227 : 99) << 10);
 #endif
 }

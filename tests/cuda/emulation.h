@@ -241,6 +241,24 @@ T atomicAdd(T* address, T value) {
   return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
 }
 
+// Sums of products of bytes, and of 16-bit numbers with the two lower or the two upper bytes; none with a sign.
+inline unsigned __dp4a(unsigned a, unsigned b, unsigned sum) {
+  for (int k = 0; k < 32; k += 8) sum += (a >> k & 255) * (b >> k & 255);
+  return sum;
+}
+inline unsigned __dp2a_lo(unsigned a, unsigned b, unsigned sum) {
+  return sum + (a & 65535) * (b & 255) + (a >> 16) * (b >> 8 & 255);
+}
+inline unsigned __dp2a_hi(unsigned a, unsigned b, unsigned sum) { return __dp2a_lo(a, b >> 16, sum); }
+
+// Each digit of the selector names one of eight bytes.
+inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
+  const uint64_t bytes = uint64_t(y) << 32 | x;
+  unsigned chosen = 0;
+  for (int k = 0; k < 4; ++k) chosen |= unsigned(bytes >> (selector >> 4 * k & 7) * 8 & 255) << 8 * k;
+  return chosen;
+}
+
 template <class T>
 T atomicMax(T* address, T value) {
   T found = __atomic_load_n(address, __ATOMIC_RELAXED);
