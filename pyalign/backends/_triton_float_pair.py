@@ -1,8 +1,8 @@
 """Numbers of 48 bits as the sum of two float32, and the last step of a pair kernel in them, as in csrc/float_pair.h.
 
 float64 is slow where float32 is fast: a processor of data centres converts 16 numbers a cycle from or to it, one of
-graphics cards 2, and an exponential takes a hundred of its instructions. In pairs of float32 a cosine takes 13
-instructions, a squared distance 18, its root 12 more and its exponential 26 more (counted in the source).
+graphics cards 2, and an exponential takes a hundred of its instructions. In pairs of float32 a cosine takes some 13
+operations, a squared distance 18, its root 12 more and its exponential 26 more.
 
 u is 2^-24. A result that comes with `sure` is the float32 that the formula of _triton_arithmetic.py in float64 rounds
 to, bit for bit: the pair lies within its bound of the exact value, and no midpoint of two float32 lies that near (Ziv's
