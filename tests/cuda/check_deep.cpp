@@ -115,9 +115,25 @@ void check_one(int sm, int64_t d, const Precision& precision) {
   if (d > 1000) check_that(plain.largest > 1.0, name + "sums that stay in the tensor cores break the bound");
 }
 
+// 1 + 3 / 2^12 lies between two numbers of TF32, nearer to the upper one, 1 + 1 / 2^10. All products and sums are
+// exact.
+void check_rounding() {
+  const int64_t n = 4, d = 32;
+  Table table(n, d, 0, PA_FLOAT32, WHOLE);
+  table.fill(std::vector<double>(size_t(n * d), 1.0 + 3.0 / 4096));
+  Output out(size_t(n * n) * sizeof(float), 0);
+  out.clear();
+  const pa_rows x = table.rows(PA_DOT, 0.0);
+  const int error = on_stream(pa_cuda_similarity, &x, nullptr, 1, out.device(), n);
+  out.download();
+  const double expected = double(d) * (1.0 + 1.0 / 1024) * (1.0 + 1.0 / 1024), got = get(out.host(), PA_FLOAT32, 1);
+  check_that(error == 0 && got == expected, text("TF32 rounds to nearest: %.9g, not %.9g", got, expected));
+}
+
 }  // namespace
 
 void check_deep() {
+  check_rounding();
   for (const int64_t d : {int64_t(768), int64_t(4096)})
     for (const Precision& precision : precisions)
       if (precision.tf32 || precision.type == PA_FLOAT16 || precision.type == PA_BFLOAT16)

@@ -310,7 +310,7 @@ BROKEN = {
         "memory", "deep", "tensor_tiles.cuh", "float product[4] = {};",
         "float product[4]; for (int e = 0; e < 4; ++e) product[e] = sum[r][c][e], sum[r][c][e] = 0.0f;"),
     "similarity: TF32 is cut off, not rounded": (
-        "threads", "similarity", "tensor_tiles.cuh", "r[v] = to_tf32(value);", ""),
+        "plain", "deep", "tensor_tiles.cuh", "r[v] = to_tf32(value);", ""),
     "similarity: rows of a stage meet in the banks": (
         "threads", "similarity", "tensor_tiles.cuh", "chunk ^ (row * S::chunks / 8 % S::chunks)", "chunk"),
     "similarity: what is left over of the features is not multiplied": (
