@@ -61,8 +61,15 @@ inline bool takes_wide() {
   return taken(error) == 0 && most >= 2 * Wide::memory;
 }
 
+// A thread keeps where its rows of a tile lie as 32-bit numbers of elements.
+template <class T>
+bool too_far_apart(const Rows<T>& x) {
+  return x.stride >= int64_t(1) << 24 || x.stride <= -(int64_t(1) << 24);
+}
+
 template <class T>
 int launch_tensor(const Job<T>& job, void* stream) {
+  if (too_far_apart(job.x) || too_far_apart(job.y)) return int(cudaErrorInvalidValue);
   if (!job.aligned) {
     // float32: these copies and the rounding to TF32 take more registers than there are. Exact products serve as well.
     if constexpr (sizeof(T) == 4) return launch_plain(job, stream);

@@ -66,7 +66,8 @@ typedef struct {
 int pa_cuda_prepare_rows(const pa_matrix* x, const pa_cuda_prepared* out, void* stream);
 
 /* out (n, m) of `result`, out_stride >= m. With y == NULL the result is symmetric bit for bit and half is computed.
- * tf32: float32 products may be rounded to TF32 first, for the tensor cores; 0: they are exact up to float32. */
+ * tf32: float32 products may be rounded to TF32 first, for the tensor cores; 0: they are exact up to float32. Rows of
+ * float16, bfloat16 and, with tf32, float32 lie less than 2^24 elements apart; else cudaErrorInvalidValue. */
 int pa_cuda_similarity(const pa_rows* x, const pa_rows* y, int tf32, void* out, int64_t out_stride, void* stream);
 
 /* similarities (n, n) of float32 or float64, read at [earlier position, later position] of each triplet.

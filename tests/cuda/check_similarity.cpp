@@ -85,8 +85,20 @@ static void check_two(int64_t n, int64_t m, int64_t d, const Precision& precisio
   check_tables(x, y, precision, kind, 1);
 }
 
+static void check_far_apart() {
+  const Table x(1, 8, 0, PA_FLOAT16, WHOLE);
+  Output out(sizeof(float), 0);
+  for (const int64_t stride : {(int64_t(1) << 24) - 8, int64_t(1) << 24}) {
+    pa_rows rows = x.rows(PA_DOT, 0.0);
+    rows.values.stride = stride;
+    const int error = on_stream(pa_cuda_similarity, &rows, nullptr, 0, out.device(), int64_t(1));
+    check_that((error != 0) == (stride >> 24 == 1), "rows of halves 2^24 elements apart are refused, and only those");
+  }
+}
+
 // Every d, every n, and every n with every m.
 void check_similarity() {
+  check_far_apart();
   const std::vector<int64_t>& counts = quick ? few_row_counts : row_counts;
   const auto next_d = [] { return feature_counts[size_t(turn) * 7 % feature_counts.size()]; };
   for (const Precision& precision : precisions)
