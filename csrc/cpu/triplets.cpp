@@ -7,6 +7,7 @@
 #include "buckets.h"
 #include "choice.h"
 #include "row_pairs.h"
+#include "triangle.h"
 #include "unpack.h"
 
 namespace PA_ISA {
@@ -36,6 +37,30 @@ struct FromMatrix {
       s->s02[q] = first[c[q]];
       s->s12[q] = second[c[q]];
       ahead.request(q);
+    }
+  }
+};
+
+// The same from the pairs of a symmetric matrix: all places first, which vectorises, so that the loads follow closely.
+template <class T>
+struct FromTriangle {
+  const T* similarities;
+  int64_t n;
+
+  void fetch(const Items& items, int64_t count, const ReadAhead& ahead, Similarities<T>* s) const {
+    uint32_t p01[kTripletBlock], p02[kTripletBlock], p12[kTripletBlock];
+    const int32_t *a = items.column[0], *b = items.column[1], *c = items.column[2];
+    for (int64_t q = 0; q < count; ++q) {
+      p01[q] = place_of(a[q], b[q]);
+      p02[q] = place_of(a[q], c[q]);
+      p12[q] = place_of(b[q], c[q]);
+    }
+#pragma GCC unroll 4
+    for (int64_t q = 0; q < count; ++q) {
+      s->s01[q] = similarities[p01[q]];
+      s->s02[q] = similarities[p02[q]];
+      s->s12[q] = similarities[p12[q]];
+      if (q % 2 == 0) ahead.request(q);
     }
   }
 };
@@ -254,6 +279,18 @@ pa_status in_buckets(const pa_rows* x, const pa_triplets* triplets, const pa_wan
 }
 
 template <class T>
+pa_status from_matrix_of(const pa_matrix* similarities, const pa_triplets* triplets, const pa_wanted* want,
+                         int threads) {
+  const int64_t n = similarities->n;
+  if (triangle_pays<T>(similarities, 3 * triplets->t)) {
+    const Scratch<T> triangle(n * (n - 1) / 2);
+    if (triangle.data && copy_triangle(similarities, triangle.data, threads))
+      return all_chunks<T>(FromTriangle<T>{triangle.data, n}, triplets, want, threads);
+  }
+  return all_chunks<T>(FromMatrix<T>(similarities), triplets, want, threads);
+}
+
+template <class T>
 pa_status from_rows_of(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
 #define PA_CASE(value, name) \
   case value: return all_chunks<T>(FromRows<T, value>(x), triplets, want, threads);
@@ -266,9 +303,8 @@ pa_status from_rows_of(const pa_rows* x, const pa_triplets* triplets, const pa_w
 
 pa_status triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* triplets, const pa_wanted* want,
                                int threads) {
-  if (similarities->type == PA_FLOAT32)
-    return all_chunks<float>(FromMatrix<float>(similarities), triplets, want, threads);
-  return all_chunks<double>(FromMatrix<double>(similarities), triplets, want, threads);
+  if (similarities->type == PA_FLOAT32) return from_matrix_of<float>(similarities, triplets, want, threads);
+  return from_matrix_of<double>(similarities, triplets, want, threads);
 }
 
 pa_status triplets_in_buckets(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
