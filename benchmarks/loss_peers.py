@@ -39,12 +39,30 @@ def torch_rows_loss(x: np.ndarray, triplets: np.ndarray) -> Step:
     import torch
 
     index = torch.from_numpy(triplets)
+    return _training_step(x, lambda leaf: _of_rows(leaf, index))
 
-    def loss(leaf: Any) -> Any:
-        a, b, c = (leaf.index_select(0, index[:, p]) for p in range(3))
-        return _of_pairs((a * b).sum(1), (a * c).sum(1), (b * c).sum(1))
 
-    return _training_step(x, loss)
+def torch_chunked_loss(x: np.ndarray, triplets: np.ndarray, chunk: int) -> Step:
+    """The same of some triplets at a time, forward and backward."""
+    import torch
+
+    leaf, parts = torch.from_numpy(x.copy()).requires_grad_(), torch.from_numpy(triplets).split(chunk)
+
+    def step() -> tuple[float, np.ndarray]:
+        leaf.grad, summed = None, 0.0
+        for part in parts:
+            loss = _of_rows(leaf, part) * (len(part) / len(triplets))
+            loss.backward()
+            summed += loss.item()
+        assert leaf.grad is not None
+        return summed, leaf.grad.numpy()
+
+    return step
+
+
+def _of_rows(leaf: Any, index: Any) -> Any:
+    a, b, c = (leaf.index_select(0, index[:, p]) for p in range(3))
+    return _of_pairs((a * b).sum(1), (a * c).sum(1), (b * c).sum(1))
 
 
 def our_gradient(s: np.ndarray, triplets: np.ndarray) -> Step:

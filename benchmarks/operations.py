@@ -635,9 +635,21 @@ LARGE = (
     *(_memory("score", case, 512) for case in LARGE_CASES),
     *(_of_many_rows(case) for case in cases.MANY_ROWS),
 )
+
+
+def _loss_of_many_rows(case: Case) -> Comparison:
+    chunked = partial(loss_peers.torch_chunked_loss, chunk=CHUNK)
+    builders = {
+        SUBJECT: steps(loss_peers.our_loss, loss_peers.our_loss, embeddings),
+        "torch chunks": steps(chunked, loss_peers.our_loss, embeddings, limit=GATHER_SLICE),
+    }
+    return Comparison("triplet_loss of many rows", case, builders, FEWER)
+
+
 # The array (t, d) that is not needed, once.
 LOSSES = (
     LOSS,
+    *(_loss_of_many_rows(case) for case in cases.MANY_ROWS),
     GRADIENT,
     PLANNED,
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),

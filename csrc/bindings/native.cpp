@@ -236,6 +236,24 @@ py::tuple check_triplets(const py::array& triplets, int64_t n) {
   return py::make_tuple(report.out_of_range, report.repeated, report.smallest, report.largest);
 }
 
+// False for invalid triplets.
+bool pair_products(const py::array& x, const py::array& triplets, const py::array& weights, py::array out) {
+  const pa_matrix rows = matrix_of(x);
+  const pa_triplets given = triplets_of(triplets);
+  require(weights.ndim() == 2 && weights.shape(0) == given.t && weights.shape(1) == 3 &&
+              float_type(weights) == rows.type && (weights.flags() & py::array::c_style),
+          "weights must be contiguous, (t, 3), of the rows' dtype");
+  require(out.strides(0) == rows.d * out.itemsize(), "output must be contiguous");
+  void* target = output(out, rows.n, rows.d, rows.type);
+  pa_status status;
+  {
+    WithoutGil release;
+    status = pa_pair_products(&rows, &given, weights.data(), target);
+  }
+  if (status != PA_INVALID_TRIPLETS) check(status);
+  return status == PA_OK;
+}
+
 // Triplets of which several places are equal and largest, or None for invalid triplets.
 py::object assign(const py::array& values, const py::array& triplets, bool product, py::array places) {
   const pa_triplets given = triplets_of(triplets);

@@ -1,4 +1,4 @@
-// bucket_lists.h: the pairs of a slab of triplets, in lists by bucket; see buckets.cpp.
+// bucket_lists.h: the pairs of a slab of triplets, in lists by bucket; see buckets.cpp and pair_products.cpp.
 #pragma once
 
 #include "buckets.h"
@@ -31,6 +31,9 @@ struct Grid {
 struct Pair {
   uint16_t low, high;
 };
+
+// Which item of a pair is called low: the one of lower number, or the one named first, or last.
+enum Low { SMALLER, FIRST, LAST };
 
 int shift_of(int64_t rows) {
   int shift = 0;
@@ -83,7 +86,7 @@ struct Desk {
   Items items[kBlocks];        // of a chunk
   Pair sorted[kPiece];         // of a piece
   uint16_t where[kPiece];      // each pair of the piece is among them
-  T similarities[kPiece];      // of a piece, or of a chunk
+  T values[kPiece];            // of a piece, or of a chunk
   int32_t next[kMostNumbers];  // by bucket, or by lower item
 };
 
@@ -92,14 +95,14 @@ struct Blocked {
   int32_t bucket[3][kTripletBlock];
   Pair pair[3][kTripletBlock];
 
-  Blocked(const Items& items, int64_t count, const Grid& grid) {
+  Blocked(const Items& items, int64_t count, const Grid& grid, Low which) {
     for (int p = 0; p < 3; ++p) {
       const int32_t *first = items.column[p == 2], *second = items.column[p == 0 ? 1 : 2];
       const int32_t low_mask = (1 << grid.low_shift) - 1, high_mask = (1 << grid.high_shift) - 1;
       const int32_t bands = int32_t(grid.bands);
       for (int64_t q = 0; q < count; ++q) {
-        const int32_t low = first[q] < second[q] ? first[q] : second[q],
-                      high = first[q] < second[q] ? second[q] : first[q];
+        const bool in_order = which == FIRST || (which == SMALLER && first[q] < second[q]);
+        const int32_t low = in_order ? first[q] : second[q], high = in_order ? second[q] : first[q];
         bucket[p][q] = (high >> grid.high_shift) * bands + (low >> grid.low_shift);
         pair[p][q] = {uint16_t(low & low_mask), uint16_t(high & high_mask)};
       }
@@ -107,9 +110,10 @@ struct Blocked {
   }
 };
 
-// The lists of a chunk. False where it holds a triplet that is not valid.
-template <class T>
-bool fill_lists(const Slab<T>& slab, int64_t chunk, Desk<T>* desk) {
+// The lists of a chunk: put(at, place) is told where pair p of triplet q of the chunk stands, 3 q + p being its place.
+// False where the chunk holds a triplet that is not valid.
+template <class T, Low Which, class Put>
+bool fill_lists(const Slab<T>& slab, int64_t chunk, Desk<T>* desk, Put put) {
   const Grid grid = slab.grid;
   const int64_t count = slab.triplets_of(chunk);
   Items* items = desk->items;
@@ -118,22 +122,21 @@ bool fill_lists(const Slab<T>& slab, int64_t chunk, Desk<T>* desk) {
   for (int64_t q = 0; q < count; q += kTripletBlock) {
     const int64_t some = smaller(kTripletBlock, count - q);
     if (!unpack(&slab.triplets, chunk * kBucketChunk + q, some, slab.n, items + q / kTripletBlock)) return false;
-    const Blocked block(items[q / kTripletBlock], some, grid);
+    const Blocked block(items[q / kTripletBlock], some, grid, Which);
     for (int p = 0; p < 3; ++p)
       for (int64_t r = 0; r < some; ++r) ++starts[block.bucket[p][r] + 1];
   }
   for (int64_t b = 0; b < grid.buckets; ++b) starts[b + 1] += starts[b];
   memcpy(next, starts, grid.buckets * sizeof *next);
   Pair* pairs = slab.pairs + chunk * kPairs;
-  uint16_t* places = slab.places + chunk * kPairs;
   for (int64_t q = 0; q < count; q += kTripletBlock) {
     const int64_t some = smaller(kTripletBlock, count - q);
-    const Blocked block(items[q / kTripletBlock], some, grid);
+    const Blocked block(items[q / kTripletBlock], some, grid, Which);
     for (int p = 0; p < 3; ++p)
       for (int64_t r = 0; r < some; ++r) {
         const int32_t at = next[block.bucket[p][r]]++;
         pairs[at] = block.pair[p][r];
-        places[at] = uint16_t(3 * (q + r) + p);
+        put(at, 3 * (q + r) + p);
       }
   }
   return true;
@@ -145,25 +148,56 @@ struct Piece {
   int32_t first, end;
 };
 
-// Cuts the buckets into pieces of at most kPiece pairs; returns how many there are.
+// The pairs of a piece in the order of their lower items: put(at, p) is told where pair p of all lists has gone.
+// Returns how many there are.
+template <class T, class Put>
+int64_t sort_piece(const Slab<T>& slab, const Piece& piece, Desk<T>* desk, Put put) {
+  const int64_t rows = int64_t(1) << slab.grid.low_shift;
+  int32_t* next = desk->next;
+  memset(next, 0, (rows + 1) * sizeof *next);
+  for (int64_t chunk = piece.first; chunk < piece.end; ++chunk) {
+    const int32_t* starts = slab.starts_of(chunk) + piece.bucket;
+    const Pair* list = slab.pairs + chunk * kPairs;
+    for (int32_t p = starts[0]; p < starts[1]; ++p) ++next[list[p].low + 1];
+  }
+  for (int64_t i = 0; i < rows; ++i) next[i + 1] += next[i];
+  int64_t count = 0;
+  for (int64_t chunk = piece.first; chunk < piece.end; ++chunk) {
+    const int32_t* starts = slab.starts_of(chunk) + piece.bucket;
+    const Pair* list = slab.pairs + chunk * kPairs;
+    for (int32_t p = starts[0]; p < starts[1]; ++p, ++count) {
+      const int32_t at = next[list[p].low]++;
+      desk->sorted[at] = list[p];
+      put(at, count, chunk * kPairs + p);
+    }
+  }
+  return count;
+}
+
+// Takes a bucket in pieces of at most kPiece pairs.
+template <class T, class Take>
+void pieces_of(const Slab<T>& slab, int64_t bucket, Take take) {
+  int64_t pairs = 0;
+  int32_t first = 0;
+  for (int64_t chunk = 0; chunk < slab.chunks; ++chunk) {
+    const int32_t* starts = slab.starts_of(chunk) + bucket;
+    const int64_t more = starts[1] - starts[0];
+    if (pairs + more > kPiece) {
+      take(Piece{bucket, first, int32_t(chunk)});
+      first = int32_t(chunk);
+      pairs = 0;
+    }
+    pairs += more;
+  }
+  if (pairs) take(Piece{bucket, first, int32_t(slab.chunks)});
+}
+
+// The pieces of all buckets; returns how many there are.
 template <class T>
 int64_t cut(const Slab<T>& slab, Piece* pieces) {
   int64_t count = 0;
-  for (int64_t bucket = 0; bucket < slab.grid.buckets; ++bucket) {
-    int64_t pairs = 0;
-    int32_t first = 0;
-    for (int64_t chunk = 0; chunk < slab.chunks; ++chunk) {
-      const int32_t* starts = slab.starts_of(chunk) + bucket;
-      const int64_t more = starts[1] - starts[0];
-      if (pairs + more > kPiece) {
-        pieces[count++] = {bucket, first, int32_t(chunk)};
-        first = int32_t(chunk);
-        pairs = 0;
-      }
-      pairs += more;
-    }
-    if (pairs) pieces[count++] = {bucket, first, int32_t(slab.chunks)};
-  }
+  for (int64_t bucket = 0; bucket < slab.grid.buckets; ++bucket)
+    pieces_of(slab, bucket, [&](const Piece& piece) { pieces[count++] = piece; });
   return count;
 }
 

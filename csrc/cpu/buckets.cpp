@@ -25,31 +25,6 @@
 namespace PA_ISA {
 namespace {
 
-// The pairs of a piece in the order of their lower items; returns how many there are.
-template <class T>
-int64_t sort_piece(const Slab<T>& slab, const Piece& piece, Desk<T>* desk) {
-  const int64_t rows = int64_t(1) << slab.grid.low_shift;
-  int32_t* next = desk->next;
-  memset(next, 0, (rows + 1) * sizeof *next);
-  for (int64_t chunk = piece.first; chunk < piece.end; ++chunk) {
-    const int32_t* starts = slab.starts_of(chunk) + piece.bucket;
-    const Pair* list = slab.pairs + chunk * kPairs;
-    for (int32_t p = starts[0]; p < starts[1]; ++p) ++next[list[p].low + 1];
-  }
-  for (int64_t i = 0; i < rows; ++i) next[i + 1] += next[i];
-  int64_t count = 0;
-  for (int64_t chunk = piece.first; chunk < piece.end; ++chunk) {
-    const int32_t* starts = slab.starts_of(chunk) + piece.bucket;
-    const Pair* list = slab.pairs + chunk * kPairs;
-    for (int32_t p = starts[0]; p < starts[1]; ++p, ++count) {
-      const int32_t at = next[list[p].low]++;
-      desk->sorted[at] = list[p];
-      desk->where[count] = uint16_t(at);
-    }
-  }
-  return count;
-}
-
 // Back to where the pairs stood.
 template <class T>
 void put_back(const Slab<T>& slab, const Piece& piece, const Desk<T>* desk) {
@@ -57,7 +32,7 @@ void put_back(const Slab<T>& slab, const Piece& piece, const Desk<T>* desk) {
   for (int64_t chunk = piece.first; chunk < piece.end; ++chunk) {
     const int32_t* starts = slab.starts_of(chunk) + piece.bucket;
     T* values = slab.values + chunk * kPairs;
-    for (int32_t p = starts[0]; p < starts[1]; ++p) values[p] = desk->similarities[*where++];
+    for (int32_t p = starts[0]; p < starts[1]; ++p) values[p] = desk->values[*where++];
   }
 }
 
@@ -100,7 +75,7 @@ void compute(const pa_rows* x, const Grid& grid, int64_t bucket, int64_t count, 
     else four_pairs<T, P, false, Ahead>(now.low, now.high, next.high, rows->d, value);
     for (int64_t r = 0; r < smaller(kPairsAtOnce, count - p); ++r) {
       const Pair& pair = sorted[p + r];
-      desk->similarities[p + r] =
+      desk->values[p + r] =
           finish_pair<T, P>(value[r], first_low + pair.low, first_high + pair.high, x->terms, x->gamma);
     }
     now = next;
@@ -109,11 +84,21 @@ void compute(const pa_rows* x, const Grid& grid, int64_t bucket, int64_t count, 
 
 template <class T, pa_pair P>
 void one_piece(const pa_rows* x, const Slab<T>& slab, const Piece& piece, Desk<T>* desk) {
-  const int64_t count = sort_piece(slab, piece, desk);
+  uint16_t* where = desk->where;
+  const int64_t count =
+      sort_piece(slab, piece, desk, [where](int32_t at, int64_t p, int64_t) { where[p] = uint16_t(at); });
   const bool in_l2 = ((x->values.d * int64_t(sizeof(T))) << slab.grid.high_shift) <= kTileBytes;
   if (in_l2) compute<T, P, false>(x, slab.grid, piece.bucket, count, desk);
   else compute<T, P, true>(x, slab.grid, piece.bucket, count, desk);
   put_back(slab, piece, desk);
+}
+
+// False where the chunk holds a triplet that is not valid.
+template <class T>
+bool list_pairs(const Slab<T>& slab, int64_t chunk, Desk<T>* desk) {
+  uint16_t* places = slab.places + chunk * kPairs;
+  return fill_lists<T, SMALLER>(slab, chunk, desk,
+                                [places](int32_t at, int64_t place) { places[at] = uint16_t(place); });
 }
 
 template <class T>
@@ -121,8 +106,8 @@ void hand_on(const Slab<T>& slab, int64_t chunk, const Taker* taker, Desk<T>* de
   const int64_t count = slab.triplets_of(chunk);
   const T* values = slab.values + chunk * kPairs;
   const uint16_t* places = slab.places + chunk * kPairs;
-  for (int64_t p = 0; p < 3 * count; ++p) desk->similarities[places[p]] = values[p];
-  taker->take(taker, slab.first + chunk * kBucketChunk, count, desk->similarities);
+  for (int64_t p = 0; p < 3 * count; ++p) desk->values[places[p]] = values[p];
+  taker->take(taker, slab.first + chunk * kBucketChunk, count, desk->values);
 }
 
 // False where a triplet is not valid. pieces: memory for most_pieces.
@@ -131,7 +116,7 @@ bool one_slab(const pa_rows* x, const Slab<T>& slab, Piece* pieces, Desk<T>* des
   int invalid = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (slab.chunks > 1) reduction(| : invalid)
   for (int64_t chunk = 0; chunk < slab.chunks; ++chunk)
-    invalid |= !fill_lists(slab, chunk, desks + omp_get_thread_num());
+    invalid |= !list_pairs(slab, chunk, desks + omp_get_thread_num());
   if (invalid) return false;
   const int64_t count = cut(slab, pieces);
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (count > 1)

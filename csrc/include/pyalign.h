@@ -188,6 +188,11 @@ pa_status pa_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, c
  * bytes each, 42 in float64, and 1.2 MiB for each thread. */
 pa_status pa_triplets_in_buckets(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want);
 
+/* out (n, d) contiguous: to each item of x (n, d), n <= 2^20, the rows of the items that it is paired with in the
+ * triplets, each times the pair's weight; weights (t, 3) contiguous, of the pairs 01, 02, 12. All of one type. A pair
+ * of triplets that repeat counts as often. The sums are the same for any number of threads. */
+pa_status pa_pair_products(const pa_matrix* x, const pa_triplets* triplets, const void* weights, void* out);
+
 /* What becomes of each triplet, from its similarities (t, 3) contiguous, of the pairs of positions 01, 02, 12, none
  * NaN. NULL for what is not wanted. verdicts (t,): m pairs share the maximum: m where the human pair 01 is among them,
  * else -m. cross_entropy, entropy (t,) of the similarities' type, in nats: -log p(human pair) and -sum_p p log p.

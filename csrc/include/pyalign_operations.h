@@ -19,6 +19,7 @@
   OPERATION(triplets_from_matrix, 3) \
   OPERATION(triplets_from_rows, 3)   \
   OPERATION(triplets_in_buckets, 3)  \
+  OPERATION(pair_products, 4)        \
   OPERATION(outcomes, 6)             \
   OPERATION(resample_items, 4)       \
   OPERATION(resample_rows, 3)        \

@@ -265,6 +265,16 @@ class HostBackend(Backend, Protocol):
         a, b (n, n) symmetric, of one dtype with contiguous rows; orders (k, n) int32 contiguous, permutations.
         """
 
+    @property
+    def most_paired(self) -> int:
+        """Items of which `pair_products` takes so many; 0: there is none."""
+
+    def pair_products(self, x: np.ndarray, triplets: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+        """To each item the rows x (n, d) of the items it is paired with, times the pair's weight, into out (n, d).
+
+        weights (t, 3) contiguous, of the pairs 01, 02, 12; all of one dtype. Raises InvalidTripletsError.
+        """
+
     def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
         """Triplets made ready for many gradient passes, with their `order` (t,); None where the backend has no plans.
 

@@ -32,6 +32,13 @@ class HostRows:
     def add_transpose(self, a: np.ndarray) -> None:
         a += a.T.copy()
 
+    @property
+    def most_paired(self) -> int:
+        return 0
+
+    def pair_products(self, x: np.ndarray, triplets: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+        raise NotImplementedError("most_paired is 0")
+
     def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
         return None
 

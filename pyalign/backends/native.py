@@ -17,6 +17,7 @@ from pyalign.errors import InputError
 
 SPIN_COUNT = "20000"
 MOST_PLANNED = 1 << 16  # items of a plan are 16-bit numbers
+MOST_PAIRED = 1 << 20  # beyond them too many buckets (csrc/cpu/buckets.h)
 SUMS_AT_ONCE = 1 << 21  # numbers of sums over groups that are held at once
 IN_CACHE = 8 << 20  # bytes of all rows, of which a triplet's are at hand
 SHORT_ROW = 768  # bytes, of which a pair costs no more than to sort it
@@ -130,6 +131,14 @@ class NativeBackend(HostRows):
         if cross_entropy is None:
             raise InvalidTripletsError
         return float(cross_entropy)
+
+    @property
+    def most_paired(self) -> int:
+        return MOST_PAIRED
+
+    def pair_products(self, x: np.ndarray, triplets: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+        if not _native.pair_products(x, triplets, weights, out):
+            raise InvalidTripletsError
 
     def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
         if n > MOST_PLANNED or len(triplets) == 0:

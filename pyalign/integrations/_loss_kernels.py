@@ -7,6 +7,8 @@ with the same g_ij = dL / ds_ij that lead to the rows: a learned temperature cos
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +19,7 @@ from pyalign.backends._tensor_rows import result_dtype
 from pyalign.backends._torch_kernels import add_in_order
 from pyalign.integrations import _torch_kernels as base
 from pyalign.integrations._loss_terms import Terms, loss_terms, total
-from pyalign.integrations._pull_back import Dense, Pairs, pull_back
+from pyalign.integrations._pull_back import Dense, Pairs, Weighed, pull_back
 from pyalign.measures import get_measure
 
 
@@ -125,7 +127,7 @@ def loss_gradient(
     return by_rows, by_temperature
 
 
-def _by_rows(measure: str, pairs: Dense | Pairs, x: Tensor) -> Tensor:
+def _by_rows(measure: str, pairs: Weighed, x: Tensor) -> Tensor:
     chosen = get_measure(measure)
     return pull_back(chosen, base.bandwidth(chosen, x, None), pairs, x, x)
 
@@ -144,9 +146,18 @@ def pair_weights(similarities: Tensor, triplets: Tensor, n: int, terms: Terms) -
         y = terms.answers.flip(1)
         p = _others(y) * p - y * _others(p)
     p[:, 0] = -p[:, 1:].sum(dim=1)
-    valid = _valid(triplets, n)[:, None]
-    weights = torch.where(valid, p / (terms.temperature * terms.count), 0.0)
-    return weights, torch.where(valid, similarities, 0.0)
+    p /= terms.temperature * terms.count
+    return _of_valid(p, triplets, n), _of_valid(similarities, triplets, n)
+
+
+def _of_valid(values: Tensor, triplets: Tensor, n: int) -> Tensor:
+    """On a device `where_valid`; on the CPU the forward pass has refused invalid triplets."""
+    return values if values.device.type == "cpu" else where_valid(values, triplets, n)
+
+
+def where_valid(values: Tensor, triplets: Tensor, n: int) -> Tensor:
+    """values (t, 3), 0 where a triplet is not three different items."""
+    return torch.where(_valid(triplets, n)[:, None], values, 0.0)
 
 
 def _others(values: Tensor) -> Tensor:
@@ -156,17 +167,50 @@ def _others(values: Tensor) -> Tensor:
 
 
 def _valid(triplets: Tensor, n: int) -> Tensor:
-    """Which triplets (t, 3) name three different items; on a device nobody has refused the others."""
+    """Which triplets (t, 3) name three different items."""
     index = triplets.long()
     a, b, c = index.unbind(dim=1)
     return ((index >= 0) & (index < n)).all(dim=1) & (a != b) & (a != c) & (b != c)
 
 
-def triplet_pairs(weights: Tensor, similarities: Tensor, triplets: Tensor, n: int) -> Pairs:
-    """The three pairs of every triplet in both orders, with weights and similarities (t, 3).
+@dataclass(frozen=True)
+class TripletPairs:
+    """The three pairs of every triplet, with weights and similarities (t, 3), for n rows on the CPU.
 
-    Invalid triplets must weigh nothing.
+    Products and sums are those of compiled kernels: the same for any number of threads. Not differentiable.
     """
+
+    triplets: Tensor
+    n: int
+    weights: Tensor
+    similarities: Tensor
+
+    def product(self, weights: Tensor, rows: Tensor) -> Tensor:
+        """sum_j weights_ij rows_j: (n, d)."""
+        out = torch.empty(rows.shape, dtype=weights.dtype)
+        arrays = rows.contiguous(), base.as_index(self.triplets), weights.contiguous(), out
+        get_host_backend().pair_products(*(array.numpy() for array in arrays))
+        return out
+
+    def sums(self, weights: Tensor) -> Tensor:
+        """sum_j weights_ij: (n, 1)."""
+        w, index = weights.double().numpy(), self.triplets.numpy()
+        of_position = w[:, 0] + w[:, 1], w[:, 0] + w[:, 2], w[:, 1] + w[:, 2]
+        sums = np.zeros(self.n)
+        for p in range(3):
+            sums += np.bincount(index[:, p], of_position[p], self.n)
+        return torch.from_numpy(sums[:, None]).to(weights.dtype)
+
+
+def triplet_pairs(weights: Tensor, similarities: Tensor, triplets: Tensor, n: int) -> Weighed:
+    """The three pairs of every triplet in both orders, with weights and similarities (t, 3)."""
+    if weights.device.type == "cpu" and n <= get_host_backend().most_paired:
+        return TripletPairs(triplets, n, weights, similarities)
+    return sorted_pairs(weights, similarities, triplets, n)
+
+
+def sorted_pairs(weights: Tensor, similarities: Tensor, triplets: Tensor, n: int) -> Pairs:
+    """The same as a sparse matrix of torch's. Invalid triplets must weigh nothing."""
     i, j = (places.flatten() for places in _places(triplets, n))
     return Pairs.sorted(
         torch.cat([i, j]), torch.cat([j, i]), n, weights.flatten().repeat(2), similarities.flatten().repeat(2)
@@ -207,9 +251,9 @@ def triplet_similarities_gradient(
 ) -> Tensor:
     """The derivative by x (n, d) from that by the pairs (t, 3); similarities are the matrix, or of the pairs."""
     n = len(x)
-    grad = torch.where(_valid(triplets, n)[:, None], grad, 0.0)
+    grad = _of_valid(grad, triplets, n)
     if not base.uses_matrix(x, triplets):
-        similarities = torch.where(_valid(triplets, n)[:, None], similarities, 0.0)
+        similarities = _of_valid(similarities, triplets, n)
         return _by_rows(measure, triplet_pairs(grad, similarities, triplets, n), x).to(x.dtype)
     i, j = _places(triplets, n)
     gradient = base.empty_matrix(n, n, x).zero_()

@@ -14,11 +14,28 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from pyalign.measures import Measure
+
+
+class Weighed(Protocol):
+    """Pairs of rows i and j with weights and similarities, and what is summed over the j of each i."""
+
+    @property
+    def weights(self) -> Tensor: ...
+
+    @property
+    def similarities(self) -> Tensor: ...
+
+    def product(self, weights: Tensor, rows: Tensor) -> Tensor:
+        """sum_j weights_ij rows_j: (n, d)."""
+
+    def sums(self, weights: Tensor) -> Tensor:
+        """sum_j weights_ij: (n, 1)."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,7 @@ class Pairs:
         return self.product(weights, torch.ones(self.n, 1, dtype=weights.dtype, device=weights.device))
 
 
-def pull_back(measure: Measure, gamma: float | Tensor, pairs: Dense | Pairs, x: Tensor, y: Tensor) -> Tensor:
+def pull_back(measure: Measure, gamma: float | Tensor, pairs: Weighed, x: Tensor, y: Tensor) -> Tensor:
     """dL / dx (n, d) from dL / ds; what follows through y is another call, with the roles exchanged."""
     dtype = pairs.weights.dtype
     x, y = x.to(dtype), y.to(dtype)

@@ -84,6 +84,9 @@ KERNELS = {
     ),
     "triplets_from_rows": lambda i, k: _native.triplets_from_rows(i.rows("dot"), i.triplets[k], Wanted(sums=True)),
     "triplets_in_buckets": lambda i, k: _native.triplets_in_buckets(i.rows("dot"), i.triplets[k], Wanted(sums=True)),
+    "pair_products": lambda i, k: into(
+        lambda out: _native.pair_products(i.wide, i.triplets[k], i.three[k], out), new(N, 2000)
+    ),
     "triplet_gradient": lambda i, k: into(
         lambda out: _native.triplet_gradient(i.s, i.triplets[k], None, 1.0, 1.0, out, 3), new(N, N)
     ),

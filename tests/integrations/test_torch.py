@@ -14,7 +14,7 @@ from pyalign import InputError
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import pyalign.integrations.torch as integration  # noqa: E402
-from pyalign.integrations._loss_kernels import pair_weights, triplet_pairs  # noqa: E402
+from pyalign.integrations._loss_kernels import pair_weights, sorted_pairs, where_valid  # noqa: E402
 from pyalign.integrations._loss_terms import Terms  # noqa: E402
 
 MEASURES = ("dot", "cosine", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:1.5")
@@ -349,8 +349,8 @@ def test_invalid_triplets_that_nobody_refused_weigh_nothing(bad):
     s[9] = torch.nan
 
     def pairs_of(similarities, index):
-        terms = Terms(None, 0.5, len(index))
-        return triplet_pairs(*pair_weights(similarities, index, 7, terms), index, 7)
+        found = pair_weights(similarities, index, 7, Terms(None, 0.5, len(index)))
+        return sorted_pairs(*(where_valid(values, index, 7) for values in found), index, 7)
 
     ours = pairs_of(s, index)
     without = pairs_of(s[:9], valid)
