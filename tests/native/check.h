@@ -90,6 +90,8 @@ void check_pairwise(void);
 void check_triplet_checks(void);
 void check_triplets(void);
 void check_gradient(void);
+void check_pair_products(void);
+void check_triangle(void);
 void check_outcomes(void);
 void check_temperature(void);
 void check_resample(void);

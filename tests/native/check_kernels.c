@@ -116,6 +116,8 @@ int main(int argc, char** argv) {
   check_triplet_checks();
   check_triplets();
   check_gradient();
+  check_pair_products();
+  check_triangle();
   check_outcomes();
   check_temperature();
   check_resample();

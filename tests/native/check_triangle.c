@@ -1,0 +1,67 @@
+// check_triangle.c: pa_triplets_from_matrix where it copies the triangle of a large symmetric matrix: the bits of the
+// elements that are named, of a matrix that is symmetric and of one that is not in a single element.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+// c->out: similarities (t, 3).
+typedef struct {
+  Case base;
+  const Table* matrix;
+  const Questions* questions;
+} TriangleCase;
+
+static pa_status run_triangle(Case* c) {
+  const TriangleCase* p = (const TriangleCase*)c;
+  const pa_wanted want = {NULL, NULL, c->out, NULL, 1.0};
+  return pa_triplets_from_matrix(&p->matrix->rows, &p->questions->triplets, &want);
+}
+
+static int right_triangle(Case* c) {
+  const TriangleCase* p = (const TriangleCase*)c;
+  const pa_matrix* s = &p->matrix->rows;
+  for (int64_t q = 0; q < p->questions->triplets.t; ++q) {
+    const int64_t *item = p->questions->plain + 3 * q, n = s->n;
+    const int64_t at[3] = {item[0] * n + item[1], item[0] * n + item[2], item[1] * n + item[2]};
+    for (int pair = 0; pair < 3; ++pair) {
+      const double got = get(c->out, s->type, 3 * q + pair), value = p->matrix->plain[at[pair]];
+      if (got != value) return complain(c, "triplet %lld, pair %d: %.9g, not %.9g", (long long)q, pair, got, value);
+    }
+  }
+  return 1;
+}
+
+static void set(Table* table, int64_t i, int64_t j, double value) {
+  put((void*)table->rows.data, table->rows.type, i * table->rows.stride + j, value);
+  table->plain[i * table->rows.d + j] = value;
+}
+
+static void check_triangle_case(int64_t n, pa_float_type type) {
+  Table s = make_table(n, n, n + 3, type, REAL);
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < i; ++j) set(&s, i, j, s.plain[j * n + i]);
+  Questions questions = make_questions(n * n / 3 + 1, n, PA_INT16, &layouts[0]);
+  TriangleCase p = {{run_triangle, right_triangle, NULL, 0, "", ""}, &s, &questions};
+  p.base.bytes = (size_t)(3 * questions.triplets.t) * size_of(type);
+  p.base.out = allocate(p.base.bytes);
+  for (int odd = 0; odd < 2; ++odd) {
+    snprintf(p.base.name, sizeof p.base.name, "triangle, %s, n %lld, %s", type == PA_FLOAT32 ? "float" : "double",
+             (long long)n, odd ? "but for one element" : "symmetric");
+    check_case(&p.base);
+    set(&s, n - 1, n - 3, 2.0);
+    set_index(&questions, 0, 0, n - 1);
+    set_index(&questions, 0, 1, n - 3);
+    set_index(&questions, 0, 2, 0);
+  }
+  free(p.base.out);
+  free_questions(&questions);
+  free_table(&s);
+}
+
+// Matrices that are just large enough.
+void check_triangle(void) {
+  check_triangle_case(1027, PA_FLOAT32);
+  check_triangle_case(727, PA_FLOAT64);
+}
