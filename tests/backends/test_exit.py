@@ -47,6 +47,7 @@ kernels = [
     lambda: _native.triplets_from_matrix(s, triplets, Wanted(sums=True)),
     lambda: _native.triplets_from_rows(rows, triplets, Wanted(sums=True)),
     lambda: _native.triplets_in_buckets(rows, triplets, Wanted(sums=True)),
+    lambda: _native.pair_products(x, triplets, three, out(n, 200)),
     lambda: _native.triplet_gradient(s, triplets, None, 1.0, 1.0, out(n, n), 3),
     lambda: _native.plan_triplets(triplets, n),
     lambda: _native.planned_gradient(s, plan, None, 1.0, 1.0, out(n, n), 3),

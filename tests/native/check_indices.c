@@ -1,5 +1,6 @@
 // check_indices.c: pa_check_triplets: the first row with an index outside [0, n), the first that names an item twice.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -21,6 +22,7 @@ static void check_refusal(const Questions* questions, int valid) {
   static float matrix[kItems * kItems];
   const pa_matrix similarities = {matrix, kItems, kItems, kItems, PA_FLOAT32};
   const pa_rows rows = {{matrix, kItems, 1, 1, PA_FLOAT32}, NULL, PA_DOT, 0.0};
+  float products[kItems], *weights = calloc((size_t)(3 * questions->triplets.t) + 1, sizeof *weights);
   pa_sums sums;
   const pa_wanted sums_alone = {NULL, NULL, NULL, &sums, 1.0};
   const pa_status want = valid ? PA_OK : PA_INVALID_TRIPLETS;
@@ -34,7 +36,10 @@ static void check_refusal(const Questions* questions, int valid) {
                "triplets_from_rows refuses just the invalid triplets");
     check_that(pa_triplets_in_buckets(&rows, &questions->triplets, &sums_alone) == want,
                "triplets_in_buckets refuses just the invalid triplets");
+    check_that(pa_pair_products(&rows.values, &questions->triplets, weights, products) == want,
+               "pair_products refuses just the invalid triplets");
   }
+  free(weights);
 }
 
 static pa_triplet_check naive_check(const Questions* questions) {

@@ -55,6 +55,13 @@ static void check_far_rows(void) {
   check_that(memcmp(p, q, sizeof p) == 0, "rows past 2^32 elements give the same probabilities");
   pa_triplets_in_buckets(&distant, &triplets, &to_q);
   check_that(memcmp(p, q, sizeof p) == 0, "rows past 2^32 elements give the same probabilities in buckets");
+  const float ones[3] = {1.0f, 1.0f, 1.0f};
+  float near_sums[kRows * kFeatures], far_sums[kRows * kFeatures];
+  const int32_t near_indices[3] = {2, 1, 0};
+  const pa_triplets near_triplets = {near_indices, 1, 3, 1, PA_INT32};
+  pa_pair_products(&close.values, &near_triplets, ones, near_sums);
+  pa_pair_products(&distant.values, &triplets, ones, far_sums);
+  check_that(memcmp(near_sums, far_sums, sizeof near_sums) == 0, "rows past 2^32 elements give the same sums");
   munmap(rows, bytes);
   munmap(out, bytes);
   munmap(indices, bytes);

@@ -49,6 +49,14 @@ static pa_status sums_in_buckets(const Inputs* in) {
   return pa_triplets_in_buckets(&in->rows, &in->triplets, &want);
 }
 
+static pa_status products(const Inputs* in) {
+  static const float weights[3 * kTriplets];
+  float* out = allocate((size_t)(in->rows.values.n * in->rows.values.d) * sizeof *out);
+  const pa_status status = pa_pair_products(&in->rows.values, &in->triplets, weights, out);
+  free(out);
+  return status;
+}
+
 static pa_status gradient(const Inputs* in) {
   const pa_triplet_loss loss = {NULL, 1.0, 1.0, 3};
   double cross_entropy;
@@ -138,7 +146,7 @@ static void make_states(Writer* writer) {
 
 static void run_all(const Inputs* in, int valid) {
   static pa_status (*const kernels[])(const Inputs*) = {
-      sums_from_matrix, sums_from_rows, sums_in_buckets, gradient, plan, resample, share, check};
+      sums_from_matrix, sums_from_rows, sums_in_buckets, products, gradient, plan, resample, share, check};
   const int rounds = quick ? 3 : 30;
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k)
     for (int round = 0; round < rounds; ++round) {
