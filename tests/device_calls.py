@@ -1,13 +1,14 @@
 """What each public call on a device waits for and allocates, counted on tensors of the CPU that count as a device's.
 
 `main` prints a document: for each call the waits (what a device would have to be done for), the tensors that it
-allocates, and the kernels that it queues. Run in a process of its own, since it changes what counts as a device.
+allocates, how many kernels it queues, and which. Run in a process of its own, since it changes what counts as a device.
 """
 
 from __future__ import annotations
 
 import json
 
+import numpy as np
 import torch
 from support import draw_triplets, reals
 from torch.overrides import TorchFunctionMode
@@ -16,6 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import pyalign
 from pyalign.backends import get_backend
 from pyalign.ops import _place
+from pyalign.ops.resample import object_sums
+from pyalign.ops.topk import topk
 
 READS = {"item", "tolist", "cpu", "__bool__", "__float__", "__int__", "__index__"}
 # Operations whose shape or answer depends on numbers, so that a device must be asked.
@@ -65,6 +68,7 @@ class Kernels:
 
     def __init__(self, kernels):
         self.kernels, self.count = kernels, 0
+        self.queued = set()  # by name
 
     def __getattr__(self, name):
         found = getattr(self.kernels, name)
@@ -73,6 +77,7 @@ class Kernels:
 
         def call(*arguments, **options):
             self.count += 1
+            self.queued.add(name)
             return found(*arguments, **options)
 
         return call
@@ -100,6 +105,9 @@ def calls(name):
     yield "triplet_gradient with answers", lambda: pyalign.triplet_gradient(s, many, answers=answers, **options)
     yield "choice_similarity", lambda: pyalign.choice_similarity(x, **options)
     yield "choice_similarity_from", lambda: pyalign.choice_similarity_from(s, **options)
+    yield "topk", lambda: topk(s, 3, **options)
+    values = (np.arange(300) % 7).astype(np.int16)[None]
+    yield "resamples of objects", lambda: object_sums(many, 9, values, resamples=64, **options)
 
 
 def count(name, call):
@@ -110,7 +118,12 @@ def count(name, call):
         backend.kernels.count = 0
         with Reads() as reads, Operations() as operations:
             call()
-        return [reads.count + operations.asks, operations.allocated, backend.kernels.count]
+        return [
+            reads.count + operations.asks,
+            operations.allocated,
+            backend.kernels.count,
+            sorted(backend.kernels.queued),
+        ]
     finally:
         backend.kernels = before
 

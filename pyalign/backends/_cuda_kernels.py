@@ -75,7 +75,7 @@ class CudaKernels:
     ) -> None:  # fmt: skip
         size, queue = (TYPES[similarities.dtype], len(similarities), len(triplets)), _queue(triplets)
         workspace = _bytes(_cuda.gradient_workspace(*size, queue), triplets)
-        loss = _address(targets), temperature, scale
+        loss = _address(targets), temperature, scale, 3  # alternatives
         outputs = out.matrix.data_ptr(), out.cross_entropy.data_ptr(), out.invalid.data_ptr()
         _cuda.triplet_gradient(
             _matrix(similarities), _triplets(triplets), loss, outputs, workspace.data_ptr(), queue

@@ -166,6 +166,37 @@ except ValueError as error:
     assert done.stdout.strip() == "a queue without the caller's stream", done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the emulator needs GNU ld")
+def test_the_module_refuses_arguments_that_its_structs_cannot_hold(load_emulated):
+    code = """
+queue, matrix = (0, module.current_stream()), (0, 0, 4, 4, 0)
+rows = (matrix, 0, "dot", 0.0)
+module.topk(matrix, 1, -1, 0, queue)  # no rows
+module.similarity(rows, None, False, 0, 4, queue)  # y alone can be None
+for call in (
+    lambda: module.topk(matrix[:4], 1, -1, 0, queue),
+    lambda: module.topk((*matrix, 0), 1, -1, 0, queue),
+    lambda: module.similarity((matrix, 0, "dott", 0.0), None, False, 0, 4, queue),
+    lambda: module.topk(matrix, 1, -1, 0, queue[:1]),
+    lambda: module.topk(None, 1, -1, 0, queue),
+    lambda: module.similarity(None, rows, False, 0, 4, queue),
+    lambda: module.topk(matrix, 1, -1, queue),
+    lambda: module.topk(matrix, 1.5, -1, 0, queue),
+):
+    try:
+        print("no error", call())
+    except (TypeError, ValueError) as error:
+        print(type(error).__name__, *(str(error),) * isinstance(error, ValueError))
+"""
+    done = run_python(load_emulated + code, timeout=600)
+    assert done.stdout.splitlines() == [
+        *["ValueError expected (data, n, d, stride, type)"] * 2,
+        "ValueError unknown pair kernel",
+        "ValueError a queue is (device, stream)",
+        *["TypeError"] * 4,
+    ], done.stderr
+
+
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
 def test_triton_backend_in_the_interpreter():
     done = run_python(checks("triton", "(np.float32,)"), timeout=600, TRITON_INTERPRET="1")

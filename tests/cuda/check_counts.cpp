@@ -1,6 +1,7 @@
 // check_counts.cpp: what each function of pyalign_cuda.h asks of its stream. A launch that is added is seen here; so is
 // a wait.
 #include "check.h"
+#include "pyalign_cuda_operations.h"
 
 namespace {
 
@@ -9,10 +10,22 @@ using emulation::Counts;
 constexpr int64_t n = 40, d = 24, t = 500, k = 3, lanes = 64;
 
 struct Row {
-  const char* what;
-  Counts expected;  // launches, sorts, memory sets, copies, allocations, waits
+  std::string operation, how;
+  Counts expected;
   std::function<int()> call;
 };
+
+// A call of an operation of the list, and what it queues; `how` tells several apart.
+#define PA_ROW(name, how, expected, ...) {#name, how, expected, [&] { return on_stream(pa_cuda_##name, __VA_ARGS__); }}
+
+// No call copies, allocates or waits.
+Counts queued(int launches, int memory_sets = 0, int sorts = 0) {
+  Counts counts = {};
+  counts.launches = launches;
+  counts.memory_sets = memory_sets;
+  counts.sorts = sorts;
+  return counts;
+}
 
 std::string words(const Counts& c) {
   return text("%d launches, %d sorts, %d memory sets, %d copies, %d allocations, %d waits", int(c.launches),
@@ -23,8 +36,9 @@ void check_row(const Row& row) {
   emulation::take_counts();
   const int error = row.call();
   const std::string seen = words(emulation::take_counts()), expected = words(row.expected);
-  check_that(error == 0 && seen == expected, text("%s: %s, but %s", row.what, expected.c_str(),
-                                                  error ? text("error %d", error).c_str() : seen.c_str()));
+  check_that(error == 0 && seen == expected,
+             text("%s%s: %s, but %s", row.operation.c_str(), row.how.c_str(), expected.c_str(),
+                  error ? text("error %d", error).c_str() : seen.c_str()));
 }
 
 // One tile, one slab, one piece: what a call costs at least.
@@ -39,6 +53,22 @@ struct Inputs {
   Memory squares{size_t(n) * sizeof(double)}, inverse_norms{size_t(n) * sizeof(double)}, report{4 * sizeof(uint64_t)};
   Memory workspace{workspace_bytes()};
 
+  pa_rows rows = x.rows(PA_DOT, 0.0), half_rows = half.rows(PA_DOT, 0.0);
+  pa_matrix matrix = s.rows(PA_DOT, 0.0).values, wide_matrix = wide.rows(PA_DOT, 0.0).values;
+  pa_triplets triplets = questions.triplets(), no_triplets = triplets;
+  pa_cuda_wanted choice = {at<int8_t>(choices), nullptr, nullptr, nullptr, 1.0, at<int32_t>(invalid)};
+  pa_cuda_wanted choice_and_sums = choice;
+  pa_cuda_prepared prepared = {
+      PA_CENTRE, nullptr, out.device(), d, at<double>(squares), at<double>(inverse_norms), at<uint64_t>(report)};
+  pa_triplet_loss loss = {nullptr, 1.0, 1.0, 3};
+  pa_cuda_gradient gradient = {out.device(), at<double>(cross_entropy), at<int32_t>(invalid)};
+  pa_resamples of_three = {at<const int16_t>(values), 3, lanes, at<int64_t>(resampled)}, of_four = of_three;
+
+  Inputs() {
+    no_triplets.t = 0;
+    choice_and_sums.sums = at<double>(sums);
+    of_four.v = 4;
+  }
   static size_t workspace_bytes() {
     int64_t most = pa_cuda_choice_similarity_workspace();
     for (const int64_t bytes : {pa_cuda_sums_workspace(t), pa_cuda_gradient_workspace(PA_FLOAT32, n, t),
@@ -50,89 +80,41 @@ struct Inputs {
   static T* at(const Memory& memory) {
     return reinterpret_cast<T*>(memory.device());
   }
-  pa_cuda_wanted wanted(bool with_sums) const {
-    return {at<int8_t>(choices), nullptr, nullptr, with_sums ? at<double>(sums) : nullptr, 1.0, at<int32_t>(invalid)};
-  }
 };
-
-int resample(Inputs& in, int64_t v) {
-  const pa_triplets triplets = in.questions.triplets();
-  const pa_resamples resamples = {in.at<const int16_t>(in.values), v, lanes, in.at<int64_t>(in.resampled)};
-  return on_stream(pa_cuda_resample_items, &triplets, n, in.at<const uint8_t>(in.multiplicities), &resamples,
-                   in.at<int32_t>(in.invalid));
-}
-
-int gradient(Inputs& in, const Table& similarities, int64_t count) {
-  pa_triplets triplets = in.questions.triplets();
-  triplets.t = count;
-  const pa_matrix s = similarities.rows(PA_DOT, 0.0).values;
-  const pa_triplet_loss loss = {nullptr, 1.0, 1.0, 3};
-  const pa_cuda_gradient target = {in.out.device(), in.at<double>(in.cross_entropy), in.at<int32_t>(in.invalid)};
-  return on_stream(pa_cuda_triplet_gradient, &s, &triplets, &loss, &target, in.workspace.device());
-}
-
-int prepare_rows(Inputs& in) {
-  const pa_matrix x = in.x.rows(PA_DOT, 0.0).values;
-  const pa_cuda_prepared out = {PA_CENTRE,
-                                nullptr,
-                                in.out.device(),
-                                d,
-                                in.at<double>(in.squares),
-                                in.at<double>(in.inverse_norms),
-                                in.at<uint64_t>(in.report)};
-  return on_stream(pa_cuda_prepare_rows, &x, &out);
-}
-
-int similarity(const Inputs& in, const Table& x) {
-  const pa_rows rows = x.rows(PA_DOT, 0.0);
-  return on_stream(pa_cuda_similarity, &rows, nullptr, 0, in.out.device(), n);
-}
-
-int from_matrix(Inputs& in, bool sums) {
-  const pa_triplets triplets = in.questions.triplets();
-  const pa_matrix s = in.s.rows(PA_DOT, 0.0).values;
-  const pa_cuda_wanted want = in.wanted(sums);
-  return on_stream(pa_cuda_triplets_from_matrix, &s, &triplets, &want, in.workspace.device());
-}
-
-int from_rows(Inputs& in, bool sums) {
-  const pa_triplets triplets = in.questions.triplets();
-  const pa_rows rows = in.x.rows(PA_DOT, 0.0);
-  const pa_cuda_wanted want = in.wanted(sums);
-  return on_stream(pa_cuda_triplets_from_rows, &rows, &triplets, &want, in.workspace.device());
-}
-
-int topk(const Inputs& in) {
-  const pa_matrix s = in.s.rows(PA_DOT, 0.0).values;
-  return on_stream(pa_cuda_topk, &s, k, 0, in.at<int32_t>(in.neighbours));
-}
-
-int choice_similarity(const Inputs& in) {
-  const pa_matrix s = in.s.rows(PA_DOT, 0.0).values;
-  return on_stream(pa_cuda_choice_similarity, &s, 1.0, in.out.device(), n, in.workspace.device());
-}
 
 }  // namespace
 
 void check_counts() {
   Inputs in;
+  void* const workspace = in.workspace.device();
+  int32_t *const invalid = in.at<int32_t>(in.invalid), *const neighbours = in.at<int32_t>(in.neighbours);
+  const uint8_t* const multiplicities = in.at<const uint8_t>(in.multiplicities);
+  void* const out = in.out.device();
   const Row rows[] = {
-      {"prepare_rows", {1, 0, 0, 0, 0, 0}, [&] { return prepare_rows(in); }},
-      {"similarity", {1, 0, 0, 0, 0, 0}, [&] { return similarity(in, in.x); }},
-      {"similarity of halves", {1, 0, 0, 0, 0, 0}, [&] { return similarity(in, in.half); }},
-      {"triplets_from_matrix", {1, 0, 0, 0, 0, 0}, [&] { return from_matrix(in, false); }},
-      {"triplets_from_matrix with sums", {2, 0, 0, 0, 0, 0}, [&] { return from_matrix(in, true); }},
-      {"triplets_from_rows", {1, 0, 0, 0, 0, 0}, [&] { return from_rows(in, false); }},
-      {"triplets_from_rows with sums", {2, 0, 0, 0, 0, 0}, [&] { return from_rows(in, true); }},
-      {"triplet_gradient", {3, 0, 1, 0, 0, 0}, [&] { return gradient(in, in.s, t); }},
-      {"triplet_gradient of float64", {4, 1, 2, 0, 0, 0}, [&] { return gradient(in, in.wide, t); }},
-      {"triplet_gradient of no triplets", {0, 0, 2, 0, 0, 0}, [&] { return gradient(in, in.s, 0); }},
-      {"resample_items", {1, 0, 1, 0, 0, 0}, [&] { return resample(in, 3); }},
-      {"resample_items of four values", {2, 0, 1, 0, 0, 0}, [&] { return resample(in, 4); }},
-      {"topk", {1, 0, 0, 0, 0, 0}, [&] { return topk(in); }},
-      {"choice_similarity", {3, 0, 0, 0, 0, 0}, [&] { return choice_similarity(in); }},
+      PA_ROW(prepare_rows, "", queued(1), &in.rows.values, &in.prepared),
+      PA_ROW(similarity, "", queued(1), &in.rows, nullptr, 0, out, n),
+      PA_ROW(similarity, " of halves", queued(1), &in.half_rows, nullptr, 0, out, n),
+      PA_ROW(triplets_from_matrix, "", queued(1), &in.matrix, &in.triplets, &in.choice, workspace),
+      PA_ROW(triplets_from_matrix, " with sums", queued(2), &in.matrix, &in.triplets, &in.choice_and_sums, workspace),
+      PA_ROW(triplets_from_rows, "", queued(1), &in.rows, &in.triplets, &in.choice, workspace),
+      PA_ROW(triplets_from_rows, " with sums", queued(2), &in.rows, &in.triplets, &in.choice_and_sums, workspace),
+      PA_ROW(triplet_gradient, "", queued(3, 1), &in.matrix, &in.triplets, &in.loss, &in.gradient, workspace),
+      PA_ROW(triplet_gradient, " of float64", queued(4, 2, 1), &in.wide_matrix, &in.triplets, &in.loss, &in.gradient,
+             workspace),
+      PA_ROW(triplet_gradient, " of none", queued(0, 2), &in.matrix, &in.no_triplets, &in.loss, &in.gradient,
+             workspace),
+      PA_ROW(resample_items, "", queued(1, 1), &in.triplets, n, multiplicities, &in.of_three, invalid),
+      PA_ROW(resample_items, " of four values", queued(2, 1), &in.triplets, n, multiplicities, &in.of_four, invalid),
+      PA_ROW(topk, "", queued(1), &in.matrix, k, 0, neighbours),
+      PA_ROW(choice_similarity, "", queued(3), &in.matrix, 1.0, out, n, workspace),
   };
   for (const Row& row : rows) check_row(row);
+#define PA_NAME(name, ...) #name,
+  for (const std::string operation : {PA_CUDA_OPERATIONS(PA_NAME)}) {
+    bool counted = false;
+    for (const Row& row : rows) counted |= row.operation == operation;
+    check_that(counted, operation + " has a row");
+  }
   check_that(pa_cuda_sums_workspace(t) > 0 && pa_cuda_gradient_workspace(PA_FLOAT32, n, t) > 0 &&
                  words(emulation::take_counts()) == words({}),
              "asking for the size of a workspace queues nothing");
