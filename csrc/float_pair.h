@@ -111,3 +111,20 @@ PA_INLINE float exp_of_minus(FloatPair v) {
   memcpy(&power, &power_bits, sizeof power);
   return product_of(product_of(value, power), 0x1p-64f);
 }
+
+// The last step of a pair kernel in FloatPair, as in pair.h; one that has none here is not sure.
+template <pa_pair P>
+PA_INLINE float from_inner_product(float g, FloatPair a, FloatPair b, bool& sure) {
+  if (!has_terms(P)) return g;
+  if (P == PA_COSINE) return cosine_of(g, a, b, sure);
+  sure = false;
+  return g;
+}
+template <pa_pair P>
+PA_INLINE float from_squared_distance(FloatPair s, FloatPair gamma, bool& sure) {
+  if (P == PA_NEG_SQEUCLIDEAN) return 0.0f - s.high;  // of zero: 0, not -0
+  if (P == PA_NEG_EUCLIDEAN) return 0.0f - root_of(s, reciprocal_root(s.high), sure);
+  if (P == PA_RBF) return exp_of_minus(product_of(gamma, s));
+  sure = false;
+  return s.high;
+}

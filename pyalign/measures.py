@@ -9,14 +9,14 @@ To add a measure, add a row. To add a pair kernel, see CONTRIBUTING.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from pyalign.errors import InputError, nearest
 
-# The order is that of `pa_pair` in csrc/include/pyalign.h.
-PAIR_KERNELS = ("dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf")
 MEDIAN_ROWS = 2048
 
 # What rows may be, by the dtype of their similarities.
@@ -25,6 +25,83 @@ LONGEST_SQUARE = {"float32": 2.0**125, "float64": 2.0**1020}  # |x|^2 at which x
 # Norms outside this range are brought to about 1 before cosines: their float32 products would over- or underflow.
 SAFE_INVERSE_NORM = (2.0**-50, 2.0**50)
 LARGEST_CENTRED = 2.0**60  # magnitude beyond which d * x could overflow
+
+
+@dataclass(frozen=True)
+class PairKernel:
+    """What is computed from two rows.
+
+    Attributes:
+        name: as in csrc/include/pyalign.h.
+        terms: what it takes of each row x beside its values: ``""`` for nothing, ``"inverse norms"`` for 1 / |x|, 0 for
+            a zero row, ``"squares"`` for |x|^2: that of the distances, functions of |x - y|^2.
+        of_squares: of a distance, the similarity from s = |x - y|^2, gamma, and the module that has sqrt and exp of s.
+        slope: of a distance, -2 g times the derivative by s, from g, the similarity, gamma and that module: what the
+            difference of the rows is multiplied by in the derivative by a row. 0 where there is none.
+        gamma: of a kernel with a bandwidth, its gamma from sigma.
+    """
+
+    name: str
+    terms: str
+    of_squares: Callable[[Any, float, Any], Any] | None = None
+    slope: Callable[[Any, Any, Any, Any], Any] | None = None
+    gamma: Callable[[float], float] | None = None
+
+    @property
+    def angular(self) -> bool:
+        """Whether lengths of rows do not count."""
+        return self.terms == "inverse norms"
+
+    @property
+    def distance(self) -> bool:
+        """Whether it falls with the distance."""
+        return self.terms == "squares"
+
+    @property
+    def bounded(self) -> bool:
+        """Whether no similarity is above 1, that of equal rows."""
+        return self.angular or (self.distance and self.from_squares(0.0, 1.0, math) == 1.0)
+
+    def from_squares(self, squares: Any, gamma: float, xp: Any) -> Any:
+        """Similarities from squared distances; only of a distance.
+
+        Example:
+            >>> PAIR_KERNELS["neg_euclidean"].from_squares(9.0, 0.0, math)
+            -3.0
+        """
+        assert self.of_squares is not None
+        return self.of_squares(squares, gamma, xp)
+
+
+def gamma_of(sigma: float) -> float:
+    """1 / (2 sigma^2)."""
+    gamma = 0.5 / sigma / sigma if sigma > 1e-150 else float("inf")
+    if not 0.0 < gamma < float("inf"):
+        raise InputError(f"sigma of rbf must be a number whose square float64 can hold; got {sigma:g}")
+    return gamma
+
+
+def _over_distance(g: Any, s: Any, gamma: Any, xp: Any) -> Any:
+    """g / |x - y|, 0 where there is no distance."""
+    apart = s < 0
+    return xp.where(apart, g / xp.where(apart, -s, 1.0), 0.0)
+
+
+def _rbf_slope(g: Any, s: Any, gamma: Any, xp: Any) -> Any:
+    return 2.0 * gamma * g * s
+
+
+# The order is that of `pa_pair` in csrc/include/pyalign.h. 0.0 - s, not -s: a distance of zero gives 0, not -0.
+PAIR_KERNELS = {
+    k.name: k
+    for k in (
+        PairKernel("dot", ""),
+        PairKernel("cosine", "inverse norms"),
+        PairKernel("neg_sqeuclidean", "squares", lambda s, gamma, xp: 0.0 - s, lambda g, s, gamma, xp: 2.0 * g),
+        PairKernel("neg_euclidean", "squares", lambda s, gamma, xp: 0.0 - xp.sqrt(s), _over_distance),
+        PairKernel("rbf", "squares", lambda s, gamma, xp: xp.exp(-gamma * s), _rbf_slope, gamma_of),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +116,7 @@ class Measure:
         pair: the kernel over pairs of rows, one of `PAIR_KERNELS`.
         formula: for people; `pyalign score --help` shows it.
         sigma: bandwidth of ``rbf`` in the units of the rows; None stands for the median distance.
+        units: of the similarities, or their range, in words.
     """
 
     name: str
@@ -46,6 +124,21 @@ class Measure:
     pair: str
     formula: str
     sigma: float | None = None
+    units: str = ""
+
+    @property
+    def kernel(self) -> PairKernel:
+        """What is computed from two rows that are transformed."""
+        return PAIR_KERNELS[self.pair]
+
+    @property
+    def needs_sigma(self) -> bool:
+        """Whether a bandwidth follows from the rows, since none was given."""
+        return self.kernel.gamma is not None and self.sigma is None
+
+    def gamma(self, median: Callable[[], float]) -> float:
+        """gamma of the kernel from sigma, or from the median distance, which is asked for then; 0 where it has none."""
+        return 0.0 if self.kernel.gamma is None else self.kernel.gamma(self.sigma or median())
 
     def __str__(self) -> str:
         return self.name if self.sigma is None else f"{self.name}:{self.sigma!r}"
@@ -54,12 +147,14 @@ class Measure:
 MEASURES = {
     m.name: m
     for m in (
-        Measure("cosine", "none", "cosine", "x.y / (|x| |y|), 0 for a zero row"),
-        Measure("dot", "none", "dot", "x.y"),
-        Measure("pearson", "centre", "cosine", "cosine of x - mean(x) and y - mean(y)"),
-        Measure("neg_sqeuclidean", "shift", "neg_sqeuclidean", "-|x - y|^2"),
-        Measure("neg_euclidean", "shift", "neg_euclidean", "-|x - y|"),
-        Measure("rbf", "shift", "rbf", "exp(-|x - y|^2 / (2 sigma^2))"),
+        Measure("cosine", "none", "cosine", "x.y / (|x| |y|), 0 for a zero row", units="a cosine, from -1 to 1"),
+        Measure("dot", "none", "dot", "x.y", units="units of x times those of the queries"),
+        Measure(
+            "pearson", "centre", "cosine", "cosine of x - mean(x) and y - mean(y)", units="a correlation, from -1 to 1"
+        ),
+        Measure("neg_sqeuclidean", "shift", "neg_sqeuclidean", "-|x - y|^2", units="squared units of x"),
+        Measure("neg_euclidean", "shift", "neg_euclidean", "-|x - y|", units="units of x"),
+        Measure("rbf", "shift", "rbf", "exp(-|x - y|^2 / (2 sigma^2))", units="a kernel, from 0 to 1"),
     )
 }
 
@@ -84,7 +179,7 @@ def get_measure(measure: str | Measure) -> Measure:
         raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}{hint}")
     if not colon:
         return MEASURES[name]
-    if name != "rbf":
+    if MEASURES[name].kernel.gamma is None:
         raise InputError(f"measure {name!r} takes no parameter; got {measure!r}")
     return with_sigma(MEASURES[name], sigma)
 
@@ -98,14 +193,6 @@ def with_sigma(measure: Measure, sigma: str | float) -> Measure:
     if not (math.isfinite(value) and value > 0):
         raise InputError(f"sigma of rbf must be a positive number; got {sigma!r}")
     return replace(measure, sigma=value)
-
-
-def gamma_of(sigma: float) -> float:
-    """1 / (2 sigma^2)."""
-    gamma = 0.5 / sigma / sigma if sigma > 1e-150 else float("inf")
-    if not 0.0 < gamma < float("inf"):
-        raise InputError(f"sigma of rbf must be a number whose square float64 can hold; got {sigma:g}")
-    return gamma
 
 
 def column_shift(x: np.ndarray) -> np.ndarray:

@@ -24,6 +24,37 @@ def test_the_table_holds_what_the_documentation_names():
         assert get_measure(name) is row and get_measure(row) is row and str(row) == name
 
 
+def test_pair_kernels_stand_in_the_order_of_their_terms():
+    """So that Triton's kernels tell a distance by its number."""
+    kinds = ["", "inverse norms", "squares"]
+    places = [kinds.index(kernel.terms) for kernel in PAIR_KERNELS.values()]
+    assert places == sorted(places) and list(PAIR_KERNELS) == [kernel.name for kernel in PAIR_KERNELS.values()]
+
+
+@pytest.mark.parametrize("kernel", [one for one in PAIR_KERNELS.values() if one.distance], ids=lambda one: one.name)
+def test_slopes_are_those_of_finite_differences(kernel):
+    s, gamma, step = np.array([0.25, 1.0, 7.0]), 0.3, 1e-6
+    found = [kernel.from_squares(s + side, gamma, np) for side in (-step, 0.0, step)]
+    expected = -2.0 * 1.5 * (found[2] - found[0]) / (2.0 * step)
+    np.testing.assert_allclose(kernel.slope(1.5, found[1], gamma, np) * np.ones(3), expected, rtol=1e-7)
+    nothing = kernel.slope(1.5, kernel.from_squares(np.zeros(1), gamma, np), gamma, np)
+    assert np.isfinite(nothing).all()
+
+
+def test_measures_whose_largest_similarity_is_1_are_bounded():
+    bounded = {name for name, measure in MEASURES.items() if measure.kernel.bounded}
+    assert bounded == {"cosine", "pearson", "rbf"}
+
+
+def test_gamma_follows_from_sigma_or_from_the_median_which_is_asked_for_then():
+    def never():
+        raise AssertionError
+
+    assert get_measure("cosine").gamma(never) == 0.0 and not get_measure("cosine").needs_sigma
+    assert get_measure("rbf:2").gamma(never) == 0.125 and not get_measure("rbf:2").needs_sigma
+    assert get_measure("rbf").gamma(lambda: 0.5) == 2.0 and get_measure("rbf").needs_sigma
+
+
 @pytest.mark.parametrize("name", ["rbf:2.5", "rbf:1e-3", "rbf:0.123456789"])
 def test_a_measure_with_sigma_survives_its_own_name(name):
     measure = get_measure(name)

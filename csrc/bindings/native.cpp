@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "guard.h"
+#include "pair.h"
 #include "pairs.h"
 #include "pyalign.h"
 #include "pyalign_operations.h"
@@ -101,7 +102,7 @@ struct Prepared {
     c.terms = double_each(terms, c.values.n);
     c.pair = pair_of(of_pair.of(rows));
     c.gamma = of_gamma.of(rows).cast<double>();
-    require(c.pair == PA_DOT || c.terms, "this pair kernel needs row terms");
+    require(!has_terms(c.pair) || c.terms, "this pair kernel needs row terms");
   }
 };
 

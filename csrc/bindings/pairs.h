@@ -7,18 +7,19 @@
 
 #include "pyalign.h"
 
-// In the order of pa_pair.
+// (name, terms) of each, in the order of pa_pair.
 inline pybind11::tuple pair_kernels() {
-#define PA_NAME(value, name) pybind11::str(name),
-  const pybind11::str names[] = {PA_PAIR_KERNELS(PA_NAME)};
-#undef PA_NAME
-  pybind11::tuple all(sizeof names / sizeof *names);
-  for (size_t k = 0; k < all.size(); ++k) all[k] = names[k];
+  const char* const terms_names[] = {"", "inverse norms", "squares"};  // in the order of pa_terms
+#define PA_ROW(value, name, terms) pybind11::make_tuple(name, terms_names[terms]),
+  const pybind11::tuple rows[] = {PA_PAIR_KERNELS(PA_ROW)};
+#undef PA_ROW
+  pybind11::tuple all(size_t{PA_PAIR_COUNT});
+  for (size_t k = 0; k < all.size(); ++k) all[k] = rows[k];
   return all;
 }
 
 inline pa_pair pair_of(const pybind11::handle& given) {
-#define PA_COMPARE(value, name) \
+#define PA_COMPARE(value, name, ...) \
   if (PyUnicode_Check(given.ptr()) && PyUnicode_CompareWithASCIIString(given.ptr(), name) == 0) return value;
   PA_PAIR_KERNELS(PA_COMPARE)
 #undef PA_COMPARE

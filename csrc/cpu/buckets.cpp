@@ -152,7 +152,7 @@ pa_status all_slabs(const pa_rows* x, const pa_triplets* triplets, const Taker* 
 
 template <class T>
 pa_status similarities_of(const pa_rows* x, const pa_triplets* triplets, const Taker* taker, int threads) {
-#define PA_CASE(value, name) \
+#define PA_CASE(value, ...) \
   case value: return all_slabs<T, value>(x, triplets, taker, threads);
   switch (x->pair) { PA_PAIR_KERNELS(PA_CASE) }
 #undef PA_CASE

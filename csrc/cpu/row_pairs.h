@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) T add_term(T sum, T p, T q) {
 template <class T, pa_pair P>
 inline T finish_pair(double value, int64_t i, int64_t j, const double* terms, double gamma) {
   if (IsDistance<P>::value) return T(from_squared_distance<P>(value, gamma));
-  return P == PA_DOT ? T(value) : T(from_inner_product<P>(value, terms[i], terms[j]));
+  return has_terms(P) ? T(from_inner_product<P>(value, terms[i], terms[j])) : T(value);
 }
 
 constexpr int kPairsAtOnce = 4;

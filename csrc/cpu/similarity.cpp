@@ -182,7 +182,7 @@ pa_status similarity_of(const pa_rows* x, const pa_rows* y, T* out, int64_t out_
   if (!packed.data) return PA_OUT_OF_MEMORY;
   pack<T>(&right->values, packed.data, threads);
   const Job<T> job = {&x->values, &right->values, x->terms, right->terms, packed.data, out, out_stride, x->gamma, !y};
-#define PA_CASE(value, name) \
+#define PA_CASE(value, ...) \
   case value: return all_blocks<T, value>(job, threads);
   switch (x->pair) { PA_PAIR_KERNELS(PA_CASE) }
 #undef PA_CASE

@@ -292,7 +292,7 @@ pa_status from_matrix_of(const pa_matrix* similarities, const pa_triplets* tripl
 
 template <class T>
 pa_status from_rows_of(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want, int threads) {
-#define PA_CASE(value, name) \
+#define PA_CASE(value, ...) \
   case value: return all_chunks<T>(FromRows<T, value>(x), triplets, want, threads);
   switch (x->pair) { PA_PAIR_KERNELS(PA_CASE) }
 #undef PA_CASE

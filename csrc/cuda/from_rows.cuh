@@ -43,8 +43,13 @@ __device__ Three<Result<T>> three_pairs(const Rows<T>& x, bool aligned, const It
 
 template <class T>
 __device__ Result<T> finish_pair(const Rows<T>& x, pa_pair pair, double gamma, double value, int64_t i, int64_t j) {
-  if (pair == PA_DOT) return Result<T>(value);
-  if (pair == PA_COSINE) return Result<T>(from_inner_product<PA_COSINE>(value, x.terms[i], x.terms[j]));
+#define PA_TRY(kernel, ...)                                                      \
+  if (!is_distance(kernel) && pair == kernel) {                                  \
+    if (!has_terms(kernel)) return Result<T>(value);                             \
+    return Result<T>(from_inner_product<kernel>(value, x.terms[i], x.terms[j])); \
+  }
+  PA_PAIR_KERNELS(PA_TRY)
+#undef PA_TRY
   if (!(value < double(INFINITY))) return not_a_number<Result<T>>();  // rbf would make 0 of an infinite row
   return Result<T>(from_any_squared_distance(pair, value, gamma));
 }

@@ -81,7 +81,7 @@ __device__ double sum_close(const Job<T>& job, int64_t i, int64_t j, bool close,
 // The similarity from the inner product g, in float64. Called by whole warps; where `wanted` is false nothing is read.
 template <pa_pair P, class T>
 __device__ double exact_similarity(const Job<T>& job, int64_t i, int64_t j, bool wanted, double g) {
-  if (P == PA_DOT) return g;
+  if (!has_terms(P)) return g;
   const double a = wanted ? job.x.terms[i] : 0.0, b = wanted ? job.y.terms[j] : 0.0;
   if (!is_distance(P)) return from_inner_product<P>(g, a, b);
   double s = squared_distance(g, a, b);
@@ -94,18 +94,16 @@ __device__ double exact_similarity(const Job<T>& job, int64_t i, int64_t j, bool
 template <pa_pair P>
 __device__ float quick_similarity(const Quick& with, float g, FloatPair a, FloatPair b, bool& sure) {
   sure = true;
-  if (P == PA_DOT) return g;
-  if (P == PA_COSINE) return cosine_of(g, a, b, sure);
+  if (!is_distance(P)) return from_inner_product<P>(g, a, b, sure);
   float sum;
   const FloatPair s = squared_distance(g, a, b, sum);
-  const float distance = P == PA_NEG_EUCLIDEAN ? root_of(s, reciprocal_root(s.high), sure) : s.high;
-  const float value = P == PA_RBF ? exp_of_minus(product_of(with.gamma, s)) : 0.0f - distance;  // of zero: 0, not -0
+  const float value = from_squared_distance<P>(s, with.gamma, sure);
   sure &= !(s.high <= sum * with.close_share);
   return value;
 }
 template <pa_pair P>
 __device__ double quick_similarity(const Quick&, double g, FloatPair, FloatPair, bool& sure) {
-  sure = P == PA_DOT;
+  sure = !has_terms(P);
   return g;
 }
 
@@ -154,8 +152,8 @@ template <pa_pair P, class S, class T>
 __device__ void finish_strip(const Job<T>& job, Tile at, Result<T>* strip) {
   FloatPair* const terms = reinterpret_cast<FloatPair*>(strip + S::height * S::pitch);
   const int64_t i = at.i0 + threadIdx.x, j = at.j0 + threadIdx.x % S::width;
-  if (P != PA_DOT && threadIdx.x < S::height) terms[threadIdx.x] = pair_of(i < job.x.n ? job.x.terms[i] : 0.0);
-  const FloatPair b = pair_of(P != PA_DOT && j < job.y.n ? job.y.terms[j] : 0.0);
+  if (has_terms(P) && threadIdx.x < S::height) terms[threadIdx.x] = pair_of(i < job.x.n ? job.x.terms[i] : 0.0);
+  const FloatPair b = pair_of(has_terms(P) && j < job.y.n ? job.y.terms[j] : 0.0);
   const Column column = column_of<S::height>(job, at, j);
   __syncthreads();  // the strip and its terms are there
   const int first = threadIdx.x / S::width;
@@ -166,13 +164,13 @@ __device__ void finish_strip(const Job<T>& job, Tile at, Result<T>* strip) {
     unsigned unsure = 0;
     PA_UNROLL
     for (int q = 0; q < S::batch; ++q, out += S::apart * job.out_stride) {
-      const FloatPair a = P == PA_DOT ? FloatPair() : terms[row + q * S::apart];
+      const FloatPair a = has_terms(P) ? terms[row + q * S::apart] : FloatPair();
       const Result<T> g = own[q * S::apart * S::pitch];
       bool sure;
       Result<T> value = quick_similarity<P>(job.quick, g, a, b, sure);
       const bool inside = row + q * S::apart < column.wanted;
       const bool same = is_distance(P) && row + q * S::apart == column.diagonal;
-      if (same) value = P == PA_RBF ? 1 : 0;
+      if (same) value = Result<T>(from_squared_distance<P>(0.0, 0.0));
       sure |= same;
       if (inside & sure) *out = value;
       own[q * S::apart * S::pitch] = sure ? value : g;
@@ -206,13 +204,10 @@ __device__ void write_mirror(const Job<T>& job, Tile at, const Result<T>* strip)
 // again once the block has met.
 template <class S, class T>
 __device__ void write_strip(const Job<T>& job, Tile at, Result<T>* strip) {
-  switch (job.pair) {
-    case PA_DOT: finish_strip<PA_DOT, S>(job, at, strip); break;
-    case PA_COSINE: finish_strip<PA_COSINE, S>(job, at, strip); break;
-    case PA_NEG_SQEUCLIDEAN: finish_strip<PA_NEG_SQEUCLIDEAN, S>(job, at, strip); break;
-    case PA_NEG_EUCLIDEAN: finish_strip<PA_NEG_EUCLIDEAN, S>(job, at, strip); break;
-    case PA_RBF: finish_strip<PA_RBF, S>(job, at, strip); break;
-  }
+#define PA_CASE(value, ...) \
+  case value: finish_strip<value, S>(job, at, strip); break;
+  switch (job.pair) { PA_PAIR_KERNELS(PA_CASE) }
+#undef PA_CASE
   if (!job.symmetric) return;
   __syncthreads();
   write_mirror<S>(job, at, strip);

@@ -27,18 +27,29 @@ typedef enum {
 typedef enum { PA_FLOAT32 = 0, PA_FLOAT64 = 1, PA_FLOAT16 = 2, PA_BFLOAT16 = 3 } pa_float_type; /* 2, 3: device only */
 typedef enum { PA_INT16 = 0, PA_UINT16 = 1, PA_INT32 = 2, PA_INT64 = 3 } pa_index_type;
 
-/* The pair kernels, PAIR(value, name): what is computed from two rows x_i, y_j with inner product g and row terms a_i,
- * b_j. The only list of them in C; the order is that of PAIR_KERNELS in pyalign/measures.py. */
-#define PA_PAIR_KERNELS(PAIR)                                                                                        \
-  PAIR(PA_DOT, "dot")                         /* g                                              no row terms      */ \
-  PAIR(PA_COSINE, "cosine")                   /* g * (a_i * b_j)                                a = 1 / |x|, or 0 */ \
-  PAIR(PA_NEG_SQEUCLIDEAN, "neg_sqeuclidean") /* -max(0, a_i + b_j - 2 g)                       a = |x|^2         */ \
-  PAIR(PA_NEG_EUCLIDEAN, "neg_euclidean")     /* -sqrt of the above                             a = |x|^2         */ \
-  PAIR(PA_RBF, "rbf")                         /* exp(-gamma |x - y|^2), gamma = 1 / (2 sigma^2) a = |x|^2         */
+/* What a pair kernel takes of each row beside its values. */
+typedef enum {
+  PA_NO_TERMS = 0,
+  PA_INVERSE_NORMS = 1, /* 1 / |x|, 0 for a zero row                             */
+  PA_SQUARES = 2        /* |x|^2: that of the distances, functions of |x - y|^2 */
+} pa_terms;
 
-#define PA_PAIR_VALUE(value, name) value,
+/* The pair kernels, PAIR(value, name, terms): what is computed from two rows x_i, y_j with inner product g, row terms
+ * a_i, b_j, and s = max(0, a_i + b_j - 2 g) where these are squares. The only list of them in C; the order is that of
+ * PAIR_KERNELS in pyalign/measures.py. */
+#define PA_PAIR_KERNELS(PAIR)                                                                    \
+  PAIR(PA_DOT, "dot", PA_NO_TERMS)                        /* g                                */ \
+  PAIR(PA_COSINE, "cosine", PA_INVERSE_NORMS)             /* g * (a_i * b_j)                  */ \
+  PAIR(PA_NEG_SQEUCLIDEAN, "neg_sqeuclidean", PA_SQUARES) /* -s                               */ \
+  PAIR(PA_NEG_EUCLIDEAN, "neg_euclidean", PA_SQUARES)     /* -sqrt(s)                         */ \
+  PAIR(PA_RBF, "rbf", PA_SQUARES)                         /* exp(-gamma s), gamma = 1 / (2 sigma^2) */
+
+#define PA_PAIR_VALUE(value, name, terms) value,
 typedef enum { PA_PAIR_KERNELS(PA_PAIR_VALUE) } pa_pair;
 #undef PA_PAIR_VALUE
+#define PA_PAIR_ONE(value, name, terms) +1
+enum { PA_PAIR_COUNT = 0 PA_PAIR_KERNELS(PA_PAIR_ONE) };
+#undef PA_PAIR_ONE
 
 typedef struct {
   const void* data; /* (n, d) of `type` */
@@ -49,7 +60,7 @@ typedef struct {
 /* Rows ready for a pair kernel; where two sides meet, pair and gamma are those of the left one. */
 typedef struct {
   pa_matrix values;
-  const double* terms; /* (n,) row terms of the pair kernel, or NULL for PA_DOT */
+  const double* terms; /* (n,) row terms of the pair kernel; NULL for PA_NO_TERMS */
   pa_pair pair;
   double gamma; /* of PA_RBF */
 } pa_rows;

@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from pyalign.errors import InputError
+from pyalign.measures import PAIR_KERNELS, PairKernel
 
 # In the order in which "auto" tries them; `reference` is for tests and is never chosen by itself.
 HOST_BACKENDS = ("native", "numpy", "reference")
@@ -55,7 +56,7 @@ class Rows:
 
     Attributes:
         values: (n, d) float32 or float64 (on a device also float16 or bfloat16), rows contiguous.
-        terms: (n,) float64: 1 / |x| for cosine (0 for a zero row), |x|^2 for the distances, None for dot.
+        terms: (n,) float64 as the pair kernel says (`pyalign.measures.PairKernel`), None where it takes nothing.
         pair: one of `pyalign.measures.PAIR_KERNELS`.
         gamma: 1 / (2 sigma^2) for rbf, else 0.
     """
@@ -64,6 +65,11 @@ class Rows:
     terms: Array | None
     pair: str
     gamma: float = 0.0
+
+    @property
+    def kernel(self) -> PairKernel:
+        """What is computed from two of them."""
+        return PAIR_KERNELS[self.pair]
 
 
 @dataclass(frozen=True)

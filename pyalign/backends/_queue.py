@@ -28,7 +28,6 @@ from pyalign.measures import (
     LONGEST_SQUARE,
     SHORTEST_SQUARE,
     Measure,
-    gamma_of,
     median_distance,
     spaced_rows,
 )
@@ -62,7 +61,7 @@ class Queue:
         self.words[DOUBT] |= found
 
     def prepare(self, measure: Measure, x: Tensor, y: Tensor | None = None) -> tuple[Rows, Rows | None]:
-        """As `pyalign.ops._prepare.prepare`. Without a sigma rbf waits, for its median distance.
+        """As `pyalign.ops._prepare.prepare`. A kernel whose sigma is not given waits, for the median distance.
 
         Raises:
             NotOrdinaryError: where that was found out while waiting.
@@ -74,10 +73,8 @@ class Queue:
                 self.doubt(shift.any())  # of y it may not be exact in half precision
             left = self._ready(measure, x, shift, 0)
             right = None if y is None else self._ready(measure, y, shift, OF_Y)
-        if measure.pair == "rbf":
-            gamma = gamma_of(measure.sigma or self._median_distance(x, y))
-            left = Rows(left.values, left.terms, "rbf", gamma)
-        return left, right
+        gamma = measure.gamma(lambda: self._median_distance(x, y))
+        return Rows(left.values, left.terms, left.pair, gamma), right
 
     def _ready(self, measure: Measure, x: Tensor, shift: Tensor | None, first: int) -> Rows:
         return ready_rows(self.kernels, measure, x, shift, 0.0, self.words[first : first + REPORT])
@@ -136,7 +133,7 @@ class Queue:
         reports = words[:REPORT], words[OF_Y : OF_Y + REPORT]
         if words[DOUBT] or not all(self._is_ordinary(report) for report in reports):
             raise NotOrdinaryError
-        if self._measure is not None and self._measure.pair != "cosine":
+        if self._measure is not None and not self._measure.kernel.angular:
             longest = max(float(report.view(np.float64)[1]) for report in reports)
             if not longest >= SHORTEST_SQUARE[self._type]:
                 raise NotOrdinaryError
@@ -145,7 +142,7 @@ class Queue:
         given, _, largest = report[:3].view(np.float64).tolist()
         if self._measure is None or not math.isfinite(given):
             return math.isfinite(given)
-        if self._measure.pair != "cosine":
+        if not self._measure.kernel.angular:
             return bool(given <= LONGEST_SQUARE[self._type])
         return not report[3] and (self._measure.transform == "none" or largest <= LARGEST_CENTRED)
 

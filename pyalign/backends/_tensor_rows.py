@@ -140,10 +140,9 @@ def ready_rows(
         dtype = result_dtype(x) if measure.transform == "centre" else x.dtype
         values = aligned_rows(x, dtype, kernels.row_bytes)
     terms = None
-    if measure.pair != "dot":
+    if measure.kernel.terms:
         terms = torch.empty(len(x), dtype=torch.float64, device=x.device)
-    norms = measure.pair == "cosine"
-    squares, inverse_norms = (None, terms) if norms else (terms, None)
+    squares, inverse_norms = (None, terms) if measure.kernel.angular else (terms, None)
     if terms is not None or values is not None or report is not None:
         kernels.prepare_rows(x, Prepared(measure.transform, shift, values, squares, inverse_norms, report))
     return Rows(x if values is None else values, terms, measure.pair, gamma)

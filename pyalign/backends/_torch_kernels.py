@@ -6,6 +6,7 @@ are worked in chunks, which bounds the temporaries.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -43,13 +44,13 @@ class TorchKernels:
         right = x if y is None else y
         with torch.autocast(out.device.type, enabled=False):
             products = x.values.to(out.dtype) @ right.values.to(out.dtype).T
-        if x.pair != "dot":
+        if x.kernel.terms:
             for part in row_blocks(products):
                 products[part] = _finish(x, right, products[part].double(), part, tf32)
         if y is None:
             products = torch.triu(products) + torch.triu(products, 1).T
-            if x.pair not in ("dot", "cosine"):
-                products.fill_diagonal_(1.0 if x.pair == "rbf" else 0.0)
+            if x.kernel.distance:
+                products.fill_diagonal_(x.kernel.from_squares(0.0, x.gamma, math))
         out.copy_(products)
 
     def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: TensorWanted) -> None:
@@ -146,7 +147,7 @@ def _finish(x: Rows, y: Rows, products: Tensor, part: slice, tf32: bool) -> Tens
     """Similarities of rows `part` of x with all of y, from their inner products (float64)."""
     assert x.terms is not None and y.terms is not None
     terms = x.terms[part, None], y.terms[None, :]
-    if x.pair == "cosine":
+    if x.kernel.angular:
         return products * (terms[0] * terms[1])
     together = terms[0] + terms[1]
     squares = (together - 2.0 * products).clamp_min_(0.0)
@@ -156,29 +157,26 @@ def _finish(x: Rows, y: Rows, products: Tensor, part: slice, tf32: bool) -> Tens
     rows, columns = torch.nonzero(squares <= share * together, as_tuple=True)
     for i, j in zip(rows.split(1 << 14), columns.split(1 << 14), strict=True):
         squares[i, j] = (x.values[part][i].double() - y.values[j].double()).square().sum(dim=1)
-    return _from_squares(x.pair, x.gamma, squares)
+    return _from_squares(x, squares)
 
 
-def _from_squares(pair: str, gamma: float, squares: Tensor) -> Tensor:
-    if pair == "neg_sqeuclidean":
-        return 0.0 - squares  # not -squares: a distance of zero gives 0, not -0
-    if pair == "neg_euclidean":
-        return 0.0 - squares.sqrt()
-    return torch.exp(-gamma * squares)
+def _from_squares(x: Rows, squares: Tensor) -> Tensor:
+    similarities: Tensor = x.kernel.from_squares(squares, x.gamma, torch)
+    return similarities
 
 
 def _pair(x: Rows, y: Rows) -> Tensor:
     """Similarities of the rows of x with those of y, one by one: (c,)."""
     dtype = result_dtype(x.values)
     left, right = x.values.to(dtype), y.values.to(dtype)
-    if x.pair in ("dot", "cosine"):
+    if not x.kernel.distance:
         value = (left * right).sum(dim=1).double()
-        if x.pair == "cosine":
+        if x.kernel.angular:
             assert x.terms is not None and y.terms is not None
             value = value * (x.terms * y.terms)
     else:
         squares = (left - right).square_().sum(dim=1).double()
-        value = _from_squares(x.pair, x.gamma, torch.where(squares < torch.inf, squares, torch.nan))
+        value = _from_squares(x, torch.where(squares < torch.inf, squares, torch.nan))
     return value.to(dtype)
 
 

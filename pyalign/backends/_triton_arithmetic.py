@@ -1,7 +1,5 @@
-"""The arithmetic of csrc/series.h, pair.h and choice.h for Triton kernels, under the same names.
+"""The arithmetic of csrc/series.h and choice.h for Triton kernels, under the same names.
 
-Similarities are float32 here. The last step of a pair kernel is taken in float64 and rounded once, but for the
-exponential, which is that of _triton_float_pair.py: equal distances have equal similarities, however they were found.
 Decisions and probabilities are taken in float32. Comparisons are written out as in C, not as minima and maxima.
 """
 
@@ -18,18 +16,8 @@ from pyalign.backends._triton_float_pair import (
     LOG2_E,
     ROUND_MAGIC,
     ROUND_MAGIC_BITS,
-    exp_of_minus,
-    pair_of,
-    product_of,
-)
-from pyalign.measures import PAIR_KERNELS
-
-DOT, COSINE, NEG_SQEUCLIDEAN, NEG_EUCLIDEAN, RBF = (
-    tl.constexpr(PAIR_KERNELS.index(name)) for name in ("dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf")
 )
 
-CLOSE_SHARE = 1.0 / 1024  # below this share of a + b, a + b - 2 g has too few digits left
-CLOSE_TF32 = 1.0 / 32  # with factors of 11 bits: at this share 2 % of the distance
 LEAST_EXPONENT = tl.constexpr(-87.0)  # exp stays a normal number
 LN2 = tl.constexpr(0.69314718055994530942)
 SQRT2_MINUS_1 = tl.constexpr(0.41421356237309504880)
@@ -58,46 +46,6 @@ def log_one_plus(u):
     for i in tl.static_range(4, -1, -1):  # 0.2^10 / 11 = 9e-9
         p = p * q + 2.0 / (2 * i + 1)
     return p * f + tl.where(high, LN2, 0.0)
-
-
-@triton.jit
-def squared_distance(g, a, b):
-    """From the inner product g and the squared norms a, b in float64: never below zero, and NaN where one is."""
-    s = (a + b) - 2.0 * g
-    return tl.where(s < 0.0, 0.0, s)
-
-
-@triton.jit
-def rbf_of(s, s_low, gamma):
-    """float32 exp(-gamma (s + s_low)) from a squared distance as two float32, and from gamma as `two_of` gives it."""
-    high, low = product_of(s, s_low, gamma[0], gamma[1])
-    return exp_of_minus(high, low)
-
-
-@triton.jit
-def from_squared_distance(s, gamma, PAIR: tl.constexpr):
-    """float32 similarity from a squared distance in float64; PAIR is one of the three distance kernels."""
-    if PAIR == NEG_SQEUCLIDEAN:
-        value = (0.0 - s).to(tl.float32)  # not -s: a distance of zero gives 0, not -0
-    elif PAIR == NEG_EUCLIDEAN:
-        value = (0.0 - tl.sqrt(s)).to(tl.float32)
-    else:
-        high, low = pair_of(s)
-        value = rbf_of(high, low, gamma)
-    return value
-
-
-@triton.jit
-def from_any_squared_distance(s, gamma, pair):
-    """The same where the kernel is known at run time alone."""
-    value = tl.zeros_like(s).to(tl.float32)
-    if pair == NEG_SQEUCLIDEAN:
-        value = from_squared_distance(s, gamma, NEG_SQEUCLIDEAN)
-    elif pair == NEG_EUCLIDEAN:
-        value = from_squared_distance(s, gamma, NEG_EUCLIDEAN)
-    else:
-        value = from_squared_distance(s, gamma, RBF)
-    return value
 
 
 @triton.jit

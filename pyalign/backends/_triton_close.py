@@ -19,8 +19,8 @@ import torch
 import triton
 import triton.language as tl
 
-from pyalign.backends._triton_arithmetic import from_any_squared_distance
 from pyalign.backends._triton_launch import blocks, launch
+from pyalign.backends._triton_pair import from_any_squared_distance
 
 MEND_BLOCK = 32  # every tile size is a multiple of it
 MEND_STRIP = 16

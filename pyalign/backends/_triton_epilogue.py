@@ -3,7 +3,7 @@
 Division of the work. A program takes its tile apart into four blocks of columns, without moving a number, and goes over
 them in a loop that moves the next one up: registers for one quarter, and a quarter of the instructions to compile.
 
-The last step is that of _triton_float_pair.py. Elements that it is not sure of are computed in float64, together with
+The last step is that of _triton_pair.py. Elements that it is not sure of are computed in float64, together with
 their block, and take that value alone: what a pair gets follows from its two rows, whatever stands beside it. Close
 pairs of a distance are not known from their inner products: NaN is written for them and their blocks are marked, and
 the kernel of _triton_close.py sums them from the rows.
@@ -19,83 +19,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from pyalign.backends._triton_arithmetic import (
-    COSINE,
-    DOT,
-    NEG_EUCLIDEAN,
-    NEG_SQEUCLIDEAN,
-    RBF,
-    rbf_of,
-    squared_distance,
-)
-from pyalign.backends._triton_float_pair import (
-    LEAST,
-    SQUARES_ERROR,
-    cosine_of,
-    is_sure,
-    root_of,
-    squared_distance_of,
-)
-
-
-@triton.jit
-def any_of(flags):
-    return tl.max(tl.max(flags.to(tl.int32), 1), 0) > 0
-
-
-@triton.jit
-def cosine(g, a, b):
-    value, sure = cosine_of(g, a, b)
-    if any_of(sure == 0):
-        value = tl.where(sure, value, (g.to(tl.float64) * (a * b)).to(tl.float32))
-    return value
-
-
-@triton.jit
-def root_in_float64(s):
-    """Square root of s > 0 by Newton's steps, from 2^-22 to 2^-44 to 2^-52: a call to the library takes registers."""
-    small = s < 1.0
-    scaled = (s * tl.where(small, 2.0**100, 2.0**-100)).to(tl.float32)  # whatever s, a normal number
-    half = (0.5 / tl.sqrt(scaled)).to(tl.float64) * tl.where(small, 2.0**50, 2.0**-50)
-    root = s * (2.0 * half)
-    root += (s - root * root) * half
-    return root + (s - root * root) * half
-
-
-@triton.jit
-def negative_distance(s, low, together, close, g, a, b, PAIR: tl.constexpr):
-    """-s or -sqrt(s), of pairs that are not close."""
-    if PAIR == NEG_EUCLIDEAN:
-        value, sure = root_of(s, low, together)
-    else:
-        value, sure = s, is_sure(s, low, together * SQUARES_ERROR)
-    value = 0.0 - value
-    sure = (sure & (s >= LEAST)) | close
-    if any_of(sure == 0):
-        exact = squared_distance(g.to(tl.float64), a, b)
-        if PAIR == NEG_EUCLIDEAN:
-            exact = root_in_float64(exact)
-        value = tl.where(sure, value, (0.0 - exact).to(tl.float32))
-    return value
-
-
-@triton.jit
-def similarity_of(g, a, b, gamma, pair, CLOSE: tl.constexpr):
-    """float32 similarity from inner products and row terms; NaN for close pairs. A branch for each pair kernel."""
-    value = g
-    if pair == COSINE:
-        value = cosine(g, a, b)
-    else:
-        s, low, together = squared_distance_of(g, a, b)
-        close = s <= together * CLOSE
-        if pair == NEG_SQEUCLIDEAN:
-            value = negative_distance(s, low, together, close, g, a, b, NEG_SQEUCLIDEAN)
-        elif pair == NEG_EUCLIDEAN:
-            value = negative_distance(s, low, together, close, g, a, b, NEG_EUCLIDEAN)
-        else:
-            value = rbf_of(s, low, gamma)
-        value = tl.where(close, float("nan"), value)
-    return value
+from pyalign.backends._triton_pair import any_of, has_terms, is_distance, of_equal_rows, similarity_of
 
 
 @triton.jit
@@ -120,12 +44,12 @@ def finish_part(
     # How far right of the diagonal the part begins; without symmetry there is none in reach.
     right = tl.where(symmetric != 0, column - row, HEIGHT)
     wanted = (i < n - row) & (j < m - column) & (i - j <= right)
-    if pair != DOT:
+    if has_terms(pair):
         a = tl.load(x_terms + row + rows, mask=rows < n - row, other=0.0)[:, None]
         b = tl.load(y_terms + column + columns, mask=columns < m - column, other=0.0)[None, :]
         g = similarity_of(g, a, b, gamma, pair, CLOSE)
-    if pair > COSINE:
-        g = tl.where(i - j == right, tl.where(pair == RBF, 1.0, 0.0), g)
+    if is_distance(pair):
+        g = tl.where(i - j == right, of_equal_rows(pair), g)
         mark_close(marks, wanted & (g != g), row, column, n, m, HEIGHT, WIDTH, MARK)
     tl.store(out + row * out_stride + column + (i * out_stride + j), g, mask=wanted)
     if symmetric != 0:

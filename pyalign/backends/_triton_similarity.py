@@ -35,14 +35,13 @@ import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
 from pyalign.backends import Rows
-from pyalign.backends._triton_arithmetic import CLOSE_SHARE, CLOSE_TF32
 from pyalign.backends._triton_close import MEND_BLOCK, mend_close
 from pyalign.backends._triton_epilogue import finish
 from pyalign.backends._triton_float_pair import two_of
 from pyalign.backends._triton_launch import INTERPRETED, blocks, capability_of, launch, unused
+from pyalign.backends._triton_pair import CLOSE_SHARE, CLOSE_TF32, NUMBERS
 from pyalign.backends._triton_schedule import GROUP, scheduled, scheduled_tiles, tile_count
 from pyalign.backends._triton_tiles import DESCRIBED, PLAIN, TUNING, Tile, programs_at_once, tile_for
-from pyalign.measures import PAIR_KERNELS
 
 
 @triton.jit
@@ -130,11 +129,10 @@ def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
         return
     kind = "half" if x.values.dtype != torch.float32 else "tf32" if tf32 else "exact"
     terms = (unused(out, torch.float64) if side.terms is None else side.terms for side in (x, right))
-    distance = x.pair not in ("dot", "cosine")
     down, across = blocks(n, MEND_BLOCK), blocks(m, MEND_BLOCK)
-    marks = torch.zeros(down * across if distance else 0, dtype=torch.int8, device=out.device)
+    marks = torch.zeros(down * across if x.kernel.distance else 0, dtype=torch.int8, device=out.device)
     strides = x.values.stride(0), right.values.stride(0)
-    last = *two_of(x.gamma), PAIR_KERNELS.index(x.pair), int(y is None)
+    last = *two_of(x.gamma), NUMBERS[x.pair], int(y is None)
     described = kind != "exact" and can_describe(x.values) and can_describe(right.values)
     narrow = kind == "half" and not (described or (loads_are_wide(x.values) and loads_are_wide(right.values)))
     tiles = (DESCRIBED if described else PLAIN)["narrow" if narrow else kind]
@@ -148,7 +146,7 @@ def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
         *last, _size_class(n, m, d), DESCRIBED=described, TF32=kind == "tf32", WIDEN=INTERPRETED,
         CLOSE=CLOSE_TF32 if kind == "tf32" else CLOSE_SHARE, MARK=MEND_BLOCK, GROUP=GROUP, **options,
     )  # fmt: skip
-    if distance:
+    if x.kernel.distance:
         mend_close(x.values, right.values, out, marks, *last)
 
 

@@ -20,11 +20,10 @@ import triton.language as tl
 
 from pyalign.backends import Rows
 from pyalign.backends._tensor_kernels import TensorWanted
-from pyalign.backends._triton_arithmetic import COSINE, DOT, from_any_squared_distance
 from pyalign.backends._triton_float_pair import two_of
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
 from pyalign.backends._triton_outputs import ABOUT_TRIPLETS, Outputs, about, read_triplets, store_outputs
-from pyalign.measures import PAIR_KERNELS
+from pyalign.backends._triton_pair import COSINE, DOT, NUMBERS, from_any_squared_distance, is_distance
 
 MATRIX_BLOCK = 64 if INTERPRETED else 512
 ROWS_BLOCK = 8
@@ -58,7 +57,7 @@ def from_matrix_kernel(
 def term(p, q, pair):
     """What a feature adds to a pair's sum, float32."""
     value = p * q
-    if pair > COSINE:
+    if is_distance(pair):
         value = (p - q) * (p - q)
     return value
 
@@ -135,7 +134,7 @@ def triplets_from_rows(x: Rows, triplets: torch.Tensor, want: TensorWanted) -> N
         launch(
             from_rows_kernel, (programs,), values, unused(values, torch.float64) if x.terms is None else x.terms,
             *out.tensors, out.partials, want.invalid, *values.shape, values.stride(0), *two_of(x.gamma),
-            PAIR_KERNELS.index(x.pair), *about(triplets), out.wanted, programs, 1.0 / want.temperature,
+            NUMBERS[x.pair], *about(triplets), out.wanted, programs, 1.0 / want.temperature,
             BLOCK=ROWS_BLOCK, DEPTH=DEPTH,
         )  # fmt: skip
     out.add_up()

@@ -51,12 +51,12 @@ class NumpyBackend(NumpyRanks, HostRows):
             np.matmul(x.values, right.values.T, out=out)
         else:  # matmul would leave the BLAS, and round differently
             out[...] = x.values @ right.values.T
-        if x.pair == "dot":
+        if not x.kernel.terms:
             return
         for part in _row_blocks(out):
             out[part] = _finish(x, right, out[part].astype(np.float64), part)
-        if y is None and x.pair not in ("dot", "cosine"):
-            np.fill_diagonal(out, 1.0 if x.pair == "rbf" else 0.0)
+        if y is None and x.kernel.distance:
+            np.fill_diagonal(out, x.kernel.from_squares(0.0, x.gamma, np))
 
     def permuted_products(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np.ndarray:
         left = a.astype(np.float64).ravel()
@@ -305,7 +305,7 @@ def _finish(x: Rows, y: Rows, products: np.ndarray, part: slice) -> np.ndarray:
     """Similarities of rows `part` of x with all of y, from their inner products (float64)."""
     assert x.terms is not None and y.terms is not None
     a, b = x.terms[part, None], y.terms[None, :]
-    if x.pair == "cosine":
+    if x.kernel.angular:
         return products * (a * b)
     squares = np.maximum((a + b) - 2.0 * products, 0.0)
     _mend_close(squares, (a + b) * _close_share(x), x.values[part], y.values)
@@ -326,18 +326,15 @@ def _mend_close(squares: np.ndarray, limit: np.ndarray, x: np.ndarray, y: np.nda
 
 
 def _from_squares(x: Rows, squares: np.ndarray) -> np.ndarray:
-    if x.pair == "neg_sqeuclidean":
-        return 0.0 - squares  # not -squares: a distance of zero gives 0, not -0
-    if x.pair == "neg_euclidean":
-        return 0.0 - np.sqrt(squares)
-    return np.exp(-x.gamma * squares)
+    similarities: np.ndarray = x.kernel.from_squares(squares, x.gamma, np)
+    return similarities
 
 
 def _pair(x: Rows, rows: list[np.ndarray], terms: list[np.ndarray] | None, p: int, q: int) -> np.ndarray:
     """Similarities of rows[p] with rows[q], one by one: (c,) of the rows' dtype."""
-    if x.pair in ("dot", "cosine"):
+    if not x.kernel.distance:
         value = np.einsum("ij,ij->i", rows[p], rows[q]).astype(np.float64)
-        if x.pair == "cosine":
+        if x.kernel.angular:
             assert terms is not None
             value = value * (terms[p] * terms[q])
     else:

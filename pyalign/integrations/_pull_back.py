@@ -4,7 +4,7 @@ With weights g_ij = dL / ds_ij the derivative by x_i is sum_j g_ij ds_ij / dx_i:
 
     dot              sum_j g_ij y_j
     cosine           (sum_j g_ij v_j - (sum_j g_ij s_ij) u_i) / |x_i|     u, v: unit rows; 0 for a zero row
-    the distances    sum_j w_ij (y_j - x_i)     w = 2 g for -|x - y|^2, g / |x - y| for -|x - y|, 2 gamma g s for rbf
+    the distances    sum_j w_ij (y_j - x_i)     w as `pyalign.measures.PairKernel.slope` says
 
 Pearson is the cosine of centred rows: what it gives is centred already. At distance zero, where -|x - y| has no
 derivative, 0 is taken. The weights may be a matrix or a list of pairs.
@@ -98,15 +98,16 @@ def pull_back(measure: Measure, gamma: float | Tensor, pairs: Weighed, x: Tensor
     dtype = pairs.weights.dtype
     x, y = x.to(dtype), y.to(dtype)
     g, s = pairs.weights, pairs.similarities
-    if measure.pair == "dot":
+    if not measure.kernel.terms:
         return pairs.product(g, y)
     if measure.transform == "centre":
         x, y = _centred(x), _centred(y)
-    if measure.pair == "cosine":
+    if measure.kernel.angular:
         inverse = _inverse_norms(x)
         return inverse * (pairs.product(g, _inverse_norms(y) * y) - pairs.sums(g * s) * inverse * x)
     offset = y.detach().mean(dim=0)  # leaves the differences, and keeps their digits
-    w = _distance_weights(measure.pair, gamma, g, s)
+    assert measure.kernel.slope is not None
+    w = measure.kernel.slope(g, s, gamma, torch)
     return pairs.product(w, y - offset) - pairs.sums(w) * (x - offset)
 
 
@@ -122,12 +123,3 @@ def _inverse_norms(x: Tensor) -> Tensor:
     norms = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float64)
     positive = norms > 0
     return torch.where(positive, 1.0 / torch.where(positive, norms, 1.0), 0.0).to(x.dtype)
-
-
-def _distance_weights(pair: str, gamma: float | Tensor, g: Tensor, s: Tensor) -> Tensor:
-    if pair == "neg_sqeuclidean":
-        return 2.0 * g
-    if pair == "rbf":
-        return 2.0 * gamma * g * s
-    apart = s < 0
-    return torch.where(apart, g / torch.where(apart, -s, 1.0), 0.0)

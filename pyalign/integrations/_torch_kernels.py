@@ -17,7 +17,7 @@ from pyalign.backends._tensor_kernels import Kernels, TensorWanted, current_devi
 from pyalign.backends._tensor_rows import Prepared, column_shift, ready_rows, result_dtype, row_extremes, scale_rows
 from pyalign.backends._tensors import TensorBackend
 from pyalign.errors import InputError
-from pyalign.measures import SAFE_INVERSE_NORM, Measure, gamma_of, get_measure, median_distance, spaced_rows
+from pyalign.measures import SAFE_INVERSE_NORM, Measure, get_measure, median_distance, spaced_rows
 from pyalign.ops.triplets import use_matrix
 
 INDEX_DTYPES = (torch.int16, torch.int32, torch.int64)
@@ -65,10 +65,8 @@ def check_triplets(x: Tensor, triplets: Tensor) -> None:
 
 
 def bandwidth(measure: Measure, x: Tensor, y: Tensor | None) -> float:
-    """1 / (2 sigma^2) of rbf, else 0. Without a given sigma this waits for the device, for the median distance."""
-    if measure.pair != "rbf":
-        return 0.0
-    return gamma_of(measure.sigma or median_distance(_sample(x), None if y is None else _sample(y)))
+    """gamma of rbf, else 0. Without a given sigma this waits for the device, for the median distance."""
+    return measure.gamma(lambda: median_distance(_sample(x), None if y is None else _sample(y)))
 
 
 def _sample(rows: Tensor) -> np.ndarray:
@@ -80,7 +78,7 @@ def _prepared(kernels: Kernels, half: bool, x: Tensor, measure: Measure, shift: 
     x = x if half else x.to(result_dtype(x))
     x = x if x.stride(1) == 1 or x.shape[1] == 1 else x.contiguous()
     rows = ready_rows(kernels, measure, x, None if shift is None else shift.to(x.dtype), gamma)
-    return _scaled(kernels, rows) if x.device.type == "cpu" and measure.pair == "cosine" else rows
+    return _scaled(kernels, rows) if x.device.type == "cpu" and measure.kernel.angular else rows
 
 
 def _scaled(kernels: Kernels, rows: Rows) -> Rows:

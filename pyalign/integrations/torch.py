@@ -69,8 +69,8 @@ def _(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
 
 
 def _gamma(measure: Measure, x: Tensor, y: Tensor | None) -> float | Tensor:
-    """1 / (2 sigma^2) of rbf as a constant of the graph: the median distance has no gradient here."""
-    if measure.pair != "rbf" or measure.sigma is not None:
+    """gamma of rbf as a constant of the graph: the median distance has no gradient here."""
+    if not measure.needs_sigma:
         return kernels.bandwidth(measure, x, y)
     gamma: Tensor = torch.ops.pyalign._bandwidth(x.detach(), None if y is None else y.detach(), str(measure))
     return gamma

@@ -74,9 +74,9 @@ class DeviceSpace(Space):
 
 def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceSpace:
     """As `pyalign.nearest.space.make_space`, of tensors (n, d) and (m, d) on one device."""
-    if measure.pair == "rbf" and measure.sigma is None:
+    if measure.needs_sigma:
         measure = with_sigma(measure, median_distance(_host(x[torch.from_numpy(spaced_rows(len(x))).to(x.device)])))
-    angular, exponents = measure.pair == "cosine", []
+    angular, exponents = measure.kernel.angular, []
     for rows, name in ((x, "x"), (queries, "queries")):
         if rows is not None and not angular and rows.dtype == torch.float64:
             squares = np.concatenate([_host(in_one_order(rows[part] ** 2)) for part in parts(*_size(rows), BLOCK)])
@@ -87,7 +87,7 @@ def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceS
     n, d = x.shape
     blocks = parts(n, d, BLOCK)
     centre = None
-    if measure.pair not in ("cosine", "dot"):
+    if measure.kernel.distance:
         centre = torch.stack([_wide(x[part], measure, exponent).sum(dim=0) for part in blocks]).sum(dim=0) / n
     inverse, lengths = (torch.ones(n, dtype=torch.float64, device=x.device) for _ in range(2))
     for part in blocks:
@@ -171,7 +171,7 @@ def _set(matmul: Any, newer: bool, value: Any) -> None:
 
 def _wide(rows: Any, measure: Measure, exponent: int) -> Tensor:
     wide: Tensor = rows.double()
-    if measure.pair != "cosine":
+    if not measure.kernel.angular:
         return scaled(wide, -exponent)
     if rows.dtype == torch.float64:
         wide = scaled(wide, -np.frexp(_host(wide.abs().amax(dim=1)))[1])

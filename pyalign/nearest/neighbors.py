@@ -23,15 +23,6 @@ from pyalign.nearest.space import Space, make_space, parts
 from pyalign.nearest.where import BACKENDS, bring, search_there, space_and_scan
 from pyalign.progress import Progress, silent
 
-UNITS = {
-    "cosine": "a cosine, from -1 to 1",
-    "pearson": "a correlation, from -1 to 1",
-    "dot": "units of x times those of the queries",
-    "neg_sqeuclidean": "squared units of x",
-    "neg_euclidean": "units of x",
-    "rbf": "a kernel, from 0 to 1",
-}
-
 
 def neighbors(
     x: object,
@@ -192,7 +183,7 @@ def _result(
     return Neighbors(
         embeddings=rows.source, n=len(kept), d=space.values.shape[1], k=shape[1], n_queries=len(served),
         measure=str(measure), kind="negated distance" if measure.name.startswith("neg_") else "similarity",
-        units=UNITS[measure.name], backend=engine, index=factory, exact=exact, recall=found.recall,
+        units=measure.units, backend=engine, index=factory, exact=exact, recall=found.recall,
         recall_queries=found.sample, n_omitted=int((~kept).sum()), indices=indices, similarities=similarities,
         names=rows.names, queries=asked.names, query_rows=asked.rows,
         notes=(*_notes(rows, found, kept, served, engine), *_notes_on_zeros(space)),

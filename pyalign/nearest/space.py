@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.measures import Measure, gamma_of, median_distance, with_sigma
+from pyalign.measures import Measure, median_distance, with_sigma
 
 BLOCK = 1 << 21  # float64 numbers at once
 UNIT = 2.0**-24  # of float32
@@ -50,12 +50,12 @@ class Space:
     @property
     def angular(self) -> bool:
         """Whether rows have length 1."""
-        return self.measure.pair == "cosine"
+        return self.measure.kernel.angular
 
     @property
     def distance(self) -> bool:
         """Whether the measure falls with the distance."""
-        return self.measure.pair not in ("cosine", "dot")
+        return self.measure.kernel.distance
 
     def wide(self, rows: np.ndarray) -> np.ndarray:
         """(m, d) float64 of rows as they came: the same numbers for the same row, whatever stands beside it."""
@@ -85,14 +85,16 @@ class Space:
         """The similarities of the measure from what `values_of` gives."""
         if self.angular:
             return values
-        scaled = np.ldexp(values, 2 * self.exponent)
-        if self.measure.pair == "neg_euclidean":
+        if self.measure.pair == "neg_euclidean":  # its square may not fit where it does
             return 0.0 - np.ldexp(np.sqrt(-values), self.exponent)
-        if self.measure.pair == "rbf":
-            assert self.measure.sigma is not None
-            with np.errstate(under="ignore"):
-                return np.exp(gamma_of(self.measure.sigma) * scaled)
-        return scaled
+        scaled = np.ldexp(values, 2 * self.exponent)
+        if not self.distance:
+            return scaled
+        kernel, sigma = self.measure.kernel, self.measure.sigma
+        gamma = kernel.gamma(sigma) if kernel.gamma and sigma else 0.0
+        with np.errstate(under="ignore"):
+            similarities: np.ndarray = kernel.from_squares(-scaled, gamma, np)
+        return similarities
 
     def sought(self, wide: np.ndarray, inverses: np.ndarray) -> Sought:
         """Queries as the search takes them."""
@@ -168,16 +170,16 @@ def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> S
     Raises:
         InputError: squares of rows overflow float64; rbf without a sigma where the median distance is 0.
     """
-    if measure.pair == "rbf" and measure.sigma is None:
+    if measure.needs_sigma:
         measure = with_sigma(measure, median_distance(x))
-    angular = measure.pair == "cosine"
+    angular = measure.kernel.angular
     exponent = 0
     if not angular:
         given = [(rows, name) for rows, name in ((x, "x"), (queries, "queries")) if rows is not None]
         for rows, name in given:
             _require_squares(rows, measure, name)
         exponent = max((_exponent(rows) for rows, _ in given if rows.dtype == np.float64), default=0)
-    centre = None if measure.pair in ("cosine", "dot") else _mean(x, measure, exponent)
+    centre = _mean(x, measure, exponent) if measure.kernel.distance else None
     inverse, lengths = np.ones(len(x)), np.empty(len(x))
     for part in parts(*x.shape):
         wide = _wide(x[part], measure, exponent)
@@ -223,7 +225,7 @@ def equal_rows(x: np.ndarray) -> np.ndarray:
 
 def _wide(rows: np.ndarray, measure: Measure, exponent: int) -> np.ndarray:
     wide = rows.astype(np.float64)
-    if measure.pair != "cosine":
+    if not measure.kernel.angular:
         return np.ldexp(wide, -exponent) if exponent else wide
     if rows.dtype == np.float64:  # squares of float32 fit
         wide = np.ldexp(wide, -np.frexp(np.abs(wide).max(axis=1))[1][:, None])

@@ -13,7 +13,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Backend, NotOrdinaryError, Rows
-from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, gamma_of, median_distance, spaced_rows
+from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, median_distance, spaced_rows
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import Door
 
@@ -76,13 +76,11 @@ def prepare(backend: Backend, measure: Measure, x: Array, y: Array | None = None
         x, y = backend.widened(x), backend.widened(y)
     left = _rows(backend, measure, x, shift)
     right = None if y is None else _rows(backend, measure, y, shift)
-    if measure.pair != "cosine":
+    if not measure.kernel.angular:
         given = [rows for rows in (left, right) if rows is not None]
         longest = max(float((_squares(backend, r.values) if r.terms is None else r.terms).max()) for r in given)
         _checks.require_digits(backend, [r.values for r in given], longest, measure.name)
-    if measure.pair == "rbf":
-        left = replace(left, gamma=_gamma(backend, measure, x, y))
-    return left, right
+    return replace(left, gamma=measure.gamma(lambda: _median_distance(backend, x, y))), right
 
 
 def finite_mask(backend: Backend, x: Array) -> np.ndarray:
@@ -99,13 +97,8 @@ def _squares(backend: Backend, x: Array) -> np.ndarray:
 def _require_range(backend: Backend, measure: Measure, x: Array, name: str) -> None:
     squares = _squares(backend, x)
     _checks.require_finite(_checks.not_finite(backend, x, squares), name)
-    if measure.pair != "cosine":
+    if not measure.kernel.angular:
         _checks.require_products(squares, _checks.result_dtype(x), measure.name, name)
-
-
-def _gamma(backend: Backend, measure: Measure, x: Array, y: Array | None) -> float:
-    """1 / (2 sigma^2)."""
-    return gamma_of(measure.sigma or _median_distance(backend, x, y))
 
 
 def _median_distance(backend: Backend, x: Array, y: Array | None) -> float:
@@ -119,12 +112,12 @@ def _rows(backend: Backend, measure: Measure, x: Array, shift: np.ndarray | None
         x = backend.centre_rows(_bounded(backend, x))
     elif shift is not None:
         x = backend.shift_rows(x, shift)
-    if measure.pair == "dot":
-        return Rows(x, None, "dot")
-    squares = _squares(backend, x)
-    if measure.pair != "cosine":
-        return Rows(x, squares, measure.pair)
-    return _unit_terms(backend, x, squares)
+    if not measure.kernel.terms:
+        return Rows(x, None, measure.pair)
+    terms = _squares(backend, x)
+    if measure.kernel.angular:
+        x, terms = _unit_terms(backend, x, terms)
+    return Rows(x, terms, measure.pair)
 
 
 def _bounded(backend: Backend, x: Array) -> Array:
@@ -133,8 +126,8 @@ def _bounded(backend: Backend, x: Array) -> Array:
     return _rescale(backend, x, extremes, np.ones(len(x), bool)) if extremes.max() > LARGEST_CENTRED else x
 
 
-def _unit_terms(backend: Backend, x: Array, squares: np.ndarray) -> Rows:
-    """Rows with 1 / |x|, 0 for a zero row; rows of extreme length are first scaled by a power of two, exactly."""
+def _unit_terms(backend: Backend, x: Array, squares: np.ndarray) -> tuple[Array, np.ndarray]:
+    """Rows and 1 / |x|, 0 for a zero row; rows of extreme length are first scaled by a power of two, exactly."""
     terms = _inverse_norms(squares)
     low, high = SAFE_INVERSE_NORM
     extreme = (terms < low) | (terms > high)
@@ -144,7 +137,7 @@ def _unit_terms(backend: Backend, x: Array, squares: np.ndarray) -> Rows:
         if extreme.any():
             x = _rescale(backend, x, extremes, extreme)
             terms = _inverse_norms(_squares(backend, x))
-    return Rows(x, terms, "cosine")
+    return x, terms
 
 
 def _inverse_norms(squares: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ Tiles = Callable[[int, int], np.ndarray]  # the pairs (i, j > i) of rows i in a 
 def tiles_of_rows(x: Array, measure: str | Measure, kind: str, backend: str) -> Tiles:
     """Those of the similarities of rows, or of their dissimilarities."""
     chosen = get_measure(measure)
-    if chosen.pair == "rbf" and chosen.sigma is None:
+    if chosen.needs_sigma:
         chosen = with_sigma(chosen, median_distance(np.asarray(x)))  # one for all tiles
 
     def tile(first: int, last: int) -> np.ndarray:

@@ -201,7 +201,7 @@ def model_pairs(x: Array, measure: str | Measure, kind: str, backend: str) -> np
 
 def as_dissimilarity(similarities: np.ndarray, measure: str | Measure) -> np.ndarray:
     """1 - s for cosine, pearson and rbf, whose largest similarity is 1; -s for distances and dot products; in place."""
-    bounded = get_measure(measure).pair in ("cosine", "rbf")
+    bounded = get_measure(measure).kernel.bounded
     np.subtract(similarities.dtype.type(1 if bounded else 0), similarities, out=similarities)
     return similarities
 

@@ -97,7 +97,7 @@ struct Expected {
 };
 enum Route { TILES, FROM_ROWS };
 
-extern const char* const pair_names[5];
+extern const char* const pair_names[PA_PAIR_COUNT];
 double unit(pa_float_type type);  // largest relative error of one rounding of its results
 std::vector<Naive> naive_pairs(const Table& x, const Table& y);  // (n, m)
 std::vector<Expected> expected_pairs(const std::vector<Naive>& naive, const Precision& precision, pa_pair pair,

@@ -66,10 +66,11 @@ static void check_pair_kernel(const Table& x, const Table& y, const std::vector<
 
 static int turn = 0;  // what is not varied on purpose takes turns
 
-// `count` of the five pair kernels.
+// `count` of the pair kernels.
 static void check_tables(const Table& x, const Table& y, const Precision& precision, Kind kind, int count) {
   const std::vector<Naive> naive = naive_pairs(x, y);
-  for (int k = 0; k < count; ++k) check_pair_kernel(x, y, naive, precision, pa_pair((turn / 2 + k) % 5), kind);
+  for (int k = 0; k < count; ++k)
+    check_pair_kernel(x, y, naive, precision, pa_pair((turn / 2 + k) % PA_PAIR_COUNT), kind);
 }
 
 static void check_one(int64_t n, int64_t d, const Precision& precision, Kind kind, int count) {
@@ -104,7 +105,7 @@ void check_similarity() {
   for (const Precision& precision : precisions)
     for (const Kind kind : {WHOLE, REAL}) {
       for (size_t k = 0; k < feature_counts.size(); ++k)
-        check_one(counts[k % counts.size()], next_d(), precision, kind, quick ? 1 : 5);
+        check_one(counts[k % counts.size()], next_d(), precision, kind, quick ? 1 : PA_PAIR_COUNT);
       for (const int64_t n : counts) check_one(n, next_d(), precision, kind, 1);
       for (const int64_t n : counts)
         for (const int64_t m : counts)

@@ -106,10 +106,10 @@ static void check_from_rows() {
     for (const Kind kind : {WHOLE, REAL}) {
       if (precision.tf32) continue;
       for (const int64_t features : d)
-        for (int pair = PA_DOT; pair <= PA_RBF; ++pair)
+        for (int pair = 0; pair < PA_PAIR_COUNT; ++pair)
           check_rows_route(pair % 2 ? 31 : 5, features, pa_pair(pair), precision, kind);
       for (const int64_t count : t)
-        if (!quick || count < 200) check_rows_route(count, 17, pa_pair(random_below(5)), precision, kind);
+        if (!quick || count < 200) check_rows_route(count, 17, pa_pair(random_below(PA_PAIR_COUNT)), precision, kind);
     }
 }
 

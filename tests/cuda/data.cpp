@@ -1,6 +1,7 @@
 // data.cpp: inputs whose surroundings give a kernel away that reads them: NaN past a row's end, indices far outside
 // between triplets.
 #include "check.h"
+#include "pair.h"
 
 static uint64_t random_state = 0x9E3779B97F4A7C15u;
 
@@ -135,9 +136,9 @@ void Table::fill(const std::vector<double>& values) {
 }
 
 pa_rows Table::rows(pa_pair pair, double gamma) const {
-  const Memory& terms = pair == PA_COSINE ? inverse_norms_ : squares_;
+  const Memory& terms = terms_of(pair) == PA_INVERSE_NORMS ? inverse_norms_ : squares_;
   const double* address = reinterpret_cast<const double*>(terms.device());
-  return {{data_.device() + first_, n, d, stride, type}, pair == PA_DOT ? nullptr : address, pair, gamma};
+  return {{data_.device() + first_, n, d, stride, type}, has_terms(pair) ? address : nullptr, pair, gamma};
 }
 
 // --- triplets

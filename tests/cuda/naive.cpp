@@ -4,9 +4,10 @@
 // type: two sums of d terms in different orders differ by at most 2 d u sum |x_k y_k|; the rest follows by derivatives.
 // TF32 rounds both factors of a product to 11 digits.
 #include "check.h"
+#include "expected_pair.h"
 
-#define PA_NAME(value, name) name,
-const char* const pair_names[5] = {PA_PAIR_KERNELS(PA_NAME)};
+#define PA_NAME(value, name, terms) name,
+const char* const pair_names[PA_PAIR_COUNT] = {PA_PAIR_KERNELS(PA_NAME)};
 #undef PA_NAME
 
 double unit(pa_float_type type) { return ldexp(1.0, type == PA_FLOAT64 ? -53 : -24); }
@@ -46,41 +47,13 @@ static double distance_margin(const Naive& p, const Precision& precision, int64_
   return 2.0 * product_margin(p, precision, d) + terms * u * (p.a + p.b);
 }
 
-static Expected expected_pair(const Naive& p, const Precision& precision, pa_pair pair, double gamma, int64_t d,
-                              Kind kind, Route route) {
-  const double u = unit(precision.type), root = sqrt(p.s),
-               ds = kind == WHOLE ? 0.0 : distance_margin(p, precision, d, route);
-  const double dg = product_margin(p, precision, d);
-  Expected e = {p.g, dg, 0.0};
-  switch (pair) {
-    case PA_DOT: break;
-    case PA_COSINE:
-      e.value = p.g * (p.inverse_a * p.inverse_b);
-      e.margin = dg * p.inverse_a * p.inverse_b + 2.0 * u * fabs(e.value);
-      break;
-    case PA_NEG_SQEUCLIDEAN:
-      e.value = -p.s;
-      e.margin = ds + 2.0 * u * p.s;
-      break;
-    case PA_NEG_EUCLIDEAN:
-      e.value = -root;
-      e.margin = (p.s > 0.0 ? ds / root : 0.0) + 2.0 * u * root;
-      break;
-    case PA_RBF:
-      e.value = exp(-gamma * p.s);
-      e.margin = 2.0 * e.value * gamma * ds + 4.0 * u * e.value;
-      break;
-  }
-  e.value = rounded(result_of(precision.type), e.value);
-  if (kind == WHOLE && pair != PA_RBF) e.margin = 0.0;
-  e.rank = pair == PA_RBF ? -p.s : e.value;
-  return e;
-}
-
 std::vector<Expected> expected_pairs(const std::vector<Naive>& naive, const Precision& precision, pa_pair pair,
                                      double gamma, int64_t d, Kind kind, Route route) {
   std::vector<Expected> expected;
-  for (const Naive& p : naive) expected.push_back(expected_pair(p, precision, pair, gamma, d, kind, route));
+  for (const Naive& p : naive)
+    expected.push_back(expected_by_definition(pair, &p, gamma, product_margin(p, precision, d),
+                                              distance_margin(p, precision, d, route), result_of(precision.type),
+                                              kind == WHOLE));
   return expected;
 }
 

@@ -51,6 +51,7 @@ class Tree:
         for name in ("csrc", "tests/cuda"):
             shutil.copytree(ROOT / name, self.source / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "CMakeLists.txt", self.source)
+        shutil.copy(ROOT / "tests" / "expected_pair.h", self.source / "tests")
         options = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_CUDA_EMULATION=ON"]
         generator = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={which('ninja')}"]
         must(

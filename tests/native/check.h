@@ -81,7 +81,7 @@ Naive* naive_pairs(const Table* x, const Table* y);  // (n, m)
 Expected* expected_pairs(const Naive* naive, const Table* x, const Table* y, pa_pair pair, double gamma, Kind kind,
                          Route route);  // (n, m)
 double unit(pa_float_type type);        // largest relative error of one rounding
-extern const char* const pair_names[5];
+extern const char* const pair_names[PA_PAIR_COUNT];
 
 void check_rows(void);
 void check_similarity(void);

@@ -87,8 +87,11 @@ Table make_table(int64_t n, int64_t d, int64_t stride, pa_float_type type, Kind 
 }
 
 pa_rows rows_for(const Table* table, pa_pair pair, double gamma) {
-  pa_rows rows = {table->rows, NULL, pair, gamma};
-  if (pair != PA_DOT) rows.terms = pair == PA_COSINE ? table->inverse_norms : table->squares;
+#define PA_TERMS(value, name, terms) terms,
+  static const pa_terms terms_of[] = {PA_PAIR_KERNELS(PA_TERMS)};
+#undef PA_TERMS
+  const double* const kinds[] = {NULL, table->inverse_norms, table->squares};  // in the order of pa_terms
+  const pa_rows rows = {table->rows, kinds[terms_of[pair]], pair, gamma};
   return rows;
 }
 

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "expected_pair.h"
 
-#define PA_NAME(value, name) name,
-const char* const pair_names[5] = {PA_PAIR_KERNELS(PA_NAME)};
+#define PA_NAME(value, name, terms) name,
+const char* const pair_names[PA_PAIR_COUNT] = {PA_PAIR_KERNELS(PA_NAME)};
 #undef PA_NAME
 
 double unit(pa_float_type type) { return type == PA_FLOAT32 ? ldexp(1.0, -24) : ldexp(1.0, -53); }
@@ -37,6 +38,10 @@ Naive* naive_pairs(const Table* x, const Table* y) {
   return naive;
 }
 
+static double product_margin(const Naive* p, int64_t d, pa_float_type type) {
+  return 2.0 * ((double)d + 2.0) * unit(type) * p->size;
+}
+
 // How far a real squared distance may be off. Tiles take a + b - 2 g, but sum close pairs from the rows in float64.
 static double distance_margin(const Naive* p, int64_t d, pa_float_type type, Route route) {
   const double u = unit(type), close_share = type == PA_FLOAT32 ? 1.0 / 1024 : 1.0 / (1 << 20);
@@ -46,41 +51,13 @@ static double distance_margin(const Naive* p, int64_t d, pa_float_type type, Rou
   return terms * u * (p->size + p->a + p->b);
 }
 
-static Expected expected_pair(const Naive* p, pa_pair pair, double gamma, int64_t d, pa_float_type type, Kind kind,
-                              Route route) {
-  const double u = unit(type), ds = kind == WHOLE ? 0.0 : distance_margin(p, d, type, route);
-  const double dg = 2.0 * ((double)d + 2.0) * u * p->size, root = sqrt(p->s);
-  Expected e = {p->g, dg, 0.0};
-  switch (pair) {
-    case PA_DOT: break;
-    case PA_COSINE:
-      e.value = p->g * (p->inverse_a * p->inverse_b);
-      e.margin = dg * p->inverse_a * p->inverse_b + 2.0 * u * fabs(e.value);
-      break;
-    case PA_NEG_SQEUCLIDEAN:
-      e.value = -p->s;
-      e.margin = ds + 2.0 * u * p->s;
-      break;
-    case PA_NEG_EUCLIDEAN:
-      e.value = -root;
-      e.margin = (p->s > 0.0 ? ds / root : 0.0) + 2.0 * u * root;
-      break;
-    case PA_RBF:
-      e.value = exp(-gamma * p->s);
-      e.margin = 2.0 * e.value * gamma * ds + 4.0 * u * e.value;
-      break;
-  }
-  if (type == PA_FLOAT32) e.value = (double)(float)e.value;
-  if (kind == WHOLE && pair != PA_RBF) e.margin = 0.0;
-  e.rank = pair == PA_RBF ? -p->s : e.value;
-  return e;
-}
-
 Expected* expected_pairs(const Naive* naive, const Table* x, const Table* y, pa_pair pair, double gamma, Kind kind,
                          Route route) {
   const int64_t count = x->rows.n * y->rows.n;
+  const pa_float_type type = x->rows.type;
   Expected* expected = allocate((size_t)count * sizeof(Expected));
   for (int64_t k = 0; k < count; ++k)
-    expected[k] = expected_pair(naive + k, pair, gamma, x->rows.d, x->rows.type, kind, route);
+    expected[k] = expected_by_definition(pair, naive + k, gamma, product_margin(naive + k, x->rows.d, type),
+                                         distance_margin(naive + k, x->rows.d, type, route), type, kind == WHOLE);
   return expected;
 }

@@ -198,6 +198,7 @@ def copy(tmp_path_factory):
     for name in ("csrc", "tests/native"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "CMakeLists.txt", folder)
+    shutil.copy(ROOT / "tests" / "expected_pair.h", folder / "tests")
     return folder, build(folder / "build", source=folder)
 
 

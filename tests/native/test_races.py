@@ -25,6 +25,7 @@ class Tree:
         for name in ("csrc", "tests/native"):
             shutil.copytree(ROOT / name, self.source / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "CMakeLists.txt", self.source)
+        shutil.copy(ROOT / "tests" / "expected_pair.h", self.source / "tests")
         clang, clang_cpp = require("clang", "clang++")
         self.archer = Path(clang_cpp).resolve().parents[1] / "lib" / "libarcher.so"
         if not self.archer.exists():

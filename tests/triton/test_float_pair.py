@@ -9,8 +9,6 @@ import triton
 import triton.language as tl
 from triton_cases import DEVICE, EPS
 
-from pyalign.backends._triton_arithmetic import rbf_of
-from pyalign.backends._triton_epilogue import root_in_float64
 from pyalign.backends._triton_float_pair import (
     SQUARES_ERROR,
     cosine_of,
@@ -20,6 +18,7 @@ from pyalign.backends._triton_float_pair import (
     squared_distance_of,
     two_of,
 )
+from pyalign.backends._triton_pair import rbf_of, root_in_float64
 
 COUNT = 1 << 16
 

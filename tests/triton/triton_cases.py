@@ -13,7 +13,7 @@ from pyalign.backends._triton_launch import INTERPRETED
 from pyalign.measures import PAIR_KERNELS
 
 DEVICE = "cpu" if INTERPRETED else "cuda"
-PAIRS = PAIR_KERNELS
+PAIRS = tuple(PAIR_KERNELS)
 DTYPES = torch.float32, torch.float16, torch.bfloat16
 INDEX_TYPES = torch.int16, torch.uint16, torch.int32, torch.int64
 EPS = 2.0**-24  # half a unit in the last place of float32
@@ -52,10 +52,10 @@ def wide(x):
 
 def terms_of(x, pair):
     """Row terms of the pair kernel, or None."""
-    if pair == "dot":
+    if not PAIR_KERNELS[pair].terms:
         return None
     squares = (wide(x) ** 2).sum(axis=1)
-    if pair == "cosine":
+    if PAIR_KERNELS[pair].angular:
         norms = np.sqrt(squares)
         squares = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     return torch.from_numpy(squares).to(DEVICE)
