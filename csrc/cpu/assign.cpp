@@ -12,7 +12,7 @@ namespace {
 
 typedef Simd<double>::Vector Vector;
 typedef Simd<double>::Mask Places;
-constexpr int kLanes = Simd<double>::lanes, kTogether = 4, kPanel = kLanes * kTogether;
+constexpr int kDoubles = Simd<double>::lanes, kTogether = 4, kPanel = kDoubles * kTogether;
 constexpr int64_t kChunk = 32 * kTripletBlock;
 
 // What is kept of a pair, a byte where that is enough: its place, and in the highest bit whether it is tied.
@@ -61,7 +61,7 @@ void of_panel(const double* row, const double* panel, int64_t k, int64_t* places
     const Places here = Places{} + c;
 #pragma GCC unroll 4
     for (int v = 0; v < kTogether; ++v) {
-      const Vector value = joined<Product>(x, Simd<double>::load(panel + c * kPanel + v * kLanes));
+      const Vector value = joined<Product>(x, Simd<double>::load(panel + c * kPanel + v * kDoubles));
       const Places larger = value > best[v];
       ties[v] = (ties[v] | (value == best[v])) & ~larger;
       place[v] = larger ? here : place[v];

@@ -19,16 +19,16 @@ constexpr int64_t kLanes = 64;
 
 typedef int16_t Words __attribute__((vector_size(kVectorBytes)));
 typedef int32_t Sums32 __attribute__((vector_size(kVectorBytes)));
-constexpr int kWords = kVectorBytes / 2;      // resamples in a vector of weights
-constexpr int kParts = int(kLanes) / kWords;  // vectors of weights of one triplet
-constexpr int kSlices = 2 * kParts;           // vectors of a pair of triplets
-constexpr int kInSlice = kVectorBytes / 4;    // resamples in one of them
+constexpr int kResamplesOfVector = kVectorBytes / 2;                 // resamples in a vector of weights
+constexpr int kVectorsOfTriplet = int(kLanes) / kResamplesOfVector;  // vectors of weights of one triplet
+constexpr int kVectorsOfPair = 2 * kVectorsOfTriplet;                // vectors of a pair of triplets
+constexpr int kInSlice = kVectorBytes / 4;                           // resamples in one of them
 
 #define PA_LANES static inline __attribute__((always_inline))
 
 // The resample of element e of slice s of a pair, after the pairing.
 PA_LANES int64_t lane_of(int slice, int e) {
-  return int64_t(slice / 2) * kWords + (e / 4) * 8 + (slice % 2) * 4 + e % 4;
+  return int64_t(slice / 2) * kResamplesOfVector + (e / 4) * 8 + (slice % 2) * 4 + e % 4;
 }
 
 #if defined(__AVX512BW__)
@@ -63,22 +63,23 @@ PA_LANES Sums32 multiply_add(Words a, Words b) {
 #else
 PA_LANES Words widen(const uint8_t* bytes) {
   Words w;
-  for (int i = 0; i < kWords; ++i) w[i] = bytes[i];
+  for (int i = 0; i < kResamplesOfVector; ++i) w[i] = bytes[i];
   return w;
 }
 PA_LANES Words pair_low(Words a, Words b) {
   Words w;
-  for (int i = 0; i < kWords; ++i) w[i] = (i % 2 ? b : a)[i / 2];
+  for (int i = 0; i < kResamplesOfVector; ++i) w[i] = (i % 2 ? b : a)[i / 2];
   return w;
 }
 PA_LANES Words pair_high(Words a, Words b) {
   Words w;
-  for (int i = 0; i < kWords; ++i) w[i] = (i % 2 ? b : a)[kWords / 2 + i / 2];
+  for (int i = 0; i < kResamplesOfVector; ++i) w[i] = (i % 2 ? b : a)[kResamplesOfVector / 2 + i / 2];
   return w;
 }
 PA_LANES Sums32 multiply_add(Words a, Words b) {
   Sums32 s;
-  for (int i = 0; i < kWords / 2; ++i) s[i] = int32_t(a[2 * i]) * b[2 * i] + int32_t(a[2 * i + 1]) * b[2 * i + 1];
+  for (int i = 0; i < kResamplesOfVector / 2; ++i)
+    s[i] = int32_t(a[2 * i]) * b[2 * i] + int32_t(a[2 * i + 1]) * b[2 * i + 1];
   return s;
 }
 #endif

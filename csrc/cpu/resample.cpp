@@ -21,7 +21,7 @@ constexpr int64_t kRoom = 1 << 16;      // triplets * weight that fit in 31 bits
 constexpr int64_t kPoissonLargest = 8;  // of a weight by rows
 
 struct Weights {
-  Words of_pair[kBlock / 2][kSlices];
+  Words of_pair[kBlock / 2][kVectorsOfPair];
 };
 
 PA_LANES void put(Weights* weights, int64_t q, int part, Words first, Words second) {
@@ -44,7 +44,7 @@ struct ByItems {
   struct Places {
     const uint8_t *a, *b, *c;
     Words weight(int part) const {
-      const int64_t at = int64_t(part) * kWords;
+      const int64_t at = int64_t(part) * kResamplesOfVector;
       return widen(a + at) * widen(b + at) * widen(c + at);
     }
   };
@@ -58,11 +58,11 @@ struct ByItems {
     for (int64_t k = 0; k < whole; k += 2) {
       const Places one = places(first + k, table), other = places(first + k + 1, table);
 #pragma GCC unroll 8
-      for (int part = 0; part < kParts; ++part) put(weights, k, part, one.weight(part), other.weight(part));
+      for (int part = 0; part < kVectorsOfTriplet; ++part) put(weights, k, part, one.weight(part), other.weight(part));
     }
     if (whole == count) return;
     const Places last = places(first + whole, table);
-    for (int part = 0; part < kParts; ++part) put(weights, whole, part, last.weight(part), Words{});
+    for (int part = 0; part < kVectorsOfTriplet; ++part) put(weights, whole, part, last.weight(part), Words{});
   }
 };
 
@@ -101,10 +101,10 @@ struct ByRows {
       draw(q + k, keys + group * kLanes, first);
       if (k + 1 < count) draw(q + k + 1, keys + group * kLanes, second);
       else memset(second, 0, sizeof second);
-      for (int part = 0; part < kParts; ++part) {
+      for (int part = 0; part < kVectorsOfTriplet; ++part) {
         Words a, b;
-        memcpy(&a, first + part * kWords, sizeof a);
-        memcpy(&b, second + part * kWords, sizeof b);
+        memcpy(&a, first + part * kResamplesOfVector, sizeof a);
+        memcpy(&b, second + part * kResamplesOfVector, sizeof b);
         put(weights, k, part, a, b);
       }
     }
@@ -115,7 +115,7 @@ struct ByRows {
 template <int Count>
 void add_rows(const Weights& weights, int64_t pairs, const int16_t (*values)[kBlock], int64_t* const* sums) {
   alignas(64) int32_t of_lanes[Count][kLanes];
-  for (int slice = 0; slice < kSlices; ++slice) {
+  for (int slice = 0; slice < kVectorsOfPair; ++slice) {
     Sums32 total[Count] = {};
     for (int64_t p = 0; p < pairs; ++p) {
       const Words w = weights.of_pair[p][slice];

@@ -21,9 +21,9 @@ namespace {
 
 constexpr int kSide = 16;  // threads along either side of a tile
 constexpr int kMicro = 4;  // pairs along either side of a thread's part
-constexpr int kPairs = kSide * kMicro;
-constexpr int kDepth = 16;  // third items of a slice
-constexpr int kParts = 64;  // of the extremes
+constexpr int kTileItems = kSide * kMicro;
+constexpr int kDepth = 16;         // third items of a slice
+constexpr int kExtremeParts = 64;  // of the extremes
 
 template <class T>
 struct Choosing {
@@ -117,7 +117,7 @@ __device__ T exp_of_other(T other, T kept, T inverse_temperature) {
 
 template <class T>
 struct Slices {
-  static constexpr int pitch = kPairs + 16 / sizeof(T);
+  static constexpr int pitch = kTileItems + 16 / sizeof(T);
   alignas(16) T at[2][kDepth][pitch];  // of the rows i and of the rows j, third items outermost
 };
 
@@ -126,7 +126,7 @@ __device__ void load_slices(const Choosing<T>& c, double high, int64_t i0, int64
   PA_UNROLL
   for (int side = 0; side < 2; ++side) {
     PA_UNROLL
-    for (int v = 0; v < kPairs * kDepth / kThreads; ++v) {
+    for (int v = 0; v < kTileItems * kDepth / kThreads; ++v) {
       const int at = v * kThreads + int(threadIdx.x), row = at / kDepth, k = at % kDepth;
       slices.at[side][k][row] = value_of<Exponentials>(c, high, (side ? j0 : i0) + row, k0 + k);
     }
@@ -207,15 +207,15 @@ __global__ void __launch_bounds__(kThreads, 2) choose_tiles(const Choosing<T> c)
   const double spread = (range.high - range.low) * c.inverse_temperature;
   if (Exponentials != (spread <= Exponents<T>::spread)) return;
   const UpperTile at = upper_tile(c.first_tile + blockIdx.x);
-  const int64_t i0 = at.down * kPairs, j0 = at.across * kPairs;
+  const int64_t i0 = at.down * kTileItems, j0 = at.across * kTileItems;
   const int64_t i = i0 + threadIdx.x / kSide * kMicro, j = j0 + threadIdx.x % kSide * kMicro;
   T kept[kMicro][kMicro] = {};
   double sums[kMicro][kMicro] = {};
   // The third items of the first slices are those of the rows j: there the pairs themselves stand.
-  for (int64_t k0 = -kPairs; k0 < c.n; k0 += kDepth) {
-    load_slices<Exponentials>(c, range.high, i0, j0, k0 < 0 ? j0 + kPairs + k0 : k0, slices);
+  for (int64_t k0 = -kTileItems; k0 < c.n; k0 += kDepth) {
+    load_slices<Exponentials>(c, range.high, i0, j0, k0 < 0 ? j0 + kTileItems + k0 : k0, slices);
     __syncthreads();
-    if (k0 < 0) keep_pairs(slices, int(kPairs + k0), kept);
+    if (k0 < 0) keep_pairs(slices, int(kTileItems + k0), kept);
     else add_slice<Exponentials>(slices, kept, T(c.inverse_temperature), sums);
     __syncthreads();
   }
@@ -231,7 +231,8 @@ __global__ void __launch_bounds__(kThreads, 2) choose_tiles(const Choosing<T> c)
 
 template <class T>
 int choose(const pa_matrix* s, double temperature, void* out, int64_t out_stride, void* workspace, void* stream) {
-  const int64_t parts = s->n < kParts ? s->n : kParts, down = pieces(s->n, kPairs), tiles = down * (down + 1) / 2;
+  const int64_t parts = s->n < kExtremeParts ? s->n : kExtremeParts, down = pieces(s->n, kTileItems),
+                tiles = down * (down + 1) / 2;
   Choosing<T> c = {
       static_cast<const T*>(s->data), static_cast<T*>(out), s->n, s->stride, out_stride, 0, parts, 1.0 / temperature,
       static_cast<double*>(workspace)};
@@ -261,4 +262,4 @@ int pa_cuda_choice_similarity(const pa_matrix* similarities, double temperature,
   return int(cudaErrorInvalidValue);
 }
 
-int64_t pa_cuda_choice_similarity_workspace(void) { return 2 * pa::kParts * int64_t(sizeof(double)); }
+int64_t pa_cuda_choice_similarity_workspace(void) { return 2 * pa::kExtremeParts * int64_t(sizeof(double)); }

@@ -7,8 +7,8 @@
 namespace pa {
 namespace {
 
-constexpr int kOfWarp = 16;
-constexpr int kRowsOfBlock = kOfWarp * (kThreads / kWarp);
+constexpr int kTripletsOfWarp = 16;
+constexpr int kRowTripletsOfBlock = kTripletsOfWarp * (kThreads / kWarp);
 
 template <bool Distance, class R>
 __device__ R term(R p, R q) {
@@ -61,7 +61,7 @@ __device__ Three<Result<T>> similarities_of_warp(const Rows<T>& x, bool aligned,
   typedef Result<T> R;
   Three<R> kept = {not_a_number<R>(), not_a_number<R>(), not_a_number<R>()};
   const unsigned valid = __ballot_sync(kAllLanes, own.valid);
-  for (int turn = 0; turn < kOfWarp; ++turn) {
+  for (int turn = 0; turn < kTripletsOfWarp; ++turn) {
     if (!(valid >> turn & 1u)) continue;
     Items items = {};
     PA_UNROLL
@@ -82,8 +82,8 @@ template <bool Distance, class T>
 __global__ void __launch_bounds__(kThreads, 2) from_rows(const Rows<T> x, bool aligned, pa_pair pair, double gamma,
                                                          const pa_triplets triplets, const Wanted<Result<T>> want) {
   const int lane = threadIdx.x % kWarp;
-  const int64_t q = int64_t(blockIdx.x) * kRowsOfBlock + threadIdx.x / kWarp * kOfWarp + lane;
-  const bool holds = lane < kOfWarp && q < triplets.t;
+  const int64_t q = int64_t(blockIdx.x) * kRowTripletsOfBlock + threadIdx.x / kWarp * kTripletsOfWarp + lane;
+  const bool holds = lane < kTripletsOfWarp && q < triplets.t;
   const Items items = holds ? read_triplet(triplets, q, x.n) : Items{};
   const Three<Result<T>> s = similarities_of_warp<Distance>(x, aligned, pair, gamma, items);
   if (holds) {

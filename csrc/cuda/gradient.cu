@@ -110,7 +110,7 @@ struct Buffers {
     pairs.other_keys = rest.take<Key>(entries);
     pairs.values = rest.take<Value>(entries);
     pairs.other_values = rest.take<Value>(entries);
-    borders = rest.take<Border>(pieces(entries, kOfTile));
+    borders = rest.take<Border>(pieces(entries, kEntriesOfTile));
     parts = rest.take<double>(pieces(triplets, kThreads));
     sort = reinterpret_cast<void*>(rest.next);
     error = sort_pairs<Key, Value>(nullptr, &sort_bytes, &pairs, int(entries), bits_of(no_pair(n)), nullptr);
@@ -122,7 +122,7 @@ template <class E, class T>
 int add_slab(const Problem<T>& problem, int64_t first, int64_t count, const Gradient<T>& gradient,
              double* cross_entropy, Buffers<E> buffers, void* stream) {
   auto& pairs = buffers.pairs;
-  const int64_t entries = 3 * count, tiles = pieces(entries, kOfTile), blocks = pieces(count, kThreads);
+  const int64_t entries = 3 * count, tiles = pieces(entries, kEntriesOfTile), blocks = pieces(count, kThreads);
   const auto make = problem.targets ? make_entries<E, T, true> : make_entries<E, T, false>;
   PA_LAUNCH(make, blocks, kThreads, stream, problem, first, count, pairs.keys, pairs.values, buffers.parts);
   if (const int error = launch_error()) return error;

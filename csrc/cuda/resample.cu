@@ -22,12 +22,12 @@
 namespace pa {
 namespace {
 
-constexpr int kBlock = 128;  // threads
-constexpr int kWarpsOfBlock = kBlock / kWarp;
-constexpr int kStep = 16;    // triplets that a warp takes at once
-constexpr int kChunk = 256;  // triplets that a block stages at once
-constexpr int kValues = 3;   // rows of values in one pass
-constexpr int kDigits = 8;   // what weights are multiplied by: 1, the low and high byte of each value, and one unused
+constexpr int kBlockThreads = 128;  // threads
+constexpr int kWarpsOfBlock = kBlockThreads / kWarp;
+constexpr int kStepTriplets = 16;     // triplets that a warp takes at once
+constexpr int kStagedTriplets = 256;  // triplets that a block stages at once
+constexpr int kValues = 3;            // rows of values in one pass
+constexpr int kDigits = 8;  // what weights are multiplied by: 1, the low and high byte of each value, and one unused
 constexpr int64_t kLeastPiece = 1024, kMostPiece = 16384;
 static_assert(kMostPiece * 255 * 128 < int64_t(1) << 31, "sums of a block are 32-bit numbers");
 
@@ -43,15 +43,15 @@ struct Resampling {
 // Triplets made ready for the loop, and what their weights are multiplied by. Those that are not valid, or past the
 // last, name item 0 and have digits of zero.
 struct Staged {
-  uint4 items[kChunk];
-  alignas(16) int8_t digits[kDigits][kChunk];
+  uint4 items[kStagedTriplets];
+  alignas(16) int8_t digits[kDigits][kStagedTriplets];
 };
 
 // A thread's four triplets of a step are 4 apart; their digits lie side by side.
-__device__ int place_of(int k) { return k / kStep * kStep + k % 4 * 4 + k % kStep / 4; }
+__device__ int place_of(int k) { return k / kStepTriplets * kStepTriplets + k % 4 * 4 + k % kStepTriplets / 4; }
 
 __device__ void stage(const Resampling& r, int64_t q, int64_t end, int64_t first, int count, Staged* staged) {
-  for (int k = threadIdx.x; k < kChunk; k += kBlock) {
+  for (int k = threadIdx.x; k < kStagedTriplets; k += kBlockThreads) {
     const int place = place_of(k);
     const bool inside = q + k < end;
     Items items = {};
@@ -70,21 +70,21 @@ __device__ void stage(const Resampling& r, int64_t q, int64_t end, int64_t first
   }
 }
 
-template <int Lanes>
-struct alignas(Lanes) Multiplicities {
-  uint32_t of_four[Lanes / 4];
+template <int Resamples>
+struct alignas(Resamples) Multiplicities {
+  uint32_t of_four[Resamples / 4];
 };
 
 // The weights of a triplet in the thread's resamples. Of the four products that __dp4a adds up three are with zero;
 // likewise one of two in __dp2a, whose first factors a * b fit in 16 bits.
-template <int Lanes>
-__device__ void weights_of(const uint8_t* table, uint32_t lanes, const uint4& items, uint32_t (&weights)[Lanes]) {
-  typedef Multiplicities<Lanes> Row;
+template <int Resamples>
+__device__ void weights_of(const uint8_t* table, uint32_t lanes, const uint4& items, uint32_t (&weights)[Resamples]) {
+  typedef Multiplicities<Resamples> Row;
   const Row a = *reinterpret_cast<const Row*>(table + uint64_t(items.x) * lanes);
   const Row b = *reinterpret_cast<const Row*>(table + uint64_t(items.y) * lanes);
   const Row c = *reinterpret_cast<const Row*>(table + uint64_t(items.z) * lanes);
   PA_UNROLL
-  for (int word = 0; word < Lanes / 4; ++word) {
+  for (int word = 0; word < Resamples / 4; ++word) {
     uint32_t ab[4];
     PA_UNROLL
     for (int k = 0; k < 4; ++k) ab[k] = __dp4a(a.of_four[word], b.of_four[word] & 255u << 8 * k, 0u);
@@ -111,44 +111,44 @@ __device__ void digits_of(const Staged& staged, const Seat& seat, int start, int
   b[1] = __byte_perm(digits, 0, high ? 0x3424 : 0x4342);
 }
 
-template <int Lanes, int Tiles>
-using Sums = int32_t[Lanes / 2][Tiles][4];
+template <int Resamples, int Tiles>
+using Sums = int32_t[Resamples / 2][Tiles][4];
 
 // Adds 16 triplets.
-template <int Lanes, int Tiles>
+template <int Resamples, int Tiles>
 __device__ void add_step(const uint8_t* table, uint32_t lanes, const Staged& staged, const Seat& seat, int start,
-                         Sums<Lanes, Tiles>& sums) {
-  uint32_t of_two[2][Lanes];
+                         Sums<Resamples, Tiles>& sums) {
+  uint32_t of_two[2][Resamples];
   PA_UNROLL
   for (int pair = 0; pair < 2; ++pair) {
-    uint32_t one[Lanes], other[Lanes];
+    uint32_t one[Resamples], other[Resamples];
     weights_of(table, lanes, staged.items[start + 8 * pair + seat.in_group], one);
     weights_of(table, lanes, staged.items[start + 8 * pair + 4 + seat.in_group], other);
     PA_UNROLL
-    for (int l = 0; l < Lanes; ++l) of_two[pair][l] = __byte_perm(one[l], other[l], 0x5410);
+    for (int l = 0; l < Resamples; ++l) of_two[pair][l] = __byte_perm(one[l], other[l], 0x5410);
   }
   PA_UNROLL
   for (int tile = 0; tile < Tiles; ++tile) {
     uint32_t b[2];
     digits_of(staged, seat, start, tile, b);
     PA_UNROLL
-    for (int l = 0; l < Lanes / 2; ++l) {
-      const uint32_t a[4] = {of_two[0][l], of_two[0][l + Lanes / 2], of_two[1][l], of_two[1][l + Lanes / 2]};
+    for (int l = 0; l < Resamples / 2; ++l) {
+      const uint32_t a[4] = {of_two[0][l], of_two[0][l + Resamples / 2], of_two[1][l], of_two[1][l + Resamples / 2]};
       multiply_add_bytes(sums[l][tile], a, b);
     }
   }
 }
 
 // The sums of the block's warps, one warp after the other.
-template <int Lanes, int Tiles>
-__device__ void add_warps(const Seat& seat, const Sums<Lanes, Tiles>& sums, int64_t (*totals)[8 * Lanes]) {
+template <int Resamples, int Tiles>
+__device__ void add_warps(const Seat& seat, const Sums<Resamples, Tiles>& sums, int64_t (*totals)[8 * Resamples]) {
   for (int turn = 0; turn < kWarpsOfBlock; ++turn) {
     if (threadIdx.x / kWarp == unsigned(turn)) {
       PA_UNROLL
       for (int tile = 0; tile < Tiles; ++tile) PA_UNROLL
-      for (int l = 0; l < Lanes; ++l) {
-        const int32_t* both = sums[l % (Lanes / 2)][tile] + l / (Lanes / 2) * 2;
-        int64_t* total = &totals[4 * tile + seat.in_group][seat.group * Lanes + l];
+      for (int l = 0; l < Resamples; ++l) {
+        const int32_t* both = sums[l % (Resamples / 2)][tile] + l / (Resamples / 2) * 2;
+        int64_t* total = &totals[4 * tile + seat.in_group][seat.group * Resamples + l];
         *total = (turn ? *total : 0) + both[0] + 256 * int64_t(both[1]);
       }
     }
@@ -157,27 +157,28 @@ __device__ void add_warps(const Seat& seat, const Sums<Lanes, Tiles>& sums, int6
 }
 
 // Rows of values first .. first + count; with the first of them also the sums of the weights.
-template <int Lanes, int Tiles>
-__global__ void __launch_bounds__(kBlock) resample(Resampling r, int64_t first, int count) {
-  constexpr int kOfGroup = 8 * Lanes;
+template <int Resamples, int Tiles>
+__global__ void __launch_bounds__(kBlockThreads) resample(Resampling r, int64_t first, int count) {
+  constexpr int kGroupResamples = 8 * Resamples;
   __shared__ Staged staged;
-  __shared__ int64_t totals[4 * Tiles][kOfGroup];
-  const int64_t groups = r.lanes / kOfGroup, lane = blockIdx.x % groups * kOfGroup;
+  __shared__ int64_t totals[4 * Tiles][kGroupResamples];
+  const int64_t groups = r.lanes / kGroupResamples, first_lane = blockIdx.x % groups * kGroupResamples;
   const int64_t start = blockIdx.x / groups * r.piece;
   const int64_t end = start + r.piece < r.triplets.t ? start + r.piece : r.triplets.t;
   const Seat seat = {int(threadIdx.x % kWarp / 4), int(threadIdx.x % 4)};
-  const uint8_t* table = r.multiplicities + lane + seat.group * Lanes;
-  Sums<Lanes, Tiles> sums = {};
-  for (int64_t q = start; q < end; q += kChunk) {
+  const uint8_t* table = r.multiplicities + first_lane + seat.group * Resamples;
+  Sums<Resamples, Tiles> sums = {};
+  for (int64_t q = start; q < end; q += kStagedTriplets) {
     stage(r, q, end, first, count, &staged);
     __syncthreads();
-    for (int step = threadIdx.x / kWarp * kStep; step < kChunk && q + step < end; step += kWarpsOfBlock * kStep)
-      add_step<Lanes, Tiles>(table, uint32_t(r.lanes), staged, seat, step, sums);
+    for (int step = threadIdx.x / kWarp * kStepTriplets; step < kStagedTriplets && q + step < end;
+         step += kWarpsOfBlock * kStepTriplets)
+      add_step<Resamples, Tiles>(table, uint32_t(r.lanes), staged, seat, step, sums);
     __syncthreads();
   }
-  add_warps<Lanes, Tiles>(seat, sums, totals);
-  for (int k = threadIdx.x; k < kOfGroup; k += kBlock) {
-    unsigned long long* target = r.sums + lane + k;  // negative sums wrap, and wrap back
+  add_warps<Resamples, Tiles>(seat, sums, totals);
+  for (int k = threadIdx.x; k < kGroupResamples; k += kBlockThreads) {
+    unsigned long long* target = r.sums + first_lane + k;  // negative sums wrap, and wrap back
     if (first == 0) atomicAdd(target, static_cast<unsigned long long>(totals[0][k]));
     for (int c = 0; c < count; ++c) {
       const int64_t sum = 128 * totals[0][k] + totals[1 + 2 * c][k] + 256 * totals[2 + 2 * c][k];
@@ -195,15 +196,15 @@ int64_t piece_of(int64_t t, int64_t groups) {
   return piece;
 }
 
-template <int Lanes>
+template <int Resamples>
 int all_rows(Resampling r, int64_t v, void* stream) {
-  const int64_t groups = r.lanes / (8 * Lanes);
+  const int64_t groups = r.lanes / (8 * Resamples);
   r.piece = piece_of(r.triplets.t, groups);
   const int64_t blocks = pieces(r.triplets.t, r.piece) * groups;
   for (int64_t first = 0; first == 0 || first < v; first += kValues) {
     const int count = int(v - first < kValues ? v - first : kValues);
-    const auto kernel = count > 1 ? resample<Lanes, 2> : resample<Lanes, 1>;
-    PA_LAUNCH(kernel, blocks, kBlock, stream, r, first, count);
+    const auto kernel = count > 1 ? resample<Resamples, 2> : resample<Resamples, 1>;
+    PA_LAUNCH(kernel, blocks, kBlockThreads, stream, r, first, count);
     if (const int error = launch_error()) return error;
   }
   return 0;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kRowWarps = kThreads / kWarp;
 constexpr int64_t kRowBlocks = PA_GRID_MOST < 1024 ? PA_GRID_MOST : 1024;
-constexpr int kInFlight = 4;
+constexpr int kLoadsInFlight = 4;
 constexpr unsigned long long kNoNumber = ~0ull >> 1;
 constexpr double kShortestInverse = 1.0 / (int64_t(1) << 50), kLongestInverse = double(int64_t(1) << 50);
 
@@ -95,12 +95,12 @@ template <class T>
 __device__ Seen<T> look_at_row(const Preparation<T>& p, int64_t i) {
   constexpr int size = Chunk<T>::size, step = kWarp * size;
   Seen<T> seen = {0.0, 0.0, Result<T>(INFINITY), Result<T>(-INFINITY)};
-  for (int64_t k = int64_t(threadIdx.x % kWarp) * size; k < p.x.d; k += kInFlight * step) {
-    Chunk<T> chunks[kInFlight];
+  for (int64_t k = int64_t(threadIdx.x % kWarp) * size; k < p.x.d; k += kLoadsInFlight * step) {
+    Chunk<T> chunks[kLoadsInFlight];
     PA_UNROLL
-    for (int c = 0; c < kInFlight; ++c) chunks[c] = chunk_of(p.x, i, k + c * step, p.aligned);
+    for (int c = 0; c < kLoadsInFlight; ++c) chunks[c] = chunk_of(p.x, i, k + c * step, p.aligned);
     PA_UNROLL
-    for (int c = 0; c < kInFlight; ++c) look_at_chunk(chunks[c], p.x.d - (k + c * step), &seen);
+    for (int c = 0; c < kLoadsInFlight; ++c) look_at_chunk(chunks[c], p.x.d - (k + c * step), &seen);
   }
   return {warp_sum(seen.squares), warp_sum(seen.sum), warp_least(seen.low), -warp_least(-seen.high)};
 }

@@ -10,7 +10,7 @@ namespace pa {
 namespace {
 
 constexpr int kRounds = 8;
-constexpr int kOfTile = kRounds * kThreads;
+constexpr int kEntriesOfTile = kRounds * kThreads;
 constexpr int kWarps = kThreads / kWarp;
 
 // Entries of triplets that are not valid are of the pair n n, which is none and comes last.
@@ -71,7 +71,8 @@ __global__ void __launch_bounds__(kThreads)
     sum_tiles(const Key* keys, const Value* values, int64_t count, const Gradient<T> gradient, Border* borders) {
   __shared__ Run<Key> carried, of_warps[kWarps];
   __shared__ Border border;
-  const int64_t begin = int64_t(blockIdx.x) * kOfTile, end = begin + kOfTile < count ? begin + kOfTile : count;
+  const int64_t begin = int64_t(blockIdx.x) * kEntriesOfTile,
+                end = begin + kEntriesOfTile < count ? begin + kEntriesOfTile : count;
   if (threadIdx.x == 0) border = Border{};
   for (int round = 0; round < kRounds; ++round) {
     const int64_t k = begin + round * kThreads + threadIdx.x;

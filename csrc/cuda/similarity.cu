@@ -58,7 +58,7 @@ inline bool takes_wide() {
   int device = 0, most = 0;
   const int error =
       cudaGetDevice(&device) || cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-  return taken(error) == 0 && most >= 2 * Wide::memory;
+  return taken(error) == 0 && most >= 2 * Wide::bytes;
 }
 
 // A thread keeps where its rows of a tile lie as 32-bit numbers of elements.
@@ -73,12 +73,12 @@ int launch_tensor(const Job<T>& job, void* stream) {
   if (!job.aligned) {
     // float32: these copies and the rounding to TF32 take more registers than there are. Exact products serve as well.
     if constexpr (sizeof(T) == 4) return launch_plain(job, stream);
-    else return launch_tiles<kTile>(tensor_tiles<T, Narrow, false>, kTensorThreads, Narrow::memory, job, stream);
+    else return launch_tiles<kTile>(tensor_tiles<T, Narrow, false>, kTensorThreads, Narrow::bytes, job, stream);
   }
   if (!takes_wide())
-    return launch_tiles<kTile>(tensor_tiles<T, Narrow, true>, kTensorThreads, Narrow::memory, job, stream);
-  if (const int error = allow_shared(tensor_tiles<T, Wide, true>, Wide::memory)) return taken(error);
-  return launch_tiles<kTile>(tensor_tiles<T, Wide, true>, kTensorThreads, Wide::memory, job, stream);
+    return launch_tiles<kTile>(tensor_tiles<T, Narrow, true>, kTensorThreads, Narrow::bytes, job, stream);
+  if (const int error = allow_shared(tensor_tiles<T, Wide, true>, Wide::bytes)) return taken(error);
+  return launch_tiles<kTile>(tensor_tiles<T, Wide, true>, kTensorThreads, Wide::bytes, job, stream);
 }
 
 template <class T>

@@ -17,30 +17,30 @@ typedef float Sums[kWarpTile / 16][kWarpTile / 8][4];  // of a lane
 // How much of a row a slice holds, and how many slices there is room for.
 template <int RowBytes, int Stages>
 struct Slices {
-  static constexpr int row = RowBytes, stages = Stages;
-  static constexpr int chunks = row / 16;                     // of a row
-  static constexpr int steps = row / 32;                      // of 16 features of two bytes, or 8 of four
-  static constexpr int rows = kTensorThreads / chunks;        // copied at once, by all threads
-  static constexpr int copies = kTile / rows;                 // of a thread, of x and as many of y
-  static constexpr int half = kTile * row, stage = 2 * half;  // bytes of x; of x and y
-  static constexpr int memory = stages * stage;
+  static constexpr int row_bytes = RowBytes, stages = Stages;
+  static constexpr int chunks = row_bytes / 16;                 // of a row
+  static constexpr int steps = row_bytes / 32;                  // of 16 features of two bytes, or 8 of four
+  static constexpr int rows_at_once = kTensorThreads / chunks;  // copied at once, by all threads
+  static constexpr int copies = kTile / rows_at_once;           // of a thread, of x and as many of y
+  static constexpr int half_bytes = kTile * row_bytes, stage_bytes = 2 * half_bytes;  // bytes of x; of x and y
+  static constexpr int bytes = stages * stage_bytes;
   __host__ __device__ static constexpr int depth_of(size_t size) {
-    return row / int(size);
+    return row_bytes / int(size);
   }  // features of so many bytes in a slice
-  static_assert((chunks == 4 || chunks == 8) && rows % 8 == 0, "see swizzled");
+  static_assert((chunks == 4 || chunks == 8) && rows_at_once % 8 == 0, "see swizzled");
 };
 typedef Slices<64, 3> Narrow;  // 48 KB: two blocks a multiprocessor on graphics cards too
 typedef Slices<64, 4> Wide;    // 64 KB, which is opted in to: three slices on the way
 
 constexpr int kStripRows = kTile / 2, kStripPitch = kTile + 4;
 typedef Strip<kStripRows, kTile, kStripPitch, kTensorThreads> TensorStrip;
-static_assert(strip_bytes<float>(kStripRows, kStripPitch) <= Narrow::memory, "a strip lies where the slices were");
+static_assert(strip_bytes<float>(kStripRows, kStripPitch) <= Narrow::bytes, "a strip lies where the slices were");
 
 // Eight rows fill the banks S::chunks / 2 times. The chunks of a row change places, so that the eight rows which
 // ldmatrix reads at once, at the same chunk, lie in different banks.
 template <class S>
 __device__ int swizzled(int row, int chunk) {
-  return row * S::row + (chunk ^ (row * S::chunks / 8 % S::chunks)) * 16;
+  return row * S::row_bytes + (chunk ^ (row * S::chunks / 8 % S::chunks)) * 16;
 }
 
 // 16 bytes to shared memory, those past the first `bytes` zero.
@@ -58,7 +58,7 @@ __device__ void copy_chunk(unsigned char* target, const T* source, int bytes) {
 // what comes of them is not written.
 template <class S, class T>
 __device__ const T* row_of_copy(const Rows<T>& x, int64_t i0, int copy) {
-  const int64_t i = i0 + threadIdx.x / S::chunks + copy * S::rows;
+  const int64_t i = i0 + threadIdx.x / S::chunks + copy * S::rows_at_once;
   return x.data + (i < x.n ? i : x.n - 1) * x.stride;
 }
 
@@ -76,7 +76,8 @@ struct Copies {
   template <bool Aligned>
   __device__ void next(unsigned char* target) {
     PA_UNROLL
-    for (int c = 0; c < S::copies; ++c) copy_chunk<Aligned>(target + c * S::rows * S::row, from + away[c], 16);
+    for (int c = 0; c < S::copies; ++c)
+      copy_chunk<Aligned>(target + c * S::rows_at_once * S::row_bytes, from + away[c], 16);
     from += S::depth_of(sizeof(T));
   }
 };
@@ -90,7 +91,7 @@ __device__ void copy_rest(const Rows<T>& x, int64_t i0, int64_t k, unsigned char
   PA_ROLL
   for (int c = 0; c < S::copies; ++c) {
     const T* const row = row_of_copy<S>(x, i0, c);
-    copy_chunk<Aligned>(target + c * S::rows * S::row, left > 0 ? row + k : row, left > 0 ? bytes : 0);
+    copy_chunk<Aligned>(target + c * S::rows_at_once * S::row_bytes, left > 0 ? row + k : row, left > 0 ? bytes : 0);
   }
 }
 
@@ -129,9 +130,10 @@ struct Reads {
 template <class S>
 __device__ Reads reads_of_lane() {
   const Place at = place_of_warp();
-  return {swizzled<S>(at.row + at.lane % 16, at.lane / 16),  // rows 0-7 and 8-15 of the first 16 bytes, of the second
-          S::half + swizzled<S>(at.column + at.lane / 16 * 8 + at.lane % 8, at.lane / 8 % 2)};  // both 16 bytes of
-}  // rows 0-7, of 8-15
+  // Of x: rows 0-7 and 8-15 of the first 16 bytes, of the second. Of y: both 16 bytes of rows 0-7, of 8-15.
+  return {swizzled<S>(at.row + at.lane % 16, at.lane / 16),
+          S::half_bytes + swizzled<S>(at.column + at.lane / 16 * 8 + at.lane % 8, at.lane / 8 % 2)};
+}
 
 // Tensor cores cut their sums off instead of rounding them, so that long sums come out too small. So the products of
 // two steps start at zero and are added to the sums by ordinary additions, which round: two for each mma.
@@ -141,7 +143,7 @@ __device__ void multiply_tensor_steps(const unsigned char* slice, Reads at, int 
   PA_UNROLL
   for (int s = 0; s < 2; ++s) PA_UNROLL
   for (int c = 0; c < kWarpTile / 16; ++c) {
-    load_matrices(b[s][c], slice + (at.y ^ (step + s) * 32) + c * 16 * S::row);
+    load_matrices(b[s][c], slice + (at.y ^ (step + s) * 32) + c * 16 * S::row_bytes);
     round_fragments(b[s][c], T());
   }
   PA_UNROLL
@@ -149,7 +151,7 @@ __device__ void multiply_tensor_steps(const unsigned char* slice, Reads at, int 
     uint32_t a[2][4];
     PA_UNROLL
     for (int s = 0; s < 2; ++s) {
-      load_matrices(a[s], slice + (at.x ^ (step + s) * 32) + r * 16 * S::row);
+      load_matrices(a[s], slice + (at.x ^ (step + s) * 32) + r * 16 * S::row_bytes);
       round_fragments(a[s], T());
     }
     PA_UNROLL
@@ -180,16 +182,16 @@ __device__ void multiply_tensor_rows(const Job<T>& job, Tile at, unsigned char* 
   unsigned char* const own = memory + swizzled<S>(threadIdx.x / S::chunks, threadIdx.x % S::chunks);
   const Reads reads = reads_of_lane<S>();
   Copies<S, T> x(job.x, at.i0), y(job.y, at.j0);
-  int left = slices, now = 0, last = ahead * S::stage;  // slices that are still to multiply
+  int left = slices, now = 0, last = ahead * S::stage_bytes;  // slices that are still to multiply
   const auto fetch = [&](int stage, bool more) {
     if (more) {
       x.template next<Aligned>(own + stage);
-      y.template next<Aligned>(own + stage + S::half);
+      y.template next<Aligned>(own + stage + S::half_bytes);
     }
     copy_commit();  // empty groups past the end keep the count of those on the way
   };
   PA_UNROLL
-  for (int stage = 0; stage < ahead; ++stage) fetch(stage * S::stage, stage < left);
+  for (int stage = 0; stage < ahead; ++stage) fetch(stage * S::stage_bytes, stage < left);
   PA_ROLL
   for (; left > 0; --left) {
     copy_wait<S::stages - 2>();
@@ -197,11 +199,11 @@ __device__ void multiply_tensor_rows(const Job<T>& job, Tile at, unsigned char* 
     fetch(last, left > ahead);
     multiply_tensor_slice<T, S>(memory + now, reads, sum);
     last = now;
-    now = now == ahead * S::stage ? 0 : now + S::stage;
+    now = now == ahead * S::stage_bytes ? 0 : now + S::stage_bytes;
   }
   if (job.x.d % depth) {
     copy_rest<S, Aligned>(job.x, at.i0, int64_t(slices) * depth, own + now);
-    copy_rest<S, Aligned>(job.y, at.j0, int64_t(slices) * depth, own + now + S::half);
+    copy_rest<S, Aligned>(job.y, at.j0, int64_t(slices) * depth, own + now + S::half_bytes);
     copy_commit();
     copy_wait<0>();
     __syncthreads();

@@ -125,20 +125,21 @@ __device__ Column column_of(const Job<T>& job, Tile at, int64_t j) {
   return {j < job.y.n ? wanted : 0, job.symmetric && above < Height ? int(above) : -1};
 }
 
-// A strip of inner products in shared memory, and the part of it that is a thread's: one column, every Apart-th row.
+// A strip of inner products in shared memory, and the part of it that is a thread's: one column, every `rows_apart`-th
+// row.
 template <int Height, int Width, int Pitch, int Threads>
 struct Strip {
   static constexpr int height = Height, width = Width, pitch = Pitch, threads = Threads;
-  static constexpr int apart = Threads / Width, batch = 4;
+  static constexpr int rows_apart = Threads / Width, batch = 4;
   static_assert(Threads % Width == 0 && Width % kWarp == 0, "a warp lies in one row");
-  static_assert(Height % (apart * batch) == 0 && Height <= Threads, "whole batches, a term a thread");
+  static_assert(Height % (rows_apart * batch) == 0 && Height <= Threads, "whole batches, a term a thread");
 };
 
 // The rows of a batch whose bit is set in `rows`, by float64.
 template <pa_pair P, class S, class T>
 __device__ void finish_exactly(const Job<T>& job, int64_t i, int64_t j, unsigned rows, Result<T>* strip) {
   PA_ROLL
-  for (int q = 0; q < S::batch; ++q, i += S::apart, strip += S::apart * S::pitch) {
+  for (int q = 0; q < S::batch; ++q, i += S::rows_apart, strip += S::rows_apart * S::pitch) {
     const bool own = rows >> q & 1u;
     const Result<T> value = Result<T>(exact_similarity<P>(job, i, j, own, double(*strip)));
     if (!own) continue;
@@ -160,20 +161,20 @@ __device__ void finish_strip(const Job<T>& job, Tile at, Result<T>* strip) {
   Result<T>* out = job.out + (at.i0 + first) * job.out_stride + j;
   Result<T>* own = strip + first * S::pitch + threadIdx.x % S::width;
   PA_ROLL
-  for (int row = first; row < S::height; row += S::batch * S::apart, own += S::batch * S::apart * S::pitch) {
+  for (int row = first; row < S::height; row += S::batch * S::rows_apart, own += S::batch * S::rows_apart * S::pitch) {
     unsigned unsure = 0;
     PA_UNROLL
-    for (int q = 0; q < S::batch; ++q, out += S::apart * job.out_stride) {
-      const FloatPair a = has_terms(P) ? terms[row + q * S::apart] : FloatPair();
-      const Result<T> g = own[q * S::apart * S::pitch];
+    for (int q = 0; q < S::batch; ++q, out += S::rows_apart * job.out_stride) {
+      const FloatPair a = has_terms(P) ? terms[row + q * S::rows_apart] : FloatPair();
+      const Result<T> g = own[q * S::rows_apart * S::pitch];
       bool sure;
       Result<T> value = quick_similarity<P>(job.quick, g, a, b, sure);
-      const bool inside = row + q * S::apart < column.wanted;
-      const bool same = is_distance(P) && row + q * S::apart == column.diagonal;
+      const bool inside = row + q * S::rows_apart < column.wanted;
+      const bool same = is_distance(P) && row + q * S::rows_apart == column.diagonal;
       if (same) value = Result<T>(from_squared_distance<P>(0.0, 0.0));
       sure |= same;
       if (inside & sure) *out = value;
-      own[q * S::apart * S::pitch] = sure ? value : g;
+      own[q * S::rows_apart * S::pitch] = sure ? value : g;
       unsure |= unsigned(inside & !sure) << q;
     }
     if (__any_sync(kAllLanes, unsure != 0)) finish_exactly<P, S>(job, at.i0 + row, j, unsure, own);
@@ -186,7 +187,8 @@ __device__ void finish_strip(const Job<T>& job, Tile at, Result<T>* strip) {
 template <class S, class T>
 __device__ void write_mirror(const Job<T>& job, Tile at, const Result<T>* strip) {
   static_assert(S::height % 8 == 0 && S::width % 4 == 0 && S::pitch * sizeof(Result<T>) % 128 == 16, "see above");
-  constexpr int warps = S::threads / kWarp, groups = S::height / 8, apart = warps > groups ? warps / groups * 4 : 4;
+  constexpr int warps = S::threads / kWarp, groups = S::height / 8,
+                columns_apart = warps > groups ? warps / groups * 4 : 4;
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int first = warp / groups * 4 + lane / 8;
   const int64_t left = job.y.n - at.j0;
@@ -195,7 +197,7 @@ __device__ void write_mirror(const Job<T>& job, Tile at, const Result<T>* strip)
     const int64_t i = at.i0 + row;
     const int after = i < at.j0 ? -1 : int(i - at.j0);  // columns after it lie above the diagonal
     Result<T>* out = job.out + (at.j0 + first) * job.out_stride + i;
-    for (int column = first; column < S::width; column += apart, out += apart * job.out_stride)
+    for (int column = first; column < S::width; column += columns_apart, out += columns_apart * job.out_stride)
       if (after < column && column < end) *out = strip[row * S::pitch + column];
   }
 }

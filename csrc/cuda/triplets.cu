@@ -28,7 +28,7 @@ int add_up(const void* parts, int64_t count, double* sums, void* stream) {
 template <class T>
 int from_matrix_of(const pa_matrix* s, const pa_triplets* triplets, const pa_cuda_wanted* want, void* workspace,
                    void* stream) {
-  const int64_t blocks = pieces(triplets->t, kOfBlock);
+  const int64_t blocks = pieces(triplets->t, kTripletsOfBlock);
   if (blocks > 0) {
     PA_LAUNCH(from_matrix<T>, blocks, kThreads, stream, static_cast<const T*>(s->data), s->n, s->stride, *triplets,
               are_packed(*triplets), wanted_of<T>(want, workspace));
@@ -40,7 +40,7 @@ int from_matrix_of(const pa_matrix* s, const pa_triplets* triplets, const pa_cud
 template <bool Distance, class T>
 int from_rows_by(const pa_rows* x, const pa_triplets* triplets, const pa_cuda_wanted* want, void* workspace,
                  void* stream) {
-  const int64_t blocks = pieces(triplets->t, kRowsOfBlock);
+  const int64_t blocks = pieces(triplets->t, kRowTripletsOfBlock);
   const Rows<T> rows = rows_of<T>(x);
   if (blocks > 0) {
     PA_LAUNCH((from_rows<Distance, T>), blocks, kThreads, stream, rows, rows_are_aligned(rows), x->pair, x->gamma,
@@ -82,5 +82,5 @@ int pa_cuda_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, co
 
 // Blocks of the row route hold fewer triplets, so their parts are more.
 int64_t pa_cuda_sums_workspace(int64_t t) {
-  return pa::pieces(t, pa::kRowsOfBlock) * pa::kSums * int64_t(sizeof(double));
+  return pa::pieces(t, pa::kRowTripletsOfBlock) * pa::kSums * int64_t(sizeof(double));
 }

@@ -33,7 +33,7 @@ from pyalign.measures import (
 )
 
 # What is found out, eight bytes each: of x, of y, a doubt, invalid triplets, seven sums.
-OF_Y, DOUBT, INVALID, SUMS, WORDS = REPORT, 2 * REPORT, 2 * REPORT + 1, 2 * REPORT + 2, 2 * REPORT + 9
+OF_Y, DOUBT, INVALID, SUMS, FOUND_WORDS = REPORT, 2 * REPORT, 2 * REPORT + 1, 2 * REPORT + 2, 2 * REPORT + 9
 
 
 class Queue:
@@ -46,7 +46,7 @@ class Queue:
 
     def __init__(self, kernels: Kernels, device: torch.device):
         self.kernels, self.device = kernels, device
-        self.words = torch.zeros(WORDS, dtype=torch.int64, device=device)
+        self.words = torch.zeros(FOUND_WORDS, dtype=torch.int64, device=device)
         self._measure: Measure | None = None
         self._dtype = torch.float32
         self._result: Callable[[np.ndarray], Any] = lambda sums: None

@@ -297,7 +297,8 @@ BROKEN = {
     "triplets: packs of indices are mixed up": (
         "threads", "triplets", "triplet.cuh", "items[v / 3][v % 3] = packs", "items[v / 3][2 - v % 3] = packs"),
     "triplets: choices past the last are written": (
-        "memory", "triplets", "from_matrix.cuh", "left < kOfThread ? int(left) : kOfThread", "kOfThread"),
+        "memory", "triplets", "from_matrix.cuh", "left < kTripletsOfThread ? int(left) : kTripletsOfThread",
+        "kTripletsOfThread"),
     "triplets: negative indices are followed": (
         "memory", "triplets", "triplet.cuh", "uint64_t(a) < limit", "a < n"),
     # Seen as wrong results.
@@ -366,7 +367,8 @@ BROKEN = {
     "resample: triplets that are not valid weigh something": (
         "memory", "resample", "resample.cu", "[0][place] = items.valid;", "[0][place] = 1;"),
     "resample: digits are in the order of the triplets": (
-        "threads", "resample", "resample.cu", "k / kStep * kStep + k % 4 * 4 + k % kStep / 4", "k"),
+        "threads", "resample", "resample.cu", "k / kStepTriplets * kStepTriplets + k % 4 * 4 + k % kStepTriplets / 4",
+        "k"),
     "resample: high bytes of the weights meet digits for low ones": (
         "threads", "resample", "resample.cu", "high ? 0x1404 : 0x4140", "0x4140"),
     "choice_similarity: the item itself counts as a third": (
