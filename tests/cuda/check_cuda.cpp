@@ -1,12 +1,12 @@
 // check_cuda.cpp: every function of pyalign_cuda.h against naive loops, on the emulator, or on a GPU when built by
 // nvcc.
 //
-//   check_cuda [--quick] [--seed N] [PART]
+//   check_cuda [--quick] [--first] [--seed N] [PART]
 //
 // PART: similarity, triplets, gradient, resample, topk, choice_similarity, rows, device, float_pair, counts, tiles,
 // deep or far; all without it. Prints the number of checks of each part; the exit code is 1 when one failed. --quick
-// takes fewer sizes, for sanitizers. Every case runs with threads in order and then in a random order (that of seed N),
-// which must not change a bit.
+// takes fewer sizes, for sanitizers; --first ends with the first failure. Every case runs with threads in order and then
+// in a random order (that of seed N), which must not change a bit.
 #include <stdarg.h>
 
 #include "check.h"
@@ -16,7 +16,7 @@
 
 bool quick = false;
 
-constexpr int64_t kMostFailures = 20;  // then it gives up
+static int64_t most_failures = 20;  // then it gives up
 static int64_t passed, failed;
 static uint64_t seed = 1;
 
@@ -34,7 +34,7 @@ static void count(const std::string& name, const std::string& why) {
   if (why.empty()) return;
   printf("FAILED: %s: %s\n", name.c_str(), why.c_str());
   fflush(stdout);
-  if (failed == kMostFailures) exit(1);
+  if (failed == most_failures) exit(1);
 }
 
 void check_that(bool holds, const std::string& what) { count(what, holds ? "" : "does not hold"); }
@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
   for (int k = 1; k < argc; ++k) {
     const std::string word = argv[k];
     if (word == "--quick") quick = true;
+    else if (word == "--first") most_failures = 1;
     else if (word == "--seed" && k + 1 < argc) seed = strtoull(argv[++k], nullptr, 10);
     else part = word;
   }

@@ -1,102 +1,39 @@
 """The CUDA kernels on the CPU: check_cuda and check_emulation, plain and under sanitizers, and on kernels broken once.
 
 ThreadSanitizer sees a missing barrier, AddressSanitizer a bound that is not kept, and its companion for undefined
-behaviour a vector access that is not aligned; the emulator itself sees what a launch may not ask for. Each builds in a
-copy of the sources of its own, which tests break.
+behaviour a vector access that is not aligned; the emulator itself sees what a launch may not ask for.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import sys
-import sysconfig
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-MEMORY, THREADS = "address,undefined", "thread"
+from emulated_builds import MEMORY, ROOT, THREADS, Build, must, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="The emulator needs GNU ld.")
 
 
-def run(command, **environment):
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYALIGN_")}
-    env = {**clean, "TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0", **environment}
-    options = {"env": env, "capture_output": True, "text": True, "errors": "replace", "timeout": 600}
-    return subprocess.run([str(part) for part in command], **options)
-
-
-def must(command, **environment):
-    """The output of a command that has to succeed."""
-    done = run(command, **environment)
-    assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
-    return done.stdout
-
-
-def which(program):
-    found = shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))
-    assert found, "cmake and ninja come with pip install pyalign[test]"
-    return found
-
-
-class Tree:
-    """A copy of the sources, and its build with one choice of sanitizers."""
-
-    def __init__(self, folder, sanitizers=""):
-        self.source, self._build = folder / "source", folder / "build"
-        for name in ("csrc", "tests/cuda"):
-            shutil.copytree(ROOT / name, self.source / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "CMakeLists.txt", self.source)
-        shutil.copy(ROOT / "tests" / "expected_pair.h", self.source / "tests")
-        options = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_CUDA_EMULATION=ON"]
-        generator = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={which('ninja')}"]
-        must(
-            [
-                which("cmake"),
-                "-S",
-                self.source,
-                "-B",
-                self._build,
-                *generator,
-                *options,
-                f"-DPYALIGN_SANITIZE={sanitizers}",
-            ]
-        )
-        self.build("check_cuda", "check_emulation")
-
-    def build(self, *targets):
-        must([which("cmake"), "--build", self._build, "--target", *targets])
-
-    def program(self, name):
-        return self._build / "tests" / "cuda" / name
-
-    def run(self, program, *arguments, **environment):
-        return run([self.program(program), *arguments], **environment)
-
-    def must_pass(self, program, *arguments):
-        done = self.run(program, *arguments)
-        passed = re.fullmatch(r"([1-9]\d*) passed, 0 failed", (done.stdout.splitlines() or [""])[-1])
-        assert done.returncode == 0 and passed, done.stdout[-3000:] + done.stderr[-6000:]
-        return int(passed.group(1))
+def built(tmp_path_factory, sanitizers=""):
+    build = Build(tmp_path_factory, sanitizers)
+    build.build("check_cuda", "check_emulation")
+    return build
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    return Tree(tmp_path_factory.mktemp("plain"))
+    return built(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory):
-    return Tree(tmp_path_factory.mktemp("memory"), MEMORY)
+    return built(tmp_path_factory, MEMORY)
 
 
 @pytest.fixture(scope="module")
 def threads(tmp_path_factory):
-    tree = Tree(tmp_path_factory.mktemp("threads"), THREADS)
+    tree = built(tmp_path_factory, THREADS)
     if "unexpected memory mapping" in tree.run("check_emulation").stderr:
         pytest.skip("ThreadSanitizer cannot lay out its memory on this kernel.")
     return tree
@@ -404,20 +341,33 @@ BROKEN = {
 }  # fmt: skip
 
 
-IN_ORDER = sorted(BROKEN, key=lambda name: BROKEN[name][2])  # a file is compiled again for the next one anyway
+# What a part of check_cuda calls: only that is compiled again. That of "counts" is the file that is broken.
+UNITS = {
+    **{part: f"csrc/cuda/{part}.cu" for part in ("similarity", "triplets", "gradient", "resample", "topk", "rows")},
+    "choice_similarity": "csrc/cuda/choice_similarity.cu",
+    "deep": "csrc/cuda/similarity.cu",
+    "float_pair": "tests/cuda/check_float_pair.cpp",
+    "tiles": "tests/cuda/check_tiles.cu",
+}
 
 
-@pytest.mark.parametrize(("tree", "broken"), [(BROKEN[name][0], name) for name in IN_ORDER], indirect=["tree"])
-def test_notice_that(tree, broken):
+@pytest.mark.parametrize(("tree", "broken"), [(BROKEN[name][0], name) for name in BROKEN], indirect=["tree"])
+def test_notice_that(tree, broken, tmp_path):
     _, part, file, before, after = BROKEN[broken]
-    path = tree.source / "csrc" / "cuda" / file
-    source = path.read_text()
-    assert source.count(before) == 1, f"{file} no longer holds {before!r} once: choose another mutation"
-    path.write_text(source.replace(before, after))
-    try:
-        tree.build("check_cuda")
-        done = tree.run("check_cuda", "--quick", part)
-    finally:
-        path.write_text(source)
+    program = tree.mutant(tmp_path, UNITS.get(part, f"csrc/cuda/{file}"), file, before, after)
+    done = run([program, "--quick", "--first", part])
+    program.unlink()  # of 30 MB
     assert done.returncode != 0, done.stdout
     assert re.search("FAILED|data race|runtime error|AddressSanitizer|CUDA emulation", done.stdout + done.stderr)
+
+
+@EVERY_TREE
+@pytest.mark.parametrize("part", ["topk", "float_pair", "tiles"])
+def test_notice_nothing_where_nothing_is_broken(tree, part, tmp_path):
+    """Else it would be the way in which mutants are built that fails."""
+    file = {"topk": "topk.cu", "float_pair": "../float_pair.h", "tiles": "tile.cuh"}[part]
+    same = "common.cuh" if part == "topk" else "#pragma once"
+    program = tree.mutant(tmp_path, UNITS[part], file, same, same)
+    done = run([program, "--quick", part])
+    program.unlink()
+    assert done.returncode == 0, done.stdout + done.stderr

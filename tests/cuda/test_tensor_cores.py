@@ -7,19 +7,16 @@ loses what lies below `places` binary places of the largest exponent, the total 
 from __future__ import annotations
 
 import math
-import shutil
 import struct
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+from emulated_builds import Build
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="The emulator needs GNU ld.")
 
 
@@ -96,26 +93,15 @@ def add_products(c, a, b, kind, sm):
     return c
 
 
-def which(program):
-    return shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))
-
-
 @pytest.fixture(scope="module")
 def emulated(tmp_path_factory):
     """Runs check_products: bits of sums and factors to bits of results."""
-    folder = tmp_path_factory.mktemp("products")
-    options = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_CUDA_EMULATION=ON"]
-    ninja = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={which('ninja')}"]
-    for command in (
-        [which("cmake"), "-S", ROOT, "-B", folder, *ninja, *options],
-        [which("cmake"), "--build", folder, "--target", "check_products"],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    build = Build(tmp_path_factory)
+    build.build("check_products")
 
     def run(sm, name, cases):
         lines = "\n".join(" ".join(f"{bits:x}" for bits in case) for case in cases)
-        command = [folder / "tests" / "cuda" / "check_products", str(sm), name]
+        command = [build.program("check_products"), str(sm), name]
         done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
         return [int(line, 16) for line in done.stdout.split()]
 
