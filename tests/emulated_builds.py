@@ -1,15 +1,12 @@
 """Builds of the CUDA kernels for the CPU: one of each kind in a run of the tests, whichever process asks first.
 
-A mutant of a kernel is no build of its own: the source that the check reads is compiled again from a copy, and linked
-with the objects of the build.
+A mutant of a kernel is no build of its own (mutants.py).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pybind11
+from mutants import Mutants
 
 ROOT = Path(__file__).resolve().parents[1]
 MEMORY, THREADS = "address,undefined", "thread"
@@ -65,8 +63,7 @@ class Build:
     def __init__(self, tmp_path_factory, sanitizers=""):
         self.folder = folder_of_run(tmp_path_factory) / f"emulated-{sanitizers or 'plain'}".replace(",", "-")
         self._sanitizers = sanitizers
-        self._copy = tmp_path_factory.mktemp("mutants")
-        shutil.copytree(ROOT / "csrc", self._copy / "csrc", ignore=shutil.ignore_patterns("cpu", "bindings"))
+        self._copy, self._mutants = tmp_path_factory.mktemp("mutants"), None
 
     def build(self, *targets):
         self.folder.mkdir(exist_ok=True)
@@ -105,35 +102,6 @@ class Build:
 
     def mutant(self, folder, unit, file, before, after):
         """check_cuda with one source compiled again, `unit`, while a file of csrc/cuda holds something else."""
-        path = self._copy / "csrc" / "cuda" / file
-        source = path.read_text()
-        assert source.count(before) == 1, f"{file} no longer holds {before!r} once: choose another mutation"
-        path.write_text(source.replace(before, after))
-        try:
-            made, replaced = self._compile(ROOT / unit, folder / "mutant.o")
-        finally:
-            path.write_text(source)
-        return self._link(made, replaced, folder / "check_cuda")
-
-    def _compile(self, source, target):
-        """The object, and that of the build which it stands for."""
-        commands = json.loads((self.folder / "compile_commands.json").read_text())
-        (words,) = [
-            shlex.split(one["command"])
-            for one in commands
-            if Path(one["file"]) == source and "check_products" not in one["command"]
-        ]
-        at = words.index("-o") + 1
-        replaced, words[at] = words[at], str(target)
-        places = str(ROOT / "csrc"), str(self._copy / "csrc")
-        must([word.replace(*places) for word in words], cwd=self.folder)
-        return target, replaced
-
-    def _link(self, made, replaced, target):
-        """The object comes first: the linker takes what it defines, and leaves its like in the library."""
-        last = must([which("ninja"), "-C", self.folder, "-t", "commands", "check_cuda"]).splitlines()[-1]
-        words = [w for w in shlex.split(last.removeprefix(": && ").removesuffix(" && :")) if w != replaced]
-        words = [word for word in words if not word.startswith("-Wl,--dependency-file")]
-        words[words.index("-o") + 1] = str(target)
-        must([words[0], made, *words[1:]], cwd=self.folder)
-        return target
+        if self._mutants is None:
+            self._mutants = Mutants(self.folder, self._copy, must, which("ninja"))
+        return self._mutants.make(folder / "check_cuda", unit, f"cuda/{file}", before, after)

@@ -47,23 +47,24 @@ def build(folder, *options, source=ROOT, target="all"):
     """Configures and builds; returns the program."""
     cmake, ninja = which("cmake"), which("ninja")
     assert cmake and ninja, "cmake and ninja come with pip install pyalign[test]"
-    parts = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_TESTS=ON"]
+    parts = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_TESTS=ON", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]
     fixed = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", *parts]
     must([cmake, "-S", source, "-B", folder, *fixed, *options])
     must([cmake, "--build", folder, "--target", target])
     return folder / "check_kernels"
 
 
-def run(command, **environment):
+def run(command, cwd=None, **environment):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYALIGN_")}
     # More threads than cores: spinning would cost more than the work.
     env = {**clean, "OMP_WAIT_POLICY": "passive", **environment}
-    return subprocess.run([str(part) for part in command], env=env, capture_output=True, text=True, errors="replace")
+    options = {"env": env, "cwd": cwd, "capture_output": True, "text": True, "errors": "replace"}
+    return subprocess.run([str(part) for part in command], **options)
 
 
-def must(command, **environment):
+def must(command, **options):
     """The output of a command that has to succeed."""
-    done = run(command, **environment)
+    done = run(command, **options)
     assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     return done.stdout
 

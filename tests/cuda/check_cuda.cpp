@@ -5,8 +5,8 @@
 //
 // PART: similarity, triplets, gradient, resample, topk, choice_similarity, rows, device, float_pair, counts, tiles,
 // deep or far; all without it. Prints the number of checks of each part; the exit code is 1 when one failed. --quick
-// takes fewer sizes, for sanitizers; --first ends with the first failure. Every case runs with threads in order and then
-// in a random order (that of seed N), which must not change a bit.
+// takes fewer sizes, for sanitizers; --first ends with the first failure. Every case runs with threads in order and
+// then in a random order (that of seed N), which must not change a bit.
 #include <stdarg.h>
 
 #include "check.h"

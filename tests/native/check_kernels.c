@@ -1,9 +1,9 @@
 // check_kernels.c: every function of pyalign.h against naive loops, on every instruction set that this processor runs.
 //
-//   check_kernels [--quick]
+//   check_kernels [--quick [--first]]
 //
 // Prints a line per instruction set with its number of checks; the exit code is 1 when one failed. --quick takes fewer
-// sizes, for emulators and sanitizers.
+// sizes, for emulators and sanitizers; --first ends with the first failure.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static struct {
   const char* name;
   int64_t passed, failed;
 } isas[kMostIsas];
-static int isa_count, isa_now, messages;
+static int isa_count, isa_now, messages, first_ends;
 
 int quick;
 
@@ -34,6 +34,7 @@ static void count(int passed, const char* name, int threads, const char* why) {
   ++isas[isa_now].failed;
   if (++messages > kMostMessages) return;
   printf("FAILED on %s with %d thread%s: %s: %s\n", isas[isa_now].name, threads, threads == 1 ? "" : "s", name, why);
+  if (first_ends) exit(1);
 }
 
 int complain(Case* c, const char* format, ...) {
@@ -102,8 +103,9 @@ static int report(void) {
 
 int main(int argc, char** argv) {
   quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-  if (argc > 1 + quick) {
-    fputs("usage: check_kernels [--quick]\n", stderr);
+  first_ends = quick && argc > 2 && strcmp(argv[2], "--first") == 0;
+  if (argc > 1 + quick + first_ends) {
+    fputs("usage: check_kernels [--quick [--first]]\n", stderr);
     return 2;
   }
   printf("first choice: %s\n", pa_isa());

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 
 import pytest
-from native_builds import PYTEST, PYTHON, ROOT, SANITIZERS, build, imports_from, must, package_with, require, run
+from mutants import Mutants
+from native_builds import PYTEST, PYTHON, ROOT, SANITIZERS, build, imports_from, must, package_with, require, run, which
+
+from pyalign.backends import native
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
@@ -191,29 +193,34 @@ MUTATIONS = {
 }
 
 
+# What is compiled again for a header.
+UNITS = {"bucket_lists.h": "buckets.cpp", "unpack.h": "triplets.cpp"}
+
+
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory):
-    """A copy of the sources with a build of its own, and the program."""
-    folder = tmp_path_factory.mktemp("copy")
-    for name in ("csrc", "tests/native"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "CMakeLists.txt", folder)
-    shutil.copy(ROOT / "tests" / "expected_pair.h", folder / "tests")
-    return folder, build(folder / "build", source=folder)
+def mutants(plain, tmp_path_factory):
+    return Mutants(plain.parent, tmp_path_factory.mktemp("mutants"), must, which("ninja"))
+
+
+@pytest.fixture(scope="module")
+def best():
+    """The instruction set that is taken where nothing names another: only its kernels are broken."""
+    return next(name for name, runs in native.instruction_sets().items() if runs)
+
+
+def program_with(mutants, best, folder, file, before, after):
+    unit = f"csrc/cpu/{UNITS.get(file, file)}"
+    return mutants.make(folder / "check_kernels", unit, f"cpu/{file}", before, after, define=f"PA_ISA={best}")
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_notices_that(copy, mutation):
-    folder, program = copy
-    file, before, after = MUTATIONS[mutation]
-    path = folder / "csrc" / "cpu" / file
-    source = path.read_text()
-    assert source.count(before) == 1, f"{file} no longer holds {before!r} once: choose another mutation"
-    path.write_text(source.replace(before, after))
-    try:
-        build(folder / "build", source=folder)
-        done = run([program, "--quick"])
-    finally:
-        path.write_text(source)
+def test_notices_that(mutants, best, tmp_path, mutation):
+    done = run([program_with(mutants, best, tmp_path, *MUTATIONS[mutation]), "--quick", "--first"])
     assert done.returncode == 1, done.stdout
-    assert "FAILED" in done.stdout
+    assert f"FAILED on {best}" in done.stdout
+
+
+def test_notices_nothing_where_nothing_is_broken(mutants, best, tmp_path):
+    """Else it would be the way in which mutants are built that fails."""
+    program = program_with(mutants, best, tmp_path, "triplets.cpp", *['#include "unpack.h"'] * 2)
+    check([program, "--quick"])
