@@ -119,6 +119,7 @@ def test_instruction_sets_share_no_code(plain):
         "gradient",
         "inversions",
         "outcomes",
+        "pair_products",
         "permuted",
         "plan",
         "planned",
@@ -141,13 +142,23 @@ MUTATIONS = {
     "two-way ties are not counted": ("triplets.cpp", "ties2 += c.pairs_at_maximum == 2;", ""),
     "similarities stay in the order in which their pairs were sorted": (
         "buckets.cpp",
-        "desk->similarities[*where++]",
-        "desk->similarities[where++ - desk->where]",
+        "desk->values[*where++]",
+        "desk->values[where++ - desk->where]",
     ),
     "each block of a chunk counts its triplets anew": (
         "bucket_lists.h",
-        "uint16_t(3 * (q + r) + p)",
-        "uint16_t(3 * r + p)",
+        "put(at, 3 * (q + r) + p);",
+        "put(at, 3 * r + p);",
+    ),
+    "a square of the triangle is not compared with its mirror image": (
+        "triangle.h",
+        "differs |= typename S::Mask(here) ^ typename S::Mask(v[r]);",
+        "",
+    ),
+    "a pair of rows serves one way alone": (
+        "pair_products.cpp",
+        "if (!one_pass<T, LAST>(job, slab, desks.data, threads)) return PA_INVALID_TRIPLETS;",
+        "",
     ),
     "bands are added to the wrong rows": ("gradient.cpp", "int64_t row = band << task.shift", "int64_t row = band"),
     "a carried value is read and not replaced": ("planned.cpp", "pass.values[place[r]] = pairs.p12[r];", ""),
@@ -194,7 +205,7 @@ MUTATIONS = {
 
 
 # What is compiled again for a header.
-UNITS = {"bucket_lists.h": "buckets.cpp", "unpack.h": "triplets.cpp"}
+UNITS = {"bucket_lists.h": "buckets.cpp", "triangle.h": "triplets.cpp", "unpack.h": "triplets.cpp"}
 
 
 @pytest.fixture(scope="module")
