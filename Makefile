@@ -32,6 +32,11 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two processes of two threads each would wait for one another: torch and BLAS have one thread. The kernels' threads sleep
+# soon, so these have two; tests of threads ask for theirs.
+check: export OMP_NUM_THREADS ?= 1
+check: export OPENBLAS_NUM_THREADS ?= 1
+check: export PYALIGN_NUM_THREADS ?= 2
 check: $(VENV)/installed-test
 	PATH="$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests docs README.md --pyargs pyalign
 	@if ls $(VENV)/lib/python3*/site-packages/pyalign/backends/_cuda*.so >/dev/null 2>&1; then \
