@@ -191,7 +191,7 @@ def with_sigma(measure: Measure, sigma: str | float) -> Measure:
     except (TypeError, ValueError):
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise InputError(f"sigma of rbf must be a positive number; got {sigma!r}")
+        raise InputError(f"sigma of {measure.name} must be a positive number; got {sigma!r}")
     return replace(measure, sigma=value)
 
 
