@@ -28,7 +28,7 @@ NUMBERS = {name: number for number, name in enumerate(PAIR_KERNELS)}  # of `pair
 DOT, COSINE, NEG_SQEUCLIDEAN, NEG_EUCLIDEAN, RBF = (
     tl.constexpr(NUMBERS[name]) for name in ("dot", "cosine", "neg_sqeuclidean", "neg_euclidean", "rbf")
 )
-FIRST_DISTANCE = tl.constexpr(min(NUMBERS[one.name] for one in PAIR_KERNELS.values() if one.distance))
+LAST_PRODUCT = tl.constexpr(max(NUMBERS[one.name] for one in PAIR_KERNELS.values() if not one.distance))
 
 CLOSE_SHARE = 1.0 / 1024  # below this share of a + b, a + b - 2 g has too few digits left
 CLOSE_TF32 = 1.0 / 32  # with factors of 11 bits: at this share 2 % of the distance
@@ -41,7 +41,7 @@ def has_terms(pair):
 
 @triton.jit
 def is_distance(pair):
-    return pair >= FIRST_DISTANCE
+    return pair > LAST_PRODUCT
 
 
 @triton.jit
