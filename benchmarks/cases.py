@@ -44,6 +44,7 @@ OBJECTS92 = Case("objects-92", 92, 512)  # and 16 people
 MANY_OBJECTS = Case("objects-20k", 20_000, 512)
 THINGS_SPOSE = Case("things-spose-49", 1854, 49)  # as many dimensions as SPoSE has
 SQUARE = Case("square-4096", 4096, 768)
+PRODUCTS = tuple(Case(f"square-4096-{d}", 4096, d) for d in (128, 256, 512, 1024, 2048, 4096, 8192))
 NEAREST = Case("nearest-100k", 100_000, 512)
 LARGE = Case("large-20k", 20_000, 512, 5_000_000)
 LARGER = Case("large-100k", 100_000, 512, 5_000_000)
@@ -64,8 +65,8 @@ CASES = {
     c.name: c
     for c in (
         THINGS, THINGS_NARROW, THINGS_INT16, THINGS_INT64, THINGS_SPOSE, THINGS_PAIRS, OBJECTS92, MANY_OBJECTS, SQUARE,
-        NEAREST, LARGE, LARGER, *MANY_ROWS, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES, TWO_MODELS, TWENTY_MODELS,
-        THINGS_WIDE,
+        *PRODUCTS, NEAREST, LARGE, LARGER, *MANY_ROWS, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES,
+        TWO_MODELS, TWENTY_MODELS, THINGS_WIDE,
     )
 }  # fmt: skip
 
@@ -165,6 +166,8 @@ TARGETS = (
     *(Target("score", case, "numpy", at_least=5) for case in (LARGE, LARGER)),
     *(Target("memory of score", case, "limit", at_most=1) for case in (LARGE, LARGER)),
     *(Target("score of many rows", case, "pyalign by rows", at_least=2) for case in MANY_ROWS),
+    *(Target("product", case, "numpy", at_most=1.05) for case in PRODUCTS),
+    *(Target("product with itself", case, "numpy", at_most=0.65) for case in PRODUCTS),
     Target("fit_probe beside a busy process", FIT, "without torch", at_most=1.2),
     Target("triplet_loss", TRAINING, "torch", at_least=4),
     Target("triplet_gradient", TRAINING, "torch", at_least=10),

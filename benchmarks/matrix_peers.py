@@ -21,6 +21,11 @@ def numpy_product(x: np.ndarray) -> Matrix:
     return lambda: unit @ unit.T
 
 
+def product_of_two(x: np.ndarray, y: np.ndarray) -> Matrix:
+    """BLAS's product of two matrices; of one with itself numpy would ask it for half."""
+    return lambda: x @ y.T
+
+
 def torch_cosine(x: np.ndarray) -> Matrix:
     """Unit rows, then the product."""
     import torch

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
-import pyalign
 from benchmarks import (
     calibration_peers,
     cases,
-    checks,
     choice_peers,
     cka_peers,
     concept_peers,
@@ -29,26 +24,45 @@ from benchmarks import (
     probe_peers,
     processes,
     repeat_peers,
-    resample_peers,
     rsa_peers,
 )
-from benchmarks.cases import MB, Case, answers, embeddings, similarities, triplets
-from benchmarks.timing import Contender
-from pyalign.backends import native
+from benchmarks.cases import MB, Case, embeddings, similarities
+from benchmarks.contenders import (
+    ROW_SLICE,
+    Builder,
+    choices,
+    command,
+    compare_many,
+    corrected_errors,
+    decisions,
+    figures,
+    matrix,
+    numpy_resamples,
+    our_decisions,
+    our_matrix,
+    our_product,
+    our_product_with_itself,
+    our_score,
+    products,
+    repeats,
+    resamples,
+    score_by_rows,
+    score_with_intervals,
+    scores,
+    start_of,
+    steps,
+    temperatures,
+)
 from pyalign.cli import COMMANDS
 
 SUBJECT = "pyalign"
-Builder = Callable[[Case], Contender]
 LOOP_SLICE = 3000  # triplets on which the loop over triplets is timed
 GATHER_SLICE = 400_000  # triplets on which the gathers of rows are timed
 ONE_HOT_SLICE = 1024  # triplets on which the published one-hot products are timed
 GATHER_STEP_SLICE = 50_000  # the same, where a backward pass keeps what was gathered
-LOOP_RESAMPLES = 4  # resamples on which the loop over resamples is timed
 CHOICE_SLICE = 128  # items with which the loop over all third items is timed
-ROW_SLICE = 256  # rows with which scipy's cdist is timed
 CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time: 100 MB and 6 MB of temporaries
 FEWER, FEW, SOME, MANY = 3, 5, 9, 15
-HUNDRED = 100  # models of the largest comparison
 
 
 @dataclass(frozen=True)
@@ -66,166 +80,9 @@ class Comparison:
     unit: str = "s"
 
 
-def decisions(make: Callable[..., peers.Decisions], **options: Any) -> Builder:
-    """A contender of `odd_one_out_from`."""
-
-    def build(case: Case) -> Contender:
-        s, t = similarities(case), triplets(case)
-        check = checks.same_decisions(lambda: pyalign.odd_one_out_from(s, t))
-        return Contender(make(s, t, **options), check=check)
-
-    return build
-
-
-def _our_decisions(s: np.ndarray, t: np.ndarray, index: str | None = None) -> peers.Decisions:
-    """With the case's own triplets, or with the same ones as integers of another type."""
-    chosen = t if index is None else t.astype(index)
-    return lambda: pyalign.odd_one_out_from(s, chosen)
-
-
-def scores(make: Callable[..., peers.Scores], limit: int | None = None, **options: Any) -> Builder:
-    """A contender of `score`; with a limit it is timed on that many triplets."""
-
-    def build(case: Case) -> Contender:
-        x, t = embeddings(case), triplets(case)[:limit]
-        check = checks.same_means(_our_score(x, t), accuracy_alone=make is peers.human_alignment_score)
-        return Contender(make(x, t, **options), share=len(t) / case.t, check=check)
-
-    return build
-
-
-def _our_score(x: np.ndarray, t: np.ndarray) -> peers.Scores:
-    def score() -> peers.Means:
-        result = pyalign.score(x, t)
-        return result.accuracy, result.cross_entropy, result.mean_entropy
-
-    return score
-
-
-def _score_by_rows(x: np.ndarray, t: np.ndarray) -> peers.Scores:
-    """Ours without buckets: each triplet from its three rows, as they come."""
-    score = _our_score(x, t)
-
-    def run() -> peers.Means:
-        with patch.object(native, "use_buckets", lambda *_: False):
-            return score()
-
-    return run
-
-
-def matrix(
-    make: Callable[..., matrix_peers.Matrix],
-    measure: str,
-    as_similarity: Callable[[np.ndarray], np.ndarray] = np.asarray,
-    **options: Any,
-) -> Builder:
-    """A contender of `similarity`; with `rows` it is timed on that many rows."""
-
-    def build(case: Case) -> Contender:
-        x, rows = embeddings(case), options.get("rows", case.n)
-        check = checks.same_matrix(lambda: pyalign.similarity(x[:ROW_SLICE], x, measure=measure), as_similarity)
-        return Contender(make(x, **options), share=rows / case.n, check=check)
-
-    return build
-
-
-def _our_matrix(measure: str) -> Callable[[np.ndarray], matrix_peers.Matrix]:
-    return lambda x: lambda: pyalign.similarity(x, measure=measure)
-
-
-def steps(
-    make: Callable[..., loss_peers.Step],
-    ours: Callable[..., loss_peers.Step],
-    inputs: Callable[[Case], np.ndarray],
-    limit: int | None = None,
-    times: int = 1,
-) -> Builder:
-    """A contender of `triplet_loss` or `triplet_gradient`; with a limit it is timed on that many triplets.
-
-    times: or on so many times the case's, all of them drawn anew; its figure is of one part of these.
-    """
-
-    def build(case: Case) -> Contender:
-        values, t = inputs(case), triplets(replace(case, t=times * case.t))[:limit]
-        return Contender(make(values, t), share=len(t) / case.t, check=checks.same_step(ours(values, t)))
-
-    return build
-
-
-def temperatures(make: Callable[..., calibration_peers.Temperature], fits: bool = True) -> Builder:
-    """A contender of `calibrate`; `fits`: its result is a temperature."""
-
-    def build(case: Case) -> Contender:
-        x, t = embeddings(case), answers(case)
-        check = checks.same_temperature(calibration_peers.our_temperature(x, t)) if fits else None
-        return Contender(make(x, t), check=check)
-
-    return build
-
-
-def resamples(models: int = 1) -> Builder:
-    """A contender of `object resamples`: pyalign, for so many models at once."""
-
-    def build(case: Case) -> Contender:
-        return Contender(resample_peers.our_sums(triplets(case), case.n, models))
-
-    return build
-
-
-def corrected_errors(backend: str = "auto") -> Builder:
-    """A contender of `corrected errors`: pyalign's closed form over objects, of one model, grouping included."""
-
-    def build(case: Case) -> Contender:
-        values, t = resample_peers.values(case.t, 1), triplets(case)
-        check = checks.same_errors(resample_peers.our_errors(t, values))
-        return Contender(resample_peers.our_errors(t, values, backend), check=check)
-
-    return build
-
-
-def score_with_intervals(case: Case) -> Contender:
-    """The score with intervals over objects, in closed form."""
-    x, t = embeddings(case), triplets(case)
-    return Contender(lambda: pyalign.score(x, t, ci="objects"))
-
-
-def compare_many(case: Case) -> Contender:
-    """A hundred models, each the same rows with noise of its own."""
-    rng, x, t = np.random.default_rng(cases.SEED), embeddings(case), triplets(case)
-    models = {f"model {k}": x + rng.normal(size=x.shape).astype(np.float32) for k in range(HUNDRED)}
-    return Contender(lambda: pyalign.compare(models, t))
-
-
-def numpy_resamples(case: Case) -> Contender:
-    """Timed on a few of the resamples."""
-    t = triplets(case)
-    check = checks.same_first_rows(resample_peers.our_sums(t, case.n))
-    share = LOOP_RESAMPLES / resample_peers.RESAMPLES
-    return Contender(resample_peers.numpy_sums(t, case.n, LOOP_RESAMPLES), share=share, check=check)
-
-
-def figures(call: Callable[[Case], float]) -> Builder:
-    """A contender whose call reports its figure."""
-    return lambda case: Contender(lambda: call(case), reports=True)
-
-
-def command(call: Callable[[Case], Any], checked: bool = False) -> Builder:
-    """A whole process that is timed from outside."""
-
-    def build(case: Case) -> Contender:
-        check = checks.same_accuracy(_our_score(embeddings(case), triplets(case))) if checked else None
-        return Contender(lambda: call(case), check=check)
-
-    return build
-
-
-def _start_of(name: str) -> Builder:
-    return command(lambda case: processes.command_help(*name.split()))
-
-
 def _of_things(case: Case) -> Comparison:
     builders = {
-        SUBJECT: decisions(_our_decisions),
+        SUBJECT: decisions(our_decisions),
         "numpy": decisions(peers.numpy_decisions),
         "numpy take": decisions(peers.numpy_take_decisions),
         "torch": decisions(peers.torch_decisions),
@@ -233,13 +90,13 @@ def _of_things(case: Case) -> Comparison:
         "numba branch-free": decisions(peers.numba_decisions, branches=False),
     }
     if case.index != "int32":
-        builders["pyalign int32"] = decisions(_our_decisions, index="int32")
+        builders["pyalign int32"] = decisions(our_decisions, index="int32")
     return Comparison("odd_one_out_from", case, builders, MANY)
 
 
 def _of_large(case: Case) -> Comparison:
     builders = {
-        SUBJECT: scores(_our_score),
+        SUBJECT: scores(our_score),
         "numpy": scores(peers.numpy_chunked_score, limit=GATHER_SLICE, chunk=CHUNK),
         "numpy small chunks": scores(peers.numpy_chunked_score, limit=GATHER_SLICE, chunk=SMALL_CHUNK),
     }
@@ -248,8 +105,8 @@ def _of_large(case: Case) -> Comparison:
 
 def _of_many_rows(case: Case) -> Comparison:
     builders = {
-        SUBJECT: scores(_our_score),
-        "pyalign by rows": scores(_score_by_rows),
+        SUBJECT: scores(our_score),
+        "pyalign by rows": scores(score_by_rows),
         "numba": scores(peers.numba_score),
         "numpy small chunks": scores(peers.numpy_chunked_score, limit=GATHER_SLICE, chunk=SMALL_CHUNK),
     }
@@ -268,7 +125,7 @@ SCORE = Comparison(
     "score",
     cases.THINGS,
     {
-        SUBJECT: scores(_our_score),
+        SUBJECT: scores(our_score),
         "numpy": scores(peers.numpy_score),
         "numpy take": scores(peers.numpy_score, take=True),
         "torch": scores(peers.torch_score),
@@ -280,7 +137,7 @@ COSINE = Comparison(
     "similarity cosine",
     cases.SQUARE,
     {
-        SUBJECT: matrix(_our_matrix("cosine"), "cosine"),
+        SUBJECT: matrix(our_matrix("cosine"), "cosine"),
         "numpy product": matrix(matrix_peers.numpy_product, "cosine"),
         "torch": matrix(matrix_peers.torch_cosine, "cosine"),
         "scikit-learn": matrix(matrix_peers.sklearn_cosine, "cosine"),
@@ -292,13 +149,24 @@ DISTANCES = Comparison(
     "similarity neg_euclidean",
     cases.SQUARE,
     {
-        SUBJECT: matrix(_our_matrix("neg_euclidean"), "neg_euclidean"),
+        SUBJECT: matrix(our_matrix("neg_euclidean"), "neg_euclidean"),
         "torch": matrix(matrix_peers.torch_distances, "neg_euclidean", np.negative),
         "scipy": matrix(matrix_peers.scipy_distances, "neg_euclidean", np.negative, rows=ROW_SLICE),
         "scikit-learn": matrix(matrix_peers.sklearn_distances, "neg_euclidean", np.negative),
         "numkong": matrix(matrix_peers.numkong_distances, "neg_euclidean", np.negative),
     },
     SOME,
+)
+# At most 1.05 of BLAS's time; of a matrix with itself, half of which is computed, at most 0.65 of that of the whole.
+PRODUCTS = tuple(
+    Comparison(
+        op,
+        case,
+        {SUBJECT: products(ours), "numpy": products(matrix_peers.product_of_two)},
+        SOME,
+    )
+    for op, ours in (("product", our_product), ("product with itself", our_product_with_itself))
+    for case in cases.PRODUCTS
 )
 COMMAND = Comparison(
     "command pyalign score",
@@ -314,7 +182,7 @@ STARTS = Comparison(
         "python": command(lambda case: processes.bare_python("pass")),
         "numpy": command(lambda case: processes.bare_python("import numpy")),
         "pyalign --help": command(lambda case: processes.command_help()),
-        **{f"pyalign {name}": _start_of(name) for name in COMMANDS if name != "score"},
+        **{f"pyalign {name}": start_of(name) for name in COMMANDS if name != "score"},
     },
     SOME,
 )
@@ -369,7 +237,7 @@ CONSISTENCY = Comparison(
 INTERVALS = Comparison(
     "score with intervals",
     cases.THINGS,
-    {SUBJECT: score_with_intervals, "one second": figures(lambda case: 1.0), "pyalign score": scores(_our_score)},
+    {SUBJECT: score_with_intervals, "one second": figures(lambda case: 1.0), "pyalign score": scores(our_score)},
     SOME,
 )
 MODELS = Comparison(
@@ -430,16 +298,6 @@ PROBE = Comparison(
     },
     SOME,
 )
-
-
-def repeats(make: Callable[[np.ndarray], Callable[[], repeat_peers.Groups]]) -> Builder:
-    """A contender of `find_repeats`."""
-
-    def build(case: Case) -> Contender:
-        t = triplets(case)
-        return Contender(make(t), check=repeat_peers.same_groups(repeat_peers.our_repeats(t)))
-
-    return build
 
 
 CONCEPTS = (
@@ -522,19 +380,6 @@ NEIGHBORS = (
 NEIGHBORHOODS = Comparison(
     "neighbor agreement", cases.THINGS_PAIRS, {SUBJECT: neighborhood_peers.ours, "sets": neighborhood_peers.sets}, FEW
 )
-
-
-def choices(make: Callable[..., choice_peers.Matrix], rows: int | None = None, checked: bool = True) -> Builder:
-    """A contender of `choice_similarity`; with `rows` it is timed on that many items."""
-
-    def build(case: Case) -> Contender:
-        x = embeddings(case)
-        check = choice_peers.same_probabilities(choice_peers.ours(x)) if checked else None
-        if rows is None:
-            return Contender(make(x), check=check)
-        return Contender(make(x, rows), share=choice_peers.share_of(case.n, rows), check=check)
-
-    return build
 
 
 CHOICE = Comparison(
@@ -658,7 +503,7 @@ STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CONSISTENCY,
 EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
 COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *CONCEPTS, PREDICT, *NEIGHBORS, NEIGHBORHOODS, COSINE, DISTANCES,
-    CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
+    *PRODUCTS, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
 )  # fmt: skip
 
 
