@@ -28,15 +28,19 @@ class Mutants:
         assert source.count(before) == 1, f"{file} no longer holds {before!r} once: choose another mutation"
         path.write_text(source.replace(before, after))
         try:
-            made, replaced = self._compile(ROOT / unit, f"-D{define}", target.with_suffix(".o"))
+            made, replaced = self._compile(ROOT / unit, f"-D{define}", target.parent)
         finally:
             path.write_text(source)
         self._link(made, replaced, target)
         made.unlink()
         return target
 
-    def _compile(self, source, define, target):
-        """The object, and that of the build which it stands for. `define` tells one compilation from others."""
+    def _compile(self, source, define, folder):
+        """The object, and that of the build which it stands for. `define` tells one compilation from others.
+
+        It is named as in the build: shared_memory.ld takes what is called .cu.o.
+        """
+        target = folder / f"{source.name}.o"
         commands = json.loads((self._build / "compile_commands.json").read_text())
         found = [shlex.split(one["command"]) for one in commands if Path(one["file"]) == source]
         (words,) = [words for words in found if define in words or define == "-D"]
