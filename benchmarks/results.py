@@ -18,7 +18,7 @@ from benchmarks.operations import COMPARISONS, SUBJECT, Comparison
 from benchmarks.timing import median_ratio, quantiles
 
 ROOT = Path(__file__).resolve().parent.parent
-ZEN = {23: "zen2", 25: "zen4", 26: "zen5"}  # AMD's families, where the model's name does not say
+ZEN = {23: "zen2", 25: "zen3", 26: "zen5"}  # AMD's families, where the model's name does not say; of 25 also zen4
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,10 @@ def cores() -> int:
 def machine() -> str:
     """The processor and the number of cores, such as `amd-epyc-zen5-2c`."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    about = dict(re.findall(r"^(vendor_id|cpu family|model name)\s*: (.+)$", text, re.MULTILINE))
+    about = dict(re.findall(r"^(vendor_id|cpu family|model name|flags)\s*: (.+)$", text, re.MULTILINE))
     generation = ZEN.get(int(about.get("cpu family", 0)), "") if about.get("vendor_id") == "AuthenticAMD" else ""
+    if generation == "zen3" and "avx512f" in about.get("flags", ""):
+        generation = "zen4"
     name = f"{about.get('model name', 'unknown')} {generation} {cores()}c".lower()
     return re.sub(r"[^a-z0-9]+", "-", name).strip("-")
 
