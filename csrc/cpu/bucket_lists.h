@@ -86,7 +86,7 @@ struct Desk {
   Items items[kBlocks];        // of a chunk
   Pair sorted[kPiece];         // of a piece
   uint16_t where[kPiece];      // each pair of the piece is among them
-  T values[kPiece];            // of a piece, or of a chunk
+  T values[kPiece + 3];        // of a piece, with room for three more, or of a chunk
   int32_t next[kMostNumbers];  // by bucket, or by lower item
 };
 
@@ -202,7 +202,9 @@ int64_t cut(const Slab<T>& slab, Piece* pieces) {
 }
 
 // A bucket is cut only where two pieces together hold more than kPiece.
-int64_t most_pieces(const Grid& grid, int64_t chunks) { return grid.buckets + 2 * blocks(chunks * kPairs, kPiece); }
+inline int64_t most_pieces(const Grid& grid, int64_t chunks) {
+  return grid.buckets + 2 * blocks(chunks * kPairs, kPiece);
+}
 
 }  // namespace
 }  // namespace PA_ISA

@@ -69,17 +69,15 @@ void compute(const pa_rows* x, const Grid& grid, int64_t bucket, int64_t count, 
       if (next.low[r] != before) request_row(next.low[r], rows->d);
       before = next.low[r];
     }
-    T value[kPairsAtOnce];
+    T* values = desk->values + p;  // and of the last pair again, past the end
     if (now.low[0] == now.low[kPairsAtOnce - 1])
-      four_pairs<T, P, true, Ahead>(now.low, now.high, next.high, rows->d, value);
-    else four_pairs<T, P, false, Ahead>(now.low, now.high, next.high, rows->d, value);
-    for (int64_t r = 0; r < smaller(kPairsAtOnce, count - p); ++r) {
-      const Pair& pair = sorted[p + r];
-      desk->values[p + r] =
-          finish_pair<T, P>(value[r], first_low + pair.low, first_high + pair.high, x->terms, x->gamma);
-    }
+      four_pairs<T, P, true, Ahead>(now.low, now.high, next.high, rows->d, values);
+    else four_pairs<T, P, false, Ahead>(now.low, now.high, next.high, rows->d, values);
     now = next;
   }
+  for (int64_t p = 0; p < count; ++p)
+    desk->values[p] =
+        finish_pair<T, P>(desk->values[p], first_low + sorted[p].low, first_high + sorted[p].high, x->terms, x->gamma);
 }
 
 template <class T, pa_pair P>

@@ -76,7 +76,7 @@ void add_sorted(const Job<T>& job, const Grid& grid, int64_t bucket, int64_t cou
   const Pair* sorted = desk->sorted;
   int64_t end;
   for (int64_t p = 0; p < count; p = end) {
-    const T *rows[kPairsAtOnce], *next[kPairsAtOnce];
+    const T *rows[kPairsAtOnce] = {}, *next[kPairsAtOnce];
     for (end = p; end < count && end < p + kPairsAtOnce && sorted[end].low == sorted[p].low; ++end)
       rows[end - p] = row<T>(job.x, first_high + sorted[end].high);
     for (int r = 0; r < kPairsAtOnce; ++r)

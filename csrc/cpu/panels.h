@@ -11,29 +11,6 @@ struct Panel {
   static constexpr int width = kTileVectors * Simd<T>::lanes;
 };
 
-// In place: rows become columns, by log2(lanes) rounds of interleaving row i with row i + lanes / 2.
-template <class T>
-void transpose(typename Simd<T>::Vector* v) {
-  typedef Simd<T> S;
-  constexpr int lanes = S::lanes, half = lanes / 2;
-  typename S::Mask low, high;
-  for (int i = 0; i < lanes; ++i) {
-    low[i] = i / 2 + (i % 2) * lanes;
-    high[i] = low[i] + half;
-  }
-#pragma GCC unroll 4
-  for (int round = 1; round < lanes; round *= 2) {
-    typename S::Vector w[lanes];
-#pragma GCC unroll 8
-    for (int i = 0; i < half; ++i) {
-      w[2 * i] = S::shuffle(v[i], v[i + half], low);
-      w[2 * i + 1] = S::shuffle(v[i], v[i + half], high);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) v[i] = w[i];
-  }
-}
-
 // One panel of rows i0 .. i0 + width, features outermost: panel[k][lane]; lanes past n are zero.
 template <class T>
 void pack_panel(const pa_matrix* x, int64_t i0, T* panel) {

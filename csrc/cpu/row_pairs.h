@@ -38,10 +38,29 @@ inline T finish_pair(double value, int64_t i, int64_t j, const double* terms, do
 
 constexpr int kPairsAtOnce = 4;
 
-// The sums of four vectors, each lane by lane.
+// The sums of four vectors, each lane by lane: side by side in 16 bytes, of which each group of lanes gives some.
 template <class T>
-inline void sums_of_four(const typename Simd<T>::Vector* v, T* sums) {
-  for (int r = 0; r < kPairsAtOnce; ++r) sums[r] = Simd<T>::sum(v[r]);
+inline __attribute__((always_inline)) void sums_of_four(const typename Simd<T>::Vector* v, T* sums) {
+  typedef Simd<T> S;
+  typedef T Group __attribute__((vector_size(16)));
+  constexpr int group = 16 / sizeof(T);
+#pragma GCC unroll 2
+  for (int first = 0; first < kPairsAtOnce; first += group) {
+    typename S::Vector column[group];
+#pragma GCC unroll 4
+    for (int r = 0; r < group; ++r) column[r] = v[first + r];
+    transpose<T, group>(column);
+    Group sum = {};
+#pragma GCC unroll 4
+    for (int lane = 0; lane < S::lanes; lane += group)
+#pragma GCC unroll 4
+      for (int l = 0; l < group; ++l) {
+        Group part;
+        memcpy(&part, reinterpret_cast<const T*>(&column[l]) + lane, sizeof part);
+        sum += part;
+      }
+    memcpy(sums + first, &sum, sizeof sum);
+  }
 }
 
 // Four pairs of rows. Shared: their first row is one; Ahead: the lines of `next`, four rows, are requested meanwhile.

@@ -58,12 +58,31 @@ struct Simd {
     return __builtin_shuffle(a, b, mask);
 #endif
   }
-  static inline __attribute__((always_inline)) T sum(Vector v) {
-    T s = 0;
-    for (int i = 0; i < lanes; ++i) s += v[i];
-    return s;
-  }
 };
+
+// In place, within each group of Group lanes: lane r of vector l and lane l of vector r change places. By log2(Group)
+// rounds of interleaving vector i with vector i + Group / 2.
+template <class T, int Group = Simd<T>::lanes>
+inline __attribute__((always_inline)) void transpose(typename Simd<T>::Vector* v) {
+  typedef Simd<T> S;
+  constexpr int half = Group / 2;
+  typename S::Mask low, high;
+  for (int i = 0; i < S::lanes; ++i) {
+    low[i] = i / Group * Group + i % Group / 2 + (i % 2) * S::lanes;
+    high[i] = low[i] + half;
+  }
+#pragma GCC unroll 4
+  for (int round = 1; round < Group; round *= 2) {
+    typename S::Vector w[Group];
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) {
+      w[2 * i] = S::shuffle(v[i], v[i + half], low);
+      w[2 * i + 1] = S::shuffle(v[i], v[i + half], high);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < Group; ++i) v[i] = w[i];
+  }
+}
 
 // Aligned scratch memory, given back when it leaves its scope; `data` is NULL when there was none to have. Large pieces
 // come from scratch.cpp, which keeps some for the next call.

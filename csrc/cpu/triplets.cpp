@@ -83,7 +83,7 @@ struct FromRows {
     for (int64_t q = 0; q < count; ++q) {
       const int64_t next = q + 1 < count ? q + 1 : q;
       const int64_t a = items.column[0][q], b = items.column[1][q], c = items.column[2][q];
-      T value[3];
+      T value[kPairsAtOnce];
       three_pairs(row<T>(x, a), row<T>(x, b), row<T>(x, c), row<T>(x, items.column[0][next]),
                   row<T>(x, items.column[1][next]), row<T>(x, items.column[2][next]), value);
       s->s01[q] = finish(value[0], a, b);
@@ -92,6 +92,7 @@ struct FromRows {
     }
   }
 
+  // value: of the three, and one that is nobody's.
   void three_pairs(const T* a, const T* b, const T* c, const T* next_a, const T* next_b, const T* next_c,
                    T* value) const {
     typedef Simd<T> S;
@@ -114,15 +115,13 @@ struct FromRows {
         s12[u] += term_of<P>(vb, vc);
       }
     }
-    T t01 = S::sum(s01[0] + s01[1]), t02 = S::sum(s02[0] + s02[1]), t12 = S::sum(s12[0] + s12[1]);
+    const V sums[kPairsAtOnce] = {s01[0] + s01[1], s02[0] + s02[1], s12[0] + s12[1]};
+    sums_of_four<T>(sums, value);
     for (int64_t k = whole; k < d; ++k) {
-      t01 = add_term<P>(t01, a[k], b[k]);
-      t02 = add_term<P>(t02, a[k], c[k]);
-      t12 = add_term<P>(t12, b[k], c[k]);
+      value[0] = add_term<P>(value[0], a[k], b[k]);
+      value[1] = add_term<P>(value[1], a[k], c[k]);
+      value[2] = add_term<P>(value[2], b[k], c[k]);
     }
-    value[0] = t01;
-    value[1] = t02;
-    value[2] = t12;
   }
 };
 
