@@ -68,19 +68,18 @@ def _run(
 
 def prepare(backend: Backend, measure: Measure, x: Array, y: Array | None = None) -> tuple[Rows, Rows | None]:
     """Rows of x (n, d) and, where given, of y (m, d), checked to be finite and within range."""
-    _require_range(backend, measure, x, "x")
-    if y is not None:
-        _require_range(backend, measure, y, "y")
+    sides = [x] if y is None else [x, y]
+    squares = [_require_range(backend, measure, side, name) for side, name in zip(sides, "xy", strict=False)]
     shift = backend.column_shift(x) if measure.transform == "shift" else None
     if shift is not None and y is not None and shift.any():  # of y it may not be exact in half precision
-        x, y = backend.widened(x), backend.widened(y)
-    left = _rows(backend, measure, x, shift)
-    right = None if y is None else _rows(backend, measure, y, shift)
+        sides = [backend.widened(side) for side in sides]
+    rows = [_rows(backend, measure, side, norms, shift) for side, norms in zip(sides, squares, strict=True)]
     if not measure.kernel.angular:
-        given = [rows for rows in (left, right) if rows is not None]
-        longest = max(float((_squares(backend, r.values) if r.terms is None else r.terms).max()) for r in given)
-        _checks.require_digits(backend, [r.values for r in given], longest, measure.name)
-    return replace(left, gamma=measure.gamma(lambda: _median_distance(backend, x, y))), right
+        lengths = [norms if r.terms is None else r.terms for r, norms in zip(rows, squares, strict=True)]
+        longest = max(float(some.max()) for some in lengths)
+        _checks.require_digits(backend, [r.values for r in rows], longest, measure.name)
+    gamma = measure.gamma(lambda: _median_distance(backend, *sides))
+    return replace(rows[0], gamma=gamma), None if y is None else rows[1]
 
 
 def finite_mask(backend: Backend, x: Array) -> np.ndarray:
@@ -94,27 +93,31 @@ def _squares(backend: Backend, x: Array) -> np.ndarray:
         return backend.row_squares(x)
 
 
-def _require_range(backend: Backend, measure: Measure, x: Array, name: str) -> None:
+def _require_range(backend: Backend, measure: Measure, x: Array, name: str) -> np.ndarray:
+    """|x|^2 of each row, which are within range."""
     squares = _squares(backend, x)
     _checks.require_finite(_checks.not_finite(backend, x, squares), name)
     if not measure.kernel.angular:
         _checks.require_products(squares, _checks.result_dtype(x), measure.name, name)
+    return squares
 
 
-def _median_distance(backend: Backend, x: Array, y: Array | None) -> float:
+def _median_distance(backend: Backend, x: Array, y: Array | None = None) -> float:
     some = [None if rows is None else backend.some_rows(rows, spaced_rows(len(rows))) for rows in (x, y)]
     assert some[0] is not None
     return median_distance(some[0], some[1])
 
 
-def _rows(backend: Backend, measure: Measure, x: Array, shift: np.ndarray | None) -> Rows:
+def _rows(backend: Backend, measure: Measure, x: Array, squares: np.ndarray, shift: np.ndarray | None) -> Rows:
+    """Rows of x, whose squared norms are `squares`, as the measure takes them."""
+    given = x
     if measure.transform == "centre":
         x = backend.centre_rows(_bounded(backend, x))
     elif shift is not None:
         x = backend.shift_rows(x, shift)
     if not measure.kernel.terms:
         return Rows(x, None, measure.pair)
-    terms = _squares(backend, x)
+    terms = squares if x is given else _squares(backend, x)
     if measure.kernel.angular:
         x, terms = _unit_terms(backend, x, terms)
     return Rows(x, terms, measure.pair)
