@@ -163,7 +163,7 @@ PRODUCTS = tuple(
         op,
         case,
         {SUBJECT: products(ours), "numpy": products(matrix_peers.product_of_two)},
-        SOME,
+        MANY,
     )
     for op, ours in (("product", our_product), ("product with itself", our_product_with_itself))
     for case in cases.PRODUCTS
