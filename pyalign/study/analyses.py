@@ -67,6 +67,7 @@ ANALYSES = {
         Analysis("permutation_test", _ONE),
         Analysis("rsa", {"x": MODELS, "human": HUMAN}),
         Analysis("cka", {"models": MODELS}),
+        Analysis("minibatch_cka", {"models": MODELS}),
         Analysis("recover", _NAMED),
         Analysis("neighbors", {"x": MODEL}),
         Analysis("compare_neighbors", {"x": MODELS, "against": DIMENSIONS, "categories": CATEGORIES}, ("categories",)),

@@ -332,3 +332,15 @@ def test_neighbours_that_change_between_a_model_and_a_file(folder):
     np.save("b.npy", np.load("a.npy"))
     assert "neighbor_changes (a)" in made(run())
     assert pyalign.load_result("small/steps/neighbor_changes-a.json").overlap == 1
+
+
+def test_cka_in_batches_of_models_that_are_large(folder):
+    Path("small.toml").write_text(
+        'names = "names.txt"\nmodels.a = "a.npy"\nmodels.b = "b.npy"\n[steps.minibatch_cka]\nbatch = 10\nseed = 3\n'
+    )
+    assert not run().failed
+    models = {name: np.load(f"{name}.npy") for name in ("a", "b")}
+    real = pyalign.minibatch_cka(models, batch=10, seed=3)
+    found = pyalign.load_result("small/steps/minibatch_cka.json")
+    np.testing.assert_array_equal(found.results[0].matrix, real.results[0].matrix)
+    assert found.batches == real.batches > 1
