@@ -1,12 +1,9 @@
 // native.cpp: the CPU kernels as a Python module. Each function unpacks, releases the GIL, and calls. `Rows` and
 // `Wanted` of pyalign.backends come as they are, and become their namesakes of pyalign.h here.
 //
-// The Python side has checked shapes, dtypes, strides and index ranges; what is tested here keeps a mistake there from
-// reading wild memory. Arrays are never converted or copied.
-#include <pybind11/numpy.h>
+// The Python side has checked shapes, dtypes, strides and index ranges; arrays.h looks again.
 #include <pybind11/pybind11.h>
 
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <optional>
@@ -15,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "arrays.h"
 #include "guard.h"
 #include "pair.h"
 #include "pairs.h"
@@ -25,55 +23,6 @@
 namespace py = pybind11;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (!holds) throw std::invalid_argument(what);
-}
-
-// py::cast makes a new array of a list, which is gone before its memory is read.
-py::array array_of(const py::object& given) {
-  require(py::isinstance<py::array>(given), "expected an array of numpy");
-  return py::reinterpret_borrow<py::array>(given);
-}
-
-pa_float_type float_type(const py::array& a) {
-  const char kind = a.dtype().kind();
-  require(kind == 'f' && (a.itemsize() == 4 || a.itemsize() == 8), "expected float32 or float64");
-  return a.itemsize() == 4 ? PA_FLOAT32 : PA_FLOAT64;
-}
-
-pa_index_type index_type(const py::array& a) {
-  const char kind = a.dtype().kind();
-  if (kind == 'i' && a.itemsize() == 2) return PA_INT16;
-  if (kind == 'u' && a.itemsize() == 2) return PA_UINT16;
-  if (kind == 'i' && a.itemsize() == 4) return PA_INT32;
-  require(kind == 'i' && a.itemsize() == 8, "expected int16, uint16, int32 or int64");
-  return PA_INT64;
-}
-
-// (n, d) with unit column stride; a single column may have any.
-pa_matrix matrix_of(const py::array& a) {
-  require(a.ndim() == 2, "expected two dimensions");
-  require(a.shape(1) <= 1 || a.strides(1) == a.itemsize(), "expected contiguous rows");
-  require(a.strides(0) % a.itemsize() == 0, "expected aligned rows");
-  return {a.data(), a.shape(0), a.shape(1), a.strides(0) / a.itemsize(), float_type(a)};
-}
-
-// (t, 3) contiguous, of the pairs of positions 01, 02, 12 or of the positions.
-pa_matrix three_of(const py::array& a) {
-  const pa_matrix three = matrix_of(a);
-  require(three.d == 3 && (three.n <= 1 || three.stride == 3), "expected a contiguous array of shape (t, 3)");
-  return three;
-}
-
-// One float64 of each row to read, or NULL.
-const double* double_each(const py::object& given, int64_t n) {
-  if (given.is_none()) return nullptr;
-  const auto a = array_of(given);
-  require(float_type(a) == PA_FLOAT64 && a.ndim() == 1 && a.shape(0) == n && (n <= 1 || a.strides(0) == 8),
-          "expected contiguous float64, one of each row");
-  return static_cast<const double*>(a.data());
-}
 
 // An attribute, by a name that Python makes once.
 class Attribute {
@@ -106,23 +55,9 @@ struct Prepared {
   }
 };
 
-pa_triplets triplets_of(const py::array& a) {
-  require(a.ndim() == 2 && a.shape(1) == 3, "expected shape (t, 3)");
-  require(a.strides(0) % a.itemsize() == 0 && a.strides(1) % a.itemsize() == 0, "expected aligned triplets");
-  return {a.data(), a.shape(0), a.strides(0) / a.itemsize(), a.strides(1) / a.itemsize(), index_type(a)};
-}
-
 void check(pa_status status) {
   if (status == PA_OUT_OF_MEMORY) throw std::bad_alloc();
   if (status != PA_OK) throw std::invalid_argument("a kernel refused its arguments");
-}
-
-void* output(py::array& a, int64_t n, int64_t d, pa_float_type type) {
-  require(a.writeable() && float_type(a) == type, "output has the wrong dtype or is read-only");
-  require(a.ndim() == 2 && a.shape(0) == n && a.shape(1) == d, "output has the wrong shape");
-  require(d <= 1 || a.strides(1) == a.itemsize(), "output rows must be contiguous");
-  require(n <= 1 || std::llabs(a.strides(0)) >= d * a.itemsize(), "output rows must not overlap");
-  return a.mutable_data();
 }
 
 py::array row_squares(const py::array& x) {
@@ -181,15 +116,6 @@ void add_transpose(py::array a) {
   void* target = output(a, rows.n, rows.n, rows.type);
   WithoutGil release;
   check(pa_add_transpose(target, rows.type, rows.n));
-}
-
-// A contiguous array of two dimensions and that type.
-template <class T>
-T* contiguous(const py::array& a, int64_t rows, int64_t columns) {
-  require(py::isinstance<py::array_t<T>>(a) && a.ndim() == 2 && a.shape(0) == rows && a.shape(1) == columns &&
-              (a.flags() & py::array::c_style),
-          "expected a contiguous array of another shape or dtype");
-  return static_cast<T*>(const_cast<void*>(a.data()));
 }
 
 // Orders are looked at here: one that is no permutation would lead outside of memory.
@@ -271,15 +197,6 @@ py::object assign(const py::array& values, const py::array& triplets, bool produ
   if (status == PA_INVALID_TRIPLETS) return py::none();
   check(status);
   return py::int_(tied);
-}
-
-int8_t* int8_each(const py::object& wanted, int64_t t) {
-  if (wanted.is_none()) return nullptr;
-  auto a = array_of(wanted);
-  require(a.dtype().kind() == 'i' && a.itemsize() == 1 && a.ndim() == 1 && a.shape(0) == t && a.strides(0) == 1 &&
-              a.writeable(),
-          "expected a contiguous int8 array of shape (t,)");
-  return static_cast<int8_t*>(a.mutable_data());
 }
 
 // pyalign.backends.Wanted, with its arrays held for the call; `sums` is filled where it asks for them.
@@ -365,12 +282,6 @@ pa_triplet_loss loss_of(const py::object& targets, double temperature, double sc
   return {weights.data, temperature, scale, alternatives};
 }
 
-void* square_output(py::array& a, const pa_matrix& s) {
-  require(s.n == s.d, "similarities must be square");
-  require(s.n <= 1 || a.strides(0) == s.n * a.itemsize(), "gradient must be contiguous");
-  return output(a, s.n, s.n, s.type);
-}
-
 // The cross-entropy in nats, or None for invalid triplets.
 py::object triplet_gradient(const py::array& similarities, const py::array& triplets, const py::object& targets,
                             double temperature, double scale, py::array gradient, int alternatives) {
@@ -435,15 +346,6 @@ double planned_gradient(const py::array& similarities, const Plan& plan, const p
   WithoutGil release;
   check(pa_planned_gradient(&s, &plan.c, &loss, target, &cross_entropy));
   return cross_entropy;
-}
-
-// One number per triplet, of the similarities' type.
-void* one_each(const py::object& wanted, int64_t t, pa_float_type type) {
-  if (wanted.is_none()) return nullptr;
-  auto a = array_of(wanted);
-  require(a.writeable() && float_type(a) == type && a.ndim() == 1 && a.shape(0) == t, "bad output");
-  require(t <= 1 || a.strides(0) == a.itemsize(), "outputs per triplet must be contiguous");
-  return a.mutable_data();
 }
 
 void outcomes(const py::array& similarities, int alternatives, double temperature, const py::object& verdicts,
@@ -553,17 +455,6 @@ py::tuple temperature_sums(const py::array& similarities, int alternatives, cons
     check(pa_temperature_sums(&s, alternatives, u, w, beta, wanted, &sums));
   }
   return py::make_tuple(sums.weight, sums.loss, sums.first, sums.second, sums.first_squared, sums.shortfall);
-}
-
-// (m,) contiguous of Kind, to read or to fill; NULL for None.
-template <class Kind>
-Kind* list_of(const py::object& given, int64_t m, bool filled = false) {
-  if (given.is_none()) return nullptr;
-  const auto a = array_of(given);
-  require(py::isinstance<py::array_t<Kind>>(a) && a.ndim() == 1 && a.shape(0) == m &&
-              (m <= 1 || a.strides(0) == sizeof(Kind)) && (!filled || a.writeable()),
-          "expected a contiguous list of another type, length, or that can be filled");
-  return static_cast<Kind*>(const_cast<void*>(a.data()));
 }
 
 void ranks(const py::array& values, int64_t at_once, const py::object& order, const py::object& twice) {
