@@ -1,4 +1,4 @@
-"""Cells that tables share: plain numbers and intervals, names of models and of pairs of them."""
+"""Cells that tables share: plain numbers, counts and intervals, names of models and of pairs of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ def number(value: float | None, places: int = 4) -> str:
         ('0.5123', '0.512', '-', '-')
     """
     return "-" if value is None or value != value else f"{value:.{places}f}"
+
+
+def counted(n: int, one: str, more: str = "") -> str:
+    """How many of what.
+
+    Example:
+        >>> counted(1, "model"), counted(1200, "person", "people")
+        ('1 model', '1,200 people')
+    """
+    return f"{n:,} {one if n == 1 else more or one + 's'}"
 
 
 def interval(ends: Iterable[float] | None, places: int = 4) -> str:

@@ -11,15 +11,10 @@ from pyalign.concept.neighbor_agreement import NeighborAgreement
 from pyalign.concept.neighbor_changes import NeighborChanges
 from pyalign.concept.prototypes import Prototypes
 from pyalign.concept.purity import NeighborPurity
-from pyalign.report.cells import interval, labels_of, number
+from pyalign.report.cells import counted, interval, labels_of, number
 from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text
 
 MOST_CONCEPTS, MOST_PAIRS, SHOWN = 20, 20, 3
-
-
-def counted(count: int, one: str, several: str) -> str:
-    """A number with its noun."""
-    return f"{count:,} {one if count == 1 else several}"
 
 
 def _labels(found: Any, verbose: bool) -> dict[str, str]:
@@ -180,8 +175,8 @@ def prototypes_table(found: Prototypes, width: int | None = None, verbose: bool 
 def duplicates_table(found: NearDuplicates, width: int | None = None, verbose: bool = False) -> str:
     """A row for each group."""
     notes = [
-        f"{counted(len(found.groups), 'group', 'groups')} among {found.n_objects:,} rows",
-        counted(found.n_pairs, "pair", "pairs"),
+        f"{counted(len(found.groups), 'group')} among {found.n_objects:,} rows",
+        counted(found.n_pairs, "pair"),
     ]
     notes.append("equal rows" if found.threshold is None else f"{found.measure} of at least {found.threshold:g}")
     if not found.groups:

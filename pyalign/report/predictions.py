@@ -10,8 +10,8 @@ from pyalign.concept.predicted import (
     PredictedDimension,
     PredictedDimensions,
 )  # fmt: skip
+from pyalign.report.cells import counted, number
 from pyalign.report.cells import interval as interval_text
-from pyalign.report.cells import number
 from pyalign.report.tables import (
     Column,
     Rows,
@@ -51,7 +51,7 @@ def predictions_table(found: DimensionPredictions, width: int | None = None, ver
 
 def _notes(found: DimensionPredictions) -> list[str]:
     human = [f"human: {one_line(found.human)}"] if found.human else []
-    told = [*human, f"{found.n_objects:,} objects, {_counted(len(found[0].dimensions), 'dimension')}"]
+    told = [*human, f"{found.n_objects:,} objects, {counted(len(found[0].dimensions), 'dimension')}"]
     told += [f"{found.n_dropped:,} dropped (NaN)"] if found.n_dropped else []
     given = "as given" if found.seed is None else f"seed {found.seed}"
     told.append(f"{found.folds} folds of objects ({given}), R^2 on those held out")
@@ -129,7 +129,7 @@ def _different(
     rest = [one for one in found.differences if one.dimension is not None]
     rest.sort(key=lambda one: -abs(one.difference) / (one.standard_error or 1.0))
     shown = rest if verbose else rest[:MOST_DIFFERENCES]
-    told = [f"p ({SHORT[found.correction]}) corrected for {_counted(len(rest), 'difference')} of dimensions"]
+    told = [f"p ({SHORT[found.correction]}) corrected for {counted(len(rest), 'difference')} of dimensions"]
     told += [f"means for {len(means):,}"] if len(means) > 1 else []
     if len(shown) < len(rest):
         told.append(f"the {len(shown)} surest of {len(rest):,} differences of dimensions: --verbose or --json has all")
@@ -153,7 +153,3 @@ def _difference_columns(
         column("p", lambda d: p_text(d.p_value), 4),
         column(f"p ({SHORT[found.correction]})", lambda d: p_text(d.p_adjusted)),
     ]
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyalign.pairwise.rsa_result import Rsa, RsaPair
-from pyalign.report.cells import interval, labels_of, number
+from pyalign.report.cells import counted, interval, labels_of, number
 from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text, shortened
 
 CLOSED = "closed form"
@@ -32,7 +32,7 @@ def rsa_table(found: Rsa, width: int | None = None, verbose: bool = False) -> st
         told = [f"the first {len(shown)} of {len(found.pairs):,}: --verbose or --json has all"] if hidden else []
         tested = sum(pair.p_value is not None for pair in found.pairs)
         if tested:
-            told.append(f"p ({_short(found)}) corrected for {counted(tested, 'pair', 'pairs')}")
+            told.append(f"p ({_short(found)}) corrected for {counted(tested, 'pair')}")
         parts.append(noted([*told, *same], width, verbose))
     for one in found.weighted or ():
         called = {
@@ -47,16 +47,6 @@ def rsa_table(found: Rsa, width: int | None = None, verbose: bool = False) -> st
         ]
         parts.append("\n" + noted(told, width, verbose))
     return "\n".join(parts)
-
-
-def counted(n: int, one: str, more: str) -> str:
-    """How many of what.
-
-    Example:
-        >>> counted(1, "person", "people"), counted(1200, "person", "people")
-        ('1 person', '1,200 people')
-    """
-    return f"{n:,} {one if n == 1 else more}"
 
 
 def _labels(found: Rsa, verbose: bool) -> dict[str, str]:
@@ -150,9 +140,9 @@ def _short(found: Rsa) -> str:
 def _notes(found: Rsa) -> list[str]:
     first = found.results[0]
     notes = [f"human: {one_line(found.human)}"] if found.human else []
-    notes.append(f"{first.n_objects:,} objects, {counted(first.n_pairs, 'pair', 'pairs')}")
+    notes.append(f"{first.n_objects:,} objects, {counted(first.n_pairs, 'pair')}")
     if first.n_missing:
-        notes.append(f"{counted(first.n_missing, 'pair', 'pairs')} missing")
+        notes.append(f"{counted(first.n_missing, 'pair')} missing")
     if found.n_people is not None:
         notes.append(counted(found.n_people, "person", "people"))
     if found.ci_by is not None:

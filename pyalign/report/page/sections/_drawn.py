@@ -72,13 +72,3 @@ def percent(value: float | None) -> str:
 def over(by: Any) -> str:
     """What intervals are over, in a sentence."""
     return str(by).replace("subjects", "people").replace("+", " and ")
-
-
-def counted(n: int, one: str, more: str = "") -> str:
-    """How many of what.
-
-    Example:
-        >>> counted(1, "model"), counted(1200, "person", "people")
-        ('1 model', '1,200 people')
-    """
-    return f"{n:,} {one if n == 1 else more or one + 's'}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pyalign.report.cells import counted
 from pyalign.report.charts import chart
 from pyalign.report.charts.document import called, different
 from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Section, Table
-from pyalign.report.page.sections._drawn import column, counted, figure, numbered, over, percent, relabelled
+from pyalign.report.page.sections._drawn import column, figure, numbered, over, percent, relabelled
 
 MOST_PAIRS = 1000  # in a table; the figure and the document have the others
 SINGULAR = {"dimensions": "dimension", "categories": "category"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign.report.cells import counted
 from pyalign.report.charts import chart
 from pyalign.report.charts.before_after import probe_names
 from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Column, Fold, Section, Table
-from pyalign.report.page.sections._drawn import column, counted, figure, numbered, over, percent, relabelled
+from pyalign.report.page.sections._drawn import column, figure, numbered, over, percent, relabelled
 from pyalign.report.page.sections._rows import confidence
 from pyalign.report.page.sections._triplets import triplet_sets
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pyalign.report.cells import counted
 from pyalign.report.charts import chart
 from pyalign.report.charts.document import called
 from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Column, Fold, Section, Table, Text
-from pyalign.report.page.sections._drawn import column, counted, figure, numbered, over, relabelled
+from pyalign.report.page.sections._drawn import column, figure, numbered, over, relabelled
 
 Document = Mapping[str, Any]
 CEILING = (
