@@ -40,6 +40,7 @@ from .data.transform import Transform
 from .data.triplets import Triplets
 from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
+from .documents import Interval
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError
 from .extraction.extract import extract
 from .extraction.images import as_images
@@ -78,7 +79,7 @@ from .recovery.recovered import Recovery
 from .report.figures import write_figures
 from .report.page.write import ReportFile, write_report
 from .report.plot import plot
-from .results import Interval, Result, load_result
+from .results import Result, load_result
 from .stats.resampling import Resampling
 from .study.result import Study, StudyStep
 from .study.run import run_study

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pyalign.data.provenance import fingerprint
+from pyalign.documents import as_document, from_document
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import write_files
-from pyalign.results import as_document, from_document
 
 Finished = TypeVar("Finished")
 FORMAT = 2  # of journals on the disk
@@ -124,7 +124,7 @@ class Journal:
         raise InputError(f"{self.path}: the record of {step!r} is not sound: {reason}")
 
     def finish(self, step: str, record: Any) -> None:
-        """A finished step, with a record that json can write (see `pyalign.results.as_document`)."""
+        """A finished step, with a record that json can write (see `pyalign.documents.as_document`)."""
         self.steps[step] = as_document(record)
         self.flush()
 

@@ -1,32 +1,23 @@
 """What functions that conclude something return: frozen results that print, travel as JSON and come back.
 
-A result is a frozen dataclass on `Result`. One rule writes it: fields by name, `Interval` as [low, high], what does not
-exist as null; a field that is None by default is left out while it is None. The same rule reads it.
+A result is a frozen dataclass on `Result`, written and read as `pyalign.documents` says.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
-from types import NoneType, UnionType
-from typing import Any, ClassVar, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
-
-import numpy as np
+from typing import Any, ClassVar
 
 from pyalign._version import __version__
-from pyalign.data.provenance import Input, Provenance
+from pyalign.data.provenance import Provenance
 from pyalign.data.tasks import chance_of
+from pyalign.documents import as_document, csv_of, flat, from_document
 from pyalign.errors import InputError
 
 SCHEMA = 1  # of documents; raised when a key changes its meaning
-LARGEST = 1 << 63  # a whole number in a document that is no number of anything
-INTERVALS = "intervals"  # the key under which the rest of each interval stands
-LAST = ("outputs", "notes", "provenance")  # in documents, and in no table
-Read = TypeVar("Read")
 
 # The result of each command: where `load_result` finds the class.
 KINDS = {
@@ -69,40 +60,6 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Interval:
-    """An interval around an estimate. It unpacks as low, high.
-
-    Attributes:
-        low, high: its ends, in the unit of the estimate.
-        error: standard error of the estimate, or None.
-        by: over what it is: "objects", "triplets", "subjects".
-        method: how it was found.
-        confidence: how often such intervals hold the truth, a fraction.
-
-    Example:
-        >>> low, high = Interval(0.4, 0.6, error=0.05, by="objects")
-        >>> low, high
-        (0.4, 0.6)
-    """
-
-    low: float
-    high: float
-    error: float | None = None
-    by: str | None = None
-    method: str | None = None
-    confidence: float = 0.95
-
-    def __iter__(self) -> Iterator[float]:
-        return iter((self.low, self.high))
-
-    def __getitem__(self, end: int) -> float:
-        return (self.low, self.high)[end]
-
-    def __len__(self) -> int:
-        return 2
-
-
 class OfTask:
     """What results about answers have in common: the chance level that follows from their task."""
 
@@ -132,11 +89,6 @@ class OnCards:
         """
         text: str = import_module("pyalign.report.model_index").model_index_of(self, dataset, name, task)
         return text
-
-
-def hidden(**options: Any) -> Any:
-    """A field of a result that no document holds, such as a large array."""
-    return field(metadata={"hidden": True}, repr=False, **options)
 
 
 @dataclass(frozen=True)
@@ -237,260 +189,6 @@ class Result:
         return page
 
 
-def csv_of(records: list[dict[str, Any]]) -> str:
-    """Records as text, separated by commas, under a header.
-
-    Example:
-        >>> csv_of([{"a": 1}, {"a": 2, "b": "x"}])
-        'a,b\\n1,\\n2,x\\n'
-    """
-    import csv
-    import io
-
-    names = list(dict.fromkeys(name for record in records for name in record))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return out.getvalue()
-
-
-def as_document(value: Any) -> Any:
-    """A value as json can write it; see the module.
-
-    Example:
-        >>> as_document({"a": (1, math.nan), 2: np.float32(0.5)})
-        {'a': [1, None], '2': 0.5}
-    """
-    kind = type(value)
-    if value is None or kind in (str, int, bool):
-        return value
-    if kind in (list, tuple):
-        return [as_document(one) for one in value]
-    if isinstance(value, np.ndarray):
-        return as_document(value.tolist())
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.generic):
-        return as_document(value.item())
-    if isinstance(value, Interval):
-        return [as_document(value.low), as_document(value.high)]
-    if isinstance(value, Provenance):
-        return as_document(value.to_dict())
-    if is_dataclass(value) and not isinstance(value, type):
-        return _of_dataclass(value)
-    if isinstance(value, Mapping):
-        return {str(key): as_document(one) for key, one in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [as_document(one) for one in value]
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
-
-
-def _of_dataclass(value: Any) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    intervals: dict[str, Any] = {}
-    missing = getattr(value, "missing", ())
-    for name, may_be_absent in _shown(cast(Any, type(value))):
-        held = getattr(value, name)
-        unasked = held is None and may_be_absent and name not in missing
-        if unasked or (name == "notes" and not held):
-            continue
-        document[name] = as_document(held)
-        if isinstance(held, Interval):
-            more = ("error", "by", "method", "confidence")
-            intervals[name] = {key: as_document(getattr(held, key)) for key in more}
-    for name in getattr(type(value), "derived", ()):
-        held = getattr(value, name)
-        if held is not None:
-            document[name] = as_document(held)
-    if intervals:
-        document[INTERVALS] = intervals
-    for name in LAST:
-        if name in document:
-            document[name] = document.pop(name)
-    return document
-
-
-@lru_cache(maxsize=256)
-def _shown(kind: type) -> tuple[tuple[str, bool], ...]:
-    """The fields that documents show, and whether each is None by default."""
-    return tuple((one.name, one.default is None) for one in fields(kind) if _is_shown(one))
-
-
-def _is_shown(one: Field[Any]) -> bool:
-    return not one.metadata.get("hidden") and not one.name.startswith("_")
-
-
-def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
-    """The dataclass of that kind from what `as_document` made of it; hidden fields are None.
-
-    Raises:
-        InputError: a field is missing or of another type.
-
-    Example:
-        >>> from_document(Interval, {"low": 1.0, "high": 2.0}).high
-        2.0
-    """
-    reader = getattr(kind, "from_document", None)  # of results that are not read field by field
-    return from_fields(kind, document) if reader is None else reader(document)
-
-
-def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
-    """The same, field by field."""
-    values: dict[str, Any] = {}
-    about = document.get(INTERVALS, {})
-    plan = _plan(cast(Any, kind))
-    for name, decode, required in plan.fields:
-        if name in document and decode is not None:
-            more = about.get(name) if isinstance(about, Mapping) else None
-            values[name] = decode(document[name], more, name)
-        elif required and decode is not None:
-            raise InputError(f"{name!r} is missing")
-        elif required:
-            values[name] = None
-    if plan.has_missing:
-        values["missing"] = tuple(name for name in plan.absent if name in document and document[name] is None)
-    return kind(**values)
-
-
-# How a value is read: (value, what else is said of it, the name of its field) -> what the field holds.
-Decoder = Callable[[Any, Any, str], Any]
-
-
-class _Plan(NamedTuple):
-    """How a dataclass is read; found once, as a document may hold millions.
-
-    fields: name, decoder, or None of what no document holds, and whether it has no default. absent: those that are
-    shown, and None by default. has_missing: whether it tells which of them were asked for.
-    """
-
-    fields: tuple[tuple[str, Decoder | None, bool], ...]
-    absent: tuple[str, ...]
-    has_missing: bool
-
-
-@lru_cache(maxsize=256)
-def _plan(kind: type) -> _Plan:
-    hints = get_type_hints(kind)
-    return _Plan(
-        tuple((one.name, _decoder(hints[one.name]) if _is_shown(one) else None,
-               one.default is MISSING and one.default_factory is MISSING) for one in fields(kind)),
-        tuple(one.name for one in fields(kind) if one.default is None and _is_shown(one)),
-        "missing" in hints,
-    )  # fmt: skip
-
-
-def _decoder(hint: Any) -> Decoder:
-    """Of a type, or of the first of several that fits."""
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    may_be_none, may_be_nan = NoneType in options or hint is Any, float in options
-    readers = [(_fitting(option), _reader(option)) for option in options if option is not NoneType]
-
-    def decode(value: Any, more: Any, name: str) -> Any:
-        if value is None and may_be_none:
-            return None
-        if value is None and may_be_nan:  # what is no number has no other form in JSON
-            return math.nan
-        for fits, read in readers:
-            if fits(value):
-                return value if read is None else read(value, more, name)
-        raise InputError(f"{name!r} holds {value!r:.60}, which does not fit")
-
-    return decode
-
-
-def _reader(hint: Any) -> Decoder | None:
-    """Of a value that fits; None: it stays as it is."""
-    origin, inside = get_origin(hint), get_args(hint)
-    if hint is Interval:
-        return lambda value, more, name: _interval(value, more or {}, name)
-    if hint is Provenance:
-        return lambda value, more, name: _provenance(value)
-    if is_dataclass(hint) and isinstance(hint, type):
-        return lambda value, more, name: from_document(hint, value)
-    if origin is tuple:
-        return _of_several(inside[0]) if inside[-1] is Ellipsis else _of_each(inside)
-    if origin in (dict, Mapping):
-        key, decode = inside[0], _decoder(inside[1])
-        return lambda value, more, name: {key(one): decode(held, None, name) for one, held in value.items()}
-    if hint is np.ndarray:
-        return lambda value, more, name: np.array(value)
-    return (lambda value, more, name: float(value)) if hint is float else None
-
-
-def _of_several(hint: Any) -> Decoder:
-    decode = _decoder(hint)
-    return lambda value, more, name: tuple([decode(one, None, name) for one in value])
-
-
-def _of_each(hints: tuple[Any, ...]) -> Decoder:
-    decoders = tuple(map(_decoder, hints))
-
-    def read(value: Any, more: Any, name: str) -> Any:
-        if len(decoders) != len(value):
-            raise InputError(f"{name!r} holds {len(value)} values in place of {len(decoders)}")
-        return tuple([decode(one, None, name) for decode, one in zip(decoders, value, strict=True)])
-
-    return read
-
-
-def _fitting(hint: Any) -> Callable[[Any], bool]:
-    """Whether a value of JSON may be of a type."""
-    kind = get_origin(hint) or hint
-    if kind is Any:
-        return lambda value: True
-    if kind in (Interval, tuple, list, np.ndarray):
-        return lambda value: isinstance(value, list)
-    if kind in (dict, Mapping, Provenance) or is_dataclass(kind):
-        return lambda value: isinstance(value, dict)
-    if kind in (int, float):
-        return lambda value: (
-            not isinstance(value, bool) and abs(value) <= LARGEST if isinstance(value, int) else isinstance(value, kind)
-        )
-    return lambda value: isinstance(value, kind)
-
-
-def _interval(ends: list[Any], more: Mapping[str, Any], name: str) -> Interval:
-    """Of its ends, and of the rest that stands in a place of its own; without that, the rest is not known."""
-    if len(ends) != 2:
-        raise InputError(f"{name!r} holds {len(ends)} values in place of the ends of an interval")
-    decoders = {key: decode for key, decode, _ in _plan(Interval).fields if decode is not None}
-    low, high = (decoders["low"](end, None, name) for end in ends)
-    rest = {key: decoders[key](value, None, f"{INTERVALS}.{name}.{key}") for key, value in more.items()
-            if key in decoders and key not in ("low", "high")}  # fmt: skip
-    return Interval(low, high, **rest)
-
-
-def _provenance(value: Mapping[str, Any]) -> Provenance:
-    inputs = _decoder(tuple[dict[str, Any], ...])(value.get("inputs", []), None, "inputs")
-    read = from_fields(Provenance, {**value, "inputs": []})
-    return replace(read, inputs=tuple(map(_input, inputs)))
-
-
-def _input(value: Mapping[str, Any]) -> Input:
-    sha256 = _decoder(str | None)(value.get("sha256"), None, "sha256")
-    return replace(from_fields(Input, value), _hash=sha256)
-
-
-def flat(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Names and plain values of a document, of two numbers under one name its ends."""
-    for name, value in document.items():
-        if name in (INTERVALS, *LAST):
-            continue
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{before}{name}.")
-        elif isinstance(value, list):
-            if len(value) == 2 and not any(isinstance(end, list | dict | str) for end in value):
-                yield from ((f"{before}{name}_low", value[0]), (f"{before}{name}_high", value[1]))
-        else:
-            yield before + name, value
-
-
-def flat_record(value: Any) -> dict[str, Any]:
-    """A dataclass as a row of a table: an interval as two columns, nested values by dotted names, lists left out."""
-    return dict(flat(as_document(value)))
-
-
 def load_result(path: Any) -> Any:
     """The result that a JSON document holds: that of `result.to_json()`, or of a command's `--json PATH`.
 
@@ -505,7 +203,7 @@ def load_result(path: Any) -> Any:
         OSError: missing or forbidden.
 
     Example:
-        >>> import pathlib, tempfile, pyalign
+        >>> import numpy as np, pathlib, tempfile, pyalign
         >>> score = pyalign.score(np.eye(3), [[0, 1, 2]], measure="dot")
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "score.json")

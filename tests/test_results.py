@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign import results
+from pyalign import documents
 from pyalign.data import Categories, Embeddings, TrainedOn, Transform
-from pyalign.results import KINDS, SCHEMA, Interval, Result, as_document, from_document
+from pyalign.documents import Interval, as_document, from_document
+from pyalign.results import KINDS, SCHEMA, Result
 
 N, T = 25, 300
 X, TRIPLETS = reals(1, N, 4), draw_triplets(2, N, T, np.int32)
@@ -457,9 +458,9 @@ def test_what_comes_back_holds_no_arrays():
 def test_how_a_type_is_read_is_found_once_however_many_values_a_document_holds(monkeypatch):
     """A page reads documents of hundreds of thousands of values: hints are looked at by class, not by value."""
     looked = []
-    asked = results.get_origin
-    monkeypatch.setattr(results, "get_origin", lambda hint: looked.append(hint) or asked(hint))
-    results._plan.cache_clear()
+    asked = documents.get_origin
+    monkeypatch.setattr(documents, "get_origin", lambda hint: looked.append(hint) or asked(hint))
+    documents._plan.cache_clear()
     interval = [0.1, 0.2]
     from_document(Several, {"scores": {"a": interval}, "both": [1, 2], "either": 1, "other": 1})
     first = len(looked)

@@ -12,13 +12,14 @@ from pyalign.analysis.permuted import PermutationTest
 from pyalign.analysis.two_alternatives import run_anchored
 from pyalign.backends import Sums
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Overlap, alternatives_of, chance_of
+from pyalign.documents import Interval, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
-from pyalign.results import Interval, OfTask, OnCards, Result, hidden
+from pyalign.results import OfTask, OnCards, Result
 
 TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")

@@ -9,7 +9,8 @@ from typing import ClassVar
 from pyalign.analysis.reliability import Reliability
 from pyalign.analysis.several import Several
 from pyalign.data import ODD_ONE_OUT
-from pyalign.results import Interval, OfTask, Result
+from pyalign.documents import Interval
+from pyalign.results import OfTask, Result
 
 TARGETS = {"choices": "choices", "counts": "counts", "shares": "probabilities"}  # as documents call answers
 

@@ -22,10 +22,10 @@ from pyalign.analysis.temperature import minimise
 from pyalign.analysis.temperature_error import error_of_beta, interval
 from pyalign.backends import LossSums, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance, alternatives_of
+from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
-from pyalign.results import Interval
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.stats.splits import SPLITS, TripletHoldOut
 

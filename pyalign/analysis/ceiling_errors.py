@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.analysis.entries import Entries, RepeatedSets
-from pyalign.results import Interval
+from pyalign.documents import Interval
 from pyalign.stats.clustered import SIGNS, Dependence
 from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.resampling import Clusters, Resampling

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
+from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import Interval, OfTask, Result
+from pyalign.results import OfTask, Result
 
 Matrix = tuple[tuple[float, ...], ...]
 

@@ -13,8 +13,8 @@ from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.analysis.repeats import find_repeats
 from pyalign.data import ANCHORED, Triplets, alternatives_of
+from pyalign.documents import hidden
 from pyalign.errors import InputError
-from pyalign.results import hidden
 from pyalign.stats.labels import checked_labels
 
 OTHER_LAST = np.array([[0, 2, 1], [0, 1, 2]])  # row p: the order that puts p, the option not chosen, last

@@ -22,10 +22,11 @@ from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.people import inputs_of, with_people
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
+from pyalign.documents import from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
-from pyalign.results import OfTask, Result, from_fields, hidden
+from pyalign.results import OfTask, Result
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pyalign.analysis.metadata_result import FittedLine, MetadataGroup, Metadata
 from pyalign.data import Provenance
 from pyalign.data.metadata import as_metadata
 from pyalign.data.names import listing
+from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import Interval
 from pyalign.stats.correlation import spearman
 from pyalign.stats.paired import ranks_of
 from pyalign.stats.regression import Line, fisher, jackknife

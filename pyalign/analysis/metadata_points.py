@@ -14,8 +14,8 @@ from pyalign.analysis.comparison import Comparison
 from pyalign.analysis.metadata_result import ModelPoint
 from pyalign.data.metadata import Metadata, Value
 from pyalign.data.names import listing
+from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import Interval
 from pyalign.stats.intervals import FRACTION
 from pyalign.stats.student import quantile
 

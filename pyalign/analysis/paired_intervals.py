@@ -11,8 +11,8 @@ import numpy as np
 
 from pyalign.analysis.ledger import Ledger
 from pyalign.analysis.uncertainty import in_units, scaled
+from pyalign.documents import Interval
 from pyalign.progress import Progress
-from pyalign.results import Interval
 from pyalign.stats.clustered import Errors
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.multiple import largest_t

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.results import Interval, OfTask, Result
+from pyalign.documents import Interval
+from pyalign.results import OfTask, Result
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from pyalign import _checks
 from pyalign.analysis.notes import merged
 from pyalign.data import Aligned, Triplets, align, as_triplet_data, require_answers
 from pyalign.data.align import one_order
+from pyalign.documents import from_document, from_fields
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress
-from pyalign.results import Result, from_document, from_fields
+from pyalign.results import Result
 
 One = TypeVar("One", bound=Result)
 Chosen = TypeVar("Chosen")  # a measure, or None

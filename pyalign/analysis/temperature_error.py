@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pyalign.analysis.answered import AnsweredSimilarities, by_pair
-from pyalign.results import Interval
+from pyalign.documents import Interval
 from pyalign.stats.clustered import Dependence, Errors, variances_of
 from pyalign.stats.resampling import AUTO, Clusters, Resampling
 from pyalign.stats.student import quantile

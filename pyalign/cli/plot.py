@@ -9,6 +9,7 @@ from typing import Any
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.concepts_result import BY
+from pyalign.documents import csv_of
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.progress import Progress
@@ -20,7 +21,6 @@ from pyalign.report.charts.ranked import SORTS
 from pyalign.report.charts.reliability import BINS
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
-from pyalign.results import csv_of
 
 OBJECTS, LOOKS = "objects", "looks"
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from pyalign.concept.prototypes import Prototype
 from pyalign.data import ODD_ONE_OUT
-from pyalign.results import Interval, OfTask, Result, as_document, csv_of, flat
+from pyalign.documents import Interval, as_document, csv_of, flat
+from pyalign.results import OfTask, Result
 
 BY = ("dimensions", "categories", "levels")
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign.data import ODD_ONE_OUT
+from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import Interval, OfTask, Result
+from pyalign.results import OfTask, Result
 
 MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probability", "observed", "expected")
 

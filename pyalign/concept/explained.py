@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.concept.held_out import HeldOut
+from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import Interval
 from pyalign.stats.intervals import student_interval
 from pyalign.stats.resampling import AUTO, Resampling
 from pyalign.stats.student import two_sided_p

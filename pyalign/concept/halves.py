@@ -16,8 +16,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pyalign.documents import Interval
 from pyalign.ops.resample import permutation
-from pyalign.results import Interval
 from pyalign.stats.student import quantile
 
 METHOD = "half-samples"

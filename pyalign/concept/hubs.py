@@ -12,9 +12,10 @@ from pyalign import _checks
 from pyalign.concept.neighbor_lists import checked_k, neighbor_lists
 from pyalign.concept.neighborhoods import notes_on_lists
 from pyalign.data import Provenance
+from pyalign.documents import hidden
 from pyalign.measures import Measure
 from pyalign.ops.rows import match_rows
-from pyalign.results import Result, hidden
+from pyalign.results import Result
 
 HUB = 2  # a hub is a neighbour this many times as often as the mean
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign.results import Interval, Result, flat_record, hidden
+from pyalign.documents import Interval, flat_record, hidden
+from pyalign.results import Result
 
 
 class WithErrors:

@@ -14,11 +14,12 @@ from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_list
 from pyalign.concept.neighborhoods import PERMUTATIONS, RESAMPLES, notes_on_lists
 from pyalign.concept.purity_figures import chance_of, null_purities, purities, purity_errors
 from pyalign.data import Categories, Provenance
+from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
-from pyalign.results import Interval, Result
+from pyalign.results import Result
 
 METHOD = "half-samples or jackknife"  # whose error is the larger
 NAMED = 5  # categories that a note names

@@ -8,10 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign.data import Provenance, as_embeddings
+from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.triplets import choice_probabilities
-from pyalign.results import Result, hidden
+from pyalign.results import Result
 
 CHUNK = 1 << 20
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last

@@ -11,10 +11,11 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Categories, Provenance, as_embeddings
 from pyalign.datasets.simulate import draw_odd, put_odd_last, random_triplets
+from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
-from pyalign.results import Result, hidden
+from pyalign.results import Result
 
 SCHEMES = ("uniform", "within", "across")
 PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pyalign.data.embeddings import Embeddings
+from pyalign.documents import as_document, hidden
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import Weights
-from pyalign.results import Result, as_document, hidden
+from pyalign.results import Result
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign.results import LAST, Result, from_fields, hidden
+from pyalign.documents import LAST, from_fields, hidden
+from pyalign.results import Result
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from itertools import combinations
 import numpy as np
 
 from pyalign.data.names import listing
+from pyalign.documents import Interval
 from pyalign.pairwise.bootstrap import Resampled, Variances, partial_correlations
 from pyalign.pairwise.calibrated import upper_p
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.people import noise_ceiling_of
 from pyalign.pairwise.rsa_result import Partial, PerPerson, RsaPair, RsaResult
-from pyalign.results import Interval
 from pyalign.stats.multiple import corrected as of_known
 from pyalign.stats.student import quantile, two_sided_p
 

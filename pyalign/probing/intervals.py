@@ -11,9 +11,9 @@ import numpy as np
 from pyalign.analysis.outcomes import CREDIT_UNIT, triplet_outcomes
 from pyalign.analysis.score import score
 from pyalign.data import ODD_ONE_OUT, Triplets
+from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.probing.options import ProbeOptions
-from pyalign.results import Interval
 from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile

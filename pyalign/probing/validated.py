@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
+from pyalign.documents import Interval
 from pyalign.probing.fit import ProbeFit
 from pyalign.probing.options import ProbeOptions
-from pyalign.results import Interval, OfTask, OnCards, Result
+from pyalign.results import OfTask, OnCards, Result
 
 
 @dataclass(frozen=True)

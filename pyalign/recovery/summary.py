@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign.documents import Interval
 from pyalign.recovery.pool import Pool
 from pyalign.recovery.rates import Counts, needed
 from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
-from pyalign.results import Interval
 from pyalign.stats.intervals import share_interval
 
 

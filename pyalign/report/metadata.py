@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pyalign.analysis.metadata_result import MetadataGroup, MetadataRegression, MetadataRegressions
+from pyalign.documents import Interval
 from pyalign.report.tables import (
     Column,
     Rows,
@@ -16,7 +17,6 @@ from pyalign.report.tables import (
     percent_interval,
     short_labels,
 )
-from pyalign.results import Interval
 
 OVER = {"objects+subjects": "objects and people", "subjects": "people"}
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))

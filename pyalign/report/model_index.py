@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pyalign.data.metadata import stem_of
+from pyalign.documents import as_document
 from pyalign.errors import InputError
 from pyalign.report.tables import short_labels
-from pyalign.results import as_document
 
 TASK_NAMES = {"odd-one-out": "Odd-one-out of three, as people choose", "anchored": "Which of two is more like a third"}
 RSA_NAME = "Similarity judgments"

@@ -16,6 +16,7 @@ from pyalign.data import Categories
 from pyalign.data.align import align
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.triplets import require_odd_one_out
+from pyalign.documents import csv_of
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
 from pyalign.io.write import write_files
@@ -24,7 +25,6 @@ from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.document import as_picture_document, as_picture_documents, listed
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.sound import require_sound
-from pyalign.results import csv_of
 
 
 def plot(

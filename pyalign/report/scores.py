@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.named_ceiling import GIVEN
 from pyalign.analysis.score import Scores
+from pyalign.documents import Interval
 from pyalign.report.tables import (
     WIDTH,
     Column,
@@ -23,7 +24,6 @@ from pyalign.report.tables import (
     short_labels,
     shorten_left,
 )  # fmt: skip
-from pyalign.results import Interval
 
 
 def score_table(score: Score, width: int | None = None, verbose: bool = False) -> str:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pyalign.results import Interval
+from pyalign.documents import Interval
 from pyalign.stats.resampling import Resampling
 from pyalign.stats.student import quantile
 

@@ -15,8 +15,8 @@ from itertools import groupby
 
 import numpy as np
 
+from pyalign.documents import Interval
 from pyalign.progress import Progress, silent
-from pyalign.results import Interval
 from pyalign.stats.clustered import ROUNDING, Dependence, Errors
 from pyalign.stats.intervals import percentile_interval, student_interval
 from pyalign.stats.paired import two_sided_p

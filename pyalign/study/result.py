@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pyalign.results import Result, hidden
+from pyalign.documents import hidden
+from pyalign.results import Result
 
 FINISHED, FAILED, TO_DO = "finished", "failed", "to do"
 MADE, REUSED = "made", "as it was"

@@ -12,7 +12,7 @@ from support import draw_triplets, reals, whole
 
 from pyalign.analysis import describe as module
 from pyalign.analysis.describe import describe
-from pyalign.results import as_document
+from pyalign.documents import as_document
 
 
 @given(

@@ -15,7 +15,7 @@ from pyalign import Score, similarity
 from pyalign import score as score_of
 from pyalign.analysis.accuracy import TIES, score_triplets
 from pyalign.backends.reference import decide, decide_as_human_alignment
-from pyalign.results import from_document
+from pyalign.documents import from_document
 
 TEMPERATURES = (1e-4, 1e-2, 0.07, 1.0, 30.0, 1e4)
 # float32: an exponent (s - max) / T carries two roundings, a series one or two more. float64: the same, and the order

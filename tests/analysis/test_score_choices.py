@@ -12,7 +12,7 @@ from support import draw_triplets, read_back, reals, seeds, whole
 
 from pyalign import Resampling, noise_ceiling, score, score_choices
 from pyalign.data import Categories, Triplets
-from pyalign.results import Interval
+from pyalign.documents import Interval
 
 SAME = (
     "accuracy", "n_triplets", "n_ties", "n_dropped", "ci", "ceiling", "ceiling_name", "fraction_of_ceiling", "ties",

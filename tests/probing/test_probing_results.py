@@ -12,11 +12,11 @@ import pyalign
 from pyalign import Embeddings, Triplets, cross_validate_probe, fit_probe, load_result
 from pyalign.data import Subjects
 from pyalign.datasets.simulate import simulate
+from pyalign.documents import as_document, from_document
 from pyalign.probing.choose import Choice, choose_strength
 from pyalign.probing.options import ProbeOptions
 from pyalign.probing.recipe import RecipeSettings, cross_validate_recipe
 from pyalign.probing.validated import FoldResult
-from pyalign.results import as_document, from_document
 
 
 @pytest.fixture(scope="module")

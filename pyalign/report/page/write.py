@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from pyalign.data.names import listing
+from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
 from pyalign.io.write import write_files
@@ -19,7 +20,7 @@ from pyalign.report.page.html import Page, body_of, render
 from pyalign.report.page.parts import Section
 from pyalign.report.page.reading import read_documents
 from pyalign.report.page.sections import SECTIONS
-from pyalign.results import Result, hidden
+from pyalign.results import Result
 
 PAGES = (".html", ".htm")
 TITLE = "Agreement with human similarity judgments"

@@ -10,6 +10,7 @@ from pyalign.analysis.comparison import Comparison
 from pyalign.analysis.metadata import regress_metadata
 from pyalign.analysis.metadata_result import MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.analysis.score import Scores
+from pyalign.documents import from_document
 from pyalign.errors import InputError
 from pyalign.report.charts import chart
 from pyalign.report.metadata import over_names, per_text, rank_text, scaled_text, slope_text
@@ -17,7 +18,6 @@ from pyalign.report.page.given import Given
 from pyalign.report.page.parts import Column, Figure, Section, Table, Text
 from pyalign.report.page.sections._rows import sentence
 from pyalign.report.tables import one_line, percent_interval, short_labels
-from pyalign.results import from_document
 
 LEAD = (
     "How accuracy goes with what is known of the models. Two intervals answer two questions: what these very models "
