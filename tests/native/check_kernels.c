@@ -1,9 +1,9 @@
 // check_kernels.c: every function of pyalign.h against naive loops, on every instruction set that this processor runs.
 //
-//   check_kernels [--quick [--first]]
+//   check_kernels [--quick] [--first] [--only PART]
 //
 // Prints a line per instruction set with its number of checks; the exit code is 1 when one failed. --quick takes fewer
-// sizes, for emulators and sanitizers; --first ends with the first failure.
+// sizes, for emulators and sanitizers; --first ends with the first failure; --only checks one of `parts`.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,35 +101,55 @@ static int report(void) {
   return failed > 0 || passed == 0;
 }
 
+static const struct {
+  const char* name;
+  void (*check)(void);
+} parts[] = {
+    {"dispatch", check_dispatch},
+    {"rows", check_rows},
+    {"similarity", check_similarity},
+    {"products", check_products},
+    {"pairwise", check_pairwise},
+    {"triplet_checks", check_triplet_checks},
+    {"triplets", check_triplets},
+    {"gradient", check_gradient},
+    {"pair_products", check_pair_products},
+    {"triangle", check_triangle},
+    {"outcomes", check_outcomes},
+    {"temperature", check_temperature},
+    {"resample", check_resample},
+    {"shared", check_shared},
+    {"ranks", check_ranks},
+    {"choice_similarity", check_choice_similarity},
+    {"assign", check_assign},
+    {"series", check_series},
+    {"meanwhile", check_meanwhile},
+    {"side_by_side", check_side_by_side},
+    {"limits", check_limits},
+};
+static const int part_count = sizeof parts / sizeof *parts;
+
+static int part_called(const char* name) {
+  int k = 0;
+  while (k < part_count && strcmp(parts[k].name, name) != 0) ++k;
+  return k;
+}
+
 int main(int argc, char** argv) {
-  quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-  first_ends = quick && argc > 2 && strcmp(argv[2], "--first") == 0;
-  if (argc > 1 + quick + first_ends) {
-    fputs("usage: check_kernels [--quick [--first]]\n", stderr);
+  int known = 1, only = -1;
+  for (int k = 1; k < argc; ++k) {
+    if (strcmp(argv[k], "--quick") == 0) quick = 1;
+    else if (strcmp(argv[k], "--first") == 0) first_ends = 1;
+    else if (strcmp(argv[k], "--only") == 0 && k + 1 < argc) only = part_called(argv[++k]);
+    else known = 0;
+  }
+  if (!known || only == part_count) {
+    fputs("usage: check_kernels [--quick] [--first] [--only PART]\n", stderr);
     return 2;
   }
   printf("first choice: %s\n", pa_isa());
   find_isas();
-  check_dispatch();
-  check_rows();
-  check_similarity();
-  check_products();
-  check_pairwise();
-  check_triplet_checks();
-  check_triplets();
-  check_gradient();
-  check_pair_products();
-  check_triangle();
-  check_outcomes();
-  check_temperature();
-  check_resample();
-  check_shared();
-  check_ranks();
-  check_choice_similarity();
-  check_assign();
-  check_series();
-  check_meanwhile();
-  check_side_by_side();
-  check_limits();
+  for (int k = 0; k < part_count; ++k)
+    if (only < 0 || only == k) parts[k].check();
   return report();
 }

@@ -21,7 +21,11 @@ X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 def check(command, **environment):
     """Runs check_kernels; returns the first choice of instruction set and the number of checks of each."""
-    output = must(command, **environment)
+    return counts_of(must(command, **environment))
+
+
+def counts_of(output):
+    """The same, of what it printed."""
     assert re.fullmatch(r"[1-9]\d* passed, 0 failed", output.splitlines()[-1]), output
     first = re.search(r"^first choice: (\w+)$", output, re.MULTILINE).group(1)
     return first, {name: int(count) for name, count in re.findall(r"^(\w+): (\d+) checks$", output, re.MULTILINE)}
@@ -43,6 +47,12 @@ def test_environment_names_the_first_choice(plain):
     assert check([plain, "--quick"], PYALIGN_ISA=last)[0] == last
 
 
+def test_one_part_is_checked_alone_and_a_part_that_is_not_there_is_refused(plain):
+    counts = check([plain, "--quick", "--only", "assign"])[1]
+    assert 0 < max(counts.values()) < min(check([plain, "--quick"])[1].values())
+    assert run([plain, "--only", "nothing"]).returncode == 2
+
+
 @pytest.fixture(scope="module")
 def sanitized(tmp_path_factory):
     """The program, and beside it the Python module."""
@@ -56,12 +66,12 @@ def sanitized(tmp_path_factory):
 
 
 def test_has_no_memory_error_no_leak_and_no_undefined_behaviour(sanitized):
-    program = sanitized
-    done = run([program, "--quick"], **SANITIZERS)
-    leaks = {}
+    command = [sanitized, "--quick"]
+    done = run(command, **SANITIZERS)
     if "LeakSanitizer has encountered a fatal error" in done.stderr:  # under a debugger or in some containers
-        leaks = {"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":detect_leaks=0"}
-    check([program, "--quick"], **{**SANITIZERS, **leaks})
+        done = run(command, **{**SANITIZERS, "ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":detect_leaks=0"})
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+    counts_of(done.stdout)
 
 
 @pytest.mark.parametrize(

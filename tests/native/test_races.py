@@ -60,12 +60,12 @@ def program(tree):
     return tree.built()
 
 
-def run_in_c(tree, program, folder):
+def run_in_c(tree, program, folder, *words):
     suppressions = folder / "intended"
     suppressions.write_text(INTENDED)
     tsan = f"{SANITIZERS['TSAN_OPTIONS']}:suppressions={suppressions}"
     options = {"TSAN_OPTIONS": tsan, "OMP_TOOL_LIBRARIES": str(tree.archer), "ARCHER_OPTIONS": "verbose=1"}
-    done = run([program, "--quick"], **options)
+    done = run([program, "--quick", *words], **options)
     if "unexpected memory mapping" in done.stderr:
         pytest.skip("ThreadSanitizer cannot lay out its memory on this kernel.")
     assert "Archer detected OpenMP application with TSan" in done.stdout + done.stderr
@@ -79,7 +79,7 @@ def test_the_program_in_c_has_no_data_race(tree, program, tmp_path):
 
 def test_scratch_memory_that_is_handed_on_in_no_order_is_seen_as_a_race(tree, program, tmp_path):
     with tree.broken("scratch.cpp", "memory_order_acq_rel", "memory_order_relaxed", "check_kernels"):
-        done = run_in_c(tree, program, tmp_path)
+        done = run_in_c(tree, program, tmp_path, "--only", "side_by_side")
     assert done.returncode != 0
     assert "WARNING: ThreadSanitizer: data race" in done.stderr and "check_side_by_side.c" in done.stderr
 
