@@ -184,11 +184,6 @@ pa_status all_blocks(const Job<T>& job, int threads) {
   return failed ? PA_OUT_OF_MEMORY : PA_OK;
 }
 
-template <class T>
-bool past_caches(int64_t n, int64_t m) {
-  return n * m * int64_t(sizeof(T)) >= kUncached;
-}
-
 // Columns of the result whose packed rows of y take kMostPacked, in whole blocks.
 template <class T>
 int64_t columns_at_once(int64_t d) {
@@ -203,6 +198,7 @@ pa_status all_groups(Job<T> job, PackGroup pack_group, int threads) {
   const Scratch<T> packed(blocks(together, width) * width * d);
   if (!packed.data) return PA_OUT_OF_MEMORY;
   job.packed = packed.data;
+  job.past_caches = job.x->n * m * int64_t(sizeof(T)) >= kUncached;
   for (int64_t first = 0; first < m; first += together) {
     job.first = first;
     job.end = smaller(first + together, m);
@@ -230,7 +226,6 @@ pa_status similarity_of(const pa_rows* x, const pa_rows* y, T* out, int64_t out_
   job.out_stride = out_stride;
   job.gamma = x->gamma;
   job.symmetric = !y;
-  job.past_caches = past_caches<T>(x->values.n, right->values.n);
 #define PA_CASE(value, ...) \
   case value: return all_groups<T, value>(job, pack_group, threads);
   switch (x->pair) { PA_PAIR_KERNELS(PA_CASE) }
@@ -251,7 +246,6 @@ pa_status product_of(const pa_matrix* x, const pa_matrix* y, T* out, int64_t out
   job.y = &columns;
   job.out = out;
   job.out_stride = out_stride;
-  job.past_caches = past_caches<T>(x->n, y->d);
   return all_groups<T, PA_DOT>(job, pack_group, threads);
 }
 
