@@ -20,6 +20,7 @@ from pyalign.data.provenance import fingerprint
 from pyalign.documents import as_document, from_document
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
+from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import write_files
 
@@ -51,6 +52,9 @@ class Journal:
         best_path: where the best so far lies.
         as_bytes: what is written there for a value.
 
+    Raises:
+        InputError: a link lies at one of the paths, which would be followed to a file elsewhere.
+
     Example:
         >>> journal = Journal()
         >>> journal.offer("step 1", (2.0,), lambda: "a map")
@@ -64,6 +68,9 @@ class Journal:
         self, path: PathLike | None = None, of: str = "", *, best_path: PathLike | None = None,
         as_bytes: Callable[[Any], bytes] | None = None,
     ) -> None:  # fmt: skip
+        for place in (path, best_path):
+            if place is not None:
+                require_no_link(place)
         self.path, self.of = path, of
         self.best_path, self.as_bytes = best_path, as_bytes
         self.steps: dict[str, Any] = {}

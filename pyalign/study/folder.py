@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pyalign.errors import InputError
+from pyalign.io.own_files import require_no_link, take_lock
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import Content, Files
 from pyalign.journal import Journal
@@ -53,7 +53,9 @@ class StudyFolder:
         return self
 
     def _require_ours(self) -> None:
-        """Raises where other files lie there, or nothing to resume. The journal is the first that a study writes."""
+        """Raises where links or other files lie there, or nothing to resume. A study writes its journal first."""
+        for name in (JOURNAL, LOCK, PARTS, *OURS):
+            require_no_link(self.path / name)
         known = os.path.lexists(self.path / JOURNAL)
         if self.resume and not known:
             raise bad(self.path, "there is nothing to resume: no study was begun there; leave --resume out")
@@ -71,14 +73,9 @@ class StudyFolder:
         return Journal(place, OF)  # damaged: everything is made anew
 
     def _take(self) -> None:
-        self._lock = open(self.path / LOCK, "wb")  # noqa: SIM115
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.__exit__()
-            raise bad(self.path, "another run is writing this study; wait for it, or take another folder") from error
-        except OSError:
-            pass  # a file system without locks
+        self._lock = take_lock(self.path / LOCK)
+        if self._lock is None:
+            raise bad(self.path, "another run is writing this study; wait for it, or take another folder")
 
     def __exit__(self, *reason: object) -> None:
         if self._lock is not None:

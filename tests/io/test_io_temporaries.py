@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pyalign.io import temporaries, write_files, write_text
+from pyalign.io.own_files import host_name
 from pyalign.io.temporaries import AWAY, create, sweep
 from pyalign.io.write import Files
 
@@ -23,7 +24,7 @@ def left(tmp_path):
     """``left("host", age=10)``: a file of a run that was killed on that host, or on this one."""
 
     def make(host=None, age=0.0):
-        path = tmp_path / NAME.format(host or temporaries._host())
+        path = tmp_path / NAME.format(host or host_name())
         path.write_text("half")
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
         return path
@@ -61,7 +62,7 @@ def test_where_the_lock_may_not_be_seen_only_what_is_old_goes(tmp_path, left, mo
 
 
 def test_a_file_of_any_other_name_or_kind_is_left_alone(tmp_path, left):
-    for name in ("x.json.1-2.tmp", "x.tmp", "x.pyalign-host.tmp", NAME.format(temporaries._host()) + ".gz"):
+    for name in ("x.json.1-2.tmp", "x.tmp", "x.pyalign-host.tmp", NAME.format(host_name()) + ".gz"):
         (tmp_path / name).write_text("somebody's")
     (tmp_path / "target").write_text("somebody's")
     (tmp_path / NAME.format("a")).symlink_to("target")
@@ -72,7 +73,7 @@ def test_a_file_of_any_other_name_or_kind_is_left_alone(tmp_path, left):
 
 
 def test_one_that_is_taken_for_stale_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
-    real, taken = temporaries._lock, []
+    real, taken = temporaries.try_lock, []
 
     def late(descriptor):
         if not taken:
@@ -80,7 +81,7 @@ def test_one_that_is_taken_for_stale_before_it_is_locked_is_made_again(tmp_path,
             sweep(str(tmp_path), 0.0)
         return real(descriptor)
 
-    monkeypatch.setattr(temporaries, "_lock", late)
+    monkeypatch.setattr(temporaries, "try_lock", late)
     with create(str(tmp_path / "x.json")) as handle:
         assert os.listdir(tmp_path) == [os.path.basename(handle.name)] != [taken[0].name]
 
@@ -88,7 +89,7 @@ def test_one_that_is_taken_for_stale_before_it_is_locked_is_made_again(tmp_path,
 def test_it_is_named_by_host_and_process_and_follows_the_umask(tmp_path):
     with create(str(tmp_path / "x.json")) as handle:
         name = os.path.basename(handle.name)
-    assert re.fullmatch(rf"x\.json\.pyalign-{temporaries._host()}-{os.getpid()}-[0-9a-f]{{8}}\.tmp", name)
+    assert re.fullmatch(rf"x\.json\.pyalign-{host_name()}-{os.getpid()}-[0-9a-f]{{8}}\.tmp", name)
 
 
 @pytest.mark.parametrize("name", ["x" * 250 + ".json", "ü" * 125 + ".json"], ids=["letters", "two bytes each"])

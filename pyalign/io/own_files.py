@@ -1,0 +1,83 @@
+"""Files that a run keeps for itself while it works: its lock, its journal, its rows.
+
+They lie in folders that others may write to. So no link is followed to a file elsewhere, nothing but a regular file is
+opened, nothing is waited for, and no file that is there already is emptied.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from typing import IO
+
+from pyalign.io.paths import PathLike, bad
+
+APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+READ = os.O_RDONLY
+
+
+def open_own(path: PathLike, flags: int) -> IO[bytes]:
+    """A file of the run, opened with `APPEND`, `CREATE` or `READ`; buffered.
+
+    Raises:
+        InputError: a link, a folder, a pipe or a device lies there.
+        OSError: the file is missing, lies there already (`CREATE`), or may not be opened.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK) or (error.errno == errno.EEXIST and os.path.islink(path)):
+            raise bad(path, "is a link, which is not followed") from error
+        if error.errno in (errno.EISDIR, errno.ENXIO):  # a folder, or a pipe that nobody reads
+            raise bad(path, "is not a regular file") from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise bad(path, "is not a regular file")
+    return os.fdopen(descriptor, "rb" if flags == READ else "wb")
+
+
+def require_no_link(path: PathLike) -> None:
+    """Raises InputError where a link lies at the path."""
+    if os.path.islink(path):
+        raise bad(path, "is a link, which is not followed")
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Whether the file is this process's until it is closed; None where the file system has no locks.
+
+    Locks save work: two runs of one extraction need not both run a model. What is written is right without them.
+    """
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def take_lock(path: PathLike) -> IO[bytes] | None:
+    """The lock file at the path, held until it is closed; None where another run holds it.
+
+    It is never removed, since another run may have it open.
+
+    Raises:
+        InputError: something else than a file lies there.
+        OSError: the file can't be opened.
+    """
+    lock = open_own(path, APPEND)
+    if try_lock(lock.fileno()) is False:
+        lock.close()
+        return None
+    return lock
+
+
+def host_name() -> str:
+    """The name of this machine, as it may stand in that of a file."""
+    return re.sub(r"[^A-Za-z0-9_.]", "_", os.uname().nodename)[:32]
