@@ -162,6 +162,7 @@ def write_folder(folder, layers, names, **more):
         "layers": told,
         "names": "names.txt",
         "n_rows": len(names),
+        "names_sha256": "0" * 64,
         **more,
     }
     (folder / "manifest.json").write_text(json.dumps(document), encoding="utf-8")

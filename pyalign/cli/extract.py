@@ -72,6 +72,8 @@ class ExtractOptions:
                       group=OUTPUT)  # fmt: skip
     merge: tuple[str, ...] | None = option("put the folders of all parts of a --shard run together", nargs="+",
                                            metavar="DIR", group=OUTPUT)  # fmt: skip
+    mixed: bool = option("let --merge take parts of other processors or numbers of threads, with a note", default=False,
+                         group=OUTPUT)  # fmt: skip
     meta: tuple[tuple[str, str], ...] = option("what else the manifest should say", default=(), nargs="+", kind=pair,
                                                metavar="KEY=VALUE", group=OUTPUT)  # fmt: skip
     quiet: bool = option("no notes, no progress", default=False, group=OUTPUT)
@@ -86,13 +88,19 @@ class ExtractOptions:
                                  metavar="K", group=RUNNING)  # fmt: skip
     shard: tuple[int, int] | None = option("part I of K alone, from 1; --merge puts them together", kind=shard,
                                            metavar="I/K", group=RUNNING)  # fmt: skip
+    model_threads: int | None = option(
+        "threads that compute the model on the processor; the last digits of rows depend on them (default: 2, whatever "
+        "the environment says)", kind=_options.count, metavar="K", group=RUNNING,
+    )  # fmt: skip
     resume: bool = option("go on with what an interrupted run has left in --out", default=False, group=RUNNING)
 
 
 def run(options: ExtractOptions, progress: Progress) -> Outcome:
     """Extracts into the folder, or merges parts."""
     if options.merge is not None:
-        return _merge(options)
+        return _merge(options, progress)
+    if options.mixed:
+        raise InputError("--mixed serves --merge alone")
     if (options.images is None) == (options.text is None):
         raise InputError("--images or --text says what is embedded: give one of them")
     from pyalign.extraction.extract import extract
@@ -106,18 +114,18 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
         resume=options.resume, on_error=options.on_error, decoder=options.decoder, background=options.background,
         prompt=options.prompt,
         transform=None if options.transform is None else read_transform(options.transform),
-        meta=dict(options.meta), progress=_paced(progress),
+        meta=dict(options.meta), model_threads=options.model_threads, progress=_paced(progress),
     )  # fmt: skip
     return Outcome(found)
 
 
-def _merge(options: ExtractOptions) -> Outcome:
+def _merge(options: ExtractOptions, progress: Progress) -> Outcome:
     from pyalign.extraction.merge import merge_extractions
 
     if options.images is not None or options.text is not None:
         raise InputError("--merge takes folders alone; got --images or --text too")
     assert options.merge is not None
-    return Outcome(merge_extractions(options.merge, options.out))
+    return Outcome(merge_extractions(options.merge, options.out, mixed=options.mixed, progress=progress))
 
 
 def _paced(progress: Progress) -> Progress:

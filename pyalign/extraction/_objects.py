@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -86,15 +86,6 @@ class _Items:
         item = self._items[k]
         return read_file(os.fspath(item)) if isinstance(item, str | os.PathLike) else item
 
-    def sizes(self) -> Iterator[object]:
-        for item in self._items:
-            if isinstance(item, np.ndarray):
-                yield item.shape
-            elif is_pillow(item):
-                yield item.size, item.mode
-            else:
-                yield os.stat(item).st_size
-
 
 class _DatasetRows:
     def __init__(self, rows: Any, column: str) -> None:
@@ -106,8 +97,3 @@ class _DatasetRows:
         if not cell or (cell.get("bytes") is None and not cell.get("path")):
             raise InputError(f"row {k} of {self._column!r} has no image")
         return bytes(cell["bytes"]) if cell["bytes"] is not None else read_file(cell["path"])
-
-    def sizes(self) -> Iterator[object]:
-        """Of the files that a data set is kept in; its own fingerprint also changes with what no image depends on."""
-        for file in getattr(self._rows, "cache_files", ()):
-            yield os.path.getsize(file["filename"])

@@ -34,9 +34,9 @@ def load(name: str, request: Request) -> Encoder:
                          f"{', compile' if request.compile else ''}")  # fmt: skip
     device = choose_device(request.device)
     graph = read_graph(spec, name)
-    session = graph.session(device)
+    session = graph.session(device, request.threads)
     inputs, outputs = ports(session.get_inputs()), ports(session.get_outputs())
-    made = {"graph": graph, "session": session, "device": device}
+    made = {"graph": graph, "session": session, "device": device, "threads": request.threads}
     if _takes_images(inputs):
         return _images(graph, inputs[0], outputs, made)
     if roles := _roles(inputs):

@@ -15,6 +15,7 @@ PENULTIMATE, LOGITS = "penultimate", "logits"
 POOLINGS = ("auto", "cls", "mean", "flatten", "none")
 MODALITIES = ("images", "texts")
 PRECISIONS = ("fp32", "bf16")
+THREADS = 2  # of a model: a fixed number, so that rows are the same wherever they are computed
 OF_MODEL = "model"  # the pooling of a layer that the model pools itself
 
 
@@ -61,6 +62,7 @@ class Request:
         precision: "fp32", or "bf16" for bfloat16 products.
         compile: whether torch compiles the model.
         modality: "images" or "texts": which tower of a model that has both; other models take what they take.
+        threads: that compute the model on the processor.
     """
 
     checkpoint: str | None = None
@@ -69,6 +71,7 @@ class Request:
     precision: str = "fp32"
     compile: bool = False
     modality: str = "images"
+    threads: int = THREADS
 
     def __post_init__(self) -> None:
         for name, word, words in (
@@ -92,6 +95,7 @@ class Encoder:
         modality: of its items, "images" or "texts".
         device: where it runs.
         precision: of its products.
+        threads: that compute it on the processor. Rows depend on how many they are, in the last digits.
     """
 
     spec: str
@@ -102,6 +106,7 @@ class Encoder:
     modality: str = field(default="images", kw_only=True)
     device: str = field(default="cpu", kw_only=True)
     precision: str = field(default="fp32", kw_only=True)
+    threads: int = field(default=THREADS, kw_only=True)
 
     def prepare(self, item: Any) -> Any:
         """One item (an RGB image of PIL, or a text) as the model takes it. Called by several threads at once."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Any
 
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError
-from pyalign.extraction.encoder import PENULTIMATE, Encoder, Request
-from pyalign.extraction.folder import Folder, read_extraction
+from pyalign.extraction.contents import read_listing
+from pyalign.extraction.encoder import PENULTIMATE, THREADS, Encoder, Request
+from pyalign.extraction.folder import FinishedByAnotherRun, Folder, read_extraction
+from pyalign.extraction.folder_files import other
 from pyalign.extraction.job import Job, numbers_of
 from pyalign.extraction.loading import default_workers
 from pyalign.extraction.result import Extraction
@@ -30,7 +33,8 @@ def extract(
     checkpoint: str | None = None, batch_size: int = BATCH, device: str = "auto", precision: str = "fp32",
     compile: bool = False, workers: int | None = None, shard: tuple[int, int] | None = None, resume: bool = False,
     on_error: str = "raise", decoder: str = "pil", background: str = "white", prompt: str | None = None,
-    transform: Transform | None = None, meta: Mapping[str, str] | None = None, progress: Progress = silent,
+    transform: Transform | None = None, meta: Mapping[str, str] | None = None, model_threads: int | None = None,
+    progress: Progress = silent,
 ) -> Extraction:  # fmt: skip
     """Runs images or texts through a model and gives a row for each, by layer, with the names of the items.
 
@@ -50,8 +54,10 @@ def extract(
         device: as torch names it; "auto": a CUDA device where there is one.
         precision: "fp32", or "bf16": products in bfloat16, faster where the processor has them, a little less exact.
         compile: whether torch compiles the model first.
-        workers: threads that read and prepare items; None: one for each processor.
-        shard: (i, k): part i of k, from 1; `merge_extractions` puts the parts together.
+        workers: threads that read and prepare items; None: one for each processor. Rows don't depend on them.
+        model_threads: that compute the model on the processor; None: 2, or those of an encoder that is loaded. Rows may
+            differ in the last digits with another number, so it is a setting, and not taken from the environment.
+        shard: (i, k): part i of k, from 1, which may have no items; `merge_extractions` puts the parts together.
         resume: goes on with what an interrupted run has left in `out`.
         on_error: "raise" where an item can't be read, or "skip": it has no row, and is listed.
         decoder: of images: "pil", or "torchvision", whose JPEG pixels may differ by a grey level.
@@ -75,38 +81,52 @@ def extract(
         >>> extract("pixels:1", pictures)["penultimate"].values.tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    _check(batch_size, workers, shard, on_error, decoder, resume, out)
+    _check(batch_size, workers, model_threads, shard, on_error, decoder, resume, out)
     options = {
         "images": _path(images), "texts": _path(texts), "layers": list(layers), "pool": pool, "out": _path(out),
         "checkpoint": checkpoint, "device": device, "compile": compile, "workers": workers, "on_error": on_error,
     }  # fmt: skip
     given = _given(images, texts, prompt)
-    model = _encoder(model, preprocess, Request(checkpoint, None, device, precision, compile, given))
+    request = Request(checkpoint, None, device, precision, compile, given, model_threads or THREADS)
+    model = _encoder(model, preprocess, request, model_threads)
     if model.modality != given:
         raise InputError(f"{model.spec} takes {model.modality}; got {given}")
-    items, read = _texts(texts, prompt) if given == "texts" else _images(images, decoder, background)
+    items, decode = _texts(texts, prompt) if given == "texts" else _images(images, decoder, background)
     chosen = model.resolve(tuple(layers), pool)
     if transform is not None and len(chosen) != 1:
         raise InputError(f"transform needs one layer to map; got {len(chosen)}")
     job = Job(
-        model, tuple(chosen), items, read, batch_size, _numbers(len(items.names), batch_size, shard),
+        model, tuple(chosen), items, decode, batch_size, numbers_of(len(items.names), batch_size, shard),
         map=transform, skip=on_error == "skip", shard=shard, meta=dict(meta or {}), options=options,
         decoder=decoder if model.modality == "images" else None,
         background=_colour(background) if model.modality == "images" else None, prompt=prompt,
     )  # fmt: skip
+    workers = workers or default_workers()
     if out is None:
-        return job.run(Memory(job.numbers.start), workers or default_workers(), progress)
+        return job.run(Memory(job.numbers.start), workers, progress)
     with closing(Folder(out, job.state(), resume, job.numbers.start)) as folder:
-        if folder.finished:
-            return read_extraction(out)
-        return job.run(folder, workers or default_workers(), progress)
+        if not folder.finished:
+            with suppress(FinishedByAnotherRun):
+                return job.run(folder, workers, progress)
+        found = _finished(job, out, workers, progress)
+        return replace(found, notes=(*found.notes, *folder.notes))
+
+
+def _finished(job: Job, out: PathLike, workers: int, progress: Progress) -> Extraction:
+    """What lies in the folder of a finished run, if its items are those of the job."""
+    found = read_extraction(out)
+    names, hashes = read_listing(out, found.items_sha256)
+    if names != [*job.items.names[job.first : job.last]]:
+        raise other(out, "holds a finished extraction of other items; take another folder")
+    job.require_items(out, hashes, workers, progress)
+    return found
 
 
 def _check(
-    batch_size: int, workers: int | None, shard: tuple[int, int] | None, on_error: str, decoder: str, resume: bool,
-    out: PathLike | None,
+    batch_size: int, workers: int | None, model_threads: int | None, shard: tuple[int, int] | None, on_error: str,
+    decoder: str, resume: bool, out: PathLike | None,
 ) -> None:  # fmt: skip
-    for name, value in (("batch_size", batch_size), ("workers", workers)):
+    for name, value in (("batch_size", batch_size), ("workers", workers), ("model_threads", model_threads)):
         if value is not None and (not isinstance(value, int) or not 1 <= value <= MOST):
             raise InputError(f"{name} must be a whole number from 1 to {MOST:,}; got {value!r}")
     for name, word, words in (("on_error", on_error, ON_ERROR), ("decoder", decoder, DECODERS)):
@@ -118,28 +138,29 @@ def _check(
         raise InputError("resume needs out, the folder that an interrupted run has left")
 
 
-def _encoder(model: Any, preprocess: Callable[[Any], Any] | None, request: Request) -> Encoder:
+def _encoder(
+    model: Any, preprocess: Callable[[Any], Any] | None, request: Request, model_threads: int | None
+) -> Encoder:
     """The model, ready to run."""
     if isinstance(model, str | Encoder):
         if preprocess is not None:
             raise InputError("preprocess serves an nn.Module alone: other models have their own")
-        return load_encoder(model, request) if isinstance(model, str) else model
+        if isinstance(model, str):
+            return load_encoder(model, request)
+        if model_threads not in (None, model.threads):
+            raise InputError(f"model_threads must be the {model.threads} of the loaded encoder; got {model_threads}")
+        return model
     if not hasattr(model, "named_modules"):
         raise InputError(f"model must be SOURCE:NAME, an nn.Module or an encoder; got {type(model).__name__}")
     from pyalign.extraction._module import encoder_of
 
-    return encoder_of(model, preprocess, name=type(model).__name__, request=request)
+    found = encoder_of(model, preprocess, name=type(model).__name__, request=request)
+    found.threads = request.threads
+    return found
 
 
 def _path(given: Any) -> str | None:
     return os.fspath(given) if isinstance(given, str | os.PathLike) else None
-
-
-def _numbers(total: int, size: int, shard: tuple[int, int] | None) -> range:
-    found = numbers_of(total, size, shard)
-    if not found and shard is not None:
-        raise InputError(f"shard {shard[0]}/{shard[1]} holds no items: there are {-(-total // size):,} batches")
-    return found
 
 
 def _given(images: Any, texts: Any, prompt: str | None) -> str:
@@ -151,26 +172,25 @@ def _given(images: Any, texts: Any, prompt: str | None) -> str:
     return "images" if images is not None else "texts"
 
 
-def _texts(texts: Any, prompt: str | None) -> tuple[Any, Callable[[int], Any]]:
-    """The texts, and what reads one; called by several threads."""
+def _texts(texts: Any, prompt: str | None) -> tuple[Any, Callable[[Any], Any]]:
+    """The texts, and what puts one into its prompt."""
     from pyalign.extraction.texts import as_texts, fill
 
-    found = as_texts(texts)
     if prompt is None:
-        return found, found.open
+        return as_texts(texts), str
     fill(prompt, "")
-    return found, lambda k: fill(prompt, found.open(k))
+    return as_texts(texts), lambda text: fill(prompt, text)
 
 
-def _images(images: Any, decoder: str, background: str) -> tuple[Any, Callable[[int], Any]]:
-    """The images, and what reads one; called by several threads."""
+def _images(images: Any, decoder: str, background: str) -> tuple[Any, Callable[[Any], Any]]:
+    """The images, and what decodes one; called by several threads."""
     from pyalign.extraction.decode import decode
     from pyalign.extraction.images import as_images
 
     pictures, colour = as_images(images), _colour(background)
     if decoder == "torchvision":
         from pyalign.extraction._torchvision_decoder import decode
-    return pictures, lambda k: decode(pictures.open(k), colour)
+    return pictures, lambda picture: decode(picture, colour)
 
 
 def _colour(name: str) -> tuple[int, int, int]:

@@ -1,46 +1,43 @@
-"""The folder of an extraction while it is made: rows are appended as they come, and finished files appear together.
+"""The folder of an extraction: rows are appended to an attempt as they come, and finished files appear together.
 
-Until all is done everything lies in `DIR/.unfinished`: `state.json` says what is being made, `done.jsonl` has a line
-for each batch that is on the disk, and each layer is a file of rows. A kill at any moment loses the batch that was
-being written; the next run cuts the files back to what `done.jsonl` says and goes on. Rows are written, not mapped: a
-full disk is then an error with its reason, where a mapped file would end the process.
+Until all is done, everything lies in `DIR/.unfinished`, where each run has an attempt of its own. Several runs of one
+extraction, at whatever pace and on whatever file system, end in the bytes of one: each writes to its own files alone,
+and the last step moves whole files of equal bytes to their places. A lock keeps a second run from doing the work of
+the first again; nothing depends on it.
+
+Rows are written, not mapped: a full disk is then an error with its reason, where a mapped file would end the process.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
-import json
+import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from pyalign.errors import InputError
-from pyalign.extraction.folder_files import (
-    HEADER,
-    append,
-    file_name,
-    fingerprint_of,
-    header,
-    read_lines,
-    require_same,
-    write_json,
-    write_text,
-)  # fmt: skip
+from pyalign.extraction.attempt import Attempt, earlier_attempts, require_no_earlier_version
+from pyalign.extraction.contents import HASHES
+from pyalign.extraction.folder_files import file_name, other, require_same, write_text
 from pyalign.extraction.result import Extraction, Failure
 from pyalign.extraction.weights import hash_file
-from pyalign.io.documents import read_json
 from pyalign.io.embeddings import load_embeddings
+from pyalign.io.own_files import require_no_link, take_lock
 from pyalign.io.paths import PathLike, bad
 from pyalign.results import load_result
 
-UNFINISHED, MANIFEST, NAMES = ".unfinished", "manifest.json", "names.txt"
-STATE, DONE, LOCK = "state.json", "done.jsonl", "lock"
+UNFINISHED, MANIFEST, NAMES, LOCK = ".unfinished", "manifest.json", "names.txt", "lock"
+PROCESSOR = "processor"  # of the state: where it differs alone, a run begins again instead of being refused
+
+
+class FinishedByAnotherRun(Exception):
+    """Another run of the same extraction has put its files in their places meanwhile."""
 
 
 class Folder:
@@ -52,6 +49,11 @@ class Folder:
         resume: whether to go on with what lies there.
         first: the number of the first batch.
 
+    Attributes:
+        finished: whether a finished extraction of this state lies there.
+        items: the hashes of the items that are done.
+        notes: what was found of earlier runs, sentences.
+
     Raises:
         InputError: something else lies there, or an unfinished run without `resume`, or one of another state.
     """
@@ -59,19 +61,46 @@ class Folder:
     def __init__(self, path: PathLike, state: Mapping[str, Any], resume: bool, first: int = 0) -> None:
         self.path, self.work = Path(path), Path(path) / UNFINISHED
         self.finished = False
-        self.next = first
-        self.rows = 0
-        self.seconds = 0.0
+        self.notes: list[str] = []
         self.failures: list[Failure] = []
-        self._files: dict[str, IO[bytes]] = {}
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._done: IO[bytes] | None = None
+        self.items: list[str] = []
+        self._attempt: Attempt | None = None
         self._lock: IO[bytes] | None = None
-        self._enter(json.loads(json.dumps(state)), resume)
+        try:
+            self._enter(state, resume, first)
+        except FileNotFoundError:
+            self.close()
+            if not (self.path / MANIFEST).exists():
+                raise
+            self._require_same_run(state)  # another run has finished, and removed what this one had looked at
+        except BaseException:
+            self.close()
+            raise
 
-    def _enter(self, state: dict[str, Any], resume: bool) -> None:
+    @property
+    def attempt(self) -> Attempt:
+        """What this run writes."""
+        assert self._attempt is not None
+        return self._attempt
+
+    @property
+    def next(self) -> int:
+        """The number of the next batch."""
+        return self.attempt.next
+
+    @property
+    def rows(self) -> int:
+        """That are on the disk."""
+        return self.attempt.rows
+
+    @property
+    def seconds(self) -> float:
+        """That the extraction has taken so far."""
+        return self.attempt.lines[-1].seconds if self.attempt.lines else 0.0
+
+    def _enter(self, state: Mapping[str, Any], resume: bool, first: int) -> None:
+        require_no_link(self.work)
         if (self.path / MANIFEST).exists():
-            shutil.rmtree(self.work, ignore_errors=True)  # killed while it was removed
             if not resume:
                 raise bad(self.path, "holds a finished extraction; take another folder, or remove this one")
             self._require_same_run(state)
@@ -80,154 +109,146 @@ class Folder:
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.path))
         if self.path.is_dir() and not self.work.exists() and any(self.path.iterdir()):
             raise bad(self.path, "holds other files; take an empty or a new folder")
-        done = len(read_lines(self.work / DONE))
-        if done and not resume:
-            raise bad(self.path, f"holds an unfinished run ({done:,} batches): go on with --resume, or remove it")
-        self.work.mkdir(parents=True, exist_ok=True)
-        self._take()
-        if not (self.work / STATE).exists() or not (done or resume):  # a run that has ended before its first batch
-            write_json(self.work / STATE, state)
-            return
-        require_same(self.path, read_json(self.work / STATE), state)
-        if (self.work / MANIFEST).exists():  # killed while files were moved to their places
-            self._move()
-            self._require_same_run(state)
-        else:
-            self._go_on()
+        os.makedirs(self.work, exist_ok=True)
+        self._lock = take_lock(self.work / LOCK)
+        if self._lock is None:
+            raise bad(self.path, "is being written by another run")
+        self._go_on(state, resume, first)
+
+    def _go_on(self, state: Mapping[str, Any], resume: bool, first: int) -> None:
+        """Begins an attempt, with the batches of earlier ones."""
+        require_no_earlier_version(self.path, self.work)
+        earlier = earlier_attempts(self.work)
+        if earlier and not resume:
+            batches = f"{len(earlier[0].lines):,} batches"
+            raise bad(self.path, f"holds an unfinished run ({batches}): go on with --resume, or remove it")
+        usable = []
+        for one in earlier:
+            begun = one.state()
+            if not isinstance(begun, dict):
+                raise other(self.path, "is not what a run has left there")
+            require_same(self.path, begun, {**state, PROCESSOR: begun.get(PROCESSOR)})
+            if begun.get(PROCESSOR) == state.get(PROCESSOR):
+                usable.append(one)
+            else:
+                self.notes.append(
+                    f"{len(one.lines):,} batches of an unfinished run are computed again: it ran on "
+                    f"{begun.get(PROCESSOR)}, and rows of {state.get(PROCESSOR)} would differ in the last digits"
+                )
+        self._attempt = Attempt(self.work, state, first)
+        for one in usable:
+            self._attempt.take_over(one.lines, (one.folder, self.path))
+            if one.is_abandoned() and one.lines[-1].batch < self._attempt.next:
+                shutil.rmtree(one.folder, ignore_errors=True)
+        for line in self._attempt.lines:
+            self.items += line.items
+            self.failures += [Failure(name, reason) for name, reason in line.failures]
 
     def _require_same_run(self, state: Mapping[str, Any]) -> None:
-        found = read_json(self.path / MANIFEST)
-        if not isinstance(found, dict) or found.get("fingerprint") != fingerprint_of(state):
-            raise bad(self.path, "holds a finished extraction of other items or settings; take another folder")
+        found = read_extraction(self.path)
+        if found.names_sha256 is None:
+            problem = "holds an extraction of an earlier version, without hashes of its items; take another folder"
+            raise other(self.path, problem)
+        begun = found.state()
+        if begun[PROCESSOR] != state[PROCESSOR]:
+            self.notes.append(f"the rows were computed on {begun[PROCESSOR]}, and this is {state[PROCESSOR]}")
+        differing = [key for key, value in begun.items() if value != state[key] and key != PROCESSOR]
+        if differing:
+            what = ", ".join(differing)
+            raise other(self.path, f"holds a finished extraction that differs in {what}; take another folder")
         self.finished = True
 
-    def _take(self) -> None:
-        """The folder is this run's as long as it lives."""
-        self._lock = open(self.work / LOCK, "wb")  # noqa: SIM115
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise bad(self.path, "is being written by another run") from error
-        except OSError:
-            pass  # a file system without locks
+    def add(
+        self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
+    ) -> None:
+        """The next batch: rows (b, ...) float32 of each layer, and the hashes of its items.
 
-    def _go_on(self) -> None:
-        """Takes what is whole on the disk: batches up to the first that some file lacks."""
-        lines = read_lines(self.work / DONE)
-        shapes: dict[str, list[int]] = next((line["layers"] for line in lines if line["layers"]), {})
-        self._shapes = {name: tuple(shape) for name, shape in shapes.items()}
-        while lines and not all(self._holds(name, lines[-1]["rows"]) for name in self._shapes):
-            lines.pop()
-        self._write_done(lines)
-        if not lines:
-            self._shapes = {}
-            return
-        self.next, self.rows, self.seconds = lines[-1]["batch"] + 1, lines[-1]["rows"], lines[-1]["seconds"]
-        self.failures = [Failure(name, reason) for line in lines for name, reason in line["failures"]]
-        for name in self._shapes:
-            with open(self._place(name), "r+b") as file:
-                file.truncate(self._size(name, self.rows))
-
-    def _holds(self, name: str, rows: int) -> bool:
-        place = self._place(name)
-        return place.exists() and place.stat().st_size >= self._size(name, rows)
-
-    def _size(self, name: str, rows: int) -> int:
-        return HEADER + 4 * rows * int(np.prod(self._shapes[name]))
-
-    def _place(self, name: str) -> Path:
-        return self.work / file_name(name)
-
-    def _write_done(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        write_text(self.work / DONE, "".join(json.dumps(line) + "\n" for line in lines))
-
-    def add(self, batch: int, rows: Mapping[str, np.ndarray], failures: Sequence[Failure], seconds: float) -> None:
-        """The next batch: rows (b, ...) float32 of each layer."""
-        assert batch == self.next
-        count = len(next(iter(rows.values()))) if rows else 0
-        for name, part in rows.items():
-            file = self._open(name, part.shape[1:])
-            append(file, np.ascontiguousarray(part, "<f4").reshape(-1).view(np.uint8).data)
-        self.rows, self.next, self.seconds = self.rows + count, batch + 1, seconds
+        Raises:
+            FinishedByAnotherRun: there is no need to go on.
+        """
+        if (self.path / MANIFEST).exists():
+            raise FinishedByAnotherRun
+        with self._until_finished():
+            self.attempt.add(rows, items, [[one.name, one.reason] for one in failures], seconds)
+        self.items += items
         self.failures += failures
-        line = {
-            "batch": batch,
-            "rows": self.rows,
-            "seconds": round(seconds, 3),
-            "layers": {name: list(shape) for name, shape in self._shapes.items()},
-            "failures": [[one.name, one.reason] for one in failures],
-        }
-        if self._done is None:
-            self._done = open(self.work / DONE, "ab")  # noqa: SIM115
-        append(self._done, f"{json.dumps(line)}\n".encode())
-
-    def _open(self, name: str, shape: tuple[int, ...]) -> IO[bytes]:
-        if name not in self._files:
-            known = self._shapes.setdefault(name, tuple(shape))
-            file = open(self._place(name), "r+b" if self._place(name).exists() and self.rows else "w+b")  # noqa: SIM115
-            if not self.rows:
-                file.write(header(0, known))
-            file.seek(self._size(name, self.rows))
-            self._files[name] = file
-        if tuple(shape) != self._shapes[name]:
-            raise InputError(f"layer {name!r} must have one shape; got {tuple(shape)} after {self._shapes[name]}")
-        return self._files[name]
 
     def finish(
-        self, names: Sequence[str], manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
-    ) -> dict[str, Any]:
-        """Headers, names and manifest; then all files appear, the manifest last. Gives the arrays, mapped.
+        self, names: Sequence[str], hashes: str,
+        manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
+    ) -> dict[str, Any]:  # fmt: skip
+        """Checks all rows; then all files appear, the manifest last. Gives the arrays, mapped.
 
-        manifest: makes the document of the shape and the SHA-256 of each layer's file, by name.
+        Args:
+            names: of the rows.
+            hashes: the text of `HASHES`.
+            manifest: makes the document of the shape and the SHA-256 of each layer's file, by name.
+
+        Raises:
+            FinishedByAnotherRun: its files lie there.
         """
-        told: dict[str, tuple[tuple[int, ...], str | None]] = {}
-        for name, shape in self._shapes.items():
-            with open(self._place(name), "r+b") as file:
-                file.write(header(self.rows, shape))
-                file.flush()
-                os.fsync(file.fileno())
-            told[name] = (self.rows, *shape), hash_file(name, str(self._place(name)))
-        write_text(self.work / NAMES, "".join(f"{name}\n" for name in names))
-        write_text(self.work / MANIFEST, manifest(told))
-        self._close_files()
-        self._move()
-        return {name: np.load(self.path / file_name(name), mmap_mode="r") for name in self._shapes}
+        attempt = self.attempt
+        with self._until_finished():
+            digests = attempt.seal()
+            layers = {name: ((attempt.rows, *attempt.shapes[name]), digest) for name, digest in digests.items()}
+            texts = {NAMES: "".join(f"{name}\n" for name in names), HASHES: hashes, MANIFEST: manifest(layers)}
+            for name, text in texts.items():
+                write_text(attempt.folder / name, text)
+            if (self.path / MANIFEST).exists():
+                raise FinishedByAnotherRun
+            files = {file_name(name): digest for name, digest in digests.items()}
+            files.update({name: hashlib.sha256(texts[name].encode()).hexdigest() for name in (NAMES, HASHES)})
+            self._move(files)
+        return {name: np.load(self.path / file_name(name), mmap_mode="r") for name in digests}
 
-    def _move(self) -> None:
-        """All to their places, the manifest last; what a killed run has moved already is there."""
-        names = sorted(path.name for path in self.work.iterdir() if path.suffix == ".npy" or path.name == NAMES)
-        for name in (*names, MANIFEST):
-            os.replace(self.work / name, self.path / name)
-        shutil.rmtree(self.work, ignore_errors=True)
+    def _move(self, files: Mapping[str, str]) -> None:
+        """All files to their places, the manifest last. files: their SHA-256, by name."""
+        moved = {}
+        for name in (*files, MANIFEST):
+            moved[name] = os.stat(self.attempt.folder / name)
+            os.replace(self.attempt.folder / name, self.path / name)
+        # A run that finishes at the same moment moves the same bytes there, unless something is wrong with the machine.
+        for name, digest in files.items():
+            same = os.path.samestat(os.stat(self.path / name), moved[name])
+            if not same and hash_file(name, str(self.path / name)) != digest:
+                with suppress(FileNotFoundError):
+                    os.unlink(self.path / MANIFEST)
+                raise bad(self.path, f"two runs have written different {name} at once; remove it, and run one alone")
+
+    @contextmanager
+    def _until_finished(self) -> Iterator[None]:
+        """Inside, a file that is gone is no error where another run has finished, which removes all attempts."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            if not (self.path / MANIFEST).exists():
+                raise
+            raise FinishedByAnotherRun from error
 
     def left(self, total: int) -> str:
         """What an interrupt leaves, for a message."""
         done = self.rows + len(self.failures)
         return f"{done:,} of {total:,} are in {self.work}; go on with --resume" if done else "nothing is finished"
 
-    def _close_files(self) -> None:
-        for file in (*self._files.values(), self._done):
-            if file is not None:
-                file.close()
-        self._files, self._done = {}, None
-
     def close(self) -> None:
-        """Lets go of the folder."""
-        self._close_files()
+        """Lets go of the folder; where the extraction is finished, by whichever run, all attempts go."""
+        if self._attempt is not None:
+            self._attempt.close()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+        if (self.path / MANIFEST).exists():
+            shutil.rmtree(self.work, ignore_errors=True)
 
 
 def read_extraction(path: PathLike) -> Extraction:
-    """A finished extraction: its manifest, and the rows of each layer, mapped.
+    """A finished extraction: its manifest, and the rows of each layer, mapped; a part without items has none.
 
     Raises:
         InputError: no such folder, or one that was changed.
-
     """
     manifest = load_result(os.path.join(path, MANIFEST))
     if not isinstance(manifest, Extraction):
         raise bad(path, "holds another document than that of an extraction")
-    found = {layer.name: load_embeddings(path, key=layer.name) for layer in manifest.layers}
+    found = {layer.name: load_embeddings(path, key=layer.name) for layer in manifest.layers if manifest.n_rows}
     return replace(manifest, embeddings=found)

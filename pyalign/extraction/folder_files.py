@@ -1,4 +1,4 @@
-"""The files of a folder while it is made: rows behind a header, and a line for each batch that is on the disk."""
+"""The files of a folder of embeddings: their names, numpy's header, and texts that are whole or not there."""
 
 from __future__ import annotations
 
@@ -10,10 +10,21 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from pyalign.io.paths import bad
+from pyalign.errors import InputError
+from pyalign.io.own_files import CREATE, open_own
+from pyalign.io.paths import PathLike, bad
 
 LONGEST = 200  # letters of a layer's name in that of its file
 HEADER = 128  # bytes before the rows: numpy's header, written again when the number of rows is known
+
+
+class OtherExtraction(InputError):
+    """What lies in a folder is of other items or settings, or was changed: it can't be gone on with."""
+
+
+def other(path: PathLike, problem: str) -> OtherExtraction:
+    """An `OtherExtraction` of one line that starts with the folder."""
+    return OtherExtraction(str(bad(path, problem)))
 
 
 def append(file: IO[bytes], data: Any) -> None:
@@ -23,9 +34,8 @@ def append(file: IO[bytes], data: Any) -> None:
 
 
 def fingerprint_of(state: Mapping[str, Any]) -> str:
-    """What an extraction is of: its items and all that decides their rows, but not which kind of run made them."""
-    rest = {key: value for key, value in state.items() if key != "kind"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    """SHA-256 of all that decides rows, as json writes it."""
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def file_name(layer: str) -> str:
@@ -47,59 +57,19 @@ def header(rows: int, shape: Sequence[int]) -> bytes:
     return b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + f"{text:<{HEADER - 11}}\n".encode()
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The batches that are on the disk, in order; a line that a kill has cut short is none."""
-    found: list[dict[str, Any]] = []
-    if not path.exists():
-        return found
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            break
-        if not _is_line(line) or line["batch"] != (found[-1]["batch"] + 1 if found else line["batch"]):
-            break
-        found.append(line)
-    return found
-
-
-def _is_line(line: Any) -> bool:
-    kinds = {"batch": int, "rows": int, "seconds": float, "layers": dict, "failures": list}
-    return (
-        isinstance(line, dict)
-        and line.keys() == kinds.keys()
-        and all(isinstance(line[key], kind) for key, kind in kinds.items())
-        and min(line["batch"], line["rows"]) >= 0
-        and all(
-            isinstance(one, list) and len(one) == 2 and all(isinstance(x, str) for x in one) for one in line["failures"]
-        )
-        and all(
-            isinstance(shape, list) and all(type(k) is int and k > 0 for k in shape)
-            for shape in line["layers"].values()
-        )
-    )
-
-
-def require_same(path: Path, found: Any, state: Mapping[str, Any]) -> None:
+def require_same(path: Path, begun: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Raises where what was begun is not what is to go on, naming the first that differs."""
-    if not isinstance(found, dict):
-        raise bad(path, "is not what a run has left there")
     for key in state:
-        if found.get(key) != state[key]:
-            was, now = (json.dumps(one.get(key))[:120] for one in (found, state))
-            raise bad(path, f"was begun with {key} {was}, and is to go on with {now}")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """A document, whole or not at all."""
-    write_text(path, json.dumps(value, indent=1) + "\n")
+        if begun.get(key) != state[key]:
+            was, now = (json.dumps(one.get(key))[:120] for one in (begun, state))
+            raise other(path, f"was begun with {key} {was}, and is to go on with {now}")
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text, on the disk and whole, or not at all."""
-    beside = path.with_name(f"{path.name}.new")
-    with open(beside, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    """A new text, on the disk and whole, or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    with open_own(new, CREATE) as file:
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
-    os.replace(beside, path)
+    os.replace(new, path)

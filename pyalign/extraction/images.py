@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -34,9 +33,6 @@ class Reader(Protocol):
 
     def read(self, k: int) -> Picture:
         """One image."""
-
-    def sizes(self) -> Iterable[object]:
-        """What tells that images are others: bytes of each, or of the file that holds them all."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,20 +74,6 @@ class Images:
         if not 0 <= k < len(self.names):
             raise IndexError(f"image {k} of {len(self.names)}")
         return self.reader.read(k)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the names, in order, and of the sizes of the files.
-
-        It tells other images, or another order, in the time of listing them. What is in the files would mean to read
-        all of them; times of change differ between copies of the same files. Rows of HDF5, Parquet and data sets count
-        by the files that hold them; pixels in memory by their shape.
-        """
-        digest = hashlib.sha256()
-        for part in (self.names, self.reader.sizes()):
-            for value in part:
-                digest.update(f"{value}\n".encode())
-            digest.update(b"\n")
-        return digest.hexdigest()
 
 
 def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,16 @@ from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance, fingerprint
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError
+from pyalign.extraction.contents import listing, sha256_of, sha256_of_items, sha256_of_listing
 from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.folder import NAMES
-from pyalign.extraction.folder_files import file_name, fingerprint_of
+from pyalign.extraction.folder_files import file_name, fingerprint_of, other
 from pyalign.extraction.loading import Batch, batches
 from pyalign.extraction.memory import kept
+from pyalign.extraction.processor import describe_processor, model_threads
 from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, state_of
 from pyalign.extraction.sinks import Sink
-from pyalign.io.paths import bad
+from pyalign.io.paths import shorten
 from pyalign.progress import Progress
 
 SHARED = (
@@ -34,6 +37,9 @@ SHARED = (
     "versions",
     "transform",
     "shard",
+    "model_threads",
+    "processor",
+    "names_sha256",
 )
 NOT_FINITE = "the model gives numbers that are not finite"
 
@@ -56,19 +62,19 @@ class Job:
 
     Attributes:
         encoder, layers: what is run.
-        items: with `names`, `order`, `source`, `notes` and `fingerprint()`.
-        read: the item of a position, decoded; called by several threads.
+        items: with `names`, `order`, `source`, `notes` and `open`, which gives the item of a position as it lies there.
+        decode: makes of that what the encoder prepares; called by several threads.
         batch_size, numbers: items in a batch, and which batches.
         map: of the rows, or None; transform: how the manifest tells of it.
         skip: whether items that can't be read are left out.
         meta, options: for the manifest: what the user adds, and what was asked for.
-        prompt: in which texts stand, or None; `read` has applied it.
+        prompt: in which texts stand, or None; `decode` applies it.
     """
 
     encoder: Encoder
     layers: tuple[Layer, ...]
     items: Any
-    read: Callable[[int], Any]
+    decode: Callable[[Any], Any]
     batch_size: int
     numbers: range
     map: Transform | None = None
@@ -106,8 +112,23 @@ class Job:
         return "" if self.items.source is None else f"{self.items.source}: "
 
     def state(self) -> dict[str, Any]:
-        """All that decides the rows."""
-        return state_of(self, self.encoder.spec, self.encoder.weights.sha256, self.layers, self.items.fingerprint())
+        """All that decides the rows but what is in the items."""
+        return state_of(self, self.encoder.spec, self.encoder.weights.sha256, self.layers)
+
+    @cached_property
+    def names_sha256(self) -> str:
+        """Of the names of all items, in their order."""
+        return sha256_of("\n".join(self.items.names))
+
+    @property
+    def model_threads(self) -> int:
+        """Of the encoder."""
+        return self.encoder.threads
+
+    @cached_property
+    def processor(self) -> str:
+        """That of the encoder's device."""
+        return describe_processor(self.encoder.device)
 
     @property
     def precision(self) -> str:
@@ -126,29 +147,45 @@ class Job:
 
     def run(self, sink: Sink, workers: int, progress: Progress) -> Extraction:
         """From where the sink is to the end."""
-        if sink.rows + len(sink.failures) != min(self.last, sink.next * self.batch_size) - self.first:
-            raise bad(sink.path, "was changed since an interrupted run has left it; remove it to begin again")
+        done = min(self.last, sink.next * self.batch_size) - self.first
+        if sink.rows + len(sink.failures) != done or len(sink.items) != done:
+            raise other(sink.path, "was changed since an interrupted run has left it; remove it to begin again")
+        self.require_items(sink.path, sink.items, workers, progress)
         try:
             self._pass(sink, workers, progress)
-            return self._finish(sink)
+            found = self._finish(sink)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(sink.left(self.last - self.first)) from None
+        return replace(found, notes=(*found.notes, *sink.notes))
+
+    def require_items(self, path: Any, hashes: Sequence[str], workers: int, progress: Progress) -> None:
+        """Reads the first items of the part again, and raises OtherExtraction where one is not what it was.
+
+        hashes: of these items.
+        """
+        positions = range(self.first, self.first + len(hashes))
+        found = sha256_of_items(self.items.open, positions, workers, progress)
+        for position, was, now in zip(positions, hashes, found, strict=True):
+            if was != now:
+                told = f"holds rows of other {self.encoder.modality}: {shorten(self.items.names[position])} has changed"
+                raise other(path, f"{told} since; take another folder, or remove this one")
 
     def _pass(self, sink: Sink, workers: int, progress: Progress) -> None:
         start, total = time.monotonic() - sink.seconds, self.last - self.first
         progress(self.encoder.modality, sink.rows + len(sink.failures), total)
         rest = range(sink.next, self.numbers.stop)
 
-        def prepare(position: int) -> Any:
-            return self.encoder.prepare(self.read(position))
+        def prepare(item: Any) -> Any:
+            return self.encoder.prepare(self.decode(item))
 
-        with kept():
-            for batch in batches(rest, self.batch_size, len(self.items.names), prepare, workers):
+        count = len(self.items.names)
+        with kept(), model_threads(self.encoder.threads):
+            for batch in batches(rest, self.batch_size, count, self.items.open, prepare, workers):
                 rows, failures = self._rows(batch)
                 if failures and not self.skip:
                     what = f"(--on-error skip, on_error='skip', leaves such {self.encoder.modality} out)"
                     raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
-                sink.add(batch.number, rows, failures, time.monotonic() - start)
+                sink.add(rows, batch.hashes, failures, time.monotonic() - start)
                 progress(self.encoder.modality, sink.rows + len(sink.failures), total)
 
     def _rows(self, batch: Batch) -> tuple[dict[str, np.ndarray], list[Failure]]:
@@ -171,7 +208,7 @@ class Job:
     def _finish(self, sink: Sink) -> Extraction:
         failed = {failure.name for failure in sink.failures}
         names = tuple(name for name in self.items.names[self.first : self.last] if name not in failed)
-        if not names:
+        if not names and self.shard is None:
             first = sink.failures[0]
             told = f"none of {self.last - self.first:,} items could be read; {first.name}: {first.reason}"
             raise InputError(f"{self._where}{told}")
@@ -181,7 +218,8 @@ class Job:
             made.append(self._result(sink, told))
             return made[0].to_json() + "\n"
 
-        arrays = sink.finish(names, manifest)
+        hashes = listing(self.items.names[self.first : self.last], sink.items)
+        arrays = sink.finish(names, hashes, manifest)
         source = None if sink.path is None else str(sink.path)
         found = {name: Embeddings(values, names, source) for name, values in arrays.items()}
         object.__setattr__(made[0], "embeddings", found)
@@ -191,17 +229,18 @@ class Job:
         encoder, count = self.encoder, self.last - self.first
         layers = tuple(
             ExtractedLayer(
-                one.name, one.what, one.pooling, told[one.name][0], "float32",
-                None if sink.path is None else file_name(one.name), told[one.name][1],
+                one.name, one.what, one.pooling, told[one.name][0] if told else (0,), "float32",
+                None if sink.path is None or not told else file_name(one.name), told[one.name][1] if told else None,
             )
             for one in self.layers
         )  # fmt: skip
         shared = {name: getattr(self, name) for name in SHARED}
+        items = sha256_of_listing(self.items.names[self.first : self.last], sink.items)
         return Extraction(
             model=encoder.spec, layers=layers, n_items=count, n_rows=sink.rows, modality=encoder.modality,
             items=self.items.source, order=self.items.order, names=NAMES, failures=tuple(sink.failures),
             weights=encoder.weights, seconds=round(sink.seconds, 3), items_per_second=count / max(sink.seconds, 1e-9),
-            items_sha256=self.items.fingerprint(), fingerprint=fingerprint_of(self.state()), meta=self.meta or None,
+            items_sha256=items, fingerprint=fingerprint_of({**self.state(), "items": items}), meta=self.meta or None,
             notes=(*encoder.notes, *self.items.notes), provenance=Provenance.now({}, self.options), **shared,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyalign.errors import InputError
+from pyalign.extraction.contents import UNREADABLE, sha256_of
 
 AHEAD = 2  # batches that are being made while one is used
 MOST_WORKERS = 16
@@ -28,12 +29,14 @@ class Batch:
         positions: of the items that could be read.
         prepared: what the model takes, one for each of these.
         failures: (position, reason) of the others.
+        hashes: SHA-256 of every item as it was read.
     """
 
     number: int
     positions: list[int] = field(default_factory=list)
     prepared: list[Any] = field(default_factory=list)
     failures: list[tuple[int, str]] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
 
 
 def default_workers() -> int:
@@ -43,28 +46,33 @@ def default_workers() -> int:
 
 
 def batches(
-    numbers: Sequence[int], size: int, total: int, prepare: Callable[[int], Any], workers: int
-) -> Iterator[Batch]:
+    numbers: Sequence[int], size: int, total: int, read: Callable[[int], Any], prepare: Callable[[Any], Any],
+    workers: int,
+) -> Iterator[Batch]:  # fmt: skip
     """Batches of these numbers, in this order.
 
     Args:
         numbers: of the batches that are wanted; batch b has the items from b * size on.
         size: items in a batch.
         total: items in all.
-        prepare: makes the item of a position ready; called by several threads. Its InputError is a failure.
+        read: gives the item of a position, as `sha256_of` takes it, and prepare makes it ready; both are called by
+            several threads. An InputError of theirs is a failure.
         workers: threads.
 
     Example:
-        >>> found = list(batches([0, 1], 2, 3, lambda k: 10 * k, workers=2))
-        >>> [(batch.positions, batch.prepared) for batch in found]
-        [([0, 1], [0, 10]), ([2], [20])]
+        >>> found = list(batches([0, 1], 2, 3, str, int, workers=2))
+        >>> [(batch.positions, batch.prepared, batch.hashes[0][:4]) for batch in found]
+        [([0, 1], [0, 1], '5fec'), ([2], [2], 'd473')]
     """
 
-    def one(position: int) -> Any:
+    def one(position: int) -> tuple[str, Any]:
+        digest = UNREADABLE
         try:
-            return prepare(position)
+            item = read(position)
+            digest = sha256_of(item)
+            return digest, prepare(item)
         except InputError as error:
-            return error
+            return digest, error
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pyalign-items")
     waiting: deque[tuple[int, list[Future[Any]]]] = deque()
@@ -84,7 +92,8 @@ def batches(
 def _gathered(number: int, futures: list[Future[Any]], size: int) -> Batch:
     batch = Batch(number)
     for position, future in enumerate(futures, number * size):
-        found = future.result()
+        digest, found = future.result()
+        batch.hashes.append(digest)
         if isinstance(found, InputError):
             batch.failures.append((position, str(found)))
         else:

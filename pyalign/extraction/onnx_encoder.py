@@ -98,7 +98,7 @@ class OnnxEncoder(Encoder):
         there = {one.name for one in self.session.get_outputs()}
         extra = [name for name in dict.fromkeys(tensors) if name not in there]
         if extra:
-            self.session = self.graph.session(self.device, extra)
+            self.session = self.graph.session(self.device, self.threads, extra)
 
     def _shapes(self, tensors: Sequence[str]) -> tuple[dict[str, tuple[int, ...]], int]:
         """The shape of each tensor for one item, and the number of tokens.

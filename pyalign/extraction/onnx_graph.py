@@ -78,12 +78,12 @@ class Graph:
                 after, then = name, node.op
         return None
 
-    def session(self, device: str, extra: Sequence[str] = ()) -> Any:
+    def session(self, device: str, threads: int, extra: Sequence[str] = ()) -> Any:
         """A session on "cpu" or "cuda" that gives some inner tensors too."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = usable()
+        options.intra_op_num_threads = threads
         options.log_severity_level = QUIET
         source: Any = self.path
         kind, _, number = device.partition(":")
@@ -177,11 +177,6 @@ def ports(found: Sequence[Any]) -> list[Port]:
     return [
         Port(one.name, tuple(k if isinstance(k, int) and k > 0 else None for k in one.shape), one.type) for one in found
     ]
-
-
-def usable() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_device(device: str) -> str:

@@ -67,10 +67,14 @@ class Extraction(Result):
         decoder: what read the images; background: what stands behind transparent ones.
         transform: the file of a linear map that was applied to the layer; None for none.
         precision, device, batch_size: how it ran.
+        model_threads: that computed the model on the processor; processor: which it was. Rows of another number of
+            threads or other instructions may differ in the last digits.
         shard: (i, k) where these are part i of k.
         versions: of the packages that computed.
         meta: what the user adds.
-        items_sha256: of the items; see `Images.fingerprint`.
+        names_sha256: SHA-256 of the names of all items, also of those in other parts.
+        items_sha256: of the names and contents of these items: that of the file `items.sha256`. Folders of earlier
+            versions have no `names_sha256`, and theirs is of names and sizes.
         fingerprint: of the items and of all that decides their rows.
         seconds: that it took, of all runs together; items_per_second.
         embeddings: layer -> (n, d) rows with their names.
@@ -103,14 +107,19 @@ class Extraction(Result):
     transform: Mapping[str, Any] | None = None
     shard: tuple[int, int] | None = None
     meta: Mapping[str, str] | None = None
+    model_threads: int | None = None
+    processor: str | None = None
+    names_sha256: str | None = None
     embeddings: Mapping[str, Embeddings] | None = hidden(default=None)
 
     def state(self) -> dict[str, Any]:
-        """All that decides the rows, as json can write it."""
-        return state_of(self, self.model, self.weights.sha256, self.layers, self.items_sha256)
+        """All that decides the rows but what is in the items, as json can write it."""
+        return state_of(self, self.model, self.weights.sha256, self.layers)
 
     def __getitem__(self, layer: str) -> Embeddings:
         found = (self.embeddings or {}).get(layer)
+        if found is None and not self.n_rows:
+            raise InputError(f"layer {layer!r} has no rows: part {self.shard} of a run holds no items that can be read")
         if found is None:
             raise InputError(f"layer must be one of {', '.join(one.name for one in self.layers)}; got {layer!r}")
         return found
@@ -119,15 +128,18 @@ class Extraction(Result):
         return self.n_rows
 
 
-def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[Any], items: str) -> dict[str, Any]:
-    """All that decides the rows of an extraction, as json can write it.
+def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[Any]) -> dict[str, Any]:
+    """All that decides the rows of an extraction but what is in the items, as json can write it.
 
     settings: has the rest as attributes: an `Extraction`, or what will become one.
     """
-    rest = ("preprocessing", "decoder", "background", "precision", "batch_size", "shard", "transform", "versions")
+    rest = (
+        "names_sha256", "preprocessing", "decoder", "background", "precision", "batch_size", "shard", "transform",
+        "versions", "model_threads", "processor",
+    )  # fmt: skip
     found = {
         "model": model, "weights": weights, "layers": [[one.name, one.what, one.pooling] for one in layers],
-        "items": items, "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in rest},
+        "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in rest},
     }  # fmt: skip
     state: dict[str, Any] = as_document(found)
     return state

@@ -14,16 +14,27 @@ class Sink(Protocol):
     """Where rows go: `Memory`, or a `Folder` on the disk."""
 
     path: Any
-    next: int
-    rows: int
-    seconds: float
     failures: list[Failure]
+    items: list[str]  # SHA-256 of the items that are done
+    notes: list[str]
 
-    def add(self, batch: int, rows: Mapping[str, np.ndarray], failures: Sequence[Failure], seconds: float) -> None: ...
+    @property
+    def next(self) -> int: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    def add(
+        self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
+    ) -> None: ...
 
     def finish(
-        self, names: Sequence[str], manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
-    ) -> Mapping[str, Any]: ...
+        self, names: Sequence[str], hashes: str,
+        manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
+    ) -> Mapping[str, Any]: ...  # fmt: skip
 
     def left(self, total: int) -> str: ...
 
@@ -36,19 +47,25 @@ class Memory:
     def __init__(self, first: int) -> None:
         self.next, self.rows, self.seconds = first, 0, 0.0
         self.failures: list[Failure] = []
+        self.items: list[str] = []
+        self.notes: list[str] = []
         self._parts: dict[str, list[np.ndarray]] = {}
 
-    def add(self, batch: int, rows: Mapping[str, np.ndarray], failures: Sequence[Failure], seconds: float) -> None:
+    def add(
+        self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
+    ) -> None:
         """The next batch."""
-        self.next, self.seconds = batch + 1, seconds
+        self.next, self.seconds = self.next + 1, seconds
         self.rows += len(next(iter(rows.values()))) if rows else 0
+        self.items += items
         self.failures += failures
         for name, part in rows.items():
             self._parts.setdefault(name, []).append(part)
 
     def finish(
-        self, names: Sequence[str], manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
-    ) -> Mapping[str, Any]:
+        self, names: Sequence[str], hashes: str,
+        manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
+    ) -> Mapping[str, Any]:  # fmt: skip
         """The arrays."""
         found = {name: np.concatenate(parts) for name, parts in self._parts.items()}
         manifest({name: (array.shape, None) for name, array in found.items()})

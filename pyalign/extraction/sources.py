@@ -113,5 +113,7 @@ def load_encoder(spec: str, request: Request | None = None) -> Encoder:
         'RGB of 8 x 8 pixels, from 0 to 1'
     """
     source, name = split_spec(spec)
-    found: Encoder = module_of(source).load(name, request or Request())
+    request = request or Request()
+    found: Encoder = module_of(source).load(name, request)
+    found.threads = request.threads
     return found

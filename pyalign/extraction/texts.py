@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +32,6 @@ class Texts:
     def open(self, k: int) -> str:
         """The text of a position, with blanks in place of underscores: `alarm_clock` is no word."""
         return self.names[k].replace("_", " ")
-
-    def fingerprint(self) -> str:
-        """SHA-256 of all of them."""
-        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
 
 
 def as_texts(given: Any) -> Texts:
@@ -82,6 +77,10 @@ def _checked(names: list[Any]) -> tuple[str, ...]:
             raise InputError(f"texts must be text; number {k} is {name!r}")
         if "\n" in name or "\r" in name:
             raise InputError(f"texts must be of one line each; number {k} is {name!r:.80}")
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"texts must be UTF-8; number {k} is {name!r:.80}") from None
         if name in seen:
             raise InputError(f"texts must differ; {name!r:.80} occurs more than once")
         seen.add(name)

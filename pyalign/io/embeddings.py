@@ -9,6 +9,7 @@ from dataclasses import replace
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
 from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
+from pyalign.io.folder import choose_layer, folder_notes
 from pyalign.io.formats import EMBEDDINGS, open_file
 from pyalign.io.headers import always
 from pyalign.io.named import is_named, open_named
@@ -78,13 +79,12 @@ def _read(path: PathLike, key: str | None, name_column: Column | None) -> Embedd
         kind = "folder" if os.path.isdir(path) else f"{suffix_of(path)} file"
         raise bad(path, f"a {kind} has no columns of names, so name_column has no meaning")
     array = _choose(path, found, key).load()
-    return Embeddings(check_matrix(path, array), row_names(path, found, len(array)), source)
+    notes = folder_notes(path) if os.path.isdir(path) else ()
+    return Embeddings(check_matrix(path, array), row_names(path, found, len(array)), source, notes)
 
 
 def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:
     if os.path.isdir(path):
-        from pyalign.io.folder import choose_layer
-
         return choose_layer(path, found, key)
     beside = {name for name, entry in found.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
     if key is None and len(found) - len(beside) == 1:  # of any type, and names of its rows

@@ -89,6 +89,8 @@ def _parse(path: PathLike, document: Any) -> Manifest:
     schema, n, model = (document.get(key) for key in ("schema", "n_rows", "model"))
     if type(schema) is not int or schema != SCHEMA:
         raise bad(path, f"schema must be {SCHEMA} for this version; got {shorten(schema)}")
+    if type(n) is int and n == 0 and document.get("shard"):
+        raise bad(path, "holds no rows: it is a part of a run; merge the parts")
     if type(n) is not int or not 1 <= n < 2**63:
         raise bad(path, f"n_rows must be a positive whole number; got {shorten(n)}")
     if not isinstance(model, str):
@@ -192,6 +194,14 @@ def _names(folder: PathLike, manifest: Manifest) -> Array:
             count = f"more than {manifest.n_rows}" if len(names) > manifest.n_rows else str(len(names))
             raise bad(path, f"holds {count} names for {manifest.n_rows} rows")
     return names_array(names)
+
+
+def folder_notes(folder: PathLike) -> tuple[str, ...]:
+    """What a user of the rows should know: whether anything shows of which items they are."""
+    if "names_sha256" in read_manifest(folder).document:
+        return ()
+    return (f"{os.fspath(folder)}: was written by an earlier version, which kept no hashes of the items: "
+            "whether they have changed since is not known",)  # fmt: skip
 
 
 def folder_files(folder: PathLike) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pyalign.io.names import HEADERS, first_column
 from pyalign.io.paths import TEXT, PathLike, bad, check_file
@@ -107,11 +107,6 @@ class Files:
     def read(self, k: int) -> bytes:
         """The bytes of file k."""
         return read_file(os.path.join(self._folder, self._names[k]))
-
-    def sizes(self) -> Iterator[int]:
-        """Bytes of each file."""
-        for name in self._names:
-            yield os.stat(os.path.join(self._folder, name)).st_size
 
 
 def read_file(path: str) -> bytes:

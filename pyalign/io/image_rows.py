@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -63,10 +63,6 @@ class Rows:
         if row is None:
             raise bad(self.path, f"row {k} of {self.key!r} has no bytes")
         return row
-
-    def sizes(self) -> Iterator[int]:
-        """Bytes of the file, once."""
-        yield os.path.getsize(self.path)
 
     def _row(self, k: int) -> bytes | Array | None:
         for start, piece in self._kept:

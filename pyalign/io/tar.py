@@ -62,10 +62,6 @@ class Archive:
             raise bad(self.path, "is truncated")
         return found
 
-    def sizes(self) -> Iterator[int]:
-        """Bytes of each member."""
-        yield from self._sizes
-
     def members(self) -> Iterator[Member]:
         """All members in the order of the archive. Sets `ended`.
 

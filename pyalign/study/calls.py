@@ -9,10 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import numpy as np
-
-from pyalign.errors import ConvergenceWarning
-from pyalign.extraction.images import as_images
+from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.extraction.weights import hash_file
 from pyalign.io.paths import split_key
 from pyalign.io.write import Content
@@ -21,7 +18,7 @@ from pyalign.progress import Progress
 from pyalign.study.analyses import HUMAN, MODEL, MODELS, TRIPLETS
 from pyalign.study.file import STEP, Step, StudyModel
 from pyalign.study.inputs import Inputs
-from pyalign.study.keys import digest_of, key_of_step
+from pyalign.study.keys import key_of_step
 from pyalign.study.options import FILES
 from pyalign.study.timeless import timeless
 
@@ -117,11 +114,24 @@ def files_of(found: Any, stem: str, folder: str, time: str) -> dict[str, Content
 
 @dataclass(frozen=True)
 class ExtractCall:
-    """An extraction, ready to run: arguments of `pyalign.extract`, its key, and what the study calls its items."""
+    """An extraction, ready to run.
+
+    Attributes:
+        arguments: of `pyalign.extract`.
+        key: of inputs and options.
+        items: what the study calls them.
+        images_sha256: of their names and contents; None for texts.
+    """
 
     arguments: Mapping[str, Any]
     key: str
     items: str
+    images_sha256: str | None
+
+    def require_same_images(self, found: Any) -> None:
+        """Raises InputError where an extraction has read other images than the key is of."""
+        if self.images_sha256 not in (None, found.items_sha256):
+            raise InputError(f"{self.items}: images have changed while they were read; run the study again")
 
 
 def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
@@ -132,7 +142,7 @@ def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
     items = given[kind]
     given[kind] = inputs.place(items)
     if kind == "images":
-        hashed["images"] = inputs.once(("images", items), lambda: _hash_of_images(given["images"]))
+        hashed["images"] = inputs.hash_of_images(items)
     else:
         hashed["texts"] = hash_file(model.name, split_key(given["texts"])[0])
     if "checkpoint" in given:
@@ -146,18 +156,7 @@ def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
         given["layers"] = (given.pop("layer"),)
     told = {name: value for name, value in model.options.items() if name not in (*NOT_IN_KEY, "per_object")}
     key = key_of_step("extract", {"model": model.extract, **told}, hashed)
-    return ExtractCall({"model": model.extract, **given}, key, items)
-
-
-def _hash_of_images(source: str) -> str:
-    """Of the names of the images and of all that is in them: a picture that was drawn over is another one."""
-    images = as_images(source)
-    digest = hashlib.sha256()
-    for k, name in enumerate(images.names):
-        picture = images.open(k)
-        digest.update(f"{name}\n".encode())
-        digest.update(digest_of(picture if isinstance(picture, bytes) else np.asarray(picture)).encode())
-    return digest.hexdigest()
+    return ExtractCall({"model": model.extract, **given}, key, items, hashed.get("images"))
 
 
 def extracted_document(found: Any, call: ExtractCall, place: str, time: str) -> str:

@@ -31,10 +31,10 @@ SETS: dict[str, tuple[str, ...]] = {
 OF_FILES = ("names", "name_column", "per_object")
 OF_EXTRACT = (
     "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
-    "on_error", "decoder", "background", "prompt", "transform", "per_object",
+    "model_threads",    "on_error", "decoder", "background", "prompt", "transform", "per_object",
 )  # fmt: skip
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "steps")
-WHOLE, SWITCHES = ("batch_size", "workers"), ("compile",)
+WHOLE, SWITCHES = ("batch_size", "workers", "model_threads"), ("compile",)
 
 
 @dataclass(frozen=True)

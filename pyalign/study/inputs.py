@@ -64,6 +64,16 @@ class Inputs:
                 hash_early(found)
         return self._read[key]
 
+    def hash_of_images(self, source: str) -> str:
+        """SHA-256 of the names and the contents of images: one that was drawn over is another one."""
+        from pyalign.extraction.contents import sha256_of_images
+        from pyalign.extraction.images import as_images
+        from pyalign.extraction.loading import default_workers
+
+        place = self.place(source)
+        found: str = self.once(("images", place), lambda: sha256_of_images(as_images(place), default_workers()))
+        return found
+
     def digest(self, value: Any) -> str:
         """Of a value that was read, computed once; a table of models by its parts."""
         if isinstance(value, dict):

@@ -14,21 +14,22 @@ from pyalign.io.paths import one_line
 from pyalign.study.file import StudyFile
 from pyalign.study.folder import REPORT as PAGE
 from pyalign.study.folder import StudyFolder
+from pyalign.study.inputs import Inputs
 from pyalign.study.keys import key_of_step
 from pyalign.study.result import FAILED, FINISHED, MADE, REUSED, Study, StudyStep
 from pyalign.study.units import REPORT
 
 
 def make_report(
-    study: StudyFile, folder: StudyFolder, done: Mapping[str, StudyStep], started: Callable[[], None]
+    inputs: Inputs, folder: StudyFolder, done: Mapping[str, StudyStep], started: Callable[[], None]
 ) -> StudyStep:
     """Writes the page, unless it is there of these very documents. started: is called where it has to be made."""
-    step = StudyStep(REPORT, "write_report", FAILED)
+    study, step = inputs.study, StudyStep(REPORT, "write_report", FAILED)
     finished = [one for one in done.values() if one.status == FINISHED]
     if not finished:
         return _without(folder, step, "there is no result to report")
     try:
-        given = _given(study)
+        given = _given(inputs)
         hashes = {one.document or "": folder.sha256(one.document or "") for one in finished}
         missing = [one for one in done.values() if one.status != FINISHED]
         told = {one.name: one.reason for one in missing}
@@ -53,14 +54,13 @@ def _without(folder: StudyFolder, step: StudyStep, reason: str) -> StudyStep:
     return replace(step, reason=reason)
 
 
-def _given(study: StudyFile) -> tuple[dict[str, Any], dict[str, Any]]:
+def _given(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the page shows besides documents, and what tells that it is the same."""
-    given: dict[str, Any] = {}
+    study, given = inputs.study, dict[str, Any]()
     hashes: dict[str, Any] = {}
     if study.images is not None:
-        place = study.place(study.images)
-        given["images"] = as_images(place)
-        hashes["images"] = given["images"].fingerprint()
+        given["images"] = as_images(study.place(study.images))
+        hashes["images"] = inputs.hash_of_images(study.images)
     if study.metadata is not None:
         place = study.place(study.metadata)
         with open(place, "rb") as handle:

@@ -105,7 +105,7 @@ class _Run:
             for unit in self.units:
                 self.done[unit.name] = self._unit(unit, unit.name in wanted)
                 self._tell(self.done[unit.name])
-            report = make_report(self.study, self.folder, self.done, lambda: self.watch(REPORT, RUNNING, ""))
+            report = make_report(self.inputs, self.folder, self.done, lambda: self.watch(REPORT, RUNNING, ""))
             self._tell(report)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(self._left(str(stop))) from None
@@ -215,6 +215,7 @@ class _Run:
 
     def _extraction(self, unit: Unit, step: StudyStep, wanted: bool) -> StudyStep:
         from pyalign.extraction.extract import extract
+        from pyalign.extraction.folder_files import OtherExtraction
 
         model = self.study.models[unit.model]
         if wanted:
@@ -230,10 +231,10 @@ class _Run:
         arguments: Mapping[str, Any] = {**call.arguments, "out": self.folder.path / place, "progress": progress}
         try:
             found = extract(**arguments, resume=True)
-        except InputError:
-            if not self._clear(place):
-                raise
+        except OtherExtraction:
+            self._clear(place)
             found = extract(**arguments)
+        call.require_same_images(found)
         text = extracted_document(found, call, place, self.time)
         files = {f"{place}/manifest.json": text, f"{STEPS}/{unit.stem}.json": text}
         rest = tuple(f"{place}/{name}" for name in (found.names, *(layer.file for layer in found.layers)) if name)
@@ -241,15 +242,11 @@ class _Run:
         self.folder.keep(unit.name, call.key, files, seconds, rest)
         return replace(done, how=MADE, seconds=seconds)
 
-    def _clear(self, place: str) -> bool:
+    def _clear(self, place: str) -> None:
         """Removes what an extraction of other items or settings has left in the study's folder."""
         import shutil
 
-        there = self.folder.path / place
-        if not there.exists():
-            return False
-        shutil.rmtree(there)
-        return True
+        shutil.rmtree(self.folder.path / place)
 
     def _extracted(self, model: str) -> tuple[str, str]:
         """Folder and layer of a model that was extracted."""

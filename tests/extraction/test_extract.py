@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pyalign
+from pyalign.extraction.contents import sha256_of
 from pyalign.extraction.images import as_images
 from pyalign.extraction.loading import batches
 from pyalign.extraction.sources import load_encoder
@@ -72,7 +73,7 @@ def test_the_folder_holds_what_is_given_back_and_says_how_it_was_made(pictures):
     found = pyalign.extract("random:0:timm:test_resnet", "p", ("penultimate", "logits"), out="e", meta={"lab": "7"})
     folder = pictures.parent / "e"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "logits.npy", "manifest.json", "names.txt", "penultimate.npy",
+        "items.sha256", "logits.npy", "manifest.json", "names.txt", "penultimate.npy",
     ]  # fmt: skip
     array = np.load(folder / "logits.npy")
     assert array.dtype == np.float32 and (array == found["logits"].values).all()
@@ -287,28 +288,29 @@ def test_progress_tells_of_the_rate_and_the_time_left(monkeypatch):
 
 
 def test_batches_are_cut_by_position_and_come_in_order():
-    def prepare(k):
-        if k % 4 == 1:
-            raise pyalign.InputError(f"odd {k}")
-        return k
+    def prepare(text):
+        if int(text) % 4 == 1:
+            raise pyalign.InputError(f"odd {text}")
+        return int(text)
 
-    found = list(batches(range(1, 4), 3, 11, prepare, workers=4))
+    found = list(batches(range(1, 4), 3, 11, str, prepare, workers=4))
     assert [batch.number for batch in found] == [1, 2, 3]
     assert [batch.positions for batch in found] == [[3, 4], [6, 7, 8], [10]]
     assert [batch.failures for batch in found] == [[(5, "odd 5")], [], [(9, "odd 9")]]
+    assert [batch.hashes for batch in found] == [[*map(sha256_of, texts)] for texts in ("345", "678", ["9", "10"])]
 
 
 def test_few_items_are_made_ahead_of_those_that_are_used():
     made = []
-    found = batches(range(100), 2, 200, made.append, workers=2)
+    found = batches(range(100), 2, 200, str, made.append, workers=2)
     next(found)
     assert len(made) <= 2 * 4
     found.close()
 
 
 def test_an_error_that_is_no_fault_of_the_item_ends_the_run():
-    def prepare(k):
-        raise MemoryError(f"at {k}")
+    def prepare(text):
+        raise MemoryError(f"at {text}")
 
     with pytest.raises(MemoryError, match="at 0"):
-        list(batches(range(2), 2, 4, prepare, workers=2))
+        list(batches(range(2), 2, 4, str, prepare, workers=2))

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import traceback
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pyalign.extraction import folder as folder_module
+import pyalign
+from pyalign.extraction import attempt as attempt_module
+from pyalign.extraction.encoder import Request
 from pyalign.extraction.extract import extract
+from pyalign.extraction.images import as_images
 from pyalign.extraction.merge import merge_extractions
+from pyalign.extraction.onnx_graph import read_graph
 from pyalign.extraction.sources import load_encoder
 
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 OPTIONS = {"batch_size": 2, "on_error": "skip"}
 
 
@@ -28,12 +37,19 @@ def damaged(pictures):
 
 
 def files(folder):
-    """The bytes of a finished folder; of the manifest all but times."""
-    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    told = json.loads(found.pop("manifest.json"))
-    for key in ("seconds", "items_per_second", "provenance"):
-        told.pop(key)
-    return found, told
+    """The bytes of a finished folder; of the manifest all but times and the name of the folder."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    document = json.loads(found.pop("manifest.json"))
+    for key in ("seconds", "items_per_second"):
+        document.pop(key)
+    document["provenance"].pop("time")
+    assert os.path.basename(document["provenance"]["options"].pop("out")) == folder.name
+    return found, document
+
+
+def attempts():
+    """The folders of unfinished runs in `e`."""
+    return [path for path in Path("e/.unfinished").iterdir() if path.is_dir()]
 
 
 def kill_at(point):
@@ -49,16 +65,16 @@ def kill_at(point):
 
         return counted
 
-    def half(file, data, real=folder_module.append):
+    def half(file, data, real=attempt_module.append):
         left[0] -= 1
         if left[0] < 0:
             real(file, data[: len(data) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
         real(file, data)
 
-    for name in ("fsync", "replace", "unlink", "rmdir"):
+    for name in ("fsync", "replace", "unlink", "rmdir", "mkdir"):
         setattr(os, name, die_or(getattr(os, name)))
-    folder_module.append = half
+    attempt_module.append = half
 
 
 def in_a_fork(action):
@@ -67,9 +83,13 @@ def in_a_fork(action):
     if child == 0:
         try:
             action()
-        finally:
-            os._exit(0)
-    return os.waitpid(child, 0)[1] & 0x7F
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return status & 0x7F
 
 
 def test_killed_at_any_call_it_goes_on_to_the_same_bytes(damaged):
@@ -133,7 +153,7 @@ def test_a_finished_folder_is_not_written_again_and_resume_gives_it_back(picture
     assert again.to_dict() == found.to_dict() and again["penultimate"].names == found["penultimate"].names
     assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (pictures.parent / "e").iterdir()}
     message = message_of(lambda: extract("pixels:4", pictures, out="e", resume=True))
-    assert message == "e: holds a finished extraction of other items or settings; take another folder"
+    assert message == "e: holds a finished extraction that differs in model, layers, preprocessing; take another folder"
 
 
 def begin(pictures, **options):
@@ -142,7 +162,7 @@ def begin(pictures, **options):
     real = encoder.run
 
     def run(prepared, layers):
-        if (pictures.parent / "e" / ".unfinished" / "done.jsonl").exists():
+        if any((one / "done.jsonl").exists() for one in attempts()):
             raise KeyboardInterrupt
         return real(prepared, layers)
 
@@ -171,7 +191,104 @@ def test_other_images_are_another_run(pictures, message_of):
     begin(pictures)
     (pictures / "new.png").write_bytes((pictures / "01.png").read_bytes())
     message = message_of(lambda: extract("pixels:3", pictures, out="e", resume=True, batch_size=2))
-    assert message.startswith("e: was begun with items ")
+    assert message.startswith("e: was begun with names_sha256 ")
+
+
+@pytest.fixture
+def bitmaps(tmp_path, monkeypatch):
+    """A folder `p` of 6 uncompressed pictures: others have the same sizes."""
+    (tmp_path / "p").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for k in range(6):
+        repaint(tmp_path / "p", k, k)
+    return tmp_path / "p"
+
+
+def repaint(folder, k, seed):
+    """Another picture under the name of one, of the same size and the same time of change."""
+    path = folder / f"{k:02}.bmp"
+    before = path.stat() if path.exists() else None
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    if before is not None:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
+
+
+CHANGED = "e: holds rows of other images: '{}' has changed since; take another folder, or remove this one"
+
+
+def test_an_image_that_has_changed_within_what_is_done_is_named(bitmaps, message_of):
+    begin(bitmaps)
+    repaint(bitmaps, 1, 99)
+    message = message_of(lambda: extract("pixels:3", bitmaps, out="e", resume=True, batch_size=2))
+    assert message == CHANGED.format("01.bmp")
+    repaint(bitmaps, 1, 1)
+    repaint(bitmaps, 5, 99)  # which was not read yet
+    extract("pixels:3", bitmaps, out="once", batch_size=2)
+    extract("pixels:3", bitmaps, out="e", resume=True, batch_size=2)
+    assert files(Path("e")) == files(Path("once"))
+
+
+def test_a_finished_run_of_other_images_is_not_given_back(bitmaps, message_of):
+    found = extract("pixels:3", bitmaps, out="e")
+    assert extract("pixels:3", bitmaps, out="e", resume=True).to_dict() == found.to_dict()
+    repaint(bitmaps, 5, 99)
+    assert message_of(lambda: extract("pixels:3", bitmaps, out="e", resume=True)) == CHANGED.format("05.bmp")
+
+
+def test_the_hashes_are_those_of_sha256sum(bitmaps):
+    found = extract("pixels:3", bitmaps, out="e")
+    lines = Path("e/items.sha256").read_text().splitlines()
+    assert lines == [f"{hashlib.sha256((bitmaps / name).read_bytes()).hexdigest()}  {name}" for name in found[
+        "penultimate"].names]  # fmt: skip
+    assert found.items_sha256 == hashlib.sha256(Path("e/items.sha256").read_bytes()).hexdigest()
+    assert (
+        subprocess.run(["sha256sum", "--check", "--quiet", "../e/items.sha256"], cwd=bitmaps, check=False).returncode
+        == 0
+    )
+
+
+def test_rows_of_a_file_and_pixels_in_memory_count_by_what_is_in_them(tmp_path, monkeypatch, message_of):
+    h5py = pytest.importorskip("h5py")
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    with h5py.File("p.h5", "w") as file:
+        file["images"] = pixels
+    extract("pixels:3", "p.h5", out="e", batch_size=2)
+    extract("pixels:3", pixels, out="f", batch_size=2)
+    pixels[3, 0, 0, 0] ^= 1
+    with h5py.File("p.h5", "r+") as file:
+        file["images"][...] = pixels
+    message = message_of(lambda: extract("pixels:3", "p.h5", out="e", batch_size=2, resume=True))
+    assert message == CHANGED.format("3")
+    message = message_of(lambda: extract("pixels:3", pixels, out="f", batch_size=2, resume=True))
+    assert message == CHANGED.format("3").replace("e:", "f:")
+
+
+def test_each_image_is_read_once(bitmaps):
+    images, read = as_images(bitmaps), []
+    real = images.reader.read
+    images.reader.read = lambda k: read.append(k) or real(k)
+    extract("pixels:3", images, out="e", batch_size=2)
+    assert sorted(read) == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_earlier_versions_have_left_is_not_gone_on_with(bitmaps, message_of):
+    Path("e/.unfinished").mkdir(parents=True)
+    Path("e/.unfinished/state.json").write_text("{}")
+    Path("e/.unfinished/done.jsonl").write_text("")
+    message = message_of(lambda: extract("pixels:3", bitmaps, out="e", resume=True))
+    assert message == "e: was begun by an earlier version, without hashes of its items; remove it to begin again"
+    extract("pixels:3", bitmaps, out="f")
+    document = json.loads(Path("f/manifest.json").read_text())
+    for key in ("names_sha256", "processor", "model_threads"):
+        document.pop(key)
+    Path("f/manifest.json").write_text(json.dumps(document))
+    message = message_of(lambda: extract("pixels:3", bitmaps, out="f", resume=True))
+    assert message == "f: holds an extraction of an earlier version, without hashes of its items; take another folder"
+    note = "f: was written by an earlier version, which kept no hashes of the items: whether they have changed since is"
+    assert pyalign.load_embeddings("f").notes == (f"{note} not known",)
 
 
 def test_without_resume_what_is_unfinished_is_not_lost(pictures, message_of):
@@ -183,7 +300,7 @@ def test_without_resume_what_is_unfinished_is_not_lost(pictures, message_of):
 def test_a_run_that_has_ended_before_its_first_batch_is_no_run(pictures, message_of):
     (pictures / "00.jpg").write_bytes(b"?")
     message_of(lambda: extract("pixels:3", pictures, out="e"))
-    assert (pictures.parent / "e" / ".unfinished").exists()
+    assert (pictures.parent / "e" / ".unfinished").exists() and not attempts()
     found = extract("pixels:4", pictures, out="e", on_error="skip")
     assert len(found) == 10 and not (pictures.parent / "e" / ".unfinished").exists()
 
@@ -225,7 +342,7 @@ def test_a_folder_belongs_to_one_run_at_a_time(pictures, message_of):
 def test_what_was_damaged_is_made_again(pictures, damage):
     extract("pixels:3", pictures, out="once", batch_size=2)
     begin(pictures)
-    damage(pictures.parent / "e" / ".unfinished")
+    damage(attempts()[0])
     extract("pixels:3", pictures, out="e", resume=True, batch_size=2)
     assert files(pictures.parent / "e") == files(pictures.parent / "once")
 
@@ -233,16 +350,16 @@ def test_what_was_damaged_is_made_again(pictures, damage):
 @pytest.mark.parametrize("state", ["", "[]", '{"model": 3}', "\x00" * 9])
 def test_a_state_that_was_edited_is_refused_in_one_line(pictures, message_of, state):
     begin(pictures)
-    (pictures.parent / "e" / ".unfinished" / "state.json").write_text(state)
+    (attempts()[0] / "state.json").write_text(state)
     message = message_of(lambda: extract("pixels:3", pictures, out="e", resume=True, batch_size=2))
     assert message.startswith("e")
 
 
 def test_edited_counts_are_refused_in_one_line(pictures, message_of):
     begin(pictures)
-    done = pictures.parent / "e" / ".unfinished" / "done.jsonl"
+    done = attempts()[0] / "done.jsonl"
     line = json.loads(done.read_text())
-    done.write_text(json.dumps({**line, "rows": 1}) + "\n")
+    done.write_text(json.dumps({**line, "items": line["items"][:1]}) + "\n")
     message = message_of(lambda: extract("pixels:3", pictures, out="e", resume=True, batch_size=2))
     assert message == "e: was changed since an interrupted run has left it; remove it to begin again"
 
@@ -262,6 +379,35 @@ def test_parts_put_together_are_the_bytes_of_one_run(damaged, parts):
     assert merged["logits"].names == whole["logits"].names
     again = extract(encoder, damaged, layers, out="merged", resume=True, **OPTIONS)
     np.testing.assert_array_equal(again["logits"].values, whole["logits"].values)
+
+
+def test_parts_of_images_that_changed_between_the_runs_are_not_merged(bitmaps, message_of):
+    extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2)
+    for k in range(6):
+        repaint(bitmaps, k, 50 + k)
+    extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=2)
+    message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
+    assert message == "part1: was made of other images than p holds: '00.bmp' has changed"
+    assert not Path("merged").exists()
+    bitmaps.rename("gone")
+    note = "the images of p are not there: whether they changed between the runs of the parts is not checked"
+    assert merge_extractions(["part1", "part2"], "merged").notes == (note,)
+
+
+def test_parts_of_two_folders_of_images_are_not_merged(bitmaps, message_of):
+    extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2)
+    shutil.copytree("p", "q")
+    repaint(Path("q"), 4, 99)
+    extract("pixels:3", "q", out="part2", shard=(2, 2), batch_size=2)
+    message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
+    assert message == "part2: was made of other images than p holds: '04.bmp' has changed"
+
+
+def test_parts_whose_hashes_were_edited_are_not_merged(bitmaps, message_of):
+    extract("pixels:3", "p", out="part1", shard=(1, 1), batch_size=2)
+    Path("part1/items.sha256").write_text(f"{'0' * 64}  00.bmp\n")
+    message = message_of(lambda: merge_extractions(["part1"], "merged"))
+    assert message == "part1/items.sha256: was changed since the extraction has written it"
 
 
 def test_what_does_not_belong_together_is_not_merged(pictures, message_of):
@@ -284,8 +430,143 @@ def test_what_does_not_belong_together_is_not_merged(pictures, message_of):
 
 
 def test_more_parts_than_batches_leave_some_without_items(pictures, message_of):
-    message = message_of(lambda: extract("pixels:2", pictures, out="e", shard=(1, 40), batch_size=11))
-    assert message == "shard 1/40 holds no items: there are 1 batches"
+    extract("pixels:2", pictures, out="once", batch_size=6)
+    found = [extract("pixels:2", pictures, out=f"part{k}", shard=(k, 3), batch_size=6) for k in (1, 2, 3)]
+    assert [len(part) for part in found] == [0, 6, 5]
+    assert files(Path("part1"))[0] == {"names.txt": b"", "items.sha256": b""}
+    merge_extractions([f"part{k}" for k in (3, 1, 2)], "merged")
+    assert files(Path("merged")) == files(Path("once"))
+    assert extract("pixels:2", pictures, shard=(1, 3), batch_size=6).n_rows == 0
+    assert "part (1, 3) of a run holds no items" in message_of(lambda: found[0]["penultimate"])
+    message = message_of(pyalign.load_embeddings, "part1")
+    assert message == "part1: manifest.json: holds no rows: it is a part of a run; merge the parts"
+
+
+def test_a_part_whose_items_all_fail_is_merged_with_the_others(pictures):
+    for name in sorted(path.name for path in pictures.glob("*.*"))[:4]:
+        (pictures / name).write_bytes(b"junk")
+    extract("pixels:2", pictures, out="once", **OPTIONS)
+    for part in (1, 2, 3):
+        extract("pixels:2", pictures, out=f"part{part}", shard=(part, 3), **OPTIONS)
+    merged = merge_extractions(["part1", "part2", "part3"], "merged")
+    assert files(Path("merged")) == files(Path("once")) and len(merged) == 7
+
+
+# Processors and threads
+
+
+def test_rows_do_not_depend_on_the_threads_of_the_environment(pictures):
+    for threads in ("1", "2"):
+        words = ["--images", "p", "--model", "random:0:timm:test_vit", "--out", f"e{threads}"]
+        with command(*words, env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}) as running:
+            assert running.wait() == 0, running.stderr.read()
+    assert files(Path("e1")) == files(Path("e2"))
+    assert files(Path("e1"))[1]["model_threads"] == 2
+
+
+def test_a_model_runs_with_the_threads_that_are_asked_for(pictures, message_of):
+    import torch
+
+    before, seen = torch.get_num_threads(), set()
+    encoder = load_encoder("random:0:timm:test_vit", Request(threads=3))
+    real = encoder.run
+    encoder.run = lambda *given: seen.add(torch.get_num_threads()) or real(*given)
+    found = extract(encoder, pictures, batch_size=4)
+    assert (seen, found.model_threads, torch.get_num_threads()) == ({3}, 3, before)
+    message = message_of(lambda: extract(encoder, pictures, model_threads=1))
+    assert message == "model_threads must be the 3 of the loaded encoder; got 1"
+    assert message_of(lambda: extract(encoder, pictures, model_threads=0)).startswith("model_threads must be a whole")
+
+
+def test_a_graph_of_onnx_runs_with_the_threads_that_are_asked_for(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", ends[:1], ends[1:]), ir_version=9)
+    onnx.save(model, tmp_path / "identity.onnx")
+    graph = read_graph("onnx:identity", str(tmp_path / "identity.onnx"))
+    assert graph.session("cpu", 3).get_session_options().intra_op_num_threads == 3
+
+
+OTHER = "ATEN_CPU_CAPABILITY=other"
+
+
+def test_an_unfinished_run_of_another_processor_is_computed_again_and_says_so(pictures, monkeypatch):
+    begin(pictures)
+    monkeypatch.setenv(*OTHER.split("="))
+    found = extract("pixels:3", pictures, out="e", resume=True, batch_size=2)
+    (note,) = [note for note in found.notes if "computed again" in note]
+    assert note.startswith("1 batches of an unfinished run are computed again: it ran on ") and OTHER in note
+    extract("pixels:3", pictures, out="once", batch_size=2)
+    assert files(Path("e")) == files(Path("once")) and found.processor.endswith(OTHER)
+
+
+def test_a_finished_run_of_another_processor_is_given_back_with_a_note(pictures, monkeypatch):
+    before = extract("pixels:3", pictures, out="e")
+    monkeypatch.setenv(*OTHER.split("="))
+    found = extract("pixels:3", pictures, out="e", resume=True)
+    assert found.notes[-1] == f"the rows were computed on {before.processor}, and this is {before.processor} {OTHER}"
+
+
+def test_parts_of_two_processors_are_merged_where_that_is_allowed_alone(pictures, monkeypatch, message_of):
+    here = extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2).processor
+    extract("pixels:3", "p", out="threads2", shard=(2, 2), batch_size=2, model_threads=1)
+    monkeypatch.setenv(*OTHER.split("="))
+    extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=2)
+    end = "the last digits of rows may differ; --mixed allows it"
+    message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
+    assert message == f"part2: differs from part1: processor {here} {OTHER}, and there {here}: {end}"
+    message = message_of(lambda: merge_extractions(["part1", "threads2"], "merged"))
+    assert message == f"threads2: differs from part1: model threads 1, and there 2: {end}"
+    found = merge_extractions(["part1", "part2"], "merged", mixed=True)
+    assert found.processor == f"{here} and {here} {OTHER}"
+    note = f"parts differ in processor ({here}; {here} {OTHER}): rows may differ in the last digits"
+    assert found.notes[-1] == note and len(found) == 11
+    extract("pixels:3", "p", out="other", shard=(2, 2), batch_size=3)
+    assert "in batch_size" in message_of(lambda: merge_extractions(["part1", "other"], "m", mixed=True))
+
+
+def test_a_processor_is_told_by_its_maker_and_instructions(monkeypatch):
+    from pyalign.extraction import processor
+
+    for name in processor.OVERRIDES:
+        monkeypatch.delenv(name, raising=False)
+    plain = processor.describe_processor()
+    assert plain == processor.describe_processor("cpu") and len(plain.split()) >= 2
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert processor.describe_processor() == f"{plain} ONEDNN_MAX_CPU_ISA=AVX2"
+    assert processor.describe_processor("mps") == "mps"
+
+
+# Links
+
+
+@pytest.mark.parametrize("name", ["", "lock", "HOST-1-00000000/done.jsonl", "HOST-1-00000000/penultimate.npy"])
+def test_a_link_in_an_unfinished_folder_is_not_followed(pictures, name):
+    Path("victim").mkdir()
+    Path("victim/file").write_text("precious")
+    begin(pictures)
+    if name:
+        place = Path("e/.unfinished") / name.replace("HOST-1-00000000", attempts()[0].name)
+        place.unlink()
+        place.symlink_to(Path("victim/file").absolute())
+    else:
+        shutil.rmtree("e/.unfinished")
+        Path("e/.unfinished").symlink_to(Path("victim").absolute())
+    with pytest.raises(pyalign.InputError, match="is a link, which is not followed"):
+        extract("pixels:3", pictures, out="e", resume=True, batch_size=2)
+    assert Path("victim/file").read_text() == "precious" and len(list(Path("victim").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["lock", "HOST-1-00000000/done.jsonl", "HOST-1-00000000/state.json"])
+def test_a_pipe_in_an_unfinished_folder_is_not_waited_for(pictures, message_of, name):
+    begin(pictures)
+    place = Path("e/.unfinished") / name.replace("HOST-1-00000000", attempts()[0].name)
+    place.unlink()
+    os.mkfifo(place)
+    assert "is not a regular file" in message_of(
+        lambda: extract("pixels:3", pictures, out="e", resume=True, batch_size=2)
+    )
 
 
 # The command
@@ -298,17 +579,21 @@ def command(*words, **options):
     )  # fmt: skip
 
 
+def began():
+    """Whether a batch is on the disk."""
+    return any(path.stat().st_size for path in Path("e").glob(".unfinished/*/done.jsonl"))
+
+
 @pytest.mark.slow
 def test_the_command_that_is_killed_at_any_time_goes_on_to_the_same_bytes(pictures):
     words = ["--images", "p", "--model", "random:0:timm:test_vit", "--batch-size", "1", "--layer", "blocks.1", "logits"]
     with command(*words, "--out", "once") as once:
         assert once.wait() == 0
     rng, killed = np.random.default_rng(0), 0
-    work = pictures.parent / "e" / ".unfinished" / "done.jsonl"
     for k in range(3):
         with command(*words, "--out", "e", *(["--resume"] if k else [])) as running:
             end = time.monotonic() + 60
-            while not work.exists() and running.poll() is None and time.monotonic() < end:
+            while not began() and running.poll() is None and time.monotonic() < end:
                 time.sleep(0.005)
             time.sleep(rng.uniform(0, 0.05))
             running.send_signal(signal.SIGKILL)
@@ -323,11 +608,10 @@ def test_the_command_that_is_killed_at_any_time_goes_on_to_the_same_bytes(pictur
 def test_ctrl_c_ends_the_command_with_130_and_says_how_to_go_on(pictures):
     for k in range(300):
         (pictures / f"more{k}.png").write_bytes((pictures / "01.png").read_bytes())
-    work = pictures.parent / "e" / ".unfinished" / "done.jsonl"
     words = ["--images", "p", "--model", "random:0:timm:test_vit", "--batch-size", "1", "--out", "e"]
     with command(*words) as running:
         end = time.monotonic() + 60
-        while not (work.exists() and work.stat().st_size) and running.poll() is None and time.monotonic() < end:
+        while not began() and running.poll() is None and time.monotonic() < end:
             time.sleep(0.005)
         running.send_signal(signal.SIGINT)
         assert running.wait() == 130

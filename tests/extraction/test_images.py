@@ -17,6 +17,7 @@ import pytest
 
 from pyalign.errors import InputError
 from pyalign.extraction import images as module
+from pyalign.extraction.contents import UNREADABLE, sha256_of, sha256_of_items, sha256_of_listing
 from pyalign.extraction.images import Images, as_images
 
 pytest.importorskip("PIL", reason="Pillow is not installed")
@@ -131,7 +132,7 @@ def test_a_hundred_thousand_names_take_little_time_and_memory(tmp_path):
     images = as_images(tmp_path)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held < 150 * 100_000 and len(images.fingerprint()) == 64
+    assert held < 150 * 100_000 and len(images) == 100_000
 
 
 def test_files_that_are_none_are_refused_when_they_are_opened(tmp_path, message_of, monkeypatch):
@@ -334,26 +335,51 @@ def test_images_that_are_listed_already_come_back(message_of):
     assert "must be None" in message_of(lambda: as_images(images, names=["a"]))
 
 
-# Fingerprints
+# Hashes of contents
 
 
-def test_a_fingerprint_tells_names_order_and_sizes(tmp_path):
+def hash_of(source):
+    """The hash of the names and contents of images."""
+    images = as_images(source)
+    return sha256_of_listing(images.names, sha256_of_items(images.open, range(len(images)), 2))
+
+
+def test_a_hash_of_images_tells_names_order_and_contents(tmp_path):
     write(tmp_path / "x", "a.jpg", "b.jpg")
     write(tmp_path / "y", "a.jpg", "b.jpg")
-    first = as_images(tmp_path / "x").fingerprint()
+    first = hash_of(tmp_path / "x")
     os.utime(tmp_path / "y/a.jpg", (0, 0))
-    assert as_images(tmp_path / "y").fingerprint() == first  # a copy
+    assert hash_of(tmp_path / "y") == first  # a copy
     found = {first}
-    (tmp_path / "y/a.jpg").write_bytes(RAW)
-    found.add(as_images(tmp_path / "y").fingerprint())
+    raw = bytearray((tmp_path / "y/a.jpg").read_bytes())
+    raw[-1] ^= 1  # of the same size
+    (tmp_path / "y/a.jpg").write_bytes(raw)
+    found.add(hash_of(tmp_path / "y"))
     (tmp_path / "x/c.jpg").write_bytes(RAW)
-    found.add(as_images(tmp_path / "x").fingerprint())
+    found.add(hash_of(tmp_path / "x"))
     for lines in ("a.jpg\nb.jpg", "b.jpg\na.jpg"):
         (tmp_path / "x/list.txt").write_text(lines)
-        found.add(as_images(tmp_path / "x/list.txt").fingerprint())
+        found.add(hash_of(tmp_path / "x/list.txt"))
     assert len(found) == 4  # the list in the folder's order is the folder that it was
-    arrays = [as_images([array]).fingerprint() for array in (colours(), colours(4, 4), colours(4, 4, seed=1))]
-    assert len(set(arrays)) == 2
+    arrays = [hash_of([array]) for array in (colours(), colours(4, 4), colours(4, 4, seed=1))]
+    assert len(set(arrays)) == 3
+
+
+def test_a_pillow_image_counts_by_its_pixels_whatever_file_it_came_from(tmp_path):
+    image = Image.fromarray(colours(6, 5))
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "a.bmp")
+    same = [image, Image.open(tmp_path / "a.png"), Image.open(tmp_path / "a.bmp")]
+    assert len({hash_of([one]) for one in same}) == 1
+    assert hash_of([Image.fromarray(colours(6, 5, seed=1))]) != hash_of([image])
+
+
+def test_an_image_that_can_not_be_read_has_a_hash_of_its_own(tmp_path):
+    import pandas
+
+    pandas.DataFrame({"image": [RAW, None]}).to_parquet(tmp_path / "images.parquet")
+    images = as_images(tmp_path / "images.parquet")
+    assert list(sha256_of_items(images.open, range(2), 1)) == [sha256_of(RAW), UNREADABLE]
 
 
 # Threads

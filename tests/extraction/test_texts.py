@@ -76,7 +76,7 @@ def test_a_prompt_is_applied_and_recorded(folder):
 def test_a_run_does_not_go_on_with_another_prompt(folder, message_of):
     model = f"onnx:{write(folder / 'm.onnx')}"
     extract(model, texts=TEXTS, out=folder / "out", prompt="a {}")
-    assert "other items or settings" in message_of(
+    assert "differs in preprocessing" in message_of(
         extract, model, texts=TEXTS, out=folder / "out", prompt="the {}", resume=True
     )
 
@@ -251,6 +251,7 @@ def test_layers_of_any_name_lie_in_the_folder(folder):
     found = extract(f"onnx:{path}", texts=TEXTS, layers=["/block/Neg:0"], out=folder / "out")
     assert sorted(one.name for one in (folder / "out").iterdir()) == [
         "%2Fblock%2FNeg%3A0.npy",
+        "items.sha256",
         "manifest.json",
         "names.txt",
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import random
 import signal
@@ -10,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_study import TEXT, documents
 
@@ -80,6 +83,74 @@ def test_two_at_once_in_one_folder_is_one_line(folder):
     with StudyFolder("small"), pytest.raises(InputError, match="small: another run is writing this study"):
         pyalign.run_study("small.toml")
     assert not pyalign.run_study("small.toml").failed  # the lock goes with its owner
+
+
+@pytest.mark.parametrize("name", [".lock", "journal.json", "report.html"])
+def test_a_link_among_the_files_of_a_study_is_not_followed(folder, name):
+    Path("victim").write_text("precious")
+    os.makedirs("small")
+    Path("small", name).symlink_to(Path("victim").absolute())
+    with pytest.raises(InputError, match=f"small/{name}: is a link, which is not followed"):
+        pyalign.run_study("small.toml")
+    assert Path("victim").read_text() == "precious" and not Path("small/steps").exists()
+
+
+def test_a_study_runs_where_the_file_system_has_no_locks(folder, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert not pyalign.run_study("small.toml", only="score").failed
+
+
+def paint(k, seed):
+    """A picture without compression, so that any other has its size."""
+    from PIL import Image
+
+    pixels = np.random.default_rng([k, seed]).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(f"photos/object-{k}.bmp")
+
+
+def test_pictures_that_changed_and_kept_their_sizes_are_extracted_again(folder):
+    os.makedirs("photos")
+    for k in range(24):
+        paint(k, 0)
+    text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos", model_threads = 1 }')
+    text = text.replace("[models]", 'images = "photos"\n[models]')
+    Path("small.toml").write_text(text.partition("[steps.compare]")[0])
+
+    def run(out):
+        study = pyalign.run_study("small.toml", out)
+        assert not study.failed, study
+        return {step.name: step.how for step in study.steps}, pyalign.load_result(f"{out}/steps/score.json")[1].accuracy
+
+    before = run("small")
+    assert run("small") == ({name: "as it was" for name in before[0]}, before[1])
+    times = {path: path.stat().st_mtime_ns for path in Path("photos").iterdir()}
+    for k in range(24):
+        paint(k, 1)
+    for path, time_ns in times.items():
+        os.utime(path, ns=(time_ns, time_ns))
+    how, accuracy = run("small")
+    assert how == {"extract (b)": "made", "score": "made", "ceiling": "as it was", "report": "made"}
+    assert accuracy == run("fresh")[1] != before[1]
+
+
+def test_pictures_that_change_while_a_study_reads_them_are_no_result(folder, monkeypatch):
+    os.makedirs("photos")
+    for k in range(24):
+        paint(k, 0)
+    text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos" }')
+    Path("small.toml").write_text(text.partition("[steps.compare]")[0])
+
+    def watch(name, state, detail):
+        if name == "extract (b)" and "images" in detail:  # they were hashed, and the extraction begins
+            paint(23, 1)
+
+    study = pyalign.run_study("small.toml", watch=watch)
+    (step,) = [step for step in study.steps if step.name == "extract (b)"]
+    assert step.reason == "photos: images have changed while they were read; run the study again"
+    assert not pyalign.run_study("small.toml").failed
 
 
 @pytest.mark.slow

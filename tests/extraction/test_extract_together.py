@@ -1,0 +1,172 @@
+"""Runs of one extraction in one folder at once, interleaved at every write: the bytes are those of one run.
+
+Locks are made to fail, or to be given to everybody, as on file systems where they don't reach other machines.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import os
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from pyalign.errors import InputError
+from pyalign.extraction import attempt as attempt_module
+from pyalign.extraction.extract import extract
+from pyalign.extraction.sources import load_encoder
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+WRITES = ("mkdir", "replace", "unlink", "rmdir")
+UNTIL_THE_END = 10_000
+
+
+class Turns:
+    """Threads of which one runs at a time, up to its next write."""
+
+    def __init__(self, monkeypatch):
+        self.turn, self.back = {}, threading.Semaphore(0)
+        for name in WRITES:
+            monkeypatch.setattr(os, name, self.stopping(getattr(os, name)))
+        monkeypatch.setattr(attempt_module, "append", self.stopping(attempt_module.append))
+
+    def stopping(self, write):
+        """The same function, before which a thread waits for its turn."""
+
+        def stopped(*args, **options):
+            if threading.current_thread() in self.turn:
+                self.back.release()
+                self.turn[threading.current_thread()].acquire()
+            return write(*args, **options)
+
+        return stopped
+
+    def run(self, actions, schedule):
+        """Runs all actions: pairs of (which, how many writes), then each to its end. Gives what each has returned."""
+        found = [None] * len(actions)
+
+        def whole(k):
+            self.turn[threading.current_thread()].acquire()
+            try:
+                found[k] = actions[k]()
+            except BaseException as error:
+                found[k] = error
+            del self.turn[threading.current_thread()]
+            self.back.release()
+
+        threads = [threading.Thread(target=whole, args=(k,)) for k in range(len(actions))]
+        self.turn = {thread: threading.Semaphore(0) for thread in threads}
+        for thread in threads:
+            thread.start()
+        taken = [0] * len(actions)
+        for k, count in (*schedule, *((k, UNTIL_THE_END) for k in range(len(actions)))):
+            for _ in range(count):
+                if threads[k] not in self.turn:
+                    break
+                self.turn[threads[k]].release()
+                self.back.acquire()
+                taken[k] += 1
+        for thread in threads:
+            thread.join()
+        return found, taken
+
+
+@pytest.fixture(params=["locks fail", "everybody has the lock"])
+def turns(request, tmp_path, monkeypatch):
+    """A folder `p` of 4 pictures, a finished extraction `once` of them, and no locks."""
+    (tmp_path / "p").mkdir()
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)).save(f"p/{k}.bmp")
+    extraction("once")()
+
+    def flock(descriptor, operation):
+        if request.param == "locks fail":
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    return Turns(monkeypatch)
+
+
+def extraction(out, resume=True):
+    encoder = load_encoder("pixels:2")
+    return lambda: extract(encoder, "p", out=out, batch_size=2, workers=1, resume=resume)
+
+
+def contents(folder):
+    """The bytes of each file but the manifest, which holds times."""
+    found = {name: open(f"{folder}/{name}", "rb").read() for name in os.listdir(folder)}  # noqa: SIM115
+    assert found.pop("manifest.json")
+    return found
+
+
+def check(turns, schedule, runs=2):
+    found, taken = turns.run([extraction("e")] * runs, schedule)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise AssertionError(f"schedule {schedule}: {one!r}") from one
+        assert one["penultimate"].shape == (4, 12)
+    assert contents("e") == contents("once"), schedule
+    shutil.rmtree("e")
+    return taken
+
+
+def test_two_runs_one_of_which_stops_at_a_write_for_the_whole_other(turns):
+    writes = check(turns, [])[0]
+    assert writes > 15
+    for stop in range(writes):
+        check(turns, [(0, stop), (1, UNTIL_THE_END)])
+
+
+@pytest.mark.slow
+def test_two_runs_that_take_turns_at_any_two_writes(turns):
+    writes = check(turns, [])[0]
+    for first, second in itertools.product(range(writes), range(1, writes + 4)):
+        check(turns, [(0, first), (1, second)])
+
+
+def test_three_runs_that_take_turns_at_random(turns):
+    rng = np.random.default_rng(0)
+    for _ in range(15):
+        check(turns, [(int(rng.integers(3)), int(rng.integers(1, 5))) for _ in range(40)], runs=3)
+
+
+def test_a_run_that_begins_without_resume_meanwhile_is_refused_or_ends_in_the_same_bytes(turns):
+    ended = set()
+    for stop in range(25):
+        found, _ = turns.run([extraction("e", False), extraction("e", False)], [(0, stop), (1, UNTIL_THE_END)])
+        ended |= {type(one).__name__ for one in found}
+        assert all(not isinstance(one, BaseException) or type(one) is InputError for one in found), found
+        assert contents("e") == contents("once")
+        shutil.rmtree("e")
+    assert ended == {"Extraction", "InputError"}
+
+
+def test_rows_that_were_changed_meanwhile_are_noticed(turns, message_of):
+    real = attempt_module.append
+
+    def spoiled(file, data):
+        real(file, data)
+        if b'"batch": 1' in bytes(data):
+            with open(next(path for path in glob_rows()), "r+b") as rows:
+                rows.seek(150)
+                rows.write(b"\xff")
+
+    def glob_rows():
+        for folder, _, names in os.walk("e/.unfinished"):
+            yield from (f"{folder}/{name}" for name in names if name.endswith(".npy"))
+
+    attempt_module.append = spoiled
+    try:
+        message = message_of(extraction("e"))
+    finally:
+        attempt_module.append = real
+    assert message.endswith("penultimate.npy: the rows of batch 0 are not those that were written")
+    assert not os.path.exists("e/manifest.json")
+    found = extraction("e")()
+    assert found.n_rows == 4 and contents("e") == contents("once")
