@@ -195,6 +195,7 @@ TARGETS = (
     *(Target("extract", case, "thingsvision", at_least=1.5) for case in (LITE0, VIT)),
     *(Target("extract", case, "timm loop", at_least=0.95) for case in (LITE0, VIT)),
     *(Target("extract, bf16", VIT, peer, at_least=2) for peer in ("pyalign fp32", "timm loop")),
+    Target("hashes of extract", LITE0, "extract", at_least=33),  # 3 % of it
     Target("memory of extract", MANY_IMAGES, "limit", at_most=1),
     Target("cka permutation", TWO_MODELS, "calibrated-similarity, Gram", at_least=40),
     Target("cka permutation", TWO_MODELS, "calibrated-similarity, features", at_least=8),

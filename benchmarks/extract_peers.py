@@ -152,6 +152,19 @@ def seconds(case: Case, name: str) -> float:
     return found * case.n / n
 
 
+def hashing_seconds(case: Case) -> float:
+    """What the hashes of all images take by one thread, of bytes that are in memory."""
+    from pyalign.extraction.contents import sha256_of
+    from pyalign.extraction.images import as_images
+
+    images = as_images(photographs(case.n))
+    raw = [images.open(k) for k in range(len(images))]
+    start = time.perf_counter()
+    for one in raw:
+        sha256_of(one)
+    return time.perf_counter() - start
+
+
 PEAK = """
 import sys, resource
 import pyalign

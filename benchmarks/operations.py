@@ -418,6 +418,15 @@ EXTRACTIONS = (
     _extractions("extract", cases.VIT, "pyalign", "thingsvision", "timm loop"),
     _extractions("extract, bf16", cases.VIT, "pyalign bf16", "pyalign fp32", "timm loop"),
 )
+HASHES = Comparison(
+    "hashes of extract",
+    cases.LITE0,
+    {
+        SUBJECT: figures(extract_peers.hashing_seconds),
+        "extract": figures(partial(extract_peers.seconds, name="pyalign")),
+    },
+    FEWER,
+)
 EXTRACT_MEMORY = Comparison(
     "memory of extract",
     cases.MANY_IMAGES,
@@ -500,7 +509,7 @@ LOSSES = (
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
 )
 STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CONSISTENCY, CALIBRATION, REPEATS)
-EXTRACT = (*EXTRACTIONS, EXTRACT_MEMORY)
+EXTRACT = (*EXTRACTIONS, HASHES, EXTRACT_MEMORY)
 COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *CONCEPTS, PREDICT, *NEIGHBORS, NEIGHBORHOODS, COSINE, DISTANCES,
     *PRODUCTS, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,

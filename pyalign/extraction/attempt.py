@@ -73,6 +73,7 @@ class Attempt:
         os.makedirs(self.folder)
         self.lines: list[Line] = []
         self.next, self.rows = first, 0
+        self._names = {layer[0] for layer in state["layers"]}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._files: dict[str, IO[bytes]] = {}
         self._done: IO[bytes] | None = None
@@ -120,17 +121,24 @@ class Attempt:
         """
         with ExitStack() as opened:
             files: dict[str, list[IO[bytes]]] = {}
-            for name in lines[-1].layers if lines else ():
+            for name in self._names:
                 places = [folder / file_name(name) for folder in folders]
                 files[name] = [opened.enter_context(open_own(one, READ)) for one in places if one.exists()]
             before = 0
             for line in lines:
                 if line.batch >= self.next:
-                    rows = _whole_rows(line, before, files)
+                    rows = _whole_rows(line, before, files) if self._fits(line, before) else None
                     if line.batch > self.next or rows is None:
                         return
                     self.add(rows, line.items, line.failures, line.seconds)
                 before = line.rows
+
+    def _fits(self, line: Line, before: int) -> bool:
+        """Whether a line has rows of all layers, in their shapes, or of none; before: rows of the lines before it."""
+        shapes = {name: tuple(shape) for name, shape in line.layers.items()}
+        if self._shapes and shapes != self._shapes:
+            return False
+        return not line.sha256 if line.rows == before else line.sha256.keys() == shapes.keys() == self._names
 
     def seal(self) -> dict[str, str]:
         """Writes the headers, and checks the rows of each batch; gives the SHA-256 of each layer's file.

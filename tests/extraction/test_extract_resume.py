@@ -347,6 +347,34 @@ def test_what_was_damaged_is_made_again(pictures, damage):
     assert files(pictures.parent / "e") == files(pictures.parent / "once")
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda line: line["layers"].update(penultimate=[1 << 39, 1 << 39]),
+        lambda line: line["layers"].update(penultimate=[0]),
+        lambda line: line["layers"].update({"../victim": [27]}),
+        lambda line: line.update(layers={"../victim": [27]}, sha256={"../victim": "0" * 64}),
+        lambda line: line.update(sha256={}),
+        lambda line: line.update(rows=1 << 60),
+        lambda line: line.update(rows=-1),
+        lambda line: line.update(batch=7),
+        lambda line: line.update(seconds="long"),
+        lambda line: line.update(items=["../victim"] * 2),
+        lambda line: line.update(failures=[["a"]]),
+        lambda line: line.update(more=1),
+    ],
+)
+def test_a_line_of_a_batch_that_was_edited_is_made_again(pictures, edit):
+    extract("pixels:3", pictures, out="once", batch_size=2)
+    begin(pictures)
+    done = attempts()[0] / "done.jsonl"
+    line = json.loads(done.read_text())
+    edit(line)
+    done.write_text(json.dumps(line) + "\n")
+    extract("pixels:3", pictures, out="e", resume=True, batch_size=2)
+    assert files(Path("e")) == files(Path("once"))
+
+
 @pytest.mark.parametrize("state", ["", "[]", '{"model": 3}', "\x00" * 9])
 def test_a_state_that_was_edited_is_refused_in_one_line(pictures, message_of, state):
     begin(pictures)
