@@ -2,64 +2,69 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
 
 from pyalign.data import Categories, Triplets
 from pyalign.datasets.places import Place
+from pyalign.errors import InputError
 from pyalign.io.named import Pictures
 from pyalign.io.names import read_names
 from pyalign.io.paths import bad
 from pyalign.io.pickles import read_pickle
 
 SPLITS = {"train": 50_000, "test": 10_000}
-TRIPLETS, SEED, COARSE, FINE, PIXELS = 10_000, 0, 20, 100, 3072
-NOTE = "the triplets are drawn from coarse classes, no human judgments"
+DEFAULT = "train"
+TRIPLETS, SEED, COARSE, FINE, PIXELS = 50_000, 0, 20, 100, 3072
+NOTE = "the {:,} triplets are drawn from coarse classes as the script of human_alignment draws them (seed {})"
 
 
 def triplets(place: Place, key: str | None = None) -> Triplets:
-    """(10000, 3): a coarse class, two images of it, one of another class; no image twice. Of the test split, unless the
-    key says "train"."""
+    """(50000, 3): two images of a coarse class, then one of another: training images, unless the key says "test"."""
     coarse = _read(place, key)[0]
     values = draw(coarse, TRIPLETS, SEED)
-    note = f"dataset:{place.name}: {NOTE} (seed {SEED})"
+    note = f"dataset:{place.name}: {NOTE.format(TRIPLETS, SEED)}: images recur between triplets; no human judgments"
     return Triplets(values, names(place, key), numbered=True, notes=(note,))
 
 
 def draw(labels: np.ndarray, t: int, seed: int) -> np.ndarray:
-    """int32 (t, 3): two items of one class and the odd one, of another, last; each item occurs at most once.
+    """int32 (t, 3): two items of one class and the odd one, of another, last; items recur between triplets.
 
-    Classes are as likely as they have items left.
+    All classes are equally likely, and so are the items of a class. The draw is that of the published script, number by
+    number, but that the script now and then pairs an item with itself: the second of these is drawn again at the end.
 
     Raises:
-        InputError: too few items.
+        InputError: fewer than two classes, or a class of a single item.
 
     Example:
         >>> labels = np.array([0, 0, 0, 1, 1, 1])
-        >>> a, b, odd = labels[draw(labels, 2, 0)].T
+        >>> a, b, odd = labels[draw(labels, 4, 0)].T
         >>> bool((a == b).all()), bool((a != odd).all())
         (True, True)
     """
-    rng = np.random.default_rng(seed)
-    classes = np.unique(labels)
-    left = [rng.permutation(np.flatnonzero(labels == one)).tolist() for one in classes]
-    found = np.empty((t, 3), np.int32)
+    rng, members = random.Random(seed), list[list[int]]()
+    for one in np.unique(labels):
+        members.append(np.flatnonzero(labels == one).tolist())
+        rng.shuffle(members)  # the classes, each time: so does the script
+    if len(members) < 2 or min(map(len, members)) < 2:
+        raise InputError(f"labels must have two classes at least, and each two items; got {[*map(len, members)]!s:.60}")
+    found, same = np.empty((t, 3), np.int32), np.empty(t, np.int64)
     for row in range(t):
-        sizes = np.array([len(one) for one in left], float)
-        pairs = np.where(sizes >= 2, sizes, 0)
-        if np.count_nonzero(sizes) < 2 or not pairs.any():
-            raise bad("labels", f"must leave items for {t} triplets; got {row}")
-        same = int(rng.choice(len(left), p=pairs / pairs.sum()))
-        sizes[same] = 0
-        other = int(rng.choice(len(left), p=sizes / sizes.sum()))
-        found[row] = left[same].pop(), left[same].pop(), left[other].pop()
+        same[row] = first = rng.randrange(len(members))
+        other = rng.randrange(len(members) - 1)
+        other += other >= first
+        found[row] = rng.choice(members[first]), rng.choice(members[first]), rng.choice(members[other])
+    for row in np.flatnonzero(found[:, 0] == found[:, 1]):
+        while found[row, 0] == found[row, 1]:
+            found[row, 1] = rng.choice(members[same[row]])
     return found
 
 
 def names(place: Place, key: str | None = None) -> tuple[str, ...]:
-    """test_00000 and so on, in the order of the file."""
-    split = key or "test"
+    """train_00000 and so on, in the order of the file."""
+    split = key or DEFAULT
     return tuple(f"{split}_{k:05}" for k in range(SPLITS[split]))
 
 
@@ -81,7 +86,7 @@ def images(place: Place, key: str | None = None) -> Pictures:
 
 def _read(place: Place, key: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Coarse classes (n,) and pixels (n, 3072) of a split: of the binary version, or of that for Python."""
-    split = key or "test"
+    split = key or DEFAULT
     path = place.find(f"{split}.bin", f"cifar-100-python/{split}", split)
     if path is None:
         path = place.file(f"{split}.bin")

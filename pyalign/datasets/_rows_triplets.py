@@ -24,8 +24,9 @@ ROWS = (
             ("coarse_label_names.txt", "the 20 coarse classes"),
         ),
         files=(CIFAR,),
-        note="10,000 triplets are drawn here, seed 0: no human judgments, and not those of the paper, whose draw is "
-             "another",
+        note="50,000 triplets are drawn here, of the training images unless the key says test, as the script of "
+             "human_alignment draws them (seed 0): images recur between triplets; no human judgments. Where the script "
+             "pairs an image with itself, in some 20 triplets, the second image is drawn again",
     ),
     Row(
         "alignet", "odd-one-out answers of a model to triplets of ImageNet", "_alignet",

@@ -259,42 +259,73 @@ def write_cifar(folder, split, n, coarse, python=False):
                 "filenames": [f"f{k}.png" for k in range(n)]}  # fmt: skip
         (folder / split).write_bytes(pickle.dumps(held, 2))
     else:
-        (folder / f"{split}.bin").write_bytes(np.column_stack([coarse, coarse * 5, pixels]).astype(np.uint8).tobytes())
+        classes = np.column_stack([coarse, coarse * 5]).astype(np.uint8)
+        np.hstack([classes, pixels]).tofile(folder / f"{split}.bin")
     return pixels
 
 
 @pytest.mark.parametrize("python", [False, True])
-def test_cifar100_triplets_are_two_of_a_coarse_class_and_one_of_another(root, python, message_of, monkeypatch):
-    monkeypatch.setattr("pyalign.datasets._cifar100.TRIPLETS", 3000)
+def test_cifar100_triplets_are_two_of_a_coarse_class_and_one_of_another(root, python, message_of):
     coarse = np.random.default_rng(4).permutation(np.arange(10_000) % 20)
     folder = root / "cifar100-coarse" / ("cifar-100-python" if python else "cifar-100-binary")
     pixels = write_cifar(folder, "test", 10_000, coarse, python)
-    found = load_triplets("dataset:cifar100-coarse")
+    found = load_triplets("dataset:cifar100-coarse", key="test")
     a, b, odd = coarse[found.values].T
-    assert (a == b).all() and (a != odd).all() and len(set(found.values.ravel().tolist())) == 9000
+    assert found.shape == (50_000, 3) and (a == b).all() and (a != odd).all()
+    assert all((found.values[:, i] != found.values[:, j]).all() for i, j in ((0, 1), (0, 2), (1, 2)))
     assert len(set(a.tolist())) == 20 and found.names[7] == "test_00007"
-    assert "no human judgments (seed 0)" in found.notes[0]
-    np.testing.assert_array_equal(load_triplets("dataset:cifar100-coarse", key="test").values, found.values)
     images = pyalign.as_images("dataset:cifar100-coarse::test")
     np.testing.assert_array_equal(images.open(5), pixels[5].reshape(3, 32, 32).transpose(1, 2, 0))
-    categories = load_dataset("cifar100-coarse").categories()
+    categories = load_dataset("cifar100-coarse").categories("test")
     np.testing.assert_array_equal(categories.members.argmax(axis=1), coarse)
-    assert "has no train.bin" in message_of(load_triplets, "dataset:cifar100-coarse", key="train")
+    assert "has no train.bin" in message_of(load_triplets, "dataset:cifar100-coarse")
+
+
+def test_cifar100_has_50000_triplets_of_the_training_images_without_any_option(root):
+    coarse = np.arange(50_000) // 3 % 20
+    write_cifar(root / "cifar100-coarse", "train", 50_000, coarse)
+    found = load_triplets("dataset:cifar100-coarse")
+    assert found.shape == (50_000, 3) and len(found.names) == 50_000 and found.names[7] == "train_00007"
+    assert len(np.unique(found.values)) > 0.9 * 50_000 and np.bincount(found.values.ravel()).max() > 1
+    told = "the 50,000 triplets are drawn from coarse classes as the script of human_alignment draws them (seed 0)"
+    assert told in found.notes[0] and "images recur between triplets; no human judgments" in found.notes[0]
+    assert len(load_dataset("cifar100-coarse").names()) == 50_000
+    (root / "cifar100-coarse" / "train.bin").unlink()  # 154 MB
+
+
+def test_the_draw_is_that_of_the_published_script_but_for_images_paired_with_themselves():
+    from pyalign.datasets._cifar100 import draw
+
+    labels = np.arange(50_000) // 3 % 20  # what follows is what the script has given for these, at seed 0
+    found = draw(labels, 50_000, 0)
+    np.testing.assert_array_equal(found[:3], [[14300, 1098, 38603], [41683, 25542, 29254], [12553, 45913, 1016]])
+    np.testing.assert_array_equal(found[-3:], [[39016, 7396, 43454], [20157, 29637, 3941], [38809, 25908, 4424]])
+    np.testing.assert_array_equal(found.sum(axis=0)[[0, 2]], [1253030172, 1245414831])
+    twice = (
+        "1726 3807 8659 10272 12654 13710 17492 22331 22701 23166 23718 24062 28450 30032 35602 38619 39745 42853 44015"
+    )
+    again = np.array([*twice.split(), "44472", "49713"], int)  # rows in which the script has an image twice
+    assert found[again, 0].sum() == 545684
+    assert (found[again, 0] != found[again, 1]).all()
+    np.testing.assert_array_equal(labels[found[again, 0]], labels[found[again, 1]])
+    rest = np.delete(found[:, 1], again)
+    assert rest.sum() == 1251079662
 
 
 def test_cifar100_of_another_size_is_refused(root, message_of):
     folder = root / "cifar100-coarse"
-    write_cifar(folder, "test", 10, np.arange(10) % 20)
-    assert "must hold 10,000 images; got 10" in message_of(load_triplets, "dataset:cifar100-coarse")
-    (folder / "test.bin").write_bytes(bytes(100))
+    write_cifar(folder, "train", 10, np.arange(10) % 20)
+    assert "must hold 50,000 images; got 10" in message_of(load_triplets, "dataset:cifar100-coarse")
+    (folder / "train.bin").write_bytes(bytes(100))
     assert "must have 3074 bytes for each image" in message_of(load_triplets, "dataset:cifar100-coarse")
 
 
-def test_a_draw_that_runs_out_of_items_is_refused():
+@pytest.mark.parametrize("labels", [[0, 0, 0], [0, 0, 1], []])
+def test_a_draw_needs_two_classes_of_two_items(labels):
     from pyalign.datasets._cifar100 import draw
 
-    with pytest.raises(InputError, match="must leave items for 3 triplets; got 1"):
-        draw(np.array([0, 0, 1, 1]), 3, 0)
+    with pytest.raises(InputError, match="labels must have two classes at least, and each two items"):
+        draw(np.array(labels, int), 3, 0)
 
 
 def write_alignet(path, indices, similarities):
