@@ -11,6 +11,7 @@ import json
 import os
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,18 @@ PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers after which another att
 
 class _Cut(Exception):
     """The connection has ended early, or never began."""
+
+
+class _OfTheWeb(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to addresses of the web alone; urllib's own goes to ``ftp:`` as well."""
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        there = urllib.parse.urljoin(req.full_url, headers.get("Location") or "")
+        if not is_address(there):
+            raise bad(req.full_url, f"leads to {there:.200}, and addresses must start with https:// or http://")
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 class Resuming:
@@ -110,7 +123,7 @@ class Resuming:
         """Appends what comes; whether the file is whole."""
         have, request = self._request(url)
         try:
-            response = urllib.request.urlopen(request, timeout=TIMEOUT)
+            response = urllib.request.build_opener(_OfTheWeb).open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
             return self._refused(url, error, have)
         except (urllib.error.URLError, HTTPException, OSError) as error:
@@ -203,7 +216,7 @@ def is_address(url: str) -> bool:
         >>> is_address("https://osf.io"), is_address("file:///etc/passwd")
         (True, False)
     """
-    return url.startswith(("https://", "http://"))
+    return url[:8].lower().startswith(("https://", "http://"))
 
 
 def require_address(url: str, name: str) -> None:

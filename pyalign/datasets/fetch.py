@@ -101,8 +101,7 @@ def fetch_dataset(
 
 
 def _fetched(row: Row, remote: Remote, place: Path, mirror: str | None, progress: Progress) -> FetchedFile:
-    held = _checksums(place)
-    recorded = held.get(remote.file)
+    recorded = _checksums(place).get(remote.file)
     target = place / remote.file
     shown = folder_for(target).name if remote.unpack else remote.file
     if remote.unpack and recorded is not None and folder_for(target).is_dir():
@@ -112,12 +111,32 @@ def _fetched(row: Row, remote: Remote, place: Path, mirror: str | None, progress
     before = _stamp(target)
     _retrieve(row, remote, place, mirror, known, progress)
     digest = str(_pooch().file_hash(str(target), alg="sha256"))
-    write_text(place / CHECKSUMS, json.dumps({**held, remote.file: digest}, indent=2, sort_keys=True) + "\n")
     is_new = before != _stamp(target)
     if remote.unpack:
-        unpack(target)
+        _unpack(remote, place)
+    _record(place, remote.file, digest)
+    if remote.unpack:
         target.unlink()
     return FetchedFile(shown, digest, is_new, checked)
+
+
+def _unpack(remote: Remote, place: Path) -> None:
+    """Unpacks an archive; one at fault that has no published checksum is removed, with what is recorded of it."""
+    try:
+        unpack(place / remote.file)
+    except InputError as error:
+        if remote.hash is not None:
+            raise
+        (place / remote.file).unlink()
+        if remote.file in _checksums(place):
+            _record(place, remote.file, None)
+        raise InputError(f"{error}; it was removed: run it again to fetch another") from error
+
+
+def _record(place: Path, file: str, digest: str | None) -> None:
+    """The checksum of a file is kept from now on; None: no longer."""
+    held = {name: one for name, one in {**_checksums(place), file: digest}.items() if one is not None}
+    write_text(place / CHECKSUMS, json.dumps(held, indent=2, sort_keys=True) + "\n")
 
 
 def _retrieve(row: Row, remote: Remote, place: Path, mirror: str | None, known: str | None, progress: Progress) -> None:
@@ -133,8 +152,10 @@ def _retrieve(row: Row, remote: Remote, place: Path, mirror: str | None, known: 
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt("what has come is kept: run it again to go on") from stop
     except ValueError as error:
-        whose = "was published" if remote.hash else f"at its first fetch ({place / CHECKSUMS})"
-        raise bad(url, f"gives a file with another checksum than {whose}: {one_line(error, 300)}") from error
+        whose = "was published" if remote.hash else "at its first fetch"
+        anew = f"; if that first file was the bad one, remove {place / CHECKSUMS} and fetch again"
+        told = f"gives a file with another checksum than {whose}: {one_line(error, 300)}"
+        raise bad(url, told if remote.hash else told + anew) from error
     finally:
         logger.setLevel(level)
 

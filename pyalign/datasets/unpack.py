@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tarfile
@@ -10,12 +11,16 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pyalign.io.bounds import check_expansion
+from pyalign.io.npy import check_directory
 from pyalign.io.paths import bad, guarded, shorten
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
+FEW, PER_MEMBER = 10_000, 1024  # members that any archive may have, and bytes of a larger one for each
+DEEPEST, LONGEST_NAME = 32, 255  # folders in folders; bytes of a name, as file systems have them
+LONGEST_HEADER = 4 << 20  # bytes that are read at once
 
 
 def folder_for(archive: Path) -> Path:
@@ -33,7 +38,8 @@ def unpack(archive: Path) -> Path:
     """Unpacks beside the archive, into a folder of its name, which appears when all is there. Links are left out.
 
     Raises:
-        InputError: a name that leads out of the folder, another kind of file, or one that becomes far too large.
+        InputError: a name that leads out of the folder, very many members, another kind of file, or one that becomes
+            far too large.
         OSError: the disk is full.
     """
     target = folder_for(archive)
@@ -47,36 +53,90 @@ def unpack(archive: Path) -> Path:
     return target
 
 
+def most_members(size: int) -> int:
+    """How many members an archive of so many bytes may have.
+
+    Example:
+        >>> most_members(1000), most_members(1 << 30)
+        (10000, 1048576)
+    """
+    return max(FEW, size // PER_MEMBER)
+
+
 def _unpack(archive: Path, inside: Path) -> None:
     size, unpacked = archive.stat().st_size, 0
     for name, length, source in _zip(archive) if archive.suffix == ".zip" else _tar(archive):
         unpacked += length
         check_expansion(archive, size, unpacked)
         place = inside / _plain(archive, name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with closing(source), open(place, "xb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)
+        with closing(source):
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with open(place, "xb") as out:
+                    shutil.copyfileobj(source, out, 1 << 20)
+            except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+                raise bad(archive, f"has a member {shorten(name)} where another member lies") from error
         if place.stat().st_size != length:
             raise bad(archive, f"{shorten(name)} has another length than the archive says")
+
+
+def _count(archive: Path, members: int) -> None:
+    """Refuses an archive of so many members, if there are too many for its size."""
+    most = most_members(archive.stat().st_size)
+    if members > most:
+        raise bad(archive, f"has more than {most:,} members, the most for an archive of its size")
 
 
 def _plain(archive: Path, name: str) -> str:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name:
         raise bad(archive, f"has a member {shorten(name)}, which leads out of its folder")
+    if len(parts) > DEEPEST + 1:
+        raise bad(archive, f"has a member {shorten(name)}, which lies more than {DEEPEST} folders deep")
+    if max(len(os.fsencode(part)) for part in parts) > LONGEST_NAME:
+        raise bad(archive, f"has a member {shorten(name)}, with a name of more than {LONGEST_NAME} bytes")
     return "/".join(parts)
 
 
 def _tar(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
-    with tarfile.open(archive) as held:
-        for member in held:
-            source = held.extractfile(member) if member.isreg() else None
-            if source is not None:
-                yield member.name, member.size, source
+    with gzip.open(archive) if archive.suffix != ".tar" else open(archive, "rb") as inner:
+        bounded: Any = _Bounded(archive, inner)
+        with tarfile.open(fileobj=bounded, mode="r:") as held:
+            for count, member in enumerate(held, 1):
+                _count(archive, count)
+                source = held.extractfile(member) if member.isreg() else None
+                if source is not None:
+                    yield member.name, member.size, source
+        while bounded.read(1 << 20):  # to the end, where gzip has its checksum
+            pass
+
+
+class _Bounded:
+    """The bytes of a tar. What is read and what is passed over count: headers too may become far too large."""
+
+    def __init__(self, archive: Path, inner: IO[bytes]) -> None:
+        self._archive, self._size, self._inner = archive, archive.stat().st_size, inner
+        self.tell = inner.tell
+
+    def read(self, count: int) -> bytes:
+        if count > LONGEST_HEADER:
+            raise bad(self._archive, f"has a header of {count:,} bytes")
+        self.check(self.tell() + count)
+        return self._inner.read(count)
+
+    def seek(self, place: int) -> int:
+        self.check(place)
+        return self._inner.seek(place)
+
+    def check(self, place: int) -> None:
+        """Refuses a place that lies far behind the end of what was packed."""
+        check_expansion(self._archive, self._size, place)
 
 
 def _zip(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    check_directory(archive, most_members(archive.stat().st_size) * LONGEST_NAME)
     with zipfile.ZipFile(archive) as held:
+        _count(archive, len(held.infolist()))
         for member in held.infolist():
             if not member.is_dir():
                 yield member.filename, member.file_size, held.open(member)

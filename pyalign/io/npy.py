@@ -98,7 +98,7 @@ def _npz_entries(path: PathLike) -> dict[str, Entry]:
     import zipfile
 
     entries = dict[str, Entry]()
-    _check_directory(path)
+    check_directory(path, LONGEST_DIRECTORY)
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
             if len(entries) == MOST:
@@ -111,14 +111,14 @@ def _npz_entries(path: PathLike) -> dict[str, Entry]:
     return entries
 
 
-def _check_directory(path: PathLike) -> None:
+def check_directory(path: PathLike, longest: int) -> None:
     """Refuse a zip with a directory that takes long to read: it names millions of members."""
     with open(path, "rb") as handle:
         handle.seek(max(0, os.fstat(handle.fileno()).st_size - LONGEST_TAIL))
         tail = handle.read()
     place = len(tail) - 22 if tail[-22:-18] == END and tail[-2:] == bytes(2) else tail.rfind(END)
-    if place >= 0 and int.from_bytes(tail[place + 12 : place + 16], "little") > LONGEST_DIRECTORY:
-        raise bad(path, f"has a directory of more than {LONGEST_DIRECTORY} bytes")
+    if place >= 0 and int.from_bytes(tail[place + 12 : place + 16], "little") > longest:
+        raise bad(path, f"has a directory of more than {longest} bytes, which names too many members")
 
 
 def _read_member(path: PathLike, member: str) -> Array:

@@ -16,11 +16,12 @@ class Server:
 
     files: by path. tags: ETags by path; None: none is sent. faults: by path, what happens at each request in turn: a
     status (500), ("cut", n): n bytes and the connection ends, ("stall", n): n bytes and then none, None: nothing.
-    ranges: whether Range is heeded. lengths: whether Content-Length is sent. shift: how far ranges are off.
+    redirects: by path, where to. ranges: whether Range is heeded. lengths: whether Content-Length is sent. shift: how
+    far ranges are off.
     """
 
     def __init__(self):
-        self.files, self.tags, self.faults, self.requests = {}, {}, {}, []
+        self.files, self.tags, self.faults, self.redirects, self.requests = {}, {}, {}, {}, []
         self.ranges = self.lengths = True
         self.type, self.address, self.shift = TYPE, "", 0
 
@@ -28,6 +29,11 @@ class Server:
         path = handler.path
         asked = handler.headers.get("Range")
         self.requests.append((path, asked, handler.headers.get("If-Range")))
+        if path in self.redirects:
+            handler.send_response(302)
+            handler.send_header("Location", self.redirects[path])
+            handler.end_headers()
+            return
         queue = self.faults.get(path, [])
         fault = queue.pop(0) if queue else None
         if isinstance(fault, int) or path not in self.files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import hashlib
 import importlib.util
 import io
@@ -10,6 +11,7 @@ import json
 import sys
 import tarfile
 import threading
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -91,6 +93,7 @@ def test_without_a_published_checksum_the_first_is_compared_later(row, server, m
     (folder / "x.bin").unlink()
     told = message_of(fetch_dataset, "mine")
     assert told.startswith(f"{server.address}/x.bin: gives a file with another checksum than at its first fetch")
+    assert told.endswith(f"; if that first file was the bad one, remove {folder / CHECKSUMS} and fetch again")
     assert not (folder / "x.bin").exists() and left_over(folder) == []
 
 
@@ -359,6 +362,40 @@ def test_an_archive_becomes_a_folder_once(row, server, file, pack):
     assert load_dataset("mine", folder).parts == {"names": ()}
 
 
+@pytest.mark.parametrize(("file", "pack"), [("data.zip", zipped), ("data.tar.gz", tarred)])
+def test_an_archive_that_does_not_unpack_is_fetched_anew_once_it_is_sound(row, server, file, pack, message_of):
+    whole = pack({"a.txt": b"a" * 1000})
+    folder = row(None, file, whole[:90], unpack=True)
+    told = message_of(fetch_dataset, "mine")
+    assert told.startswith(f"{folder / file}: is not a sound archive file")
+    assert told.endswith("; it was removed: run it again to fetch another")
+    assert list(folder.iterdir()) == []
+    server.files[f"/{file}"] = whole
+    assert fetch_dataset("mine").files[0].checked == "nothing"
+    assert (folder / "data/a.txt").read_bytes() == b"a" * 1000
+    assert json.loads((folder / CHECKSUMS).read_text()) == {file: hashlib.sha256(whole).hexdigest()}
+
+
+def test_a_checksum_that_was_recorded_of_a_bad_archive_is_dropped_with_it(row, server, message_of):
+    whole = zipped({"a.txt": b"a"})
+    folder = row(None, "data.zip", whole, unpack=True)
+    folder.mkdir(parents=True)
+    (folder / "data.zip").write_bytes(b"PK")
+    recorded = {"data.zip": hashlib.sha256(b"PK").hexdigest(), "other.bin": SHA}
+    (folder / CHECKSUMS).write_text(json.dumps(recorded))
+    assert "it was removed" in message_of(fetch_dataset, "mine")
+    fetch_dataset("mine")
+    assert json.loads((folder / CHECKSUMS).read_text()) == {
+        "data.zip": hashlib.sha256(whole).hexdigest(), "other.bin": SHA
+    }  # fmt: skip
+
+
+def test_an_archive_as_it_was_published_is_kept_where_it_does_not_unpack(row, server, message_of):
+    folder = row(f"sha256:{hashlib.sha256(b'PK').hexdigest()}", "data.zip", b"PK", unpack=True)
+    assert message_of(fetch_dataset, "mine").endswith("is not a sound archive file (File is not a zip file)")
+    assert [path.name for path in folder.iterdir()] == ["data.zip"]
+
+
 @pytest.mark.parametrize("name", ["../out.txt", "/tmp/out.txt", "a/../../out.txt", "C:\\out.txt"])
 @pytest.mark.parametrize(("file", "pack"), [("data.zip", zipped), ("data.tar.gz", tarred)])
 def test_members_that_lead_out_are_refused(tmp_path, name, file, pack, message_of):
@@ -383,13 +420,86 @@ def test_an_archive_that_becomes_far_too_large_is_refused(tmp_path, monkeypatch,
     assert [path.name for path in tmp_path.iterdir()] == ["data.zip"]
 
 
+def test_an_archive_of_very_many_empty_members_is_refused(tmp_path, message_of):
+    (tmp_path / "data.zip").write_bytes(zipped({f"{k}": b"" for k in range(10_001)}))
+    (tmp_path / "data.tar.gz").write_bytes(tarred({"a": b""}, [(f"{k}", "a") for k in range(10_000)]))
+    for file in ("data.zip", "data.tar.gz"):
+        told = message_of(unpack, tmp_path / file)
+        assert told.endswith("has more than 10,000 members, the most for an archive of its size")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.tar.gz", "data.zip"]
+
+
+def test_a_directory_of_a_zip_that_names_millions_of_members_is_not_read(tmp_path, message_of):
+    end = b"PK\x05\x06" + bytes(4) + b"\xff" * 4 + (60_000 * 60).to_bytes(4, "little") + bytes(6)
+    (tmp_path / "data.zip").write_bytes((b"PK\x01\x02" + bytes(56)) * 60_000 + end)
+    assert "names too many members" in message_of(unpack, tmp_path / "data.zip")
+
+
+def test_a_tar_whose_end_is_missing_is_not_taken_for_whole(tmp_path, message_of):
+    whole = tarred({"a.txt": b"a" * 1000})
+    for lost in (1, 8, 12):
+        (tmp_path / "data.tar.gz").write_bytes(whole[:-lost])
+        assert "is not a sound archive file" in message_of(unpack, tmp_path / "data.tar.gz")
+
+
+def test_folders_in_folders_without_end_are_refused(tmp_path, message_of):
+    (tmp_path / "data.zip").write_bytes(zipped({"a/" * 1500 + "x": b"x"}))
+    assert "lies more than 32 folders deep" in message_of(unpack, tmp_path / "data.zip")
+
+
+@pytest.mark.parametrize("members", [["a", "a"], ["a", "a/b"], ["a/b", "a"], ["x" * 300]])
+def test_members_that_are_in_the_way_of_each_other_are_the_archives_fault(tmp_path, members, message_of):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as held, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in members:
+            held.writestr(name, b"x")
+    (tmp_path / "data.zip").write_bytes(out.getvalue())
+    assert message_of(unpack, tmp_path / "data.zip").startswith(f"{tmp_path / 'data.zip'}: has a member ")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, b"?"])
+def test_headers_of_a_tar_do_not_become_far_too_large(tmp_path, kind, monkeypatch, message_of):
+    monkeypatch.setattr("pyalign.io.bounds.SMALL", 1 << 20)
+    out, block = io.BytesIO(), bytes(1 << 20)
+    with gzip.open(out, "wb") as packed:
+        told = tarfile.TarInfo("long")
+        told.type, told.size = kind, 40 << 20
+        packed.write(told.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(40):
+            packed.write(block)
+    (tmp_path / "data.tar.gz").write_bytes(out.getvalue())
+    assert message_of(unpack, tmp_path / "data.tar.gz").startswith(f"{tmp_path / 'data.tar.gz'}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["data.tar.gz"]
+
+
 # The downloader by itself
 
 
 def test_addresses_of_the_web_alone():
-    assert is_address("http://a") and not is_address("ftp://a") and not is_address("file:///a")
+    assert is_address("http://a") and is_address("HTTPS://a")
+    assert not is_address("ftp://a") and not is_address("file:///a")
     for row in DATASETS.values():
         assert all(remote.url.startswith("https://") for remote in row.files)
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1:9/x", "file:///etc/hostname", "data:,x", "gopher://x"])
+def test_a_server_that_leads_away_from_the_web_is_refused_at_once(row, server, address, message_of):
+    folder = row(hash=None)
+    server.redirects["/x.bin"] = address
+    assert message_of(fetch_dataset, "mine") == (
+        f"{server.address}/x.bin: leads to {address}, and addresses must start with https:// or http://"
+    )
+    assert len(server.requests) == 1 and list(folder.iterdir()) == []
+    server.redirects["/x.bin"], server.files["/there"] = f"{server.address}/there", BODY
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("mirror", ["ftp://127.0.0.1/x", "file:///etc", "/etc", "httpx://a", ""])
+def test_a_mirror_must_be_of_the_web(row, mirror, message_of):
+    row()
+    assert message_of(fetch_dataset, "mine", mirror=mirror).startswith("mirror must be an address")
 
 
 @pytest.mark.parametrize("seed", range(8))
