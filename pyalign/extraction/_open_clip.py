@@ -98,8 +98,9 @@ def _tokenizer(spec: str, name: str, plan: Plan) -> Any:
     )
     if repository and not from_folder and not os.path.isdir(repository):
         hub.fetch(spec, repository, TOKENIZERS)
+    trust = {"trust_remote_code": False} if repository else {}  # whatever the config says
     with one_line_errors(spec, "its tokenizer can't be made"):
-        return open_clip.get_tokenizer(plan.model if from_folder else name if ":" in name else plan.model)
+        return open_clip.get_tokenizer(plan.model if from_folder else name if ":" in name else plan.model, **trust)
 
 
 def _image_side(visual: Any) -> tuple[Ends, str, Tokens]:

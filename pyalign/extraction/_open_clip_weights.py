@@ -160,10 +160,21 @@ def _read_config(spec: str, folder: str) -> Mapping[str, Any]:
 
 
 def _require_text_config(spec: str, config: Mapping[str, Any]) -> None:
-    """A text side of transformers is made after a config of the hub, which OpenCLIP would ask for at length."""
+    """A text side of transformers is made after a config, of the hub or of a folder.
+
+    OpenCLIP would ask for one of the hub at length, and for one that needs code on stdin whether it may run that.
+    """
     repository = config.get("text_cfg", {}).get("hf_model_name")
-    if repository and not os.path.isdir(repository):
-        hub.fetch(spec, repository, ("config.json",))
+    if not repository:
+        return
+    from transformers import MODEL_MAPPING
+
+    from pyalign.extraction._transformers_files import config_of
+
+    is_folder = os.path.isdir(repository)
+    folder = repository if is_folder else os.path.dirname(hub.fetch(spec, repository, ("config.json",)))
+    if type(config_of(spec, folder)) not in MODEL_MAPPING:
+        raise InputError(f"{spec}: {repository} is of no class that transformers has")
 
 
 def names() -> list[str]:

@@ -7,6 +7,7 @@ the space that was trained, where it has such layers. A prompt that the model's 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -16,12 +17,17 @@ import torch
 
 from pyalign.errors import InputError
 from pyalign.extraction import hub
+from pyalign.extraction._transformers_files import kernels_in
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.torch_encoder import choose_device, hash_of
 from pyalign.extraction.torch_texts import TorchTexts, refuse_compile
-from pyalign.extraction.weights import hash_file, one_line_errors
+from pyalign.extraction.weights import NEEDS_CODE, hash_file, one_line_errors
+from pyalign.io.documents import read_json
 
 KEY = "sentence_embedding"
+# What a folder's files may name to be looked up: anything else, such as torch.distributed.run.main, would be run.
+STEP = re.compile(r"sentence_transformers(\.\w+)*\.[A-Z]\w*")
+LAYER = re.compile(r"torch\.nn(\.\w+)*\.[A-Z]\w*")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 OWNER = "sentence-transformers"  # of names without one
 KNOWN = (
@@ -58,12 +64,38 @@ def _open(spec: str, place: str, is_folder: bool, device: str) -> Any:
 
     if is_folder and not any(os.path.isfile(os.path.join(place, name)) for name in ("modules.json", "config.json")):
         raise InputError(f"{spec}: {place} must hold modules.json or config.json")
-    there = is_folder or hub.cached(place, ("modules.json", "config.json")) is not None
-    if not there:
+    there = os.path.join(place, "") if is_folder else hub.cached(place, ("modules.json", "config.json"))
+    if there is None:
         hub.require_online(spec, place)
     with one_line_errors(spec, f"{place} can't be loaded"), _quiet():
+        if there is not None:
+            _refuse_code(spec, os.path.dirname(there))
         # without safetensors torch reads weights alone; code of the folder is not run
-        return SentenceTransformer(place, device=device, local_files_only=there, trust_remote_code=False)
+        return SentenceTransformer(place, device=device, local_files_only=there is not None, trust_remote_code=False)
+
+
+def _refuse_code(spec: str, folder: str) -> None:
+    """Refuses a folder whose files name anything but modules of the library and layers of torch."""
+    for at, _, files in os.walk(folder):
+        for file in sorted(file for file in files if file.endswith(("config.json", "modules.json"))):
+            path = os.path.join(at, file)
+            document = read_json(path, strict=False)
+            steps = document if file == "modules.json" and isinstance(document, list) else []
+            for name in _foreign(document if isinstance(document, dict) else {}, steps):
+                raise InputError(f"{spec} {NEEDS_CODE}: {path} names {name!r:.80}")
+
+
+def _foreign(document: Mapping[str, Any], steps: Sequence[Any]) -> Iterator[str]:
+    """What a configuration, or a list of modules, names besides."""
+    types = document.get("types")  # of a router
+    named = [one.get("type") for one in steps if isinstance(one, dict)]
+    named += types.values() if isinstance(types, dict) else ()
+    yield from (str(one) for one in named if not STEP.fullmatch(str(one)))
+    for key, known in (("activation_function", LAYER), ("tokenizer_class", STEP)):
+        value = str(document.get(key) or "")  # one without a dot is of transformers
+        if "." in value and not known.fullmatch(value):
+            yield value
+    yield from kernels_in(document)
 
 
 @contextmanager

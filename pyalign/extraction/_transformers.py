@@ -5,8 +5,8 @@ with texts, such as CLIP, `logits` is that space (`get_image_features`) and `pen
 SigLIP has no projection, so both are the same. Of any other it is the model's pooled output where that has trained
 weights, else the class token after the last norm (DINO, ViT-MAE), else the mean over all tokens.
 
-No code of a repository is run. Images are prepared by the processors that use Pillow, whatever else is installed: those
-of torchvision give other pixels.
+No code of a repository or a folder is run, and nobody is asked whether it may be. Images are prepared by the processors
+that use Pillow, whatever else is installed: those of torchvision give other pixels.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def load(name: str, request: Request) -> TorchEncoder:
     kind, is_joint = _class_of(spec, config)
     folder_of(spec, name, PROCESSORS)
     with quietly(), one_line_errors(spec, "its processor can't be made"):
-        processor = transformers.AutoImageProcessor.from_pretrained(folder, **_by_pillow())
+        processor = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
     module, weights = _model(spec, name, folder, kind, config, request)
 
     def transform(image: Any) -> torch.Tensor:
@@ -192,11 +192,6 @@ def _tokens(module: Any, size: tuple[int, int, int]) -> Tokens:
     distilled = any(name.endswith("distillation_token") for name, _ in module.named_parameters())
     leading = has_class + distilled + int(getattr(config, "num_register_tokens", 0) or 0)
     return Tokens(leading, has_class, _patches(module, size))
-
-
-def _by_pillow() -> dict[str, Any]:
-    """How a processor that uses Pillow is asked for: the word has changed."""
-    return {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
 
 
 def _size(spec: str, processor: Any) -> tuple[int, int, int]:

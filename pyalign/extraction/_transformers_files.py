@@ -13,7 +13,7 @@ import transformers
 from pyalign.errors import InputError
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import Request
-from pyalign.extraction.weights import hash_file, one_line_errors
+from pyalign.extraction.weights import NEEDS_CODE, hash_file, one_line_errors
 
 FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
@@ -49,9 +49,25 @@ def config_of(spec: str, folder: str) -> Any:
             found = json.load(handle)
         kind = found.get("model_type")
         if kind not in transformers.CONFIG_MAPPING and "auto_map" in found:
-            raise InputError(f"{spec} needs code of its own repository (trust_remote_code), which is not run")
+            raise InputError(f"{spec} {NEEDS_CODE}")
+        for kernel in kernels_in(found):
+            raise InputError(f"{spec} {NEEDS_CODE}: {path} names the kernel {kernel!r:.80}")
         with quietly():
-            return transformers.AutoConfig.from_pretrained(folder)
+            return transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
+def kernels_in(document: Any, key: str = "") -> Iterator[str]:
+    """The kernels of repositories, programs of somebody's, that a configuration names for its attention.
+
+    Example:
+        >>> [*kernels_in({"text_config": {"attn_implementation": "some/kernel"}, "attn_implementation": "sdpa"})]
+        ['some/kernel']
+    """
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield from kernels_in(value, key if key.endswith("_implementation") else name)
+    elif isinstance(document, str) and key.endswith("_implementation") and "/" in document:
+        yield document
 
 
 def file_of(spec: str, name: str, folder: str, request: Request) -> tuple[str, str]:

@@ -6,6 +6,7 @@ A source's module has `load(name, request) -> Encoder`, and `names() -> list[str
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.encoder import Encoder, Request
 
 DEFAULT = "efficientnet-lite:0"
+# The first releases that serve. Older ones run the code of a model's folder; prepare images by torchvision unasked.
+FIRST = {"sentence_transformers": (6, 0), "transformers": (5, 4)}
 
 
 class Source(NamedTuple):
@@ -89,12 +92,15 @@ def module_of(source: str) -> Any:
 
 
 def require_packages(source: str) -> None:
-    """Raises MissingExtraError where a package that a source needs is not installed; loads nothing."""
+    """Raises MissingExtraError where a package that a source needs is not installed, or too old; loads nothing."""
     row = SOURCES[source]
     for package in row.packages:
+        named = {"PIL": "pillow", "open_clip": "open_clip_torch"}.get(package, package.replace("_", "-"))
         if find_spec(package) is None:
-            named = {"PIL": "pillow", "open_clip": "open_clip_torch"}.get(package, package.replace("_", "-"))
             raise MissingExtraError(f"model source {source}", named, row.extra)
+        first = FIRST.get(package, ())
+        if first and tuple(int(part) for part in version(named).split(".")[:2]) < first:
+            raise MissingExtraError(f"model source {source}", f"{named}>={'.'.join(map(str, first))}", row.extra)
 
 
 def load_encoder(spec: str, request: Request | None = None) -> Encoder:

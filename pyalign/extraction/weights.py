@@ -12,6 +12,7 @@ from pyalign.errors import InputError, MissingExtraError
 # Under which training scripts save what a model has learned: averages over its last steps first, as timm takes them.
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
 LONGEST = 300  # letters of a library's own words
+NEEDS_CODE = "needs code of its own repository, which is not run"
 
 
 def hash_file(spec: str, path: str) -> str:
@@ -64,6 +65,8 @@ def one_line_errors(spec: str, what: str) -> Iterator[None]:
         words = " ".join(str(error).split()) or type(error).__name__
         if "weights_only" in words:  # torch proposes to run the file's code
             words = "it is no file of tensors alone"
+        elif "trust_remote_code" in words:  # and others that of its repository
+            words = f"it {NEEDS_CODE}"
         words = f"there is no {words}" if isinstance(error, KeyError) else words
         shown = words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
         raise InputError(f"{spec}: {what}: {shown}") from error

@@ -329,3 +329,12 @@ def test_a_layer_without_a_row_for_each_item_is_refused(tmp_path, message_of):
     path = write(str(tmp_path / "m.onnx"), nodes, [("x", TensorProto.FLOAT, ["b", 3, SIDE, SIDE])], outputs, {})
     encoder = load_encoder(f"onnx:{with_recipe(path)}")
     assert "must have a row for each item; of 2 it has shape (1, 3)" in message_of(encoder.resolve, ["all"])
+
+
+def test_files_beside_a_graph_run_no_code(tmp_path, hostile, outcome_of):
+    named = {"auto_map": {"AutoImageProcessor": "evil.Evil", "AutoTokenizer": ["evil.Evil", None]}}
+    own = {"image_processor_type": "Evil", "tokenizer_class": "Evil", **named}
+    write_images(tmp_path / "m.onnx")
+    hostile.add(tmp_path, preprocessor_config=own, config=named, tokenizer_config=own, tokenizer={"type": "evil.Evil"},
+                modules=[{"idx": 0, "name": "0", "path": "", "type": "evil.Evil"}])  # fmt: skip
+    assert "is not known here" in outcome_of(load_encoder, f"onnx:{tmp_path}/m.onnx")

@@ -244,3 +244,90 @@ def test_nothing_is_printed_of_random_weights(tmp_path, capfd, caplog):
     load_encoder(f"open_clip:local-dir:{folder}")
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
+
+
+MAP = {name: "evil.Evil" for name in ("AutoConfig", "AutoModel", "AutoProcessor", "AutoImageProcessor")} | {
+    "AutoTokenizer": ["evil.Evil", "evil.Evil2"]
+}
+NEEDS = "code of its own repository"
+UNKNOWN = {"tokenizer_class": "EvilTokenizer", "auto_map": MAP}
+
+
+def language(folder, **more):
+    """The config of a text side of transformers, whose files lie in a folder."""
+    return TEXT | {"hf_model_name": str(folder), "hf_tokenizer_name": str(folder), "hf_proj_type": "linear",
+                   "hf_pooler_type": "mean_pooler", **more}  # fmt: skip
+
+
+@pytest.fixture
+def bert(tmp_path):
+    """A folder with a tiny BERT and its tokenizer."""
+    t = pytest.importorskip("transformers", reason="transformers is not installed")
+    folder = tmp_path / "bert"
+    small = {"vocab_size": 9, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    t.BertModel(t.BertConfig(**small, intermediate_size=16)).save_pretrained(folder)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "dog", "cat", "a", "b"]
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+    t.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    return folder
+
+
+def test_a_text_side_of_a_folder_is_made(bert, tmp_path, hostile):
+    saved(tmp_path / "m", VIT, text_cfg=language(bert), custom_text=True)
+    for file in bert.glob("*token*"):
+        (tmp_path / "m" / file.name).write_bytes(file.read_bytes())  # where OpenCLIP looks for them
+    spec = f"open_clip:local-dir:{tmp_path / 'm'}"
+    assert load_encoder(spec).modality == "images"
+    assert load_encoder(spec, Request(modality="texts")).modality == "texts"
+
+
+# Which folder's files change, how, and what comes of it for texts.
+HOSTILE = {
+    "a text model of an own type": ("bert", {"config": {"model_type": "own", "auto_map": MAP}}, NEEDS),
+    "a text model without a type": ("bert", {"config": {"model_type": None, "auto_map": MAP}}, NEEDS),
+    "a text model of a known type": ("bert", {"config": {"auto_map": MAP}}, "made"),
+    "a tokenizer of an own type": ("m", {"tokenizer_config": UNKNOWN}, NEEDS),
+    "a tokenizer of a known type": ("m", {"tokenizer_config": {"auto_map": MAP}}, "made"),
+}
+
+
+@pytest.mark.parametrize("trusts", [False, True])
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_no_code_of_a_folder_is_run_and_nothing_asked(kind, trusts, bert, tmp_path, hostile, outcome_of):
+    saved(tmp_path / "m", VIT, text_cfg=language(bert), custom_text=True)
+    for file in bert.glob("*token*"):
+        (tmp_path / "m" / file.name).write_bytes(file.read_bytes())
+    where, changes, expected = HOSTILE[kind]
+    hostile.add(tmp_path / where, **changes)
+    if trusts:
+        words = {"trust_remote_code": True}
+        told = {"model_cfg": config(VIT) | {"text_cfg": language(bert, tokenizer_kwargs=words), "custom_text": True}}
+        hostile.add(tmp_path / "m", open_clip_config=told)
+    spec = f"open_clip:local-dir:{tmp_path / 'm'}"
+    found = outcome_of(load_encoder, spec, Request(modality="texts"))
+    assert expected in found
+    assert "trust_remote_code=True" not in found
+    hostile.check()
+    outcome_of(load_encoder, spec)
+    outcome_of(load_encoder, f"random:0:{spec}")
+
+
+def test_a_pickle_in_place_of_weights_is_not_run(tmp_path, hostile, message_of):
+    saved(tmp_path / "m", VIT)
+    for name in ("open_clip_pytorch_model.bin", "w.pt", "w.pth"):
+        torch.save({"logit_scale": hostile}, tmp_path / "m" / name)
+        request = Request(checkpoint=str(tmp_path / "m" / name))
+        assert "does not fit" in message_of(load_encoder, f"open_clip:local-dir:{tmp_path / 'm'}", request)
+
+
+def test_a_trunk_of_another_folder_brings_no_pickle(tmp_path, hostile, outcome_of):
+    import timm
+
+    timm.models.save_for_hf(timm.create_model("test_vit"), str(tmp_path / "trunk"), safe_serialization=True)
+    (tmp_path / "trunk" / "model.safetensors").unlink()
+    torch.save({"head.weight": hostile}, tmp_path / "trunk" / "pytorch_model.bin")
+    trunk = {"timm_model_name": f"local-dir:{tmp_path / 'trunk'}", "timm_pool": "", "timm_proj": "linear"}
+    saved(tmp_path / "m", TIMM | trunk)
+    hostile.add(tmp_path / "m", open_clip_config={"model_cfg": config(TIMM | trunk | {"timm_model_pretrained": True})})
+    outcome_of(load_encoder, f"open_clip:local-dir:{tmp_path / 'm'}")
+    outcome_of(load_encoder, f"random:0:open_clip:local-dir:{tmp_path / 'm'}")

@@ -217,17 +217,42 @@ def test_weights_that_do_not_fit_are_one_line(trained, tmp_path, message_of):
     assert missing.endswith("none.pth: No such file or directory")
 
 
-class Evil:
-    def __reduce__(self):
-        return (print, ("code of a file was run",))
-
-
-def test_a_file_of_weights_runs_no_code(tmp_path, message_of, capsys):
+def test_a_file_of_weights_runs_no_code(tmp_path, message_of, hostile):
     path = tmp_path / "w.pth"
-    torch.save({"head.weight": Evil()}, path)
+    torch.save({"head.weight": hostile}, path)
     for spec in ("timm:test_vit", "torchvision:squeezenet1_1"):
         assert "does not fit" in message_of(load_encoder, spec, Request(checkpoint=str(path)))
-    assert "code of a file" not in capsys.readouterr().out
+
+
+# What a folder's config.json says besides, and whether the model is made all the same.
+HOSTILE = {
+    "an architecture of its own": {"architecture": "evil.Evil", "auto_map": {"AutoModel": "evil.Evil"}},
+    "an architecture of another folder": {"architecture": "local-dir:evil"},
+    "layers of its own": {"model_args": {"act_layer": "evil.Evil", "norm_layer": "evil.Evil", "block_fn": "evil.Evil"}},
+    "weights by an argument": {"model_args": {"checkpoint_path": "evil.pth", "pretrained": True}},
+    "weights by another argument": {"model_args": {"pretrained_cfg_overlay": {"file": "evil.pth"}}},
+    "weights of the config": {"pretrained_cfg": {"file": "evil.pth", "url": "file:evil.pth", "custom_load": True}},
+    "weights of a library": {"pretrained_cfg": {"custom_load": "hf", "hf_hub_id": "evil", "source": "local-dir"}},
+}
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_no_code_of_a_folder_is_run(kind, weights, trained, tmp_path, hostile, outcome_of, monkeypatch):
+    timm.models.save_for_hf(trained, str(tmp_path / "m"), safe_serialization=True)
+    config = json.loads((tmp_path / "m" / "config.json").read_text())
+    changes = HOSTILE[kind]
+    if "pretrained_cfg" in changes:
+        changes = {"pretrained_cfg": config["pretrained_cfg"] | changes["pretrained_cfg"]}
+    hostile.add(tmp_path / "m", config=changes)
+    for name in ("evil.pth", "pytorch_model.bin"):
+        torch.save({"head.weight": hostile}, tmp_path / "m" / name)
+    if weights == "pytorch_model.bin":
+        (tmp_path / "m" / "model.safetensors").unlink()
+    monkeypatch.chdir(tmp_path / "m")
+    found = outcome_of(load_encoder, f"timm:local-dir:{tmp_path / 'm'}")
+    assert weights == "model.safetensors" or found != "made"
+    outcome_of(load_encoder, f"random:0:timm:local-dir:{tmp_path / 'm'}")
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -157,3 +158,21 @@ def test_all_that_is_listed_can_be_asked_for():
     names = [name for name, _, _ in encoder.listed()]
     assert names[:2] == ["penultimate", "logits"]
     assert len(encoder.run(torch.zeros(2, 3, 224, 224), encoder.resolve(names))) == len(names)
+
+
+@pytest.mark.parametrize("file", ["w.pth", "w.bin", "w.tar"])
+def test_a_pickle_in_place_of_weights_is_not_run(file, tmp_path, hostile, message_of):
+    for held in (hostile, {"state_dict": hostile}, {"classifier.1.weight": hostile}):
+        torch.save(held, tmp_path / file)
+        request = Request(checkpoint=str(tmp_path / file))
+        message = message_of(load_encoder, "torchvision:squeezenet1_1", request)
+        assert message.endswith("does not fit: it is no file of tensors alone")
+        (tmp_path / file).write_bytes(pickle.dumps(held))
+        assert "does not fit" in message_of(load_encoder, "torchvision:squeezenet1_1", request)
+
+
+def test_a_pickle_in_the_cache_is_not_run(tmp_path, hostile, message_of, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(hostile, tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth")
+    assert "it is no file of tensors alone" in message_of(load_encoder, "torchvision:squeezenet1_1")

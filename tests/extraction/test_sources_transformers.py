@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -282,7 +285,7 @@ def test_models_of_texts_and_code_of_repositories_are_refused(tmp_path, message_
     )
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": {"AutoModel": "code.Model"}}))
     message = message_of(load_encoder, spec)
-    assert message == f"{spec} needs code of its own repository (trust_remote_code), which is not run"
+    assert message == f"{spec} needs code of its own repository, which is not run"
     (tmp_path / "config.json").write_text("{")
     assert f"{tmp_path}/config.json is no config of transformers" in message_of(load_encoder, spec)
     (tmp_path / "config.json").unlink()
@@ -302,3 +305,78 @@ def test_nothing_is_printed(tmp_path, capfd):
     capfd.readouterr()
     load_encoder(f"transformers:{tmp_path}")
     assert capfd.readouterr() == ("", "")
+
+
+MAP = {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil", "AutoImageProcessor": "evil.Evil",
+       "AutoProcessor": "evil.Evil", "AutoFeatureExtractor": "evil.Evil", "AutoTokenizer": ["evil.Evil", "evil.Evil2"],
+       "AutoModelForImageClassification": "evil.Evil"}  # fmt: skip
+OWN = {"auto_map": MAP, "model_type": "own", "architectures": ["Evil"]}
+UNKNOWN = {"image_processor_type": "Evil", "feature_extractor_type": None, "auto_map": MAP}
+NEEDS = "code of its own repository"
+# Changes of the files of a folder, and what comes of it: "made", or part of the refusal; None: either.
+HOSTILE = {
+    "a config of an own type": ({"config": OWN}, NEEDS),
+    "a config without a type": ({"config": {"auto_map": MAP, "model_type": None}}, NEEDS),
+    "a config of a known type": ({"config": {"auto_map": MAP}}, "made"),
+    "a config that names another repository": ({"config": OWN | {"auto_map": {"AutoConfig": "a/b--evil.Evil"}}}, NEEDS),
+    "a config that trusts": ({"config": OWN | {"trust_remote_code": True}}, NEEDS),
+    "a processor of an own type": ({"preprocessor_config": UNKNOWN}, NEEDS),
+    "a processor of a known type": ({"preprocessor_config": {"auto_map": MAP}}, "made"),
+    "a processor without a type": (
+        {"preprocessor_config": UNKNOWN | {"image_processor_type": None}, "config": {"auto_map": MAP}}, None),
+    "a processor that trusts": ({"preprocessor_config": UNKNOWN | {"trust_remote_code": True}}, NEEDS),
+    "a processor whose config is of an own type": ({"preprocessor_config": UNKNOWN, "config": OWN}, NEEDS),
+    "a processor of all": ({"processor_config": UNKNOWN, "preprocessor_config": {"image_processor_type": None}}, None),
+    "a processor class": ({"processor_config": {"processor_class": "Evil", "auto_map": MAP}}, None),
+    "a tokenizer": ({"tokenizer_config": {"tokenizer_class": "Evil", "auto_map": MAP}}, "made"),
+    "an attention of the hub": ({"config": {"attn_implementation": "evil/kernel"}}, NEEDS),
+    "an attention of a folder": ({"config": {"attn_implementation": {"": "./evil:Evil"}}}, NEEDS),
+    "an own attention": ({"config": {"_attn_implementation": "evil/kernel", "use_kernels": True}}, NEEDS),
+    "an adapter": ({"adapter_config": {"base_model_name_or_path": "evil", "auto_mapping": MAP}}, None),
+    "a quantizer": ({"config": {"quantization_config": {"quant_method": "evil.Evil"}}}, None),
+    "a generation": ({"generation_config": {"custom_generate": "evil"}}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_no_code_of_a_folder_is_run_and_nothing_asked(kind, tmp_path, hostile, outcome_of):
+    saved(tmp_path / "m", t.ViTModel(t.ViTConfig(**SMALL)), SQUARE)
+    changes, expected = HOSTILE[kind]
+    spec = f"transformers:{hostile.add(tmp_path / 'm', **changes)}"
+    found = outcome_of(load_encoder, spec)
+    assert expected is None or expected in found
+    assert "trust_remote_code=True" not in found
+    hostile.check()
+    outcome_of(load_encoder, f"random:0:{spec}")
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "weights.pt", "pytorch_model-00001-of-00001.bin"])
+def test_a_pickle_in_place_of_weights_is_not_run(name, tmp_path, hostile, message_of):
+    saved(tmp_path / "m", t.ViTModel(t.ViTConfig(**SMALL)), SQUARE)
+    (tmp_path / "m" / "model.safetensors").unlink()
+    torch.save({"embeddings.cls_token": hostile}, tmp_path / "m" / name)
+    if "-of-" in name:
+        index = {"metadata": {}, "weight_map": {"embeddings.cls_token": name}}
+        (tmp_path / "m" / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    request = Request(checkpoint=str(tmp_path / "m" / name)) if name == "weights.pt" else None
+    message = message_of(load_encoder, f"transformers:{tmp_path / 'm'}", request)
+    assert message.endswith("does not fit: it is no file of tensors alone")
+
+
+def test_a_joint_model_with_code_in_its_folder_runs_none(tmp_path, hostile, outcome_of):
+    saved(tmp_path / "m", clip(), SHORTEST)
+    hostile.add(tmp_path / "m", config={"auto_map": MAP}, preprocessor_config={"auto_map": MAP})
+    assert outcome_of(load_encoder, f"transformers:{tmp_path / 'm'}") == "made"
+
+
+@pytest.mark.slow
+def test_the_command_refuses_code_of_a_folder_whatever_stdin_says(tmp_path, pictures, hostile):
+    saved(tmp_path / "m", t.ViTModel(t.ViTConfig(**SMALL)), SQUARE)
+    hostile.add(tmp_path / "m", preprocessor_config=UNKNOWN)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pyalign", "extract", "--images", pictures, "--out", tmp_path / "out", "--model",
+         f"transformers:{tmp_path / 'm'}"], input="y\n", capture_output=True, text=True, cwd=tmp_path / "m",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert ran.returncode == 1 and ran.stdout == "" and NEEDS in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1

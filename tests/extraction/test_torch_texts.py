@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -122,6 +123,100 @@ def test_sentence_models_at_fault_are_one_line(sentences, message_of, tmp_path, 
         load_encoder, "sentence-transformers:x", request
     )
     assert "compile serves models of images" in message_of(load_encoder, spec, Request(compile=True))
+
+
+MAP = {name: "evil.Evil" for name in ("AutoConfig", "AutoModel", "AutoProcessor", "AutoImageProcessor")} | {
+    "AutoTokenizer": ["evil.Evil", "evil.Evil2"]
+}
+OWN = {"model_type": "own", "auto_map": MAP}
+TRUSTS = {name: {"trust_remote_code": True} for name in ("model_kwargs", "processor_kwargs", "config_kwargs")}
+TRANSFORMER, MODULES = "sentence_transformers.models.Transformer", "modules.json names "
+STEPS = {
+    "a module of its own": "evil.Evil", "a module of an own package": "evil.evil.Evil", "a function": "os.system",
+    "a module behind the library's": "sentence_transformers.util.importlib.import_module",
+}  # fmt: skip
+# Changes of the files of a folder, and what comes of it: "made", or part of the refusal; None: either.
+HOSTILE = {
+    "a config of an own type": ({"config": OWN}, "code of its own repository"),
+    "a config of an own type that trusts": ({"config": OWN, "sentence_bert_config": TRUSTS}, "own repository"),
+    "a config of a known type": (
+        {"config": {"auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}}}, "made"),
+    "a tokenizer of an own type": (
+        {"tokenizer_config": {"tokenizer_class": "EvilTokenizer", "auto_map": MAP}}, "code of its own repository"),
+    "a tokenizer that trusts": (
+        {"tokenizer_config": {"tokenizer_class": "EvilTokenizer", "auto_map": MAP}, "sentence_bert_config": TRUSTS},
+        "code of its own repository"),
+    "a processor": ({"processor_config": {"processor_class": "Evil", "auto_map": MAP}}, None),
+    "a processor of images": ({"preprocessor_config": {"image_processor_type": "Evil", "auto_map": MAP}}, None),
+    "a module that trusts": ({"sentence_bert_config": {**TRUSTS, "backend": "evil.Evil"}}, None),
+    "an attention of the hub": (
+        {"sentence_bert_config": {"model_args": {"attn_implementation": "evil/kernel"}}}, "names 'evil/kernel'"),
+    **{f"an activation {name}": ({"2_Dense/config": {"activation_function": name}}, f"names {name!r}")
+       for name in ("evil.Evil", "torch.hub.evil.Evil", "torch.distributed.run.main")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [*HOSTILE, *STEPS])
+def test_no_code_of_a_folder_is_run_and_nothing_asked(kind, sentences, tmp_path, hostile, outcome_of):
+    from pyalign.extraction.sources import load_encoder
+
+    path, _ = sentences("hostile", "mean", ("Dense", 16, 5))
+    folder = shutil.copytree(path, tmp_path / "m")
+    if kind in STEPS:
+        steps = json.loads((folder / "modules.json").read_text())
+        for where in ("", "1_Pooling"):
+            hostile.add(folder / where)
+        changes, expected = {"modules": [*steps, {**steps[1], "idx": 9, "name": "9", "type": STEPS[kind]}]}, STEPS[kind]
+    else:
+        changes, expected = HOSTILE[kind]
+    spec = f"sentence-transformers:{hostile.add(folder, **changes)}"
+    found = outcome_of(load_encoder, spec)
+    assert expected is None or expected in found
+    assert "trust_remote_code=True" not in found
+    hostile.check()
+    outcome_of(load_encoder, f"random:0:{spec}")
+
+
+def test_words_and_pictures_in_a_folder_run_no_code(sentences, tmp_path, hostile, outcome_of):
+    from pyalign.extraction.sources import load_encoder
+
+    path, _ = sentences("words", "mean")
+    for number, (kind, changes) in enumerate({
+        "WordEmbeddings": {"wordembedding_config": {"tokenizer_class": "evil.Evil", "update_embeddings": False}},
+        "CLIPModel": {"config": {"model_type": "clip", "auto_map": MAP}, "preprocessor_config": {"auto_map": MAP},
+                      "processor_config": {"processor_class": "Evil", "auto_map": MAP}},
+        "Router": {"router_config": {"types": {"document_0_Evil": "evil.Evil"}, "structure": {"document":
+                   ["document_0_Evil"]}, "parameters": {}}},
+    }.items()):  # fmt: skip
+        folder = shutil.copytree(path, tmp_path / f"m{number}")
+        step = [{"idx": 0, "name": "0", "path": "", "type": f"sentence_transformers.models.{kind}"}]
+        hostile.add(folder, modules=step, **changes)
+        assert outcome_of(load_encoder, f"sentence-transformers:{folder}") != "made"
+        hostile.check()
+
+
+@pytest.mark.parametrize("place", ["", "2_Dense"])
+def test_a_pickle_in_place_of_weights_is_not_run(place, sentences, tmp_path, hostile, message_of):
+    from pyalign.extraction.sources import load_encoder
+
+    path, _ = sentences("pickled", "mean", ("Dense", 16, 5))
+    folder = shutil.copytree(path, tmp_path / "m")
+    (folder / place / "model.safetensors").unlink()
+    torch.save({"linear.weight": hostile}, folder / place / "pytorch_model.bin")
+    assert "it is no file of tensors alone" in message_of(load_encoder, f"sentence-transformers:{folder}")
+
+
+@pytest.mark.parametrize(
+    ("package", "old", "first"), [("sentence-transformers", "5.7.0", "6.0"), ("transformers", "5.3.1", "5.4")]
+)
+def test_a_release_that_runs_code_of_folders_or_takes_other_pixels_is_refused(package, old, first, monkeypatch):
+    from pyalign.errors import MissingExtraError
+    from pyalign.extraction import sources
+
+    pytest.importorskip(package.replace("-", "_"), reason=f"{package} is not installed")
+    monkeypatch.setattr(sources, "version", lambda name: old)
+    with pytest.raises(MissingExtraError, match=rf"needs {package}>={first}, .*pip install 'pyalign\[models\]'"):
+        sources.load_encoder(f"{package}:anything")
 
 
 @pytest.fixture(scope="module")
