@@ -56,7 +56,7 @@ def draw(labels: np.ndarray, t: int, seed: int) -> np.ndarray:
         other = rng.randrange(len(members) - 1)
         other += other >= first
         found[row] = rng.choice(members[first]), rng.choice(members[first]), rng.choice(members[other])
-    for row in np.flatnonzero(found[:, 0] == found[:, 1]):
+    for row in np.flatnonzero(found[:, 0] == found[:, 1]).tolist():
         while found[row, 0] == found[row, 1]:
             found[row, 1] = rng.choice(members[same[row]])
     return found

@@ -114,7 +114,7 @@ def _tar(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
 class _Bounded:
     """The bytes of a tar. What is read and what is passed over count: headers too may become far too large."""
 
-    def __init__(self, archive: Path, inner: IO[bytes]) -> None:
+    def __init__(self, archive: Path, inner: Any) -> None:
         self._archive, self._size, self._inner = archive, archive.stat().st_size, inner
         self.tell = inner.tell
 
@@ -122,11 +122,12 @@ class _Bounded:
         if count > LONGEST_HEADER:
             raise bad(self._archive, f"has a header of {count:,} bytes")
         self.check(self.tell() + count)
-        return self._inner.read(count)
+        read: bytes = self._inner.read(count)
+        return read
 
     def seek(self, place: int) -> int:
         self.check(place)
-        return self._inner.seek(place)
+        return int(self._inner.seek(place))
 
     def check(self, place: int) -> None:
         """Refuses a place that lies far behind the end of what was packed."""
