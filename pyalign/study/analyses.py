@@ -24,6 +24,7 @@ class Analysis:
         defaults: of options, where the command line has others than the function.
         options: module and class of the options that the function takes as ``**options``.
         keeps: whether it takes a journal, so that an interrupted step goes on inside.
+        gives: what another step can take of its result: "ceiling", "transform" (a map), or "" for nothing.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Analysis:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     options: str = ""
     keeps: bool = False
+    gives: str = ""
 
     @property
     def each(self) -> bool:
@@ -56,14 +58,14 @@ ANALYSES = {
         Analysis("score", _SEVERAL, defaults={"ci": "auto"}),
         Analysis("compare", _NAMED),
         Analysis("calibrate", _SEVERAL),
-        Analysis("noise_ceiling", {"triplets": TRIPLETS}),
+        Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),
         Analysis("agreement", _SEVERAL),
         Analysis("failures", _NAMED),
         Analysis("consistency", {**_NAMED, **_CONCEPTS}, tuple(_CONCEPTS)),
         Analysis("concepts", {**_SEVERAL, **_CONCEPTS}, tuple(_CONCEPTS)),
         Analysis("predict_dimensions", {"x": MODELS, "dimensions": DIMENSIONS, "labels": LABELS}, ("labels",)),
-        Analysis("cross_validate_probe", _ONE, options=_PROBE, keeps=True),
-        Analysis("fit_probe", _ONE, options=_PROBE, keeps=True),
+        Analysis("cross_validate_probe", _ONE, options=_PROBE, keeps=True, gives="transform"),
+        Analysis("fit_probe", _ONE, options=_PROBE, keeps=True, gives="transform"),
         Analysis("permutation_test", _ONE),
         Analysis("rsa", {"x": MODELS, "human": HUMAN}),
         Analysis("cka", {"models": MODELS}),

@@ -90,7 +90,7 @@ def _option(name: str, value: Any, analysis: str, inputs: Inputs, taken: Callabl
     if name not in FILES:
         return value
     if isinstance(value, str) and value.startswith(STEP):
-        return taken(value.removeprefix(STEP))
+        return taken(value)
     return inputs.option(FILES[name], value, analysis)
 
 

@@ -14,7 +14,9 @@ from pyalign.io.judgments import load_judgments
 from pyalign.io.named import PREFIX
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.triplets import load_triplets
-from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS, Analysis, find_analysis
+from pyalign.study.analyses import (
+    ANALYSES, CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS, Analysis, find_analysis,
+)  # fmt: skip
 from pyalign.study.options import FILES, NONE, checked
 from pyalign.study.toml import read_toml
 
@@ -35,6 +37,17 @@ OF_EXTRACT = (
 )  # fmt: skip
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "steps")
 WHOLE, SWITCHES = ("batch_size", "workers", "model_threads"), ("compile",)
+
+
+def split_step(text: str) -> tuple[str, str]:
+    """The step that "step:NAME::WHICH" names, and WHICH; "" where it is left out.
+
+    Example:
+        >>> split_step("step:probe::clip"), split_step("step:ceiling")
+        (('probe', 'clip'), ('ceiling', ''))
+    """
+    name, _, which = text.removeprefix(STEP).partition("::")
+    return name, which
 
 
 @dataclass(frozen=True)
@@ -75,10 +88,10 @@ class Step:
     sets: Mapping[str, str]
 
     @property
-    def needs(self) -> tuple[str, ...]:
-        """The steps whose results it takes."""
-        texts = [value for name, value in self.options.items() if name in FILES and isinstance(value, str)]
-        return tuple(text.removeprefix(STEP).partition("::")[0] for text in texts if text.startswith(STEP))
+    def takes(self) -> dict[str, tuple[str, str]]:
+        """Options that take another step's result: the name of that step, and the model or value behind "::", or ""."""
+        texts = {name: value for name, value in self.options.items() if name in FILES and isinstance(value, str)}
+        return {name: split_step(text) for name, text in texts.items() if text.startswith(STEP)}
 
 
 @dataclass(frozen=True)
@@ -285,17 +298,40 @@ def _picked(
 def _in_order(steps: list[Step]) -> tuple[Step, ...]:
     """Each behind those that it needs, otherwise as they stand."""
     by_name = {step.name: step for step in steps}
-    found: dict[str, Step] = {}
-
-    def add(step: Step, behind: tuple[str, ...]) -> None:
-        for name in step.needs:
-            if name not in by_name:
+    done: dict[str, Step] = {}
+    for first in steps:
+        path = {first.name: iter(first.takes.values())}  # the steps that lead to the last one, which each needs
+        while path:
+            step = by_name[next(reversed(path))]
+            name = next((name for name, _ in path[step.name] if name not in done), None)
+            if name is None:
+                done[step.name] = step
+                del path[step.name]
+            elif name not in by_name:
                 raise InputError(f"step {step.name!r}: there is no step {name!r}{nearest(name, by_name)}")
-            if name in (*behind, step.name):
+            elif name in path:
                 raise InputError(f"step {step.name!r}: needs itself, by way of {name!r}")
-            add(by_name[name], (*behind, step.name))
-        found.setdefault(step.name, step)
-
+            else:
+                path[name] = iter(by_name[name].takes.values())
     for step in steps:
-        add(step, ())
-    return tuple(found.values())
+        for option, (name, which) in step.takes.items():
+            _require_given(step, option, by_name[name], which)
+    return tuple(done.values())
+
+
+def _require_given(step: Step, option: str, other: Step, which: str) -> None:
+    """Raises where a step can't take what an option asks for of another step."""
+    if other.analysis.gives != FILES[option]:
+        what = "a number or a file" if option == "ceiling" else "a file"
+        if FILES[option] in ("ceiling", "transform"):
+            giving = " or ".join(one.name for one in ANALYSES.values() if one.gives == FILES[option])
+            what = f"{what}, or a step of {giving}"
+        raise InputError(
+            f"step {step.name!r}: {option} must be {what}; got step {other.name!r} of {other.analysis.name}"
+        )
+    if other.analysis.each and which not in (other.models if which or len(other.models) > 1 else ("",)):
+        one_of = ", ".join(other.models)
+        raise InputError(
+            f"step {step.name!r}: {option} must be one map: write {STEP}{other.name}::MODEL, one of {one_of}; "
+            f"got {which!r}"
+        )

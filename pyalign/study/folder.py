@@ -97,12 +97,14 @@ class StudyFolder:
         with suppress(OSError):
             os.rmdir(self.path / PARTS)
 
-    def holds(self, unit: str, key: str) -> bool:
-        """Whether what a unit has made of that very key lies here, whole."""
+    def holds(self, unit: str, key: str, document: str) -> bool:
+        """Whether what a unit has made of that very key lies here, whole, under the name of that document."""
         found = self.journal.record(unit)
         if not isinstance(found, Mapping) or found.get("key") != key or not isinstance(found.get("files"), Mapping):
             return False
-        return all(self.sha256(name) == digest for name, digest in found["files"].items())
+        return document in found["files"] and all(
+            self.sha256(name) == digest for name, digest in found["files"].items()
+        )
 
     def seconds(self, unit: str) -> float | None:
         """How long it took."""

@@ -34,7 +34,7 @@ def make_report(
         missing = [one for one in done.values() if one.status != FINISHED]
         told = {one.name: one.reason for one in missing}
         key = key_of_step("write_report", {"title": study.title}, {"documents": hashes, "missing": told, **given[1]})
-        if folder.holds(REPORT, key):
+        if folder.holds(REPORT, key, PAGE):
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()
         began = time.perf_counter()

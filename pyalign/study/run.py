@@ -16,13 +16,13 @@ from pyalign.io.paths import PathLike, one_line
 from pyalign.journal import Journal
 from pyalign.results import load_result
 from pyalign.study.calls import Call, extracted_document, files_of, prepare, prepare_extraction
-from pyalign.study.file import StudyFile, read_study
+from pyalign.study.file import StudyFile, read_study, split_step
 from pyalign.study.folder import MANIFEST, MODELS, RESULT, STEPS, STUDY, StudyFolder
 from pyalign.study.inputs import Inputs
 from pyalign.study.manifest import manifest_of
 from pyalign.study.page import make_report
 from pyalign.study.result import FAILED, FINISHED, MADE, REUSED, TO_DO, Study, StudyStep
-from pyalign.study.units import REPORT, Unit, asked, units_of
+from pyalign.study.units import REPORT, Unit, asked, taken_unit, units_of
 
 RUNNING = "running"
 # Called whenever something changes: the name of a step, its state, and what there is to say of it.
@@ -166,8 +166,9 @@ class _Run:
         if wanted:
             self.watch(unit.name, RUNNING, "reading")
         call = prepare(unit.step, unit.model, self.inputs, self._taken)
-        done = replace(step, status=FINISHED, document=f"{STEPS}/{unit.stem}.json", key=call.key)
-        if self.folder.holds(unit.name, call.key):
+        document = f"{STEPS}/{unit.stem}.json"
+        done = replace(step, status=FINISHED, document=document, key=call.key)
+        if self.folder.holds(unit.name, call.key, document):
             return replace(done, how=REUSED, seconds=self.folder.seconds(unit.name))
         if not wanted:
             return step
@@ -196,20 +197,18 @@ class _Run:
 
     def _taken(self, ref: str) -> Any:
         """What a step takes of another: a ceiling, or a map."""
-        name, _, key = ref.partition("::")
-        units = [unit for unit in self.units if unit.step is not None and unit.step.name == name]
-        if units[0].step is not None and units[0].step.analysis.name == "noise_ceiling":
-            found = load_result(self.folder.path / STEPS / f"{units[0].stem}.json")
-            return ceiling_of(found, key or "estimate")
-        chosen = [unit for unit in units if key in ("", unit.model)]
-        place = self.folder.path / STEPS / f"{chosen[0].stem}.npz" if len(chosen) == 1 else None
-        if place is None or not place.exists():
-            models = ", ".join(unit.model for unit in units if unit.model)
-            hint = f": write step:{name}::MODEL, one of {models}" if len(units) > 1 else ", which finds no map"
-            raise InputError(f"step:{ref} must be one map{hint}")
+        name, which = split_step(ref)
+        unit = taken_unit(self.units, name, which)
+        assert unit.step is not None
+        if unit.step.analysis.gives == "ceiling":
+            found = load_result(self.folder.path / STEPS / f"{unit.stem}.json")
+            return ceiling_of(found, which or "estimate")
+        place = self.folder.path / STEPS / f"{unit.stem}.npz"
+        if not place.exists():
+            raise InputError(f"{ref} must be a map; {unit.name} has found none")
         from pyalign.io.transform import read_transform
 
-        return replace(read_transform(place), source=f"step:{ref}")
+        return replace(read_transform(place), source=ref)
 
     # Extractions
 
@@ -221,9 +220,9 @@ class _Run:
         if wanted:
             self.watch(unit.name, RUNNING, "reading")
         call = prepare_extraction(model, self.inputs)
-        place = f"{MODELS}/{unit.stem.removeprefix('extract-')}"
-        done = replace(step, status=FINISHED, document=f"{STEPS}/{unit.stem}.json", key=call.key)
-        if self.folder.holds(unit.name, call.key):
+        place, document = f"{MODELS}/{unit.stem.removeprefix('extract-')}", f"{STEPS}/{unit.stem}.json"
+        done = replace(step, status=FINISHED, document=document, key=call.key)
+        if self.folder.holds(unit.name, call.key, document):
             return replace(done, how=REUSED, seconds=self.folder.seconds(unit.name))
         if not wanted:
             return step
@@ -236,7 +235,7 @@ class _Run:
             found = extract(**arguments)
         call.require_same_images(found)
         text = extracted_document(found, call, place, self.time)
-        files = {f"{place}/manifest.json": text, f"{STEPS}/{unit.stem}.json": text}
+        files = {f"{place}/manifest.json": text, document: text}
         rest = tuple(f"{place}/{name}" for name in (found.names, *(layer.file for layer in found.layers)) if name)
         seconds = time.perf_counter() - began
         self.folder.keep(unit.name, call.key, files, seconds, rest)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyalign.errors import InputError, nearest
+from pyalign.io.paths import bad
 from pyalign.study.file import Step, StudyFile
+from pyalign.study.folder import RUN
 
 REPORT = "report"
 
@@ -32,24 +34,52 @@ class Unit:
 
 
 def units_of(study: StudyFile) -> tuple[Unit, ...]:
-    """All of a study, each behind those that it needs."""
+    """All of a study, each behind those that it needs.
+
+    Raises:
+        InputError: two of them have one name, which would be that of one record in the journal.
+    """
     used = {name for step in study.steps for name in step.models}
+    steps = {step.name: step for step in study.steps}
     stems: set[str] = {REPORT}
     found: dict[str, Unit] = {}
+
+    def add(unit: Unit) -> None:
+        if unit.name in found or unit.name in (REPORT, RUN):
+            other = _origin(found[unit.name]) if unit.name in found else "pyalign itself"
+            raise bad(study.path, f"two parts are called {unit.name!r}: {_origin(unit)}, and {other}; rename one")
+        found[unit.name] = unit
+
     for name, told in study.models.items():
         if told.extract and name in used:
-            found[_extraction(name)] = Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name)
-    of_step: dict[str, list[str]] = {}
+            add(Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name))
     for step in study.steps:
-        before = tuple(unit for name in step.needs for unit in of_step[name])
+        before = tuple(_name_of(steps[name], which) for name, which in step.takes.values())
         for model in step.models if step.analysis.each else ("",):
             names = (model,) if model else step.models
             needs = tuple(_extraction(name) for name in names if study.models[name].extract)
-            called = f"{step.name} ({model})" if model else step.name
             stem = _stem(f"{step.name}-{model}" if model else step.name, stems)
-            found[called] = Unit(called, stem, step, model, (*needs, *before))
-            of_step.setdefault(step.name, []).append(called)
+            add(Unit(_name_of(step, model), stem, step, model, (*needs, *before)))
     return tuple(found.values())
+
+
+def taken_unit(units: Sequence[Unit], name: str, which: str) -> Unit:
+    """The unit whose result "step:NAME::WHICH" stands for."""
+    step = next(unit.step for unit in units if unit.step is not None and unit.step.name == name)
+    return next(unit for unit in units if unit.step is step and unit.name == _name_of(step, which))
+
+
+def _name_of(step: Step, model: str) -> str:
+    """What the unit of a step is called; model: of which it is, or "" for the only one."""
+    if not step.analysis.each:
+        return step.name
+    return f"{step.name} ({model or step.models[0]})"
+
+
+def _origin(unit: Unit) -> str:
+    if unit.step is None:
+        return f"the extraction of model {unit.model!r}"
+    return f"step {unit.step.name!r}" + (f" of model {unit.model!r}" if unit.model else "")
 
 
 def asked(units: Sequence[Unit], only: str | None) -> set[str]:

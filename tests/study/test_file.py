@@ -44,6 +44,26 @@ MISTAKES = {  # what is put in place of what -> the message
     ('title = "Small"', "title = 3"): "title must be text; got 3",
     ('title = "Small"', 'title = "Small'): "is not TOML: ",
     ("[steps", "[stops"): "unknown key 'stops'; did you mean 'steps'?",
+    ("limit = 5", "limit = 5\n[steps.'probe (a)']\nfunction = 'score'"): (
+        "two parts are called 'probe (a)': step 'probe (a)', and step 'probe' of model 'a'; rename one"
+    ),
+    ("limit = 5", "limit = 5\n[steps.report]\nfunction = 'score'"): "two parts are called 'report': step 'report', and",
+    ("limit = 5", "limit = 5\n[steps.'this run']\nfunction = 'score'"): "two parts are called 'this run': step 'this run'",
+    ("limit = 5", 'limit = 5\n[steps.after]\nfunction = "score"\ntransform = "step:probe"'): (
+        "step 'after': transform must be one map: write step:probe::MODEL, one of a, b; got ''"
+    ),
+    ("limit = 5", 'limit = 5\n[steps.after]\nfunction = "score"\ntransform = "step:probe::c"'): (
+        "step 'after': transform must be one map: write step:probe::MODEL, one of a, b; got 'c'"
+    ),
+    ("limit = 5", 'limit = 5\n[steps.after]\nfunction = "score"\ntransform = "step:cka"'): (
+        "step 'after': transform must be a file, or a step of cross_validate_probe or fit_probe; got step 'cka' of cka"
+    ),
+    ('"step:ceiling"', '"step:probe::a"'): (
+        "step 'score': ceiling must be a number or a file, or a step of noise_ceiling; got step 'probe' of "
+    ),
+    ('ceiling = "step:ceiling"', 'groups = "step:ceiling"'): (
+        "step 'score': groups must be a file; got step 'ceiling' of noise_ceiling"
+    ),
 }  # fmt: skip
 
 
@@ -108,3 +128,11 @@ def test_an_option_that_a_function_needs_is_asked_for_before_anything_is_run(tmp
     path.write_text('models.a = "a.npy"\n[steps.neighbor_changes]\n')
     with pytest.raises(InputError, match=r"s\.toml: step 'neighbor_changes': neighbor_changes needs after; got none$"):
         read_study(path)
+
+
+def test_an_extraction_and_a_step_of_one_name_are_refused(folder):
+    text = TEXT.replace('a = "a.npy"', 'a = { extract = "pixels:2", images = "p" }')
+    Path("small.toml").write_text(f'{text}[steps."extract (a)"]\nfunction = "score"\n')
+    with pytest.raises(InputError, match=r"step 'extract \(a\)', and the extraction of model 'a'; rename one$"):
+        pyalign.run_study("small.toml")
+    assert not Path("small").exists()

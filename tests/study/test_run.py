@@ -344,3 +344,29 @@ def test_cka_in_batches_of_models_that_are_large(folder):
     found = pyalign.load_result("small/steps/minibatch_cka.json")
     np.testing.assert_array_equal(found.results[0].matrix, real.results[0].matrix)
     assert found.batches == real.batches > 1
+
+
+def test_a_step_needs_the_one_map_that_it_takes_and_no_other(folder):
+    edit('b = { file = "b.npy" }', 'b = "missing.npy"')
+    edit("[steps.failures]\nlimit = 5", '[steps.after]\nfunction = "score"\nmodels = "a"\ntransform = "step:probe::a"')
+    became = how(run())
+    assert became["probe (b)"] == "failed"  # its file is missing
+    assert (became["probe (a)"], became["after"]) == ("made", "made")
+    assert {step.name: step.reason for step in run(only="after").steps}["probe (b)"] is None  # nor is it run for it
+
+
+def test_a_step_whose_map_could_not_be_made_says_which(folder):
+    edit('b = { file = "b.npy" }', 'b = "missing.npy"')
+    edit("[steps.failures]\nlimit = 5", '[steps.after]\nfunction = "score"\nmodels = "a"\ntransform = "step:probe::b"')
+    assert {step.name: step.reason for step in run().failed}["after"] == "needs probe (b), which has failed"
+
+
+def test_steps_whose_files_trade_names_are_made_anew(folder):
+    """Names of files follow from the order where two names differ in a blank alone; documents stay with their step."""
+    start = Path("small.toml").read_text().partition("[steps")[0]
+    steps = ['[steps."a b"]\nfunction = "score"\nmodels = "a"\n', '[steps.a_b]\nfunction = "score"\nmodels = "b"\n']
+    for order in (steps, steps[::-1]):
+        Path("small.toml").write_text(start + "".join(order))
+        found = {step.name: step.document for step in run().steps}
+        for name, model in (("a b", "a"), ("a_b", "b")):
+            assert [one.embeddings for one in pyalign.load_result(f"small/{found[name]}")] == [model]
