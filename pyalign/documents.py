@@ -5,6 +5,7 @@ A field that is None by default is left out while it is None. The rule that writ
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
@@ -19,6 +20,7 @@ from pyalign.errors import InputError
 
 LARGEST = 1 << 63  # a whole number in a document that is no number of anything
 INTERVALS = "intervals"  # the key under which the rest of each interval stands
+NEAR = 30  # letters around a fault that a message shows
 LAST = ("outputs", "notes", "provenance")  # in documents, and in no table
 Read = TypeVar("Read")
 
@@ -60,6 +62,14 @@ class Interval:
 def hidden(**options: Any) -> Any:
     """A field of a result that no document holds, such as a large array."""
     return field(metadata={"hidden": True}, repr=False, **options)
+
+
+def along(*names: str, **options: Any) -> Any:
+    """A field whose values stand along those of others, one for each; of two names a matrix, rows along the first.
+
+    A document in which they do not is damaged: see `from_fields`.
+    """
+    return field(metadata={"along": names}, **options)
 
 
 def csv_of(records: list[dict[str, Any]]) -> str:
@@ -109,6 +119,26 @@ def as_document(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [as_document(one) for one in value]
     return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def require_letters(document: Any) -> None:
+    """Raises unless a document can be written as JSON in UTF-8, strictly.
+
+    Raises:
+        InputError: text with half of a surrogate pair, which is no letter and no page can hold.
+        TypeError, ValueError: something that JSON has no form for.
+
+    Example:
+        >>> require_letters({"name": "caf\\udce9"})
+        Traceback (most recent call last):
+        pyalign.errors.InputError: text must be Unicode; got half of a surrogate pair in 'caf\\udce9'
+    """
+    try:
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        start = error.object.rfind('"', 0, error.start) + 1
+        near = error.object[max(start, error.start - NEAR) : error.end + NEAR].partition('"')[0]
+        raise InputError(f"text must be Unicode; got half of a surrogate pair in {near!r}") from error
 
 
 def _of_dataclass(value: Any) -> dict[str, Any]:
@@ -161,21 +191,35 @@ def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
 
 
 def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
-    """The same, field by field."""
+    """The same, field by field; what stands along other fields has as many values as those."""
     values: dict[str, Any] = {}
-    about = document.get(INTERVALS, {})
     plan = _plan(cast(Any, kind))
+    about = {} if plan.has_intervals else document.get(INTERVALS, {})
+    _require_mapping(about, INTERVALS)
     for name, decode, required in plan.fields:
         if name in document and decode is not None:
-            more = about.get(name) if isinstance(about, Mapping) else None
-            values[name] = decode(document[name], more, name)
+            values[name] = decode(document[name], about.get(name), name)
         elif required and decode is not None:
             raise InputError(f"{name!r} is missing")
         elif required:
             values[name] = None
     if plan.has_missing:
         values["missing"] = tuple(name for name in plan.absent if name in document and document[name] is None)
-    return kind(**values)
+    found = kind(**values)
+    for name, others in plan.along:
+        _require_along(found, name, others, getattr(found, name))
+    return found
+
+
+def _require_along(found: Any, name: str, others: tuple[str, ...], value: Any) -> None:
+    """Raises unless a field, where there is one, holds a value for each of the others, and those likewise."""
+    if value is None or not others:
+        return
+    wanted = len(getattr(found, others[0]))
+    if len(value) != wanted:
+        raise InputError(f"{name!r} must hold {wanted} values, one for each of {others[0]!r}; got {len(value)}")
+    for row in value if len(others) > 1 else ():
+        _require_along(found, name, others[1:], row)
 
 
 # How a value is read: (value, what else is said of it, the name of its field) -> what the field holds.
@@ -186,12 +230,16 @@ class _Plan(NamedTuple):
     """How a dataclass is read; found once, as a document may hold millions.
 
     fields: name, decoder, or None of what no document holds, and whether it has no default. absent: those that are
-    shown, and None by default. has_missing: whether it tells which of them were asked for.
+    shown, and None by default. has_missing: whether it tells which of them were asked for. has_intervals: whether it
+    has a field of the name under which documents of others keep the rest of each interval. along: fields that must be
+    as long as others, and those.
     """
 
     fields: tuple[tuple[str, Decoder | None, bool], ...]
     absent: tuple[str, ...]
     has_missing: bool
+    has_intervals: bool
+    along: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @lru_cache(maxsize=256)
@@ -201,7 +249,8 @@ def _plan(kind: type) -> _Plan:
         tuple((one.name, _decoder(hints[one.name]) if _is_shown(one) else None,
                one.default is MISSING and one.default_factory is MISSING) for one in fields(kind)),
         tuple(one.name for one in fields(kind) if one.default is None and _is_shown(one)),
-        "missing" in hints,
+        "missing" in hints, INTERVALS in hints,
+        tuple((one.name, one.metadata["along"]) for one in fields(kind) if "along" in one.metadata),
     )  # fmt: skip
 
 
@@ -228,7 +277,7 @@ def _reader(hint: Any) -> Decoder | None:
     """Of a value that fits; None: it stays as it is."""
     origin, inside = get_origin(hint), get_args(hint)
     if hint is Interval:
-        return lambda value, more, name: _interval(value, more or {}, name)
+        return _interval
     if hint is Provenance:
         return lambda value, more, name: _provenance(value)
     if is_dataclass(hint) and isinstance(hint, type):
@@ -275,8 +324,15 @@ def _fitting(hint: Any) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kind)
 
 
-def _interval(ends: list[Any], more: Mapping[str, Any], name: str) -> Interval:
+def _require_mapping(value: Any, name: str) -> None:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name!r} holds {value!r:.60}, which does not fit")
+
+
+def _interval(ends: list[Any], more: Mapping[str, Any] | None, name: str) -> Interval:
     """Of its ends, and of the rest that stands in a place of its own; without that, the rest is not known."""
+    more = {} if more is None else more
+    _require_mapping(more, f"{INTERVALS}.{name}")
     if len(ends) != 2:
         raise InputError(f"{name!r} holds {len(ends)} values in place of the ends of an interval")
     decoders = {key: decode for key, decode, _ in _plan(Interval).fields if decode is not None}

@@ -11,13 +11,19 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar
 
+import numpy as np
+
 from pyalign._version import __version__
 from pyalign.data.provenance import Provenance
 from pyalign.data.tasks import chance_of
-from pyalign.documents import as_document, csv_of, flat, from_document
+from pyalign.documents import as_document, csv_of, flat, from_document, require_letters
 from pyalign.errors import InputError
 
 SCHEMA = 1  # of documents; raised when a key changes its meaning
+# What a damaged document makes of its dataclass, or of the table of that.
+DAMAGE = (
+    InputError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, StopIteration,
+)  # fmt: skip
 
 # The result of each command: where `load_result` finds the class.
 KINDS = {
@@ -228,9 +234,21 @@ def read_result(document: Any, path: Any) -> Any:
         raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {told}")
     module, _, name = KINDS[command].partition(":")
     try:
-        found = from_document(getattr(import_module(module), name), document)
-        # what can't be written again, such as an unknown word among its fields, is damaged too
-        json.dumps(found.to_dict(), allow_nan=False)
-        return found
-    except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        with np.errstate(over="ignore"):  # of numbers that float32 does not hold
+            found = from_document(getattr(import_module(module), name), document)
+        require_letters(found.to_dict())  # what can't be written again is damaged too, such as an unknown word
+    except DAMAGE as error:
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error
+    try:
+        _require_fitting(found)
+    except DAMAGE as error:
+        told = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise bad(path, f"is a damaged result of {command!r}: its parts do not fit together ({told})") from error
+    return found
+
+
+def _require_fitting(found: Any) -> None:
+    """Raises where parts of a result name what others lack, or have another length: then it has no rows or no table."""
+    if isinstance(found, Result):
+        found.to_csv()
+        found.table(verbose=True)

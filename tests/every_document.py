@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -89,9 +91,95 @@ def every_result(folder):
     return {name: one if not hasattr(one, "triplets") else _of_file(one, name) for name, one in found.items()}
 
 
+def other_results(folder):
+    """name -> result, of the commands whose results no page shows. `folder`: an empty one."""
+    from pyalign.analysis.describe_file import describe_file
+    from pyalign.datasets.fetch import Fetched, FetchedFile
+    from pyalign.datasets.listing import dataset_info, list_datasets
+    from pyalign.datasets.simulate import simulate
+    from pyalign.datasets.triplets import draw_triplets as drawn
+    from pyalign.extraction.models import find_models, model_layers
+    from pyalign.probing.recipe import cross_validate_recipe
+    from pyalign.probing.recipe_results import RecipeSettings
+
+    human, _, answers, _ = inputs()
+    np.save(folder / "human.npy", human)
+    score = pyalign.score(human, answers)
+    return {
+        "datasets fetch": Fetched("things", "data", (FetchedFile("a.txt", "0" * 64, True, "published"),)),
+        "datasets info": dataset_info("things"),
+        "datasets list": list_datasets(),
+        "describe": describe_file(folder / "human.npy"),
+        "fit": pyalign.fit_probe(human, answers, strength=1.0),
+        "models layers": model_layers("pixels:4"),
+        "models list": find_models(source="pixels"),
+        "permutation": pyalign.permutation_test(human, answers, permutations=9),
+        "recipe": cross_validate_recipe(human, answers, folds=2, settings=RecipeSettings(epochs=2)),
+        "report": pyalign.write_report(score, folder / "report.html"),
+        "simulate": simulate(human, 50),
+        "triplets": drawn(human, 50, temperature=0.1),
+    }
+
+
 def _of_file(one, name):
     """With the name of the file of triplets, as commands make it."""
     return replace(one, triplets="human/repeated.npy" if name == "agreement" else "human/answers.npy")
+
+
+JUNK = (
+    None, True, False, -1, 0, 1.5, 1e308, 10**30, "text", "", "half a pair \ud800", "a\x00b", "\x1b[2J", "step:probe",
+    "../..", [], [1], [None, "a", {}], {}, {"a": 1}, [[1, 2], 3], [["a"]], [[[[[[]]]]]],
+)  # fmt: skip
+
+
+def restructured(value, rng):
+    """A copy of what JSON or TOML holds, changed in one to four places: keys gone, other lengths, other types.
+
+    Places that differ only in their position in a list count as one, so that long lists do not hide what is rare.
+    """
+    found = copy.deepcopy(value)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        alike = defaultdict(list)
+        for place in _places(found):
+            alike[tuple("" if isinstance(key, int) else key for key in place)].append(place)
+        if not alike:
+            break
+        *above, key = rng.choice(rng.choice([*alike.values()]))
+        holder = found
+        for step in above:
+            holder = holder[step]
+        _change(holder, key, rng)
+    return found
+
+
+def _places(value, above=()):
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield (*above, key)
+        yield from _places(one, (*above, key))
+
+
+def _change(holder, key, rng):
+    value = holder[key]
+    match rng.randrange(8):
+        case 0:
+            del holder[key]
+        case 1 if isinstance(value, list):
+            del value[rng.randrange(len(value) + 1) :]
+        case 2 if isinstance(value, list) and value:
+            del value[rng.randrange(len(value))]
+        case 3 if isinstance(value, list) and value:
+            value.append(copy.deepcopy(rng.choice(value)))
+        case 4 if isinstance(value, str):
+            holder[key] = rng.choice((value + "\ud800", value * 3, value[1:], value.replace(value[:1], "\0")))
+        case 5 if isinstance(value, int | float):
+            holder[key] = rng.choice((-value, value + 1, 10**6, 1 << 62, 1e-320))
+        case 6 if isinstance(holder, dict):  # under another key, in place of what is there
+            holder[rng.choice([*holder])] = copy.deepcopy(value)
+        case 7 if isinstance(value, dict | list):
+            holder[key] = [value] if rng.random() < 0.5 else {"a": value}
+        case _:
+            holder[key] = copy.deepcopy(rng.choice(JUNK))
 
 
 def every_document(folder):

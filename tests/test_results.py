@@ -7,12 +7,15 @@ import csv
 import io
 import json
 import math
+import random
 import re
+from collections import Counter
 from dataclasses import dataclass, fields, replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from every_document import every_result, other_results, restructured
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import draw_triplets, reals
@@ -21,7 +24,7 @@ import pyalign
 from pyalign import documents
 from pyalign.data import Categories, Embeddings, TrainedOn, Transform
 from pyalign.documents import Interval, as_document, from_document
-from pyalign.results import KINDS, SCHEMA, Result
+from pyalign.results import KINDS, SCHEMA, Result, read_result
 
 N, T = 25, 300
 X, TRIPLETS = reals(1, N, 4), draw_triplets(2, N, T, np.int32)
@@ -255,6 +258,8 @@ def test_another_command_is_refused(refused, command):
         (lambda d: d.update(ci=[0.1]), "'ci' holds 1 values in place of the ends of an interval"),
         (lambda d: d.update(ci=["a", "b"]), "'ci' holds 'a', which does not fit"),
         (lambda d: d["intervals"]["ci"].update(by=3), "'intervals.ci.by' holds 3, which does not fit"),
+        (lambda d: d["intervals"].update(ci=[]), "'intervals.ci' holds [], which does not fit"),
+        (lambda d: d.update(intervals=[]), "'intervals' holds [], which does not fit"),
         (lambda d: d["groups"].append({}), "'group' is missing"),
         (lambda d: d["provenance"].pop("time"), "'time' is missing"),
         (lambda d: d["provenance"].update(options=None), "'options' holds None, which does not fit"),
@@ -307,6 +312,79 @@ def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, 
                 assert len(str(error).splitlines()) == 1
                 outcomes.add("refused")
     assert outcomes == {"loaded", "refused"}
+
+
+@pytest.fixture(scope="module")
+def documents_of_all(tmp_path_factory):
+    """name -> document, of every command."""
+    found = {
+        **every_result(tmp_path_factory.mktemp("shown")),
+        **other_results(tmp_path_factory.mktemp("others")),
+    }
+    assert {one.command for one in found.values()} == {*KINDS}
+    return {name: strictly(one.to_json()) for name, one in found.items()}
+
+
+UNFIT = {  # what is done to a sound document -> what is said of it
+    "cka: a row is gone": ("cka", lambda d: d["results"][0]["matrix"].pop(), "'matrix' must hold 4 values"),
+    "cka: a value is gone": ("cka", lambda d: d["results"][0]["p_value"][0].pop(), "'p_value' must hold 4 values"),
+    "cka: a model more": ("cka", lambda d: d["results"][0]["models"].append("c"), "'matrix' must hold 5 values"),
+    "layers: a row is gone": ("layers", lambda d: d["matrix"].pop(), "'matrix' must hold 2 values"),
+    "compare: a covariance": ("compare", lambda d: d["covariance"].pop(), "'covariance' must hold 4 values"),
+    "compare: another model": ("compare", lambda d: d["pairs"][0].update(a="other"), "its parts do not fit together"),
+    "calibrate: a bin": ("calibrate", lambda d: d["results"][0]["equal_width"]["accuracy"].pop(), "'accuracy'"),
+    "consistency: another model": ("consistency", lambda d: d["pairs"][0].update(a="other"), "do not fit together"),
+    "failures: a count": ("failures", lambda d: d["n_wrong"].pop(), "'n_wrong' must hold 4 values"),
+    "failures: numbers for names": (
+        "failures", lambda d: d["groups"][0]["triplets"][0].update(names=[1, 2, 3]), "'names' holds 1, which"
+    ),
+    "near duplicates: a name": ("near duplicates", lambda d: d["groups"][0]["names"].pop(), "'names'"),
+    "neighbor agreement: another model": (
+        "neighbor agreement", lambda d: d["differences"][0].update(a="other"), "do not fit together"
+    ),
+    "neighbors: no first rank": ("neighbors", lambda d: [one.update(rank=2) for one in d["results"]], "n_queries"),
+    "neighbors: more queries": ("neighbors", lambda d: d.update(n_queries=10**9), "n_queries must be"),
+    "neighbors: more ranks": ("neighbors", lambda d: d.update(k=10**9), "k must be 1 or more"),
+    "recover: a row is gone": ("recover", lambda d: d["confusion"].pop(), "'confusion' must hold 2 values"),
+    "recover: a model": ("recover", lambda d: d["by_model"].pop(), "'by_model' must hold 2 values"),
+    "study: no steps": ("study", lambda d: d.update(steps=[]), "do not fit together"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_a_document_whose_parts_do_not_fit_is_refused_when_it_is_read(what, documents_of_all, refused):
+    name, change, told = UNFIT[what]
+    document = copy.deepcopy(documents_of_all[name])
+    change(document)
+    message = refused(document)
+    assert message.startswith(f"is a damaged result of '{document['command']}': ") and told in message
+
+
+def test_whatever_loads_answers_however_it_was_damaged(documents_of_all):
+    """Some damage of each command; `make fuzz` does more of it, and makes pages."""
+    outcomes = Counter()
+    for name, document in documents_of_all.items():
+        rng = random.Random(name)
+        for _ in range(15):
+            damaged = restructured(document, rng)
+            try:
+                found = read_result(damaged, "x.json")
+            except pyalign.InputError as error:
+                assert str(error).startswith("x.json: is ") and len(str(error).splitlines()) == 1
+                outcomes["refused"] += 1
+                continue
+            for text in (str(found), found.table(40, True), found.to_csv(), found.to_latex(), found._repr_html_()):
+                text.encode()
+            strictly(found.to_json())
+            outcomes["loaded"] += 1
+    assert min(outcomes["refused"], outcomes["loaded"]) > 50
+
+
+def test_text_that_no_page_can_hold_is_refused_when_it_is_read(refused):
+    document = pyalign.score(X, TRIPLETS).to_dict()
+    for where in (("notes", ["half \ud800 a pair"]), ("embeddings", "caf\udce9.npy"), ("measure", "\ud800")):
+        told = "is a damaged result of 'score': text must be Unicode; got half of a surrogate pair in "
+        assert refused({**document, where[0]: where[1]}).startswith(told)
 
 
 # Intervals

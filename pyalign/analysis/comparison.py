@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval
+from pyalign.documents import Interval, along
 from pyalign.errors import InputError
 from pyalign.results import OfTask, Result
 
@@ -163,8 +163,8 @@ class Comparison(OfTask, Result):
     correction: str
     n_objects: int
     n_subjects: int | None
-    covariance: Matrix | None = None
-    cross_entropy_covariance: Matrix | None = None
+    covariance: Matrix | None = along("models", "models", default=None)
+    cross_entropy_covariance: Matrix | None = along("models", "models", default=None)
     best: BestModel | None = None
     triplets: str | None = None
     task: str = ODD_ONE_OUT

@@ -22,7 +22,7 @@ from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.people import inputs_of, with_people
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
-from pyalign.documents import from_fields, hidden
+from pyalign.documents import along, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
@@ -56,11 +56,11 @@ class Failures(OfTask, Result):
     derived: ClassVar[tuple[str, ...]] = ("chance",)
 
     models: tuple[str, ...]
-    families: tuple[str, ...] | None
+    families: tuple[str, ...] | None = along("models")
     n_triplets: int
     n_dropped: int
     n_undecided: int
-    n_wrong: tuple[int, ...]
+    n_wrong: tuple[int, ...] = along("models")
     groups: tuple[FailureGroup, ...]
     measure: str
     ties: str
@@ -108,12 +108,13 @@ class Failures(OfTask, Result):
         """Back from what `to_dict` gives."""
         found = from_fields(cls, {**document, "groups": []})
         groups = tuple(FailureGroup.of_records(one, found.models, found.dtype) for one in document["groups"])
-        names = {
-            item: name
-            for group in document["groups"]
-            for record in group["triplets"]
-            for item, name in zip(record["items"], record["names"] or (), strict=False)
-        }
+        names: dict[int, str] = {}
+        for group in document["groups"]:
+            for record in group["triplets"]:
+                for item, name in zip(record["items"], record["names"] or (), strict=False):
+                    if not isinstance(name, str):
+                        raise InputError(f"'names' holds {name!r:.60}, which does not fit")
+                    names[item] = name
         return replace(found, groups=groups, names=names or None)
 
     def to_records(self) -> list[dict[str, Any]]:

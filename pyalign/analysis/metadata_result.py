@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval
+from pyalign.documents import Interval, along
 from pyalign.results import OfTask, Result
 
 
@@ -49,11 +49,11 @@ class FittedLine:
     """
 
     x: tuple[float, ...]
-    accuracy: tuple[float, ...]
-    low: tuple[float, ...] | None = None
-    high: tuple[float, ...] | None = None
-    models_low: tuple[float, ...] | None = None
-    models_high: tuple[float, ...] | None = None
+    accuracy: tuple[float, ...] = along("x")
+    low: tuple[float, ...] | None = along("x", default=None)
+    high: tuple[float, ...] | None = along("x", default=None)
+    models_low: tuple[float, ...] | None = along("x", default=None)
+    models_high: tuple[float, ...] | None = along("x", default=None)
 
 
 @dataclass(frozen=True)

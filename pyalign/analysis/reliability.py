@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign.documents import along
+
 MOST_FOR_EDGES = 1 << 16
 CHUNK = 1 << 15
 FEW_EDGES = 32
@@ -25,8 +27,8 @@ class Reliability:
 
     edges: tuple[float, ...]
     count: tuple[int, ...]
-    confidence: tuple[float | None, ...]
-    accuracy: tuple[float | None, ...]
+    confidence: tuple[float | None, ...] = along("count")
+    accuracy: tuple[float | None, ...] = along("count")
     ece: float
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Provenance, as_embeddings
+from pyalign.documents import along
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
@@ -29,7 +30,7 @@ class DuplicateGroup:
     """
 
     rows: tuple[int, ...]
-    names: tuple[str, ...] | None
+    names: tuple[str, ...] | None = along("rows")
     exact: bool
     least: float | None
 

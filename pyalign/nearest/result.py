@@ -10,7 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign.documents import LAST, from_fields, hidden
+from pyalign.errors import InputError
 from pyalign.results import Result
+
+MOST_GAPS = 100  # ranks that may be asked for, for each neighbour that a document holds
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,11 @@ class Neighbors(Result):
         """Back from what `to_dict` gives; of the names those that occur."""
         found: Neighbors = from_fields(cls, document)
         records, (q, k) = document["results"], (found.n_queries, found.k)
+        firsts, left_out = sum(record["rank"] == 1 for record in records), len(document.get("left_out") or ())
+        if firsts + left_out != q:
+            raise InputError(f"n_queries must be those of its results and left_out, {firsts} + {left_out}; got {q}")
+        if not 1 <= k <= MOST_GAPS * max(1, len(records)) or not all(1 <= record["rank"] <= k for record in records):
+            raise InputError(f"k must be 1 or more, and no less than any rank; got {k} for {len(records)} neighbours")
         indices, values = np.full((q, k), -1, np.int64), np.full((q, k), np.nan)
         without = {one["place"]: one["query"] for one in document.get("left_out") or ()}
         called: list[Any] = [without.get(place) for place in range(q)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
 
+from pyalign.documents import along
 from pyalign.errors import InputError
 from pyalign.results import Result
 
@@ -30,10 +31,10 @@ class SimilarityMatrix(Result):
 
     measure: str
     models: tuple[str, ...]
-    matrix: Square
-    null_threshold: Beside | None = None
-    calibrated: Beside | None = None
-    p_value: Beside | None = None
+    matrix: Square = along("models", "models")
+    null_threshold: Beside | None = along("models", "models", default=None)
+    calibrated: Beside | None = along("models", "models", default=None)
+    p_value: Beside | None = along("models", "models", default=None)
     symmetric: bool = True
 
     @property
@@ -111,7 +112,7 @@ class LayerSimilarity(Result):
     measure: str
     first: tuple[str, ...]
     second: tuple[str, ...]
-    matrix: Square
+    matrix: Square = along("first", "second")
     aggregate: str
     value: float
     null_threshold: float

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval
+from pyalign.documents import Interval, along
 from pyalign.errors import InputError
 from pyalign.results import Result
 
@@ -89,11 +89,11 @@ class Recovery(Result):
     derived: ClassVar[tuple[str, ...]] = ("chance",)
 
     models: tuple[str, ...]
-    confusion: Matrix
+    confusion: Matrix = along("models", "models")
     recovery_rate: float
     ci: Interval
     n_triplets: int
-    by_model: tuple[RecoveredModel, ...]
+    by_model: tuple[RecoveredModel, ...] = along("models")
     curve: tuple[RateAtSize, ...]
     target: float
     n_needed: int | None

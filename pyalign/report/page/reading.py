@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pyalign.documents import require_letters
 from pyalign.errors import InputError
 from pyalign.report.page.given import Loaded
 from pyalign.report.tables import one_line
@@ -110,6 +111,10 @@ def _shaped(document: Any, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: has schema {schema}, {newer}of which this version knows {SCHEMA}")
     if command not in KINDS:
         raise InputError(f"{where}: is a result of {command!r:.60}, which is no command that this version knows")
+    try:
+        require_letters(document)  # also of keys that no result has: they stand in the page
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{where}: is a damaged result of {command!r}: {error}") from error
     return dict(document)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.encoder import Weights
 from pyalign.extraction.result import ExtractedLayer, Extraction
 from pyalign.report.page.reading import read_documents
-from pyalign.report.page.write import make_report
+from pyalign.report.page.write import make_report, write_report
 
 
 def commands(found):
@@ -111,3 +112,24 @@ def test_the_error_names_the_first_files_and_how_many_there_are(tmp_path):
     with pytest.raises(InputError) as caught:
         read_documents(tmp_path)
     assert "0.json" in str(caught.value) and "and 6 more" in str(caught.value) and "8.json" not in str(caught.value)
+
+
+def test_a_document_with_half_a_letter_takes_no_other_down(results, held, documents):
+    """A lone surrogate, which UTF-8 has no bytes for: in a value, in a key that no result has, in a result at hand."""
+    spoiled = {"a": {**held["score"], "notes": ["\ud800"]}, "b": {**held["cka"], "later": {"\udce9": 1}}}
+    for name, document in spoiled.items():
+        (documents / f"{name}.json").write_text(json.dumps(document))
+    at_hand = replace(results["score"], notes=("\ud800",))
+    made = write_report([*sorted(documents.glob("*.json")), at_hand], documents / "report.html")
+    assert "leaderboard" in made.sections and made.n_documents == len(results)
+    told = "text must be Unicode; got half of a surrogate pair in "
+    assert [told in note for note in made.notes] == [True] * 3
+    assert made.notes[0].startswith(str(documents / "a.json"))
+
+
+def test_a_pipe_is_refused_and_not_waited_for(documents, message_of):
+    os.mkfifo(documents / "pipe.json")
+    told = f"{documents / 'pipe.json'}: is not a regular file"
+    assert message_of(pyalign.load_result, documents / "pipe.json") == told
+    _, faults = read_documents([documents / "pipe.json", *sorted(documents.glob("[a-o]*.json"))])
+    assert faults == (told,)
