@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.datasets.places import inside
 from pyalign.datasets.things_order import things_order
-from pyalign.errors import InputError, MissingExtraError, nearest
+from pyalign.errors import InputError, nearest
 from pyalign.io.categories import load_categories
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.judgments import load_judgments
 from pyalign.io.named import Pictures
 from pyalign.io.names import read_names
 from pyalign.io.paths import PathLike, bad, shorten, split_key
+from pyalign.io.toml import read_toml
 from pyalign.io.triplets import load_triplets
 
-LARGEST = 1 << 20  # bytes of a description
 # The keys of each table, and the types of their values; a table may also hold tables, each under a name.
 COMMON: dict[str, tuple[type, ...]] = {"file": (str,), "key": (str,)}
 LAYOUT: dict[str, tuple[type, ...]] = {
@@ -42,24 +41,10 @@ def read_description(path: PathLike) -> dict[str, Any]:
     """The document of a ``dataset.toml``.
 
     Raises:
-        InputError: it is no TOML, or has other keys; one line that starts with its path.
+        InputError: it is not TOML, or has other keys; one line that starts with its path.
         MissingExtraError: Python 3.10 has no reader of TOML of its own.
     """
-    try:
-        toml: Any = import_module("tomllib")
-    except ModuleNotFoundError:
-        try:
-            toml = import_module("tomli")
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"{path}: TOML", "tomli", "datasets") from error
-    with open(path, "rb") as file:
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise bad(path, f"must have at most {LARGEST:,} bytes")
-    try:
-        document: dict[str, Any] = toml.loads(raw.decode())
-    except (ValueError, RecursionError) as error:
-        raise bad(path, f"is no TOML: {error}") from error
+    document = read_toml(path, "descriptions of data sets")
     for key in document:
         if key not in TOP:
             raise bad(path, f"has a key {key!r:.60}; known are {', '.join(TOP)}{nearest(key, TOP)}")

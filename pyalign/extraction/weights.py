@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.paths import require_file
 
 # Under which training scripts save what a model has learned: averages over its last steps first, as timm takes them.
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
@@ -19,15 +20,18 @@ def hash_file(spec: str, path: str) -> str:
     """SHA-256 of a file's bytes.
 
     Raises:
-        InputError: it is not there, or can't be read.
+        InputError: it is not there, is no regular file, or can't be read.
     """
     digest = hashlib.sha256()
     try:
+        require_file(path)
         with open(path, "rb") as handle:
             while block := handle.read(1 << 20):
                 digest.update(block)
     except OSError as error:
         raise InputError(f"{spec}: weights {path}: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{spec}: weights {error}") from error
     return digest.hexdigest()
 
 

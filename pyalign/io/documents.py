@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from typing import Any
 
-from pyalign.io.paths import PathLike, bad, open_text, text_errors
+from pyalign.io.paths import PathLike, bad, open_text, require_file, text_errors
 
 MOST_VALUES = 1_000_000  # of a document with a bound: each may take a hundred times its bytes
 
@@ -27,7 +26,8 @@ def read_json(path: PathLike, strict: bool = True, largest: int | None = None) -
     strict: whether NaN, Infinity and numbers that no float64 holds are refused, as JSON has none.
     largest: how many bytes it may have; then the number of its values has a bound too.
 
-    Raises InputError (not UTF-8, not JSON; in one line that starts with the path), OSError (missing or forbidden).
+    Raises InputError (no regular file, not UTF-8, not JSON; in one line that starts with the path), OSError (missing or
+    forbidden).
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -36,8 +36,9 @@ def read_json(path: PathLike, strict: bool = True, largest: int | None = None) -
     ...     read_json(path)
     {'a': [1, 2]}
     """
-    if largest is not None and os.path.getsize(path) > largest:
-        raise bad(path, f"must be a document of at most {largest} bytes; got {os.path.getsize(path)}")
+    size = require_file(path).st_size
+    if largest is not None and size > largest:
+        raise bad(path, f"must be a document of at most {largest} bytes; got {size}")
     with text_errors(path), open_text(path) as handle:
         text = handle.read()
     if largest is not None and sum(map(text.count, "[{,")) > MOST_VALUES:

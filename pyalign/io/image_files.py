@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import stat
 from collections.abc import Sequence
@@ -30,26 +31,30 @@ def is_hidden(name: str) -> bool:
 def images_below(folder: PathLike) -> tuple[list[str], list[str]]:
     """The paths of image files below a folder, with '/', in plain string order; and those of the other files.
 
-    What is hidden is left out. Links are followed, but not into a folder from within it. A link that leads nowhere is
-    listed by its name: to leave it out would be to lose an image.
+    What is hidden is left out. Links are followed, and each folder is listed once, by the path with the fewest links to
+    folders, of several such by the first in plain string order: links that lead to one another would double the paths
+    at each step, and an image with two names would count twice. Links to files are files like others; one that leads
+    nowhere is listed by its name: to leave it out would be to lose an image.
 
     Raises:
         OSError: a folder can't be read.
     """
     images, others = list[str](), list[str]()
     root = os.fspath(folder)
-    todo: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(root, "", (_identity(root),))]
+    todo = [(0, "", root)]  # links on the way, the path below the root with '/' at its end, where it is
+    listed = set[tuple[int, int]]()
     while todo:
-        path, below, above = todo.pop()
+        links, below, path = heapq.heappop(todo)
+        if (identity := _identity(path)) in listed:
+            continue
+        listed.add(identity)
         with os.scandir(path) as entries:
             for entry in entries:
                 if is_hidden(entry.name):
                     continue
                 name = below + entry.name
                 if entry.is_dir():
-                    identity = _identity(entry.path)
-                    if identity not in above:
-                        todo.append((entry.path, f"{name}/", (*above, identity)))
+                    heapq.heappush(todo, (links + entry.is_symlink(), f"{name}/", entry.path))
                 elif is_image(entry.name):
                     images.append(name)
                 else:

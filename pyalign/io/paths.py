@@ -40,8 +40,8 @@ def shorten(value: object, limit: int = 40) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
-    """The extension of an existing, regular, non-empty file; one of ``known``.
+def require_file(path: PathLike) -> os.stat_result:
+    """The status of an existing, regular file: to open a pipe would be to wait, and a device may have no end.
 
     A missing or forbidden file raises the system's own ``OSError``, which carries the name.
     """
@@ -50,6 +50,12 @@ def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
         raise bad(path, "is a folder, not a file")
     if not stat.S_ISREG(status.st_mode):
         raise bad(path, "is not a regular file")
+    return status
+
+
+def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
+    """The extension of an existing, regular, non-empty file; one of ``known``; see `require_file`."""
+    status = require_file(path)
     suffix = suffix_of(path)
     if suffix not in known:
         got = f"unknown extension {suffix!r}" if suffix else "no extension"

@@ -17,7 +17,7 @@ from pyalign.io.layout import HEAD
 from pyalign.io.lines import is_number, is_text
 from pyalign.io.paths import Array, PathLike, bad
 
-Column: TypeAlias = "int | str"
+Column: TypeAlias = int | str
 
 
 class Texts(NamedTuple):

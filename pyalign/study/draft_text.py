@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pyalign.study.toml import key_of, quoted
+from pyalign.io.toml import key_of, quoted
 
 HEAD = """\
 # A study of pyalign: pyalign study run THIS FILE. Paths are relative to this file.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,23 +12,28 @@ from pyalign.errors import InputError, nearest
 from pyalign.io.judgments import load_judgments
 from pyalign.io.named import PREFIX
 from pyalign.io.paths import PathLike, bad
+from pyalign.io.toml import read_toml
 from pyalign.io.triplets import load_triplets
 from pyalign.study.analyses import (
-    ANALYSES, CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS, Analysis, find_analysis,
+    ANALYSES,
+    CATEGORIES,
+    DIMENSIONS,
+    HUMAN,
+    LABELS,
+    TRIPLETS,
+    Analysis,
+    find_analysis,
 )  # fmt: skip
-from pyalign.study.options import FILES, NONE, checked
-from pyalign.study.toml import read_toml
+from pyalign.study.options import FILES, NONE, checked, checked_value, hints_of
 
 STEP = "step:"  # before the name of another step, in options that take what it has found
-# What each kind of input may say besides `file`.
-SETS: dict[str, tuple[str, ...]] = {
-    TRIPLETS: tuple(
-        name for name in inspect.signature(load_triplets).parameters if name not in ("path", "key")
-    ),
-    HUMAN: tuple(name for name in inspect.signature(load_judgments).parameters if name not in ("path", "key")),
-    DIMENSIONS: ("labels", "names", "name_column"),
-    CATEGORIES: (),
-}  # fmt: skip
+# What each kind of input may say besides `file`, each with its type; what functions take as arrays are files here.
+SETS: dict[str, dict[str, Any]] = {
+    TRIPLETS: {**hints_of(load_triplets, ("path", "key")), "answers": str, "subjects": str, "item_names": str},
+    HUMAN: {**hints_of(load_judgments, ("path", "key")), "names": str},
+    DIMENSIONS: {"labels": str, "names": str, "name_column": int | str},
+    CATEGORIES: {},
+}
 OF_FILES = ("names", "name_column", "per_object")
 OF_EXTRACT = (
     "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
@@ -141,7 +145,7 @@ def read_study(path: PathLike) -> StudyFile:
         MissingExtraError: before Python 3.11, without tomli.
         OSError: missing or forbidden.
     """
-    document = read_toml(path)
+    document = read_toml(path, "studies")
     try:
         return _study(os.fspath(path), document)
     except InputError as error:
@@ -231,7 +235,12 @@ def _one_set(where: str, kind: str, told: Any) -> Mapping[str, Any]:
     _known(table, ("file", *SETS[kind]), where)
     if not isinstance(table.get("file"), str) or not table["file"]:
         raise InputError(f"{where}file must be the name of a file; got {table.get('file')!r:.80}")
-    return table
+    try:
+        return {"file": table["file"], **{
+            name: checked_value(name, SETS[kind][name], value) for name, value in table.items() if name != "file"
+        }}  # fmt: skip
+    except InputError as error:
+        raise InputError(f"{where}{error}") from error
 
 
 def _step(
@@ -267,11 +276,11 @@ def _chosen_models(told: Any, analysis: Analysis, models: Mapping[str, StudyMode
             raise InputError(f"models have no meaning for {analysis.name}")
         return ()
     names = list(models) if told is None else [told] if isinstance(told, str) else told
-    if not isinstance(names, list) or not names:
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"models must be a list of names of [models]; got {told!r:.80}")
     for name in names:
         if name not in models:
-            raise InputError(f"there is no model {name!r} in [models]{nearest(str(name), models)}")
+            raise InputError(f"there is no model {name!r} in [models]{nearest(name, models)}")
     return tuple(dict.fromkeys(names))
 
 
@@ -283,11 +292,11 @@ def _picked(
     if told == NONE and free:
         return None
     if told is not None:
-        if told not in sets or told == "":
+        if not isinstance(told, str) or told not in sets or told == "":
             named = [name for name in sets if name]
             known = f"one of {', '.join(named)}" if named else f"left out: there is no [{kind}.NAME]"
             raise InputError(f"{argument} must be {known}; got {told!r:.80}")
-        return str(told)
+        return told
     if len(sets) > 1:
         raise InputError(f"{argument} must say which of [{kind}] it takes: {', '.join(sets)}")
     if not sets and not free:

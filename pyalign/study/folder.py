@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from pyalign.errors import InputError
 from pyalign.io.own_files import require_no_link, take_lock
-from pyalign.io.paths import PathLike, bad
+from pyalign.io.paths import PathLike, bad, require_file
 from pyalign.io.write import Content, Files
 from pyalign.journal import Journal
 
@@ -129,12 +129,13 @@ class StudyFolder:
     def sha256(self, name: str) -> str | None:
         """Of a file of the folder; None where there is none to read."""
         try:
+            require_file(self.path / name)
             with open(self.path / name, "rb") as handle:
                 digest = hashlib.sha256()
                 while part := handle.read(1 << 20):
                     digest.update(part)
                 return digest.hexdigest()
-        except OSError:
+        except (InputError, OSError):
             return None
 
     def part(self, stem: str) -> Path:

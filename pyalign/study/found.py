@@ -15,9 +15,10 @@ from pyalign.analysis.describe_file import describe_file
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.folder import MANIFEST
 from pyalign.io.image_files import is_image
-from pyalign.io.paths import one_line
+from pyalign.io.paths import one_line, require_file
 
 DEEPEST, MOST = 2, 500  # folders below the given one; files that are looked into
+HEADER = 1 << 16  # letters of a header at most
 HUMAN_DIMENSIONS = re.compile(r"spose|vice|dimension", re.IGNORECASE)
 METADATA = ("model", "models", "name", "model_name")
 FLAGS = ("columns", "choice_column", "choice_base", "one_based", "subject_column", "task")
@@ -49,10 +50,14 @@ def look(folder: str) -> list[Thing]:
 
 
 def _places(folder: str) -> Iterator[str]:
-    """Files, and folders of images or of an extraction, below the folder."""
-    count, left = 0, [("", 0)]
+    """Files, and folders of images or of an extraction, below the folder; each folder under the first of its paths."""
+    count, left, seen = 0, [("", 0)], set[tuple[int, int]]()
     while left:
         below, depth = left.pop(0)
+        status = os.stat(os.path.join(folder, below))
+        if (status.st_dev, status.st_ino) in seen:  # by way of a link
+            continue
+        seen.add((status.st_dev, status.st_ino))
         for name in sorted(os.listdir(os.path.join(folder, below) if below else folder)):
             place = os.path.join(below, name)
             whole = os.path.join(folder, place)
@@ -103,8 +108,9 @@ def _is_metadata(path: str) -> bool:
     """Whether it is a table of models: its first header says so, and others stand beside it."""
     if not path.endswith((".csv", ".tsv")):
         return False
+    require_file(path)
     with open(path, encoding="utf-8-sig", errors="replace") as handle:
-        cells = handle.readline().rstrip("\n").split("," if path.endswith(".csv") else "\t")
+        cells = handle.readline(HEADER).rstrip("\n").split("," if path.endswith(".csv") else "\t")
     words = [cell.strip().strip('"').lower() for cell in cells]
     known = {"family", "objective", "data", "training data", "parameters", "source", "imagenet", "training_data"}
     return len(words) > 1 and words[0] in METADATA and (words[0].startswith("model") or bool(known & set(words)))

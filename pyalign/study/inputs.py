@@ -163,8 +163,6 @@ class Inputs:
 
         path, key = split_key(self.place(told["file"]))
         layout = {name: told[name] for name in told if name not in ("file", "answers", "subjects", "item_names")}
-        if isinstance(layout.get("columns"), list):
-            layout["columns"] = tuple(layout["columns"])
         named = None if "item_names" not in told else self.names(told["item_names"])
         found = self.as_written(load_triplets(path, key=key, item_names=named, **layout), told["file"])
         if found.names is None and self.study.names is not None and not self._rows_are_images():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pyalign.data import Transform
 from pyalign.errors import InputError, nearest
@@ -26,15 +26,19 @@ FILES = {
 }  # fmt: skip
 
 
+def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The arguments of a function that have names, each with its type; `object` takes anything."""
+    scope = vars(import_module(function.__module__))
+    return {
+        name: _hint(one.annotation, scope)
+        for name, one in inspect.signature(function).parameters.items()
+        if one.kind is not one.VAR_KEYWORD and name not in without
+    }
+
+
 def arguments_of(analysis: Analysis) -> dict[str, Any]:
     """The options of a step by name, each with its type; `object` takes anything."""
-    function = analysis.call
-    scope = vars(import_module(function.__module__))
-    found = {}
-    for name, one in inspect.signature(function).parameters.items():
-        if one.kind is one.VAR_KEYWORD or name in (*OWN, *analysis.inputs):
-            continue
-        found[name] = _hint(one.annotation, scope)
+    found = hints_of(analysis.call, (*OWN, *analysis.inputs))
     if analysis.options:
         module, _, kind = analysis.options.partition(":")
         hints = get_type_hints(getattr(import_module(module), kind))
@@ -73,13 +77,23 @@ def checked(analysis: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, one in inspect.signature(analysis.call).parameters.items():
         if name in allowed and name not in given and one.default is one.empty:
             raise InputError(f"{analysis.name} needs {name}; got none")
-    return {name: _checked_value(name, allowed[name], value) for name, value in given.items()}
+    return {
+        name: _file(name, value) if name in FILES else checked_value(name, allowed[name], value)
+        for name, value in given.items()
+    }
 
 
-def _checked_value(name: str, hint: Any, value: Any) -> Any:
+def checked_value(name: str, hint: Any, value: Any) -> Any:
+    """A value of a study file as an argument of that type.
+
+    Raises:
+        InputError: it is of another type.
+
+    Example:
+        >>> checked_value("columns", Sequence[int | str] | None, [0, 1, "odd"])
+        (0, 1, 'odd')
+    """
     kinds = _kinds(hint)
-    if name in FILES:
-        return _file(name, value)
     if value == NONE and NoneType in kinds:
         return None
     for kind in TABLES:
@@ -111,7 +125,7 @@ def _table(name: str, kind: Any, value: Mapping[str, Any]) -> Any:
     for key in value:
         if key not in known:
             raise InputError(f"{name} has no entry {key!r}{nearest(key, known)}")
-    given = {key: _checked_value(f"{name}.{key}", known[key], one) for key, one in value.items()}
+    given = {key: checked_value(f"{name}.{key}", known[key], one) for key, one in value.items()}
     if kind is Resampling:
         given.setdefault("by", "auto")
     return kind(**given)
@@ -125,6 +139,8 @@ def _fits(kind: Any, value: Any) -> bool:
     origin, inside = get_origin(kind) or kind, get_args(kind)
     if origin in (Any, object):
         return isinstance(value, bool | int | float | str | list | Mapping)
+    if origin is Literal:
+        return isinstance(value, str) and value in inside
     if origin in (int, float):
         return type(value) is int or (origin is float and type(value) is float)
     if origin in (bool, str):
@@ -142,6 +158,8 @@ def _words(kind: Any) -> list[str]:
     origin, inside = get_origin(kind) or kind, get_args(kind)
     if origin in WORDS:
         return [WORDS[origin]]
+    if origin is Literal:
+        return [f'"{word}"' for word in inside]
     if origin in (Any, object):
         return ["a number, text, a list or a table"]
     if origin in (tuple, list, Sequence):

@@ -10,7 +10,7 @@ from typing import Any
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
 from pyalign.io.documents import read_json
-from pyalign.io.paths import one_line
+from pyalign.io.paths import one_line, require_file
 from pyalign.study.file import StudyFile
 from pyalign.study.folder import REPORT as PAGE
 from pyalign.study.folder import StudyFolder
@@ -63,6 +63,7 @@ def _given(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
         hashes["images"] = inputs.hash_of_images(study.images)
     if study.metadata is not None:
         place = study.place(study.metadata)
+        require_file(place)
         with open(place, "rb") as handle:
             hashes["metadata"] = handle.read()
         given["metadata"] = place

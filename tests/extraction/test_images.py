@@ -85,8 +85,26 @@ def test_links_are_followed_and_loops_are_not(tmp_path):
     os.symlink("../data", tmp_path / "pool/data")
     os.symlink(tmp_path / "one.jpg", tmp_path / "data/z.jpg")
     assert as_images(tmp_path / "data").names == (
-        "a.jpg", "linked/b.jpg", "up/one.jpg", "up/pool/b.jpg", "z.jpg",
+        "a.jpg", "linked/b.jpg", "up/one.jpg", "z.jpg",
     )  # fmt: skip
+
+
+def test_a_folder_of_several_paths_is_listed_once_where_it_lies_or_under_the_first_link_to_it(tmp_path):
+    write(tmp_path, "data/m/a.jpg", "pool/b.jpg")
+    for name in ("data/a", "data/z"):
+        os.symlink(tmp_path / "data/m", tmp_path / name)
+    for name in ("data/k", "data/b", "data/m/c"):
+        os.symlink(tmp_path / "pool", tmp_path / name)
+    assert as_images(tmp_path / "data").names == ("b/b.jpg", "m/a.jpg")
+
+
+def test_folders_with_two_links_each_are_listed_in_time(tmp_path):
+    for k in range(26):  # 2**26 paths lead to the last one
+        (tmp_path / str(k)).mkdir()
+        for name in ("x", "y"):
+            os.symlink(tmp_path / str(k + 1), tmp_path / str(k) / name)
+    write(tmp_path, "26/a.jpg")
+    assert as_images(tmp_path / "0").names == ("/".join("x" * 26) + "/a.jpg",)
 
 
 def test_a_link_that_leads_nowhere_is_no_image_that_is_silently_lost(tmp_path):

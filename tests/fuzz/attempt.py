@@ -3,7 +3,8 @@
 python attempt.py SUFFIX SECONDS SEED     mutants of valid files
 python attempt.py FILE                    one file
 
-The suffix "manifest.json" stands for folders of `pyalign extract` with a damaged manifest.
+The suffix "manifest.json" stands for folders of `pyalign extract` with a damaged manifest, ".json" for documents of
+results, ".toml" for studies whose other files are not there.
 """
 
 from __future__ import annotations
@@ -17,22 +18,32 @@ import os
 import pickle
 import random
 import resource
+import shutil
 import signal
 import sys
 import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).parent.parent))
+from every_document import every_result, other_results, restructured
+
+from pyalign import load_result, run_study
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
 from pyalign.io import apart, load_embeddings, load_judgments, load_triplets, read_choices, read_names
 from pyalign.io.contents import contents
+from pyalign.io.toml import key_of, quoted, read_toml
 from pyalign.nearest.index import MARK, build_index, load_index
+from pyalign.report.page.write import make_report
+from pyalign.study.file import read_study
+from pyalign.study.units import units_of
 
 LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progress, and machines are shared
 ROOM = 256 << 20
@@ -48,6 +59,8 @@ READERS = (
 )
 IMAGES = (".tar", ".h5", ".parquet")
 INDEX = ".index"
+DOCUMENT, STUDY = ".json", ".toml"
+PAGES = 16  # of so many documents one goes into a page
 
 
 def _images(path: Path) -> None:
@@ -55,6 +68,28 @@ def _images(path: Path) -> None:
     images = as_images(path)
     for k in {0, 1, len(images) - 1} & {*range(len(images))}:
         images.open(k)
+
+
+def _result(path: Path) -> None:
+    """Whatever loads answers; a page of it and of a sound one is made."""
+    found = load_result(path)
+    texts = (str(found), found.table(40, True), found.to_csv(), found.to_json(), found.to_latex(), found._repr_html_())
+    for text in texts:
+        text.encode()
+    found.to_frame()
+    if zlib.crc32(path.read_bytes()) % PAGES == 0:
+        made = make_report([path, path.with_name("sound.document")], "page.html")
+        assert made.html is not None and "leaderboard" in made.sections
+        made.html.encode()
+
+
+def _study(path: Path) -> None:
+    """What is read is run, to the end; its inputs are missing."""
+    units_of(read_study(path))
+    out = path.with_suffix("")
+    shutil.rmtree(out, ignore_errors=True)
+    for step in run_study(path, out).steps:
+        assert len((step.reason or "").splitlines()) <= 1, step.reason
 
 
 NUMBERS = (0, 1, 2, 3, 7, 8, 9, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 1 << 31, (1 << 31) - 1, (1 << 32) - 1, (1 << 63) - 1)
@@ -194,11 +229,67 @@ def _index() -> list[bytes]:
     return [_saved(build_index(x, measure=measure, index=one).save) for one in kinds for measure in ("cosine", "rbf")]
 
 
+def _json() -> list[bytes]:
+    found = []
+    for make in (every_result, other_results):
+        with tempfile.TemporaryDirectory() as folder:
+            found += [one.to_json().encode() for one in make(Path(folder)).values()]
+    return found
+
+
+SHORT_STUDY = """\
+title = "t"
+names = "n.txt"
+images = "photos"
+[models]
+a = "a.npy"
+b = { file = "b.h5::x/y", per_object = "mean" }
+c = { extract = "pixels:4", layer = "penultimate", batch_size = 2 }
+[triplets.one]
+file = "t.csv"
+columns = [0, 1, "odd"]
+subject_column = "who"
+[triplets.two]
+file = "u.npy"
+[human]
+file = "r.npy"
+kind = "dissimilarity"
+[dimensions]
+file = "d.csv"
+labels = "l.txt"
+[steps.score]
+triplets = "one"
+measure = ["cosine", "dot"]
+ceiling = "step:ceiling::upper"
+ci = { by = "objects", confidence = 0.9, seed = 3 }
+[steps.ceiling]
+triplets = "one"
+[steps.probe]
+models = ["a", "c"]
+triplets = "two"
+strengths = [0.1, 1.0]
+folds = 2
+[steps.after]
+function = "concepts"
+triplets = "one"
+models = "b"
+transform = "step:probe::a"
+[steps.rsa]
+model_rdms = { m = "m.npy" }
+[steps.cka]
+permutations = 5
+"""
+
+
+def _toml() -> list[bytes]:
+    return [SHORT_STUDY.encode(), b'models.a = "a.npy"\ntriplets = "t.csv"\n[steps.score]\n']
+
+
 VALID = {
     ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5,
     ".parquet": _parquet, ".pt": _pt, ".tar": _tar, ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n"],
     ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
-    MANIFEST: _manifest, INDEX: _index,
+    MANIFEST: _manifest, INDEX: _index, DOCUMENT: _json, STUDY: _toml,
 }  # fmt: skip
 
 
@@ -247,6 +338,18 @@ def sealed(raw: bytes, rng: random.Random) -> bytes:
     return MARK + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
 
 
+def rearranged(suffix: str, raw: bytes, rng: random.Random) -> bytes:
+    """A document or a study that is sound as JSON or TOML, and changed in its structure."""
+    if suffix == DOCUMENT:
+        return json.dumps(restructured(json.loads(raw), rng)).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.toml")
+        path.write_bytes(raw)
+        held = restructured(read_toml(path, "studies"), rng)
+    lines = (f"{key_of(name)} = {quoted(value)}" for name, value in held.items() if value is not None)
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
 def mutant(suffix: str, valid: list[bytes], rng: random.Random) -> bytes:
     """A damaged file of a format."""
     raw = rng.choice(valid)
@@ -255,6 +358,8 @@ def mutant(suffix: str, valid: list[bytes], rng: random.Random) -> bytes:
         return mutate(gzip.compress(raw), [raw], rng) if packed else gzip.compress(mutate(raw, valid, rng), 1)
     if raw.startswith(b"PK") and rng.random() < 0.6:
         return inside(raw, valid, rng)
+    if suffix in (DOCUMENT, STUDY) and rng.random() < 0.8:
+        return rearranged(suffix, raw, rng)
     if suffix == INDEX and rng.random() < 0.5:
         return sealed(raw, rng)
     return mutate(raw, valid, rng)
@@ -262,7 +367,8 @@ def mutant(suffix: str, valid: list[bytes], rng: random.Random) -> bytes:
 
 def check(path: Path) -> None:
     """Every reader reads the file or refuses it in one line, in time."""
-    for read in (*READERS, *[_images] * (path.suffix in IMAGES), *[load_index] * (path.suffix == INDEX)):
+    own = {INDEX: (load_index,), DOCUMENT: (_result,), STUDY: (_study,)}.get(path.suffix, ())
+    for read in (*READERS, *[_images] * (path.suffix in IMAGES), *own):
         signal.setitimer(signal.ITIMER_REAL, LONGEST)
         try:
             read(path)
@@ -290,6 +396,9 @@ def _limit(suffix: str) -> None:
 
 def places(folder: str, suffix: str) -> tuple[Path, Path]:
     """The file that is damaged, and what is read: the file, or the folder around it."""
+    if suffix == DOCUMENT:
+        scores = (one for one in VALID[DOCUMENT]() if b'"command": "score"' in one[:40])
+        Path(folder, "sound.document").write_bytes(next(scores))
     if suffix != MANIFEST:
         return Path(folder, f"x{suffix}"), Path(folder, f"x{suffix}")
     for name, d in (("penultimate", 4), ("logits", 2)):

@@ -22,7 +22,7 @@ ENOUGH = {".index": 5.0}  # seconds without PYALIGN_FUZZ_SECONDS: a hash refuses
 PACKAGES = {".mat": "scipy", ".h5": "h5py", ".parquet": "pyarrow", ".pt": "torch"}
 SUFFIXES = [
     ".npy", ".npz", ".csv", ".tsv", ".txt", ".csv.gz", ".parquet", ".mat", ".h5", ".safetensors", ".pt", ".pkl",
-    ".tar", "manifest.json", ".index",
+    ".tar", "manifest.json", ".index", ".json", ".toml",
 ]  # fmt: skip
 MOST = 900  # MB of a whole process: torch alone takes 250, and a reader 256 beside the data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,15 @@ def test_a_folder_without_embeddings_is_one_line(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty: holds no embeddings and no images that a study could take"):
         draft_study("empty")
+
+
+def test_a_pipe_and_folders_that_link_to_one_another_hold_no_draft_up(folder):
+    os.mkfifo("pipe.csv")
+    for one in ("x", "y"):
+        Path(one).mkdir()
+        for k in range(40):
+            os.symlink(Path("..", "x" if k % 2 else "y"), Path(one, f"z{k}"))
+    np.save("x/c.npy", np.load("a.npy"))
+    draft = draft_study(".")
+    assert draft.models == {"a": "a.npy", "b": "b.npy", "c": "x/c.npy"}
+    assert "pipe.csv: is not a regular file" in [one.partition(" (")[0] for one in draft.unknown]

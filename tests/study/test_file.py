@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pyalign.errors import InputError
 from pyalign.study.analyses import ANALYSES, OWN
 from pyalign.study.file import read_study
 from pyalign.study.options import arguments_of
+from pyalign.study.units import units_of
 
 MISTAKES = {  # what is put in place of what -> the message
     ("[triplets]", "[triplet]"): "unknown key 'triplet'; did you mean 'triplets'?",
@@ -44,11 +46,28 @@ MISTAKES = {  # what is put in place of what -> the message
     ('title = "Small"', "title = 3"): "title must be text; got 3",
     ('title = "Small"', 'title = "Small'): "is not TOML: ",
     ("[steps", "[stops"): "unknown key 'stops'; did you mean 'steps'?",
+    ("limit = 5", 'models = [["a"]]'): "step 'failures': models must be a list of names of [models]; got [['a']]",
+    ("limit = 5", 'models = [{ a = "b" }]'): "step 'failures': models must be a list of names of [models]; got [{",
+    ("limit = 5", 'triplets = ["t.csv"]'): "step 'failures': triplets must be left out: there is no [triplets.NAME]",
+    ("limit = 5", "triplets = { file = 't.csv' }"): "step 'failures': triplets must be left out",
+    ('subject_column = "subject"', 'subject_column = ["subject"]'): (
+        "[triplets]: subject_column must be a whole number or text or \"none\"; got ['subject']"
+    ),
+    ('subject_column = "subject"', "columns = 3"): "[triplets]: columns must be a list, each a whole number",
+    ('subject_column = "subject"', "columns = [[1], 2, 3]"): "[triplets]: columns must be a list, each a whole number",
+    ('subject_column = "subject"', "item_names = ['a']"): "[triplets]: item_names must be text; got ['a']",
+    ('subject_column = "subject"', "odd_column = 3"): 'odd_column must be "first" or "last" or "none"; got 3',
+    ('file = "kinds.txt"', 'file = "kinds.txt\\u0000"'): "text must not hold NUL; got 'kinds.txt\\x00'",
+    ('a = "a.npy"', '"a\\u0000" = "a.npy"'): "text must not hold NUL; got 'a\\x00'",
+    ("limit = 5", f"limit = 1{'0' * 30}"): f"whole numbers must have at most 64 bits; got 1{'0' * 30}",
+    ("limit = 5", f"limit = {'[' * 40}{']' * 40}"): "tables and lists must be at most 32 deep",
+    ("limit = 5", f"limit.{'.'.join('x' * 200)} = 5"): "tables and lists must be at most 32 deep",
+    ("limit = 5", f"limit.{'.'.join('x' * 400)} = 5"): "line 27 must have at most 256 dots; got 400",
     ("limit = 5", "limit = 5\n[steps.'probe (a)']\nfunction = 'score'"): (
         "two parts are called 'probe (a)': step 'probe (a)', and step 'probe' of model 'a'; rename one"
     ),
     ("limit = 5", "limit = 5\n[steps.report]\nfunction = 'score'"): "two parts are called 'report': step 'report', and",
-    ("limit = 5", "limit = 5\n[steps.'this run']\nfunction = 'score'"): "two parts are called 'this run': step 'this run'",
+    ("limit = 5", "limit = 5\n[steps.'this run']\nfunction = 'score'"): "two parts are called 'this run'",
     ("limit = 5", 'limit = 5\n[steps.after]\nfunction = "score"\ntransform = "step:probe"'): (
         "step 'after': transform must be one map: write step:probe::MODEL, one of a, b; got ''"
     ),
@@ -136,3 +155,49 @@ def test_an_extraction_and_a_step_of_one_name_are_refused(folder):
     with pytest.raises(InputError, match=r"step 'extract \(a\)', and the extraction of model 'a'; rename one$"):
         pyalign.run_study("small.toml")
     assert not Path("small").exists()
+
+
+@pytest.fixture
+def seconds():
+    """seconds(n): what takes longer is an error."""
+
+    def late(*_):
+        raise AssertionError("not done in time")
+
+    before = signal.signal(signal.SIGALRM, late)
+    yield lambda n: signal.setitimer(signal.ITIMER_REAL, n)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+HEAD = 'models.a = "a.npy"\ntriplets = "t.csv"\n'
+PROBE = "function = 'fit_probe'\nstrength = 1\n"
+
+
+def test_steps_that_are_needed_along_many_paths_are_looked_at_in_time(tmp_path, seconds, message_of):
+    """Each of 25 steps takes the one before twice: 2**25 paths lead to the first."""
+    twice = "[steps.s{0}]\n{2}start = 'step:s{1}'\nother_embeddings = 'step:s{1}'\n"
+    steps = [twice.format(k, k - 1, PROBE) for k in range(25, 0, -1)]
+    (tmp_path / "s.toml").write_text(HEAD + "".join(steps) + f"[steps.s0]\n{PROBE}")
+    seconds(5)
+    told = "step 's25': other_embeddings must be a file; got step 's24' of fit_probe"
+    assert message_of(read_study, tmp_path / "s.toml") == f"{tmp_path / 's.toml'}: {told}"
+
+
+def test_a_chain_of_3000_steps_is_put_in_order(tmp_path, seconds):
+    steps = [f"[steps.s{k}]\n{PROBE}start = 'step:s{k - 1}'\n" for k in range(2999, 0, -1)]
+    (tmp_path / "s.toml").write_text(HEAD + "".join(steps) + f"[steps.s0]\n{PROBE}")
+    seconds(20)
+    study = read_study(tmp_path / "s.toml")
+    assert [step.name for step in study.steps] == [f"s{k}" for k in range(3000)]
+    assert units_of(study)[-1].needs == ("s2998 (a)",)
+
+
+def test_keys_of_very_many_parts_are_refused_in_time(tmp_path, seconds, message_of):
+    path = tmp_path / "s.toml"
+    path.write_text("a" + ".a" * 500_000 + " = 1\n")
+    seconds(5)
+    assert message_of(read_study, path) == f"{path}: line 1 must have at most 256 dots; got 500000"
+    path.write_text("[" + "a." * 250 + "a]\n" + "".join(f"x{k} = 1\n" for k in range(80_000)))
+    seconds(20)
+    assert message_of(read_study, path) == f"{path}: tables and lists must be at most 32 deep"

@@ -8,29 +8,52 @@ from typing import Any
 from pyalign.errors import MissingExtraError
 from pyalign.io.paths import PathLike, bad, check_file, text_errors
 
-LARGEST = 1 << 20  # bytes of a study file
+LARGEST = 1 << 20  # bytes of a file
+MOST_DOTS = 256  # of a line: the parser takes the square of the parts of a key
+DEEPEST = 32  # tables and lists inside one another
 
 
-def read_toml(path: PathLike) -> dict[str, Any]:
-    """The tables and values of a `.toml` file.
+def read_toml(path: PathLike, what: str) -> dict[str, Any]:
+    """The tables and values of a `.toml` file; what: is read from it, for messages, such as "studies".
 
     Raises:
-        InputError: no TOML, or more than 1 MiB; one line that starts with the path.
+        InputError: no TOML, more than 1 MiB, more than 256 dots in a line, tables and lists more than 32 deep, a number
+            of more than 64 bits, or text with NUL, which no path may hold; one line that starts with the path.
         MissingExtraError: before Python 3.11, without tomli.
         OSError: missing or forbidden.
     """
-    check_file(path, "studies", (".toml",))
+    check_file(path, what, (".toml",))
     with text_errors(path), open(path, "rb") as handle:
         data = handle.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise bad(path, f"must be a file of at most {LARGEST} bytes")
         text = data.decode("utf-8-sig")
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > MOST_DOTS:
+            raise bad(path, f"line {number} must have at most {MOST_DOTS} dots; got {line.count('.')}")
     toml = _parser(path)
     try:
         found: dict[str, Any] = toml.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         raise bad(path, f"is not TOML: {error}") from error
+    _require_plain(path, found)
     return found
+
+
+def _require_plain(path: PathLike, document: dict[str, Any]) -> None:
+    """Raises unless what a file holds can be shown, hashed, and taken for names of files."""
+    left: list[tuple[Any, int]] = [(document, 0)]
+    while left:
+        value, depth = left.pop()
+        if depth > DEEPEST:
+            raise bad(path, f"tables and lists must be at most {DEEPEST} deep")
+        if isinstance(value, dict | list):
+            inside = value if isinstance(value, list) else [*value, *value.values()]
+            left += [(one, depth + 1) for one in inside]
+        elif isinstance(value, str) and "\0" in value:
+            raise bad(path, f"text must not hold NUL; got {value[:80]!r}")
+        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            raise bad(path, f"whole numbers must have at most 64 bits; got {str(value)[:80]}")
 
 
 def _parser(path: PathLike) -> Any:
