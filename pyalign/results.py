@@ -152,9 +152,14 @@ class Result:
             raise MissingExtraError("to_frame", "pandas", "frames") from error
         return pandas.DataFrame.from_records(self.to_records())
 
-    def to_csv(self) -> str:
-        """The rows as text, separated by commas, under a header."""
-        return csv_of(self.to_records())
+    def to_csv(self, escape: bool = False) -> str:
+        """The rows as text, separated by commas, under a header.
+
+        Args:
+            escape: put an apostrophe before names that begin with ``=``, ``+``, ``-``, ``@``, a tab or a carriage
+                return, which a spreadsheet would run as formulas. Numbers stay as they are.
+        """
+        return csv_of(self.to_records(), escape)
 
     def to_latex(self, caption: str | None = None, label: str | None = None) -> str:
         """The table in LaTeX, for the package booktabs: columns and figures as in the text, names escaped.

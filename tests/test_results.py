@@ -425,8 +425,36 @@ def test_csv_holds_the_same_rows(result):
 
 
 def test_csv_keeps_names_with_commas_and_line_breaks():
-    found = pyalign.score({'a,"b"\nc': X}, TRIPLETS)
-    assert next(csv.DictReader(io.StringIO(found.to_csv())))["embeddings"] == 'a,"b"\nc'
+    for name in ('a,"b"\nc', "a\rb"):
+        found = pyalign.score({name: X}, TRIPLETS)
+        assert next(csv.DictReader(io.StringIO(found.to_csv(), newline="")))["embeddings"] == name
+
+
+FORMULA = "=+-@\t\r"  # how a cell begins that a spreadsheet may run
+
+
+@pytest.mark.parametrize("first", FORMULA)
+def test_csv_puts_an_apostrophe_before_names_that_a_spreadsheet_would_run_where_that_is_asked_for(first):
+    named = pyalign.Embeddings(X, [f"{first}item {k}" for k in range(N)])
+    found = pyalign.failures({f"{first}a": named, "b": -X}, TRIPLETS)
+    scored = pyalign.score({f"{first}a": X, "b = c": X}, TRIPLETS)
+    neighbors = pyalign.compare_neighbors({f"{first}a": named}, X, permutations=0, ci=None)
+    for table in (found.to_csv, scored.to_csv, neighbors.objects_csv):
+        plain, escaped = (list(csv.reader(io.StringIO(table(**asked), newline=""))) for asked in ({}, {"escape": True}))
+        begins = [cell for row in plain for cell in row if cell.startswith(first) and not is_number(cell)]
+        assert begins and not any(cell.startswith("'") for row in plain for cell in row)
+        runs = [cell for row in escaped for cell in row if cell[:1] in set(FORMULA) and not is_number(cell)]
+        assert not runs
+        assert [[cell.removeprefix("'") for cell in row] for row in escaped] == plain
+    assert any(cell.startswith("-") for row in list(csv.reader(io.StringIO(found.to_csv(escape=True)))) for cell in row)
+
+
+def is_number(cell):
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def test_a_frame_holds_the_same_rows(result):

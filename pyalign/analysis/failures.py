@@ -22,7 +22,7 @@ from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.people import inputs_of, with_people
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
-from pyalign.documents import along, from_fields, hidden
+from pyalign.documents import along, csv_text, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
@@ -122,16 +122,9 @@ class Failures(OfTask, Result):
         header = self._header()
         return [dict(zip(header, cells, strict=True)) for cells in self._cells()]
 
-    def to_csv(self) -> str:
-        """The same as text, separated by commas, under a header."""
-        import csv
-        import io
-
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self._header())
-        writer.writerows(self._cells())
-        return out.getvalue()
+    def to_csv(self, escape: bool = False) -> str:
+        """The same as text, separated by commas, under a header; `escape`: see `Result.to_csv`."""
+        return csv_text(self._header(), self._cells(), escape)
 
     def _header(self) -> tuple[str, ...]:
         anchored = self.task == ANCHORED

@@ -167,7 +167,7 @@ def agreement(options: Any, progress: Progress) -> Outcome:
         models, human, k=options.k, measure=options.measure, **_concepts(options), **asked, progress=progress
     )
     found = replace(found, against=options.against)
-    files = {} if options.objects is None else {options.objects: found.objects_csv()}
+    files = {} if options.objects is None else {options.objects: found.objects_csv(options.csv_escape)}
     return Outcome(found, files)
 
 

@@ -21,6 +21,7 @@ FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in ME
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "people", "answers of many people"
 MODEL = f"model\nmeasures, larger is more alike; rbf:2.5 gives sigma:\n{FORMULAS}"
 INTERVALS, RUNNING, OUTPUT = "intervals", "running", "output"
+CSV_ESCAPE = "in tables .csv, an apostrophe before names that a spreadsheet would run as formulas (=, +, -, @)"
 
 
 # Kinds of words
@@ -327,6 +328,7 @@ class Output:
         group=OUTPUT,
     )  # fmt: skip
     csv: str | None = option("write the table as .csv", metavar="PATH", role="output", group=OUTPUT)
+    csv_escape: bool = option(CSV_ESCAPE, default=False, group=OUTPUT)
     latex: str | None = option(
         "write the table as .tex, for the package booktabs", metavar="PATH", role="output", group=OUTPUT
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from pyalign.cli._command import Outcome, paths
+from pyalign.cli._command import Outcome, paths, refuse_unused
 from pyalign.cli._files import files_of
 from pyalign.errors import InputError
 from pyalign.io.write import STREAMS, Files
@@ -24,6 +24,8 @@ def check_outputs(options: Any) -> None:
         for name, path in outputs:
             if name == flag:
                 _check_document(flag, path, suffix)
+    if not paths(options, "folder") and not any(path.lower().endswith(".csv") for _, path in outputs):
+        refuse_unused(options, ("csv_escape",), "a table written as .csv; there is none (--csv PATH writes one)")
     require_apart(inputs, outputs)
 
 
@@ -126,7 +128,7 @@ def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:
     wanted = getattr(options, "json", None) is not None or any(map(callable, outcome.files.values()))
     files = dict(outcome.files)
     if getattr(options, "csv", None) and outcome.result is not None:
-        files[options.csv] = outcome.result.to_csv()
+        files[options.csv] = outcome.result.to_csv(escape=options.csv_escape)
     if getattr(options, "latex", None) and outcome.result is not None:
         files[options.latex] = outcome.result.to_latex()
     if getattr(options, "model_index", None) and outcome.result is not None:

@@ -99,5 +99,5 @@ def _files(
         files[options.predicted] = predictions
     if options.out is None:
         return files, ()
-    held, notes = _folder.folder_files(found, options, {"predict.csv": found.to_csv()}, formats)
+    held, notes = _folder.folder_files(found, options, {"predict.csv": found.to_csv(options.csv_escape)}, formats)
     return files | held, notes

@@ -77,9 +77,9 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     found = replace(_labelled(found, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
         return Outcome(found)
-    tables = {"concepts.csv": found.to_csv()}
+    tables = {"concepts.csv": found.to_csv(options.csv_escape)}
     if found.differences:
-        tables["differences.csv"] = found.differences_csv()
+        tables["differences.csv"] = found.differences_csv(options.csv_escape)
     cards = {} if dimensions is None else {"dimensions": dimensions, "dimension_labels": of_dimensions,
                                            "names": _names_of_rows(dimensions, *models.values())}  # fmt: skip
     files, more = _folder.folder_files(found, options, tables, formats, **cards)

@@ -58,7 +58,8 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     found = replace(found, triplets=options.triplets)
     files = {}
     if options.out is not None:
-        files[options.out] = found.to_csv() if options.out.endswith(".csv") else found.to_json() + "\n"
+        as_table = options.out.endswith(".csv")
+        files[options.out] = found.to_csv(options.csv_escape) if as_table else found.to_json() + "\n"
     return Outcome(found, files)
 
 

@@ -95,7 +95,7 @@ def _in_folder(
     """What --out holds, the search before a transform too; a note where the gallery is not of all queries."""
     from pyalign.report.charts.gallery import MOST_QUERIES
 
-    tables = {"neighbors.csv": found.to_csv()}
+    tables = {"neighbors.csv": found.to_csv(options.csv_escape)}
     drawn: dict[str, Any] = {}
     if before is not None:
         tables["neighbors_before.json"] = before.to_json() + "\n"

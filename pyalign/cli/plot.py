@@ -57,6 +57,7 @@ class PlotOptions:
     data: str | None = option(
         "the numbers of the picture, a row for each mark, as .csv", kind=_table_file, metavar="FILE", role="output"
     )
+    csv_escape: bool = option(_options.CSV_ESCAPE, default=False)
     kind: str | None = option(
         f"{', '.join(KINDS)} (default: what the result is of)", choices=tuple(KINDS), metavar="KIND"
     )
@@ -130,7 +131,7 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     content = rendered(picture, suffix, ppi=options.ppi or 200)
     files: dict[str, Output] = {options.out: content}
     if options.data is not None:
-        files[options.data] = csv_of(rows_of(picture))
+        files[options.data] = csv_of(rows_of(picture), options.csv_escape)
     return Outcome(files=files, text=f"wrote {', '.join(files)}", notes=notes_of(picture))
 
 

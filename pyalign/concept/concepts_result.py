@@ -193,9 +193,9 @@ class Concepts(OfTask, Result):
             records += [{**head, **_record(row)} for row in (*one.concepts, *rest)]
         return records
 
-    def differences_csv(self) -> str:
-        """The differences as text, separated by commas, a row each under a header."""
-        return csv_of(list(map(_record, self.differences)))
+    def differences_csv(self, escape: bool = False) -> str:
+        """The differences as text, separated by commas, a row each under a header; `escape`: see `Result.to_csv`."""
+        return csv_of(list(map(_record, self.differences)), escape)
 
 
 def _record(row: ConceptScore | ConceptDifference) -> dict[str, Any]:

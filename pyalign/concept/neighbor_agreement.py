@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign.documents import Interval, flat_record, hidden
+from pyalign.documents import Interval, csv_text, flat_record, hidden
 from pyalign.results import Result
 
 
@@ -173,13 +171,10 @@ class NeighborAgreement(Result):
             for row in range(self.n_objects)
         ]  # fmt: skip
 
-    def objects_csv(self) -> str:
-        """These rows as text, separated by commas, under a header."""
-        out = io.StringIO()
-        writer = csv.DictWriter(out, ("embeddings", "row", "object", "overlap", "rbo"), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.object_records())
-        return out.getvalue()
+    def objects_csv(self, escape: bool = False) -> str:
+        """These rows as text, separated by commas, under a header; `escape`: see `Result.to_csv`."""
+        header = ("embeddings", "row", "object", "overlap", "rbo")
+        return csv_text(header, (tuple(record.values()) for record in self.object_records()), escape)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each model over all objects (concept None), and one for each of its concepts."""

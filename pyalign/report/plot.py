@@ -33,7 +33,7 @@ def plot(
     triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str | None = None,
     seed: int | None = None, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
     limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200, beside: Any = None,
-    data: PathLike | None = None,
+    data: PathLike | None = None, csv_escape: bool = False,
 ) -> Any:  # fmt: skip
     """A picture of a result, of human dimensions, or of embeddings.
 
@@ -77,6 +77,7 @@ def plot(
         ppi: pixels per inch of a PNG.
         beside: of a gallery: the result of another search for the same queries, such as after a transform.
         data: a file to write the numbers of the picture to, as ``.csv``, a row for each mark.
+        csv_escape: in that file put an apostrophe before names that a spreadsheet would run; see `Result.to_csv`.
 
     Returns:
         A chart of Altair; a notebook shows it.
@@ -119,7 +120,7 @@ def plot(
         drawn = chart(documents, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
     files = {} if out is None else {out: rendered(drawn, suffix_of_picture(out), ppi=ppi)}
     if data is not None:
-        files[data] = csv_of(rows_of(drawn)).encode()
+        files[data] = csv_of(rows_of(drawn), csv_escape).encode()
     write_files(files.items())
     return drawn
 

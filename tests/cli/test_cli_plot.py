@@ -52,6 +52,18 @@ def test_cards_of_dimensions(folder, human, command):
     assert (folder / "a.svg").read_bytes() == rendered(pyalign.plot(dimensions=human, **given), ".svg")
 
 
+def test_the_numbers_of_a_picture_are_no_formulas_where_that_is_asked_for(folder, human, command):
+    (folder / "n.txt").write_text("".join(f"=object {k}\n" for k in range(ITEMS)))
+    words = ["--embeddings", "x.npy", "--names", "n.txt"]
+    assert command("plot", *words, "--out", "a.svg", "--data", "a.csv").code == 0
+    assert command("plot", *words, "--out", "b.svg", "--data", "b.csv", "--csv-escape").code == 0
+    plain, escaped = (folder / "a.csv").read_text(), (folder / "b.csv").read_text()
+    assert plain.count("=object") == ITEMS and escaped == plain.replace("=object", "'=object")
+    x = pyalign.Embeddings(np.load("x.npy"), [f"=object {k}" for k in range(ITEMS)], "x.npy")
+    pyalign.plot(embeddings=x, data="c.csv", csv_escape=True)
+    assert (folder / "c.csv").read_text() == escaped
+
+
 def test_a_map_of_embeddings(folder, human, command):
     words = ["--embeddings", "x.npy", "--names", "n.txt", "--categories", "c.txt", "--method", "pca", "--seed", "1"]
     assert command("plot", "--kind", "map", *words, "--out", "a.svg").code == 0
