@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from pyalign._process import free_memory
 from pyalign.backends import Array, Backend, TripletCheck
 from pyalign.errors import InputError, nearest
 from pyalign.measures import LONGEST_SQUARE, SHORTEST_SQUARE
 
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
+SPARE = 256e6  # bytes that a large result may take in passing, beside itself
 ASYMMETRY = 1e-5  # of the largest value of a matrix: what rounding may do to a symmetric one
 
 
@@ -244,6 +246,14 @@ def whole_number(value: object, name: str, least: int, most: int = 2**31 - 1) ->
     if not whole or not least <= int(value) <= most:  # type: ignore[call-overload]
         raise InputError(f"{name} must be a whole number from {least:,} to {most:,}; got {value!r}")
     return int(value)  # type: ignore[call-overload]
+
+
+def require_room(needed: float, name: str, what: str) -> None:
+    """Raises where a result of so many bytes, with `SPARE` beside it while it is made, can't be held in memory."""
+    free = free_memory()
+    if needed > SPARE and needed + SPARE > free:
+        told = f"{what} take {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are free"
+        raise InputError(f"{name} must leave room for the result; {told}")
 
 
 def index_number(value: object, least: int) -> int | None:

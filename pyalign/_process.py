@@ -1,6 +1,11 @@
-"""Which process imported pyalign: `pyalign/__init__.py` loads this at once, and everything else when it is used."""
+"""The process: which one imported pyalign, and how much memory it may still take.
+
+`pyalign/__init__.py` loads this at once, and everything else when it is used.
+"""
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 
 _imported_by = os.getpid()
 
@@ -11,3 +16,48 @@ def is_forked_child() -> bool:
     A fork copies no threads, but the state of libraries that had some: OpenMP would wait for them for ever.
     """
     return os.getpid() != _imported_by
+
+
+def free_memory(root: str = "") -> float:
+    """Bytes that this process may still take: what the system has free, or a control group leaves; 4 GB if unknown.
+
+    root: the folder that holds /proc and /sys.
+    """
+    return min([_free_in_system(root), *_left_by_groups(root)])
+
+
+def _free_in_system(root: str) -> float:
+    try:
+        with open(f"{root}/proc/meminfo", encoding="ascii") as lines:
+            free = next(line for line in lines if line.startswith("MemAvailable"))
+        return 1024.0 * int(free.split()[1])
+    except (OSError, StopIteration, ValueError):
+        pages = ("SC_AVPHYS_PAGES", "SC_PAGE_SIZE")
+        known = all(name in getattr(os, "sysconf_names", {}) for name in pages)
+        return float(os.sysconf(pages[0]) * os.sysconf(pages[1])) if known else 4e9
+
+
+def _left_by_groups(root: str) -> Iterator[float]:
+    """Of each control group with a limit that the process is in, as containers and batch systems set them."""
+    try:
+        with open(f"{root}/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            groups = [line.rstrip("\n").split(":", 2) for line in file]
+    except (OSError, ValueError):
+        return
+    for _, controllers, group in groups:
+        top, limit, used, cached = f"{root}/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"
+        if controllers:
+            top += "/memory"
+            limit, used, cached = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+        if controllers in ("", "memory"):
+            parts = [part for part in group.split("/") if part]
+            for folder in ["/".join([top, *parts[:depth]]) for depth in range(len(parts) + 1)]:
+                with suppress(OSError, ValueError, IndexError):  # no limit, or not to be seen from here
+                    most = int(_content(f"{folder}/{limit}"))
+                    freed = _content(f"{folder}/memory.stat").split(f"{cached} ")[-1].split()[0]
+                    yield max(0.0, float(most - int(_content(f"{folder}/{used}")) + int(freed)))
+
+
+def _content(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read()

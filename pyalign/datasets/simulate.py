@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.data import Provenance, as_embeddings
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.triplets import choice_probabilities
+from pyalign.ops.similarity import similarity
+from pyalign.ops.triplets import (
+    choice_probabilities,
+    odd_one_out,
+    require_finite_matrix,
+    run_finite_matrix,
+    use_matrix,
+)
 from pyalign.results import Result
 
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # triplets drawn and answered at once
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last
 
 
@@ -57,25 +67,85 @@ def random_embeddings(n: int, d: int, seed: int = 0) -> np.ndarray:
     return x * (np.arange(1, d + 1, dtype=np.float32) ** np.float32(-0.5))
 
 
-def random_triplets(n: int | np.ndarray, t: int, rng: np.random.Generator) -> np.ndarray:
-    """(t, 3) int32: three different items of n, every ordered triplet equally likely.
-
-    n: how many items, at least three; or (t,), how many there are for each triplet.
+def random_triplets(n: int, t: int, rng: np.random.Generator, out: np.ndarray | None = None) -> np.ndarray:
+    """(t, 3) int32: three different items of n, at least three, every ordered triplet equally likely; in `out`.
 
     Example:
         >>> random_triplets(3, 2, np.random.default_rng(0)).sum(axis=1)
         array([3, 3])
     """
-    if np.min(n) < 3:
-        raise InputError(f"triplets need at least three items; got {np.min(n)}")
-    a = rng.integers(0, n, t, dtype=np.int32)
-    b = rng.integers(0, n - 1, t, dtype=np.int32)
-    c = rng.integers(0, n - 2, t, dtype=np.int32)
-    b += b >= a
-    low, high = np.minimum(a, b), np.maximum(a, b)
-    c += c >= low
-    c += c >= high
-    return np.stack([a, b, c], axis=1)
+    if n < 3:
+        raise InputError(f"triplets need at least three items; got {n}")
+    drawn = np.empty((t, 3), np.int32) if out is None else out
+    draws = (lambda part, left=left: rng.integers(0, left, len(part), dtype=np.int32) for left in (n, n - 1, n - 2))
+    fill_columns(drawn, *draws)
+    for part in pieces(t):
+        drawn[part] = different(*drawn[part].T)
+    return drawn
+
+
+def pieces(t: int) -> Iterator[slice]:
+    """Slices of t triplets: between them memory is given back, and Ctrl-C ends a run."""
+    return (slice(start, min(t, start + CHUNK)) for start in range(0, t, CHUNK))
+
+
+def fill_columns(out: np.ndarray, *draws: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Fills the columns of out (t, k), one after the other, each by what its function draws for a piece of out.
+
+    A column is drawn for all triplets before the next: what a seed gives does not depend on the size of a piece.
+    """
+    for k, draw in enumerate(draws):
+        for part in pieces(len(out)):
+            out[part, k] = draw(out[part])
+
+
+def different(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """(t, 3) different items: b counts those that are not a, c those that are neither.
+
+    Example:
+        >>> different(np.array([0, 1]), np.array([0, 1]), np.array([0, 0]))
+        array([[0, 1, 2],
+               [1, 2, 0]])
+    """
+    b = b + (b >= a)
+    c = c + (c >= np.minimum(a, b))
+    return np.stack([a, b, c + (c >= np.maximum(a, b))], axis=1)
+
+
+class Chooser:
+    """What a model says of the parts of many triplets; similarities of all items are computed once, where that pays.
+
+    Args:
+        x: (n, d) rows, or with measure None (n, n) similarities; on the host.
+        measure: of rows.
+
+    Raises:
+        InputError: similarities that are not finite.
+
+    Example:
+        >>> Chooser(np.array([[0.0], [1.0], [5.0]]), get_measure("neg_euclidean")).ask(np.array([[0, 1, 2]]), 1)
+        array([2], dtype=int8)
+    """
+
+    def __init__(self, x: np.ndarray, measure: Measure | None) -> None:
+        self.x, self.measure = x, measure
+        self._matrix = x if measure is None else None
+        if measure is None:
+            require_finite_matrix(x)
+
+    def ask(self, triplets: np.ndarray, t: int, temperature: float | None = None) -> np.ndarray:
+        """Of k triplets, which are some of t: int8 (k,), the odd position, -1 for a tie.
+
+        With a temperature (k, 3): column p the probability that the item in column p is odd.
+        """
+        measure = self.measure
+        if measure is not None and not use_matrix(len(self.x), t, self.x.itemsize):
+            if temperature is None:
+                return np.asarray(odd_one_out(self.x, triplets, measure=measure))
+            return np.asarray(choice_probabilities(self.x, triplets, measure=measure, temperature=temperature))
+        if self._matrix is None:  # as it would be if all t were asked for at once
+            self._matrix = similarity(self.x, measure=measure or "")
+        return run_finite_matrix(self._matrix, triplets, temperature)
 
 
 def simulate(
@@ -94,7 +164,7 @@ def simulate(
         A `Simulation`. Scoring x on its triplets gives `expected_accuracy` within a few `standard_error`.
 
     Raises:
-        InputError: as `pyalign.choice_probabilities`, or fewer than three items.
+        InputError: as `pyalign.choice_probabilities`, fewer than three items, or more triplets than memory holds.
 
     Example:
         >>> import numpy as np
@@ -102,12 +172,18 @@ def simulate(
         >>> drawn.triplets.shape, 1 / 3 < drawn.expected_accuracy < 1
         ((1000, 3), True)
     """
+    _checks.whole_number(n_triplets, "n_triplets", 1, sys.maxsize)
+    _checks.require_room(12.0 * n_triplets, "n_triplets", f"{n_triplets:,} triplets")
     rows = as_embeddings(x)
-    rng = np.random.default_rng([seed, 1])
+    rng = generator(seed)
     triplets = random_triplets(len(rows), n_triplets, rng)
-    p = choice_probabilities(rows.values, triplets, measure=measure, temperature=temperature)
-    triplets = put_odd_last(triplets, draw_odd(p, rng))
-    best, variance, entropy = _expected(p)
+    chooser = Chooser(_checks.as_rows(rows.values), get_measure(measure))
+    best = variance = entropy = 0.0
+    for part in pieces(n_triplets):
+        p = chooser.ask(triplets[part], n_triplets, temperature)
+        triplets[part] = put_odd_last(triplets[part], draw_odd(p, rng))
+        sums = _expected(p)
+        best, variance, entropy = best + sums[0], variance + sums[1], entropy + sums[2]
     return Simulation(
         n_triplets=n_triplets,
         expected_accuracy=best / n_triplets,
@@ -122,6 +198,11 @@ def simulate(
     )
 
 
+def generator(seed: int) -> np.random.Generator:
+    """What draws triplets and answers for a seed, a whole number of at least 0."""
+    return np.random.default_rng([_checks.whole_number(seed, "seed", 0, sys.maxsize), 1])
+
+
 def draw_odd(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(t,) int8: a position of each row of p (t, 3), drawn with those probabilities.
 
@@ -129,12 +210,9 @@ def draw_odd(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         >>> draw_odd(np.array([[0.0, 1.0, 0.0]]), np.random.default_rng(0))
         array([1], dtype=int8)
     """
-    drawn = np.empty(len(p), np.int8)
-    for start in range(0, len(p), CHUNK):
-        part = p[start : start + CHUNK].astype(np.float64)
-        u = rng.random(len(part)) * part.sum(axis=1)
-        drawn[start : start + CHUNK] = (u >= part[:, 0]).astype(np.int8) + (u >= part[:, 0] + part[:, 1])
-    return drawn
+    part = p.astype(np.float64)
+    u = rng.random(len(part)) * part.sum(axis=1)
+    return (u >= part[:, 0]).astype(np.int8) + (u >= part[:, 0] + part[:, 1])
 
 
 def put_odd_last(columns: np.ndarray, odd: np.ndarray) -> np.ndarray:
@@ -153,11 +231,7 @@ def put_odd_last(columns: np.ndarray, odd: np.ndarray) -> np.ndarray:
 
 def _expected(p: np.ndarray) -> tuple[float, float, float]:
     """Sums over the rows of p (t, 3): of the largest, of the variance of drawing it, and of the entropy in nats."""
-    best = variance = entropy = 0.0
-    for start in range(0, len(p), CHUNK):
-        wide = p[start : start + CHUNK].astype(np.float64)
-        top = wide.max(axis=1)
-        best += float(top.sum())
-        variance += float((top * (1.0 - top)).sum())
-        entropy -= float((wide * np.log(np.maximum(wide, 1e-300))).sum())
-    return best, variance, entropy
+    wide = p.astype(np.float64)
+    top = wide.max(axis=1)
+    entropy = -float((wide * np.log(np.maximum(wide, 1e-300))).sum())
+    return float(top.sum()), float((top * (1.0 - top)).sum()), entropy

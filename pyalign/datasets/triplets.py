@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, overload
@@ -10,11 +11,19 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Categories, Provenance, as_embeddings
-from pyalign.datasets.simulate import draw_odd, put_odd_last, random_triplets
+from pyalign.datasets.simulate import (
+    Chooser,
+    different,
+    draw_odd,
+    fill_columns,
+    generator,
+    pieces,
+    put_odd_last,
+    random_triplets,
+)
 from pyalign.documents import hidden
 from pyalign.errors import InputError
-from pyalign.measures import Measure
-from pyalign.ops.triplets import choice_probabilities, choice_probabilities_from, odd_one_out, odd_one_out_from
+from pyalign.measures import Measure, get_measure
 from pyalign.results import Result
 
 SCHEMES = ("uniform", "within", "across")
@@ -22,7 +31,7 @@ PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity=
 DISSIMILARITY = "precomputed_dissimilarity"  # x holds dissimilarities, an RDM
 ROUNDS = 100  # without a single triplet to keep, one after the other: there is none, or as good as none
 FEWEST = 1000  # triplets of a round that replaces others
-Candidates = Callable[[int, np.random.Generator], np.ndarray]
+Candidates = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # fills (t, 3); gives what can meet, in front
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,9 @@ def sample_triplets(
 
     Raises:
         InputError: as `pyalign.choice_probabilities`; categories that are missing, unused or hold no such triplet; x
-            that ties in every triplet; and similarities that look like dissimilarities, or the other way round.
+            that ties in every triplet; similarities that look like dissimilarities, or the other way round; and more
+            triplets than memory holds: it takes the result and at most 256 MB beside it, and as much for the
+            similarities of all items where they are computed once.
 
     Example:
         >>> import numpy as np
@@ -115,64 +126,68 @@ def draw_triplets(
     scheme: str = "uniform", temperature: float | None = None, soft: bool = False, seed: int = 0,
 ) -> SampledTriplets:  # fmt: skip
     """`sample_triplets` with the counts of what was drawn again; arguments and errors as there."""
-    if not isinstance(n_triplets, int | np.integer) or n_triplets < 1:
-        raise InputError(f"n_triplets must be a positive whole number; got {n_triplets!r}")
+    n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1, sys.maxsize)
+    rng = generator(seed)
     if soft and temperature is None:
         raise InputError("temperature must be a number for soft=True, whose probabilities it divides; got None")
     asked, given = measure, as_embeddings(x)
-    rows = _checks.as_array(given.values, "x", "(n, d)")
+    rows = _checks.as_rows(given.values)
     if measure in (PRECOMPUTED, DISSIMILARITY):
-        rows, measure = _similarities(rows, str(measure)), PRECOMPUTED
+        chooser = Chooser(_similarities(rows, str(measure)), None)
+    else:
+        chooser = Chooser(rows, get_measure(measure))
     meet = _scheme(scheme, categories, len(rows), given.names)
-    rng = np.random.default_rng([seed, 1])
-    kept: list[np.ndarray] = []
-    soft_kept: list[np.ndarray] = []
+    of_result = 12 + (3 * rows.itemsize if soft else 0)
+    _checks.require_room(float(of_result * n_triplets), "n_triplets", f"{n_triplets:,} triplets")
+    triplets = np.empty((n_triplets, 3), np.int32)
+    probabilities = np.empty((n_triplets, 3), rows.dtype) if soft else None
     found = n_tied = n_sharing = empty = 0
+    size = n_triplets
     while found < n_triplets:
-        size = n_triplets - found if not kept and not empty else max(n_triplets - found, FEWEST)
-        candidates = meet(size, rng)
+        before = found
+        # What could meet is drawn into the room that is left, and what is kept of it moves to its front.
+        drawn = triplets[found:] if size == n_triplets - found else np.empty((size, 3), np.int32)
+        candidates = meet(drawn, rng)
         n_sharing += size - len(candidates)
-        odd, p = _answers(rows, candidates, measure, temperature, rng)
-        decided = odd >= 0
-        n_tied += int((~decided).sum())
-        room = slice(0, n_triplets - found)
-        kept.append(put_odd_last(candidates[decided], odd[decided])[room])
-        if soft and p is not None:
-            soft_kept.append(put_odd_last(p, odd)[room])
-        found += len(kept[-1])
-        empty = 0 if len(kept[-1]) else empty + 1
+        for part in pieces(len(candidates)):
+            some = candidates[part]
+            odd, p = _answers(chooser, some, len(candidates), temperature, rng)
+            decided = odd >= 0
+            n_tied += int((~decided).sum())
+            some = put_odd_last(some[decided], odd[decided])[: n_triplets - found]
+            place = slice(found, found + len(some))
+            triplets[place] = some
+            if probabilities is not None and p is not None:
+                probabilities[place] = put_odd_last(p[decided], odd[decided])[: len(some)]
+            found += len(some)
+        size = max(n_triplets - found, FEWEST)
+        empty = 0 if found > before else empty + 1
         if empty == ROUNDS:
             why = "tied" if n_tied else "had a third item that shares a category with one of the two"
             raise InputError(f"x and categories must leave triplets to draw; all of {ROUNDS} rounds in a row {why}")
     options = {"scheme": scheme, "measure": str(asked), "temperature": temperature}
     return SampledTriplets(
-        n_triplets=int(n_triplets),
+        n_triplets=n_triplets,
         n_tied=n_tied,
         n_sharing=n_sharing,
         scheme=scheme,
         measure=str(asked),
         temperature=None if temperature is None else float(temperature),
         seed=seed,
-        triplets=np.concatenate(kept),
-        probabilities=np.concatenate(soft_kept) if soft else None,
+        triplets=triplets,
+        probabilities=probabilities,
         notes=given.notes,
         provenance=Provenance.now({"x": x, "categories": _array_of(categories)}, options, seed=seed),
     )
 
 
 def _answers(
-    x: np.ndarray, triplets: np.ndarray, measure: str | Measure, temperature: float | None, rng: np.random.Generator
+    chooser: Chooser, triplets: np.ndarray, t: int, temperature: float | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The odd position of each triplet, -1 for a tie, and the probabilities where there is a temperature."""
-    if len(triplets) == 0:
-        return np.empty(0, np.int8), None if temperature is None else np.empty((0, 3), np.float32)
+    """The odd position of each of some of t triplets, -1 for a tie; the probabilities where there is a temperature."""
     if temperature is None:
-        given = measure == PRECOMPUTED
-        return odd_one_out_from(x, triplets) if given else odd_one_out(x, triplets, measure=measure), None
-    if measure == PRECOMPUTED:
-        p = choice_probabilities_from(x, triplets, temperature=temperature)
-    else:
-        p = choice_probabilities(x, triplets, measure=measure, temperature=temperature)
+        return chooser.ask(triplets, t), None
+    p = chooser.ask(triplets, t, temperature)
     return draw_odd(p, rng), p
 
 
@@ -206,7 +221,7 @@ def _scheme(scheme: str, categories: object, n: int, names: tuple[str, ...] | No
     if scheme == "uniform":
         if categories is not None:
             raise InputError("categories must be None for scheme 'uniform', which has no use for them")
-        return lambda t, rng: random_triplets(n, t, rng)
+        return lambda out, rng: random_triplets(n, len(out), rng, out)
     if categories is None:
         raise InputError(f"categories must be given for scheme {scheme!r}; got None")
     members = Categories.of(categories).of_rows(n, names)
@@ -233,6 +248,10 @@ class _Groups:
         """(t,) categories, each as often as it has sets."""
         return rng.choice(len(self.sizes), t, p=self.weights)
 
+    def items_of(self, category: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """(t, k) items, by their places (t, k) in the categories (t,)."""
+        return self.items[self.starts[category][:, None] + places]
+
 
 class _Within(_Groups):
     """Three items of one category."""
@@ -240,10 +259,19 @@ class _Within(_Groups):
     def __init__(self, members: np.ndarray) -> None:
         super().__init__(members, lambda m: m * (m - 1) * (m - 2), "within", 3)
 
-    def __call__(self, t: int, rng: np.random.Generator) -> np.ndarray:
-        category = self.some(t, rng)
-        places = random_triplets(self.sizes[category], t, rng)
-        return self.items[self.starts[category][:, None] + places]
+    def __call__(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Fills out (t, 3): category and two places first, then all three items."""
+
+        def place(part: np.ndarray, taken: int) -> np.ndarray:
+            return rng.integers(0, self.sizes[part[:, 0]] - taken, len(part), dtype=np.int32)
+
+        fill_columns(
+            out, lambda part: self.some(len(part), rng), lambda part: place(part, 0), lambda part: place(part, 1)
+        )
+        for part in pieces(len(out)):
+            category, first, second = out[part].T
+            out[part] = self.items_of(category, different(first, second, place(out[part], 2)))
+        return out
 
 
 class _Across(_Groups):
@@ -253,13 +281,24 @@ class _Across(_Groups):
         super().__init__(members, lambda m: m * (m - 1), "across", 2)
         self.others = np.flatnonzero(members.any(axis=1)).astype(np.int32)
 
-    def __call__(self, t: int, rng: np.random.Generator) -> np.ndarray:
-        category = self.some(t, rng)
-        first = rng.integers(0, self.sizes[category])
-        second = rng.integers(0, self.sizes[category] - 1)
-        second += second >= first
-        pair = self.items[self.starts[category][:, None] + np.stack([first, second], axis=1)]
-        third = rng.choice(self.others, t)
-        shares = (self.members[pair].any(axis=1) & self.members[third]).any(axis=1)
-        drawn = np.column_stack([pair, third])[~shares]
-        return rng.permuted(drawn, axis=1)  # no position tells which item is of the other category
+    def __call__(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Fills out (t, 3): category and two places first, then the items of those triplets that are kept, in front."""
+
+        def place(part: np.ndarray, taken: int) -> np.ndarray:
+            return rng.integers(0, self.sizes[part[:, 0]] - taken)
+
+        fill_columns(
+            out, lambda part: self.some(len(part), rng), lambda part: place(part, 0), lambda part: place(part, 1)
+        )
+        kept = 0
+        for part in pieces(len(out)):
+            category, first, second = out[part].T
+            pair = self.items_of(category, np.stack([first, second + (second >= first)], axis=1))
+            third = rng.choice(self.others, len(pair))
+            shares = (self.members[pair].any(axis=1) & self.members[third]).any(axis=1)
+            drawn = np.column_stack([pair, third])[~shares]
+            out[kept : kept + len(drawn)] = drawn
+            kept += len(drawn)
+        for part in pieces(kept):
+            rng.permuted(out[part], axis=1, out=out[part])  # no position tells which item is of the other category
+        return out[:kept]

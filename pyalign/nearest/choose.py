@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 
+from pyalign._process import free_memory
 from pyalign.errors import InputError
 
 FEW_QUERIES = 1000  # up to which no index pays for its making
@@ -72,15 +72,3 @@ def factory_of(index: str | None, n: int, d: int, queries: int, memory: float | 
         raise InputError(f"index must be {what}; got {type(index).__name__}")
     named = {"flat": "flat", "hnsw": f"HNSW{LINKS}", "ivf": cells_index(n, d)}
     return named.get(index.lower(), index)
-
-
-def free_memory() -> float:
-    """Bytes that the system has free, or 4 GB where it does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            free = next(line for line in lines if line.startswith("MemAvailable"))
-        return 1024.0 * int(free.split()[1])
-    except (OSError, StopIteration, ValueError):
-        pages = ("SC_AVPHYS_PAGES", "SC_PAGE_SIZE")
-        known = all(name in getattr(os, "sysconf_names", {}) for name in pages)
-        return float(os.sysconf(pages[0]) * os.sysconf(pages[1])) if known else 4e9

@@ -216,6 +216,27 @@ def choice_probabilities_from(
         return aligned.triplets.columns_in_file(door.give(probabilities))
 
 
+def require_finite_matrix(matrix: np.ndarray) -> None:
+    """Raises where similarities (n, n) hold NaN or infinity: once, for many calls of `run_finite_matrix`."""
+    run_finite(open_door("auto", matrix), matrix, "similarities", lambda backend: None)
+
+
+def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: float | None = None) -> np.ndarray:
+    """int8 (t,) as `odd_one_out_from`, with a temperature (t, 3) as `choice_probabilities_from`, of the host.
+
+    The matrix is not looked at: that takes longer than the answers to a few triplets.
+    """
+    door = open_door("auto", matrix)
+    choices = door.empty((len(triplets),), np.int8) if temperature is None else None
+    dtype = _checks.result_dtype(matrix)
+    probabilities = None if temperature is None else door.empty((len(triplets), 3), dtype)
+    divisor = 1.0 if temperature is None else _checks.as_temperature(temperature)
+    with door.running(triplets, len(matrix)):
+        want = Wanted(choices=choices, probabilities=probabilities, temperature=divisor)
+        door.backend.triplets_from_matrix(matrix, door.triplets(triplets), want)
+    return np.asarray(choices if probabilities is None else probabilities)
+
+
 def run_triplets(
     x: object,
     triplets: object,

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import clear_cut, decide, definition, draw_triplets, pairs_of, read_back, reals, seeds, strict_json, whole
+from support import (
+    clear_cut,
+    decide,
+    definition,
+    draw_triplets,
+    pairs_of,
+    read_back,
+    reals,
+    run_python,
+    seeds,
+    strict_json,
+    whole,
+)
 
 from pyalign import (
     Categories,
@@ -20,6 +37,7 @@ from pyalign import (
     sample_triplets,
     similarity,
 )
+from pyalign._process import free_memory
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.datasets.triplets import draw_triplets as draw
 from pyalign.io import load_categories
@@ -220,3 +238,139 @@ def test_a_matrix_that_is_not_symmetric_is_refused(message_of):
 
 def test_rows_that_always_tie_are_refused_and_not_drawn_for_ever(message_of):
     assert "tied" in message_of(sample_triplets, np.ones((5, 2)), 5)
+
+
+# Many triplets
+
+
+def all_at_once(scheme, n, t, rng, groups):
+    """(t, 3) items that could meet, each column drawn for all triplets at once; groups: the items of each category."""
+    if scheme == "uniform":
+        sizes = np.full(t, n)
+        items = np.arange(n)[None]
+        category = np.zeros(t, np.int64)
+    else:
+        items = np.full((len(groups), n), -1)
+        for k, group in enumerate(groups):
+            items[k, : len(group)] = group
+        count = np.array([len(group) for group in groups], float)
+        weights = count * (count - 1) * (count - 2 if scheme == "within" else 1)
+        category = rng.choice(len(groups), t, p=weights / weights.sum())
+        sizes = count.astype(np.int64)[category]
+    dtype = np.int64 if scheme == "across" else np.int32
+    high = n if scheme == "uniform" else sizes
+    a, b = rng.integers(0, high, t, dtype=dtype), rng.integers(0, high - 1, t, dtype=dtype)
+    b = b + (b >= a)
+    if scheme == "across":
+        labels = np.concatenate([np.full(len(group), k) for k, group in enumerate(groups)])
+        others = np.concatenate(groups)
+        third = rng.choice(np.sort(others), t)
+        of_third = labels[np.argsort(others)][np.searchsorted(np.sort(others), third)]
+        drawn = np.column_stack([items[category, a], items[category, b], third])[of_third != category]
+        return rng.permuted(drawn, axis=1)
+    c = rng.integers(0, high - 2, t, dtype=dtype)
+    c = c + (c >= np.minimum(a, b))
+    c = c + (c >= np.maximum(a, b))
+    return np.column_stack([items[category, place] for place in (a, b, c)])
+
+
+@pytest.mark.parametrize("scheme", ["uniform", "within", "across"])
+def test_triplets_that_are_drawn_in_pieces_are_those_of_one_draw(scheme):
+    x, t = reals(1, 10, 4, dtype=np.float64), (1 << 20) + (1 << 19)  # a piece and a half
+    groups = [np.array([0, 1, 2]), np.array([3, 4, 5, 6]), np.array([7, 8])]
+    rng = np.random.default_rng([4, 1])
+    candidates = all_at_once(scheme, 10, t, rng, groups)
+    p = choice_probabilities(x, candidates, temperature=0.3)
+    u = rng.random(len(p)) * p.sum(axis=1)
+    odd = (u >= p[:, 0]).astype(int) + (u >= p[:, 0] + p[:, 1])
+    last = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd]
+    categories = None if scheme == "uniform" else LABELS
+    options = {"categories": categories, "scheme": scheme, "temperature": 0.3, "soft": True, "seed": 4}
+    triplets, soft = sample_triplets(x, t, **options)
+    assert np.array_equal(triplets[: len(p)], np.take_along_axis(candidates, last, axis=1))
+    assert np.array_equal(soft[: len(p)], np.take_along_axis(p, last, axis=1))
+
+
+DRAW = """
+import resource, sys
+import numpy as np
+import pyalign
+from pyalign.datasets.simulate import simulate
+x = np.random.default_rng(0).normal(size=(300, 16))
+options = eval(sys.argv[2])
+function = options.pop("function", pyalign.sample_triplets)
+function(x, 1000, **options)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print("ready", flush=True)
+found = function(x, eval(sys.argv[1]), **options)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+WAYS = {
+    "decisions": "{}",
+    "probabilities": "{'temperature': 0.1, 'soft': True}",
+    "within": "{'scheme': 'within', 'categories': np.arange(300) % 7}",
+    "across": "{'scheme': 'across', 'categories': np.arange(300) % 7, 'temperature': 0.1}",
+    "simulate": "{'function': simulate}",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_takes_no_more_memory_than_the_result_and_256_mb(way):
+    pytest.importorskip("resource", reason="not of this system")
+    t = 9_000_000
+    ran = run_python(DRAW, arguments=[str(t), WAYS[way]])
+    assert ran.returncode == 0, ran.stderr
+    result = t * (12 + (24 if way == "probabilities" else 0))
+    assert int(ran.stdout.split()[-1]) < result + 160e6  # whatever t: pieces take the same
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a process")
+@pytest.mark.parametrize("way", WAYS)
+def test_ctrl_c_ends_a_long_draw_within_a_second(way):
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRAW, "1 << 27", WAYS[way]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=os.sep,
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        asked = time.perf_counter()
+        _, said = process.communicate(timeout=20)
+        assert time.perf_counter() - asked < 1.0
+        assert said.strip().endswith("KeyboardInterrupt") and process.returncode != 0
+    finally:
+        process.kill()
+
+
+def test_more_triplets_than_memory_holds_are_refused_before_any_is_drawn(message_of):
+    x = reals(1, 10, 4)
+    for function, options, each in (
+        (sample_triplets, {}, 12), (sample_triplets, {"temperature": 1.0, "soft": True}, 24), (simulate, {}, 12)
+    ):  # fmt: skip
+        said = message_of(function, x, 10**13, **options)
+        needs = f"{each * 10_000:,}.0"
+        assert re.fullmatch(
+            "n_triplets must leave room for the result; 10,000,000,000,000 triplets take "
+            rf"{needs} GB, and [\d,.]+ GB of memory are free", said,
+        )  # fmt: skip
+
+
+def test_a_control_group_with_less_memory_than_the_system_decides(tmp_path):
+    """Read by its rules from files as the kernel writes them: the system says more than the group allows."""
+    group = tmp_path / "sys/fs/cgroup/job/step"
+    group.mkdir(parents=True)
+    (group.parent / "memory.max").write_text("3000000000\n")
+    (group.parent / "memory.current").write_text("2500000000\n")
+    (group.parent / "memory.stat").write_text("anon 5\ninactive_file 100000000\nslab 7\n")
+    (group / "memory.max").write_text("max\n")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/job/step\n")
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 9000000 kB\nMemAvailable:    8000000 kB\n")
+    assert free_memory(str(tmp_path)) == 600e6
+    (group.parent / "memory.max").unlink()
+    assert free_memory(str(tmp_path)) == 8_000_000 * 1024
