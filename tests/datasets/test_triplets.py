@@ -276,7 +276,7 @@ def all_at_once(scheme, n, t, rng, groups):
 
 @pytest.mark.parametrize("scheme", ["uniform", "within", "across"])
 def test_triplets_that_are_drawn_in_pieces_are_those_of_one_draw(scheme):
-    x, t = reals(1, 10, 4, dtype=np.float64), (1 << 20) + (1 << 19)  # a piece and a half
+    x, t = reals(1, 10, 4, dtype=np.float64), (1 << 20) + 5000  # more than a piece
     groups = [np.array([0, 1, 2]), np.array([3, 4, 5, 6]), np.array([7, 8])]
     rng = np.random.default_rng([4, 1])
     candidates = all_at_once(scheme, 10, t, rng, groups)
@@ -325,6 +325,7 @@ def test_takes_no_more_memory_than_the_result_and_256_mb(way):
     assert int(ran.stdout.split()[-1]) < result + 160e6  # whatever t: pieces take the same
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a process")
 @pytest.mark.parametrize("way", WAYS)
 def test_ctrl_c_ends_a_long_draw_within_a_second(way):
