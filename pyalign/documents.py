@@ -101,7 +101,8 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]], escape: bool 
     writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
     for row in itertools.chain([header], rows):
         writer.writerow([_no_formula(cell) for cell in row] if escape else row)
-    return "".join(f"{line[:-2]}\n" for line in lines)
+    text = "".join(f"{line[:-2]}\n" for line in lines)
+    return text.encode(errors="backslashreplace").decode()  # names of files that are no text, as in JSON
 
 
 def _no_formula(cell: Any) -> Any:

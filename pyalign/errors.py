@@ -9,7 +9,14 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """An argument or a file breaks a rule: ``triplets must have shape (t, 3); got (5, 2)``."""
+    """An argument or a file breaks a rule: ``triplets must have shape (t, 3); got (5, 2)``.
+
+    Its message can be printed whatever a file or an argument holds: letters that a terminal would obey, or that are no
+    text, are written out.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__("\n".join(map(printable, str(message).split("\n"))))
 
 
 class MissingExtraError(ImportError):
@@ -25,6 +32,18 @@ class ConvergenceWarning(UserWarning):
 
 class AssumptionWarning(UserWarning):
     """Something had to be assumed of the data, such as the order of items; says what would settle it."""
+
+
+def printable(text: str) -> str:
+    """A text in which letters that can't be printed are written out.
+
+    Example:
+        >>> printable("a\\tb"), printable("\\udcff")
+        ('a\\\\tb', '\\\\udcff')
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

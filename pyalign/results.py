@@ -18,6 +18,7 @@ from pyalign.data.provenance import Provenance
 from pyalign.data.tasks import chance_of
 from pyalign.documents import as_document, csv_of, flat, from_document, require_letters
 from pyalign.errors import InputError
+from pyalign.io.paths import PathLike
 
 SCHEMA = 1  # of documents; raised when a key changes its meaning
 # What a damaged document makes of its dataclass, or of the table of that.
@@ -200,7 +201,7 @@ class Result:
         return page
 
 
-def load_result(path: Any) -> Any:
+def load_result(path: PathLike) -> Any:
     """The result that a JSON document holds: that of `result.to_json()`, or of a command's `--json PATH`.
 
     Args:

@@ -425,6 +425,7 @@ def test_csv_holds_the_same_rows(result):
 
 
 def test_csv_keeps_names_with_commas_and_line_breaks():
+    assert "a\\udcff," in pyalign.score({"a\udcff": X}, TRIPLETS).to_csv()  # of a file whose name is no text
     for name in ('a,"b"\nc', "a\rb"):
         found = pyalign.score({name: X}, TRIPLETS)
         assert next(csv.DictReader(io.StringIO(found.to_csv(), newline="")))["embeddings"] == name

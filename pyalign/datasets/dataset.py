@@ -14,6 +14,7 @@ from pyalign.datasets.places import Place, folder_of
 from pyalign.datasets.registry import DATASETS, Row
 from pyalign.errors import InputError, nearest
 from pyalign.io.named import PREFIX, Pictures
+from pyalign.io.paths import checked_path
 
 PARTS = ("triplets", "judgments", "embeddings", "dimensions", "categories", "names", "images")
 DESCRIPTION = "dataset.toml"
@@ -107,6 +108,9 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
         >>> load_dataset("sample").parts["embeddings"]
         ()
     """
+    checked_path(name, "name")
+    if folder is not None:
+        checked_path(folder, "folder")
     if not isinstance(name, str):
         return _of_folder(os.path.basename(os.path.realpath(name)), Path(name))
     if folder is None and (os.sep in name or name in (".", "..")):

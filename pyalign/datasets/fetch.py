@@ -16,7 +16,7 @@ from pyalign.datasets.registry import DATASETS, Remote, Row
 from pyalign.datasets.unpack import folder_for, unpack
 from pyalign.errors import InputError, MissingExtraError, nearest
 from pyalign.io.documents import read_json
-from pyalign.io.paths import bad, one_line
+from pyalign.io.paths import bad, checked_path, one_line
 from pyalign.io.write import write_text
 from pyalign.progress import Progress, silent
 from pyalign.results import Result
@@ -78,7 +78,9 @@ def fetch_dataset(
         MissingExtraError: pooch is not installed.
         OSError: the disk is full.
     """
-    row = DATASETS.get(name)
+    if folder is not None:
+        checked_path(folder, "folder")
+    row = DATASETS.get(name) if isinstance(name, str) else None
     if row is None:
         raise InputError(f"dataset:{name}: there is no such data set to fetch{nearest(name, DATASETS)}")
     if name == "sample":

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pyalign.io import write_files
+from pyalign.io.paths import checked_path
 
 FILES = ("embeddings.npy", "triplets.npy", "names.txt", "subgroups.txt", "NOTICE.txt", "provenance.json")
 
@@ -28,7 +29,7 @@ def write_sample(folder: str | os.PathLike[str]) -> list[Path]:
         >>> [path.name for path in write_sample(tempfile.mkdtemp())][:2]
         ['embeddings.npy', 'triplets.npy']
     """
-    target = Path(folder)
+    target = Path(checked_path(folder, "folder"))
     target.mkdir(parents=True, exist_ok=True)
     source = files("pyalign.datasets") / "sample"
     contents = {target / name: (source / name).read_bytes() for name in FILES}

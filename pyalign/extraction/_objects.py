@@ -17,6 +17,7 @@ from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.image_files import Files, read_file
 from pyalign.io.image_rows import NAME_COLUMNS
+from pyalign.io.paths import checked_path
 
 Found = tuple["Sequence[str] | None", Any, int]
 
@@ -29,7 +30,7 @@ def from_sequence(items: Any) -> Found:
     for k, item in enumerate(() if isinstance(items, np.ndarray) else items):
         if not isinstance(item, str | os.PathLike | np.ndarray) and not is_pillow(item):
             raise InputError(f"images must be paths, Pillow images or arrays; item {k} is {type(item).__name__}")
-    paths = [os.fspath(item) for item in items if isinstance(item, str | os.PathLike)]
+    paths = [checked_path(item, "images") for item in items if isinstance(item, str | os.PathLike)]
     if paths and len(paths) == len(items):
         return paths, Files("", paths), len(paths)
     return None, _Items(items), len(items)
@@ -39,7 +40,7 @@ def from_samples(data: Any) -> Found:
     """`samples` or `imgs` of a data set of torchvision: pairs of a path and a class."""
     told = data.samples if hasattr(data, "samples") else data.imgs
     try:
-        paths = [os.fspath(path) for path, _ in told]
+        paths = [checked_path(path, "samples") for path, _ in told]
     except (TypeError, ValueError):
         raise InputError("samples of a data set must be pairs of a path and a class") from None
     root = getattr(data, "root", None)

@@ -19,7 +19,7 @@ from pyalign.extraction.loading import default_workers
 from pyalign.extraction.result import Extraction
 from pyalign.extraction.sinks import Memory
 from pyalign.extraction.sources import DEFAULT, load_encoder
-from pyalign.io.paths import PathLike
+from pyalign.io.paths import PathLike, checked_path
 from pyalign.progress import Progress, silent
 
 BATCH, MOST = 32, 1 << 20
@@ -126,6 +126,8 @@ def _check(
     batch_size: int, workers: int | None, model_threads: int | None, shard: tuple[int, int] | None, on_error: str,
     decoder: str, resume: bool, out: PathLike | None,
 ) -> None:  # fmt: skip
+    if out is not None:
+        checked_path(out, "out")
     for name, value in (("batch_size", batch_size), ("workers", workers), ("model_threads", model_threads)):
         if value is not None and (not isinstance(value, int) or not 1 <= value <= MOST):
             raise InputError(f"{name} must be a whole number from 1 to {MOST:,}; got {value!r}")

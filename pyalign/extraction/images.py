@@ -17,7 +17,7 @@ from pyalign.extraction._objects import from_dataset, from_samples, from_sequenc
 from pyalign.io.image_files import SUFFIXES, Files, images_below, is_hidden, is_image, listed_images
 from pyalign.io.image_rows import Rows, hdf5_images, parquet_images
 from pyalign.io.named import Pictures, is_named, open_named
-from pyalign.io.paths import TEXT, bad, shorten, split_key, suffix_of
+from pyalign.io.paths import TEXT, bad, checked_path, shorten, split_key, suffix_of
 from pyalign.io.tar import Archive
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
         _no_names(names, "images that are listed already")
         return source
     if isinstance(source, str | os.PathLike):
-        return _from_path(os.fspath(source), names)
+        return _from_path(checked_path(source, "images"), names)
     if hasattr(source, "features") and hasattr(source, "cast_column"):
         found, order = from_dataset(source), "as in the data set"
     elif hasattr(source, "samples") or hasattr(source, "imgs"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +19,7 @@ from pyalign.extraction.folder_files import fingerprint_of, other
 from pyalign.extraction.images import as_images
 from pyalign.extraction.loading import default_workers
 from pyalign.extraction.result import Extraction
-from pyalign.io.paths import PathLike, bad, shorten
+from pyalign.io.paths import PathLike, bad, checked_path, shorten
 from pyalign.progress import Progress, silent
 
 ROWS = 4096  # that are copied at once
@@ -80,7 +80,10 @@ def merge_extractions(
         InputError: a part is missing, given twice, or made of other items, weights or settings.
         OSError: the folder can't be written.
     """
-    ordered = _in_order([_Part.read(path) for path in parts], mixed)
+    checked_path(out, "out")
+    if isinstance(parts, str | bytes | os.PathLike) or not isinstance(parts, Iterable):
+        raise InputError(f"parts must be the folders of all parts, in a list; got {shorten(parts)}")
+    ordered = _in_order([_Part.read(path) for path in [checked_path(part, "parts") for part in parts]], mixed)
     whole = _whole(ordered, os.fspath(out), _notes(ordered, progress))
     with closing(Folder(out, {**whole.state(), "kind": "merge"}, resume=True)) as folder:
         if not folder.finished:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
-from pyalign.io.paths import PathLike, bad, check_file, shorten
+from pyalign.io.paths import PathLike, bad, check_file, checked_path, shorten
 from pyalign.io.write import write_text
 
 LARGEST = 1 << 20  # bytes
@@ -220,6 +219,6 @@ def write_model_spec(path: PathLike, spec: ModelSpec) -> None:
 
     Raises InputError (another extension, values that JSON does not have) and OSError.
     """
-    if not os.fspath(path).endswith(".json"):
+    if not checked_path(path).endswith(".json"):
         raise bad(path, "a specification is written as .json")
     write_text(path, spec.to_json())

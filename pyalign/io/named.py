@@ -9,7 +9,7 @@ import os
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from pyalign.io.paths import PathLike, bad
+from pyalign.io.paths import PathLike, bad, checked_path
 
 PREFIX = "dataset:"
 
@@ -28,7 +28,7 @@ def is_named(path: PathLike) -> bool:
         >>> is_named("dataset:things"), is_named("./dataset:things")
         (True, False)
     """
-    return os.fspath(path).startswith(PREFIX)
+    return checked_path(path).startswith(PREFIX)
 
 
 def open_named(path: PathLike, part: str, key: str | None = None, **unused: Any) -> Any:

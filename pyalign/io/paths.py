@@ -12,7 +12,7 @@ from typing import Any, TextIO, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, printable
 from pyalign.io.bounds import check_holes
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
@@ -20,6 +20,28 @@ Array: TypeAlias = "npt.NDArray[Any]"
 
 LONGEST_MESSAGE = 800  # letters: a message may show names from a file
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+
+
+def checked_path(path: object, name: str = "path") -> str:
+    """A path as text that the system can take: every function that takes one calls this before anything else.
+
+    `open` takes a number, and so True, for a file that is open already, such as standard output, and closes it. Names
+    of files that are no text, which Python holds as surrogates of their bytes, are paths like others.
+
+    Raises:
+        InputError: no text and no `os.PathLike` of text; NUL or a letter in it that no file's name has. `name` is what
+            the message calls it.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise InputError(f"{name} must be text or an os.PathLike of text; got {shorten(path)}")
+    try:
+        sound = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        sound = False
+    if not sound:
+        raise InputError(f"{name} must have no NUL and no lone surrogate in it; got {shorten(text)}")
+    return text
 
 
 def bad(path: PathLike, problem: object) -> InputError:
@@ -31,7 +53,7 @@ def one_line(problem: object, longest: int = LONGEST_MESSAGE) -> str:
     """The first line of a text, cut, with no letter in it that a terminal would obey."""
     lines = str(problem).strip().splitlines() or ["unreadable"]
     shown = lines[0] if len(lines[0]) <= longest else f"{lines[0][: longest - 3]}..."
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
+    return printable(shown)
 
 
 def shorten(value: object, limit: int = 40) -> str:
@@ -45,7 +67,7 @@ def require_file(path: PathLike) -> os.stat_result:
 
     A missing or forbidden file raises the system's own ``OSError``, which carries the name.
     """
-    status = os.stat(path)
+    status = os.stat(checked_path(path))
     if stat.S_ISDIR(status.st_mode):
         raise bad(path, "is a folder, not a file")
     if not stat.S_ISREG(status.st_mode):
@@ -69,7 +91,7 @@ def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
 
 def suffix_of(path: PathLike) -> str:
     """The extension in lower case; ``.csv.gz`` counts as one."""
-    stem, suffix = os.path.splitext(os.fspath(path).lower())
+    stem, suffix = os.path.splitext(checked_path(path).lower())
     return os.path.splitext(stem)[1] + suffix if suffix == ".gz" else suffix
 
 
@@ -84,7 +106,7 @@ def split_key(spec: PathLike) -> tuple[str, str | None]:
 
     The last ``::`` splits, unless a file of the whole name exists and none of the part before it.
     """
-    whole = os.fspath(spec)
+    whole = checked_path(spec)
     path, mark, key = whole.rpartition("::")
     if not mark or (os.path.exists(whole) and not os.path.exists(path)):
         return whole, None

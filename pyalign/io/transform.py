@@ -14,7 +14,7 @@ from pyalign.data import Provenance, TrainedOn, Transform
 from pyalign.errors import InputError
 from pyalign.io.entries import strings
 from pyalign.io.npy import npz_entries
-from pyalign.io.paths import Array, PathLike, bad, check_file, suffix_of
+from pyalign.io.paths import Array, PathLike, bad, check_file, checked_path, suffix_of
 from pyalign.io.write import write_files
 
 RECORD = "pyalign_record"  # a JSON text; beside it the arrays of the record
@@ -129,6 +129,7 @@ def write_transform(path: PathLike, transform: Transform) -> None:
 
     Raises InputError (a name that does not end in .npz, numbers that float32 cannot hold) and OSError.
     """
-    if not str(path).endswith(".npz") and not str(path).startswith("/dev/"):
+    text = checked_path(path)
+    if not text.endswith(".npz") and not text.startswith("/dev/"):
         raise InputError(f"{path}: a transform is written as .npz")
     write_files([(path, transform_bytes(transform))])

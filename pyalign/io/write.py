@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pyalign.errors import InputError
 from pyalign.io import temporaries
-from pyalign.io.paths import PathLike
+from pyalign.io.paths import PathLike, checked_path
 
 Content: TypeAlias = "npt.NDArray[Any] | str | bytes | Iterable[bytes]"  # pieces are taken once
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, also where that is a plain file
@@ -69,7 +69,8 @@ class Files:
     def add(self, path: PathLike, content: Content, hashed: bool = False) -> str | None:
         """Writes one beside its place. Gives the SHA-256 of its bytes if asked; a pipe or a device has none."""
         if isinstance(content, np.ndarray) and content.dtype.hasobject:
-            raise InputError(f"{os.fspath(path)}: Python objects (dtype {content.dtype}) are not written")
+            raise InputError(f"{checked_path(path)}: Python objects (dtype {content.dtype}) are not written")
+        checked_path(path)
         with _named(path):
             if _is_stream(path):
                 self._streams.append((path, content))
@@ -161,10 +162,17 @@ def _fill(handle: IO[bytes], content: Content, digest: Any = None) -> None:
     if isinstance(content, np.ndarray):
         np.lib.format.write_array(out, content, allow_pickle=False)
     elif isinstance(content, str | bytes):
-        out.write(content.encode("utf-8") if isinstance(content, str) else content)
+        out.write(_encoded(content) if isinstance(content, str) else content)
     else:
         for piece in content:
             out.write(piece)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"text must be Unicode to be written; got {text[error.start : error.end]!r:.40}") from error
 
 
 @contextmanager

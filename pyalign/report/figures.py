@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyalign.io.paths import PathLike
+from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.report.charts import kinds_of
 from pyalign.report.charts.concepts import groupings
@@ -86,6 +86,7 @@ def write_figures(
 
     The folder is made where there is none. For arguments and errors see `figure_files`.
     """
+    checked_path(folder, "folder")
     files = figure_files(result, formats, images=images, **options)
     os.makedirs(folder, exist_ok=True)
     paths = {os.path.join(os.fspath(folder), name): content for name, content in files.items()}

@@ -18,7 +18,7 @@ from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.triplets import require_odd_one_out
 from pyalign.documents import csv_of
 from pyalign.errors import InputError
-from pyalign.io.paths import PathLike
+from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.report.charts import KINDS, chart, drawing, kind_of, kinds_of
 from pyalign.report.charts.data import rows_of
@@ -93,6 +93,7 @@ def plot(
         ['PCA of the embeddings']
     """
     if out is not None:
+        checked_path(out, "out")
         suffix_of_picture(out)
     if data is not None:
         _require_table(data)
@@ -174,7 +175,7 @@ def _kind(documents: Sequence[Mapping[str, Any]], kind: str | None, embeddings: 
 
 def _require_table(path: PathLike) -> None:
     """Raises where numbers would lie under a name that says something else."""
-    if not os.fspath(path).lower().endswith(".csv"):
+    if not checked_path(path, "data").lower().endswith(".csv"):
         raise InputError(f"data must be a file that ends in .csv; got {os.fspath(path)}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pyalign.errors import InputError
-from pyalign.io.paths import PathLike
+from pyalign.io.paths import PathLike, checked_path
 from pyalign.study.draft_text import written
 from pyalign.study.found import Thing, look, most_rows
 
@@ -56,7 +56,8 @@ def draft_study(folder: PathLike, beside: PathLike | None = None) -> Draft:
         ...     draft_study(folder).models
         {'clip': 'clip.npy'}
     """
-    start = os.path.relpath(folder, beside) if beside is not None else "."
+    checked_path(folder, "folder")
+    start = os.path.relpath(folder, checked_path(beside, "beside")) if beside is not None else "."
     things = look(os.fspath(folder))
     draft = Draft()
     n = most_rows(things)

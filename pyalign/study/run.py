@@ -12,7 +12,7 @@ from typing import Any
 from pyalign.analysis.named_ceiling import ceiling_of
 from pyalign.data.provenance import hashing
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.paths import PathLike, one_line
+from pyalign.io.paths import PathLike, checked_path, one_line
 from pyalign.journal import Journal
 from pyalign.results import load_result
 from pyalign.study.calls import Call, extracted_document, files_of, prepare, prepare_extraction
@@ -65,6 +65,8 @@ def run_study(
         >>> study.steps[0].name, study.steps[0].status
         ('score', 'finished')
     """
+    if out is not None:
+        checked_path(out, "out")
     study = read_study(path)
     place = _place(study, out)
     units = units_of(study)

@@ -11,7 +11,7 @@ import numpy as np
 from pyalign.datasets.sample import write_sample
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io import write_files
-from pyalign.io.paths import PathLike, bad
+from pyalign.io.paths import PathLike, bad, checked_path
 from pyalign.study.result import Study
 from pyalign.study.run import Watch, run_study, unseen
 
@@ -70,7 +70,7 @@ def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, .
         InputError: the folder holds other files.
         OSError: it can't be written.
     """
-    place = Path(out)
+    place = Path(checked_path(out, "out"))
     if place.exists() and not place.is_dir():
         raise bad(place, "is a file; take an empty or a new folder (--out)")
     if place.is_dir() and not (place / FILE).exists() and any(place.iterdir()):

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import errno
 import gzip
+import inspect
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from support import run_python
 
+import pyalign
+import pyalign.datasets
+import pyalign.datasets.sample
+import pyalign.io
+from pyalign.analysis.describe_file import describe_file
 from pyalign.data import match_names
 from pyalign.errors import InputError
+from pyalign.integrations import human_alignment
 from pyalign.io import load_embeddings, load_triplets, read_names, split_key, write_array, write_text
+from pyalign.study.draft import draft_study
+from pyalign.study.file import read_study
+from pyalign.study.tour import take_tour
 
 READERS = [load_embeddings, load_triplets, read_names]
 
@@ -205,6 +217,12 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_text_that_is_no_unicode_is_refused_and_leaves_nothing(tmp_path, message_of):
+    said = message_of(write_text, tmp_path / "a.txt", "a\udcffb")
+    assert said == "text must be Unicode to be written; got '\\udcff'"
+    assert not os.listdir(tmp_path)
+
+
 def test_a_missing_folder_is_named_as_asked_for(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         write_text(tmp_path / "absent" / "x.json", "{}")
@@ -238,3 +256,158 @@ def test_importing_io_brings_no_format_with_it():
 
 def test_the_test_of_imports_can_fail():
     assert heavy_imports("import gzip") == ["gzip"]
+
+
+# What is no path
+
+
+def score():
+    return pyalign.score(np.eye(3), [[0, 1, 2]], measure="dot")
+
+
+SPEC = pyalign.io.ModelSpec("resnet50", "torchvision", None, "fc", "flatten")
+TRANSFORM = pyalign.Transform(np.eye(2), None, 0.0, 1.0)
+# Each argument of a public function that is a path, by the name of the function: a call with that argument.
+PATHS = {
+    "pyalign.NeighborIndex.save path": lambda p: pyalign.build_index(np.eye(3), index="flat").save(p),
+    "pyalign.extract out": lambda p: pyalign.extract("pixels:1", [np.zeros((9, 9, 3), np.uint8)], out=p),
+    "pyalign.load_dataset folder": lambda p: pyalign.load_dataset("things", p),
+    "pyalign.load_dataset name": lambda p: pyalign.load_dataset(p),
+    "pyalign.load_embeddings path": pyalign.load_embeddings,
+    "pyalign.load_index path": pyalign.load_index,
+    "pyalign.load_judgments path": lambda p: pyalign.load_judgments(p, kind="similarity"),
+    "pyalign.load_metadata path": pyalign.load_metadata,
+    "pyalign.load_result path": pyalign.load_result,
+    "pyalign.load_triplets path": pyalign.load_triplets,
+    "pyalign.merge_extractions out": lambda p: pyalign.merge_extractions([], p),
+    "pyalign.merge_extractions parts": lambda p: pyalign.merge_extractions([p], "out"),
+    "pyalign.plot data": lambda p: pyalign.plot(score(), data=p),
+    "pyalign.plot out": lambda p: pyalign.plot(score(), out=p),
+    "pyalign.read_transform path": pyalign.read_transform,
+    "pyalign.run_study out": lambda p: pyalign.run_study("study.toml", p),
+    "pyalign.run_study path": pyalign.run_study,
+    "pyalign.write_embeddings path": lambda p: pyalign.write_embeddings(p, np.eye(2)),
+    "pyalign.write_figures folder": lambda p: pyalign.write_figures(score(), p),
+    "pyalign.write_report path": lambda p: pyalign.write_report(score(), p),
+    "pyalign.write_transform path": lambda p: pyalign.write_transform(p, TRANSFORM),
+    "pyalign.io.holds_transform path": pyalign.io.holds_transform,
+    "pyalign.io.load_categories path": pyalign.io.load_categories,
+    "pyalign.io.read_answers path": pyalign.io.read_answers,
+    "pyalign.io.read_choices path": pyalign.io.read_choices,
+    "pyalign.io.read_model_spec path": pyalign.io.read_model_spec,
+    "pyalign.io.read_names path": pyalign.io.read_names,
+    "pyalign.io.read_subjects path": pyalign.io.read_subjects,
+    "pyalign.io.split_key spec": pyalign.io.split_key,
+    "pyalign.io.write_array path": lambda p: pyalign.io.write_array(p, np.eye(2)),
+    "pyalign.io.write_files files": lambda p: pyalign.io.write_files([("a.txt", "a"), (p, "b")]),
+    "pyalign.io.write_model_spec path": lambda p: pyalign.io.write_model_spec(p, SPEC),
+    "pyalign.io.write_text path": lambda p: pyalign.io.write_text(p, "a"),
+    "pyalign.datasets.fetch_dataset folder": lambda p: pyalign.datasets.fetch_dataset("things", p),
+    "pyalign.datasets.sample.write_sample folder": pyalign.datasets.sample.write_sample,
+    "pyalign.integrations.human_alignment.read_temperatures path": human_alignment.read_temperatures,
+    "pyalign.integrations.human_alignment.find_temperature path": lambda p: human_alignment.find_temperature(p, "a/b"),
+    "pyalign.analysis.describe_file.describe_file spec": describe_file,
+    "pyalign.study.file.read_study path": read_study,
+    "pyalign.study.draft.draft_study folder": draft_study,
+    "pyalign.study.draft.draft_study beside": lambda p: draft_study(".", p),
+    "pyalign.study.tour.take_tour out": take_tour,
+}
+# Arguments that may be a path among other things.
+TEXTS = {
+    "as_images": pyalign.as_images,
+    "as_images of a list": lambda p: pyalign.as_images([p]).open(0),
+    "extract": lambda p: pyalign.extract("pixels:1", p),
+    "write_report": lambda p: pyalign.write_report(p, "a.html"),
+    "write_report of a list": lambda p: pyalign.write_report([p], "a.html"),
+    "plot": lambda p: pyalign.plot(p),
+    "regress_metadata": lambda p: pyalign.regress_metadata(p, p),
+    "embeddings": lambda p: pyalign.similarity(p),
+    "triplets": lambda p: pyalign.odd_one_out(np.eye(3), p),
+    "judgments": lambda p: pyalign.Judgments(p, "similarity"),
+    "metadata": lambda p: pyalign.write_report(score(), "a.html", metadata=p),
+}
+
+
+class OfBytes:
+    def __fspath__(self):
+        return b"x.npy"
+
+
+NO_TEXTS = ["a\0b.npy", "a\ud800b.npy", "dataset:a\0b", "dataset:\udfff"]
+NO_PATHS = [True, 0, 1, 3.5, b"x.npy", ["x.npy"], {}, OfBytes(), *NO_TEXTS]
+
+
+def open_files():
+    return sorted(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+
+
+@pytest.mark.parametrize("path", NO_PATHS, ids=ascii)
+@pytest.mark.parametrize("name", PATHS)
+def test_what_is_no_path_is_refused_and_no_file_is_touched(tmp_path, monkeypatch, message_of, name, path):
+    monkeypatch.chdir(tmp_path)
+    before = open_files()
+    said = message_of(PATHS[name], path)
+    argument = name.split()[-1]
+    rule = "have no NUL and no lone surrogate in it" if path in NO_TEXTS else "be text or an os.PathLike of text"
+    called = {"files": "path", "parts": "parts"}.get(argument, argument)
+    assert re.match(rf"(path|spec|{called}) must {rule}; got ", said), said
+    assert said.isprintable() and not os.listdir(tmp_path) and open_files() == before
+
+
+@pytest.mark.parametrize("text", NO_TEXTS, ids=ascii)
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_that_no_path_can_be_is_refused_wherever_a_path_may_stand(tmp_path, monkeypatch, message_of, name, text):
+    monkeypatch.chdir(tmp_path)
+    said = message_of(TEXTS[name], text)
+    assert said.isprintable() and not os.listdir(tmp_path)
+
+
+def test_every_public_argument_that_is_a_path_is_checked_above():
+    """By the annotations of all public functions and methods, so that a new one without a check is found here."""
+    found = set()
+    for module in (pyalign, pyalign.io, pyalign.datasets):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            methods = [one for one in vars(thing) if not one.startswith("_")] if inspect.isclass(thing) else [None]
+            for method in methods:
+                function = thing if method is None else getattr(thing, method)
+                if callable(function) and getattr(thing, "__module__", "").startswith("pyalign"):
+                    called = ".".join(filter(None, (module.__name__, name, method)))
+                    found |= {f"{called} {one}" for one in paths_of(function)}
+    twice = {one for one in found if one.startswith("pyalign.io") and one.replace("pyalign.io", "pyalign") in found}
+    twice |= {one for one in found if one.startswith("pyalign.datasets.load_dataset")}
+    assert len(found) > 25 and found - twice <= set(PATHS)
+
+
+def paths_of(function):
+    """The arguments whose annotation says that they are paths."""
+    try:
+        given = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return set()
+    return {one.name for one in given if "PathLike" in str(one.annotation)}
+
+
+@pytest.mark.parametrize("stream", [0, 1, 2])
+def test_an_index_is_not_read_from_a_stream_of_the_caller(stream):
+    code = f"""
+import pyalign
+for path in ({stream}, bool({stream})):
+    try:
+        pyalign.load_index(path)
+    except pyalign.InputError as error:
+        print(error)
+print("still open")
+"""
+    ran = run_python(code)
+    assert (ran.returncode, ran.stdout.splitlines()[-1], ran.stderr) == (0, "still open", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux")
+def test_a_file_whose_name_is_no_text_is_a_file_like_others(tmp_path, message_of):
+    path = os.path.join(tmp_path, os.fsdecode(b"x\xff.npy"))
+    np.save(path, np.eye(3))
+    assert load_embeddings(path).shape == (3, 3)
+    np.save(path, np.zeros(3))
+    said = message_of(load_embeddings, path)
+    assert "x\\udcff.npy" in said and said.isprintable()

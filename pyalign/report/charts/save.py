@@ -11,7 +11,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.paths import PathLike
+from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.report.charts.theme import altair
 
@@ -68,7 +68,7 @@ def save_chart(chart: Any, path: PathLike, *, ppi: int = 200) -> None:
 
 def suffix_of_picture(path: PathLike) -> str:
     """The suffix of a picture's name; raises InputError where it is another."""
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    suffix = os.path.splitext(checked_path(path))[1].lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{os.fspath(path)}: a picture's name must end in {', '.join(SUFFIXES)}; got {suffix!r}")
     return suffix

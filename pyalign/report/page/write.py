@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from pyalign.data.names import listing
 from pyalign.documents import hidden
 from pyalign.errors import InputError
-from pyalign.io.paths import PathLike
+from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
 from pyalign.report.page.given import Given, Loaded
@@ -122,7 +122,7 @@ def make_report(
 
 def _require_page(path: Any) -> None:
     """Raises where a page would lie under a name that says something else, such as that of a result."""
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else repr(path)
+    text = checked_path(path)
     if not text.endswith(PAGES) and not text.startswith("/dev/"):
         raise InputError(f"path must end in {' or '.join(PAGES)}; got {text:.200}")
 
