@@ -1,7 +1,8 @@
-"""What `make audit` makes of pip-audit's document."""
+"""What `make audit` makes of pip-audit's document, and which lowest releases were tried."""
 
 from __future__ import annotations
 
+import csv
 import runpy
 from pathlib import Path
 
@@ -30,3 +31,19 @@ SILENT = {"name": "c", "skip_reason": "not found"}
 )
 def test_an_audit_is_well_where_packages_are_known_and_none_has_a_hole(packages, lines, well):
     assert runpy.run_path(str(TOOL))["judged"](packages) == (lines, well)
+
+
+def test_hostile_folders_were_tried_with_the_lowest_releases_that_are_allowed():
+    lowest = runpy.run_path(str(TOOL.with_name("lowest_versions.py")))["lowest"]()
+    with open(TOOL.with_name("lowest_versions.csv"), newline="") as handle:
+        rows = [*csv.DictReader(handle)]
+    tried = {row["name"]: row["value"] for row in rows if row["kind"] == "release"}
+    assert tried.keys() == lowest.keys() and {"torch", "transformers", "sentence-transformers"} <= lowest.keys()
+    for name, version in lowest.items():
+        parts = tried[name].partition("+")[0].split(".")
+        assert parts[: len(version.split("."))] == version.split("."), f"{name}: tools/lowest_versions.py --write"
+        assert not any(map(int, parts[len(version.split(".")) :])), f"{name} {tried[name]} is not {version}"
+    passed = {row["name"]: row["value"].split(" of ") for row in rows if row["kind"] == "passed"}
+    sources = ("transformers", "timm", "torchvision", "open_clip")
+    assert passed.keys() == {*(f"test_sources_{name}" for name in sources), "test_onnx", "test_torch_texts"}
+    assert all(good == count for good, count in passed.values())
