@@ -1,12 +1,13 @@
 """A downloader for pooch that goes on where the last attempt, or the last run, has stopped.
 
-What has come lies in FILE.part until it is whole. It is gone on with where the server says that the file is the one it
-was (``If-Range``), or where a checksum will tell; else it begins anew.
+What has come is kept in FILE.part until it is whole. It is gone on with where the server says that the file is the one
+it was (``If-Range``), or where a checksum will tell; else it begins anew. While a run fetches, its part has a name of
+its own: two runs never write to one file, also where locks don't reach from one to the other.
 """
 
 from __future__ import annotations
 
-import fcntl
+import glob
 import json
 import os
 import time
@@ -21,6 +22,7 @@ from typing import Any
 
 from pyalign._version import __version__
 from pyalign.errors import InputError
+from pyalign.io.own_files import CREATE, READ, has_ended, open_own, run_name, try_lock
 from pyalign.io.paths import bad
 from pyalign.progress import Progress, silent
 
@@ -51,15 +53,19 @@ class Resuming:
     """Fetches ``url`` into a file, as pooch asks of its downloaders.
 
     Args:
-        part: where what has come is kept.
+        part: FILE.part, where what has come is kept from one run to the next.
         has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
             with.
         progress: is called with bytes.
     """
 
     def __init__(self, part: Path, has_hash: bool, progress: Progress = silent) -> None:
-        self._part, self._has_hash, self._progress = part, has_hash, progress
-        self._state = part.with_name(f"{part.name}.json")
+        self._kept, self._has_hash, self._progress = part, has_hash, progress
+        self._part = part.with_name(f"{part.stem}.{run_name()}.part")
+
+    @property
+    def _state(self) -> Path:
+        return _state_of(self._part)
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
         """Fetches.
@@ -68,36 +74,45 @@ class Resuming:
             InputError: the server has no such file, or no attempt brings more; one line that starts with the address.
             OSError: the disk is full, or the folder forbidden.
         """
-        with self._locked(url):
+        with self._claimed(url):
             try:
                 self._fetch(url)
                 os.replace(self._part, output_file)
-            finally:  # while it is locked: an empty part may be that of another process
-                with suppress(FileNotFoundError):
-                    if self._part.stat().st_size == 0:
-                        self._part.unlink()
-            with suppress(FileNotFoundError):
-                self._state.unlink()
+            finally:
+                self._keep()
 
     @contextmanager
-    def _locked(self, url: str) -> Iterator[None]:
-        while True:
-            with open(self._part, "ab") as handle:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise bad(url, f"is being fetched by another process, into {self._part}") from error
-                except OSError:  # a file system without locks
-                    pass
-                if self._is_still(handle.fileno()):
+    def _claimed(self, url: str) -> Iterator[None]:
+        """Inside, the part is this run's alone: what earlier runs have kept is moved to a name of its own.
+
+        The lock tells other runs of this machine not to fetch the same again. Without one they do no harm.
+        """
+        others = self._kept.parent.glob(f"{glob.escape(self._kept.stem)}.*.part")
+        for part in (self._kept, *sorted(others)):
+            with suppress(FileNotFoundError), open_own(part, READ) as handle:
+                if try_lock(handle.fileno()) is False:
+                    raise bad(url, f"is being fetched by another process, into {part}")
+                if part == self._kept or has_ended(part.name[len(self._kept.stem) + 1 : -len(".part")]):
+                    os.rename(part, self._part)
+                    with suppress(FileNotFoundError):
+                        os.rename(_state_of(part), self._state)
                     yield
                     return
+        with open_own(self._part, CREATE) as handle:
+            try_lock(handle.fileno())
+            yield
 
-    def _is_still(self, descriptor: int) -> bool:
-        """Whether the part is the file that was locked: another process may have made a whole one of it meanwhile."""
+    def _keep(self) -> None:
+        """What has come of a file that is not whole is kept, for the next run."""
         with suppress(FileNotFoundError):
-            return os.path.samestat(os.fstat(descriptor), self._part.stat())
-        return False
+            if self._part.stat().st_size == 0:
+                self._part.unlink()
+            else:
+                # Never bytes of one file beside the state of another, whenever the process is killed.
+                _state_of(self._kept).unlink(missing_ok=True)
+                os.replace(self._part, self._kept)
+                os.replace(self._state, _state_of(self._kept))
+        self._state.unlink(missing_ok=True)
 
     def _fetch(self, url: str) -> None:
         left = ATTEMPTS
@@ -143,7 +158,7 @@ class Resuming:
                 while piece := _read(response):
                     out.write(piece)
                     have += len(piece)
-                    self._progress(f"{self._part.stem}, bytes", have, total)
+                    self._progress(f"{self._kept.stem}, bytes", have, total)
         return total is None or have == total
 
     def _request(self, url: str) -> tuple[int, urllib.request.Request]:
@@ -182,6 +197,11 @@ class Resuming:
             strong = tag if tag and not tag.startswith("W/") else None
             held = {"url": url, "validator": strong or response.headers.get("Last-Modified")}
             self._state.write_text(json.dumps(held), encoding="utf-8")
+
+
+def _state_of(part: Path) -> Path:
+    """The file that says of which file of the server a part is."""
+    return part.with_name(f"{part.name}.json")
 
 
 def _ranges(response: Any) -> tuple[int, int | None]:

@@ -24,10 +24,9 @@ import numpy as np
 
 from pyalign.errors import InputError
 from pyalign.extraction.folder_files import HEADER, append, file_name, header, other, write_text
-from pyalign.io.own_files import CREATE, READ, host_name, open_own
+from pyalign.io.own_files import CREATE, READ, RUN, has_ended, open_own, run_name
 
 STATE, DONE = "state.json", "done.jsonl"
-NAME = re.compile(r"(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{8}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -69,7 +68,7 @@ class Attempt:
     """
 
     def __init__(self, parent: Path, state: Mapping[str, Any], first: int) -> None:
-        self.folder = parent / f"{host_name()}-{os.getpid()}-{os.urandom(4).hex()}"
+        self.folder = parent / run_name()
         os.makedirs(self.folder)
         self.lines: list[Line] = []
         self.next, self.rows = first, 0
@@ -230,17 +229,8 @@ class Earlier:
         return None
 
     def is_abandoned(self) -> bool:
-        """Whether its process was one of this host and has ended."""
-        name = NAME.fullmatch(self.folder.name)
-        if name is None or name["host"] != host_name():
-            return False
-        try:
-            os.kill(int(name["process"]), 0)
-        except (ProcessLookupError, OverflowError):
-            return True
-        except OSError:
-            return False
-        return False
+        """Whether its process was one of this machine and has ended."""
+        return has_ended(self.folder.name)
 
 
 def earlier_attempts(parent: Path) -> list[Earlier]:
@@ -252,7 +242,7 @@ def earlier_attempts(parent: Path) -> list[Earlier]:
 
 def _is_attempt(folder: Path) -> bool:
     """Whether it is one; without a state it is what is left of one that was being removed."""
-    named = NAME.fullmatch(folder.name) is not None and folder.is_dir() and not folder.is_symlink()
+    named = RUN.fullmatch(folder.name) is not None and folder.is_dir() and not folder.is_symlink()
     return named and (folder / STATE).exists()
 
 

@@ -14,6 +14,7 @@ from typing import IO
 
 from pyalign.io.paths import PathLike, bad
 
+RUN = re.compile(r"(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{8}")  # see `run_name`
 APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 READ = os.O_RDONLY
@@ -76,6 +77,25 @@ def take_lock(path: PathLike) -> IO[bytes] | None:
         lock.close()
         return None
     return lock
+
+
+def run_name() -> str:
+    """HOST-PROCESS-RANDOM, by which the files of a run are known from those of others."""
+    return f"{host_name()}-{os.getpid()}-{os.urandom(4).hex()}"
+
+
+def has_ended(name: str) -> bool:
+    """Whether the run of a `run_name` was one of this machine and its process is gone; of others nobody can tell."""
+    found = RUN.fullmatch(name)
+    if found is None or found["host"] != host_name():
+        return False
+    try:
+        os.kill(int(found["process"]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def host_name() -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gzip
 import hashlib
 import importlib.util
 import io
 import json
+import os
+import subprocess
 import sys
 import tarfile
 import threading
@@ -25,6 +28,7 @@ from pyalign.datasets.places import remembered
 from pyalign.datasets.registry import DATASETS, Remote, Row
 from pyalign.datasets.unpack import unpack
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.own_files import host_name
 
 pytest.importorskip("pooch", reason="pooch is not installed")
 
@@ -291,6 +295,47 @@ def test_what_is_refused_leaves_an_empty_part_to_whoever_fetches_into_it(row, se
     assert (folder / "x.bin.part").exists()
     fetch_dataset("mine")
     assert not (folder / "x.bin.part").exists()
+
+
+def test_two_runs_that_no_lock_keeps_apart_both_end_with_the_whole_file(row, server, monkeypatch):
+    folder = row(hash=None)
+
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    inner = []
+
+    def second(stage, done, total):
+        if done >= 400_000 and not inner:
+            inner.append(done)
+            fetch_dataset("mine")
+            inner.append((folder / "x.bin").read_bytes())
+
+    fetch_dataset("mine", progress=second)
+    assert inner[1:] == [BODY] and (folder / "x.bin").read_bytes() == BODY and left_over(folder) == []
+
+
+def test_what_a_killed_run_has_left_is_gone_on_with_and_that_of_a_live_one_is_left(row, server):
+    folder = row()
+    folder.mkdir(parents=True)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead, live = (folder / f"x.bin.{host_name()}-{process}-00000000.part" for process in (ended.pid, os.getppid()))
+    dead.write_bytes(BODY[:300_000])
+    live.write_bytes(BODY[:200_000])
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY and asked(server) == ["bytes=300000-"]
+    assert live.read_bytes() == BODY[:200_000] and not dead.exists()
+
+
+def test_a_link_in_place_of_a_part_is_not_followed(row, server, message_of, tmp_path):
+    folder = row()
+    folder.mkdir(parents=True)
+    (tmp_path / "victim").write_text("precious")
+    (folder / "x.bin.part").symlink_to(tmp_path / "victim")
+    assert "is a link, which is not followed" in message_of(fetch_dataset, "mine")
+    assert (tmp_path / "victim").read_text() == "precious"
 
 
 def test_ctrl_c_keeps_what_has_come(row, server, monkeypatch):
