@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._streams import say
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.paths import one_line
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
 from pyalign.study.file import read_study
 from pyalign.study.result import Study
-from pyalign.study.run import run_study
+from pyalign.study.run import code_of, run_study
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,12 @@ class StudyRunOptions:
 
 
 def run(options: StudyRunOptions, progress: Progress) -> Outcome:
-    """Runs the study, and shows its steps."""
+    """Says which code the study runs, runs it, and shows its steps."""
+    for note in () if options.quiet else code_of(read_study(options.file)):
+        say(f"note: {one_line(note)}")
     with Steps(not options.quiet) as steps:
         found = run_study(options.file, options.out, resume=options.resume, only=options.only, watch=steps)
-    return Outcome(found, fault=fault_of(found))
+    return Outcome(replace(found, notes=()), fault=fault_of(found))  # its notes were said before it was run
 
 
 def fault_of(study: Study) -> str:

@@ -1,6 +1,7 @@
 """Models of one's own: what a function gives, `module:PACKAGE.MODULE:FUNCTION` or `module:FILE.py:FUNCTION`.
 
-Runs the code of that file or package, with all that it imports. The function takes nothing and returns (module,
+Runs the code of that file or package, with all that it imports. A package is looked for in the working directory first,
+or in the folder of `module:FOLDER/PACKAGE.MODULE:FUNCTION`. The function takes nothing and returns (module,
 transform), a module with an attribute `preprocess`, or an `Encoder`.
 
 `logits` is the output of the module. `penultimate` is what the one `nn.Linear` is given whose output that is; a module
@@ -99,22 +100,34 @@ def encoder_of(
 def _imported(spec: str, place: str) -> Any:
     """The module of a file or of a dotted name."""
     if not place.endswith(".py"):
-        folder = os.getcwd()
+        before, _, dotted = place.rpartition("/")
+        folder = os.path.abspath(before)
         sys.path.insert(0, folder)  # as `python -m` would
         try:
             with one_line_errors(spec, f"{place} can't be imported"):
-                return import_module(place)
+                found = import_module(dotted)
         finally:
             sys.path.remove(folder)
+        _require_here(spec, found, folder)
+        return found
     hash_file(spec, place)
     name = f"_pyalign_module_{abs(hash(os.path.abspath(place))):x}"
-    found = spec_from_file_location(name, place)
-    assert found is not None and found.loader is not None
-    code = module_from_spec(found)
+    told = spec_from_file_location(name, place)
+    assert told is not None and told.loader is not None
+    code = module_from_spec(told)
     sys.modules[name] = code  # dataclasses look their module up
     with one_line_errors(spec, f"{place} can't be run"):
-        found.loader.exec_module(code)
+        told.loader.exec_module(code)
     return code
+
+
+def _require_here(spec: str, found: Any, folder: str) -> None:
+    """Raises where Python had a module of that name already, from elsewhere: it would run in place of the one here."""
+    first = str(found.__name__).partition(".")[0]
+    here = [path for name in (f"{first}.py", first) if os.path.exists(path := os.path.join(folder, name))]
+    file = getattr(found, "__file__", None)
+    if here and file and not os.path.realpath(file).startswith(os.path.realpath(folder) + os.sep):
+        raise InputError(f"{spec}: {found.__name__} was imported before, from {file}; {here[0]} can't take its place")
 
 
 def _weights(spec: str, module: nn.Module, request: Request) -> Weights:

@@ -39,8 +39,8 @@ def extract(
     """Runs images or texts through a model and gives a row for each, by layer, with the names of the items.
 
     Args:
-        model: SOURCE:NAME (see `list_models`), an encoder that is loaded already, or an nn.Module of torch, of which a
-            copy is run, with `preprocess`.
+        model: SOURCE:NAME (see `list_models`), an encoder that is loaded already, a function that makes one of a
+            `Request`, or an nn.Module of torch, of which a copy is run, with `preprocess`.
         images: a folder, a list file, an archive, a table, or a sequence of images; see `as_images`.
         preprocess: of an nn.Module: makes (c, h, w) floats of an RGB image of Pillow.
         layers: "penultimate" (the pooled feature before the classifier), "logits", or names of modules.
@@ -144,11 +144,14 @@ def _encoder(
     model: Any, preprocess: Callable[[Any], Any] | None, request: Request, model_threads: int | None
 ) -> Encoder:
     """The model, ready to run."""
-    if isinstance(model, str | Encoder):
+    makes = callable(model) and not isinstance(model, type) and not hasattr(model, "named_modules")
+    if isinstance(model, str | Encoder) or makes:
         if preprocess is not None:
             raise InputError("preprocess serves an nn.Module alone: other models have their own")
         if isinstance(model, str):
             return load_encoder(model, request)
+        if makes:
+            return model(request)
         if model_threads not in (None, model.threads):
             raise InputError(f"model_threads must be the {model.threads} of the loaded encoder; got {model_threads}")
         return model

@@ -5,6 +5,8 @@ A source's module has `load(name, request) -> Encoder`, and `names() -> list[str
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -103,12 +105,80 @@ def require_packages(source: str) -> None:
             raise MissingExtraError(f"model source {source}", f"{named}>={'.'.join(map(str, first))}", row.extra)
 
 
-def load_encoder(spec: str, request: Request | None = None) -> Encoder:
+class OnDisk(NamedTuple):
+    """What a spec names on the disk: `path` between `before` and `after`.
+
+    Attributes:
+        sure: whether it can be nothing else; otherwise it may be a name in a hub, or a tag.
+        is_code: whether it is run.
+    """
+
+    before: str
+    path: str
+    after: str = ""
+    sure: bool = True
+    is_code: bool = False
+
+    def at(self, path: str) -> str:
+        """The spec with another path."""
+        return f"{self.before}{path}{self.after}"
+
+
+def on_disk(spec: str) -> OnDisk | None:
+    """What a spec names, or may name, on the disk; None where it names nothing there.
+
+    Example:
+        >>> on_disk("random:0:module:nets/mine.py:net")
+        OnDisk(before='random:0:module:', path='nets/mine.py', after=':net', sure=True, is_code=True)
+        >>> on_disk("timm:resnet50") is None
+        True
+    """
+    source, _, name = spec.partition(":")
+    if source == "random":
+        seed, _, inner = name.partition(":")
+        found = on_disk(inner)
+        return None if found is None else found._replace(before=f"random:{seed}:{found.before}")
+    if source == "module":
+        path, colon, function = name.rpartition(":")
+        return OnDisk("module:", path, f"{colon}{function}", is_code=True)
+    if source == "onnx":
+        return OnDisk("onnx:", name)
+    if source in ("transformers", "sentence-transformers"):
+        return OnDisk(f"{source}:", name, sure=False)
+    if source in ("timm", "open_clip") and name.startswith("local-dir:"):
+        return OnDisk(f"{source}:local-dir:", name.removeprefix("local-dir:"))
+    if source == "open_clip" and ":" not in name and "/" in name:
+        architecture, _, weights = name.partition("/")
+        return OnDisk(f"open_clip:{architecture}/", weights, sure=False)
+    return None
+
+
+def from_folder(spec: str, folder: str) -> str:
+    """A spec whose relative paths start from the working directory, made of one whose paths start from a folder.
+
+    Raises:
+        InputError: what it names is not in the folder, and something of that name in the working directory would be
+            taken in place of a model of a hub.
+    """
+    found = on_disk(spec)
+    if found is None or not found.path or os.path.isabs(found.path) or os.path.realpath(folder) == os.getcwd():
+        return spec
+    place = os.path.join(folder, found.path)
+    if found.sure or os.path.exists(place):
+        return found.at(place)
+    if os.path.exists(found.path):
+        raise InputError(f"{spec}: there is no {place}, and {found.path} of the working directory is not taken for it")
+    return spec
+
+
+def load_encoder(spec: str, request: Request | None = None, folder: str | None = None) -> Encoder:
     """The model of a name, ready to run.
 
     Args:
         spec: "SOURCE:NAME"; see `SOURCES`.
         request: weights, device, precision.
+        folder: from which relative paths in the name start, which the encoder tells of as they stand there; None: the
+            working directory.
 
     Raises:
         InputError: no such source or model, weights that are not to be had; one line.
@@ -118,8 +188,14 @@ def load_encoder(spec: str, request: Request | None = None) -> Encoder:
         >>> load_encoder("pixels:8").resolve(["penultimate"])[0].what
         'RGB of 8 x 8 pixels, from 0 to 1'
     """
-    source, name = split_spec(spec)
+    there = spec if folder is None else from_folder(spec, folder)
+    source, name = split_spec(there)
     request = request or Request()
     found: Encoder = module_of(source).load(name, request)
     found.threads = request.threads
+    path, whole = (one.path if (one := on_disk(named)) else "" for named in (spec, there))
+    if whole != path:
+        found.spec = found.spec.replace(there, spec)
+        found.weights = replace(found.weights, origin=found.weights.origin.replace(whole, path))
+        found.notes = tuple(note.replace(whole, path) for note in found.notes)
     return found

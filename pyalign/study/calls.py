@@ -7,9 +7,11 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 from pyalign.errors import ConvergenceWarning, InputError
+from pyalign.extraction.sources import from_folder, load_encoder, on_disk
 from pyalign.extraction.weights import hash_file
 from pyalign.io.paths import split_key
 from pyalign.io.write import Content
@@ -18,7 +20,7 @@ from pyalign.progress import Progress
 from pyalign.study.analyses import HUMAN, MODEL, MODELS, TRIPLETS
 from pyalign.study.file import STEP, Step, StudyModel
 from pyalign.study.inputs import Inputs
-from pyalign.study.keys import key_of_step
+from pyalign.study.keys import digest_of, key_of_step
 from pyalign.study.options import FILES
 from pyalign.study.timeless import timeless
 
@@ -147,16 +149,39 @@ def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
         hashed["texts"] = hash_file(model.name, split_key(given["texts"])[0])
     if "checkpoint" in given:
         given["checkpoint"] = inputs.place(given["checkpoint"])
-        if os.path.isfile(given["checkpoint"]):
-            hashed["checkpoint"] = hash_file(model.name, given["checkpoint"])
+        hashed.update(_hash_of_path("checkpoint", given["checkpoint"], model.name))
     if "transform" in given:
         given["transform"] = inputs.option("transform", given["transform"], "extract")
         hashed["transform"] = inputs.digest(given["transform"])
+    hashed.update(_hash_of_model(model, inputs.study.folder))
     if "layer" in given:
         given["layers"] = (given.pop("layer"),)
     told = {name: value for name, value in model.options.items() if name not in (*NOT_IN_KEY, "per_object")}
     key = key_of_step("extract", {"model": model.extract, **told}, hashed)
-    return ExtractCall({"model": model.extract, **given}, key, items, hashed.get("images"))
+    loaded = partial(load_encoder, model.extract, folder=inputs.study.folder)
+    return ExtractCall({"model": loaded, **given}, key, items, hashed.get("images"))
+
+
+def _hash_of_model(model: StudyModel, folder: str) -> dict[str, str]:
+    """Of what a model's name stands for on the disk: code, a file, or the files of a folder."""
+    there = on_disk(from_folder(model.extract, folder))
+    if there is None:
+        return {}
+    path = there.path
+    if there.is_code and not path.endswith(".py"):  # of a package that is installed nothing is known
+        before, _, dotted = path.rpartition("/")
+        stem = os.path.join(before, *dotted.split("."))
+        path = next((file for end in (".py", f"{os.sep}__init__.py") if os.path.isfile(file := stem + end)), "")
+    return _hash_of_path("model", path, model.name)
+
+
+def _hash_of_path(what: str, path: str, name: str) -> dict[str, str]:
+    """Of a file, or of all files below a folder by their names, under that word; nothing where there is none."""
+    if os.path.isfile(path):
+        return {what: hash_file(name, path)}
+    files = sorted(os.path.join(at, file) for at, _, held in os.walk(path) for file in held)
+    found = {os.path.relpath(file, path): hash_file(name, file) for file in files}
+    return {what: digest_of(found)} if found else {}
 
 
 def extracted_document(found: Any, call: ExtractCall, place: str, time: str) -> str:

@@ -54,11 +54,12 @@ def _places(folder: str) -> Iterator[str]:
     count, left, seen = 0, [("", 0)], set[tuple[int, int]]()
     while left:
         below, depth = left.pop(0)
-        status = os.stat(os.path.join(folder, below))
+        there = os.path.join(folder, below) if below else folder
+        status = os.stat(there)
         if (status.st_dev, status.st_ino) in seen:  # by way of a link
             continue
         seen.add((status.st_dev, status.st_ino))
-        for name in sorted(os.listdir(os.path.join(folder, below) if below else folder)):
+        for name in sorted(os.listdir(there)):
             place = os.path.join(below, name)
             whole = os.path.join(folder, place)
             if name.startswith("."):

@@ -12,6 +12,7 @@ from typing import Any
 from pyalign.analysis.named_ceiling import ceiling_of
 from pyalign.data.provenance import hashing
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.extraction.sources import on_disk
 from pyalign.io.paths import PathLike, checked_path, one_line
 from pyalign.journal import Journal
 from pyalign.results import load_result
@@ -76,6 +77,20 @@ def run_study(
         return run.all(wanted, Path(path).read_bytes())
 
 
+def code_of(study: StudyFile) -> tuple[str, ...]:
+    """Which code a study runs, a sentence for each model that is made by code."""
+    used = {name for step in study.steps for name in step.models}
+    found = {name: on_disk(model.extract) for name, model in study.models.items() if name in used}
+    code = {name: one.path for name, one in found.items() if one is not None and one.is_code}
+    return tuple(f"model {name!r} runs the code of {path}{_where(path)}" for name, path in code.items())
+
+
+def _where(path: str) -> str:
+    if os.path.isabs(path):
+        return ""
+    return " in the folder of the study" + ("" if path.endswith(".py") else ", or as it is installed")
+
+
 def _place(study: StudyFile, out: PathLike | None) -> Path:
     place = Path(os.path.splitext(study.path)[0] if out is None else out)
     if place.is_dir() and (place / STUDY).exists() and os.path.samefile(place / STUDY, study.path):
@@ -112,7 +127,9 @@ class _Run:
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(self._left(str(stop))) from None
         steps = (*self.done.values(), report)
-        found = Study(self.study.title, steps, report.document, folder=str(self.folder.path))
+        found = Study(
+            self.study.title, steps, report.document, folder=str(self.folder.path), notes=code_of(self.study)
+        )  # fmt: skip
         self._close(found, file)
         return found
 

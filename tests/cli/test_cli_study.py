@@ -151,3 +151,19 @@ def test_the_tour_is_not_put_into_a_file(capsys):
     Path("file").write_text("x")
     assert main(["tour", "--out", "file"]) == 1
     assert capsys.readouterr().err == "pyalign tour: error: file: is a file; take an empty or a new folder (--out)\n"
+
+
+def test_says_which_code_a_study_will_run_before_it_is_run(capsys, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        "pyalign.cli.study_run.run_study", lambda *a, **o: said.append(capsys.readouterr().err) or 1 / 0
+    )
+    spec = "module:net\\u001b[2J.py:net"  # no letter that a terminal would obey
+    Path("small.toml").write_text(
+        f'images = "photos"\ntriplets = "t.csv"\nmodels.m = {{ extract = "{spec}" }}\n[steps.score]\nmodels = "m"\n'
+    )
+    for more in ([], ["--quiet"]):
+        with pytest.raises(ZeroDivisionError):
+            main(["study", "run", "small.toml", *more])
+    note = "note: model 'm' runs the code of net\\x1b[2J.py in the folder of the study\n"
+    assert said == [note, ""]

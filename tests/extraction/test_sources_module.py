@@ -109,6 +109,18 @@ def test_a_package_is_found_beside_the_user(file, monkeypatch):
     assert load_encoder("module:mine:pair").size == (3, 8, 8)
 
 
+def test_a_package_is_found_in_the_folder_that_stands_before_it_and_never_stands_in_for_another(tmp_path, message_of):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "net_of_a_folder.py").write_text(FILE)
+    assert load_encoder(f"module:{tmp_path}/one/net_of_a_folder:pair").size == (3, 8, 8)
+    assert (
+        load_encoder("module:net_of_a_folder:pair", folder=str(tmp_path / "one")).spec == "module:net_of_a_folder:pair"
+    )
+    message = message_of(load_encoder, f"module:{tmp_path}/two/net_of_a_folder:pair")
+    assert f"net_of_a_folder was imported before, from {tmp_path}/one/net_of_a_folder.py" in message
+
+
 def test_what_a_function_must_give_is_said(file, message_of):
     spec = f"module:{file}"
     assert message_of(load_encoder, f"{spec}:alone") == (

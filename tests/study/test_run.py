@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -370,3 +371,74 @@ def test_steps_whose_files_trade_names_are_made_anew(folder):
         found = {step.name: step.document for step in run().steps}
         for name, model in (("a b", "a"), ("a_b", "b")):
             assert [one.embeddings for one in pyalign.load_result(f"small/{found[name]}")] == [model]
+
+
+CODE = """\
+from pathlib import Path
+from pyalign.extraction.sources import load_encoder
+def net():
+    Path({ran!r}).touch()
+    return load_encoder("pixels:{side}")
+"""
+
+
+@pytest.fixture
+def coded(tmp_path, monkeypatch):
+    """A study in a folder of its own whose model is made by code; code of the same names lies in the working folder."""
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("torch")
+    study = tmp_path / "study"
+    (study / "photos").mkdir(parents=True)
+    for k in range(5):
+        image.new("RGB", (4, 4), (40 * k, 9, 33)).save(study / "photos" / f"{k}.png")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder, ran, side in ((study, "right", 1), (elsewhere, "wrong", 2)):
+        for name in ("net.py", "net_of_a_study.py"):
+            (folder / name).write_text(CODE.format(ran=str(tmp_path / ran), side=side))
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.delitem(sys.modules, "net_of_a_study", raising=False)
+
+    def run(spec="module:net.py:net", **options):
+        text = f"images = 'photos'\n[models]\nm = {{ extract = '{spec}' }}\n[steps.hubs]\nk = 2\n"
+        (study / "s.toml").write_text(text)
+        return pyalign.run_study(study / "s.toml", **options)
+
+    return run
+
+
+@pytest.mark.parametrize("spec", ["module:net.py:net", "module:net_of_a_study:net"])
+def test_code_that_a_study_names_is_that_of_its_own_folder(coded, tmp_path, spec):
+    study = coded(spec)
+    assert not study.failed
+    assert (tmp_path / "right").exists() and not (tmp_path / "wrong").exists()
+    manifest = json.loads(Path(study.folder, "models/m/manifest.json").read_text())
+    assert manifest["layers"][0]["shape"] == [5, 3]
+
+
+def test_a_study_says_which_code_it_runs(coded):
+    (note,) = coded().notes
+    assert note == "model 'm' runs the code of net.py in the folder of the study"
+    (note,) = coded("module:net_of_a_study:net").notes
+    assert note == "model 'm' runs the code of net_of_a_study in the folder of the study, or as it is installed"
+    assert pyalign.load_result(Path("../study/s/study.json")).notes == (note,)
+
+
+def test_an_extraction_is_made_anew_where_the_code_of_its_model_has_changed(coded, tmp_path):
+    coded()
+    assert "extract (m)" not in made(coded())
+    path = tmp_path / "study/net.py"
+    path.write_text(path.read_text().replace("pixels:1", "pixels:2"))
+    assert "extract (m)" in made(coded())
+
+
+def test_documents_name_what_a_model_is_made_of_as_the_study_does(coded, tmp_path):
+    study = coded()
+    told = [path.read_text() for path in Path(study.folder).rglob("*.json")]
+    assert told and str(tmp_path) not in "".join(told)
+
+
+def test_a_model_of_a_hub_is_not_taken_from_the_working_folder(coded):
+    Path("facebook/dino").mkdir(parents=True)
+    reasons = {step.name: step.reason for step in coded("transformers:facebook/dino").failed}
+    assert "facebook/dino of the working directory is not taken for it" in reasons["extract (m)"]
