@@ -66,14 +66,6 @@ def hidden(**options: Any) -> Any:
     return field(metadata={"hidden": True}, repr=False, **options)
 
 
-def along(*names: str, **options: Any) -> Any:
-    """A field whose values stand along those of others, one for each; of two names a matrix, rows along the first.
-
-    A document in which they do not is damaged: see `from_fields`.
-    """
-    return field(metadata={"along": names}, **options)
-
-
 def csv_of(records: list[dict[str, Any]], escape: bool = False) -> str:
     """Records as text, separated by commas, under a header; `escape`: see `csv_text`.
 
@@ -210,7 +202,11 @@ def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
 
 
 def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
-    """The same, field by field; what stands along other fields has as many values as those."""
+    """The same, field by field.
+
+    What a class says in `along` is checked: field -> those whose values it has one of its own for each of; of two a
+    matrix, its rows along the first.
+    """
     values: dict[str, Any] = {}
     plan = _plan(cast(Any, kind))
     about = {} if plan.has_intervals else document.get(INTERVALS, {})
@@ -269,7 +265,7 @@ def _plan(kind: type) -> _Plan:
                one.default is MISSING and one.default_factory is MISSING) for one in fields(kind)),
         tuple(one.name for one in fields(kind) if one.default is None and _is_shown(one)),
         "missing" in hints, INTERVALS in hints,
-        tuple((one.name, one.metadata["along"]) for one in fields(kind) if "along" in one.metadata),
+        tuple(getattr(kind, "along", {}).items()),
     )  # fmt: skip
 
 

@@ -113,6 +113,7 @@ class Result:
         command: under which its documents are known; "" for a part of another result.
         rows: the field whose elements are the rows of its table; "" where there is one row, the result itself.
         derived: properties that documents show besides the fields.
+        along: fields that have a value for each of another's, and those; see `pyalign.documents.from_fields`.
     """
 
     command: ClassVar[str] = ""
@@ -248,8 +249,8 @@ def read_result(document: Any, path: Any) -> Any:
     try:
         _require_fitting(found)
     except DAMAGE as error:
-        told = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-        raise bad(path, f"is a damaged result of {command!r}: its parts do not fit together ({told})") from error
+        reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise bad(path, f"is a damaged result of {command!r}: its parts do not fit together ({reason})") from error
     return found
 
 

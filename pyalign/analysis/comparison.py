@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval, along
+from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.results import OfTask, Result
 
@@ -147,6 +147,10 @@ class Comparison(OfTask, Result):
     command: ClassVar[str] = "compare"
     rows: ClassVar[str] = "models"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "covariance": ("models", "models"),
+        "cross_entropy_covariance": ("models", "models"),
+    }
 
     models: tuple[ModelResult, ...]
     pairs: tuple[PairResult, ...]
@@ -163,8 +167,8 @@ class Comparison(OfTask, Result):
     correction: str
     n_objects: int
     n_subjects: int | None
-    covariance: Matrix | None = along("models", "models", default=None)
-    cross_entropy_covariance: Matrix | None = along("models", "models", default=None)
+    covariance: Matrix | None = None
+    cross_entropy_covariance: Matrix | None = None
     best: BestModel | None = None
     triplets: str | None = None
     task: str = ODD_ONE_OUT

@@ -22,7 +22,7 @@ from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.people import inputs_of, with_people
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
-from pyalign.documents import along, csv_text, from_fields, hidden
+from pyalign.documents import csv_text, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
@@ -54,13 +54,14 @@ class Failures(OfTask, Result):
     command: ClassVar[str] = "failures"
     rows: ClassVar[str] = "groups"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"families": ("models",), "n_wrong": ("models",)}
 
     models: tuple[str, ...]
-    families: tuple[str, ...] | None = along("models")
+    families: tuple[str, ...] | None
     n_triplets: int
     n_dropped: int
     n_undecided: int
-    n_wrong: tuple[int, ...] = along("models")
+    n_wrong: tuple[int, ...]
     groups: tuple[FailureGroup, ...]
     measure: str
     ties: str

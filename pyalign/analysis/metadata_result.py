@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval, along
+from pyalign.documents import Interval
 from pyalign.results import OfTask, Result
 
 
@@ -48,12 +48,20 @@ class FittedLine:
         models_low, models_high: over models, or families of them; None where there are too few.
     """
 
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "accuracy": ("x",),
+        "low": ("x",),
+        "high": ("x",),
+        "models_low": ("x",),
+        "models_high": ("x",),
+    }
+
     x: tuple[float, ...]
-    accuracy: tuple[float, ...] = along("x")
-    low: tuple[float, ...] | None = along("x", default=None)
-    high: tuple[float, ...] | None = along("x", default=None)
-    models_low: tuple[float, ...] | None = along("x", default=None)
-    models_high: tuple[float, ...] | None = along("x", default=None)
+    accuracy: tuple[float, ...]
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+    models_low: tuple[float, ...] | None = None
+    models_high: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-
-from pyalign.documents import along
 
 MOST_FOR_EDGES = 1 << 16
 CHUNK = 1 << 15
@@ -25,10 +25,12 @@ class Reliability:
         ece: expected calibration error: the mean over answers of |accuracy - confidence| of their bin; a fraction.
     """
 
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"confidence": ("count",), "accuracy": ("count",)}
+
     edges: tuple[float, ...]
     count: tuple[int, ...]
-    confidence: tuple[float | None, ...] = along("count")
-    accuracy: tuple[float | None, ...] = along("count")
+    confidence: tuple[float | None, ...]
+    accuracy: tuple[float | None, ...]
     ece: float
 
 

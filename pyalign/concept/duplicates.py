@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,6 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Provenance, as_embeddings
-from pyalign.documents import along
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
@@ -29,8 +29,10 @@ class DuplicateGroup:
         least: the smallest similarity of the pairs above the threshold; None of equal rows that were not compared.
     """
 
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"names": ("rows",)}
+
     rows: tuple[int, ...]
-    names: tuple[str, ...] | None = along("rows")
+    names: tuple[str, ...] | None
     exact: bool
     least: float | None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
 
-from pyalign.documents import along
 from pyalign.errors import InputError
 from pyalign.results import Result
 
@@ -29,12 +28,19 @@ class SimilarityMatrix(Result):
         symmetric: whether the measure is; else an entry is of (row, column).
     """
 
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "matrix": ("models", "models"),
+        "null_threshold": ("models", "models"),
+        "calibrated": ("models", "models"),
+        "p_value": ("models", "models"),
+    }
+
     measure: str
     models: tuple[str, ...]
-    matrix: Square = along("models", "models")
-    null_threshold: Beside | None = along("models", "models", default=None)
-    calibrated: Beside | None = along("models", "models", default=None)
-    p_value: Beside | None = along("models", "models", default=None)
+    matrix: Square
+    null_threshold: Beside | None = None
+    calibrated: Beside | None = None
+    p_value: Beside | None = None
     symmetric: bool = True
 
     @property
@@ -108,11 +114,12 @@ class LayerSimilarity(Result):
     """
 
     command: ClassVar[str] = "layers"
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"matrix": ("first", "second")}
 
     measure: str
     first: tuple[str, ...]
     second: tuple[str, ...]
-    matrix: Square = along("first", "second")
+    matrix: Square
     aggregate: str
     value: float
     null_threshold: float

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval, along
+from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.results import Result
 
@@ -87,13 +88,14 @@ class Recovery(Result):
     command: ClassVar[str] = "recover"
     rows: ClassVar[str] = "by_model"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"confusion": ("models", "models"), "by_model": ("models",)}
 
     models: tuple[str, ...]
-    confusion: Matrix = along("models", "models")
+    confusion: Matrix
     recovery_rate: float
     ci: Interval
     n_triplets: int
-    by_model: tuple[RecoveredModel, ...] = along("models")
+    by_model: tuple[RecoveredModel, ...]
     curve: tuple[RateAtSize, ...]
     target: float
     n_needed: int | None

@@ -31,20 +31,14 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.append(str(Path(__file__).parent.parent))
-from every_document import every_result, other_results, restructured
-
-from pyalign import load_result, run_study
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
 from pyalign.io import apart, load_embeddings, load_judgments, load_triplets, read_choices, read_names
 from pyalign.io.contents import contents
 from pyalign.io.toml import key_of, quoted, read_toml
 from pyalign.nearest.index import MARK, build_index, load_index
-from pyalign.report.page.write import make_report
-from pyalign.study.file import read_study
-from pyalign.study.units import units_of
 
+sys.path.append(str(Path(__file__).parent.parent))  # tests, which have a document of each command
 LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progress, and machines are shared
 ROOM = 256 << 20
 MANIFEST = "manifest.json"
@@ -72,6 +66,9 @@ def _images(path: Path) -> None:
 
 def _result(path: Path) -> None:
     """Whatever loads answers; a page of it and of a sound one is made."""
+    from pyalign import load_result
+    from pyalign.report.page.write import make_report
+
     found = load_result(path)
     texts = (str(found), found.table(40, True), found.to_csv(), found.to_json(), found.to_latex(), found._repr_html_())
     for text in texts:
@@ -85,6 +82,10 @@ def _result(path: Path) -> None:
 
 def _study(path: Path) -> None:
     """What is read is run, to the end; its inputs are missing."""
+    from pyalign import run_study
+    from pyalign.study.file import read_study
+    from pyalign.study.units import units_of
+
     units_of(read_study(path))
     out = path.with_suffix("")
     shutil.rmtree(out, ignore_errors=True)
@@ -230,6 +231,8 @@ def _index() -> list[bytes]:
 
 
 def _json() -> list[bytes]:
+    from every_document import every_result, other_results
+
     found = []
     for make in (every_result, other_results):
         with tempfile.TemporaryDirectory() as folder:
@@ -340,6 +343,8 @@ def sealed(raw: bytes, rng: random.Random) -> bytes:
 
 def rearranged(suffix: str, raw: bytes, rng: random.Random) -> bytes:
     """A document or a study that is sound as JSON or TOML, and changed in its structure."""
+    from every_document import restructured
+
     if suffix == DOCUMENT:
         return json.dumps(restructured(json.loads(raw), rng)).encode()
     with tempfile.TemporaryDirectory() as folder:

@@ -374,4 +374,61 @@ PACKED = {
         Iwr+?r#1u8{$Ha~85g2GUVlX$u-XRe<o-lp;tjM>*Q9b)$(0(+Uun!8#Jk0w*#}aO=tu7N)O<>%AS5rtgz_7`mr<w8QPxUCeToW@)bUbk2)Z(H~#
         b!5$O
     """,
+    "deep_key.toml": r"""
+        c-rm4F%19!2mqkp6ee&pfMM)k!W4cCwiW;Y00000000000000000000000000000000000000000000000000000000000000000000000000000
+        0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000
+        0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000
+        0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000
+        00000000000000000000000000000000000000000000000000000000000000000000RH7<#{n5+fo1
+    """,
+    "deep_table.toml": r"""
+        c-o6DE=esY)+<iVFG`K&O3u`)7=?ogD%dI*asdFx42W<
+    """,
+    "tables_for_names.toml": r"""
+        c-qU&Pf5)w)=N~dRZvRQ%PXi<;wmZ1EXYYMDFz9Z=p`4IDRD&?m!uXH>lG*G7p2B><%0D9rK6*j5|v_g6sl`uk#$wqasdGBARLM
+    """,
+    "nul.toml": r"""
+        c-qU&Pf5)w)=N~dRZvQdDK!8By}W`-C9aa9%z~WMl46iViC%JXnG#oYaY<@Hv0ia<eo<;H7XTmQ62S
+    """,
+    "many_paths.toml": r"""
+        c-ocL%W48a6oldZJcYP%CsvKO1bmVZ#LIXAGs<))khf1<1Zq{Jc1<_^?>^4?xF5S)neIlL(RerQAK&Aq4%f%6tL1rBr-$-2Zr)1m9%WkQv-jro*&
+        pil-ft$SYu!GE`@Wkrr4C(xu9ppdkGr96CeI(QrG1$+_j>7uZTGS7j>l_%F8cNtZeP;y+Jx5<UZ>%e39lr)O2bPNUP^eGh8HHhknkc6&rNtP;dvT
+        vO}LeCn}%t^lrYmUOc)YI8lIW(Ov0%=8hI3XOy$wYqsU__k47Fv9#eTV@+k6{%A=7-k;haXjXa7xrt)ayQRFd|M<b6SkEuKwc@%j}<<ZEa$YUxGM
+        jk{SQh6})Ao7sPgOLZ3hg2SnJcvA`@?hja<RO&@BM%}EsXQ2Y5P3-D!N`NiLn;qO9z-5ec`))I@{r0i@Wfrp&ZrY~sX0SV#HHYjH{q6QGuXshO3g
+        ?UXz^}o_9<DX(qUm{g^Y?6f^i@W!m80Fxc*`52dPc+s{
+    """,
+    "short_matrix.json": r"""
+        c-p;I>u&2d41Sfsf7f=RMC#J#*uSDE6k9#XjxT{@ck7D2`zYCQokVBr*$z$u7%(p%DVqGmx1#Kt#<x{*zbVSEzPQ;G$8r}M&jR3=m(U;gT^rTn4(
+        >!W=)-ZWha<}#-ijvp<JgC2P=)Q@A47FJ12tV0>SR{@)pfs?_5N_z9$up=zQ26=vVQIAYW@00*H7<{5y=nz{?CZ?z&YG(I29x$YaAK04vB6yx8hC
+        +Fl3xINT7|hPU&bXl#qf9X<<R3l%yH+A%~H`6A*${#<IO8t680Jv_z61odTi3s)+KfsNVot0!Sr<MdhS201T)f<2l>0uAhb-7kJ0zNau~BDY!8xt
+        uV?taA;%_5@T!QfGlVNsd17LS&4w46rUDxI&KEx100n>N19K<7Gi>N&ajU)<oFmwFvH|yUL!2vii8t}Yos;n44rT;vdqTJ0!-McVx_P5+ujf1qFP
+        odtt48jfzVl#gy}IyzcyHW*JiU|(VdGIUCQO~^y2F=oF{@tgIhgQM`nfU;x~uN*q*>IJ<?#f3y%rrQxQLqEg9fmS)LQfr{d+@S4BF$HcjAZF1buY
+        KZf_4%^8W*`!@LgXHbZgV7bFUqn7g2Yrw<Ivq730P$y1cnUX@HCbT@O5`~?rk@26Ah2`l`(rGI|N;$PQpkZgG2#gvgjG2To0W<z5WP<`N^BB{O5o
+        |SsTxOUJm<34C|3*H*-;lt7l^~d_U@nUxrKMwfWd?OtPC*fvS9!2V@O-J6dolnkY@T;ePNNZ0PpNCmoNYle*AOls*??E>3ouixQe0hSq_6}hl*<f
+        r0ki&}pdF+6PbA`H!<D8hKDjpdiL|4va3nvT|3nx+h<CCfzn6Ei9P_`4C-wYOxBWeoX_-M0iy8W69Q?pLPn5|h^YvjD_n~-aMWB$rda~}jm(cpQj
+        Mab3E=$9{Nxa4bs&4^qrTq=?Ucf!NUxc_9$!Omm#?wO8`pMyv?~dKrmwC<3AJXTKCx~5MRKshM6wh_%2aU58Z$2!H6-lhSj<jOZ^FV9G_r)n3n5_
+        s@`BI9?R1UY#E`Ud4O0boVYmd|hN(J_rv_qvzA9$m1L;;=0;wsA(!JlWjR{Vf!EH}qhpfk;Xh!m~5!>PU2H{Zk6{=B*hA3xEWe2QZ0%dcVD=KVNy
+        #j0K3-~R@s#`7)
+    """,
+    "surrogate.json": r"""
+        c-rk%O^@R?4E-yDPrGR1)wiVpJ+?rB9($V>fg&jrcVj7#?F4DC|Gku)nMr00?6la+7WK&@DUy$Tq%M_>U1x%;R;cQ2Ouky=pPlavhzJ~xKJ{%3*#
+        Ot1#@QhGe%uc|$Q~}0v35+xp5cURF4gU)!8ojk)E@S}*lUa@QS0+@I=B=M2k)+Dn_}OueHcKRokC2;C|8PVEf{B9fl=p8xVMp#Nydd#T42&lCjAJ
+        2AaNV}HWX-s?+!khVN$@gESqwvwt!*)sAiungDIGkY5Q_>W9(-?6)KpaJr<$wHr}~5JQfFk#rVnY+d~~7sa!{IV{ip$jWHHPC@tX!Q_eY-8Eczsh
+        -=mmrnI6`u!c5D@&#NG07*4k5Xv#vn*Q;+IP0hDS}~3Z6h{&zC83LqOfjtCUr?wV9P;hK^q+I0(Ya*|ei_Fh=V^B)SYOg)ufB|80DhR{);^_}CNL
+        aaQVB^hMFi29ze#QG7Uhy>C_*W$Ik{F~y*ZbhHh+2x9GPUDA9m4Ay-NucK##16VcR<Yl&uyS)RkRpXzY3_d2VgPITW*&LdgcxM&}gUF!*#d``nVt
+        RQyZz6<BYwdv9uA=G%1_aIPZ%K46X*;!xQ9P_@8y6h>fZ>XAtv4F(8|wlSd;Pd$oTbW2#&2GkB9J_Qt$^9g;Ja>zq@{UgtRK(V^6KQ0gqmh}jt?q
+        CW~Z_YhB?OMA-Ied?Xoj;?(g&cT=mdh+(2GjW-{rt<XKY_=D_R+ZKE%5;yFUs|GG5hgjmAQLJ@#w>qsF&HbG_+kA_uRxKAxo-$BYcI)imM+mUg2W
+        YhQs)@y0ZV-!Hr|G^O~JGWW@uAs_>kb8_q>iZ2`p~`PGUF3BoY$_t2G>NYAVAHcGa-^<9=EyK@fAedW3`jd8|n-)wo)2<;@7ehb6SRYP&pFr^wvD
+        N&jGL@UdvXdE$iL%rA-v#Gx12=S0t-ZT&|8}s32Wx6<&2E1=g-Y?iIvMcf5%WQaFOb2D^Z#>Kle($F@qws!qJzp(K7Yf>&m#Er}@bG;yp+5nYp8E
+        STKEIDn0b~9<)XV;kkB{?#ZWaG5PNhk+!Cp9HDRzz1e6!V_7$Bu3%1NRbp|T;C5w#UkbH=Rk@Th4aJlBR-Z?cSgH=pIL;u}=s1bc2i(4FT0k^f#t
+        {%^<MGX(
+    """,
+    "queries.json": r"""
+        c-ozl-HzHY5QSeQ%54{F$G_n@dWTlX1hcp#c4|8mig@>W3<#<XjkMetkB{e@Gvl1g#&w;tn{rW<R-2FA+WAnv6=i64x>G5P)8?RkFwTMq&G8(8Kz
+        D1s*%<o~ApFO<?@ep^x$RGI3R;TNAIMD8y1%V<^=r`HXt;&Z{g)0pt-|0nBx_tSRzsS-xt118XIkY=%*h99Vy3F%Dt#-q-gU(c7ts|MBx}{|_05)
+        w=8&_cWcmo9ZL4DTa8yl9f#?UFYjd56QNuMTsny%Kasw!q?`hwAchFYZ2C6)db|soFTc}XQXBf{a`2*7h!V8AJA+$i~T1P)*1Iu%&?t0;vo9+gml
+        Yi=G*r^^4me5oR#cbj!N0J$*BBwW1#dr$Zp=~dqa(zrChFtG`1f!k)w>OtpEetw$C+AOFnB{5Z-S6xsJrw~^ufx#Z4Q2@>aqFMDiP!OXW%swYb$@
+        kFlH8<}^frd4;itg77DOPyB@?nv3r%(WpHhueuzX;!9O2NKP|CR!vJy<<Ne&t3hzCZDQ4r$^1B+yQ5<*{?!B1xJ2!;sGD^k^1)KZdhj+h?JGv;e%
+        #Pnncdr%1bjFB>ZUA2&$P=>jnlbjcmAy1eQiXfa|$ytpFPmf`eLcjLTk`2VDK)6PPAc8ONm%py8m=X
+    """,
 }

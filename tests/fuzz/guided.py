@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 LONGEST = 1 << 14  # bytes of a file
-READERS = ("pyalign.io", "numpy.lib.format", "numpy.lib._format_impl", "zipfile")
+READERS = ("pyalign.io", "pyalign.study", "tomllib", "tomli", "numpy.lib.format", "numpy.lib._format_impl", "zipfile")
 
 
 def instrumented() -> tuple[ModuleType, ModuleType]:
