@@ -10,6 +10,7 @@ from pyalign.io.paths import PathLike, bad, check_file, text_errors
 
 LARGEST = 1 << 20  # bytes of a file
 MOST_DOTS = 256  # of a line: the parser takes the square of the parts of a key
+NUMBERS = frozenset("0123456789.,+-eE_[] \t\r")  # letters of lists of numbers
 DEEPEST = 32  # tables and lists inside one another
 
 
@@ -17,8 +18,9 @@ def read_toml(path: PathLike, what: str) -> dict[str, Any]:
     """The tables and values of a `.toml` file; what: is read from it, for messages, such as "studies".
 
     Raises:
-        InputError: no TOML, more than 1 MiB, more than 256 dots in a line, tables and lists more than 32 deep, a number
-            of more than 64 bits, or text with NUL, which no path may hold; one line that starts with the path.
+        InputError: no TOML, more than 1 MiB, more than 256 dots in a line (32 in the head of a table), tables and lists
+            more than 32 deep, a number of more than 64 bits, or text with NUL, which no path may hold; one line that
+            starts with the path.
         MissingExtraError: before Python 3.11, without tomli.
         OSError: missing or forbidden.
     """
@@ -29,8 +31,9 @@ def read_toml(path: PathLike, what: str) -> dict[str, Any]:
             raise bad(path, f"must be a file of at most {LARGEST} bytes")
         text = data.decode("utf-8-sig")
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.count(".") > MOST_DOTS:
-            raise bad(path, f"line {number} must have at most {MOST_DOTS} dots; got {line.count('.')}")
+        most = DEEPEST if _may_be_header(line) else MOST_DOTS
+        if line.count(".") > most:
+            raise bad(path, f"line {number} must have at most {most} dots; got {line.count('.')}")
     toml = _parser(path)
     try:
         found: dict[str, Any] = toml.loads(text)
@@ -38,6 +41,11 @@ def read_toml(path: PathLike, what: str) -> dict[str, Any]:
         raise bad(path, f"is not TOML: {error}") from error
     _require_plain(path, found)
     return found
+
+
+def _may_be_header(line: str) -> bool:
+    """Whether a line may be the head of a table, whose parts the parser counts again for each line below it."""
+    return line.lstrip().startswith("[") and not NUMBERS.issuperset(line)
 
 
 def _require_plain(path: PathLike, document: dict[str, Any]) -> None:
