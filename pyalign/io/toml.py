@@ -9,7 +9,7 @@ from pyalign.errors import MissingExtraError
 from pyalign.io.paths import PathLike, bad, check_file, text_errors
 
 LARGEST = 1 << 20  # bytes of a file
-MOST_DOTS = 256  # of a line: the parser takes the square of the parts of a key
+MOST_DOTS = 128  # of a line: the parser takes the square of the parts of a key
 NUMBERS = frozenset("0123456789.,+-eE_[] \t\r")  # letters of lists of numbers
 DEEPEST = 32  # tables and lists inside one another
 
@@ -18,7 +18,7 @@ def read_toml(path: PathLike, what: str) -> dict[str, Any]:
     """The tables and values of a `.toml` file; what: is read from it, for messages, such as "studies".
 
     Raises:
-        InputError: no TOML, more than 1 MiB, more than 256 dots in a line (32 in the head of a table), tables and lists
+        InputError: no TOML, more than 1 MiB, more than 128 dots in a line (32 in the head of a table), tables and lists
             more than 32 deep, a number of more than 64 bits, or text with NUL, which no path may hold; one line that
             starts with the path.
         MissingExtraError: before Python 3.11, without tomli.

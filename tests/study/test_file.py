@@ -61,8 +61,8 @@ MISTAKES = {  # what is put in place of what -> the message
     ('a = "a.npy"', '"a\\u0000" = "a.npy"'): "text must not hold NUL; got 'a\\x00'",
     ("limit = 5", f"limit = 1{'0' * 30}"): f"whole numbers must have at most 64 bits; got 1{'0' * 30}",
     ("limit = 5", f"limit = {'[' * 40}{']' * 40}"): "tables and lists must be at most 32 deep",
-    ("limit = 5", f"limit.{'.'.join('x' * 200)} = 5"): "tables and lists must be at most 32 deep",
-    ("limit = 5", f"limit.{'.'.join('x' * 400)} = 5"): "line 27 must have at most 256 dots; got 400",
+    ("limit = 5", f"limit.{'.'.join('x' * 100)} = 5"): "tables and lists must be at most 32 deep",
+    ("limit = 5", f"limit.{'.'.join('x' * 400)} = 5"): "line 27 must have at most 128 dots; got 400",
     ("limit = 5", "limit = 5\n[steps.'probe (a)']\nfunction = 'score'"): (
         "two parts are called 'probe (a)': step 'probe (a)', and step 'probe' of model 'a'; rename one"
     ),
@@ -197,6 +197,6 @@ def test_keys_of_very_many_parts_are_refused_in_time(tmp_path, seconds, message_
     path = tmp_path / "s.toml"
     path.write_text("a" + ".a" * 500_000 + " = 1\n")
     seconds(5)
-    assert message_of(read_study, path) == f"{path}: line 1 must have at most 256 dots; got 500000"
+    assert message_of(read_study, path) == f"{path}: line 1 must have at most 128 dots; got 500000"
     path.write_text("[" + "a." * 250 + "a]\n" + "".join(f"x{k} = 1\n" for k in range(80_000)))
     assert message_of(read_study, path) == f"{path}: line 1 must have at most 32 dots; got 250"
