@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -228,9 +228,44 @@ def total_weight(answers: Array, t: int) -> float:
 
 def one_of(value: str, allowed: Sequence[str], name: str) -> str:
     """`value` when it is allowed; else an error with the nearest."""
-    if value in allowed:
+    if isinstance(value, str) and value in allowed:
         return value
-    raise InputError(f"{name} must be one of {', '.join(allowed)}; got {value!r}{nearest(value, allowed)}")
+    near = nearest(value, allowed) if isinstance(value, str) else ""
+    raise InputError(f"{name} must be one of {', '.join(allowed)}; got {value!r}{near}")
+
+
+def flag(value: object, name: str) -> bool:
+    """`value` as True or False, for which 1 and 0 may stand."""
+    if isinstance(value, bool | np.bool_ | int) and value in (0, 1):
+        return bool(value)
+    raise InputError(f"{name} must be True or False; got {value!r}")
+
+
+def sequence(value: object, name: str, of: str) -> tuple[Any, ...]:
+    """The elements of `value`, a list or the like, whose elements the message calls `of`.
+
+    Raises:
+        InputError: a text, whose letters are no elements; a mapping; what is no sequence.
+    """
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type)
+    if not several or (isinstance(value, np.ndarray) and value.ndim == 0):
+        raise InputError(f"{name} must be a sequence of {of}; got {value!r}")
+    return tuple(value)  # type: ignore[arg-type]
+
+
+def names_of(value: object, name: str, of: str = "names") -> tuple[str, ...]:
+    """The elements of `value`, names or numbers that stand for some, as text; the message calls them `of`."""
+    found = sequence(value, name, of)
+    for one in found:
+        if not isinstance(one, str | np.generic | int | float):
+            raise InputError(f"{name} must be a sequence of {of}; got one that is {type(one).__name__}")
+    return tuple(map(str, found))
+
+
+def text_or_none(value: object, name: str) -> None:
+    """Raises unless `value` is text, or None."""
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{name} must be text or None; got {value!r}")
 
 
 def different(values: Sequence[object], shown: Sequence[object], name: str) -> None:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+LONGEST = 4000  # letters of a message, which shows what came
+
 
 class InputError(ValueError):
     """An argument or a file breaks a rule: ``triplets must have shape (t, 3); got (5, 2)``.
 
-    Its message can be printed whatever a file or an argument holds: letters that a terminal would obey, or that are no
-    text, are written out.
+    Its message is one line, and can be printed, whatever an argument or a file holds: letters that a terminal would
+    obey, or that are no text, are written out, and the lines of an array follow one another.
     """
 
     def __init__(self, message: object = "") -> None:
-        super().__init__("\n".join(map(printable, str(message).split("\n"))))
+        line = printable(" ".join(part.strip() for part in str(message).split("\n")))
+        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}...")
 
 
 class MissingExtraError(ImportError):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
+
 import numpy as np
 import pytest
 from support import reals, whole
 
+import pyalign
 from pyalign import _checks
 from pyalign.backends import TripletCheck, get_backend
+from pyalign.errors import InputError, MissingExtraError
 
 # Embeddings
 
@@ -251,3 +256,151 @@ def test_takes_torch_tensors_with_a_graph_and_in_bfloat16():
 def test_values_that_come_twice_are_named(message_of):
     _checks.different([1, 2], ["a", "b"], "number")
     assert message_of(_checks.different, [1, 2, 1], ["a", "b", "a!"], "number") == "number must differ; got 'a!' twice"
+
+
+# Whatever comes, for every argument of every public function
+
+N, T = 30, 120
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, 4))
+TRIPLETS = np.array([RNG.permutation(N)[:3] for _ in range(T)])
+SIMILARITIES = pyalign.similarity(X)
+HUMAN = np.abs(RNG.normal(size=(N, 3)))
+KINDS = [f"kind {k % 3}" for k in range(N)]
+MODELS = {"a": X, "b": -X[:, :2], "c": X[:, 1:]}
+SCORES = pyalign.score({f"m{k}": RNG.normal(size=(N, 4)) for k in range(6)}, TRIPLETS)
+METADATA = [{"model": f"m{k}", "size": k} for k in range(6)]
+PIXELS = np.zeros((2, 8, 8, 3), np.uint8)
+FEW = {"permutations": 3, "resamples": 5}
+# A call of each that is right; each argument is then replaced by what can't be right.
+CALLS = {
+    "agreement": {"x": X, "triplets": TRIPLETS, "answers": RNG.integers(1, 5, (T, 3))},
+    "as_images": {"source": PIXELS},
+    "build_index": {"x": X, "index": "flat"},
+    "calibrate": {"x": X, "triplets": TRIPLETS, "split": None},
+    "choice_probabilities": {"x": X, "triplets": TRIPLETS},
+    "choice_probabilities_from": {"similarities": SIMILARITIES, "triplets": TRIPLETS},
+    "choice_similarity": {"x": X},
+    "choice_similarity_from": {"similarities": SIMILARITIES},
+    "cka": {"models": MODELS, "permutations": 3},
+    "compare": {"models": MODELS, "triplets": TRIPLETS},
+    "compare_layers": {"first": MODELS, "second": MODELS, "permutations": 3},
+    "compare_neighbors": {"x": X, "against": HUMAN, "k": 3, **FEW},
+    "concepts": {"x": X, "triplets": TRIPLETS, "dimensions": HUMAN, "min_triplets": 2},
+    "consistency": {"models": MODELS, "triplets": TRIPLETS},
+    "cross_validate_probe": {"x": X, "triplets": TRIPLETS, "folds": 2, "strengths": [10.0]},
+    "extract": {"model": "pixels:1", "images": PIXELS},
+    "failures": {"models": MODELS, "triplets": TRIPLETS},
+    "fit_probe": {"x": X, "triplets": TRIPLETS, "strength": 10.0},
+    "fraction_of_ceiling": {"accuracy": 0.5, "ceiling": 0.6},
+    "hubs": {"x": X, "k": 3},
+    "levels": {"triplets": TRIPLETS, "fine": KINDS, "coarse": KINDS},
+    "list_models": {"pattern": "p*", "source": "pixels"},
+    "load_encoder": {"spec": "pixels:1"},
+    "minibatch_cka": {"models": MODELS, "batch": 8},
+    "near_duplicates": {"x": X, "threshold": 0.9},
+    "neighbor_changes": {"before": X, "after": -X, "k": 3},
+    "neighbor_overlap": {"before": X, "after": -X, "k": (1, 3)},
+    "neighbor_purity": {"x": X, "categories": KINDS, "k": 3, **FEW},
+    "neighbors": {"x": X, "queries": X, "k": 3},
+    "noise_ceiling": {"triplets": np.vstack([TRIPLETS[:40]] * 3)},
+    "odd_one_out": {"x": X, "triplets": TRIPLETS},
+    "odd_one_out_from": {"similarities": SIMILARITIES, "triplets": TRIPLETS},
+    "permutation_test": {"x": X, "triplets": TRIPLETS, "permutations": 3},
+    "predict_dimensions": {"x": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
+    "probe_path": {"x": X, "triplets": TRIPLETS, "strengths": [10.0]},
+    "prototypes": {"x": X, "categories": KINDS},
+    "recover": {"models": MODELS, "triplets": TRIPLETS, "simulations": 10, "temperature": 1.0},
+    "regress_metadata": {"result": SCORES, "metadata": METADATA},
+    "rsa": {"x": X, "human": 1 - SIMILARITIES, "kind": "dissimilarity"},
+    "sample_triplets": {"x": X, "n_triplets": 20},
+    "score": {"x": X, "triplets": TRIPLETS},
+    "score_choices": {"choices": RNG.integers(0, 3, T), "triplets": TRIPLETS},
+    "similarity": {"x": X, "y": X},
+    "triplet_gradient": {"similarities": SIMILARITIES, "triplets": TRIPLETS},
+    "Answers": {"kind": "shares", "shares": np.full((3, 3), 1 / 3), "totals": None},
+    "Categories": {"members": np.ones((N, 2), bool), "labels": ("a", "b")},
+    "Embeddings": {"values": X, "names": [str(k) for k in range(N)]},
+    "Judgments": {"values": 1 - SIMILARITIES, "kind": "dissimilarity"},
+    "Resampling": {"by": "objects"},
+    "Transform": {"weights": np.eye(4), "bias": None, "mean": 0.0, "std": 1.0},
+    "TripletPlan": {"triplets": TRIPLETS, "n": N},
+    "Triplets": {"values": TRIPLETS},
+}
+# Whose arguments are files and results, which have tests of their own.
+OTHERS = {"plot", "run_study", "write_embeddings", "write_figures", "write_report", "write_transform",
+          "merge_extractions"}  # fmt: skip
+UNUSED = {"progress", "out", "journal", "model"}  # `model`: names weights, which are looked for
+WHATEVER = {
+    "None": None, "whole number": 5, "fraction": 3.5, "NaN": np.nan, "huge": 10**30, "text": "text", "no text": "",
+    "bytes": b"x", "object": object(), "function": len, "class": int, "list": [], "tuple": (), "dict": {}, "set": {1},
+    "0-d": np.array(5.0), "1-d": np.zeros(3), "empty": np.zeros((0, 3)), "3-d": np.zeros((3, 3, 3)),
+    "objects": np.array([None, 1], object), "table of objects": np.full((T, 3), None),
+    "text array": np.full((T, 3), "a"),
+    "complex": np.zeros((N, 4), complex), "NaN array": np.full((N, 4), np.nan), "ragged": [[1, 2], [3]],
+    "list of None": [None], "list of lists": [[]], "name to number": {"a": 5}, "name to None": {"a": None},
+    "name to text": {"a": "text"}, "number to rows": {5: X},
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CALLS)
+def test_whatever_comes_for_an_argument_is_taken_or_refused_in_one_line(name):
+    function, right = getattr(pyalign, name), CALLS[name]
+    faults = []
+    for argument, what in itertools.product(set(inspect.signature(function).parameters) - UNUSED, WHATEVER):
+        try:
+            function(**{**right, argument: WHATEVER[what]})
+        except (InputError, MissingExtraError, OSError) as error:
+            if len(str(error).splitlines()) != 1:
+                faults.append(f"{argument} = {what}: {error}")
+        except Exception as error:
+            if argument != "options":  # those of **options are arguments of their own
+                faults.append(f"{argument} = {what}: {type(error).__name__}: {error}")
+    assert not faults, "\n".join(faults)
+
+
+def test_the_list_above_has_every_public_function_and_what_people_make_themselves():
+    functions = {name for name in pyalign.__all__ if inspect.isfunction(getattr(pyalign, name))}
+    read = {name for name in functions if name.startswith(("load_", "read_")) and name != "load_encoder"}
+    data = {name for name in pyalign.__all__ if getattr(pyalign, name) in (
+        pyalign.Answers, pyalign.Categories, pyalign.Embeddings, pyalign.Judgments, pyalign.Resampling,
+        pyalign.Transform, pyalign.TripletPlan, pyalign.Triplets)}  # fmt: skip
+    assert functions - read - OTHERS | data == set(CALLS)
+
+
+@pytest.mark.parametrize(
+    "name,argument",
+    [
+        ("agreement", "x"), ("calibrate", "x"), ("cka", "models"), ("compare", "models"), ("compare_layers", "first"),
+        ("compare_neighbors", "x"), ("concepts", "x"), ("consistency", "models"), ("failures", "models"), ("hubs", "x"),
+        ("minibatch_cka", "models"), ("neighbor_purity", "x"), ("predict_dimensions", "x"), ("recover", "models"),
+        ("rsa", "x"), ("score", "x"), ("score_choices", "choices"),
+    ],
+)  # fmt: skip
+def test_no_model_at_all_is_refused(name, argument, message_of):
+    assert "got" in message_of(getattr(pyalign, name), **{**CALLS[name], argument: {}})
+
+
+@pytest.mark.parametrize("name", [name for name, right in CALLS.items() if "triplets" in right])
+@pytest.mark.parametrize("what", ["whole number", "0-d", "1-d", "3-d", "objects", "empty", "list", "object", "class"])
+def test_what_is_no_table_of_triplets_is_refused_by_its_name(name, what, message_of):
+    said = message_of(getattr(pyalign, name), **{**CALLS[name], "triplets": WHATEVER[what]})
+    assert said.removeprefix("a: ").startswith("triplets must ")  # of several models the first is named
+
+
+@pytest.mark.parametrize(
+    "given,said",
+    [
+        ({"answers": np.ones((T, 3))}, "answers must be pyalign.Answers; got ndarray: triplets.with_answers(array)"),
+        ({"subjects": np.zeros(3)}, "subjects must be one for each of 120 triplets; got shape (3,)"),
+        ({"positions": np.zeros(2)}, "positions must have shape (3,) or (120, 3); got (2,)"),
+        ({"names": 5}, "names must be a sequence of names; got 5"),
+        ({"source": 5}, "source must be text or None; got 5"),
+        ({"notes": "a note"}, "notes must be a sequence of sentences; got 'a note'"),
+        ({"answered": "no"}, "answered must be True or False; got 'no'"),
+        ({"values": 5}, "triplets must have shape (t, 3); got ()"),
+    ],
+)
+def test_triplets_of_other_parts_are_refused(given, said, message_of):
+    assert message_of(pyalign.Triplets, **{"values": TRIPLETS, **given}).startswith(said)

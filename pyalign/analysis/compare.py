@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.best import best_model
 from pyalign.analysis.comparison import Comparison
 from pyalign.analysis.ledger import Ledger, open_ledger
@@ -88,7 +89,8 @@ def compare(
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else subjects
-    plan = as_resampling(ci)
+    plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
+    _checks.one_of(nan, NAN, "nan")
     assert plan is not None
     options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
     ledger = open_ledger(

@@ -274,6 +274,7 @@ def require_families(models: Sequence[str], families: Sequence[str] | None) -> N
         raise InputError("models must be at least one; got none")
     if families is None:
         return
+    families = _checks.names_of(families, "families")
     if len(families) != len(models):
         raise InputError(f"families must be one per model ({len(models)}); got {len(families)}")
     if len(set(families)) < 2:

@@ -73,6 +73,8 @@ def regress_metadata(
     """
     _checks.fraction(confidence, "confidence")
     seed = _checks.whole_number(seed, "seed", 0, 10**18)
+    if labels is not None and not isinstance(labels, Mapping):
+        raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
     models, table = models_of(result), as_metadata(metadata)
     points = points_of(models, table, confidence, labels or {})
     wanted = _columns(columns, table.columns)
@@ -99,12 +101,11 @@ def _provenance(result: Any, options: dict[str, Any], seed: int) -> Provenance:
 def _columns(asked: Sequence[str] | None, there: Any) -> list[str]:
     if asked is None:
         return [name for name in there if name not in LABELS]
-    if isinstance(asked, str) or not isinstance(asked, Sequence):
-        raise InputError(f"columns must be a list of names of columns; got {asked!r:.80}")
-    for name in asked:
+    names = _checks.names_of(asked, "columns")
+    for name in names:
         if name not in there:
             raise InputError(f"columns must be among {listing(list(there), 20)}; got {name!r}")
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(names))
 
 
 def _noted(plan: _Plan) -> Iterator[str]:

@@ -48,8 +48,8 @@ def neighbor_overlap(
     n = len(old)
     if len(new) != n:
         raise InputError(f"after must have the {n} rows of before; got {len(new)}")
-    wrong = [number for number in k if not isinstance(number, int | np.integer) or not 1 <= number < n]
-    if wrong or len(k) == 0:
+    numbers = _checks.sequence(k, "k", "whole numbers")
+    if not numbers or any(not isinstance(one, int | np.integer) or not 1 <= one < n for one in numbers):
         raise InputError(f"k must be whole numbers from 1 to {n - 1}, below the number of rows; got {k!r}")
     for rows, name in ((old, "before"), (new, "after")):
         _checks.require_finite(~np.isfinite(rows).all(axis=1), name)

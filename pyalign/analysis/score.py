@@ -135,7 +135,7 @@ def score(
         >>> round(score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy, 3)
         0.667
     """
-    keep = (keep,) if isinstance(keep, str) else keep
+    keep = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")
     for name in keep:
         _checks.one_of(name, KEPT, "keep")
     if transform is not None and not isinstance(transform, Transform):

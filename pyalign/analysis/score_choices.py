@@ -101,7 +101,7 @@ def score_choices(
     """
     _checks.one_of(ties, TIES, "ties of choices")
     _checks.one_of(nan, NAN, "nan")
-    if choice_base not in (0, 1) or isinstance(choice_base, bool):
+    if _checks.index_number(choice_base, 0) not in (0, 1):
         raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
     plan, host = as_resampling(ci), get_host_backend(backend)
     asked = _Asked(choice_base, ties, nan, host, plan, subjects, groups, ceiling, progress, Grouped(plan))

@@ -95,7 +95,7 @@ def of_each(
         if not x:
             raise InputError("x must hold at least one model; got an empty mapping")
         ordered, notes = one_order(x, triplets)
-        triplets, models = replace(ordered, notes=merged(ordered.notes, notes)), x
+        triplets, models = replace(ordered, notes=merged(ordered.notes, notes)), {str(name): x[name] for name in x}
     found: list[One] = []
     for name, values in models.items():
         aligned = align(values, triplets, name or "x")  # whose errors name the embeddings themselves

@@ -384,7 +384,7 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
     Raises:
         InputError: unknown name, or no backend can run; with the reason of each.
     """
-    if name != "auto" and name not in BACKENDS:
+    if not isinstance(name, str) or (name != "auto" and name not in BACKENDS):
         raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}")
     reasons = []
     for candidate in preferred(place) if name == "auto" else (name,):
@@ -398,7 +398,7 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
 
 def get_host_backend(name: str = "auto") -> HostBackend:
     """The host backend of that name; for the name of a tensor backend the one that "auto" chooses on the host."""
-    return cast(HostBackend, get_backend("auto" if name in TENSOR_BACKENDS else name))
+    return cast(HostBackend, get_backend("auto" if isinstance(name, str) and name in TENSOR_BACKENDS else name))
 
 
 WARP_GROUP_ELEMENTS = 1 << 21

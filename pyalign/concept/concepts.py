@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from pyalign import _checks
+from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.in_sample import choice_model, seen_by
 from pyalign.analysis.notes import merged
 from pyalign.concept.assign import HOW
@@ -106,6 +107,7 @@ def concepts(
         (['food', 'tools'], 400)
     """
     require_some(dimensions, categories, levels)
+    _checks.one_of(nan, NAN, "nan")
     _checks.one_of(assign, HOW, "assign")
     _checks.whole_number(top, "top", 1)
     _checks.whole_number(min_triplets, "min_triplets", 1)

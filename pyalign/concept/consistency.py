@@ -93,7 +93,7 @@ def consistency(
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(assign, HOW, "assign")
     _checks.whole_number(min_triplets, "min_triplets", 1)
-    if choice_base not in (0, 1) or isinstance(choice_base, bool):
+    if _checks.index_number(choice_base, 0) not in (0, 1):
         raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
     given = as_triplet_data(triplets)
     require_answers(given, "consistency")

@@ -58,9 +58,8 @@ def labels_of(labels: Sequence[str] | None, k: int, argument: str = "dimension_l
     """
     if labels is None:
         return tuple(map(str, range(k)))
-    if isinstance(labels, str) or len(labels) != k:
-        got = repr(labels) if isinstance(labels, str) else f"{len(labels):,}"
-        raise InputError(f"{argument} must be one for each of {k:,} dimensions; got {got}")
-    told = tuple(map(str, labels))
+    told = _checks.names_of(labels, argument)
+    if len(told) != k:
+        raise InputError(f"{argument} must be one for each of {k:,} dimensions; got {len(told):,}")
     twice = {label for label in told if told.count(label) > 1}
     return tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(told))

@@ -81,13 +81,13 @@ def predict_dimensions(
     plan = over_objects(as_resampling(ci))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan, ("raise", "omit"), "nan")
-    grid = checked_penalties(penalties)
+    grid, standardize = checked_penalties(penalties), _checks.flag(standardize, "standardize")
     seed = _checks.whole_number(seed, "seed", 0)
     if isinstance(x, Mapping) and not x:
         raise InputError("x must hold at least one model; got none")
     models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
     objects = objects_of(models, dimensions, labels, nan)
-    given = np.ndim(folds) > 0  # type: ignore[arg-type]
+    given = _checks.as_array(folds, "folds", "(n,)").ndim > 0
     fold = _folds(objects, folds, given, seed)
     asked = None if triplets is None else asked_of(objects, triplets, measure, plan)
     results, explained = [], {}

@@ -131,6 +131,7 @@ def neighbor_purity(
     _checks.whole_number(resamples, "resamples", 2)
     _checks.whole_number(permutations, "permutations", 0)
     _checks.fraction(confidence, "confidence")
+    _checks.whole_number(seed, "seed", 0)
     matched = match_rows(models)
     n, k = matched.n, checked_k(k, matched.n)
     given = Categories.of(categories)

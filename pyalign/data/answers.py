@@ -10,6 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.errors import InputError
 
+KINDS = ("counts", "shares")
 SUM_TOLERANCE = 2e-3  # of a row of shares: what float16, or three decimals in a text file, may lose
 MOST_ANSWERS = 2**31  # to one item of one triplet: sums then stay exact in float64
 
@@ -27,6 +28,16 @@ class Answers:
     kind: str
     shares: np.ndarray
     totals: np.ndarray | None
+
+    def __post_init__(self) -> None:
+        _checks.one_of(self.kind, KINDS, "kind")
+        shape = _numbers(self.shares, "shares", "(t, 3) or (t, 2)")
+        if len(shape) != 2 or shape[1] not in (2, 3):
+            raise InputError(f"shares must have shape (t, 3), or (t, 2) of an anchor's options; got {shape}")
+        if (self.totals is None) != (self.kind == "shares"):
+            raise InputError(f"totals must be those of counts, and None for shares; got kind {self.kind!r}")
+        if self.totals is not None and _numbers(self.totals, "totals", "(t,)") != shape[:1]:
+            raise InputError(f"totals must have shape ({shape[0]},); got {np.shape(self.totals)}")
 
     def __len__(self) -> int:
         return len(self.shares)
@@ -53,6 +64,14 @@ class Answers:
         if self.totals is None:
             raise InputError("answers must be counts (whole numbers) here; got shares, which do not say of how many")
         return self.values.astype(np.int64)
+
+
+def _numbers(values: object, name: str, shape: str) -> tuple[int, ...]:
+    """The shape of an array of real numbers."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+        told = f"dtype {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise InputError(f"{name} must be an array {shape} of real numbers; got {told}")
+    return values.shape
 
 
 def as_answers(answers: object, t: int, name: str = "answers", alternatives: int = 3) -> Answers:

@@ -32,6 +32,20 @@ class Categories:
     labels: tuple[str, ...]
     names: tuple[str, ...] | None = None
 
+    def __post_init__(self) -> None:
+        members = self.members
+        if not isinstance(members, np.ndarray) or members.ndim != 2 or members.dtype != bool:
+            got = f"{members.dtype} {members.shape}" if isinstance(members, np.ndarray) else type(members).__name__
+            raise InputError(f"members must be an array (n, c) of bool; got {got}: Categories.of takes labels too")
+        for name, count in (("labels", members.shape[1]), ("names", members.shape[0])):
+            given = getattr(self, name)
+            if given is None and name == "names":
+                continue
+            told = _checks.names_of(given, name)
+            if len(told) != count:
+                raise InputError(f"{name} must be one for each of {count}; got {len(told)}")
+            object.__setattr__(self, name, told)
+
     @classmethod
     def of(
         cls, given: object, labels: tuple[str, ...] | None = None, names: tuple[str, ...] | None = None

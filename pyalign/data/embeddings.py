@@ -46,9 +46,12 @@ class Embeddings(AsArray):
             known = as_embeddings(self.values)
             object.__setattr__(self, "values", known.values)
             object.__setattr__(self, "names", known.names if self.names is None else self.names)
+        self._check_notes()
+        if np.shape(self.values) == ():
+            raise InputError("embeddings must have shape (n, d); got ()")
         if self.names is None:
             return
-        names = tuple(map(str, self.names))
+        names = _checks.names_of(self.names, "names")
         if len(names) != len(self.values):
             raise InputError(f"names must be one for each of {len(self.values)} rows; got {len(names)}")
         object.__setattr__(self, "names", names)
@@ -87,7 +90,7 @@ class Embeddings(AsArray):
             >>> x.values[0], note
             (array([0., 1.]), 'rows are put in the order of the names that were given')
         """
-        given = tuple(map(str, names))
+        given = _checks.names_of(names, "names")
         if self.names is None:
             return replace(self, names=given), None
         if given == self.names:

@@ -52,6 +52,7 @@ class Judgments(AsArray):
 
     def __post_init__(self) -> None:
         _checks.one_of(self.kind, KINDS, "kind")
+        self._check_notes()
         if isinstance(self.values, str | os.PathLike):
             raise InputError(f"human must be an array; got the path {os.fspath(self.values)!r}: read it with "
                              "load_judgments(path, kind=)")  # fmt: skip
@@ -61,10 +62,11 @@ class Judgments(AsArray):
         object.__setattr__(self, "values", a)
         n = objects_of(a.shape)
         for given, name, count in ((self.names, "names", n), (self.people, "people", self.n_people or 1)):
-            if given is not None and len(given) != count:
-                raise InputError(f"{name} must be one for each of {count}; got {len(given)}")
             if given is not None:
-                object.__setattr__(self, name, tuple(map(str, given)))
+                names = _checks.names_of(given, name)
+                if len(names) != count:
+                    raise InputError(f"{name} must be one for each of {count}; got {len(names)}")
+                object.__setattr__(self, name, names)
 
     @property
     def n(self) -> int:

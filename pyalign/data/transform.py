@@ -27,6 +27,9 @@ class Transform:
         trained: what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
         source: the file it came from, or None.
 
+    Raises:
+        InputError: weights, bias, mean or std of another shape or type.
+
     Example:
         >>> doubled = Transform(2 * np.eye(2, dtype=np.float32), None, 0.0, 1.0)
         >>> doubled.apply(np.ones((1, 2), np.float32))
@@ -39,6 +42,23 @@ class Transform:
     std: float
     trained: TrainedOn | None = None
     source: str | None = None
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.weights, "shape"):
+            object.__setattr__(self, "weights", _checks.as_array(self.weights, "weights", "(d, r)"))
+        shape = tuple(np.shape(self.weights))
+        if len(shape) != 2:
+            raise InputError(f"weights must have shape (d, r); got {shape}")
+        if self.bias is not None:
+            if not hasattr(self.bias, "shape"):
+                object.__setattr__(self, "bias", _checks.as_array(self.bias, "bias", "(r,)"))
+            if tuple(np.shape(self.bias)) != shape[1:]:
+                raise InputError(f"bias must have shape ({shape[1]},); got {tuple(np.shape(self.bias))}")
+        for name in ("mean", "std"):
+            _checks.real_number(getattr(self, name), name)
+        if self.trained is not None and not isinstance(self.trained, TrainedOn):
+            raise InputError(f"trained must be a record of a fit; got {type(self.trained).__name__}")
+        _checks.text_or_none(self.source, "source")
 
     def apply(self, x: object) -> Any:
         """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.

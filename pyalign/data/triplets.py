@@ -73,10 +73,35 @@ class Triplets(AsArray):
 
     def __post_init__(self) -> None:
         _checks.one_of(self.task, TASKS, "task")
-        width = alternatives_of(self.task)
-        if self.answers is not None and self.answers.shares.shape[1] != width:
-            got = self.answers.shares.shape
-            raise InputError(f"answers must have shape ({len(self)}, {width}) for task {self.task!r}; got {got}")
+        self._check_notes()
+        _checks.flag(self.numbered, "numbered")
+        _checks.flag(self.answered, "answered")
+        if not hasattr(self.values, "shape") and not hasattr(self.values, "triplets"):
+            object.__setattr__(self, "values", _checks.as_array(self.values, "triplets", "(t, 3)"))
+        if getattr(self.values, "shape", None) == ():
+            raise InputError("triplets must have shape (t, 3); got ()")
+        if self.names is not None:
+            object.__setattr__(self, "names", _checks.names_of(self.names, "names"))
+        self._check_answers()
+
+    def _check_answers(self) -> None:
+        answers, subjects = self.answers, self.subjects
+        if answers is not None:
+            if not isinstance(answers, Answers):
+                told = f"{type(answers).__name__}: triplets.with_answers(array) takes counts or shares"
+                raise InputError(f"answers must be pyalign.Answers; got {told}")
+            width, got = alternatives_of(self.task), np.shape(answers.shares)
+            if got != (len(self), width):
+                raise InputError(f"answers must have shape ({len(self)}, {width}) for task {self.task!r}; got {got}")
+        if subjects is not None:
+            codes = subjects.codes if isinstance(subjects, Subjects) else subjects
+            shape = _checks.as_array(codes, "subjects", "(t,)").shape
+            if shape != (len(self),):
+                raise InputError(f"subjects must be one for each of {len(self)} triplets; got shape {shape}")
+        if self.positions is not None:
+            shape = _checks.as_array(self.positions, "positions", "(3,) or (t, 3)").shape
+            if shape not in ((3,), (len(self), 3)):
+                raise InputError(f"positions must have shape (3,) or ({len(self)}, 3); got {shape}")
 
     def __getitem__(self, rows: Any) -> Any:
         """Some triplets (a slice, a mask, indices) with all that is known of them; others go to the values."""
@@ -185,7 +210,7 @@ def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
     if is_frame(triplets):
         triplets = _of_frame(triplets, name)
     known = ("shape", "__dlpack__", "__cuda_array_interface__", "triplets")
-    text = getattr(getattr(triplets, "dtype", None), "kind", "i") in "USO"
+    text = getattr(getattr(triplets, "dtype", None), "kind", "i") in ("U", "S", "O")
     if not text and any(hasattr(triplets, attribute) for attribute in known):
         return Triplets(triplets)
     array = _checks.as_array(triplets, name, "(t, 3)")

@@ -128,11 +128,11 @@ def draw_triplets(
     """`sample_triplets` with the counts of what was drawn again; arguments and errors as there."""
     n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1, sys.maxsize)
     rng = generator(seed)
-    if soft and temperature is None:
+    if _checks.flag(soft, "soft") and temperature is None:
         raise InputError("temperature must be a number for soft=True, whose probabilities it divides; got None")
     asked, given = measure, as_embeddings(x)
     rows = _checks.as_rows(given.values)
-    if measure in (PRECOMPUTED, DISSIMILARITY):
+    if isinstance(measure, str) and measure in (PRECOMPUTED, DISSIMILARITY):
         chooser = Chooser(_similarities(rows, str(measure)), None)
     else:
         chooser = Chooser(rows, get_measure(measure))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyalign import _checks
 from pyalign.errors import InputError
 
 PENULTIMATE, LOGITS = "penultimate", "logits"
@@ -78,8 +79,7 @@ class Request:
             ("precision", self.precision, PRECISIONS),
             ("modality", self.modality, MODALITIES),
         ):
-            if word not in words:
-                raise InputError(f"{name} must be one of {', '.join(words)}; got {word!r}")
+            _checks.one_of(word, words, name)
 
 
 @dataclass
@@ -136,8 +136,7 @@ def check_layers(names: Sequence[str], pool: str) -> None:
     twice = [name for name in names if list(names).count(name) > 1]
     if twice:
         raise InputError(f"layers must differ; got {twice[0]!r} twice")
-    if pool not in POOLINGS:
-        raise InputError(f"pool must be one of {', '.join(POOLINGS)}; got {pool!r}")
+    _checks.one_of(pool, POOLINGS, "pool")
 
 
 def require_rows(rows: np.ndarray, b: int, layer: str) -> np.ndarray:

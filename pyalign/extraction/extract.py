@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
+from pyalign import _checks
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError
 from pyalign.extraction.contents import read_listing
@@ -82,6 +83,11 @@ def extract(
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     _check(batch_size, workers, model_threads, shard, on_error, decoder, resume, out)
+    layers, compile = _checks.names_of(layers, "layers"), _checks.flag(compile, "compile")
+    if transform is not None and not isinstance(transform, Transform):
+        raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
+    if meta is not None and not isinstance(meta, Mapping):
+        raise InputError(f"meta must map names to what the manifest should say; got {type(meta).__name__}")
     options = {
         "images": _path(images), "texts": _path(texts), "layers": list(layers), "pool": pool, "out": _path(out),
         "checkpoint": checkpoint, "device": device, "compile": compile, "workers": workers, "on_error": on_error,
@@ -128,15 +134,20 @@ def _check(
 ) -> None:  # fmt: skip
     if out is not None:
         checked_path(out, "out")
-    for name, value in (("batch_size", batch_size), ("workers", workers), ("model_threads", model_threads)):
-        if value is not None and (not isinstance(value, int) or not 1 <= value <= MOST):
-            raise InputError(f"{name} must be a whole number from 1 to {MOST:,}; got {value!r}")
+    _checks.whole_number(batch_size, "batch_size", 1, MOST)
+    for name, value in (("workers", workers), ("model_threads", model_threads)):
+        if value is not None:
+            _checks.whole_number(value, name, 1, MOST)
     for name, word, words in (("on_error", on_error, ON_ERROR), ("decoder", decoder, DECODERS)):
-        if word not in words:
-            raise InputError(f"{name} must be one of {', '.join(words)}; got {word!r}")
-    if shard is not None and not 1 <= shard[0] <= shard[1]:
-        raise InputError(f"shard must be part i of k, from 1; got {shard[0]}/{shard[1]}")
-    if resume and out is None:
+        _checks.one_of(word, words, name)
+    if shard is not None:
+        if not isinstance(shard, tuple | list):
+            raise InputError(f"shard must be part i of k, as (i, k); got {shard!r}")
+        of = tuple(shard)
+        numbers = [_checks.index_number(number, 1) for number in of]
+        if len(numbers) != 2 or None in numbers or numbers != sorted(numbers, key=int):
+            raise InputError(f"shard must be part i of k, from 1; got {'/'.join(map(repr, of))}")
+    if _checks.flag(resume, "resume") and out is None:
         raise InputError("resume needs out, the folder that an interrupted run has left")
 
 
@@ -203,6 +214,6 @@ def _colour(name: str) -> tuple[int, int, int]:
 
     try:
         red, green, blue = ImageColor.getrgb(name)[:3]
-    except ValueError as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"background must be a colour such as white or #808080; got {name!r}") from error
     return red, green, blue

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from pyalign import _checks
 from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.extraction._names import check_names
@@ -218,7 +219,8 @@ def _named(
     if count == 0:
         raise InputError("there are no images")
     if given is not None:
-        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        given = _checks.sequence(given, "names", "text, one for each image")
+        if not all(isinstance(name, str) for name in given):
             raise InputError("names must be a sequence of text, one for each image")
         if len(given) != count:
             raise InputError(f"names must be one for each of {count} images; got {len(given)}")

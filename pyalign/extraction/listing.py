@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from pyalign.errors import InputError, MissingExtraError, nearest
+from pyalign import _checks
+from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.known import Known, known_names
 from pyalign.extraction.sources import SOURCES
 
@@ -57,13 +58,14 @@ def list_models(pattern: str | None = None, source: str | None = None) -> list[s
         ['pixels:64']
     """
     found = [f"{name}:{one}" for name, known in _sources(source).items() for one in sorted(known.names)]
+    if pattern is not None and not isinstance(pattern, str):
+        raise InputError(f"pattern must be text; got {pattern!r}")
     return found if pattern is None else [one for one in found if _fits(one, pattern)]
 
 
 def _sources(source: str | None = None) -> dict[str, Known]:
     if source is not None:
-        if source not in SOURCES:
-            raise InputError(f"source must be one of {', '.join(SOURCES)}; got {source!r}{nearest(source, SOURCES)}")
+        _checks.one_of(source, tuple(SOURCES), "source")
         return {source: known_names(source)}
     found = {}
     for name in SOURCES:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance
 from pyalign.errors import InputError
@@ -81,9 +82,11 @@ def merge_extractions(
         OSError: the folder can't be written.
     """
     checked_path(out, "out")
-    if isinstance(parts, str | bytes | os.PathLike) or not isinstance(parts, Iterable):
-        raise InputError(f"parts must be the folders of all parts, in a list; got {shorten(parts)}")
-    ordered = _in_order([_Part.read(path) for path in [checked_path(part, "parts") for part in parts]], mixed)
+    checked_path(out, "out")
+    if isinstance(parts, os.PathLike):
+        raise InputError(f"parts must be the folders of all parts, in a list; got {os.fspath(parts)}")
+    folders = [checked_path(part, "parts") for part in _checks.sequence(parts, "parts", "folders")]
+    ordered = _in_order([_Part.read(folder) for folder in folders], _checks.flag(mixed, "mixed"))
     whole = _whole(ordered, os.fspath(out), _notes(ordered, progress))
     with closing(Folder(out, {**whole.state(), "kind": "merge"}, resume=True)) as folder:
         if not folder.finished:

@@ -66,6 +66,8 @@ def split_spec(spec: str) -> tuple[str, str]:
         >>> split_spec("timm:resnet50"), split_spec("pixels")
         (('timm', 'resnet50'), ('pixels', ''))
     """
+    if not isinstance(spec, str):
+        raise InputError(f"model must be SOURCE:NAME; got {spec!r}")
     source, _, name = spec.partition(":")
     if source in SOURCES and (name or source == "pixels"):
         return source, name
@@ -188,6 +190,8 @@ def load_encoder(spec: str, request: Request | None = None, folder: str | None =
         >>> load_encoder("pixels:8").resolve(["penultimate"])[0].what
         'RGB of 8 x 8 pixels, from 0 to 1'
     """
+    if request is not None and not isinstance(request, Request):
+        raise InputError(f"request must be a Request, of weights, device and precision; got {type(request).__name__}")
     there = spec if folder is None else from_folder(spec, folder)
     source, name = split_spec(there)
     request = request or Request()

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS
 from pyalign.errors import InputError
 from pyalign.io.paths import Array, PathLike, bad, shorten
@@ -26,12 +27,12 @@ def check_options(
     task: str = ODD_ONE_OUT, anchor: str = "first",
 ) -> None:  # fmt: skip
     """Refuse options that contradict each other, before a file is opened."""
-    if odd_column not in ("first", "last", "none"):
+    if not isinstance(odd_column, str) or odd_column not in ("first", "last", "none"):
         raise InputError(f"odd_column must be 'first', 'last' or 'none'; got {odd_column!r}")
     _check_task(task, anchor, odd_column)
-    if columns is not None and (isinstance(columns, str) or len(columns) != 3):
+    if columns is not None and (not isinstance(columns, list | tuple) or len(columns) != 3):
         raise InputError(f"columns must be three, as in 0,1,2 or image1,image2,image3; got {columns!r}")
-    if choice_base not in (None, 0, 1):
+    if choice_base is not None and _checks.index_number(choice_base, 0) not in (0, 1):
         raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
     if choice_base is not None and choice_column is None:
         raise InputError("choice_base says how a choice column counts; give choice_column too")
@@ -40,9 +41,9 @@ def check_options(
 
 
 def _check_task(task: str, anchor: str, odd_column: str) -> None:
-    if task not in TASKS:
+    if not isinstance(task, str) or task not in TASKS:
         raise InputError(f"task must be {' or '.join(map(repr, TASKS))}; got {task!r}")
-    if anchor not in ANCHORS:
+    if not isinstance(anchor, str) or anchor not in ANCHORS:
         raise InputError(f"anchor must be 'first' or 'last'; got {anchor!r}")
     if task == ANCHORED and odd_column != "last":
         raise InputError(f"odd_column belongs to task 'odd-one-out'; got {odd_column!r} with task 'anchored'")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.data import Judgments, as_judgments
 from pyalign.data.judgments import about
 from pyalign.errors import InputError
@@ -122,7 +123,7 @@ def _check_header(path: PathLike, table: Table, names: tuple[str, ...] | None) -
 def _named(found: Judgments, names: Sequence[str] | None) -> Judgments:
     if names is None:
         return found
-    given = tuple(map(str, names))
+    given = _checks.names_of(names, "names")
     if found.names is None:
         return replace(found, names=given)
     if given == found.names:

@@ -78,6 +78,8 @@ def column_index(path: PathLike, table: Table, column: Column) -> int:
         found = have if header else "it has no header, so count columns from 0"
         times = "twice or more" if column in header else "not"
         raise bad(path, f"column {column!r} is {times} there; {found}")
+    if not isinstance(column, str | int | np.integer) or isinstance(column, bool):
+        raise bad(path, f"a column must be a number, from 0, or a header; got {column!r}")
     index = int(column)
     if not 0 <= index < table.width:
         raise bad(path, f"has columns 0 to {table.width - 1}; got column {index}")

@@ -132,4 +132,6 @@ def write_transform(path: PathLike, transform: Transform) -> None:
     text = checked_path(path)
     if not text.endswith(".npz") and not text.startswith("/dev/"):
         raise InputError(f"{path}: a transform is written as .npz")
+    if not isinstance(transform, Transform):
+        raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
     write_files([(path, transform_bytes(transform))])

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Subjects, Triplets, alternatives_of
 from pyalign.errors import InputError
 from pyalign.io.columns import (
@@ -106,7 +107,7 @@ def load_triplets(
     items, choice, subject = resolve(path, table, columns, choice_column, subject_column)
     read = _take(path, table, items, choice, subject)
     values = whole_numbers(path, read.items)
-    if one_based:
+    if _checks.flag(one_based, "one_based"):
         if read.names is not None:
             raise bad(path, "holds names, so one_based has no meaning")
         values = from_one(path, values)
@@ -184,7 +185,7 @@ def _subjects(
         return code_subjects(path, column)
     if given is None:
         return None
-    found = given if isinstance(given, Subjects) else code_subjects(path, np.asarray(given))
+    found = given if isinstance(given, Subjects) else code_subjects(path, _checks.as_array(given, "subjects", "(t,)"))
     if len(found.codes) != t:
         raise bad(path, f"subjects must have one entry per triplet ({t}); got {len(found.codes)}")
     return found
@@ -205,4 +206,4 @@ def _names(
         return found, False
     if found is not None:
         raise bad(path, f"holds names ({found[0]!r}, ...) itself, so item_names (--item-names) have no meaning")
-    return tuple(map(str, stated)), True
+    return _checks.names_of(stated, "item_names"), True

@@ -65,10 +65,10 @@ def factory_of(index: str | None, n: int, d: int, queries: int, memory: float | 
         >>> factory_of("hnsw", 100, 8, 100), factory_of("Flat", 100, 8, 100), factory_of("IVF16,Flat", 100, 8, 100)
         ('HNSW32', 'flat', 'IVF16,Flat')
     """
-    if index is None or index == "auto":
-        return choose_index(n, d, queries, memory)
-    if not isinstance(index, str):
+    if index is not None and not isinstance(index, str):
         what = "auto, flat, hnsw, ivf, a factory string of faiss or an index that was loaded"
         raise InputError(f"index must be {what}; got {type(index).__name__}")
+    if index is None or index == "auto":
+        return choose_index(n, d, queries, memory)
     named = {"flat": "flat", "hnsw": f"HNSW{LINKS}", "ivf": cells_index(n, d)}
     return named.get(index.lower(), index)

@@ -77,6 +77,7 @@ def neighbors(
     chosen = get_measure(measure)
     _checks.one_of(backend, BACKENDS, "backend")
     _checks.one_of(nan, ("raise", "omit"), "nan")
+    include_self = _checks.flag(include_self, "include_self")
     rows = as_embeddings(x)
     there = search_there(rows.values, backend, index)
     values = bring(rows.values, "x", backend) if there else on_host(rows.values, "x")

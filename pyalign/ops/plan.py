@@ -69,7 +69,7 @@ class TripletPlan:
         if self.answers is not None:
             self.weight = _checks.total_weight(self.answers, len(self.triplets))
         backend = get_host_backend()
-        self._sort = pays(len(self.triplets), self.n) if sort is None else sort
+        self._sort = pays(len(self.triplets), self.n) if sort is None else _checks.flag(sort, "sort")
         with explained(backend, self.triplets, self.n):
             self._native: Any = backend.plan_triplets(self.triplets, self.n) if self._sort else None
         if self._native is None:

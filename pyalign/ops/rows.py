@@ -68,6 +68,8 @@ def match_rows(models: Mapping[str, object]) -> Matched:
         >>> match_rows({"a": a, "b": b}).take()["b"].tolist()
         [[0.0, 1.0], [1.0, 0.0]]
     """
+    if not models:
+        raise InputError("x must hold at least one model; got an empty mapping")
     given = {name: as_embeddings(x, name) for name, x in models.items()}
     notes = [note for x in given.values() for note in x.notes]
     reference = next((name for name, x in given.items() if x.names is not None), None)

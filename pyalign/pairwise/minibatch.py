@@ -71,7 +71,7 @@ def minibatch_cka(
         inputs = {str(name): x for name, x in models.items()}
         _names(inputs)
         batches, count, notes = _cut(inputs, size, seed)
-    elif isinstance(models, Iterable):
+    elif isinstance(models, Iterable) and not isinstance(models, np.ndarray):
         batches, count = _matched(models), None
     else:
         raise InputError(f"models must map names to embeddings, or be batches that do; got {type(models).__name__}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign import _checks
-from pyalign.data import Judgments, Provenance, as_judgments
+from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.pairwise.bootstrap import OVER, resample
@@ -105,13 +105,15 @@ def rsa(
         (True, 0.01, 66)
     """
     judged = as_judgments(human, kind)
-    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    given = x if isinstance(x, Mapping) else {"x": x}
+    models = {str(name): as_embeddings(one, str(name)) for name, one in given.items()}
     if not isinstance(model_rdms, Mapping | None):
         raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
     rdms = {str(name): as_judgments(one, "dissimilarity", str(name)) for name, one in (model_rdms or {}).items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))
+    partial, weighted = _checks.flag(partial, "partial"), _checks.flag(weighted, "weighted")
     _check(models, rdms, measures, chosen, judged, partial)
     over = _over(ci, judged)
     method = _method(ci_method, resamples, chosen)

@@ -130,7 +130,8 @@ def as_strengths(strengths: object) -> tuple[float, ...] | None:
         if strengths == "auto":
             return None
         raise InputError(f"strengths must be 'auto' or numbers; got {strengths!r}")
-    values = strengths if isinstance(strengths, Sequence | np.ndarray) else (strengths,)
+    single = isinstance(strengths, np.ndarray) and strengths.ndim == 0
+    values: Any = strengths if isinstance(strengths, Sequence | np.ndarray) and not single else (strengths,)
     ordered = tuple(sorted({as_strength(value, "strengths", auto=True) for value in values}, reverse=True))
     if not ordered or ordered[-1] <= 0:
         raise InputError(f"strengths must be positive numbers; got {strengths!r}")

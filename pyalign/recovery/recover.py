@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from pyalign import _checks
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each
@@ -167,9 +165,10 @@ def _asked(
 def _checked_sizes(sizes: object) -> tuple[int, ...] | None:
     if sizes is None:
         return None
-    if isinstance(sizes, str) or not isinstance(sizes, Sequence | np.ndarray) or len(sizes) == 0:
+    found = _checks.sequence(sizes, "sizes", "numbers of triplets")
+    if not found:
         raise InputError(f"sizes must be numbers of triplets; got {sizes!r}")
-    return tuple(_checks.whole_number(size, "sizes", SMALLEST) for size in sizes)
+    return tuple(_checks.whole_number(size, "sizes", SMALLEST) for size in found)
 
 
 def _by_name(given: Any, models: Mapping[str, object], what: str) -> dict[str, Any]:

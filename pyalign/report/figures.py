@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign import _checks
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.report.charts import kinds_of
@@ -60,6 +61,7 @@ def _of_dimensions(document: Mapping[str, Any]) -> bool:
 
 def as_files(charts: Mapping[str, Any], formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
     """file name -> bytes, of each chart in each format; raises InputError for another format."""
+    formats = _checks.sequence(formats, "formats", "formats of pictures")
     for one in formats:
         suffix_of_picture(f"figure.{one}")
     return {f"{name}.{one}": rendered(chart, f".{one}") for name, chart in charts.items() for one in formats}

@@ -92,6 +92,7 @@ def plot(
         >>> picture.to_dict()["title"]["text"]
         ['PCA of the embeddings']
     """
+    _checks.flag(csv_escape, "csv_escape")
     if out is not None:
         checked_path(out, "out")
         suffix_of_picture(out)
@@ -210,6 +211,7 @@ def _cards(
     document = documents[0] if documents else None
     x = as_embeddings(dimensions, "dimensions")
     called = _names(x, names)
+    _checks.require_rows(x.shape, "dimensions")
     shares, t = _shares_of(document, x.shape[1]) if triplets is None else _shares(replace(x, names=called), triplets)
     cards = top_cards(x.values, called, labels, shares)
     if document is not None and triplets is None:

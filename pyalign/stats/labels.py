@@ -64,5 +64,5 @@ def are_several(subjects: object) -> bool:
     """
     if subjects is None:
         return False
-    given = subjects.codes if isinstance(subjects, Subjects) else np.asarray(subjects)
+    given = subjects.codes if isinstance(subjects, Subjects) else _checks.as_array(subjects, "subjects", "(t,)")
     return bool(given.size) and bool((given != given.ravel()[0]).any())

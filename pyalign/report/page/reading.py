@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pyalign.documents import require_letters
 from pyalign.errors import InputError
 from pyalign.report.page.given import Loaded
@@ -65,7 +67,7 @@ def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
 
 def _given(results: Any) -> Iterator[Any]:
     """One by one; a folder as its files."""
-    several = isinstance(results, Iterable) and not isinstance(results, str | os.PathLike | Mapping)
+    several = isinstance(results, Iterable) and not isinstance(results, str | os.PathLike | Mapping | np.ndarray)
     for one in results if several and not hasattr(results, "to_dict") else (results,):
         if isinstance(one, str | os.PathLike) and os.path.isdir(one):
             files = sorted(path for path in Path(one).iterdir() if path.suffix == ".json" and path.is_file())
