@@ -143,10 +143,9 @@ def _check(
     if shard is not None:
         if not isinstance(shard, tuple | list):
             raise InputError(f"shard must be part i of k, as (i, k); got {shard!r}")
-        of = tuple(shard)
-        numbers = [_checks.index_number(number, 1) for number in of]
-        if len(numbers) != 2 or None in numbers or numbers != sorted(numbers, key=int):
-            raise InputError(f"shard must be part i of k, from 1; got {'/'.join(map(repr, of))}")
+        part, parts = (_checks.index_number(number, 1) or 0 for number in shard) if len(shard) == 2 else (0, 0)
+        if not 1 <= part <= parts:
+            raise InputError(f"shard must be part i of k, from 1; got {'/'.join(map(repr, shard))}")
     if _checks.flag(resume, "resume") and out is None:
         raise InputError("resume needs out, the folder that an interrupted run has left")
 

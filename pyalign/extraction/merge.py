@@ -82,7 +82,6 @@ def merge_extractions(
         OSError: the folder can't be written.
     """
     checked_path(out, "out")
-    checked_path(out, "out")
     if isinstance(parts, os.PathLike):
         raise InputError(f"parts must be the folders of all parts, in a list; got {os.fspath(parts)}")
     folders = [checked_path(part, "parts") for part in _checks.sequence(parts, "parts", "folders")]
