@@ -188,7 +188,7 @@ def triplet_options(spec: str, table: Content, columns: TripletColumns, base: in
         options += [] if columns.base is None else ["--choice-base", str(columns.base)]
     options += ["--one-based"] if base == 1 else []
     if columns.subject is not None:
-        options += ["--subject-column", *_called(table, [columns.subject]), "--ci", "subjects"]
+        options += ["--subject-column", *_called(table, [columns.subject])]
     return options
 
 

@@ -51,7 +51,7 @@ def read_as_proposed(command):
         arguments["choice_base"] = int(given.pop("--choice-base"))
     if "--task" in given:
         arguments["task"] = given.pop("--task")
-    assert given.pop("--ci", "subjects") == "subjects" and not given
+    assert not given
     return load_triplets(path, **arguments)
 
 
@@ -75,7 +75,7 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
     found = only(path)
     assert (found.kind, found.shape, found.base, found.dtype) == ("triplets", (60, 7), 1, "int64")
     assert found.columns[:4] == ("image1", "image2", "image3", "choice")
-    tail = "--columns image1,image2,image3 --choice-column choice --one-based --subject-column subject_id --ci subjects"
+    tail = "--columns image1,image2,image3 --choice-column choice --one-based --subject-column subject_id"
     assert found.command == f"pyalign score --embeddings EMB --triplets {shlex.quote(str(path))} {tail}"
     read = read_as_proposed(found.command)
     np.testing.assert_array_equal(read.values[:, 2], items[np.arange(60), choice - 1] - 1)
@@ -93,18 +93,18 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
         (["8,3,5,1", "2,9,7,3"], "--columns 0,1,2 --choice-column 3", [3, 5, 8]),
         (["8,3,5,1", "2,9,1,2"], "--columns 0,1,2 --choice-column 3 --choice-base 1 --one-based", [2, 4, 7]),
         (["8,3,5,1", "2,9,0,2"], "--columns 0,1,2 --choice-column 3 --choice-base 0", [8, 5, 3]),
-        (["8,3,5,21", "2,9,7,3", "2,8,7,21"], "--columns 0,1,2 --subject-column 3 --ci subjects", [8, 3, 5]),
+        (["8,3,5,21", "2,9,7,3", "2,8,7,21"], "--columns 0,1,2 --subject-column 3", [8, 3, 5]),
         (["8,3,5,ann", "2,9,7,bob", "2,9,3,ann", "1,9,3,bob"],
-         "--columns 0,1,2 --one-based --subject-column 3 --ci subjects", [7, 2, 4]),
+         "--columns 0,1,2 --one-based --subject-column 3", [7, 2, 4]),
         (["image1,image2,image3,choice", "8,3,5,1", "2,9,7,1"],
          "--columns image1,image2,image3 --choice-column choice --choice-base 0", [8, 5, 3]),
         (["dog,cat,house", "cat,dog,bus", "bus,house,dog"], "", [2, 1, 3]),
         (["item1,item2,item3,worker", "dog,cat,bus,7", "cat,dog,bus,3"],
-         "--columns item1,item2,item3 --subject-column worker --ci subjects", [2, 1, 0]),
+         "--columns item1,item2,item3 --subject-column worker", [2, 1, 0]),
         (["dog cat bus", "cat dog bus", "bus dog cat"], "", [2, 1, 0]),
         (["anchor,positive,negative", "8,3,5", "2,9,0"], "--task anchored", [8, 3, 5]),
         (["left,right,ref,vote,worker", "8,3,5,0,ann", "2,9,0,1,bob"],
-         "--task anchored --columns ref,left,right --choice-column vote --subject-column worker --ci subjects",
+         "--task anchored --columns ref,left,right --choice-column vote --subject-column worker",
          [5, 8, 3]),
         (["reference,a,b,choice", "8,3,5,2", "2,9,1,1"],
          "--task anchored --columns reference,a,b --choice-column choice --one-based", [7, 4, 2]),
@@ -320,3 +320,9 @@ def test_published_files(data, file):
     for one in found:
         if one.kind == "triplets":
             assert read_as_proposed(one.command).values.shape == (one.shape[0], 3)
+
+
+def test_answers_with_people_keep_the_interval_that_score_has_by_itself(tmp_path):
+    path, _, _ = things(tmp_path)
+    (found,) = describe_file(path).arrays
+    assert "--subject-column subject_id" in found.command and "--ci" not in found.command
