@@ -27,6 +27,7 @@ SPAN = 100.0  # of a column from its least to its largest, from which on it is l
 MOST_VALUES = 20  # of a column of text, each a group
 STEPS = 24  # of a line in pictures
 FEW = 10  # families; below, a note says so
+LEAST_RANKED = 5  # models; fewer have so few orders that an interval of their rank correlation says nothing
 RELIABLE = 0.8  # share of the accuracies' variance that is no error; below, a note says so
 AT_ONCE = 1 << 24  # bytes of comparisons that are held at once
 LABELS = ("group", "seed")  # columns that say which rows are one model
@@ -166,6 +167,11 @@ class _Plan:
         clusters = np.unique(self.points.clusters[some], return_inverse=True)[1].reshape(-1)
         rank, rank_ci = self._rank(x, some)
         rank_models_ci = self._rank_over_models(x, self.points.accuracies[some], clusters, rank)
+        if rank is not None and len(some) < LEAST_RANKED:
+            notes.append(
+                f"the rank correlation with {column!r} is over {len(some)} models: it has no interval, which needs at "
+                f"least {LEAST_RANKED}"
+            )
         scales = ["linear", *(["log10"] if x.min() > 0 and x.max() >= SPAN * x.min() else [])]
         for scale in scales:
             line = Line(np.log10(x) if scale == "log10" else x, self.points.accuracies[some], clusters)
@@ -202,7 +208,7 @@ class _Plan:
         """
         y = self.points.accuracies[some]
         found = spearman(x, y)
-        if math.isnan(found) or self.points.covariance is None:
+        if math.isnan(found) or self.points.covariance is None or len(some) < LEAST_RANKED:
             return (None if math.isnan(found) else found), None
         drawn = rank_correlations(x, self._ranks(some))
         tail = (1.0 - self.confidence) / 2.0
@@ -228,7 +234,7 @@ class _Plan:
         self, x: np.ndarray, y: np.ndarray, clusters: np.ndarray, found: float | None
     ) -> Interval | None:
         error, degrees = jackknife(x, y, clusters)
-        if found is None or math.isnan(error):
+        if found is None or math.isnan(error) or len(x) < LEAST_RANKED:
             return None
         z, reach = fisher(found, len(x)), quantile(self.confidence, degrees) * error
         by = "models" if self.points.families is None else "families"

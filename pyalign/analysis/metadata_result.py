@@ -80,7 +80,7 @@ class MetadataRegression:
         ci: its interval, over what `ci_by` of the result says; None where the errors' covariance is not known.
         models_ci: its interval over models, or over families of them; None where there are too few.
         rank_correlation: Spearman's, the same on both scales; None where all accuracies are equal.
-        rank_ci, rank_models_ci: its intervals over the same.
+        rank_ci, rank_models_ci: its intervals over the same; None also below five models, which have too few orders.
         line: for pictures.
     """
 

@@ -63,6 +63,7 @@ def _ranks(found: MetadataRegressions) -> list[Column]:
     objects, models = over_names(found)
     return [
         column("rank correlation with", lambda r: one_line(r.column)),
+        column("models", lambda r: f"{r.n_models:,}"),
         *([column("families", lambda r: f"{r.n_families or 0:,}", 6)] if found.models_by == "families" else []),
         column("Spearman", lambda r: "-" if r.rank_correlation is None else f"{r.rank_correlation:.3f}"),
         column(f"{100 * found.confidence:g} % over {objects}", lambda r: rank_text(r.rank_ci), 8),

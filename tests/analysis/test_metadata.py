@@ -160,6 +160,21 @@ def test_two_models_have_an_interval_over_objects_and_none_over_models():
     assert any("too few independent models" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(("m", "held"), [(3, False), (4, False), (5, True)])
+def test_fewer_than_five_models_have_a_rank_correlation_without_an_interval(m, held):
+    x, y = np.array([2.0, 1.0, 3.0, 5.0, 4.0])[:m], np.array([0.5, 0.6, 0.4, 0.2, 0.35])[:m]
+    found = pyalign.regress_metadata(comparison(y, 1e-6 * np.eye(m)), [{"model": f"m{k}", "x": x[k]} for k in range(m)])
+    row = found.results[0]
+    assert row.rank_correlation == pytest.approx(stats.spearmanr(x, y)[0])
+    assert (row.rank_ci is not None) == held and (held or row.rank_models_ci is None)
+    reason = f"the rank correlation with 'x' is over {m} models: it has no interval, which needs at least 5"
+    assert (reason in found.notes) != held
+    document = found.to_dict()["results"][0]
+    assert document["n_models"] == m and (document["rank_ci"] is None) != held
+    header, shown = str(found).split("\n\n")[1].splitlines()[:2]
+    assert header.split()[:4] == ["rank", "correlation", "with", "models"] and shown.split()[:2] == ["x", str(m)]
+
+
 def test_scores_say_nothing_of_shared_errors():
     x, triplets = reals(1, 40, 6), draw_triplets(2, 40, 400, np.int32)
     scores = pyalign.score({f"m{k}": x[:, : k + 2] for k in range(4)}, triplets, ci="objects")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pyalign.analysis.comparison import Comparison
-from pyalign.analysis.metadata import regress_metadata
+from pyalign.analysis.metadata import LEAST_RANKED, regress_metadata
 from pyalign.analysis.metadata_result import MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.analysis.score import Scores
 from pyalign.documents import from_document
@@ -109,6 +109,8 @@ def sentence_of(row: MetadataRegression, found: MetadataRegressions) -> str:
         return text
     here = rank_text(row.rank_ci) if row.rank_ci else "not known"
     there = rank_text(row.rank_models_ci) if row.rank_models_ci else f"too few {models}"
+    if row.n_models < LEAST_RANKED:
+        here = there = f"not for fewer than {LEAST_RANKED} models"
     return f"{text} Rank correlation {row.rank_correlation:.3f} (over {objects} {here}; over {models} {there})."
 
 
