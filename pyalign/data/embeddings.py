@@ -152,7 +152,7 @@ def as_embeddings(x: object, name: str = "x") -> Embeddings:
     An index of whole numbers names the items by number: rows 5, 3, 4, ... of items 0 to n - 1 are put in order.
 
     Raises:
-        InputError: a path, a sparse matrix, a DataFrame with text in it or without a name for each row.
+        InputError: a path, a sparse matrix, triplets, a DataFrame with text in it or without a name for each row.
 
     Example:
         >>> as_embeddings([[1.0, 2.0]]).names is None
@@ -160,6 +160,8 @@ def as_embeddings(x: object, name: str = "x") -> Embeddings:
     """
     if isinstance(x, Embeddings):
         return x
+    if hasattr(x, "answered"):  # `Triplets`, which are an array of whole numbers as well
+        raise InputError(f"{name} must be embeddings; got triplets: {x!r}")
     if isinstance(x, str | os.PathLike):
         raise InputError(f"{name} must be an array; got the path {os.fspath(x)!r}: read it with load_embeddings(path)")
     if hasattr(x, "toarray") and hasattr(x, "nnz"):

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
 from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
@@ -17,6 +19,9 @@ from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad, native, no_key, suffix_of
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Column, Table, by_name
+
+OF_TRIPLETS = (3, 4)  # columns: the items, and perhaps a choice or a person
+LOOKED_AT = 1000  # rows that show whether whole numbers can be triplets
 
 
 def load_embeddings(
@@ -41,7 +46,8 @@ def load_embeddings(
         `Embeddings` of the type in the file (bfloat16 becomes float32). Their notes say which columns were left out.
 
     Raises:
-        InputError: the file's fault, in one line that starts with its path.
+        InputError: the file's fault, in one line that starts with its path. So are whole numbers in three or four columns
+            without names: they are triplets. Embeddings of that shape are stored as floats, in text as 1.0 in place of 1.
         OSError: missing or forbidden.
         MissingExtraError: the format needs a package.
 
@@ -57,7 +63,7 @@ def load_embeddings(
     if is_named(path):
         found: Embeddings = open_named(path, "embeddings", key, name_column=name_column)
     else:
-        found = _read(path, key, name_column)
+        found = _read(path, key, name_column, names is not None)
     if names is None:
         return found
     try:
@@ -67,20 +73,26 @@ def load_embeddings(
     return named if note is None else replace(named, notes=(*named.notes, f"{os.fspath(path)}: {note}"))
 
 
-def _read(path: PathLike, key: str | None, name_column: Column | None) -> Embeddings:
+def _read(path: PathLike, key: str | None, name_column: Column | None, named: bool) -> Embeddings:
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
     wanted = replace(EMBEDDINGS, has_header=always) if by_name(name_column) else EMBEDDINGS
     found = open_file(path, wanted)
     if isinstance(found, Table):
         no_key(path, key)
         values, names, notes = read_rows(path, found, name_column)
-        return Embeddings(check_matrix(path, values), names, source, notes)
+        values = check_matrix(path, values)
+        if names is None and not named:
+            _refuse_triplets(path, values, _written_whole(found, values))
+        return Embeddings(values, names, source, notes)
     if name_column is not None:
         kind = "folder" if os.path.isdir(path) else f"{suffix_of(path)} file"
         raise bad(path, f"a {kind} has no columns of names, so name_column has no meaning")
     array = _choose(path, found, key).load()
-    notes = folder_notes(path) if os.path.isdir(path) else ()
-    return Embeddings(check_matrix(path, array), row_names(path, found, len(array)), source, notes)
+    array = check_matrix(path, array)
+    names = row_names(path, found, len(array))
+    if names is None and not named:
+        _refuse_triplets(path, array)
+    return Embeddings(array, names, source, folder_notes(path) if os.path.isdir(path) else ())
 
 
 def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:
@@ -104,3 +116,31 @@ def check_matrix(path: PathLike, array: Array) -> Array:
         raise bad(path, f"embeddings are empty; got shape {array.shape}")
     check_exact(path, array, "embeddings")
     return native(array)
+
+
+def may_be_triplets(values: Array, whole: bool | None = None) -> bool:
+    """Whether whole numbers in three or four columns may be items: none below 0, and more than two different ones.
+
+    whole: what the numbers are, where their dtype does not say it.
+
+    Example:
+        >>> may_be_triplets(np.array([[0, 7, 3]])), may_be_triplets(np.eye(3)), may_be_triplets(np.eye(3, dtype=int))
+        (True, False, False)
+    """
+    if not (values.dtype.kind in "iu" if whole is None else whole) or values.shape[1] not in OF_TRIPLETS:
+        return False
+    first = values[:LOOKED_AT]
+    return bool(first.min() >= 0 and first.max() > 1)
+
+
+def _refuse_triplets(path: PathLike, values: Array, whole: bool | None = None) -> None:
+    if may_be_triplets(values, whole):
+        stored = values.dtype if values.dtype.kind in "iu" else "whole numbers"
+        rule = "whole numbers in 3 or 4 columns are triplets (-t FILE, load_triplets)"
+        raise bad(path, f"{rule}; embeddings of that shape must be floats (1.0, not 1); got {values.shape} {stored}")
+
+
+def _written_whole(table: Table, values: Array) -> bool | None:
+    """Whether text holds whole numbers, in its first rows without a point or an exponent; None of what has a type."""
+    cells = (cell.strip().lstrip("+-") for row in table.head for cell in row)
+    return None if table.typed else all(map(str.isdecimal, cells)) and bool((values == np.floor(values)).all())

@@ -60,6 +60,8 @@ BAD_EMBEDDINGS = {
     "a word among numbers": ("e.csv", lambda p: Path(p).write_text("1,2\n3,4\n5,six\n"), ["line 3", "column 2", "six"]),
     "ragged": ("e.csv", lambda p: Path(p).write_text("1,2,3\n4,5\n"), ["line 2", "2 columns"]),
     "not utf-8": ("e.csv", lambda p: Path(p).write_bytes(b"name,1\n\xe9,2\n"), ["UTF-8", "0xe9"]),
+    "triplets": ("e.npy", lambda p: np.save(p, np.array([[1, 2, 0], [2, 3, 1]])), ["-t FILE", "floats (1.0, not 1)"]),
+    "triplets in text": ("e.csv", lambda p: Path(p).write_text("1,2,0\n2,3,1\n"), ["-t FILE", "floats (1.0, not 1)"]),
     "no gzip": ("e.csv.gz", lambda p: Path(p).write_text("1,2\n"), ["gzip"]),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import reals
 
 from pyalign import _checks
-from pyalign.data import Embeddings, as_embeddings, plain
+from pyalign.data import Embeddings, Triplets, as_embeddings, plain
 
 NAMES = ("dog", "cat", "car", "ant")
 
@@ -145,6 +145,11 @@ def test_a_path_says_how_it_is_read(message_of, tmp_path):
     told = "x must be an array; got the path 'clip.npy': read it with load_embeddings(path)"
     assert message_of(as_embeddings, "clip.npy") == told
     assert message_of(as_embeddings, tmp_path / "clip.npy").endswith("clip.npy': read it with load_embeddings(path)")
+
+
+def test_triplets_are_no_embeddings(message_of):
+    told = "x must be embeddings; got triplets: Triplets(2)"
+    assert message_of(as_embeddings, Triplets(np.array([[0, 1, 2], [2, 3, 1]]))) == told
 
 
 @pytest.mark.parametrize("kind", ["csr_matrix", "coo_matrix", "csc_array"])

@@ -86,3 +86,44 @@ def test_names_and_triplets_of_names_come_from_hdf5(tmp_path):
     found = load_triplets(path, key="t")
     assert (found.values.tolist(), found.names) == ([[1, 0, 2], [0, 2, 1]], ("cat", "dog", "ä"))
     assert read_names(path) == ("dog", "ä")
+
+
+WHOLE = np.array([[5, 1, 2], [0, 3, 4], [2, 7, 1]])
+
+
+@pytest.mark.parametrize(
+    ("file", "write"),
+    [
+        ("t.npy", lambda path: np.save(path, WHOLE)),
+        ("t.npy", lambda path: np.save(path, np.column_stack([WHOLE, [1, 0, 2]]).astype(np.uint16))),
+        ("t.npz", lambda path: np.savez(path, t=WHOLE)),
+        ("t.csv", lambda path: np.savetxt(path, WHOLE, "%d", ",")),
+        ("t.csv", lambda path: path.write_text("image1,image2,image3,choice\n8,3,5,1\n2,9,1,3\n")),
+        ("t.txt", lambda path: np.savetxt(path, WHOLE, "%d")),
+    ],
+)
+def test_whole_numbers_in_three_or_four_columns_are_no_embeddings(tmp_path, refused, file, write):
+    write(tmp_path / file)
+    message = refused(load_embeddings, tmp_path / file)
+    assert "whole numbers in 3 or 4 columns are triplets (-t FILE, load_triplets)" in message
+    assert "must be floats (1.0, not 1)" in message
+
+
+@pytest.mark.parametrize(
+    ("file", "write", "names"),
+    [
+        ("x.npy", lambda path: np.save(path, WHOLE.astype(np.float32)), None),
+        ("x.csv", lambda path: np.savetxt(path, WHOLE, "%.1f", ","), None),
+        ("x.csv", lambda path: path.write_text("name,a,b,c\ndog,5,1,2\ncat,0,3,4\nfox,2,7,1\n"), None),
+        ("x.npy", lambda path: np.save(path, WHOLE), ("dog", "cat", "fox")),
+        ("x.npz", lambda path: np.savez(path, x=WHOLE, names=np.array(["dog", "cat", "fox"])), None),
+        ("x.npy", lambda path: np.save(path, WHOLE - 3), None),
+        ("x.npy", lambda path: np.save(path, np.eye(3, dtype=np.int8)), None),
+        ("x.npy", lambda path: np.save(path, WHOLE[:, :2]), None),
+        ("x.npy", lambda path: np.save(path, np.column_stack([WHOLE, WHOLE])), None),
+    ],
+    ids=["floats", "floats in text", "a column of names", "names", "names beside", "negative", "0 and 1", "two", "six"],
+)
+def test_what_is_no_table_of_items_is_read_as_embeddings(tmp_path, file, write, names):
+    write(tmp_path / file)
+    assert len(load_embeddings(tmp_path / file, names=names)) == 3

@@ -19,7 +19,7 @@ FLOATS = ("float16", "float32", "float64")
 @pytest.mark.parametrize("dtype", [*FLOATS, "int64", "uint8", "bool"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_npy_is_mapped_and_keeps_its_type(tmp_path, dtype, order):
-    values = np.asarray(np.arange(12).reshape(4, 3), dtype=dtype, order=order)
+    values = np.asarray(np.arange(20).reshape(4, 5), dtype=dtype, order=order)
     np.save(tmp_path / "x.npy", values)
     file = load_embeddings(tmp_path / "x.npy")
     assert isinstance(file.values, np.memmap)

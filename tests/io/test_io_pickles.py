@@ -31,7 +31,7 @@ def tree(**arrays):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("dtype", ["float16", "float32", ">f8", "int64", "bool"])
 def test_reads_arrays_of_every_protocol(tmp_path, protocol, dtype):
-    values = np.arange(6).reshape(2, 3).astype(dtype)
+    values = np.arange(10).reshape(2, 5).astype(dtype)
     path = write(tmp_path / "x.pkl", tree(logits=values, penultimate=values[:, ::-1]), protocol)
     found = load_embeddings(path, key="timm/resnet50/logits")
     np.testing.assert_array_equal(found.values, values)

@@ -30,7 +30,7 @@ def tensor(dtype="F32", shape=(2, 3), offsets=(0, 24)):
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "uint8", "bool"])
 def test_reads_what_the_library_writes(tmp_path, dtype):
     library = pytest.importorskip("safetensors.numpy")
-    values = np.arange(6).reshape(2, 3).astype(dtype)
+    values = np.arange(10).reshape(2, 5).astype(dtype)
     path = tmp_path / "x.safetensors"
     library.save_file({"visual": values, "bias": np.ones(3, "f4")}, path, metadata={"made": "by hand"})
     found = load_embeddings(path, key="visual")
