@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.concept.neighbor_lists import checked_k, neighbor_lists
-from pyalign.concept.neighborhoods import notes_on_lists
+from pyalign.concept.neighbor_lists import TIED, checked_k, tied_at
 from pyalign.data import Provenance
 from pyalign.documents import hidden
-from pyalign.measures import Measure
+from pyalign.measures import Measure, get_measure
+from pyalign.nearest.neighbors import neighbors
+from pyalign.nearest.space import parts
 from pyalign.ops.rows import match_rows
+from pyalign.ops.similarity import similarity
 from pyalign.results import Result
 
 HUB = 2  # a hub is a neighbour this many times as often as the mean
+BLOCK = 1 << 22  # similarities at once
 
 
 @dataclass(frozen=True)
 class Hub:
-    """One object: `row`, `name` where it has one, and the `count` of others that it is one of the k nearest of."""
+    """One object: `row`, `name` where it has one, and the `count` of others that it is one of the k nearest of.
+
+    Where others are as near as the k-th neighbour, the count is the mean over all ways to break the ties.
+    """
 
     row: int
     name: str | None
-    count: int
+    count: float
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,12 @@ class HubResult(Result):
         skewness: mean of ((N - k) / standard deviation of N)^3; 0 where all N are the same.
         robin_hood: sum of |N - k| / (2 k (n - 1)): the share of places in lists that would have to change hands until
             all objects had as many; 0 for none, 1 where k objects are the neighbours of all others, about.
-        antihubs: the share of objects that are neighbours of none.
+        antihubs: the share of objects that are neighbours of none, the mean over all ways to break ties.
         hub_occurrence: the share of places in lists that objects with N of at least 2 k hold.
         largest: the objects with the largest N.
-        counts: (n,) int64 N; no document holds them.
+        n_tied: objects whose k-th neighbour is as near as others beyond it, but for rounding. Each of these is equally
+            often the neighbour: N is the mean, and does not depend on the order of the rows.
+        counts: (n,) float64 N; no document holds them.
         label: another name of the embeddings.
     """
 
@@ -51,6 +59,7 @@ class HubResult(Result):
     antihubs: float
     hub_occurrence: float
     largest: tuple[Hub, ...]
+    n_tied: int = 0
     label: str | None = None
     counts: np.ndarray = hidden(default=None, compare=False)
 
@@ -89,33 +98,88 @@ def hubs(x: object, *, k: int = 10, measure: str | Measure = "cosine", largest: 
     Example:
         >>> found = hubs(np.array([[0.0], [1.0], [-1.1], [5.0]]), k=1, measure="neg_euclidean")
         >>> found[0].largest[0].count, found[0].antihubs
-        (2, 0.5)
+        (2.0, 0.5)
     """
     models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
     _checks.whole_number(largest, "largest", 0)
     matched = match_rows(models)
     k, rows = checked_k(k, matched.n), matched.take()
-    results = []
+    results, told = [], []
     for name in models:
-        counts = np.bincount(neighbor_lists(rows[name], k, measure).ravel(), minlength=matched.n)
-        results.append(_result(name, counts, k, largest, matched.names))
+        found = occurrences(rows[name], k, measure)
+        results.append(_result(name, found, k, largest, matched.names))
+        told += _notes_on_ties(name, rows[name], found.n_tied, k, measure)
     options = {"k": k, "measure": str(measure), "largest": largest}
     return Hubs(
-        tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *notes_on_lists(rows)),
+        tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *told),
         provenance=Provenance.now([*models.items()], options, "auto", None),
     )  # fmt: skip
 
 
-def _result(name: str, counts: np.ndarray, k: int, largest: int, names: tuple[str, ...] | None) -> HubResult:
-    n, apart = len(counts), counts.astype(np.float64) - k
+class Occurrences(NamedTuple):
+    """How often each of n rows is among the k nearest of others, where ties are broken at random.
+
+    counts: float64 (n,), the mean. none: (n,), the probability that it is never. n_tied: rows whose k-th neighbour ties
+    with others beyond it.
+    """
+
+    counts: np.ndarray
+    none: np.ndarray
+    n_tied: int
+
+
+def occurrences(x: np.ndarray, k: int, measure: str | Measure) -> Occurrences:
+    """Of the exact lists of neighbours; similarities that differ by rounding alone tie.
+
+    Example:
+        >>> found = occurrences(np.array([[0.0], [1.0], [-1.0], [5.0]]), 1, "neg_euclidean")
+        >>> found.counts.tolist(), found.none.tolist(), found.n_tied
+        ([2.0, 1.5, 0.5, 0.0], [0.0, 0.0, 0.5, 1.0], 1)
+    """
+    n = len(x)
+    found = neighbors(x, k=min(k + 1, n - 1), measure=measure, index="flat")
+    tied = tied_at(found.similarities, k)
+    counts = np.bincount(found.indices[~tied, :k].ravel(), minlength=n).astype(np.float64)
+    none = (counts == 0).astype(np.float64)
+    rows = np.flatnonzero(tied)
+    of = "neg_euclidean" if get_measure(measure).name == "rbf" else measure  # which is 0 far away
+    wide = x.astype(np.float64)
+    for part in parts(len(rows), n, BLOCK):
+        some = rows[part]
+        near = similarity(wide[some], wide, measure=of)
+        near[np.arange(len(some)), some] = -np.inf
+        last = -np.partition(-near, k - 1, axis=1)[:, k - 1 : k]
+        rounding = TIED * np.abs(last)
+        nearer, level = near > last + rounding, np.abs(near - last) <= rounding
+        shares = nearer + level * ((k - nearer.sum(axis=1)) / level.sum(axis=1))[:, None]
+        counts += shares.sum(axis=0)
+        none *= (1.0 - shares).prod(axis=0)
+    return Occurrences(counts, none, len(rows))
+
+
+def _notes_on_ties(name: str, x: np.ndarray, n_tied: int, k: int, measure: str | Measure) -> list[str]:
+    if not n_tied:
+        return []
+    zero = int((~x.any(axis=1)).sum())
+    of_zero = f"; {zero:,} rows are zero throughout" if zero else ""
+    whose = "all objects" if n_tied == len(x) else f"{n_tied:,} of {len(x):,} objects"
+    told = f"for {whose} of {name} others are as near by {measure} as neighbour {k}, but for rounding"
+    return [f"{told}: each is the neighbour equally often{of_zero}"]
+
+
+def _result(name: str, found: Occurrences, k: int, largest: int, names: tuple[str, ...] | None) -> HubResult:
+    counts = found.counts
+    n, apart = len(counts), counts - k
+    apart[np.abs(apart) < 1e-9 * k] = 0.0  # shares that add up to k but for rounding
     deviation = float(np.sqrt((apart**2).mean()))
     top = np.argsort(-counts, kind="stable")[:largest]
     return HubResult(
         name,
         float((apart**3).mean()) / deviation**3 if deviation else 0.0,
         float(np.abs(apart).sum()) / (2 * k * (n - 1)),
-        float((counts == 0).mean()),
+        float(found.none.mean()),
         float(counts[counts >= HUB * k].sum()) / (n * k),
-        tuple(Hub(int(row), None if names is None else names[row], int(counts[row])) for row in top),
+        tuple(Hub(int(row), None if names is None else names[row], float(counts[row])) for row in top),
+        found.n_tied,
         counts=counts,
     )

@@ -93,7 +93,7 @@ def neighbor_changes(
     k, rows = checked_k(k, matched.n), matched.take()
     old = neighbor_lists(rows["before"], k, measure)
     new = neighbor_lists(rows["after"], k, other)
-    values = SharedNeighbors(old, new, k, rbo_p).values()
+    values = SharedNeighbors(old.rows, new.rows, k, rbo_p).values()
     most = np.lexsort((np.arange(matched.n), values[:, 0], values[:, 1]))[:top]
     called = matched.names
 
@@ -103,7 +103,7 @@ def neighbor_changes(
     changes = tuple(
         NeighborChange(
             int(row), None if called is None else called[row], float(values[row, 0]), float(values[row, 1]),
-            only(old[row], new[row]), only(new[row], old[row]),
+            only(old.rows[row], new.rows[row]), only(new.rows[row], old.rows[row]),
         )
         for row in most
     )  # fmt: skip
@@ -111,6 +111,6 @@ def neighbor_changes(
     overlap, rbo = map(float, values.mean(axis=0))
     return NeighborChanges(
         changes, overlap, rbo, k, str(measure), str(other), float(rbo_p), matched.n,
-        notes=(*matched.notes, *notes_on_lists(rows)),
+        notes=(*matched.notes, *notes_on_lists(rows, {"before": old, "after": new}, k)),
         provenance=Provenance.now([("before", before), ("after", after)], options, "auto", None),
     )  # fmt: skip

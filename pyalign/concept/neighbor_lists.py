@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,22 +12,55 @@ from pyalign.measures import Measure
 from pyalign.nearest.neighbors import neighbors
 from pyalign.nearest.ranks import NeighborRanks
 
+TIED = 64 * float(np.finfo(np.float64).eps)  # of a similarity, what rounding may do to it
 SPARE = (
     4,
     30,
 )  # lists are four times as long and 30 more, so that half of the objects hold k of them: but for 1 in 10^10
 
 
-def neighbor_lists(x: np.ndarray, k: int, measure: str | Measure = "cosine") -> np.ndarray:
-    """(n, k) int64: the k rows nearest to each row, which is no neighbour of itself; of equal ones the lower first.
+class Lists(NamedTuple):
+    """The neighbours of n rows.
+
+    rows: (n, l) int64, the nearest first. n_tied: rows whose k-th neighbour is as near as the next one.
+    """
+
+    rows: np.ndarray
+    n_tied: int
+
+
+def neighbor_lists(x: np.ndarray, length: int, measure: str | Measure = "cosine", k: int | None = None) -> Lists:
+    """The rows nearest to each row, which is no neighbour of itself; of equal ones the lower first.
 
     By the exact search, whose similarities are of float64, so that lists depend on nothing but the numbers.
 
+    Args:
+        x: (n, d).
+        length: of the lists.
+        measure: see `pyalign.similarity`.
+        k: how many of a list count, for the number of ties; None: all.
+
     Example:
-        >>> neighbor_lists(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1).ravel()
+        >>> neighbor_lists(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1).rows.ravel()
         array([1, 0, 1])
     """
-    return neighbors(x, k=k, measure=measure, index="flat").indices
+    k = length if k is None else k
+    found = neighbors(x, k=min(max(length, k + 1), len(x) - 1), measure=measure, index="flat")
+    return Lists(found.indices[:, :length], int(tied_at(found.similarities, k).sum()))
+
+
+def tied_at(similarities: np.ndarray, k: int) -> np.ndarray:
+    """bool (n,): whether of neighbours' similarities (n, l) the next after the k-th is equal to it, but for rounding.
+
+    Example:
+        >>> tied_at(np.array([[0.9, 0.5, 0.5], [0.9, 0.5, 0.4]]), 2)
+        array([ True, False])
+    """
+    if similarities.shape[1] <= k:
+        return np.zeros(len(similarities), bool)
+    last, following = similarities[:, k - 1], similarities[:, k]
+    found: np.ndarray = last - following <= TIED * np.maximum(np.abs(last), np.abs(following))
+    return found
 
 
 def checked_k(k: object, n: int) -> int:

@@ -11,6 +11,7 @@ from pyalign.concept.halves import LEAST
 from pyalign.concept.members import members_of
 from pyalign.concept.neighbor_agreement import NeighborAgreement
 from pyalign.concept.neighbor_lists import (
+    Lists,
     SharedNeighbors,
     chance_of_rbo,
     checked_k,
@@ -102,14 +103,16 @@ def compare_neighbors(
     concepts = members_of(categories, dimensions, dimension_labels, matched.n, matched.names)
     rows = matched.take()
     length = list_length(k, matched.n)
-    human = neighbor_lists(rows[REFERENCE], length, against_measure)
-    shared = {name: SharedNeighbors(neighbor_lists(rows[name], length, measure), human, k, rbo_p) for name in models}
+    by = {name: against_measure if name == REFERENCE else measure for name in rows}
+    lists = {name: neighbor_lists(rows[name], length, by[name], k) for name in rows}
+    human = lists[REFERENCE].rows
+    shared = {name: SharedNeighbors(lists[name].rows, human, k, rbo_p) for name in models}
     study = Study(shared, concepts, matched.n, seed)
     enough = matched.n // 2 > k
     drawn = study.halved(resamples, progress) if ci is not None and enough else None
     null = study.nulls(permutations, progress) if permutations else None
     results = tuple(result_of(study, m, drawn, null, confidence, correction, matched.names) for m in range(len(models)))
-    notes = [*matched.notes, *notes_on_lists(rows)]
+    notes = [*matched.notes, *notes_on_lists(rows, lists, k)]
     if ci is not None and not enough:
         notes.append(f"no intervals: half of {matched.n:,} objects holds no {k} neighbours of each")
     small = [] if concepts is None else [c.concept for c in results[0].concepts or () if c.n_objects < LEAST]
@@ -141,11 +144,11 @@ def _check(
     _checks.whole_number(seed, "seed", 0)
 
 
-def notes_on_lists(rows: Mapping[str, np.ndarray]) -> list[str]:
-    """Rows of zeros, by whose cosines all others are equally near.
+def notes_on_lists(rows: Mapping[str, np.ndarray], lists: Mapping[str, Lists], k: int) -> list[str]:
+    """Rows of zeros, by whose cosines all others are equally near, and ties for the last place in lists of k.
 
     Example:
-        >>> notes_on_lists({"x": np.array([[0.0], [1.0]])})
+        >>> notes_on_lists({"x": np.array([[0.0], [1.0]])}, {}, 1)
         ['1 row of x is zero throughout: cosines and products with it are 0, its neighbours by them the first rows']
     """
     notes = []
@@ -155,4 +158,8 @@ def notes_on_lists(rows: Mapping[str, np.ndarray]) -> list[str]:
             told, it, its = ("row of {} is", "it", "its") if zero == 1 else ("rows of {} are", "them", "their")
             why = f"cosines and products with {it} are 0, {its} neighbours by them the first rows"
             notes.append(f"{zero:,} {told.format(name)} zero throughout: {why}")
+    for name, one in lists.items():
+        if one.n_tied:
+            whose = f"all objects of {name}" if one.n_tied == len(one.rows) else f"{one.n_tied:,} objects of {name}"
+            notes.append(f"for {whose} others are as near as neighbour {k}, but for rounding: the first rows are taken")
     return notes

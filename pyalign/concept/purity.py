@@ -141,16 +141,17 @@ def neighbor_purity(
         raise InputError("categories must hold at least one object; all are without")
     rows, enough = matched.take(), n // 2 > k
     length = list_length(k, n)
-    results = []
+    results, found_lists = [], {}
     for name in models:
-        lists = neighbor_lists(rows[name], length, measure)
+        found_lists[name] = neighbor_lists(rows[name], length, measure, k)
+        lists = found_lists[name].rows
         found = purities(lists[:, :k], members)
         errors = None
         if ci is not None and enough:
             errors = purity_errors(lists, members, k, resamples, seed)
         null = null_purities(lists[:, :k], members, permutations, seed, progress) if permutations else None
         results.append(_result(name, given.labels, members, found, errors, null, confidence))
-    notes = [*matched.notes, *notes_on_lists(rows)]
+    notes = [*matched.notes, *notes_on_lists(rows, found_lists, k)]
     if ci is not None and not enough:
         notes.append(f"no intervals: half of {n:,} objects holds no {k} neighbours of each")
     if ci is not None and enough:

@@ -134,10 +134,15 @@ def hubs_table(found: Hubs, width: int | None = None, verbose: bool = False) -> 
         column("Robin Hood", lambda r: number(r.robin_hood), 8),
         column("of none", lambda r: number(r.antihubs), 7),
         column("by hubs", lambda r: number(r.hub_occurrence), 6),
-        column("largest", lambda r: ", ".join(f"{_name(h)} {h.count}" for h in r.largest[:2]), 5),
+        column("largest", lambda r: ", ".join(f"{_name(h)} {_count(h.count)}" for h in r.largest[:2]), 5),
     ]
     notes = [f"how often objects are among the {found.k:,} nearest of {found.n_objects:,}", f"measure {found.measure}"]
     return f"{fitted_table(columns, width, verbose)[0]}\n{noted(notes, _limit(width, verbose))}"
+
+
+def _count(value: float) -> str:
+    """How often, a whole number but for shares of places that several have."""
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def _name(one: Any) -> str:

@@ -69,7 +69,7 @@ def test_identical_lists_have_an_rbo_of_one_and_disjoint_ones_of_none(k, p):
 def test_chance_is_the_mean_over_all_relabellings(k):
     """k / (n - 1), exactly: the mean over all 720 orders of six objects."""
     x, y = both(k, 6)
-    shared = SharedNeighbors(neighbor_lists(x, k), neighbor_lists(y, k), k, 0.8)
+    shared = SharedNeighbors(neighbor_lists(x, k).rows, neighbor_lists(y, k).rows, k, 0.8)
     means = [shared.relabelled(np.array(order)).mean(axis=0) for order in permutations(range(6))]
     np.testing.assert_allclose(np.mean(means, axis=0), [k / 5, chance_of_rbo(k, 6, 0.8)], rtol=1e-10)
 
@@ -80,8 +80,8 @@ def test_a_relabelling_moves_objects_and_their_neighbours(seed, k):
     order = np.random.default_rng(seed).permutation(24)
     moved = np.empty_like(x)
     moved[order] = x
-    shared = SharedNeighbors(neighbor_lists(x, k), neighbor_lists(y, k), k, 0.9)
-    plain = SharedNeighbors(neighbor_lists(moved, k), neighbor_lists(y, k), k, 0.9).values()
+    shared = SharedNeighbors(neighbor_lists(x, k).rows, neighbor_lists(y, k).rows, k, 0.9)
+    plain = SharedNeighbors(neighbor_lists(moved, k).rows, neighbor_lists(y, k).rows, k, 0.9).values()
     assert np.array_equal(shared.relabelled(order), plain)
 
 
@@ -107,7 +107,7 @@ def test_p_values_count_relabellings():
 @given(seed=seeds, k=st.integers(1, 5))
 def test_a_half_is_what_its_rows_alone_would_give(seed, k):
     x, y = both(seed)
-    shared = SharedNeighbors(neighbor_lists(x, 23), neighbor_lists(y, 23), k, 0.9)
+    shared = SharedNeighbors(neighbor_lists(x, 23).rows, neighbor_lists(y, 23).rows, k, 0.9)
     for rows, inside in halves(24, 3, seed % 1000):
         plain = pyalign.compare_neighbors(x[rows], y[rows], k=k, ci=None, permutations=0)[0]
         found = shared.halved(rows, inside)
@@ -318,8 +318,71 @@ def test_one_row_near_all_is_the_hub(tmp_path):
     x = np.concatenate([np.zeros((1, 30)), np.eye(30)])
     found = pyalign.hubs(x, k=1, measure="neg_euclidean")
     assert found[0].largest[0].row == 0 and found[0].largest[0].count == 30
-    assert found[0].antihubs == 29 / 31 and found[0].hub_occurrence == 30 / 31
+    assert found[0].antihubs == pytest.approx(29 / 31) and found[0].hub_occurrence == 30 / 31
     assert read_back(found, tmp_path) == found
+
+
+def by_hand(x, k):
+    """How often rows are neighbours where those as near as the k-th share its place, by cosine of whole numbers."""
+    unit = x / np.linalg.norm(x, axis=1)[:, None]
+    near = np.round(unit @ unit.T, 12)
+    counts = np.zeros(len(x))
+    for i, row in enumerate(near):
+        others = [j for j in range(len(x)) if j != i]
+        last = sorted((row[j] for j in others), reverse=True)[k - 1]
+        nearer, level = [j for j in others if row[j] > last], [j for j in others if row[j] == last]
+        counts[nearer] += 1
+        counts[level] += (k - len(nearer)) / len(level)
+    return counts
+
+
+@given(seed=seeds, k=st.integers(1, 18), order=st.permutations(range(20)).map(np.array))
+def test_hubs_move_with_the_order_of_rows_that_tie(seed, k, order):
+    x = np.random.default_rng(seed).integers(1, 3, (20, 3)).astype(np.float64)
+    found, moved = pyalign.hubs(x, k=k)[0], pyalign.hubs(x[order], k=k)[0]
+    assert found.counts == pytest.approx(by_hand(x, k)) and found.counts.sum() == pytest.approx(20 * k)
+    assert moved.counts == pytest.approx(found.counts[order])
+    assert moved.skewness == pytest.approx(found.skewness, abs=1e-6) and moved.antihubs == pytest.approx(found.antihubs)
+
+
+@pytest.mark.parametrize("measure", ["cosine", "dot", "neg_euclidean"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_rows_have_no_hubs_and_their_ties_are_counted(tmp_path, measure, dtype):
+    found = pyalign.hubs(np.full((40, 5), 0.3, dtype), k=10, measure=measure)
+    one = found[0]
+    assert (one.skewness, one.n_tied) == (0.0, 40) and one.antihubs == pytest.approx((1 - 10 / 39) ** 39)
+    assert one.robin_hood == pytest.approx(0, abs=1e-12) and one.counts == pytest.approx(10)
+    told = f"for all objects of x others are as near by {measure} as neighbour 10, but for rounding: "
+    told += "each is the neighbour equally often"
+    assert told in found.notes and told in str(found)
+    assert read_back(found, tmp_path) == found
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: pyalign.compare_neighbors(x, reals(2, 40, 3), k=10, ci=None, permutations=0),
+        lambda x: pyalign.neighbor_purity(x, ["a", "b"] * 20, k=10, ci=None, permutations=0),
+        lambda x: pyalign.neighbor_changes(x, reals(2, 40, 3), k=10),
+    ],
+    ids=["agreement", "purity", "changes"],
+)
+def test_ties_for_the_last_place_in_a_list_are_counted_in_a_note(call):
+    def said(x):
+        return [note for note in call(x).notes if "as near as neighbour 10" in note]
+
+    x = reals(1, 40, 4)
+    assert said(x) == [] and len(said(np.ones((40, 4)))) == 1 and "all objects" in said(np.ones((40, 4)))[0]
+    x[:12] = x[0]
+    unit = x / np.linalg.norm(x, axis=1)[:, None]
+    near = -np.sort(-(unit @ unit.T - 9 * np.eye(40)), axis=1)
+    assert f"for {(near[:, 9] - near[:, 10] < 1e-12).sum()} objects" in said(x)[0]
+
+
+def test_hubs_without_ties_have_whole_counts_and_no_note():
+    found = pyalign.hubs(reals(1, 30, 4), k=5)
+    assert found[0].n_tied == 0 and not [note for note in found.notes if "as near" in note]
+    assert (found[0].counts == found[0].counts.round()).all()
 
 
 # Changes, prototypes, duplicates
