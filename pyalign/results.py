@@ -195,7 +195,9 @@ class Result:
         return import_module("pyalign.report.plot").plot(self, kind, **looks)
 
     def __str__(self) -> str:
-        return self.table()
+        """The table, and under it the notes, a line each."""
+        one_line = import_module("pyalign.report.tables").one_line
+        return "\n".join([self.table(), *(f"note: {one_line(note)}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         page: str = import_module("pyalign.report").html_of(self)

@@ -25,6 +25,8 @@ FEATURES = (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 127, 128, 129, 191, 
 TRIPLETS = (1, 2, 511, 512, 513, 16383, 16384, 16385, 50001)
 
 seeds = st.integers(0, 2**32 - 1)
+# What commands say on stderr where neither triplets nor embeddings have names.
+NAMELESS = "note: neither triplets nor embeddings have names: row i is taken for object i\n"
 rows = st.sampled_from(ROWS)
 features = st.sampled_from(FEATURES)
 floats = st.sampled_from(FLOATS)

@@ -480,7 +480,7 @@ def test_a_frame_without_pandas_says_what_to_install(monkeypatch):
 def test_results_are_frozen_and_print_their_table(result):
     with pytest.raises(AttributeError):
         result.notes = ()
-    assert str(result) == result.table()
+    assert str(result) == "\n".join([result.table(), *(f"note: {note}" for note in result.notes)])
     assert result.table().strip()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.analysis.describe_rows import count_repeated_rows, count_with_repeats
 from pyalign.errors import InputError
 
@@ -61,7 +62,8 @@ def describe(values: object, name: str | None = None) -> Description:
 
     Of two dimensions: whole numbers in three to ten columns, none below zero, seem triplets unless most rows repeat an
     item; three columns of shares, or of counts with much the same sum in each row, answers; a symmetric square matrix
-    similarities, with a zero diagonal dissimilarities; anything else embeddings. Of one: text that differs seems
+    dissimilarities where nothing is smaller than its diagonal, but for rounding, else similarities; anything else
+    embeddings. Of one: text that differs seems
     names, anything else labels.
 
     Args:
@@ -98,8 +100,8 @@ def _of_others(a: np.ndarray) -> Description:
     kind, remarks = "other", []
     if a.ndim == 1:
         kind, remarks = "labels", [_labels(len(np.unique(a)), len(a))]
-    elif a.ndim == 3 and a.shape[1] == a.shape[2] and all(map(_symmetric, a)):
-        kind = "similarities" if any(one.diagonal().any() for one in a) else "dissimilarities"
+    elif a.ndim == 3 and a.shape[1] == a.shape[2] and None not in (kinds := [*map(_kind_of_pairs, a)]):
+        kind = "similarities" if "similarities" in kinds else "dissimilarities"
         remarks.append(f"{a.shape[0]} matrices of {a.shape[1]} items, of as many people or models")
     elif a.ndim > 2:
         remarks.append(f"{a.ndim} dimensions: as embeddings, pool or flatten each item to one row first")
@@ -157,8 +159,9 @@ def _parts(a: np.ndarray) -> Iterator[np.ndarray]:
 
 def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, name: str) -> str:
     n, d = a.shape
-    if n == d > 3 and _symmetric(a):
-        return "similarities" if a.diagonal().any() else "dissimilarities"
+    of_pairs = _kind_of_pairs(a) if n == d else None
+    if of_pairs is not None and n > 3:
+        return of_pairs
     if whole and 3 <= d <= 10 and low is not None and low >= 0 and a.dtype.kind != "b":
         if d == 3 and (any(word in name.lower() for word in WORDS) or _same_sums(a, low, high or low)):
             return "answers"
@@ -168,13 +171,18 @@ def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, nam
         return "answers" if d == 3 and all((part != 0).any(axis=1).all() for part in _parts(a)) else "embeddings"
     if d == 3 and low is not None and low >= 0 and _are_shares(a):
         return "answers"
-    if n == d == 2 and _symmetric(a):
-        return "similarities" if a.diagonal().any() else "dissimilarities"
-    return "embeddings"
+    return of_pairs if of_pairs is not None and n == 2 else "embeddings"
 
 
-def _symmetric(a: np.ndarray) -> bool:
-    return np.allclose(a, a.T, rtol=1e-3, atol=0, equal_nan=True)
+def _kind_of_pairs(a: np.ndarray) -> str | None:
+    """Of a square matrix, "similarities" or "dissimilarities"; None where it is not symmetric.
+
+    Where neither end of each row stands on the diagonal, zeros there are the distances of objects from themselves.
+    """
+    kind = _checks.kind_of_matrix(a)
+    if kind is None and np.allclose(a, a.T, rtol=1e-3, atol=0, equal_nan=True):
+        kind = "similarities" if a.diagonal().any() else "dissimilarities"
+    return kind
 
 
 def _are_shares(a: np.ndarray) -> bool:
@@ -220,7 +228,7 @@ def _remarks(
     if kind == "triplets" and a.dtype.kind == "f":
         remarks.append("whole numbers stored as floats: they are read as integers")
     if kind == "dissimilarities":
-        remarks.append("the diagonal is zero: these seem distances (dissimilarities), where larger is less alike")
+        remarks.append("nothing is smaller than the diagonal: these seem dissimilarities, where larger is less alike")
     if kind == "answers":
         remarks.append("answers to triplets, which are another table: how often each of three items was called odd")
     if repeated:

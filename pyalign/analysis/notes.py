@@ -11,11 +11,17 @@ from pyalign import _checks
 from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
 from pyalign.data import ANCHORED, ODD_ONE_OUT, alternatives_of, chance_of
+from pyalign.errors import InputError
+from pyalign.measures import Measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
+from pyalign.ops.similarity import similarity
 
 FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
+FEW = 32  # rows whose similarities differ by more than rounding, most of the time
+FIRST_TRIPLETS = 256  # whose rows are looked at where these don't
+ROUNDINGS = 64  # of the largest similarity, by which backends may differ
 ABOVE, BELOW = 2.0, 4.0  # standard errors of independent triplets, beyond which an accuracy is no longer chance
 CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 
@@ -23,7 +29,7 @@ CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 def notes_on_rows(
     x: Array, index: Array, source: str = "x", task: str = ODD_ONE_OUT, aside: Aside | None = None
 ) -> tuple[str, ...]:
-    """What is odd about the rows: unused or zero ones, an index among the features, dissimilarities, items from 1.
+    """What is odd about the rows: unused or zero ones, an index among the features, items from 1.
 
     Of anchored triplets also whether the same three items come with several anchors.
 
@@ -40,7 +46,7 @@ def notes_on_rows(
     """
     door = open_door("auto", x)
     rows = door.rows(x)
-    zero, column, first_row, used = (glance_at_rows(x, index) if aside is None else aside).read()
+    zero, column, _, used = (glance_at_rows(x, index) if aside is None else aside).read()
     notes = []
     if not used.all() and length(index) > FIRST_LOOK:
         used = used_rows(door.host(door.triplets(index)), len(rows))
@@ -54,23 +60,73 @@ def notes_on_rows(
         notes.append(f"{zero[0]:,} {told} of {source} zero throughout: cosines with them are 0")
     if looks_like_index(column):
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
-    if _may_be_dissimilarities(first_row) and _checks.looks_like_dissimilarities(door.host(rows)):
-        rule = "its rows are taken for features; pyalign.odd_one_out_from(-x, triplets) takes the matrix for what it is"
-        notes.append(f"{source} looks like a matrix of dissimilarities, not embeddings: {rule}")
     anchors = notes_on_anchors(door.host(door.triplets(index)), task) if task == ANCHORED else ()
     return (*notes, *anchors)
 
 
 def glance_at_rows(x: Array, index: Array) -> Aside:
-    """What notes on rows begin with: zero rows, the first column, of a square matrix the first row, and the rows that
-    the first triplets name.
-    """
+    """What notes begin with: zero rows, the first column, a few rows, and the rows that the first triplets name."""
     door = open_door("auto", x)
     rows = door.rows(x)
-    n, d = rows.shape
-    wide = door.backend.widened(rows[:1] if n == d else rows[:0])
-    some = door.used_rows(door.triplets(index[:FIRST_LOOK]), n)
-    return Aside(door, [door.zero_rows(rows), door.backend.widened(rows[:, :1])[:, 0], wide.reshape(-1), some])
+    few = door.backend.widened(rows[:: max(1, len(rows) // FEW)][:FEW])
+    some = door.used_rows(door.triplets(index[:FIRST_LOOK]), len(rows))
+    return Aside(door, [door.zero_rows(rows), door.backend.widened(rows[:, :1])[:, 0], few, some])
+
+
+def notes_on_similarities(
+    x: Array, index: Array, measure: str | Measure, source: str = "x", aside: Aside | None = None
+) -> tuple[str, ...]:
+    """Whether the similarities of rows all lie within rounding of each other, so that they say nothing of triplets.
+
+    A few rows decide nearly always; where these don't, those that the first triplets name.
+
+    Args:
+        x: (n, d) embeddings.
+        index: (t, 3) rows, valid ones.
+        measure: of the similarity.
+        source: of x, for the sentence.
+        aside: from `glance_at_rows`, where a call in between has read it.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(20, 5)) + 10_000
+        >>> notes_on_similarities(x.astype(np.float32), np.array([[0, 1, 2], [7, 3, 5]]), "cosine")[0][:62]
+        'all similarities of x by cosine lie within float32 rounding of'
+    """
+    few = _few_rows(x) if aside is None else aside.read()[2]
+    dtype = _checks.result_dtype(few)
+    if _spread(few, measure) is None:
+        return ()
+    door = open_door("auto", x)
+    used = np.unique(door.host(door.triplets(index[:FIRST_TRIPLETS])))
+    spread = _spread(door.host(door.backend.widened(door.rows(x)[used])), measure)
+    if spread is None:
+        return ()
+    called = f"all similarities of {source} by {measure}"
+    if spread == 0:
+        return (f"{called} are equal: every triplet ties",)
+    remedy = "take the mean off each feature" + (", or give float64" if dtype == np.float32 else "")
+    return (f"{called} lie within {dtype} rounding of each other: rounding and ties decide, not the model; {remedy}",)
+
+
+def _few_rows(x: Array) -> np.ndarray:
+    """Some of x (n, d), from all over it, on the host."""
+    some = x[:: max(1, length(x) // FEW)][:FEW]
+    door = open_door("auto", some)
+    return door.host(door.backend.widened(door.rows(some)))
+
+
+def _spread(rows: np.ndarray, measure: str | Measure) -> float | None:
+    """By how much similarities of different rows differ, where rounding in their dtype may do as much; else None."""
+    dtype = _checks.result_dtype(rows)
+    finite = rows[np.isfinite(rows).all(axis=1)].astype(np.float64)
+    if len(finite) < 3:
+        return None
+    try:
+        found = similarity(finite, measure=measure)[np.triu_indices(len(finite), 1)]
+    except InputError:  # of these rows alone, such as rbf of equal ones
+        return None
+    low, high = float(found.min()), float(found.max())
+    return high - low if high - low <= ROUNDINGS * np.finfo(dtype).eps * max(abs(low), abs(high)) else None
 
 
 def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
@@ -86,11 +142,6 @@ def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
     several = int(((rows_with_anchor > 0).sum(axis=1) > 1).sum())
     told = "1 set of three items is" if several == 1 else f"{several:,} sets of three items are"
     return (f"{told} asked with more than one anchor",) if several else ()
-
-
-def _may_be_dissimilarities(first_row: np.ndarray) -> bool:
-    """The first row decides nearly always, so that no matrix leaves its device for this."""
-    return len(first_row) > 0 and bool(first_row[0] == 0 and (first_row[1:] > 0).all())
 
 
 def used_rows(index: np.ndarray, n: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Provenance, as_embeddings
+from pyalign.data.embeddings import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
@@ -98,7 +99,8 @@ def near_duplicates(
     groups = tuple(_group(members, same, pairs, values, parent, given.names) for members in _members(parent))
     equal = int((np.bincount(same) * (np.bincount(same) - 1) // 2).sum())
     return NearDuplicates(
-        groups, len(rows), equal if level is None else len(pairs), level, str(measure), notes=given.notes,
+        groups, len(rows), equal if level is None else len(pairs), level, str(measure),
+        notes=(*given.notes, *notes_on_values(given, "x")),
         provenance=Provenance.now([("x", given)], {"threshold": level, "measure": str(measure)}, backend, None),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Embeddings, as_embeddings, match_names
+from pyalign.data.embeddings import notes_on_values
 from pyalign.data.names import require_different
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
@@ -68,7 +69,7 @@ def objects_of(
     names = given.names
     for name, x in models.items():
         one = as_embeddings(x, name)
-        notes += one.notes
+        notes += (*one.notes, *notes_on_values(one, name))
         rows[name] = _matched(_values(one, name), one.names, given.names, len(human), name, notes)
         names = one.names if names is None and len(models) == 1 else names
     told = labels_of(labels, human.shape[1], "labels")
@@ -111,9 +112,8 @@ def _matched(
         return found
     if len(values) != n:
         raise InputError(f"{name} must have a row for each of {n:,} objects of the dimensions; got {len(values):,}")
-    if own is not None or names is not None:
-        bare = name if own is None else "the dimensions"
-        notes.append(f"rows of {bare} have no names: row i is taken for object i")
+    bare = "the dimensions" if own is not None else name if names is not None else f"the dimensions and of {name}"
+    notes.append(f"rows of {bare} have no names: row i is taken for object i")
     return values
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.concept.members import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
+from pyalign.data.embeddings import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops.similarity import similarity
@@ -112,7 +113,7 @@ def prototypes(
             )
         )
     return Prototypes(
-        tuple(found), concepts.kind, str(measure), len(rows), notes=given.notes,
+        tuple(found), concepts.kind, str(measure), len(rows), notes=(*given.notes, *notes_on_values(given, "x")),
         provenance=Provenance.now([("x", given)], {"measure": str(measure), "top": top}, backend, None),
     )  # fmt: skip
 

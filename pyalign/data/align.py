@@ -14,10 +14,16 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array
-from pyalign.data.embeddings import Embeddings, as_embeddings
+from pyalign.data.embeddings import Embeddings, as_embeddings, notes_on_values
 from pyalign.data.names import listing, match_names, require_different
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
+
+NAMELESS = "neither triplets nor embeddings have names: row i is taken for object i"
+FROM_MATRIX = {
+    "similarities": "pyalign.odd_one_out_from(x, triplets)",
+    "dissimilarities": "pyalign.odd_one_out_from(-x, triplets)",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +47,14 @@ class Aligned:
     embeddings: Embeddings
 
 
-def align(x: object, triplets: object, name: str = "x") -> Aligned:
+def align(x: object, triplets: object, name: str = "x", features: bool = True) -> Aligned:
     """The rows of x that triplets are about.
 
     Args:
         x: (n, d) embeddings, with names or without.
         triplets: (t, 3) triplets, of numbers or of names.
         name: of x, for messages.
+        features: whether the columns of x are features; else x is a matrix, and nothing is said about its being one.
 
     Raises:
         InputError: items without a row; names on the side of the triplets alone.
@@ -59,6 +66,7 @@ def align(x: object, triplets: object, name: str = "x") -> Aligned:
     """
     rows, given = as_embeddings(x, name), as_triplet_data(triplets)
     index, notes = _index(rows, given, name)
+    notes += notes_on_values(rows, name, FROM_MATRIX) if features else ()
     names = rows.names
     if names is None and given.numbered and given.names is not None:
         names = given.names
@@ -116,7 +124,7 @@ def _checked(triplets: Triplets, n: int) -> np.ndarray:
 
 def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
     if x.names is None:
-        return triplets.values, ()
+        return triplets.values, (NAMELESS,)
     numbers = _numbers(x.names)
     if numbers is not None:  # the names are the numbers
         if (numbers == np.arange(len(numbers))).all():

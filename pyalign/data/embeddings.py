@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,6 +173,28 @@ def as_embeddings(x: object, name: str = "x") -> Embeddings:
     if np.shape(values) == ():
         raise InputError(f"{name} must have shape (n, d); got ()")
     return Embeddings(values)
+
+
+def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What embeddings seem to be in place of features: a matrix of similarities or dissimilarities, or triplets.
+
+    Args:
+        x: (n, d).
+        name: of x, where it has no source.
+        instead: what takes the matrix for what it is, by its kind: "similarities" or "dissimilarities".
+
+    Example:
+        >>> notes_on_values(Embeddings(1 - np.eye(3)), "x")
+        ('x looks like a matrix of dissimilarities, not embeddings: its rows are taken for features',)
+    """
+    called = x.source or name
+    if len(x.shape) == 2 and x.names is None and _checks.may_be_triplets(x.values):
+        return (f"{called} holds whole numbers in {x.shape[1]} columns, taken for features: are they triplets?",)
+    kind = _checks.kind_of_matrix(x.values) if len(x.shape) == 2 else None
+    if kind is None:
+        return ()
+    hint = "" if instead is None else f"; {instead[kind]} takes the matrix for what it is"
+    return (f"{called} looks like a matrix of {kind}, not embeddings: its rows are taken for features{hint}",)
 
 
 def is_frame(x: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,8 +12,9 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Provenance, as_embeddings
+from pyalign.data.embeddings import notes_on_values
 from pyalign.documents import hidden
-from pyalign.errors import InputError
+from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
 from pyalign.ops.triplets import (
@@ -140,9 +142,11 @@ class Chooser:
         """
         measure = self.measure
         if measure is not None and not use_matrix(len(self.x), t, self.x.itemsize):
-            if temperature is None:
-                return np.asarray(odd_one_out(self.x, triplets, measure=measure))
-            return np.asarray(choice_probabilities(self.x, triplets, measure=measure, temperature=temperature))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AssumptionWarning)  # the notes have it
+                if temperature is None:
+                    return np.asarray(odd_one_out(self.x, triplets, measure=measure))
+                return np.asarray(choice_probabilities(self.x, triplets, measure=measure, temperature=temperature))
         if self._matrix is None:  # as it would be if all t were asked for at once
             self._matrix = similarity(self.x, measure=measure or "")
         return run_finite_matrix(self._matrix, triplets, temperature)
@@ -193,7 +197,7 @@ def simulate(
         temperature=float(temperature),
         seed=seed,
         triplets=triplets,
-        notes=rows.notes,
+        notes=(*rows.notes, *notes_on_values(rows, "x")),
         provenance=Provenance.now({"x": x}, {"measure": str(measure), "temperature": temperature}, seed=seed),
     )
 

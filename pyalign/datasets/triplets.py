@@ -11,6 +11,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Categories, Provenance, as_embeddings
+from pyalign.data.embeddings import notes_on_values
 from pyalign.datasets.simulate import (
     Chooser,
     different,
@@ -29,6 +30,10 @@ from pyalign.results import Result
 SCHEMES = ("uniform", "within", "across")
 PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
 DISSIMILARITY = "precomputed_dissimilarity"  # x holds dissimilarities, an RDM
+AS_MATRIX = {
+    "similarities": f"measure {PRECOMPUTED!r} (--similarities)",
+    "dissimilarities": f"measure {DISSIMILARITY!r} (--dissimilarities)",
+}
 ROUNDS = 100  # without a single triplet to keep, one after the other: there is none, or as good as none
 FEWEST = 1000  # triplets of a round that replaces others
 Candidates = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # fills (t, 3); gives what can meet, in front
@@ -133,9 +138,10 @@ def draw_triplets(
     asked, given = measure, as_embeddings(x)
     rows = _checks.as_rows(given.values)
     if isinstance(measure, str) and measure in (PRECOMPUTED, DISSIMILARITY):
-        chooser = Chooser(_similarities(rows, str(measure)), None)
+        chooser, notes = Chooser(_similarities(rows, str(measure)), None), given.notes
     else:
         chooser = Chooser(rows, get_measure(measure))
+        notes = (*given.notes, *notes_on_values(given, "x", AS_MATRIX))
     meet = _scheme(scheme, categories, len(rows), given.names)
     of_result = 12 + (3 * rows.itemsize if soft else 0)
     _checks.require_room(float(of_result * n_triplets), "n_triplets", f"{n_triplets:,} triplets")
@@ -176,7 +182,7 @@ def draw_triplets(
         seed=seed,
         triplets=triplets,
         probabilities=probabilities,
-        notes=given.notes,
+        notes=notes,
         provenance=Provenance.now({"x": x, "categories": _array_of(categories)}, options, seed=seed),
     )
 
@@ -199,13 +205,14 @@ def _similarities(x: np.ndarray, measure: str) -> np.ndarray:
         raise InputError(f"x must be symmetric for measure {measure!r}; it differs from its transpose by {apart:.3g}")
     if measure == DISSIMILARITY:
         below = matrix.max(axis=1) <= np.diagonal(matrix)
-        if below.all() and (matrix < np.diagonal(matrix)[:, None]).any():
-            other = f"measure {PRECOMPUTED!r} (--similarities)"
+        told = below.all() and (matrix < np.diagonal(matrix)[:, None]).any()
+        if told or _checks.kind_of_matrix(matrix) == "similarities":
+            other = AS_MATRIX["similarities"]
             raise InputError(f"x looks like similarities: nothing is larger than the diagonal; state that by {other}")
         return -matrix
-    if _checks.looks_like_dissimilarities(matrix):
-        other = f"measure {DISSIMILARITY!r} (--dissimilarities)"
-        raise InputError(f"x looks like dissimilarities: 0 on the diagonal, positive elsewhere; state that by {other}")
+    if _checks.kind_of_matrix(matrix) == "dissimilarities":
+        other = AS_MATRIX["dissimilarities"]
+        raise InputError(f"x looks like dissimilarities: nothing is smaller than the diagonal; state that by {other}")
     return matrix
 
 

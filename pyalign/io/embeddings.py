@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
 from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
@@ -19,9 +20,6 @@ from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad, native, no_key, suffix_of
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Column, Table, by_name
-
-OF_TRIPLETS = (3, 4)  # columns: the items, and perhaps a choice or a person
-LOOKED_AT = 1000  # rows that show whether whole numbers can be triplets
 
 
 def load_embeddings(
@@ -46,8 +44,8 @@ def load_embeddings(
         `Embeddings` of the type in the file (bfloat16 becomes float32). Their notes say which columns were left out.
 
     Raises:
-        InputError: the file's fault, in one line that starts with its path. So are whole numbers in three or four columns
-            without names: they are triplets. Embeddings of that shape are stored as floats, in text as 1.0 in place of 1.
+        InputError: the file's fault, in one line that starts with its path. Whole numbers in three or four columns
+            without names are refused: they are triplets. Embeddings of that shape must be floats, in text 1.0, not 1.
         OSError: missing or forbidden.
         MissingExtraError: the format needs a package.
 
@@ -118,23 +116,8 @@ def check_matrix(path: PathLike, array: Array) -> Array:
     return native(array)
 
 
-def may_be_triplets(values: Array, whole: bool | None = None) -> bool:
-    """Whether whole numbers in three or four columns may be items: none below 0, and more than two different ones.
-
-    whole: what the numbers are, where their dtype does not say it.
-
-    Example:
-        >>> may_be_triplets(np.array([[0, 7, 3]])), may_be_triplets(np.eye(3)), may_be_triplets(np.eye(3, dtype=int))
-        (True, False, False)
-    """
-    if not (values.dtype.kind in "iu" if whole is None else whole) or values.shape[1] not in OF_TRIPLETS:
-        return False
-    first = values[:LOOKED_AT]
-    return bool(first.min() >= 0 and first.max() > 1)
-
-
 def _refuse_triplets(path: PathLike, values: Array, whole: bool | None = None) -> None:
-    if may_be_triplets(values, whole):
+    if _checks.may_be_triplets(values, whole):
         stored = values.dtype if values.dtype.kind in "iu" else "whole numbers"
         rule = "whole numbers in 3 or 4 columns are triplets (-t FILE, load_triplets)"
         raise bad(path, f"{rule}; embeddings of that shape must be floats (1.0, not 1); got {values.shape} {stored}")

@@ -10,6 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.data import Embeddings, Provenance, as_embeddings
+from pyalign.data.embeddings import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.nearest.approximate import TARGET, Found, approximately
@@ -196,7 +197,7 @@ def _result(
 
 
 def _notes(rows: Embeddings, found: Found, kept: np.ndarray, served: np.ndarray, engine: str) -> tuple[str, ...]:
-    notes = list(rows.notes)
+    notes = [*rows.notes, *notes_on_values(rows, "x")]
     if not kept.all():
         notes.append(f"{int((~kept).sum()):,} of {len(kept):,} rows hold NaN or infinity and are no neighbours")
     if not served.all():

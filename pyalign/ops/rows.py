@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Embeddings, as_embeddings
+from pyalign.data.embeddings import notes_on_values
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
@@ -71,7 +72,7 @@ def match_rows(models: Mapping[str, object]) -> Matched:
     if not models:
         raise InputError("x must hold at least one model; got an empty mapping")
     given = {name: as_embeddings(x, name) for name, x in models.items()}
-    notes = [note for x in given.values() for note in x.notes]
+    notes = [note for name, x in given.items() for note in (*x.notes, *notes_on_values(x, name))]
     reference = next((name for name, x in given.items() if x.names is not None), None)
     if reference is None:
         _require_as_many(given)

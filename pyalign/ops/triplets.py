@@ -18,6 +18,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array, Backend, Rows, Sums, Wanted
 from pyalign.data import ODD_ONE_OUT, Aligned, align
+from pyalign.data.align import NAMELESS
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
@@ -130,12 +131,13 @@ def _aligned(x: object, triplets: object, what: str, name: str = "x") -> Aligned
     Warns:
         AssumptionWarning: such as the order of items that numbers stand for.
     """
-    aligned = align(x, triplets, name)
+    aligned = align(x, triplets, name, features=name == "x")
     if aligned.triplets.task != ODD_ONE_OUT:
         told = f"{what} takes odd-one-out triplets alone; got task {aligned.triplets.task!r}"
         raise InputError(f"{told} (score(..., keep=) gives choices and probabilities)")
     for note in aligned.notes:
-        warnings.warn(note, AssumptionWarning, stacklevel=3)
+        if note != NAMELESS:  # who gives two arrays to a function of arrays says so
+            warnings.warn(note, AssumptionWarning, stacklevel=3)
     return aligned
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data import Embeddings, Judgments, as_embeddings
+from pyalign.data.embeddings import notes_on_values
 from pyalign.data.judgments import above
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
@@ -20,6 +21,7 @@ from pyalign.ops.similarity import similarity
 FEWEST = 3  # objects, of which three pairs follow
 EXTREME = 200  # powers of two from 1: values beyond are scaled, so that sums of their squares stay within float64
 ALL = slice(None)
+AS_RDM = {"similarities": "model_rdms (--model-rdms) of 1 - x", "dissimilarities": "model_rdms (--model-rdms)"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +145,8 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
     if human.names is not None:
         require_different(human.names, "human")
     for name, x in models.items():
-        notes += [note for note in x.notes if note not in notes]
+        seen = (*x.notes, *notes_on_values(x, name, AS_RDM))
+        notes += [note for note in seen if note not in notes]
         called = x.source or name
         if human.names is not None and x.names is not None:
             match = match_names(human.names, x.names)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import draw_triplets, reals, whole
 
+import pyalign
 from pyalign.analysis import describe as module
 from pyalign.analysis.describe import describe
 from pyalign.documents import as_document
@@ -171,6 +172,22 @@ def counts(seed, t, answers=20):
 )
 def test_answers_labels_names_and_matrices_of_people(a, name, kind):
     assert describe(a, name).kind == kind
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("n", [4, 30])
+def test_rounding_on_the_diagonal_does_not_make_dissimilarities_similarities(n, dtype):
+    x = reals(1, n, 12, dtype=dtype)
+    z = x / np.linalg.norm(x, axis=1, keepdims=True)
+    for similar in (z @ z.T, np.corrcoef(x).astype(dtype)):
+        assert describe(similar).kind == "similarities"
+        found = describe(1 - similar)
+        assert found.kind == "dissimilarities"
+        told = "nothing is smaller than the diagonal: these seem dissimilarities, where larger is less alike"
+        assert told in found.remarks
+        assert describe(np.stack([1 - similar] * 3)).kind == "dissimilarities"
+    assert describe(pyalign.similarity(x, measure="neg_euclidean")).kind == "similarities"
+    assert describe(reals(2, n, n)).kind == "embeddings"
 
 
 def test_facts_without_a_meaning_are_left_out():

@@ -324,7 +324,7 @@ def test_a_single_row_has_no_interval_in_closed_form_but_a_note(by):
         found = score(X, T[:1], ci=by)
         assert (found.ci, found.cross_entropy_ci, found.standard_error) == (None, None, None)
         assert sum(note.startswith(f"there is no interval over {by}: ") for note in found.notes) == 1
-        assert str(found) == found.table()
+        assert str(found).startswith(f"{found.table()}\nnote: ")
 
 
 @pytest.mark.parametrize("n", [3, 4, 5])

@@ -107,7 +107,7 @@ def test_a_search_is_still_a_search(command, files):
     (("x.npy", "y.npy", "--duplicates", "0.9"), "--duplicates is of one of --embeddings; got 2"),
     (("x.npy", "--against", "none.npy"), "none.npy: No such file or directory"),
     (("x.npy", "--against", "people.npy", "-k", "30"), "k must be a whole number from 1 to 29"),
-    (("x.npy", "--against", "t.npy"), "models must have the same number of items"),
+    (("x.npy", "--against", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
 ])  # fmt: skip
 def test_what_is_wrong_is_one_line(refused, files, args, told):
     np.save("one.npy", np.ones((1, 6)))

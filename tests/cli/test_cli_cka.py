@@ -83,9 +83,11 @@ def test_a_document_is_written_and_read(command, models):
     (("x.npy", "y.npy", "--alpha", "2"), "alpha must lie between 0 and 1; got 2.0"),
     (("x.npy", "y.npy", "--permutations", "0", "--seed", "1"), "--seed 1 serves the null, which --permutations 0"),
     (("x.npy", "none.npy"), "none.npy: No such file or directory"),
-    (("x.npy", "t.npy"), "models must have the same number of items; got x.npy: 30, t.npy: 400"),
+    (("x.npy", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
+    (("x.npy", "short.npy"), "models must have the same number of items; got x.npy: 30, short.npy: 20"),
     (("x.npy", "flat.npy"), "flat.npy: debiased-cka is not defined: all rows are equally similar to each other"),
 ])  # fmt: skip
 def test_what_is_wrong_is_one_line(refused, models, args, told):
     np.save("flat.npy", np.ones((30, 2), np.float32))
+    np.save("short.npy", np.load("x.npy")[:20])
     assert told in refused("cka", *args)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import reals
+from support import NAMELESS, reals
 
 import pyalign
 from pyalign.probing import probe as probing
@@ -30,7 +30,7 @@ OPTIONS = ("--alpha", "0.5", "--tau", "0.2", "--l2", "0.02", "--penalty", "squar
 
 def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     ran = glocal(*OPTIONS, "--batches", "2", "--seed", "3", "--json")
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.err) == (0, NAMELESS)
     fit = pyalign.fit_probe(
         x, triplets, other_embeddings=np.load("i.npy"), alpha=0.5, tau=0.2, strength=0.02, penalty="squared", bias=True,
         batch_size=15, batches=2, seed=3, tolerance=1e-2,
@@ -51,6 +51,7 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
 
 def test_images_and_other_embeddings_are_one_option(command, folder, x):
     np.save("i.npy", reals(7, 40, x.shape[1]))
+    np.save("narrow.npy", reals(7, 40, 3))
     args = ("glocal", "x.npy", "-t", "t.npy", "--out", "w.npz", "--json")
     one, other = (json.loads(command(*args, flag, "i.npy").out) for flag in ("--images", "--other-embeddings"))
     assert one["objective"] == other["objective"]
@@ -111,12 +112,14 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--l2", "-1"), "strength must be"),
         (("--json", "w.json", "--names", "w.npz"), "same file"),
         (("--json", "w.journal.json"), "the journal beside --out, w.journal.json is the same file as"),
-        (("--images", "t.npy"), "6 features"),
+        (("--images", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
+        (("--images", "narrow.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
         (("--odd-column", "none"), "glocal needs the people's answers"),
     ],
 )
 def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):
     np.save("i.npy", reals(7, 40, x.shape[1]))
+    np.save("narrow.npy", reals(7, 40, 3))
     args = ("--embeddings", "x.npy", "--triplets", "t.npy", "--images", "i.npy", "--out", "w.npz")
     assert words in refused("glocal", *args, *options)

@@ -59,7 +59,7 @@ def test_a_matrix_of_dissimilarities_must_be_stated_as_such(command, refused, fo
     np.fill_diagonal(s, 0)
     np.save("m.npy", -s)
     assert refused(*SAMPLE, "--similarities", "m.npy") == (
-        "m.npy: x looks like dissimilarities: 0 on the diagonal, positive elsewhere; state that by measure "
+        "m.npy: x looks like dissimilarities: nothing is smaller than the diagonal; state that by measure "
         "'precomputed_dissimilarity' (--dissimilarities)"
     )
     assert command(*SAMPLE, "--dissimilarities", "m.npy").code == 0

@@ -19,6 +19,7 @@ from pyalign.concept.held_out import folds_of, predict_held_out
 from pyalign.stats.multiple import holm
 from pyalign.stats.resampling import Resampling
 
+NAMELESS = "rows of the dimensions and of x have no names: row i is taken for object i"
 PENALTIES = 10.0 ** np.arange(-1, 7)
 NAMES = tuple(f"item {k:03}" for k in range(300))
 
@@ -234,13 +235,14 @@ def test_penalties_at_an_end_of_the_grid_are_told():
     x, y = planted(8)
     found = predict_dimensions(x, y[:, :1], penalties=[100.0, 1e4])
     assert found.notes == (
+        NAMELESS,
         "x: the smallest penalty (100) was chosen 5 times of 5: smaller ones might do better, or standardize the "
         "features",
     )
     random = predict_dimensions(x, y[:, 1:], penalties=[1e4, 1e-3, 1e-3])
     assert random.penalties == (1e-3, 1e4)
     assert any("the largest penalty (10000) was chosen" in note for note in random.notes)
-    assert predict_dimensions(x, y, penalties=3.0).notes == ()
+    assert predict_dimensions(x, y, penalties=3.0).notes == (NAMELESS,)
 
 
 def test_a_grid_that_ends_too_early_is_not_laid_to_the_features():
@@ -249,8 +251,8 @@ def test_a_grid_that_ends_too_early_is_not_laid_to_the_features():
     found = predict_dimensions(noisy, y[:, :1], penalties=[1e-6, 1e-3])
     assert found[0].dimensions[0].r2 > 0.1
     told = "x: the largest penalty (0.001) was chosen 5 times of 5: larger ones might do better"
-    assert found.notes == (told,)
-    (note,) = predict_dimensions(x, np.random.default_rng(9).normal(size=(len(x), 1)), penalties=[1e-3, 1e6]).notes
+    assert found.notes == (NAMELESS, told)
+    *_, note = predict_dimensions(x, np.random.default_rng(9).normal(size=(len(x), 1)), penalties=[1e-3, 1e6]).notes
     assert note.endswith("the features say little there")
 
 
@@ -258,7 +260,7 @@ def test_a_grid_that_ends_too_early_is_not_laid_to_the_features():
 def test_features_that_are_the_same_for_all_objects_predict_nothing_and_say_so(value):
     _, y = planted(8)
     found = predict_dimensions(np.full((len(y), 4), value), y)
-    assert found.notes == ("the features of x are the same for all objects: they predict nothing",)
+    assert found.notes == (NAMELESS, "the features of x are the same for all objects: they predict nothing")
     assert all(abs(one.r2) < 0.05 for one in found[0].dimensions)
 
 

@@ -168,7 +168,7 @@ def test_the_real_matrix_of_dissimilarities_must_be_stated_as_such(data, message
     rdm = load_embeddings(data / "things" / "RDM48_triplet.mat")
     said = message_of(sample_triplets, rdm, 1000, measure="precomputed")
     assert said == (
-        "x looks like dissimilarities: 0 on the diagonal, positive elsewhere; state that by measure "
+        "x looks like dissimilarities: nothing is smaller than the diagonal; state that by measure "
         "'precomputed_dissimilarity' (--dissimilarities)"
     )
     drawn = draw(rdm, 1000, measure="precomputed_dissimilarity")
@@ -184,6 +184,7 @@ def test_a_matrix_of_the_other_kind_is_refused_and_one_that_may_be_either_is_not
         "x looks like similarities: nothing is larger than the diagonal; state that by measure 'precomputed' "
         "(--similarities)"
     )
+    assert "x looks like dissimilarities" in message_of(sample_triplets, 1 - similar, 5, measure="precomputed")
     graph = np.zeros((6, 6))
     graph[0, 1] = graph[1, 0] = graph[2, 3] = graph[3, 2] = 1
     assert sample_triplets(graph, 5, measure="precomputed").shape == (5, 3)

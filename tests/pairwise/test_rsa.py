@@ -425,11 +425,11 @@ def test_no_table_leaves_out_which_correlation_and_measure_a_row_is_of():
     models = {"a model with a long name that has to be shortened": x, "b": x[:, :3]}
     options = {"measure": ["cosine", "neg_sqeuclidean"], "correlation": ["spearman", "kendall"], "resamples": 20}
     found = rsa(models, people, kind="dissimilarity", permutations=9, partial=False, **options)
-    for block in str(found).split("\n\n"):
+    for block in found.table().split("\n\n"):
         assert all(len(line) <= 80 for line in block.splitlines())
         assert block.count("spearman") == block.count("kendall") > 3
-    assert str(found).count("neg_sqeuclidean") > 8
-    differences = str(found).split("\n\n")[2].splitlines()[2:-1]
+    assert found.table().count("neg_sqeuclidean") > 8
+    differences = found.table().split("\n\n")[2].splitlines()[2:-1]
     assert len(set(differences)) == len(found.pairs) and all(" - " in line for line in differences)
 
 
