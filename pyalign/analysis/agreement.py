@@ -11,7 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES
 from pyalign.analysis.agreed import Agreement, AgreementBin, Agreements
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import find_repeats
 from pyalign.analysis.several import answered_triplets, measures_of, of_each
@@ -134,7 +134,8 @@ def _ready(
         counts = people if outcomes.kept is None else people[outcomes.kept]
         found = _compare(outcomes, counts, limits, min_answers)
         told = notes_on_score(found.accuracy, found.n_distinct, found.kl + found.human_entropy)
-        return replace(found, embeddings=name, notes=merged(notes, told))
+        of_measure = notes_on_similarities(rows, aligned.index, measure, name or "x")
+        return replace(found, embeddings=name, notes=merged(notes, of_measure, told))
 
     return compared
 

@@ -15,7 +15,7 @@ from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answered import AnsweredSimilarities, by_pair
 from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences, Part
 from pyalign.analysis.fit_and_test import Ready, make_ready, people_of
-from pyalign.analysis.notes import merged, notes_on_score
+from pyalign.analysis.notes import merged, notes_on_score, notes_on_similarities
 from pyalign.analysis.reliability import equal_mass_edges, equal_width_edges, reliability
 from pyalign.analysis.several import answered_triplets, measures_of, of_each
 from pyalign.analysis.temperature import minimise
@@ -181,7 +181,9 @@ def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: 
         task=ready.task,
     )
     told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy, task=ready.task)
-    return replace(found, seconds=time.perf_counter() - began, notes=merged(ready.notes, told, found.notes))
+    of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "x")
+    seconds = time.perf_counter() - began
+    return replace(found, seconds=seconds, notes=merged(ready.notes, of_measure, told, found.notes))
 
 
 def _kind(answers: Answers | None) -> str:

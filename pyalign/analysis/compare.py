@@ -13,7 +13,7 @@ from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.best import best_model
 from pyalign.analysis.comparison import Comparison
 from pyalign.analysis.ledger import Ledger, open_ledger
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.paired import compared
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.errors import InputError
@@ -98,6 +98,7 @@ def compare(
     )
     found = _compared(ledger, aligned, plan, people, correction, choose_best, progress)
     told = [notes_on_rows(x, aligned.index, name, found.task) for name, x in aligned.models.items()]
+    told += [notes_on_similarities(x, aligned.index, measure, name) for name, x in aligned.models.items()]
     told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task) for m in found.models]
     given = {**options, "measure": str(measure), "ci": asdict(plan), "correction": correction}
     inputs = [*models.items(), ("triplets", aligned.triplets)]

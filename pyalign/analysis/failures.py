@@ -18,7 +18,7 @@ from pyalign.analysis.failure_groups import (
     group_failures,
     model_verdicts,
 )
-from pyalign.analysis.notes import merged, notes_on_rows
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.people import inputs_of, with_people
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
@@ -217,6 +217,7 @@ def failures(
         verdicts.append(model_verdicts(outcomes))
         used = outcomes.score.backend
         told.append(notes_on_rows(x, aligned.index, name, given.task))
+        told.append(notes_on_similarities(x, aligned.index, measure, name))
     asked = np.logical_and.reduce([~np.isnan(model.margins) for model in verdicts])
     if not asked.any():
         raise InputError(

@@ -12,7 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.analysis.in_sample import choice_model, seen_by
 from pyalign.analysis.named_ceiling import Ceiling
-from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
+from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
@@ -93,7 +93,9 @@ def score(
 
     Args:
         x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such: then the result is `Scores`, one after the other.
+            `Embeddings`. Or a mapping from names to such: then the result is `Scores`, one after the other. Arrays are
+            taken for embeddings, also where a note asks whether they are a matrix of similarities, or triplets (whole
+            numbers in three or four columns, which `load_embeddings` refuses).
         triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that the person called odd.
             Of `Triplets` all that they know is used. Where both sides have names, rows are matched by name.
         measure: see `pyalign.similarity`; several give `Scores`. None: that which the transform was fitted with, else
@@ -184,7 +186,8 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
     def run(measure: str | Measure | None) -> Score:
         chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
         found = _one(rows, aligned, chosen, temperature, asked, aside)
-        told = merged(notes, looked(), found.notes)  # triplets are known to be valid now
+        of_measure = notes_on_similarities(rows, aligned.index, chosen, source, aside)
+        told = merged(notes, looked(), of_measure, found.notes)  # triplets are known to be valid now
         if found.accuracy is not None:
             nats = found.cross_entropy or 0.0
             told = merged(told, notes_on_score(found.accuracy, found.n_triplets, nats, name, found.task))

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.ledger import Ledger, common_triplets, open_ledger
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import Outcomes
 from pyalign.concept.concept_rows import differences_of, notes_on_small, result_of
 from pyalign.concept.concepts_result import Concepts
@@ -134,6 +134,8 @@ class Run:
         told = [] if whole.note is None else [whole.note]
         for name, one in zip(ledger.names, ledger.scores, strict=True):
             assert one.accuracy is not None and one.cross_entropy is not None
-            told += notes_on_rows(self.aligned.models[name], self.aligned.index, name, one.task)
+            x, index = self.aligned.models[name], self.aligned.index
+            told += notes_on_rows(x, index, name, one.task)
+            told += notes_on_similarities(x, index, self.options["measure"], name)
             told += notes_on_score(one.accuracy, one.n_triplets, one.cross_entropy, name, one.task)
         return told

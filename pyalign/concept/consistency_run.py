@@ -11,7 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.chosen import Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.ledger import common_triplets, open_ledger
-from pyalign.analysis.notes import merged, notes_on_rows
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.analysis.uncertainty import without_interval
 from pyalign.backends import get_host_backend
 from pyalign.concept.concepts import DIMENSIONS
@@ -162,6 +162,7 @@ class Run:
             ties = [score.n_ties for score in ledger.scores]
             found += [_alone(name, bits, n, len(index)) for name, bits, n in zip(models, right, ties, strict=True)]
             notes += [notes_on_rows(x, index, name, task) for name, x in models.items()]
+            notes += [notes_on_similarities(x, index, self.measure, name) for name, x in models.items()]
         else:
             n = int(index.max()) + 1 if aligned.names is None else len(aligned.names)
             _checks.require_valid(get_host_backend(self.backend).check_triplets(index, n), index, n)

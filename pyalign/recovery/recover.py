@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyalign import _checks
-from pyalign.analysis.notes import merged, notes_on_rows
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -134,6 +134,7 @@ def recover(
     kept = Kept(asked.simulations, asked.target, asked.confidence, asked.seed)
     found = summarised(counts, pool, temperatures, kept)
     told = [notes_on_rows(x, aligned.index, name, found.task) for name, x in aligned.models.items()]
+    told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     return replace(
         found,
         refit=refit,
