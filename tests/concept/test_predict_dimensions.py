@@ -340,7 +340,7 @@ WRONG = {
     "x must have shape (n, d); got (20,)": (X[:, 0], Y, {}),
     "dimensions must have at least one row and one feature; got shape (20, 0)": (X, Y[:, :0], {}),
     "labels must be one for each of 2 dimensions; got 3": (X, Y, {"labels": ["a", "b", "c"]}),
-    "labels must be one for each of 2 dimensions; got 'ab'": (X, Y, {"labels": "ab"}),
+    "labels must be a sequence of names; got 'ab'": (X, Y, {"labels": "ab"}),
     "folds must be a whole number from 2 to 2,147,483,647; got 1": (X, Y, {"folds": 1}),
     "folds must be at most as many as objects (20); got 21": (X, Y, {"folds": 21}),
     "folds must be a label for each of 20 objects; got 3": (X, Y, {"folds": [0, 1, 2]}),

@@ -310,7 +310,7 @@ def test_data_sets_of_the_library_itself():
         (np.zeros((2, 3, 4)), None, "an array of images must be uint8 of shape (n, h, w) or (n, h, w, 1 | 3 | 4); "
          "got shape (2, 3, 4), dtype float64"),
         ([colours()], ["a", "b"], "names must be one for each of 1 images; got 2"),
-        ([colours()], "a", "names must be a sequence of text, one for each image"),
+        ([colours()], "a", "names must be a sequence of text, one for each image; got 'a'"),
         ([colours()], [1], "names must be a sequence of text, one for each image"),
         ([colours()] * 2, ["a", "a"], "image names must differ; 'a' occurs more than once"),
         ([colours()], ["a\0b"], "names must be text on one line; 'a\\x00b' holds a NUL"),
