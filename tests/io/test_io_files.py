@@ -329,6 +329,9 @@ TEXTS = {
 
 
 class OfBytes:
+    def __repr__(self):
+        return "OfBytes()"
+
     def __fspath__(self):
         return b"x.npy"
 
