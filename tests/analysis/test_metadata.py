@@ -207,7 +207,10 @@ def test_a_comparison_by_a_bootstrap_has_no_covariance():
             lambda: pyalign.regress_metadata(comparison(), rows(x=X), columns="x"),
             "columns must be a sequence of names; got 'x'",
         ),
-        (lambda: pyalign.regress_metadata(comparison(), rows(x=X), columns=3), "columns must be a sequence of names; got 3"),
+        (
+            lambda: pyalign.regress_metadata(comparison(), rows(x=X), columns=3),
+            "columns must be a sequence of names; got 3",
+        ),
         (lambda: pyalign.regress_metadata(comparison(), rows(x=X), seed=-1), "seed must be a whole number from 0"),
         (lambda: pyalign.regress_metadata(comparison(), rows(x=X), seed="a"), "seed must be a whole number from 0"),
     ],
