@@ -27,6 +27,8 @@ from pyalign.ops.triplets import (
 from pyalign.results import Result
 
 CHUNK = 1 << 20  # triplets drawn and answered at once
+MATRIX = 1 << 27  # bytes that a matrix of similarities may take
+FEW = 1 << 18  # triplets at once where a matrix would take more: too few for one to be computed
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last
 
 
@@ -86,9 +88,9 @@ def random_triplets(n: int, t: int, rng: np.random.Generator, out: np.ndarray | 
     return drawn
 
 
-def pieces(t: int) -> Iterator[slice]:
+def pieces(t: int, size: int = CHUNK) -> Iterator[slice]:
     """Slices of t triplets: between them memory is given back, and Ctrl-C ends a run."""
-    return (slice(start, min(t, start + CHUNK)) for start in range(0, t, CHUNK))
+    return (slice(start, min(t, start + size)) for start in range(0, t, size))
 
 
 def fill_columns(out: np.ndarray, *draws: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -140,16 +142,20 @@ class Chooser:
 
         With a temperature (k, 3): column p the probability that the item in column p is odd.
         """
-        measure = self.measure
-        if measure is not None and not use_matrix(len(self.x), t, self.x.itemsize):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", AssumptionWarning)  # the notes have it
-                if temperature is None:
-                    return np.asarray(odd_one_out(self.x, triplets, measure=measure))
-                return np.asarray(choice_probabilities(self.x, triplets, measure=measure, temperature=temperature))
+        n, measure = len(self.x), self.measure
+        if measure is not None and (n * n * self.x.itemsize > MATRIX or not use_matrix(n, t, self.x.itemsize)):
+            parts = pieces(max(1, len(triplets)), FEW)
+            return np.concatenate([self._by_rows(triplets[part], measure, temperature) for part in parts])
         if self._matrix is None:  # as it would be if all t were asked for at once
             self._matrix = similarity(self.x, measure=measure or "")
         return run_finite_matrix(self._matrix, triplets, temperature)
+
+    def _by_rows(self, triplets: np.ndarray, measure: Measure, temperature: float | None) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AssumptionWarning)  # the notes have it
+            if temperature is None:
+                return np.asarray(odd_one_out(self.x, triplets, measure=measure))
+            return np.asarray(choice_probabilities(self.x, triplets, measure=measure, temperature=temperature))
 
 
 def simulate(

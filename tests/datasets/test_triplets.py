@@ -297,8 +297,8 @@ import resource, sys
 import numpy as np
 import pyalign
 from pyalign.datasets.simulate import simulate
-x = np.random.default_rng(0).normal(size=(300, 16))
 options = eval(sys.argv[2])
+x = np.random.default_rng(0).normal(size=(options.pop("items", 300), 16)).astype(np.float32)
 function = options.pop("function", pyalign.sample_triplets)
 function(x, 1000, **options)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -312,6 +312,7 @@ WAYS = {
     "within": "{'scheme': 'within', 'categories': np.arange(300) % 7}",
     "across": "{'scheme': 'across', 'categories': np.arange(300) % 7, 'temperature': 0.1}",
     "simulate": "{'function': simulate}",
+    "items whose matrix would be large": "{'items': 8000}",
 }
 
 
