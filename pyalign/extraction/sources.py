@@ -6,6 +6,8 @@ A source's module has `load(name, request) -> Encoder`, and `names() -> list[str
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import version
@@ -173,6 +175,18 @@ def from_folder(spec: str, folder: str) -> str:
     return spec
 
 
+def require_plain_files(spec: str, folder: str) -> None:
+    """Raises where the folder of a model, if it is one, holds a pipe or a device: a library would wait for it.
+
+    Links are followed to files, as the cache of a hub has them.
+    """
+    for at, _, names in os.walk(folder):
+        for path in (os.path.join(at, name) for name in names):
+            with suppress(OSError):  # gone, or a link that leads nowhere, which its library says
+                if not stat.S_ISREG(os.stat(path).st_mode):
+                    raise InputError(f"{spec}: {path} is not a regular file")
+
+
 def load_encoder(spec: str, request: Request | None = None, folder: str | None = None) -> Encoder:
     """The model of a name, ready to run.
 
@@ -195,6 +209,8 @@ def load_encoder(spec: str, request: Request | None = None, folder: str | None =
     there = spec if folder is None else from_folder(spec, folder)
     source, name = split_spec(there)
     request = request or Request()
+    for folder_on_disk in ((one.path if (one := on_disk(there)) else ""), request.checkpoint or ""):
+        require_plain_files(spec, folder_on_disk)
     found: Encoder = module_of(source).load(name, request)
     found.threads = request.threads
     path, whole = (one.path if (one := on_disk(named)) else "" for named in (spec, there))

@@ -17,7 +17,7 @@ from pyalign._version import __version__
 from pyalign.data import Embeddings, as_embeddings
 from pyalign.data.provenance import fingerprint
 from pyalign.errors import InputError
-from pyalign.io.paths import PathLike, bad, checked_path
+from pyalign.io.paths import PathLike, bad, require_file
 from pyalign.io.write import Files
 from pyalign.measures import Measure, get_measure
 from pyalign.nearest.choose import factory_of
@@ -152,7 +152,8 @@ def load_index(path: PathLike) -> NeighborIndex:
         InputError: another file, or a damaged one.
         MissingExtraError: faiss is not installed; "flat" needs none.
     """
-    with open(checked_path(path), "rb") as file:
+    require_file(path)
+    with open(path, "rb") as file:
         if file.read(len(MARK)) != MARK:
             raise bad(path, "is no index that pyalign has written")
         stated, line = file.readline(65).strip(), file.readline(LONGEST_MANIFEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 
@@ -13,7 +14,7 @@ for package in ("torch", "timm", "huggingface_hub"):
 from huggingface_hub import constants  # noqa: E402
 
 from pyalign.extraction import hub  # noqa: E402
-from pyalign.extraction.sources import load_encoder  # noqa: E402
+from pyalign.extraction.sources import SOURCES, load_encoder  # noqa: E402
 
 NAMED = {
     "timm:test_vit": ("models--timm--test_vit.r160_in1k", "hf download timm/test_vit.r160_in1k model.safetensors"),
@@ -131,3 +132,18 @@ def test_weights_of_torchvision_are_looked_for_where_torch_keeps_them(tmp_path, 
         f"(no network); where there is a network, 'curl -O {url}' fetches them: put the file there, or give it with "
         "--checkpoint"
     )
+
+
+@pytest.mark.parametrize(
+    "spec", ["transformers:model", "timm:local-dir:model", "open_clip:local-dir:model", "sentence-transformers:model"]
+)
+@pytest.mark.parametrize("name", ["config.json", "inside/tokenizer.json"])
+def test_a_pipe_in_the_folder_of_a_model_is_not_waited_for(tmp_path, monkeypatch, message_of, spec, name):
+    for package in SOURCES[spec.partition(":")[0]].packages:
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    monkeypatch.chdir(tmp_path)
+    os.makedirs("model/inside")
+    os.mkfifo(f"model/{name}")
+    message = message_of(load_encoder, spec)
+    assert message == f"{spec}: model/{name} is not a regular file"
+    assert message_of(load_encoder, f"random:0:{spec}") == f"random:0:{message}"

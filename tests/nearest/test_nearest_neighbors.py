@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import json
 import sys
 from importlib import metadata
@@ -232,6 +233,11 @@ def test_an_index_of_other_rows_or_another_measure_is_refused(tmp_path, message_
 
 
 @faiss_alone
+def test_a_pipe_in_place_of_an_index_is_not_waited_for(tmp_path, message_of):
+    os.mkfifo(tmp_path / "x.index")
+    assert message_of(load_index, tmp_path / "x.index") == f"{tmp_path / 'x.index'}: is not a regular file"
+
+
 def test_a_file_that_is_damaged_is_never_given_to_faiss(tmp_path, message_of, monkeypatch):
     import faiss
 
