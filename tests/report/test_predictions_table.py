@@ -23,7 +23,7 @@ def found():
 
 
 def test_tables_fit_80_columns_and_say_what_they_leave_out(found):
-    text = str(found)
+    text = found.table()
     assert max(map(len, text.splitlines())) <= 80
     assert f"the 10 best and the 10 worst of {len(LABELS)} dimensions: --verbose or --json has all" in text
     assert text.count("something to do") <= 3 * MOST_DIMENSIONS
