@@ -7,11 +7,14 @@ import csv
 import io
 import json
 import math
+import pickle
 import random
 import re
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
 from html.parser import HTMLParser
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -315,14 +318,46 @@ def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, 
 
 
 @pytest.fixture(scope="module")
-def documents_of_all(tmp_path_factory):
-    """name -> document, of every command."""
+def results_of_all(tmp_path_factory):
+    """name -> result, of every command."""
     found = {
         **every_result(tmp_path_factory.mktemp("shown")),
         **other_results(tmp_path_factory.mktemp("others")),
     }
     assert {one.command for one in found.values()} == {*KINDS}
-    return {name: strictly(one.to_json()) for name, one in found.items()}
+    return found
+
+
+@pytest.fixture(scope="module")
+def documents_of_all(results_of_all):
+    """name -> document, of every command."""
+    return {name: strictly(one.to_json()) for name, one in results_of_all.items()}
+
+
+@pytest.mark.parametrize("again", [lambda one: pickle.loads(pickle.dumps(one)), copy.copy, copy.deepcopy],
+                         ids=["pickled", "copied", "copied deeply"])  # fmt: skip
+def test_a_result_of_any_command_can_be_pickled_and_copied(results_of_all, again):
+    for name, one in results_of_all.items():
+        back = again(one)
+        assert type(back) is type(one) and back.to_json() == one.to_json() and str(back) == str(one), name
+
+
+def test_a_pickled_result_keeps_the_hashes_of_inputs_that_are_gone():
+    x = X.copy()
+    found = pyalign.score(x, TRIPLETS)
+    digest = pyalign.data.fingerprint(x)
+    raw = pickle.dumps(found)
+    assert len(raw) < 10_000  # the inputs do not go along
+    del x, found
+    assert pickle.loads(raw).provenance.inputs[0].sha256 == digest
+
+
+def test_results_come_back_from_other_processes():
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        found = pool.submit(pyalign.score, X, TRIPLETS).result()
+    here = pyalign.score(X, TRIPLETS)
+    assert found.accuracy == here.accuracy
+    assert [one.to_dict() for one in found.provenance.inputs] == [one.to_dict() for one in here.provenance.inputs]
 
 
 UNFIT = {  # what is done to a sound document -> what is said of it

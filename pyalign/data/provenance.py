@@ -129,6 +129,10 @@ class Input:
             object.__setattr__(self, "_hash", _hash_of(self._array(), early=False))
         return self._hash.get() if isinstance(self._hash, Hash) else self._hash
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickles and copies: the hash goes along, and not the array, which may be large or gone by then."""
+        return {**self.__dict__, "_hash": self.sha256, "_array": None}
+
     def to_dict(self) -> dict[str, Any]:
         """As json can write it."""
         named = {"name": self.name, "source": self.source, "shape": list(self.shape), "dtype": self.dtype}
