@@ -262,7 +262,7 @@ def test_a_damaged_file_is_one_line(tmp_path, message_of):
         message = message_of(load_encoder, f"onnx:{tmp_path / 'm.onnx'}")
         assert message.startswith(f"onnx:{tmp_path / 'm.onnx'}"), (k, message)
     assert "No such file" in message_of(load_encoder, f"onnx:{tmp_path / 'none.onnx'}")
-    assert "Is a directory" in message_of(load_encoder, f"onnx:{tmp_path}")
+    assert "is a folder, not a file" in message_of(load_encoder, f"onnx:{tmp_path}")
 
 
 # What is asked for

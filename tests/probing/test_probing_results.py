@@ -57,7 +57,8 @@ def test_a_result_comes_back_from_its_document(world, tmp_path, case):
     again = load_result(path)
     assert again == result and type(again) is type(result)
     assert strictly(again.to_json()) == document
-    assert again.table() == result.table() == str(result)
+    assert again.table() == result.table() and str(again) == str(result)
+    assert str(result).startswith(result.table()) and str(result).endswith("\nnote: " + result.notes[-1])
     assert document["command"] == {"f": "fit", "c": "probe", "r": "recipe"}[case[0]]
 
 

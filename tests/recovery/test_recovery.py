@@ -287,7 +287,7 @@ def test_probes_try_a_quarter_and_a_half_by_default(few):
         ({"simulations": 0}, "simulations must be a whole number from 1 to 2,147,483,647; got 0"),
         ({"sizes": []}, "sizes must be numbers of triplets; got []"),
         ({"sizes": [1]}, "sizes must be a whole number from 2 to 2,147,483,647; got 1"),
-        ({"sizes": 100}, "sizes must be numbers of triplets; got 100"),
+        ({"sizes": 100}, "sizes must be a sequence of numbers of triplets; got 100"),
         ({"most_triplets": 1}, "most_triplets must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"target": 1.0}, "target must lie between 0 and 1; got 1.0"),
         ({"confidence": 2}, "confidence must lie between 0 and 1; got 2"),

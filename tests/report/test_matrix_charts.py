@@ -155,5 +155,5 @@ def test_what_a_matrix_cannot_be_made_of_is_one_line(alike, message_of):
     assert "by must be one of the measures of the result" in message_of(chart, alike, by="rsa")
     document = alike.to_dict()
     document["results"][0]["matrix"] = [[1.0]]
-    assert "matrix must be 4 x 4" in message_of(chart, document)
+    assert "'matrix' must hold 4 values, one for each of 'models'; got 1" in message_of(chart, document)
     assert "shows one result; got 2" in message_of(chart, [alike, alike])

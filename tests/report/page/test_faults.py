@@ -129,7 +129,8 @@ def test_a_page_is_never_written_onto_a_result_or_under_another_kind_of_name(res
 
 @pytest.mark.parametrize("path", [None, 3, "report", "report.txt"])
 def test_a_path_that_is_none_is_one_line(results, path):
-    with pytest.raises(pyalign.InputError, match=r"path must end in \.html or \.htm; got "):
+    rule = r"end in \.html or \.htm" if isinstance(path, str) else "be text or an os.PathLike of text"
+    with pytest.raises(pyalign.InputError, match=f"path must {rule}; got "):
         write_report(results["score"], path)
 
 
