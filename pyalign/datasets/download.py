@@ -1,13 +1,12 @@
 """A downloader for pooch that goes on where the last attempt, or the last run, has stopped.
 
-What has come is kept in FILE.part until it is whole. It is gone on with where the server says that the file is the one
-it was (``If-Range``), or where a checksum will tell; else it begins anew. While a run fetches, its part has a name of
+What has come is kept in FILE.HOST-PROCESS-RANDOM.part until it is whole. It is gone on with where the server says that
+the file is the one it was (``If-Range``), or where a checksum will tell; else it begins anew. Each run has a part of
 its own: two runs never write to one file, also where locks don't reach from one to the other.
 """
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import time
@@ -18,11 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pyalign._version import __version__
 from pyalign.errors import InputError
-from pyalign.io.own_files import CREATE, READ, has_ended, open_own, run_name, try_lock
+from pyalign.io.own_files import CREATE, READ, RUN, has_ended, is_of_this_process, open_own, run_name, try_lock
 from pyalign.io.paths import bad
 from pyalign.progress import Progress, silent
 
@@ -31,6 +30,9 @@ ATTEMPTS, MOST = 6, 10_000  # in a row that brought nothing; in all
 WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds before another attempt: twice as many each time that brought nothing
 CHUNK = 1 << 18
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers after which another attempt may do
+
+
+_live = set[Path]()  # parts that this process writes to
 
 
 class _Cut(Exception):
@@ -53,14 +55,14 @@ class Resuming:
     """Fetches ``url`` into a file, as pooch asks of its downloaders.
 
     Args:
-        part: FILE.part, where what has come is kept from one run to the next.
+        part: FILE.part; what has come is kept in FILE.HOST-PROCESS-RANDOM.part from one run to the next.
         has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
             with.
         progress: is called with bytes.
     """
 
     def __init__(self, part: Path, has_hash: bool, progress: Progress = silent) -> None:
-        self._kept, self._has_hash, self._progress = part, has_hash, progress
+        self._base, self._has_hash, self._progress = part, has_hash, progress
         self._part = part.with_name(f"{part.stem}.{run_name()}.part")
 
     @property
@@ -79,39 +81,55 @@ class Resuming:
                 self._fetch(url)
                 os.replace(self._part, output_file)
             finally:
-                self._keep()
+                self._tidy()
 
     @contextmanager
     def _claimed(self, url: str) -> Iterator[None]:
-        """Inside, the part is this run's alone: what earlier runs have kept is moved to a name of its own.
+        """Inside, the part is this run's alone: what an earlier run has left is moved to a name of its own.
 
         The lock tells other runs of this machine not to fetch the same again. Without one they do no harm.
         """
-        others = self._kept.parent.glob(f"{glob.escape(self._kept.stem)}.*.part")
-        for part in (self._kept, *sorted(others)):
-            with suppress(FileNotFoundError), open_own(part, READ) as handle:
-                if try_lock(handle.fileno()) is False:
-                    raise bad(url, f"is being fetched by another process, into {part}")
-                if part == self._kept or has_ended(part.name[len(self._kept.stem) + 1 : -len(".part")]):
-                    os.rename(part, self._part)
-                    with suppress(FileNotFoundError):
-                        os.rename(_state_of(part), self._state)
-                    yield
-                    return
-        with open_own(self._part, CREATE) as handle:
-            try_lock(handle.fileno())
-            yield
+        handle = None
+        for part in (self._base, *sorted(self._base.parent.glob("*.part"))):
+            name = part.name.removeprefix(f"{self._base.stem}.").removesuffix(".part")
+            if part != self._base and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
+                continue
+            with suppress(FileNotFoundError):
+                handle = self._taken_over(part, name, url)
+            if handle is not None:
+                break
+        with handle or open_own(self._part, CREATE) as own:
+            try_lock(own.fileno())
+            _live.add(self._part)
+            try:
+                yield
+            finally:
+                _live.discard(self._part)
 
-    def _keep(self) -> None:
-        """What has come of a file that is not whole is kept, for the next run."""
+    def _taken_over(self, part: Path, name: str, url: str) -> IO[bytes] | None:
+        """The file of a part that nobody writes to any more, under this run's name; None of one that is written to."""
+        handle = open_own(part, READ)
+        try:
+            if try_lock(handle.fileno()) is False:
+                raise bad(url, f"is being fetched by another process, into {part}")
+            ended = part not in _live if is_of_this_process(name) else has_ended(name)
+            if part == self._base or ended:
+                os.rename(part, self._part)
+                with suppress(FileNotFoundError):
+                    os.rename(_state_of(part), self._state)
+                return handle
+        except BaseException:
+            handle.close()
+            raise
+        handle.close()
+        return None
+
+    def _tidy(self) -> None:
+        """What has come of a file that is not whole stays, for the next run; nothing is no part."""
         with suppress(FileNotFoundError):
-            if self._part.stat().st_size == 0:
-                self._part.unlink()
-            else:
-                # Never bytes of one file beside the state of another, whenever the process is killed.
-                _state_of(self._kept).unlink(missing_ok=True)
-                os.replace(self._part, self._kept)
-                os.replace(self._state, _state_of(self._kept))
+            if self._part.stat().st_size:
+                return
+            self._part.unlink()
         self._state.unlink(missing_ok=True)
 
     def _fetch(self, url: str) -> None:
@@ -158,7 +176,7 @@ class Resuming:
                 while piece := _read(response):
                     out.write(piece)
                     have += len(piece)
-                    self._progress(f"{self._kept.stem}, bytes", have, total)
+                    self._progress(f"{self._base.stem}, bytes", have, total)
         return total is None or have == total
 
     def _request(self, url: str) -> tuple[int, urllib.request.Request]:

@@ -121,8 +121,10 @@ class Attempt:
         with ExitStack() as opened:
             files: dict[str, list[IO[bytes]]] = {}
             for name in self._names:
-                places = [folder / file_name(name) for folder in folders]
-                files[name] = [opened.enter_context(open_own(one, READ)) for one in places if one.exists()]
+                files[name] = []
+                for place in (folder / file_name(name) for folder in folders):
+                    with suppress(FileNotFoundError):  # or gone meanwhile
+                        files[name].append(opened.enter_context(open_own(place, READ)))
             before = 0
             for line in lines:
                 if line.batch >= self.next:
@@ -175,7 +177,8 @@ class Attempt:
         """Closes the files; an attempt without a batch goes."""
         for file in (*self._files.values(), self._done):
             if file is not None:
-                file.close()
+                with suppress(OSError):  # what a full disk did not take, as was said when it was written
+                    file.close()
         self._files, self._done = {}, None
         if not self.lines:
             shutil.rmtree(self.folder, ignore_errors=True)

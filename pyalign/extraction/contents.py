@@ -21,6 +21,7 @@ from pyalign.io.paths import PathLike, bad
 from pyalign.progress import Progress, silent
 
 HASHES = "items.sha256"  # of a folder: a line for each item, as sha256sum writes and checks them
+BLACK = (0, 0, 0)
 UNREADABLE = "0" * 64  # in place of the hash of an item that could not be read
 AHEAD = 256  # items that are read while one is hashed
 
@@ -28,7 +29,8 @@ AHEAD = 256  # items that are read while one is hashed
 def sha256_of(item: Any) -> str:
     """SHA-256 of an item as it was read: the bytes of a file, a text, an array or a Pillow image.
 
-    Of an array it is that of its type, shape and values; of a Pillow image that of the pixels that `decode` gives.
+    Of an array it is that of its type, shape and values; of a Pillow image that of the pixels that `decode` gives
+    before white and before black, which tell every colour and every transparency.
 
     Example:
         >>> sha256_of(b"abc")[:8], sha256_of("abc")[:8]
@@ -44,7 +46,8 @@ def sha256_of(item: Any) -> str:
     from pyalign.extraction.decode import decode
 
     image = decode(item)
-    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+    behind = decode(item, BLACK).tobytes()
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes() + behind).hexdigest()
 
 
 def sha256_of_items(

@@ -11,9 +11,8 @@ from typing import Any
 from pyalign import _checks
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError
-from pyalign.extraction.contents import read_listing
 from pyalign.extraction.encoder import PENULTIMATE, THREADS, Encoder, Request
-from pyalign.extraction.folder import FinishedByAnotherRun, Folder, read_extraction
+from pyalign.extraction.folder import FinishedByAnotherRun, Folder
 from pyalign.extraction.folder_files import other
 from pyalign.extraction.job import Job, numbers_of
 from pyalign.extraction.loading import default_workers
@@ -111,21 +110,21 @@ def extract(
     if out is None:
         return job.run(Memory(job.numbers.start), workers, progress)
     with closing(Folder(out, job.state(), resume, job.numbers.start)) as folder:
-        if not folder.finished:
+        if folder.finished is None:
             with suppress(FinishedByAnotherRun):
                 return job.run(folder, workers, progress)
-        found = _finished(job, out, workers, progress)
-        return replace(found, notes=(*found.notes, *folder.notes))
+            folder.accept_finished()
+        return _given_back(job, folder, workers, progress)
 
 
-def _finished(job: Job, out: PathLike, workers: int, progress: Progress) -> Extraction:
+def _given_back(job: Job, folder: Folder, workers: int, progress: Progress) -> Extraction:
     """What lies in the folder of a finished run, if its items are those of the job."""
-    found = read_extraction(out)
-    names, hashes = read_listing(out, found.items_sha256)
-    if names != [*job.items.names[job.first : job.last]]:
-        raise other(out, "holds a finished extraction of other items; take another folder")
-    job.require_items(out, hashes, workers, progress)
-    return found
+    finished = folder.finished
+    assert finished is not None
+    if finished.names != tuple(job.items.names[job.first : job.last]):
+        raise other(folder.path, "holds a finished extraction of other items; take another folder")
+    job.require_items(folder.path, finished.hashes, workers, progress)
+    return replace(finished.extraction, notes=(*finished.extraction.notes, *folder.notes))
 
 
 def _check(

@@ -16,7 +16,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,13 +23,12 @@ import numpy as np
 
 from pyalign.extraction.attempt import Attempt, earlier_attempts, require_no_earlier_version
 from pyalign.extraction.contents import HASHES
-from pyalign.extraction.folder_files import file_name, other, require_same, write_text
-from pyalign.extraction.result import Extraction, Failure
+from pyalign.extraction.finished import Finished, read_finished
+from pyalign.extraction.folder_files import OtherExtraction, file_name, other, require_same, write_text
+from pyalign.extraction.result import Failure
 from pyalign.extraction.weights import hash_file
-from pyalign.io.embeddings import load_embeddings
 from pyalign.io.own_files import require_no_link, take_lock
 from pyalign.io.paths import PathLike, bad
-from pyalign.results import load_result
 
 UNFINISHED, MANIFEST, NAMES, LOCK = ".unfinished", "manifest.json", "names.txt", "lock"
 PROCESSOR = "processor"  # of the state: where it differs alone, a run begins again instead of being refused
@@ -50,7 +48,7 @@ class Folder:
         first: the number of the first batch.
 
     Attributes:
-        finished: whether a finished extraction of this state lies there.
+        finished: the finished extraction of this state that lies there; None where there is none.
         items: the hashes of the items that are done.
         notes: what was found of earlier runs, sentences.
 
@@ -59,20 +57,19 @@ class Folder:
     """
 
     def __init__(self, path: PathLike, state: Mapping[str, Any], resume: bool, first: int = 0) -> None:
-        self.path, self.work = Path(path), Path(path) / UNFINISHED
-        self.finished = False
+        self.path, self.work, self._state = Path(path), Path(path) / UNFINISHED, state
+        self.finished: Finished | None = None
         self.notes: list[str] = []
         self.failures: list[Failure] = []
         self.items: list[str] = []
         self._attempt: Attempt | None = None
         self._lock: IO[bytes] | None = None
         try:
-            self._enter(state, resume, first)
-        except FileNotFoundError:
-            self.close()
-            if not (self.path / MANIFEST).exists():
-                raise
-            self._require_same_run(state)  # another run has finished, and removed what this one had looked at
+            with suppress(FinishedByAnotherRun):
+                with self._until_finished():
+                    self._enter(resume, first)
+                return
+            self.accept_finished()
         except BaseException:
             self.close()
             raise
@@ -98,25 +95,28 @@ class Folder:
         """That the extraction has taken so far."""
         return self.attempt.lines[-1].seconds if self.attempt.lines else 0.0
 
-    def _enter(self, state: Mapping[str, Any], resume: bool, first: int) -> None:
+    def _enter(self, resume: bool, first: int) -> None:
         require_no_link(self.work)
         if (self.path / MANIFEST).exists():
             if not resume:
                 raise bad(self.path, "holds a finished extraction; take another folder, or remove this one")
-            self._require_same_run(state)
+            self.accept_finished()
             return
         if self.path.exists() and not self.path.is_dir():
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.path))
         if self.path.is_dir() and not self.work.exists() and any(self.path.iterdir()):
+            if (self.path / MANIFEST).exists():  # by now
+                raise FinishedByAnotherRun
             raise bad(self.path, "holds other files; take an empty or a new folder")
         os.makedirs(self.work, exist_ok=True)
         self._lock = take_lock(self.work / LOCK)
         if self._lock is None:
             raise bad(self.path, "is being written by another run")
-        self._go_on(state, resume, first)
+        self._go_on(resume, first)
 
-    def _go_on(self, state: Mapping[str, Any], resume: bool, first: int) -> None:
+    def _go_on(self, resume: bool, first: int) -> None:
         """Begins an attempt, with the batches of earlier ones."""
+        state = self._state
         require_no_earlier_version(self.path, self.work)
         earlier = earlier_attempts(self.work)
         if earlier and not resume:
@@ -124,7 +124,10 @@ class Folder:
             raise bad(self.path, f"holds an unfinished run ({batches}): go on with --resume, or remove it")
         usable = []
         for one in earlier:
-            begun = one.state()
+            try:
+                begun = one.state()
+            except FileNotFoundError:  # another run has taken it over, and removed it
+                continue
             if not isinstance(begun, dict):
                 raise other(self.path, "is not what a run has left there")
             require_same(self.path, begun, {**state, PROCESSOR: begun.get(PROCESSOR)})
@@ -144,19 +147,21 @@ class Folder:
             self.items += line.items
             self.failures += [Failure(name, reason) for name, reason in line.failures]
 
-    def _require_same_run(self, state: Mapping[str, Any]) -> None:
-        found = read_extraction(self.path)
-        if found.names_sha256 is None:
-            problem = "holds an extraction of an earlier version, without hashes of its items; take another folder"
-            raise other(self.path, problem)
-        begun = found.state()
-        if begun[PROCESSOR] != state[PROCESSOR]:
-            self.notes.append(f"the rows were computed on {begun[PROCESSOR]}, and this is {state[PROCESSOR]}")
-        differing = [key for key, value in begun.items() if value != state[key] and key != PROCESSOR]
+    def accept_finished(self) -> None:
+        """Takes what lies there for what this run would make.
+
+        Raises:
+            OtherExtraction: it is of another state, or was changed.
+        """
+        found = read_finished(self.path)
+        begun = found.extraction.state()
+        if begun[PROCESSOR] != self._state[PROCESSOR]:
+            self.notes.append(f"the rows were computed on {begun[PROCESSOR]}, and this is {self._state[PROCESSOR]}")
+        differing = [key for key, value in begun.items() if value != self._state[key] and key != PROCESSOR]
         if differing:
             what = ", ".join(differing)
             raise other(self.path, f"holds a finished extraction that differs in {what}; take another folder")
-        self.finished = True
+        self.finished = found
 
     def add(
         self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
@@ -188,6 +193,8 @@ class Folder:
             FinishedByAnotherRun: its files lie there.
         """
         attempt = self.attempt
+        if len(names) != attempt.rows:
+            raise other(self.path, f"holds {attempt.rows} rows for {len(names)} items; remove it to begin again")
         with self._until_finished():
             digests = attempt.seal()
             layers = {name: ((attempt.rows, *attempt.shapes[name]), digest) for name, digest in digests.items()}
@@ -202,18 +209,29 @@ class Folder:
         return {name: np.load(self.path / file_name(name), mmap_mode="r") for name in digests}
 
     def _move(self, files: Mapping[str, str]) -> None:
-        """All files to their places, the manifest last. files: their SHA-256, by name."""
-        moved = {}
-        for name in (*files, MANIFEST):
-            moved[name] = os.stat(self.attempt.folder / name)
-            os.replace(self.attempt.folder / name, self.path / name)
-        # A run that finishes at the same moment moves the same bytes there, unless something is wrong with the machine.
-        for name, digest in files.items():
-            same = os.path.samestat(os.stat(self.path / name), moved[name])
-            if not same and hash_file(name, str(self.path / name)) != digest:
-                with suppress(FileNotFoundError):
-                    os.unlink(self.path / MANIFEST)
-                raise bad(self.path, f"two runs have written different {name} at once; remove it, and run one alone")
+        """All to their places, the manifest last. files: their SHA-256, by name.
+
+        A run that finishes at the same moment moves the same bytes there, unless it ran on another processor, or on
+        images that changed meanwhile: then the files of two runs could stand together, and neither is finished.
+        """
+        moved = False
+        try:
+            for name in (*files, MANIFEST):
+                if (self.path / MANIFEST).exists():
+                    raise FinishedByAnotherRun
+                os.replace(self.attempt.folder / name, self.path / name)
+                moved = True
+            if all(hash_file(name, str(self.path / name)) == digest for name, digest in files.items()):
+                return
+        except (FinishedByAnotherRun, FileNotFoundError):
+            if not moved or not (self.path / MANIFEST).exists():
+                raise
+            with suppress(OtherExtraction):
+                read_finished(self.path)
+                raise FinishedByAnotherRun from None
+        with suppress(FileNotFoundError):
+            os.unlink(self.path / MANIFEST)
+        raise bad(self.path, "two runs have written different rows at once; remove it, and run one alone")
 
     @contextmanager
     def _until_finished(self) -> Iterator[None]:
@@ -232,23 +250,13 @@ class Folder:
 
     def close(self) -> None:
         """Lets go of the folder; where the extraction is finished, by whichever run, all attempts go."""
-        if self._attempt is not None:
-            self._attempt.close()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-        if (self.path / MANIFEST).exists():
-            shutil.rmtree(self.work, ignore_errors=True)
-
-
-def read_extraction(path: PathLike) -> Extraction:
-    """A finished extraction: its manifest, and the rows of each layer, mapped; a part without items has none.
-
-    Raises:
-        InputError: no such folder, or one that was changed.
-    """
-    manifest = load_result(os.path.join(path, MANIFEST))
-    if not isinstance(manifest, Extraction):
-        raise bad(path, "holds another document than that of an extraction")
-    found = {layer.name: load_embeddings(path, key=layer.name) for layer in manifest.layers if manifest.n_rows}
-    return replace(manifest, embeddings=found)
+        try:
+            if self._attempt is not None:
+                self._attempt.close()
+        finally:
+            entered = self._lock is not None or self.finished is not None
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
+            if entered and (self.path / MANIFEST).exists():
+                shutil.rmtree(self.work, ignore_errors=True)

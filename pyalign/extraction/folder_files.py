@@ -28,9 +28,16 @@ def other(path: PathLike, problem: str) -> OtherExtraction:
 
 
 def append(file: IO[bytes], data: Any) -> None:
-    """Writes behind what is there, as far as the system: a kill of the process loses nothing of it then."""
-    file.write(data)
-    file.flush()
+    """Writes behind what is there, as far as the system: a kill of the process loses nothing of it then.
+
+    Raises:
+        OSError: with the file's name, such as on a full disk.
+    """
+    try:
+        file.write(data)
+        file.flush()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, file.name) from error
 
 
 def fingerprint_of(state: Mapping[str, Any]) -> str:
@@ -59,8 +66,8 @@ def header(rows: int, shape: Sequence[int]) -> bytes:
 
 def require_same(path: Path, begun: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Raises where what was begun is not what is to go on, naming the first that differs."""
-    for key in state:
-        if begun.get(key) != state[key]:
+    for key in {**state, **begun}:
+        if begun.get(key) != state.get(key):
             was, now = (json.dumps(one.get(key))[:120] for one in (begun, state))
             raise other(path, f"was begun with {key} {was}, and is to go on with {now}")
 

@@ -148,7 +148,8 @@ class Job:
     def run(self, sink: Sink, workers: int, progress: Progress) -> Extraction:
         """From where the sink is to the end."""
         done = min(self.last, sink.next * self.batch_size) - self.first
-        if sink.rows + len(sink.failures) != done or len(sink.items) != done:
+        known = {failure.name for failure in sink.failures} <= {*self.items.names[self.first : self.first + done]}
+        if sink.rows + len(sink.failures) != done or len(sink.items) != done or not known:
             raise other(sink.path, "was changed since an interrupted run has left it; remove it to begin again")
         self.require_items(sink.path, sink.items, workers, progress)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from pyalign import _checks
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance
 from pyalign.errors import InputError
-from pyalign.extraction.contents import listing, read_listing, sha256_of_items, sha256_of_listing
-from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder, read_extraction
+from pyalign.extraction.contents import listing, sha256_of_items, sha256_of_listing
+from pyalign.extraction.finished import Finished, read_finished
+from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
 from pyalign.extraction.folder_files import fingerprint_of, other
 from pyalign.extraction.images import as_images
 from pyalign.extraction.loading import default_workers
@@ -25,40 +26,6 @@ from pyalign.progress import Progress, silent
 
 ROWS = 4096  # that are copied at once
 MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is allowed
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A part, with the names and the hashes of its items."""
-
-    path: str
-    extraction: Extraction
-    names: tuple[str, ...]
-    hashes: tuple[str, ...]
-
-    @classmethod
-    def read(cls, path: PathLike) -> _Part:
-        found = read_extraction(path)
-        if found.shard is None:
-            raise bad(path, "is no part: it was made without --shard")
-        if found.names_sha256 is None:
-            raise bad(path, "is of an earlier version, without hashes of its items; extract it again")
-        names, hashes = read_listing(path, found.items_sha256)
-        if len(names) != found.n_items:
-            raise bad(path, f"lists {len(names)} items, and its manifest says {found.n_items}")
-        return cls(os.fspath(path), found, tuple(names), tuple(hashes))
-
-    @property
-    def number(self) -> int:
-        """Which part it is, from 1."""
-        assert self.extraction.shard is not None
-        return self.extraction.shard[0]
-
-    @property
-    def count(self) -> int:
-        """How many parts there are."""
-        assert self.extraction.shard is not None
-        return self.extraction.shard[1]
 
 
 def merge_extractions(
@@ -85,19 +52,35 @@ def merge_extractions(
     if isinstance(parts, os.PathLike):
         raise InputError(f"parts must be the folders of all parts, in a list; got {os.fspath(parts)}")
     folders = [checked_path(part, "parts") for part in _checks.sequence(parts, "parts", "folders")]
-    ordered = _in_order([_Part.read(folder) for folder in folders], _checks.flag(mixed, "mixed"))
+    ordered = _in_order([_read_part(folder) for folder in folders], _checks.flag(mixed, "mixed"))
     whole = _whole(ordered, os.fspath(out), _notes(ordered, progress))
-    with closing(Folder(out, {**whole.state(), "kind": "merge"}, resume=True)) as folder:
-        if not folder.finished:
+    parts_sha256 = [[layer.sha256 for layer in one.extraction.layers] for one in ordered]
+    state = {**whole.state(), "merge of": {"items": whole.items_sha256, "parts": parts_sha256}}
+    with closing(Folder(out, state, resume=True)) as folder:
+        if folder.finished is None:
             with suppress(FinishedByAnotherRun):
                 return _merged(ordered, whole, folder)
-    found = read_extraction(out)
-    if found.items_sha256 != whole.items_sha256:
-        raise other(out, "holds a finished extraction of other items; take another folder")
+            folder.accept_finished()
+        assert folder.finished is not None
+        if folder.finished.extraction.items_sha256 != whole.items_sha256:
+            raise other(out, "holds a finished extraction of other items; take another folder")
+        return folder.finished.extraction
+
+
+def _read_part(path: str) -> Finished:
+    found = read_finished(path)
+    if found.extraction.shard is None:
+        raise bad(path, "is no part: it was made without --shard")
     return found
 
 
-def _merged(ordered: Sequence[_Part], whole: Extraction, folder: Folder) -> Extraction:
+def _shard(part: Finished) -> tuple[int, int]:
+    """Which part it is, from 1, and how many there are."""
+    assert part.extraction.shard is not None
+    return part.extraction.shard
+
+
+def _merged(ordered: Sequence[Finished], whole: Extraction, folder: Folder) -> Extraction:
     for number, (part, start) in enumerate(_pieces(ordered)):
         if number >= folder.next:
             one, layers = part.extraction, part.extraction.layers if part.extraction.n_rows else ()
@@ -118,37 +101,40 @@ def _merged(ordered: Sequence[_Part], whole: Extraction, folder: Folder) -> Extr
     return replace(made[0], embeddings=embeddings)
 
 
-def _row_names(part: _Part) -> tuple[str, ...]:
+def _row_names(part: Finished) -> tuple[str, ...]:
     """The names of the rows of a part."""
     one = part.extraction
     return (one[one.layers[0].name].names or ()) if one.n_rows else ()
 
 
-def _in_order(found: Sequence[_Part], mixed: bool) -> list[_Part]:
+def _in_order(found: Sequence[Finished], mixed: bool) -> list[Finished]:
     """The parts from 1 to k, as far as they belong together."""
     if not found:
         raise InputError("merge needs the folders of all parts; got none")
-    first = found[0]
-    by_number: dict[int, _Part] = {}
+    first = next((one for one in found if one.extraction.n_rows), found[0])
+    by_number: dict[int, Finished] = {}
     for one in found:
         _require_alike(one, first, mixed)
-        if one.number in by_number:
-            raise bad(one.path, f"is part {one.number}, as {by_number[one.number].path} is")
-        by_number[one.number] = one
-    missing = [number for number in range(1, first.count + 1) if number not in by_number]
+        number, count = _shard(one)
+        if number in by_number:
+            raise bad(one.path, f"is part {number}, as {by_number[number].path} is")
+        by_number[number] = one
+    missing = [number for number in range(1, count + 1) if number not in by_number]
     if missing:
-        raise InputError(f"merge needs all {first.count} parts; missing {', '.join(map(str, missing))}")
+        raise InputError(f"merge needs all {count} parts; missing {', '.join(map(str, missing))}")
     if not any(one.extraction.n_rows for one in found):
         raise InputError("merge needs a part with rows; none of the items could be read")
     return [by_number[number] for number in sorted(by_number)]
 
 
-def _require_alike(one: _Part, first: _Part, mixed: bool) -> None:
+def _require_alike(one: Finished, first: Finished, mixed: bool) -> None:
     """Raises where what decides the rows differs; of processors and threads both are named."""
     ours, theirs = one.extraction.state(), first.extraction.state()
     differing = [key for key, value in ours.items() if key != "shard" and value != theirs[key]]
-    if one.count != first.count:
-        differing.append(f"number of parts ({one.count} and {first.count})")
+    if not (one.extraction.n_rows and first.extraction.n_rows):  # no rows whose digits could differ
+        differing = [key for key in differing if key not in MIXED]
+    if _shard(one)[1] != _shard(first)[1]:
+        differing.append(f"number of parts ({_shard(one)[1]} and {_shard(first)[1]})")
     if not differing or (mixed and set(differing) <= set(MIXED)):
         return
     if set(differing) <= set(MIXED):
@@ -157,11 +143,11 @@ def _require_alike(one: _Part, first: _Part, mixed: bool) -> None:
     raise bad(one.path, f"differs from {first.path} in {', '.join(differing)}")
 
 
-def _notes(ordered: Sequence[_Part], progress: Progress) -> tuple[str, ...]:
+def _notes(ordered: Sequence[Finished], progress: Progress) -> tuple[str, ...]:
     """What one run would say, and what is not as it would be in one run. Raises where items have changed."""
     notes = list(ordered[0].extraction.notes)
     for key in MIXED:
-        values = dict.fromkeys(str(getattr(one.extraction, key)) for one in ordered)
+        values = dict.fromkeys(str(getattr(one.extraction, key)) for one in ordered if one.extraction.n_rows)
         if len(values) > 1:
             what = key.replace("_", " ")
             notes.append(f"parts differ in {what} ({'; '.join(values)}): rows may differ in the last digits")
@@ -179,7 +165,7 @@ def _notes(ordered: Sequence[_Part], progress: Progress) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _require_same_images(ordered: Sequence[_Part], images: Any, progress: Progress) -> None:
+def _require_same_images(ordered: Sequence[Finished], images: Any, progress: Progress) -> None:
     """Raises where a part was made of other images than those that lie there now."""
     found = sha256_of_items(images.open, range(len(images)), default_workers(), progress)
     known = [(part, name, digest) for part in ordered for name, digest in zip(part.names, part.hashes, strict=True)]
@@ -190,14 +176,14 @@ def _require_same_images(ordered: Sequence[_Part], images: Any, progress: Progre
             raise bad(part.path, f"was made of other images than {images.source} holds: {shorten(name)} has changed")
 
 
-def _pieces(ordered: Sequence[_Part]) -> Iterator[tuple[_Part, int]]:
+def _pieces(ordered: Sequence[Finished]) -> Iterator[tuple[Finished, int]]:
     """Each part with the first row of a piece; a part without rows has one piece, for the items that failed."""
     for one in ordered:
         for start in range(0, max(1, one.extraction.n_rows), ROWS):
             yield one, start
 
 
-def _whole(ordered: Sequence[_Part], out: str, notes: tuple[str, ...]) -> Extraction:
+def _whole(ordered: Sequence[Finished], out: str, notes: tuple[str, ...]) -> Extraction:
     """The manifest of one run, but for the shapes and the hashes of its layers."""
     found = [one.extraction for one in ordered]
     first, with_rows = found[0], next(one for one in found if one.n_rows)
@@ -210,7 +196,7 @@ def _whole(ordered: Sequence[_Part], out: str, notes: tuple[str, ...]) -> Extrac
         first, layers=with_rows.layers, n_items=count, n_rows=sum(one.n_rows for one in found), shard=None,
         embeddings=None, failures=tuple(failure for one in found for failure in one.failures), seconds=seconds,
         items_per_second=count / max(seconds, 1e-9), items_sha256=items, notes=notes,
-        processor=" and ".join(dict.fromkeys(str(one.processor) for one in found)),
-        model_threads=first.model_threads, provenance=Provenance.now({}, options),
+        processor=" and ".join(dict.fromkeys(str(one.processor) for one in found if one.n_rows)),
+        model_threads=with_rows.model_threads, provenance=Provenance.now({}, options),
     )  # fmt: skip
     return replace(whole, fingerprint=fingerprint_of({**whole.state(), "items": items}))

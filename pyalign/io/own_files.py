@@ -7,14 +7,16 @@ opened, nothing is waited for, and no file that is there already is emptied.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
+from functools import lru_cache
 from typing import IO
 
 from pyalign.io.paths import PathLike, bad
 
-RUN = re.compile(r"(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{8}")  # see `run_name`
+RUN = re.compile(r"\w*-(?P<process>\d+)-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}")  # see `run_name`
 APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 READ = os.O_RDONLY
@@ -38,7 +40,7 @@ def open_own(path: PathLike, flags: int) -> IO[bytes]:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise bad(path, "is not a regular file")
-    return os.fdopen(descriptor, "rb" if flags == READ else "wb")
+    return open(path, "rb" if flags == READ else "wb", opener=lambda *_: descriptor)  # which keeps its name
 
 
 def require_no_link(path: PathLike) -> None:
@@ -80,14 +82,18 @@ def take_lock(path: PathLike) -> IO[bytes] | None:
 
 
 def run_name() -> str:
-    """HOST-PROCESS-RANDOM, by which the files of a run are known from those of others."""
-    return f"{host_name()}-{os.getpid()}-{os.urandom(4).hex()}"
+    """HOST-PROCESS-RANDOM, by which the files of a run are known from those of others.
+
+    The first half of RANDOM is of the machine, since it was started, and of the container: numbers of processes mean
+    something there alone.
+    """
+    return f"{host_name()}-{os.getpid()}-{_machine()}{os.urandom(4).hex()}"
 
 
 def has_ended(name: str) -> bool:
     """Whether the run of a `run_name` was one of this machine and its process is gone; of others nobody can tell."""
     found = RUN.fullmatch(name)
-    if found is None or found["host"] != host_name():
+    if found is None or found["machine"] != _machine():
         return False
     try:
         os.kill(int(found["process"]), 0)
@@ -98,6 +104,23 @@ def has_ended(name: str) -> bool:
     return False
 
 
+def is_of_this_process(name: str) -> bool:
+    """Whether a `run_name` is of a run of this very process."""
+    found = RUN.fullmatch(name)
+    return found is not None and found["machine"] == _machine() and int(found["process"]) == os.getpid()
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Eight letters that tell this machine, since it was started, and the container in which this process counts."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            known = f"{file.read()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        known = f"{os.uname()}"
+    return hashlib.sha256(known.encode()).hexdigest()[:8]
+
+
 def host_name() -> str:
     """The name of this machine, as it may stand in that of a file."""
-    return re.sub(r"[^A-Za-z0-9_.]", "_", os.uname().nodename)[:32]
+    return re.sub(r"[^A-Za-z0-9_]", "_", os.uname().nodename)[:32]

@@ -64,13 +64,18 @@ class Inputs:
                 hash_early(found)
         return self._read[key]
 
-    def hash_of_images(self, source: str) -> str:
-        """SHA-256 of the names and the contents of images: one that was drawn over is another one."""
+    def hash_of_images(self, source: str, anew: bool = False) -> str:
+        """SHA-256 of the names and the contents of images: one that was drawn over is another one.
+
+        anew: whether they are read again, where they were read before.
+        """
         from pyalign.extraction.contents import sha256_of_images
         from pyalign.extraction.images import as_images
         from pyalign.extraction.loading import default_workers
 
         place = self.place(source)
+        if anew:
+            return sha256_of_images(as_images(place), default_workers())
         found: str = self.once(("images", place), lambda: sha256_of_images(as_images(place), default_workers()))
         return found
 

@@ -39,6 +39,8 @@ def make_report(
         started()
         began = time.perf_counter()
         _write(study, folder, finished, missing, given[0])
+        if study.images is not None and inputs.hash_of_images(study.images, anew=True) != given[1]["images"]:
+            raise InputError(f"{study.images}: images have changed while the page was made; run the study again")
         seconds = time.perf_counter() - began
         folder.keep(REPORT, key, {}, seconds, (PAGE,))
         return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=MADE, seconds=seconds)

@@ -13,6 +13,7 @@ from pyalign.analysis.named_ceiling import ceiling_of
 from pyalign.data.provenance import hashing
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.sources import on_disk
+from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, checked_path, one_line
 from pyalign.journal import Journal
 from pyalign.results import load_result
@@ -232,6 +233,7 @@ class _Run:
     # Extractions
 
     def _extraction(self, unit: Unit, step: StudyStep, wanted: bool) -> StudyStep:
+        from pyalign.extraction.contents import HASHES
         from pyalign.extraction.extract import extract
         from pyalign.extraction.folder_files import OtherExtraction
 
@@ -247,6 +249,7 @@ class _Run:
             return step
         progress, began = self._running(unit.name), time.perf_counter()
         arguments: Mapping[str, Any] = {**call.arguments, "out": self.folder.path / place, "progress": progress}
+        require_no_link(self.folder.path / place)
         try:
             found = extract(**arguments, resume=True)
         except OtherExtraction:
@@ -255,7 +258,9 @@ class _Run:
         call.require_same_images(found)
         text = extracted_document(found, call, place, self.time)
         files = {f"{place}/manifest.json": text, document: text}
-        rest = tuple(f"{place}/{name}" for name in (found.names, *(layer.file for layer in found.layers)) if name)
+        rest = tuple(
+            f"{place}/{name}" for name in (found.names, HASHES, *(layer.file for layer in found.layers)) if name
+        )
         seconds = time.perf_counter() - began
         self.folder.keep(unit.name, call.key, files, seconds, rest)
         return replace(done, how=MADE, seconds=seconds)

@@ -28,7 +28,7 @@ from pyalign.datasets.places import remembered
 from pyalign.datasets.registry import DATASETS, Remote, Row
 from pyalign.datasets.unpack import unpack
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.own_files import host_name
+from pyalign.io.own_files import run_name
 
 pytest.importorskip("pooch", reason="pooch is not installed")
 
@@ -71,6 +71,12 @@ def row(server, root, monkeypatch):
 
 def asked(server):
     return [wanted for _, wanted, _ in server.requests]
+
+
+def part_in(folder):
+    """The part that a run has left."""
+    (part,) = folder.glob("x.bin.*.part")
+    return part
 
 
 def left_over(folder):
@@ -138,7 +144,7 @@ def test_a_run_goes_on_where_another_was_stopped(row, server, message_of, monkey
     server.faults["/x.bin"] = [("cut", 300_000), 503]
     told = message_of(fetch_dataset, "mine")
     assert "503 Service Unavailable; 300,000 bytes are kept, run it again to go on" in told
-    assert (folder / "x.bin.part").stat().st_size == 300_000 and not (folder / "x.bin").exists()
+    assert part_in(folder).stat().st_size == 300_000 and not (folder / "x.bin").exists()
     fetch_dataset("mine")
     assert (folder / "x.bin").read_bytes() == BODY and asked(server)[-1] == "bytes=300000-"
     assert left_over(folder) == []
@@ -321,12 +327,29 @@ def test_what_a_killed_run_has_left_is_gone_on_with_and_that_of_a_live_one_is_le
     folder.mkdir(parents=True)
     ended = subprocess.Popen(["true"])
     ended.wait()
-    dead, live = (folder / f"x.bin.{host_name()}-{process}-00000000.part" for process in (ended.pid, os.getppid()))
+    ours = f"-{os.getpid()}-"
+    dead, live = (folder / f"x.bin.{run_name().replace(ours, f'-{one}-')}.part" for one in (ended.pid, os.getppid()))
+    other = folder / f"x.bin.signature.{dead.name.removeprefix('x.bin.')}"
+    other.write_bytes(b"of another file")
     dead.write_bytes(BODY[:300_000])
     live.write_bytes(BODY[:200_000])
     fetch_dataset("mine")
     assert (folder / "x.bin").read_bytes() == BODY and asked(server) == ["bytes=300000-"]
-    assert live.read_bytes() == BODY[:200_000] and not dead.exists()
+    assert live.read_bytes() == BODY[:200_000] and not dead.exists() and other.read_bytes() == b"of another file"
+
+
+def test_a_part_that_goes_while_it_is_fetched_is_an_error_of_the_system(row, server):
+    folder = row()
+    folder.mkdir(parents=True)
+    (folder / "x.bin.part").write_bytes(BODY[:300_000])
+
+    def remove(stage, done, total):
+        for part in folder.glob("*.part"):
+            part.unlink()
+
+    with pytest.raises(FileNotFoundError):
+        fetch_dataset("mine", progress=remove)
+    assert left_over(folder) == []
 
 
 def test_a_link_in_place_of_a_part_is_not_followed(row, server, message_of, tmp_path):
@@ -347,7 +370,7 @@ def test_ctrl_c_keeps_what_has_come(row, server, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt, match="what has come is kept"):
         fetch_dataset("mine", progress=stop)
-    assert (folder / "x.bin.part").stat().st_size >= 400_000
+    assert part_in(folder).stat().st_size >= 400_000
     fetch_dataset("mine")
     assert (folder / "x.bin").read_bytes() == BODY
 

@@ -20,6 +20,7 @@ import pyalign
 from pyalign.extraction import attempt as attempt_module
 from pyalign.extraction.encoder import Request
 from pyalign.extraction.extract import extract
+from pyalign.extraction.folder import Folder
 from pyalign.extraction.images import as_images
 from pyalign.extraction.merge import merge_extractions
 from pyalign.extraction.onnx_graph import read_graph
@@ -478,6 +479,129 @@ def test_a_part_whose_items_all_fail_is_merged_with_the_others(pictures):
         extract("pixels:2", pictures, out=f"part{part}", shard=(part, 3), **OPTIONS)
     merged = merge_extractions(["part1", "part2", "part3"], "merged")
     assert files(Path("merged")) == files(Path("once")) and len(merged) == 7
+
+
+def interrupted_merge(parts):
+    """A merge that ends after its first piece."""
+    real = Folder.add
+
+    def add(self, *given):
+        if self.next:
+            raise KeyboardInterrupt
+        real(self, *given)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Folder, "add", add)
+        merge_extractions(parts, "merged")
+
+
+def test_a_merge_that_was_interrupted_does_not_go_on_with_other_parts(bitmaps, message_of):
+    parts = ["part1", "part2"]
+    for k in (1, 2):
+        extract("pixels:3", "p", out=f"part{k}", shard=(k, 2), batch_size=2)
+    interrupted_merge(parts)
+    for k in range(6):
+        repaint(bitmaps, k, 70 + k)
+    for k in (1, 2):
+        shutil.rmtree(f"part{k}")
+        extract("pixels:3", "p", out=f"part{k}", shard=(k, 2), batch_size=2)
+    assert message_of(lambda: merge_extractions(parts, "merged")).startswith("merged: was begun with merge of ")
+    message = message_of(lambda: extract("pixels:3", "p", out="merged", batch_size=2, resume=True))
+    assert message.startswith("merged: was begun with merge of ")
+    shutil.rmtree("merged")
+    interrupted_merge(parts)
+    merge_extractions(parts, "merged")
+    extract("pixels:3", "p", out="once", batch_size=2)
+    assert files(Path("merged")) == files(Path("once"))
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("penultimate.npy", "penultimate.npy was changed since the extraction has written it"),
+        ("names.txt", "names.txt was changed since the extraction has written it"),
+        ("items.sha256", "items.sha256 is not there, which its run has written"),
+    ],
+)
+def test_a_finished_folder_that_was_damaged_is_neither_given_back_nor_merged(bitmaps, message_of, name, problem):
+    extract("pixels:3", "p", out="e", batch_size=2)
+    extract("pixels:3", "p", out="part1", shard=(1, 1), batch_size=2)
+    for folder in ("e", "part1"):
+        path = Path(folder, name)
+        if name == "items.sha256":
+            path.unlink()
+        else:
+            raw = bytearray(path.read_bytes())
+            raw[-2] ^= 1
+            path.write_bytes(raw)
+    assert message_of(lambda: extract("pixels:3", "p", out="e", batch_size=2, resume=True)) == f"e: {problem}"
+    assert message_of(lambda: merge_extractions(["part1"], "merged")) == f"part1: {problem}"
+    assert not Path("merged").exists()
+
+
+def test_pillow_images_count_with_what_is_transparent_in_them(message_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    opaque, clear = (Image.new("RGBA", (4, 4), (255, 255, 255, alpha)) for alpha in (255, 0))
+    extract("pixels:2", [opaque], out="e", background="black")
+    message = message_of(lambda: extract("pixels:2", [clear], out="e", background="black", resume=True))
+    assert message == CHANGED.format("0")
+
+
+def test_a_run_that_is_refused_removes_nothing(bitmaps, message_of):
+    Path("x/.unfinished").mkdir(parents=True)
+    Path("x/manifest.json").write_text("{}")
+    Path("x/.unfinished/precious").write_text("1")
+    message_of(lambda: extract("pixels:2", "p", out="x"))
+    message_of(lambda: extract("pixels:2", "p", out="x", resume=True))
+    assert Path("x/.unfinished/precious").read_text() == "1"
+
+
+def test_a_full_disk_names_its_file_and_leaves_the_folder_free(bitmaps):
+    code = """
+import resource, sys
+from pyalign.extraction.extract import extract
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (700, resource.RLIM_INFINITY))
+try:
+    extract("pixels:8", "p", out="e", batch_size=2)
+except OSError as error:
+    held = error
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(held.filename)
+extract("pixels:8", "p", out="e", batch_size=2, resume=True)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip().endswith(("penultimate.npy", "state.json.new"))
+    extract("pixels:8", "p", out="once", batch_size=2)
+    assert files(Path("e")) == files(Path("once"))
+
+
+def test_an_empty_part_of_another_processor_is_merged(bitmaps, monkeypatch):
+    extract("pixels:3", "p", out="once", batch_size=6)
+    extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=6)
+    monkeypatch.setenv(*OTHER.split("="))
+    extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=6)
+    merge_extractions(["part1", "part2"], "merged")
+    assert files(Path("merged")) == files(Path("once"))
+
+
+def test_a_run_of_a_live_process_is_kept_and_that_of_one_that_has_ended_goes(pictures):
+    begin(pictures)
+    mine = attempts()[0]
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+    machine = mine.name.rpartition("-")[2][:8]
+    elsewhere = dead.with_name(dead.name.replace(f"-{machine}", f"-{'0' * 8}"))  # another container, say
+    shutil.copytree(mine, dead)
+    shutil.copytree(mine, elsewhere)
+    real, seen = load_encoder("pixels:3"), []
+    run = real.run
+    real.run = lambda *given: seen.append({one.name for one in attempts()}) or run(*given)
+    extract(real, pictures, out="e", resume=True, batch_size=2)
+    assert {mine.name, elsewhere.name} <= seen[0] and dead.name not in seen[0]
 
 
 # Processors and threads

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import itertools
 import os
 import shutil
+import subprocess
 import threading
 
 import numpy as np
@@ -18,6 +20,7 @@ import pytest
 from pyalign.errors import InputError
 from pyalign.extraction import attempt as attempt_module
 from pyalign.extraction.extract import extract
+from pyalign.extraction.finished import read_finished
 from pyalign.extraction.sources import load_encoder
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -145,6 +148,61 @@ def test_a_run_that_begins_without_resume_meanwhile_is_refused_or_ends_in_the_sa
         assert contents("e") == contents("once")
         shutil.rmtree("e")
     assert ended == {"Extraction", "InputError"}
+
+
+def test_a_run_of_other_settings_does_not_get_the_rows_of_the_one_that_has_finished(turns):
+    def other():
+        return extract("pixels:3", "p", out="e", batch_size=2, workers=1, resume=True)
+
+    ended = set()
+    for stop in range(20):
+        found, _ = turns.run([other, extraction("e")], [(0, stop), (1, UNTIL_THE_END)])
+        for one, side in zip(found, (3, 2), strict=True):
+            if isinstance(one, BaseException):
+                assert type(one).__mro__[1] is InputError or type(one) is InputError, (stop, one)
+            else:
+                assert one["penultimate"].shape == (4, 3 * side * side), stop
+            ended.add((side, type(one).__name__))
+        shutil.rmtree("e")
+    assert (3, "OtherExtraction") in ended and (2, "Extraction") in ended
+
+
+def test_runs_beside_one_that_was_killed_end_in_the_same_bytes(turns):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    encoder = load_encoder("pixels:2")
+    real = encoder.run
+
+    def run(*given):
+        if glob.glob("e/.unfinished/*/done.jsonl"):
+            raise KeyboardInterrupt
+        return real(*given)
+
+    encoder.run = run
+    for stop in range(25):
+        with pytest.raises(KeyboardInterrupt):
+            extract(encoder, "p", out="e", batch_size=2, workers=1)
+        (left,) = glob.glob("e/.unfinished/*-*")
+        os.rename(left, left.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+        check(turns, [(0, stop), (1, UNTIL_THE_END)])
+
+
+def test_two_runs_with_different_bytes_never_stand_together_as_finished(turns):
+    def spoiled():
+        encoder = load_encoder("pixels:2")
+        real = encoder.run
+        encoder.run = lambda *given: [part + 1 for part in real(*given)]
+        return extract(encoder, "p", out="e", batch_size=2, workers=1, resume=True)
+
+    outcomes = set()
+    for stop in range(4, 40):  # each has begun before the other has a batch to take over
+        turns.run([spoiled, extraction("e")], [(0, 4), (1, stop), (0, UNTIL_THE_END)])
+        if os.path.exists("e/manifest.json"):
+            outcomes.add(float(read_finished("e").extraction["penultimate"].values.max()) > 1)
+        else:
+            outcomes.add("neither")
+        shutil.rmtree("e")
+    assert {True, False} <= outcomes
 
 
 def test_rows_that_were_changed_meanwhile_are_noticed(turns, message_of):

@@ -1,0 +1,81 @@
+"""The folder of a finished extraction, read and held against what it says of itself."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from pyalign.errors import InputError
+from pyalign.extraction.contents import read_listing
+from pyalign.extraction.folder_files import OtherExtraction, other
+from pyalign.extraction.result import Extraction
+from pyalign.extraction.weights import hash_file
+from pyalign.io.embeddings import load_embeddings
+from pyalign.io.folder import MANIFEST
+from pyalign.io.paths import PathLike, bad
+from pyalign.results import load_result
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished extraction whose rows and names are those that its run has written.
+
+    Attributes:
+        path: of its folder.
+        extraction: with the rows of each layer, mapped.
+        names: of all items, those that failed among them.
+        hashes: SHA-256 of these items.
+    """
+
+    path: str
+    extraction: Extraction
+    names: tuple[str, ...]
+    hashes: tuple[str, ...]
+
+
+def read_finished(path: PathLike) -> Finished:
+    """A finished extraction. Every byte of it is read, to be held against the hashes of the manifest.
+
+    Raises:
+        OtherExtraction: it was changed, or is of an earlier version, which kept no hashes of items.
+    """
+    try:
+        found = read_extraction(path)
+        if found.names_sha256 is None:
+            problem = "holds an extraction of an earlier version, without hashes of its items; take another folder"
+            raise other(path, problem)
+        names, hashes = read_listing(path, found.items_sha256)
+        _require_whole(path, found, names)
+    except FileNotFoundError as error:
+        raise other(path, f"{os.path.basename(error.filename)} is not there, which its run has written") from error
+    except OtherExtraction:
+        raise
+    except InputError as error:
+        raise OtherExtraction(str(error)) from error
+    return Finished(os.fspath(path), found, tuple(names), tuple(hashes))
+
+
+def _require_whole(path: PathLike, found: Extraction, names: list[str]) -> None:
+    """Raises where rows or names are not those that were written."""
+    failed = {failure.name for failure in found.failures}
+    of_rows = tuple(name for name in names if name not in failed)
+    if len(names) != found.n_items or len(of_rows) != found.n_rows:
+        raise other(path, f"lists {len(names)} items, and its manifest says {found.n_items}, {found.n_rows} with rows")
+    for layer in found.layers if found.n_rows else ():
+        if found[layer.name].names != of_rows:
+            raise other(path, f"{found.names} was changed since the extraction has written it")
+        if layer.file is None or hash_file(layer.name, os.path.join(path, layer.file)) != layer.sha256:
+            raise other(path, f"{layer.file} was changed since the extraction has written it")
+
+
+def read_extraction(path: PathLike) -> Extraction:
+    """A finished extraction: its manifest, and the rows of each layer, mapped; a part without items has none.
+
+    Raises:
+        InputError: no such folder, or one that was changed.
+    """
+    manifest = load_result(os.path.join(path, MANIFEST))
+    if not isinstance(manifest, Extraction):
+        raise bad(path, "holds another document than that of an extraction")
+    found = {layer.name: load_embeddings(path, key=layer.name) for layer in manifest.layers if manifest.n_rows}
+    return replace(manifest, embeddings=found)
