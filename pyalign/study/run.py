@@ -235,6 +235,7 @@ class _Run:
     def _extraction(self, unit: Unit, step: StudyStep, wanted: bool) -> StudyStep:
         from pyalign.extraction.contents import HASHES
         from pyalign.extraction.extract import extract
+        from pyalign.extraction.folder import UNFINISHED
         from pyalign.extraction.folder_files import OtherExtraction
 
         model = self.study.models[unit.model]
@@ -249,7 +250,11 @@ class _Run:
             return step
         progress, began = self._running(unit.name), time.perf_counter()
         arguments: Mapping[str, Any] = {**call.arguments, "out": self.folder.path / place, "progress": progress}
-        require_no_link(self.folder.path / place)
+        there = self.folder.path / place
+        require_no_link(there)
+        begun = any((there / name).exists() for name in (MANIFEST, UNFINISHED))
+        if there.exists() and not begun and self.folder.files(unit.name):
+            self._clear(place)  # what is left of an extraction of this study
         try:
             found = extract(**arguments, resume=True)
         except OtherExtraction:

@@ -136,6 +136,47 @@ def test_pictures_that_changed_and_kept_their_sizes_are_extracted_again(folder):
     assert accuracy == run("fresh")[1] != before[1]
 
 
+@pytest.fixture
+def extracting(folder):
+    """A study of a model that is extracted, and the folder of its embeddings."""
+    os.makedirs("photos")
+    for k in range(24):
+        paint(k, 0)
+    text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos" }')
+    Path("small.toml").write_text(text.partition("[steps.compare]")[0])
+    return Path("small/models/b")
+
+
+@pytest.mark.parametrize("name", ["penultimate.npy", "names.txt", "items.sha256", "manifest.json"])
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_an_extraction_that_was_damaged_is_made_again(extracting, name, is_gone):
+    def run():
+        study = pyalign.run_study("small.toml")
+        assert not study.failed, study
+        return {step.name: step.how for step in study.steps}
+
+    run()
+    whole = {path.name: path.read_bytes() for path in extracting.iterdir()}
+    path = extracting / name
+    path.write_bytes(path.read_bytes()[:-2] + b"x\n")
+    if is_gone:
+        path.unlink()
+    assert run()["extract (b)"] == "made"
+    assert {path.name: path.read_bytes() for path in extracting.iterdir() if path.name != "manifest.json"} == {
+        name: raw for name, raw in whole.items() if name != "manifest.json"
+    }
+    assert run()["extract (b)"] == "as it was"
+
+
+def test_a_link_in_place_of_the_folder_of_a_model_is_not_followed(extracting):
+    os.makedirs("victim")
+    os.makedirs("small/models")
+    Path("small/journal.json").write_text("{}")
+    extracting.symlink_to(Path("victim").absolute())
+    (step,) = [step for step in pyalign.run_study("small.toml").steps if step.name == "extract (b)"]
+    assert step.reason.endswith("models/b: is a link, which is not followed") and not os.listdir("victim")
+
+
 def test_pictures_that_change_while_a_study_reads_them_are_no_result(folder, monkeypatch):
     os.makedirs("photos")
     for k in range(24):
