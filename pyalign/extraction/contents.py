@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -52,8 +52,8 @@ def sha256_of(item: Any) -> str:
 
 def sha256_of_items(
     open_item: Callable[[int], Any], positions: Sequence[int], workers: int, progress: Progress = silent
-) -> Iterator[str]:
-    """The hash of each item, in order, read by several threads.
+) -> Generator[str, None, None]:
+    """The hash of each item, in order, read by several threads, which end when the generator is closed.
 
     Args:
         open_item: gives the item of a position as it was read. Its InputError makes the hash `UNREADABLE`.

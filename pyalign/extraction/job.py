@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -165,11 +166,11 @@ class Job:
         hashes: of these items.
         """
         positions = range(self.first, self.first + len(hashes))
-        found = sha256_of_items(self.items.open, positions, workers, progress)
-        for position, was, now in zip(positions, hashes, found, strict=True):
-            if was != now:
-                told = f"holds rows of other {self.encoder.modality}: {shorten(self.items.names[position])} has changed"
-                raise other(path, f"{told} since; take another folder, or remove this one")
+        with closing(sha256_of_items(self.items.open, positions, workers, progress)) as found:
+            for position, was, now in zip(positions, hashes, found, strict=True):
+                if was != now:
+                    what = f"rows of other {self.encoder.modality}: {shorten(self.items.names[position])} has changed"
+                    raise other(path, f"holds {what} since; take another folder, or remove this one")
 
     def _pass(self, sink: Sink, workers: int, progress: Progress) -> None:
         start, total = time.monotonic() - sink.seconds, self.last - self.first

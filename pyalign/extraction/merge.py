@@ -167,13 +167,15 @@ def _notes(ordered: Sequence[Finished], progress: Progress) -> tuple[str, ...]:
 
 def _require_same_images(ordered: Sequence[Finished], images: Any, progress: Progress) -> None:
     """Raises where a part was made of other images than those that lie there now."""
-    found = sha256_of_items(images.open, range(len(images)), default_workers(), progress)
     known = [(part, name, digest) for part in ordered for name, digest in zip(part.names, part.hashes, strict=True)]
     if [name for _, name, _ in known] != [*images.names]:
         raise bad(images.source, f"holds other images than {ordered[0].path} and the other parts were made of")
-    for (part, name, was), now in zip(known, found, strict=True):
-        if was != now:
-            raise bad(part.path, f"was made of other images than {images.source} holds: {shorten(name)} has changed")
+    with closing(sha256_of_items(images.open, range(len(images)), default_workers(), progress)) as found:
+        for (part, name, was), now in zip(known, found, strict=True):
+            if was != now:
+                raise bad(
+                    part.path, f"was made of other images than {images.source} holds: {shorten(name)} has changed"
+                )
 
 
 def _pieces(ordered: Sequence[Finished]) -> Iterator[tuple[Finished, int]]:
