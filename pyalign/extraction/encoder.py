@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pyalign import _checks
 from pyalign.errors import InputError
+from pyalign.io.paths import checked_path
 
 PENULTIMATE, LOGITS = "penultimate", "logits"
 POOLINGS = ("auto", "cls", "mean", "flatten", "none")
@@ -75,6 +76,8 @@ class Request:
     threads: int = THREADS
 
     def __post_init__(self) -> None:
+        if self.checkpoint is not None:
+            object.__setattr__(self, "checkpoint", checked_path(self.checkpoint, "checkpoint"))
         for name, word, words in (
             ("precision", self.precision, PRECISIONS),
             ("modality", self.modality, MODALITIES),

@@ -89,7 +89,7 @@ def extract(
         raise InputError(f"meta must map names to what the manifest should say; got {type(meta).__name__}")
     options = {
         "images": _path(images), "texts": _path(texts), "layers": list(layers), "pool": pool, "out": _path(out),
-        "checkpoint": checkpoint, "device": device, "compile": compile, "workers": workers, "on_error": on_error,
+        "checkpoint": _path(checkpoint), "device": device, "compile": compile, "workers": workers, "on_error": on_error,
     }  # fmt: skip
     given = _given(images, texts, prompt)
     request = Request(checkpoint, None, device, precision, compile, given, model_threads or THREADS)

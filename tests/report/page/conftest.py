@@ -78,10 +78,14 @@ class Opened:
     errors: list[str]
     requests: list[str]
 
-    def wait(self, expression: str, seconds: float = 6) -> None:
-        """Until an expression is true; Playwright's own way makes functions of texts, which the page allows nobody."""
+    def wait(self, expression: str, argument: Any = None, seconds: float = 6) -> None:
+        """Waits until an expression, or a function of the argument, is true.
+
+        Playwright's own `wait_for_function` evaluates text in the page from its second look on, which the page's policy
+        forbids: it passes where the first look is late enough, and fails otherwise.
+        """
         end = time.monotonic() + seconds
-        while not self.page.evaluate(expression):
+        while not self.page.evaluate(expression, argument):
             assert time.monotonic() < end, f"never true: {expression}"
             self.page.wait_for_timeout(20)
 

@@ -144,7 +144,7 @@ def test_a_page_of_every_section_has_no_serious_violation(opened, whole, scheme)
     levels = at.page.evaluate(f"{headings}.map((one) => +one.tagName[1])")
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    at.wait("document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length", 20)
+    at.wait("document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length", seconds=20)
     assert axe(at.page) == []
     quiet(at)
 
@@ -318,9 +318,10 @@ HEIGHTS = "() => [...document.querySelectorAll('section > figure .drawing')].map
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_place_of_a_chart_is_kept_before_it_is_drawn(opened, report, width):
     """Less than it needs, never more: else the page had holes that close."""
-    page = opened(report, width).page
+    shown = opened(report, width)
+    page = shown.page
     page.evaluate("async () => void (await Promise.all(pyalign.beforePrint.map((one) => one())))")
-    page.wait_for_function("() => !document.querySelector('section > figure .drawing:not(.drawn)')")
+    shown.wait("() => !document.querySelector('section > figure .drawing:not(.drawn)')")
     drawn = page.evaluate(HEIGHTS)
     page.evaluate(
         "document.querySelectorAll('.drawing').forEach((one) => (one.classList.remove('drawn'), one.replaceChildren()))"

@@ -78,7 +78,7 @@ def test_a_link_opens_a_failure_and_escape_closes_it(opened, html, failed):
     page.keyboard.press("ArrowRight")
     assert page.evaluate("location.hash") == "#failure-5"
     page.keyboard.press("Escape")
-    page.wait_for_function("location.hash === ''")
+    shown.wait("location.hash === ''")
     assert not dialog.is_visible() and shown.errors == [] and shown.requests == []
 
 
@@ -100,9 +100,9 @@ def test_filters_leave_what_the_document_says(opened, html, failed):
     assert count(page).startswith(total) and page.locator(".card").count() == 24
 
     def expect(number):
-        page.wait_for_function(
+        shown.wait(
             "(start) => document.querySelector('.failures > .count').textContent.startsWith(start)",
-            arg=total if number == len(held) else f"{number} of {total}",
+            total if number == len(held) else f"{number} of {total}",
         )
 
     tools = page.locator(".failure-tools")
@@ -202,8 +202,9 @@ def test_without_scripts_the_first_failures_are_a_list(opened, html):
     assert page.locator("#gallery .picture").first.inner_text() == "object 3"
 
 
-def busy(page, act, done):
+def busy(shown, act, done):
     """Milliseconds of the main thread that an answer takes, layout and painting included: the median of several."""
+    page = shown.page
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
 
@@ -215,7 +216,7 @@ def busy(page, act, done):
     for k in range(5):
         before = spent()
         page.evaluate(act, k)
-        page.wait_for_function(done, arg=k)
+        shown.wait(done, k)
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         times.append(spent() - before)
     return statistics.median(times)
@@ -258,22 +259,23 @@ def test_many_models_and_pictures_stay_responsive(opened, capsys):
                      "similarity": 0.5} for k, query in enumerate(queries) for rank in range(1, 11)],
     }  # fmt: skip
     made = make_report([many_models(), near], "report.html", images=pictures(5000, side=8))
-    page = opened(made.html).page
+    shown = opened(made.html)
+    page = shown.page
     page.wait_for_selector(".card")
     page.evaluate("window.told = () => document.querySelector('.failures > .count').textContent")
     figures = {
-        "filter by name": busy(page, """(k) => {
+        "filter by name": busy(shown, """(k) => {
             window.before = told();
             const box = document.querySelector('.failure-tools input[type=search]');
             box.value = `object ${k + 1}`;
             box.dispatchEvent(new Event('input'));
         }""", "() => told() !== before"),
-        "filter by model": busy(page, """(k) => {
+        "filter by model": busy(shown, """(k) => {
             window.before = told();
             document.querySelector('.by-model select').value = String(k);
             document.querySelector('.by-model button').click();
         }""", "() => told() !== before"),
-        "open": busy(page, "(k) => (location.hash = `#failure-${k + 1}`)",
+        "open": busy(shown, "(k) => (location.hash = `#failure-${k + 1}`)",
                      "(k) => document.querySelector('dialog h3')?.textContent === `Failure ${k + 1}`"),
     }  # fmt: skip
     with capsys.disabled():
