@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def as_triplets(triplets: object) -> np.ndarray:
     a = as_array(triplets, "triplets", "(t, 3)")
     require_triplets(a.shape)
     if a.dtype.kind not in "iu":
-        raise InputError(f"triplets must be integers; got dtype {a.dtype}")
+        raise InputError(f"triplets must be integers; got dtype {a.dtype}{_swapped(a.dtype)}")
     if a.dtype == np.uint64 and int(a.max()) >= 2**63:
         raise InputError(f"triplets must lie in [0, n); got {int(a.max())}")
     native = a.dtype.newbyteorder("=")
@@ -109,17 +110,32 @@ def as_triplets(triplets: object) -> np.ndarray:
 
 def require_triplets(shape: tuple[int, ...]) -> None:
     """Raises unless `shape` is (t, 3) with t >= 1."""
-    if len(shape) != 2 or shape[1] != 3:
-        raise InputError(f"triplets must have shape (t, 3); got {shape}")
+    require_three_columns(shape)
     if shape[0] == 0:
         raise InputError("triplets must not be empty; got shape (0, 3)")
 
 
-def require_valid(report: TripletCheck, triplets: Array, n: int) -> None:
-    """Raises unless every triplet names three different items in [0, n)."""
+def require_three_columns(shape: tuple[int, ...], dtype: object = None) -> None:
+    """Raises unless `shape` is (t, 3); dtype: that of the array, which may say that it holds embeddings."""
+    if len(shape) == 2 and shape[1] == 3:
+        return
+    swapped = _swapped(dtype)
+    which = ": which three columns are the items, as in triplets[:, [0, 1, 2]]?" if len(shape) == 2 < shape[1] else ""
+    raise InputError(f"triplets must have shape (t, 3); got {shape}{f' of {dtype}{swapped}' if swapped else which}")
+
+
+def _swapped(dtype: object) -> str:
+    """A question where an array in the place of triplets is of such a dtype as embeddings have."""
+    return ": are embeddings and triplets swapped?" if "float" in str(dtype) else ""
+
+
+def require_valid(report: TripletCheck, triplets: Array, n: int, columns: int = 0) -> None:
+    """Raises unless every triplet names three different items in [0, n); columns: of the embeddings of n rows."""
     if report.out_of_range >= 0:
         row = report.out_of_range
         hint = "; is it 1-based?" if report.smallest >= 1 and report.largest == n else ""
+        if not hint and report.smallest >= 0 and n <= report.largest < columns:
+            hint = f"; there are {n} rows of {columns} numbers: are the embeddings transposed?"
         found = triplets[row].tolist()
         raise InputError(f"triplets must lie in [0, {n}); row {row} is {found}{hint}")
     if report.repeated >= 0:
@@ -127,14 +143,35 @@ def require_valid(report: TripletCheck, triplets: Array, n: int) -> None:
         raise InputError(f"triplets must name three different items; row {report.repeated} is {found}")
 
 
+class NotFiniteError(InputError):
+    """Rows hold NaN or infinity, by their numbers."""
+
+    def __init__(self, message: str, rows: np.ndarray) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
 def require_finite(bad: np.ndarray, name: str = "x") -> None:
     """Raises when the mask (n,) marks a row."""
     if bad.any():
-        rows = "rows holds" if int(bad.sum()) == 1 else "rows hold"
-        first = int(bad.argmax())
-        raise InputError(
-            f"{name} must be finite; {int(bad.sum())} of {len(bad)} {rows} NaN or infinity, first row {first}"
-        )
+        rows = np.flatnonzero(bad)
+        hold = "rows holds" if len(rows) == 1 else "rows hold"
+        told = f"{name} must be finite; {len(rows)} of {len(bad)} {hold} NaN or infinity, first row {rows[0]}"
+        raise NotFiniteError(told, rows)
+
+
+@contextmanager
+def may_omit_rows(names: Sequence[str] | None = None) -> Iterator[None]:
+    """Around what leaves out rows with NaN where it is asked to: an error about them says so, and what they are called.
+
+    names: of the rows, where they have some.
+    """
+    try:
+        yield
+    except NotFiniteError as error:
+        more = f" and {len(error.rows) - 3:,} more" if len(error.rows) > 3 else ""
+        called = "" if names is None else f": {', '.join(str(names[row]) for row in error.rows[:3])}{more}"
+        raise InputError(f'{error}{called}; nan="omit" leaves them out') from error
 
 
 def not_finite(backend: Backend, x: Array, squares: np.ndarray) -> np.ndarray:

@@ -282,7 +282,7 @@ def without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, An
     """The finite rows of x, the triplets among them with rows numbered anew, and which triplets those are."""
     door = open_door(backend, x)
     rows = door.rows(x)
-    index = checked_triplets(door, triplets, len(rows))
+    index = checked_triplets(door, triplets, *map(int, rows.shape))
     finite = finite_mask(door.backend, rows)
     if finite.all():
         return rows, index, None

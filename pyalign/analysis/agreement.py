@@ -120,7 +120,7 @@ def _ready(
     """Repeats are brought together once; what comes back compares by a measure."""
     door = open_door(options["backend"], aligned.x)
     rows = door.rows(aligned.x)
-    index = door.host(checked_triplets(door, aligned.index, len(rows)))
+    index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
     repeats = find_repeats(index, aligned.triplets.answers)
     enough = repeats.answers >= min_answers
     if not enough.any():

@@ -211,7 +211,10 @@ def failures(
     for name, x in aligned.models.items():
         progress(name, len(verdicts), len(models))
         try:
-            outcomes = triplet_outcomes(x, index, measure=measure, ties=ties, nan=nan, backend=backend, task=given.task)
+            with _checks.may_omit_rows(aligned.names):
+                outcomes = triplet_outcomes(
+                    x, index, measure=measure, ties=ties, nan=nan, backend=backend, task=given.task
+                )
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         verdicts.append(model_verdicts(outcomes))

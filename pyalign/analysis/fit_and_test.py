@@ -58,7 +58,7 @@ def make_ready(
     """Checks the triplets, splits them where `hold_out`, of how many items there are, gives a split."""
     door = open_door(backend, aligned.x)
     rows = door.rows(aligned.x)
-    index = door.host(checked_triplets(door, aligned.index, len(rows)))
+    index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name, aligned.triplets.task))
     answers, task = aligned.triplets.answers, aligned.triplets.task
     items, n = _items(door, aligned, index, len(rows))

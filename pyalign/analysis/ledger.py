@@ -65,7 +65,7 @@ class Ledger:
 
 def open_ledger(
     models: Mapping[str, object], index: Any, *, nan: str, backend: str, progress: Progress = silent,
-    look: Callable[[Outcomes], None] | None = None, **options: Any,
+    look: Callable[[Outcomes], None] | None = None, names: Sequence[str] | None = None, **options: Any,
 ) -> Ledger:  # fmt: skip
     """Scores each model; a problem with one is told with its name.
 
@@ -74,6 +74,7 @@ def open_ledger(
         index: (t, 3) rows.
         nan, backend, options: see `pyalign.score`, and `task` of the triplets.
         look: is shown the outcomes of each model, which are not kept.
+        names: of the rows.
     """
     kept = common_triplets(models, index, backend) if nan == "omit" else None
     if kept is not None:
@@ -85,7 +86,7 @@ def open_ledger(
         of_batch: list[tuple[np.ndarray, np.ndarray, float, np.ndarray]] = []
         for name, x in batch:
             progress(name, first + len(of_batch), m)
-            one = _outcomes(name, x, index, nan=nan, backend=backend, **options)
+            one = _outcomes(name, x, index, names, nan=nan, backend=backend, **options)
             scores.append(one.score)
             if look is not None:
                 look(one)
@@ -98,9 +99,10 @@ def open_ledger(
     return Ledger(tuple(models), tuple(scores), kept, credits, nats, steps, right)
 
 
-def _outcomes(name: str, x: object, index: object, **options: Any) -> Outcomes:
+def _outcomes(name: str, x: object, index: object, names: Sequence[str] | None, **options: Any) -> Outcomes:
     try:
-        return triplet_outcomes(x, index, **options)
+        with _checks.may_omit_rows(names):
+            return triplet_outcomes(x, index, **options)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 

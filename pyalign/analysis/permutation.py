@@ -78,7 +78,8 @@ def permutation_test(
     x, triplets = aligned.x, aligned.index
     if nan == "omit":
         x, triplets, _ = without_bad_rows(x, triplets, backend)
-    score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend, task=task).score
+    with _checks.may_omit_rows(aligned.names):
+        score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend, task=task).score
     assert score.accuracy is not None
     accuracies = _permuted(x, triplets, task, get_measure(measure), ties, backend, permutations, seed, progress)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order

@@ -99,7 +99,7 @@ def of_each(
     found: list[One] = []
     for name, values in models.items():
         aligned = align(values, triplets, name or "x")  # whose errors name the embeddings themselves
-        with _told(name, triplets.source):
+        with _told(name, triplets.source), _checks.may_omit_rows(aligned.names):
             run = begin(aligned, name)
             for measure in measures:
                 progress(f"{name or 'x'} {measure or ''}".rstrip(), len(found), len(models) * len(measures))

@@ -67,7 +67,7 @@ class Run:
 
         ledger = open_ledger(
             aligned.models, index, **self.options, backend=self.backend, task=aligned.triplets.task,
-            progress=self.progress, look=look,
+            progress=self.progress, look=look, names=aligned.names,
         )  # fmt: skip
         parts = self._parts(ledger, index, kept)
         sums = [np.stack([of_model[k] for of_model in nats]) for k in range(len(groupings.all))]

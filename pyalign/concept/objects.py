@@ -74,10 +74,10 @@ def objects_of(
         names = one.names if names is None and len(models) == 1 else names
     told = labels_of(labels, human.shape[1], "labels")
     kept = np.isfinite(human).all(axis=1)
-    _require(kept, "dimensions", nan)
+    _require(kept, "dimensions", nan, names)
     for name, values in rows.items():
         finite = np.isfinite(values).all(axis=1)
-        _require(finite, name, nan)
+        _require(finite, name, nan, names)
         kept &= finite
     if not kept.all():
         notes.append(f"{int((~kept).sum()):,} of {len(kept):,} objects are left out: their rows hold NaN or infinity")
@@ -117,6 +117,7 @@ def _matched(
     return values
 
 
-def _require(finite: np.ndarray, name: str, nan: str) -> None:
+def _require(finite: np.ndarray, name: str, nan: str, names: Sequence[str] | None) -> None:
     if nan == "raise":
-        _checks.require_finite(~finite, name)
+        with _checks.may_omit_rows(names):
+            _checks.require_finite(~finite, name)

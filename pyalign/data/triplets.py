@@ -78,8 +78,8 @@ class Triplets(AsArray):
         _checks.flag(self.answered, "answered")
         if not hasattr(self.values, "shape") and not hasattr(self.values, "triplets"):
             object.__setattr__(self, "values", _checks.as_array(self.values, "triplets", "(t, 3)"))
-        if getattr(self.values, "shape", None) == ():
-            raise InputError("triplets must have shape (t, 3); got ()")
+        if hasattr(self.values, "shape"):
+            _checks.require_three_columns(tuple(self.values.shape), getattr(self.values, "dtype", None))
         if self.names is not None:
             object.__setattr__(self, "names", _checks.names_of(self.names, "names"))
         self._check_answers()
@@ -175,7 +175,7 @@ def _beside(given: Array, moved: np.ndarray) -> Array:
 def require_answers(triplets: Triplets, what: str) -> None:
     """Raises where nobody has said which item is odd, which `what` needs."""
     if not triplets.answered:
-        raise InputError(f"{what} needs the people's answers, which --odd-column none says are not recorded")
+        raise InputError(f"{what} needs the people's answers, which these triplets do not hold")
 
 
 def require_odd_one_out(triplets: Triplets, what: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS
 from pyalign.errors import InputError
+from pyalign.io.lines import is_number
 from pyalign.io.paths import Array, PathLike, bad, shorten
 from pyalign.io.tables import Column, Table, column_index
 
@@ -78,16 +79,26 @@ def resolve(
 
 
 def _not_three(table: Table, said: str) -> str:
+    if _few_whole(table):
+        return f"holds {table.width} columns of numbers that are not whole, and no triplets: are the files swapped?"
     parts = [f"has {table.width} column{'s' * (table.width != 1)}"]
     parts[0] += f", three besides the {said} are needed" if said else ", not 3"
     if table.header:
         parts.append(f"header: {shorten(', '.join(table.header), 160)}")
     parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")
     if table.width > 3:
-        parts.append("say which three hold the items, for example --columns 0,1,2")
+        parts.append("say which three hold the items, for example columns=(0, 1, 2)")
     if table.width == 4 and not said:
         parts.append(_fourth(table))
     return "; ".join(parts)
+
+
+def _few_whole(table: Table) -> bool:
+    """Whether the first rows hold numbers, most of which are not whole, as embeddings do and triplets never."""
+    cells = [cell for row in table.head for cell in row]
+    if not all(map(is_number, cells)):
+        return False
+    return sum(float(cell) % 1 != 0 for cell in cells) * 2 > len(cells)
 
 
 def _fourth(table: Table) -> str:
@@ -96,7 +107,7 @@ def _fourth(table: Table) -> str:
     values = {row[3].removesuffix(".0") for row in table.head if len(row) > 3}
     few = len(values) > 1 and (values <= {"0", "1", "2"} or values <= {"1", "2", "3"})
     if "choice" in name or (few and not name):
-        return "column 3 looks like a choice: --choice-column 3"
+        return "column 3 looks like a choice: choice_column=3"
     return "column 3 looks like a subject or trial number"
 
 
@@ -138,7 +149,7 @@ def choice_positions(path: PathLike, choice: Array, base: int | None, alternativ
     if lowest < 0 or highest > last + 1 or (lowest == 0 and highest == last + 1):
         raise bad(path, f"{held}; it must hold positions 0 to {last} or 1 to {last + 1}")
     if base is None and lowest > 0 and highest < last + 1:
-        raise bad(path, f"{held} only, which fits both ways of counting: give choice_base (--choice-base 0 or 1)")
+        raise bad(path, f"{held} only, which fits both ways of counting: say choice_base=0 or choice_base=1")
     base = int(lowest > 0) if base is None else base
     if lowest < base or highest > base + last:
         raise bad(path, f"{held}, which does not fit choice_base {base}")

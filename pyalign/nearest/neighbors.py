@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -83,8 +84,8 @@ def neighbors(
     there = search_there(rows.values, backend, index)
     values = bring(rows.values, "x", backend) if there else on_host(rows.values, "x")
     asked = find_queries(queries, rows, values)
-    kept = _usable(values, "x", nan)
-    served = kept[asked.rows] if asked.rows is not None else _usable(asked.values, "queries", nan)
+    kept = _usable(values, "x", nan, rows.names)
+    served = kept[asked.rows] if asked.rows is not None else _usable(asked.values, "queries", nan, None)
     own = None if include_self or asked.rows is None else _renumbered(asked.rows[served], kept)
     k = _number(k, int(kept.sum()), own is not None)
     saved = None if there else _saved(index, values, chosen, bool(kept.all()))
@@ -124,11 +125,12 @@ def _sizes(rows: Any) -> tuple[int, int]:
     return len(rows), int(rows.shape[1])
 
 
-def _usable(rows: np.ndarray, name: str, nan: str) -> np.ndarray:
+def _usable(rows: np.ndarray, name: str, nan: str, names: Sequence[str] | None) -> np.ndarray:
     """Mask of the rows without NaN and infinity; raises where there are others that nobody leaves out."""
     kept = np.concatenate([_finite(rows[part]) for part in parts(*rows.shape)])
     if nan == "raise":
-        _checks.require_finite(~kept, name)
+        with _checks.may_omit_rows(names):
+            _checks.require_finite(~kept, name)
     return kept
 
 
@@ -165,7 +167,7 @@ def _saved(index: Any, values: np.ndarray, measure: Measure, whole: bool) -> Nei
     if not isinstance(found, NeighborIndex):
         return None
     if not whole:
-        raise InputError("x must be finite where an index is given; nan='omit' leaves out rows that the index has")
+        raise InputError('x must be finite where an index is given; nan="omit" leaves out rows that the index has')
     found.require(values, measure)
     return found
 
@@ -206,7 +208,7 @@ def _notes(rows: Embeddings, found: Found, kept: np.ndarray, served: np.ndarray,
     if short:
         notes.append(f"the index found fewer than {found.indices.shape[1]:,} neighbours for {short:,} queries")
     if found.recall is not None and found.recall < TARGET:
-        notes.append(f"the index finds {100 * found.recall:.1f} % of the true neighbours; index='flat' finds all")
+        notes.append(f'the index finds {100 * found.recall:.1f} % of the true neighbours; index="flat" finds all')
     several = note_of_packages() if engine == "faiss" else None
     return (*notes, several) if several else tuple(notes)
 

@@ -72,7 +72,7 @@ class Door(Protocol):
     def give(self, result: Array, out: Any = None) -> Any:
         """A result as the caller gets it: in `out`, where that was given to `output`."""
 
-    def running(self, triplets: Array | None = None, n: int = 0) -> Any:
+    def running(self, triplets: Array | None = None, n: int = 0, columns: int = 0) -> Any:
         """A context around the kernels, which explains invalid triplets and memory that ran out."""
 
 

@@ -71,8 +71,8 @@ class HostDoor:
         return result
 
     @contextmanager
-    def running(self, triplets: np.ndarray | None = None, n: int = 0) -> Iterator[None]:
-        with explained(self.backend, triplets, n):
+    def running(self, triplets: np.ndarray | None = None, n: int = 0, columns: int = 0) -> Iterator[None]:
+        with explained(self.backend, triplets, n, columns):
             yield
 
 
@@ -94,13 +94,13 @@ def require_rows_apart(shape: tuple[int, ...], stride: int) -> None:
 
 
 @contextmanager
-def explained(backend: Backend, triplets: Array | None, n: int) -> Iterator[None]:
+def explained(backend: Backend, triplets: Array | None, n: int, columns: int = 0) -> Iterator[None]:
     """Kernels check triplets in passing and only say that some are invalid; a second look says which."""
     try:
         yield
     except InvalidTripletsError:
         assert triplets is not None
-        _checks.require_valid(backend.check_triplets(triplets, n), triplets, n)
+        _checks.require_valid(backend.check_triplets(triplets, n), triplets, n, columns)
         raise InputError(
             "triplets must stay the same while they are read; invalid ones were met and are gone"
         ) from None

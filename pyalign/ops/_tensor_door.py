@@ -128,8 +128,8 @@ class TensorDoor:
             return module.from_dlpack(result)
 
     @contextmanager
-    def running(self, triplets: Tensor | None = None, n: int = 0) -> Iterator[None]:
-        with explained(self.backend, triplets, n), _within_memory(self.device):
+    def running(self, triplets: Tensor | None = None, n: int = 0, columns: int = 0) -> Iterator[None]:
+        with explained(self.backend, triplets, n, columns), _within_memory(self.device):
             yield
 
     def _real(self, x: object, name: str) -> Tensor:

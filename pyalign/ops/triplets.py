@@ -134,7 +134,7 @@ def _aligned(x: object, triplets: object, what: str, name: str = "x") -> Aligned
     aligned = align(x, triplets, name, features=name == "x")
     if aligned.triplets.task != ODD_ONE_OUT:
         told = f"{what} takes odd-one-out triplets alone; got task {aligned.triplets.task!r}"
-        raise InputError(f"{told} (score(..., keep=) gives choices and probabilities)")
+        raise InputError(f'{told} (score(..., keep=("choices", "probabilities")) gives both)')
     for note in aligned.notes:
         if note != NAMELESS:  # who gives two arrays to a function of arrays says so
             warnings.warn(note, AssumptionWarning, stacklevel=3)
@@ -267,7 +267,7 @@ def run_triplets(
     rows, index = door.rows(x), door.triplets(triplets)
     dtype, shape = _checks.result_dtype(rows), (len(index), 3)
     temperature = _checks.as_temperature(temperature)
-    with door.running(index, len(rows)):
+    with door.running(index, *map(int, rows.shape)):
         want = Wanted(
             choices=door.empty(shape[:1], np.int8) if choices else None,
             probabilities=door.empty(shape, dtype) if probabilities else None,
@@ -281,10 +281,10 @@ def run_triplets(
     return TripletResults(door.backend.name, len(index), given[0], given[1], total, given[2])
 
 
-def checked_triplets(door: Door, triplets: object, n: int) -> Array:
-    """`triplets` as integers (t, 3), each row three different items in [0, n)."""
+def checked_triplets(door: Door, triplets: object, n: int, columns: int = 0) -> Array:
+    """`triplets` as integers (t, 3), each row three different items in [0, n); columns: of the embeddings."""
     index = door.triplets(triplets)
-    _checks.require_valid(door.backend.check_triplets(index, n), index, n)
+    _checks.require_valid(door.backend.check_triplets(index, n), index, n, columns)
     return index
 
 

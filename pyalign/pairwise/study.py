@@ -21,7 +21,7 @@ from pyalign.ops.similarity import similarity
 FEWEST = 3  # objects, of which three pairs follow
 EXTREME = 200  # powers of two from 1: values beyond are scaled, so that sums of their squares stay within float64
 ALL = slice(None)
-AS_RDM = {"similarities": "model_rdms (--model-rdms) of 1 - x", "dissimilarities": "model_rdms (--model-rdms)"}
+AS_RDM = {"similarities": "model_rdms=matrices of 1 - x", "dissimilarities": "model_rdms=matrices"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def study_of(
     mean = _mean(values)
     keep = ~np.isnan(mean)
     items = np.stack(np.triu_indices(human.n, 1), axis=1).astype(np.int32)
-    aligned, usable = finite_rows(aligned, human.n, nan)
+    aligned, usable = finite_rows(aligned, human.n, nan, human.names)
     finite = np.asarray(usable[items].all(axis=1))
     keep &= finite
     theirs = {name: _mean(within_range(rdm_in_order(rdm, name, human).pairs(name))) for name, rdm in rdms.items()}
@@ -168,14 +168,17 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
     return found, tuple(notes)
 
 
-def finite_rows(models: dict[str, Array], n: int, nan: str) -> tuple[dict[str, Array], np.ndarray]:
+def finite_rows(
+    models: dict[str, Array], n: int, nan: str, names: Sequence[str] | None = None
+) -> tuple[dict[str, Array], np.ndarray]:  # fmt: skip
     """The models without the rows that hold NaN or infinity in any of them, and which objects are usable."""
     rows = {name: _checks.as_rows(x, name) for name, x in models.items()}
     usable = np.ones(n, bool)
     for name, x in rows.items():
         finite = np.isfinite(x).all(axis=1)
         if nan == "raise":
-            _checks.require_finite(~finite, name)
+            with _checks.may_omit_rows(names):
+                _checks.require_finite(~finite, name)
         usable &= finite
     return rows if usable.all() else {name: x[usable] for name, x in rows.items()}, usable
 

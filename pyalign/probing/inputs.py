@@ -92,11 +92,11 @@ def read_inputs(
     if answers is not None:
         triplet_data = triplet_data.with_answers(answers)
     if not triplet_data.answered:
-        raise InputError("a probe needs the people's answers, which these triplets do not hold (--odd-column none)")
+        raise InputError("a probe needs the people's answers, which these triplets do not hold")
     aligned = align(x, triplet_data)
     on = algebra_for(backend, aligned.x)
     rows = finite_rows(host_rows(on, aligned.x))
-    index = valid_triplets(host_triplets(on, aligned.index), len(rows))
+    index = valid_triplets(host_triplets(on, aligned.index), *map(int, rows.shape))
     on = on if triplet_data.task == ODD_ONE_OUT else _host_for_two(on, backend)
     people = triplet_data.subjects if subjects is None else subjects
     if isinstance(people, Subjects):

@@ -57,7 +57,7 @@ class Problem:
     ) -> None:  # fmt: skip
         self.on, self.task = on or algebra_for(), task
         rows = finite_rows(x)
-        index = valid_triplets(triplets, len(rows))
+        index = valid_triplets(triplets, *rows.shape)
         self.options, self.d, self.n_triplets = options, rows.shape[1], len(index)
         self.dtype = rows.dtype
         self.standardization: Standardization = standardization(rows, options.standardize)
@@ -170,8 +170,8 @@ def finite_rows(x: object) -> np.ndarray:
     return rows
 
 
-def valid_triplets(triplets: object, n: int) -> np.ndarray:
-    """triplets as integers (t, 3), each three different items in [0, n)."""
+def valid_triplets(triplets: object, n: int, columns: int = 0) -> np.ndarray:
+    """triplets as integers (t, 3), each three different items in [0, n); columns: of the embeddings."""
     index = _checks.as_triplets(triplets)
-    _checks.require_valid(get_backend("auto").check_triplets(index, n), index, n)
+    _checks.require_valid(get_backend("auto").check_triplets(index, n), index, n, columns)
     return index

@@ -61,7 +61,7 @@ def test_numbers_and_names_without_a_link_say_which_order_is_assumed():
     found = align(Embeddings(X, NAMES, "named.csv"), draw_triplets(0, N, 5))
     assert found.notes == (
         "item numbers are taken for rows of named.csv in its own order (item 0, item 1, item 2, ...), since nothing "
-        "says which items they stand for: --item-names FILE, or load_triplets(..., item_names=)",
+        "says which items they stand for: load_triplets(..., item_names=names)",
     )
 
 
@@ -103,7 +103,7 @@ def test_of_a_stated_order_items_that_no_triplet_names_need_no_row():
 @pytest.mark.parametrize(
     ("x", "triplets", "expected"),
     [
-        (X, [["a", "b", "c"]], "x: the triplets hold names; give the rows' names with --names FILE (names=)"),
+        (X, [["a", "b", "c"]], "x: the triplets hold names; give the rows' names: load_embeddings(..., names=names)"),
         (named(np.arange(3)), [list(NAMES[1:4])], "no row is named 'item 3' (1 of 3 items have no row)"),
         (X[:5], stated(np.array([[0, 1, 2]])), "x: has 5 rows and no names, 7 items are named: which row is whose?"),
         (named(np.arange(6)), stated(np.array([[0, 1, 6]])), "no row is named 'item 6' (1 of 3 items have no row)"),
@@ -125,15 +125,15 @@ SHORT = named(np.arange(N)[::-1])
         ([[0, 1, -1]], "triplets must lie in [0, 7), the named items; row 0 is [0, 1, -1]"),
         ([[0, 1, 2], [3, 4, 7]], "triplets must lie in [0, 7), the named items; row 1 is [3, 4, 7]"),
         ([[1, 2, 7]], "triplets must lie in [0, 7), the named items; row 0 is [1, 2, 7]; is it 1-based?"),
-        ([[0, 1, 2.0]], "triplets must be integers; got dtype float64"),
+        ([[0, 1, 2.0]], "triplets must be integers; got dtype float64: are embeddings and triplets swapped?"),
         ([[0, 1]], "triplets must have shape (t, 3); got (1, 2)"),
         (np.zeros((0, 3), int), "triplets must not be empty; got shape (0, 3)"),
     ],
     ids=["negative", "past the end", "one-based", "fraction", "two columns", "empty"],
 )
 def test_numbers_of_no_item_are_refused_and_never_wrap_around(message_of, x, values, expected):
-    triplets = np.array(values) if x is NUMBERED else stated(np.array(values))
-    assert message_of(align, x, triplets) == expected
+    make = np.array if x is NUMBERED else lambda values: stated(np.array(values))
+    assert message_of(lambda: align(x, make(values))) == expected
 
 
 def test_two_numbers_of_one_item_are_refused(message_of):

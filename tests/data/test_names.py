@@ -47,7 +47,7 @@ def test_a_stem_that_two_rows_share_is_refused_with_both(message_of):
     message = message_of(match_names, ["ant", "cat"], ["cat_01.jpg", "ant_01.jpg", "ant_02.jpg"])
     assert message == (
         "no row is named 'ant', 'cat' (2 of 2 items have no row); 'ant' may be 'ant_01.jpg', 'ant_02.jpg'; "
-        "--per-object mean or first (Embeddings.per_object) makes one row of the images of an object"
+        'x.per_object("mean") or x.per_object("first") makes one row of the images of an object'
     )
 
 

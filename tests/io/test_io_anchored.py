@@ -101,7 +101,7 @@ def test_options_of_the_other_task_are_refused(table, message_of, options, messa
     [
         ((0, 2), {}, "the choice column holds 0 to 2; it must hold positions 0 to 1 or 1 to 2"),
         ((1, 3), {}, "the choice column holds 1 to 3; it must hold positions 0 to 1 or 1 to 2"),
-        ((1, 1), {}, "the choice column holds 1 to 1 only, which fits both ways of counting: give choice_base"),
+        ((1, 1), {}, "the choice column holds 1 to 1 only, which fits both ways of counting: say choice_base=0"),
         ((1, 2), {"choice_base": 0}, "the choice column holds 1 to 2, which does not fit choice_base 0"),
     ],
 )

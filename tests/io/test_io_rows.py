@@ -64,7 +64,7 @@ def test_two_columns_of_text_ask_which_names_the_rows(table, refused):
     path = table(["kind", "f0", "name"], [["animal", 1.5, "dog"], ["tool", 2.5, "saw"]])
     assert refused(load_embeddings, path) == (
         "2 columns could be the names of the rows: column 0 ('kind'), column 2 ('name'); "
-        "choose one with name_column (--name-column)"
+        "choose one with name_column=column"
     )
     for column in ("name", 2, "2"):
         found = load_embeddings(path, name_column=column)

@@ -90,9 +90,9 @@ def test_a_wider_table_is_refused_with_its_header_and_first_row(tmp_path, refuse
     rows, header, _, _ = things()
     message = refused(load_triplets, write(tmp_path / "t.csv", rows, header=header))
     assert "has 7 columns, not 3; header: 'image1, image2, image3, choice, subject_id, RT, note'" in message
-    assert f"first row: '{rows[0][0]}, " in message and "--columns 0,1,2" in message
+    assert f"first row: '{rows[0][0]}, " in message and "columns=(0, 1, 2)" in message
     path = write(tmp_path / "t.csv", [row[:4] for row in rows], header=header[:4])
-    assert "column 3 looks like a choice: --choice-column 3" in refused(load_triplets, path)
+    assert "column 3 looks like a choice: choice_column=3" in refused(load_triplets, path)
     found = load_triplets(path, choice_column="choice", one_based=True)
     assert found.values.shape == (50, 3)
     rows = [[*row[:3], 7] for row in rows]

@@ -82,14 +82,14 @@ def test_what_is_no_item_number_is_refused(npy, refused, value, dtype, said):
         (np.ones((5, 2), int), "has 2 columns, not 3; first row: '1, 1'"),
         (np.ones((5, 0), int), "has 0 columns, not 3"),
         (np.tile(np.arange(4), (5, 1)), "has 4 columns, not 3; first row: '0, 1, 2, 3'; say which three"),
-        (np.array([[5, 6, 7, 1], [5, 6, 8, 3]]), "column 3 looks like a choice: --choice-column 3"),
+        (np.array([[5, 6, 7, 1], [5, 6, 8, 3]]), "column 3 looks like a choice: choice_column=3"),
         (np.array([[5, 6, 7, 1], [5, 6, 8, 9]]), "column 3 looks like a subject or trial number"),
     ],
 )
 def test_a_table_of_another_shape_is_refused_with_advice(npy, refused, values, said):
     message = refused(load_triplets, npy(values))
     assert said in message
-    assert ("--columns 0,1,2" in message) == (values.ndim == 2 and values.shape[1] > 3)
+    assert ("columns=(0, 1, 2)" in message) == (values.ndim == 2 and values.shape[1] > 3)
 
 
 def test_columns_choose_three_of_more_in_the_order_asked_for(npy, refused):
@@ -153,8 +153,8 @@ def test_the_chosen_item_is_last_wherever_the_columns_stand(tmp_path_factory, it
 @pytest.mark.parametrize(
     ("choice", "base", "said"),
     [
-        ([1, 2, 1], None, "give choice_base (--choice-base 0 or 1)"),
-        ([2, 2, 2], None, "give choice_base"),
+        ([1, 2, 1], None, "say choice_base=0 or choice_base=1"),
+        ([2, 2, 2], None, "say choice_base=0"),
         ([0, 3, 1], None, "0 to 3; it must hold positions"),
         ([1, 2, 4], None, "1 to 4; it must hold positions"),
         ([-1, 2, 1], 0, "-1 to 2; it must hold positions"),
