@@ -184,7 +184,7 @@ class Journal:
         if self.path is None or not (self.steps or self._written):
             parts.append("nothing was written")
         elif self.steps or self._left:
-            parts.append("go on with --resume")
+            parts.append("go on with resume=True")
         return "; ".join(parts)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -123,13 +124,14 @@ def device(monkeypatch):
 
 @pytest.fixture(scope="session")
 def message_of():
-    """``message_of(function, *args, **options)``: what it refuses with, which must be an InputError of one line."""
+    """``message_of(function, *args, **options)``: what it refuses with: an InputError of one line, without flags."""
 
     def call(function, *args, **options):
         with pytest.raises(InputError) as caught:
             function(*args, **options)
         message = str(caught.value)
         assert len(message.splitlines()) == 1
+        assert not re.search(r"(?<![\w-])--[a-z]", message), message
         return message
 
     return call

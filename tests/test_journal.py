@@ -58,7 +58,7 @@ def test_an_interrupted_run_leaves_steps_and_best_and_the_next_one_goes_on(place
     journal.finish("one", [1.5])
     journal.offer("two", (1, 0.25), lambda: "the best")
     assert interrupted(journal) == (
-        f"finished: one; the best so far, of two, is in {place.folder / 'w.partial.txt'}; go on with --resume"
+        f"finished: one; the best so far, of two, is in {place.folder / 'w.partial.txt'}; go on with resume=True"
     )
     assert (place.folder / "w.partial.txt").read_text() == "the best"
     again = place(resume=True)

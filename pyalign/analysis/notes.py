@@ -52,7 +52,8 @@ def notes_on_rows(
         used = used_rows(door.host(door.triplets(index)), len(rows))
     n = int(used.sum())
     if n == len(rows) - 1 and not used[0]:
-        notes.append(f"item 0 never occurs, every other row of {source} does: do items count from 1 (--one-based)?")
+        remedy = "do items count from 1 (load_triplets(..., one_based=True))?"
+        notes.append(f"item 0 never occurs, every other row of {source} does: {remedy}")
     elif n < len(rows):
         notes.append(f"triplets name {n:,} of the {len(rows):,} rows of {source}")
     if zero[0]:
@@ -167,29 +168,33 @@ def looks_like_index(column: np.ndarray) -> bool:
 
 
 def notes_on_score(
-    accuracy: float, n: int, cross_entropy: float, name: str | None = None, task: str = ODD_ONE_OUT
+    accuracy: float, n: int, cross_entropy: float, name: str | None = None, task: str = ODD_ONE_OUT, rows: bool = True
 ) -> tuple[str, ...]:
     """An accuracy that is not above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
 
     Chance is judged by the standard error of n independent triplets, which is the smallest there could be.
 
+    rows: whether the model has rows, which could be in another order than thought; else it has choices.
+
     Example:
         >>> notes_on_score(0.20, 1000, 1.1)
-        ('the accuracy is clearly below chance (33.333 %): is the odd item in another column (--odd-column, ...)?',)
+        ('the accuracy is clearly below chance (33.333 %): is the odd item in another column \
+(load_triplets(..., odd_column="first"))?',)
     """
     notes, of = [], f"{name}: " if name else ""
     chance, nothing = chance_of(task), math.log(alternatives_of(task))
     error = math.sqrt(chance * (1 - chance) / max(1, n))
     if accuracy < chance - BELOW * error:
-        item, options = ("odd item", "--odd-column") if task == ODD_ONE_OUT else ("chosen option", "--anchor")
-        told = f"is the {item} in another column ({options}, --choice-column)?"
+        item, option = ("odd item", 'odd_column="first"') if task == ODD_ONE_OUT else ("chosen option", 'anchor="last"')
+        told = f"is the {item} in another column (load_triplets(..., {option}))?"
         notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.3f} %): {told}")
     elif accuracy <= chance + ABOVE * error:
-        notes.append(f"{of}the accuracy is not above chance ({100 * chance:.3f} %): is the order of rows right?")
+        question = ": is the order of rows right?" if rows else ""
+        notes.append(f"{of}the accuracy is not above chance ({100 * chance:.3f} %){question}")
     if cross_entropy > CONFIDENT:
         notes.append(
             f"{of}the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing {nothing:.5f}: the "
-            "temperature does not fit the scale of the similarities (pyalign calibrate)"
+            "temperature does not fit the scale of the similarities (pyalign.calibrate)"
         )
     return tuple(notes)
 

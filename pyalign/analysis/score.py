@@ -249,4 +249,4 @@ def _refuse_without_answers(asked: _Asked) -> None:
     wanted = {"ci": asked.plan, "groups": asked.groups, "ceiling": asked.ceiling, "permutations": asked.permutations}
     for name, value in wanted.items():
         if value is not None:
-            raise InputError(f"{name} needs the people's answers, which these triplets do not hold (--odd-column none)")
+            raise InputError(f"{name} needs the people's answers, which these triplets do not hold")

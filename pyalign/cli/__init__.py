@@ -15,6 +15,7 @@ from typing import Any
 from pyalign._version import __version__
 from pyalign.cli._command import Command, Outcome, Parser, declared, given_options, make_parser, parse, paths
 from pyalign.cli._streams import drop, open_streams, say
+from pyalign.cli._wording import Wording
 from pyalign.errors import InputError, MissingExtraError
 
 # name -> what it does, in the order of `pyalign --help`. A command is the module pyalign.cli.NAME, loaded when used.
@@ -68,13 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     name, rest = _command_of(words)
     command = load(name)
     options = parse(make_parser(name, COMMANDS[name], command), command.options, rest)
+    in_words = Wording(options, COMMANDS)
     try:
-        fault = _run(name, command, options)
+        fault = _run(name, command, options, in_words)
         sys.stdout.flush()
         if fault:
-            return _fail(name, fault)
+            return _fail(name, in_words(fault))
     except (InputError, MissingExtraError) as error:
-        return _fail(name, _located(command, options, str(error)))
+        return _fail(name, in_words(_located(command, options, str(error))))
     except BrokenPipeError:
         drop(sys.stdout)  # the reader has gone: nothing more to say
         return 1
@@ -88,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = str(error)
         return _fail(name, told if "not enough memory" in told else f"not enough memory: {told}".removesuffix(": "))
     except KeyboardInterrupt as stop:
-        say(f"pyalign {name}: interrupted; {str(stop) or 'nothing was written'}")
+        say(f"pyalign {name}: interrupted; {in_words(str(stop)) or 'nothing was written'}")
         return 130
     return 0
 
@@ -150,7 +152,7 @@ def _command(word: str) -> str:
     raise argparse.ArgumentTypeError(f"{word!r} is no command{nearest(word, COMMANDS)}")
 
 
-def _run(name: str, command: Command[Any], options: Any) -> str:
+def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> str:
     """Checks outputs, runs, and only then writes and prints. Gives what could not be done after all, or nothing."""
     from pyalign.cli._outputs import check_outputs, write_outcome
     from pyalign.cli._watch import unchanged
@@ -169,7 +171,7 @@ def _run(name: str, command: Command[Any], options: Any) -> str:
             line.clear()
         journal = outcome.journal
         with nullcontext() if journal is None else journal.kept():
-            write_outcome(_recorded(outcome, options), options, check)
+            write_outcome(_recorded(outcome, options), options, check, in_words)
         if journal is not None:
             journal.close()
     return outcome.fault
@@ -194,12 +196,14 @@ def _recorded(outcome: Outcome, options: Any) -> Outcome:
 
 
 def _located(command: Command[Any], options: Any, message: str) -> str:
-    """The message with the files that it is about, unless it names one, or is about an option."""
+    """The message with the files that it is about, unless it names one, or is about an option or the command."""
     files = [path for role in ("input", "folder") for given in paths(options, role).values() for path in given]
     names = {name for path in files for name in (path, path.rpartition("::")[0] or path)}
     is_file = {one.name: isinstance(getattr(options, one.name), str | tuple) for one, _ in declared(command.options)}
     other = {one.name for one, told in declared(command.options) if told.role != "input" or not is_file[one.name]}
     if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ")))):
+        return message
+    if message.partition(" needs at least ")[0] in COMMANDS:  # "compare needs at least two models"
         return message
     if message.startswith(tuple(f"{name} must " for name in names if not name.isidentifier())):  # no argument's name
         return message

@@ -143,6 +143,11 @@ def declared(kind: type) -> list[tuple[Field[Any], Option]]:
     return [(one, one.metadata["option"]) for one in (*own, *rest) if "option" in one.metadata]
 
 
+def flag_of(one: Field[Any], told: Option) -> str:
+    """The last flag of a field, which is the long one."""
+    return (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
+
+
 def make_parser(name: str, what: str, command: Command[Any]) -> Parser:
     """The parser of a command, in groups with their headings."""
     parser = Parser(
@@ -167,7 +172,7 @@ def make_parser(name: str, what: str, command: Command[Any]) -> Parser:
 
 
 def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Option) -> None:
-    flags = told.flags or ("--" + one.name.replace("_", "-"),)
+    flags = told.flags or (flag_of(one, told),)
     options: dict[str, Any] = {"dest": one.name, "help": told.help}
     if one.default is False:
         place.add_argument(*flags, action="store_true", **options)
@@ -223,8 +228,7 @@ def paths(options: Any, role: str) -> dict[str, list[str]]:
     for one, told in declared(type(options)):
         value = getattr(options, one.name)
         if told.role == role and isinstance(value, str | tuple) and value != told.const:
-            flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
-            found[flag] = [value] if isinstance(value, str) else list(value)
+            found[flag_of(one, told)] = [value] if isinstance(value, str) else list(value)
     return found
 
 
@@ -240,6 +244,6 @@ def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
     for one, told in declared(type(options)):
         value = getattr(options, one.name)
         if one.name in names and value != one.default:
-            flag = (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
+            flag = flag_of(one, told)
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
             raise InputError(f"{flag} serves {need}" if value is True else f"{flag} {shown} serves {need}")

@@ -95,10 +95,13 @@ def _require_folder(folder: str, path: str) -> None:
         raise OSError(number, os.strerror(number), path)
 
 
-def write_outcome(outcome: Outcome, options: Any, check: Callable[[], None]) -> None:
+def write_outcome(
+    outcome: Outcome, options: Any, check: Callable[[], None], in_words: Callable[[str], str]
+) -> None:  # fmt: skip
     """Files whole or not at all; then the table, or the document; notes on stderr unless --quiet.
 
     check: raises where the files should not appear after all; called when all of them are whole.
+    in_words: a note in the words of the command line.
     """
     result, asked = outcome.result, getattr(options, "json", None)
     with Files() as pending:
@@ -120,7 +123,7 @@ def write_outcome(outcome: Outcome, options: Any, check: Callable[[], None]) -> 
 
         sys.stdout.flush()
         for note in notes:
-            print(f"note: {one_line(note)}", file=sys.stderr)
+            print(f"note: {one_line(in_words(note))}", file=sys.stderr)
 
 
 def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:

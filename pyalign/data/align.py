@@ -134,7 +134,7 @@ def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tup
     first = listing(x.names, 3) if len(x.names) <= 3 else f"{', '.join(x.names[:3])}, ..."
     return triplets.values, (
         f"item numbers are taken for rows of {source} in its own order ({first}), since nothing says which items they "
-        "stand for: --item-names FILE, or load_triplets(..., item_names=)",
+        "stand for: load_triplets(..., item_names=names)",
     )
 
 
@@ -150,7 +150,7 @@ def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Arra
     source, names = x.source or name, triplets.names
     assert names is not None
     if not triplets.numbered:
-        raise InputError(f"{source}: the triplets hold names; give the rows' names with --names FILE (names=)")
+        raise InputError(f"{source}: the triplets hold names; give the rows' names: load_embeddings(..., names=names)")
     if len(x) != len(names):
         raise InputError(f"{source}: has {len(x)} rows and no names, {len(names)} items are named: which row is whose?")
     return triplets.values, (f"rows of {source} have no names: they are taken to be in the order of the named items",)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign.errors import InputError
 
-SEVERAL = "--per-object mean or first (Embeddings.per_object) makes one row of the images of an object"
+SEVERAL = 'x.per_object("mean") or x.per_object("first") makes one row of the images of an object'
 _NUMBER = re.compile(r"[_\- ]?\d+[a-z]{0,2}$")  # aardvark_01b
 
 

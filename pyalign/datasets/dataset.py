@@ -133,7 +133,7 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
 
 def _not_here(name: str, place: Path) -> str:
     get = f"'pyalign datasets fetch {name}' gets it" if DATASETS[name].files else f"get it from {DATASETS[name].source}"
-    told = f"'pyalign datasets path {name} --folder DIR' says where it lies already"
+    told = "load_dataset(..., folder=path) says where it lies already"
     return f"{PREFIX}{name}: is not here, {place} is no folder; {get}, {told}"
 
 

@@ -31,8 +31,8 @@ SCHEMES = ("uniform", "within", "across")
 PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
 DISSIMILARITY = "precomputed_dissimilarity"  # x holds dissimilarities, an RDM
 AS_MATRIX = {
-    "similarities": f"measure {PRECOMPUTED!r} (--similarities)",
-    "dissimilarities": f"measure {DISSIMILARITY!r} (--dissimilarities)",
+    "similarities": f'measure="{PRECOMPUTED}"',
+    "dissimilarities": f'measure="{DISSIMILARITY}"',
 }
 ROUNDS = 100  # without a single triplet to keep, one after the other: there is none, or as good as none
 FEWEST = 1000  # triplets of a round that replaces others

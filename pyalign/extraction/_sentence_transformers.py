@@ -142,7 +142,7 @@ def _encoder_of(spec: str, model: Any, weights: Weights, request: Request) -> To
         return found
 
     asked = getattr(model, "default_prompt_name", None)
-    own = f"{spec} has a prompt of its own, {model.prompts[asked]!r}, which is not added: --prompt" if asked else ""
+    own = f"{spec} has a prompt of its own, {model.prompts[asked]!r}, which prompt=text would add" if asked else ""
     preprocessing = {
         "library": "sentence-transformers", "longest": model.max_seq_length, "pooling": how, "modules": kinds,
     }  # fmt: skip

@@ -130,7 +130,7 @@ def _filled(spec: str, name: str, path: str) -> Any:
 def _from_hub(spec: str, config: Any) -> str:
     if not config.hf_hub_id:
         raise InputError(
-            f"{spec} has no trained weights: choose another tag (pyalign models list), --checkpoint FILE, or "
+            f"{spec} has no trained weights: choose another tag (pyalign.list_models()), checkpoint=path, or "
             f"random:0:{spec}"
         )
     files = (config.hf_hub_filename,) if config.hf_hub_filename else FILES

@@ -141,7 +141,7 @@ def _file_of(spec: str, url: str) -> str:
     if reason is not None:
         raise InputError(
             f"{spec}: its weights are not in the cache ({path}) and {reason}; where there is a network, "
-            f"'curl -O {url}' fetches them: put the file there, or give it with --checkpoint"
+            f"'curl -O {url}' fetches them: put the file there, or give it as checkpoint=path"
         )
     with one_line_errors(spec, f"its weights could not be fetched from {url}"):
         os.makedirs(os.path.dirname(path), exist_ok=True)

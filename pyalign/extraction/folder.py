@@ -121,7 +121,7 @@ class Folder:
         earlier = earlier_attempts(self.work)
         if earlier and not resume:
             batches = f"{len(earlier[0].lines):,} batches"
-            raise bad(self.path, f"holds an unfinished run ({batches}): go on with --resume, or remove it")
+            raise bad(self.path, f"holds an unfinished run ({batches}): go on with resume=True, or remove it")
         usable = []
         for one in earlier:
             try:
@@ -246,7 +246,7 @@ class Folder:
     def left(self, total: int) -> str:
         """What an interrupt leaves, for a message."""
         done = self.rows + len(self.failures)
-        return f"{done:,} of {total:,} are in {self.work}; go on with --resume" if done else "nothing is finished"
+        return f"{done:,} of {total:,} are in {self.work}; go on with resume=True" if done else "nothing is finished"
 
     def close(self) -> None:
         """Lets go of the folder; where the extraction is finished, by whichever run, all attempts go."""

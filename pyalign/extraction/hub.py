@@ -102,5 +102,5 @@ def require_online(spec: str, repository: str, files: Sequence[str] = ()) -> Non
     command = " ".join(["hf download", repository, *files[:1]])
     raise InputError(
         f"{spec}: its weights are not in the cache ({place}) and {reason}; where there is a network, '{command}' "
-        "fetches them: bring the cache here, or give the file with --checkpoint"
+        "fetches them: bring the cache here, or give the file as checkpoint=path"
     )

@@ -181,9 +181,9 @@ def pooling_of(layer: str, layout: Layout, pool: str) -> str:
         return "none"
     if pool == "cls" and not layout.has_class:
         what = f"{layout.shape[0]} tokens without a class token" if layout.kind == "tokens" else f"shape {layout.shape}"
-        raise InputError(f"pool cls needs a class token; layer {layer!r} has {what}: --pool mean or flatten")
+        raise InputError(f'pool cls needs a class token; layer {layer!r} has {what}: pool="mean" or pool="flatten"')
     if pool in ("auto", "mean") and layout.kind == "other":
-        raise InputError(f"layer {layer!r} has shape {layout.shape} for an item: --pool flatten or none")
+        raise InputError(f'layer {layer!r} has shape {layout.shape} for an item: pool="flatten" or pool="none"')
     if pool == "auto":
         return "cls" if layout.has_class else "mean"
     return pool

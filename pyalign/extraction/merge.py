@@ -70,7 +70,7 @@ def merge_extractions(
 def _read_part(path: str) -> Finished:
     found = read_finished(path)
     if found.extraction.shard is None:
-        raise bad(path, "is no part: it was made without --shard")
+        raise bad(path, "is no part: it was made without shard=(k, n)")
     return found
 
 
@@ -139,7 +139,7 @@ def _require_alike(one: Finished, first: Finished, mixed: bool) -> None:
         return
     if set(differing) <= set(MIXED):
         what = "; ".join(f"{key.replace('_', ' ')} {ours[key]}, and there {theirs[key]}" for key in differing)
-        raise bad(one.path, f"differs from {first.path}: {what}: the last digits of rows may differ; --mixed allows it")
+        raise bad(one.path, f"differs from {first.path}: {what}: last digits of rows may differ; mixed=True allows it")
     raise bad(one.path, f"differs from {first.path} in {', '.join(differing)}")
 
 

@@ -189,9 +189,9 @@ class OnnxImages(OnnxEncoder):
         if len(shape) == 3:
             self._last[name] = shape[0] == shape[1] != shape[2]
         if pool == "cls" and len(shape) != 2:
-            raise InputError(f"pool cls needs tokens; layer {name!r} has shape {shape}: --pool mean or flatten")
+            raise InputError(f'pool cls needs tokens; layer {name!r} has shape {shape}: pool="mean" or pool="flatten"')
         if pool in ("auto", "mean") and len(shape) > 3:
-            raise InputError(f"layer {name!r} has shape {shape} for an item: --pool flatten or none")
+            raise InputError(f'layer {name!r} has shape {shape} for an item: pool="flatten" or pool="none"')
         return "mean" if pool == "auto" else pool
 
     def row(self, layer: Layer, found: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

@@ -94,7 +94,7 @@ class Graph:
                 source = _with_outputs(self.path, extra)
             found = onnxruntime.InferenceSession(source, options, providers=providers)
         if kind == "cuda" and CUDA not in found.get_providers():
-            raise InputError(f"device {device}: onnxruntime could not use it for {self.path}; --device cpu")
+            raise InputError(f'device {device}: onnxruntime could not use it for {self.path}; take device="cpu"')
         return found
 
 

@@ -119,7 +119,7 @@ def check_matrix(path: PathLike, array: Array) -> Array:
 def _refuse_triplets(path: PathLike, values: Array, whole: bool | None = None) -> None:
     if _checks.may_be_triplets(values, whole):
         stored = values.dtype if values.dtype.kind in "iu" else "whole numbers"
-        rule = "whole numbers in 3 or 4 columns are triplets (-t FILE, load_triplets)"
+        rule = "whole numbers in 3 or 4 columns are triplets, which load_triplets(path) reads"
         raise bad(path, f"{rule}; embeddings of that shape must be floats (1.0, not 1); got {values.shape} {stored}")
 
 

@@ -76,7 +76,7 @@ def read_manifest(folder: PathLike) -> Manifest:
     """
     if not os.path.lexists(os.path.join(folder, MANIFEST)):
         if os.path.isdir(os.path.join(folder, UNFINISHED)):
-            raise bad(folder, "is an unfinished extraction: pyalign extract ... --resume")
+            raise bad(folder, "is an unfinished extraction: go on with extract(..., resume=True)")
         raise bad(folder, f"is a folder without {MANIFEST}: no output of pyalign extract")
     with _file(folder, MANIFEST) as path:
         return _parse(path, read_json(path, largest=LARGEST))

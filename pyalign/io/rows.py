@@ -98,7 +98,7 @@ def _names(column: Texts | Array) -> tuple[str, ...]:
 
 def _several(table: Table, columns: Sequence[int]) -> str:
     many = f"{len(columns)} columns could be the names of the rows"
-    return f"{many}: {_listed(table, columns)}; choose one with name_column (--name-column)"
+    return f"{many}: {_listed(table, columns)}; choose one with name_column=column"
 
 
 def _listed(table: Table, columns: Sequence[int]) -> str:

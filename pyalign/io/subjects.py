@@ -82,7 +82,8 @@ def _code_numbers(path: PathLike, values: Array, noun: str) -> Subjects:
 def _lines(path: PathLike, suffix: str, noun: str) -> list[str]:
     labels, several = first_column(path, suffix)
     if several:
-        hint = "; of a triplet file choose one with --subject-column" if noun == "subject" else ""
+        remedy = "; of a triplet file choose one with load_triplets(..., subject_column=column)"
+        hint = remedy if noun == "subject" else ""
         raise bad(path, f"{noun}s must be one column{hint}")
     while labels and not labels[-1]:
         labels.pop()

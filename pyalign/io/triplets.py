@@ -205,5 +205,5 @@ def _names(
     if stated is None:
         return found, False
     if found is not None:
-        raise bad(path, f"holds names ({found[0]!r}, ...) itself, so item_names (--item-names) have no meaning")
+        raise bad(path, f"holds names ({found[0]!r}, ...) itself, so item_names=names has no meaning")
     return _checks.names_of(stated, "item_names"), True

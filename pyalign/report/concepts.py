@@ -133,7 +133,7 @@ def _notes(found: Concepts, labels: Mapping[str, str]) -> list[str]:
         notes.append(f"difference: {labels[a]} less {labels[b]}")
         notes.append(f"p ({SHORT[found.correction]}) corrected for all concepts")
     elif pairs:
-        notes.append(f"{len(found.differences):,} differences: --json has them")
+        notes.append(f"{len(found.differences):,} differences: the JSON document has them")
     if found.ci_by is not None:
         notes.append(over_text(found.ci_by, found.ci_method, found.resamples, found.seed))
     return [*notes, f"measure {found.measure}", chance_note(found.task), f"ties {found.ties}"]

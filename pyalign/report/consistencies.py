@@ -9,6 +9,7 @@ from pyalign.report.cells import concepts_column, interval, labels_of, number, p
 from pyalign.report.comparisons import SHORT
 from pyalign.report.concepts import SINGULAR
 from pyalign.report.tables import (
+    ELSEWHERE,
     WIDTH,
     Column,
     Rows,
@@ -75,13 +76,13 @@ def _pairs(pairs: Sequence[ErrorPair], labels: dict[str, str], found: ErrorConsi
 
 
 def _matrix(found: ErrorConsistency, labels: dict[str, str], width: int | None, verbose: bool) -> str:
-    """Models by number across, so that many fit; what doesn't is left to --json."""
+    """Models by number across, so that many fit; what doesn't is left to the document."""
     names = [labels[one.model] for one in found.models]
     rows = [f"{k + 1} {name}" for k, name in enumerate(names)]
     table = found.matrix()
     room = 7 * len(names) + 14
     if not verbose and room > (width or WIDTH):
-        return f"of {len(names)} models: --verbose or --json has all"
+        return f"of {len(names)} models: {ELSEWHERE}"
     columns = [Column("model", tuple(rows), fit=lambda wide: [row[:wide] for row in rows])]
     columns += [Column(str(k + 1), tuple(number(value, 3) for value in table[:, k])) for k in range(len(names))]
     return fitted_table(columns, width, verbose)[0]
@@ -111,7 +112,7 @@ def _notes(found: ErrorConsistency, has_pairs: bool, verbose: bool) -> list[str]
     notes += [f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,} ({share})"]
     notes += [f"{found.n_dropped:,} dropped (NaN)"] * bool(found.n_dropped)
     if not has_pairs:
-        notes.append(f"{len(found.pairs):,} pairs are not shown: --verbose or --json has all")
+        notes.append(f"{len(found.pairs):,} pairs are not shown: {ELSEWHERE}")
     if found.ci_by is not None:
         notes.append(over_text(found.ci_by, found.ci_method, found.resamples, found.seed))
     people = "" if found.n_subjects is None else f", {found.n_subjects:,} people"
@@ -124,7 +125,7 @@ def _notes(found: ErrorConsistency, has_pairs: bool, verbose: bool) -> list[str]
         shown = sum(1 for row in found.missed if row.n_triplets)
         if shown > MOST_CONCEPTS and not verbose:
             half = MOST_CONCEPTS // 2
-            notes.append(f"of {shown:,} concepts the {half} that explain most and least: --verbose has all")
+            notes.append(f"of {shown:,} concepts the {half} that explain most and least: the verbose table has all")
     return notes
 
 

@@ -12,7 +12,7 @@ from pyalign.concept.neighbor_changes import NeighborChanges
 from pyalign.concept.prototypes import Prototypes
 from pyalign.concept.purity import NeighborPurity
 from pyalign.report.cells import counted, interval, labels_of, number
-from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text
+from pyalign.report.tables import ELSEWHERE, Column, Rows, fitted_table, noted, one_line, p_text
 
 MOST_CONCEPTS, MOST_PAIRS, SHOWN = 20, 20, 3
 
@@ -80,7 +80,7 @@ def _concepts(found: NeighborAgreement, one: Any, label: str, width: int | None,
         columns.append(column("p (corrected)", lambda c: p_text(c.p_adjusted), 6))
     table, notes = fitted_table(columns, width, verbose)
     if len(rows) < len(ranked):
-        notes.append(f"the {half} highest and {half} lowest of {len(ranked):,}: --verbose or --json has all")
+        notes.append(f"the {half} highest and {half} lowest of {len(ranked):,}: {ELSEWHERE}")
     foot = f"\n{noted(notes, _limit(width, verbose))}" if notes else ""
     return f"{label}, by {found.grouping}\n{table}{foot}"
 

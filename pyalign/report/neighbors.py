@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from pyalign.nearest.result import Neighbors
-from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line
+from pyalign.report.tables import ELSEWHERE, Column, Rows, fitted_table, noted, one_line
 
 MOST_ROWS = 60
 
@@ -37,5 +37,5 @@ def _notes(found: Neighbors, shown: int) -> list[str]:
         notes.append(f"index {one_line(found.index)}, recall {found.recall:.3f} over {over}")
     total = int((found.indices >= 0).sum())
     if shown < total:
-        notes.append(f"the first {shown:,} of {total:,} are shown: --verbose or --json has all")
+        notes.append(f"the first {shown:,} of {total:,} are shown: {ELSEWHERE}")
     return notes

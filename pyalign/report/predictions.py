@@ -13,6 +13,7 @@ from pyalign.concept.predicted import (
 from pyalign.report.cells import counted, number
 from pyalign.report.cells import interval as interval_text
 from pyalign.report.tables import (
+    ELSEWHERE,
     Column,
     Rows,
     fitted_table,
@@ -90,7 +91,7 @@ def _shown(one: PredictedDimensions, verbose: bool) -> tuple[list[PredictedDimen
     if verbose or len(order) <= MOST_DIMENSIONS:
         return order, []
     half = MOST_DIMENSIONS // 2
-    told = f"the {half} best and the {half} worst of {len(order):,} dimensions: --verbose or --json has all"
+    told = f"the {half} best and the {half} worst of {len(order):,} dimensions: {ELSEWHERE}"
     return [*order[:half], *order[-half:]], [told]
 
 
@@ -132,7 +133,7 @@ def _different(
     told = [f"p ({SHORT[found.correction]}) corrected for {counted(len(rest), 'difference')} of dimensions"]
     told += [f"means for {len(means):,}"] if len(means) > 1 else []
     if len(shown) < len(rest):
-        told.append(f"the {len(shown)} surest of {len(rest):,} differences of dimensions: --verbose or --json has all")
+        told.append(f"the {len(shown)} surest of {len(rest):,} differences of dimensions: {ELSEWHERE}")
     table, same = fitted_table(_difference_columns([*means, *shown], found, labels, interval), width, verbose)
     return [f"\n{table}", noted([*told, *same], width, verbose)]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pyalign.pairwise.rsa_result import Rsa, RsaPair
 from pyalign.report.cells import counted, interval, labels_of, number
-from pyalign.report.tables import Column, Rows, fitted_table, noted, one_line, p_text, shortened
+from pyalign.report.tables import ELSEWHERE, Column, Rows, fitted_table, noted, one_line, p_text, shortened
 
 CLOSED = "closed form"
 MOST_PAIRS = 45  # differences in a table
@@ -29,7 +29,7 @@ def rsa_table(found: Rsa, width: int | None = None, verbose: bool = False) -> st
         table, same = fitted_table(_pairs(shown, found, labels), width, verbose)
         parts.append(f"\ndifferences of correlations with the mean matrix\n{table}" if several else f"\n{table}")
         hidden = len(found.pairs) - len(shown)
-        told = [f"the first {len(shown)} of {len(found.pairs):,}: --verbose or --json has all"] if hidden else []
+        told = [f"the first {len(shown)} of {len(found.pairs):,}: {ELSEWHERE}"] if hidden else []
         tested = sum(pair.p_value is not None for pair in found.pairs)
         if tested:
             told.append(f"p ({_short(found)}) corrected for {counted(tested, 'pair')}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
-from pyalign.report.tables import Column, fitted_table, noted, one_line, p_text, short_labels, shortened
+from pyalign.report.tables import ELSEWHERE, Column, fitted_table, noted, one_line, p_text, short_labels, shortened
 
 MOST_PAIRS = 45  # of a measure in the table, those of ten models
 
@@ -19,7 +19,7 @@ def similarities_table(found: ModelSimilarities, width: int | None = None, verbo
         notes.append(f"means over {found.batches:,} batches")
     pairs = len(found[0].pairs)
     if any(len(_shown(one, verbose)) < len(one.pairs) for one in found):
-        notes.append(f"the {MOST_PAIRS} most similar of {pairs:,} pairs are shown: --verbose or --json has all")
+        notes.append(f"the {MOST_PAIRS} most similar of {pairs:,} pairs are shown: {ELSEWHERE}")
     if found.permutations:
         notes += _null(found.permutations, found.alpha, found.seed)
         notes.append("p of each pair by itself" if pairs > 1 else "")

@@ -58,10 +58,10 @@ class StudyFolder:
             require_no_link(self.path / name)
         known = os.path.lexists(self.path / JOURNAL)
         if self.resume and not known:
-            raise bad(self.path, "there is nothing to resume: no study was begun there; leave --resume out")
+            raise bad(self.path, "there is nothing to resume: no study was begun there; leave resume=True out")
         there = [name for name in OURS if os.path.lexists(self.path / name)]
         if there and not known:
-            raise bad(self.path, f"holds {there[0]}, which no study has written there; take another folder (--out)")
+            raise bad(self.path, f"holds {there[0]}, which no study has written there; take another one, out=folder")
 
     def _open(self) -> Journal:
         place = self.path / JOURNAL

@@ -95,7 +95,7 @@ def _where(path: str) -> str:
 def _place(study: StudyFile, out: PathLike | None) -> Path:
     place = Path(os.path.splitext(study.path)[0] if out is None else out)
     if place.is_dir() and (place / STUDY).exists() and os.path.samefile(place / STUDY, study.path):
-        raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own (--out)")
+        raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own, out=folder")
     return place
 
 
@@ -150,7 +150,7 @@ class _Run:
     def _left(self, more: str) -> str:
         finished = [step.name for step in self.done.values() if step.status == FINISHED]
         kept = f"finished: {', '.join(finished)}" if finished else "no step is finished"
-        return f"{kept}; go on with the same command, or with --resume"
+        return f"{kept}; go on with the same command, or with resume=True"
 
     def _close(self, found: Study, file: bytes) -> None:
         """The study's own files: a copy of what was asked, what became of it, and what lies here."""

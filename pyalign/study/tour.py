@@ -72,9 +72,9 @@ def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, .
     """
     place = Path(checked_path(out, "out"))
     if place.exists() and not place.is_dir():
-        raise bad(place, "is a file; take an empty or a new folder (--out)")
+        raise bad(place, "is a file; take an empty or a new one, out=folder")
     if place.is_dir() and not (place / FILE).exists() and any(place.iterdir()):
-        raise bad(place, "holds other files; take an empty or a new folder (--out)")
+        raise bad(place, "holds other files; take an empty or a new one, out=folder")
     os.makedirs(place / DATA, exist_ok=True)
     logits, notes = _models(place / DATA)
     text = STUDY.format(file=place / FILE, logits=logits, part=PART)

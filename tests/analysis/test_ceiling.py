@@ -228,7 +228,7 @@ def test_triplets_of_names_and_frames_are_taken():
 
 def test_triplets_without_answers_have_no_ceiling(message_of):
     unanswered = Triplets(np.array([[0, 1, 2], [2, 1, 0]]), answered=False)
-    said = "ceiling needs the people's answers, which --odd-column none says are not recorded"
+    said = "ceiling needs the people's answers, which these triplets do not hold"
     assert message_of(noise_ceiling, unanswered) == said
     assert noise_ceiling(unanswered, answers=[[2, 0, 0], [1, 0, 0]]).n_answers == 3
 

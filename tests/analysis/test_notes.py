@@ -206,7 +206,7 @@ def test_rows_that_no_triplet_names_are_counted(n):
 
 def test_items_that_may_count_from_1_are_asked_about():
     shifted = np.concatenate([reals(3, 1, 5), X])
-    told = "item 0 never occurs, every other row of m does: do items count from 1 (--one-based)?"
+    told = "item 0 never occurs, every other row of m does: do items count from 1 (load_triplets(..., one_based=True))?"
     assert notes(shifted, GOOD + 1) == (NAMELESS, told)
 
 
@@ -234,8 +234,8 @@ def test_a_first_column_that_counts_the_rows_is_asked_about(first, dtype):
 def test_an_accuracy_at_chance_below_it_and_above_it():
     chance = "m: the accuracy is not above chance (33.333 %): is the order of rows right?"
     below = (
-        "m: the accuracy is clearly below chance (33.333 %): is the odd item in another column (--odd-column, "
-        "--choice-column)?"
+        "m: the accuracy is clearly below chance (33.333 %): is the odd item in another column "
+        '(load_triplets(..., odd_column="first"))?'
     )
     assert chance in notes(np.roll(X, 1, axis=0), GOOD)
     assert notes(triplets=GOOD[:, [2, 0, 1]]) == (NAMELESS, below)
@@ -259,7 +259,7 @@ def test_a_temperature_that_does_not_fit_the_scale_is_said():
     assert told[0].startswith("m: the cross-entropy is ")
     assert told[0].endswith(
         " nats, that of a model that knows nothing 1.09861: the temperature does not fit the scale of the "
-        "similarities (pyalign calibrate)"
+        "similarities (pyalign.calibrate)"
     )
     assert not [note for note in notes(triplets=GOOD) if "temperature" in note]
 

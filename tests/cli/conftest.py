@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import NamedTuple
@@ -19,6 +20,11 @@ from pyalign.backends import native
 from pyalign.cli import COMMANDS, main
 
 ITEMS, FEATURES, TRIPLETS = 30, 6, 400
+# What a message says in Python, and the command line never: an argument with its value, a function, an array called x.
+PYTHON = re.compile(
+    r"""(?<![\w/.])[a-z_]+=(["'(]|\d|True\b|None\b|\))|\b(load|read|fit|score)_\w+\(|\bpyalign\.[a-z]+|\bx must\b"""
+    r"""|\b(of|suits) x[ ;,]"""
+)
 
 
 class Ran(NamedTuple):
@@ -69,7 +75,9 @@ def command(capsys):
             code = main([str(arg) for arg in args])
         except SystemExit as stop:
             code = stop.code
-        return Ran(code, *capsys.readouterr())
+        ran = Ran(code, *capsys.readouterr())
+        assert not PYTHON.search(ran.err), ran.err
+        return ran
 
     yield run
     native.set_num_threads(0)

@@ -152,7 +152,7 @@ def test_notes_are_lines_on_stderr_unless_quiet(toy, command):
 
 def test_its_errors_are_one_line_with_the_file_and_leave_nothing(toy, refused):
     outputs = ("--out", "o.npy", "--json", "d.json", "--csv", "t.csv")
-    assert refused("toy", "x.npy", "--word", "fail", *outputs) == "x.npy: x must be better; got this"
+    assert refused("toy", "x.npy", "--word", "fail", *outputs) == "x.npy: embeddings must be better; got this"
     assert refused("toy", "x.npy", "--word", "memory", *outputs) == "not enough memory"
     assert refused("toy", "none.npy", *outputs) == "none.npy: No such file or directory"
 

@@ -181,8 +181,7 @@ def test_a_matrix_of_the_other_kind_is_refused_and_one_that_may_be_either_is_not
     similar = similarity(reals(1, 10, 4))
     said = message_of(sample_triplets, similar, 5, measure="precomputed_dissimilarity")
     assert said == (
-        "x looks like similarities: nothing is larger than the diagonal; state that by measure 'precomputed' "
-        "(--similarities)"
+        'x looks like similarities: nothing is larger than the diagonal; state that by measure="precomputed"'
     )
     assert "x looks like dissimilarities" in message_of(sample_triplets, 1 - similar, 5, measure="precomputed")
     graph = np.zeros((6, 6))

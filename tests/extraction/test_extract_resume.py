@@ -139,7 +139,7 @@ def test_an_interrupt_says_what_is_left_and_how_to_go_on(pictures):
         return real(prepared, layers)
 
     encoder.run = run
-    with pytest.raises(KeyboardInterrupt, match=r"4 of 11 are in e/.unfinished; go on with --resume"):
+    with pytest.raises(KeyboardInterrupt, match=r"4 of 11 are in e/.unfinished; go on with resume=True"):
         extract(encoder, pictures, out="e", batch_size=2)
     extract(encoder, pictures, out="e", batch_size=2, resume=True)
     assert calls == [2, 2, 2, 2, 2, 2, 1]
@@ -295,7 +295,7 @@ def test_what_earlier_versions_have_left_is_not_gone_on_with(bitmaps, message_of
 def test_without_resume_what_is_unfinished_is_not_lost(pictures, message_of):
     begin(pictures)
     message = message_of(lambda: extract("pixels:3", pictures, out="e", batch_size=2))
-    assert message == "e: holds an unfinished run (1 batches): go on with --resume, or remove it"
+    assert message == "e: holds an unfinished run (1 batches): go on with resume=True, or remove it"
 
 
 def test_a_run_that_has_ended_before_its_first_batch_is_no_run(pictures, message_of):
@@ -768,4 +768,4 @@ def test_ctrl_c_ends_the_command_with_130_and_says_how_to_go_on(pictures):
         running.send_signal(signal.SIGINT)
         assert running.wait() == 130
         said = running.stderr.read()
-    assert "are in e/.unfinished; go on with --resume" in said and len(said.splitlines()) == 1
+    assert "are in e/.unfinished; go on with resume=True" in said and len(said.splitlines()) == 1

@@ -174,7 +174,8 @@ def test_leading_tokens_are_no_patches():
 def test_without_a_class_token_pool_cls_says_so(message_of):
     net = Net(lambda net, x: net.part(sequence(x)).mean(1), part=nn.Identity())
     assert message_of(rows, net, "part", pool="cls") == (
-        "pool cls needs a class token; layer 'part' has 16 tokens without a class token: --pool mean or flatten"
+        "pool cls needs a class token; layer 'part' has 16 tokens without a class token: "
+        'pool="mean" or pool="flatten"'
     )
 
 
