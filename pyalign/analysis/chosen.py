@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.named_choices import named_choices
 from pyalign.backends import HostBackend
 from pyalign.data import ANCHORED, Triplets, alternatives_of
 from pyalign.errors import InputError
@@ -22,9 +23,11 @@ class Chosen:
 
     Attributes:
         kind: "positions", "names" or "probabilities".
-        present: (t,) bool: whether there is an answer.
-        verdicts: int8 (t,), see `Outcomes`; of no meaning where there is no answer.
-        n_none: answers that name none of the alternatives.
+        present: (t,) bool: whether there is an answer that counts.
+        verdicts: int8 (t,), see `Outcomes`; of no meaning where there is none.
+        n_none: answers of -1, which name none of the alternatives.
+        empty: (t,) bool: whether there is no answer at all; None: wherever none counts.
+        notes: how answers were read, a sentence each.
         cross_entropy: float64 (t,) nats, -log p(human's choice), which may be infinite; None without probabilities.
         entropy: float64 (t,) nats, of the probabilities; None without.
     """
@@ -35,9 +38,21 @@ class Chosen:
     n_none: int = 0
     cross_entropy: np.ndarray | None = None
     entropy: np.ndarray | None = None
+    empty: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def require_answers(self, nan: str) -> None:
+        """Raises where a triplet has no answer, unless `nan` is "omit" and others have one."""
+        empty = ~self.present if self.empty is None else self.empty
+        absent = int(empty.sum())
+        if absent and (nan == "raise" or not self.present.any()):
+            has = "has no answer" if absent == 1 else "have no answer"
+            hint = "" if nan == "omit" else '; nan="omit" leaves these triplets out'
+            row = int(np.argmax(empty))
+            raise InputError(f"choices must answer the triplets; {absent:,} {has}, row {row} is the first{hint}")
 
 
-def as_chosen(choices: object, triplets: Triplets, base: int, host: HostBackend) -> Chosen:
+def as_chosen(choices: object, triplets: Triplets, base: int, host: HostBackend, unknown: str = "raise") -> Chosen:
     """Choices (t,) by position in the file or by name, or probabilities (t, k) of the k alternatives.
 
     Args:
@@ -45,6 +60,7 @@ def as_chosen(choices: object, triplets: Triplets, base: int, host: HostBackend)
         triplets: with numbers on the host.
         base: from which positions count.
         host: computes verdicts.
+        unknown: "raise", or "omit" to leave out triplets whose answer is a name of no alternative.
 
     Raises:
         InputError: another number of rows, what is no position, no name of an item of its triplet, no distribution.
@@ -52,7 +68,7 @@ def as_chosen(choices: object, triplets: Triplets, base: int, host: HostBackend)
     t, k = len(triplets), alternatives_of(triplets.task)
     a = _checks.as_array(choices, "choices", "(t,)")
     if a.ndim == 1 and a.dtype.kind in "USO":
-        return _of_names(a, triplets)
+        return _of_names(a, triplets, unknown)
     if a.dtype.kind not in "iuf":
         raise InputError(f"choices must be positions, names or probabilities; got dtype {a.dtype}")
     if a.ndim == 2 and a.shape[1] == k and len(a) == t:
@@ -87,34 +103,21 @@ def _of_positions(a: np.ndarray, triplets: Triplets, base: int) -> Chosen:
         row = int(np.argmin(known))
         allowed = f"{', '.join(str(base + place) for place in range(k - 1))} or {base + k - 1}"
         one_based = base == 0 and (a[present & ~none] >= 1).all() and (a[present & ~none] <= k).all()
-        hint = "; do they count from 1 (choice_base=1, --model-choice-base 1)?" if one_based else ""
+        hint = "; do they count from 1 (score_choices(..., choice_base=1))?" if one_based else ""
         raise InputError(f"choices must be {allowed}, or -1 for none of them; row {row} is {a[row]:g}{hint}")
     right = a - base == _places(triplets)[..., human]
     return Chosen("positions", present, _verdicts(right, none, k), int(none.sum()))
 
 
-def _of_names(a: np.ndarray, triplets: Triplets) -> Chosen:
+def _of_names(a: np.ndarray, triplets: Triplets, unknown: str) -> Chosen:
     k = alternatives_of(triplets.task)
     _require_length(a.shape, len(triplets), k)
     if triplets.names is None:
-        raise InputError("choices hold names, the triplets do not: --item-names FILE, or load_triplets(item_names=)")
-    wrong = next((row for row, name in enumerate(a.tolist()) if not isinstance(name, str | bytes)), None)
-    if wrong is not None:
-        raise InputError(f"choices must be numbers, or names throughout; row {wrong} is {a[wrong]!r}")
-    cells, codes = np.unique(a.astype(np.str_), return_inverse=True)
-    numbers = {name: number for number, name in enumerate(triplets.names)}
-    item = np.array([numbers.get(cell, -1) for cell in cells.tolist()])[codes]
-    absent, none = (np.isin(cells, marks)[codes] for marks in ([""], [str(NONE)]))
-    none &= item < 0
-    alternatives = np.asarray(triplets.values)[:, 3 - k :]
-    at = alternatives == item[:, None]
-    known = at.any(axis=1) | absent | none
-    if not known.all():
-        row = int(np.argmin(known))
-        offered = ", ".join(triplets.names[number] for number in alternatives[row])
-        what = "item of its triplet" if k == 3 else "option of its triplet"
-        raise InputError(f"choices must each name an {what}; row {row} is {str(a[row])!r}, not one of {offered}")
-    return Chosen("names", ~absent, _verdicts(at[:, 0 if k == 2 else 2], none, k), int(none.sum()))
+        raise InputError("choices hold names, the triplets do not: load_triplets(..., item_names=names)")
+    found = named_choices(a, triplets, unknown)
+    verdicts = _verdicts(found.at[:, 0 if k == 2 else 2], found.none, k)
+    present = ~(found.empty | found.unknown)
+    return Chosen("names", present, verdicts, int(found.none.sum()), empty=found.empty, notes=found.notes)
 
 
 def _of_probabilities(a: np.ndarray, triplets: Triplets, host: HostBackend) -> Chosen:
@@ -140,7 +143,8 @@ def _by_pair(p: np.ndarray, triplets: Triplets) -> np.ndarray:
 
 
 def notes_on_chosen(chosen: Chosen, task: str) -> Iterator[str]:
-    """That some answers name none, and that some probabilities are 0 where they must not be."""
+    """How answers were read, that some name none, and that some probabilities are 0 where they must not be."""
+    yield from chosen.notes
     if chosen.n_none:
         each = "counts as a tie of all alternatives"
         yield f"{chosen.n_none:,} of {int(chosen.present.sum()):,} choices name none (-1): each {each}"

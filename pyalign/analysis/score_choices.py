@@ -12,6 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, Score
 from pyalign.analysis.chosen import Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.named_ceiling import Ceiling
+from pyalign.analysis.named_choices import UNKNOWN
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.analysis.score import Scores
@@ -40,6 +41,7 @@ class _Asked:
     base: int
     ties: str
     nan: str
+    unknown: str
     host: HostBackend
     plan: Resampling | None
     subjects: object
@@ -52,33 +54,36 @@ class _Asked:
 @overload
 def score_choices(  # type: ignore[overload-overlap]
     choices: Mapping[str, object], triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
-    backend: str = ..., progress: Progress = ...,
+    unknown: str = ..., ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ...,
+    ceiling: Ceiling | None = ..., backend: str = ..., progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
 @overload
 def score_choices(
     choices: object, triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
-    backend: str = ..., progress: Progress = ...,
+    unknown: str = ..., ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ...,
+    ceiling: Ceiling | None = ..., backend: str = ..., progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
 def score_choices(
     choices: Any, triplets: object, *, choice_base: int = 0, ties: str = "fractional", nan: str = "raise",
-    ci: str | Resampling | None = None, subjects: object = None, groups: object = None, ceiling: Ceiling | None = None,
-    backend: str = "auto", progress: Progress = silent,
+    unknown: str = "raise", ci: str | Resampling | None = None, subjects: object = None, groups: object = None,
+    ceiling: Ceiling | None = None, backend: str = "auto", progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
 
     Args:
         choices: (t,) positions in the file of the items called odd, -1 for an answer that names none; or the names of
-            these items, where the triplets have names, "-1" and "" likewise; or (t, 3), the probability that each
-            position is odd. Of anchored triplets the numbers 0 and 1 of the options, in their order in the file, their
-            names, or (t, 2). NaN, an empty name, or a row of NaN: there is no answer. Or a mapping from names to such:
-            then the result is `Scores`.
+            these items, where the triplets have names, "-1" and "" likewise: blanks and underscores, case, a final
+            period and an article (a, an, the) make no other name, which a note counts. Or (t, 3), the probability that
+            each position is odd. Of anchored triplets the numbers 0 and 1 of the options, in their order in the file,
+            their names, or (t, 2). NaN, an empty name, or a row of NaN: there is no answer. Or a mapping from names to
+            such: then the result is `Scores`.
         triplets: (t, 3) integers >= 0, or names of items; the last column is the item that the person called odd.
         choice_base: from which positions, or options, count: 0 or 1.
         ties: what an answer that names none counts, and probabilities that tie for the largest. ``"fractional"``: 1/m
             when the human's choice is among the m tied ones, and -1 is a tie of all; ``"wrong"``: nothing.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets without an answer.
+        unknown: ``"raise"``, or ``"omit"`` to leave out triplets whose answer is a text that names none of their items,
+            or two of them; a note says how many.
         ci, subjects, groups, ceiling: see `pyalign.score`.
         backend: what computes intervals; on the host.
         progress: called with a stage, how much of it is done, and of how much.
@@ -101,10 +106,11 @@ def score_choices(
     """
     _checks.one_of(ties, TIES, "ties of choices")
     _checks.one_of(nan, NAN, "nan")
+    _checks.one_of(unknown, UNKNOWN, "unknown")
     if _checks.index_number(choice_base, 0) not in (0, 1):
         raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
     plan, host = as_resampling(ci), get_host_backend(backend)
-    asked = _Asked(choice_base, ties, nan, host, plan, subjects, groups, ceiling, progress, Grouped(plan))
+    asked = _Asked(choice_base, ties, nan, unknown, host, plan, subjects, groups, ceiling, progress, Grouped(plan))
     aligned = _by_themselves(triplets, host)
     if not isinstance(choices, Mapping):
         return _one(choices, None, aligned, asked)
@@ -135,17 +141,13 @@ def _by_themselves(triplets: object, host: HostBackend) -> Aligned:
 
 
 def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
-    chosen = as_chosen(choices, aligned.triplets, asked.base, asked.host)
-    absent = int((~chosen.present).sum())
-    if absent == len(chosen.present) or (absent and asked.nan == "raise"):
-        row = int(np.argmin(chosen.present))
-        hint = "" if asked.nan == "omit" else "; nan='omit' (--nan omit) leaves these triplets out"
-        raise InputError(f"choices must answer the triplets; {absent:,} have none, row {row} is the first{hint}")
+    chosen = as_chosen(choices, aligned.triplets, asked.base, asked.host, asked.unknown)
+    chosen.require_answers(asked.nan)
     found = _scored(chosen, name, aligned, asked)
     if asked.ceiling is not None:
         found = with_ceiling(found, asked.ceiling)
     assert found.accuracy is not None
-    told = notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name, found.task)
+    told = notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name, found.task, rows=False)
     told += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, found.task))
     anchors = notes_on_anchors(np.asarray(aligned.index), found.task)
     provenance = _provenance(asked, {name or "choices": choices}, aligned.triplets)
@@ -195,6 +197,7 @@ def _without_nats(score: Score) -> Score:
 
 def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
     options = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan}
+    options["unknown"] = asked.unknown
     options["ci"] = None if asked.plan is None else asdict(asked.plan)
     seed = asked.plan.seed if asked.plan is not None and asked.plan.method != "corrected" else None
     return Provenance.now([*choices.items(), ("triplets", triplets)], options, asked.host.name, seed)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pyalign.cli._command import refuse_unused
+from pyalign.analysis.named_choices import UNKNOWN
+from pyalign.cli._command import option, refuse_unused
 from pyalign.data import Triplets, hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
@@ -21,6 +22,20 @@ OF_EMBEDDINGS = (
     "measure", "temperature", "transform", "names", "name_column", "per_object", "permutations", "choices",
     "probabilities",
 )  # fmt: skip
+OF_CHOICES = ("model_choice_base", "unknown")
+
+
+@dataclass(frozen=True)
+class ReadChoices:
+    """How choices that are there already are read."""
+
+    model_choice_base: int | None = option(
+        "whether these positions count from 0 or 1 (default: 0)", kind=int, choices=(0, 1), group=GROUP
+    )
+    unknown: str = option(
+        "answers in words that name none of the items: an error, or left out (default: raise)", default="raise",
+        choices=UNKNOWN, group=GROUP,
+    )  # fmt: skip
 
 
 def check(options: Any, alone: bool) -> None:
@@ -29,7 +44,7 @@ def check(options: Any, alone: bool) -> None:
     alone: whether people's answers are not recorded.
     """
     if options.model_choices is None:
-        refuse_unused(options, ("model_choice_base",), "choices alone: add --model-choices")
+        refuse_unused(options, OF_CHOICES, "choices alone: add --model-choices")
         return
     if options.embeddings:
         raise InputError(f"--model-choices stands in place of embeddings; got {options.embeddings[0]} too")
@@ -49,8 +64,8 @@ def scored(
 
     choices = read_choices_of(options.model_choices)
     found = score_choices(
-        choices, triplets, choice_base=options.model_choice_base or 0, ties=options.ties, nan=options.nan, ci=plan,
-        groups=groups, ceiling=ceiling, backend=options.backend, progress=progress,
+        choices, triplets, choice_base=options.model_choice_base or 0, ties=options.ties, nan=options.nan,
+        unknown=options.unknown, ci=plan, groups=groups, ceiling=ceiling, backend=options.backend, progress=progress,
     )  # fmt: skip
     return replace(found, triplets=options.triplets)
 

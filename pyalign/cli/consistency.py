@@ -7,7 +7,7 @@ from typing import Any
 
 from pyalign.cli import _concepts, _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.cli._model_choices import GROUP, read_choices_of
+from pyalign.cli._model_choices import GROUP, OF_CHOICES, ReadChoices, read_choices_of
 from pyalign.concept.consistency import consistency
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
@@ -18,8 +18,8 @@ from pyalign.stats.resampling import BY
 
 @dataclass(frozen=True)
 class ConsistencyOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _concepts.Concepts, _options.Intervals, _options.People,
-    _options.Running, _options.Output,
+    _options.Models, _options.TripletFile, _options.RowNames, ReadChoices, _concepts.Concepts, _options.Intervals,
+    _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign consistency`."""
 
@@ -27,9 +27,6 @@ class ConsistencyOptions(
         "besides embeddings or in their place: what a model or a person called odd, files of t positions or names, or "
         "of (t, 3) probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
-    model_choice_base: int | None = option(
-        "whether these positions count from 0 or 1 (default: 0)", kind=int, choices=(0, 1), group=GROUP
-    )
     measure: str = option(
         "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
         words=MEASURES,
@@ -61,8 +58,8 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     found = consistency(
         models, triplets, model_choices=choices, choice_base=options.model_choice_base or 0, dimensions=dimensions,
         dimension_labels=of_dimensions, categories=categories, assign=options.assign or "sum", top=options.top or 1,
-        measure=options.measure, nan=options.nan, backend=options.backend, ci=options.resampling(),
-        correction=options.correction, min_triplets=options.min_triplets, progress=progress,
+        measure=options.measure, nan=options.nan, unknown=options.unknown, backend=options.backend,
+        ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
     )  # fmt: skip
     told: dict[str, Any] = {"triplets": options.triplets, "dimensions": options.dimensions}
     told["categories"] = options.categories
@@ -78,7 +75,7 @@ def _check(options: ConsistencyOptions) -> None:
     if options.ci == "none":
         refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
     if options.model_choices is None:
-        refuse_unused(options, ("model_choice_base",), "choices alone: add --model-choices")
+        refuse_unused(options, OF_CHOICES, "choices alone: add --model-choices")
     elif not options.embeddings:
         refuse_unused(options, ("measure", "names", "name_column", "per_object"), "embeddings alone, not choices")
     if options.dimensions is None:
@@ -92,7 +89,7 @@ def _check(options: ConsistencyOptions) -> None:
     if twice:
         raise InputError(f"models must differ; got {twice[0]} {specs.count(twice[0])} times")
     if len(specs) < 2:
-        raise InputError(f"consistency needs at least two models; got {len(specs)}")
+        raise InputError(f"consistency needs at least two models; got 1: {specs[0]!r}")
 
 
 COMMAND = Command(

@@ -21,7 +21,7 @@ BESIDES = "besides"
 @dataclass(frozen=True)
 class ScoreOptions(
     _options.Models, _options.TripletFile, _options.RowNames, _options.Measures, _options.Temperature,
-    _options.Intervals, _options.People, _options.Running, _options.Card, _options.Output,
+    _model_choices.ReadChoices, _options.Intervals, _options.People, _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign score`."""
 
@@ -29,9 +29,6 @@ class ScoreOptions(
         "in place of embeddings: what a model or a person called odd, files of t positions or names, or of (t, 3) "
         "probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input", group=_model_choices.GROUP,
     )  # fmt: skip
-    model_choice_base: int | None = option(
-        "whether these positions count from 0 or 1 (default: 0)", kind=int, choices=(0, 1), group=_model_choices.GROUP
-    )
     transform: str | None = option(
         "linear map that the embeddings go through first, as `probe` writes it; scored by the measure that it records",
         metavar="W.npz", role="input",

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
+from pyalign.analysis.named_choices import UNKNOWN
 from pyalign.analysis.notes import merged
 from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import DIMENSIONS, FEWEST
@@ -34,6 +35,7 @@ def consistency(
     top: int = 1,
     measure: str | Measure = "cosine",
     nan: str = "raise",
+    unknown: str = "raise",
     backend: str = "auto",
     ci: str | Resampling | None = AUTO,
     subjects: object = None,
@@ -56,6 +58,7 @@ def consistency(
             `pyalign.concepts`; None: nothing is said of concepts.
         measure, backend: see `pyalign.score`.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
+        unknown: ``"raise"``, or ``"omit"`` to leave out triplets with a choice that names none of their items.
         ci: what intervals are over; see `pyalign.score`. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all pairs, and over all concepts: ``"holm"`` or ``"benjamini-hochberg"``.
@@ -90,6 +93,7 @@ def consistency(
     if twice is not None:
         raise InputError(f"model_choices must not have the name of a model; got {twice!r}")
     _checks.one_of(nan, NAN, "nan")
+    _checks.one_of(unknown, UNKNOWN, "unknown")
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(assign, HOW, "assign")
     _checks.whole_number(min_triplets, "min_triplets", 1)
@@ -99,11 +103,12 @@ def consistency(
     require_answers(given, "consistency")
     require_one_answer_each(given, "consistency")
     plan = as_resampling(ci)
-    run = Run(rows, choices, choice_base, dimensions, measure, nan, backend, plan, subjects, correction, min_triplets,
-              progress)  # fmt: skip
+    run = Run(rows, choices, choice_base, dimensions, measure, nan, unknown, backend, plan, subjects, correction,
+              min_triplets, progress)  # fmt: skip
     found = run.found(given, {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories})
     options: dict[str, Any] = {"measure": found.measure, "nan": nan, "correction": correction}
     options |= {"ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
+    options |= {"unknown": unknown} if choices else {}
     options |= {} if dimensions is None else {"assign": assign, "top": top}
     inputs = [*rows.items(), *choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]
     return replace(

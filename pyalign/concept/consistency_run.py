@@ -58,6 +58,7 @@ class Run:
     dimensions: object
     measure: str | Measure
     nan: str
+    unknown: str
     backend: str
     plan: Resampling | None
     subjects: object
@@ -119,7 +120,8 @@ class Run:
         host, found = get_host_backend(self.backend), {}
         for name, choices in self.choices.items():
             try:
-                found[name] = as_chosen(choices, given, self.choice_base, host)
+                found[name] = as_chosen(choices, given, self.choice_base, host, self.unknown)
+                found[name].require_answers(self.nan)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error
         return found
@@ -131,13 +133,7 @@ class Run:
         if self.nan == "omit" and models:
             found = common_triplets(models, index, self.backend)
             kept &= True if found is None else found
-        for name, one in chosen.items():
-            absent = int((~one.present).sum())
-            if absent and self.nan == "raise":
-                row = int(np.argmin(one.present))
-                hint = "nan='omit' (--nan omit) leaves these triplets out"
-                raise InputError(f"{name}: choices must answer the triplets; {absent:,} have none, row {row} is the "
-                                 f"first; {hint}")  # fmt: skip
+        for one in chosen.values():
             kept &= one.present
         if not kept.any():
             raise InputError("models must share at least one triplet that all of them answer; got none")
@@ -156,7 +152,7 @@ class Run:
             models = {name: aligned.models[name] for name in self.models}
             ledger = open_ledger(
                 models, index, measure=self.measure, temperature=1.0, ties="wrong", nan=self.nan, backend=self.backend,
-                task=task, progress=self.progress,
+                task=task, progress=self.progress, names=aligned.names,
             )  # fmt: skip
             backend, right = ledger.scores[0].backend, list(ledger.right)
             ties = [score.n_ties for score in ledger.scores]

@@ -223,7 +223,7 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
     [
         ([0, 1, 3], {}, "choices must be 0, 1 or 2, or -1 for none of them; row 2 is 3"),
         ([1, 2, 3], {}, "choices must be 0, 1 or 2, or -1 for none of them; row 2 is 3; do they count from 1 "
-                        "(choice_base=1, --model-choice-base 1)?"),
+                        "(score_choices(..., choice_base=1))?"),
         ([0, 1, 2], {"choice_base": 1}, "choices must be 1, 2 or 3, or -1 for none of them; row 0 is 0"),
         ([0, 0.5, 2], {}, "choices must be 0, 1 or 2, or -1 for none of them; row 1 is 0.5"),
         ([0, np.inf, 2], {}, "choices must be 0, 1 or 2, or -1 for none of them; row 1 is inf"),
@@ -233,11 +233,11 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
         ([[0.5, 0.5, 0.5]] * 3, {}, "choices must sum to 1 in each row; row 0 sums to 1.5"),
         ([[2, -1, 0]] * 3, {}, "choices must not be negative; row 0 is [2.0, -1.0, 0.0]"),
         ([[np.nan, 0.5, 0.5]] * 3, {}, "choices must be finite; row 0 is [nan, 0.5, 0.5]"),
-        ([0, np.nan, 2], {}, "choices must answer the triplets; 1 have none, row 1 is the first; nan='omit' (--nan "
-                             "omit) leaves these triplets out"),
-        ([np.nan] * 3, {"nan": "omit"}, "choices must answer the triplets; 3 have none, row 0 is the first"),
-        (["a", "b", "c"], {}, "choices hold names, the triplets do not: --item-names FILE, or "
-                              "load_triplets(item_names=)"),
+        ([0, np.nan, 2], {}, "choices must answer the triplets; 1 has no answer, row 1 is the first; nan=\"omit\" "
+                             "leaves these triplets out"),
+        ([np.nan] * 3, {"nan": "omit"}, "choices must answer the triplets; 3 have no answer, row 0 is the first"),
+        (["a", "b", "c"], {}, "choices hold names, the triplets do not: "
+                              "load_triplets(..., item_names=names)"),
         ([True, False, True], {}, "choices must be positions, names or probabilities; got dtype bool"),
         ([0, 1, 2], {"choice_base": 2}, "choice_base must be 0 or 1; got 2"),
         ([0, 1, 2], {"choice_base": True}, "choice_base must be 0 or 1; got True"),
@@ -252,11 +252,18 @@ def test_what_no_choice_can_be_is_refused(message_of, choices, options, expected
     assert message_of(score_choices, choices, T3, **options) == expected
 
 
+OMIT = '; unknown="omit" leaves these triplets out'
+
+
 def test_names_of_no_item_of_the_triplet_are_refused(message_of):
     asked = Triplets(np.array(T3), names=("a", "b", "c", "d"), numbered=True)
-    expected = "choices must each name an item of its triplet; row 0 is 'd', not one of a, b, c"
+    expected = (
+        "choices must each name an item of its triplet; 1 does not, row 0 is the first: 'd', not one of a, b, c" + OMIT
+    )
     assert message_of(score_choices, ["d", "a", "a"], asked) == expected
-    expected = "choices must each name an option of its triplet; row 0 is 'a', not one of b, c"
+    expected = (
+        "choices must each name an option of its triplet; 1 does not, row 0 is the first: 'a', not one of b, c" + OMIT
+    )
     assert message_of(score_choices, ["a"], Triplets(asked.values[:1], names=asked.names, task="anchored")) == expected
     told = message_of(score_choices, np.array(["a", 3, "b"], object), asked)
     assert told == "choices must be numbers, or names throughout; row 1 is 3"
@@ -267,7 +274,7 @@ def test_options_of_anchored_triplets_are_two(message_of):
     assert message_of(score_choices, [0, 1, 2], asked) == (
         "choices must be 0 or 1, or -1 for none of them; row 2 is 2"
     )  # fmt: skip
-    assert message_of(score_choices, [1, 1, 2], asked).endswith("(choice_base=1, --model-choice-base 1)?")
+    assert message_of(score_choices, [1, 1, 2], asked).endswith("(score_choices(..., choice_base=1))?")
 
 
 def test_triplets_need_answers_of_one_person_each_and_three_items(message_of):

@@ -181,7 +181,10 @@ def test_what_serves_embeddings_alone_or_nothing_is_one_line(refused, folder, tr
             "c.npy with t.npy: choices must have one entry per triplet, shape (400,) or (400, 3); got (5,)",
         ),
         (np.zeros((2, 400), int), "c.npy with t.npy: choices must have one entry per triplet"),
-        (np.full(400, np.nan), "c.npy with t.npy: choices must answer the triplets; 400 have none, row 0 is the first"),
+        (
+            np.full(400, np.nan),
+            "c.npy with t.npy: choices must answer the triplets; 400 have no answer, row 0 is the first",
+        ),
         (np.ones((400, 3)), "c.npy with t.npy: choices must sum to 1 in each row; row 0 sums to 3"),
         (np.array(["dog"] * 400), "c.npy with t.npy: choices hold names, the triplets do not"),
         (np.zeros((2, 2, 2)), "c.npy: choices must be t positions or names, or probabilities (t, 3)"),
@@ -208,3 +211,38 @@ def test_embeddings_are_still_required_without_choices(command, folder):
     assert ran.code == 2
     assert "the following arguments are required: --embeddings" in ran.err
     assert command("compare", "-t", "t.npy").code == 2
+
+
+@pytest.fixture
+def spoken(folder, triplets):
+    """Options for gpt.txt, in which a model calls item 3 of triplets "Item 3.", and does not know two of them."""
+    (folder / "names.txt").write_text("".join(f"item_{k}\n" for k in range(30)))
+    lines = [f"Item {k}." for k in triplets[:, 2]]
+    lines[5] = lines[9] = "I don't know"
+    (folder / "gpt.txt").write_text("".join(f"{line}\n" for line in lines))
+    return "gpt.txt", "-t", "t.npy", "--item-names", "names.txt"
+
+
+def test_answers_in_words_are_matched_and_counted(command, refused, spoken):
+    told = refused("score", "--model-choices", *spoken)
+    assert told.startswith(
+        "gpt.txt with t.npy: choices must each name an item of its triplet; 2 do not, row 5 is the first: "
+        '"I don\'t know", not one of '
+    )
+    assert told.endswith("; --unknown omit leaves these triplets out")
+    ran = command("score", "--model-choices", *spoken, "--unknown", "omit", "--json")
+    assert ran.code == 0
+    (row,) = json.loads(ran.out)["results"]
+    assert (row["accuracy"], row["n_dropped"]) == (1.0, 2)
+    assert "note: gpt.txt: 398 of 400 choices are other spellings of items' names: 'Item " in ran.err
+    assert '2 of 400 choices name no item of their triplet ("I don\'t know", ...) and are left out' in ran.err
+
+
+def test_unknown_answers_of_consistency_too(command, refused, spoken):
+    told = refused("consistency", "x.npy", "--model-choices", *spoken)
+    assert told.endswith("; --unknown omit leaves these triplets out")
+    ran = command("consistency", "x.npy", "--model-choices", *spoken, "--unknown", "omit", "--json")
+    assert json.loads(ran.out)["n_dropped"] == 2
+    assert refused("consistency", "x.npy", "x.npy", "-t", "t.npy", "--unknown", "omit") == (
+        "--unknown omit serves choices alone: add --model-choices"
+    )

@@ -161,7 +161,7 @@ def test_a_document_is_read_back_and_a_table_fits_80_columns(tmp_path):
     ({"model_choices": {"c": np.zeros(3)}},
      f"c: choices must have one entry per triplet, shape ({T},) or ({T}, 3); got (3,)"),
     ({"model_choices": {"c": np.full(T, np.nan)}, "nan": "omit"},
-     "models must share at least one triplet that all of them answer; got none"),
+     f"c: choices must answer the triplets; {T} have no answer, row 0 is the first"),
     ({"choice_base": 2}, "choice_base must be 0 or 1; got 2"),
     ({"correction": "none"}, "correction must be one of holm, benjamini-hochberg; got 'none'"),
     ({"min_triplets": 0}, "min_triplets must be a whole number from 1 to 2,147,483,647; got 0"),
