@@ -34,7 +34,7 @@ def compare(
     ties: str = "fractional",
     nan: str = "raise",
     backend: str = "auto",
-    ci: str | Resampling = AUTO,
+    ci: str | Resampling | None = AUTO,
     subjects: object = None,
     correction: str = "holm",
     choose_best: bool = False,
@@ -48,7 +48,7 @@ def compare(
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
         measure, temperature, ties, nan, backend: see `pyalign.score`.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
-            objects.
+            objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false discovery rate.
         choose_best: whether to say how well the best of them does on objects that have not chosen it.
@@ -82,48 +82,50 @@ def compare(
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     models = {str(name): x for name, x in models.items()}
     if len(models) < 2:
-        raise InputError(f"models must be at least two; got {len(models)}")
-    if ci is None:
-        raise InputError("ci must say what intervals are over: differences are nothing without them; got None")
+        raise InputError(
+            f"compare needs at least two models; got {len(models)}{''.join(f': {one!r}' for one in models)}"
+        )
     aligned = align_models(models, triplets)
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else subjects
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
+    if plan is None and choose_best:
+        raise InputError("choose_best needs intervals; got ci=None")
     _checks.one_of(nan, NAN, "nan")
-    assert plan is not None
     options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
     ledger = open_ledger(
-        aligned.models, aligned.index, **options, backend=backend, task=aligned.triplets.task, progress=progress
-    )
+        aligned.models, aligned.index, **options, backend=backend, task=aligned.triplets.task, progress=progress,
+        names=aligned.names,
+    )  # fmt: skip
     found = _compared(ledger, aligned, plan, people, correction, choose_best, progress)
     told = [notes_on_rows(x, aligned.index, name, found.task) for name, x in aligned.models.items()]
     told += [notes_on_similarities(x, aligned.index, measure, name) for name, x in aligned.models.items()]
     told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task) for m in found.models]
-    given = {**options, "measure": str(measure), "ci": asdict(plan), "correction": correction}
+    given = {**options, "measure": str(measure), "ci": None if plan is None else asdict(plan), "correction": correction}
     inputs = [*models.items(), ("triplets", aligned.triplets)]
     return replace(
         found,
         triplets=aligned.triplets.source,
         notes=merged(aligned.notes, *told, found.notes),
-        provenance=Provenance.now(inputs, given, ledger.scores[0].backend, plan.seed),
+        provenance=Provenance.now(inputs, given, ledger.scores[0].backend, found.seed),
     )
 
 
 def _compared(
-    ledger: Ledger, aligned: AlignedModels, plan: Resampling, people: object, correction: str, choose_best: bool,
+    ledger: Ledger, aligned: AlignedModels, plan: Resampling | None, people: object, correction: str, choose_best: bool,
     progress: Progress,
 ) -> Comparison:  # fmt: skip
     index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
     if ledger.kept is not None:
         people = None if people is None else checked_labels(people, len(index))[ledger.kept]
         index = index[ledger.kept]
-    plan = plan.over(people)
-    clusters = Clusters.of(index, people if "subjects" in plan.by else None, ledger.scores[0].backend)
-    dependence = Dependence.of(clusters, plan)
+    plan = None if plan is None else plan.over(people)
+    counted = people if plan is not None and "subjects" in plan.by else None
+    clusters = Clusters.of(index, counted, ledger.scores[0].backend)
     progress("intervals", 0, None)
-    found = compared(ledger, clusters, dependence, plan, correction, progress)
-    if choose_best:
-        best = best_model(ledger, np.asarray(clusters.objects), clusters.n, dependence, plan)
+    found = compared(ledger, clusters, plan, correction, progress)
+    if choose_best and plan is not None:
+        best = best_model(ledger, np.asarray(clusters.objects), clusters.n, Dependence.of(clusters, plan), plan)
         found = replace(found, best=best)
     return found

@@ -21,7 +21,8 @@ class ModelResult:
     Attributes:
         model: its name.
         accuracy: fraction, of the triplets that all models could be scored on.
-        ci: interval of the accuracy; None where no two triplets are independent.
+        ci: interval of the accuracy; None where none was asked for, or no two triplets are
+            independent; so are the others.
         cross_entropy: nats.
         cross_entropy_ci: interval, nats.
         n_ties: tied triplets.
@@ -135,9 +136,10 @@ class Comparison(OfTask, Result):
         resamples: of a bootstrap, else None.
         seed: of what is drawn.
         measure, temperature, ties: the options.
-        ci_by, ci_method, confidence: over what intervals are, how they were found, and how often they hold.
+        ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
         correction: how `p_adjusted` is corrected over all pairs: "holm" or "benjamini-hochberg".
-        covariance: of the accuracies (m, m), in the order of the models, positive semi-definite; None by a bootstrap.
+        covariance: of the accuracies (m, m), in the order of the models, positive semi-definite; None by a bootstrap,
+            or without intervals.
         cross_entropy_covariance: the same of the cross-entropies, square nats.
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
@@ -161,9 +163,9 @@ class Comparison(OfTask, Result):
     measure: str
     temperature: float
     ties: str
-    ci_by: str
-    ci_method: str
-    confidence: float
+    ci_by: str | None
+    ci_method: str | None
+    confidence: float | None
     correction: str
     n_objects: int
     n_subjects: int | None

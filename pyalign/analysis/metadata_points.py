@@ -66,8 +66,10 @@ def _compared(found: Comparison) -> Models:
              "triplets": found.triplets, "task": found.task}  # fmt: skip
     notes: tuple[str, ...] = ()
     counts = {"objects": found.n_objects, "subjects": found.n_subjects or 0, "triplets": found.n_triplets}
-    degrees = min(counts[by] for by in found.ci_by.split("+")) - 1
-    if found.covariance is None:
+    degrees = 0 if found.ci_by is None else min(counts[by] for by in found.ci_by.split("+")) - 1
+    if found.ci_by is None:
+        notes = ("the comparison is without intervals, so that the covariance of the models' errors is not known",)
+    elif found.covariance is None:
         why = "the comparison is by a bootstrap" if found.resamples is not None else "no two triplets are independent"
         notes = (f"{why}, so that the covariance of the models' errors is not known: no interval over {found.ci_by}",)
     return Models(

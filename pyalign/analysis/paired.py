@@ -12,7 +12,7 @@ import numpy as np
 from pyalign.analysis.comparison import Comparison, Matrix, ModelResult, PairResult
 from pyalign.analysis.ledger import Ledger
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, Resampled
+from pyalign.analysis.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, Resampled
 from pyalign.analysis.uncertainty import without_interval
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
@@ -22,10 +22,12 @@ from pyalign.stats.resampling import Clusters, Resampling
 
 
 def compared(
-    ledger: Ledger, clusters: Clusters, dependence: Dependence, plan: Resampling, correction: str,
-    progress: Progress = silent,
+    ledger: Ledger, clusters: Clusters, plan: Resampling | None, correction: str, progress: Progress = silent
 ) -> Comparison:  # fmt: skip
     """The comparison of the models of a ledger, whose triplets hang together as `clusters` says."""
+    if plan is None:
+        return _comparison(ledger, NoIntervals(), clusters, correction)
+    dependence = Dependence.of(clusters, plan)
     closed, to_scale = plan.method == "corrected", plan.method == "bootstrap" and plan.by == "objects"
     errors = _errors(ledger, dependence) if closed or to_scale else None
     covariances: tuple[Matrix | None, Matrix | None] = None, None
@@ -40,6 +42,21 @@ def compared(
     else:
         paired = Resampled.of(ledger, clusters, plan, errors, progress)
         notes = _too_few(math.comb(len(ledger.names), 2), plan)
+    return replace(
+        _comparison(ledger, paired, clusters, correction),
+        resamples=None if closed else plan.drawn,
+        seed=plan.seed,
+        ci_by=plan.by,
+        ci_method=plan.method,
+        confidence=float(plan.confidence),
+        n_subjects=clusters.people if "subjects" in plan.by else None,
+        covariance=covariances[0],
+        cross_entropy_covariance=covariances[1],
+        notes=notes,
+    )
+
+
+def _comparison(ledger: Ledger, paired: Intervals, clusters: Clusters, correction: str) -> Comparison:
     score = ledger.scores[0]
     assert score.measure is not None and score.temperature is not None
     return Comparison(
@@ -47,21 +64,18 @@ def compared(
         pairs=tuple(_adjusted(list(_pairs(ledger, paired)), correction)),
         n_triplets=len(ledger.credits),
         n_dropped=0 if ledger.kept is None else int((~ledger.kept).sum()),
-        resamples=None if closed else plan.drawn,
-        seed=plan.seed,
+        resamples=None,
+        seed=0,
         measure=score.measure,
         temperature=score.temperature,
         ties=score.ties,
-        ci_by=plan.by,
-        ci_method=plan.method,
-        confidence=float(plan.confidence),
+        ci_by=None,
+        ci_method=None,
+        confidence=None,
         correction=correction,
         n_objects=clusters.n,
-        n_subjects=clusters.people if "subjects" in plan.by else None,
+        n_subjects=None,
         task=score.task,
-        covariance=covariances[0],
-        cross_entropy_covariance=covariances[1],
-        notes=notes,
     )
 
 

@@ -45,6 +45,25 @@ class Intervals(Protocol):
         """Of the rank by accuracy."""
 
 
+class NoIntervals:
+    """Where none are asked for."""
+
+    def own(self, a: int, what: int) -> None:
+        return None
+
+    def difference(self, a: int, b: int, what: int) -> None:
+        return None
+
+    def p_value(self, a: int, b: int) -> None:
+        return None
+
+    def simultaneous(self, a: int, b: int) -> tuple[None, None]:
+        return None, None
+
+    def rank(self, a: int) -> None:
+        return None
+
+
 @dataclass(frozen=True)
 class ClosedForm:
     """By standard errors and Student's t; together by the largest of all t.

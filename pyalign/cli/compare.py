@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 from pyalign.analysis.compare import compare
 from pyalign.cli import _inputs, _options
-from pyalign.cli._command import Command, Outcome, option
-from pyalign.errors import InputError
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
@@ -33,19 +32,17 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     get_measure(options.measure)
     if options.ci == "none":
-        raise InputError("compare needs intervals: differences are nothing without them; got --ci none")
+        refuse_unused(options, ("choose_best", "correction"), "intervals, which --ci none leaves out")
     _inputs.check_intervals(options)
     temperature = _options.read_temperature(options.temperature, (options.measure,))
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="compare")
-    plan = options.resampling()
-    assert plan is not None
     models = _inputs.read_models(options, triplets)
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     found = compare(
         models, triplets, measure=options.measure, temperature=1.0 if temperature is None else temperature,
-        ties=options.ties, nan=options.nan, backend=options.backend, ci=plan,
+        ties=options.ties, nan=options.nan, backend=options.backend, ci=options.resampling(),
         correction=options.correction, choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets))

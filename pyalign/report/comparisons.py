@@ -9,6 +9,7 @@ from pyalign.analysis.comparison import BestModel, Comparison, PairResult
 from pyalign.data import ANCHORED
 from pyalign.report.cells import pairs_column
 from pyalign.report.tables import (
+    ELSEWHERE,
     Column,
     Rows,
     chance_note,
@@ -30,39 +31,35 @@ def comparison_table(found: Comparison, width: int | None = None, verbose: bool 
     """The models, every two of them, and a line that says how to read both."""
     names = [model.model for model in found.models]
     labels = {name: one_line(name) for name in names} if verbose else short_labels(names)
-    interval = f"{100 * found.confidence:g} % interval"
+    interval = "" if found.confidence is None else f"{100 * found.confidence:g} % interval"
     models, _ = fitted_table(_models(found, labels, interval), width, verbose)
     shown = found.pairs if verbose or len(found.pairs) <= MOST_PAIRS else _neighbors(found)
-    pairs, _ = fitted_table(_pairs(shown, labels, interval, found.correction), width, verbose)
+    pairs, of_pairs = fitted_table(_pairs(shown, labels, interval, found), width, verbose)
     notes = [f"triplets: {one_line(found.triplets)}"] if found.triplets else []
     notes.append(f"{found.n_triplets:,} triplets")
     if found.n_dropped:
         notes.append(f"{found.n_dropped:,} dropped (NaN)")
     if len(shown) < len(found.pairs):
         notes.append(
-            f"{len(found.pairs):,} pairs, of which those of models next to each other by rank are shown: --verbose or "
-            "--json has all"
+            f"{len(found.pairs):,} pairs, of which those of models next to each other by rank are shown: {ELSEWHERE}"
         )
-    if len(found.pairs) > 1:
-        names = [SHORT[found.correction], *(["max-t"] if found.ci_method == "corrected" else [])]
-        notes.append(f"p ({' and '.join(names)}) corrected for {len(found.pairs):,} pairs")
     notes += [
-        over_text(found.ci_by, found.ci_method, found.resamples, found.seed),
+        *([] if found.ci_by is None else [over_text(found.ci_by, found.ci_method, found.resamples, found.seed)]),
         f"{found.n_objects:,} objects" + ("" if found.n_subjects is None else f", {found.n_subjects:,} people"),
         f"measure {found.measure}",
         f"T = {found.temperature:g}",
         f"ties {found.ties}",
         *([chance_note(found.task)] if found.task == ANCHORED else []),
-        "kappa: error consistency, 0 independent, 1 the same errors",
+        *of_pairs,
     ]
     parts = [f"{models}\n\n{pairs}", noted(notes, width, verbose)]
     if found.best is not None:
-        parts.append(noted(_best(found.best, labels, found.confidence), width, verbose))
+        parts.append(noted(_best(found.best, labels), width, verbose))
     return "\n".join(parts)
 
 
-def _best(best: BestModel, labels: dict[str, str], confidence: float) -> list[str]:
-    interval = f", {100 * confidence:g} % interval {percent_interval(best.ci)}" if best.ci else ""
+def _best(best: BestModel, labels: dict[str, str]) -> list[str]:
+    interval = f", {100 * best.ci.confidence:g} % interval {percent_interval(best.ci)}" if best.ci else ""
     often = ", ".join(f"{labels[name]} {100 * share:.0f} %" for name, share in best.chosen.items())
     return [
         f"best: {labels[best.model]}, {percent(best.in_sample_accuracy)} on the triplets that chose it (in-sample)",
@@ -80,7 +77,7 @@ def _neighbors(found: Comparison) -> tuple[PairResult, ...]:
 
 def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Column]:
     column = Rows(found.models).column
-    return [
+    columns = [
         column("model", lambda m: labels[m.model]),
         column("accuracy", lambda m: percent(m.accuracy)),
         column(interval, lambda m: percent_interval(m.ci)),
@@ -90,19 +87,32 @@ def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Co
         column("ties", lambda m: f"{m.n_ties:,}", 4),
         column("cross-entropy", lambda m: f"{m.cross_entropy:.5f}", 8),
     ]
+    return [column for column in columns if found.ci_by or column.header not in (interval, "s.e.", "interval")]
 
 
-def _pairs(pairs: Sequence[PairResult], labels: dict[str, str], interval: str, correction: str) -> list[Column]:
-    column = Rows(pairs).column
-    return [
-        pairs_column("difference", [(p.a, p.b) for p in pairs], labels),
-        column("accuracy", lambda p: percent(p.difference)),
+def _pairs(pairs: Sequence[PairResult], labels: dict[str, str], interval: str, found: Comparison) -> list[Column]:
+    column, corrected = Rows(pairs).column, SHORT[found.correction]
+    over_all = f"corrected for {len(found.pairs):,} pairs" if len(found.pairs) > 1 else ""
+    of_intervals = [
         column(interval, lambda p: percent_interval(p.ci)),
         column("s.e.", lambda p: percent(p.standard_error), 2),
         column("p", lambda p: p_text(p.p_value), 6),
-        column(f"p ({SHORT[correction]})", lambda p: p_text(p.p_adjusted)),
-        column("p (max-t)", lambda p: p_text(p.p_max_t), 5),
+        column(f"p ({corrected})", lambda p: p_text(p.p_adjusted), foot=over_all and f"p ({corrected}) {over_all}"),
+    ]
+    if found.ci_method == "corrected":
+        of_intervals.append(
+            column("p (max-t)", lambda p: p_text(p.p_max_t), 5, foot=over_all and f"p (max-t) {over_all}")
+        )
+    return [
+        pairs_column("difference", [(p.a, p.b) for p in pairs], labels),
+        column("accuracy", lambda p: percent(p.difference)),
+        *(of_intervals if found.ci_by else []),
         column("both wrong", lambda p: percent(p.both_wrong), 4),
         column("if independent", lambda p: percent(p.both_wrong_expected), 3),
-        column("kappa", lambda p: "-" if p.error_consistency is None else f"{p.error_consistency:.3f}", 7),
+        column(
+            "kappa",
+            lambda p: "-" if p.error_consistency is None else f"{p.error_consistency:.3f}",
+            7,
+            foot="kappa: error consistency, 0 independent, 1 the same errors",
+        ),
     ]

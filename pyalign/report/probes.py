@@ -27,8 +27,10 @@ def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose:
     fit = result.fit
     names = (*(str(number + 1) for number in range(len(result.folds))), "mean", "all")
 
-    def column(header: str, folds: list[str], mean: str = "", whole: str = "", keep: int = 9) -> Column:
-        return Column(header, (*folds, mean, whole), keep)
+    def column(
+        header: str, folds: list[str], mean: str = "", whole: str = "", keep: int = 9, foot: str = ""
+    ) -> Column:  # fmt: skip
+        return Column(header, (*folds, mean, whole), keep, foot=foot)
 
     def of(write: str, name: str) -> list[str]:
         return [write.format(getattr(fold, name)) for fold in result.folds]
@@ -38,27 +40,39 @@ def probe_table(result: ProbeCrossValidation, width: int | None = None, verbose:
         column("strength", of("{:.4g}", "strength"), whole=f"{fit.strength:.4g}", keep=8),
         column("accuracy", [percent(fold.accuracy) for fold in result.folds], percent(result.accuracy)),
         column("zero-shot", [percent(f.zero_shot_accuracy) for f in result.folds], percent(result.zero_shot_accuracy)),
-        column("cross-entropy", of("{:.5f}", "cross_entropy"), f"{result.cross_entropy:.5f}", keep=7),
+        column(
+            "cross-entropy",
+            of("{:.5f}", "cross_entropy"),
+            f"{result.cross_entropy:.5f}",
+            keep=7,
+            foot=nats_note(result.task),
+        ),
         column("train", of("{:,}", "n_train"), whole=f"{fit.n_triplets:,}", keep=5),
         column("test", of("{:,}", "n_test"), keep=4),
         column("rank", of("{}", "rank"), whole=str(fit.rank), keep=6),
-        column("gap", [_gap(fold.gap) for fold in result.folds], whole=_gap(fit.gap), keep=3),
+        column(
+            "gap",
+            [_gap(fold.gap) for fold in result.folds],
+            whole=_gap(fit.gap),
+            keep=3,
+            foot="gap: nats to the optimum, at most",
+        ),
         column("passes", of("{:,}", "n_passes"), whole=f"{fit.n_passes:,}", keep=2),
         column("s", of("{:.1f}", "seconds"), whole=f"{fit.seconds:.1f}", keep=1),
     ]
-    table, _ = fitted_table(columns, width, verbose)
-    return "\n".join((table, *(noted([note], width) for note in _notes(result))))
+    table, of_columns = fitted_table(columns, width, verbose)
+    return "\n".join((table, *(noted([note], width) for note in _notes(result, of_columns))))
 
 
-def _notes(result: ProbeCrossValidation) -> list[str]:
+def _notes(result: ProbeCrossValidation, of_columns: list[str]) -> list[str]:
     notes = [
         f"accuracy on triplets of held-out {result.split}, which chose nothing; 95 % interval of its mean: "
         f"{percent_interval(result.accuracy_interval)}, over {over(result.accuracy_interval.by)}",
-        f"{_scale(result.task)}; gap: nats to the optimum, at most",
+        "; ".join([chance_note(result.task), *of_columns]),
     ]
     early = _numbers(result.folds, [not fold.converged for fold in result.folds]) + ["all"] * (not result.fit.converged)
     if early:
-        notes.append(f"not at the optimum: {', '.join(early)}; raise --strength, --tolerance or --max-iterations")
+        notes.append(f"not at the optimum: {', '.join(early)}; raise strength, tolerance or iterations")
     edge = _numbers(result.folds, [fold.at_edge for fold in result.folds])
     if edge:
         notes.append(f"the best strength was the greatest or the least that was tried, in fold {', '.join(edge)}")
@@ -92,10 +106,9 @@ def fit_table(fit: ProbeFit, width: int | None = None, verbose: bool = False) ->
         ("objective", f"{fit.objective:.5f}"), ("gap", _gap(fit.gap)), ("rank", str(fit.rank)),
         ("passes", f"{fit.n_passes:,}"), ("s", f"{fit.seconds:.1f}"),
     ]  # fmt: skip
-    notes[0] += " that the map was fitted to, which flatters: score triplets of other objects (pyalign score "
-    notes[0] += "--transform)"
+    notes[0] += " that the map was fitted to, which flatters: score triplets of other objects through it"
     if not fit.converged:
-        notes.append("not at the optimum: raise --strength")
+        notes.append("not at the optimum: raise the strength")
     return f"{columns_table(('map', ''), rows)}\n{noted([*notes, _scale(fit.task)], width)}"
 
 

@@ -19,6 +19,7 @@ from pyalign.report.widths import beginning, ending, shown_width
 
 TRANSFORMED = " (transformed)"  # behind the name of what a transform made of embeddings
 WIDTH = 80  # where no terminal says otherwise
+ELSEWHERE = "the verbose table and the JSON document have all"  # of what a table leaves out
 Draw = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 _DRAW: ContextVar[Draw | None] = ContextVar("draw_tables", default=None)
 
@@ -33,6 +34,7 @@ class Column:
         keep: how long it is kept where the table is too wide: the lowest go first; 0 only with all columns; 9 always.
         note: how the note says it where all cells are the same, such as "measure {}"; "" where the column stays then.
         fit: the cells within so many characters each, of a first column that is too wide; None: `shortened`.
+        foot: what the note below says of the column, where it is shown.
     """
 
     header: str
@@ -40,6 +42,7 @@ class Column:
     keep: int = 9
     note: str = ""
     fit: Callable[[int], Sequence[str]] | None = None
+    foot: str = ""
 
 
 Row = TypeVar("Row")
@@ -51,9 +54,11 @@ class Rows(Generic[Row]):
 
     of: Sequence[Row]
 
-    def column(self, header: str, cell: Callable[[Row], str], keep: int = 9, note: str = "") -> Column:
+    def column(
+        self, header: str, cell: Callable[[Row], str], keep: int = 9, note: str = "", foot: str = ""
+    ) -> Column:  # fmt: skip
         """A column of what `cell` says of each; see `Column`."""
-        return Column(header, tuple(map(cell, self.of)), keep, note)
+        return Column(header, tuple(map(cell, self.of)), keep, note, foot=foot)
 
 
 def one_line(text: str) -> str:
@@ -101,7 +106,8 @@ def fitted_table(columns: Sequence[Column], width: int | None, verbose: bool = F
     """A table within `width` characters, and what it leaves to the note below.
 
     Columns that are the same in every row and have a `note` are said there; then columns are left out, those first that
-    are kept least; then the names in the first are shortened. `verbose`: everything, at any width.
+    are kept least; then the names in the first are shortened. `verbose`: everything, at any width. The note also has
+    the foot of each column that is shown.
 
     Example:
         >>> columns = [Column("model", ("a", "b")), Column("measure", ("dot", "dot"), 3, "measure {}")]
@@ -126,6 +132,7 @@ def fitted_table(columns: Sequence[Column], width: int | None, verbose: bool = F
                 first.header, tuple(shortened(first.cells, room) if first.fit is None else first.fit(room))
             )
     rows = list(zip(*(column.cells for column in shown), strict=True))
+    notes += dict.fromkeys(column.foot for column in shown if column.foot)
     return columns_table([column.header for column in shown], rows), notes
 
 

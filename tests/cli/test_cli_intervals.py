@@ -379,13 +379,10 @@ def test_compare_needs_answers(refused, models):
 def test_compare_refuses_in_one_line(refused, models, folder, x):
     np.save("short.npy", x[:20])
     ask = ("compare", "--triplets", "t.npy", "--json", "out.json", "--embeddings")
-    assert refused(*ask, "x.npy", "y.npy", "--ci", "none") == (
-        "t.npy: compare needs intervals: differences are nothing without them; got --ci none"
-    )
     assert refused(*ask, "x.npy", "y.npy", "--resamples", "64") == (
         "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"
     )
-    assert refused(*ask, "x.npy") == "t.npy: models must be at least two; got 1"
+    assert refused(*ask, "x.npy") == "compare needs at least two models; got 1: 'x.npy'"
     assert refused(*ask, "x.npy", "x.npy") == "--embeddings must differ; got x.npy 2 times"
     message = refused(*ask, "x.npy", "short.npy")
     assert message == "t.npy: models must have the same number of items; got x.npy: 30, short.npy: 20"
@@ -393,7 +390,7 @@ def test_compare_refuses_in_one_line(refused, models, folder, x):
     broken = x.copy()
     broken[2] = np.nan
     np.save("broken.npy", broken)
-    assert "broken.npy: x must be finite; 1 of 30 rows" in refused(*ask, "x.npy", "broken.npy")
+    assert "broken.npy: embeddings must be finite; 1 of 30 rows" in refused(*ask, "x.npy", "broken.npy")
 
 
 @pytest.mark.parametrize(
@@ -412,3 +409,19 @@ def test_compare_refuses_in_one_line(refused, models, folder, x):
 )
 def test_options_that_serve_nothing_say_what_would_take_them(score_refused, options, message):
     assert message in score_refused(*options)
+
+
+def test_compare_without_intervals_has_rows_without_them(command, refused, folder):
+    np.save("y.npy", np.random.default_rng(8).normal(size=(30, 6)))
+    ran = command("compare", "x.npy", "y.npy", "-t", "t.npy", "--ci", "none", "--json", "c.json", "--csv", "c.csv")
+    assert ran.code == 0
+    assert "interval" not in ran.out and "s.e." not in ran.out
+    document = json.loads((folder / "c.json").read_text())
+    assert [row["ci"] for row in document["models"]] == [None, None]
+    assert document["ci_by"] is None
+    assert command("plot", "c.json", "--out", "c.svg").code == 0
+    assert command("report", "c.json", "--out", "c.html").code == 0
+    said = refused("compare", "x.npy", "y.npy", "-t", "t.npy", "--ci", "none", "--choose-best")
+    assert said == "--choose-best serves intervals, which --ci none leaves out"
+    said = refused("compare", "x.npy", "y.npy", "-t", "t.npy", "--ci", "none", "--correction", "benjamini-hochberg")
+    assert said == "--correction benjamini-hochberg serves intervals, which --ci none leaves out"

@@ -34,12 +34,13 @@ def _summary(given: Given, one: Loaded) -> Text:
     pairs = one.document["pairs"]
     key = "p_adjusted"
     apart = [pair for pair in pairs if plain(pair.get(key)) is not None and pair[key] < 0.05]
-    told = f"{len(apart)} of {len(pairs)} pairs differ at 5 %, corrected for all pairs."
+    tested = one.document.get("ci_by") is not None
+    told = f"{len(apart)} of {len(pairs)} pairs differ at 5 %, corrected for all pairs." if tested else ""
     if pairs:
         most = max(pairs, key=lambda pair: abs(pair["difference"]))
         a, b = (given.label(str(most[end])) for end in ("a", "b"))
         told += f" The largest difference: {a} and {b}, {100 * abs(most['difference']):.1f} percentage points."
-    return Text((told,))
+    return Text((told.strip(),))
 
 
 def _pairs(given: Given, one: Loaded, number: int) -> Table:
