@@ -46,7 +46,8 @@ def check_folder(
         MissingExtraError: pictures are asked for, and what draws them is not installed.
     """
     if options.out is None:
-        refuse_unused(options, ("figures", "images"), "--out, which is not given")
+        named = ("images",) if options.figures == (NONE,) else ("figures", "images")  # without pictures there are none
+        refuse_unused(options, named, "--out, which is not given")
         return (), ()
     require_new_folder(options.out)
     formats, notes = _formats(options)

@@ -16,11 +16,14 @@ from pyalign.stats.resampling import Resampling
 
 PREDICTION = "predicted dimensions"
 WRITTEN, PICTURES = ("predict.csv", "predict.json"), ("dimensions",)  # to --out
-OF_TRIPLETS = ("task", "odd_column", "anchor", "choice_column", "choice_base", "columns", "one_based", "item_names")
+OF_TRIPLETS = (
+    "task", "odd_column", "anchor", "choice_column", "choice_base", "columns", "one_based", "item_names",
+    "subject_column",
+)  # fmt: skip
 OF_PREDICTION = ("folds", "penalties", "standardize", "predicted")
 OF_CONCEPTS = (
     "assign", "top", "categories", "levels", "transform", "measure", "temperature", "ties", "min_triplets",
-    "top_objects", "subjects", "subject_column", "backend", "images",
+    "top_objects", "subjects", "backend", "images",
 )  # fmt: skip
 
 

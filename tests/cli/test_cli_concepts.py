@@ -175,3 +175,11 @@ def test_labels_that_a_data_set_cannot_give_are_told_of(command, data, folder, m
     (things / "spose_66d_labels.txt").write_text("\n".join(f"concept {k}" for k in range(66)))
     ran = command(*words)
     assert "numbered" not in ran.err and "concept 0 " in ran.out
+
+
+def test_no_pictures_may_be_asked_for_where_there_would_be_none(command, folder, x):
+    np.save("d.npy", np.abs(x))
+    words = ("concepts", "x.npy", "-t", "t.npy", "--dimensions", "d.npy", "--ci", "none", "--quiet")
+    plain, without = command(*words), command(*words, "--figures", "none")
+    assert (without.code, without.out) == (0, plain.out) and plain.code == 0
+    assert "--figures svg serves --out, which is not given" in command(*words, "--figures", "svg").err

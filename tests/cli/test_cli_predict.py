@@ -124,3 +124,14 @@ def test_a_file_with_nan_is_named(predict, x, folder):
     ran = predict("broken.npy")
     assert ran.code == 1 and "broken.npy must be finite; 1 of 30 rows holds NaN or infinity, first row 4" in ran.err
     assert predict("broken.npy", "--nan", "omit").code == 0
+
+
+def test_a_file_that_also_says_who_answered_is_read(command, human, folder, triplets):
+    """The column is no item, and that is all that it is here."""
+    np.save("wide.npy", np.c_[triplets, np.arange(len(triplets)) % 7])
+    words = ("concepts", "x.npy", "--dimensions", "d.npy", "--predict", "--json", "--quiet")
+    ran = command(*words, "-t", "wide.npy", "--subject-column", "3")
+    assert ran.code == 0
+    assert results(json.loads(ran.out)) == results(json.loads(command(*words, "-t", "t.npy").out))
+    ran = command(*words, "--subject-column", "3")
+    assert "--subject-column 3 serves --triplets, which are not given" in ran.err
