@@ -15,7 +15,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from pyalign.cli._streams import drop
-from pyalign.errors import InputError
+from pyalign.errors import InputError, nearest
 
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     import numpy as np
@@ -123,6 +123,10 @@ class Parser(argparse.ArgumentParser):
 
         self.exit(2, f"{self.prog}: error: {one_line(message)}\ntry '{self.prog} --help'\n")
 
+    def flags(self) -> list[str]:
+        """Every flag of the command, such as "--measure"."""
+        return [flag for action in self._actions for flag in action.option_strings]
+
     def _print_message(self, message: str, file: Any = None) -> None:
         """As argparse has it, but help that can't be written is an error."""
         stream = file or sys.stderr
@@ -193,7 +197,10 @@ def _standing(one: Field[Any]) -> str:
 
 def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
     """The options of the words; exits with 2 where they are not understood."""
-    given = vars(parser.parse_intermixed_args(list(words)))
+    known, rest = parser.parse_known_intermixed_args(list(words))
+    if rest:
+        parser.error(_unrecognized(rest, parser))
+    given = vars(known)
     values: dict[str, Any] = {}
     for one, told in declared(kind):
         value = given[one.name]
@@ -207,6 +214,13 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
             parser.error(f"the following arguments are required: {'/'.join(told.flags or (unnamed,))}")
         values[one.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def _unrecognized(words: Sequence[str], parser: Parser) -> str:
+    """What is said of words that no option takes: the flag that was meant, where one is near the first of them."""
+    message = f"unrecognized arguments: {' '.join(words)}"
+    flag = words[0].partition("=")[0]
+    return message + (nearest(flag, parser.flags()) if flag.startswith("--") else "")
 
 
 def _either(parser: Parser, one: Field[Any], told: Option, by_flag: Any, standing: Any) -> Any:
