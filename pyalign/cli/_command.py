@@ -123,6 +123,14 @@ class Parser(argparse.ArgumentParser):
 
         self.exit(2, f"{self.prog}: error: {one_line(message)}\ntry '{self.prog} --help'\n")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse has it, with the word that is near where one is."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = nearest(str(value), map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, f"{error.message}{near}") from None
+
     def flags(self) -> list[str]:
         """Every flag of the command, such as "--measure"."""
         return [flag for action in self._actions for flag in action.option_strings]
