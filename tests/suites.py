@@ -59,8 +59,7 @@ def suite_of(name, chosen=None, slow=False, fixtures=None):
 def is_other(backend, name):
     """Whether it is an instruction set that is not the best here, or a backend that says little of what is tested.
 
-    What the host makes of similarities is the same for all backends: test_golden.py shows that verdicts are equal and
-    entropies within their bound.
+    The host gets the same from all backends: tests/backends/test_same_outcomes.py compares their verdicts and nats.
     """
     if backend.removeprefix("native-") in RUNS:
         return backend.removeprefix("native-") != RUNS[0]
