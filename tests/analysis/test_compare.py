@@ -271,6 +271,7 @@ def test_p_values_of_equally_good_models_are_seldom_small_and_uniform():
     assert kstest(p_values, "uniform").pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_p_values_are_right_where_people_differ_and_too_small_where_people_are_not_counted():
     """Twelve people with tastes of their own, and two models that are as right about people at large: over objects and
     people a level of 5 % is passed by 2 to 9 % of 200, over objects alone by far more.
