@@ -83,15 +83,15 @@ def compare(
     models = {str(name): x for name, x in models.items()}
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
-    if ci is None:
+    plan = as_resampling(ci)
+    if plan is None:
         raise InputError("ci must say what intervals are over: differences are nothing without them; got None")
     aligned = align_models(models, triplets)
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else subjects
-    plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
+    choose_best = _checks.flag(choose_best, "choose_best")
     _checks.one_of(nan, NAN, "nan")
-    assert plan is not None
     options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
     ledger = open_ledger(
         aligned.models, aligned.index, **options, backend=backend, task=aligned.triplets.task, progress=progress

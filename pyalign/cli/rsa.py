@@ -113,7 +113,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     asked = {name: value for name, value in given.items() if value is not None}
     found = rsa(
         models, human, **asked, model_rdms=_rdms(options.model_rdms or ()), pooling=options.pooling,
-        ci=None if options.ci == "none" else options.ci or "auto", permutations=options.permutations,
+        ci=options.ci or "auto", permutations=options.permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction, nan=options.nan,
         backend=options.backend, progress=progress,
     )  # fmt: skip

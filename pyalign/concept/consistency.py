@@ -56,7 +56,7 @@ def consistency(
             `pyalign.concepts`; None: nothing is said of concepts.
         measure, backend: see `pyalign.score`.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
-        ci: what intervals are over; see `pyalign.score`. None: there are no intervals and no p-values.
+        ci: what intervals are over; see `pyalign.score`. None or ``"none"``: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all pairs, and over all concepts: ``"holm"`` or ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer has no interval.
