@@ -111,7 +111,8 @@ def score(
         ci: what intervals and standard errors are over; None or ``"none"``: there are none. ``"objects"``: other
             objects like these; ``"subjects"``: other people; ``"objects+subjects"``: both; ``"triplets"``: other
             triplets of these objects; ``"auto"``: objects and people where these are known, else objects. Or a
-            `pyalign.Resampling` with its options. They are in closed form, with quantiles of Student's t, unless it asks for a bootstrap.
+            `pyalign.Resampling` with its options. They are in closed form, with quantiles of Student's t, unless it
+            asks for a bootstrap.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
         ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of name and
