@@ -41,7 +41,8 @@ def compared(
         paired = Resampled.of(ledger, clusters, plan, errors, progress)
         notes = _too_few(math.comb(len(ledger.names), 2), plan)
     score = ledger.scores[0]
-    assert score.measure is not None and score.temperature is not None
+    assert score.temperature is not None
+    measures = {one.measure for one in ledger.scores}
     return Comparison(
         models=tuple(_models(ledger, paired)),
         pairs=tuple(_adjusted(list(_pairs(ledger, paired)), correction)),
@@ -49,7 +50,7 @@ def compared(
         n_dropped=0 if ledger.kept is None else int((~ledger.kept).sum()),
         resamples=None if closed else plan.drawn,
         seed=plan.seed,
-        measure=score.measure,
+        measure=score.measure if len(measures) == 1 else None,
         temperature=score.temperature,
         ties=score.ties,
         ci_by=plan.by,
@@ -98,6 +99,7 @@ def _models(ledger: Ledger, paired: Intervals) -> Iterator[ModelResult]:
             n_ties=score.n_ties,
             rank=float(ranks[k]),
             rank_ci=paired.rank(k),
+            measure=score.measure,
         )
 
 
