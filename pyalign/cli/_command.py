@@ -45,7 +45,7 @@ class Option:
         positional: whether the values may also stand by themselves, before the options.
         exclusive: a name that options share of which one may be given.
         words: what the shell offers.
-        unless: the name of an option of which a command that has it needs no more than one of the two.
+        unless: the names of options that a command may be given in place of this one.
     """
 
     help: str
@@ -60,14 +60,14 @@ class Option:
     positional: bool
     exclusive: str
     words: Iterable[str] | None
-    unless: str = ""
+    unless: Sequence[str] = ()
 
 
 def option(
     help: str, *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] = str,
     metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
-    unless: str = "",
+    unless: Sequence[str] = (),
 ) -> Any:  # fmt: skip
     """A field of an options class; see `Option`. A default of False makes it a switch."""
     told = Option(help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless)
@@ -214,7 +214,7 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
         value = given[one.name]
         if told.positional:
             value = _either(parser, one, told, value, given[_standing(one)])
-        excused = bool(told.unless and given.get(told.unless))
+        excused = any(given.get(name) for name in told.unless)
         if value is None and excused and told.nargs in ("+", "*"):
             value = []
         if value is None and one.default is MISSING and not excused:
