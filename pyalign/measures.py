@@ -132,6 +132,11 @@ class Measure:
         return PAIR_KERNELS[self.pair]
 
     @property
+    def precomputed(self) -> bool:
+        """Whether similarities were given as a matrix, so that none are computed from rows."""
+        return not self.pair
+
+    @property
     def needs_sigma(self) -> bool:
         """Whether a bandwidth follows from the rows, since none was given."""
         return self.kernel.gamma is not None and self.sigma is None
@@ -156,6 +161,13 @@ MEASURES = {
         Measure("neg_euclidean", "shift", "neg_euclidean", "-|x - y|", units="units of x"),
         Measure("rbf", "shift", "rbf", "exp(-|x - y|^2 / (2 sigma^2))", units="a kernel, from 0 to 1"),
     )
+}
+
+
+# What stands in the place of a measure where a matrix was given, by its kind.
+PRECOMPUTED = {
+    "similarity": Measure("similarity matrix", "none", "", "s_ij as given", units="units of the matrix"),
+    "dissimilarity": Measure("dissimilarity matrix", "none", "", "-d_ij of those given", units="units of the matrix"),
 }
 
 

@@ -15,22 +15,13 @@ from pyalign.backends import native
 from pyalign.errors import InputError
 
 sys.path.append(str(Path(__file__).parent))  # support.py; last, so that no folder here hides a module
+pytest_plugins = ["suites"]
 
 # Fixtures choose a backend or an instruction set once for all examples of a test, which is what is meant.
 settings.register_profile(
     "pyalign", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 settings.load_profile("pyalign")
-
-SLOW = ("native", "cuda", "triton")  # folders whose tests compile, or interpret kernels
-
-
-def pytest_collection_modifyitems(items):
-    """`make quick` leaves these out: slow folders, and the figures of real data by torch's look-ups of rows."""
-    for item in items:
-        folder = item.nodeid.removeprefix("tests/").split("/")[0]
-        if folder in SLOW or "test_golden.py::test_figures[torch-rows" in item.nodeid:
-            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(optionalhook=True)

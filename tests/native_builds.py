@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
-import sysconfig
+from functools import partial
 from pathlib import Path
 
-import pybind11
+import cached_builds
 import pytest
+from cached_builds import ROOT, CachedBuild, python_options, which
 
 import pyalign
 
-ROOT = Path(__file__).resolve().parents[1]
+__all__ = ["PYTEST", "ROOT", "SANITIZERS", "build", "imports_from", "must", "package_with", "require", "run"]
 SANITIZERS = {
     "ASAN_OPTIONS": "allocator_may_return_null=1",  # the program asks for too much memory on purpose
     "TSAN_OPTIONS": "allocator_may_return_null=1:ignore_noninstrumented_modules=1",
 }
-# Options of a build that has the Python module too, and pytest for tests that import it.
-PYTHON = [
-    "-DPYALIGN_PYTHON=ON",
-    f"-DPython_EXECUTABLE={sys.executable}",
-    f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
-]
+# pytest, for tests that import a Python module of such a build.
 PYTEST = [
     *(sys.executable, "-m", "pytest", "-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT),
     *("-p", "no:cacheprovider"),
 ]
-
-
-def which(program):
-    return shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))
 
 
 def require(*programs):
@@ -43,35 +33,22 @@ def require(*programs):
     return [which(program) for program in programs]
 
 
-def build(folder, *options, source=ROOT, target="all"):
-    """Configures and builds; returns the program."""
-    cmake, ninja = which("cmake"), which("ninja")
-    assert cmake and ninja, "cmake and ninja come with pip install pyalign[test]"
-    parts = ["-DPYALIGN_PYTHON=OFF", "-DPYALIGN_CUDA=OFF", "-DPYALIGN_TESTS=ON", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]
-    fixed = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", *parts]
-    must([cmake, "-S", source, "-B", folder, *fixed, *options])
-    must([cmake, "--build", folder, "--target", target])
-    return folder / "check_kernels"
+def build(name, *options, python=False):
+    """The program of the build of that name, made where it is not there; with the Python module, if asked for."""
+    assert which("cmake") and which("ninja"), "cmake and ninja come with pip install pyalign[test]"
+    parts = ["-DPYALIGN_CUDA=OFF", "-DPYALIGN_TESTS=ON", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]
+    made = CachedBuild(name, [*parts, *(python_options() if python else ["-DPYALIGN_PYTHON=OFF"]), *options])
+    made.build("all")
+    return made.folder / "check_kernels"
 
 
-def run(command, cwd=None, **environment):
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYALIGN_")}
-    # More threads than cores: spinning would cost more than the work.
-    env = {**clean, "OMP_WAIT_POLICY": "passive", **environment}
-    options = {"env": env, "cwd": cwd, "capture_output": True, "text": True, "errors": "replace"}
-    return subprocess.run([str(part) for part in command], **options)
+# More threads than cores: spinning would cost more than the work.
+run = partial(cached_builds.run, OMP_WAIT_POLICY="passive")
+must = partial(cached_builds.must, OMP_WAIT_POLICY="passive")
 
 
-def must(command, **options):
-    """The output of a command that has to succeed."""
-    done = run(command, **options)
-    assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
-    return done.stdout
-
-
-def package_with(program, folder):
-    """A copy of pyalign in the folder, with the Python module that was built beside the program."""
-    (module,) = program.parent.glob("_native*.so")
+def package_with(module, folder):
+    """A copy of pyalign in the folder, with that build of the Python module."""
     package = folder / "pyalign"
     if not package.exists():
         shutil.copytree(Path(pyalign.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.pairs_without_value import require_values, without_missing_pairs
 from pyalign.analysis.permuted import PermutationTest
 from pyalign.analysis.two_alternatives import run_anchored
 from pyalign.backends import Sums
@@ -63,12 +64,14 @@ class Score(OfTask, OnCards, Result):
             where nobody has said which item is odd. Of anchored triplets the pairs are those of the anchor.
         n_triplets: triplets that were scored.
         n_ties: triplets in which two or three pairs tie for the most similar.
-        n_dropped: triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
+        n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN
+            (``nan="omit"``).
         cross_entropy: nats per triplet, mean of -log p(human's choice); None as the accuracy, for choices without
             probabilities, and where the probability of some human's choice is 0.
         mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3, of two options log 2.
             None for choices without probabilities.
-        measure: the similarity measure; None for choices.
+        measure: the similarity measure; "similarity matrix" or "dissimilarity matrix" where one was given in place of
+            embeddings; None for choices.
         temperature: p = softmax(s / temperature); None for choices.
         ties: the rule for ties.
         nan: the rule for rows with NaN.
@@ -200,7 +203,9 @@ def score_triplets(
     _checks.one_of(nan, NAN, "nan")
     kept = None
     if nan == "omit":
-        x, triplets, kept = without_bad_rows(x, triplets, backend)
+        x, triplets, kept = scored_part(x, triplets, get_measure(measure), task, backend)
+    elif get_measure(measure).precomputed:
+        require_values(np.asarray(x))
     wanted = {"choices": choices, "probabilities": probabilities, "similarities": similarities}
     options: dict[str, Any] = {"measure": measure, "temperature": temperature, "backend": backend, **wanted}
     if task == ANCHORED:
@@ -276,6 +281,15 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
     if ties == "human_alignment":
         return (alone + two_way) / n
     return (6 * alone + 3 * two_way + 2 * three_way) / (6 * n)  # whole numbers: rounded once
+
+
+def scored_part(
+    x: object, triplets: object, measure: Measure, task: str, backend: str
+) -> tuple[Any, Any, np.ndarray | None]:
+    """x without NaN, the triplets that touch none, and which these are; None for all. See ``nan="omit"``."""
+    if measure.precomputed:
+        return without_missing_pairs(np.asarray(x), triplets, task)
+    return without_bad_rows(x, triplets, backend)
 
 
 def without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, Any, np.ndarray | None]:

@@ -16,8 +16,9 @@ from pyalign.analysis.ledger import Ledger, open_ledger
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.paired import compared
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
-from pyalign.errors import InputError
-from pyalign.measures import Measure
+from pyalign.data.similarities import Similarities, with_similarities
+from pyalign.errors import InputError, nearest
+from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.labels import checked_labels
@@ -29,7 +30,7 @@ def compare(
     models: Mapping[str, object],
     triplets: object,
     *,
-    measure: str | Measure = "cosine",
+    measure: str | Measure | Mapping[str, str | Measure] = "cosine",
     temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
@@ -43,12 +44,13 @@ def compare(
     """Accuracies of several models, their differences with errors of their own, and how much their errors coincide.
 
     Args:
-        models: name -> (n, d) embeddings of the same n items; at least two. Those with names are matched by name,
-            others are taken to have their rows in the same order.
+        models: name -> (n, d) embeddings of the same n items, or `pyalign.Judgments`, a ready matrix of them; at least
+            two. Those with names are matched by name, others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
-        measure, temperature, ties, nan, backend: see `pyalign.score`.
+        measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
+        temperature, ties, nan, backend: see `pyalign.score`.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
-            objects. None: there are no intervals and no p-values.
+            objects. None or ``"none"``: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false discovery rate.
         choose_best: whether to say how well the best of them does on objects that have not chosen it.
@@ -61,7 +63,7 @@ def compare(
         added above and below the line, at most 1.
 
     Raises:
-        InputError: as `pyalign.score`; fewer than two models, or of different items.
+        InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models.
 
     Source: Geirhos, Meding and Wichmann, "Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by
     measuring error consistency", NeurIPS 2020; Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); for the errors see
@@ -80,29 +82,34 @@ def compare(
     """
     _checks.named_models(models)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    models = {str(name): x for name, x in models.items()}
+    models = with_similarities({str(name): x for name, x in models.items()})
     if len(models) < 2:
         raise InputError(
             f"compare needs at least two models; got {len(models)}{''.join(f': {one!r}' for one in models)}"
         )
+    plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
+    if plan is None and choose_best:
+        raise InputError("choose_best needs intervals; got ci=None")
+    measures = measures_by_model(measure, models)
     aligned = align_models(models, triplets)
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else subjects
-    plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
-    if plan is None and choose_best:
-        raise InputError("choose_best needs intervals; got ci=None")
     _checks.one_of(nan, NAN, "nan")
-    options: dict[str, Any] = {"measure": measure, "temperature": temperature, "ties": ties, "nan": nan}
+    options: dict[str, Any] = {"temperature": temperature, "ties": ties, "nan": nan}
     ledger = open_ledger(
-        aligned.models, aligned.index, **options, backend=backend, task=aligned.triplets.task, progress=progress,
-        names=aligned.names,
+        aligned.models, aligned.index, measure=measures, **options, backend=backend, task=aligned.triplets.task,
+        progress=progress, names=aligned.names,
     )  # fmt: skip
     found = _compared(ledger, aligned, plan, people, correction, choose_best, progress)
-    told = [notes_on_rows(x, aligned.index, name, found.task) for name, x in aligned.models.items()]
-    told += [notes_on_similarities(x, aligned.index, measure, name) for name, x in aligned.models.items()]
+    told = [
+        notes_on_rows(x, aligned.index, name, found.task, features=name not in aligned.kinds)
+        for name, x in aligned.models.items()
+    ]
+    told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task) for m in found.models]
-    given = {**options, "measure": str(measure), "ci": None if plan is None else asdict(plan), "correction": correction}
+    of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
+    given = {"measure": of_models, **options, "ci": None if plan is None else asdict(plan), "correction": correction}
     inputs = [*models.items(), ("triplets", aligned.triplets)]
     return replace(
         found,
@@ -110,6 +117,34 @@ def compare(
         notes=merged(aligned.notes, *told, found.notes),
         provenance=Provenance.now(inputs, given, ledger.scores[0].backend, found.seed),
     )
+
+
+def measures_by_model(
+    measure: str | Measure | Mapping[str, str | Measure], models: Mapping[str, object]
+) -> dict[str, str | Measure]:
+    """The measure of each model, in their order; of `Similarities` the one that stands for a ready matrix.
+
+    Raises:
+        InputError: an unknown measure, one for a model that is none of these or that is a matrix, or a model without.
+
+    Example:
+        >>> measures_by_model({"a": "dot", "b": "cosine"}, {"a": np.eye(3), "b": np.eye(3)})
+        {'a': 'dot', 'b': 'cosine'}
+    """
+    matrices = {name: x.kind for name, x in models.items() if isinstance(x, Similarities)}
+    rows = [name for name in models if name not in matrices]
+    asked = {str(name): one for name, one in measure.items()} if isinstance(measure, Mapping) else dict.fromkeys(
+        rows, measure
+    )  # fmt: skip
+    for name, one in asked.items():
+        if name not in rows:
+            why = "is a matrix, which has its values already" if name in matrices else "is none of the models"
+            raise InputError(f"measure names {name!r}, which {why}{nearest(name, rows)}")
+        get_measure(one)
+    missing = [name for name in rows if name not in asked]
+    if missing:
+        raise InputError(f"measure must be given for each model; got none for {missing[0]!r}")
+    return {name: PRECOMPUTED[matrices[name]] if name in matrices else asked[name] for name in models}
 
 
 def _compared(

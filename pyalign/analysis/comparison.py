@@ -30,6 +30,8 @@ class ModelResult:
         rank_ci: interval of the rank, that holds for all models together: one more than the models that are better, and
             one for each that is not worse, by the simultaneous intervals of differences. By a bootstrap it is that of
             the resamples, for each model by itself.
+        measure: its similarity measure; "similarity matrix" or "dissimilarity matrix" where one was given in place of
+            embeddings. None in documents of earlier versions, where all models had that of the comparison.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -42,6 +44,7 @@ class ModelResult:
     n_ties: int
     rank: float
     rank_ci: Interval | None
+    measure: str | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -135,7 +138,8 @@ class Comparison(OfTask, Result):
         n_dropped: triplets left out because they touch a row with NaN or infinity in any of them.
         resamples: of a bootstrap, else None.
         seed: of what is drawn.
-        measure, temperature, ties: the options.
+        measure: of all models; None where they have different ones.
+        temperature, ties: the options.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
         correction: how `p_adjusted` is corrected over all pairs: "holm" or "benjamini-hochberg".
         covariance: of the accuracies (m, m), in the order of the models, positive semi-definite; None by a bootstrap,
@@ -160,7 +164,7 @@ class Comparison(OfTask, Result):
     n_dropped: int
     resamples: int | None
     seed: int
-    measure: str
+    measure: str | None
     temperature: float
     ties: str
     ci_by: str | None

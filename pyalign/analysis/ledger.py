@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,11 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
+from pyalign.analysis.pairs_without_value import without_missing_pairs
 from pyalign.analysis.uncertainty import in_steps
+from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.progress import Progress, silent
@@ -64,19 +67,24 @@ class Ledger:
 
 
 def open_ledger(
-    models: Mapping[str, object], index: Any, *, nan: str, backend: str, progress: Progress = silent,
-    look: Callable[[Outcomes], None] | None = None, names: Sequence[str] | None = None, **options: Any,
+    models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure], nan: str,
+    backend: str, task: str, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
+    names: Sequence[str] | None = None, **options: Any,
 ) -> Ledger:  # fmt: skip
     """Scores each model; a problem with one is told with its name.
 
     Args:
         models: name -> (n, d), rows of the same items in the same order.
         index: (t, 3) rows.
-        nan, backend, options: see `pyalign.score`, and `task` of the triplets.
+        measure: of all models, or a mapping from their names; one of `PRECOMPUTED` for a matrix (n, n).
+        nan, backend, options: see `pyalign.score`.
+        task: of the triplets.
         look: is shown the outcomes of each model, which are not kept.
         names: of the rows.
     """
-    kept = common_triplets(models, index, backend) if nan == "omit" else None
+    measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
+    matrices = {name for name, one in measures.items() if get_measure(one).precomputed}
+    kept = common_triplets(models, index, backend, matrices, task) if nan == "omit" else None
     if kept is not None:
         index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
     t, m, scores = len(index), len(models), []
@@ -86,7 +94,9 @@ def open_ledger(
         of_batch: list[tuple[np.ndarray, np.ndarray, float, np.ndarray]] = []
         for name, x in batch:
             progress(name, first + len(of_batch), m)
-            one = _outcomes(name, x, index, names, nan=nan, backend=backend, **options)
+            one = _outcomes(
+                name, x, index, names, measure=measures[name], nan=nan, backend=backend, task=task, **options
+            )
             scores.append(one.score)
             if look is not None:
                 look(one)
@@ -112,11 +122,20 @@ def _columns(one: Outcomes) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
     return one.credits(one.score.ties).astype(np.int8), nats, step, np.packbits(one.verdicts == 1)
 
 
-def common_triplets(models: Mapping[str, object], index: Any, backend: str) -> np.ndarray | None:
-    """(t,) mask of the triplets whose rows are finite in all models, or None for all."""
+def common_triplets(
+    models: Mapping[str, object], index: Any, backend: str, matrices: Collection[str] = (), task: str = ODD_ONE_OUT
+) -> np.ndarray | None:
+    """(t,) mask of the triplets whose rows are finite in all models, or None for all.
+
+    matrices: the names of models that are similarities (n, n), of which the pairs must have a value.
+    """
     host = _checks.as_triplets(index)
     kept = np.ones(len(host), bool)
-    for x in models.values():
+    for name, x in models.items():
+        if name in matrices:
+            part = without_missing_pairs(np.asarray(x), host, task)[2]
+            kept &= True if part is None else part
+            continue
         door = open_door(backend, x)
         finite = finite_mask(door.backend, door.rows(x))
         if not finite.all():

@@ -12,7 +12,7 @@ from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
 from pyalign.data import ANCHORED, ODD_ONE_OUT, alternatives_of, chance_of
 from pyalign.errors import InputError
-from pyalign.measures import Measure
+from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
@@ -27,8 +27,9 @@ CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 
 
 def notes_on_rows(
-    x: Array, index: Array, source: str = "x", task: str = ODD_ONE_OUT, aside: Aside | None = None
-) -> tuple[str, ...]:
+    x: Array, index: Array, source: str = "x", task: str = ODD_ONE_OUT, aside: Aside | None = None,
+    features: bool = True,
+) -> tuple[str, ...]:  # fmt: skip
     """What is odd about the rows: unused or zero ones, an index among the features, items from 1.
 
     Of anchored triplets also whether the same three items come with several anchors.
@@ -39,6 +40,7 @@ def notes_on_rows(
         source: of x, for the sentences.
         task: of the triplets.
         aside: from `glance_at_rows`, where a call in between has read it.
+        features: whether columns are features; else x is a matrix of similarities (n, n).
 
     Example:
         >>> notes_on_rows(np.eye(5, 2), np.array([[0, 1, 2]]))[0]
@@ -56,10 +58,10 @@ def notes_on_rows(
         notes.append(f"item 0 never occurs, every other row of {source} does: {remedy}")
     elif n < len(rows):
         notes.append(f"triplets name {n:,} of the {len(rows):,} rows of {source}")
-    if zero[0]:
+    if zero[0] and features:
         told = "row" if zero[0] == 1 else "rows"
         notes.append(f"{zero[0]:,} {told} of {source} zero throughout: cosines with them are 0")
-    if looks_like_index(column):
+    if features and looks_like_index(column):
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
     anchors = notes_on_anchors(door.host(door.triplets(index)), task) if task == ANCHORED else ()
     return (*notes, *anchors)
@@ -93,6 +95,8 @@ def notes_on_similarities(
         >>> notes_on_similarities(x.astype(np.float32), np.array([[0, 1, 2], [7, 3, 5]]), "cosine")[0][:62]
         'all similarities of x by cosine lie within float32 rounding of'
     """
+    if get_measure(measure).precomputed:  # `as_similarities` notes it
+        return ()
     few = _few_rows(x) if aside is None else aside.read()[2]
     dtype = _checks.result_dtype(few)
     if _spread(few, measure) is None:

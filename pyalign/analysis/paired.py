@@ -58,7 +58,8 @@ def compared(
 
 def _comparison(ledger: Ledger, paired: Intervals, clusters: Clusters, correction: str) -> Comparison:
     score = ledger.scores[0]
-    assert score.measure is not None and score.temperature is not None
+    assert score.temperature is not None
+    measures = {one.measure for one in ledger.scores}
     return Comparison(
         models=tuple(_models(ledger, paired)),
         pairs=tuple(_adjusted(list(_pairs(ledger, paired)), correction)),
@@ -66,7 +67,7 @@ def _comparison(ledger: Ledger, paired: Intervals, clusters: Clusters, correctio
         n_dropped=0 if ledger.kept is None else int((~ledger.kept).sum()),
         resamples=None,
         seed=0,
-        measure=score.measure,
+        measure=score.measure if len(measures) == 1 else None,
         temperature=score.temperature,
         ties=score.ties,
         ci_by=None,
@@ -112,6 +113,7 @@ def _models(ledger: Ledger, paired: Intervals) -> Iterator[ModelResult]:
             n_ties=score.n_ties,
             rank=float(ranks[k]),
             rank_ci=paired.rank(k),
+            measure=score.measure,
         )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import NAN, accuracy_of, without_bad_rows
+from pyalign.analysis.accuracy import NAN, accuracy_of, scored_part
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.permuted import PermutationTest
 from pyalign.analysis.two_alternatives import counts_of_two
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
 from pyalign.data import ANCHORED, Provenance, align, require_answers, require_one_answer_each
-from pyalign.measures import Measure, get_measure
+from pyalign.data.similarities import Similarities, with_similarities
+from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
@@ -43,10 +45,12 @@ def permutation_test(
     triplets: it keeps the similarities with their ties and hubs, and the triplets with their repeated objects.
 
     Args:
-        x: (n, d) real numbers, one row per item.
+        x: (n, d) real numbers, one row per item; or `pyalign.Judgments`, one matrix of them, whose rows and columns are
+            permuted together, and which has its values instead of a measure.
         triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
         measure, ties, backend: see `pyalign.score`.
-        nan: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is.
+        nan: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is. Of a matrix
+            each order leaves out the triplets that then ask about a pair that is NaN.
         permutations: random matchings.
         confidence: of the interval of the accuracies under them.
         seed: the same seed gives the same permutations on every backend.
@@ -71,17 +75,24 @@ def permutation_test(
     _checks.fraction(confidence, "confidence")
     _checks.whole_number(seed, "seed", 0)
     _checks.one_of(nan, NAN, "nan")
-    aligned = align(x, triplets)
+    chosen = get_measure(measure)
+    aligned = align(with_similarities(x), triplets, features=not chosen.precomputed)
+    if isinstance(aligned.embeddings, Similarities):
+        chosen = PRECOMPUTED[aligned.embeddings.kind]
     require_answers(aligned.triplets, "permutation_test")
     require_one_answer_each(aligned.triplets, "permutation_test")
     given, task = {"x": aligned.embeddings, "triplets": aligned.triplets}, aligned.triplets.task
     x, triplets = aligned.x, aligned.index
-    if nan == "omit":
-        x, triplets, _ = without_bad_rows(x, triplets, backend)
     with _checks.may_omit_rows(aligned.names):
-        score = triplet_outcomes(x, triplets, measure=measure, ties=ties, backend=backend, task=task).score
+        score = triplet_outcomes(x, triplets, measure=chosen, ties=ties, nan=nan, backend=backend, task=task).score
     assert score.accuracy is not None
-    accuracies = _permuted(x, triplets, task, get_measure(measure), ties, backend, permutations, seed, progress)
+    options: dict[str, Any] = {"permutations": permutations, "seed": seed, "progress": progress}
+    if chosen.precomputed and np.isnan(np.asarray(x)).any():
+        accuracies = _permuted_with_missing(np.asarray(x), np.asarray(triplets), task, chosen, ties, backend, **options)
+    else:
+        if nan == "omit":
+            x, triplets, _ = scored_part(x, triplets, chosen, task, backend)
+        accuracies = _permuted(x, triplets, task, chosen, ties, backend, **options)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     return PermutationTest(
         accuracy=score.accuracy,
@@ -94,7 +105,7 @@ def permutation_test(
         n_triplets=score.n_triplets,
         task=task,
         notes=aligned.notes,
-        provenance=Provenance.now(given, {"measure": str(measure), "ties": ties, "nan": nan}, score.backend, seed),
+        provenance=Provenance.now(given, {"measure": str(chosen), "ties": ties, "nan": nan}, score.backend, seed),
     )
 
 
@@ -104,13 +115,15 @@ def _permuted(
 ) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies."""
     door = open_door(backend, x)
-    values, index = door.rows(x), door.triplets(triplets)
+    values = door.similarities(x) if measure.precomputed else door.rows(x)
+    index = door.triplets(triplets)
     n, t, dtype = len(values), len(index), _checks.result_dtype(values)
-    rows, _ = prepare(door.backend, measure, values)
-    matrix = None
-    if use_matrix(n, t, dtype.itemsize):
-        matrix = door.empty((n, n), dtype)
-        door.backend.similarity(rows, None, matrix)
+    matrix = values if measure.precomputed else None
+    if matrix is None:
+        rows, _ = prepare(door.backend, measure, values)
+        if use_matrix(n, t, dtype.itemsize):
+            matrix = door.empty((n, n), dtype)
+            door.backend.similarity(rows, None, matrix)
     on_host = None if matrix is not None and n * n < 3 * t else door.host(index)
     similarities = door.empty((t, 3), dtype) if task == ANCHORED else None
     sums_of = partial(_sums_of, door, similarities)
@@ -126,6 +139,21 @@ def _permuted(
         else:
             sums = sums_of(partial(door.backend.triplets_from_matrix, door.reordered(matrix, order), index))
         accuracies[k] = accuracy_of(sums, t, ties)
+        progress("permutations", k + 1, permutations)
+    return accuracies
+
+
+def _permuted_with_missing(
+    matrix: np.ndarray, triplets: np.ndarray, task: str, measure: Measure, ties: str, backend: str, permutations: int,
+    seed: int, progress: Progress,
+) -> np.ndarray:  # fmt: skip
+    """(permutations,) accuracies with a matrix that has NaN: each of the triplets that ask about none in that order."""
+    accuracies = np.empty(permutations)
+    for k in range(permutations):
+        moved = permutation(len(matrix), k, seed=seed).astype(np.int32)[triplets]
+        found = triplet_outcomes(matrix, moved, measure=measure, ties=ties, nan="omit", backend=backend, task=task)
+        assert found.score.accuracy is not None
+        accuracies[k] = found.score.accuracy
         progress("permutations", k + 1, permutations)
     return accuracies
 

@@ -18,8 +18,9 @@ from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.analysis.several import Several, measures_of, of_each
 from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
+from pyalign.data.similarities import Similarities, similarities_of, with_similarities
 from pyalign.errors import InputError
-from pyalign.measures import Measure
+from pyalign.measures import PRECOMPUTED, Measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
@@ -69,54 +70,74 @@ class _Asked:
 
 @overload
 def score(  # type: ignore[overload-overlap]
-    x: Mapping[str, object], triplets: object, *, measure: str | Measure | Sequence[str | Measure] | None = ...,
-    temperature: float | None = ..., ties: str = ..., nan: str = ..., backend: str = ...,
+    x: Mapping[str, object], triplets: object, *,
+    measure: str | Measure | Sequence[str | Measure] | None = ..., temperature: float | None = ...,
+    ties: str = ..., nan: str = ..., backend: str = ...,
     ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
 @overload
+def score(  # type: ignore[overload-overlap]
+    x: None = ..., triplets: object = ..., *, matrix: Mapping[str, object], kind: str | None = ...,
+    temperature: float | None = ...,
+    ties: str = ..., nan: str = ..., backend: str = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
+    permutations: int | None = ..., seed: int = ..., keep: Sequence[str] = ...,
+    progress: Progress = ...,
+) -> Scores: ...  # fmt: skip
+@overload
 def score(
-    x: object, triplets: object, *, measure: str | Measure | None = ...,
-    temperature: float | None = ..., ties: str = ..., nan: str = ..., backend: str = ...,
+    x: object = ..., triplets: object = ..., *, matrix: object = ..., kind: str | None = ...,
+    measure: str | Measure | None = ..., temperature: float | None = ...,
+    ties: str = ..., nan: str = ..., backend: str = ...,
     ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
 def score(
-    x: Any, triplets: object, *, measure: Any = None, temperature: float | None = None, ties: str = "fractional",
-    nan: str = "raise", backend: str = "auto", ci: str | Resampling | None = None, subjects: object = None,
-    groups: object = None, ceiling: Ceiling | None = None, permutations: int | None = None, seed: int = 0,
-    transform: Transform | None = None, keep: Sequence[str] = (), progress: Progress = silent,
+    x: Any = None, triplets: object = None, *, matrix: Any = None, kind: str | None = None, measure: Any = None,
+    temperature: float | None = None, ties: str = "fractional", nan: str = "raise", backend: str = "auto",
+    ci: str | Resampling | None = None, subjects: object = None, groups: object = None, ceiling: Ceiling | None = None,
+    permutations: int | None = None, seed: int = 0, transform: Transform | None = None, keep: Sequence[str] = (),
+    progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
-    """Odd-one-out accuracy of embeddings on human triplets.
+    """Odd-one-out accuracy on human triplets of embeddings, or of a ready matrix of similarities or dissimilarities.
 
     Args:
         x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such: then the result is `Scores`, one after the other. Arrays are
-            taken for embeddings, also where a note asks whether they are a matrix of similarities, or triplets (whole
-            numbers in three or four columns, which `load_embeddings` refuses).
+            `Embeddings`. Or a mapping from names to such, or to `Judgments`: then the result is `Scores`, one after
+            the other. Arrays are taken for embeddings, also where a note asks whether they are a matrix of
+            similarities, or triplets (whole numbers in three or four columns, which `load_embeddings` refuses).
         triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that the person called odd.
             Of `Triplets` all that they know is used. Where both sides have names, rows are matched by name.
-        measure: see `pyalign.similarity`; several give `Scores`. None: that which the transform was fitted with, else
-            cosine.
-        temperature: divides the similarities before the softmax; concerns cross-entropy and entropy alone. None: that
-            of the transform's fit, else 1.
+        matrix: in place of x: a symmetric matrix (n, n) whose rows and columns are the items, or condensed, the (m,)
+            pairs above its diagonal, as of `scipy.spatial.distance.pdist`; a DataFrame, or `Judgments`. Its diagonal is
+            not looked at; NaN is a pair without a value. Or a mapping from names to such: then the result is `Scores`.
+        kind: what larger numbers of the matrix mean: ``"similarity"``, or ``"dissimilarity"``, whose values are
+            negated.
+        measure: of embeddings, see `pyalign.similarity`; several give `Scores`. None: that which the transform was
+            fitted with, else cosine.
+        temperature: divides the similarities before the softmax; concerns cross-entropy and entropy alone. It has the
+            units of the similarities: of a matrix those of its values. None: that of the transform's fit, else 1.
         ties: what a tie for the most similar pair counts. ``"fractional"``: 1/m when the human's pair is among the m
             tied ones, the only rule whose expectation is right for a random model; ``"wrong"``: nothing;
             ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code. Of
             anchored triplets there are two-way ties alone.
-        nan: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity.
+        nan: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity, or that ask about a
+            pair for which a matrix has NaN.
         backend: see `pyalign.similarity`.
-        ci: what intervals and standard errors are over; None: there are none. ``"objects"``: other objects like
-            these; ``"subjects"``: other people; ``"objects+subjects"``: both; ``"triplets"``: other triplets of these
-            objects; ``"auto"``: objects and people where these are known, else objects. Or a `pyalign.Resampling` with
-            its options. They are in closed form, with quantiles of Student's t, unless it asks for a bootstrap.
+        ci: what intervals and standard errors are over; None or ``"none"``: there are none. ``"objects"``: other
+            objects like these; ``"subjects"``: other people; ``"objects+subjects"``: both; ``"triplets"``: other
+            triplets of these objects; ``"auto"``: objects and people where these are known, else objects. Or a
+            `pyalign.Resampling` with its options. They are in closed form, with quantiles of Student's t, unless it
+            asks for a bootstrap.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
         ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of name and
             number, or the result of `pyalign.noise_ceiling`, of which the estimate counts.
-        permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`.
+        permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`. Rows and
+            columns of a matrix are permuted together.
         seed: of the permutations.
         transform: a map that the rows go through first. The result says whether its fit has seen these triplets.
         keep: "choices", "probabilities": arrays to keep in the result.
@@ -126,7 +147,8 @@ def score(
         A `Score`; of a mapping, or of several measures, `Scores`.
 
     Raises:
-        InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet.
+        InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet; for a matrix
+            without a kind, or one that is not symmetric.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3; for the
     intervals see `pyalign.stats.clustered`, and Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007.
@@ -134,7 +156,10 @@ def score(
     Example:
         >>> import numpy as np
         >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
-        >>> round(score(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]]).accuracy, 3)
+        >>> triplets = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
+        >>> round(score(x, triplets).accuracy, 3)
+        0.667
+        >>> round(score(matrix=1 - x @ x.T, kind="dissimilarity", triplets=triplets).accuracy, 3)
         0.667
     """
     keep = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")
@@ -143,8 +168,10 @@ def score(
     if transform is not None and not isinstance(transform, Transform):
         what = f"got {type(transform).__name__} (of a file: read_transform(path))"
         raise InputError(f"transform must be a pyalign.Transform; {what}")
-    if isinstance(x, Mapping):
-        x = {str(name): values for name, values in x.items()}
+    if triplets is None:
+        raise InputError("triplets must be given; got None")
+    x, called = _models(x, matrix, kind), "x" if matrix is None else "matrix"
+    _refuse_for_matrices(x, measure, transform)
     measures = (None,) if measure is None else measures_of(measure)
     given = as_triplet_data(triplets)
     require_one_answer_each(given, "score")
@@ -153,12 +180,35 @@ def score(
         measures, temperature, ties, nan, backend, plan, subjects, groups, ceiling, permutations, seed, transform,
         tuple(keep), progress, Grouped(plan),
     )  # fmt: skip
-    found = of_each(x, given, measures, progress, partial(_begin, asked))
+    found = of_each(x, given, measures, progress, partial(_begin, asked), called)
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
-    models = x if isinstance(x, Mapping) else {"x": x}
+    models = x if isinstance(x, Mapping) else {called: x}
     told = merged(*(one.notes for one in found))
     return Scores(found, given.source, notes=told, provenance=_provenance(asked, models, given, found[0].backend))
+
+
+def _models(x: Any, matrix: Any, kind: str | None) -> Any:
+    """Embeddings or `Similarities`, or a mapping from names to such."""
+    if matrix is not None and x is not None:
+        raise InputError("matrix stands in place of x; got both (a mapping as x may hold pyalign.Judgments too)")
+    if matrix is not None:
+        return similarities_of(matrix, kind)
+    if kind is not None:
+        raise InputError("kind says what matrix holds; got no matrix")
+    if x is None:
+        raise InputError("x or matrix must be given; got neither")
+    return with_similarities({str(name): one for name, one in x.items()} if isinstance(x, Mapping) else x)
+
+
+def _refuse_for_matrices(x: Any, measure: Any, transform: Transform | None) -> None:
+    """Raises where an option serves embeddings, and there are none, or where a map would be of a matrix."""
+    models = list(x.values()) if isinstance(x, Mapping) else [x]
+    matrices = [isinstance(one, Similarities) for one in models]
+    if measure is not None and matrices and all(matrices):
+        raise InputError(f"measure is of embeddings; a matrix has its values already; got {measure!r}")
+    if transform is not None and any(matrices):
+        raise InputError("transform maps the rows of embeddings; got a matrix")
 
 
 def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, backend: str) -> Provenance:
@@ -172,18 +222,23 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, back
 
 def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str | Measure | None], Score]:
     """Brings the rows to their place, once for all measures; gives the score by one."""
-    source, seen, notes = name or "x", None, aligned.notes
+    matrix = aligned.embeddings if isinstance(aligned.embeddings, Similarities) else None
+    source, seen, notes = name or ("x" if matrix is None else "matrix"), None, aligned.notes
     values = aligned.x
     if asked.transform is not None:
         seen, told = seen_by(asked.transform, aligned)
         values, notes = asked.transform.apply(values), merged(notes, told)
     t, n = length(aligned.index), length(values)
     door = open_door(asked.backend, values, elements=n * n if t and use_matrix(n, t, 4) else 0)
-    rows = door.rows(values)
+    rows = door.rows(values) if matrix is None else values
     aside = glance_at_rows(rows, aligned.index)
-    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task, aside))
+    looked = lru_cache(maxsize=1)(
+        lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task, aside, features=matrix is None)
+    )
 
     def run(measure: str | Measure | None) -> Score:
+        if matrix is not None:
+            measure = PRECOMPUTED[matrix.kind]
         chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
         found = _one(rows, aligned, chosen, temperature, asked, aside)
         of_measure = notes_on_similarities(rows, aligned.index, chosen, source, aside)

@@ -11,6 +11,7 @@ from pyalign import _checks
 from pyalign.analysis.notes import merged
 from pyalign.data import Aligned, Triplets, align, as_triplet_data, require_answers
 from pyalign.data.align import one_order
+from pyalign.data.similarities import Similarities
 from pyalign.documents import from_document, from_fields
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -82,27 +83,30 @@ def answered_triplets(triplets: object, answers: object, what: str) -> Triplets:
 
 def of_each(
     x: Any, triplets: Triplets, measures: Sequence[Chosen], progress: Progress,
-    begin: Callable[[Aligned, str | None], Callable[[Chosen], One]],
+    begin: Callable[[Aligned, str | None], Callable[[Chosen], One]], called: str = "x",
 ) -> tuple[One, ...]:  # fmt: skip
     """What `begin` makes of each embeddings, called with each measure.
 
     Args:
         x: embeddings, or a mapping from names to them; these share the order of items that the first with names has.
+            `Similarities` have no measure: `begin` is called with the first of `measures`.
+        called: what x is, where it has no name.
         begin: takes embeddings with triplets and their name, or None; gives a function of a measure.
     """
     models: Mapping[str | None, object] = {None: x}
     if isinstance(x, Mapping):
         if not x:
-            raise InputError("x must hold at least one model; got an empty mapping")
+            raise InputError(f"{called} must hold at least one model; got an empty mapping")
         ordered, notes = one_order(x, triplets)
         triplets, models = replace(ordered, notes=merged(ordered.notes, notes)), {str(name): x[name] for name in x}
     found: list[One] = []
+    each = {name: measures[:1] if isinstance(values, Similarities) else measures for name, values in models.items()}
     for name, values in models.items():
-        aligned = align(values, triplets, name or "x")  # whose errors name the embeddings themselves
+        aligned = align(values, triplets, name or called)  # whose errors name the embeddings themselves
         with _told(name, triplets.source), _checks.may_omit_rows(aligned.names):
             run = begin(aligned, name)
-            for measure in measures:
-                progress(f"{name or 'x'} {measure or ''}".rstrip(), len(found), len(models) * len(measures))
+            for measure in each[name]:
+                progress(f"{name or called} {measure or ''}".rstrip(), len(found), sum(map(len, each.values())))
                 found.append(run(measure))
     return tuple(found)
 

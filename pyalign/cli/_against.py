@@ -149,9 +149,8 @@ def _concepts(options: Any) -> dict[str, Any]:
 
 
 def _given(options: Any, *names: str) -> dict[str, Any]:
-    """Those of the options that are given, with how intervals are."""
-    found = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    return {**found, "ci": None} if found.get("ci") == "none" else found
+    """Those of the options that are given."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def agreement(options: Any, progress: Progress) -> Outcome:

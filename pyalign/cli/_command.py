@@ -15,7 +15,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from pyalign.cli._streams import drop
-from pyalign.errors import InputError
+from pyalign.errors import InputError, nearest
 
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     import numpy as np
@@ -45,7 +45,7 @@ class Option:
         positional: whether the values may also stand by themselves, before the options.
         exclusive: a name that options share of which one may be given.
         words: what the shell offers.
-        unless: the name of an option of which a command that has it needs no more than one of the two.
+        unless: the names of options that a command may be given in place of this one.
     """
 
     help: str
@@ -60,14 +60,14 @@ class Option:
     positional: bool
     exclusive: str
     words: Iterable[str] | None
-    unless: str = ""
+    unless: Sequence[str] = ()
 
 
 def option(
     help: str, *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] = str,
     metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
-    unless: str = "",
+    unless: Sequence[str] = (),
 ) -> Any:  # fmt: skip
     """A field of an options class; see `Option`. A default of False makes it a switch."""
     told = Option(help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless)
@@ -122,6 +122,18 @@ class Parser(argparse.ArgumentParser):
         from pyalign.report.tables import one_line
 
         self.exit(2, f"{self.prog}: error: {one_line(message)}\ntry '{self.prog} --help'\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse has it, with the word that is near where one is."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = nearest(str(value), map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, f"{error.message}{near}") from None
+
+    def flags(self) -> list[str]:
+        """Every flag of the command, such as "--measure"."""
+        return [flag for action in self._actions for flag in action.option_strings]
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """As argparse has it, but help that can't be written is an error."""
@@ -198,13 +210,16 @@ def _standing(one: Field[Any]) -> str:
 
 def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
     """The options of the words; exits with 2 where they are not understood."""
-    given = vars(parser.parse_intermixed_args(list(words)))
+    known, rest = parser.parse_known_intermixed_args(list(words))
+    if rest:
+        parser.error(_unrecognized(rest, parser))
+    given = vars(known)
     values: dict[str, Any] = {}
     for one, told in declared(kind):
         value = given[one.name]
         if told.positional:
             value = _either(parser, one, told, value, given[_standing(one)])
-        excused = bool(told.unless and given.get(told.unless))
+        excused = any(given.get(name) for name in told.unless)
         if value is None and excused and told.nargs in ("+", "*"):
             value = []
         if value is None and one.default is MISSING and not excused:
@@ -212,6 +227,13 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
             parser.error(f"the following arguments are required: {'/'.join(told.flags or (unnamed,))}")
         values[one.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def _unrecognized(words: Sequence[str], parser: Parser) -> str:
+    """What is said of words that no option takes: the flag that was meant, where one is near the first of them."""
+    message = f"unrecognized arguments: {' '.join(words)}"
+    flag = words[0].partition("=")[0]
+    return message + (nearest(flag, parser.flags()) if flag.startswith("--") else "")
 
 
 def _either(parser: Parser, one: Field[Any], told: Option, by_flag: Any, standing: Any) -> Any:

@@ -195,8 +195,8 @@ def with_labels(results: tuple[Any, ...], labels: Sequence[str] | None) -> tuple
     """Results, embeddings by embeddings, with the labels of the command line beside the files' names."""
     if labels is None:
         return results
-    each = len(results) // len(labels)
-    return tuple(replace(one, label=labels[k // each]) for k, one in enumerate(results))
+    called = dict(zip(dict.fromkeys(one.embeddings for one in results), labels, strict=True))
+    return tuple(replace(one, label=called[one.embeddings]) for one in results)
 
 
 def refuse_subjects(options: Any, option: str, what: str) -> None:

@@ -46,8 +46,9 @@ def check(options: Any, alone: bool) -> None:
     if options.model_choices is None:
         refuse_unused(options, OF_CHOICES, "choices alone: add --model-choices")
         return
-    if options.embeddings:
-        raise InputError(f"--model-choices stands in place of embeddings; got {options.embeddings[0]} too")
+    others = [*options.embeddings, *(getattr(options, "matrix", None) or ())]
+    if others:
+        raise InputError(f"--model-choices stands in place of embeddings; got {others[0]} too")
     refuse_unused(options, OF_EMBEDDINGS, "embeddings alone, not --model-choices")
     if alone:
         raise InputError("--model-choices needs the people's answers, which --odd-column none says are not recorded")

@@ -19,6 +19,8 @@ PHRASES = {
     "score_choices(..., choice_base=1)": "--model-choice-base 1",
     'measure="precomputed"': "--similarities",
     'measure="precomputed_dissimilarity"': "--dissimilarities",
+    'pyalign.score(matrix=x, kind="similarity")': "pyalign score --matrix FILE --kind similarity",
+    'pyalign.score(matrix=x, kind="dissimilarity")': "pyalign score --matrix FILE --kind dissimilarity",
     "load_triplets(path)": "-t FILE",
     "pyalign.list_models()": "pyalign models list",
     "load_dataset(..., folder=path)": "'pyalign datasets path NAME --folder DIR'",

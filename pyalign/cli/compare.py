@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pyalign.analysis.compare import compare
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs, _matrices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.measures import get_measure
+from pyalign.errors import InputError
+from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 
 
 @dataclass(frozen=True)
 class CompareOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.OneMeasure, _options.Temperature,
-    _options.Intervals, _options.People, _options.Running, _options.Output,
+    _options.Models, _matrices.Matrices, _options.TripletFile, _options.RowNames, _options.Choice,
+    _options.Temperature, _options.Intervals, _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign compare`."""
 
+    measure: tuple[str, ...] | None = option(
+        "one of the measures above for all embeddings (default: cosine), or one for each, in their order", nargs="+",
+        metavar="M", group=_options.MODEL, words=MEASURES,
+    )  # fmt: skip
     correction: str = option(
         "of p-values over all pairs (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
@@ -30,18 +36,26 @@ class CompareOptions(
 
 def run(options: CompareOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
-    get_measure(options.measure)
+    measures = options.measure or ("cosine",)
+    for measure in measures:
+        get_measure(measure)
     if options.ci == "none":
         refuse_unused(options, ("choose_best", "correction"), "intervals, which --ci none leaves out")
     _inputs.check_intervals(options)
-    temperature = _options.read_temperature(options.temperature, (options.measure,))
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    _matrices.check(options)
+    if len(measures) not in (1, len(options.embeddings)):
+        many = f"one for each of {len(options.embeddings)}"
+        raise InputError(f"--measure must be one for all embeddings, or {many}; got {len(measures)}")
+    temperature = _options.read_temperature(options.temperature, measures)
+    matrices = _matrices.read(options)
+    labels = _inputs.labelled([*options.embeddings, *matrices], options.labels)
     triplets = _inputs.read_triplets(options, answered="compare")
-    models = _inputs.read_models(options, triplets)
+    models: dict[str, Any] = {**_inputs.read_models(options, triplets), **matrices}
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     found = compare(
-        models, triplets, measure=options.measure, temperature=1.0 if temperature is None else temperature,
+        models, triplets, measure=measures[0] if len(measures) == 1 else dict(zip(models, measures, strict=False)),
+        temperature=1.0 if temperature is None else temperature,
         ties=options.ties, nan=options.nan, backend=options.backend, ci=options.resampling(),
         correction=options.correction, choose_best=options.choose_best, progress=progress,
     )  # fmt: skip

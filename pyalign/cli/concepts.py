@@ -28,7 +28,7 @@ class ConceptsOptions(
 
     triplets: str | None = option(
         "file of (t, 3) triplets; FILE::KEY; may be left out with --predict", "-t", "--triplets", required=True,
-        metavar="T", role="input", unless="predict",
+        metavar="T", role="input", unless=("predict",),
     )  # fmt: skip
     levels: tuple[str, ...] | None = option(
         "two files of categories, fine and coarse: by whether all three objects share a fine one, a coarse one, two of "

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs, _matrices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.data import KINDS, Judgments, hash_early
+from pyalign.data import KINDS
 from pyalign.errors import InputError
-from pyalign.io.paths import split_key
 from pyalign.measures import MEASURES, get_measure
 from pyalign.pairwise.bootstrap import OVER
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
@@ -101,7 +100,7 @@ class RsaOptions(_options.RowNames, _options.Running, _options.Card, _options.Ou
 def run(options: RsaOptions, progress: Progress) -> Outcome:
     """Reads everything, compares everything."""
     _check(options)
-    human = read_judgments(options.human, options.kind, options.human_names)
+    human = _matrices.read_judgments(options.human, options.kind, options.human_names)
     if (human.n_people or 1) < 2:
         refuse_unused(options, ("pooling",), "the noise ceiling, which takes matrices of at least two people")
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
@@ -111,9 +110,10 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
         for name in ("measure", "correlation", "ci_method", "resamples", "confidence", "seed")
     }
     asked = {name: value for name, value in given.items() if value is not None}
+    rdms = _matrices.read_matrices(options.model_rdms or (), KINDS[0], "--model-rdms")
     found = rsa(
-        models, human, **asked, model_rdms=_rdms(options.model_rdms or ()), pooling=options.pooling,
-        ci=None if options.ci == "none" else options.ci or "auto", permutations=options.permutations,
+        models, human, **asked, model_rdms=rdms, pooling=options.pooling,
+        ci=options.ci or "auto", permutations=options.permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction, nan=options.nan,
         backend=options.backend, progress=progress,
     )  # fmt: skip
@@ -139,32 +139,6 @@ def _check(options: RsaOptions) -> None:
             refuse_unused(options, ("seed",), "what is drawn: intervals, --permutations or --weighted")
     if options.ci_method == "corrected":
         refuse_unused(options, ("resamples",), "the bootstrap, which --ci-method corrected does without")
-
-
-def read_judgments(spec: str, kind: str | None, names: str | None) -> Judgments:
-    """The judgments in FILE or FILE::KEY."""
-    from pyalign.io.judgments import load_judgments
-
-    path, key = split_key(spec)
-    found = load_judgments(path, kind=kind, key=key, names=None if names is None else _inputs.names_of(names))
-    hash_early(found)
-    return found
-
-
-def _rdms(specs: tuple[str, ...]) -> dict[str, Judgments]:
-    """The models in files of dissimilarities, by specification; those of a stack by their place in it."""
-    twice = [spec for spec in specs if specs.count(spec) > 1]
-    if twice:
-        raise InputError(f"--model-rdms must differ; got {twice[0]} {specs.count(twice[0])} times")
-    models = {}
-    for spec in specs:
-        found = read_judgments(spec, KINDS[0], None)
-        if found.n_people is None:
-            models[spec] = found
-            continue
-        for k in range(found.n_people):
-            models[f"{spec}[{k}]"] = replace(found, values=found.values[k], people=None)
-    return models
 
 
 COMMAND = Command(

@@ -1,4 +1,4 @@
-"""`pyalign score`: odd-one-out accuracy of embeddings on human triplets."""
+"""`pyalign score`: odd-one-out accuracy of embeddings, or of ready matrices, on human triplets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from io import StringIO
 import numpy as np
 
 from pyalign.analysis.score import Scores, score
-from pyalign.cli import _ceiling, _inputs, _model_choices, _options
+from pyalign.cli import _ceiling, _inputs, _matrices, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, Output, option
 from pyalign.data import Transform
 from pyalign.errors import InputError
@@ -20,8 +20,9 @@ BESIDES = "besides"
 
 @dataclass(frozen=True)
 class ScoreOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.Measures, _options.Temperature,
-    _model_choices.ReadChoices, _options.Intervals, _options.People, _options.Running, _options.Card, _options.Output,
+    _options.Models, _matrices.Matrices, _options.TripletFile, _options.RowNames, _options.Measures,
+    _options.Temperature, _model_choices.ReadChoices, _options.Intervals, _options.People, _options.Running,
+    _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign score`."""
 
@@ -46,7 +47,10 @@ class ScoreOptions(
         "ceiling --json` (default: estimate)", kind=_ceiling.ceiling, metavar="C", role="input", group=BESIDES
     )  # fmt: skip
     permutations: int | None = option(
-        "chance level by K random matchings of rows and items", kind=_options.count, metavar="K", group=BESIDES
+        "chance level by K random matchings of rows (of a matrix rows and columns together) and items",
+        kind=_options.count,
+        metavar="K",
+        group=BESIDES,
     )
     choices: str | None = option(
         "write the odd position of each triplet, or that of the option taken, -1 for any tie", kind=_options.npy_file,
@@ -67,7 +71,9 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     _require_answers(options, alone)
     _inputs.check_intervals(options)
     _model_choices.check(options, alone)
-    labels = _inputs.labelled(options.model_choices or options.embeddings, options.labels)
+    _matrices.check(options)
+    matrices = _matrices.read(options)
+    labels = _inputs.labelled([*(options.model_choices or options.embeddings), *matrices], options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
     ceiling = _ceiling.read_ceiling(options.ceiling, options.task)
     triplets = _inputs.read_triplets(options)
@@ -82,8 +88,9 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         scored = _model_choices.scored(options, triplets, plan, groups, ceiling, progress)
         return Outcome(replace(scored, results=_inputs.with_labels(scored.results, labels)))
     keep = [name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")]
+    models = {**_inputs.read_models(options, triplets), **matrices}
     results = score(
-        _inputs.read_models(options, triplets), triplets, measure=options.measure, temperature=temperature,
+        models, triplets, measure=options.measure, temperature=temperature,
         ties=options.ties, nan=options.nan, backend=options.backend, ci=plan, groups=groups, ceiling=ceiling,
         permutations=options.permutations, seed=options.seed or 0, transform=_transform(options.transform), keep=keep,
         progress=progress,

@@ -80,7 +80,7 @@ def concepts(
         measure, temperature: see `pyalign.score`; None: those of the transform's fit, else cosine and 1. The same
             before and after a transform.
         ties, nan, backend: see `pyalign.score`.
-        ci: what intervals are over; see `pyalign.score`. None: there are none.
+        ci: what intervals are over; see `pyalign.score`. None or ``"none"``: there are none.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all concepts (and pairs of models): ``"holm"`` or ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer has no interval and no p-value, and says so.

@@ -59,7 +59,7 @@ def consistency(
         measure, backend: see `pyalign.score`.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
         unknown: ``"raise"``, or ``"omit"`` to leave out triplets with a choice that names none of their items.
-        ci: what intervals are over; see `pyalign.score`. None: there are no intervals and no p-values.
+        ci: what intervals are over; see `pyalign.score`. None or ``"none"``: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all pairs, and over all concepts: ``"holm"`` or ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer has no interval.

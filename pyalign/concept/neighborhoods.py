@@ -25,6 +25,7 @@ from pyalign.measures import Measure
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import or_none
 
 REFERENCE = "against"
 RESAMPLES, PERMUTATIONS = 200, 999
@@ -64,7 +65,7 @@ def compare_neighbors(
             weight.
         dimension_labels: what the g dimensions are called.
         rbo_p: persistence of the rank-biased overlap, a fraction: smaller counts the first ranks more.
-        ci: "objects", or None for no intervals.
+        ci: "objects", or None (or "none") for no intervals.
         resamples: half-samples of the objects, of the intervals.
         confidence: of the intervals, a fraction.
         permutations: relabellings of a model's objects, for p-values; 0 for none.
@@ -97,6 +98,7 @@ def compare_neighbors(
     models = {str(name): one for name, one in models.items()}
     if not models or REFERENCE in models:
         raise InputError(f"x must hold at least one model, none called {REFERENCE!r}; got {list(models)}")
+    ci = or_none(ci)
     _check(rbo_p, ci, resamples, confidence, permutations, correction, seed)
     matched = match_rows({REFERENCE: against, **models})
     k = checked_k(k, matched.n)

@@ -52,7 +52,8 @@ def predict_dimensions(
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Gives the
             accuracy of the predicted dimensions, of the human ones, and of the embeddings as they are.
         measure: by which predicted and human dimensions choose the odd one.
-        ci: ``"objects"`` (as ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None for no intervals.
+        ci: ``"objects"`` (as ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None (or "none") for no
+            intervals.
         correction: of p-values of differences: ``"holm"``, or ``"benjamini-hochberg"``.
         nan: ``"raise"``, or ``"omit"`` for objects with NaN or infinity in a row to be left out.
         seed: of the folds.

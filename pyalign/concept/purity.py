@@ -20,6 +20,7 @@ from pyalign.measures import Measure
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.results import Result
+from pyalign.stats.resampling import or_none
 
 METHOD = "half-samples or jackknife"  # whose error is the larger
 NAMED = 5  # categories that a note names
@@ -126,6 +127,7 @@ def neighbor_purity(
         (1.0, 0.333)
     """
     models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    ci = or_none(ci)
     if ci is not None:
         _checks.one_of(ci, ("objects",), "ci")
     _checks.whole_number(resamples, "resamples", 2)

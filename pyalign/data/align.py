@@ -7,7 +7,7 @@ the embeddings as they stand. What had to be assumed is said in a note.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,14 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.embeddings import Embeddings, as_embeddings, notes_on_values
+from pyalign.data.judgments import KINDS
 from pyalign.data.names import listing, match_names, require_different
+from pyalign.data.similarities import Similarities
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
 
 NAMELESS = "neither triplets nor embeddings have names: row i is taken for object i"
-FROM_MATRIX = {
-    "similarities": "pyalign.odd_one_out_from(x, triplets)",
-    "dissimilarities": "pyalign.odd_one_out_from(-x, triplets)",
-}
+FROM_MATRIX = {f"{kind[:-1]}ies": f'pyalign.score(matrix=x, kind="{kind}")' for kind in KINDS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,7 @@ class Aligned:
         triplets: all that is known of them.
         names: of the rows of x, or None.
         notes: what was assumed, a sentence each.
-        embeddings: x as it was given, with all that is known of it.
+        embeddings: x as it was given, with all that is known of it; `Similarities` in the place of embeddings.
     """
 
     x: Array
@@ -66,7 +65,7 @@ def align(x: object, triplets: object, name: str = "x", features: bool = True) -
     """
     rows, given = as_embeddings(x, name), as_triplet_data(triplets)
     index, notes = _index(rows, given, name)
-    notes += notes_on_values(rows, name, FROM_MATRIX) if features else ()
+    notes += notes_on_values(rows, name, FROM_MATRIX) if features and not isinstance(rows, Similarities) else ()
     names = rows.names
     if names is None and given.numbered and given.names is not None:
         names = given.names
@@ -161,11 +160,12 @@ class AlignedModels:
     """Several embeddings of the same items, and triplets whose numbers are rows of each.
 
     Attributes:
-        models: name -> (n, d), rows of the same items in the same order.
+        models: name -> (n, d), rows of the same items in the same order; of `Similarities` (n, n).
         index: (t, 3) rows.
         triplets: all that is known of them.
         names: of the rows, or None.
         notes: what was assumed, a sentence each.
+        kinds: name -> "similarity" or "dissimilarity", of the models that are `Similarities`.
     """
 
     models: dict[str, Array]
@@ -173,6 +173,7 @@ class AlignedModels:
     triplets: Triplets
     names: tuple[str, ...] | None
     notes: tuple[str, ...]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def align_models(models: Mapping[str, object], triplets: object) -> AlignedModels:
@@ -193,9 +194,11 @@ def align_models(models: Mapping[str, object], triplets: object) -> AlignedModel
     for one in aligned.values():
         notes += tuple(note for note in one.notes if note not in notes)
     first = next(iter(aligned.values()))
+    kinds = {name: x.kind for name, x in models.items() if isinstance(x, Similarities)}
     if all(one.index is first.index and len(one.x) == len(first.x) for one in aligned.values()):
-        return AlignedModels({name: one.x for name, one in aligned.items()}, first.index, given, first.names, notes)
-    return _gathered(aligned, given, notes)
+        rows = {name: one.x for name, one in aligned.items()}
+        return AlignedModels(rows, first.index, given, first.names, notes, kinds)
+    return replace(_gathered(aligned, given, notes), kinds=kinds)
 
 
 def one_order(models: Mapping[str, object], triplets: object) -> tuple[Triplets, tuple[str, ...]]:
@@ -229,7 +232,7 @@ def _gathered(aligned: Mapping[str, Aligned], triplets: Triplets, notes: tuple[s
     models: dict[str, Any] = {}
     for name, one in aligned.items():
         place[index.ravel()] = np.asarray(one.index).ravel()
-        models[name] = one.x[place[used]]
+        models[name] = one.embeddings[place[used]].values
     place[used] = np.arange(len(used), dtype=np.int64)
     names = None if first.names is None else tuple(first.names[row] for row in used)
     return AlignedModels(models, place[index], triplets, names, notes)

@@ -162,6 +162,8 @@ def as_embeddings(x: object, name: str = "x") -> Embeddings:
         return x
     if hasattr(x, "answered"):  # `Triplets`, which are an array of whole numbers as well
         raise InputError(f"{name} must be embeddings; got triplets: {x!r}")
+    if hasattr(x, "n_people"):  # `Judgments`, likewise
+        raise InputError(f"{name} must be embeddings; got judged pairs: {x!r}")
     if isinstance(x, str | os.PathLike):
         raise InputError(f"{name} must be an array; got the path {os.fspath(x)!r}: read it with load_embeddings(path)")
     if hasattr(x, "toarray") and hasattr(x, "nnz"):
@@ -230,5 +232,5 @@ def rows_of_index(index: Any, name: str) -> tuple[np.ndarray | None, tuple[str, 
 def plain(value: Any) -> Any:
     """The bare array of embeddings, triplets or a DataFrame; anything else as it came."""
     if type(value).__module__.startswith("pyalign.data."):
-        return value.values
+        return getattr(value, "judged", value).values  # of a matrix as it was given
     return as_embeddings(value).values if is_frame(value) else value

@@ -7,13 +7,15 @@ its own: two runs never write to one file, also where locks don't reach from one
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -30,7 +32,7 @@ ATTEMPTS, MOST = 6, 10_000  # in a row that brought nothing; in all
 WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds before another attempt: twice as many each time that brought nothing
 CHUNK = 1 << 18
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers after which another attempt may do
-
+UNREACHABLE = (errno.ENETUNREACH, errno.ENETDOWN)  # of a machine without a network, as is no address for a name
 
 _live = set[Path]()  # parts that this process writes to
 
@@ -40,9 +42,16 @@ class _Cut(Exception):
 
 
 class _OfTheWeb(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to addresses of the web alone; urllib's own goes to ``ftp:`` as well."""
+    """Follows redirects to addresses of the web alone; urllib's own goes to ``ftp:`` as well.
+
+    answered: is called when a server has answered with a redirect.
+    """
+
+    def __init__(self, answered: Callable[[], None]) -> None:
+        self._answered = answered
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        self._answered()
         there = urllib.parse.urljoin(req.full_url, headers.get("Location") or "")
         if not is_address(there):
             raise bad(req.full_url, f"leads to {there:.200}, and addresses must start with https:// or http://")
@@ -64,6 +73,8 @@ class Resuming:
     def __init__(self, part: Path, has_hash: bool, progress: Progress = silent) -> None:
         self._base, self._has_hash, self._progress = part, has_hash, progress
         self._part = part.with_name(f"{part.stem}.{run_name()}.part")
+        self._answered = False  # whether a server has, in this run: then there is a network
+        self._total: int | None = None  # bytes of the whole file
 
     @property
     def _state(self) -> Path:
@@ -73,7 +84,8 @@ class Resuming:
         """Fetches.
 
         Raises:
-            InputError: the server has no such file, or no attempt brings more; one line that starts with the address.
+            InputError: the server has no such file, no attempt brings more, or there is no network, of which it is
+                said at once; one line that starts with the address.
             OSError: the disk is full, or the folder forbidden.
         """
         with self._claimed(url):
@@ -145,6 +157,7 @@ class Resuming:
             left = ATTEMPTS if self._size() > before else left - 1
             if left <= 0:
                 break
+            self._tell(self._size())
             time.sleep(min(WAIT * 2 ** (ATTEMPTS - left), LONGEST_WAIT))
         kept = f"; {self._size():,} bytes are kept, run it again to go on" if self._size() else ""
         raise bad(url, f"{ATTEMPTS} attempts in a row brought nothing: {reason}{kept}")
@@ -156,15 +169,20 @@ class Resuming:
         """Appends what comes; whether the file is whole."""
         have, request = self._request(url)
         try:
-            response = urllib.request.build_opener(_OfTheWeb).open(request, timeout=TIMEOUT)
+            response = urllib.request.build_opener(_OfTheWeb(self._has_answered)).open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
+            self._has_answered()
             return self._refused(url, error, have)
         except (urllib.error.URLError, HTTPException, OSError) as error:
-            raise _Cut(_told(getattr(error, "reason", error))) from error
+            reason: Any = getattr(error, "reason", error)
+            if not self._answered and _is_offline(reason):
+                raise bad(url, self._without_network(url, reason)) from error
+            raise _Cut(_told(reason)) from error
+        self._has_answered()
         with response:
             if response.headers.get_content_type() == "text/html":
                 raise bad(url, "gives a page, not a file: is there a log-in in between?")
-            first, total = _ranges(response)
+            first, self._total = _ranges(response)
             if first not in (0, have):
                 os.truncate(self._part, 0)
                 raise _Cut(f"the server gives bytes from {first}, not from {have}")
@@ -176,8 +194,19 @@ class Resuming:
                 while piece := _read(response):
                     out.write(piece)
                     have += len(piece)
-                    self._progress(f"{self._base.stem}, bytes", have, total)
-        return total is None or have == total
+                    self._tell(have)
+        return self._total is None or have == self._total
+
+    def _tell(self, have: int) -> None:
+        self._progress(f"{self._base.stem}, bytes", have, self._total)
+
+    def _has_answered(self) -> None:
+        self._answered = True
+
+    def _without_network(self, url: str, reason: OSError) -> str:
+        host, target = urllib.parse.urlsplit(url).hostname, self._base.with_suffix("")
+        told = f"there seems to be no network: {host} cannot be reached ({reason.strerror})"
+        return f"{told}; with the file from elsewhere, save it as {target} and fetch again"
 
     def _request(self, url: str) -> tuple[int, urllib.request.Request]:
         have, held = self._size(), self._held()
@@ -239,6 +268,11 @@ def _read(response: Any) -> bytes:
     except (HTTPException, OSError) as error:
         raise _Cut(_told(error)) from error
     return piece
+
+
+def _is_offline(error: object) -> bool:
+    """Whether it is one of a machine without a network, which waiting for a server does not mend."""
+    return isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in UNREACHABLE)
 
 
 def _told(error: object) -> str:

@@ -124,12 +124,15 @@ class TripletLoss(nn.Module):
     Args:
         measure: see `pyalign.similarity`.
         temperature: in the units of the similarities; it divides. A parameter, or a leaf tensor that requires a
-            gradient, which becomes one, is learned.
+            gradient, which becomes one, is learned. A tensor that was computed, such as ``log_t.exp()``, passes its
+            gradient on to what it was computed from, in one backward pass: a loss that is called in every step takes
+            it anew in each call.
         reduction: "mean" over all answers, their "sum", or "none": a loss for each triplet.
 
     Raises:
         InputError: for an unknown measure or reduction, and a temperature that is not one positive number. So does a
-            later step on the CPU when a learned temperature is positive no more; on a device its loss is NaN.
+            later step on the CPU when a learned temperature is positive no more; on a device its loss is NaN. And a
+            call after the backward pass of a computed temperature, which has become out of date.
 
     Source: Muttenthaler et al., ICLR 2023, equation 2 (without the penalty).
 
@@ -140,15 +143,22 @@ class TripletLoss(nn.Module):
         1.0986
     """
 
-    temperature: float | nn.Parameter
+    temperature: float | Tensor
 
     def __init__(self, measure: str = "dot", temperature: float | Tensor = 1.0, reduction: str = "mean"):
         super().__init__()
         self.measure = str(get_measure(measure))
-        self.temperature = _number_or_parameter(temperature)
+        self.temperature = _checked_temperature(temperature)
+        self._gradients_taken: list[bool] = []  # of a computed temperature
+        if isinstance(self.temperature, Tensor) and not self.temperature.is_leaf:
+            taken = self._gradients_taken
+            self.temperature.register_hook(lambda gradient: taken.append(True))
         self.reduction = _checks.one_of(reduction, REDUCTIONS, "reduction")
 
-    def forward(self, x: Tensor, triplets: Any, answers: Any = None, weights: Any = None) -> Tensor:
+    def forward(
+        self, x: Tensor, triplets: Any, answers: Any = None, weights: Any = None,
+        temperature: float | Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """Cross-entropy in nats: (), or (t,) with reduction "none".
 
         Args:
@@ -157,6 +167,8 @@ class TripletLoss(nn.Module):
             answers: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd.
                 None: one answer for each triplet, its last item.
             weights: (t,) numbers of at least 0, by which the answers of each triplet are multiplied.
+            temperature: of this call, in place of that of the module: a number or a tensor, computed or not, through
+                which the gradient goes.
 
         Returns:
             The sum over triplets and positions p of ``-weights * answers[p] * log softmax(s / T)[pair without p]``,
@@ -169,29 +181,41 @@ class TripletLoss(nn.Module):
         if not isinstance(x, Tensor):
             made = "torch.as_tensor(x) makes one"
             raise InputError(f"x must be a tensor, since an array takes no gradient ({made}); got {type(x).__name__}")
+        divisor = self._current_temperature() if temperature is None else temperature
         op = torch.ops.pyalign.triplet_loss
-        chosen = op.learned if isinstance(self.temperature, Tensor) else op.default
+        chosen = op.learned if isinstance(divisor, Tensor) else op.default
         index = triplets if isinstance(triplets, Tensor) else _beside(x, _checks.as_triplets(triplets))
         given = [_numbers(x, *pair) for pair in ((answers, "answers", "(t, 3)"), (weights, "weights", "(t,)"))]
-        loss: Tensor = chosen(x, index, self.measure, self.temperature, *given, self.reduction)
+        loss: Tensor = chosen(x, index, self.measure, divisor, *given, self.reduction)
         return loss
+
+    def _current_temperature(self) -> float | Tensor:
+        """That of the module; raises where it was computed and has passed its gradient on: a step may have followed."""
+        if self._gradients_taken:
+            raise InputError("temperature was computed before a backward pass that has used it: compute it for each "
+                             "call, loss(x, triplets, temperature=...)")  # fmt: skip
+        return self.temperature
 
     def extra_repr(self) -> str:
         """The options, for print(model)."""
-        temperature = "learned" if isinstance(self.temperature, Tensor) else f"{self.temperature:g}"
+        temperature = f"{self.temperature:g}" if isinstance(self.temperature, float) else "learned"
+        if isinstance(self.temperature, Tensor) and not self.temperature.is_leaf:
+            temperature = "computed"
         reduction = "" if self.reduction == "mean" else f", reduction={self.reduction!r}"
         return f"measure={self.measure!r}, temperature={temperature}{reduction}"
 
 
-def _number_or_parameter(temperature: float | Tensor) -> float | nn.Parameter:
-    """A parameter stays what it is; a leaf tensor that requires a gradient becomes one."""
+def _checked_temperature(temperature: float | Tensor) -> float | Tensor:
+    """A parameter and a computed tensor stay what they are; a leaf tensor that requires a gradient becomes a parameter.
+
+    Raises:
+        InputError: it is not one positive number.
+    """
     if not isinstance(temperature, Tensor):
         return _checks.as_temperature(temperature)
-    if not temperature.is_leaf:
-        raise InputError("temperature must be a number, a parameter or a leaf tensor; got the result of a computation")
     check_temperature(temperature, temperature)
     value = 1.0 if temperature.is_meta else _checks.as_temperature(temperature.item())
-    if isinstance(temperature, nn.Parameter):
+    if isinstance(temperature, nn.Parameter) or not temperature.is_leaf:
         return temperature
     return nn.Parameter(temperature) if temperature.requires_grad else value
 

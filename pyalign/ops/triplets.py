@@ -19,6 +19,7 @@ from pyalign import _checks
 from pyalign.backends import Array, Backend, Rows, Sums, Wanted
 from pyalign.data import ODD_ONE_OUT, Aligned, align
 from pyalign.data.align import NAMELESS
+from pyalign.data.similarities import with_similarities
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
@@ -131,7 +132,7 @@ def _aligned(x: object, triplets: object, what: str, name: str = "x") -> Aligned
     Warns:
         AssumptionWarning: such as the order of items that numbers stand for.
     """
-    aligned = align(x, triplets, name, features=name == "x")
+    aligned = align(x if name == "x" else with_similarities(x), triplets, name, features=name == "x")
     if aligned.triplets.task != ODD_ONE_OUT:
         told = f"{what} takes odd-one-out triplets alone; got task {aligned.triplets.task!r}"
         raise InputError(f'{told} (score(..., keep=("choices", "probabilities")) gives both)')
@@ -254,7 +255,8 @@ def run_triplets(
 ) -> TripletResults:
     """Any of choices, probabilities, similarities and sums, in one pass over the triplets.
 
-    Arguments are those of `choice_probabilities`. aside: arrays where x lies, to be read with the numbers of this call.
+    Arguments are those of `choice_probabilities`; with a measure of `PRECOMPUTED`, x is a matrix of similarities (n, n)
+    without NaN. aside: arrays where x lies, to be read with the numbers of this call.
 
     Example:
         >>> import numpy as np
@@ -264,7 +266,8 @@ def run_triplets(
     chosen = get_measure(measure)
     n, t = length(x), length(triplets)
     door = open_door(backend, x, elements=n * n if t and use_matrix(n, t, 4) else 0)
-    rows, index = door.rows(x), door.triplets(triplets)
+    rows = door.similarities(x) if chosen.precomputed else door.rows(x)
+    index = door.triplets(triplets)
     dtype, shape = _checks.result_dtype(rows), (len(index), 3)
     temperature = _checks.as_temperature(temperature)
     with door.running(index, *map(int, rows.shape)):
@@ -289,6 +292,8 @@ def checked_triplets(door: Door, triplets: object, n: int, columns: int = 0) -> 
 
 
 def _run(door: Door, measure: Measure, x: Array, triplets: Array, want: Wanted, aside: Aside | None) -> Sums | None:
+    if measure.precomputed:
+        return cast("Sums | None", _run_from(door, x, triplets, want))
     n, dtype = len(x), _checks.result_dtype(x)
     matrix = door.empty((n, n), dtype) if use_matrix(n, len(triplets), dtype.itemsize) else None
 
@@ -301,5 +306,8 @@ def _run(door: Door, measure: Measure, x: Array, triplets: Array, want: Wanted, 
     return run_prepared(door, measure, x, None, work, aside)
 
 
-def _run_from(door: Door, matrix: Array, triplets: Array, want: Wanted) -> None:
-    run_finite(door, matrix, "similarities", lambda backend: backend.triplets_from_matrix(matrix, triplets, want))
+def _run_from(door: Door, matrix: Array, triplets: Array, want: Wanted) -> Any:
+    def work(backend: Any) -> Any:
+        return backend.triplets_from_matrix(matrix, triplets, want)
+
+    return run_finite(door, matrix, "similarities", work)

@@ -25,7 +25,7 @@ from pyalign.pairwise.tiled import in_tiles
 from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import RESAMPLES
+from pyalign.stats.resampling import RESAMPLES, or_none
 
 AUTO = "auto"
 PARTIAL = ("spearman", "pearson")
@@ -69,8 +69,8 @@ def rsa(
             cosine, pearson and rbf, -s of distances and dot products.
         correlation: one or several of `CORRELATIONS`.
         model_rdms: name -> matrix of dissimilarities, more models, such as categories.
-        ci: what intervals are over: "objects", "subjects", "objects+subjects", None for none; "auto": objects, and
-            people where there are matrices of several.
+        ci: what intervals are over: "objects", "subjects", "objects+subjects", None or "none" for none; "auto":
+            objects, and people where there are matrices of several.
         ci_method: "corrected", the closed form of `pyalign.pairwise.closed_form`, which counts noise of single pairs
             once, of spearman, rho-a, pearson and cosine; or "bootstrap", over both the dual bootstrap of
             `pyalign.pairwise.bootstrap`. None: the first, where it exists and no `resamples` are asked for.
@@ -205,6 +205,7 @@ def _method(asked: str | None, resamples: int | None, chosen: Sequence[Correlati
 
 def _over(ci: str | None, judged: Judgments) -> str | None:
     """What is drawn anew; raises where people are to be drawn that are not known."""
+    ci = or_none(ci)
     if ci is None:
         return None
     _checks.one_of(ci, (*OVER, AUTO), "ci")

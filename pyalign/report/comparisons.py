@@ -46,7 +46,7 @@ def comparison_table(found: Comparison, width: int | None = None, verbose: bool 
     notes += [
         *([] if found.ci_by is None else [over_text(found.ci_by, found.ci_method, found.resamples, found.seed)]),
         f"{found.n_objects:,} objects" + ("" if found.n_subjects is None else f", {found.n_subjects:,} people"),
-        f"measure {found.measure}",
+        *([] if found.measure is None else [f"measure {found.measure}"]),
         f"T = {found.temperature:g}",
         f"ties {found.ties}",
         *([chance_note(found.task)] if found.task == ANCHORED else []),
@@ -79,6 +79,7 @@ def _models(found: Comparison, labels: dict[str, str], interval: str) -> list[Co
     column = Rows(found.models).column
     columns = [
         column("model", lambda m: labels[m.model]),
+        *([] if found.measure is not None else [column("measure", lambda m: m.measure or "-")]),
         column("accuracy", lambda m: percent(m.accuracy)),
         column(interval, lambda m: percent_interval(m.ci)),
         column("s.e.", lambda m: percent(m.standard_error), 5),

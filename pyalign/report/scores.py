@@ -8,6 +8,7 @@ from pyalign.analysis.accuracy import Score
 from pyalign.analysis.named_ceiling import GIVEN
 from pyalign.analysis.score import Scores
 from pyalign.documents import Interval
+from pyalign.measures import PRECOMPUTED
 from pyalign.report.tables import (
     WIDTH,
     Column,
@@ -24,6 +25,8 @@ from pyalign.report.tables import (
     short_labels,
     shorten_left,
 )  # fmt: skip
+
+READY = {measure.name for measure in PRECOMPUTED.values()}
 
 
 def score_table(score: Score, width: int | None = None, verbose: bool = False) -> str:
@@ -86,8 +89,10 @@ def _columns(rows: Sequence[Score], verbose: bool) -> list[Column]:
 
 
 def _what(rows: Sequence[Score]) -> str:
-    """What decided: embeddings, or choices that were there already."""
-    return "choices" if all(row.model_choices for row in rows) else "embeddings"
+    """What decided: embeddings, ready matrices, or choices that were there already."""
+    if all(row.model_choices for row in rows):
+        return "choices"
+    return "matrices" if all(row.measure in READY for row in rows) else "embeddings"
 
 
 def _notes(scores: Scores) -> list[str]:

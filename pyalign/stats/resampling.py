@@ -20,6 +20,7 @@ from pyalign.stats.labels import are_several, subject_codes
 
 BY = ("objects", "triplets", "subjects", "objects+subjects")  # what intervals are over
 METHODS = ("corrected", "bootstrap", "pigeonhole")
+NONE = "none"  # no intervals, as on the command line; None means the same
 AUTO = "auto"  # over objects and people where these are known, else over objects
 RESAMPLES = 1000
 
@@ -88,13 +89,24 @@ class Resampling:
         return RESAMPLES if self.resamples is None else self.resamples
 
 
-def as_resampling(ci: object) -> Resampling | None:
-    """`ci` as a `Resampling`: a name stands for one with the usual options, None for no intervals.
+def or_none(ci: Any) -> Any:
+    """`ci` as it was given, and None for "none": both ask for no intervals.
 
     Example:
-        >>> as_resampling("objects").method, as_resampling(None)
+        >>> or_none("objects"), or_none("none")
+        ('objects', None)
+    """
+    return None if isinstance(ci, str) and ci == NONE else ci
+
+
+def as_resampling(ci: object) -> Resampling | None:
+    """`ci` as a `Resampling`: a name stands for one with the usual options, None or "none" for no intervals.
+
+    Example:
+        >>> as_resampling("objects").method, as_resampling("none")
         ('corrected', None)
     """
+    ci = or_none(ci)
     if ci is None or isinstance(ci, Resampling):
         return ci
     if not isinstance(ci, str):

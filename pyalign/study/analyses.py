@@ -25,6 +25,8 @@ class Analysis:
         options: module and class of the options that the function takes as ``**options``.
         keeps: whether it takes a journal, so that an interrupted step goes on inside.
         gives: what another step can take of its result: "ceiling", "transform" (a map), or "" for nothing.
+        matrices: whether models may be ready matrices, and not embeddings alone.
+        without: arguments that are no options of a step.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Analysis:
     options: str = ""
     keeps: bool = False
     gives: str = ""
+    matrices: bool = False
+    without: tuple[str, ...] = ()
 
     @property
     def each(self) -> bool:
@@ -55,8 +59,8 @@ _PROBE = "pyalign.probing.options:ProbeOptions"
 ANALYSES = {
     one.name: one
     for one in (
-        Analysis("score", _SEVERAL, defaults={"ci": "auto"}),
-        Analysis("compare", _NAMED),
+        Analysis("score", _SEVERAL, defaults={"ci": "auto"}, matrices=True, without=("matrix", "kind")),
+        Analysis("compare", _NAMED, matrices=True),
         Analysis("calibrate", _SEVERAL),
         Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),
         Analysis("agreement", _SEVERAL),
@@ -66,7 +70,7 @@ ANALYSES = {
         Analysis("predict_dimensions", {"x": MODELS, "dimensions": DIMENSIONS, "labels": LABELS}, ("labels",)),
         Analysis("cross_validate_probe", _ONE, options=_PROBE, keeps=True, gives="transform"),
         Analysis("fit_probe", _ONE, options=_PROBE, keeps=True, gives="transform"),
-        Analysis("permutation_test", _ONE),
+        Analysis("permutation_test", _ONE, matrices=True),
         Analysis("rsa", {"x": MODELS, "human": HUMAN}),
         Analysis("cka", {"models": MODELS}),
         Analysis("minibatch_cka", {"models": MODELS}),

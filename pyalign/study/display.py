@@ -1,13 +1,14 @@
-"""How a study shows where it is: a line for each step on a terminal, a note for each that is done elsewhere."""
+"""How a study shows where it is: a line for each step on a terminal, elsewhere a line a minute."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from shutil import get_terminal_size
 from typing import TextIO
 
-from pyalign.report.progress import SHORTEST
+from pyalign.report.progress import INTERVAL, SHORTEST, ProgressLog
 from pyalign.report.tables import one_line
 from pyalign.study.result import FAILED, MADE, REUSED, TO_DO
 from pyalign.study.run import RUNNING
@@ -20,17 +21,23 @@ class Steps:
     """The steps of a study on stderr: a `Watch`, and a context whose end leaves the cursor below them.
 
     On a terminal all steps stand there, at most as many as it has lines for: those around the one that runs. Elsewhere
-    there is a line when a step has ended.
+    there is a line a minute: what became of each step is in the table at the end.
 
     Args:
         show: whether anything is shown.
         stream: where; None: stderr.
+        clock, interval: see `ProgressLog`.
     """
 
-    def __init__(self, show: bool = True, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, show: bool = True, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic,
+        interval: float = INTERVAL,
+    ) -> None:  # fmt: skip
         self.stream = sys.stderr if stream is None else stream
-        self.show = show and self.stream is not None
-        self.live = self.show and self.stream.isatty()
+        shown = show and self.stream is not None
+        self.live = shown and self.stream.isatty()
+        self.log = ProgressLog(self.stream, clock, interval) if shown and not self.live else None
+        self.clock = clock
         self.steps: dict[str, tuple[str, str]] = {}
         self.drawn, self.last = 0, float("-inf")
 
@@ -38,13 +45,12 @@ class Steps:
         before = self.steps.get(name, ("", ""))[0]
         self.steps[name] = state, detail
         if self.live:
-            now = time.monotonic()
+            now = self.clock()
             if (state != before and state != TO_DO) or now - self.last >= SHORTEST:
                 self.last = now
                 self._draw()
-        elif self.show and state in ENDED:
-            self.stream.write(f"{_line(name, state, detail, 0)}\n")
-            self.stream.flush()
+        elif self.log is not None and state != TO_DO:
+            self.log.show(_line(name, state, detail, 0))
 
     def __enter__(self) -> Steps:
         return self
@@ -80,7 +86,7 @@ class Steps:
 
 
 def _line(name: str, state: str, detail: str, width: int) -> str:
-    """A step on one line.
+    """A step on one line; width: of the names of all steps, or 0 for a line by itself.
 
     Example:
         >>> _line("score", "made", "0.4 s", 8)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyalign.data import KINDS
 from pyalign.data.objects import HOW
 from pyalign.errors import InputError, nearest
 from pyalign.io.judgments import load_judgments
@@ -34,7 +35,8 @@ SETS: dict[str, dict[str, Any]] = {
     DIMENSIONS: {"labels": str, "names": str, "name_column": int | str},
     CATEGORIES: {},
 }
-OF_FILES = ("names", "name_column", "per_object")
+OF_FILES = ("names", "name_column", "per_object", "kind")
+OF_ROWS = ("name_column", "per_object")  # of files of embeddings, which matrices have no use for
 OF_EXTRACT = (
     "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
     "model_threads",    "on_error", "decoder", "background", "prompt", "transform", "per_object",
@@ -61,7 +63,8 @@ class StudyModel:
     Attributes:
         name: what it is called everywhere.
         file: FILE, FILE::KEY or dataset:NAME; "" for one that is extracted.
-        options: names, name_column, per_object; or the arguments of `pyalign.extract` but for model and layers.
+        options: names, name_column, per_object; of a ready matrix names and kind; or the arguments of `pyalign.extract`
+            but for model and layers.
         extract: SOURCE:NAME, or "".
     """
 
@@ -69,6 +72,11 @@ class StudyModel:
     file: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     extract: str = ""
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether its file holds a ready matrix of similarities or dissimilarities."""
+        return "kind" in self.options
 
 
 @dataclass(frozen=True)
@@ -207,6 +215,13 @@ def _model(name: str, told: Any, shared: Mapping[str, str], images: str | None) 
         if not right and not (key == "name_column" and type(value) is int):
             kind = "a whole number" if key in WHOLE else "true or false" if key in SWITCHES else "text"
             raise InputError(f"{where}{key} must be {kind}; got {value!r:.80}")
+    if "kind" in options:
+        if options["kind"] not in KINDS:
+            raise InputError(f"{where}kind must be {' or '.join(KINDS)}; got {options['kind']!r}")
+        unused = next((key for key in OF_ROWS if key in options), None)
+        if unused is not None:
+            raise InputError(f"{where}{unused} serves embeddings; with kind it is a matrix")
+        shared = {key: value for key, value in shared.items() if key not in OF_ROWS}
     options = {**{key: value for key, value in shared.items() if of == "file" or key == "per_object"}, **options}
     if options.get("per_object", HOW[0]) not in HOW:
         raise InputError(f"{where}per_object must be one of {', '.join(HOW)}; got {options['per_object']!r}")
@@ -275,12 +290,15 @@ def _chosen_models(told: Any, analysis: Analysis, models: Mapping[str, StudyMode
         if told is not None:
             raise InputError(f"models have no meaning for {analysis.name}")
         return ()
-    names = list(models) if told is None else [told] if isinstance(told, str) else told
+    usable = [name for name, one in models.items() if analysis.matrices or not one.is_matrix]
+    names = usable if told is None else [told] if isinstance(told, str) else told
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"models must be a list of names of [models]; got {told!r:.80}")
     for name in names:
         if name not in models:
             raise InputError(f"there is no model {name!r} in [models]{nearest(name, models)}")
+        if name not in usable:
+            raise InputError(f"{analysis.name} takes embeddings; model {name!r} is a matrix")
     return tuple(dict.fromkeys(names))
 
 

@@ -118,24 +118,26 @@ class Inputs:
 
     # Models
 
-    def models(self, names: Sequence[str], items: tuple[str, ...] | None) -> dict[str, Embeddings]:
+    def models(self, names: Sequence[str], items: tuple[str, ...] | None) -> dict[str, Embeddings | Judgments]:
         """Those models, with a row for each object where the study asks for that.
 
         items: the objects that they are asked about, where these have names.
         """
         return {name: self.model(self.study.models[name], items) for name in names}
 
-    def model(self, model: StudyModel, items: tuple[str, ...] | None) -> Embeddings:
-        """One of them."""
+    def model(self, model: StudyModel, items: tuple[str, ...] | None) -> Embeddings | Judgments:
+        """One of them; a ready matrix as `Judgments`."""
         how = model.options.get("per_object")
 
-        def read() -> Embeddings:
+        def read() -> Embeddings | Judgments:
             return self._raw(model) if how is None else self._per_object(model, how, items)
 
-        found: Embeddings = self.once(("model", model.name, None if how is None else items), read)
+        found: Embeddings | Judgments = self.once(("model", model.name, None if how is None else items), read)
         return found
 
-    def _raw(self, model: StudyModel) -> Embeddings:
+    def _raw(self, model: StudyModel) -> Embeddings | Judgments:
+        if model.is_matrix:
+            return self._judgments({"file": model.file, **model.options})
         if not model.extract:
             return self.embeddings(model.file, model.options.get("names"), model.options.get("name_column"))
         from pyalign.io.embeddings import load_embeddings

@@ -38,7 +38,7 @@ def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> dic
 
 def arguments_of(analysis: Analysis) -> dict[str, Any]:
     """The options of a step by name, each with its type; `object` takes anything."""
-    found = hints_of(analysis.call, (*OWN, *analysis.inputs))
+    found = hints_of(analysis.call, (*OWN, *analysis.inputs, *analysis.without))
     if analysis.options:
         module, _, kind = analysis.options.partition(":")
         hints = get_type_hints(getattr(import_module(module), kind))

@@ -149,6 +149,7 @@ def test_intervals_widen_with_confidence_and_are_centred():
     assert at_95.ci[1] - at_95.ceiling == pytest.approx(2.364624 * at_95.standard_error, rel=1e-6)  # t of 7
 
 
+@pytest.mark.slow
 def test_leave_one_out_intervals_cover_the_truth_about_as_often_as_they_say():
     """Persons of two minds: answers depend on the person and on the triplet, so plain intervals would be too short."""
     means, inside = [], []

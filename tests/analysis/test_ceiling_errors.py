@@ -190,6 +190,7 @@ def world(rng, n=60, sets=150, people=40, each=8):
     return np.take_along_axis(triplets[rows], LAST[odd], axis=1), who
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_endless_objects_and_people_would_give_about_as_often_as_they_say():
     """Against the mean over worlds: of the bounds, whose bias depends on the numbers of answers, and the estimate."""
     rng = np.random.default_rng(5)

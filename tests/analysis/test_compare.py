@@ -271,6 +271,7 @@ def test_p_values_of_equally_good_models_are_seldom_small_and_uniform():
     assert kstest(p_values, "uniform").pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_p_values_are_right_where_people_differ_and_too_small_where_people_are_not_counted():
     """Twelve people with tastes of their own, and two models that are as right about people at large: over objects and
     people a level of 5 % is passed by 2 to 9 % of 200, over objects alone by far more.
@@ -505,3 +506,38 @@ def test_tensors_on_a_device_give_the_same(device, by):
     assert found.best == expected.best
     for one, other in zip([*found.models, *found.pairs], [*expected.models, *expected.pairs], strict=True):
         near(one.ci, other.ci)
+
+
+# A measure for each model
+
+
+def test_each_model_has_its_own_measure(tmp_path):
+    rng = np.random.default_rng(3)
+    models = {name: rng.normal(size=(30, 4)) + 0.5 for name in ("a", "b", "c")}
+    measures, triplets = {"c": "rbf:2.0", "a": "dot", "b": "neg_euclidean"}, draw_triplets(1, 30, 500)
+    found = pyalign.compare(models, triplets, measure=measures)
+    assert [one.measure for one in found.models] == ["dot", "neg_euclidean", "rbf:2.0"] and found.measure is None
+    assert found.provenance.options["measure"] == {name: measures[name] for name in models}
+    for one in found.models:
+        alone = pyalign.score(models[one.model], triplets, measure=measures[one.model], ci="objects")
+        assert one.accuracy == alone.accuracy and tuple(one.ci) == pytest.approx(tuple(alone.ci), rel=1e-12)
+    again = read_back(found, tmp_path)
+    assert [one.measure for one in again.models] == ["dot", "neg_euclidean", "rbf:2.0"] and again.measure is None
+    same = pyalign.compare(models, triplets, measure=dict.fromkeys(models, "dot"))
+    once = pyalign.compare(models, triplets, measure="dot")
+    assert same == once and same.measure == "dot" and same.provenance.options == once.provenance.options
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [
+        ({"a": "dot"}, "measure must be given for each model; got none for 'b'"),
+        ({"a": "dot", "b": "dot", "bb": "dot"}, "measure names 'bb', which is none of the models; did you mean 'b'?"),
+        ({"a": "dot", "b": "dod"}, "measure must be one of cosine, dot,"),
+        ({}, "measure must be given for each model; got none for 'a'"),
+        (["dot", "cosine"], "measure must be one of cosine, dot,"),
+    ],
+)
+def test_measures_of_other_models_are_refused(message_of, measure, expected):
+    models, triplets = {"a": np.eye(5), "b": -np.eye(5)}, draw_triplets(1, 5, 20)
+    assert message_of(pyalign.compare, models, triplets, measure=measure).startswith(expected)

@@ -267,14 +267,14 @@ def test_another_margin_or_row_makes_another_result(tmp_path):
 def test_a_document_of_all_failures_takes_little_memory():
     """A line at a time; as a tree of dicts it took 3 kB a triplet, and 300 bytes of text."""
     models = {"a": whole(1, 12, 3), "b": whole(2, 12, 3)}
-    found = failures(models, draw_triplets(6, 12, 60_000), measure="dot")
+    found = failures(models, draw_triplets(6, 12, 20_000), measure="dot")
     listed = len(found.groups[0].rows)
-    assert listed > 15_000
+    assert listed > 5_000
     tracemalloc.start()
     text = found.to_json()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 1000 * listed
+    assert peak < 1_000_000 + 1000 * listed
     assert len(text.splitlines()) == pytest.approx(listed, abs=200)
 
 

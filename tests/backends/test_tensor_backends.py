@@ -197,6 +197,7 @@ for call in (
     ], done.stderr
 
 
+@pytest.mark.suite("kernels")
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
 def test_triton_backend_in_the_interpreter():
     done = run_python(checks("triton", "(np.float32,)"), timeout=600, TRITON_INTERPRET="1")

@@ -214,7 +214,8 @@ def test_help_of_a_first_word_lists_its_commands_alone(command):
     [
         ((), "the following arguments are required: --embeddings"),
         (("x.npy", "--typo"), "unrecognized arguments: --typo"),
-        (("x.npy", "--tim", "3"), "unrecognized arguments: --tim 3"),
+        (("x.npy", "--tim", "3"), "unrecognized arguments: --tim 3; did you mean '--times'?"),
+        (("x.npy", "--tiems=3"), "unrecognized arguments: --tiems=3; did you mean '--times'?"),
         (("x.npy", "two\nlines"), "unrecognized arguments: two\\nlines"),
         (("x.npy", "--times", "0"), "argument --times: expected a whole number from 1 to 274,877,906,944; got '0'"),
         (("x.npy", "--times"), "argument --times: expected one argument"),

@@ -10,6 +10,7 @@ import importlib.util
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
@@ -238,6 +239,96 @@ def test_nobody_there_is_one_line(row, server, message_of, monkeypatch):
     assert "refused" in message_of(fetch_dataset, "mine").lower()
 
 
+UNREACHED = {
+    "no resolver": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+    "no such host": socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    "no route": OSError(errno.ENETUNREACH, "Network is unreachable"),
+}
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """``offline(error)``: from now on every connection fails so; the list of hosts that were tried."""
+
+    def fail(error):
+        tried = []
+
+        def connect(address, *args, **options):
+            tried.append(address[0])
+            raise error
+
+        monkeypatch.setattr(socket, "create_connection", connect)
+        return tried
+
+    return fail
+
+
+@pytest.mark.parametrize("name", UNREACHED)
+def test_without_a_network_it_ends_at_once_and_says_how_to_bring_the_file(row, server, message_of, offline, name):
+    folder = row()
+    tried = offline(UNREACHED[name])
+    told = message_of(fetch_dataset, "mine")
+    reason = UNREACHED[name].strerror
+    assert told == (
+        f"{server.address}/x.bin: there seems to be no network: 127.0.0.1 cannot be reached ({reason}); "
+        f"with the file from elsewhere, save it as {folder / 'x.bin'} and fetch again"
+    )
+    assert len(tried) == 1 and list(folder.iterdir()) == []
+    (folder / "x.bin").write_bytes(BODY)
+    assert fetch_dataset("mine").files[0].sha256 == SHA
+    assert len(tried) == 1
+
+
+def test_an_archive_that_was_brought_by_hand_is_unpacked_without_a_network(row, message_of, offline):
+    archive = zipped({"a.txt": b"a"})
+    folder = row(None, "data.zip", archive, unpack=True)
+    offline(UNREACHED["no resolver"])
+    assert f"save it as {folder / 'data.zip'} and fetch again" in message_of(fetch_dataset, "mine")
+    (folder / "data.zip").write_bytes(archive)
+    fetch_dataset("mine")
+    assert (folder / "data/a.txt").read_bytes() == b"a"
+
+
+def test_a_network_that_goes_in_the_middle_is_waited_for(row, server, monkeypatch):
+    folder, connect, calls = row(), socket.create_connection, []
+
+    def sometimes(address, *args, **options):
+        calls.append(address)
+        if len(calls) == 2:
+            raise UNREACHED["no resolver"]
+        return connect(address, *args, **options)
+
+    monkeypatch.setattr(socket, "create_connection", sometimes)
+    server.faults["/x.bin"] = [("cut", 300_000)]
+    fetch_dataset("mine")
+    assert (folder / "x.bin").read_bytes() == BODY and len(calls) == 3
+
+
+def test_a_host_to_which_the_server_sends_is_tried_again(row, server, message_of, monkeypatch):
+    row()
+    server.redirects["/x.bin"] = "http://elsewhere.invalid/x.bin"
+    connect, calls = socket.create_connection, []
+
+    def elsewhere_is_unknown(address, *args, **options):
+        if address[0] == "127.0.0.1":
+            return connect(address, *args, **options)
+        calls.append(address)
+        raise UNREACHED["no such host"]
+
+    monkeypatch.setattr(socket, "create_connection", elsewhere_is_unknown)
+    told = message_of(fetch_dataset, "mine")
+    assert "6 attempts in a row brought nothing" in told and "Name or service not known" in told
+    assert len(calls) == 6
+
+
+@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionRefusedError(errno.ECONNREFUSED, "refused")])
+def test_a_server_that_does_not_answer_is_tried_again(row, message_of, offline, error):
+    row()
+    tried = offline(error)
+    assert "6 attempts in a row brought nothing" in message_of(fetch_dataset, "mine")
+    assert len(tried) == 6
+
+
 def test_a_page_in_place_of_a_file_is_refused(row, server, message_of):
     folder = row(hash=None)
     server.type = "text/html; charset=utf-8"
@@ -278,6 +369,14 @@ def test_progress_goes_up_to_the_end(row, server):
     assert {(stage, total) for stage, _, total in told} == {("x.bin, bytes", len(BODY))}
     counts = [done for _, done, _ in told]
     assert counts == sorted(counts) and counts[-1] == len(BODY)
+
+
+def test_progress_is_told_while_a_server_keeps_it_waiting(row, server):
+    row()
+    server.faults["/x.bin"] = [503, 503, 503]
+    told = []
+    fetch_dataset("mine", progress=lambda *at: told.append(at))
+    assert told[:3] == [("x.bin, bytes", 0, None)] * 3
 
 
 def test_two_at_once_do_not_write_into_each_other(row, server, message_of):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from support import run_python
@@ -142,15 +141,15 @@ def test_a_cache_that_can_not_be_written_changes_nothing(asked, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_the_second_list_of_all_models_loads_no_library_and_is_there_at_once(tmp_path, monkeypatch):
+def test_the_second_list_of_all_models_loads_no_library(tmp_path, monkeypatch):
     timm = pytest.importorskip("timm", reason="timm is not installed")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert list_models(source="timm") == [f"timm:{name}" for name in sorted(timm.list_models(pretrained=True))]
-    code = "import sys, pyalign; print(len(pyalign.list_models('resnet50', 'timm')), 'torch' in sys.modules)"
-    start = time.monotonic()
+    code = (
+        "import sys, pyalign; print(len(pyalign.list_models('resnet50', 'timm')), {'torch', 'timm'} & {*sys.modules})"
+    )
     done = run_python(code)
-    assert done.stdout.split() == [str(len(list_models("resnet50", "timm"))), "False"], done.stderr
-    assert time.monotonic() - start < 5  # some tenths where nothing else runs
+    assert done.stdout.split() == [str(len(list_models("resnet50", "timm"))), "set()"], done.stderr
     assert closest("resnet-50", None)[:2] == ["timm:resnet50", "timm:resnet50.a1_in1k"] or "torchvision" in str(
         closest("resnet-50")
     )

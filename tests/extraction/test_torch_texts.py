@@ -57,6 +57,7 @@ def sentences(tmp_path_factory):
     return make
 
 
+@pytest.mark.suite("test")
 def test_sentence_embeddings_are_those_of_encode_before_normalisation(sentences, message_of):
     path, model = sentences("normal", "mean", ("Normalize",))
     from pyalign.extraction.sources import load_encoder

@@ -12,9 +12,7 @@ import re
 
 import pytest
 from mutants import Mutants
-from native_builds import PYTEST, PYTHON, ROOT, SANITIZERS, build, imports_from, must, package_with, require, run, which
-
-from pyalign.backends import native
+from native_builds import PYTEST, ROOT, SANITIZERS, build, imports_from, must, package_with, require, run
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
@@ -32,8 +30,8 @@ def counts_of(output):
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("plain"))
+def plain():
+    return build("native-plain")
 
 
 def test_agrees_with_naive_loops(plain):
@@ -54,7 +52,7 @@ def test_one_part_is_checked_alone_and_a_part_that_is_not_there_is_refused(plain
 
 
 @pytest.fixture(scope="module")
-def sanitized(tmp_path_factory):
+def sanitized():
     """The program, and beside it the Python module."""
     (gcc,) = require("g++")
     options = [
@@ -62,7 +60,7 @@ def sanitized(tmp_path_factory):
         f"-DCMAKE_CXX_COMPILER={gcc}",
         "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
     ]
-    return build(tmp_path_factory.mktemp("sanitized"), *options, *PYTHON)
+    return build("native-memory", *options, python=True)
 
 
 def test_has_no_memory_error_no_leak_and_no_undefined_behaviour(sanitized):
@@ -86,7 +84,8 @@ def test_python_module_has_no_memory_error_and_no_undefined_behaviour(sanitized,
     libraries = [must(["g++", f"-print-file-name={name}"]).strip() for name in ("libasan.so", "libubsan.so")]
     if not all(map(os.path.isabs, libraries)):
         pytest.skip("the libraries of g++'s sanitizers are not installed.")
-    package_with(sanitized, tmp_path)
+    (module,) = sanitized.parent.glob("_native*.so")
+    package_with(module, tmp_path)
     monkeypatch.chdir(tmp_path)  # away from the sources, which would be imported
     environment = {
         "PYTHONPATH": str(tmp_path),
@@ -100,10 +99,10 @@ def test_python_module_has_no_memory_error_and_no_undefined_behaviour(sanitized,
     must([*PYTEST, "-k", unlike, *(ROOT / "tests" / "backends" / name for name in tests)], **environment)
 
 
-def test_neon_under_emulation(tmp_path):
+def test_neon_under_emulation():
     c, cpp, qemu = require("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64")
     system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
-    program = build(tmp_path, *system, f"-DCMAKE_C_COMPILER={c}", f"-DCMAKE_CXX_COMPILER={cpp}")
+    program = build("native-neon", *system, f"-DCMAKE_C_COMPILER={c}", f"-DCMAKE_CXX_COMPILER={cpp}")
     first, counts = check([qemu, "-L", "/usr/aarch64-linux-gnu", program, "--quick"])
     assert first == "neon"
     assert list(counts) == ["neon"]
@@ -220,13 +219,7 @@ UNITS = {"bucket_lists.h": "buckets.cpp", "triangle.h": "triplets.cpp", "unpack.
 
 @pytest.fixture(scope="module")
 def mutants(plain, tmp_path_factory):
-    return Mutants(plain.parent, tmp_path_factory.mktemp("mutants"), must, which("ninja"))
-
-
-@pytest.fixture(scope="module")
-def best():
-    """The instruction set that is taken where nothing names another: only its kernels are broken."""
-    return next(name for name, runs in native.instruction_sets().items() if runs)
+    return Mutants(plain.parent, tmp_path_factory.mktemp("mutants"), must, *require("ninja"))
 
 
 def program_with(mutants, best, folder, file, before, after):

@@ -7,64 +7,41 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from native_builds import PYTEST, PYTHON, ROOT, SANITIZERS, build, imports_from, must, package_with, require, run
+from mutants import Mutants
+from native_builds import PYTEST, ROOT, SANITIZERS, build, imports_from, must, package_with, require, run
 
 INTENDED = "race:rewrite_triplets\n"  # check_meanwhile.c: a thread that writes to indices while kernels read them
 BACKENDS = ROOT / "tests" / "backends"
 
 
-class Tree:
-    """A copy of the sources, which a test may break, and its build."""
+class Threads:
+    """The build under ThreadSanitizer, and what stands for a part of it in which a source is broken."""
 
     def __init__(self, folder):
-        self.source, self._build = folder / "source", folder / "build"
-        for name in ("csrc", "tests/native"):
-            shutil.copytree(ROOT / name, self.source / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "CMakeLists.txt", self.source)
-        shutil.copy(ROOT / "tests" / "expected_pair.h", self.source / "tests")
-        clang, clang_cpp = require("clang", "clang++")
+        clang, clang_cpp, ninja = require("clang", "clang++", "ninja")
         self.archer = Path(clang_cpp).resolve().parents[1] / "lib" / "libarcher.so"
         if not self.archer.exists():
             pytest.skip("clang's OpenMP (libomp-dev) is not installed.")
-        self._options = [f"-DCMAKE_C_COMPILER={clang}", f"-DCMAKE_CXX_COMPILER={clang_cpp}"]
-        self._options += ["-DPYALIGN_SANITIZE=thread", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"]
-
-    def built(self, target="all"):
-        return build(self._build, *self._options, *PYTHON, source=self.source, target=target)
-
-    @contextmanager
-    def broken(self, file, before, after, target):
-        """Inside, the target is built from sources that hold something else."""
-        path = self.source / "csrc" / "cpu" / file
-        source = path.read_text()
-        assert before in source, f"{file} no longer holds {before!r}: choose another mutation"
-        path.write_text(source.replace(before, after))
-        try:
-            yield self.built(target)
-        finally:
-            path.write_text(source)
-            self.built(target)
+        options = [f"-DCMAKE_C_COMPILER={clang}", f"-DCMAKE_CXX_COMPILER={clang_cpp}"]
+        options += ["-DPYALIGN_SANITIZE=thread", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"]
+        self.program = build("native-threads", *options, python=True)
+        (self.module,) = self.program.parent.glob("_native*.so")
+        self.mutants = Mutants(self.program.parent, folder, must, ninja)
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    return Tree(tmp_path_factory.mktemp("threads"))
+def threads(tmp_path_factory):
+    return Threads(tmp_path_factory.mktemp("threads"))
 
 
-@pytest.fixture(scope="module")
-def program(tree):
-    return tree.built()
-
-
-def run_in_c(tree, program, folder, *words):
+def run_in_c(threads, program, folder, *words):
     suppressions = folder / "intended"
     suppressions.write_text(INTENDED)
     tsan = f"{SANITIZERS['TSAN_OPTIONS']}:suppressions={suppressions}"
-    options = {"TSAN_OPTIONS": tsan, "OMP_TOOL_LIBRARIES": str(tree.archer), "ARCHER_OPTIONS": "verbose=1"}
+    options = {"TSAN_OPTIONS": tsan, "OMP_TOOL_LIBRARIES": str(threads.archer), "ARCHER_OPTIONS": "verbose=1"}
     done = run([program, "--quick", *words], **options)
     if "unexpected memory mapping" in done.stderr:
         pytest.skip("ThreadSanitizer cannot lay out its memory on this kernel.")
@@ -72,14 +49,16 @@ def run_in_c(tree, program, folder, *words):
     return done
 
 
-def test_the_program_in_c_has_no_data_race(tree, program, tmp_path):
-    done = run_in_c(tree, program, tmp_path)
+def test_the_program_in_c_has_no_data_race(threads, tmp_path):
+    done = run_in_c(threads, threads.program, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
 
 
-def test_scratch_memory_that_is_handed_on_in_no_order_is_seen_as_a_race(tree, program, tmp_path):
-    with tree.broken("scratch.cpp", "memory_order_acq_rel", "memory_order_relaxed", "check_kernels"):
-        done = run_in_c(tree, program, tmp_path, "--only", "side_by_side")
+def test_scratch_memory_that_is_handed_on_in_no_order_is_seen_as_a_race(threads, tmp_path):
+    taken = "uint64_t* piece = slot.exchange(nullptr, std::memory_order_acq_rel);"
+    change = taken, taken.replace("acq_rel", "relaxed")
+    program = threads.mutants.make(tmp_path / "check_kernels", "csrc/cpu/scratch.cpp", "cpu/scratch.cpp", *change)
+    done = run_in_c(threads, program, tmp_path, "--only", "side_by_side")
     assert done.returncode != 0
     assert "WARNING: ThreadSanitizer: data race" in done.stderr and "check_side_by_side.c" in done.stderr
 
@@ -91,14 +70,14 @@ class Python:
     triplets meanwhile is no race to it, and one of ours is.
     """
 
-    def __init__(self, tree, program, folder):
+    def __init__(self, threads, module, folder):
         self.folder, self._reports = folder, folder / "reports"
         self._reports.mkdir()
-        package_with(program, folder)
+        package_with(module, folder)
         self._environment = {
             "PYTHONPATH": str(folder),
             "TSAN_OPTIONS": f"{SANITIZERS['TSAN_OPTIONS']}:log_path={self._reports / 'race'}",
-            "OMP_TOOL_LIBRARIES": str(tree.archer),
+            "OMP_TOOL_LIBRARIES": str(threads.archer),
             "OMP_NUM_THREADS": "2",
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -134,8 +113,8 @@ class Python:
 
 
 @pytest.fixture(scope="module")
-def python(tree, program, tmp_path_factory):
-    return Python(tree, program, tmp_path_factory.mktemp("python"))
+def python(threads, tmp_path_factory):
+    return Python(threads, threads.module, tmp_path_factory.mktemp("python"))
 
 
 def test_archer_tells_of_barriers_in_python_too(python, monkeypatch):
@@ -161,10 +140,12 @@ def test_the_python_module_has_no_data_race(python, monkeypatch, tests):
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
 
 
-def test_a_block_of_triplets_that_all_threads_share_is_seen_as_a_race(tree, program, tmp_path, monkeypatch):
+def test_a_block_of_triplets_that_all_threads_share_is_seen_as_a_race(threads, best, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with tree.broken("triplets.cpp", "\n  Items items;", "\n  static Items items;", "_native"):
-        broken = Python(tree, program, tmp_path)
+    change = "\n  Items items;", "\n  static Items items;"
+    source, define = "cpu/triplets.cpp", f"PA_ISA={best}"
+    module = threads.mutants.make(tmp_path / threads.module.name, f"csrc/{source}", source, *change, define=define)
+    broken = Python(threads, module, tmp_path)
     done, races = broken.tests(BACKENDS / "test_side_by_side.py", "-k", "alone and triplets_from_matrix and 1")
     assert done.returncode != 0
     assert "WARNING: ThreadSanitizer: data race" in races and "triplets.cpp" in races

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 from dataclasses import replace
 
@@ -15,7 +17,7 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import Scores
-from pyalign.report.progress import ProgressLine, progress
+from pyalign.report.progress import ProgressLine
 from pyalign.report.tables import Column, columns_table, fitted_table, noted, short_labels, shorten_left, shortened
 from pyalign.report.widths import shown_width
 
@@ -248,45 +250,40 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_shows_on_a_terminal_and_clears_its_line(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with progress("[1/2] x.npy"):
-        assert terminal.getvalue().endswith("[1/2] x.npy")
-    assert terminal.getvalue().endswith("\r\x1b[K")
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
 
 
 def test_progress_is_cut_to_the_terminal_since_one_line_is_cleared(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "40")
-    with progress("[1/2] " + "x" * 100 + ".npy"):
-        said = terminal.getvalue().rpartition("\x1b[K")[2]
-    assert 30 < len(said) < 40
-    ProgressLine().progress("x" * 100, 1, 2)
+    terminal = Terminal()
+    ProgressLine(stream=terminal).progress("x" * 100, 1, 2)
     assert 30 < len(terminal.getvalue().rpartition("\x1b[K")[2]) < 40
 
 
-def test_progress_clears_its_line_after_an_error(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with pytest.raises(KeyError), progress("[1/2] x.npy"):
-        raise KeyError
-    assert terminal.getvalue().endswith("\r\x1b[K")
-
-
-@pytest.mark.parametrize(("stream", "show"), [(io.StringIO, True), (Terminal, False), (lambda: None, True)])
-def test_progress_is_silent_elsewhere(monkeypatch, stream, show):
-    stderr = stream()
-    monkeypatch.setattr(sys, "stderr", stderr)
-    ran = []
-    with progress("[1/2] x.npy", show=show):
-        ran.append(True)
-    line = ProgressLine(show)
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_quiet_shows_no_progress(stream):
+    clock = Clock()
+    line = ProgressLine(show=False, stream=stream, clock=clock)
+    clock.now += 1000
     line.progress("resamples", 64, 1000)
     line.clear()
-    assert ran
-    assert stderr is None or stderr.getvalue() == ""
+    assert stream.getvalue() == ""
+
+
+def test_progress_needs_no_stderr(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    clock = Clock()
+    line = ProgressLine(clock=clock)
+    clock.now += 1000
+    line.progress("resamples", 64, 1000)
+    line.clear()
 
 
 @pytest.mark.parametrize(
@@ -297,25 +294,67 @@ def test_progress_is_silent_elsewhere(monkeypatch, stream, show):
         (("reading", 0, None), "reading"),
     ],
 )
-def test_a_stage_says_how_much_is_done_and_of_how_much(monkeypatch, call, expected):
+def test_a_stage_says_how_much_is_done_and_of_how_much(call, expected):
     terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    line = ProgressLine()
+    line = ProgressLine(stream=terminal)
     line.progress(*call)
     assert terminal.getvalue() == f"\r\x1b[K{expected}"
     line.clear()
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
-def test_a_line_changes_ten_times_a_second_at_most(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    times = iter([0.0, 0.05, 0.09, 0.11, 0.12, 0.3])
-    monkeypatch.setattr("pyalign.report.progress.time.monotonic", lambda: next(times))
-    line = ProgressLine()
-    for k in range(6):
-        line.show(str(k))
+def test_a_line_changes_ten_times_a_second_at_most():
+    terminal, clock = Terminal(), Clock()
+    line = ProgressLine(stream=terminal, clock=clock)
+    for k, seconds in enumerate([0.0, 0.05, 0.09, 0.11, 0.12, 0.3]):
+        clock.now = seconds
+        line.progress(str(k), 0, None)
     assert terminal.getvalue().replace("\r\x1b[K", "") == "035"
+
+
+def test_where_there_is_no_terminal_there_is_a_line_a_minute_and_none_in_the_first():
+    log, clock = io.StringIO(), Clock()
+    line = ProgressLine(stream=log, clock=clock)
+    for second in range(0, 200, 7):
+        clock.now = 1000.0 + second
+        line.progress("size 200, simulations", second, 1000)
+    line.clear()
+    assert log.getvalue().splitlines() == [
+        "progress after 1 min: size 200, simulations 63/1,000",
+        "progress after 2 min: size 200, simulations 126/1,000",
+        "progress after 3 min: size 200, simulations 189/1,000",
+    ]
+
+
+def test_the_interval_between_lines_of_a_log_can_be_chosen():
+    log, clock = io.StringIO(), Clock()
+    line = ProgressLine(stream=log, clock=clock, interval=600)
+    for minute in range(25):
+        clock.now = 1000.0 + 60 * minute
+        line.progress("resamples", minute, 25)
+    assert log.getvalue().splitlines() == [
+        "progress after 10 min: resamples 10/25",
+        "progress after 20 min: resamples 20/25",
+    ]
+
+
+def test_a_name_that_came_in_from_outside_stays_on_the_line_of_a_log():
+    log, clock = io.StringIO(), Clock()
+    line = ProgressLine(stream=log, clock=clock)
+    clock.now += 60
+    line.progress("a\n\x1b[2Jb", 1, 2)
+    assert log.getvalue() == "progress after 1 min: a\\n\\x1b[2Jb 1/2\n"
+
+
+def test_a_log_that_takes_no_more_does_not_end_the_run():
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    clock = Clock()
+    line = ProgressLine(stream=Full(), clock=clock)
+    clock.now += 60
+    line.progress("resamples", 1, 2)
 
 
 def test_shorten_left_keeps_the_end():

@@ -211,6 +211,33 @@ def test_score_and_compare_take_a_plan(message_of):
     )
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda x, t, ci: pyalign.score(x, t, ci=ci),
+        lambda x, t, ci: pyalign.score_choices(t[:, 0] % 3, t, ci=ci),
+        lambda x, t, ci: pyalign.rsa(x, 1 - np.corrcoef(x), kind="dissimilarity", ci=ci),
+        lambda x, t, ci: pyalign.compare_neighbors(x, -x, k=3, ci=ci, permutations=0),
+        lambda x, t, ci: pyalign.neighbor_purity(x, list("ab" * 10), k=3, ci=ci, permutations=0),
+        lambda x, t, ci: pyalign.consistency({"a": x, "b": -x}, t, ci=ci),
+        lambda x, t, ci: pyalign.concepts(x, t, categories=list("ab" * 10), ci=ci),
+        lambda x, t, ci: pyalign.predict_dimensions(x, abs(x), ci=ci),
+    ],
+    ids=["score", "score_choices", "rsa", "neighbors", "purity", "consistency", "concepts", "predict"],
+)
+def test_none_in_words_is_none_wherever_intervals_are_asked_for(run):
+    x, triplets = np.random.default_rng(0).normal(size=(20, 6)), draw_triplets(1, 20, 100)
+    assert as_resampling("none") is None
+    in_words, plain = run(x, triplets, "none"), run(x, triplets, None)
+    assert in_words == plain and in_words.provenance.options["ci"] is None
+
+
+def test_compare_says_the_same_of_none_in_words_and_of_none(message_of):
+    models, triplets = {"a": np.eye(5), "b": -np.eye(5)}, draw_triplets(1, 5, 20)
+    expected = message_of(pyalign.compare, models, triplets, ci=None)
+    assert message_of(pyalign.compare, models, triplets, ci="none") == expected
+
+
 # Intervals
 
 

@@ -33,11 +33,23 @@ def test_a_terminal_shows_every_step_and_is_left_clean():
     assert "> score   running" in shown
 
 
-def test_elsewhere_a_line_for_each_that_has_ended():
-    assert told(StringIO()).splitlines() == [
-        "score: made, 0.4 s",
-        "cka: as it was",
-        "report: failed, no\\x1b[2J package",
+def test_elsewhere_nothing_is_said_of_steps_that_the_table_at_the_end_has():
+    assert told(StringIO()) == ""
+
+
+def test_elsewhere_there_is_a_line_a_minute():
+    log, now = StringIO(), [0.0]
+    with Steps(stream=log, clock=lambda: now[0]) as steps:
+        for second in range(0, 130, 10):
+            now[0] = second
+            steps("score", "running", f"resamples {second}/130")
+        now[0] = 200
+        steps("cka", "to do", "")
+        steps("report", "failed", "no\x1b[2J package")
+    assert log.getvalue().splitlines() == [
+        "progress after 1 min: score: running, resamples 60/130",
+        "progress after 2 min: score: running, resamples 120/130",
+        "progress after 3 min: report: failed, no\\x1b[2J package",
     ]
 
 

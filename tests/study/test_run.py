@@ -17,6 +17,7 @@ from pyalign.backends import native
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.journal import Journal
 from pyalign.report.page import write as page
+from pyalign.study.file import read_study
 
 ALL = ("ceiling", "score", "compare", "concepts", "cka", "probe (a)", "probe (b)", "failures", "report")
 
@@ -442,3 +443,68 @@ def test_a_model_of_a_hub_is_not_taken_from_the_working_folder(coded):
     Path("facebook/dino").mkdir(parents=True)
     reasons = {step.name: step.reason for step in coded("transformers:facebook/dino").failed}
     assert "facebook/dino of the working directory is not taken for it" in reasons["extract (m)"]
+
+
+# Ready matrices, and a measure for each model
+
+
+MATRIX = """
+names = "names.txt"
+[models]
+a = "a.npy"
+m = { file = "m.npy", kind = "similarity" }
+[triplets]
+file = "t.csv"
+subject_column = "subject"
+[steps.score]
+[steps.compare]
+measure = { a = "pearson" }
+[steps.permutation_test]
+permutations = 5
+[steps.cka]
+models = ["a"]
+[steps.hubs]
+k = 3
+"""
+
+
+def test_a_ready_matrix_is_a_model_of_the_steps_that_take_one(folder):
+    x = np.load("a.npy")
+    matrix = pyalign.similarity(x, measure="pearson")
+    np.save("m.npy", matrix)
+    Path("small.toml").write_text(MATRIX.replace('models = ["a"]\n', "").replace("[steps.cka]\n", ""))
+    study = run()
+    assert {step.status for step in study.steps} == {"finished"}
+    found = pyalign.load_result("small/steps/score.json")
+    assert [(one.embeddings, one.measure) for one in found] == [("a", "cosine"), ("m", "similarity matrix")]
+    compared = pyalign.load_result("small/steps/compare.json")
+    assert [one.measure for one in compared.models] == ["pearson", "similarity matrix"]
+    assert compared.models[0].accuracy == compared.models[1].accuracy == found[1].accuracy
+    assert [one.embeddings for one in pyalign.load_result("small/steps/hubs.json").results] == ["a"]
+    again = run()
+    assert not made(again) - {"report"}
+    np.save("m.npy", -matrix)
+    assert {"score", "compare", "permutation_test (m)"} <= made(run())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('models = ["a"]', 'models = ["m"]', "step 'cka': cka takes embeddings; model 'm' is a matrix"),
+        ('"similarity"', '"alike"', "model 'm': kind must be dissimilarity or similarity; got 'alike'"),
+        ('"similarity"', '"similarity", per_object = "mean"', "model 'm': per_object serves embeddings; with kind it "
+         "is a matrix"),
+        ("[steps.score]", '[steps.score]\nmatrix = "m.npy"', "step 'score': score has no option 'matrix'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_about_a_matrix_is_found_before_anything_is_run(folder, message_of, old, new, expected):
+    Path("small.toml").write_text(MATRIX)
+    edit(old, new)
+    assert expected in message_of(run)
+
+
+def test_the_rows_of_all_models_mean_nothing_to_a_matrix(folder):
+    Path("small.toml").write_text('per_object = "mean"' + MATRIX)
+    models = read_study("small.toml").models
+    assert models["m"].options == {"names": "names.txt", "kind": "similarity"}
+    assert models["a"].options == {"names": "names.txt", "per_object": "mean"}

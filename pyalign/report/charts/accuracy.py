@@ -61,8 +61,8 @@ def scored(documents: Sequence[Document]) -> list[Scored]:
             ]  # fmt: skip
         elif one["command"] == "compare":
             found += [
-                Scored(row["model"], row.get("label"), one.get("measure"), False, one.get("triplets"), row,
-                       one["n_triplets"], _chance(one) if chance is None else chance)
+                Scored(row["model"], row.get("label"), row.get("measure") or one.get("measure"), False,
+                       one.get("triplets"), row, one["n_triplets"], _chance(one) if chance is None else chance)
                 for row in one["models"]
             ]  # fmt: skip
     return found

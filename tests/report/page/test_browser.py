@@ -149,6 +149,7 @@ def test_a_page_of_every_section_has_no_serious_violation(opened, whole, scheme)
     quiet(at)
 
 
+@pytest.mark.suite("test")
 def test_models_are_sorted_by_a_click_and_by_the_keyboard(opened, report):
     at = opened(report)
     header = at.page.locator("#accuracy-table th", has_text="Model")

@@ -57,6 +57,7 @@ def count(page):
     return page.locator(".failures > .count").inner_text()
 
 
+@pytest.mark.suite("test")
 def test_a_link_opens_a_failure_and_escape_closes_it(opened, html, failed):
     shown = opened(html)
     page = shown.page

@@ -103,8 +103,8 @@ def _compared(one: Loaded, given: Given, triplets: int) -> Iterator[Scored]:
     shared = {key: whole.get(key) for key in ("temperature", "ties", "n_dropped")}
     for row in whole["models"]:
         yield Scored(
-            str(row["model"]), given.label(str(row["model"])), ZERO_SHOT, whole.get("measure"), triplets,
-            str(whole.get("task") or "odd-one-out"), {**shared, **row}, "ci", "cross_entropy_ci",
+            str(row["model"]), given.label(str(row["model"])), ZERO_SHOT, row.get("measure") or whole.get("measure"),
+            triplets, str(whole.get("task") or "odd-one-out"), {**shared, **row}, "ci", "cross_entropy_ci",
             whole.get("n_triplets"), chance(whole), one,
         )  # fmt: skip
 

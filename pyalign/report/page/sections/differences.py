@@ -69,9 +69,8 @@ def _pairs(given: Given, one: Loaded, number: int) -> Table:
 def _how(whole: Any) -> str:
     bars = confidence(whole["pairs"])
     how = over_text(whole.get("ci_by"), whole.get("ci_method"), whole.get("resamples"), whole.get("seed"))
-    return (
-        f"{bars}, each by itself; {how}; measure {whole.get('measure')}." if bars else "no intervals in the document."
-    )
+    by = f"; measure {whole['measure']}" if whole.get("measure") else "; by the measure of each model, see their ranks"
+    return f"{bars}, each by itself; {how}{by}." if bars else "no intervals in the document."
 
 
 def _ranks(given: Given, one: Loaded, number: int) -> Fold:
@@ -84,6 +83,8 @@ def _ranks(given: Given, one: Loaded, number: int) -> Fold:
         field("Cross-entropy", rows, "cross_entropy", "number", "cross_entropy_ci", places=4),
         field("Ties", rows, "n_ties", "count"),
     ]
+    if one.document.get("measure") is None:
+        columns.insert(1, field("Measure", rows, "measure", "text"))
     told = confidence(rows, "rank_ci")
     caption = f"Ranks by accuracy; their {told}, for all models together." if told else "Ranks by accuracy."
     return Fold("Ranks", (Table(numbered("ranks-table", number), caption, filled(columns), ("Rank", False)),))

@@ -154,8 +154,8 @@ def _ranks(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> Column | 
     found: dict[Any, Any] = {}
     for one in given.of("compare"):
         for model in one.document["models"]:
-            key = (given.label(str(model["model"])), ZERO_SHOT, one.document.get("measure"), sets.of(one),
-                   plain(model.get("accuracy")))  # fmt: skip
+            key = (given.label(str(model["model"])), ZERO_SHOT, model.get("measure") or one.document.get("measure"),
+                   sets.of(one), plain(model.get("accuracy")))  # fmt: skip
             found.setdefault(key, model)
     if not found:
         return None

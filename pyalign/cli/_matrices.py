@@ -1,0 +1,82 @@
+"""Files of ready matrices, as `pyalign score`, `compare` and `rsa` read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyalign.cli import _inputs
+from pyalign.cli._command import option, refuse_unused
+from pyalign.data import KINDS, Judgments, hash_early
+from pyalign.errors import InputError
+from pyalign.io.named import is_named
+from pyalign.io.paths import split_key
+
+GROUP = "matrices"
+OF_EMBEDDINGS = ("measure", "transform", "name_column", "per_object")
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Ready matrices in place of embeddings, or besides them."""
+
+    matrix: tuple[str, ...] | None = option(
+        "matrices (n, n) of similarities or dissimilarities in place of embeddings, or besides them; or condensed, the "
+        "pairs above the diagonal; of a stack (k, n, n) k matrices; FILE::KEY; NaN: a pair without a value", nargs="+",
+        metavar="FILE", role="input", group=GROUP,
+    )  # fmt: skip
+    kind: str | None = option(
+        "what larger numbers of --matrix mean, which no file says; a data set says it itself",
+        choices=KINDS,
+        group=GROUP,
+    )
+
+
+def check(options: Any) -> None:
+    """Raises where an option serves embeddings or matrices, and none are given."""
+    if options.matrix is None:
+        refuse_unused(options, ("kind",), "matrices, of which none are given: add --matrix")
+        return
+    if not options.embeddings:
+        refuse_unused(options, OF_EMBEDDINGS, "embeddings, of which none are given")
+    unnamed = [spec for spec in options.matrix if not is_named(spec)]
+    if options.kind is None and unnamed:
+        raise InputError(f"--kind must say what {unnamed[0]} holds: {' or '.join(KINDS)}; got none")
+    both = set(options.matrix) & set(options.embeddings)
+    if both:
+        raise InputError(f"--matrix must be other files than those of embeddings; got {min(both)} as both")
+
+
+def read(options: Any) -> dict[str, Judgments]:
+    """The matrices of a command, by their specifications."""
+    return read_matrices(options.matrix or (), options.kind, "--matrix", options.names)
+
+
+def read_judgments(spec: str, kind: str | None, names: str | None) -> Judgments:
+    """The judgments in FILE or FILE::KEY; names: a file of the names of their objects."""
+    from pyalign.io.judgments import load_judgments
+
+    path, key = split_key(spec)
+    found = load_judgments(path, kind=kind, key=key, names=None if names is None else _inputs.names_of(names))
+    hash_early(found)
+    return found
+
+
+def read_matrices(specs: Sequence[str], kind: str | None, flag: str, names: str | None = None) -> dict[str, Judgments]:
+    """The matrices in files, by specification; those of a stack by their place in it.
+
+    flag: the option that names the files, for messages.
+    """
+    twice = [spec for spec in specs if list(specs).count(spec) > 1]
+    if twice:
+        raise InputError(f"{flag} must differ; got {twice[0]} {list(specs).count(twice[0])} times")
+    matrices = {}
+    for spec in specs:
+        found = read_judgments(spec, kind, names)
+        if found.n_people is None:
+            matrices[spec] = found
+            continue
+        for k in range(found.n_people):
+            matrices[f"{spec}[{k}]"] = replace(found, values=found.values[k], people=None)
+    return matrices

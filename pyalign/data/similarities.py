@@ -1,0 +1,132 @@
+"""A ready matrix in the place of embeddings: its similarities, larger is more alike, with the names of its items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data.embeddings import Embeddings
+from pyalign.data.judgments import Judgments, as_judgments, require_symmetric
+from pyalign.errors import InputError
+
+FEW = 64  # items whose pairs show that values differ, nearly always
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Similarities(Embeddings):
+    """Similarities (n, n) that go where embeddings do: `align` matches rows and columns by name.
+
+    Attributes:
+        kind: of the matrix that was given: "similarity", or "dissimilarity", whose values are negated here.
+        judged: that matrix, for the record of what was given.
+    """
+
+    kind: str = "similarity"
+    judged: Judgments | None = None
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Some items (a slice, a mask, indices): their rows and columns, with their names."""
+        some = super().__getitem__(rows)
+        return some if isinstance(rows, tuple | int | np.integer) else replace(some, values=some.values[:, rows])
+
+
+def as_similarities(judged: Judgments, name: str = "matrix") -> Similarities:
+    """The similarities of one matrix: float32 or float64, NaN where a pair has no value, 0 on the diagonal.
+
+    Args:
+        judged: one matrix, whole or condensed.
+        name: of the matrix, for messages and notes.
+
+    Raises:
+        InputError: matrices of several people, one that is not symmetric, or an infinite value.
+
+    Example:
+        >>> as_similarities(Judgments([0.1, 0.9, 0.8], "dissimilarity")).values
+        array([[ 0. , -0.1, -0.9],
+               [-0.1,  0. , -0.8],
+               [-0.9, -0.8,  0. ]])
+    """
+    if judged.n_people is not None:
+        several = f"got those of {judged.n_people} people: give each by a name of its own, or their mean"
+        raise InputError(f"{name} must be one matrix; {several}")
+    called = judged.source or name
+    if judged.is_square:
+        require_symmetric(judged.values, called)
+    values = _checks.as_similarities(judged.matrices())
+    notes = diagonal_notes(values, judged.kind, called)
+    values = -values if judged.kind == "dissimilarity" else values.copy()
+    np.fill_diagonal(values, 0)
+    if np.isinf(values).any():
+        raise InputError(f"{called} must be finite, or NaN where a pair has no value; got infinity")
+    notes = (*judged.notes, *notes, *_notes_on_equal(values, called))
+    return Similarities(values, judged.names, judged.source, notes, judged.kind, judged)
+
+
+def with_similarities(x: Any) -> Any:
+    """Embeddings, or a mapping from names to them, as they came, and `Judgments` in their place as `Similarities`.
+
+    Example:
+        >>> type(with_similarities({"a": Judgments([0.5], "similarity")})["a"]).__name__
+        'Similarities'
+    """
+    if isinstance(x, Mapping):
+        return {name: as_similarities(one, str(name)) if isinstance(one, Judgments) else one for name, one in x.items()}
+    return as_similarities(x) if isinstance(x, Judgments) else x
+
+
+def similarities_of(matrix: Any, kind: str | None) -> Any:
+    """A matrix, or a mapping from names to matrices, as `Similarities`.
+
+    Args:
+        matrix: (n, n), condensed, a DataFrame, `Judgments`, or a mapping from names to such.
+        kind: "similarity" or "dissimilarity"; `Judgments` know theirs.
+
+    Raises:
+        InputError: no kind, another kind, or what `as_similarities` refuses.
+    """
+    if not isinstance(matrix, Mapping):
+        return as_similarities(as_judgments(matrix, kind, "matrix"))
+    if not matrix:
+        raise InputError("matrix must hold at least one; got an empty mapping")
+    return with_similarities({str(name): as_judgments(one, kind, str(name)) for name, one in matrix.items()})
+
+
+def diagonal_notes(values: np.ndarray, kind: str, name: str) -> tuple[str, ...]:
+    """A sentence where the diagonal of a matrix (n, n) says that it is of the other kind.
+
+    An object is as similar to itself as to any other, so similarities do not have the smallest number of every row on
+    the diagonal, nor dissimilarities the largest. A diagonal of NaN says nothing.
+
+    Example:
+        >>> diagonal_notes(1 - np.eye(3), "similarity", "m")
+        ('m: the diagonal has the smallest number of every row, as dissimilarities do: is its kind dissimilarity?',)
+    """
+    diagonal = np.diagonal(values).astype(np.float64)
+    if np.isnan(diagonal).any():
+        return ()
+    lowest, highest = np.nanmin(values, axis=1), np.nanmax(values, axis=1)  # never of NaN alone
+    rounding = _checks.ASYMMETRY * float(highest.max() - lowest.min())
+    if not 0 < rounding < np.inf:
+        return ()
+    if kind == "similarity":
+        extreme, other, contradicts = "smallest", "dissimilarity", diagonal <= lowest + rounding
+    else:
+        extreme, other, contradicts = "largest", "similarity", diagonal >= highest - rounding
+    if not contradicts.all():
+        return ()
+    plural = f"{other[:-1]}ies"
+    return (f"{name}: the diagonal has the {extreme} number of every row, as {plural} do: is its kind {other}?",)
+
+
+def _notes_on_equal(values: np.ndarray, name: str) -> tuple[str, ...]:
+    """A sentence where all pairs of a matrix (n, n) have the same value."""
+    step = max(1, len(values) // FEW)
+    for some in (values[::step, ::step], values):
+        pairs = some[np.triu_indices(len(some), 1)]
+        if len(pairs) and np.nanmin(pairs, initial=np.inf) != np.nanmax(pairs, initial=-np.inf):
+            return ()
+    return (f"{name}: all pairs have the same value: every triplet ties",)

@@ -1,0 +1,229 @@
+"""Which suite a test belongs to, in which order tests run, and what they cost: a plugin of pytest.
+
+    pytest --suite test        what `make test` runs; `kernels`, `rest` and `quick` likewise
+    pytest --shuffle 7         files, and the tests of each, in an order that the number decides
+    pytest --record FILE       writes what each test cost, in CPU seconds of it and of its child processes
+
+A run with one of these prints its ten most expensive tests. `costs.csv` holds what a full run took.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import re
+import signal
+import time
+from collections import defaultdict
+from functools import lru_cache
+from pathlib import Path
+
+import cached_builds
+import pytest
+
+from pyalign.backends import native
+
+COSTS = Path(__file__).parent / "costs.csv"
+SUITES = ("test", "kernels", "rest")  # each test is in one of them
+QUICK = "quick"  # the cheap ones of "test"
+
+OF_KERNELS = ("tests/native/", "tests/cuda/", "tests/triton/")
+BY_FIXTURE = ("backend", "host_backend", "isa")
+SUBJECT_IS_A_KERNEL = ("tests/backends/", "tests/ops/")
+EVERY_BACKEND = (*SUBJECT_IS_A_KERNEL, "tests/gpu/", "tests/test_golden.py")  # elsewhere one will do
+DEAR = 5.0  # CPU seconds of one test, or of one case of it, that `make test` doesn't spend
+NOT_QUICK = 1.5  # and that `make quick` doesn't
+OWN_ROW = 0.5  # a function that costs less in all its cases is counted with its file
+RUNS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]  # the best first
+
+
+# --- the rule
+
+
+def suite_of(name, chosen=None, slow=False, fixtures=None):
+    """The suite of a test: what its mark `suite` says, else by folder, backend, mark `slow` and recorded cost.
+
+    `fixtures` are the values of its fixtures `backend`, `host_backend` and `isa`. A test without a recorded cost is
+    cheap until a full run says otherwise: it is in `make test`.
+    """
+    if chosen:
+        return chosen
+    if name.startswith(OF_KERNELS) or any(is_other(value, name) for value in (fixtures or {}).values()):
+        return "kernels"
+    if slow or cost_of(name) > DEAR:
+        return "kernels" if name.startswith(SUBJECT_IS_A_KERNEL) else "rest"
+    return "test"
+
+
+def is_other(backend, name):
+    """Whether it is an instruction set that is not the best here, or a backend that says little of what is tested.
+
+    The host gets the same from all backends: tests/backends/test_same_outcomes.py compares their verdicts and nats.
+    """
+    if backend.removeprefix("native-") in RUNS:
+        return backend.removeprefix("native-") != RUNS[0]
+    return not name.startswith(EVERY_BACKEND)
+
+
+def cost_of(name):
+    """CPU seconds of one case of a test as recorded, of the mean test of its file where it has no row; else 0."""
+    function = without_parameters(name)
+    row = recorded().get(function) or recorded().get(function.partition("::")[0])
+    return row[1] / row[0] if row else 0.0
+
+
+def without_parameters(name):
+    return re.sub(r"^.*site-packages/", "", name).partition("[")[0]
+
+
+@lru_cache
+def recorded(path=COSTS):
+    """Number of cases and their CPU seconds, of functions that cost much and of what else is in each file."""
+    if not path.exists():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {row["test"]: (int(row["cases"]), float(row["seconds"])) for row in csv.DictReader(file)}
+
+
+# --- the plugin
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("suites of pyalign")
+    group.addoption("--suite", action="append", choices=(*SUITES, QUICK), help="run the tests of this suite")
+    group.addoption("--shuffle", type=int, metavar="SEED", help="run files, and the tests of each, in another order")
+    group.addoption(
+        "--record", type=Path, metavar="FILE", help="write what tests cost, in place of the rows of their files"
+    )
+
+
+def pytest_configure(config):
+    """Child processes heed Ctrl-C, also where pytest was started by a parent that does not (nohup, a job with &)."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.pluginmanager.register(Costs(config), "costs of pyalign's tests")
+
+
+@pytest.hookimpl(trylast=True)  # when all marks are there
+def pytest_collection_modifyitems(config, items):
+    wanted = config.getoption("suite")
+    if wanted:
+        kept, left = [], []
+        for item in items:
+            (left if suites_of_item(item).isdisjoint(wanted) else kept).append(item)
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+    if config.getoption("shuffle") is not None:
+        items[:] = shuffled(items, config.getoption("shuffle"), lambda item: item.path)
+
+
+def suites_of_item(item):
+    """The suite of a collected test; with "quick", if `make quick` runs it too."""
+    mark, slow = item.get_closest_marker("suite"), item.get_closest_marker("slow")
+    emulates = "emulated_module" in getattr(item, "fixturenames", ())  # which has to be compiled
+    chosen = mark.args[0] if mark else "kernels" if emulates else None
+    suite = suite_of(item.nodeid, chosen, bool(slow), backends_of(item))
+    return {suite, QUICK} if suite == "test" and cost_of(item.nodeid) <= NOT_QUICK else {suite}
+
+
+def backends_of(item):
+    """The values of the fixtures that stand for all backends; not what the test itself is parametrized with."""
+    own = {name.strip() for mark in item.iter_markers("parametrize") for name in names_in(mark.args[0])}
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return {name: parameters[name] for name in BY_FIXTURE if name in parameters and name not in own}
+
+
+def names_in(names):
+    return names.split(",") if isinstance(names, str) else names
+
+
+def shuffled(items, seed, file_of):
+    """The files in another order, and the tests within each."""
+    files = defaultdict(list)
+    for item in items:
+        files[file_of(item)].append(item)
+    order, draw = list(files), random.Random(seed)
+    draw.shuffle(order)
+    for tests in files.values():
+        draw.shuffle(tests)
+    return [item for file in order for item in files[file]]
+
+
+class Costs:
+    """CPU seconds of each test, its fixtures and its child processes; compilations of cached builds count apart."""
+
+    def __init__(self, config):
+        self._config, self._last = config, (0.0, 0.0)
+        self._tests, self._compiled = defaultdict(float), 0.0
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self):
+        self._last = spent()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self):
+        report = yield
+        before, self._last = self._last, spent()
+        report.compiled = self._last[1] - before[1]
+        report.seconds = self._last[0] - before[0] - report.compiled
+        return report
+
+    def pytest_runtest_logreport(self, report):
+        self._tests[report.nodeid] += getattr(report, "seconds", 0.0)
+        self._compiled += getattr(report, "compiled", 0.0)
+
+    def pytest_sessionfinish(self):
+        path = self._config.getoption("record")
+        if path and not hasattr(self._config, "workerinput"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(path, merged(recorded(path) or recorded(), summed(self._tests)))
+
+    def pytest_terminal_summary(self, terminalreporter):
+        asked = any(self._config.getoption(name) is not None for name in ("suite", "shuffle", "record"))
+        if not asked or not self._tests:
+            return
+        total, seed = sum(self._tests.values()), self._config.getoption("shuffle")
+        terminalreporter.section("the ten most expensive tests, in CPU seconds")
+        for name, seconds in sorted(self._tests.items(), key=lambda row: -row[1])[:10]:
+            terminalreporter.write_line(f"{seconds:8.1f}  {name}")
+        apart = f"{self._compiled:.0f} more for compilations of cached builds"
+        terminalreporter.write_line(f"{total:8.0f}  all {len(self._tests):,}; {apart}")
+        if seed is not None:
+            terminalreporter.write_line(f"          in the order of --shuffle {seed}")
+
+
+def spent():
+    """CPU seconds of this process and of the children that it has waited for; those of compilations."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system, cached_builds.compiled
+
+
+# --- the table of costs
+
+
+def summed(tests):
+    """Rows of the table, from the seconds of each test: one for each dear function, one for what else a file has."""
+    functions = defaultdict(list)
+    for name, seconds in tests.items():
+        functions[without_parameters(name)].append(seconds)
+    rows = defaultdict(lambda: (0, 0.0))
+    for name, seconds in functions.items():
+        key = name if sum(seconds) >= OWN_ROW else name.partition("::")[0]
+        rows[key] = rows[key][0] + len(seconds), rows[key][1] + sum(seconds)
+    return dict(rows)
+
+
+def merged(old, new):
+    """New rows in place of all rows of their files; those of files that are gone are left out."""
+    ran, root = {name.partition("::")[0] for name in new}, COSTS.parents[1]
+    kept = {name: row for name, row in old.items() if name.partition("::")[0] not in ran}
+    return {**{name: row for name, row in kept.items() if (root / name.partition("::")[0]).exists()}, **new}
+
+
+def write(path, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["test", "cases", "seconds"])
+        table.writerows([name, cases, f"{seconds:.1f}"] for name, (cases, seconds) in sorted(rows.items()))

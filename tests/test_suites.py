@@ -1,0 +1,224 @@
+"""tests/suites.py: every test is in one suite by one rule; what a run costs is recorded; .ci/run runs all once."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import suites
+from suites import DEAR, RUNS, SUITES, merged, recorded, shuffled, suite_of, summed, write
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+# The rule
+
+
+@pytest.fixture
+def costs(monkeypatch):
+    """The table of costs that the rule goes by here."""
+    table = {
+        "tests/data/test_a.py": (100, 1.0),
+        "tests/data/test_a.py::test_dear": (2, 2.5 * DEAR),
+        "tests/data/test_a.py::test_many_cheap_cases": (20, 2 * DEAR),
+    }
+    monkeypatch.setattr(suites, "recorded", lambda: table)
+
+
+@pytest.mark.parametrize(
+    ("name", "suite"),
+    [
+        ("tests/data/test_a.py::test_any", "test"),
+        ("tests/data/test_a.py::test_many_cheap_cases[3]", "test"),
+        ("tests/data/test_a.py::test_dear[1]", "rest"),
+        ("tests/data/test_new.py::test_without_a_record", "test"),
+        ("docs/page.md::page.md", "test"),
+        ("tests/cuda/test_build.py::test_on_insists", "kernels"),
+        ("tests/triton/test_new.py::test_x", "kernels"),
+    ],
+)
+def test_folder_and_recorded_cost_decide(costs, name, suite):
+    assert suite_of(name) == suite
+
+
+def test_marks_come_before_cost_and_the_mark_suite_before_all(costs):
+    assert suite_of("tests/data/test_a.py::test_any", slow=True) == "rest"
+    assert suite_of("tests/backends/test_waits.py::test_any", slow=True) == "kernels"
+    assert suite_of("tests/data/test_a.py::test_dear", chosen="test", slow=True) == "test"
+    assert suite_of("tests/cuda/test_build.py::test_on_insists", chosen="test") == "test"
+
+
+@pytest.mark.skipif(len(RUNS) < 2, reason="this machine has one instruction set")
+def test_other_instruction_sets_are_kernels_everywhere(costs):
+    for name in ("tests/ops/test_topk.py::test_x", "tests/data/test_a.py::test_any"):
+        assert suite_of(name, fixtures={"backend": f"native-{RUNS[0]}"}) == "test"
+        assert suite_of(name, fixtures={"backend": f"native-{RUNS[1]}"}) == "kernels"
+        assert suite_of(name, fixtures={"isa": RUNS[-1]}) == "kernels"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_other_backends_are_kernels_where_the_host_is_the_subject(costs, backend):
+    assert suite_of("tests/analysis/test_score.py::test_x", fixtures={"backend": backend}) == "kernels"
+    for name in ("tests/ops/test_topk.py", "tests/backends/test_choice.py", "tests/test_golden.py"):
+        assert suite_of(f"{name}::test_x", fixtures={"backend": backend}) == "test"
+
+
+# Files of which `make test` runs nothing, though they are none of kernels.
+ONLY_ELSEWHERE = {
+    "tests/cli/test_cli_kill.py",
+    "tests/extraction/test_texts_real.py",
+    "tests/fuzz/test_guided.py",
+    "tests/probing/test_probing_real_data.py",
+    "tests/test_gallery.py",
+}
+
+
+def test_make_test_has_a_test_of_every_file_but_a_few():
+    """By marks: what costs too much though it has no mark is in test_none_of_the_dear_ones_is_alone."""
+    files = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    slow = {name for name, text in files.items() if all_are_slow(text) and not name.startswith(suites.OF_KERNELS)}
+    assert slow == ONLY_ELSEWHERE
+
+
+def all_are_slow(text):
+    tests = len(re.findall(r"^def test_", text, re.MULTILINE))
+    marked = len(re.findall(r"^@pytest\.mark\.slow$", text, re.MULTILINE))
+    return ("\npytestmark = pytest.mark.slow" in text or marked == tests) and 'mark.suite("test")' not in text
+
+
+def test_none_of_the_dear_ones_is_alone():
+    """No file loses its last test of `make test` by what it costs."""
+    dear = [name for name, (cases, seconds) in recorded().items() if seconds / cases > DEAR and "::" in name]
+    for name in dear:
+        file, function = name.split("::")[:2]
+        text = (ROOT / file).read_text()
+        assert file.startswith(suites.OF_KERNELS) or len(re.findall(r"^def test_", text, re.MULTILINE)) > 1, function
+
+
+# The plugin, in a run of its own
+
+TESTS = """
+import signal, subprocess, sys
+import pytest
+
+SPIN = "import time\\nwhile time.process_time() < {}: pass"
+
+@pytest.mark.parametrize("k", range(9))
+def test_cheap(k): pass
+
+def test_in_a_child(): subprocess.run([sys.executable, "-c", SPIN.format(0.7)])
+
+@pytest.mark.slow
+def test_slow(): pass
+
+@pytest.mark.suite("kernels")
+def test_kernels(): pass
+
+def test_children_heed_ctrl_c():
+    code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\\n"
+"""
+
+
+@pytest.fixture
+def pytest_in(tmp_path):
+    """Runs pytest on TESTS with the plugin; its lines."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  slow:\n  suite:\n")
+    (tmp_path / "test_own.py").write_text(TESTS)
+
+    def run(*options, **more):
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+        command = [sys.executable, "-m", "pytest", "-p", "suites", "-p", "no:cacheprovider", "-v", *options]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, **more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.splitlines()
+
+    return run
+
+
+def names(lines):
+    return [line.split()[0] for line in lines if "PASSED" in line]
+
+
+def test_each_test_is_run_by_one_suite_and_the_dearest_are_printed(pytest_in, tmp_path):
+    by_suite = {suite: names(pytest_in("--suite", suite)) for suite in SUITES}
+    assert [len(by_suite[suite]) for suite in SUITES] == [11, 1, 1]
+    every = pytest_in("--record", "costs.csv")
+    assert sorted(name for found in by_suite.values() for name in found) == sorted(names(every))
+    dearest = next(line for line in every[-14:] if "::" in line)
+    assert dearest.endswith("test_in_a_child") and float(dearest.split()[0]) >= 0.7
+    costs = recorded(tmp_path / "costs.csv")
+    assert costs["test_own.py::test_in_a_child"][0] == 1 and costs["test_own.py::test_in_a_child"][1] >= 0.7
+    assert costs["test_own.py"][0] == 12
+
+
+def test_another_order_is_the_same_for_the_same_seed(pytest_in):
+    plain, once, again, other = (
+        names(pytest_in(*options)) for options in ([], *(["--shuffle", seed] for seed in "778"))
+    )
+    assert once == again and sorted(once) == sorted(other) == sorted(plain)
+    assert len({tuple(plain), tuple(once), tuple(other)}) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no nohup")
+def test_children_heed_ctrl_c_where_the_parent_of_pytest_ignores_it(pytest_in):
+    pytest_in("-k", "ctrl_c", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+
+
+def test_files_stay_together_in_another_order():
+    items = [(file, k) for file in "abcdef" for k in range(5)]
+    found = shuffled(items, 1, lambda item: item[0])
+    files = [file for file, _ in found]
+    assert sorted(found) == items and found != items
+    assert all(files[k : k + 5] == [files[k]] * 5 for k in range(0, 30, 5))
+
+
+# The table of costs
+
+
+def test_the_table_has_a_row_for_each_file_and_each_dear_function(tmp_path):
+    here = "tests/test_suites.py"
+    rows = summed({f"{here}::test_a[{k}]": 0.3 for k in range(3)} | {f"{here}::test_b": 0.1, f"{here}::test_c": 0.2})
+    assert rows == {f"{here}::test_a": (3, pytest.approx(0.9)), here: (2, pytest.approx(0.3))}
+    old = {f"{here}::test_gone": (1, 9.0), "tests/test_names.py": (1, 1.0), "tests/test_gone.py": (1, 1.0)}
+    rows = merged(old, rows)
+    assert rows.keys() == {here, f"{here}::test_a", "tests/test_names.py"}
+    write(tmp_path / "costs.csv", rows)
+    assert recorded(tmp_path / "costs.csv")["tests/test_suites.py::test_a"] == (3, 0.9)
+    assert (tmp_path / "costs.csv").read_text().splitlines()[1].startswith("tests/test_names.py,")
+
+
+def test_tests_of_the_installed_package_are_those_of_the_sources():
+    installed = "../../.venv/lib/python3.12/site-packages/pyalign/io/arrays.py::pyalign.io.arrays.load"
+    assert suites.without_parameters(installed) == "pyalign/io/arrays.py::pyalign.io.arrays.load"
+
+
+def test_the_committed_table_is_sorted_and_of_files_that_are_there():
+    rows = suites.COSTS.read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "test,cases,seconds" and rows[1:] == sorted(rows[1:])
+    assert {name for name in recorded() if not (ROOT / name.partition("::")[0]).exists()} == set()
+
+
+# .ci/run
+
+
+@pytest.mark.parametrize(("failing", "ran"), [("", 3), ("test", 2), ("test-rest", 3)])
+def test_ci_runs_the_test_command_and_then_the_rest_and_says_how_long_each_took(tmp_path, failing, ran):
+    for program in ("make", "apt-get"):
+        (tmp_path / program).write_text(
+            f'#!/bin/sh\n[ {program} = make ] && echo "made $*"\n[ "$*" != "{failing}" ] || exit 7\n'
+        )
+        (tmp_path / program).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True)
+    assert (done.returncode != 0) == bool(failing)
+    made = [line for line in done.stdout.splitlines() if line.startswith("made ")]
+    assert made == ["made .venv/installed-test", "made test", "made test-rest"][:ran]
+    closing = done.stdout.splitlines()[-ran:]
+    assert all(re.match(r" *\d+ s  ", line) for line in closing)
+    assert closing[-1].endswith(": failed") == bool(failing)
