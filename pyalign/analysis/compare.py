@@ -16,6 +16,7 @@ from pyalign.analysis.ledger import Ledger, open_ledger
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.paired import compared
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
+from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.progress import Progress, silent
@@ -33,6 +34,7 @@ def compare(
     temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
+    missing: str = "raise",
     backend: str = "auto",
     ci: str | Resampling = AUTO,
     subjects: object = None,
@@ -46,7 +48,7 @@ def compare(
         models: name -> (n, d) embeddings of the same n items; at least two. Those with names are matched by name,
             others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
-        measure, temperature, ties, nan, backend: see `pyalign.score`.
+        measure, temperature, ties, nan, missing, backend: see `pyalign.score`.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
             objects.
         subjects: (t,) who answered each triplet; None: those of the triplets.
@@ -85,10 +87,11 @@ def compare(
         raise InputError(f"models must be at least two; got {len(models)}")
     if ci is None:
         raise InputError("ci must say what intervals are over: differences are nothing without them; got None")
-    aligned = align_models(models, triplets)
+    present = with_rows(models, triplets, missing, subjects=subjects)
+    aligned = align_models(models, present.triplets)
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
-    people = aligned.triplets.subjects if subjects is None else subjects
+    people = aligned.triplets.subjects if subjects is None else present.of(subjects, "subjects")
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
     _checks.one_of(nan, NAN, "nan")
     assert plan is not None
@@ -100,11 +103,12 @@ def compare(
     told = [notes_on_rows(x, aligned.index, name, found.task) for name, x in aligned.models.items()]
     told += [notes_on_similarities(x, aligned.index, measure, name) for name, x in aligned.models.items()]
     told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task) for m in found.models]
-    given = {**options, "measure": str(measure), "ci": asdict(plan), "correction": correction}
+    given = {**options, "missing": missing, "measure": str(measure), "ci": asdict(plan), "correction": correction}
     inputs = [*models.items(), ("triplets", aligned.triplets)]
     return replace(
         found,
         triplets=aligned.triplets.source,
+        coverage=present.coverage,
         notes=merged(aligned.notes, *told, found.notes),
         provenance=Provenance.now(inputs, given, ledger.scores[0].backend, plan.seed),
     )

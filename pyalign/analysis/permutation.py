@@ -14,6 +14,7 @@ from pyalign.analysis.permuted import PermutationTest
 from pyalign.analysis.two_alternatives import counts_of_two
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
 from pyalign.data import ANCHORED, Provenance, align, require_answers, require_one_answer_each
+from pyalign.data.missing import with_rows
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._prepare import prepare
@@ -31,6 +32,7 @@ def permutation_test(
     measure: str | Measure = "cosine",
     ties: str = "fractional",
     nan: str = "raise",
+    missing: str = "raise",
     backend: str = "auto",
     permutations: int = 1000,
     confidence: float = 0.95,
@@ -47,6 +49,7 @@ def permutation_test(
         triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
         measure, ties, backend: see `pyalign.score`.
         nan: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is.
+        missing: see `pyalign.score`.
         permutations: random matchings.
         confidence: of the interval of the accuracies under them.
         seed: the same seed gives the same permutations on every backend.
@@ -71,7 +74,8 @@ def permutation_test(
     _checks.fraction(confidence, "confidence")
     _checks.whole_number(seed, "seed", 0)
     _checks.one_of(nan, NAN, "nan")
-    aligned = align(x, triplets)
+    present = with_rows(x, triplets, missing)
+    aligned = align(x, present.triplets)
     require_answers(aligned.triplets, "permutation_test")
     require_one_answer_each(aligned.triplets, "permutation_test")
     given, task = {"x": aligned.embeddings, "triplets": aligned.triplets}, aligned.triplets.task
@@ -82,6 +86,7 @@ def permutation_test(
     assert score.accuracy is not None
     accuracies = _permuted(x, triplets, task, get_measure(measure), ties, backend, permutations, seed, progress)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
+    options = {"measure": str(measure), "ties": ties, "nan": nan, "missing": missing}
     return PermutationTest(
         accuracy=score.accuracy,
         p_value=(1 + reached) / (1 + permutations),
@@ -92,8 +97,9 @@ def permutation_test(
         seed=seed,
         n_triplets=score.n_triplets,
         task=task,
+        coverage=present.coverage,
         notes=aligned.notes,
-        provenance=Provenance.now(given, {"measure": str(measure), "ties": ties, "nan": nan}, score.backend, seed),
+        provenance=Provenance.now(given, options, score.backend, seed),
     )
 
 
