@@ -20,7 +20,7 @@ OF_TRIPLETS = ("task", "odd_column", "anchor", "choice_column", "choice_base", "
 OF_PREDICTION = ("folds", "penalties", "standardize", "predicted")
 OF_CONCEPTS = (
     "assign", "top", "categories", "levels", "transform", "measure", "temperature", "ties", "min_triplets",
-    "top_objects", "subjects", "subject_column", "backend", "images",
+    "top_objects", "subjects", "subject_column", "backend", "images", "missing",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pyalign.stats.multiple import CORRECTIONS
 
 @dataclass(frozen=True)
 class CompareOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.OneMeasure, _options.Temperature,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.OneMeasure, _options.Temperature,
     _options.Intervals, _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign compare`."""
@@ -45,7 +45,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
         models = dict(zip(labels, models.values(), strict=True))
     found = compare(
         models, triplets, measure=options.measure, temperature=1.0 if temperature is None else temperature,
-        ties=options.ties, nan=options.nan, backend=options.backend, ci=plan,
+        ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=plan,
         correction=options.correction, choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets))
