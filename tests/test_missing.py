@@ -46,6 +46,7 @@ class Case:
         self.a = Embeddings(X, NAMES)[kept]
         self.b = Embeddings(OTHER, NAMES)[kept[::-1]] if alone else Embeddings(OTHER, NAMES)
         self.human = Embeddings(HUMAN, NAMES)
+        self.dimensions = self.human[np.sort(kept)] if alone else self.human
         self.rows = has[TRIPLETS.values].all(axis=1) if alone else np.ones(T, bool)
         self.triplets = TRIPLETS[self.rows]
         self.single = replace(self.triplets, subjects=None)
@@ -93,6 +94,9 @@ FUNCTIONS = {
     "recover": lambda c: pyalign.recover(
         c.models, c.triplets, temperature=0.5, simulations=3, sizes=[20, 40], **c.options
     ),
+    "predict_dimensions": lambda c: pyalign.predict_dimensions(
+        c.models, c.dimensions, triplets=c.triplets, folds=2, penalties=[1.0], **c.options
+    ),
     "rsa": lambda c: pyalign.rsa(c.models, c.judged, permutations=9, **c.options),
     "rsa without intervals": lambda c: pyalign.rsa(c.a, c.judged, ci=None, **c.options),
     "fit_probe": lambda c: pyalign.fit_probe(
@@ -116,8 +120,8 @@ FUNCTIONS = {
     "TripletProbe": lambda c: fitted(c.a, c.triplets, **c.options),
 }  # fmt: skip
 NEEDS = {"probe": "scipy", "gLocal": "scipy", "TripletProbe": "sklearn"}
-# Of the call, of the numbering of all triplets, or of what is counted.
-OWN = {"coverage", "notes", "provenance", "seconds", "rows", "missing", "n_objects_all", "file"}
+# Of the call, of what is counted, or with places for all triplets or objects.
+OWN = {"coverage", "notes", "provenance", "seconds", "rows", "missing", "predictions", "fold_of", "names"}
 subsets = st.permutations(range(N)).map(lambda order: np.array(order[:16]))
 
 
@@ -174,6 +178,9 @@ def test_what_remains_is_as_if_there_were_nothing_else(name, kept):
         assert (coverage.n_pairs, coverage.of_pairs) == (16 * 15 // 2, N * (N - 1) // 2)
         return
     assert (coverage.n_triplets, coverage.of_triplets) == (alone.rows.sum(), T)
+    if name == "predict_dimensions":
+        assert coverage.n_objects == 16
+        return
     assert coverage.n_objects == len(np.unique(alone.triplets.values))
 
 
@@ -204,6 +211,20 @@ def test_arrays_keep_the_places_of_all_triplets():
     np.testing.assert_array_equal(found.choices[alone.rows], expected.choices)
     np.testing.assert_array_equal(found.probabilities[alone.rows], expected.probabilities)
     assert (found.choices[~alone.rows] == -1).all() and np.isnan(found.probabilities[~alone.rows]).all()
+
+
+def test_predictions_keep_the_places_of_all_objects():
+    part, alone = Case(np.arange(4, 20), alone=False), Case(np.arange(4, 20), alone=True)
+    found, expected = (
+        pyalign.predict_dimensions(c.a, c.dimensions, folds=2, nan="omit", **c.options) for c in (part, alone)
+    )
+    assert np.isnan(found[0].predictions[:4]).all() and (found.fold_of[20:] == -1).all() and found.n_dropped == 0
+    np.testing.assert_allclose(found[0].predictions[4:20], expected[0].predictions, rtol=1e-9)
+    assert found.fold_of[4:20].tolist() == expected.fold_of.tolist()
+    assert found.notes[0].startswith(
+        "8 of 24 objects have no row (item 0, item 1, item 2 and 5 more), and are left out"
+    )
+    assert "8 of 24 objects left out (no row)" in found.table()
 
 
 def test_rows_of_failures_are_those_among_all_triplets():

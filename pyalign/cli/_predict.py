@@ -20,7 +20,7 @@ OF_TRIPLETS = ("task", "odd_column", "anchor", "choice_column", "choice_base", "
 OF_PREDICTION = ("folds", "penalties", "standardize", "predicted")
 OF_CONCEPTS = (
     "assign", "top", "categories", "levels", "transform", "measure", "temperature", "ties", "min_triplets",
-    "top_objects", "subjects", "subject_column", "backend", "images", "missing",
+    "top_objects", "subjects", "subject_column", "backend", "images",
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def run_predict(options: Any, progress: Progress, dimensions: Any, labels: tuple
     found = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds or FOLDS,
         standardize=options.standardize, triplets=triplets, ci=_plan(options), correction=options.correction,
-        nan=options.nan, seed=options.seed or 0, progress=progress, **given,
+        nan=options.nan, missing=options.missing, seed=options.seed or 0, progress=progress, **given,
     )  # fmt: skip
     found = replace(found, results=_inputs.with_labels(found.results, called), triplets=options.triplets,
                     human=options.dimensions)  # fmt: skip

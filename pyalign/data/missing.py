@@ -49,7 +49,7 @@ class Coverage:
 
     @property
     def left_out(self) -> str:
-        """How many triplets or pairs are left out, in a few words; "" where none is."""
+        """How many triplets or pairs (else objects) are left out, in a few words; "" where none is."""
         n, all_, what = _counts(self)
         return f"{all_ - n:,} of {all_:,} {what}s left out (no row)" if n < all_ else ""
 
@@ -134,13 +134,13 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     values, items = used_items(given, given.names)
     asked = [given.names[item] for item in items]
     require_different(asked, "item")
-    there = _with_rows(asked, others, missing)
+    there = has_row(asked, others, missing)
     if missing == "raise":
         return Present(given)
     present = np.zeros(len(given.names), bool)
     present[items] = there
     kept: np.ndarray = present[values].all(axis=1)
-    without = _without_row(asked, there, len(models) > 1)
+    without = missing_in_words(asked, there, len(models) > 1)
     if not kept.any():
         raise InputError(f"missing='omit' leaves no triplet: {without}")
     if kept.all():
@@ -164,12 +164,12 @@ def judged_with_rows(
     if human.names is None or not others:
         return human, None if missing == "raise" else whole
     require_different(human.names, "human")
-    there = _with_rows(human.names, others, missing)
+    there = has_row(human.names, others, missing)
     if missing == "raise":
         return human, None
     if there.all():
         return human, whole
-    n, without = int(there.sum()), _without_row(human.names, there, len(names) > 1)
+    n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
     if n < 2:
         raise InputError(f"missing='omit' leaves no pair: {without}")
     found = human.take(np.flatnonzero(there))
@@ -177,7 +177,7 @@ def judged_with_rows(
     return replace(found, notes=(*found.notes, _note(without, coverage))), coverage
 
 
-def _with_rows(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: str) -> np.ndarray:
+def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: str) -> np.ndarray:
     """(m,) mask of the items that have a row among each of these names; raises where one has not and must."""
     there = np.ones(len(asked), bool)
     for names in row_names:
@@ -216,17 +216,20 @@ def _coverage(given: Triplets, kept: np.ndarray | None, people: object) -> Cover
     )
 
 
-def _without_row(asked: Sequence[str], there: np.ndarray, several: bool) -> str:
+def missing_in_words(asked: Sequence[str], there: np.ndarray, several: bool) -> str:
+    """How many items have no row, or none in some of several models, in words."""
     names = [name for name, has in zip(asked, there, strict=True) if not has]
     where = " in some model" if several else ""
     return f"{len(names):,} of {len(asked):,} objects have no row{where} ({listing(names, SHOWN)})"
 
 
 def _counts(coverage: Coverage) -> tuple[int, int, str]:
-    """What remains of how many triplets or pairs."""
+    """What remains of how many triplets or pairs, else objects."""
     if coverage.n_triplets is not None and coverage.of_triplets is not None:
         return coverage.n_triplets, coverage.of_triplets, "triplet"
-    return coverage.n_pairs or 0, coverage.of_pairs or 0, "pair"
+    if coverage.n_pairs is not None and coverage.of_pairs is not None:
+        return coverage.n_pairs, coverage.of_pairs, "pair"
+    return coverage.n_objects, coverage.of_objects, "object"
 
 
 def _note(without: str, coverage: Coverage) -> str:
