@@ -220,7 +220,8 @@ def missing_in_words(asked: Sequence[str], there: np.ndarray, several: bool) -> 
     """How many items have no row, or none in some of several models, in words."""
     names = [name for name, has in zip(asked, there, strict=True) if not has]
     where = " in some model" if several else ""
-    return f"{len(names):,} of {len(asked):,} objects have no row{where} ({listing(names, SHOWN)})"
+    have = "has" if len(names) == 1 else "have"
+    return f"{len(names):,} of {len(asked):,} objects {have} no row{where} ({listing(names, SHOWN)})"
 
 
 def _counts(coverage: Coverage) -> tuple[int, int, str]:
@@ -236,4 +237,5 @@ def _note(without: str, coverage: Coverage) -> str:
     n, all_, what = _counts(coverage)
     people = "" if coverage.n_subjects is None else f" by {coverage.n_subjects:,} of {coverage.of_subjects:,} people"
     left = f"{n:,} {what}{'s' * (n > 1)} of {coverage.n_objects:,} objects{people} remain{'s' * (n == 1)}"
-    return f"{without}: {all_ - n:,} of {all_:,} {what}s are left out; {left}"
+    are = "is" if all_ - n == 1 else "are"
+    return f"{without}: {all_ - n:,} of {all_:,} {what}s {are} left out; {left}"
