@@ -15,7 +15,7 @@ from pyalign import _checks
 from pyalign.data.align import one_order, used_items
 from pyalign.data.categories import Categories
 from pyalign.data.embeddings import as_embeddings
-from pyalign.data.judgments import Judgments
+from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
 from pyalign.data.triplets import Subjects, Triplets, as_triplet_data
 from pyalign.errors import InputError
@@ -119,34 +119,26 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     """
     _checks.one_of(missing, MISSING, "missing")
     given = as_triplet_data(triplets)
-    several = isinstance(x, Mapping)
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"x": x}
-    if several:
-        ordered, notes = one_order(models, given)
-        given = replace(ordered, notes=tuple(dict.fromkeys((*ordered.notes, *notes)))) if notes else ordered
+    ordered, notes = one_order(models, given) if isinstance(x, Mapping) else (given, ())
     people = given.subjects if subjects is None else subjects
-    if given.names is None:
-        return Present(given, None, None if missing == "raise" else _coverage(given, None, people))
-    row_names = [as_embeddings(one, str(name)).names for name, one in models.items()]
-    others = [names for names in row_names if names is not None and names != given.names]
-    if not others:
-        return Present(given, None, None if missing == "raise" else _coverage(given, None, people))
-    values, items = used_items(given, given.names)
-    asked = [given.names[item] for item in items]
-    require_different(asked, "item")
-    there = has_row(asked, others, missing)
-    if missing == "raise":
-        return Present(given)
-    present = np.zeros(len(given.names), bool)
-    present[items] = there
-    kept: np.ndarray = present[values].all(axis=1)
-    without = missing_in_words(asked, there, len(models) > 1)
-    if not kept.any():
-        raise InputError(f"missing='omit' leaves no triplet: {without}")
-    if kept.all():
-        return Present(given, None, _coverage(given, None, people))
-    coverage = _coverage(given, kept, people)
-    return Present(_restricted(given, values, kept, _note(without, coverage)), kept, coverage)
+    others = _other_names([as_embeddings(one, str(name)).names for name, one in models.items()], ordered.names)
+    if ordered.names is not None and others:
+        values, items = used_items(ordered, ordered.names)
+        asked = [ordered.names[item] for item in items]
+        require_different(asked, "item")
+        there = has_row(asked, others, missing)
+        if not there.all():
+            present = np.zeros(len(ordered.names), bool)
+            present[items] = there
+            kept: np.ndarray = present[values].all(axis=1)
+            without = missing_in_words(asked, there, len(models) > 1)
+            if not kept.any():
+                raise InputError(f"missing='omit' leaves no triplet: {without}")
+            coverage = _coverage(ordered, kept, people)
+            noted = replace(ordered, notes=(*ordered.notes, *notes, _note(without, coverage)))
+            return Present(_part(noted, values, kept), kept, coverage)
+    return Present(given, None, None if missing == "raise" else _coverage(given, slice(None), people))
 
 
 def judged_with_rows(
@@ -159,22 +151,24 @@ def judged_with_rows(
     """
     _checks.one_of(missing, MISSING, "missing")
     names = [as_embeddings(x, name).names for name, x in models.items()] + [rdm.names for rdm in rdms.values()]
-    others = [one for one in names if one is not None and one != human.names]
+    others = _other_names(names, human.names)
     whole = Coverage(human.n, human.n, n_pairs=human.n_pairs, of_pairs=human.n_pairs)
-    if human.names is None or not others:
-        return human, None if missing == "raise" else whole
-    require_different(human.names, "human")
-    there = has_row(human.names, others, missing)
-    if missing == "raise":
-        return human, None
-    if there.all():
-        return human, whole
-    n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
-    if n < 2:
-        raise InputError(f"missing='omit' leaves no pair: {without}")
-    found = human.take(np.flatnonzero(there))
-    coverage = replace(whole, n_objects=n, n_pairs=found.n_pairs)
-    return replace(found, notes=(*found.notes, _note(without, coverage))), coverage
+    if human.names is not None and others:
+        require_different(human.names, "human")
+        there = has_row(human.names, others, missing)
+        if not there.all():
+            n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
+            if n < FEWEST:
+                raise InputError(f"missing='omit' leaves no pair: {without}")
+            found = human.take(np.flatnonzero(there))
+            coverage = replace(whole, n_objects=n, n_pairs=found.n_pairs)
+            return replace(found, notes=(*found.notes, _note(without, coverage))), coverage
+    return human, None if missing == "raise" else whole
+
+
+def _other_names(row_names: Iterable[tuple[str, ...] | None], names: tuple[str, ...] | None) -> list[tuple[str, ...]]:
+    """Those of rows that have names, and others than the items."""
+    return [one for one in row_names if one is not None and one != names]
 
 
 def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: str) -> np.ndarray:
@@ -191,29 +185,28 @@ def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: s
     return there
 
 
-def _restricted(given: Triplets, values: np.ndarray, kept: np.ndarray, note: str) -> Triplets:
+def _part(triplets: Triplets, values: np.ndarray, kept: np.ndarray) -> Triplets:
     """Those that are kept; of triplets of names, which state no order of numbers, with the names that are left."""
-    found: Triplets = replace(given[kept], notes=(*given.notes, note))
-    if given.numbered or given.names is None:
+    found: Triplets = triplets[kept]
+    if found.numbered or found.names is None:
         return found
     left, numbers = np.unique(values[kept], return_inverse=True)
-    names = tuple(given.names[item] for item in left)
+    names = tuple(found.names[item] for item in left)
     return replace(found, values=numbers.reshape(-1, 3).astype(values.dtype), names=names)
 
 
-def _coverage(given: Triplets, kept: np.ndarray | None, people: object) -> Coverage:
-    """How much is kept: of everything, where that is None."""
-    values, rows = _checks.as_triplets(given.values), slice(None) if kept is None else kept
-    objects = len(np.unique(values[rows])), len(np.unique(values))
+def _coverage(triplets: Triplets, kept: np.ndarray | slice, people: object) -> Coverage:
+    """Of the triplets that are kept, among all."""
+    values = _checks.as_triplets(triplets.values)
+    objects, of_objects = (len(np.unique(some)) for some in (values[kept], values))
+    found = Coverage(objects, of_objects, len(values[kept]), len(values))
     if people is None:
-        return Coverage(*objects, len(values[rows]), len(values))
+        return found
     who = people.codes if isinstance(people, Subjects) else _checks.as_array(people, "subjects", "(t,)")
     if who.shape != (len(values),):
         raise InputError(f"subjects must have one entry per triplet, shape {(len(values),)}; got {who.shape}")
-    n_subjects = len(set(who[rows].tolist())), len(set(who.tolist()))
-    return replace(
-        Coverage(*objects, len(values[rows]), len(values)), n_subjects=n_subjects[0], of_subjects=n_subjects[1]
-    )
+    n_subjects, of_subjects = (len(set(some.tolist())) for some in (who[kept], who))
+    return replace(found, n_subjects=n_subjects, of_subjects=of_subjects)
 
 
 def missing_in_words(asked: Sequence[str], there: np.ndarray, several: bool) -> str:
