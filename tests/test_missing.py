@@ -13,6 +13,7 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign import Embeddings, Judgments, Triplets
 from pyalign.data import Subjects
+from pyalign.data.names import OMIT
 from pyalign.probing.recipe import RecipeSettings, cross_validate_recipe, fit_recipe
 from pyalign.results import Result
 
@@ -190,7 +191,7 @@ def test_by_default_items_without_a_row_are_an_error_that_names_the_option(name,
     part = Case(np.arange(4), alone=False)
     part.options = {}
     message = message_of(FUNCTIONS[name], part)
-    assert message.endswith("(20 of 24 items have no row); missing='omit' (--missing omit) leaves them out")
+    assert message.endswith(f"(20 of 24 items have no row); {OMIT}")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -198,7 +199,7 @@ def test_no_object_with_a_row_is_an_error(name, message_of):
     require_packages(name)
     part = Case(np.arange(4), alone=False)
     part.a = Embeddings(X[:2], ["ape", "bat"])
-    assert "missing='omit' leaves no " in message_of(FUNCTIONS[name], part)
+    assert "; got none" in message_of(FUNCTIONS[name], part)
 
 
 def test_arrays_keep_the_places_of_all_triplets():

@@ -135,7 +135,7 @@ def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: s
     except InputError as error:
         raise InputError(f"{name} must have a row for each object of the dimensions: {error}") from error
     if not there.any():
-        raise InputError(f"missing='omit' leaves no object of the dimensions that {name} has a row for")
+        raise InputError(f"{name} must have a row for some object of the dimensions; got none")
     return there
 
 

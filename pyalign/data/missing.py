@@ -134,7 +134,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
             kept: np.ndarray = present[values].all(axis=1)
             without = missing_in_words(asked, there, len(models) > 1)
             if not kept.any():
-                raise InputError(f"missing='omit' leaves no triplet: {without}")
+                raise InputError(f"triplets must hold one whose items all have a row; got none: {without}")
             coverage = _coverage(ordered, kept, people)
             noted = replace(ordered, notes=(*ordered.notes, *notes, _note(without, coverage)))
             return Present(_part(noted, values, kept), kept, coverage)
@@ -159,7 +159,7 @@ def judged_with_rows(
         if not there.all():
             n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
             if n < FEWEST:
-                raise InputError(f"missing='omit' leaves no pair: {without}")
+                raise InputError(f"human must hold a pair of objects that have a row; got none: {without}")
             found = human.take(np.flatnonzero(there))
             coverage = replace(whole, n_objects=n, n_pairs=found.n_pairs)
             return replace(found, notes=(*found.notes, _note(without, coverage))), coverage

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pyalign import Embeddings, Judgments, Triplets
 from pyalign.data import Categories, Subjects, align, align_models
 from pyalign.data.missing import Coverage, judged_with_rows, with_rows
-from pyalign.data.names import rows_of_some
+from pyalign.data.names import OMIT, rows_of_some
 from pyalign.errors import InputError
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
 TRIPLETS = np.array([[0, 1, 2], [2, 3, 4], [0, 2, 3], [1, 2, 0]])
-HINT = "; missing='omit' (--missing omit) leaves them out"
+HINT = f"; {OMIT}"
 
 
 def rows(*names):
@@ -161,7 +161,9 @@ def test_an_item_with_several_rows_is_no_case_for_the_option(message_of):
 
 def test_no_triplet_left_is_an_error(message_of):
     message = message_of(with_rows, rows("ant", "eel"), numbered(), "omit")
-    assert message == "missing='omit' leaves no triplet: 3 of 5 objects have no row (bee, cat, dog)"
+    assert message == (
+        "triplets must hold one whose items all have a row; got none: 3 of 5 objects have no row (bee, cat, dog)"
+    )
 
 
 def test_what_breaks_a_rule_is_still_refused(message_of):
@@ -206,4 +208,5 @@ def test_judged_objects_without_a_row_are_refused_by_default(message_of):
     assert message == f"no row is named 'eel' (1 of 5 items have no row){HINT}"
     assert judged_with_rows({"a": rows(*NAMES)}, {}, human, "raise") == (human, None)
     message = message_of(judged_with_rows, {"a": Embeddings(np.eye(2), ("x", "y"))}, {}, human, "omit")
-    assert message == ("missing='omit' leaves no pair: 5 of 5 objects have no row (ant, bee, cat and 2 more)")
+    told = "human must hold a pair of objects that have a row; got none: 5 of 5 objects have no row (ant, bee, cat and "
+    assert message == f"{told}2 more)"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pyalign.data import Embeddings
 from pyalign.data import objects as module
+from pyalign.data.names import OMIT
 from pyalign.data.objects import objects_of
 
 FLOATS = ("float16", "float32", "float64")
@@ -132,8 +133,7 @@ def test_what_is_refused(message_of):
         "per_object needs the names of the rows; these embeddings have none"
     )
     assert message_of(x.per_object, "mean", ["cat", "cow", "dog"]) == (
-        "no row is of 'cow' (1 of 3 items have no row, by their folders); missing='omit' (--missing omit) leaves them "
-        "out"
+        f"no row is of 'cow' (1 of 3 items have no row, by their folders); {OMIT}"
     )
     message = message_of(Embeddings(np.eye(2) * 1j, ("a/1", "b/2")).per_object, "mean")
     assert message == "x must hold real numbers; got dtype complex128"

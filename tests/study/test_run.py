@@ -14,6 +14,7 @@ from small_study import documents, how
 
 import pyalign
 from pyalign.backends import native
+from pyalign.data.names import OMIT
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.journal import Journal
 from pyalign.report.page import write as page
@@ -451,7 +452,7 @@ def test_a_step_may_leave_out_objects_without_a_row(folder):
     edit('file = "t.csv"', 'file = "t.csv"\nitem_names = "names.txt"')
     edit("[steps.ceiling]\n[steps.compare]\n[steps.concepts]\n[steps.cka]\npermutations = 5\n", "[steps.ceiling]\n")
     reasons = {step.name: step.reason for step in run().steps}
-    assert reasons["score"].endswith("missing='omit' (--missing omit) leaves them out")
+    assert reasons["score"].endswith(OMIT)
     edit('ceiling = "step:ceiling"', 'ceiling = "step:ceiling"\nmissing = "omit"')
     edit("folds = 2", 'folds = 2\nmissing = "omit"')
     edit("limit = 5", 'limit = 5\nmissing = "omit"')
