@@ -49,7 +49,7 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
+def nearest(name: str, allowed: Iterable[str], cutoff: float = 0.4) -> str:
     """``; did you mean 'cosine'?``, or nothing when no allowed name is near. Case and dashes make no difference.
 
     Example:
@@ -62,5 +62,5 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
         return word.lower().replace("-", "_").strip("_")
 
     spellings = {plain(word): word for word in allowed}
-    near = difflib.get_close_matches(plain(str(name)), list(spellings), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(plain(str(name)), list(spellings), n=1, cutoff=cutoff)
     return f"; did you mean {spellings[near[0]]!r}?" if near else ""

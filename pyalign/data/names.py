@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, nearest
 
 SEVERAL = 'x.per_object("mean") or x.per_object("first") makes one row of the images of an object'
 MISSING = ("raise", "omit")  # what becomes of items without a row
 OMIT = 'missing="omit" leaves them out'
+NEAR = 0.75  # how alike a name must be to one that no row has, to be proposed
+_DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(r"[_\- ]?\d+[a-z]{0,2}$")  # aardvark_01b
 
 
@@ -59,7 +61,11 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         example = f"{name!r} is {row_names[by_stem[0]]!r}"
         return Match(by_stem, f"items are found by the stems of the rows' names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
-    told = f"no row is named {_some(missing)} ({count}){_candidates(missing[0], row_names)}"
+    candidates = _candidates(missing[0], row_names)
+    if len(missing) == 1 and not candidates:  # misspelt perhaps
+        same_numbers = [name for name in row_names if _DIGITS.findall(name) == _DIGITS.findall(missing[0])]
+        candidates = nearest(missing[0], same_numbers, NEAR)
+    told = f"no row is named {_some(missing)} ({count}){candidates}"
     if rule_of(item_names, row_names) is not None:
         raise InputError(f"{told}; {SEVERAL}")
     raise MissingRows(told)

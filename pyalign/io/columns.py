@@ -94,8 +94,12 @@ def _not_three(table: Table, said: str) -> str:
 
 
 def _few_whole(table: Table) -> bool:
-    """Whether the first rows hold numbers, most of which are not whole, as embeddings do and triplets never."""
-    cells = [cell for row in table.head for cell in row]
+    """Whether the first rows hold numbers, most of which are not whole, as embeddings do and triplets never.
+
+    They may stand after a column of names.
+    """
+    named = table.width > 1 and not any(is_number(row[0]) for row in table.head)
+    cells = [cell for row in table.head for cell in row[named:]]
     if not all(map(is_number, cells)):
         return False
     return sum(float(cell) % 1 != 0 for cell in cells) * 2 > len(cells)

@@ -53,7 +53,7 @@ def load_judgments(
     if is_named(path):
         return _of_data_set(path, kind, key, names)
     if kind is None:
-        raise bad(path, "kind must say what it holds: 'dissimilarity' or 'similarity'; got None")
+        raise bad(path, 'kind="dissimilarity" or kind="similarity" must say what it holds; got neither')
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
     found = open_file(path, JUDGMENTS)
     notes: tuple[str, ...] = ()

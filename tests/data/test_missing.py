@@ -45,7 +45,7 @@ def test_exact_names_go_first():
 
 def test_an_item_with_several_rows_is_not_missing(message_of):
     message = message_of(rows_of_some, ["ant", "cat", "dog"], ["ant_01.jpg", "ant_02.jpg", "dog_01.jpg"])
-    assert message.startswith("'ant' has several rows: 'ant_01.jpg', 'ant_02.jpg'; --per-object mean or first")
+    assert message.startswith("'ant' has several rows: 'ant_01.jpg', 'ant_02.jpg'; x.per_object(\"mean\") or")
 
 
 def test_rows_of_the_same_name_are_refused(message_of):
@@ -156,7 +156,7 @@ def test_by_default_nothing_is_left_out_and_the_error_names_the_option(message_o
 def test_an_item_with_several_rows_is_no_case_for_the_option(message_of):
     several = Embeddings(np.eye(3), ("ant_1.jpg", "ant_2.jpg", "bee_1.jpg"))
     message = message_of(with_rows, several, [["ant", "bee", "ant"]], "raise")
-    assert "--per-object" in message and "missing" not in message
+    assert 'x.per_object("mean")' in message and "missing" not in message
 
 
 def test_no_triplet_left_is_an_error(message_of):
