@@ -23,6 +23,7 @@ LARGEST = 1 << 63  # a whole number in a document that is no number of anything
 INTERVALS = "intervals"  # the key under which the rest of each interval stands
 NEAR = 30  # letters around a fault that a message shows
 LAST = ("outputs", "notes", "provenance")  # in documents, and in no table
+END = ("coverage", *LAST)  # what all results may have: after the figures
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may run
 Read = TypeVar("Read")
 
@@ -171,7 +172,7 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
             document[name] = as_document(held)
     if intervals:
         document[INTERVALS] = intervals
-    for name in LAST:
+    for name in END:
         if name in document:
             document[name] = document.pop(name)
     return document

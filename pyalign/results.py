@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign._version import __version__
+from pyalign.data.missing import Coverage
 from pyalign.data.provenance import Provenance
 from pyalign.data.tasks import chance_of
 from pyalign.documents import as_document, csv_of, flat, from_document, require_letters
@@ -105,6 +106,7 @@ class Result:
     Attributes:
         notes: what a person should know before using it, a sentence each.
         missing: names of fields that were asked for and don't exist: documents show them as null.
+        coverage: how much of the judgments is about objects that have rows, with ``missing="omit"``; else None.
         provenance: version, inputs with hashes, options, backend, seed, time; None where it was not recorded.
         outputs: SHA-256 of the files that a command has written with the document, by path; where one differs, it is of
             another run, or the run was killed while it moved them to their places.
@@ -122,6 +124,7 @@ class Result:
 
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     missing: tuple[str, ...] = field(default=(), kw_only=True, repr=False, compare=False, metadata={"hidden": True})
+    coverage: Coverage | None = field(default=None, kw_only=True, repr=False)
     provenance: Provenance | None = field(default=None, kw_only=True, repr=False, compare=False)
     outputs: Mapping[str, str] | None = field(default=None, kw_only=True, repr=False, compare=False)
 

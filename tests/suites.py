@@ -26,7 +26,7 @@ from pyalign.backends import native
 
 COSTS = Path(__file__).parent / "costs.csv"
 SUITES = ("test", "kernels", "rest")  # each test is in one of them
-QUICK = "quick"  # the cheap ones of "test"
+QUICK = "quick"  # the cheap ones of "test", those of several backends only where a kernel is the subject
 
 OF_KERNELS = ("tests/native/", "tests/cuda/", "tests/triton/")
 BY_FIXTURE = ("backend", "host_backend", "isa")
@@ -56,14 +56,14 @@ def suite_of(name, chosen=None, slow=False, fixtures=None):
     return "test"
 
 
-def is_other(backend, name):
+def is_other(backend, name, where_all_count=EVERY_BACKEND):
     """Whether it is an instruction set that is not the best here, or a backend that says little of what is tested.
 
     The host gets the same from all backends: tests/backends/test_same_outcomes.py compares their verdicts and nats.
     """
     if backend.removeprefix("native-") in RUNS:
         return backend.removeprefix("native-") != RUNS[0]
-    return not name.startswith(EVERY_BACKEND)
+    return not name.startswith(where_all_count)
 
 
 def cost_of(name):
@@ -123,8 +123,10 @@ def suites_of_item(item):
     mark, slow = item.get_closest_marker("suite"), item.get_closest_marker("slow")
     emulates = "emulated_module" in getattr(item, "fixturenames", ())  # which has to be compiled
     chosen = mark.args[0] if mark else "kernels" if emulates else None
-    suite = suite_of(item.nodeid, chosen, bool(slow), backends_of(item))
-    return {suite, QUICK} if suite == "test" and cost_of(item.nodeid) <= NOT_QUICK else {suite}
+    backends = backends_of(item)
+    suite = suite_of(item.nodeid, chosen, bool(slow), backends)
+    others = any(is_other(backend, item.nodeid, SUBJECT_IS_A_KERNEL) for backend in backends.values())
+    return {suite, QUICK} if suite == "test" and cost_of(item.nodeid) <= NOT_QUICK and not others else {suite}
 
 
 def backends_of(item):

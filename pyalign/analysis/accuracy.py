@@ -166,6 +166,7 @@ class Score(OfTask, OnCards, Result):
 
     def __repr__(self) -> str:
         dropped = f", {self.n_dropped:,} dropped" if self.n_dropped else ""
+        dropped += f", {self.coverage.left_out}" if self.coverage and self.coverage.left_out else ""
         interval = f" [{self.ci.low:.3%}, {self.ci.high:.3%}] over {self.ci.by}" if self.ci else ""
         accuracy, nats, entropy = (
             "None" if value is None else format(value, form)

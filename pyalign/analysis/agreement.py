@@ -16,6 +16,7 @@ from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet
 from pyalign.analysis.repeats import find_repeats
 from pyalign.analysis.several import answered_triplets, measures_of, of_each
 from pyalign.data import Aligned, Provenance, require_odd_one_out
+from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops._door import open_door
@@ -31,18 +32,19 @@ EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three cho
 def agreement(  # type: ignore[overload-overlap]
     x: Mapping[str, object], triplets: object, *, answers: object = ...,
     measure: str | Measure | Sequence[str | Measure] = ..., temperature: float = ..., min_answers: int = ...,
-    edges: Sequence[float] = ..., ties: str = ..., nan: str = ..., backend: str = ..., progress: Progress = ...,
+    edges: Sequence[float] = ..., ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
+    progress: Progress = ...,
 ) -> Agreements: ...  # fmt: skip
 @overload
 def agreement(
     x: object, triplets: object, *, answers: object = ..., measure: str | Measure = ..., temperature: float = ...,
-    min_answers: int = ..., edges: Sequence[float] = ..., ties: str = ..., nan: str = ..., backend: str = ...,
-    progress: Progress = ...,
+    min_answers: int = ..., edges: Sequence[float] = ..., ties: str = ..., nan: str = ..., missing: str = ...,
+    backend: str = ..., progress: Progress = ...,
 ) -> Agreement: ...  # fmt: skip
 def agreement(
     x: Any, triplets: object, *, answers: object = None, measure: Any = "cosine", temperature: float = 1.0,
     min_answers: int = 2, edges: Sequence[float] = EDGES, ties: str = "fractional", nan: str = "raise",
-    backend: str = "auto", progress: Progress = silent,
+    missing: str = "raise", backend: str = "auto", progress: Progress = silent,
 ) -> Agreement | Agreements:  # fmt: skip
     """A model's choice probabilities against the shares of many people's answers to the same triplets.
 
@@ -58,7 +60,7 @@ def agreement(
         temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
         min_answers: triplets with fewer answers are left out.
         edges: of the bins of the majority share, ascending.
-        ties, nan, backend: see `pyalign.score`.
+        ties, nan, missing, backend: see `pyalign.score`.
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
@@ -79,25 +81,32 @@ def agreement(
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan, NAN, "nan")
     measures = measures_of(measure)
-    given = answered_triplets(triplets, answers, "agreement")
+    present = with_rows(x, answered_triplets(triplets, answers, "agreement"), missing)
+    given = present.triplets
     require_odd_one_out(given, "agreement")
     options = {"temperature": _checks.as_temperature(temperature), "ties": ties, "nan": nan, "backend": backend}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
-        asked = {"measure": measure, **options, "min_answers": int(min_answers), "edges": limits.tolist()}
+        asked = {
+            "measure": measure,
+            **options,
+            "missing": missing,
+            "min_answers": int(min_answers),
+            "edges": limits.tolist(),
+        }
         return Provenance.now(told, asked, backend)
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Agreement]:
         compared = _ready(aligned, name, int(min_answers), limits, options)
         inputs = {name or "x": aligned.embeddings}
-        return lambda one: replace(compared(one), provenance=recorded(inputs, str(one)))
+        return lambda one: replace(compared(one), coverage=present.coverage, provenance=recorded(inputs, str(one)))
 
     found = of_each(x, given, measures, progress, begin)
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
     return Agreements(
-        found, given.source, notes=merged(*(one.notes for one in found)),
+        found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
         provenance=recorded(x if isinstance(x, Mapping) else {"x": x}, [str(one) for one in measures]),
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from pyalign.analysis.temperature import minimise
 from pyalign.analysis.temperature_error import error_of_beta, interval
 from pyalign.backends import LossSums, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance, alternatives_of
+from pyalign.data.missing import with_rows
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -59,18 +60,19 @@ class _Asked:
 def calibrate(  # type: ignore[overload-overlap]
     x: Mapping[str, object], triplets: object, *, answers: object = ..., subjects: object = ...,
     measure: str | Measure | Sequence[str | Measure] = ..., split: str | None = ..., held_out: float = ...,
-    seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., backend: str = ..., progress: Progress = ...,
+    seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
+    progress: Progress = ...,
 ) -> Calibrations: ...  # fmt: skip
 @overload
 def calibrate(
     x: object, triplets: object, *, answers: object = ..., subjects: object = ..., measure: str | Measure = ...,
     split: str | None = ..., held_out: float = ..., seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ...,
-    backend: str = ..., progress: Progress = ...,
+    missing: str = ..., backend: str = ..., progress: Progress = ...,
 ) -> Calibration: ...  # fmt: skip
 def calibrate(
     x: Any, triplets: object, *, answers: object = None, subjects: object = None, measure: Any = "cosine",
     split: str | None = "objects", held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional",
-    nan: str = "raise", backend: str = "auto", progress: Progress = silent,
+    nan: str = "raise", missing: str = "raise", backend: str = "auto", progress: Progress = silent,
 ) -> Calibration | Calibrations:  # fmt: skip
     """The temperature that minimises the cross-entropy of choices, fitted on one part and reported on another.
 
@@ -93,7 +95,7 @@ def calibrate(
         seed: of the split.
         bins: of the reliability tables.
         ties: see `pyalign.score`.
-        nan: see `pyalign.score`.
+        nan, missing: see `pyalign.score`.
         backend: see `pyalign.similarity`; the temperature itself is fitted on the host.
         progress: called with a stage, how much of it is done, and of how much.
 
@@ -124,9 +126,17 @@ def calibrate(
         _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
     asked = _Asked(split, held_out, seed, bins, ties, nan, backend)
-    given = answered_triplets(triplets, answers, "calibrate")
-    people = people_of(given, subjects)
-    options = {"answers": _kind(given.answers), "bins": bins, "ties": ties, "nan": nan, **asked.of_split()}
+    present = with_rows(x, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
+    given = present.triplets
+    people = people_of(given, present.of(subjects, "subjects"))
+    options: dict[str, Any] = {
+        "answers": _kind(given.answers),
+        "bins": bins,
+        "ties": ties,
+        "nan": nan,
+        "missing": missing,
+    }
+    options |= asked.of_split()
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
@@ -136,14 +146,19 @@ def calibrate(
     def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Calibration]:
         ready = make_ready(aligned, people, name or "x", asked.backend, asked.hold_out)
         inputs = {name or "x": aligned.embeddings}
-        return lambda one: replace(_calibration(ready, name, one, asked), provenance=recorded(inputs, str(one)))
+
+        def run(measure: str | Measure) -> Calibration:
+            found = _calibration(ready, name, measure, asked)
+            return replace(found, coverage=present.coverage, provenance=recorded(inputs, str(measure)))
+
+        return run
 
     found = of_each(x, given, measures, progress, begin)
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
     inputs = x if isinstance(x, Mapping) else {"x": x}
     return Calibrations(
-        found, given.source, notes=merged(*(one.notes for one in found)),
+        found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
         provenance=recorded(inputs, [str(one) for one in measures]),
     )  # fmt: skip
 

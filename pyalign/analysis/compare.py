@@ -16,6 +16,7 @@ from pyalign.analysis.ledger import Ledger, open_ledger
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.paired import compared
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
+from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
@@ -34,6 +35,7 @@ def compare(
     temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
+    missing: str = "raise",
     backend: str = "auto",
     ci: str | Resampling | None = AUTO,
     subjects: object = None,
@@ -48,7 +50,7 @@ def compare(
             two. Those with names are matched by name, others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
         measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
-        temperature, ties, nan, backend: see `pyalign.score`.
+        temperature, ties, nan, missing, backend: see `pyalign.score`.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
             objects. None or ``"none"``: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
@@ -91,10 +93,11 @@ def compare(
     if plan is None and choose_best:
         raise InputError("choose_best needs intervals; got ci=None")
     measures = measures_by_model(measure, models)
-    aligned = align_models(models, triplets)
+    present = with_rows(models, triplets, missing, subjects=subjects)
+    aligned = align_models(models, present.triplets)
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
-    people = aligned.triplets.subjects if subjects is None else subjects
+    people = aligned.triplets.subjects if subjects is None else present.of(subjects, "subjects")
     _checks.one_of(nan, NAN, "nan")
     options: dict[str, Any] = {"temperature": temperature, "ties": ties, "nan": nan}
     ledger = open_ledger(
@@ -109,11 +112,13 @@ def compare(
     told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task) for m in found.models]
     of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
-    given = {"measure": of_models, **options, "ci": None if plan is None else asdict(plan), "correction": correction}
+    given = {"measure": of_models, **options, "missing": missing, "ci": None if plan is None else asdict(plan),
+             "correction": correction}  # fmt: skip
     inputs = [*models.items(), ("triplets", aligned.triplets)]
     return replace(
         found,
         triplets=aligned.triplets.source,
+        coverage=present.coverage,
         notes=merged(aligned.notes, *told, found.notes),
         provenance=Provenance.now(inputs, given, ledger.scores[0].backend, found.seed),
     )

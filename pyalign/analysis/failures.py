@@ -22,6 +22,7 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.people import inputs_of, with_people
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
+from pyalign.data.missing import with_rows
 from pyalign.documents import csv_text, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -161,6 +162,7 @@ def failures(
     temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
+    missing: str = "raise",
     backend: str = "auto",
     progress: Progress = silent,
 ) -> Failures:
@@ -177,7 +179,8 @@ def failures(
         limit: list at most so many triplets of each group; None: all.
         at_least: the first group is of the triplets that at least so many models get wrong, those first that most do;
             None: that all of them do.
-        measure, temperature, ties, nan, backend: see `pyalign.score`; the temperature is that of the probabilities.
+        measure, temperature, ties, nan, missing, backend: see `pyalign.score`; the temperature is that of the
+            probabilities. Rows that are listed are always those among all triplets.
         progress: called with a stage, how much of it is done, and of how much.
 
     Raises:
@@ -203,6 +206,8 @@ def failures(
         _checks.whole_number(at_least, "at_least", 1, len(models))
     temperature = _checks.as_temperature(temperature)
     given, people = with_people(triplets, answers, subjects, "failures")
+    present = with_rows(models, given, missing, subjects=people)
+    given, people = present.triplets, present.of(people, "subjects")
     called = called_odd(given, people)
     aligned = align_models(models, given)
     index = called.arranged(aligned.index)
@@ -234,8 +239,8 @@ def failures(
         {"measure": measure, "nan": nan, "backend": backend, "task": given.task},
     )  # fmt: skip
     options = {
-        "measure": str(get_measure(measure)), "ties": ties, "nan": nan, "limit": limit, "at_least": at_least,
-        "temperature": temperature,
+        "measure": str(get_measure(measure)), "ties": ties, "nan": nan, "missing": missing, "limit": limit,
+        "at_least": at_least, "temperature": temperature,
     }  # fmt: skip
     return Failures(
         models=tuple(models),
@@ -244,7 +249,7 @@ def failures(
         n_dropped=int((~asked).sum()),
         n_undecided=called.n_undecided,
         n_wrong=tuple(int((model.wrong & asked).sum()) for model in verdicts),
-        groups=groups,
+        groups=tuple(replace(group, rows=present.rows_among_all(group.rows)) for group in groups),
         measure=str(get_measure(measure)),
         ties=ties,
         dtype=str(groups[0].margins.dtype),
@@ -253,6 +258,7 @@ def failures(
         task=given.task,
         temperature=temperature,
         at_least=at_least,
+        coverage=present.coverage,
         notes=merged(aligned.notes, *told),
         provenance=Provenance.now({**models, **inputs_of(given, people)}, options, used),
     )

@@ -15,6 +15,7 @@ from pyalign.analysis.permuted import PermutationTest
 from pyalign.analysis.two_alternatives import counts_of_two
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
 from pyalign.data import ANCHORED, Provenance, align, require_answers, require_one_answer_each
+from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._door import Door, open_door
@@ -33,6 +34,7 @@ def permutation_test(
     measure: str | Measure = "cosine",
     ties: str = "fractional",
     nan: str = "raise",
+    missing: str = "raise",
     backend: str = "auto",
     permutations: int = 1000,
     confidence: float = 0.95,
@@ -51,6 +53,7 @@ def permutation_test(
         measure, ties, backend: see `pyalign.score`.
         nan: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is. Of a matrix
             each order leaves out the triplets that then ask about a pair that is NaN.
+        missing: see `pyalign.score`.
         permutations: random matchings.
         confidence: of the interval of the accuracies under them.
         seed: the same seed gives the same permutations on every backend.
@@ -75,8 +78,9 @@ def permutation_test(
     _checks.fraction(confidence, "confidence")
     _checks.whole_number(seed, "seed", 0)
     _checks.one_of(nan, NAN, "nan")
-    chosen = get_measure(measure)
-    aligned = align(with_similarities(x), triplets, features=not chosen.precomputed)
+    chosen, x = get_measure(measure), with_similarities(x)
+    present = with_rows(x, triplets, missing)
+    aligned = align(x, present.triplets, features=not chosen.precomputed)
     if isinstance(aligned.embeddings, Similarities):
         chosen = PRECOMPUTED[aligned.embeddings.kind]
     require_answers(aligned.triplets, "permutation_test")
@@ -94,6 +98,7 @@ def permutation_test(
             x, triplets, _ = scored_part(x, triplets, chosen, task, backend)
         accuracies = _permuted(x, triplets, task, chosen, ties, backend, **options)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
+    options = {"measure": str(chosen), "ties": ties, "nan": nan, "missing": missing}
     return PermutationTest(
         accuracy=score.accuracy,
         p_value=(1 + reached) / (1 + permutations),
@@ -104,8 +109,9 @@ def permutation_test(
         seed=seed,
         n_triplets=score.n_triplets,
         task=task,
+        coverage=present.coverage,
         notes=aligned.notes,
-        provenance=Provenance.now(given, {"measure": str(chosen), "ties": ties, "nan": nan}, score.backend, seed),
+        provenance=Provenance.now(given, options, score.backend, seed),
     )
 
 

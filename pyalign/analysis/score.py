@@ -18,6 +18,7 @@ from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.analysis.several import Several, measures_of, of_each
 from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
+from pyalign.data.missing import Present, with_rows
 from pyalign.data.similarities import Similarities, similarities_of, with_similarities
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, Measure
@@ -30,6 +31,9 @@ from pyalign.results import OnCards
 from pyalign.stats.resampling import Resampling, as_resampling
 
 KEPT = ("choices", "probabilities")
+CEILING_OF_ALL = (
+    "the noise ceiling is taken as it was given: it may be of all triplets, while the score is of those that remain"
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class _Asked:
     temperature: float | None
     ties: str
     nan: str
+    missing: str
     backend: str
     plan: Resampling | None
     subjects: object
@@ -72,7 +77,7 @@ class _Asked:
 def score(  # type: ignore[overload-overlap]
     x: Mapping[str, object], triplets: object, *,
     measure: str | Measure | Sequence[str | Measure] | None = ..., temperature: float | None = ...,
-    ties: str = ..., nan: str = ..., backend: str = ...,
+    ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
     ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
@@ -90,17 +95,17 @@ def score(  # type: ignore[overload-overlap]
 def score(
     x: object = ..., triplets: object = ..., *, matrix: object = ..., kind: str | None = ...,
     measure: str | Measure | None = ..., temperature: float | None = ...,
-    ties: str = ..., nan: str = ..., backend: str = ...,
+    ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
     ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
 def score(
     x: Any = None, triplets: object = None, *, matrix: Any = None, kind: str | None = None, measure: Any = None,
-    temperature: float | None = None, ties: str = "fractional", nan: str = "raise", backend: str = "auto",
-    ci: str | Resampling | None = None, subjects: object = None, groups: object = None, ceiling: Ceiling | None = None,
-    permutations: int | None = None, seed: int = 0, transform: Transform | None = None, keep: Sequence[str] = (),
-    progress: Progress = silent,
+    temperature: float | None = None, ties: str = "fractional", nan: str = "raise", missing: str = "raise",
+    backend: str = "auto", ci: str | Resampling | None = None, subjects: object = None, groups: object = None,
+    ceiling: Ceiling | None = None, permutations: int | None = None, seed: int = 0, transform: Transform | None = None,
+    keep: Sequence[str] = (), progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
     """Odd-one-out accuracy on human triplets of embeddings, or of a ready matrix of similarities or dissimilarities.
 
@@ -126,6 +131,8 @@ def score(
             anchored triplets there are two-way ties alone.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity, or that ask about a
             pair for which a matrix has NaN.
+        missing: ``"raise"``, or ``"omit"`` to leave out triplets with an item that, by its name, has no row; of several
+            embeddings those in which an item has none in any of them, so that all are scored on the same.
         backend: see `pyalign.similarity`.
         ci: what intervals and standard errors are over; None or ``"none"``: there are none. ``"objects"``: other
             objects like these; ``"subjects"``: other people; ``"objects+subjects"``: both; ``"triplets"``: other
@@ -175,17 +182,31 @@ def score(
     measures = (None,) if measure is None else measures_of(measure)
     given = as_triplet_data(triplets)
     require_one_answer_each(given, "score")
-    plan = as_resampling(ci)
+    plan, present = as_resampling(ci), with_rows(x, given, missing, subjects=subjects)
+    given, subjects, groups = present.triplets, present.of(subjects, "subjects"), present.of(groups, "groups")
     asked = _Asked(
-        measures, temperature, ties, nan, backend, plan, subjects, groups, ceiling, permutations, seed, transform,
-        tuple(keep), progress, Grouped(plan),
+        measures, temperature, ties, nan, missing, backend, plan, subjects, groups, ceiling, permutations, seed,
+        transform, tuple(keep), progress, Grouped(plan),
     )  # fmt: skip
-    found = of_each(x, given, measures, progress, partial(_begin, asked), called)
+    scores = of_each(x, given, measures, progress, partial(_begin, asked), called)
+    found = tuple(_covered(one, present) for one in scores)
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
     models = x if isinstance(x, Mapping) else {called: x}
     told = merged(*(one.notes for one in found))
-    return Scores(found, given.source, notes=told, provenance=_provenance(asked, models, given, found[0].backend))
+    return Scores(found, given.source, notes=told, coverage=present.coverage,
+                  provenance=_provenance(asked, models, given, found[0].backend))  # fmt: skip
+
+
+def _covered(found: Score, present: Present) -> Score:
+    """A score of the triplets that remain, with its arrays in the places that these have among all."""
+    notes = found.notes
+    if present.kept is not None and found.ceiling is not None:
+        notes = merged(notes, [CEILING_OF_ALL])
+    return replace(
+        found, coverage=present.coverage, notes=notes, choices=present.among_all(found.choices),
+        probabilities=present.among_all(found.probabilities),
+    )  # fmt: skip
 
 
 def _models(x: Any, matrix: Any, kind: str | None) -> Any:
@@ -214,6 +235,7 @@ def _refuse_for_matrices(x: Any, measure: Any, transform: Transform | None) -> N
 def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, backend: str) -> Provenance:
     measures = [None if measure is None else str(measure) for measure in asked.measures]
     options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan}
+    options["missing"] = asked.missing
     options.update(temperature=asked.temperature, ci=None if asked.plan is None else asdict(asked.plan))
     drawn = asked.plan is not None and asked.plan.method != "corrected"
     seed = asked.seed if asked.permutations is not None else asked.plan.seed if asked.plan and drawn else None

@@ -138,24 +138,26 @@ def read_models(
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
     asked = items if triplets is None else asked_items(triplets)
     return _of_objects({spec: _read(spec, options.names, options.name_column) for spec in options.embeddings},
-                       options.per_object, asked)  # fmt: skip
+                       options, asked)  # fmt: skip
 
 
 def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
     """The embeddings of a command that takes one; a row for each object where asked."""
     found = {options.embeddings: _read(options.embeddings, options.names, options.name_column)}
     asked = None if triplets is None else asked_items(triplets)
-    return _of_objects(found, options.per_object, asked)[options.embeddings]
+    return _of_objects(found, options, asked)[options.embeddings]
 
 
-def _of_objects(models: dict[str, Embeddings], how: str | None, items: tuple[str, ...] | None) -> dict[str, Embeddings]:
+def _of_objects(models: dict[str, Embeddings], options: Any, items: tuple[str, ...] | None) -> dict[str, Embeddings]:
     """Raises where no embeddings have names; those without, beside others with names, are taken as they are."""
+    how, missing = options.per_object, getattr(options, "missing", "raise")
     nameless = [spec for spec, x in models.items() if x.names is None]
     if how is not None and len(nameless) == len(models):
         raise InputError(f"{nameless[0]}: --per-object {how} needs the names of the rows: --names FILE")
     found = {}
     for spec, x in models.items():
-        found[spec] = x if how is None else per_object(x, spec, how, items or _items_of_others(x, models.values()))
+        asked = items or _items_of_others(x, models.values())
+        found[spec] = x if how is None else per_object(x, spec, how, asked, missing)
         hash_early(found[spec])
     return found
 
@@ -167,13 +169,13 @@ def _items_of_others(x: Embeddings, models: Iterable[Embeddings]) -> tuple[str, 
     return items if items is not None and x.names is not None and rule_of(items, x.names) is not None else None
 
 
-def per_object(x: Embeddings, spec: str, how: str, items: tuple[str, ...] | None) -> Embeddings:
+def per_object(x: Embeddings, spec: str, how: str, items: tuple[str, ...] | None, missing: str = "raise") -> Embeddings:
     """A row for each object, by the names of the items where these are known; what has no names is taken as it is."""
     if x.names is None:
         note = f"its rows have no names: --per-object {how} takes each for an object"
         return replace(x, notes=(*x.notes, f"{spec}: {note}"))
     try:
-        found, note = x.per_object(how, items)
+        found, note = x.per_object(how, items, missing)
     except InputError as error:
         raise InputError(f"{spec}: {error}") from error
     return replace(found, notes=(*found.notes, f"{spec}: {note}"))

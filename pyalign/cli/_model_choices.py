@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GROUP = "choices without embeddings"
 OF_EMBEDDINGS = (
-    "measure", "temperature", "transform", "names", "name_column", "per_object", "permutations", "choices",
+    "measure", "temperature", "transform", "names", "name_column", "per_object", "missing", "permutations", "choices",
     "probabilities",
 )  # fmt: skip
 OF_CHOICES = ("model_choice_base", "unknown")

@@ -10,6 +10,7 @@ from pyalign import _checks
 from pyalign.backends import BACKENDS
 from pyalign.cli._command import option, refuse_unused
 from pyalign.data import ODD_ONE_OUT, TASKS
+from pyalign.data.names import MISSING
 from pyalign.data.objects import HOW
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
@@ -190,6 +191,16 @@ class RowNames:
     per_object: str | None = option(
         "several images of one object are one row: the mean of them, or the first; which are of one object the items' "
         "names decide, else folders, else file names without number", choices=HOW,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class JudgedRows(RowNames):
+    """Names of the rows of items that people judged."""
+
+    missing: str = option(
+        "items without a row: an error, or left out with all triplets and pairs that they are in (default: raise)",
+        default="raise", choices=MISSING,
     )  # fmt: skip
 
 

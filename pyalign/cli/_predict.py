@@ -79,7 +79,7 @@ def run_predict(options: Any, progress: Progress, dimensions: Any, labels: tuple
     found = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds or FOLDS,
         standardize=options.standardize, triplets=triplets, ci=_plan(options), correction=options.correction,
-        nan=options.nan, seed=options.seed or 0, progress=progress, **given,
+        nan=options.nan, missing=options.missing, seed=options.seed or 0, progress=progress, **given,
     )  # fmt: skip
     found = replace(found, results=_inputs.with_labels(found.results, called), triplets=options.triplets,
                     human=options.dimensions)  # fmt: skip

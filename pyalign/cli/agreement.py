@@ -13,7 +13,7 @@ from pyalign.progress import Progress
 
 @dataclass(frozen=True)
 class AgreementOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.ManyAnswers, _options.Measures,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.ManyAnswers, _options.Measures,
     _options.Temperature, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign agreement`."""
@@ -33,7 +33,8 @@ def run(options: AgreementOptions, progress: Progress) -> Outcome:
     triplets = _inputs.read_triplets(options, answered="agreement")
     found = agreement(
         _inputs.read_models(options, triplets), triplets, measure=measures, temperature=temperature,
-        min_answers=options.min_answers, ties=options.ties, nan=options.nan, backend=options.backend, progress=progress,
+        min_answers=options.min_answers, ties=options.ties, nan=options.nan, missing=options.missing,
+        backend=options.backend, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets, results=_inputs.with_labels(found.results, labels)))
 

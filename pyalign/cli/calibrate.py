@@ -12,6 +12,7 @@ from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.data import Embeddings, Triplets, align, alternatives_of, as_answers
 from pyalign.data.align import asked_items, one_order
+from pyalign.data.missing import Coverage, with_rows
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
@@ -21,7 +22,7 @@ FITTING = "fitting"
 
 @dataclass(frozen=True)
 class CalibrateOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers,
     _options.Measures, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""
@@ -57,14 +58,18 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options)
     models = _inputs.read_models(options, triplets)
+    coverage = None
     if options.target_embedding is not None:
-        triplets = _answered_by_concepts(triplets, models, options)
+        triplets, coverage = _answered_by_concepts(triplets, models, options)
     found = calibrate(
         models, triplets, measure=measures, split=None if options.split == "none" else options.split,
         held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties, nan=options.nan,
-        backend=options.backend, progress=progress,
+        missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
-    return Outcome(replace(found, triplets=options.triplets, results=_inputs.with_labels(found.results, labels)))
+    results = _inputs.with_labels(found.results, labels)
+    if coverage is not None:
+        found, results = replace(found, coverage=coverage), tuple(replace(one, coverage=coverage) for one in results)
+    return Outcome(replace(found, triplets=options.triplets, results=results))
 
 
 def _check_answers(options: CalibrateOptions) -> None:
@@ -75,16 +80,23 @@ def _check_answers(options: CalibrateOptions) -> None:
         raise InputError("--odd-column none leaves no answers to fit to: give --answers or --target-embedding")
 
 
-def _answered_by_concepts(triplets: Triplets, models: Mapping[str, Embeddings], options: CalibrateOptions) -> Triplets:
-    """With the choice probabilities of the concept embedding; numbers mean the same items as for the models."""
+def _answered_by_concepts(
+    triplets: Triplets, models: Mapping[str, Embeddings], options: CalibrateOptions
+) -> tuple[Triplets, Coverage | None]:
+    """With the choice probabilities of the concept embedding; numbers mean the same items as for the models.
+
+    Those of objects that have a row there and in all models, and how many they are, where others may be left out.
+    """
     spec = options.target_embedding
     assert spec is not None
     ordered, _ = one_order(models, triplets)
     try:
         rows = _inputs.read_embeddings(spec, options.names)
         if options.per_object is not None:
-            rows = _inputs.per_object(rows, spec, options.per_object, asked_items(ordered))
-        concept = align(rows, ordered, spec)
+            rows = _inputs.per_object(rows, spec, options.per_object, asked_items(ordered), options.missing)
+        present = with_rows({**models, spec: rows}, ordered, options.missing)
+        triplets = triplets if present.kept is None else present.triplets
+        concept = align(rows, present.triplets, spec)
         asked = Triplets(concept.index, task=triplets.task)
         x: object = concept.x
         shares = score(
@@ -96,7 +108,7 @@ def _answered_by_concepts(triplets: Triplets, models: Mapping[str, Embeddings], 
         raise error if told.startswith(spec) else InputError(f"{spec} with {options.triplets}: {told}") from error
     notes = merged(triplets.notes, concept.notes)
     given = as_answers(shares, len(triplets), alternatives=alternatives_of(triplets.task))
-    return replace(triplets, answers=given, answered=True, notes=notes)
+    return replace(triplets, answers=given, answered=True, notes=notes), present.coverage
 
 
 COMMAND = Command(

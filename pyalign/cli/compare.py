@@ -16,7 +16,7 @@ from pyalign.stats.multiple import CORRECTIONS
 
 @dataclass(frozen=True)
 class CompareOptions(
-    _options.Models, _matrices.Matrices, _options.TripletFile, _options.RowNames, _options.Choice,
+    _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Choice,
     _options.Temperature, _options.Intervals, _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign compare`."""
@@ -56,7 +56,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     found = compare(
         models, triplets, measure=measures[0] if len(measures) == 1 else dict(zip(models, measures, strict=False)),
         temperature=1.0 if temperature is None else temperature,
-        ties=options.ties, nan=options.nan, backend=options.backend, ci=options.resampling(),
+        ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=options.resampling(),
         correction=options.correction, choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets))

@@ -20,7 +20,7 @@ PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "cards")
 
 @dataclass(frozen=True)
 class ConceptsOptions(
-    _options.Models, _options.TripletLayout, _options.RowNames, _options.Choice, _options.Temperature,
+    _options.Models, _options.TripletLayout, _options.JudgedRows, _options.Choice, _options.Temperature,
     _predict.PredictOptions, _concepts.Concepts, _options.Intervals, _options.People, _options.Running,
     _options.Output, _folder.Folder,
 ):  # fmt: skip
@@ -70,9 +70,9 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         categories=_concepts.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
         assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
-        measure=options.measure, temperature=temperature, ties=options.ties, nan=options.nan, backend=options.backend,
-        ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets,
-        top_objects=options.top_objects, progress=progress,
+        measure=options.measure, temperature=temperature, ties=options.ties, nan=options.nan, missing=options.missing,
+        backend=options.backend, ci=options.resampling(), correction=options.correction,
+        min_triplets=options.min_triplets, top_objects=options.top_objects, progress=progress,
     )  # fmt: skip
     found = replace(_labelled(found, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:

@@ -18,7 +18,7 @@ from pyalign.stats.resampling import BY
 
 @dataclass(frozen=True)
 class ConsistencyOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, ReadChoices, _concepts.Concepts, _options.Intervals,
+    _options.Models, _options.TripletFile, _options.JudgedRows, ReadChoices, _concepts.Concepts, _options.Intervals,
     _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign consistency`."""
@@ -58,7 +58,8 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     found = consistency(
         models, triplets, model_choices=choices, choice_base=options.model_choice_base or 0, dimensions=dimensions,
         dimension_labels=of_dimensions, categories=categories, assign=options.assign or "sum", top=options.top or 1,
-        measure=options.measure, nan=options.nan, unknown=options.unknown, backend=options.backend,
+        measure=options.measure, nan=options.nan, unknown=options.unknown, missing=options.missing,
+        backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
     )  # fmt: skip
     told: dict[str, Any] = {"triplets": options.triplets, "dimensions": options.dimensions}
@@ -77,7 +78,9 @@ def _check(options: ConsistencyOptions) -> None:
     if options.model_choices is None:
         refuse_unused(options, OF_CHOICES, "choices alone: add --model-choices")
     elif not options.embeddings:
-        refuse_unused(options, ("measure", "names", "name_column", "per_object"), "embeddings alone, not choices")
+        refuse_unused(
+            options, ("measure", "names", "name_column", "per_object", "missing"), "embeddings alone, not choices"
+        )
     if options.dimensions is None:
         refuse_unused(options, _concepts.OF_DIMENSIONS, "--dimensions, which are not given")
         if options.categories is None:

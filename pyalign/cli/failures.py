@@ -21,7 +21,7 @@ def table_or_document(text: str) -> str:
 
 @dataclass(frozen=True)
 class FailureOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.ManyAnswers, _options.People,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.ManyAnswers, _options.People,
     _options.OneMeasure, _options.Temperature, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign failures`."""
@@ -53,7 +53,7 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     found = failures(
         models, triplets, families=options.families, limit=options.limit, at_least=options.at_least,
         measure=options.measure, temperature=1.0 if temperature is None else temperature, ties=options.ties,
-        nan=options.nan, backend=options.backend, progress=progress,
+        nan=options.nan, missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     found = replace(found, triplets=options.triplets)
     files = {}

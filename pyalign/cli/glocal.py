@@ -19,7 +19,7 @@ TOLERANCE = 1e-2  # an iteration is the last that lowers the objective by less t
 
 @dataclass(frozen=True)
 class GlocalOptions(
-    _options.Model, _options.TripletFile, _options.RowNames, OtherEmbeddings, _options.Running, _options.Output
+    _options.Model, _options.TripletFile, _options.JudgedRows, OtherEmbeddings, _options.Running, _options.Output
 ):
     """The options of `pyalign glocal`."""
 
@@ -64,8 +64,8 @@ def run(options: GlocalOptions, progress: Progress) -> Outcome:
     with journal.kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         fit = fit_probe(
-            x, triplets, strength=strength, other_embeddings=others, tolerance=TOLERANCE, progress=progress,
-            journal=journal, **decides, **options.local(),
+            x, triplets, strength=strength, other_embeddings=others, tolerance=TOLERANCE, missing=options.missing,
+            progress=progress, journal=journal, **decides, **options.local(),
         )  # fmt: skip
     return Outcome(fit, {options.out: transform_bytes(fit.transform)}, journal=journal)
 

@@ -64,7 +64,7 @@ class OtherEmbeddings:
 
 @dataclass(frozen=True)
 class ProbeCommandOptions(
-    _options.Model, _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers, OtherEmbeddings,
+    _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers, OtherEmbeddings,
     _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
@@ -168,7 +168,8 @@ def _probe(
 
     found = cross_validate_probe(
         x, triplets, folds=options.folds, strengths=options.strength or "auto", seed=options.seed, split=options.split,
-        **more, **options.local(), backend=options.backend, progress=progress, journal=journal, **model,
+        **more, **options.local(), missing=options.missing, backend=options.backend, progress=progress,
+        journal=journal, **model,
     )  # fmt: skip
     images = None if found.images is None else replace(found.images, file=options.other_embeddings)
     return _outcome(options, replace(found, images=images), found.fit.transform, journal)
@@ -182,7 +183,7 @@ def _recipe(
 
     found = cross_validate_recipe(
         x, triplets, folds=options.folds, strength=options.strength[0] if options.strength else 1e-3, seed=options.seed,
-        progress=progress, journal=journal,
+        missing=options.missing, progress=progress, journal=journal,
     )  # fmt: skip
     return _outcome(options, found, found.folds[-1].transform, journal)
 

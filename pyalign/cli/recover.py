@@ -19,7 +19,7 @@ SIMULATING = "simulations"
 
 @dataclass(frozen=True)
 class RecoverOptions(
-    _options.Models, _options.TripletFile, _options.RowNames, _options.Running, _options.Output,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign recover`."""
 
@@ -88,7 +88,7 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
         most_triplets=options.most_triplets, target=options.target, confidence=options.confidence,
         folds=3 if options.folds is None else options.folds,
         strengths="auto" if options.strength is None else options.strength, seed=options.seed,
-        backend=options.backend, progress=progress,
+        missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets))
 

@@ -24,7 +24,7 @@ HOW = f"how they are compared\ncorrelations of the pairs' values:\n{FORMULAS}"
 
 
 @dataclass(frozen=True)
-class RsaOptions(_options.RowNames, _options.Running, _options.Card, _options.Output):
+class RsaOptions(_options.JudgedRows, _options.Running, _options.Card, _options.Output):
     """The options of `pyalign rsa`."""
 
     embeddings: tuple[str, ...] = option(
@@ -115,7 +115,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
         models, human, **asked, model_rdms=rdms, pooling=options.pooling,
         ci=options.ci or "auto", permutations=options.permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction, nan=options.nan,
-        backend=options.backend, progress=progress,
+        missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     called = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
     return Outcome(replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results)))

@@ -20,7 +20,7 @@ BESIDES = "besides"
 
 @dataclass(frozen=True)
 class ScoreOptions(
-    _options.Models, _matrices.Matrices, _options.TripletFile, _options.RowNames, _options.Measures,
+    _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
     _options.Temperature, _model_choices.ReadChoices, _options.Intervals, _options.People, _options.Running,
     _options.Card, _options.Output,
 ):  # fmt: skip
@@ -91,9 +91,9 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     models = {**_inputs.read_models(options, triplets), **matrices}
     results = score(
         models, triplets, measure=options.measure, temperature=temperature,
-        ties=options.ties, nan=options.nan, backend=options.backend, ci=plan, groups=groups, ceiling=ceiling,
-        permutations=options.permutations, seed=options.seed or 0, transform=_transform(options.transform), keep=keep,
-        progress=progress,
+        ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=plan,
+        groups=groups, ceiling=ceiling, permutations=options.permutations, seed=options.seed or 0,
+        transform=_transform(options.transform), keep=keep, progress=progress,
     )  # fmt: skip
     results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))
     text = _choices_as_text(results) if alone and not options.choices else None

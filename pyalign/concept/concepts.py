@@ -27,6 +27,7 @@ from pyalign.data import (
     require_answers,
     require_one_answer_each,
 )
+from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.progress import Progress, silent
@@ -53,6 +54,7 @@ def concepts(
     temperature: float | None = None,
     ties: str = "fractional",
     nan: str = "raise",
+    missing: str = "raise",
     backend: str = "auto",
     ci: str | Resampling | None = AUTO,
     subjects: object = None,
@@ -79,7 +81,7 @@ def concepts(
         transform: scores each of the embeddings before and after this map, and their differences.
         measure, temperature: see `pyalign.score`; None: those of the transform's fit, else cosine and 1. The same
             before and after a transform.
-        ties, nan, backend: see `pyalign.score`.
+        ties, nan, missing, backend: see `pyalign.score`; dimensions must have the rows too.
         ci: what intervals are over; see `pyalign.score`. None or ``"none"``: there are none.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all concepts (and pairs of models): ``"holm"`` or ``"benjamini-hochberg"``.
@@ -126,6 +128,8 @@ def concepts(
         raise InputError("x must hold at least one of the embeddings; got none")
     plan = as_resampling(ci)
     chosen, divisor = choice_model(transform, measure, temperature)
+    present = with_rows(with_dimensions(models, dimensions), given, missing, subjects=subjects)
+    given, subjects = present.triplets, present.of(subjects, "subjects")
     options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan": nan}
     scored, pairs, told = _with_transformed(models, transform, given)
     aligned, rows = _aligned(scored, given, dimensions)
@@ -135,7 +139,7 @@ def concepts(
     )  # fmt: skip
     found = run.found(grouped)
     plain = {**options, "measure": str(chosen), "assign": assign, "top": top, "correction": correction}
-    plain |= {"ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
+    plain |= {"missing": missing, "ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
     inputs = [*models.items(), ("triplets", given), (DIMENSIONS, dimensions)]
     return replace(
         found,
@@ -144,6 +148,7 @@ def concepts(
         assign=None if dimensions is None else assign,
         top=None if dimensions is None else top,
         top_objects=None if top_objects is None else _top_objects(found, rows, top_objects, aligned.names),
+        coverage=present.coverage,
         notes=merged(told, aligned.notes, found.notes),
         provenance=Provenance.now(inputs, plain, found.backend, found.seed),
     )
@@ -175,12 +180,19 @@ def _with_transformed(
     return scored, pairs, merged(*told)
 
 
+def with_dimensions(models: Mapping[str, object], dimensions: object) -> dict[str, object]:
+    """All that must have a row for each object: the embeddings and, where there are some, the human dimensions."""
+    if dimensions is None:
+        return dict(models)
+    if DIMENSIONS in models:
+        raise InputError(f"embeddings must not be called {DIMENSIONS!r}, as the human ones are called")
+    return {**models, DIMENSIONS: dimensions}
+
+
 def _aligned(models: Mapping[str, object], triplets: Any, dimensions: object) -> tuple[AlignedModels, Any]:
     """Models and dimensions in one order of rows, and the dimensions."""
+    found = align_models(with_dimensions(models, dimensions), triplets)
     if dimensions is None:
-        return align_models(models, triplets), None
-    if DIMENSIONS in models:
-        raise InputError(f"x must not call embeddings {DIMENSIONS!r}, as the human ones are called")
-    found = align_models({**models, DIMENSIONS: dimensions}, triplets)
+        return found, None
     rows = found.models[DIMENSIONS]
     return replace(found, models={name: found.models[name] for name in models}), rows

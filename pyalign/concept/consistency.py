@@ -11,10 +11,11 @@ from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.named_choices import UNKNOWN
 from pyalign.analysis.notes import merged
 from pyalign.concept.assign import HOW
-from pyalign.concept.concepts import DIMENSIONS, FEWEST
+from pyalign.concept.concepts import DIMENSIONS, FEWEST, with_dimensions
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
 from pyalign.data import Provenance, as_embeddings, as_triplet_data, require_answers, require_one_answer_each
+from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.progress import Progress, silent
@@ -36,6 +37,7 @@ def consistency(
     measure: str | Measure = "cosine",
     nan: str = "raise",
     unknown: str = "raise",
+    missing: str = "raise",
     backend: str = "auto",
     ci: str | Resampling | None = AUTO,
     subjects: object = None,
@@ -59,6 +61,7 @@ def consistency(
         measure, backend: see `pyalign.score`.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
         unknown: ``"raise"``, or ``"omit"`` to leave out triplets with a choice that names none of their items.
+        missing: see `pyalign.score`; of the dimensions too.
         ci: what intervals are over; see `pyalign.score`. None or ``"none"``: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all pairs, and over all concepts: ``"holm"`` or ``"benjamini-hochberg"``.
@@ -103,10 +106,13 @@ def consistency(
     require_answers(given, "consistency")
     require_one_answer_each(given, "consistency")
     plan = as_resampling(ci)
+    present = with_rows(with_dimensions(rows, dimensions), given, missing, subjects=subjects)
+    given, subjects = present.triplets, present.of(subjects, "subjects")
+    choices = {name: present.of(one, name) for name, one in choices.items()}
     run = Run(rows, choices, choice_base, dimensions, measure, nan, unknown, backend, plan, subjects, correction,
               min_triplets, progress)  # fmt: skip
     found = run.found(given, {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories})
-    options: dict[str, Any] = {"measure": found.measure, "nan": nan, "correction": correction}
+    options: dict[str, Any] = {"measure": found.measure, "nan": nan, "missing": missing, "correction": correction}
     options |= {"ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
     options |= {"unknown": unknown} if choices else {}
     options |= {} if dimensions is None else {"assign": assign, "top": top}
@@ -115,6 +121,7 @@ def consistency(
         found,
         triplets=given.source,
         dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
+        coverage=present.coverage,
         notes=merged(found.notes),
         provenance=Provenance.now(inputs, options, found.backend, found.seed),
     )

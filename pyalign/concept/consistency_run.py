@@ -14,7 +14,7 @@ from pyalign.analysis.ledger import common_triplets, open_ledger
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.analysis.uncertainty import without_interval
 from pyalign.backends import get_host_backend
-from pyalign.concept.concepts import DIMENSIONS
+from pyalign.concept.concepts import DIMENSIONS, with_dimensions
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept, ModelErrors
 from pyalign.concept.consistency_rows import error_pairs, missed_by_all, missed_concepts
 from pyalign.concept.groupings import groupings_of
@@ -111,7 +111,7 @@ class Run:
         """Models and dimensions in one order of rows; of choices alone the triplets as they are."""
         if DIMENSIONS in self.models:
             raise InputError(f"models must not be called {DIMENSIONS!r}, as the human ones are called")
-        rows = dict(self.models) if self.dimensions is None else {**self.models, DIMENSIONS: self.dimensions}
+        rows = with_dimensions(self.models, self.dimensions)
         if rows:
             return align_models(rows, given)
         return AlignedModels({}, _checks.as_triplets(given.values), given, given.names, given.notes)

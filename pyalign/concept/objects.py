@@ -11,6 +11,7 @@ from pyalign import _checks
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Embeddings, as_embeddings, match_names
 from pyalign.data.embeddings import notes_on_values
+from pyalign.data.missing import Coverage, has_row, missing_in_words
 from pyalign.data.names import require_different
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
@@ -30,6 +31,8 @@ class Objects:
         names: of the objects, or None.
         source: where the dimensions came from, or None.
         notes: what was assumed, a sentence each.
+        there: bool (n,): which have a row in all representations; the others have rows of NaN.
+        coverage: how many these are; None where all must have one.
     """
 
     rows: dict[str, np.ndarray]
@@ -39,6 +42,8 @@ class Objects:
     names: tuple[str, ...] | None
     source: str | None
     notes: tuple[str, ...]
+    there: np.ndarray
+    coverage: Coverage | None = None
 
     @property
     def y(self) -> np.ndarray:
@@ -48,13 +53,14 @@ class Objects:
 
 
 def objects_of(
-    models: Mapping[str, object], dimensions: object, labels: Sequence[str] | None = None, nan: str = "raise"
-) -> Objects:
+    models: Mapping[str, object], dimensions: object, labels: Sequence[str] | None = None, nan: str = "raise",
+    missing: str = "raise",
+) -> Objects:  # fmt: skip
     """The rows of each model in the order of the dimensions: by name where both have names, else as they stand.
 
     Raises:
-        InputError: an object without a row; another number of rows where there are no names; another number of labels
-            than dimensions; NaN or infinity, unless they are to be omitted.
+        InputError: an object without a row, NaN or infinity, unless they are to be omitted; another number of rows
+            where there are no names; another number of labels than dimensions.
 
     Example:
         >>> human = Embeddings(np.array([[1.0], [2.0]]), ("dog", "cat"))
@@ -66,22 +72,27 @@ def objects_of(
     if given.names is not None:
         require_different(given.names, "dimensions' row")
     notes, rows = list(given.notes), {}
-    names = given.names
+    names, there = given.names, np.ones(len(human), bool)
     for name, x in models.items():
         one = as_embeddings(x, name)
         notes += (*one.notes, *notes_on_values(one, name))
-        rows[name] = _matched(_values(one, name), one.names, given.names, len(human), name, notes)
+        rows[name], has = _matched(_values(one, name), one.names, given.names, len(human), name, notes, missing)
+        there &= has
         names = one.names if names is None and len(models) == 1 else names
     told = labels_of(labels, human.shape[1], "labels")
-    kept = np.isfinite(human).all(axis=1)
+    if not there.all():
+        assert names is not None
+        notes.append(f"{missing_in_words(names, there, len(rows) > 1)}, and are left out")
+    kept = np.isfinite(human).all(axis=1) | ~there
     _require(kept, "dimensions", nan, names)
     for name, values in rows.items():
-        finite = np.isfinite(values).all(axis=1)
+        finite = np.isfinite(values).all(axis=1) | ~there
         _require(finite, name, nan, names)
         kept &= finite
     if not kept.all():
         notes.append(f"{int((~kept).sum()):,} of {len(kept):,} objects are left out: their rows hold NaN or infinity")
-    return Objects(rows, human, kept, told, names, given.source, tuple(dict.fromkeys(notes)))
+    coverage = None if missing == "raise" else Coverage(int(there.sum()), len(there))
+    return Objects(rows, human, kept & there, told, names, given.source, tuple(dict.fromkeys(notes)), there, coverage)
 
 
 def _values(x: Embeddings, name: str) -> np.ndarray:
@@ -95,26 +106,37 @@ def _values(x: Embeddings, name: str) -> np.ndarray:
 
 
 def _matched(
-    values: np.ndarray, own: tuple[str, ...] | None, names: tuple[str, ...] | None, n: int, name: str, notes: list[str]
-) -> np.ndarray:
-    """The row of each object."""
+    values: np.ndarray, own: tuple[str, ...] | None, names: tuple[str, ...] | None, n: int, name: str,
+    notes: list[str], missing: str,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """The row of each object, and which have one; the others have a row of NaN."""
     if own is not None and names is not None:
         if own == names:
-            return values
-        try:
-            match = match_names(names, own)
-        except InputError as error:
-            raise InputError(f"{name} must have a row for each object of the dimensions: {error}") from error
+            return values, np.ones(n, bool)
+        there = _has_row(names, own, name, missing)
+        match = match_names([one for one, has in zip(names, there, strict=True) if has], own)
         notes += [] if match.note is None else [f"{name}: {match.note}"]
-        if len(own) > n:
-            notes.append(f"{len(own) - n:,} rows of {name} are left out: the dimensions have no such objects")
-        found: np.ndarray = values[match.rows]
-        return found
+        if len(own) > there.sum():
+            notes.append(f"{len(own) - there.sum():,} rows of {name} are left out: the dimensions have no such objects")
+        found = np.full((n, values.shape[1]), np.nan)
+        found[there] = values[match.rows]
+        return found, there
     if len(values) != n:
         raise InputError(f"{name} must have a row for each of {n:,} objects of the dimensions; got {len(values):,}")
     bare = "the dimensions" if own is not None else name if names is not None else f"the dimensions and of {name}"
     notes.append(f"rows of {bare} have no names: row i is taken for object i")
-    return values
+    return values, np.ones(n, bool)
+
+
+def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: str) -> np.ndarray:
+    """Which objects have a row among these; raises where one has not and must, or where none has."""
+    try:
+        there = has_row(names, [own], missing)
+    except InputError as error:
+        raise InputError(f"{name} must have a row for each object of the dimensions: {error}") from error
+    if not there.any():
+        raise InputError(f"{name} must have a row for some object of the dimensions; got none")
+    return there
 
 
 def _require(finite: np.ndarray, name: str, nan: str, names: Sequence[str] | None) -> None:

@@ -20,6 +20,7 @@ from pyalign.concept.predicted import (
 )  # fmt: skip
 from pyalign.concept.told import asked_of, scored
 from pyalign.data import Provenance
+from pyalign.data.names import MISSING
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS, corrected
@@ -33,8 +34,8 @@ LITTLE = 0.1  # of R^2: below it a large penalty is that of features that say li
 def predict_dimensions(
     x: object, dimensions: object, *, labels: Sequence[str] | None = None, penalties: object = PENALTIES,
     folds: object = FOLDS, standardize: bool = False, triplets: object = None, measure: str = "dot",
-    ci: str | Resampling | None = AUTO, correction: str = "holm", nan: str = "raise", seed: int = 0,
-    progress: Progress = silent,
+    ci: str | Resampling | None = AUTO, correction: str = "holm", nan: str = "raise", missing: str = "raise",
+    seed: int = 0, progress: Progress = silent,
 ) -> DimensionPredictions:  # fmt: skip
     """Ridge regression from representations to human dimensions, on objects that the fits have not seen.
 
@@ -56,6 +57,8 @@ def predict_dimensions(
             intervals.
         correction: of p-values of differences: ``"holm"``, or ``"benjamini-hochberg"``.
         nan: ``"raise"``, or ``"omit"`` for objects with NaN or infinity in a row to be left out.
+        missing: ``"raise"``, or ``"omit"`` for objects of the dimensions that, by name, have no row in some model to be
+            left out, with the triplets that they are in.
         seed: of the folds.
         progress: called with a stage, how much of it is done, and of how much.
 
@@ -82,15 +85,16 @@ def predict_dimensions(
     plan = over_objects(as_resampling(ci))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan, ("raise", "omit"), "nan")
+    _checks.one_of(missing, MISSING, "missing")
     grid, standardize = checked_penalties(penalties), _checks.flag(standardize, "standardize")
     seed = _checks.whole_number(seed, "seed", 0)
     if isinstance(x, Mapping) and not x:
         raise InputError("x must hold at least one model; got none")
     models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
-    objects = objects_of(models, dimensions, labels, nan)
+    objects = objects_of(models, dimensions, labels, nan, missing)
     given = _checks.as_array(folds, "folds", "(n,)").ndim > 0
     fold = _folds(objects, folds, given, seed)
-    asked = None if triplets is None else asked_of(objects, triplets, measure, plan)
+    asked = None if triplets is None else asked_of(objects, triplets, measure, plan, missing)
     results, explained = [], {}
     for name, rows in objects.rows.items():
         held = predict_held_out(
@@ -102,18 +106,18 @@ def predict_dimensions(
     fold_of = np.full(len(objects.kept), -1)
     fold_of[objects.kept] = fold
     found = DimensionPredictions(
-        tuple(results), len(fold), len(fold_of) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
+        tuple(results), len(fold), int(objects.there.sum()) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
         bool(standardize), None if given else seed, None if plan is None else plan.confidence,
         None if plan is None else plan.by, None if plan is None else plan.method, correction,
         None if plan is None or len(models) < 2 else _differences(explained, objects.labels, plan, correction),
-        objects.source, fold_of=fold_of, names=objects.names,
+        objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
     )  # fmt: skip
     if asked is not None:
         found = scored(found, objects, asked, progress)
     inputs = [*models.items(), ("dimensions", dimensions), *([] if triplets is None else [("triplets", triplets)])]
     options = {
         "penalties": list(found.penalties), "folds": found.folds, "standardize": found.standardize, "measure": measure,
-        "ci": None if plan is None else asdict(plan), "correction": correction, "nan": nan,
+        "ci": None if plan is None else asdict(plan), "correction": correction, "nan": nan, "missing": missing,
     }  # fmt: skip
     notes = (*objects.notes, *_notes(results, grid, objects, standardize), *found.notes)
     return replace(

@@ -11,6 +11,7 @@ from pyalign.analysis.score import score
 from pyalign.concept.objects import Objects
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.data import Aligned, Embeddings, Triplets, align, require_answers, require_odd_one_out
+from pyalign.data.missing import Coverage, with_rows
 from pyalign.data.triplets import require_one_answer_each
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
@@ -34,6 +35,7 @@ class Asked:
         measure: by which dimensions choose.
         human: the score of the human dimensions.
         plan: of intervals.
+        coverage: how many triplets are of objects with rows; None where all must be.
     """
 
     aligned: Aligned
@@ -41,16 +43,18 @@ class Asked:
     measure: str
     human: Score
     plan: Resampling | None
+    coverage: Coverage | None
 
 
-def asked_of(objects: Objects, triplets: object, measure: str, plan: Resampling | None) -> Asked:
+def asked_of(objects: Objects, triplets: object, measure: str, plan: Resampling | None, missing: str) -> Asked:
     """Triplets of the objects, and what the human dimensions say of them.
 
     Raises:
         InputError: what `pyalign.score` refuses; triplets of another task; none of objects that are kept.
     """
     human = Embeddings(objects.human, objects.names)
-    aligned = align(human, triplets, "dimensions")
+    present = with_rows(human if objects.names is None else human[objects.there], triplets, missing)
+    aligned = align(human, present.triplets, "dimensions")
     require_odd_one_out(aligned.triplets, "predict_dimensions")
     require_answers(aligned.triplets, "predict_dimensions")
     require_one_answer_each(aligned.triplets, "predict_dimensions")
@@ -59,8 +63,14 @@ def asked_of(objects: Objects, triplets: object, measure: str, plan: Resampling 
     index = index[objects.kept[index].all(axis=1)]
     if not len(index):
         raise InputError("triplets must name objects without NaN or infinity; got none that do")
-    return Asked(aligned, index, measure, score(objects.human, Triplets(index), measure=measure, ci=plan, nan="omit"),
-                 plan)  # fmt: skip
+    score_of_human = score(objects.human, Triplets(index), measure=measure, ci=plan, nan="omit")
+    coverage = present.coverage and replace(present.coverage, **_counts(objects))
+    return Asked(aligned, index, measure, score_of_human, plan, coverage)
+
+
+def _counts(objects: Objects) -> dict[str, int]:
+    """Of the objects of the dimensions, of which triplets may be about a part."""
+    return {"n_objects": int(objects.there.sum()), "of_objects": len(objects.there)}
 
 
 def scored(found: DimensionPredictions, objects: Objects, asked: Asked, progress: Progress) -> DimensionPredictions:
@@ -79,6 +89,7 @@ def scored(found: DimensionPredictions, objects: Objects, asked: Asked, progress
         results.append(replace(told, accuracy_within_folds=within, n_within_folds=len(inside)))
     return replace(
         found, results=tuple(results), triplets=asked.aligned.triplets.source, n_triplets=len(asked.index),
-        measure=str(asked.measure), human_accuracy=asked.human.accuracy, human_accuracy_ci=asked.human.ci,
+        coverage=asked.coverage, measure=str(asked.measure), human_accuracy=asked.human.accuracy,
+        human_accuracy_ci=asked.human.ci,
         notes=tuple(dict.fromkeys((*found.notes, *asked.aligned.notes, MADE_FROM))),
     )  # fmt: skip

@@ -80,7 +80,7 @@ def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[s
         return _by_stated_order(x, triplets, name)
     if x.names == triplets.names:
         return triplets.values, ()
-    values, items = _used(triplets, triplets.names)
+    values, items = used_items(triplets, triplets.names)
     asked = [triplets.names[item] for item in items]
     require_different(asked, "item")
     found = match_names(asked, x.names)
@@ -89,7 +89,7 @@ def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[s
     return rows[values], () if found.note is None else (found.note,)
 
 
-def _used(triplets: Triplets, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def used_items(triplets: Triplets, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of named items, checked, and the items that need a row: of a stated order those of the triplets."""
     values = _checked(triplets, len(names))
     items = np.arange(len(names))
@@ -105,7 +105,7 @@ def asked_items(triplets: Triplets) -> tuple[str, ...] | None:
     """
     if triplets.names is None:
         return None
-    return tuple(triplets.names[item] for item in _used(triplets, triplets.names)[1])
+    return tuple(triplets.names[item] for item in used_items(triplets, triplets.names)[1])
 
 
 def _checked(triplets: Triplets, n: int) -> np.ndarray:

@@ -99,7 +99,9 @@ class Embeddings(AsArray):
             raise InputError(f"names must be those that the rows have; {_difference(given, self.names)}")
         return self.select(given), "rows are put in the order of the names that were given"
 
-    def per_object(self, how: str, items: Sequence[str] | None = None) -> tuple[Embeddings, str]:
+    def per_object(
+        self, how: str, items: Sequence[str] | None = None, missing: str = "raise"
+    ) -> tuple[Embeddings, str]:
         """A row for each object, of rows that are images of it: `aardvark/aardvark_01b.jpg`, `aardvark_02s.jpg`.
 
         Args:
@@ -109,6 +111,7 @@ class Embeddings(AsArray):
                 of the row, of its file, of its file without number, or its folder), by the first of these that finds
                 a row for all. Without them it is the folder, where all rows have one and not all the same, else the
                 name of the file without number.
+            missing: "raise", or "omit" where some items may be without a row: the rule is that which finds most.
 
         Returns:
             The embeddings, named after the objects, in the order of their first rows; and a sentence that says by what.
@@ -127,7 +130,7 @@ class Embeddings(AsArray):
             raise InputError(f"per_object must be one of {', '.join(HOW)}; got {how!r}")
         if self.names is None:
             raise InputError("per_object needs the names of the rows; these embeddings have none")
-        found = objects_of(self.names, items)
+        found = objects_of(self.names, items, missing)
         return replace(self, values=take_together(self.values, found.codes, how), names=found.names), found.note(how)
 
     def __repr__(self) -> str:

@@ -12,7 +12,13 @@ import numpy as np
 from pyalign.errors import InputError
 
 SEVERAL = 'x.per_object("mean") or x.per_object("first") makes one row of the images of an object'
+MISSING = ("raise", "omit")  # what becomes of items without a row
+OMIT = 'missing="omit" leaves them out'
 _NUMBER = re.compile(r"[_\- ]?\d+[a-z]{0,2}$")  # aardvark_01b
+
+
+class MissingRows(InputError):
+    """Items have no row, by any rule."""
 
 
 class Match(NamedTuple):
@@ -54,8 +60,40 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         return Match(by_stem, f"items are found by the stems of the rows' names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
     told = f"no row is named {_some(missing)} ({count}){_candidates(missing[0], row_names)}"
-    several = rule_of(item_names, row_names) is not None
-    raise InputError(f"{told}; {SEVERAL}" if several else told)
+    if rule_of(item_names, row_names) is not None:
+        raise InputError(f"{told}; {SEVERAL}")
+    raise MissingRows(told)
+
+
+def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray:
+    """(m,) int32, the row of each item that has one, else -1: by that of `RULES` which finds most of them.
+
+    Raises:
+        InputError: an item that several rows are called after; rows of the same name.
+
+    Example:
+        >>> rows_of_some(["ant", "cat", "dog"], ["dog", "ant"])
+        array([ 1, -1,  0], dtype=int32)
+    """
+    require_different(row_names, "row")
+    best: tuple[tuple[int, int], dict[str, int], dict[str, list[str]]] | None = None
+    for shorten in RULES.values():
+        rows: dict[str, list[int]] = {name: [] for name in item_names}
+        for row, name in enumerate(row_names):
+            if (short := shorten(name)) in rows:
+                rows[short].append(row)
+        one = {name: held[0] for name, held in rows.items() if len(held) == 1}
+        several = {name: [row_names[row] for row in held] for name, held in rows.items() if len(held) > 1}
+        found = len(one), len(several)
+        if best is None or found > best[0]:
+            best = found, one, several
+        if len(one) == len(rows):
+            break
+    assert best is not None
+    if best[2]:
+        name, held = next(iter(best[2].items()))
+        raise InputError(f"{name!r} has several rows: {listing([repr(row) for row in held], 2)}; {SEVERAL}")
+    return np.array([best[1].get(name, -1) for name in item_names], dtype=np.int32)
 
 
 def require_different(names: Sequence[str], what: str) -> None:

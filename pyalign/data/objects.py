@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data.names import RULES, listing, rule_of
+from pyalign.data.names import MISSING, OMIT, RULES, listing, rule_of
 from pyalign.errors import InputError
 
 HOW = ("mean", "first")
@@ -41,12 +41,14 @@ class Objects(NamedTuple):
         return f"{n:,} rows become {m:,} object{'s' * (m > 1)}, by their {self.rule}: {kept} of {images} each"
 
 
-def objects_of(row_names: Sequence[str], item_names: Sequence[str] | None = None) -> Objects:
+def objects_of(row_names: Sequence[str], item_names: Sequence[str] | None = None, missing: str = "raise") -> Objects:
     """The objects of rows that are called after images, by one rule for all of them.
 
     Where the names of items are known, the rule is the first by which each of them has a row: the names of the rows,
     the names of their files (without folder and extension), those without number, or their folders. Otherwise it is
     the folders, where all rows have one and not all the same; else the file names without number.
+
+    missing: "omit" where items may be without a row; the rule is then the first of those that find most.
 
     Raises:
         InputError: items that have no row by any rule.
@@ -56,9 +58,14 @@ def objects_of(row_names: Sequence[str], item_names: Sequence[str] | None = None
         >>> found.names, found.codes.tolist(), found.rule
         (('cat', 'dog'), [0, 1, 0], 'folders')
     """
+    _checks.one_of(missing, MISSING, "missing")
     rule = _by_rows(row_names) if item_names is None else rule_of(item_names, row_names)
     if rule is None:
-        raise InputError(_missing(item_names or (), row_names))
+        rule, lacking = _finding_most(item_names or (), row_names)
+        if missing == "raise" or len(lacking) == len(item_names or ()):
+            count = f"{len(lacking)} of {len(item_names or ())} items have no row, by their {rule}"
+            hint = f"; {OMIT}" if missing == "raise" else ""
+            raise InputError(f"no row is of {listing([repr(name) for name in lacking], 5)} ({count}){hint}")
     shorten, known = RULES[rule], dict[str, int]()
     # A row of which nothing is left, such as 0001.jpg, keeps its name: it is no image of the object "".
     codes = [known.setdefault(shorten(name) or name, len(known)) for name in row_names]
@@ -70,15 +77,14 @@ def _by_rows(row_names: Sequence[str]) -> str:
     return "folders" if len(folders) > 1 and "" not in folders else "file names without number"
 
 
-def _missing(item_names: Sequence[str], row_names: Sequence[str]) -> str:
-    """Which items have no row, by the rule that finds the most."""
+def _finding_most(item_names: Sequence[str], row_names: Sequence[str]) -> tuple[str, list[str]]:
+    """The rule that finds a row for the most items, and the items for which it finds none."""
     lacking: dict[str, list[str]] = {}
     for rule, shorten in RULES.items():
         there = set(map(shorten, row_names))
         lacking[rule] = [name for name in item_names if name not in there]
     rule = min(lacking, key=lambda rule: len(lacking[rule]))
-    names = listing([repr(name) for name in lacking[rule]], 5)
-    return f"no row is of {names} ({len(lacking[rule])} of {len(item_names)} items have no row, by their {rule})"
+    return rule, lacking[rule]
 
 
 def take_together(values: Any, codes: np.ndarray, how: str) -> Any:

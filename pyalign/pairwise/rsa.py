@@ -7,6 +7,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
+from pyalign.data.missing import judged_with_rows
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.pairwise.bootstrap import OVER, resample
@@ -50,6 +51,7 @@ def rsa(
     weighted: bool = False,
     correction: str = "holm",
     nan: str = "raise",
+    missing: str = "raise",
     seed: int = 0,
     backend: str = "auto",
     progress: Progress = silent,
@@ -82,6 +84,7 @@ def rsa(
         weighted: whether to fit a sum of all models, its weights not negative, cross-validated over objects.
         correction: of p-values of differences: "holm", or "benjamini-hochberg".
         nan: "raise", or "omit" for pairs of rows with NaN to be left out.
+        missing: "raise", or "omit" for objects that, by their names, have no row in some model to be left out.
         seed: of all that is drawn.
         backend: of similarities; see `pyalign.similarity`.
         progress: called with a stage, how much of it is done, and of how much.
@@ -124,20 +127,22 @@ def rsa(
     _checks.fraction(confidence, "confidence")
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan, ("raise", "omit"), "nan")
+    judged, coverage = judged_with_rows(models, rdms, judged, missing)
     if pooling is not None:
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
     options: dict[str, Any] = {
         "kind": judged.kind, "measure": [str(getattr(one, "name", one)) for one in measures],
         "correlation": [one.name for one in chosen], "ci": over, "ci_method": method, "resamples": resamples,
         "permutations": permutations, "pooling": pooling, "partial": partial, "weighted": weighted,
-        "correction": correction, "nan": nan,
+        "correction": correction, "nan": nan, "missing": missing,
     }  # fmt: skip
     provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
     plain = over is None and permutations is None and not partial and not weighted and nan == "raise"
     if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(STREAMED):
         streamed, notes = in_tiles(models, rdms, judged, measures, chosen, backend, progress)
         return Rsa(streamed, (), judged.kind, None, None, None, None, float(confidence), None, correction, seed,
-                   judged.source, notes=(*notes, *undefined_notes(streamed, None)), provenance=provenance)  # fmt: skip
+                   judged.source, notes=(*notes, *undefined_notes(streamed, None)), coverage=coverage,
+                   provenance=provenance)  # fmt: skip
     study = study_of(models, rdms, judged, measures, nan, backend)
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []
@@ -160,7 +165,7 @@ def rsa(
         None if drawn is None else drawn.value.method,
         None if over is None or method == CORRECTED else drawn_anew, float(confidence), permutations,
         correction, seed, judged.source, tuple(sums) if weighted else None,
-        notes=(*study.notes, *undefined_notes(results, over, method)),
+        notes=(*study.notes, *undefined_notes(results, over, method)), coverage=coverage,
         provenance=provenance,
     )  # fmt: skip
 

@@ -32,8 +32,9 @@ ARGUMENTS = ("folds", "strengths", "split", "subjects", "journal", *COMMON)
 def cross_validate_probe(
     x: object, triplets: object, *, folds: int = 3, strengths: object = "auto", seed: int = 0, split: str = "objects",
     subjects: object = None, answers: object = None, weights: object = None, other_embeddings: object = None,
-    alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None, backend: str = "auto",
-    progress: Progress = silent, journal: Journal | None = None, **options: Any,
+    alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
+    missing: str = "raise", backend: str = "auto", progress: Progress = silent, journal: Journal | None = None,
+    **options: Any,
 ) -> ProbeCrossValidation:  # fmt: skip
     """Folds of a probe, each with the penalty's strength chosen inside, then a refit on everything.
 
@@ -49,6 +50,7 @@ def cross_validate_probe(
             ``"triplets"`` and ``"subjects"``: other answers, other people, about the same objects.
         subjects: (t,) who answered each triplet, for ``split="subjects"``; None: those of the triplets.
         other_embeddings, alpha, tau, batch_size, batches: see `fit_probe`; with penalty ``"identity"`` alone.
+        missing: see `pyalign.score`.
         backend: where losses, gradients and held-out figures are computed: see `fit_probe`.
         progress: called with where it is, such as "fold 2/3, inner 1/3: strength 0.0322, loss 0.86045, held-out
             59.20 %", the passes of the present fit, and None.
@@ -85,7 +87,7 @@ def cross_validate_probe(
         raise InputError(f"subjects must be left out unless split is 'subjects'; got split {split!r}")
     inputs = read_inputs(
         x, triplets, answers=answers, weights=weights, subjects=subjects if split == "subjects" else None,
-        others=other_embeddings, backend=backend,
+        others=other_embeddings, missing=missing, backend=backend,
     )  # fmt: skip
     if inputs.others is not None and chosen.penalty != "identity":
         raise InputError(f"penalty must be 'identity' with other embeddings; got {chosen.penalty!r}")
@@ -222,13 +224,14 @@ def _summary(
         folds=tuple(results),
         split=split,
         seed=fit.options.seed,
-        fit=replace(fit, notes=(), provenance=None),  # they are those of the whole
+        fit=replace(fit, notes=(), coverage=None, provenance=None),  # they are those of the whole
         seconds=time.perf_counter() - began,
         options=fit.options,
         task=inputs.task,
         images=None if others is None else Others(getattr(others, "source", None), local.alpha, local.tau),
         embeddings=inputs.aligned.embeddings.source,
         triplets=inputs.aligned.triplets.source,
+        coverage=inputs.coverage,
         notes=inputs.notes,
         provenance=inputs.provenance({"folds": len(results), "split": split, **asdict(fit.options)}, fit.options.seed),
     )

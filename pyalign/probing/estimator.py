@@ -46,6 +46,8 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         solver: ``"lbfgs"``, to the optimum; ``"adam"``, the published recipe for replication
             (`pyalign.probing.recipe.fit_recipe`), which has its own penalty, "frobenius", and strength 1e-3 unless
             given, ends when its training loss stops falling, and takes no other option.
+        missing: what `fit` and `score` do with triplets of items without a row: ``"raise"`` or ``"omit"``, as
+            `pyalign.score`.
         backend: where loss and gradient are computed: see `pyalign.fit_probe`. ``"adam"`` works on the host.
         seed: of the inner folds and the start.
 
@@ -86,6 +88,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         max_iterations: int = 1000,
         smoothing: float = 0.0,
         solver: str = "lbfgs",
+        missing: str = "raise",
         backend: str = "auto",
         seed: int = 0,
     ) -> None:
@@ -100,6 +103,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.max_iterations = max_iterations
         self.smoothing = smoothing
         self.solver = solver
+        self.missing = missing
         self.backend = backend
         self.seed = seed
 
@@ -126,7 +130,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         strength = None if self.strength == "auto" else as_strength(self.strength, auto=True)
         if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
             return self._by_recipe(x, triplets, strength, progress, given=answers is not None or weights is not None)
-        inputs = read_inputs(x, triplets, answers=answers, weights=weights, backend=self.backend)
+        inputs = read_inputs(x, triplets, answers=answers, weights=weights, missing=self.missing, backend=self.backend)
         self.n_features_in_ = inputs.x.shape[1]
         watch = watch_over(inputs, LocalOptions(), progress, journal)
         try:
@@ -166,7 +170,8 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "solver 'adam' takes strength and seed alone, and one answer for each triplet; got other options"
             )
         fit = fit_recipe(
-            x, triplets, strength=1e-3 if strength is None else strength, seed=self.seed, progress=progress
+            x, triplets, strength=1e-3 if strength is None else strength, seed=self.seed, missing=self.missing,
+            progress=progress,
         )  # fmt: skip
         self.fit_, self.n_features_in_ = fit, len(fit.transform.weights)
         self.choice_, self.strength_, self.transform_ = None, fit.strength, fit.transform
@@ -180,7 +185,9 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def score(self, x: object, triplets: object) -> float:
         """Accuracy (fraction) of the mapped rows on triplets of x's rows."""
         z = self.transform(x)
-        found = score(z, triplets, measure=self.measure, temperature=self.temperature, backend=self.backend)
+        found = score(
+            z, triplets, measure=self.measure, temperature=self.temperature, missing=self.missing, backend=self.backend
+        )
         return float(found.accuracy)
 
     def _options(self) -> ProbeOptions:

@@ -20,6 +20,7 @@ from pyalign.data import (
     as_embeddings,
     as_triplet_data,
 )
+from pyalign.data.missing import Coverage, with_rows
 from pyalign.errors import InputError
 from pyalign.probing.algebra import Algebra, HostAlgebra, host_rows, host_triplets
 from pyalign.probing.answers import answer_weights
@@ -41,6 +42,7 @@ class Inputs:
         others: (m, d) other embeddings, on the host, or None.
         aligned: x and triplets as they came.
         given: all of these by their names, for the record.
+        coverage: how many of the triplets these are; None where none may be left out.
     """
 
     on: Algebra
@@ -51,6 +53,7 @@ class Inputs:
     others: np.ndarray | None
     aligned: Aligned
     given: Mapping[str, Any]
+    coverage: Coverage | None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -64,7 +67,8 @@ class Inputs:
 
     def provenance(self, options: Mapping[str, Any], seed: int | None) -> Provenance:
         """Of a result that is made of them."""
-        return Provenance.now(self.given, options, self.on.backend.name, seed)
+        missing = "raise" if self.coverage is None else "omit"
+        return Provenance.now(self.given, {**options, "missing": missing}, self.on.backend.name, seed)
 
     def recorded(
         self, transform: Transform, measure: str, temperature: float, provenance: Provenance,
@@ -81,7 +85,7 @@ class Inputs:
 
 def read_inputs(
     x: object, triplets: object, *, answers: object = None, weights: object = None, subjects: object = None,
-    others: object = None, backend: str = "auto",
+    others: object = None, missing: str = "raise", backend: str = "auto",
 ) -> Inputs:  # fmt: skip
     """Everything checked; answers and subjects are those of the triplets unless they are given.
 
@@ -93,6 +97,8 @@ def read_inputs(
         triplet_data = triplet_data.with_answers(answers)
     if not triplet_data.answered:
         raise InputError("a probe needs the people's answers, which these triplets do not hold")
+    present = with_rows(x, triplet_data, missing, subjects=subjects)
+    triplet_data, subjects = present.triplets, present.of(subjects, "subjects")
     aligned = align(x, triplet_data)
     on = algebra_for(backend, aligned.x)
     rows = finite_rows(host_rows(on, aligned.x))
@@ -104,10 +110,10 @@ def read_inputs(
     given = {"x": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
     given["other_embeddings"] = others
     return Inputs(
-        on, rows, index, answer_weights(len(index), triplet_data.answers, weights),
+        on, rows, index, answer_weights(len(index), triplet_data.answers, present.of(weights, "weights")),
         None if people is None else checked_labels(people, len(index)),
         None if others is None else host_rows(on, as_embeddings(others, "other_embeddings").values, "other_embeddings"),
-        aligned, {name: value for name, value in given.items() if value is not None},
+        aligned, {name: value for name, value in given.items() if value is not None}, present.coverage,
     )  # fmt: skip
 
 

@@ -21,15 +21,16 @@ from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
 
 COMMON = (
-    "answers", "weights", "other_embeddings", "alpha", "tau", "batch_size", "batches", "backend", "progress",
+    "answers", "weights", "other_embeddings", "alpha", "tau", "batch_size", "batches", "missing", "backend",
+    "progress",
 )  # fmt: skip
 
 
 def fit_probe(
     x: object, triplets: object, *, strength: float, answers: object = None, weights: object = None,
     start: Transform | None = None, other_embeddings: object = None, alpha: float = 0.25, tau: float = 0.1,
-    batch_size: int = 1024, batches: int | None = None, backend: str = "auto", progress: Progress = silent,
-    journal: Journal | None = None, **options: Any,
+    batch_size: int = 1024, batches: int | None = None, missing: str = "raise", backend: str = "auto",
+    progress: Progress = silent, journal: Journal | None = None, **options: Any,
 ) -> ProbeFit:  # fmt: skip
     """The map W that makes x predict the answers: mean cross-entropy plus a norm of W, at its least.
 
@@ -50,6 +51,7 @@ def fit_probe(
             these before and after the map. Penalty ``"identity"`` suits it; ``"frobenius"`` and ``"squared"`` are
             taken.
         alpha, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
+        missing: see `pyalign.score`.
         backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
             the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host
             on the current CUDA device, torch on the CPU. Rows, triplets and answers stay there for the whole fit.
@@ -81,7 +83,7 @@ def fit_probe(
     chosen = options_of(ProbeOptions, options, ("strength", "start", "journal", *COMMON))
     weight, local = as_strength(strength), LocalOptions(alpha, tau, batch_size, batches)
     inputs = read_inputs(
-        x, triplets, answers=answers, weights=weights, others=other_embeddings, backend=backend
+        x, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing, backend=backend
     )  # fmt: skip
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     first = None if start is None else problem.map_of(start)
@@ -93,13 +95,14 @@ def fit_probe(
 def probe_path(
     x: object, triplets: object, *, strengths: object = "auto", answers: object = None, weights: object = None,
     other_embeddings: object = None, alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024,
-    batches: int | None = None, backend: str = "auto", progress: Progress = silent, **options: Any,
+    batches: int | None = None, missing: str = "raise", backend: str = "auto", progress: Progress = silent,
+    **options: Any,
 ) -> tuple[ProbeFit, ...]:  # fmt: skip
     """Fits along a path of penalty strengths, strongest first, each from where the one before ended.
 
     Args:
-        x, triplets, answers, weights, other_embeddings, alpha, tau, batch_size, batches, backend, progress, options:
-            see `fit_probe`.
+        x, triplets, answers, weights, other_embeddings, alpha, tau, batch_size, batches, missing, backend, progress,
+            options: see `fit_probe`.
         strengths: numbers in any order, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
             map is zero.
 
@@ -123,7 +126,7 @@ def probe_path(
     chosen = options_of(ProbeOptions, options, ("strengths", *COMMON))
     given, local = as_strengths(strengths), LocalOptions(alpha, tau, batch_size, batches)
     inputs = read_inputs(
-        x, triplets, answers=answers, weights=weights, others=other_embeddings, backend=backend
+        x, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing, backend=backend
     )  # fmt: skip
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     fits = list(
@@ -160,7 +163,7 @@ def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mappi
     told = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else asdict(local))}
     provenance = inputs.provenance(told, options.seed)
     transform = inputs.recorded(fit.transform, options.measure, options.temperature, provenance, held_out)
-    return replace(fit, transform=transform, notes=inputs.notes, provenance=provenance)
+    return replace(fit, transform=transform, coverage=inputs.coverage, notes=inputs.notes, provenance=provenance)
 
 
 def warned(fit: ProbeFit) -> ProbeFit:

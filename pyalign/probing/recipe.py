@@ -35,7 +35,8 @@ RECIPE = "muttenthaler2023"
 
 def fit_recipe(
     x: object, triplets: object, *, held_out: object = None, strength: float = 1e-3, seed: int = 0,
-    settings: RecipeSettings | None = None, progress: Progress = silent, journal: Journal | None = None,
+    settings: RecipeSettings | None = None, missing: str = "raise", progress: Progress = silent,
+    journal: Journal | None = None,
 ) -> RecipeFit:  # fmt: skip
     """Trains a map by the recipe.
 
@@ -46,6 +47,7 @@ def fit_recipe(
         strength: of the norm.
         seed: of the start and of the order of the triplets.
         settings: other numbers than the published ones.
+        missing: see `pyalign.score`.
         progress: called with the stage and its figures, the epoch, and how many there may be.
         journal: gets the map of the best epoch so far, a `RecipeFit`.
 
@@ -59,7 +61,7 @@ def fit_recipe(
         >>> len(fit.curve), fit.transform.weights.shape
         (2, (4, 4))
     """
-    inputs = _inputs(x, triplets)
+    inputs = _inputs(x, triplets, missing)
     test = None if held_out is None else valid_triplets(held_out, len(inputs.x))
     chosen, weight = settings or RecipeSettings(), as_strength(strength)
     told = _options(weight, seed, chosen)
@@ -68,9 +70,9 @@ def fit_recipe(
     return _completed(fit, inputs, told, seed)
 
 
-def _inputs(x: object, triplets: object) -> Inputs:
+def _inputs(x: object, triplets: object, missing: str) -> Inputs:
     require_odd_one_out(as_triplet_data(triplets), "the recipe")
-    inputs = read_inputs(x, triplets)
+    inputs = read_inputs(x, triplets, missing=missing)
     if inputs.answers is not None:
         raise InputError("the recipe takes one answer for each triplet; got counts or shares")
     return inputs
@@ -104,7 +106,7 @@ def _train(
 def _completed(fit: RecipeFit, inputs: Inputs, options: Mapping[str, Any], seed: int) -> RecipeFit:
     provenance = inputs.provenance(options, seed)
     transform = inputs.recorded(fit.transform, "dot", 1.0, provenance)
-    return replace(fit, transform=transform, notes=inputs.notes, provenance=provenance)
+    return replace(fit, transform=transform, coverage=inputs.coverage, notes=inputs.notes, provenance=provenance)
 
 
 def _options(strength: float, seed: int, settings: RecipeSettings) -> dict[str, Any]:
@@ -179,14 +181,15 @@ def _is_over(curve: list[Epoch], settings: RecipeSettings) -> bool:
 
 def cross_validate_recipe(
     x: object, triplets: object, *, folds: int = 3, strength: float = 1e-3, seed: int = 0,
-    settings: RecipeSettings | None = None, progress: Progress = silent, journal: Journal | None = None,
+    settings: RecipeSettings | None = None, missing: str = "raise", progress: Progress = silent,
+    journal: Journal | None = None,
 ) -> RecipeCrossValidation:  # fmt: skip
     """The recipe on folds over objects, as published: the test triplets of a fold are also those that end its training.
 
     So its figures are a little too good; `cross_validate_probe` has those of triplets that chose nothing.
 
     Args:
-        x, triplets, strength, seed, settings, progress: see `fit_recipe`.
+        x, triplets, strength, seed, settings, missing, progress: see `fit_recipe`.
         folds: how many.
         journal: where Ctrl-C comes it has the finished folds, which the same call takes from it the next time, and the
             map of the one whose held-out loss ended lowest.
@@ -194,7 +197,7 @@ def cross_validate_recipe(
     Raises:
         InputError: as `fit_probe`, and for a split that leaves a fold empty.
     """
-    inputs, chosen = _inputs(x, triplets), settings or RecipeSettings()
+    inputs, chosen = _inputs(x, triplets, missing), settings or RecipeSettings()
     weight = as_strength(strength)
     options = _options(weight, seed, chosen)
     watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, options, seed))
@@ -214,5 +217,5 @@ def cross_validate_recipe(
     fits[-1] = _completed(fits[-1], inputs, options, seed)
     return RecipeCrossValidation(
         tuple(fits), RECIPE, options, inputs.aligned.embeddings.source, inputs.aligned.triplets.source,
-        notes=inputs.notes, provenance=inputs.provenance(options, seed),
+        coverage=inputs.coverage, notes=inputs.notes, provenance=inputs.provenance(options, seed),
     )  # fmt: skip

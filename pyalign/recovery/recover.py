@@ -9,6 +9,7 @@ from typing import Any
 from pyalign import _checks
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each
+from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.probing.options import ProbeOptions
@@ -41,6 +42,7 @@ class _Asked:
     strengths: object
     probe: ProbeOptions
     seed: int
+    missing: str
     backend: str
     progress: Progress
 
@@ -61,6 +63,7 @@ def recover(
     strengths: object = "auto",
     probe: ProbeOptions | None = None,
     seed: int = 0,
+    missing: str = "raise",
     backend: str = "auto",
     progress: Progress = silent,
 ) -> Recovery:
@@ -91,6 +94,7 @@ def recover(
             models, on answers drawn for this alone; a single number is taken as it is.
         probe: other options of probes; None: their defaults.
         seed: of what is drawn; the same seed gives the same for any number of threads.
+        missing: see `pyalign.score`.
         backend: see `pyalign.similarity`; fits are on the host.
         progress: called with a stage, how much of it is done, and of how much.
 
@@ -118,11 +122,13 @@ def recover(
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
     asked = _asked(
-        refit, simulations, sizes, most_triplets, target, confidence, folds, strengths, probe, seed, backend, progress
-    )
+        refit, simulations, sizes, most_triplets, target, confidence, folds, strengths, probe, seed, missing,
+        backend, progress,
+    )  # fmt: skip
     measures = {name: get_measure(one) for name, one in _by_name(measure, models, "measure").items()}
     given = None if temperature is None else _temperatures(temperature, models)
-    aligned = align_models(models, triplets)
+    present = with_rows(models, triplets, missing)
+    aligned = align_models(models, present.triplets)
     require_one_answer_each(aligned.triplets, "recover")
     if given is None:
         require_answers(aligned.triplets, "recover without a temperature")
@@ -141,6 +147,7 @@ def recover(
         folds=asked.folds if refit == "probe" else None,
         temperatures="fitted" if given is None else "given",
         triplets=aligned.triplets.source,
+        coverage=present.coverage,
         notes=merged(aligned.notes, *told, found.notes),
         provenance=_provenance(asked, pool, temperatures, {**models, "triplets": aligned.triplets}),
     )
@@ -148,7 +155,7 @@ def recover(
 
 def _asked(
     refit: str, simulations: object, sizes: object, most: object, target: float, confidence: float, folds: object,
-    strengths: object, probe: object, seed: object, backend: str, progress: Progress,
+    strengths: object, probe: object, seed: object, missing: str, backend: str, progress: Progress,
 ) -> _Asked:  # fmt: skip
     _checks.one_of(refit, REFITS, "refit")
     if probe is not None and not isinstance(probe, ProbeOptions):
@@ -159,7 +166,7 @@ def _asked(
         None if most is None else _checks.whole_number(most, "most_triplets", SMALLEST),
         _checks.fraction(target, "target"), _checks.fraction(confidence, "confidence"),
         _checks.whole_number(folds, "folds", 2), strengths, probe or ProbeOptions(),
-        _checks.whole_number(seed, "seed", 0), backend, progress,
+        _checks.whole_number(seed, "seed", 0), missing, backend, progress,
     )  # fmt: skip
 
 
@@ -211,6 +218,7 @@ def _provenance(asked: _Asked, pool: Pool, temperatures: tuple[float, ...], inpu
     measures = [str(measure) for measure in pool.measures.values()]
     options: dict[str, Any] = {"measure": measures, "temperature": list(temperatures), "refit": asked.refit}
     options |= {"simulations": asked.simulations, "sizes": asked.sizes, "target": asked.target}
+    options["missing"] = asked.missing
     if asked.refit == "probe":
         options |= {"folds": asked.folds, "strengths": asked.strengths, "probe": asked.probe.to_dict()}
     return Provenance.now(inputs, options, pool.host.name, asked.seed)

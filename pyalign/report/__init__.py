@@ -54,7 +54,8 @@ def table_of(result: Any, width: int | None = None, verbose: bool = False) -> st
         if kind.__name__ in VIEWS:
             module, _, name = VIEWS[kind.__name__].partition(":")
             text: str = getattr(import_module(f"pyalign.report.{module}"), name)(result, width, verbose)
-            return text
+            left_out = "" if result.coverage is None else result.coverage.left_out
+            return f"{text}\n{left_out}" if left_out else text
     records = result.to_records()
     return "\n".join(f"{name}: {one_line(str(value))}" for record in records for name, value in record.items())
 

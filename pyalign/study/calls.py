@@ -76,11 +76,12 @@ def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str], Any])
             sources[argument] = inputs.study.sets.get(kind, {}).get(sets[argument], {}).get("file", "")
     by_kind = {kind: found.get(argument) for argument, kind in analysis.inputs.items()}
     items = inputs.items(by_kind.get(TRIPLETS), by_kind.get(HUMAN))
+    missing = str(step.options.get("missing", "raise"))
     for argument, kind in analysis.inputs.items():
         if kind == MODELS:
-            found[argument] = inputs.models(step.models, items)
+            found[argument] = inputs.models(step.models, items, missing)
         elif kind == MODEL:
-            found[argument] = inputs.models([model], items)[model]
+            found[argument] = inputs.models([model], items, missing)[model]
             sources[argument] = model
     options = {name: _option(name, value, analysis.name, inputs, taken) for name, value in step.options.items()}
     digests = {name: inputs.digest(value) for name, value in {**found, **options}.items()}

@@ -118,21 +118,25 @@ class Inputs:
 
     # Models
 
-    def models(self, names: Sequence[str], items: tuple[str, ...] | None) -> dict[str, Embeddings | Judgments]:
+    def models(
+        self, names: Sequence[str], items: tuple[str, ...] | None, missing: str
+    ) -> dict[str, Embeddings | Judgments]:
         """Those models, with a row for each object where the study asks for that.
 
         items: the objects that they are asked about, where these have names.
+        missing: whether some of these may be without a row, "omit", or not, "raise".
         """
-        return {name: self.model(self.study.models[name], items) for name in names}
+        return {name: self.model(self.study.models[name], items, missing) for name in names}
 
-    def model(self, model: StudyModel, items: tuple[str, ...] | None) -> Embeddings | Judgments:
+    def model(self, model: StudyModel, items: tuple[str, ...] | None, missing: str) -> Embeddings | Judgments:
         """One of them; a ready matrix as `Judgments`."""
         how = model.options.get("per_object")
 
         def read() -> Embeddings | Judgments:
-            return self._raw(model) if how is None else self._per_object(model, how, items)
+            return self._raw(model) if how is None else self._per_object(model, how, items, missing)
 
-        found: Embeddings | Judgments = self.once(("model", model.name, None if how is None else items), read)
+        key = ("model", model.name, None) if how is None else ("model", model.name, items, missing)
+        found: Embeddings | Judgments = self.once(key, read)
         return found
 
     def _raw(self, model: StudyModel) -> Embeddings | Judgments:
@@ -146,10 +150,10 @@ class Inputs:
         found = load_embeddings(folder, key=layer)
         return replace(found, source=f"models/{os.path.basename(folder)}::{layer}")
 
-    def _per_object(self, model: StudyModel, how: str, items: tuple[str, ...] | None) -> Embeddings:
+    def _per_object(self, model: StudyModel, how: str, items: tuple[str, ...] | None, missing: str) -> Embeddings:
         x = self.once(("model", model.name, None), lambda: self._raw(model))
         try:
-            found, note = x.per_object(how, items)
+            found, note = x.per_object(how, items, missing)
         except InputError as error:
             raise InputError(f"{model.name}: {error}") from error
         return replace(found, notes=(*found.notes, f"{model.name}: {note}"))

@@ -308,6 +308,6 @@ def test_answers_that_it_refuses(message_of):
     assert "concepts needs one answer to each triplet" in message_of(
         pyalign.concepts, MODELS["reals"], counts, DIMENSIONS
     )
-    assert "x must not call embeddings 'dimensions'" in message_of(
+    assert "embeddings must not be called 'dimensions'" in message_of(
         pyalign.concepts, {"dimensions": MODELS["reals"]}, TRIPLETS, DIMENSIONS
     )

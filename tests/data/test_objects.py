@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pyalign.data import Embeddings
 from pyalign.data import objects as module
+from pyalign.data.names import OMIT
 from pyalign.data.objects import objects_of
 
 FLOATS = ("float16", "float32", "float64")
@@ -132,7 +133,21 @@ def test_what_is_refused(message_of):
         "per_object needs the names of the rows; these embeddings have none"
     )
     assert message_of(x.per_object, "mean", ["cat", "cow", "dog"]) == (
-        "no row is of 'cow' (1 of 3 items have no row, by their folders)"
+        f"no row is of 'cow' (1 of 3 items have no row, by their folders); {OMIT}"
     )
     message = message_of(Embeddings(np.eye(2) * 1j, ("a/1", "b/2")).per_object, "mean")
     assert message == "x must hold real numbers; got dtype complex128"
+
+
+def test_items_may_be_without_a_row():
+    names = ("cat/1.jpg", "cat/2.jpg", "dog/1.jpg")
+    found, note = Embeddings(np.eye(3), names).per_object("first", ["cat", "cow", "dog"], "omit")
+    assert found.names == ("cat", "dog") and "by their folders" in note
+
+
+def test_some_item_must_have_a_row(message_of):
+    x = Embeddings(np.eye(2), ("cat/1.jpg", "dog/1.jpg"))
+    assert message_of(x.per_object, "mean", ["cow"], "omit").startswith("no row is of 'cow' (1 of 1 items")
+    assert message_of(x.per_object, "mean", ["cow"], "drop").startswith(
+        "missing must be one of raise, omit; got 'drop'"
+    )

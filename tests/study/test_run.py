@@ -14,6 +14,7 @@ from small_study import documents, how
 
 import pyalign
 from pyalign.backends import native
+from pyalign.data.names import OMIT
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.journal import Journal
 from pyalign.report.page import write as page
@@ -508,3 +509,23 @@ def test_the_rows_of_all_models_mean_nothing_to_a_matrix(folder):
     models = read_study("small.toml").models
     assert models["m"].options == {"names": "names.txt", "kind": "similarity"}
     assert models["a"].options == {"names": "names.txt", "per_object": "mean"}
+
+
+def test_a_step_may_leave_out_objects_without_a_row(folder):
+    names = [f"object-{k}" for k in range(24)]
+    np.savez("some.npz", features=np.load("b.npy")[:18], names=np.array(names[:18]))
+    edit('names = "names.txt"\n\n[models]\na = "a.npy"\nb = { file = "b.npy" }', '[models]\na = "some.npz"')
+    edit('file = "t.csv"', 'file = "t.csv"\nitem_names = "names.txt"')
+    edit("[steps.ceiling]\n[steps.compare]\n[steps.concepts]\n[steps.cka]\npermutations = 5\n", "[steps.ceiling]\n")
+    reasons = {step.name: step.reason for step in run().steps}
+    assert reasons["score"].endswith(OMIT)
+    edit('ceiling = "step:ceiling"', 'ceiling = "step:ceiling"\nmissing = "omit"')
+    edit("folds = 2", 'folds = 2\nmissing = "omit"')
+    edit("limit = 5", 'limit = 5\nmissing = "omit"')
+    study = run()
+    assert {step.status for step in study.steps} == {"finished"}
+    for step in study.steps[1:-1]:  # between the ceiling and the report
+        coverage = pyalign.load_result(f"small/{step.document}").coverage
+        assert coverage.of_objects == 24 and coverage.n_objects <= 18
+    page = Path("small/report.html").read_text()
+    assert "of_triplets" in page and "objects have no row" in page

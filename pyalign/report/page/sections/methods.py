@@ -18,8 +18,9 @@ LONGEST = 300  # letters of one setting
 # What a document says of itself, besides its results.
 SAID = (
     "measure", "temperature", "ties", "nan", "seed", "backend", "correction", "ci_by", "ci_method", "confidence",
-    "resamples", "permutations", "n_triplets", "n_objects", "n_subjects", "n_dropped", "triplets", "task", "split",
-    "dimensions", "assign", "top", "min_triplets", "human", "kind", "pooling", "simulations", "refit", "folds",
+    "resamples", "permutations", "n_triplets", "n_objects", "n_subjects", "n_dropped", "coverage",
+    "triplets", "task", "split", "dimensions", "assign", "top", "min_triplets", "human", "kind", "pooling",
+    "simulations", "refit", "folds",
 )  # fmt: skip
 
 
