@@ -119,11 +119,15 @@ def test_triplets_come_out_aligned(dtype):
     "triplets,message",
     [
         (np.zeros((5, 2), int), "triplets must have shape (t, 3); got (5, 2)"),
-        (np.zeros((5, 4), int), "triplets must have shape (t, 3); got (5, 4)"),
+        (
+            np.zeros((5, 4), int),
+            "triplets must have shape (t, 3); got (5, 4): which three columns are the items, as in "
+            "triplets[:, [0, 1, 2]]?",
+        ),
         (np.zeros(3, int), "triplets must have shape (t, 3); got (3,)"),
         ([], "triplets must have shape (t, 3); got (0,)"),
         (np.zeros((0, 3), int), "triplets must not be empty; got shape (0, 3)"),
-        (np.zeros((5, 3)), "triplets must be integers; got dtype float64"),
+        (np.zeros((5, 3)), "triplets must be integers; got dtype float64: are embeddings and triplets swapped?"),
         (np.zeros((5, 3), bool), "triplets must be integers; got dtype bool"),
         (np.array([["a", "b", "c"]]), "triplets must be integers; got dtype <U1"),
         (np.array([[0, 1, 2**63]], np.uint64), "triplets must lie in [0, n); got 9223372036854775808"),

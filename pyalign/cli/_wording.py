@@ -16,6 +16,7 @@ from pyalign.cli._command import Option, declared, flag_of
 
 # What is no argument of the same name: as Python spells it, and as the command line does.
 PHRASES = {
+    "x looks like ": "this looks like ",
     "score_choices(..., choice_base=1)": "--model-choice-base 1",
     'measure="precomputed"': "--similarities",
     'measure="precomputed_dissimilarity"': "--dissimilarities",
@@ -32,7 +33,7 @@ _SETTING = re.compile(  # function(..., argument=value), argument=value, or obje
     r'|\w+\.(?P<method>[a-z_]+)\((?P<word>"\w+")\))(?!\w|/|=|\.\w)'
 )
 _FUNCTION = re.compile(r"\bpyalign\.([a-z_]+)(?![\w.(])")
-_X = re.compile(r"(^|: |\b(?:of|suits) )x(?= must\b|[ ;,]|$)")
+_X = re.compile(r"(^|: )x(?= must\b)|(\b(?:of|suits) )x(?=[ ;,]|$)")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Wording:
             return f"pyalign {match[1]}" if match[1] in self.commands else match[0]
 
         message = _FUNCTION.sub(command, _SETTING.sub(flag, message))
-        return _X.sub(r"\1embeddings", message) if "embeddings" in options and not self._is_x() else message
+        return _X.sub(r"\1\2embeddings", message) if "embeddings" in options and not self._is_x() else message
 
     def _is_x(self) -> bool:
         """Whether a file of embeddings is called x."""

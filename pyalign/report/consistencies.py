@@ -23,6 +23,7 @@ from pyalign.report.tables import (
 )  # fmt: skip
 
 MOST_PAIRS = 45  # in the table, those of ten models
+KAPPA = "kappa: 0 independent errors, 1 the same"
 MOST_CONCEPTS = 20  # in the table, of those that are missed most
 
 
@@ -30,7 +31,8 @@ def consistency_table(found: ErrorConsistency, width: int | None = None, verbose
     """Every two models, the matrix of several, the concepts that are missed, and a line that says how to read it."""
     labels = _labels(found, verbose)
     shown = found.pairs if verbose or len(found.pairs) <= MOST_PAIRS else ()
-    parts = [fitted_table(_pairs(shown, labels, found), width, verbose)[0]] if shown else []
+    tables = [fitted_table(_pairs(shown, labels, found), width, verbose)] if shown else []
+    parts = [table for table, _ in tables]
     if len(found.models) > 2:
         parts.append("kappa\n" + _matrix(found, labels, width, verbose))
     for by in dict.fromkeys(row.by for row in found.missed or ()):
@@ -38,8 +40,10 @@ def consistency_table(found: ErrorConsistency, width: int | None = None, verbose
             (row for row in found.missed or () if row.by == by and row.n_triplets),
             key=lambda row: -(row.explained or 0.0),
         )
-        parts.append(fitted_table(_missed(by, _ends(rows, verbose), found), width, verbose)[0])
-    return "\n\n".join(parts) + "\n" + noted(_notes(found, bool(shown), verbose), width, verbose)
+        tables.append(fitted_table(_missed(by, _ends(rows, verbose), found), width, verbose))
+        parts.append(tables[-1][0])
+    feet = list(dict.fromkeys(foot for _, of_table in tables for foot in of_table))
+    return "\n\n".join(parts) + "\n" + noted([*_notes(found, bool(shown), verbose), *feet], width, verbose)
 
 
 def _labels(found: ErrorConsistency, verbose: bool) -> dict[str, str]:
@@ -63,12 +67,17 @@ def _pairs(pairs: Sequence[ErrorPair], labels: dict[str, str], found: ErrorConsi
         column("right", lambda p: percent(p.accuracy_b), 3),
         column("agree", lambda p: percent(p.observed), 2),
         column("by chance", lambda p: percent(p.expected), 1),
-        column("kappa", lambda p: number(p.kappa, 3)),
+        column("kappa", lambda p: number(p.kappa, 3), foot=KAPPA),
         column(_head(found), lambda p: interval(p.ci, 3)),
         column("unbiased", lambda p: number(p.unbiased_kappa, 3), 0),
-        column("least", lambda p: number(p.kappa_min, 3), 6),
-        column("most", lambda p: number(p.kappa_max, 3), 7),
-        column("copied", lambda p: number(p.copy_probability, 3), 7),
+        column("least", lambda p: number(p.kappa_min, 3), 6, foot="least: what the accuracies allow"),
+        column("most", lambda p: number(p.kappa_max, 3), 7, foot="most: what the accuracies allow"),
+        column(
+            "copied",
+            lambda p: number(p.copy_probability, 3),
+            7,
+            foot="copied: how often the worse model does as the better one",
+        ),
         column("copied, interval", lambda p: interval(p.copy_ci, 3), 4),
         column("p", lambda p: p_text(p.p_value), 0),
         column(f"p ({SHORT[found.correction]})", lambda p: p_text(p.p_adjusted), 5),
@@ -97,7 +106,7 @@ def _missed(by: str, rows: Sequence[MissedConcept], found: ErrorConsistency) -> 
         column("triplets", lambda c: f"{c.n_triplets:,}", 6),
         column("all miss", lambda c: percent(c.missed)),
         column("ratio", lambda c: "-" if c.ratio is None else f"{c.ratio:.2f}", 7),
-        column("excess", lambda c: percent(c.excess), 5),
+        column("excess", lambda c: percent(c.excess), 5, foot="excess: share that all miss, less that of all triplets"),
         column(_head(found), lambda c: percent_interval(c.ci), 8),
         column("p", lambda c: p_text(c.p_value), 0),
         column(f"p ({SHORT[found.correction]})", lambda c: p_text(c.p_adjusted), 5),
@@ -112,16 +121,14 @@ def _notes(found: ErrorConsistency, has_pairs: bool, verbose: bool) -> list[str]
     notes += [f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,} ({share})"]
     notes += [f"{found.n_dropped:,} dropped (NaN)"] * bool(found.n_dropped)
     if not has_pairs:
-        notes.append(f"{len(found.pairs):,} pairs are not shown: {ELSEWHERE}")
+        notes += [f"{len(found.pairs):,} pairs are not shown: {ELSEWHERE}", KAPPA]
     if found.ci_by is not None:
         notes.append(over_text(found.ci_by, found.ci_method, found.resamples, found.seed))
     people = "" if found.n_subjects is None else f", {found.n_subjects:,} people"
     notes.append(f"{found.n_objects:,} objects{people}")
     notes += [f"measure {found.measure}"] * (found.measure is not None)
-    notes += ["a tie is not right", "kappa: 0 independent errors, 1 the same", "least, most: what the accuracies allow"]
-    notes.append("copied: how often the worse model does as the better one")
+    notes += ["a tie is not right"]
     if found.missed is not None:
-        notes.append("excess: share that all miss, less that of all triplets")
         shown = sum(1 for row in found.missed if row.n_triplets)
         if shown > MOST_CONCEPTS and not verbose:
             half = MOST_CONCEPTS // 2

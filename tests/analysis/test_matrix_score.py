@@ -176,7 +176,7 @@ def test_omit_leaves_out_the_triplets_that_ask_about_a_pair_without_a_value(simi
 def test_pairs_without_a_value_are_an_error_unless_left_out(message_of, sparse, triplets):
     assert message_of(pyalign.score, matrix=sparse, kind="similarity", triplets=triplets) == (
         "matrix must have a value for every pair; 3 of 276 are NaN, [0, 1] is the first; "
-        "leaves out the triplets that ask about them"
+        'nan="omit" leaves out the triplets that ask about them'
     )
     nothing = np.full((N, N), np.nan)
     assert message_of(pyalign.score, matrix=nothing, kind="similarity", triplets=triplets, nan="omit") == (

@@ -46,7 +46,7 @@ def test_the_table_fits_80_columns_and_has_a_matrix(command, files):
 
 
 @pytest.mark.parametrize("words, told", [
-    (["a.npy"], "consistency needs at least two models; got 1"),
+    (["a.npy"], "consistency needs at least two models; got 1: 'a.npy'"),
     (["a.npy", "a.npy"], "models must differ; got a.npy 2 times"),
     (["a.npy", "b.npy", "--top", "2"], "--top 2 serves --dimensions, which are not given"),
     (["a.npy", "b.npy", "--min-triplets", "5"], "--min-triplets 5 serves concepts: add --dimensions or --categories"),

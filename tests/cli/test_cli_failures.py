@@ -134,7 +134,7 @@ def test_labels_stand_for_the_files(command, models, answers):
         (("--families", "a", "a", "a"), "families must be at least two different ones; got 'a' alone"),
         (("--embeddings", "p.npy", "p.npy"), "--embeddings must differ; got p.npy 2 times"),
         (("--embeddings", "p.npy", "x.npy"), "models must have the same number of items; got p.npy: 6, x.npy: 30"),
-        (("--embeddings", "p.npy", "nan.npy"), "nan.npy: x must be finite"),
+        (("--embeddings", "p.npy", "nan.npy"), "nan.npy: embeddings must be finite"),
         (("--names", "seven.txt"), "p.npy: names must be one for each of 6 rows; got 7"),
         (("--counts", "c.npz::counts"), "c.npz::counts: answers must have shape (200, 3), a row for each triplet"),
         (

@@ -59,8 +59,7 @@ def test_a_matrix_of_dissimilarities_must_be_stated_as_such(command, refused, fo
     np.fill_diagonal(s, 0)
     np.save("m.npy", -s)
     assert refused(*SAMPLE, "--similarities", "m.npy") == (
-        "m.npy: x looks like dissimilarities: nothing is smaller than the diagonal; state that by measure "
-        "'precomputed_dissimilarity' (--dissimilarities)"
+        "m.npy: this looks like dissimilarities: nothing is smaller than the diagonal; state that by --dissimilarities"
     )
     assert command(*SAMPLE, "--dissimilarities", "m.npy").code == 0
     assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(s, 200, measure="precomputed"))

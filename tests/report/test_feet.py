@@ -40,3 +40,15 @@ def test_probes_explain_what_they_show(width):
     header, note = text.splitlines()[0], " ".join(text.split())
     assert (" gap" in header) == ("gap: nats to the optimum" in note)
     assert ("cross-entropy" in header) == ("nats (log 3" in note)
+
+
+@pytest.mark.parametrize("width", range(40, 160, 10))
+def test_error_consistency_explains_what_it_shows(width):
+    kinds = [f"kind {k % 3}" for k in range(30)]
+    found = pyalign.consistency(X, TRIPLETS, ci=None, categories=kinds)
+    text = found.table(width)
+    headers = [part.splitlines()[0] for part in text.split("\n\n")]
+    note = " ".join(text.split())
+    for column in ("least", "most", "copied"):
+        assert (f" {column}" in headers[0]) == (f"{column}: " in note), column
+    assert (" excess" in headers[-1]) == ("excess: share" in note)
