@@ -122,7 +122,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"x": x}
     ordered, notes = one_order(models, given) if isinstance(x, Mapping) else (given, ())
     people = given.subjects if subjects is None else subjects
-    others = _other_names([as_embeddings(one, str(name)).names for name, one in models.items()], ordered.names)
+    others = _lacking([as_embeddings(one, str(name)).names for name, one in models.items()], ordered.names)
     if ordered.names is not None and others:
         values, items = used_items(ordered, ordered.names)
         asked = [ordered.names[item] for item in items]
@@ -151,7 +151,7 @@ def judged_with_rows(
     """
     _checks.one_of(missing, MISSING, "missing")
     names = [as_embeddings(x, name).names for name, x in models.items()] + [rdm.names for rdm in rdms.values()]
-    others = _other_names(names, human.names)
+    others = _lacking(names, human.names)
     whole = Coverage(human.n, human.n, n_pairs=human.n_pairs, of_pairs=human.n_pairs)
     if human.names is not None and others:
         require_different(human.names, "human")
@@ -166,9 +166,10 @@ def judged_with_rows(
     return human, None if missing == "raise" else whole
 
 
-def _other_names(row_names: Iterable[tuple[str, ...] | None], names: tuple[str, ...] | None) -> list[tuple[str, ...]]:
-    """Those of rows that have names, and others than the items."""
-    return [one for one in row_names if one is not None and one != names]
+def _lacking(row_names: Iterable[tuple[str, ...] | None], items: tuple[str, ...] | None) -> list[tuple[str, ...]]:
+    """The names of rows among which some items are not, as they are spelled."""
+    wanted = set(items or ())
+    return [names for names in row_names if names is not None and names != items and not wanted.issubset(names)]
 
 
 def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: str) -> np.ndarray:
@@ -198,8 +199,7 @@ def _part(triplets: Triplets, values: np.ndarray, kept: np.ndarray) -> Triplets:
 def _coverage(triplets: Triplets, kept: np.ndarray | slice, people: object) -> Coverage:
     """Of the triplets that are kept, among all."""
     values = _checks.as_triplets(triplets.values)
-    objects, of_objects = (len(np.unique(some)) for some in (values[kept], values))
-    found = Coverage(objects, of_objects, len(values[kept]), len(values))
+    found = Coverage(_n_different(values[kept]), _n_different(values), len(values[kept]), len(values))
     if people is None:
         return found
     who = people.codes if isinstance(people, Subjects) else _checks.as_array(people, "subjects", "(t,)")
@@ -207,6 +207,13 @@ def _coverage(triplets: Triplets, kept: np.ndarray | slice, people: object) -> C
         raise InputError(f"subjects must have one entry per triplet, shape {(len(values),)}; got {who.shape}")
     n_subjects, of_subjects = (len(set(some.tolist())) for some in (who[kept], who))
     return replace(found, n_subjects=n_subjects, of_subjects=of_subjects)
+
+
+def _n_different(values: np.ndarray) -> int:
+    """How many different numbers there are; small ones are counted without sorting."""
+    if values.min() >= 0 and values.max() < values.size:
+        return int(np.count_nonzero(np.bincount(values.ravel())))
+    return len(np.unique(values))
 
 
 def missing_in_words(asked: Sequence[str], there: np.ndarray, several: bool) -> str:
