@@ -113,16 +113,16 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     Example:
         >>> from pyalign.data import Embeddings
         >>> x = Embeddings(np.eye(3), ("ant", "bee", "cat"))
-        >>> found = with_rows(x, [["ant", "bee", "cat"], ["ant", "bee", "dog"]], "omit")
-        >>> found.triplets.values.tolist(), found.coverage.n_triplets, found.coverage.of_triplets
+        >>> present = with_rows(x, [["ant", "bee", "cat"], ["ant", "bee", "dog"]], "omit")
+        >>> present.triplets.values.tolist(), present.coverage.n_triplets, present.coverage.of_triplets
         ([[0, 1, 2]], 1, 2)
     """
     _checks.one_of(missing, MISSING, "missing")
-    given = as_triplet_data(triplets)
+    whole = as_triplet_data(triplets)
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"x": x}
-    ordered, notes = one_order(models, given) if isinstance(x, Mapping) else (given, ())
-    people = given.subjects if subjects is None else subjects
-    others = _other_names([as_embeddings(one, str(name)).names for name, one in models.items()], ordered.names)
+    ordered, notes = one_order(models, whole) if isinstance(x, Mapping) else (whole, ())
+    people = whole.subjects if subjects is None else subjects
+    others = _lacking([as_embeddings(one, str(name)).names for name, one in models.items()], ordered.names)
     if ordered.names is not None and others:
         values, items = used_items(ordered, ordered.names)
         asked = [ordered.names[item] for item in items]
@@ -138,7 +138,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
             coverage = _coverage(ordered, kept, people)
             noted = replace(ordered, notes=(*ordered.notes, *notes, _note(without, coverage)))
             return Present(_part(noted, values, kept), kept, coverage)
-    return Present(given, None, None if missing == "raise" else _coverage(given, slice(None), people))
+    return Present(whole, None, None if missing == "raise" else _coverage(whole, slice(None), people))
 
 
 def judged_with_rows(
@@ -151,7 +151,7 @@ def judged_with_rows(
     """
     _checks.one_of(missing, MISSING, "missing")
     names = [as_embeddings(x, name).names for name, x in models.items()] + [rdm.names for rdm in rdms.values()]
-    others = _other_names(names, human.names)
+    others = _lacking(names, human.names)
     whole = Coverage(human.n, human.n, n_pairs=human.n_pairs, of_pairs=human.n_pairs)
     if human.names is not None and others:
         require_different(human.names, "human")
@@ -160,15 +160,16 @@ def judged_with_rows(
             n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
             if n < FEWEST:
                 raise InputError(f"human must hold a pair of objects that have a row; got none: {without}")
-            found = human.take(np.flatnonzero(there))
-            coverage = replace(whole, n_objects=n, n_pairs=found.n_pairs)
-            return replace(found, notes=(*found.notes, _note(without, coverage))), coverage
+            remaining = human.take(np.flatnonzero(there))
+            coverage = replace(whole, n_objects=n, n_pairs=remaining.n_pairs)
+            return replace(remaining, notes=(*remaining.notes, _note(without, coverage))), coverage
     return human, None if missing == "raise" else whole
 
 
-def _other_names(row_names: Iterable[tuple[str, ...] | None], names: tuple[str, ...] | None) -> list[tuple[str, ...]]:
-    """Those of rows that have names, and others than the items."""
-    return [one for one in row_names if one is not None and one != names]
+def _lacking(row_names: Iterable[tuple[str, ...] | None], items: tuple[str, ...] | None) -> list[tuple[str, ...]]:
+    """The names of rows among which some items are not, as they are spelled."""
+    wanted = set(items or ())
+    return [names for names in row_names if names is not None and names != items and not wanted.issubset(names)]
 
 
 def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: str) -> np.ndarray:
@@ -187,26 +188,32 @@ def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: s
 
 def _part(triplets: Triplets, values: np.ndarray, kept: np.ndarray) -> Triplets:
     """Those that are kept; of triplets of names, which state no order of numbers, with the names that are left."""
-    found: Triplets = triplets[kept]
-    if found.numbered or found.names is None:
-        return found
+    part: Triplets = triplets[kept]
+    if part.numbered or part.names is None:
+        return part
     left, numbers = np.unique(values[kept], return_inverse=True)
-    names = tuple(found.names[item] for item in left)
-    return replace(found, values=numbers.reshape(-1, 3).astype(values.dtype), names=names)
+    names = tuple(part.names[item] for item in left)
+    return replace(part, values=numbers.reshape(-1, 3).astype(values.dtype), names=names)
 
 
 def _coverage(triplets: Triplets, kept: np.ndarray | slice, people: object) -> Coverage:
     """Of the triplets that are kept, among all."""
     values = _checks.as_triplets(triplets.values)
-    objects, of_objects = (len(np.unique(some)) for some in (values[kept], values))
-    found = Coverage(objects, of_objects, len(values[kept]), len(values))
+    coverage = Coverage(_n_different(values[kept]), _n_different(values), len(values[kept]), len(values))
     if people is None:
-        return found
+        return coverage
     who = people.codes if isinstance(people, Subjects) else _checks.as_array(people, "subjects", "(t,)")
     if who.shape != (len(values),):
         raise InputError(f"subjects must have one entry per triplet, shape {(len(values),)}; got {who.shape}")
     n_subjects, of_subjects = (len(set(some.tolist())) for some in (who[kept], who))
-    return replace(found, n_subjects=n_subjects, of_subjects=of_subjects)
+    return replace(coverage, n_subjects=n_subjects, of_subjects=of_subjects)
+
+
+def _n_different(values: np.ndarray) -> int:
+    """How many different numbers there are; small ones are counted without sorting."""
+    if values.min() >= 0 and values.max() < values.size:
+        return int(np.count_nonzero(np.bincount(values.ravel())))
+    return len(np.unique(values))
 
 
 def missing_in_words(asked: Sequence[str], there: np.ndarray, several: bool) -> str:

@@ -513,8 +513,12 @@ def test_the_rows_of_all_models_mean_nothing_to_a_matrix(folder):
 
 def test_a_step_may_leave_out_objects_without_a_row(folder):
     names = [f"object-{k}" for k in range(24)]
-    np.savez("some.npz", features=np.load("b.npy")[:18], names=np.array(names[:18]))
-    edit('names = "names.txt"\n\n[models]\na = "a.npy"\nb = { file = "b.npy" }', '[models]\na = "some.npz"')
+    images = [f"{name}/{view}.jpg" for name in names[:18] for view in ("front", "back")]
+    np.savez("some.npz", features=np.load("b.npy")[:18].repeat(2, axis=0), names=np.array(images))
+    edit(
+        'names = "names.txt"\n\n[models]\na = "a.npy"\nb = { file = "b.npy" }',
+        '[models]\na = { file = "some.npz", per_object = "first" }',
+    )
     edit('file = "t.csv"', 'file = "t.csv"\nitem_names = "names.txt"')
     edit("[steps.ceiling]\n[steps.compare]\n[steps.concepts]\n[steps.cka]\npermutations = 5\n", "[steps.ceiling]\n")
     reasons = {step.name: step.reason for step in run().steps}
