@@ -29,7 +29,7 @@ from pyalign.data import (
 )
 from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
-from pyalign.measures import Measure
+from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, Resampling, as_resampling
@@ -128,6 +128,7 @@ def concepts(
         raise InputError("x must hold at least one of the embeddings; got none")
     plan = as_resampling(ci)
     chosen, divisor = choice_model(transform, measure, temperature)
+    get_measure(chosen)
     present = with_rows(with_dimensions(models, dimensions), given, missing, subjects=subjects)
     given, subjects = present.triplets, present.of(subjects, "subjects")
     options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan": nan}

@@ -17,7 +17,7 @@ from pyalign.concept.consistency_run import Run
 from pyalign.data import Provenance, as_embeddings, as_triplet_data, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
-from pyalign.measures import Measure
+from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, Resampling, as_resampling
@@ -99,6 +99,7 @@ def consistency(
     _checks.one_of(unknown, UNKNOWN, "unknown")
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(assign, HOW, "assign")
+    get_measure(measure)
     _checks.whole_number(min_triplets, "min_triplets", 1)
     if _checks.index_number(choice_base, 0) not in (0, 1):
         raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
