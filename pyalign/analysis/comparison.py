@@ -135,7 +135,8 @@ class Comparison(OfTask, Result):
         n_triplets: triplets that all models were scored on.
         n_objects: objects in them.
         n_subjects: people who answered them; None where intervals do not count people.
-        n_dropped: triplets left out because they touch a row with NaN or infinity in any of them.
+        n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN,
+            in any of them.
         resamples: of a bootstrap, else None.
         seed: of what is drawn.
         measure: of all models; None where they have different ones.

@@ -11,7 +11,7 @@ from support import draw_triplets
 
 import pyalign
 from pyalign import Embeddings, Judgments, Triplets
-from pyalign.data import Transform
+from pyalign.data import Categories, Transform
 from pyalign.data.align import FROM_MATRIX
 
 N, T = 24, 900
@@ -143,6 +143,36 @@ def test_embeddings_and_matrices_stand_in_one_table(x, similarities, triplets):
         ("rows", "cosine"), ("rows", "dot"), ("matrix", "similarity matrix"),
     ]  # fmt: skip
     assert found[2].accuracy == found[0].accuracy
+
+
+@pytest.mark.parametrize("name", ["native", "numpy", "reference", "torch"])
+def test_every_backend_reads_the_same_matrix(similarities, sparse, triplets, name):
+    if name == "torch":
+        pytest.importorskip("torch", reason="torch is not installed")
+    for matrix, nan in ((similarities, "raise"), (sparse, "omit")):
+        options = {"kind": "similarity", "triplets": triplets, "nan": nan, "permutations": 5, "ci": "objects"}
+        found = pyalign.score(matrix=matrix, backend=name, **options)
+        expected = pyalign.score(matrix=matrix, **options)
+        assert (found.backend, found.accuracy, found.n_dropped) == (name, expected.accuracy, expected.n_dropped)
+        assert found.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-9)
+        assert found.permutation_test.null_mean == pytest.approx(expected.permutation_test.null_mean, rel=1e-12)
+
+
+def test_groups_by_categories_of_the_objects(x, similarities, triplets):
+    names = tuple(f"object {k}" for k in range(N))
+    named = Triplets(triplets.values, names=names, numbered=True)
+    categories = Categories.of([f"{'abc'[k % 3]}" for k in range(N)])
+    plain = pyalign.score(x, named, groups=categories, ci="objects")
+    found = pyalign.score(matrix=similarities, kind="similarity", triplets=named, groups=categories, ci="objects")
+    assert [(g.group, g.accuracy) for g in found.groups] == [(g.group, g.accuracy) for g in plain.groups]
+    assert len(found.groups) == 3
+
+
+def test_odd_one_out_from_takes_judged_pairs(similarities, triplets):
+    expected = pyalign.odd_one_out_from(similarities, triplets.values)
+    for kind in KINDS:
+        found = pyalign.odd_one_out_from(Judgments(given_as(similarities, kind), kind), triplets.values)
+        np.testing.assert_array_equal(found, expected)
 
 
 # Pairs that were not judged
