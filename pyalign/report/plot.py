@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def plot(
     triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str | None = None,
     seed: int | None = None, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
     limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200, beside: Any = None,
-    data: PathLike | None = None, csv_escape: bool = False,
+    data: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
 ) -> Any:  # fmt: skip
     """A picture of a result, of human dimensions, or of embeddings.
 
@@ -83,7 +84,7 @@ def plot(
         A chart of Altair; a notebook shows it.
 
     Raises:
-        InputError: a kind that what was given is not enough for, or options that serve another kind.
+        InputError: a kind that what was given is not enough for, options that serve another kind, or an unknown one.
         MissingExtraError: altair, vl-convert, Pillow or what a method needs is not installed.
         OSError: a file can't be read or written.
 
@@ -92,6 +93,8 @@ def plot(
         >>> picture.to_dict()["title"]["text"]
         ['PCA of the embeddings']
     """
+    for name in unknown:
+        _checks.one_of(name, tuple(one for one in signature(plot).parameters if one != "unknown"), "an option of plot")
     _checks.flag(csv_escape, "csv_escape")
     if out is not None:
         checked_path(out, "out")

@@ -103,6 +103,15 @@ def test_images_that_are_missing_are_notes(folder, human, command):
     assert command("plot", *words, "--quiet").err == ""
 
 
+def test_an_unknown_option_is_named_and_not_taken_for_a_result_without_a_picture(folder, command):
+    assert command("score", "x.npy", "-t", "t.npy", "--json", "x.json").code == 0
+    ran = command("plot", "x.json", "--colour", "red", "--out", "a.svg")
+    assert ran.code == 2 and "unrecognized arguments: --colour" in ran.err and "pyalign plot --help" in ran.err
+    assert command("plot", "x.json", "--seed", 3, "--out", "a.svg").err == (
+        "pyalign plot: error: --seed 3 serves a map, which --embeddings asks for\n"
+    )
+
+
 def test_several_results_in_one_picture_with_its_numbers_beside(folder, command, refused):
     np.save("y.npy", reals(8, ITEMS, 4))
     for name in "xy":

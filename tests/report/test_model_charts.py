@@ -308,3 +308,40 @@ def test_a_damaged_document_is_a_picture_or_one_line(scores, probe, calibrations
         except pyalign.InputError as error:
             assert "\n" not in str(error)
         place[name] = kept
+
+
+def test_a_drawing_function_that_is_broken_shows_itself(scores, monkeypatch, tmp_path):
+    import pyalign.report.charts.accuracy as module
+
+    def broken(documents, *, style="light", width="double", sort="value", limit=None, by=None):
+        return documents[0]["resluts"]
+
+    monkeypatch.setattr(module, "accuracy_chart", broken)
+    (tmp_path / "scores.json").write_text(scores.to_json())
+    for given in (scores, tmp_path / "scores.json"):
+        with pytest.raises(KeyError, match="resluts"):
+            chart(given)
+        with pytest.raises(KeyError, match="resluts"):
+            pyalign.plot(given)
+
+
+def test_an_unknown_option_is_named_with_those_that_there_are(scores, correlations, message_of):
+    told = message_of(chart, correlations, by="x")
+    assert told == "an option of a picture of kind 'rsa' must be one of style, width, sort, limit; got 'by'"
+    assert message_of(chart, scores, sorted="name").endswith("got 'sorted'; did you mean 'sort'?")
+    for draw in (pyalign.plot, type(scores).plot):
+        told = message_of(draw, scores, widht="single")
+        assert told.startswith("an option of plot must be one of result, kind, out, images, ")
+        assert told.endswith("; got 'widht'; did you mean 'width'?")
+
+
+def test_a_damaged_number_of_a_whole_result_is_named(scores, probe, calibrations, message_of):
+    damaged = scores.to_dict()
+    damaged["results"][0]["chance"] = "x"
+    assert message_of(chart, damaged) == "results[0].chance must be a number or null; got 'x'"
+    damaged = probe.to_dict()
+    damaged["folds"][1]["zero_shot_accuracy"] = None
+    assert message_of(chart, damaged) == "folds[1].zero_shot_accuracy must be a number; got None"
+    damaged = calibrations.to_dict()
+    damaged["results"][0]["equal_mass"]["edges"] = [1.0]
+    assert message_of(chart, damaged).endswith(" numbers, around the bins; got [1.0]")

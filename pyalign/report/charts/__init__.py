@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from pyalign import _checks
 from pyalign.errors import InputError
-from pyalign.report.tables import one_line
 
 # kind -> the commands whose documents hold it, and the function that draws it; of () more than a document is needed.
 KINDS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -82,7 +82,7 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
         options: of the function of that kind, such as `style`, `width`, `sort`, `limit`.
 
     Raises:
-        InputError: a document of which there is no such picture.
+        InputError: a document of which there is no such picture, or that is damaged; an unknown option.
         MissingExtraError: altair is not installed.
 
     Example:
@@ -100,19 +100,11 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
         require_sound(one, name)
     if name == "gallery":
         options["images"] = images
-    given = documents if name in TOGETHER else documents[0]
-    try:
-        return drawing(name)(given, **options)
-    except InputError:
-        raise
-    except (
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-    ) as error:  # what a document lacks that somebody has changed
-        told = f"a result of {documents[0]['command']!r} cannot be drawn as {name!r}: {error}"
-        raise InputError(one_line(told)) from error
+    draw = drawing(name)
+    known = tuple(one.name for one in signature(draw).parameters.values() if one.kind is one.KEYWORD_ONLY)
+    for option in options:
+        _checks.one_of(option, known, f"an option of a picture of kind {name!r}")
+    return draw(documents if name in TOGETHER else documents[0], **options)
 
 
 def drawing(kind: str) -> Any:

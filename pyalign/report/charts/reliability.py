@@ -64,6 +64,8 @@ def names_of(entries: Sequence[Document]) -> list[str]:
 def bin_rows(name: str, one: Document, by: str) -> list[dict[str, Any]]:
     """The bins of a calibration that hold answers."""
     held = one[by.replace("-", "_")]
+    if len(held["edges"]) != len(held["count"]) + 1 or None in held["edges"]:
+        raise InputError(f"edges must be {len(held['count']) + 1} numbers, around the bins; got {held['edges']!r:.60}")
     found = []
     for k, n in enumerate(held["count"]):
         confidence, accuracy = held["confidence"][k], held["accuracy"][k]

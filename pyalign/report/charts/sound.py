@@ -26,13 +26,18 @@ NUMBERS = (
     "rank", "recall", "similarity",
 )  # fmt: skip
 TEXTS = ("by", "embeddings", "kind", "label", "other", "task")
+# Of kinds that are not in ROWS: what a picture computes with. Documents write null for what is no number.
+COMPUTED: dict[str, tuple[str, ...]] = {
+    "before-after": ("accuracy", "zero_shot_accuracy"),
+    "reliability": ("temperature", "ece_equal_mass_before", "ece_equal_width_before", "ece"),
+}
 LISTS, MAPPINGS = ("differences",), ("unassigned",)
 LARGEST = sys.float_info.max
 
 
 def require_sound(document: Mapping[str, Any], kind: str) -> None:
     """Raises where a number is none, or where a row lacks what says what it is; of kinds not in `ROWS` anything that
-    `load_result` would miss.
+    `load_result` would miss, and null in place of a number that the picture computes with.
 
     Raises:
         InputError: names the first place.
@@ -47,6 +52,7 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
     """
     if kind not in ROWS:
         _require_whole(document)
+        _require_computed(document, COMPUTED.get(kind, ()), "")
         return
     name, needed = ROWS[kind]
     _require_fields(document, "")
@@ -72,6 +78,21 @@ def _require_whole(document: Mapping[str, Any]) -> None:
         from_document(getattr(import_module(module), name), document)
     except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"a damaged result of {command!r}: {error}") from error
+
+
+def _require_computed(value: Any, names: tuple[str, ...], where: str) -> None:
+    """Raises where one of these, anywhere in a document, is no number; `chance`, which no result reads back, is one
+    or null."""
+    if isinstance(value, list | tuple):
+        for number, one in enumerate(value):
+            _require_computed(one, names, f"{where.removesuffix('.')}[{number}].")
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            if name in names and not isinstance(one, list | tuple) and not _is_number(one):
+                raise InputError(f"{where}{name} must be a number; got {one!r:.40}")
+            if name == "chance" and one is not None and not _is_number(one):
+                raise InputError(f"{where}chance must be a number or null; got {one!r:.40}")
+            _require_computed(one, names, f"{where}{name}.")
 
 
 def _inside(held: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
