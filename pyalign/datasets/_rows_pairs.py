@@ -25,6 +25,7 @@ ROWS = (
             for file in ("92_behavRDMs.mat", "Kriegeskorte_Neuron2008_supplementalData.mat")
         ),
         note="categories are in the .npz alone; compared with it, the .mat files as public code reads them",
+        needs=(("92_behavRDMs.mat", "kriegeskorte92_images_and_behaviour.npz"),),
     ),
     Row(
         "cichy118", "dissimilarities of 118 photographed objects, by people who arranged them", "_cichy118",
@@ -38,6 +39,7 @@ ROWS = (
         ),
         kind="dissimilarity",
         note="people arranged the images by shape, function, colour and background too: this is the general file",
+        needs=(("judgments_general.mat",),),
     ),
     Row(
         "king19", "dissimilarities of two sets of 144 photographs, by people who arranged them", "_king19",
@@ -52,6 +54,7 @@ ROWS = (
         ),
         kind="dissimilarity",
         note="images in plain order are not the rows of the judgments: names are in the order of these",
+        needs=(("BEHAVIOR.mat",),),
     ),
     Row(
         "peterson", "similarities of six sets of 120 images, rated from 0 to 10", "_peterson",
@@ -66,5 +69,8 @@ ROWS = (
         ),
         kind="similarity",
         note="ratings of a pair in both orders are one mean; code that adds both means counts such pairs twice",
+        needs=(tuple(f"{one}/sim_judgements" for one in (
+            "animals", "automobiles", "fruits", "furniture", "vegetables", "various",
+        )),),
     ),
 )  # fmt: skip

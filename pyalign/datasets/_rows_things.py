@@ -11,6 +11,7 @@ UNIQUE_ID = Remote(
     "unique_id.txt", OSF.format("2y463"), "sha256:e2e59d02197e89776034938e7a73940a0823cacac4b6084b56b1d8959816ff76"
 )
 NAMES_OF_THINGS = ("unique_id.txt", "the 1,854 objects, a line each, in the order by which all else numbers them")
+NAMES = ("unique_id.txt", "things_concepts.tsv")  # either of them names the objects
 
 ROWS = (
     Row(
@@ -31,6 +32,10 @@ ROWS = (
             UNIQUE_ID,
         ),
         note="without a key: the table, or train and test one after the other; splits of another tool may overlap",
+        needs=(NAMES, (
+            "triplets_large_final_correctednc_correctedorder.csv", "train_90.npy", "train_90.txt", "trainset.txt",
+            "test_10.npy", "test_10.txt", "data1854_batch5_test10.txt", "validationset.txt", "correct_triplets.npy",
+        )),
     ),
     Row(
         "things-concepts", "the objects of THINGS and their categories", "_concepts",
@@ -48,6 +53,9 @@ ROWS = (
                                           "things_concepts.tsv"),
             UNIQUE_ID,
         ),
+        needs=(NAMES, (
+            "things_concepts.tsv", "category27.tsv", "category27_manual.tsv", "category_mat_manual.tsv",
+        )),
     ),
     Row(
         "spose49", "49 dimensions of the objects of THINGS (SPoSE)", "_dimensions",
@@ -60,6 +68,7 @@ ROWS = (
         ),
         COMPARED, home="things",
         files=(Remote("spose_embedding_49d_sorted.txt", OSF.format("4pgk8")), UNIQUE_ID),
+        needs=(NAMES, ("spose_embedding_49d_sorted.txt",)),
     ),
     Row(
         "spose66", "66 dimensions of the objects of THINGS (SPoSE, all answers)", "_dimensions",
@@ -72,6 +81,7 @@ ROWS = (
         ),
         COMPARED, home="things",
         files=(Remote("spose_embedding_66d_sorted.txt", OSF.format("nfbp3")), UNIQUE_ID),
+        needs=(NAMES, ("spose_embedding_66d_sorted.txt",)),
     ),
     Row(
         "vice42", "42 dimensions of the objects of THINGS (VICE)", "_dimensions",
@@ -84,6 +94,7 @@ ROWS = (
             NAMES_OF_THINGS,
         ),
         COMPARED, home="things",
+        needs=(NAMES, ("final_embedding.npy", "vice_42d.npy")),
     ),
     Row(
         "llm-things", "odd-one-out answers of language models about the objects of THINGS", "_llm_things",
@@ -97,5 +108,6 @@ ROWS = (
             NAMES_OF_THINGS,
         ),
         note="no people: answers to compare with theirs; names come from the folder of things where it has none",
+        needs=(("chatgpt3.5_things", "gemini_pro_vision_things"),),
     ),
 )  # fmt: skip

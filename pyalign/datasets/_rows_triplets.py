@@ -27,6 +27,7 @@ ROWS = (
         note="50,000 triplets are drawn here, of the training images unless the key says test, as the script of "
              "human_alignment draws them (seed 0): images recur between triplets; no human judgments. Where the script "
              "pairs an image with itself, in some 20 triplets, the second image is drawn again",
+        needs=(("train.bin", "test.bin", "cifar-100-python/train", "cifar-100-python/test", "train", "test"),),
     ),
     Row(
         "alignet", "odd-one-out answers of a model to triplets of ImageNet", "_alignet",
@@ -38,6 +39,7 @@ ROWS = (
         ),
         note="a teacher's answers, no people's. Whether the first two are the most similar pair is looked at, and "
              "where they are not a note says in how many triplets",
+        needs=(("alignet_train.npz", "alignet_valid.npz"),),
     ),
     Row(
         "levels", "odd-one-out answers of people at three levels of abstraction, in the form of AligNet", "_alignet",
@@ -46,6 +48,7 @@ ROWS = (
         (("levels.npz", "as alignet_valid.npz"),),
         note="the files of the publishers could not be looked at: bring them into this form, or describe them in a "
              "dataset.toml",
+        needs=(("levels.npz",),),
     ),
     Row(
         "nights", "which of two generated images is more like a third: votes of people", "_nights",
@@ -58,6 +61,7 @@ ROWS = (
         ),
         files=(Remote("nights.zip", "https://data.csail.mit.edu/nights/nights.zip", None, unpack=True),),
         note="anchored triplets: the reference, the image that was chosen, the other; tens of gigabytes",
+        needs=(("data.csv",),),
     ),
     Row(
         "bapps", "which of two distortions is more like a patch of an image: shares of people", "_bapps",
@@ -78,6 +82,12 @@ ROWS = (
         ),
         note="anchored triplets with votes, of 5 people (train: 2); what takes one answer each, such as score, "
              "takes val/majority. The training split is fetched by hand",
+        needs=(tuple(
+            f"{split}/{kind}/judge"
+            for split, kinds in (("val", ("traditional", "cnn", "superres", "deblur", "color", "frameinterp")),
+                                 ("train", ("traditional", "cnn", "mix")))
+            for kind in kinds
+        ),),
     ),
     Row(
         "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "_sample",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
-from pyalign.datasets.places import Place, folder_of
+from pyalign.datasets.places import Place, folder_of, remembered_as
 from pyalign.datasets.registry import DATASETS, Row
 from pyalign.errors import InputError, nearest
 from pyalign.io.named import PREFIX, Pictures
@@ -28,6 +28,8 @@ class DataSet:
         name: under which it is known.
         folder: where it lies.
         parts: what it holds ("triplets", "judgments", ...), and the keys of each, where there are several.
+        read: reads a part, by its name and its key.
+        lacking: the files without which there is nothing to read, that are missing or cannot be read: a phrase each.
         row: what is known of a published one; None of a folder of one's own.
 
     Example:
@@ -40,6 +42,7 @@ class DataSet:
     folder: Path
     parts: Mapping[str, tuple[str, ...]]
     read: Callable[[str, str | None], Any]
+    lacking: Callable[[], tuple[str, ...]]
     row: Row | None = None
 
     def open(self, part: str, key: str | None = None) -> Any:
@@ -119,6 +122,10 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
         return _of_row(DATASETS[name], Place(name, Path(__file__).parent / "sample"))
     home = DATASETS[name].home if name in DATASETS else None
     place = folder_of(name, home) if folder is None else Path(folder)
+    readable = place.is_dir() if name in DATASETS else (place / DESCRIPTION).exists()
+    known_as = remembered_as(name, home) if folder is None else None
+    if known_as is not None and not readable:
+        raise InputError(_gone(name, place, known_as))
     if name not in DATASETS and not (place / DESCRIPTION).exists():
         known = f"known are {', '.join(DATASETS)}, and folders with a {DESCRIPTION}, such as dataset:./mine"
         lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
@@ -129,6 +136,13 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
     if (place / DESCRIPTION).exists():
         return _of_folder(name, place)
     return _of_row(DATASETS[name], Place(name, place))
+
+
+def _gone(name: str, place: Path, known_as: str) -> str:
+    lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
+    command = f"pyalign datasets path {known_as}"
+    told = f"'{command} --folder DIR' says where it lies now, '{command} --forget' forgets it"
+    return f"{PREFIX}{name}: was remembered to lie in {place}, which {lacks} any more; {told}"
 
 
 def _not_here(name: str, place: Path) -> str:
@@ -148,8 +162,7 @@ def _of_folder(name: str, folder: Path) -> DataSet:
         if known not in DATASETS:
             raise InputError(f"{folder / DESCRIPTION}: dataset must be one of {', '.join(DATASETS)}; got {known!r:.60}")
         return _of_row(DATASETS[known], Place(name, folder, document.get("files", {})))
-    parts, read = describe(name, folder, document)
-    return DataSet(name, folder, parts, read)
+    return DataSet(name, folder, *describe(name, folder, document))
 
 
 def _of_row(row: Row, place: Place) -> DataSet:
@@ -158,7 +171,7 @@ def _of_row(row: Row, place: Place) -> DataSet:
     def read(part: str, key: str | None) -> Any:
         return getattr(import_module(f"pyalign.datasets.{row.module}"), part)(place, key)
 
-    return DataSet(place.name, place.folder, row.parts, read, row)
+    return DataSet(place.name, place.folder, row.parts, read, lambda: place.lacking(row.needs), row)
 
 
 def open_part(name: str, part: str, key: str | None) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
-from pyalign.datasets.places import inside
+from pyalign.datasets.places import inside, lacking
 from pyalign.datasets.things_order import things_order
 from pyalign.errors import InputError, nearest
 from pyalign.io.categories import load_categories
@@ -34,6 +34,7 @@ TABLES: dict[str, dict[str, tuple[type, ...]]] = {
     "images": {"file": (str,)},
     "names": {**COMMON, "order": (str,)},
 }
+FILES = ("file", "answers", "subjects", "dimensions")  # keys of a table that name files
 TOP = ("name", "dataset", "files", "about", "source", "licence", "citation", *TABLES)
 
 
@@ -59,8 +60,10 @@ def read_description(path: PathLike) -> dict[str, Any]:
 Read = Callable[[str, "str | None"], Any]
 
 
-def describe(name: str, folder: Path, document: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], Read]:
-    """What the folder holds, with the keys of each part, and what reads a part.
+def describe(
+    name: str, folder: Path, document: Mapping[str, Any]
+) -> tuple[dict[str, tuple[str, ...]], Read, Callable[[], tuple[str, ...]]]:
+    """What the folder holds, with the keys of each part; what reads a part; and what says which files are missing.
 
     Raises:
         InputError: a table lacks its file, or has a key that is not known.
@@ -68,7 +71,7 @@ def describe(name: str, folder: Path, document: Mapping[str, Any]) -> tuple[dict
     described = _Described(name, folder, {part: _tables(folder, part, document) for part in TABLES if part in document})
     if not described.tables:
         raise bad(folder / "dataset.toml", f"says of nothing what it is: {', '.join(TABLES)}")
-    return described.parts(), described.read
+    return described.parts(), described.read, described.lacking
 
 
 def _tables(folder: Path, part: str, document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -121,6 +124,13 @@ class _Described:
                 f"{', '.join(tables)}"
             )
         return self._openers[part](tables.get("", next(iter(tables.values()))) if key is None else tables[key])
+
+    def lacking(self) -> tuple[str, ...]:
+        """The files that are not there, or cannot be read: a phrase each."""
+        named = [table[option] for tables in self.tables.values() for table in tables.values()
+                 for option in FILES if option in table]  # fmt: skip
+        places = {name: self.folder / split_key(name)[0] for name in named}
+        return lacking({name: path if path.exists() else None for name, path in places.items()})
 
     def _path(self, name: str) -> tuple[Path, str | None]:
         file, key = split_key(name)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from pyalign.datasets.dataset import DESCRIPTION, DataSet, load_dataset
-from pyalign.datasets.fetch import CHECKSUMS
 from pyalign.datasets.places import folder_of, remembered
 from pyalign.datasets.registry import COMPARED, DATASETS, OURS, Row
 from pyalign.errors import InputError
@@ -28,7 +27,7 @@ class KnownDataSet:
     Attributes:
         name: ``dataset:NAME`` stands for it.
         parts: what it holds.
-        is_here: whether its folder is there, with something in it.
+        is_here: whether the files that it needs are there and can be read.
         what: a phrase.
     """
 
@@ -64,7 +63,7 @@ class DataSetInfo(Result):
         name, what: as in `KnownDataSet`.
         parts: what it holds, and the keys of each part where there are several: ``dataset:NAME::KEY``.
         folder: where it lies, or would.
-        is_here: whether that is there, with something in it.
+        is_here: as in `KnownDataSet`.
         source, licence, citation: as its publishers have them; None of a folder that does not say.
         kind: of its judgments.
         layout: the files that are expected.
@@ -102,8 +101,10 @@ def list_datasets() -> DataSetList:
     for name, folder in remembered().items():
         if name not in DATASETS:
             held = _described(name)
-            what = f"in {folder}" if isinstance(held, DataSet) else held
-            found.append(KnownDataSet(name, tuple(held.parts) if isinstance(held, DataSet) else (), True, what))
+            if isinstance(held, DataSet):
+                found.append(KnownDataSet(name, tuple(held.parts), not held.lacking(), f"in {folder}"))
+            else:
+                found.append(KnownDataSet(name, (), False, held))
     return DataSetList(tuple(found))
 
 
@@ -133,9 +134,10 @@ def _folder(row: Row) -> Path:
 
 
 def _is_here(row: Row) -> bool:
-    folder = _folder(row)
-    begun = (".part", ".part.json", CHECKSUMS)  # by a fetch that has not ended
-    return folder.is_dir() and any(not path.name.endswith(begun) for path in folder.iterdir())
+    try:
+        return not load_dataset(row.name).lacking()
+    except (InputError, OSError):
+        return False
 
 
 def _described(name: str) -> DataSet | str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
 from pyalign.io.image_files import is_hidden
+from pyalign.io.own_files import hold_lock
 from pyalign.io.paths import bad
 from pyalign.io.write import write_text
 
@@ -23,19 +26,33 @@ DEEPEST, MOST = 5, 100_000  # folders in folders, and names, that are looked thr
 def root() -> Path:
     """The folder of all data sets: PYALIGN_DATA, or ``pyalign/datasets`` in the user's cache."""
     given = os.environ.get(ENVIRONMENT)
-    if given:
-        return Path(given).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(cache) if os.path.isabs(cache) else Path.home() / ".cache") / "pyalign" / "datasets"
+    return Path(given).expanduser() if given else _of_user("XDG_CACHE_HOME", ".cache") / "datasets"
+
+
+def configuration() -> Path:
+    """The folder of the list of remembered folders: PYALIGN_DATA, or ``pyalign`` in the user's configuration."""
+    given = os.environ.get(ENVIRONMENT)
+    return Path(given).expanduser() if given else _of_user("XDG_CONFIG_HOME", ".config")
+
+
+def _of_user(variable: str, otherwise: str) -> Path:
+    """The folder of pyalign in one of the user's base directories."""
+    base = os.environ.get(variable, "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / otherwise) / "pyalign"
 
 
 def remembered() -> dict[str, str]:
     """Folders elsewhere, by the name of the data set that they hold.
 
+    Those that an earlier version kept in the cache count too, until the list is written the next time.
+
     Raises:
         InputError: the list is damaged.
     """
-    path = root() / REMEMBERED
+    return {**_listed(root() / REMEMBERED), **_listed(configuration() / REMEMBERED)}
+
+
+def _listed(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     held = read_json(path, largest=LARGEST)
@@ -44,21 +61,43 @@ def remembered() -> dict[str, str]:
     return held
 
 
-def remember(name: str, folder: str | os.PathLike[str]) -> None:
-    """From now on the data set lies in that folder."""
-    import json
-
-    place = root()
+@contextmanager
+def _changing() -> Iterator[dict[str, str]]:
+    """The list, to be changed inside, by one process at a time; it is written at the end."""
+    place = configuration()
     place.mkdir(parents=True, exist_ok=True)
-    held = {**remembered(), name: os.path.realpath(folder)}
-    write_text(place / REMEMBERED, json.dumps(held, indent=2, sort_keys=True) + "\n")
+    with hold_lock(place / f".{REMEMBERED}.lock"):
+        held = remembered()
+        yield held
+        write_text(place / REMEMBERED, json.dumps(held, indent=2, sort_keys=True) + "\n")
+        if root() != place:
+            (root() / REMEMBERED).unlink(missing_ok=True)
+
+
+def remember(name: str, folder: str | os.PathLike[str]) -> None:
+    """From now on the data set lies in that folder, which nothing is asked of here."""
+    with _changing() as held:
+        held[name] = os.path.abspath(folder)
+
+
+def forget(name: str) -> str | None:
+    """The folder in which the data set was remembered to lie, from now on no longer; None: in none."""
+    if name not in remembered():
+        return None
+    with _changing() as held:
+        return held.pop(name, None)
+
+
+def remembered_as(name: str, home: str | None = None) -> str | None:
+    """The name under which the folder of a data set is remembered, its own or that of its `home`; None: under none."""
+    held = remembered()
+    return next((one for one in (name, home) if one in held), None)
 
 
 def folder_of(name: str, home: str | None = None) -> Path:
     """The folder of a data set, whether it is there or not; `home`: that of another, in which it lies by itself."""
-    held = remembered()
-    home = home or name
-    return Path(held.get(name) or held.get(home) or root() / home)
+    known = remembered_as(name, home)
+    return Path(remembered()[known]) if known else root() / (home or name)
 
 
 @dataclass(frozen=True)
@@ -93,8 +132,9 @@ class Place:
             direct = self.folder / name
             if direct.exists():
                 return direct
+        below = list(self._below())
         for name in names:
-            found = [path for path in self._below() if path == name or path.endswith(f"/{name}")]
+            found = [path for path in below if path == name or path.endswith(f"/{name}")]
             if len(found) > 1:
                 raise self.bad(f"holds {name} twice: {found[0]} and {found[1]}, in {self.folder}")
             if found:
@@ -109,8 +149,13 @@ class Place:
         """
         found = self.find(*names)
         if found is None:
-            raise self.bad(f"has no {' or '.join(names)} in {self.folder}; it holds {self._held()}")
+            raise self.bad(f"has no {' or '.join(names)} in {self.folder}; it holds {held_by(self.folder)}")
         return found
+
+    def lacking(self, needs: Sequence[Sequence[str]]) -> tuple[str, ...]:
+        """What there is not of these, of each group one, or cannot be read: a phrase each."""
+        found = [(names, self.find(*names)) for names in needs]
+        return lacking({" or ".join(names): path for names, path in found})
 
     def _below(self) -> Iterator[str]:
         """Paths of files and folders below, with '/', those nearest first."""
@@ -127,9 +172,27 @@ class Place:
                 if depth < DEEPEST and entry.is_dir(follow_symlinks=False):
                     todo.append((Path(entry.path), f"{before}{entry.name}/", depth + 1))
 
-    def _held(self) -> str:
-        names = sorted(name for name in os.listdir(self.folder) if not is_hidden(name))
-        return listing(names, 5) or "nothing"
+
+def lacking(files: Mapping[str, Path | None]) -> tuple[str, ...]:
+    """Those that are not there, by the names that they are called, or that are empty or forbidden: a phrase each."""
+    found = [name if path is None else _fault(path) for name, path in files.items()]
+    return tuple(one for one in found if one)
+
+
+def _fault(path: Path) -> str:
+    """Why nothing can be read there, or ""."""
+    try:
+        if path.is_dir():
+            return "" if any(os.scandir(path)) else f"{path} is empty"
+        with open(path, "rb") as file:
+            return "" if file.read(1) else f"{path} is empty"
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+
+
+def held_by(folder: Path) -> str:
+    """What a folder holds, in a message."""
+    return listing(sorted(name for name in os.listdir(folder) if not is_hidden(name)), 5) or "nothing"
 
 
 def inside(folder: Path, name: str, about: str) -> Path:

@@ -41,6 +41,8 @@ class Row:
         kind: of judgments.
         home: the data set in whose folder it lies.
         note: what else to know.
+        needs: the files and folders without which there is nothing to read: one of each group, by the paths that the
+            reader looks for.
     """
 
     name: str
@@ -56,3 +58,4 @@ class Row:
     kind: str | None = None
     home: str | None = None
     note: str = ""
+    needs: tuple[tuple[str, ...], ...] = ()

@@ -1,7 +1,7 @@
 """Files that a run keeps for itself while it works: its lock, its journal, its rows.
 
 They lie in folders that others may write to. So no link is followed to a file elsewhere, nothing but a regular file is
-opened, nothing is waited for, and no file that is there already is emptied.
+opened, no other end of a pipe is waited for, and no file that is there already is emptied.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import IO
 
@@ -79,6 +81,24 @@ def take_lock(path: PathLike) -> IO[bytes] | None:
         lock.close()
         return None
     return lock
+
+
+@contextmanager
+def hold_lock(path: PathLike) -> Iterator[None]:
+    """Inside, the lock file at the path is held; whoever holds it is waited for. It is never removed.
+
+    For what takes no time, such as writing a small file anew. Where the file system has no locks there is none.
+
+    Raises:
+        InputError: something else than a file lies there.
+        OSError: the file can't be opened.
+    """
+    import fcntl
+
+    with open_own(path, APPEND) as lock:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run_name() -> str:

@@ -67,7 +67,9 @@ def test_what_was_begun_is_not_here(command, root):
         (root / "things" / name).write_text("")
     assert "things           -" in command("datasets", "list").out and "(not here)" in command(
         "datasets", "info", "things").out  # fmt: skip
-    (root / "things" / "unique_id.txt").write_text("")
+    for name in ("unique_id.txt", "train_90.npy"):
+        assert "things           -" in command("datasets", "list").out
+        (root / "things" / name).write_text("x")
     assert "things           yes" in command("datasets", "list").out
 
 
@@ -88,6 +90,21 @@ def test_path_says_where_and_remembers_where(command, refused, mine, folder):
     assert f"there is no such data set; did you mean 'things'?, and {folder} has no dataset.toml" in told
     told = refused("datasets", "path", "zzzzzz", "--folder", folder / "none")
     assert f"there is no such data set, and {folder / 'none'} is no folder" in told
+
+
+def test_a_wrong_folder_is_not_remembered_and_a_remembered_one_is_forgotten(command, refused, folder, tmp_path):
+    told = refused("datasets", "path", "kriegeskorte92", "--folder", folder)
+    npz = "kriegeskorte92_images_and_behaviour.npz"
+    assert told == f"dataset:kriegeskorte92: {folder} lacks 92_behavRDMs.mat or {npz}; it holds t.npy, x.npy"
+    assert "is not here" in refused("datasets", "path", "kriegeskorte92")
+    (folder / npz).write_bytes(b"PK")
+    assert command("datasets", "path", "kriegeskorte92", "--folder", folder).out == f"{folder}\n"
+    ran = command("datasets", "path", "kriegeskorte92", "--forget")
+    assert (ran.code, ran.out, ran.err) == (0, f"forgotten: kriegeskorte92 in {folder}\n", "")
+    ran = command("datasets", "path", "kriegeskorte92", "--forget")
+    assert (ran.code, ran.out) == (0, "nothing is remembered of kriegeskorte92\n")
+    assert "is not here" in refused("datasets", "path", "kriegeskorte92")
+    assert command("datasets", "path", "things", "--folder", folder, "--forget").code == 2
 
 
 def test_a_data_set_is_named_where_files_are(command, refused, mine, tmp_path, folder):

@@ -9,10 +9,25 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign.datasets import load_dataset, things_order
 from pyalign.datasets._things import TABLE
+from pyalign.datasets.dataset import DataSet
 from pyalign.errors import InputError
 from pyalign.io import load_judgments, load_triplets
 
 TRIPLETS = draw_triplets(1, 1854, 500)
+
+
+@pytest.fixture(autouse=True)
+def complete(monkeypatch):
+    """Of a data set whose answers, judgments or dimensions were read, `lacking` must miss nothing."""
+    whole = DataSet.open
+
+    def checked(self, part, key=None):
+        found = whole(self, part, key)
+        if part in ("triplets", "judgments", "embeddings"):
+            assert self.lacking() == ()
+        return found
+
+    monkeypatch.setattr(DataSet, "open", checked)
 
 
 def write_table(folder, triplets, odd, people=None, separator="\t"):

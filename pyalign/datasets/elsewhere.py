@@ -1,0 +1,80 @@
+"""Data sets in folders of the user's choice: a folder is checked before it is remembered, and can be forgotten."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from pyalign.datasets.dataset import DESCRIPTION, DataSet, load_dataset
+from pyalign.datasets.places import Place, forget, held_by, remember
+from pyalign.datasets.registry import DATASETS, Row
+from pyalign.errors import InputError
+from pyalign.io.paths import checked_path
+
+PIECE = 1 << 20  # bytes that are hashed at once
+
+
+def remember_dataset(name: str, folder: str | os.PathLike[str]) -> DataSet:
+    """The data set in a folder, which is found there from now on: by `load_dataset`, and as ``dataset:NAME``.
+
+    Args:
+        name: one of `pyalign datasets list`; or a new one, of a folder with a ``dataset.toml``.
+        folder: where its files lie, in it or below it. It may also hold those of a data set that lies with this one,
+            such as SPoSE with THINGS.
+
+    Raises:
+        InputError: the folder is none, lacks files that are needed, or has a file with another checksum than was
+            published; nothing is remembered then.
+        OSError: the list of folders can't be written.
+
+    Example:
+        >>> remember_dataset("levels", "/nowhere")
+        Traceback (most recent call last):
+        pyalign.errors.InputError: dataset:levels: is not here, /nowhere is no folder; get it from ...
+    """
+    place = os.path.abspath(checked_path(folder, "folder"))
+    if name == "sample":
+        raise InputError("dataset:sample: is part of pyalign, and is read from no other folder")
+    if os.sep in checked_path(name, "name"):
+        raise InputError(f"name must be one without {os.sep!r}, which a path has; got {name!r:.80}")
+    found = load_dataset(name, place)
+    lacking = found.lacking()
+    with_it = [one.name for one in DATASETS.values() if found.row is not None and one.home == name]
+    if lacking and all(load_dataset(one, place).lacking() for one in with_it):
+        told = f"{found.folder} lacks {', and '.join(lacking)}; it holds {held_by(found.folder)}"
+        raise InputError(f"dataset:{name}: {told}")
+    if found.row is not None and not (found.folder / DESCRIPTION).exists():
+        _require_published(found.row, Place(name, found.folder))
+    remember(name, place)
+    return found
+
+
+def _require_published(row: Row, place: Place) -> None:
+    """Raises where a file that is there has another checksum than was published."""
+    for remote in row.files:
+        path = None if remote.unpack or remote.hash is None else place.find(remote.file)
+        if path is not None and f"sha256:{_sha256(path)}" != remote.hash:
+            told = f"a file that was changed on purpose is named in a {DESCRIPTION}"
+            raise place.bad(f"{path} has another checksum than was published, {remote.hash}; {told}")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def forget_dataset(name: str) -> Path | None:
+    """The folder in which the data set was remembered to lie, and no longer is; None: nothing was remembered.
+
+    The folder and its files stay as they are.
+
+    Raises:
+        InputError: the list of folders is damaged.
+        OSError: it can't be written.
+    """
+    folder = forget(name)
+    return None if folder is None else Path(folder)
