@@ -335,7 +335,7 @@ def test_an_unknown_option_is_named_with_those_that_there_are(scores, correlatio
         assert told.endswith("; got 'widht'; did you mean 'width'?")
 
 
-def test_a_damaged_number_of_a_whole_result_is_named(scores, probe, calibrations, message_of):
+def test_a_damaged_number_of_a_whole_result_is_named(scores, probe, calibrations, correlations, message_of):
     damaged = scores.to_dict()
     damaged["results"][0]["chance"] = "x"
     assert message_of(chart, damaged) == "results[0].chance must be a number or null; got 'x'"
@@ -345,3 +345,23 @@ def test_a_damaged_number_of_a_whole_result_is_named(scores, probe, calibrations
     damaged = calibrations.to_dict()
     damaged["results"][0]["equal_mass"]["edges"] = [1.0]
     assert message_of(chart, damaged).endswith(" numbers, around the bins; got [1.0]")
+    damaged = correlations.to_dict()
+    damaged["results"][0]["ceiling"]["lower"] = None
+    assert message_of(chart, damaged) == "results[0].ceiling.lower must be a number; got None"
+
+
+def test_what_a_matrix_or_its_caption_computes_with_must_be_a_number(embeddings, message_of):
+    names = list(embeddings)[:2]
+    similar = pyalign.cka({name: embeddings[name] for name in names}, permutations=19).to_dict()
+    assert message_of(chart, {**similar, "alpha": None}) == "alpha must be a number; got None"
+    one, other = (np.asarray(embeddings[name]) for name in names)
+    layers = pyalign.compare_layers({"a": one, "b": other}, {"c": other}, permutations=19).to_dict()
+    for name in ("value", "calibrated"):
+        assert message_of(chart, {**layers, name: None}) == f"{name} must be a number; got None"
+
+
+def test_a_ceiling_without_the_chance_that_nothing_reads_back_is_drawn(answered):
+    document = pyalign.noise_ceiling(np.concatenate([answered[1]] * 3)).to_dict()
+    whole = chart(document).to_dict()
+    del document["chance"]
+    assert chart(document).to_dict() != whole

@@ -30,9 +30,8 @@ def ceiling_chart(document: Mapping[str, Any], *, style: str = "light", width: s
     look, points = style_of(style), width_of(width)
     held = document["ceilings"]
     rows = [Row(CALLED[name], "people", held[name]["value"], *ends(held[name])) for name in CALLED]
-    lines = {f"chance {100 * document['chance']:.1f} %": document["chance"]}
-    if document.get("guessing") is not None:
-        lines[f"upper of guessing {100 * document['guessing']:.1f} %"] = document["guessing"]
+    known = {name: document.get(key) for name, key in (("chance", "chance"), ("upper of guessing", "guessing"))}
+    lines = {f"{name} {100 * value:.1f} %": value for name, value in known.items() if value is not None}
     panel = Panel(rows, "accuracy of people's own choices", ".0%", lines, {}, "ceiling", "triplets")
     people = document.get("n_persons")
     who = "people not known" if people is None else f"{people:,} people"

@@ -26,10 +26,13 @@ NUMBERS = (
     "rank", "recall", "similarity",
 )  # fmt: skip
 TEXTS = ("by", "embeddings", "kind", "label", "other", "task")
-# Of kinds that are not in ROWS: what a picture computes with. Documents write null for what is no number.
+# Of commands whose pictures are not in ROWS: what these compute with. Documents write null for what is no number.
 COMPUTED: dict[str, tuple[str, ...]] = {
-    "before-after": ("accuracy", "zero_shot_accuracy"),
-    "reliability": ("temperature", "ece_equal_mass_before", "ece_equal_width_before", "ece"),
+    "calibrate": ("temperature", "ece_equal_mass_before", "ece_equal_width_before", "ece"),
+    "cka": ("alpha",),
+    "layers": ("value", "calibrated", "alpha"),
+    "probe": ("accuracy", "zero_shot_accuracy"),
+    "rsa": ("lower", "upper"),
 }
 LISTS, MAPPINGS = ("differences",), ("unassigned",)
 LARGEST = sys.float_info.max
@@ -52,7 +55,8 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
     """
     if kind not in ROWS:
         _require_whole(document)
-        _require_computed(document, COMPUTED.get(kind, ()), "")
+        held = {name: value for name, value in document.items() if name != "provenance"}
+        _require_computed(held, COMPUTED.get(document["command"], ()), "")
         return
     name, needed = ROWS[kind]
     _require_fields(document, "")
@@ -81,8 +85,10 @@ def _require_whole(document: Mapping[str, Any]) -> None:
 
 
 def _require_computed(value: Any, names: tuple[str, ...], where: str) -> None:
-    """Raises where one of these, anywhere in a document, is no number; `chance`, which no result reads back, is one
-    or null."""
+    """Raises where one of these, anywhere in a document, is no number.
+
+    `chance`, which no result reads back, must be a number or null.
+    """
     if isinstance(value, list | tuple):
         for number, one in enumerate(value):
             _require_computed(one, names, f"{where.removesuffix('.')}[{number}].")
