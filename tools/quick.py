@@ -99,7 +99,13 @@ def select(files: list[str], budget: float = BUDGET, root: Path = ROOT) -> Selec
             near[name] = distance
     near = {name: distance for name, distance in near.items() if name not in found.chosen}
     left = budget
-    for name in sorted(near, key=lambda name: (near[name], cost(name), name)):
+    folders = {"/".join(("tests", *Path(name).parts[1:-1])) for name in files if name.startswith("pyalign/")}
+
+    def order(name: str) -> tuple[int, bool, float, str]:
+        """The nearest first; of those the ones in the folder that mirrors a changed module's, and the cheap ones."""
+        return near[name], str(Path(name).parent) not in folders, cost(name), name
+
+    for name in sorted(near, key=order):
         if not has_quick_tests(name, root):
             continue
         if cost(name) <= left:
