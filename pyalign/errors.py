@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pyalign._extras import pip_install
+
 LONGEST = 4000  # letters of a message, which shows what came
 
 
@@ -23,10 +25,15 @@ class InputError(ValueError):
 
 
 class MissingExtraError(ImportError):
-    """A file format or a backend needs a package that is not installed; says which extra brings it."""
+    """A file format or a backend needs a package that is not installed; says what to install.
+
+    Example:
+        >>> print(MissingExtraError("a picture", "altair", "no such extra"))
+        a picture needs altair, which is not installed: pip install altair
+    """
 
     def __init__(self, what: str, package: str, extra: str) -> None:
-        super().__init__(f"{what} needs {package}, which is not installed: pip install 'pyalign[{extra}]'")
+        super().__init__(f"{what} needs {package}, which is not installed: {pip_install(extra, package)}")
 
 
 class ConvergenceWarning(UserWarning):

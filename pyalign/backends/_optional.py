@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import cast
 
+from pyalign._extras import pip_install
 from pyalign.backends import HOST, Backend, Place
 
 
@@ -27,7 +28,7 @@ def tensor_backend(name: str, packages: tuple[str, ...], *, half: bool) -> Backe
     for package in packages:
         if find_spec(package) is None:
             extra = "torch" if package == "torch" else "gpu"
-            return cast(Backend, Missing(name, f"{package} is not installed: pip install 'pyalign[{extra}]'"))
+            return cast(Backend, Missing(name, f"{package} is not installed: {pip_install(extra, package)}"))
     try:
         kernels = import_module(f"pyalign.backends._{name}_kernels").KERNELS
         tensors = import_module("pyalign.backends._tensors")

@@ -25,7 +25,7 @@ class Folder:
         group=_options.OUTPUT,
     )  # fmt: skip
     figures: tuple[str, ...] | None = option(
-        "pictures of --out: html, svg, png, pdf, or none (default: html and svg, where pyalign[report] is installed)",
+        "pictures of --out: html, svg, png, pdf, or none (default: html and svg, where the extra report is installed)",
         nargs="+", choices=(*FORMATS, NONE), metavar="FORMAT", group=_options.OUTPUT,
     )  # fmt: skip
     images: str | None = option(

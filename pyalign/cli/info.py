@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from pyalign._extras import note_of_namesake, pip_install
 from pyalign._version import __version__
 from pyalign.backends import backend_reasons, native
 from pyalign.cli._command import Command, Outcome, option
-from pyalign.nearest.packages import faiss_facts
+from pyalign.nearest.packages import EXTRAS, faiss_facts
 from pyalign.progress import Progress
 
 
@@ -38,14 +39,17 @@ def _lines(facts: dict[str, Any]) -> str:
     for name, reason in facts["backends"].items():
         lines.append((f"backend {name}", "ready" if reason is None else f"cannot run: {reason}"))
     lines.append(("faiss", _faiss(facts["faiss"])))
+    if facts["note"]:
+        lines.append(("note", facts["note"]))
     return "\n".join(f"{name:<18} {value}" for name, value in lines)
 
 
 def _faiss(facts: dict[str, Any]) -> str:
     """The distributions, what the one that is there can do, and a word where there are several."""
     if facts["version"] is None:
-        why = facts.get("error", "pip install 'pyalign[neighbors]', or neighbors-gpu, neighbors-cuvs")
-        return f"not installed: {why}" if "error" not in facts else f"cannot be imported: {why}"
+        if "error" in facts:
+            return f"cannot be imported: {facts['error']}"
+        return "not installed: " + ", or ".join(pip_install(extra, name) for extra, name in EXTRAS.items())
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
     told = [packages or f"{facts['version']}, of no known distribution", f"{facts['gpus']} GPUs"]
     told += [facts["options"]] if facts["options"] else []
@@ -64,6 +68,7 @@ def gather() -> dict[str, Any]:
         "threads": native.num_threads(),
         "backends": backend_reasons(),
         "faiss": faiss_facts(),
+        "note": note_of_namesake(),
     }
 
 

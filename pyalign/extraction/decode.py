@@ -84,7 +84,7 @@ def decode(data: bytes | npt.NDArray[Any] | Image, background: tuple[int, int, i
 
 
 def pillow_image() -> Any:
-    """The module `PIL.Image`, or the extra that brings it."""
+    """The module `PIL.Image`, or the error that says what to install."""
     try:
         return import_module("PIL.Image")
     except ModuleNotFoundError as error:

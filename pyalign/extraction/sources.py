@@ -97,11 +97,16 @@ def module_of(source: str) -> Any:
     return import_module(f"pyalign.extraction.{SOURCES[source].module}")
 
 
+def distribution_of(package: str) -> str:
+    """What pip calls a package that is imported by this name."""
+    return {"PIL": "pillow", "open_clip": "open_clip_torch"}.get(package, package.replace("_", "-"))
+
+
 def require_packages(source: str) -> None:
     """Raises MissingExtraError where a package that a source needs is not installed, or too old; loads nothing."""
     row = SOURCES[source]
     for package in row.packages:
-        named = {"PIL": "pillow", "open_clip": "open_clip_torch"}.get(package, package.replace("_", "-"))
+        named = distribution_of(package)
         if find_spec(package) is None:
             raise MissingExtraError(f"model source {source}", named, row.extra)
         first = FIRST.get(package, ())

@@ -10,7 +10,7 @@ from pyalign.io.paths import PathLike, is_memory
 
 
 def needed(path: PathLike, package: str, extra: str, module: str | None = None) -> ModuleType:
-    """Import ``package`` or say which extra brings it."""
+    """Import ``package`` or raise the error that says what to install."""
     try:
         return importlib.import_module(module or package)
     except ModuleNotFoundError as error:

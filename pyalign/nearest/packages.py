@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-DISTRIBUTIONS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs", "faiss-gpu-cu11", "faiss-gpu-cu12")
+EXTRAS = {"neighbors": "faiss-cpu", "neighbors-gpu": "faiss-gpu", "neighbors-cuvs": "faiss-gpu-cuvs"}
+DISTRIBUTIONS = (*EXTRAS.values(), "faiss-gpu-cu11", "faiss-gpu-cu12")
 
 
 def faiss_packages() -> dict[str, str]:

@@ -91,5 +91,5 @@ def load_faiss(what: str) -> Any:
     try:
         import faiss
     except ImportError as error:
-        raise MissingExtraError(what, "faiss", "neighbors") from error
+        raise MissingExtraError(what, "faiss-cpu", "neighbors") from error
     return faiss

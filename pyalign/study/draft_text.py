@@ -43,7 +43,7 @@ def _models(draft: Any) -> Iterator[str]:
     for name, spec in draft.models.items():
         yield f"{key_of(name)} = {quoted(spec)}"
     lite = 'lite0 = { extract = "efficientnet-lite:0", layer = "penultimate" }'
-    yield lite if draft.images and not draft.models else f"# {lite}  # of [images]; needs pyalign[extract]"
+    yield lite if draft.images and not draft.models else f"# {lite}  # of [images]; needs the extra 'extract'"
 
 
 def _sets(kind: str, what: str, sets: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -386,9 +386,9 @@ def test_threads_decode_the_same_pixels():
     assert found == [expected[id(job)] for job in jobs]
 
 
-def test_pillow_that_is_missing_is_named_with_its_extra(monkeypatch):
+def test_without_pillow_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    with pytest.raises(MissingExtraError, match=r"^reading images needs Pillow.*pyalign\[extract\]"):
+    with pytest.raises(MissingExtraError, match=r"^reading images needs Pillow, .*: pip install .*\b[Pp]illow\b"):
         decode(FILES["png"])
 
 

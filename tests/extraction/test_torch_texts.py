@@ -216,7 +216,7 @@ def test_a_release_that_runs_code_of_folders_or_takes_other_pixels_is_refused(pa
 
     pytest.importorskip(package.replace("-", "_"), reason=f"{package} is not installed")
     monkeypatch.setattr(sources, "version", lambda name: old)
-    with pytest.raises(MissingExtraError, match=rf"needs {package}>={first}, .*pip install 'pyalign\[models\]'"):
+    with pytest.raises(MissingExtraError, match=rf"needs {package}>={first}, .*: pip install .*'{package}>={first}'"):
         sources.load_encoder(f"{package}:anything")
 
 

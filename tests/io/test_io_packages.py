@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -164,15 +165,8 @@ def test_torch_refuses_other_objects_without_running_them(tmp_path, refused):
         refused(load_embeddings, path)
 
 
-@pytest.mark.parametrize(
-    ("name", "package", "extra"),
-    [
-        ("x.h5", "h5py", "files"),
-        ("x.parquet", "pyarrow", "files"),
-        ("x.pt", "torch", "torch"),
-    ],
-)
-def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, name, package, extra):
+@pytest.mark.parametrize(("name", "package"), [("x.h5", "h5py"), ("x.parquet", "pyarrow"), ("x.pt", "torch")])
+def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, name, package):
     (tmp_path / name).write_bytes(b"x")
     for module in [module for module in sys.modules if module.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
@@ -180,7 +174,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, name, 
     with pytest.raises(MissingExtraError) as caught:
         load_embeddings(tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: ")
-    assert f"needs {package}" in str(caught.value) and f"pyalign[{extra}]" in str(caught.value)
+    assert re.search(rf"needs {package}, which is not installed: pip install .*\b{package}\b", str(caught.value))
 
 
 # Files that make the libraries crash, hang or tell what is in other files

@@ -143,7 +143,7 @@ def test_the_table_shows_distances_as_such():
 def test_without_faiss_the_exact_search_gives_the_same(without_faiss, message_of):
     assert neighbors(X, k=3).backend == "native"
     for options in ({"index": "hnsw"}, {"backend": "faiss"}):
-        with pytest.raises(MissingExtraError, match=r"needs faiss.*pyalign\[neighbors\]"):
+        with pytest.raises(MissingExtraError, match=r"needs faiss-cpu, .*: pip install '?faiss-cpu\b"):
             neighbors(X, k=3, **options)
 
 
@@ -289,8 +289,8 @@ def test_no_extra_but_those_of_faiss_and_of_our_tests_asks_for_faiss():
 
     def packages_of(extra):
         for one in extras[extra]:
-            if one.startswith("pyalign["):
-                inner = one[len("pyalign[") : one.index("]")].split(",")
+            if one.startswith("pyalign-kit["):
+                inner = one[len("pyalign-kit[") : one.index("]")].split(",")
                 yield from (package for name in inner for package in packages_of(name))
             else:
                 yield one

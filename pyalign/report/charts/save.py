@@ -116,7 +116,7 @@ def vl_version(convert: Any) -> str | None:
 
 
 def vl_convert() -> Any:
-    """The module, or the extra that brings it."""
+    """The module, or the error that says what to install."""
     try:
         return import_module("vl_convert")
     except ModuleNotFoundError as error:

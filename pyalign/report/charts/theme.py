@@ -60,7 +60,7 @@ SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down"
 
 
 def altair() -> Any:
-    """The module, or the extra that brings it."""
+    """The module, or the error that says what to install."""
     try:
         return import_module("altair")
     except ModuleNotFoundError as error:
