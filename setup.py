@@ -53,17 +53,20 @@ class CMakeBuild(build_ext):
 
     def _build(self, build: Path, suffix: str) -> None:
         """Compiles, unless the modules are in the cache."""
-        cache, key = BuildCache(folder_of_user()), None
+        cache = BuildCache(folder_of_user())
         facts = cmake_facts(ROOT, build, Path(pybind11.__file__).resolve().parents[1])
-        if facts is not None:
-            files = sources_below(ROOT, "csrc", "CMakeLists.txt", "setup.py")
-            key = key_of(files, [*facts, pybind11.__version__])
-            if cache.restore(key, build):
-                print("pyalign: compiled before; PYALIGN_BUILD_CACHE=off compiles again")
-                return
+        key = self._key(facts)
+        if key and cache.restore(key, build):
+            print("pyalign: compiled before; PYALIGN_BUILD_CACHE=off compiles again")
+            return
         subprocess.run(["cmake", "--build", str(build)], check=True)
-        if key is not None:
+        if key and key == self._key(facts):  # no source has been edited meanwhile
             cache.store(key, build, [one.name for one in build.glob("_*" + suffix)])
+
+    def _key(self, facts: list[str] | None) -> str:
+        """What names these sources, built like that, in the cache; "" where there is no telling."""
+        files = sources_below(ROOT, "csrc", "CMakeLists.txt", "setup.py")
+        return "" if facts is None else key_of(files, [*facts, pybind11.__version__])
 
 
 setup(ext_modules=[Extension("pyalign.backends._native", sources=[])], cmdclass={"build_ext": CMakeBuild})

@@ -198,7 +198,8 @@ class Project:
     def write_compiler(self, version):
         real = shutil.which("c++") or shutil.which("g++")
         self.compiler.write_text(
-            f'#!/bin/sh\ncase "$*" in --version) echo {version};; *" -c "*csrc/*) echo "$*" >> "$COMPILED";; esac\n'
+            f'#!/bin/sh\ncase "$*" in\n--version) echo {version};;\n'
+            '*" -c "*csrc/*) echo "$*" >> "$COMPILED"; eval "$EDIT";;\nesac\n'
             f'exec {real} "$@"\n'
         )
         self.compiler.chmod(0o755)
@@ -271,6 +272,14 @@ def test_all_are_compiled_again_where_something_has_changed(projects):
     assert again == dict.fromkeys(changes, 2)
     assert project.compiled() == 0
     assert len([*project.cache.iterdir()]) == 8  # of nine
+
+
+@pytest.mark.slow
+def test_a_build_whose_sources_are_edited_meanwhile_is_not_kept(projects):
+    project = projects("one")
+    project.environment = {"EDIT": f"echo >> {project.folder}/csrc/one.h"}
+    assert project.compiled() == 2
+    assert not project.cache.exists()
 
 
 @pytest.mark.slow
