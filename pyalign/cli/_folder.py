@@ -90,7 +90,7 @@ def folder_files(
     found: Any, options: Any, tables: Mapping[str, str], formats: tuple[str, ...], *, drawn: Any = None,
     **of_pictures: Any,
 ) -> tuple[dict[str, Output], tuple[str, ...]]:  # fmt: skip
-    """What --out holds, by path, the document last; and notes about the pictures. The folder is there afterwards.
+    """What --out holds, by path, the document last; and notes about the pictures.
 
     tables: texts by name of the file; drawn: the result that pictures are of, where it is another; of_pictures:
     arguments of `figures`.
@@ -104,7 +104,6 @@ def folder_files(
     if found.provenance is not None:
         told = {**found.provenance.options, "command_line": given_options(options)}
         whole = replace(found, provenance=replace(found.provenance, options=told))
-    os.makedirs(options.out, exist_ok=True)
     held: dict[str, Output] = {**tables, **pictures}
     held[f"{found.command}.json"] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
     notes = dict.fromkeys(note for chart in charts.values() for note in notes_of(chart))

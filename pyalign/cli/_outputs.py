@@ -74,25 +74,23 @@ def require_place(path: str) -> None:
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if path.startswith(STREAMS) or (os.path.exists(path) and not os.path.isfile(path)):
         return  # a pipe, a device or what is open already is written into
-    _require_folder(os.path.dirname(os.path.realpath(path)), path)
+    require_new_folder(os.path.dirname(os.path.realpath(path)), path)
 
 
-def require_new_folder(path: str) -> None:
-    """Raises an OSError that names `path` unless it is a folder to write to, or one can be made there."""
-    place = os.path.realpath(path)
+def require_new_folder(path: str, output: str | None = None) -> None:
+    """Raises an OSError unless `path` is a folder to write to, or one can be made there.
+
+    output: what the error names, where it is not the folder itself.
+    """
+    place, number = os.path.realpath(path), 0
     while not os.path.lexists(place):
         place = os.path.dirname(place)
-    _require_folder(place, path)
-
-
-def _require_folder(folder: str, path: str) -> None:
-    number = 0
-    if not os.path.isdir(folder):
-        number = errno.ENOTDIR if os.path.lexists(folder) else errno.ENOENT
-    elif not os.access(folder, os.W_OK | os.X_OK):
+    if not os.path.isdir(place):
+        number = errno.ENOTDIR
+    elif not os.access(place, os.W_OK | os.X_OK):
         number = errno.EACCES
     if number:
-        raise OSError(number, os.strerror(number), path)
+        raise OSError(number, os.strerror(number), path if output is None else output)
 
 
 def write_outcome(

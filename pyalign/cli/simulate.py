@@ -50,7 +50,6 @@ def run(options: SimulateOptions, progress: Progress) -> Outcome:
     else:
         x = random_embeddings(options.items, options.features, options.seed)
     drawn = simulate(x, options.triplets, measure=options.measure, temperature=options.temperature, seed=options.seed)
-    folder.mkdir(parents=True, exist_ok=True)
 
     def expected(outputs: Mapping[str, str]) -> str:
         names = {os.path.basename(path): digest for path, digest in outputs.items()}

@@ -90,6 +90,7 @@ def fetch_dataset(
         raise InputError(f"dataset:{name}: has no address that is known; {told}")
     if mirror is not None:
         require_address(mirror, "mirror")
+    _pooch()
     place = folder_of(name, row.home) if folder is None else Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     found = tuple(_fetched(row, remote, place, mirror, progress) for remote in row.files)

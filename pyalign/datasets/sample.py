@@ -30,7 +30,6 @@ def write_sample(folder: str | os.PathLike[str]) -> list[Path]:
         ['embeddings.npy', 'triplets.npy']
     """
     target = Path(checked_path(folder, "folder"))
-    target.mkdir(parents=True, exist_ok=True)
     source = files("pyalign.datasets") / "sample"
     contents = {target / name: (source / name).read_bytes() for name in FILES}
     write_files(contents.items())

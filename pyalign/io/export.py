@@ -29,7 +29,7 @@ def write_embeddings(path: PathLike, embeddings: object) -> None:
     """Write an (n, d) matrix with the names of its rows, whole or not at all; `load_embeddings` gives both back.
 
     Args:
-        path: by its extension
+        path: its folders are made where they are missing; the format is that of its extension
 
             ``.npz``: arrays ``features`` and, where there are names, ``names``.
             ``.safetensors``: a tensor ``embeddings``; names as a JSON list under ``names`` in the header's metadata.

@@ -125,7 +125,7 @@ def _narrowed(values: Array, name: str) -> Array:
 
 
 def write_transform(path: PathLike, transform: Transform) -> None:
-    """Write a ``.npz`` that `read_transform` and gLocal read, whole or not at all.
+    """Write a ``.npz`` that `read_transform` and gLocal read, whole or not at all; its folders are made where missing.
 
     Raises InputError (a name that does not end in .npz, numbers that float32 cannot hold) and OSError.
     """

@@ -1,4 +1,4 @@
-"""Writing: all the files or none, never half of one."""
+"""Writing: all the files or none, never half of one, in folders that are made where they are missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, a
 def write_array(path: PathLike, array: npt.ArrayLike) -> None:
     """Write a ``.npy`` file: beside its place first, then moved there in one step.
 
-    An existing file is replaced or, on any failure, left as it was. Raises OSError (disk full, forbidden).
+    An existing file is replaced or, on any failure, left as it was. The folders of the path are made where they are
+    missing. Raises OSError (disk full, forbidden).
     """
     write_files([(path, np.asarray(array))])
 
@@ -49,15 +50,15 @@ class Files:
 
     They are moved in the order in which they were added: where the last is there, all of them are. Those of an earlier
     run go first, all but the one that the first replaces: whenever a process is killed, files of two runs never stand
-    together.
+    together. Folders that are missing are made, and removed again where no file is written into them.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder, Files() as pending:
-        ...     digest = pending.add(f"{folder}/a.txt", "a", hashed=True)
-        ...     before = os.path.exists(f"{folder}/a.txt")
+        ...     digest = pending.add(f"{folder}/new/a.txt", "a", hashed=True)
+        ...     before = os.path.exists(f"{folder}/new/a.txt")
         ...     pending.commit()
-        ...     before, os.listdir(folder), digest[:8]
+        ...     before, os.listdir(f"{folder}/new"), digest[:8]
         (False, ['a.txt'], 'ca978112')
     """
 
@@ -65,6 +66,7 @@ class Files:
         self._moves: list[tuple[PathLike, IO[bytes], str]] = []
         self._streams: list[tuple[PathLike, Content]] = []
         self._swept: set[str] = set()
+        self._made: list[str] = []  # folders, the outer ones first
 
     def add(self, path: PathLike, content: Content, hashed: bool = False) -> str | None:
         """Writes one beside its place. Gives the SHA-256 of its bytes if asked; a pipe or a device has none."""
@@ -76,12 +78,23 @@ class Files:
                 self._streams.append((path, content))
                 return None
             target = os.path.realpath(path)  # a link stays a link
+            self._make(os.path.dirname(target))
             handle = temporaries.create(target)
             self._moves.append((path, handle, target))
             self._sweep(os.path.dirname(target), os.fstat(handle.fileno()).st_mtime)
             digest = _sha256() if hashed else None
             _fill(handle, content, digest)
             return None if digest is None else str(digest.hexdigest())
+
+    def _make(self, folder: str) -> None:
+        missing = []
+        while not os.path.lexists(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for path in reversed(missing):
+            with suppress(FileExistsError):  # another process has made it meanwhile
+                os.mkdir(path)
+                self._made.append(path)
 
     def _sweep(self, folder: str, now: float) -> None:
         if folder not in self._swept:
@@ -100,7 +113,8 @@ class Files:
         for path, handle, target in self._moves:
             with _named(path):
                 os.replace(handle.name, target)
-        for folder in {os.path.dirname(target) for _, _, target in self._moves}:
+        written = [*self._made, *(target for _, _, target in self._moves)]
+        for folder in {os.path.dirname(path) for path in written}:
             _sync_folder(folder)
         for path, content in self._streams:
             with _named(path), open(path, "wb") as stream:
@@ -115,6 +129,9 @@ class Files:
                 os.unlink(handle.name)
             with suppress(OSError):  # what a full disk did not take
                 handle.close()
+        for folder in reversed(self._made):
+            with suppress(OSError):  # it holds what was written
+                os.rmdir(folder)
 
 
 def _sync_folder(folder: str) -> None:

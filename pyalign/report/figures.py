@@ -90,7 +90,6 @@ def write_figures(
     """
     checked_path(folder, "folder")
     files = figure_files(result, formats, images=images, **options)
-    os.makedirs(folder, exist_ok=True)
     paths = {os.path.join(os.fspath(folder), name): content for name, content in files.items()}
     write_files(paths.items())
     return tuple(paths)

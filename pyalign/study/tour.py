@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,6 @@ def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, .
         raise bad(place, "is a file; take an empty or a new one, out=folder")
     if place.is_dir() and not (place / FILE).exists() and any(place.iterdir()):
         raise bad(place, "holds other files; take an empty or a new one, out=folder")
-    os.makedirs(place / DATA, exist_ok=True)
     logits, notes = _models(place / DATA)
     text = STUDY.format(file=place / FILE, logits=logits, part=PART)
     write_files([(place / FILE, text)])

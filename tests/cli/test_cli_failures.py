@@ -142,7 +142,7 @@ def test_labels_stand_for_the_files(command, models, answers):
             "failures needs the people's answers, which --odd-column none says are not recorded",
         ),
         (("--out", "f.json", "--json", "f.json"), "--json f.json is the same file as --out f.json"),
-        (("--out", "missing/f.csv"), "missing/f.csv: No such file or directory"),
+        (("--out", "x.npy/f.csv"), "x.npy/f.csv: Not a directory"),
     ],
 )
 def test_failures_refuse_in_one_line(refused, models, answers, folder, options, said):

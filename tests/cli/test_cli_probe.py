@@ -485,7 +485,7 @@ REFUSED = [
     (["--tau", "-1"], "--tau -1.0 serves other embeddings alone: add --other-embeddings"),
     (["--l2", "0.1", "-2"], "--strength must be positive; got -2"),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
-    (["--out", "missing/w.npz"], "missing/w.npz: No such file or directory"),
+    (["--out", "t.npy/w.npz"], "t.npy/w.npz: Not a directory"),
     (["--out", "w.npz", "--json", "w.journal.json"], "the journal beside --out, w.journal.json is the same file as"),
     (["--odd-column", "none"], "probe needs the people's answers, which --odd-column none says are"),
 ]

@@ -481,10 +481,11 @@ def test_what_has_no_address_says_where_to_get_it(root, message_of):
 
 
 def test_without_pooch_the_error_says_what_to_install(row, monkeypatch):
-    row()
+    folder = row()
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(MissingExtraError, match=r": pip install '?pooch\b"):
         fetch_dataset("mine")
+    assert not folder.exists()
 
 
 def test_a_damaged_list_of_checksums_is_one_line(row, message_of):

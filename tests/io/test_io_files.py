@@ -223,13 +223,11 @@ def test_text_that_is_no_unicode_is_refused_and_leaves_nothing(tmp_path, message
     assert not os.listdir(tmp_path)
 
 
-def test_a_missing_folder_is_named_as_asked_for(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught:
-        write_text(tmp_path / "absent" / "x.json", "{}")
-    assert str(caught.value).endswith(f"'{tmp_path / 'absent' / 'x.json'}'")
+def test_a_folder_is_not_replaced_by_a_file(tmp_path):
     (tmp_path / "d").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(IsADirectoryError) as caught:
         write_text(tmp_path / "d", "{}")
+    assert str(caught.value).endswith(f"'{tmp_path / 'd'}'")
     assert os.listdir(tmp_path) == ["d"]
 
 

@@ -59,7 +59,7 @@ def write_report(
 
     Args:
         results: results, documents, paths of `.json` files, or of folders of them; one or several.
-        path: the file to write; there whole or not at all.
+        path: the file to write, there whole or not at all; its folders are made where they are missing.
         images: of the objects, what `as_images` takes, such as a folder with files named after them.
         title: the heading of the page.
         metadata: of the models: a table, or the path of one.

@@ -1,0 +1,145 @@
+"""The folders of outputs are made where they are missing: when something is written, and by no run that fails."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from small_study import write_inputs
+from support import reals
+
+import pyalign
+from pyalign.cli import COMMANDS, load, main
+from pyalign.cli._command import declared
+from pyalign.io.write import Files
+
+RUNS = (  # commands that write, their arguments without outputs, and the outputs that these arguments go with
+    ("score", "x.npy -t t.npy", "choices probabilities json csv latex model_index"),
+    ("compare", "x.npy y.npy -t t.npy", "json csv latex"),
+    ("ceiling", "-t t.npy --counts counts.npy", "json csv latex"),
+    ("agreement", "x.npy -t t.npy --counts counts.npy", "json csv latex"),
+    ("calibrate", "x.npy -t t.npy", "json csv latex"),
+    ("failures", "x.npy y.npy -t t.npy", "out json csv latex"),
+    ("consistency", "x.npy y.npy -t t.npy", "json csv latex"),
+    ("concepts", "x.npy --predict --dimensions human.npy --figures none", "out predicted json csv latex"),
+    ("rsa", "x.npy --human rdm.npy --kind similarity", "json csv latex model_index"),
+    ("cka", "x.npy y.npy --permutations 5", "json csv latex"),
+    ("neighbors", "x.npy --queries y.npy --figures none", "save_index out json csv latex"),
+    ("neighbors", "x.npy --against y.npy --permutations 0", "objects"),
+    ("probe", "x.npy -t t.npy --strength 1 --folds 2", "out json csv latex model_index"),
+    ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
+    ("glocal", "x.npy -t t.npy --other-embeddings y.npy", "out json csv latex"),
+    ("transform", "x.npy --transform map.npz", "out"),
+    ("metadata", "compare.json --metadata models.csv", "json csv latex"),
+    ("plot", "compare.json", "out data"),
+    ("report", "compare.json", "out json"),
+    ("study init", "study", "out"),
+    ("study run", "study/small.toml --only score", "out"),
+    ("export", "E", "out spec"),
+    ("triplets sample", "x.npy --triplets 50 --temperature 1", "out probabilities json csv latex"),
+    ("describe", "t.npy", "json csv latex"),
+    ("sample", "", "folder"),
+    ("extract", "--images images --model pixels:4", "out"),
+    ("models list", "", "json csv latex"),
+    ("models layers", "pixels:4", "json csv latex"),
+    ("datasets list", "", "json csv latex"),
+    ("datasets info", "things", "json csv latex"),
+    ("simulate", "--items 20 --features 4 --triplets 50", "folder"),
+)
+ELSEWHERE = ("tour", "datasets fetch")  # the longest; needs a server
+SUFFIXES = {
+    "json": ".json", "csv": ".csv", "latex": ".tex", "model_index": ".yaml", "choices": ".npy", "probabilities": ".npy",
+    "predicted": ".npy", "objects": ".csv", "data": ".csv", "spec": ".json",
+}  # fmt: skip
+OUT = {
+    "failures": ".csv", "probe": ".npz", "glocal": ".npz", "transform": ".npy", "plot": ".svg", "report": ".html",
+    "study init": ".toml", "export": ".npz", "triplets sample": ".npy",
+}  # fmt: skip
+
+
+def outputs_of(name):
+    """The flag of each output of a command, by the name of its option."""
+    if name in ("sample", "simulate"):
+        return {"folder": "--folder"}
+    found = {one.name: told for one, told in declared(load(name).options) if told.role in ("output", "folder")}
+    return {name: told.flags[-1] if told.flags else "--" + name.replace("_", "-") for name, told in found.items()}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A folder with a file for each argument of `RUNS`."""
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+    folder = tmp_path_factory.mktemp("inputs")
+    x = reals(1, 30, 6)
+    triplets = pyalign.sample_triplets(x, 400, temperature=0.3, seed=0)
+    np.save(folder / "x.npy", x)
+    np.save(folder / "t.npy", triplets)
+    np.save(folder / "y.npy", x + reals(3, 30, 6))
+    np.save(folder / "human.npy", np.abs(reals(4, 30, 3)))
+    np.save(folder / "rdm.npy", np.corrcoef(reals(5, 30, 6)))
+    np.save(folder / "counts.npy", np.random.default_rng(6).integers(1, 6, (len(triplets), 3)))
+    pyalign.write_transform(folder / "map.npz", pyalign.Transform(np.eye(6), np.zeros(6), 0.0, 1.0))
+    models = [str(folder / "x.npy"), str(folder / "y.npy")]
+    assert main(["compare", *models, "-t", str(folder / "t.npy"), "--json", str(folder / "compare.json")]) == 0
+    (folder / "models.csv").write_text("model,parameters\nx,1\ny,2\n")
+    (folder / "study").mkdir()
+    write_inputs(folder / "study")
+    (folder / "images").mkdir()
+    for name in ("red", "green"):
+        image.new("RGB", (8, 8), name).save(folder / "images" / f"{name}.png")
+    pyalign.extract("pixels:4", folder / "images", out=folder / "E")
+    return folder
+
+
+def run(command, folder, name, arguments, outputs):
+    """The command, with its outputs below `folder`, each in folders of its own."""
+    suffixes, flags = {**SUFFIXES, "out": OUT.get(name, "")}, outputs_of(name)
+    targets = {option: folder / option / "deep" / f"file{suffixes.get(option, '')}" for option in outputs.split()}
+    given = [word for option, target in targets.items() for word in (flags[option], target)]
+    return command(*name.split(), *arguments.split(), *given), targets.values()
+
+
+@pytest.mark.parametrize(("name", "arguments", "outputs"), RUNS, ids=[f"{run[0]}: {run[2]}" for run in RUNS])
+def test_the_folders_of_outputs_are_made(command, inputs, monkeypatch, tmp_path, name, arguments, outputs):
+    monkeypatch.chdir(inputs)
+    ran, targets = run(command, tmp_path, name, arguments, outputs)
+    assert ran.code == 0, ran.err
+    assert all(target.exists() for target in targets)
+
+
+def test_no_output_of_a_command_is_forgotten():
+    tried = {(name, option) for name, _, outputs in RUNS for option in outputs.split()}
+    assert tried == {(name, option) for name in COMMANDS if name not in ELSEWHERE for option in outputs_of(name)}
+
+
+READING = [run for run in RUNS if "." in run[1] or run[0] in ("study init", "export", "extract")]
+
+
+@pytest.mark.parametrize(("name", "arguments", "outputs"), READING, ids=[f"{run[0]}: {run[2]}" for run in READING])
+def test_a_run_without_its_inputs_leaves_no_folder(command, monkeypatch, tmp_path, name, arguments, outputs):
+    monkeypatch.chdir(tmp_path)
+    ran, _ = run(command, tmp_path, name, arguments, outputs)
+    assert (ran.code, ran.out) == (1, "")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_input_that_changes_meanwhile_leaves_no_folder(command, folder, monkeypatch):
+    """The outputs lie in their new folder already when that is seen."""
+    add = Files.add
+
+    def changed(self, path, content, hashed=False):
+        np.save("x.npy", np.zeros((3, 2)))
+        return add(self, path, content, hashed)
+
+    monkeypatch.setattr(Files, "add", changed)
+    ran = command("score", "x.npy", "-t", "t.npy", "--json", "new/deep/score.json")
+    assert ran.code == 1 and "x.npy" in ran.err
+    assert sorted(os.listdir(folder)) == ["t.npy", "x.npy"]
+
+
+def test_a_place_below_a_file_is_refused_before_the_work(refused, folder):
+    (folder / "file").write_text("")
+    for place in ("file/s.json", "file/new/deep/s.json"):
+        assert refused("score", "none.npy", "-t", "t.npy", "--json", place) == f"{place}: Not a directory"
