@@ -1,4 +1,4 @@
-"""The commands of the documentation: all are understood, and those of tutorials and guides print what stands there."""
+"""The commands of the documentation run, each page's in a clean folder, and print what stands there."""
 
 from __future__ import annotations
 
@@ -14,14 +14,32 @@ from pyalign.cli import COMMANDS, _command_of, load
 from pyalign.cli._command import make_parser, parse
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = ("tutorial", "howto", "from")
-PAGES = [path.name for kind in KINDS for path in sorted((ROOT / "docs").glob(f"{kind}-*.md"))]
-ALL = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NEEDS = {"tutorial-images.md": ("torch", "timm", "altair", "scipy"), "tutorial-things.md": ("altair", "vl_convert")}
+ALL = [ROOT / name for name in ("README.md", "benchmarks/README.md", "tools/README.md")]
+ALL += sorted((ROOT / "docs").glob("*.md"))
+FENCE = re.compile(r"^```(?!\{)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # {...}: of the site, such as figures
+COMMAND = re.compile(r"^(\$ |pyalign (?!.*: error: ))", re.MULTILINE)
+PACKAGES = {  # what commands need that the package itself does not
+    r"pyalign (extract|tour)": ("torch", "timm"),
+    r"pyalign (plot|report|study run|tour)|--out (concepts|near|predicted|after)\b": ("altair", "vl_convert", "scipy"),
+    r"pyalign (probe|glocal|calibrate|tour)": ("scipy", "sklearn"),
+    r"photos|pictures": ("PIL",),
+    r"\.h5\b": ("h5py",),
+    r"\.parquet\b": ("pyarrow",),
+    r"argcomplete": ("argcomplete",),
+    r"tsne": ("sklearn",),
+    r"--backend torch": ("torch",),
+}
 
 
 def read(page):
-    return (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def commands_in(page):
+    return "".join(body for language, body in FENCE.findall(read(page)) if language == "sh")
+
+
+PAGES = [str(path.relative_to(ROOT)) for path in ALL if commands_in(path)]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +53,8 @@ def script():
 
 @pytest.fixture
 def page(request):
-    missing = [name for name in NEEDS.get(request.param, ()) if importlib.util.find_spec(name) is None]
+    wanted = {name for word, names in PACKAGES.items() if re.search(word, commands_in(request.param)) for name in names}
+    missing = [name for name in sorted(wanted) if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
     return read(request.param)
@@ -62,13 +81,13 @@ def test_the_commands_on_real_data_print_what_the_page_says(script, page, tmp_pa
 
 def commands_of(script, text):
     """The calls of pyalign in the blocks of a page, without what a shell would do with their output."""
-    blocks = [body for language, body in script.FENCE.findall(text) if language in ("", "sh", "console")]
-    lines = [line.strip().removeprefix("$ ") for body in blocks for line in body.replace("\\\n", " ").splitlines()]
+    blocks = [body for language, body in script.FENCE.findall(text) if language == "sh"]
+    lines = [line.strip() for body in blocks for line in body.replace("\\\n", " ").splitlines()]
     parts = [part.strip() for line in lines for part in re.split(r" && | \|\|? | 2?> ", line)]
     return [part for part in parts if part.startswith("pyalign ")]
 
 
-@pytest.mark.parametrize("path", ALL, ids=[path.name for path in ALL])
+@pytest.mark.parametrize("path", ALL, ids=[str(path.relative_to(ROOT)) for path in ALL])
 def test_every_command_in_the_documentation_is_understood(script, path):
     for line in commands_of(script, path.read_text(encoding="utf-8")):
         words = shlex.split(line, comments=True)[1:]
@@ -88,8 +107,53 @@ def test_a_page_that_says_something_else_is_seen(script, tmp_path):
     assert not script.differences(page.replace("13", "..."), tmp_path, real=False)
     assert not script.differences("<!-- about -->\n" + page, tmp_path, real=False)
     assert not script.differences("<!-- real data -->\n" + page, tmp_path, real=False)
-    assert not script.differences("<!-- not run: no network -->\n" + page, tmp_path, real=False)
     with pytest.raises(RuntimeError, match="ended with 3"):
         script.differences("```sh\nexit 3\n```\n", tmp_path, real=False)
     with pytest.raises(RuntimeError, match="ended with 0"):
         script.differences("```sh\necho fine\n```\n\n```text\npyalign: error: no\n```\n", tmp_path, real=False)
+
+
+def test_about_says_nothing_of_sizes(script, tmp_path):
+    page = "<!-- about -->\n```sh\necho 7 documents, 0.43 MB\n```\n\n```text\n6 documents, {} MB\n```\n"
+    assert not script.differences(page.format("0.42"), tmp_path, real=False)
+    assert script.differences(page.format("0.09"), tmp_path, real=False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["exit 3  # weights of 600 MB: needs a download", "exit 3 \\\n  || exit 4  # needs a GPU", "pip install nothing",
+     "make test  # all of it", "CUDACXX=nvcc pip install .", ".venv/bin/pip install nothing"],
+)  # fmt: skip
+def test_lines_that_say_what_they_need_and_installations_are_not_run(script, tmp_path, line):
+    page = f"```sh\necho one\n{line}\necho two\n```\n\n```text\none\ntwo\n```\n"
+    assert not script.differences(page, tmp_path, real=False)
+
+
+@pytest.mark.parametrize("line", ["exit 3  # needs a rest", "exit 3  # of a GPU", "echo pip install; exit 3"])
+def test_every_other_line_is_run(script, tmp_path, line):
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        script.differences(f"```sh\n{line}\n```\n", tmp_path, real=False)
+
+
+def test_files_of_the_readers_own_are_there_and_no_others(script, tmp_path):
+    page = "```sh\nls\nhead -1 names.txt\n```\n\n```text\nclip.npy\nnames.txt\napple\n```\n# clip.npy\n"
+    assert script.differences(page, tmp_path, real=False)
+    page = page.replace("ls\n", "ls clip.npy names.txt\n")
+    assert not script.differences(page, tmp_path, real=False)
+
+
+def test_every_stand_in_is_named_by_a_command(script):
+    commands = "".join(map(commands_in, PAGES))
+    assert [name for name in script.stand_ins.FILES if not script.stand_ins.is_named(name, commands)] == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=[str(path.relative_to(ROOT)) for path in ALL])
+def test_all_commands_and_python_of_a_page_stand_where_they_run(path):
+    """Commands in blocks of sh, Python as a doctest or with a word of what it needs; no comment takes any out."""
+    text = path.read_text(encoding="utf-8")
+    for language, body in FENCE.findall(text):
+        assert language in ("sh", "text", "python", "toml", "bibtex", ""), language
+        assert language == "sh" or not COMMAND.search(body), body
+        assert language != "python" or ">>> " in body or "# needs a GPU" in body, body
+    assert "<!-- not run" not in text
+    assert not re.search(r"\n\n    (\$ |pyalign ).*", text), "commands that are only indented run nowhere"

@@ -4,11 +4,15 @@
 
 A block of ``sh`` runs by bash in a folder of the page's own, after the blocks before it. Where a block of ``text``
 follows, it is what the block prints on both streams; ``...`` stands for anything, and white space counts as one blank.
-A comment right before a block says what is special about it; several stand with a comma between:
+Files of the reader's own that the commands name are those of `stand_ins`.
+
+A comment right before a block says what is special about it; both stand with a comma between:
 
     <!-- real data -->          runs with --data alone, in a folder with the files of `FILES`
-    <!-- about -->              only words are compared, numbers may differ: they depend on the processor
-    <!-- not run: REASON -->    does not run
+    <!-- about -->              words are compared and sizes of files, other numbers depend on the processor
+
+A line that installs something does not run, nor one that ends in a comment "needs ..." with what `NEEDS` names, which
+the reader sees.
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import stand_ins
+
 FILES = {  # as the pages call them: where they lie in the folder of real data
     "clip.npy": "things/clip_vit_b32.npy",
     "lite0.npy": "things/efficientnet_lite0_logits.npy",
@@ -36,7 +44,10 @@ FILES = {  # as the pages call them: where they lie in the folder of real data
     "alexnet92.npz": "objects92/alexnet_fc_92.npz",
 }
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INSTALLS = re.compile(r"(\w+=\S+ |\S*/)?(pip install|make (demo|test)|python3 -m venv|sudo apt-get install)\b")
+NEEDS = re.compile(r"#.*\bneeds (a download|a GPU|an idle machine)\b")
 COMMENT = re.compile(r"<!-- ([^>]*) -->\n\Z")
+SIZE = re.compile(r"(\d+\.\d+) MB")
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]\d+)?")
 
 
@@ -51,6 +62,12 @@ class Block:
     comment: str
 
     @property
+    def run(self) -> str:
+        """The lines that run, each with those that go on after a backslash."""
+        lines = re.findall(r"(?:.*\\\n)*.*\n", self.commands)
+        return "".join(line for line in lines if not INSTALLS.match(line) and not NEEDS.search(line))
+
+    @property
     def real(self) -> bool:
         return "real data" in self.comment
 
@@ -60,6 +77,9 @@ class Block:
             return True
         said, came = self.printed, printed
         if "about" in self.comment:
+            sizes = [[float(size) for size in SIZE.findall(text)] for text in (said, came)]
+            if len(sizes[0]) != len(sizes[1]) or any(abs(a - b) > 0.011 for a, b in zip(*sizes, strict=True)):
+                return False
             said, came = NUMBER.sub("0", said), NUMBER.sub("0", came)
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         return doctest.OutputChecker().check_output(said, came, flags)
@@ -72,7 +92,7 @@ def blocks_of(text: str) -> list[Block]:
     for here, after in zip(fences, [*fences[1:], None], strict=True):
         before = COMMENT.search(text[: here.start()])
         comment = before.group(1) if before else ""
-        if here.group(1) != "sh" or comment.startswith("not run"):
+        if here.group(1) != "sh":
             continue
         shown = after is not None and after.group(1) == "text" and not text[here.end() : after.start()].strip()
         printed, place = (after.group(2), after.span(2)) if shown and after else (None, (0, 0))
@@ -85,7 +105,7 @@ def run(block: Block, folder: Path) -> tuple[int, str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "COLUMNS": "80", "PYALIGN_DATA": str(folder / "datasets")}
     done = subprocess.run(
-        ["bash", "-e", "-c", block.commands], cwd=folder, env=environment, encoding="utf-8", stdin=subprocess.DEVNULL,
+        ["bash", "-e", "-c", block.run], cwd=folder, env=environment, encoding="utf-8", stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return done.returncode, done.stdout
@@ -98,9 +118,10 @@ def differences(text: str, folder: Path, real: bool) -> list[tuple[Block, str]]:
         RuntimeError: a block fails where the page shows no error, or does not where it does.
     """
     found = []
-    for block in blocks_of(text):
-        if block.real != real:
-            continue
+    blocks = [block for block in blocks_of(text) if block.real == real and block.run.strip()]
+    if not real:
+        stand_ins.lay_out("".join(block.run for block in blocks), folder)
+    for block in blocks:
         code, printed = run(block, folder)
         if (code != 0) != (": error: " in (block.printed or "")):
             raise RuntimeError(f"ended with {code}:\n{block.commands}\n{printed}")

@@ -1,0 +1,265 @@
+"""Small files in the place of a reader's own: what the commands of pages name and no page makes.
+
+`lay_out` puts those into a folder that a page's commands name. They are made of one world: 1,854 objects, as many as
+THINGS has, with 66 dimensions; models see these dimensions with noise, and people answer by them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+N, DIMENSIONS, PEOPLE, ANSWERS = 1854, 66, 12, 2400
+OBJECTS = ("apple", "banana", "tiger", "violin", "doughnut", *(f"object{k:04}" for k in range(5, N)))
+PHOTOS = tuple(f"{colour}{k}" for colour in ("red", "green", "blue") for k in range(4))
+OF_92 = 92
+FEATURES = 24
+
+
+def dimensions(n: int = N) -> np.ndarray:
+    """(n, 66) numbers from 0 up, few of them far from 0, as those of people are."""
+    rng = np.random.default_rng(n)
+    return np.round(rng.gamma(0.3, size=(n, DIMENSIONS)), 4)
+
+
+def model(seed: int, n: int = N, noise: float = 1.0) -> np.ndarray:
+    """(n, 24) float32: a mixture of the dimensions, and noise."""
+    rng = np.random.default_rng(seed)
+    mixed = dimensions(n) @ rng.standard_normal((DIMENSIONS, FEATURES)) / 4
+    return (mixed + noise * rng.standard_normal((n, FEATURES)) / 4).astype(np.float32)
+
+
+@cache
+def answers(seed: int = 0, count: int = ANSWERS, n: int = N) -> np.ndarray:
+    """(count, 4): triplets with the odd item last, and the person; four people in a row answer the same triplet."""
+    rng = np.random.default_rng(seed)
+    items = np.repeat(np.array([rng.choice(n, 3, replace=False) for _ in range(count // 4)]), 4, axis=0)
+    x = dimensions(n)
+    pairs = np.stack([(x[items[:, p]] * x[items[:, q]]).sum(axis=1) for p, q in ((1, 2), (0, 2), (0, 1))], axis=1)
+    odd = (pairs + rng.gumbel(size=pairs.shape)).argmax(axis=1)  # a softmax at temperature 1
+    turned = np.array([np.roll(row, 2 - k) for row, k in zip(items, odd, strict=True)])
+    return np.column_stack([turned, np.arange(count) % PEOPLE]).astype(np.int16)
+
+
+def counts(columns: int = 3) -> np.ndarray:
+    """How many people chose each of the items of `answers`."""
+    return np.random.default_rng(9).integers(1, 9, (ANSWERS, columns)) + np.arange(columns) * 4
+
+
+def people(n: int) -> np.ndarray:
+    """(4, n, n): dissimilarities of four people."""
+    rng = np.random.default_rng(n)
+    seen = [dimensions(n) + rng.gamma(0.3, size=(n, DIMENSIONS)) for _ in range(4)]
+    return np.round(1 - np.array([np.corrcoef(one) for one in seen]), 6)
+
+
+def lines(*words: Any) -> str:
+    return "".join(f"{word}\n" for word in words)
+
+
+def table(*rows: Any) -> str:
+    return lines(*(",".join(map(str, row)) for row in rows))
+
+
+def categories(count: int) -> str:
+    """A column for each category, 0 or 1, as ``category27.tsv`` has it."""
+    names = [f"category {k}" for k in range(count)]
+    of = np.arange(N) % (count + 3)  # some objects have none
+    return lines("\t".join(names), *("\t".join(str(int(k == j)) for j in range(count)) for k in of))
+
+
+def spose() -> str:
+    return lines(*(" ".join(map(str, row)) for row in dimensions()))
+
+
+def anchored(header: str) -> str:
+    """Anchor, chosen and other of each row, and the position of the chosen."""
+    rows = [(i, j, k, 0) for k, i, j, _ in answers()]  # the odd item comes first: the other two are alike
+    return table(header.split(","), *(row[: len(header.split(","))] for row in rows))
+
+
+def transform(path: Path) -> None:
+    from pyalign import Transform, write_transform
+
+    write_transform(path, Transform(np.eye(FEATURES), np.zeros(FEATURES), 0.0, 1.0))
+
+
+def with_names(path: Path) -> None:
+    from pyalign import Embeddings, write_embeddings
+
+    write_embeddings(path, Embeddings(model(1), OBJECTS))
+
+
+def photos(folder: Path) -> None:
+    from PIL import Image
+
+    folder.mkdir()
+    for k, name in enumerate((*PHOTOS, *OBJECTS[:5])):
+        Image.new("RGB", (40, 40), (20 * k % 256, 90 * k % 256, 200 - 10 * k)).save(folder / f"{name}.png")
+
+
+def layers(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["pool5"] = model(2)
+
+
+def matlab(key: str, value: np.ndarray) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        from scipy.io import savemat
+
+        savemat(path, {key: value})
+
+    return write
+
+
+def for_a_study(folder: Path) -> None:
+    folder.mkdir()
+    np.save(folder / "clip.npy", model(1, OF_92))
+    np.save(folder / "vgg.npy", model(2, OF_92, 2))
+    np.save(folder / "triplets.npy", answers(4, 600, OF_92)[:, :3])
+    (folder / "names.txt").write_text(lines(*OBJECTS[:OF_92]))
+
+
+def for_metadata(folder: Path) -> None:
+    folder.mkdir()
+    for k, name in enumerate(METADATA[1:]):
+        np.save(folder / f"{name.split(',')[0]}.npy", model(k, noise=0.5 + k / 4))
+
+
+def things(place: Path) -> None:
+    """The data sets things and spose66, as `pyalign datasets fetch` would leave them."""
+    place.mkdir(parents=True)
+    (place / "unique_id.txt").write_text(lines(*OBJECTS))
+    (place / "spose_embedding_66d_sorted.txt").write_text(spose())
+    (place / "labels.txt").write_text(lines(*LABELS))
+    (place / "category27.tsv").write_text(categories(27))
+    np.save(place / "train_90.npy", answers(5)[:, :3])
+    np.save(place / "test_10.npy", answers(6)[:, :3])
+
+
+LABELS = [f"dimension {k}" for k in range(1, DIMENSIONS + 1)]
+METADATA = (
+    "model,family,objective,data,parameters,imagenet_accuracy,seed",
+    "resnet50,ResNet,supervised,ImageNet-1k,25.6M,76.1 %,",
+    "resnet101,ResNet,supervised,ImageNet-1k,44.5M,77.4 %,",
+    "clip_vit_b32,CLIP,image-text,WIT-400M,151M,63.3 %,",
+    "clip_rn50,CLIP,image-text,WIT-400M,102M,59.8 %,",
+    "simclr-seed1,SimCLR,contrastive,ImageNet-1k,25.6M,69.1 %,1",
+    "simclr-seed2,SimCLR,contrastive,ImageNet-1k,25.6M,68.9 %,2",
+)
+MORE = ("clip,CLIP,image-text,WIT-400M,151M,63.3 %,", "vgg,VGG,supervised,ImageNet-1k,138M,71.6 %,")
+ODD = np.where(
+    np.arange(ANSWERS) % 3 > 0, 2, np.arange(ANSWERS) % 2
+)  # positions that a model calls odd, often as people
+FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what writes it at a path
+    "clip.npy": lambda: model(1),
+    "clip.npz": with_names,
+    "vgg.npy": lambda: model(2, noise=2),
+    "vgg.h5": layers,
+    "vgg16.npy": lambda: model(2, noise=2),
+    "resnet.npy": lambda: model(3, noise=3),
+    "dino.npy": lambda: model(4, noise=1.5),
+    "w2v.npy": lambda: model(5, noise=2),
+    "word2vec.npy": lambda: model(5, noise=2),
+    "vice.npy": lambda: dimensions()[:, :42],
+    "spose.txt": spose,
+    "labels.txt": lambda: lines(*LABELS),
+    "other.npy": lambda: model(6, 300),
+    "imagenet.npy": lambda: model(6, 300),
+    "images.npy": lambda: model(7, 300),
+    "clip92.npy": lambda: model(1, OF_92),
+    "vgg92.npy": lambda: model(2, OF_92, 2),
+    "triplets.npy": lambda: answers()[:, :3],
+    "t.npy": lambda: answers()[:, :3],
+    "other_triplets.npy": lambda: answers(1)[:, :3],
+    "others.npy": lambda: answers(1, 600, 300)[:, :3],
+    "held_out.npy": lambda: answers(1)[:, :3],
+    "new.npy": lambda: answers(1)[:, :3],
+    "planned.npy": lambda: answers(2)[:, :3],
+    "hard.npy": lambda: answers()[:, :3],
+    "trials.npy": lambda: answers()[:, [1, 2, 0]],
+    "answers.npy": lambda: answers(),
+    "persons.txt": lambda: lines(*(f"person {k}" for k in answers()[:, 3])),
+    "counts.npy": lambda: counts(),
+    "t.npz": lambda: {"triplets": answers()[:, :3], "counts": counts()},
+    "triplets.csv": lambda: table(("image1", "image2", "odd"), *of_photos()),
+    "pairs.csv": lambda: anchored("anchor,chosen,other"),
+    "pairs.npy": lambda: answers()[:, [1, 2, 0]],
+    "votes.npy": lambda: counts(2)[:, ::-1],
+    "nights.csv": lambda: anchored("ref,left,right,vote"),
+    "gpt.csv": lambda: table(("choice",), *((k,) for k in ODD)),
+    "llama.csv": lambda: table(("choice",), *((k,) for k in ODD[::-1])),
+    "gpt.txt": lambda: lines(*(OBJECTS[row[k]] for row, k in zip(answers()[:, :3], ODD, strict=True))),
+    "gpt.npy": lambda: ODD + 1,
+    "person.npy": lambda: ODD,
+    "picks.npy": lambda: ODD % 2,
+    "names.txt": lambda: lines(*OBJECTS),
+    "objects.txt": lambda: lines(*OBJECTS),
+    "category27.tsv": lambda: categories(27),
+    "fine.tsv": lambda: categories(40),
+    "coarse.tsv": lambda: categories(6),
+    "categories.tsv": lambda: categories(6),
+    "models.csv": lambda: lines(*METADATA, *MORE),
+    "model_dict.json": lambda: json.dumps({"vgg16": {"penultimate": {"module_name": "fc7", "temperature": 0.5}}}),
+    "map.npz": transform,
+    "probe.npz": transform,
+    "transform.npz": transform,
+    "people92.npz": lambda: {"rdms": people(OF_92)},
+    "ratings92.mat": matlab("RSM", 1 - people(OF_92)[0]),
+    "rdm.mat": matlab("RDM", people(OF_92)[0]),
+    "category92.npy": lambda: 1.0 - (np.arange(OF_92)[:, None] % 6 == np.arange(OF_92) % 6),
+    "objects92.txt": lambda: lines(*OBJECTS[:OF_92]),
+    "s.npy": lambda: 1 - people(OF_92)[0],
+    "photos": photos,
+    "embeddings": for_a_study,
+    "networks": for_metadata,
+    "data/things": things,
+    "data/92": lambda path: path.mkdir(parents=True),
+}
+
+
+def of_photos() -> list[tuple[str, str, str]]:
+    """Two photographs of one colour and one of another."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(300):
+        first, second = rng.choice(4, 2, replace=False)
+        one, other = rng.choice(["red", "green", "blue"], 2, replace=False)
+        found.append((f"{one}{first}", f"{one}{second}", f"{other}{rng.integers(4)}"))
+    return found
+
+
+def lay_out(commands: str, folder: Path) -> None:
+    """Writes the files that are named in `commands` into a folder, and data sets where PYALIGN_DATA finds them."""
+    for name, make in FILES.items():
+        if is_named(name, commands):
+            write(folder / name, make)
+    if "dataset:" in commands:
+        things(folder / "datasets" / "things")
+
+
+def is_named(name: str, commands: str) -> bool:
+    """Whether commands name the file, and not another that begins or ends so."""
+    return re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w.-])", commands) is not None
+
+
+def write(path: Path, make: Any) -> None:
+    """What `make` gives, or what it writes itself where it takes a path."""
+    if make.__code__.co_argcount:
+        make(path)
+        return
+    content = make()
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    elif isinstance(content, dict):
+        np.savez(path, **content)
+    else:
+        np.save(path, content)
