@@ -113,10 +113,11 @@ def test_a_page_that_says_something_else_is_seen(script, tmp_path):
         script.differences("```sh\necho fine\n```\n\n```text\npyalign: error: no\n```\n", tmp_path, real=False)
 
 
-def test_about_says_nothing_of_sizes(script, tmp_path):
-    page = "<!-- about -->\n```sh\necho 7 documents, 0.43 MB\n```\n\n```text\n6 documents, {} MB\n```\n"
-    assert not script.differences(page.format("0.42"), tmp_path, real=False)
-    assert script.differences(page.format("0.09"), tmp_path, real=False)
+def test_sizes_of_files_are_compared_to_a_hundredth_of_a_megabyte(script, tmp_path):
+    page = "```sh\necho 7 documents, 0.43 MB\n```\n\n```text\n{} documents, {} MB\n```\n"
+    assert not script.differences(page.format(7, "0.42"), tmp_path, real=False)
+    assert script.differences(page.format(7, "0.09"), tmp_path, real=False)
+    assert script.differences(page.format(6, "0.43"), tmp_path, real=False)
 
 
 @pytest.mark.parametrize(
