@@ -46,7 +46,7 @@ FILES = {  # as the pages call them: where they lie in the folder of real data
 }
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLS = re.compile(r"(\w+=\S+ |\S*/)?(pip install|make (demo|test)|python3 -m venv|sudo apt-get install)\b")
-NEEDS = re.compile(r"#.*\bneeds (a download|a GPU|an idle machine)\b")
+NEEDS = re.compile(r"#.*\bneeds (a download|a GPU|an idle machine|the repository)\b")
 COMMENT = re.compile(r"<!-- ([^>]*) -->\n\Z")
 SIZE = re.compile(r"(\d+\.\d+) MB")
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]\d+)?")
