@@ -97,6 +97,7 @@ def with_names(path: Path) -> None:
 
 
 def photos(folder: Path) -> None:
+    """Small pictures in one colour each, called after objects."""
     from PIL import Image
 
     folder.mkdir()
@@ -121,6 +122,7 @@ def matlab(key: str, value: np.ndarray) -> Callable[[Path], None]:
 
 
 def for_a_study(folder: Path) -> None:
+    """Two models of 92 objects, with their names and triplets."""
     folder.mkdir()
     np.save(folder / "clip.npy", model(1, OF_92))
     np.save(folder / "vgg.npy", model(2, OF_92, 2))
@@ -129,6 +131,7 @@ def for_a_study(folder: Path) -> None:
 
 
 def for_metadata(folder: Path) -> None:
+    """The models of `METADATA`."""
     folder.mkdir()
     for k, name in enumerate(METADATA[1:]):
         np.save(folder / f"{name.split(',')[0]}.npy", model(k, noise=0.5 + k / 4))
@@ -156,9 +159,8 @@ METADATA = (
     "simclr-seed2,SimCLR,contrastive,ImageNet-1k,25.6M,68.9 %,2",
 )
 MORE = ("clip,CLIP,image-text,WIT-400M,151M,63.3 %,", "vgg,VGG,supervised,ImageNet-1k,138M,71.6 %,")
-ODD = np.where(
-    np.arange(ANSWERS) % 3 > 0, 2, np.arange(ANSWERS) % 2
-)  # positions that a model calls odd, often as people
+TURN = np.arange(ANSWERS)
+ODD = np.where(TURN % 3 > 0, 2, TURN % 2)  # the position that a language model calls odd: mostly that of the people
 FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what writes it at a path
     "clip.npy": lambda: model(1),
     "clip.npz": with_names,
@@ -229,12 +231,12 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
 def of_photos() -> list[tuple[str, str, str]]:
     """Two photographs of one colour and one of another."""
     rng = np.random.default_rng(0)
-    found = []
+    rows = []
     for _ in range(300):
         first, second = rng.choice(4, 2, replace=False)
         one, other = rng.choice(["red", "green", "blue"], 2, replace=False)
-        found.append((f"{one}{first}", f"{one}{second}", f"{other}{rng.integers(4)}"))
-    return found
+        rows.append((f"{one}{first}", f"{one}{second}", f"{other}{rng.integers(4)}"))
+    return rows
 
 
 def lay_out(commands: str, folder: Path) -> None:
