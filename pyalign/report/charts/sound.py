@@ -55,8 +55,8 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
     """
     if kind not in ROWS:
         _require_whole(document)
-        held = {name: value for name, value in document.items() if name != "provenance"}
-        _require_computed(held, COMPUTED.get(document["command"], ()), "")
+        figures = {name: value for name, value in document.items() if name != "provenance"}
+        _require_computed(figures, COMPUTED.get(document["command"], ()), "")
         return
     name, needed = ROWS[kind]
     _require_fields(document, "")
