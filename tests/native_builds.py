@@ -35,7 +35,7 @@ def require(*programs):
 
 def build(name, *options, python=False):
     """The program of the build of that name, made where it is not there; with the Python module, if asked for."""
-    assert which("cmake") and which("ninja"), "cmake and ninja come with pip install pyalign[test]"
+    assert which("cmake") and which("ninja"), "cmake and ninja come with the extra test"
     parts = ["-DPYALIGN_CUDA=OFF", "-DPYALIGN_TESTS=ON", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]
     made = CachedBuild(name, [*parts, *(python_options() if python else ["-DPYALIGN_PYTHON=OFF"]), *options])
     made.build("all")

@@ -31,7 +31,6 @@ EXTRAS = PROJECT["optional-dependencies"]
 OF_ANOTHER = re.compile(
     r"pip3? +install(?: +[^\s`;|#]+)*? +['\"]?pyalign(?![\w./])|\bpyalign" + r"\[[a-z]+[],]", re.IGNORECASE
 )
-KEPT_FOR_NOW = {"tests/native_builds.py", "tests/emulated_builds.py"}
 
 
 # The name
@@ -61,7 +60,7 @@ def test_no_line_installs_the_project_of_another_name():
     if listed.returncode:
         pytest.skip("no git repository")
     wrong = {}
-    for name in {*listed.stdout.splitlines()} - KEPT_FOR_NOW:
+    for name in listed.stdout.splitlines():
         path = ROOT / name
         if path.is_file() and b"\0" not in (content := path.read_bytes()):
             wrong[name] = faults(content.decode("utf-8"))
