@@ -146,9 +146,10 @@ def require_valid(report: TripletCheck, triplets: Array, n: int, columns: int = 
 class NotFiniteError(InputError):
     """Rows hold NaN or infinity, by their numbers."""
 
-    def __init__(self, message: str, rows: np.ndarray) -> None:
+    rows: np.ndarray
+
+    def __init__(self, message: str) -> None:  # of one argument, as whoever unpickles it calls it
         super().__init__(message)
-        self.rows = rows
 
 
 def require_finite(bad: np.ndarray, name: str = "x") -> None:
@@ -157,7 +158,9 @@ def require_finite(bad: np.ndarray, name: str = "x") -> None:
         rows = np.flatnonzero(bad)
         hold = "rows holds" if len(rows) == 1 else "rows hold"
         told = f"{name} must be finite; {len(rows)} of {len(bad)} {hold} NaN or infinity, first row {rows[0]}"
-        raise NotFiniteError(told, rows)
+        error = NotFiniteError(told)
+        error.rows = rows
+        raise error
 
 
 @contextmanager

@@ -33,7 +33,12 @@ class MissingExtraError(ImportError):
     """
 
     def __init__(self, what: str, package: str, extra: str) -> None:
+        self._asked = what, package, extra
         super().__init__(f"{what} needs {package}, which is not installed: {pip_install(extra, package)}")
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        """Made again by what it was made of, where a worker process hands it to its parent."""
+        return type(self), self._asked
 
 
 class ConvergenceWarning(UserWarning):

@@ -25,8 +25,10 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign import documents
+from pyalign._checks import require_finite
 from pyalign.data import Categories, Embeddings, TrainedOn, Transform
 from pyalign.documents import Interval, as_document, from_document
+from pyalign.errors import InputError, MissingExtraError
 from pyalign.results import KINDS, SCHEMA, Result, read_result
 
 N, T = 25, 300
@@ -350,6 +352,25 @@ def test_a_pickled_result_keeps_the_hashes_of_inputs_that_are_gone():
     assert len(raw) < 10_000  # the inputs do not go along
     del x, found
     assert pickle.loads(raw).provenance.inputs[0].sha256 == digest
+
+
+def test_errors_come_back_from_other_processes():
+    """A pool whose worker raises what its parent can't unpickle breaks, and the message is lost."""
+    bad = X.copy()
+    bad[[0, 3]] = np.nan
+    raised = [MissingExtraError("a picture", "altair", "report")]
+    for call in (
+        lambda: pyalign.score(bad, TRIPLETS),
+        lambda: pyalign.score(X[:2], TRIPLETS),
+        lambda: require_finite(np.isnan(bad[:, 0])),
+    ):
+        with pytest.raises(InputError) as caught:
+            call()
+        raised.append(caught.value)
+    for error in raised:
+        back = pickle.loads(pickle.dumps(error))
+        assert type(back) is type(error) and str(back) == str(error)
+    assert back.rows.tolist() == [0, 3]
 
 
 def test_results_come_back_from_other_processes():
