@@ -95,7 +95,8 @@ def asked(units: Sequence[Unit], only: str | None) -> set[str]:
     chosen = [unit for unit in units if only in (unit.name, unit.step.name if unit.step else unit.model)]
     if not chosen and only != REPORT:
         names = list(dict.fromkeys([*(unit.step.name if unit.step else unit.model for unit in units), REPORT]))
-        raise InputError(f"only={only!r} is no step of the study{nearest(only, names) or f'; there is {names[0]}'}")
+        near = nearest(only, names) or f"; there is {names[0]}"
+        raise InputError(f'only="{only}" is no step of the study{near}')
     by_name = {unit.name: unit for unit in units}
     found: set[str] = set()
     left = [unit.name for unit in chosen]

@@ -518,7 +518,7 @@ def test_refuses_in_one_line_and_writes_nothing(refused, people, options, messag
 def test_transform_refuses_other_features_and_other_names(refused, folder, people):
     np.savez("w.npz", weights=np.eye(4), mean=np.array(0.0), std=np.array(1.0))
     message = refused("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
-    assert message == "p.npy with w.npz: x must have the 4 features of the transform; got shape (60, 6)"
+    assert message == "p.npy with w.npz: embeddings must have the 4 features of the transform; got shape (60, 6)"
     assert "is the same file as" in refused(
         "transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "p.npy"
     )
@@ -530,7 +530,7 @@ def test_transform_refuses_rows_that_are_not_finite_before_and_after(refused, fo
     np.save("p.npy", x)
     np.savez("w.npz", weights=np.eye(6), mean=np.array(0.0), std=np.array(1.0))
     args = ("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
-    assert refused(*args) == "p.npy: x must be finite; 1 of 60 rows holds NaN or infinity, first row 7"
+    assert refused(*args) == "p.npy: embeddings must be finite; 1 of 60 rows holds NaN or infinity, first row 7"
     x[7, 2] = 1e3
     np.save("p.npy", x.astype(np.float32))
     np.savez("w.npz", weights=1e37 * np.eye(6), mean=np.array(0.0), std=np.array(1.0))

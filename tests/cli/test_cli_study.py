@@ -145,14 +145,14 @@ def test_the_tour_without_extras_writes_documents_and_says_what_to_install(tmp_p
 def test_the_tour_writes_over_no_other_files(capsys):
     assert main(["tour", "--out", "."]) == 1
     assert (
-        capsys.readouterr().err == "pyalign tour: error: .: holds other files; take an empty or a new folder (--out)\n"
+        capsys.readouterr().err == "pyalign tour: error: .: holds other files; take an empty or a new one, --out DIR\n"
     )
 
 
 def test_the_tour_is_not_put_into_a_file(capsys):
     Path("file").write_text("x")
     assert main(["tour", "--out", "file"]) == 1
-    assert capsys.readouterr().err == "pyalign tour: error: file: is a file; take an empty or a new folder (--out)\n"
+    assert capsys.readouterr().err == "pyalign tour: error: file: is a file; take an empty or a new one, --out DIR\n"
 
 
 def test_says_which_code_a_study_will_run_before_it_is_run(capsys, monkeypatch):

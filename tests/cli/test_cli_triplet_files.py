@@ -132,7 +132,7 @@ def test_choice_base_says_how_a_choice_of_few_values_counts(results, refused, tr
     told = results(*options, "--choice-base", base, on="few.npy")
     assert accuracy(told) == accuracy(results(on="same.npy"))
     message = refused("score", "--embeddings", "x.npy", "--triplets", "few.npy", *options)
-    assert "--choice-base 0 or 1" in message
+    assert "--choice-base 0 or --choice-base 1" in message
 
 
 @pytest.mark.parametrize("layout", ["first", "choice", "columns"])

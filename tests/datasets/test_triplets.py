@@ -168,8 +168,8 @@ def test_the_real_matrix_of_dissimilarities_must_be_stated_as_such(data, message
     rdm = load_embeddings(data / "things" / "RDM48_triplet.mat")
     said = message_of(sample_triplets, rdm, 1000, measure="precomputed")
     assert said == (
-        "x looks like dissimilarities: nothing is smaller than the diagonal; state that by measure "
-        "'precomputed_dissimilarity' (--dissimilarities)"
+        "x looks like dissimilarities: nothing is smaller than the diagonal; state that by "
+        'measure="precomputed_dissimilarity"'
     )
     drawn = draw(rdm, 1000, measure="precomputed_dissimilarity")
     d = np.asarray(rdm)

@@ -105,7 +105,7 @@ def test_the_folder_is_scored_by_the_names_of_its_items(pictures):
 def test_an_image_that_can_not_be_read_is_an_error_that_names_it(pictures, message_of):
     (pictures / "00.jpg").write_bytes(b"no image")
     message = message_of(lambda: pyalign.extract("pixels:2", pictures, out="e"))
-    assert message.startswith(f"{pictures}: 00.jpg: ") and "on_error='skip'" in message
+    assert message.startswith(f"{pictures}: 00.jpg: ") and 'on_error="skip"' in message
 
 
 def test_or_it_is_left_out_and_listed(pictures):
