@@ -258,7 +258,7 @@ def test_compare_has_exactly_the_promised_keys(command, models):
     }  # fmt: skip
     assert set(document["models"][0]) == {
         "model", "accuracy", "ci", "cross_entropy", "cross_entropy_ci", "n_ties", "rank", "rank_ci", "standard_error",
-        "intervals",
+        "intervals", "measure",
     }  # fmt: skip
     assert set(document["pairs"][0]) == {
         "a", "b", "difference", "ci", "p_value", "p_adjusted", "cross_entropy_difference", "cross_entropy_ci",
