@@ -68,7 +68,7 @@ class Ledger:
 
 def open_ledger(
     models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure], nan: str,
-    backend: str, task: str, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
+    backend: str, task: str = ODD_ONE_OUT, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
     names: Sequence[str] | None = None, **options: Any,
 ) -> Ledger:  # fmt: skip
     """Scores each model; a problem with one is told with its name.
