@@ -59,6 +59,11 @@ def people(n: int) -> np.ndarray:
     return np.round(1 - np.array([np.corrcoef(one) for one in seen]), 6)
 
 
+def dissimilarities(seed: int) -> np.ndarray:
+    """(n, n) float32, of a model."""
+    return (1 - np.corrcoef(model(seed))).astype(np.float32)
+
+
 def lines(*words: Any) -> str:
     return "".join(f"{word}\n" for word in words)
 
@@ -148,6 +153,19 @@ def things(place: Path) -> None:
     np.save(place / "test_10.npy", answers(6)[:, :3])
 
 
+def things_described(place: Path) -> None:
+    """The same in a folder that says itself what it holds, since checksums of the published files are not its own."""
+    things(place)
+    described = 'names = "unique_id.txt"\n[triplets.train]\nfile = "train_90.npy"\n'
+    (place / "dataset.toml").write_text(described)
+
+
+def of_92(place: Path) -> None:
+    """What the data set kriegeskorte92 needs."""
+    place.mkdir(parents=True)
+    np.savez(place / "kriegeskorte92_images_and_behaviour.npz", rdms=people(OF_92))
+
+
 LABELS = [f"dimension {k}" for k in range(1, DIMENSIONS + 1)]
 METADATA = (
     "model,family,objective,data,parameters,imagenet_accuracy,seed",
@@ -223,8 +241,12 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
     "photos": photos,
     "embeddings": for_a_study,
     "networks": for_metadata,
-    "data/things": things,
-    "data/92": lambda path: path.mkdir(parents=True),
+    "rdm.npy": lambda: dissimilarities(1),
+    "it.npy": lambda: dissimilarities(2),
+    "v4.npy": lambda: dissimilarities(3),
+    "ratings.npy": lambda: 1 - dissimilarities(4),
+    "data/things": things_described,
+    "data/92": of_92,
 }
 
 
