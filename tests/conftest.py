@@ -23,15 +23,17 @@ settings.register_profile(
 )
 settings.load_profile("pyalign")
 
+ONE_BY_ONE = ("tests/fuzz/", "tests/test_docs_commands.py")  # long tests, so that both processes have some
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With --dist loadfile a file goes to one process, but the formats that are fuzzed for a minute each one by one."""
+    """With --dist loadfile a file goes to one process, but pages, and formats that are fuzzed for a minute, one by one."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return nodeid if nodeid.startswith("tests/fuzz/") else super()._split_scope(nodeid)
+            return nodeid if nodeid.startswith(ONE_BY_ONE) else super()._split_scope(nodeid)
 
     return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
