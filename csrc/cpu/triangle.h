@@ -11,8 +11,16 @@ namespace PA_ISA {
 namespace {
 
 constexpr int64_t kTriangleTile = 64;
-constexpr int64_t kLeastCopied = int64_t(4) << 20;   // bytes of the matrix
-constexpr int64_t kMostCopied = int64_t(128) << 20;  // likewise; places are 32-bit numbers
+constexpr int64_t kMostCopied = int64_t(128) << 20;  // bytes of the matrix; places are 32-bit numbers
+
+// Bytes of a matrix whose look-ups wait for L3 or for memory. Smaller ones are mostly in L2 (0.5 to 2 MB): there a
+// request is an instruction more, by which decisions take up to a third longer.
+constexpr int64_t kBeyondL2 = int64_t(4) << 20;
+
+template <class T>
+bool is_beyond_l2(const pa_matrix* s) {
+  return s->n * s->n * int64_t(sizeof(T)) >= kBeyondL2;
+}
 
 // Of pair (i, j) of different items.
 static inline uint32_t place_of(int32_t i, int32_t j) {
@@ -23,7 +31,7 @@ static inline uint32_t place_of(int32_t i, int32_t j) {
 template <class T>
 bool triangle_pays(const pa_matrix* s, int64_t look_ups) {
   const int64_t elements = s->n * s->n, bytes = elements * int64_t(sizeof(T));
-  return bytes >= kLeastCopied && bytes <= kMostCopied && look_ups >= elements;
+  return is_beyond_l2<T>(s) && bytes <= kMostCopied && look_ups >= elements;
 }
 
 // A bit that differs between rows i0 .. i1 and columns j0 .. j1 and their mirror image; copies what lies below the

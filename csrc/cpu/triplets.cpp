@@ -20,24 +20,55 @@ struct Similarities {
   T s01[kTripletBlock], s02[kTripletBlock], s12[kTripletBlock];
 };
 
+constexpr int64_t kAhead = 32;  // triplets
+
+// look_up(q) of each triplet of a block, and where these wait, request(q) kAhead triplets before it. Requests end with
+// the block, since the next one is not unpacked yet.
+template <class LookUp, class Request>
+inline __attribute__((always_inline)) void look_up_block(int64_t count, bool waits, const ReadAhead& ahead,
+                                                         LookUp look_up, Request request) {
+  int64_t q = 0;
+  if (waits) {
+    for (int64_t first = 0; first < smaller(kAhead, count); ++first) request(first);
+#pragma GCC unroll 2
+    for (; q + kAhead < count; ++q) {
+      request(q + kAhead);
+      look_up(q);
+      if (q % 2 == 0) ahead.request(q);
+    }
+  }
+#pragma GCC unroll 4
+  for (; q < count; ++q) {
+    look_up(q);
+    if (q % 2 == 0) ahead.request(q);
+  }
+}
+
 // Three loads per triplet from a ready matrix.
 template <class T>
 struct FromMatrix {
   const T* similarities;
   int64_t n, stride;
+  bool waits;
 
-  explicit FromMatrix(const pa_matrix* s) : similarities(static_cast<const T*>(s->data)), n(s->n), stride(s->stride) {}
+  explicit FromMatrix(const pa_matrix* s)
+      : similarities(static_cast<const T*>(s->data)), n(s->n), stride(s->stride), waits(is_beyond_l2<T>(s)) {}
+
+  const T* at(int64_t i, int64_t j) const { return similarities + i * stride + j; }
 
   void fetch(const Items& items, int64_t count, const ReadAhead& ahead, Similarities<T>* s) const {
     const int32_t *a = items.column[0], *b = items.column[1], *c = items.column[2];
-    for (int64_t q = 0; q < count; ++q) {
-      const T* first = similarities + int64_t(a[q]) * stride;
-      const T* second = similarities + int64_t(b[q]) * stride;
-      s->s01[q] = first[b[q]];
-      s->s02[q] = first[c[q]];
-      s->s12[q] = second[c[q]];
-      ahead.request(q);
-    }
+    const auto look_up = [&](int64_t q) {
+      s->s01[q] = *at(a[q], b[q]);
+      s->s02[q] = *at(a[q], c[q]);
+      s->s12[q] = *at(b[q], c[q]);
+    };
+    const auto request = [&](int64_t q) {
+      prefetch_to_l2(at(a[q], b[q]));
+      prefetch_to_l2(at(a[q], c[q]));
+      prefetch_to_l2(at(b[q], c[q]));
+    };
+    look_up_block(count, waits, ahead, look_up, request);
   }
 };
 
@@ -55,13 +86,17 @@ struct FromTriangle {
       p02[q] = place_of(a[q], c[q]);
       p12[q] = place_of(b[q], c[q]);
     }
-#pragma GCC unroll 4
-    for (int64_t q = 0; q < count; ++q) {
+    const auto look_up = [&](int64_t q) {
       s->s01[q] = similarities[p01[q]];
       s->s02[q] = similarities[p02[q]];
       s->s12[q] = similarities[p12[q]];
-      if (q % 2 == 0) ahead.request(q);
-    }
+    };
+    const auto request = [&](int64_t q) {
+      prefetch_to_l2(similarities + p01[q]);
+      prefetch_to_l2(similarities + p02[q]);
+      prefetch_to_l2(similarities + p12[q]);
+    };
+    look_up_block(count, true, ahead, look_up, request);
   }
 };
 

@@ -1,5 +1,6 @@
-// check_triangle.c: pa_triplets_from_matrix where it copies the triangle of a large symmetric matrix: the bits of the
-// elements that are named, of a matrix that is symmetric and of one that is not in a single element.
+// check_triangle.c: pa_triplets_from_matrix of a matrix that L2 does not hold, where look-ups are requested ahead: the
+// bits of the elements that are named. Of few triplets; and of so many that the triangle of a symmetric matrix is
+// copied, of a matrix that is symmetric and of one that is not in a single element.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +61,28 @@ static void check_triangle_case(int64_t n, pa_float_type type) {
   free_table(&s);
 }
 
+// Counts beside the 32 triplets by which requests are ahead, and beside the ends of blocks of 512 and chunks of 16,384.
+static void check_few_triplets(int64_t n, pa_float_type type) {
+  static const int64_t counts[] = {1, 31, 32, 33, 511, 512, 513, 543, 544, 545, 16383, 16384, 16417};
+  Table s = make_table(n, n, n + 3, type, REAL);
+  for (size_t k = 0; k < sizeof counts / sizeof *counts; ++k) {
+    Questions questions = make_questions(counts[k], n, PA_INT32, &layouts[k % kLayouts]);
+    TriangleCase p = {{run_triangle, right_triangle, NULL, 0, "", ""}, &s, &questions};
+    p.base.bytes = (size_t)(3 * counts[k]) * size_of(type);
+    p.base.out = allocate(p.base.bytes);
+    snprintf(p.base.name, sizeof p.base.name, "large matrix, %s, n %lld, t %lld",
+             type == PA_FLOAT32 ? "float" : "double", (long long)n, (long long)counts[k]);
+    check_case(&p.base);
+    free(p.base.out);
+    free_questions(&questions);
+  }
+  free_table(&s);
+}
+
 // Matrices that are just large enough.
 void check_triangle(void) {
+  check_few_triplets(1027, PA_FLOAT32);
+  check_few_triplets(727, PA_FLOAT64);
   check_triangle_case(1027, PA_FLOAT32);
   check_triangle_case(727, PA_FLOAT64);
 }

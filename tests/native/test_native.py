@@ -143,6 +143,15 @@ def test_instruction_sets_share_no_code(plain):
             assert not re.findall(r"^\S* [WVu] .*$", symbols, re.MULTILINE), path
 
 
+@pytest.mark.skipif(not X86, reason="Not an x86-64 machine.")
+@pytest.mark.parametrize("isa", ["base", "avx2", "avx512"])
+def test_look_ups_are_requested_into_l2(plain, isa):
+    """Three places of a triplet, in a matrix and in a triangle, float32 and float64, before a block and within it."""
+    (objdump,) = require("objdump")
+    code = must([objdump, "-d", plain.parent / f"CMakeFiles/pyalign_{isa}.dir/csrc/cpu/triplets.cpp.o"])
+    assert code.count("prefetcht1") >= 3 * 2 * 2 * 2
+
+
 # Each kernel file, broken once: what stands there, and what the test puts in its place.
 MUTATIONS = {
     "row_squares drops the last feature": ("rows.cpp", "k < d; ++k) s +=", "k < d - 1; ++k) s +="),

@@ -1,4 +1,4 @@
-"""Look-ups in a large symmetric matrix have the bits of the matrix; in one that is not quite symmetric, too."""
+"""Look-ups in a matrix that L2 does not hold have its bits, symmetric or not, in whatever number they come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from support import FLOATS, draw_triplets, reals
 from pyalign.backends import InvalidTripletsError, Wanted
 from pyalign.backends.native import BACKEND
 
-ITEMS = {"float32": 1031, "float64": 731}  # matrices just large enough to be copied; odd, so that tiles end unevenly
+# Matrices just large enough for requests ahead and for a copy; odd, so that tiles end unevenly.
+ITEMS = {"float32": 1031, "float64": 731}
+# Triplets beside the 32 by which requests are ahead, and beside the ends of blocks of 512 and chunks of 16,384.
+COUNTS = [1, 31, 32, 33, 479, 480, 481, 511, 512, 513, 543, 544, 545, 16_383, 16_384, 16_385, 16_417]
 
 
 def symmetric(dtype, stride=0):
@@ -53,6 +56,38 @@ def same_as_the_matrix(s, triplets):
 def test_a_symmetric_matrix(isa, dtype):
     s = symmetric(dtype)
     same_as_the_matrix(s, enough(s))
+
+
+def few_of(s, index):
+    """Of each count: the bits at [earlier position, later position], and the decisions that follow from them."""
+    for t in COUNTS:
+        triplets = draw_triplets(2, len(s), t, index)
+        a, b, c = triplets.T
+        expected = np.stack([s[a, b], s[a, c], s[b, c]], axis=1)
+        top = expected.max(axis=1, keepdims=True)
+        odd = np.where((expected == top).sum(axis=1) > 1, -1, 2 - expected.argmax(axis=1))
+        similarities, choices, _, sums = looked_up(s, triplets)
+        np.testing.assert_array_equal(similarities.view(f"u{s.dtype.itemsize}"), expected.view(f"u{s.dtype.itemsize}"))
+        np.testing.assert_array_equal(choices, odd)
+        assert sums.right[0] == (odd == 2).sum()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_few_triplets_of_a_matrix_that_is_not_symmetric(isa, dtype):
+    n = ITEMS[np.dtype(dtype).name]
+    few_of(reals(3, n, n, dtype=dtype), "int32")
+
+
+@pytest.mark.parametrize("index", ["int16", "uint16", "int64"])
+def test_few_triplets_of_a_symmetric_matrix_of_any_index_type(isa, index):
+    few_of(symmetric(np.float32, stride=5), index)
+
+
+@pytest.mark.parametrize("more", COUNTS)
+def test_any_number_of_triplets_for_which_the_triangle_is_copied(more):
+    s = symmetric(np.float32)
+    a, b, c = triplets = draw_triplets(4, len(s), (len(s) ** 2 // 3 // 512 + 1) * 512 + more, "int32").T
+    np.testing.assert_array_equal(looked_up(s, triplets.T)[0], np.stack([s[a, b], s[a, c], s[b, c]], axis=1))
 
 
 @pytest.mark.parametrize("index", ["int16", "uint16", "int64"])
