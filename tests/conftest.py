@@ -28,7 +28,7 @@ ONE_BY_ONE = ("tests/fuzz/", "tests/test_docs_commands.py")  # long tests, so th
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With --dist loadfile a file goes to one process, but pages, and formats that are fuzzed for a minute, one by one."""
+    """With --dist loadfile a file goes to one process; pages and fuzzed formats go one by one."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
