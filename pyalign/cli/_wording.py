@@ -26,6 +26,7 @@ PHRASES = {
     "pyalign.list_models()": "pyalign models list",
     "load_dataset(..., folder=path)": "'pyalign datasets path NAME --folder DIR'",
 }
+_DATA_SET = re.compile(r'\b(remember|forget)_dataset\("([^"]*)"(?:, folder)?\)')
 _VALUE = r'"[^"]*"|\([^()]*\)|-?[\w.]*\w'
 _SETTING = re.compile(  # function(..., argument=value), argument=value, or object.argument("value")
     rf"(?<![\w/.=-])(?:\w+\((?:\.\.\., )?(?P<inner>[a-z_]+)=(?P<held>{_VALUE})\)"
@@ -52,6 +53,7 @@ class Wording:
         """A message or a note in these words; what has no option in the command stays as it is."""
         for spelling, words in PHRASES.items():
             message = message.replace(spelling, words)
+        message = _DATA_SET.sub(_of_data_set, message)
         options = {one.name: (flag_of(one, told), told) for one, told in declared(type(self.options))}
 
         def flag(match: re.Match[str]) -> str:
@@ -69,6 +71,11 @@ class Wording:
         """Whether a file of embeddings is called x."""
         files = self.options.embeddings
         return "x" in ((files,) if isinstance(files, str) else files or ())
+
+
+def _of_data_set(match: re.Match[str]) -> str:
+    """What remembers or forgets the folder of a data set."""
+    return f"'pyalign datasets path {match[2]} {'--folder DIR' if match[1] == 'remember' else '--forget'}'"
 
 
 def _setting(flag: str, told: Option, value: str) -> str:

@@ -140,8 +140,7 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
 
 def _gone(name: str, place: Path, known_as: str) -> str:
     lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
-    command = f"pyalign datasets path {known_as}"
-    told = f"'{command} --folder DIR' says where it lies now, '{command} --forget' forgets it"
+    told = f'remember_dataset("{known_as}", folder) says where it lies now, forget_dataset("{known_as}") forgets it'
     return f"{PREFIX}{name}: was remembered to lie in {place}, which {lacks} any more; {told}"
 
 

@@ -19,7 +19,7 @@ from pyalign.datasets.simulate import simulate
 EVERY = np.array([[0, 1, 2], [3, 4, 5], [0, 3, 1]])
 RULE = "not embeddings: its rows are taken for features"
 TOLD = {
-    kind: f'm looks like a matrix of {kind}, {RULE}; score(matrix=..., kind="{one}") (--matrix FILE --kind {one}) '
+    kind: f'm looks like a matrix of {kind}, {RULE}; pyalign.score(matrix=x, kind="{one}") '
     "takes the matrix for what it is"
     for kind, one in (("dissimilarities", "dissimilarity"), ("similarities", "similarity"))
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from support import reals, strict_json
@@ -32,6 +34,14 @@ def mine(tmp_path):
         '[judgments]\nfile = "rdm.npy"\nkind = "dissimilarity"\n'
     )
     return folder
+
+
+def test_a_remembered_folder_that_has_gone_is_answered_with_the_commands(command, folder, monkeypatch):
+    monkeypatch.setenv("PYALIGN_DATA", str(folder))
+    (folder / "folders.json").write_text(json.dumps({"levels": str(folder / "gone")}))
+    ran = command("score", "x.npy", "-t", "dataset:levels")
+    assert ran.code == 1 and "'pyalign datasets path levels --folder DIR' says where it lies now" in ran.err
+    assert "'pyalign datasets path levels --forget' forgets it" in ran.err
 
 
 def test_list_has_a_row_for_each_and_says_what_is_here(command, tmp_path):

@@ -60,7 +60,7 @@ def test_what_is_wrong_is_one_line(command, compared, change, message):
 def test_another_result_is_refused(command, compared):
     command("cka", *compared, "--json", "cka.json")
     ran = command("metadata", "cka.json", "--metadata", "models.csv")
-    assert ran.code == 1 and "result must be of pyalign.compare or pyalign.score" in ran.err
+    assert ran.code == 1 and "result must be of pyalign compare or pyalign score" in ran.err
 
 
 def test_results_are_written_as_latex_beside_the_csv(command, compared):

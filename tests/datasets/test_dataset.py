@@ -39,7 +39,7 @@ def test_the_sample_is_a_data_set_wherever_files_are():
 def test_what_is_not_there_is_one_line_with_what_would_bring_it(root, message_of):
     told = message_of(load_triplets, "dataset:things")
     assert told.startswith(f"dataset:things: is not here, {root / 'things'} is no folder")
-    assert "'pyalign datasets fetch things' gets it" in told and "--folder DIR" in told
+    assert "'pyalign datasets fetch things' gets it" in told and "load_dataset(..., folder=path) says" in told
     assert "get it from https://" in message_of(load_embeddings, "dataset:vice42")
     assert "did you mean 'things'" in message_of(load_triplets, "dataset:thing")
     assert message_of(load_judgments, "dataset:sample") == (

@@ -144,8 +144,7 @@ def test_a_folder_that_has_gone_is_one_line_that_says_how_to_forget_it(root, lev
     levels.rmdir()
     assert message_of(load_dataset, "levels") == (
         f"dataset:levels: was remembered to lie in {levels}, which is no folder any more; "
-        "'pyalign datasets path levels --folder DIR' says where it lies now, "
-        "'pyalign datasets path levels --forget' forgets it"
+        'remember_dataset("levels", folder) says where it lies now, forget_dataset("levels") forgets it'
     )
     forget_dataset("levels")
     assert "get it from https://" in message_of(load_dataset, "levels")
@@ -153,9 +152,9 @@ def test_a_folder_that_has_gone_is_one_line_that_says_how_to_forget_it(root, lev
 
 def test_the_name_to_forget_is_that_of_the_folder_in_which_it_lies(root, tmp_path, message_of):
     remember("things", tmp_path / "gone")
-    assert "path things --forget'" in message_of(load_dataset, "spose66")
+    assert 'forget_dataset("things")' in message_of(load_dataset, "spose66")
     remember("mine", tmp_path / "mine")
-    assert "path mine --forget'" in message_of(load_dataset, "mine")
+    assert 'forget_dataset("mine")' in message_of(load_dataset, "mine")
 
 
 def test_writers_at_once_lose_nothing(root):

@@ -452,7 +452,7 @@ def test_what_does_not_belong_together_is_not_merged(pictures, message_of):
     assert told("a1") == "merge needs all 2 parts; missing 2"
     assert told("a1", "b2") == "b2: differs from a1 in batch_size"
     assert told("a1", "c1") == "c1: differs from a1 in number of parts (3 and 2)"
-    assert told("a1", "whole") == "whole: is no part: it was made without --shard"
+    assert told("a1", "whole") == "whole: is no part: it was made without shard=(k, n)"
     assert told("a2", "a1", "./a2") == "./a2: is part 2, as a2 is"
     assert told() == "merge needs the folders of all parts; got none"
     assert not (pictures.parent / "m").exists()
@@ -665,7 +665,7 @@ def test_parts_of_two_processors_are_merged_where_that_is_allowed_alone(pictures
     extract("pixels:3", "p", out="threads2", shard=(2, 2), batch_size=2, model_threads=1)
     monkeypatch.setenv(*OTHER.split("="))
     extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=2)
-    end = "the last digits of rows may differ; --mixed allows it"
+    end = "the last digits of rows may differ; mixed=True allows it"
     message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
     assert message == f"part2: differs from part1: processor {here} {OTHER}, and there {here}: {end}"
     message = message_of(lambda: merge_extractions(["part1", "threads2"], "merged"))

@@ -139,8 +139,8 @@ def test_weights_of_torchvision_are_looked_for_where_torch_keeps_them(tmp_path, 
     assert message == (
         "torchvision:squeezenet1_1/IMAGENET1K_V1: its weights are not in the cache "
         f"({tmp_path}/hub/checkpoints/squeezenet1_1-b8a52dc0.pth) and https://download.pytorch.org/m can't be reached "
-        f"(no network); where there is a network, 'curl -O {url}' fetches them: put the file there, or give it with "
-        "--checkpoint"
+        f"(no network); where there is a network, 'curl -O {url}' fetches them: put the file there, or give it as "
+        "checkpoint=path"
     )
 
 

@@ -318,7 +318,10 @@ def test_refuses_what_it_cannot_use():
             lambda: loss(rows.numpy(), index),
             r"^x must be a tensor, since an array takes no gradient \(torch.as_tensor\(x",
         ),
-        (lambda: loss(x, index.numpy() / 2), "^triplets must be integers; got dtype float64$"),
+        (
+            lambda: loss(x, index.numpy() / 2),
+            r"^triplets must be integers; got dtype float64: are embeddings and triplets",
+        ),
         (lambda: loss(x, index, answers[:5]), r"^answers must have shape \(9, 3\), as triplets; got \(5, 3\)$"),
         (lambda: loss(x, index, None, answers), r"^weights must have shape \(9,\), as triplets; got \(9, 3\)$"),
         (lambda: loss(x, index, answers * 1j), "^answers must hold real numbers; got dtype torch.complex128$"),

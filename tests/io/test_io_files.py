@@ -271,6 +271,7 @@ PATHS = {
     "pyalign.extract out": lambda p: pyalign.extract("pixels:1", [np.zeros((9, 9, 3), np.uint8)], out=p),
     "pyalign.load_dataset folder": lambda p: pyalign.load_dataset("things", p),
     "pyalign.load_dataset name": lambda p: pyalign.load_dataset(p),
+    "pyalign.datasets.remember_dataset folder": lambda p: pyalign.datasets.remember_dataset("things", p),
     "pyalign.load_embeddings path": pyalign.load_embeddings,
     "pyalign.load_index path": pyalign.load_index,
     "pyalign.load_judgments path": lambda p: pyalign.load_judgments(p, kind="similarity"),

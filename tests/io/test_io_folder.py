@@ -98,7 +98,7 @@ def test_given_names_put_the_rows_in_order(folder):
 def test_other_folders_say_what_they_are_not(tmp_path, refused, read):
     assert refused(read, tmp_path) == "is a folder without manifest.json: no output of pyalign extract"
     (tmp_path / ".unfinished").mkdir()
-    assert refused(read, tmp_path) == "is an unfinished extraction: pyalign extract ... --resume"
+    assert refused(read, tmp_path) == "is an unfinished extraction: go on with extract(..., resume=True)"
 
 
 @pytest.mark.parametrize(

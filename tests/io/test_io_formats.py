@@ -105,7 +105,7 @@ WHOLE = np.array([[5, 1, 2], [0, 3, 4], [2, 7, 1]])
 def test_whole_numbers_in_three_or_four_columns_are_no_embeddings(tmp_path, refused, file, write):
     write(tmp_path / file)
     message = refused(load_embeddings, tmp_path / file)
-    assert "whole numbers in 3 or 4 columns are triplets (-t FILE, load_triplets)" in message
+    assert "whole numbers in 3 or 4 columns are triplets, which load_triplets(path) reads" in message
     assert "must be floats (1.0, not 1)" in message
 
 

@@ -64,7 +64,11 @@ def test_a_line_for_each_answer(tmp_path, name, lines, labels):
     [
         ("s.txt", ["1", "", "2"], "line 2 has no subject"),
         ("s.txt", ["subject"], "holds no subjects"),
-        ("s.csv", ["1,2", "3,4"], "subjects must be one column; of a triplet file choose one with --subject-column"),
+        (
+            "s.csv",
+            ["1,2", "3,4"],
+            "subjects must be one column; of a triplet file choose one with load_triplets(...",
+        ),
         ("s.txt", ["1", "nan"], "row 1 (from 0) has no subject: nan"),
     ],
 )

@@ -330,7 +330,7 @@ def test_zero_images_have_cosine_0_and_no_gradient(case):
 
 def test_without_scipy_it_names_the_extra(case, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
-    with pytest.raises(ImportError, match=r"pyalign\[probe\]"):
+    with pytest.raises(ImportError, match=r"pip install '?scipy"):
         fit_glocal(*case)
 
 

@@ -25,10 +25,10 @@ def found():
 def test_tables_fit_80_columns_and_say_what_they_leave_out(found):
     text = found.table()
     assert max(map(len, text.splitlines())) <= 80
-    assert (
+    left_out = (
         f"the 10 best and the 10 worst of {len(LABELS)} dimensions: the verbose table and the JSON document have all"
-        in text
     )
+    assert left_out in " ".join(text.split())
     assert text.count("something to do") <= 3 * MOST_DIMENSIONS
     assert "5 folds of objects (seed 0), R^2 on those held" in text
 
