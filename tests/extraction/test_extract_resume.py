@@ -665,7 +665,7 @@ def test_parts_of_two_processors_are_merged_where_that_is_allowed_alone(pictures
     extract("pixels:3", "p", out="threads2", shard=(2, 2), batch_size=2, model_threads=1)
     monkeypatch.setenv(*OTHER.split("="))
     extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=2)
-    end = "the last digits of rows may differ; mixed=True allows it"
+    end = "last digits of rows may differ; mixed=True allows it"
     message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
     assert message == f"part2: differs from part1: processor {here} {OTHER}, and there {here}: {end}"
     message = message_of(lambda: merge_extractions(["part1", "threads2"], "merged"))
