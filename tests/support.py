@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -205,3 +206,13 @@ def clustered_error(values, triplets, by, people=None):
         if not together.all():  # of one set alone there is no such floor
             variances.append(residuals @ together @ residuals / (~together).sum())
     return float(np.sqrt(max(variances)))
+
+
+def load_from_tools(name):
+    """The script `name` of tools/, as a module."""
+    path = Path(__file__).resolve().parents[1] / "tools" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_of_tools", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pybind11
 import pytest
+from support import load_from_tools
 
 ROOT = Path(__file__).resolve().parents[1]
 KEY = "0" * 64
@@ -21,10 +21,7 @@ KEY = "0" * 64
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("build_cache", ROOT / "tools" / "build_cache.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_from_tools("build_cache")
 
 
 @pytest.fixture

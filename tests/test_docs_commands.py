@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
+from support import load_from_tools
 
 from pyalign.cli import COMMANDS, _command_of, load
 from pyalign.cli._command import make_parser, parse
@@ -44,11 +44,7 @@ PAGES = [str(path.relative_to(ROOT)) for path in ALL if commands_in(path)]
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("docs_commands", ROOT / "tools" / "docs_commands.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
+    return load_from_tools("docs_commands")
 
 
 @pytest.fixture

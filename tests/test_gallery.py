@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+from support import load_from_tools
 
 from pyalign import load_result
 from pyalign.report.page.html import data_of
@@ -27,9 +27,7 @@ NAMES = {
 def gallery(data, tmp_path_factory):
     for package in ("altair", "torch", "timm", "PIL", "scipy", "sklearn"):
         pytest.importorskip(package, reason=f"{package} is not installed")
-    spec = importlib.util.spec_from_file_location("gallery_of_tools", ROOT / "tools" / "gallery.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_from_tools("gallery")
     folder = tmp_path_factory.mktemp("gallery")
     script.build(data, folder)
     return folder

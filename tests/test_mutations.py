@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from support import load_from_tools
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = b'''"""A text."""
@@ -32,11 +31,7 @@ for (int k = 0; k < n; ++k) {
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("mutations", ROOT / "tools" / "mutations.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
+    return load_from_tools("mutations")
 
 
 def test_each_fault_of_python_is_another_program(script):

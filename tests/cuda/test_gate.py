@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support import find_nvcc
+from support import find_nvcc, load_from_tools
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "kernel_table.py"
@@ -37,15 +36,7 @@ __global__ void moving_index(const int* places, float* x) {
 """
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location("kernel_table", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["kernel_table"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-kernel_table = load_tool()
+kernel_table = load_from_tools("kernel_table")
 
 
 def find_cuobjdump():
