@@ -245,6 +245,13 @@ def test_all_models_are_scored_on_the_triplets_that_all_have():
     assert pyalign.compare(models, TRIPLETS, missing="omit").n_triplets == kept.sum()
 
 
+def test_numbers_padded_with_zeros_miss_nothing():
+    order = np.random.default_rng(0).permutation(N)
+    padded = Embeddings(X[order], tuple(f"{k:02d}" for k in order))
+    found = pyalign.score({"a": padded, "b": Embeddings(OTHER, tuple(map(str, range(N))))}, DRAWN, missing="omit")
+    assert found[0].accuracy == pyalign.score(X, DRAWN).accuracy and found.coverage.n_triplets == T
+
+
 def test_a_ceiling_may_be_of_other_triplets():
     part = Case(np.arange(16), alone=False)
     told = (

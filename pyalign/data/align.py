@@ -16,7 +16,7 @@ from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.embeddings import Embeddings, as_embeddings, notes_on_values
 from pyalign.data.judgments import KINDS
-from pyalign.data.names import listing, match_names, require_different
+from pyalign.data.names import listing, match_names, require_different, whole_numbers
 from pyalign.data.similarities import Similarities
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
@@ -139,10 +139,8 @@ def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tup
 
 def _numbers(names: tuple[str, ...]) -> np.ndarray | None:
     """Names that are the whole numbers 0 to n - 1 in any order, as numbers."""
-    if not names or not names[0].isdecimal() or not all(map(str.isdecimal, names)):
-        return None
-    numbers = np.array([int(name) for name in names])
-    return numbers if (np.sort(numbers) == np.arange(len(names))).all() else None
+    numbers = np.array(whole_numbers(names) or (), np.int64)
+    return numbers if len(numbers) and (np.sort(numbers) == np.arange(len(names))).all() else None
 
 
 def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:

@@ -15,6 +15,7 @@ SEVERAL = 'x.per_object("mean") or x.per_object("first") makes one row of the im
 MISSING = ("raise", "omit")  # what becomes of items without a row
 OMIT = 'missing="omit" leaves them out'
 NEAR = 0.75  # how alike a name must be to one that no row has, to be proposed
+LONGEST = 18  # digits of a name that is a number of 64 bits
 _DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(r"[_\- ]?\d+[a-z]{0,2}$")  # aardvark_01b
 
@@ -38,6 +39,7 @@ class Match(NamedTuple):
 def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     """The row of each item: by its exact name, or else by the stems of rows that are called after files.
 
+    Names that are whole numbers, of all items and of all rows, are compared as numbers: `7` is the row of `007`.
     `aardvark/aardvark_01b.jpg` is the row of `aardvark`, by the name of its file (without folder, extension and
     number) or of its folder, when that holds for all items and for one row each.
 
@@ -50,8 +52,9 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         >>> match_names(["cat"], ["ant/ant_01b.jpg", "cat/cat_01b.jpg"]).note
         "items are found by the stems of the rows' names: 'cat' is 'cat/cat_01b.jpg'"
     """
-    rows = {name: row for row, name in enumerate(row_names)}
     require_different(row_names, "row")
+    item_names, row_names = _comparable(item_names, row_names)
+    rows = {name: row for row, name in enumerate(row_names)}
     missing = [name for name in item_names if name not in rows]
     if not missing:
         return Match(np.array([rows[name] for name in item_names], dtype=np.int32), None)
@@ -82,6 +85,7 @@ def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndar
         array([ 1, -1,  0], dtype=int32)
     """
     require_different(row_names, "row")
+    item_names, row_names = _comparable(item_names, row_names)
     best: tuple[tuple[int, int], dict[str, int], dict[str, list[str]]] | None = None
     for shorten in RULES.values():
         rows: dict[str, list[int]] = {name: [] for name in item_names}
@@ -100,6 +104,27 @@ def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndar
         name, held = next(iter(best[2].items()))
         raise InputError(f"{name!r} has several rows: {listing([repr(row) for row in held], 2)}; {SEVERAL}")
     return np.array([best[1].get(name, -1) for name in item_names], dtype=np.int32)
+
+
+def whole_numbers(names: Sequence[str]) -> tuple[int, ...] | None:
+    """Names that are whole numbers, no two of them equal, as numbers; else None.
+
+    Example:
+        >>> whole_numbers(["07", "10"]), whole_numbers(["7", "07"]), whole_numbers(["7", "ant"])
+        ((7, 10), None, None)
+    """
+    if not all(len(name) <= LONGEST and name.isdecimal() for name in names):
+        return None
+    numbers = tuple(map(int, names))
+    return numbers if len(set(numbers)) == len(numbers) else None
+
+
+def _comparable(item_names: Sequence[str], row_names: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The names without leading zeros where those of items and of rows are all whole numbers, else as they are."""
+    both = whole_numbers(item_names), whole_numbers(row_names)
+    if both[0] is None or both[1] is None:
+        return item_names, row_names
+    return tuple(map(str, both[0])), tuple(map(str, both[1]))
 
 
 def require_different(names: Sequence[str], what: str) -> None:

@@ -22,6 +22,11 @@ def named(order):
     return Embeddings(X[order], tuple(NAMES[k] for k in order))
 
 
+def named_by_numbers(order):
+    """X in another order, each row named after its number."""
+    return Embeddings(X[order], tuple(map(str, order)))
+
+
 def stated(triplets):
     """Triplets of numbers whose items somebody has named."""
     return Triplets(triplets, NAMES, numbered=True)
@@ -195,3 +200,15 @@ def test_one_order_of_names_that_are_numbers_is_that_of_the_numbers():
     given_order, notes = one_order({"a": NUMBERED}, np.array([[0, 1, 2]]))
     assert given_order.names == tuple(map(str, range(N)))
     assert notes == ()
+
+
+@given(orders, seeds)
+def test_numbers_padded_with_zeros_are_found_in_one_model_as_in_several(order, seed):
+    triplets = draw_triplets(seed, N, 20)
+    padded = Embeddings(X[order], tuple(f"{k:02d}" for k in order))
+    assert np.array_equal(X[order][align(padded, triplets).index], X[triplets])
+    for models in ({"a": padded}, {"a": padded, "b": named_by_numbers(order[::-1])}, {"a": padded, "b": X}):
+        for both in (models, dict(reversed(models.items()))):
+            found = align_models(both, triplets)
+            for x in found.models.values():
+                assert np.array_equal(x[found.index], X[triplets])
