@@ -130,6 +130,8 @@ def concepts(
     chosen, divisor = choice_model(transform, measure, temperature)
     get_measure(chosen)
     present = with_rows(with_dimensions(models, dimensions), given, missing, subjects=subjects)
+    for one in (categories, *(levels or ())):
+        present.require_names(one)
     given, subjects = present.triplets, present.of(subjects, "subjects")
     options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan": nan}
     scored, pairs, told = _with_transformed(models, transform, given)

@@ -108,6 +108,7 @@ def consistency(
     require_one_answer_each(given, "consistency")
     plan = as_resampling(ci)
     present = with_rows(with_dimensions(rows, dimensions), given, missing, subjects=subjects)
+    present.require_names(categories)
     given, subjects = present.triplets, present.of(subjects, "subjects")
     choices = {name: present.of(one, name) for name, one in choices.items()}
     run = Run(rows, choices, choice_base, dimensions, measure, nan, unknown, backend, plan, subjects, correction,

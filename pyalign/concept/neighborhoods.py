@@ -20,6 +20,7 @@ from pyalign.concept.neighbor_lists import (
 )
 from pyalign.concept.neighbor_study import Study, differences_of, result_of
 from pyalign.data import Provenance, as_embeddings
+from pyalign.data.categories import require_names
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops.rows import match_rows
@@ -102,6 +103,7 @@ def compare_neighbors(
     _check(rbo_p, ci, resamples, confidence, permutations, correction, seed)
     matched = match_rows({REFERENCE: against, **models})
     k = checked_k(k, matched.n)
+    require_names(categories, matched.row_names)
     concepts = members_of(categories, dimensions, dimension_labels, matched.n, matched.names)
     rows = matched.take()
     length = list_length(k, matched.n)

@@ -14,6 +14,7 @@ from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_list
 from pyalign.concept.neighborhoods import PERMUTATIONS, RESAMPLES, notes_on_lists
 from pyalign.concept.purity_figures import chance_of, null_purities, purities, purity_errors
 from pyalign.data import Categories, Provenance
+from pyalign.data.categories import require_names
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure
@@ -137,6 +138,7 @@ def neighbor_purity(
     matched = match_rows(models)
     n, k = matched.n, checked_k(k, matched.n)
     given = Categories.of(categories)
+    require_names(given, matched.row_names)
     members = given.of_rows(n, matched.names)
     counted = members.any(axis=1)
     if not counted.any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ class Categories:
     Attributes:
         members: bool (n, c), which objects each category has; an object may be in several or in none.
         labels: the c categories.
-        names: of the n objects, or None: then they are the rows of the embeddings.
+        names: of the n objects, or None: then they are the rows of the embeddings, which must all be in one order.
 
     Example:
         >>> Categories.of(["tool", "food", "tool", ""]).labels
@@ -101,6 +101,27 @@ class Categories:
         if len(self.members) != n:
             raise InputError(f"categories must have a row for each of {n} rows of x; got {len(self.members)}")
         return self.members
+
+
+def require_names(given: object, row_names: Iterable[tuple[str, ...] | None]) -> None:
+    """Raises where categories without names would be those of the rows of models that differ in their objects.
+
+    Args:
+        given: what `Categories.of` takes; None: nothing is asked.
+        row_names: the names of each model's rows, or None.
+
+    Example:
+        >>> require_names(["tool", "food"], [("hammer", "apple"), ("apple", "hammer")])
+        Traceback (most recent call last):
+        ...
+        pyalign.errors.InputError: categories have no names, and the models' rows are in different orders: give ...
+    """
+    if given is None or len(set(row_names)) < 2:
+        return
+    if Categories.of(given).names is None:
+        raise InputError(
+            "categories have no names, and the models' rows are in different orders: give categories with names"
+        )
 
 
 def _of_labels(a: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:

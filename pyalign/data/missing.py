@@ -13,7 +13,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data.align import one_order, used_items
-from pyalign.data.categories import Categories
+from pyalign.data.categories import Categories, require_names
 from pyalign.data.embeddings import as_embeddings
 from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
@@ -62,18 +62,26 @@ class Present:
         triplets: with all that is known of them, and a note where some were left out.
         kept: (t,) mask of those among all that were given; None: all of them.
         coverage: how many they are; None where nothing may be left out.
+        row_names: of each model, or those of the triplets where it has none.
     """
 
     triplets: Triplets
     kept: np.ndarray | None = None
     coverage: Coverage | None = None
+    row_names: tuple[tuple[str, ...] | None, ...] = ()
+
+    def require_names(self, categories: object) -> None:
+        """Raises where categories of objects have no names, and the models' rows are in different orders."""
+        require_names(categories, self.row_names)
 
     def of(self, values: Any, name: str) -> Any:
         """Values (t, ...) that were given for all triplets, of those that remain; None and `Categories` as they are.
 
         Raises:
-            InputError: another number of them.
+            InputError: another number of them; `Categories` without names, and models with rows in different orders.
         """
+        if isinstance(values, Categories):
+            self.require_names(values)
         if self.kept is None or values is None or isinstance(values, Categories):
             return values
         array = values.codes if isinstance(values, Subjects) else _checks.as_array(values, name, "(t,)")
@@ -122,7 +130,9 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"x": x}
     ordered, notes = one_order(models, whole) if isinstance(x, Mapping) else (whole, ())
     people = whole.subjects if subjects is None else subjects
-    others = _lacking([as_embeddings(one, str(name)).names for name, one in models.items()], ordered.names)
+    names = [as_embeddings(one, str(name)).names for name, one in models.items()]
+    row_names = tuple(own or ordered.names for own in names)
+    others = _lacking(names, ordered.names)
     if ordered.names is not None and others:
         values, items = used_items(ordered, ordered.names)
         asked = [ordered.names[item] for item in items]
@@ -135,10 +145,11 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
             without = missing_in_words(asked, there, len(models) > 1)
             if not kept.any():
                 raise InputError(f"triplets must hold one whose items all have a row; got none: {without}")
-            coverage = _coverage(ordered, kept, people)
-            noted = replace(ordered, notes=(*ordered.notes, *notes, _note(without, coverage)))
-            return Present(_part(noted, values, kept), kept, coverage)
-    return Present(whole, None, None if missing == "raise" else _coverage(whole, slice(None), people))
+            remaining = _coverage(ordered, kept, people)
+            noted = replace(ordered, notes=(*ordered.notes, *notes, _note(without, remaining)))
+            return Present(_part(noted, values, kept), kept, remaining, row_names)
+    coverage = None if missing == "raise" else _coverage(whole, slice(None), people)
+    return Present(whole, None, coverage, row_names)
 
 
 def judged_with_rows(

@@ -35,6 +35,11 @@ class Matched:
     names: tuple[str, ...] | None
     notes: tuple[str, ...]
 
+    @property
+    def row_names(self) -> tuple[tuple[str, ...], ...]:
+        """The names of the rows of each model that has some."""
+        return tuple(x.names for x in self.models.values() if x.names is not None)
+
     def take(self, items: np.ndarray | slice = ALL) -> dict[str, np.ndarray]:
         """(k, d) of each model on the host: the rows of these items, or of all; float64 where one is, else float32.
 

@@ -5,7 +5,33 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyalign import Categories
+import pyalign
+from pyalign import Categories, Embeddings, Triplets
+
+NAMES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen")
+OBJECTS = Embeddings(np.random.default_rng(0).normal(size=(8, 3)), NAMES)
+KINDS = ("x", "x", "x", "y", "y", "x", "y", "y")
+OTHERS = {"another order": slice(None, None, -1), "a part": slice(5)}
+CALLS = {
+    "score": lambda models, triplets, kinds: pyalign.score(
+        models, triplets, groups=Categories.of(kinds), missing="omit"
+    ),
+    "concepts": lambda models, triplets, kinds: pyalign.concepts(
+        models, triplets, categories=kinds, ci=None, missing="omit"
+    ),
+    "levels": lambda models, triplets, kinds: pyalign.concepts(
+        models, triplets, levels=(kinds, kinds), ci=None, missing="omit"
+    ),
+    "consistency": lambda models, triplets, kinds: pyalign.consistency(
+        models, triplets, model_choices={"c": [0] * len(triplets)}, categories=kinds, ci=None, missing="omit"
+    ),
+    "neighbor_purity": lambda models, triplets, kinds: pyalign.neighbor_purity(
+        models, kinds, k=1, ci=None, permutations=0
+    ),
+    "compare_neighbors": lambda models, triplets, kinds: pyalign.compare_neighbors(
+        models, OBJECTS, categories=kinds, k=1, ci=None, permutations=0
+    ),
+}  # fmt: skip
 
 
 def test_negative_numbers_and_empty_texts_are_no_category():
@@ -57,3 +83,27 @@ def test_rows_without_a_category_are_refused(message_of):
     few = Categories.of(["a", "b"], names=("saw", "pie"))
     assert message_of(few.of_rows, 3) == "categories must have a row for each of 3 rows of x; got 2"
     assert message_of(few.of_rows, 1, ("axe",)) == "no row is named 'axe' (1 of 1 items have no row)"
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("name", CALLS)
+def test_categories_without_names_are_refused_where_rows_are_in_different_orders(message_of, name, other):
+    """Whose rows would they be of? Identical models would have other categories each."""
+    models = {"a": OBJECTS, "b": OBJECTS[other]}
+    triplets = [[NAMES[item] for item in one] for one in ([0, 1, 2], [1, 3, 4], [0, 2, 4])]
+    assert message_of(CALLS[name], models, triplets, KINDS) == (
+        "categories have no names, and the models' rows are in different orders: give categories with names"
+    )
+    CALLS[name](models, triplets, Categories.of(KINDS, names=NAMES))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_categories_without_names_are_of_the_rows_where_all_are_in_one_order(name):
+    numbers = [[0, 1, 2], [1, 3, 4], [0, 2, 4], [5, 6, 7], [3, 7, 6]]
+    named = [[NAMES[item] for item in one] for one in numbers]
+    for models, triplets in (
+        ({"a": OBJECTS, "b": OBJECTS[:]}, named),
+        ({"a": OBJECTS, "b": OBJECTS.values}, Triplets(np.array(numbers), NAMES, numbered=True)),
+        ({"a": OBJECTS.values, "b": OBJECTS.values}, numbers),
+    ):
+        CALLS[name](models, triplets, KINDS)
