@@ -11,7 +11,7 @@ from pyalign import _checks
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Embeddings, as_embeddings, match_names
 from pyalign.data.embeddings import notes_on_values
-from pyalign.data.missing import Coverage, has_row, missing_in_words
+from pyalign.data.missing import Coverage, missing_in_words, rows_of_each
 from pyalign.data.names import require_different
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
@@ -131,7 +131,7 @@ def _matched(
 def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: str) -> np.ndarray:
     """Which objects have a row among these; raises where one has not and must, or where none has."""
     try:
-        there = has_row(names, [own], missing)
+        there: np.ndarray = rows_of_each(names, {name: own}, missing)[name] >= 0
     except InputError as error:
         raise InputError(f"{name} must have a row for each object of the dimensions: {error}") from error
     if not there.any():

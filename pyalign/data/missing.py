@@ -5,7 +5,7 @@ This is done before anything else, so that what follows meets triplets and pairs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,14 +130,15 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"x": x}
     ordered, notes = one_order(models, whole) if isinstance(x, Mapping) else (whole, ())
     people = whole.subjects if subjects is None else subjects
-    names = [as_embeddings(one, str(name)).names for name, one in models.items()]
-    row_names = tuple(own or ordered.names for own in names)
+    names = {str(name): as_embeddings(one, str(name)).names for name, one in models.items()}
+    row_names = tuple(own or ordered.names for own in names.values())
     others = _lacking(names, ordered.names)
     if ordered.names is not None and others:
         values, items = used_items(ordered, ordered.names)
         asked = [ordered.names[item] for item in items]
         require_different(asked, "item")
-        there = has_row(asked, others, missing)
+        found = rows_of_each(asked, others, missing)
+        there = _with_row(found)
         if not there.all():
             present = np.zeros(len(ordered.names), bool)
             present[items] = there
@@ -145,6 +146,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
             without = missing_in_words(asked, there, len(models) > 1)
             if not kept.any():
                 raise InputError(f"triplets must hold one whose items all have a row; got none: {without}")
+            _require_same_rows(asked, np.flatnonzero(np.isin(items, values[kept])), found, others)
             remaining = _coverage(ordered, kept, people)
             noted = replace(ordered, notes=(*ordered.notes, *notes, _note(without, remaining)))
             return Present(_part(noted, values, kept), kept, remaining, row_names)
@@ -161,40 +163,70 @@ def judged_with_rows(
         InputError: objects without a row, unless they are to be omitted; no object that remains.
     """
     _checks.one_of(missing, MISSING, "missing")
-    names = [as_embeddings(x, name).names for name, x in models.items()] + [rdm.names for rdm in rdms.values()]
+    names = {name: as_embeddings(x, name).names for name, x in models.items()}
+    names |= {name: rdm.names for name, rdm in rdms.items()}
     others = _lacking(names, human.names)
     whole = Coverage(human.n, human.n, n_pairs=human.n_pairs, of_pairs=human.n_pairs)
     if human.names is not None and others:
         require_different(human.names, "human")
-        there = has_row(human.names, others, missing)
+        found = rows_of_each(human.names, others, missing)
+        there = _with_row(found)
         if not there.all():
             n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
             if n < FEWEST:
                 raise InputError(f"human must hold a pair of objects that have a row; got none: {without}")
+            _require_same_rows(human.names, np.flatnonzero(there), found, others)
             remaining = human.take(np.flatnonzero(there))
             coverage = replace(whole, n_objects=n, n_pairs=remaining.n_pairs)
             return replace(remaining, notes=(*remaining.notes, _note(without, coverage))), coverage
     return human, None if missing == "raise" else whole
 
 
-def _lacking(row_names: Iterable[tuple[str, ...] | None], items: tuple[str, ...] | None) -> list[tuple[str, ...]]:
-    """The names of rows among which some items are not, as they are spelled."""
+def _lacking(
+    row_names: Mapping[str, tuple[str, ...] | None], items: tuple[str, ...] | None
+) -> dict[str, tuple[str, ...]]:
+    """The names of the rows of those models among which some items are not, as they are spelled."""
     wanted = set(items or ())
-    return [names for names in row_names if names is not None and names != items and not wanted.issubset(names)]
+    return {
+        model: names
+        for model, names in row_names.items()
+        if names is not None and names != items and not wanted.issubset(names)
+    }
 
 
-def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: str) -> np.ndarray:
-    """(m,) mask of the items that have a row among each of these names; raises where one has not and must."""
-    there = np.ones(len(asked), bool)
-    for names in row_names:
+def rows_of_each(asked: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str) -> dict[str, np.ndarray]:
+    """The row (m,) of each item in each model, -1 without one; raises where one has none and must."""
+    found = {}
+    for model, names in row_names.items():
         if missing == "omit":
-            there &= rows_of_some(asked, names) >= 0
+            found[model] = rows_of_some(asked, names)
             continue
         try:
-            match_names(asked, names)
+            found[model] = match_names(asked, names).rows
         except MissingRows as error:
             raise InputError(f"{error}; {OMIT}") from error
+    return found
+
+
+def _with_row(found: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(m,) mask of the items that have a row in each of the models."""
+    there: np.ndarray = np.all([rows >= 0 for rows in found.values()], axis=0)
     return there
+
+
+def _require_same_rows(
+    asked: Sequence[str], left: np.ndarray, found: Mapping[str, np.ndarray], row_names: Mapping[str, Sequence[str]]
+) -> None:
+    """Raises where the items (k,) that remain, by themselves, would be found in other rows than among all of them."""
+    remaining = [asked[item] for item in left]
+    for model, names in row_names.items():
+        rows, now = found[model][left], match_names(remaining, names).rows
+        if not np.array_equal(rows, now):
+            k = int(np.argmax(rows != now))
+            raise InputError(
+                f"{model}: {remaining[k]!r} is the row {names[rows[k]]!r} among all objects and {names[now[k]]!r} "
+                "among those that remain: name the rows after the objects"
+            )
 
 
 def _part(triplets: Triplets, values: np.ndarray, kept: np.ndarray) -> Triplets:

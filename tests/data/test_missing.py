@@ -174,6 +174,27 @@ def test_what_breaks_a_rule_is_still_refused(message_of):
     assert message_of(with_rows, rows("ant"), twice, "omit").startswith("item names must differ; 'ant' occurs more")
 
 
+ASTRAY = Embeddings(np.eye(5), ("ant/bee.jpg", "bee/cat.jpg", "cat/ant.jpg", "dog/x1.jpg", "eel/x2.jpg"))
+
+
+def test_another_rule_for_the_objects_that_remain_is_refused(message_of):
+    """The folders name all five objects; of the three that remain the file names would name the wrong rows."""
+    told = "'ant' is the row 'ant/bee.jpg' among all objects and 'cat/ant.jpg' among those that remain: name the rows "
+    models, named = {"a": ASTRAY, "b": rows("ant", "bee", "cat")}, [["ant", "bee", "cat"], ["ant", "dog", "eel"]]
+    assert message_of(with_rows, models, named, "omit") == f"a: {told}after the objects"
+    assert message_of(with_rows, ASTRAY, [["ant", "bee", "cat"], ["ant", "dog", "fox"]], "omit") == (
+        f"x: {told}after the objects"
+    )
+    human = Judgments(np.ones((5, 5)), "dissimilarity", NAMES)
+    assert message_of(judged_with_rows, models, {}, human, "omit") == f"a: {told}after the objects"
+
+
+def test_the_rule_of_all_objects_is_that_of_those_that_remain():
+    folders = Embeddings(np.eye(5), tuple(f"{name}/{k}.jpg" for k, name in enumerate(NAMES)))
+    found = with_rows({"a": folders, "b": rows("ant", "bee", "cat")}, numbered(), "omit").triplets
+    assert align(folders, found).index.tolist() == [[0, 1, 2], [1, 2, 0]]
+
+
 # Judged pairs
 
 
