@@ -1,7 +1,8 @@
 """Embeddings and triplets brought together: by the names of their items, wherever both have names.
 
 Numbers index the order of items that somebody has stated: the names that come with the triplets, or else the rows of
-the embeddings as they stand. What had to be assumed is said in a note.
+the embeddings as they stand. Of rows whose names are whole numbers, a number is the row called so. What
+had to be assumed is said in a note.
 """
 
 from __future__ import annotations
@@ -124,11 +125,14 @@ def _checked(triplets: Triplets, n: int) -> np.ndarray:
 def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
     if x.names is None:
         return triplets.values, (NAMELESS,)
-    numbers = _numbers(x.names)
-    if numbers is not None:  # the names are the numbers
-        if (numbers == np.arange(len(numbers))).all():
-            return triplets.values, ()
-        return np.argsort(numbers).astype(np.int32)[_checked(triplets, len(numbers))], ()
+    numbers = whole_numbers(x.names)
+    if numbers is not None:
+        if not _is_order(numbers):
+            named = _named_by_numbers(triplets)
+            assert named.names is not None
+            return match_names(named.names, x.names).rows[named.values], ()
+        order = np.argsort(numbers).astype(np.int32)
+        return triplets.values if (order == np.arange(len(order))).all() else order[_checked(triplets, len(order))], ()
     source = x.source or name
     first = listing(x.names, 3) if len(x.names) <= 3 else f"{', '.join(x.names[:3])}, ..."
     return triplets.values, (
@@ -137,10 +141,17 @@ def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tup
     )
 
 
-def _numbers(names: tuple[str, ...]) -> np.ndarray | None:
-    """Names that are the whole numbers 0 to n - 1 in any order, as numbers."""
-    numbers = np.array(whole_numbers(names) or (), np.int64)
-    return numbers if len(numbers) and (np.sort(numbers) == np.arange(len(names))).all() else None
+def _is_order(numbers: tuple[int, ...]) -> bool:
+    """Whether different numbers are 0 to n - 1, in any order."""
+    return len(numbers) > 0 and min(numbers) == 0 and max(numbers) == len(numbers) - 1
+
+
+def _named_by_numbers(triplets: Triplets) -> Triplets:
+    """Triplets of the names that their numbers are, which state no order."""
+    values = _checks.as_triplets(triplets.values)
+    numbers, places = np.unique(_checked(triplets, int(values.max()) + 1), return_inverse=True)
+    names = tuple(map(str, numbers.tolist()))
+    return replace(triplets, values=places.reshape(-1, 3).astype(np.int32), names=names)
 
 
 def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
@@ -202,6 +213,9 @@ def align_models(models: Mapping[str, object], triplets: object) -> AlignedModel
 def one_order(models: Mapping[str, object], triplets: object) -> tuple[Triplets, tuple[str, ...]]:
     """Triplets of numbers, as numbers of the items of the first embeddings that have names; and what was assumed.
 
+    Where these names are whole numbers, they are the items: 0 to n - 1 where some embeddings have n rows without names,
+    or so named, else those that the triplets hold.
+
     Example:
         >>> a, b = (Embeddings(np.eye(2), names) for names in (("dog", "cat"), ("cat", "dog")))
         >>> one_order({"a": a, "b": b}, np.zeros((0, 3), int))[0].names
@@ -216,9 +230,12 @@ def one_order(models: Mapping[str, object], triplets: object) -> tuple[Triplets,
         return given, ()
     name, x = reference
     assert x.names is not None
-    _, notes = _by_number(x, given, name)
-    order = x.names if _numbers(x.names) is None else tuple(map(str, range(len(x))))
-    return replace(given, names=order, numbered=True), notes
+    if whole_numbers(x.names) is None:
+        return replace(given, names=x.names, numbered=True), _by_number(x, given, name)[1]
+    sizes = [len(one) for one in named.values() if one.names is None or _is_order(whole_numbers(one.names) or ())]
+    if not sizes:
+        return _named_by_numbers(given), ()
+    return replace(given, names=tuple(map(str, range(max(sizes)))), numbered=True), ()
 
 
 def _gathered(aligned: Mapping[str, Aligned], triplets: Triplets, notes: tuple[str, ...]) -> AlignedModels:

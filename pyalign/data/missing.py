@@ -107,7 +107,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     """The triplets whose three items have a row in each of the embeddings.
 
     Numbers of items that nobody has named can't be found missing: they index rows, and one beyond them is an error
-    elsewhere.
+    elsewhere. Of rows whose names are some whole numbers, numbers that are no name are missing.
 
     Args:
         x: embeddings, or a mapping from names to several: what remains is then the same for all of them.
@@ -128,7 +128,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     _checks.one_of(missing, MISSING, "missing")
     whole = as_triplet_data(triplets)
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"x": x}
-    ordered, notes = one_order(models, whole) if isinstance(x, Mapping) else (whole, ())
+    ordered, notes = one_order(models, whole)
     people = whole.subjects if subjects is None else subjects
     names = {str(name): as_embeddings(one, str(name)).names for name, one in models.items()}
     row_names = tuple(own or ordered.names for own in names.values())

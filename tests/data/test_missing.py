@@ -174,6 +174,52 @@ def test_what_breaks_a_rule_is_still_refused(message_of):
     assert message_of(with_rows, rows("ant"), twice, "omit").startswith("item names must differ; 'ant' occurs more")
 
 
+# Names that are numbers
+
+
+PLAIN = np.arange(10.0).reshape(5, 2)
+BY_NUMBER = {
+    "names": lambda first, end: Embeddings(PLAIN[first:end], tuple(map(str, range(first, end)))),
+    "padded": lambda first, end: Embeddings(PLAIN[first:end], tuple(f"{k:02d}" for k in range(first, end))),
+    "DataFrame": lambda first, end: pytest.importorskip("pandas").DataFrame(PLAIN).iloc[first:end],
+}
+
+
+@pytest.mark.parametrize("of", BY_NUMBER.values(), ids=BY_NUMBER)
+def test_rows_named_by_a_part_of_the_numbers_are_found_by_them(message_of, of):
+    """Rows 1 to 4 of five: a number is the row that is called so, and never a place among those that are there."""
+    part = of(1, 5)
+    found = with_rows(part, TRIPLETS, "omit")
+    assert found.kept.tolist() == [False, True, False, False] and found.coverage.n_triplets == 1
+    assert found.triplets.notes == (
+        "1 of 5 objects has no row (0): 3 of 4 triplets are left out; 1 triplet of 3 objects remains",
+    )
+    assert align(part, found.triplets).index.tolist() == [[1, 2, 3]]
+    assert message_of(with_rows, part, TRIPLETS, "raise") == f"no row is named '0' (1 of 5 items have no row){HINT}"
+    inside = with_rows(part, TRIPLETS[1:2], "raise").triplets
+    assert align(part, inside).index.tolist() == [[1, 2, 3]] and align(part, inside).notes == ()
+    assert message_of(align, part, TRIPLETS) == "no row is named '0' (1 of 5 items have no row)"
+    assert message_of(with_rows, of(4, 5), TRIPLETS[:1], "omit").startswith("triplets must hold one whose items all ")
+    assert message_of(align, part, TRIPLETS - 1).startswith("triplets must lie in [0, 4), the named items; row 0 is ")
+
+
+@pytest.mark.parametrize("of", BY_NUMBER.values(), ids=BY_NUMBER)
+def test_parts_of_the_numbers_in_several_models(of):
+    for models in ({"a": of(0, 5), "b": of(1, 5)}, {"a": of(1, 5), "b": of(2, 5)}, {"a": of(1, 5), "b": PLAIN}):
+        for both in (models, dict(reversed(models.items()))):
+            found = with_rows(both, TRIPLETS, "omit")
+            assert found.kept.tolist() == [False, True, False, False]
+            aligned = align_models(both, found.triplets)
+            assert all(x[aligned.index[0], 0].tolist() == [4.0, 6.0, 8.0] for x in aligned.models.values())
+
+
+def test_a_number_beyond_the_rows_without_names_is_no_missing_row(message_of):
+    models = {"a": PLAIN, "b": Embeddings(PLAIN[1:], ("1", "2", "3", "4"))}
+    assert message_of(with_rows, models, TRIPLETS[:2] + 1, "omit") == (
+        "triplets must lie in [0, 5), the named items; row 1 is [3, 4, 5]; is it 1-based?"
+    )
+
+
 ASTRAY = Embeddings(np.eye(5), ("ant/bee.jpg", "bee/cat.jpg", "cat/ant.jpg", "dog/x1.jpg", "eel/x2.jpg"))
 
 
