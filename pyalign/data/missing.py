@@ -155,12 +155,12 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
 
 
 def judged_with_rows(
-    models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, missing: str
+    models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, missing: str, fewest: int = FEWEST
 ) -> tuple[Judgments, Coverage | None]:
     """The judged pairs of the objects that have a row in all models, and in all models' matrices; by name.
 
     Raises:
-        InputError: objects without a row, unless they are to be omitted; no object that remains.
+        InputError: objects without a row, unless they are to be omitted; fewer than `fewest` objects that remain.
     """
     _checks.one_of(missing, MISSING, "missing")
     names = {name: as_embeddings(x, name).names for name, x in models.items()}
@@ -173,8 +173,9 @@ def judged_with_rows(
         there = _with_row(found)
         if not there.all():
             n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
-            if n < FEWEST:
-                raise InputError(f"human must hold a pair of objects that have a row; got none: {without}")
+            if n < fewest:
+                held = f"pairs of at least {fewest} objects that have a row; got {n or 'none'}"
+                raise InputError(f"human must hold {held}: {without}")
             _require_same_rows(human.names, np.flatnonzero(there), found, others)
             remaining = human.take(np.flatnonzero(there))
             coverage = replace(whole, n_objects=n, n_pairs=remaining.n_pairs)

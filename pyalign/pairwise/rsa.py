@@ -21,7 +21,7 @@ from pyalign.pairwise.rsa_parts import CORRECTED, corrected, pairs_of, results_o
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
 from pyalign.pairwise.streamed import FROM
-from pyalign.pairwise.study import study_of
+from pyalign.pairwise.study import FEWEST, study_of
 from pyalign.pairwise.tiled import in_tiles
 from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, silent
@@ -127,7 +127,7 @@ def rsa(
     _checks.fraction(confidence, "confidence")
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan, ("raise", "omit"), "nan")
-    judged, coverage = judged_with_rows(models, rdms, judged, missing)
+    judged, coverage = judged_with_rows(models, rdms, judged, missing, FEWEST)
     if pooling is not None:
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
     options: dict[str, Any] = {

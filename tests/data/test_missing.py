@@ -275,5 +275,5 @@ def test_judged_objects_without_a_row_are_refused_by_default(message_of):
     assert message == f"no row is named 'eel' (1 of 5 items have no row){HINT}"
     assert judged_with_rows({"a": rows(*NAMES)}, {}, human, "raise") == (human, None)
     message = message_of(judged_with_rows, {"a": Embeddings(np.eye(2), ("x", "y"))}, {}, human, "omit")
-    told = "human must hold a pair of objects that have a row; got none: 5 of 5 objects have no row (ant, bee, cat and "
-    assert message == f"{told}2 more)"
+    told = "human must hold pairs of at least 2 objects that have a row; got none: 5 of 5 objects have no row (ant, bee"
+    assert message == f"{told}, cat and 2 more)"

@@ -626,3 +626,18 @@ def test_progress_is_told():
     told = []
     rsa(x, people, kind="dissimilarity", resamples=130, permutations=70, progress=lambda *a: told.append(a))
     assert ("resamples", 130, 130) in told and ("permutations", 70, 70) in told
+
+
+# Objects without a row
+
+
+def test_too_few_objects_with_a_row_are_an_error_that_says_how_many_have_none(message_of):
+    x, people = study()
+    names = tuple(f"object {k}" for k in range(12))
+    human = Judgments(people, "dissimilarity", names)
+    for ci in ("auto", None):
+        message = message_of(rsa, {"b": Embeddings(x[:2], names[:2])}, human, ci=ci, missing="omit")
+        assert message == (
+            "human must hold pairs of at least 3 objects that have a row; got 2: "
+            "10 of 12 objects have no row (object 2, object 3, object 4 and 7 more)"
+        )
