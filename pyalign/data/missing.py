@@ -167,9 +167,12 @@ def judged_with_rows(
     names |= {name: rdm.names for name, rdm in rdms.items()}
     others = _lacking(names, human.names)
     whole = Coverage(human.n, human.n, n_pairs=human.n_pairs, of_pairs=human.n_pairs)
-    if human.names is not None and others:
-        require_different(human.names, "human")
-        found = rows_of_each(human.names, others, missing)
+    if human.names is None:
+        return human, None if missing == "raise" else whole
+    require_different(human.names, "human")
+    found = rows_of_each(human.names, others, missing)
+    not_judged = _not_judged(models, human.n, found)
+    if others:
         there = _with_row(found)
         if not there.all():
             n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
@@ -179,8 +182,20 @@ def judged_with_rows(
             _require_same_rows(human.names, np.flatnonzero(there), found, others)
             remaining = human.take(np.flatnonzero(there))
             coverage = replace(whole, n_objects=n, n_pairs=remaining.n_pairs)
-            return replace(remaining, notes=(*remaining.notes, _note(without, coverage))), coverage
-    return human, None if missing == "raise" else whole
+            return replace(remaining, notes=(*remaining.notes, _note(without, coverage), *not_judged)), coverage
+    noted = replace(human, notes=(*human.notes, *not_judged)) if not_judged else human
+    return noted, None if missing == "raise" else whole
+
+
+def _not_judged(models: Mapping[str, object], n: int, found: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Which models have rows of other objects than the n judged ones, of which `found` has the rows where some lack."""
+    notes = []
+    for name, one in models.items():
+        x = as_embeddings(one, name)
+        more = 0 if x.names is None else len(x) - (int((found[name] >= 0).sum()) if name in found else n)
+        if more:
+            notes.append(f"{more:,} rows of {x.source or name} are of objects that were not judged")
+    return tuple(notes)
 
 
 def _lacking(

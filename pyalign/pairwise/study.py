@@ -154,8 +154,6 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
             found[name] = x.values if same else x.values[match.rows]
             if match.note is not None and match.note not in notes:
                 notes.append(match.note)
-            if len(x) > human.n:
-                notes.append(f"{len(x) - human.n:,} rows of {called} are of objects that were not judged")
             continue
         if len(x) != human.n:
             unnamed = "neither has names" if x.names is None and human.names is None else "one of them has no names"

@@ -641,3 +641,15 @@ def test_too_few_objects_with_a_row_are_an_error_that_says_how_many_have_none(me
             "human must hold pairs of at least 3 objects that have a row; got 2: "
             "10 of 12 objects have no row (object 2, object 3, object 4 and 7 more)"
         )
+
+
+def test_rows_of_judged_objects_that_another_model_lacks_are_not_called_rows_of_others():
+    x, people = study()
+    names = tuple(f"object {k}" for k in range(12))
+    human = Judgments(people, "dissimilarity", names)
+    more = Embeddings(np.concatenate([x, x[:1]]), (*names, "another"))
+    models = {"a": Embeddings(x, names), "b": Embeddings(x[:9], names[:9]), "c": more}
+    notes = rsa(models, human, ci=None, missing="omit").notes
+    told = [note for note in notes if "were not judged" in note]
+    assert told == ["1 rows of c are of objects that were not judged"]
+    assert "1 rows of c are of objects that were not judged" in rsa({"c": more}, human, ci=None).notes
