@@ -72,17 +72,19 @@ def objects_of(
     if given.names is not None:
         require_different(given.names, "dimensions' row")
     notes, rows = list(given.notes), {}
-    names, there = given.names, np.ones(len(human), bool)
+    names, there, lacking = given.names, np.ones(len(human), bool), dict[str, int]()
     for name, x in models.items():
         one = as_embeddings(x, name)
         notes += (*one.notes, *notes_on_values(one, name))
         rows[name], has = _matched(_values(one, name), one.names, given.names, len(human), name, notes, missing)
         there &= has
+        if not has.all():
+            lacking[name] = int((~has).sum())
         names = one.names if names is None and len(models) == 1 else names
     told = labels_of(labels, human.shape[1], "labels")
     if not there.all():
         assert names is not None
-        notes.append(f"{missing_in_words(names, there, len(rows) > 1)}, and are left out")
+        notes.append(f"{missing_in_words(names, there, lacking if len(rows) > 1 else None)}, and are left out")
     kept = np.isfinite(human).all(axis=1) | ~there
     _require(kept, "dimensions", nan, names)
     for name, values in rows.items():
@@ -131,7 +133,7 @@ def _matched(
 def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: str) -> np.ndarray:
     """Which objects have a row among these; raises where one has not and must, or where none has."""
     try:
-        there: np.ndarray = rows_of_each(names, {name: own}, missing)[name] >= 0
+        there: np.ndarray = rows_of_each(names, {name: own}, missing, several=False)[name] >= 0
     except InputError as error:
         raise InputError(f"{name} must have a row for each object of the dimensions: {error}") from error
     if not there.any():

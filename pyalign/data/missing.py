@@ -137,13 +137,13 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
         values, items = used_items(ordered, ordered.names)
         asked = [ordered.names[item] for item in items]
         require_different(asked, "item")
-        found = rows_of_each(asked, others, missing)
+        found = rows_of_each(asked, others, missing, len(models) > 1)
         there = _with_row(found)
         if not there.all():
             present = np.zeros(len(ordered.names), bool)
             present[items] = there
             kept: np.ndarray = present[values].all(axis=1)
-            without = missing_in_words(asked, there, len(models) > 1)
+            without = missing_in_words(asked, there, numbers_lacking(found) if len(models) > 1 else None)
             if not kept.any():
                 raise InputError(f"triplets must hold one whose items all have a row; got none: {without}")
             _require_same_rows(asked, np.flatnonzero(np.isin(items, values[kept])), found, others)
@@ -170,12 +170,14 @@ def judged_with_rows(
     if human.names is None:
         return human, None if missing == "raise" else whole
     require_different(human.names, "human")
-    found = rows_of_each(human.names, others, missing)
+    several = len(names) > 1
+    found = rows_of_each(human.names, others, missing, several)
     not_judged = _not_judged(models, human.n, found)
     if others:
         there = _with_row(found)
         if not there.all():
-            n, without = int(there.sum()), missing_in_words(human.names, there, len(names) > 1)
+            n = int(there.sum())
+            without = missing_in_words(human.names, there, numbers_lacking(found) if several else None)
             if n < fewest:
                 held = f"pairs of at least {fewest} objects that have a row; got {n or 'none'}"
                 raise InputError(f"human must hold {held}: {without}")
@@ -210,18 +212,26 @@ def _lacking(
     }
 
 
-def rows_of_each(asked: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str) -> dict[str, np.ndarray]:
-    """The row (m,) of each item in each model, -1 without one; raises where one has none and must."""
+def rows_of_each(
+    asked: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str, several: bool
+) -> dict[str, np.ndarray]:
+    """The row (m,) of each item in each model, -1 without one; raises where one has none and must.
+
+    several: whether there are several models, so that an error has to say which it is about.
+    """
     found = {}
     for model, names in row_names.items():
-        if missing == "omit":
-            found[model] = rows_of_some(asked, names)
-            continue
         try:
-            found[model] = match_names(asked, names).rows
-        except MissingRows as error:
-            raise InputError(f"{error}; {OMIT}") from error
+            found[model] = rows_of_some(asked, names) if missing == "omit" else match_names(asked, names).rows
+        except InputError as error:
+            hint = f"; {OMIT}" if isinstance(error, MissingRows) else ""
+            raise InputError(f"{model}: {error}{hint}" if several else f"{error}{hint}") from error
     return found
+
+
+def numbers_lacking(found: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """How many items have no row in each model that lacks some."""
+    return {model: lacking for model, rows in found.items() if (lacking := int((rows < 0).sum()))}
 
 
 def _with_row(found: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -275,12 +285,15 @@ def _n_different(values: np.ndarray) -> int:
     return len(np.unique(values))
 
 
-def missing_in_words(asked: Sequence[str], there: np.ndarray, several: bool) -> str:
-    """How many items have no row, or none in some of several models, in words."""
+def missing_in_words(asked: Sequence[str], there: np.ndarray, lacking: Mapping[str, int] | None) -> str:
+    """How many items have no row in words, and how many each of several models lacks; None: there is one."""
     names = [name for name, has in zip(asked, there, strict=True) if not has]
-    where = " in some model" if several else ""
     have = "has" if len(names) == 1 else "have"
-    return f"{len(names):,} of {len(asked):,} objects {have} no row{where} ({listing(names, SHOWN)})"
+    where, which = "", listing(names, SHOWN)
+    if lacking is not None:
+        where = " in some model"
+        which += f"; {listing([f'{model} lacks {count:,}' for model, count in lacking.items()], SHOWN)}"
+    return f"{len(names):,} of {len(asked):,} objects {have} no row{where} ({which})"
 
 
 def _counts(coverage: Coverage) -> tuple[int, int, str]:

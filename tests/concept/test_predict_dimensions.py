@@ -445,3 +445,13 @@ def test_the_table_of_the_page_holds_for_vice(things, data):
     found = predict_dimensions({name: load[name] for name in MODELS}, load["vice_42d"], triplets=triplets)
     assert rows_of_the_page("VICE-42") == {one.embeddings: as_on_the_page(one) for one in found}
     assert round(100 * found.human_accuracy, 3) == 63.807
+
+
+def test_objects_that_some_model_lacks_are_said_with_the_model():
+    names = tuple(f"object {k}" for k in range(12))
+    x = np.random.default_rng(0).normal(size=(12, 4))
+    models = {"a": Embeddings(x, names), "b": Embeddings(x[:10], names[:10])}
+    found = predict_dimensions(models, Embeddings(np.abs(x), names), folds=2, missing="omit")
+    assert (
+        "2 of 12 objects have no row in some model (object 10, object 11; b lacks 2), and are left out" in found.notes
+    )

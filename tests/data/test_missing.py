@@ -117,7 +117,9 @@ def test_of_several_models_all_must_have_the_rows():
     models = {"a": rows("ant", "bee", "cat", "eel"), "b": rows("dog", "cat", "bee", "ant")}
     found = with_rows(models, numbered(), "omit")
     assert found.triplets.values.tolist() == [[0, 1, 2], [1, 2, 0]]
-    assert found.triplets.notes[0].startswith("2 of 5 objects have no row in some model (dog, eel): 2 of 4 triplets")
+    assert found.triplets.notes[0].startswith(
+        "2 of 5 objects have no row in some model (dog, eel; a lacks 1, b lacks 1): 2 of 4 triplets"
+    )
     assert align_models(models, found.triplets).models["b"][:, 0].tolist() == [0, 1, 2]
 
 
@@ -148,15 +150,28 @@ def test_nothing_is_said_where_nothing_is_missing():
 
 def test_by_default_nothing_is_left_out_and_the_error_names_the_option(message_of):
     assert with_rows(rows(*NAMES), numbered(), "raise").coverage is None
-    for models in (rows("ant", "cat"), {"a": rows(*NAMES), "b": rows("ant", "cat")}):
-        message = message_of(with_rows, models, numbered(), "raise")
-        assert message == f"no row is named 'bee', 'dog', 'eel' (3 of 5 items have no row){HINT}"
+    told = f"no row is named 'bee', 'dog', 'eel' (3 of 5 items have no row){HINT}"
+    for models in (rows("ant", "cat"), {"b": rows("ant", "cat")}):
+        assert message_of(with_rows, models, numbered(), "raise") == told
+    several = {"a": rows(*NAMES), "b": rows("ant", "cat"), "c": rows("ant", "eel")}
+    assert message_of(with_rows, several, numbered(), "raise") == f"b: {told}"
 
 
 def test_an_item_with_several_rows_is_no_case_for_the_option(message_of):
     several = Embeddings(np.eye(3), ("ant_1.jpg", "ant_2.jpg", "bee_1.jpg"))
     message = message_of(with_rows, several, [["ant", "bee", "ant"]], "raise")
     assert 'x.per_object("mean")' in message and "missing" not in message
+
+
+def test_which_model_lacks_how_many_is_said_of_the_first_three():
+    models = {"all": rows(*NAMES)} | {name: rows("ant", "bee", "cat") for name in "wxyz"}
+    told = "2 of 5 objects have no row in some model (dog, eel; w lacks 2, x lacks 2, y lacks 2 and 1 more): "
+    assert with_rows(models, numbered(), "omit").triplets.notes[0].startswith(told)
+
+
+def test_an_object_with_several_rows_is_said_to_be_of_which_model(message_of):
+    models = {"a": rows("ant", "bee", "cat"), "b": Embeddings(np.eye(3), ("ant_1.jpg", "ant_2.jpg", "bee_1.jpg"))}
+    assert message_of(with_rows, models, [["ant", "bee", "cat"]], "omit").startswith("b: 'ant' has several rows: ")
 
 
 def test_no_triplet_left_is_an_error(message_of):
@@ -251,7 +266,8 @@ def test_judged_objects_without_a_row_are_left_out():
     assert found.names == ("bee", "dog", "eel") and found.values.tolist() == human.take([1, 3, 4]).values.tolist()
     assert coverage == Coverage(n_objects=3, of_objects=5, n_pairs=3, of_pairs=10)
     told = (
-        "2 of 5 objects have no row in some model (ant, cat): 7 of 10 pairs are left out; 3 pairs of 3 objects remain"
+        "2 of 5 objects have no row in some model (ant, cat; a lacks 2): 7 of 10 pairs are left out; 3 pairs of 3 "
+        "objects remain"
     )
     assert found.notes == (told,)
 
@@ -271,6 +287,9 @@ def test_judgments_without_names_miss_nothing():
 
 def test_judged_objects_without_a_row_are_refused_by_default(message_of):
     human = Judgments(np.ones((5, 5)), "dissimilarity", NAMES)
+    rdms = {"m": Judgments(np.ones((4, 4)), "dissimilarity", NAMES[:4])}
+    message = message_of(judged_with_rows, {"a": rows(*NAMES)}, rdms, human, "raise")
+    assert message == f"m: no row is named 'eel' (1 of 5 items have no row){HINT}"
     message = message_of(judged_with_rows, {"a": rows(*NAMES[:4])}, {}, human, "raise")
     assert message == f"no row is named 'eel' (1 of 5 items have no row){HINT}"
     assert judged_with_rows({"a": rows(*NAMES)}, {}, human, "raise") == (human, None)
