@@ -125,6 +125,18 @@ def test_rows_are_matched_by_name(similarities, triplets):
     assert pyalign.score(matrix=frame, kind="similarity", triplets=named).accuracy == plain.accuracy
 
 
+def test_a_frame_of_a_matrix_in_another_order_of_numbers_scores_as_the_matrix(message_of):
+    pandas = pytest.importorskip("pandas")
+    line = np.abs(np.subtract.outer(np.arange(6.0), np.arange(6.0)))
+    frame = pandas.DataFrame(line).iloc[[5, 4, 3, 2, 1, 0], [5, 4, 3, 2, 1, 0]]
+    nearest = [[0, 1, 5], [4, 5, 0], [0, 2, 5], [3, 5, 0]]
+    found = pyalign.score(matrix=frame, kind="dissimilarity", triplets=nearest)
+    assert found.accuracy == 1.0 == pyalign.score(matrix=line, kind="dissimilarity", triplets=nearest).accuracy
+    other = frame.rename(columns={5: 6})
+    told = message_of(pyalign.score, matrix=other, kind="dissimilarity", triplets=nearest)
+    assert told == "matrix must have the same labels in its index and its columns; '5' is only in one"
+
+
 def test_several_matrices_give_a_score_each(similarities, triplets):
     matrices = {"a": similarities, "b": -similarities, "c": similarities**3}
     found = pyalign.score(matrix=matrices, kind="similarity", triplets=triplets, ci="objects")
