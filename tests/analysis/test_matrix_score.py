@@ -256,6 +256,49 @@ def test_permutations_move_rows_and_columns_together(similarities, sparse, tripl
         assert scored.null_mean == found.null_mean and scored.notes == found.notes
 
 
+def in_blocks(size, blocks, t):
+    """Similarities with NaN between blocks of objects, and triplets within the blocks."""
+    rng = np.random.default_rng(0)
+    x, block = rng.normal(size=(size * blocks, 6)), np.arange(size * blocks) // size
+    matrix = np.where(block[:, None] == block, x @ x.T, np.nan)
+    return matrix, np.array([rng.permutation(size)[:3] + size * rng.integers(blocks) for _ in range(t)])
+
+
+@pytest.mark.parametrize(("size", "told"), [
+    (20, "300 ask about no NaN as the matrix is, 28 in the median of 99 orders, 19 at least"),
+    (3, "300 ask about no NaN as the matrix is, 0 in the median of 99 orders, 0 at least"),
+])  # fmt: skip
+def test_no_permutation_test_where_other_orders_leave_few_triplets(message_of, size, told):
+    matrix, within = in_blocks(size, 60 // size, 300)
+    rule = "matrix must leave about as many triplets in other orders for a permutation test; "
+    judged = Judgments(matrix, "similarity")
+    assert message_of(pyalign.permutation_test, judged, within, nan="omit", permutations=99) == rule + told
+    assert message_of(pyalign.score, matrix=judged, triplets=within, nan="omit", permutations=99) == rule + told
+    assert pyalign.score(matrix=judged, triplets=within, nan="omit").n_triplets == 300
+
+
+def test_no_permutation_test_where_other_orders_leave_more_triplets(message_of, similarities):
+    sparse = similarities.copy()
+    sparse[0, 1:13] = sparse[1:13, 0] = np.nan
+    about = np.array([[0, j, 14] for j in range(1, 13)] + [[j, j + 1, j + 2] for j in range(13, 21)])
+    told = message_of(pyalign.permutation_test, Judgments(sparse, "similarity"), about, nan="omit", permutations=99)
+    assert told.startswith("matrix must leave about as many triplets in other orders for a permutation test; 8 ask")
+
+
+@pytest.mark.parametrize("task", ["odd-one-out", "anchored"])
+def test_pairs_that_lack_a_value_at_random_permit_a_permutation_test(similarities, triplets, task):
+    sparse, upper = similarities.copy(), np.triu_indices(N, 1)
+    lacking = np.random.default_rng(3).random(len(upper[0])) < 0.2
+    i, j = (side[lacking] for side in upper)
+    sparse[i, j] = sparse[j, i] = np.nan
+    values = Triplets(triplets.values, task=task)
+    found = pyalign.permutation_test(Judgments(sparse, "similarity"), values, permutations=40, nan="omit")
+    assert found.n_triplets < (0.6 if task == "odd-one-out" else 0.7) * T and found.p_value == 1 / 41
+    if task == "odd-one-out":
+        expected = permuted_by_definition(sparse, triplets.values, 40, 0)
+        assert found.null_mean == pytest.approx(expected.mean(), rel=1e-12)
+
+
 # What is noted, and what is refused
 
 
