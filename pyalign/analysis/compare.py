@@ -82,9 +82,8 @@ def compare(
         >>> found.pairs[0].p_value < 0.05, [model.rank for model in found.models]
         (True, [1.0, 2.0])
     """
-    _checks.named_models(models)
+    models = with_similarities(_checks.named_models(models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    models = with_similarities({str(name): x for name, x in models.items()})
     if len(models) < 2:
         raise InputError(
             f"compare needs at least two models; got {len(models)}{''.join(f': {one!r}' for one in models)}"
@@ -138,9 +137,7 @@ def measures_by_model(
     """
     matrices = {name: x.kind for name, x in models.items() if isinstance(x, Similarities)}
     rows = [name for name in models if name not in matrices]
-    asked = {str(name): one for name, one in measure.items()} if isinstance(measure, Mapping) else dict.fromkeys(
-        rows, measure
-    )  # fmt: skip
+    asked = _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else dict.fromkeys(rows, measure)
     for name, one in asked.items():
         if name not in rows:
             why = "is a matrix, which has its values already" if name in matrices else "is none of the models"

@@ -219,7 +219,7 @@ def _models(x: Any, matrix: Any, kind: str | None) -> Any:
         raise InputError("kind says what matrix holds; got no matrix")
     if x is None:
         raise InputError("x or matrix must be given; got neither")
-    return with_similarities({str(name): one for name, one in x.items()} if isinstance(x, Mapping) else x)
+    return with_similarities(_checks.by_name(x, "x") if isinstance(x, Mapping) else x)
 
 
 def _refuse_for_matrices(x: Any, measure: Any, transform: Transform | None) -> None:
