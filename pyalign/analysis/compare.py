@@ -109,7 +109,12 @@ def compare(
         for name, x in aligned.models.items()
     ]
     told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
-    told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task) for m in found.models]
+    told += [
+        notes_on_score(
+            m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task, kind=aligned.kinds.get(m.model)
+        )
+        for m in found.models
+    ]
     of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
     given = {"measure": of_models, **options, "missing": missing, "ci": None if plan is None else asdict(plan),
              "correction": correction}  # fmt: skip

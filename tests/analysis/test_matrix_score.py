@@ -316,6 +316,21 @@ def test_a_diagonal_that_contradicts_the_kind_is_noted(similarities, triplets, k
     assert not any("diagonal" in note for note in right.notes)
 
 
+@pytest.mark.parametrize(("kind", "other"), [KINDS, KINDS[::-1]])
+def test_an_accuracy_clearly_below_chance_asks_whether_the_kind_is_right(similarities, triplets, kind, other):
+    condensed = squareform(given_as(similarities, other), checks=False)
+    asked = (
+        f"the accuracy is clearly below chance (33.333 %): is the kind of the matrix {other}, or the odd item in "
+        'another column (load_triplets(..., odd_column="first"))?'
+    )
+    found = pyalign.score(matrix=condensed, kind=kind, triplets=triplets)
+    assert asked in found.notes
+    of_two = pyalign.compare({"m": Judgments(condensed, kind), "n": Judgments(similarities, "similarity")}, triplets)
+    assert f"m: {asked}" in of_two.notes
+    rows = pyalign.score(np.random.default_rng(0).normal(size=(N, 6)), triplets.values[:, [2, 0, 1]])
+    assert any("below chance" in note for note in rows.notes) and "kind" not in "".join(rows.notes)
+
+
 def test_equal_similarities_are_noted(triplets):
     found = pyalign.score(matrix=np.ones((N, N)), kind="similarity", triplets=triplets)
     assert "matrix: all pairs have the same value: every triplet ties" in found.notes
