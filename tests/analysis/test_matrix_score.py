@@ -383,6 +383,17 @@ def test_what_is_wrong_is_said_in_a_line(message_of, similarities, triplets, cha
     assert message_of(pyalign.score, **options).replace("; did", ": did").startswith(expected)
 
 
+def test_names_that_a_matrix_lacks_are_given_where_it_is_made(message_of, similarities):
+    named = [["cat", "dog", "car"]]
+    told = "the triplets hold names; give the rows' names: "
+    made = message_of(pyalign.score, matrix=similarities, kind="similarity", triplets=named)
+    assert made == f"matrix: {told}Judgments(values, kind, names)"
+    read = Judgments(similarities, "similarity", source="s.npy")
+    assert message_of(pyalign.score, matrix=read, triplets=named) == (
+        f"s.npy: {told}load_judgments(..., names=names)"
+    )  # fmt: skip
+
+
 def test_other_analyses_refuse_judged_pairs(message_of, similarities, triplets):
     judged = Judgments(similarities, "similarity")
     for run in (pyalign.calibrate, pyalign.agreement, pyalign.odd_one_out, pyalign.neighbors):
