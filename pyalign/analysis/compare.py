@@ -31,7 +31,7 @@ def compare(
     models: Mapping[str, object],
     triplets: object,
     *,
-    measure: str | Measure | Mapping[str, str | Measure] = "cosine",
+    measure: str | Measure | Mapping[str, str | Measure] | None = None,
     temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
@@ -50,6 +50,7 @@ def compare(
             two. Those with names are matched by name, others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
         measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
+            None: cosine.
         temperature, ties, nan, missing, backend: see `pyalign.score`.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
             objects. None or ``"none"``: there are no intervals and no p-values.
@@ -129,12 +130,13 @@ def compare(
 
 
 def measures_by_model(
-    measure: str | Measure | Mapping[str, str | Measure], models: Mapping[str, object]
+    measure: str | Measure | Mapping[str, str | Measure] | None, models: Mapping[str, object]
 ) -> dict[str, str | Measure]:
     """The measure of each model, in their order; of `Similarities` the one that stands for a ready matrix.
 
     Raises:
-        InputError: an unknown measure, one for a model that is none of these or that is a matrix, or a model without.
+        InputError: an unknown measure, one for a model that is none of these or that is a matrix, or a model without;
+            several without names; one where all models are matrices.
 
     Example:
         >>> measures_by_model({"a": "dot", "b": "cosine"}, {"a": np.eye(3), "b": np.eye(3)})
@@ -142,7 +144,13 @@ def measures_by_model(
     """
     matrices = {name: x.kind for name, x in models.items() if isinstance(x, Similarities)}
     rows = [name for name in models if name not in matrices]
-    asked = _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else dict.fromkeys(rows, measure)
+    if isinstance(measure, list | tuple):
+        raise InputError(f"measure must be one for all embeddings, or a mapping from their names; got {measure!r}")
+    if isinstance(measure, str | Measure) and not rows:
+        raise InputError(f"measure is of embeddings; a matrix has its values already; got {str(measure)!r}")
+    asked: dict[str, str | Measure] = dict.fromkeys(rows, "cosine")
+    if measure is not None:
+        asked = _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else dict.fromkeys(rows, measure)
     for name, one in asked.items():
         if name not in rows:
             why = "is a matrix, which has its values already" if name in matrices else "is none of the models"

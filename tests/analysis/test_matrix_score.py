@@ -416,6 +416,14 @@ def test_matrices_are_compared_with_embeddings(x, similarities, triplets):
     assert both.measure == "similarity matrix"
 
 
+def test_a_comparison_of_matrices_alone_refuses_a_measure_as_their_score_does(message_of, similarities, triplets):
+    models = {name: Judgments(similarities, "similarity") for name in "ab"}
+    for measure in ("dot", "cosine"):
+        told = message_of(pyalign.compare, models, triplets, measure=measure)
+        assert told == f"measure is of embeddings; a matrix has its values already; got {measure!r}"
+    assert pyalign.compare(models, triplets).measure == "similarity matrix"
+
+
 def test_compare_leaves_out_the_pairs_that_some_model_has_no_value_for(x, sparse, triplets):
     rows = x.copy()
     rows[5] = np.nan
