@@ -406,10 +406,26 @@ def plain_number(value: object) -> float:
         return math.nan
 
 
-def named_models(models: object) -> None:
-    """Raises unless `models` maps names to embeddings."""
+def named_models(models: object, name: str = "models", of: str = "embeddings") -> dict[str, Any]:
+    """`models` by their names as text; raises unless it maps names to what the message calls `of`."""
     if not isinstance(models, Mapping):
-        raise InputError(f"models must map names to embeddings, as a dict does; got {type(models).__name__}")
+        raise InputError(f"{name} must map names to {of}, as a dict does; got {type(models).__name__}")
+    return by_name(models, name)
+
+
+def by_name(given: Mapping[Any, Any], name: str) -> dict[str, Any]:
+    """`given` with its names as text.
+
+    Raises:
+        InputError: names that are equal as text, such as 1 and "1".
+    """
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        if str(key) in found:
+            first = next(other for other in given if str(other) == str(key))
+            raise InputError(f"{name} must have names that differ as text; got {first!r} and {key!r}")
+        found[str(key)] = value
+    return found
 
 
 def real_number(value: object, name: str) -> float:

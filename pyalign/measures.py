@@ -185,7 +185,9 @@ def get_measure(measure: str | Measure) -> Measure:
     """
     if isinstance(measure, Measure):
         return measure
-    name, colon, sigma = str(measure).partition(":")
+    if not isinstance(measure, str):
+        raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {measure!r}")
+    name, colon, sigma = measure.partition(":")
     if name not in MEASURES:
         hint = "; separate measures by spaces" if "," in name else nearest(name, MEASURES)
         raise InputError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}{hint}")

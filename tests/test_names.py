@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 
 import numpy as np
@@ -60,6 +61,31 @@ FUNCTIONS = {
     "consistency": lambda x, t: pyalign.consistency({"a": x, "b": x}, t, ci=None).models[0].right,
     "predict_dimensions": lambda x, t: pyalign.predict_dimensions(x, human(t), triplets=t, ci=None)[0].own_accuracy,
     "failures": lambda x, t: pyalign.failures({"a": x, "b": x}, t).groups[0].rows,
+}
+MAPPINGS = {
+    "score": lambda two: pyalign.score(two, TRIPLETS),
+    "matrix of score": lambda two: pyalign.score(matrix=two, kind="similarity", triplets=TRIPLETS),
+    "score_choices": lambda two: pyalign.score_choices(two, TRIPLETS),
+    "calibrate": lambda two: pyalign.calibrate(two, TRIPLETS, split=None),
+    "agreement": lambda two: pyalign.agreement(two, TRIPLETS, answers=ANSWERS),
+    "compare": lambda two: pyalign.compare(two, TRIPLETS),
+    "measure of compare": lambda two: pyalign.compare({"1": X, "2": X}, TRIPLETS, measure=two),
+    "failures": lambda two: pyalign.failures(two, TRIPLETS),
+    "consistency": lambda two: pyalign.consistency(two, TRIPLETS, ci=None),
+    "model_choices of consistency": lambda two: pyalign.consistency(None, TRIPLETS, model_choices=two, ci=None),
+    "recover": lambda two: pyalign.recover(two, TRIPLETS),
+    "temperature of recover": lambda two: pyalign.recover({"1": X, "2": X}, TRIPLETS, temperature=two),
+    "rsa": lambda two: pyalign.rsa(two, X @ X.T, kind="similarity", ci=None),
+    "model_rdms of rsa": lambda two: pyalign.rsa({}, X @ X.T, kind="similarity", ci=None, model_rdms=two),
+    "cka": lambda two: pyalign.cka(two),
+    "minibatch_cka": lambda two: pyalign.minibatch_cka(two, batch=5),
+    "minibatch_cka of batches": lambda two: pyalign.minibatch_cka([two], batch=5),
+    "first of compare_layers": lambda two: pyalign.compare_layers(two, {"a": X}),
+    "concepts": lambda two: pyalign.concepts(two, TRIPLETS, HUMAN, ci=None),
+    "hubs": lambda two: pyalign.hubs(two, k=3),
+    "compare_neighbors": lambda two: pyalign.compare_neighbors(two, HUMAN, k=3),
+    "predict_dimensions": lambda two: pyalign.predict_dimensions(two, HUMAN),
+    "neighbor_purity": lambda two: pyalign.neighbor_purity(two, KINDS, k=3),
 }
 orders = st.permutations(range(N)).map(np.array)
 functions = pytest.mark.parametrize("name", FUNCTIONS)
@@ -186,3 +212,13 @@ def test_an_index_of_categories_is_the_names_of_their_objects(order):
         np.testing.assert_array_equal(found.of_rows(N, NAMES), expected.of_rows(N))
         np.testing.assert_array_equal(pyalign.Categories.of(make(values).iloc[order]).of_rows(N), expected.of_rows(N))
     assert pyalign.Categories.of(pandas.DataFrame(flags, columns=["even", "third"])).labels == ("even", "third")
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_names_of_a_mapping_that_are_equal_as_text_are_refused(name, message_of):
+    argument = name.split(" of ")[0] if " of " in name else next(
+        iter(inspect.signature(getattr(pyalign, name)).parameters)
+    )  # fmt: skip
+    argument = "models" if name == "minibatch_cka of batches" else argument
+    told = message_of(MAPPINGS[name], {1: X, "1": X})
+    assert told == f"{argument} must have names that differ as text; got 1 and '1'"

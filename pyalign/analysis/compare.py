@@ -31,7 +31,7 @@ def compare(
     models: Mapping[str, object],
     triplets: object,
     *,
-    measure: str | Measure | Mapping[str, str | Measure] = "cosine",
+    measure: str | Measure | Mapping[str, str | Measure] | None = None,
     temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
@@ -50,6 +50,7 @@ def compare(
             two. Those with names are matched by name, others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
         measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
+            None: cosine.
         temperature, ties, nan, missing, backend: see `pyalign.score`.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
             objects. None or ``"none"``: there are no intervals and no p-values.
@@ -82,9 +83,8 @@ def compare(
         >>> found.pairs[0].p_value < 0.05, [model.rank for model in found.models]
         (True, [1.0, 2.0])
     """
-    _checks.named_models(models)
+    models = with_similarities(_checks.named_models(models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    models = with_similarities({str(name): x for name, x in models.items()})
     if len(models) < 2:
         raise InputError(
             f"compare needs at least two models; got {len(models)}{''.join(f': {one!r}' for one in models)}"
@@ -110,7 +110,12 @@ def compare(
         for name, x in aligned.models.items()
     ]
     told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
-    told += [notes_on_score(m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task) for m in found.models]
+    told += [
+        notes_on_score(
+            m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task, kind=aligned.kinds.get(m.model)
+        )
+        for m in found.models
+    ]
     of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
     given = {"measure": of_models, **options, "missing": missing, "ci": None if plan is None else asdict(plan),
              "correction": correction}  # fmt: skip
@@ -125,12 +130,13 @@ def compare(
 
 
 def measures_by_model(
-    measure: str | Measure | Mapping[str, str | Measure], models: Mapping[str, object]
+    measure: str | Measure | Mapping[str, str | Measure] | None, models: Mapping[str, object]
 ) -> dict[str, str | Measure]:
     """The measure of each model, in their order; of `Similarities` the one that stands for a ready matrix.
 
     Raises:
-        InputError: an unknown measure, one for a model that is none of these or that is a matrix, or a model without.
+        InputError: an unknown measure, one for a model that is none of these or that is a matrix, or a model without;
+            several without names; one where all models are matrices.
 
     Example:
         >>> measures_by_model({"a": "dot", "b": "cosine"}, {"a": np.eye(3), "b": np.eye(3)})
@@ -138,9 +144,13 @@ def measures_by_model(
     """
     matrices = {name: x.kind for name, x in models.items() if isinstance(x, Similarities)}
     rows = [name for name in models if name not in matrices]
-    asked = {str(name): one for name, one in measure.items()} if isinstance(measure, Mapping) else dict.fromkeys(
-        rows, measure
-    )  # fmt: skip
+    if isinstance(measure, list | tuple):
+        raise InputError(f"measure must be one for all embeddings, or a mapping from their names; got {measure!r}")
+    if isinstance(measure, str | Measure) and not rows:
+        raise InputError(f"measure is of embeddings; a matrix has its values already; got {str(measure)!r}")
+    asked: dict[str, str | Measure] = dict.fromkeys(rows, "cosine")
+    if measure is not None:
+        asked = _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else dict.fromkeys(rows, measure)
     for name, one in asked.items():
         if name not in rows:
             why = "is a matrix, which has its values already" if name in matrices else "is none of the models"

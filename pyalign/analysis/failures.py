@@ -198,7 +198,7 @@ def failures(
         >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
         {'line': -6.0, 'flipped': -5.0}
     """
-    _checks.named_models(models)
+    models = _checks.named_models(models)
     require_families(list(models), families)
     if limit is not None:
         _checks.whole_number(limit, "limit", 0)

@@ -10,7 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
-from pyalign.data import ANCHORED, ODD_ONE_OUT, alternatives_of, chance_of
+from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, alternatives_of, chance_of
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
@@ -172,13 +172,20 @@ def looks_like_index(column: np.ndarray) -> bool:
 
 
 def notes_on_score(
-    accuracy: float, n: int, cross_entropy: float, name: str | None = None, task: str = ODD_ONE_OUT, rows: bool = True
+    accuracy: float,
+    n: int,
+    cross_entropy: float,
+    name: str | None = None,
+    task: str = ODD_ONE_OUT,
+    rows: bool = True,
+    kind: str | None = None,
 ) -> tuple[str, ...]:
     """An accuracy that is not above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
 
     Chance is judged by the standard error of n independent triplets, which is the smallest there could be.
 
     rows: whether the model has rows, which could be in another order than thought; else it has choices.
+    kind: of the matrix, where the model is one.
 
     Example:
         >>> notes_on_score(0.20, 1000, 1.1)
@@ -190,7 +197,8 @@ def notes_on_score(
     error = math.sqrt(chance * (1 - chance) / max(1, n))
     if accuracy < chance - BELOW * error:
         item, option = ("odd item", 'odd_column="first"') if task == ODD_ONE_OUT else ("chosen option", 'anchor="last"')
-        told = f"is the {item} in another column (load_triplets(..., {option}))?"
+        swapped = "".join(f"kind of the matrix {other}, or the " for other in KINDS if kind not in (None, other))
+        told = f"is the {swapped}{item} in another column (load_triplets(..., {option}))?"
         notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.3f} %): {told}")
     elif accuracy <= chance + ABOVE * error:
         question = ": is the order of rows right?" if rows else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from pyalign.data import ANCHORED, ODD_ONE_OUT
@@ -9,6 +11,7 @@ from pyalign.errors import InputError
 from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
 
+ALIKE, FEWEST = 0.9, 0.5  # shares of the triplets that are scored: the median order has the first, each the second
 PAIRS = ((0, 1), (0, 2), (1, 2))  # of positions; anchored triplets ask about the first two
 
 
@@ -37,6 +40,24 @@ def require_values(matrix: np.ndarray, name: str = "matrix") -> None:
         f"{name} must have a value for every pair; {int(missing.sum()) // 2:,} of {n * (n - 1) // 2:,} are NaN, "
         f'[{i}, {j}] is the first; nan="omit" leaves out the triplets that ask about them'
     )
+
+
+def require_alike_orders(matrix: np.ndarray, triplets: np.ndarray, permuted: Iterable[np.ndarray], task: str) -> None:
+    """Raises where triplets (t, 3) under permutations ask about fewer or more pairs of NaN than they do as they are.
+
+    Accuracies of fewer triplets vary more: the null distribution would be wider, or narrower, than the accuracy
+    that is tested deserves. Where the pairs without a value have nothing to do with the triplets, the number that is
+    scored is about the median over orders; that a single order leaves fewer is part of the null hypothesis.
+    """
+    scored = int(has_values(matrix, triplets, task).sum())
+    counts = [int(has_values(matrix, moved, task).sum()) for moved in permuted]
+    median, least = float(np.median(counts)), min(counts)
+    if not ALIKE <= median / scored <= 1 / ALIKE or least < FEWEST * scored:
+        median_of = f"{median:,.0f} in the median of {len(counts):,} orders, {least:,} at least"
+        raise InputError(
+            "matrix must leave about as many triplets in other orders for a permutation test; "
+            f"{scored:,} ask about no NaN as the matrix is, {median_of}"
+        )
 
 
 def without_missing_pairs(

@@ -11,6 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, accuracy_of, scored_part
 from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.analysis.pairs_without_value import require_alike_orders
 from pyalign.analysis.permuted import PermutationTest
 from pyalign.analysis.two_alternatives import counts_of_two
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
@@ -52,7 +53,8 @@ def permutation_test(
         triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
         measure, ties, backend: see `pyalign.score`.
         nan: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is. Of a matrix
-            each order leaves out the triplets that then ask about a pair that is NaN.
+            each order leaves out the triplets that then ask about a pair that is NaN; these must be about as many as
+            those that are left out of the matrix as it is.
         missing: see `pyalign.score`.
         permutations: random matchings.
         confidence: of the interval of the accuracies under them.
@@ -63,7 +65,8 @@ def permutation_test(
         A `PermutationTest`.
 
     Raises:
-        InputError: as `pyalign.score`.
+        InputError: as `pyalign.score`; a matrix whose NaN lie so that other orders leave fewer or more triplets: their
+            median is not within 10 % of the number that is scored, or some order leaves less than half of it.
 
     Source: Phipson and Smyth, "Permutation p-values should never be zero", 2010, for the 1 that is added.
 
@@ -154,10 +157,14 @@ def _permuted_with_missing(
     seed: int, progress: Progress,
 ) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies with a matrix that has NaN: each of the triplets that ask about none in that order."""
+
+    def moved(k: int) -> np.ndarray:
+        return permutation(len(matrix), k, seed=seed).astype(np.int32)[triplets]
+
+    require_alike_orders(matrix, triplets, map(moved, range(permutations)), task)
     accuracies = np.empty(permutations)
     for k in range(permutations):
-        moved = permutation(len(matrix), k, seed=seed).astype(np.int32)[triplets]
-        found = triplet_outcomes(matrix, moved, measure=measure, ties=ties, nan="omit", backend=backend, task=task)
+        found = triplet_outcomes(matrix, moved(k), measure=measure, ties=ties, nan="omit", backend=backend, task=task)
         assert found.score.accuracy is not None
         accuracies[k] = found.score.accuracy
         progress("permutations", k + 1, permutations)

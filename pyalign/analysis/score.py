@@ -219,7 +219,7 @@ def _models(x: Any, matrix: Any, kind: str | None) -> Any:
         raise InputError("kind says what matrix holds; got no matrix")
     if x is None:
         raise InputError("x or matrix must be given; got neither")
-    return with_similarities({str(name): one for name, one in x.items()} if isinstance(x, Mapping) else x)
+    return with_similarities(_checks.by_name(x, "x") if isinstance(x, Mapping) else x)
 
 
 def _refuse_for_matrices(x: Any, measure: Any, transform: Transform | None) -> None:
@@ -245,6 +245,7 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, back
 def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str | Measure | None], Score]:
     """Brings the rows to their place, once for all measures; gives the score by one."""
     matrix = aligned.embeddings if isinstance(aligned.embeddings, Similarities) else None
+    kind = None if matrix is None else matrix.kind
     source, seen, notes = name or ("x" if matrix is None else "matrix"), None, aligned.notes
     values = aligned.x
     if asked.transform is not None:
@@ -267,7 +268,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
         told = merged(notes, looked(), of_measure, found.notes)  # triplets are known to be valid now
         if found.accuracy is not None:
             nats = found.cross_entropy or 0.0
-            told = merged(told, notes_on_score(found.accuracy, found.n_triplets, nats, name, found.task))
+            told = merged(told, notes_on_score(found.accuracy, found.n_triplets, nats, name, found.task, kind=kind))
         return replace(
             found,
             embeddings=name,

@@ -117,13 +117,14 @@ def score_choices(
     if not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")
     found: list[Score] = []
-    for name, given in choices.items():
-        progress(str(name), len(found), len(choices))
+    named = _checks.by_name(choices, "choices")
+    for name, given in named.items():
+        progress(name, len(found), len(choices))
         try:
-            found.append(_one(given, str(name), aligned, asked))
+            found.append(_one(given, name, aligned, asked))
         except InputError as error:
-            raise InputError(f"{' with '.join(filter(None, (str(name), aligned.triplets.source)))}: {error}") from error
-    provenance = _provenance(asked, {str(name): given for name, given in choices.items()}, aligned.triplets)
+            raise InputError(f"{' with '.join(filter(None, (name, aligned.triplets.source)))}: {error}") from error
+    provenance = _provenance(asked, named, aligned.triplets)
     told = merged(*(one.notes for one in found))
     return Scores(tuple(found), aligned.triplets.source, notes=told, provenance=provenance)
 

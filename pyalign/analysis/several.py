@@ -93,12 +93,12 @@ def of_each(
         called: what x is, where it has no name.
         begin: takes embeddings with triplets and their name, or None; gives a function of a measure.
     """
-    models: Mapping[str | None, object] = {None: x}
+    models: Mapping[Any, object] = {None: x}
     if isinstance(x, Mapping):
         if not x:
             raise InputError(f"{called} must hold at least one model; got an empty mapping")
         ordered, notes = one_order(x, triplets)
-        triplets, models = replace(ordered, notes=merged(ordered.notes, notes)), {str(name): x[name] for name in x}
+        triplets, models = replace(ordered, notes=merged(ordered.notes, notes)), _checks.by_name(x, called)
     found: list[One] = []
     each = {name: measures[:1] if isinstance(values, Similarities) else measures for name, values in models.items()}
     for name, values in models.items():

@@ -53,8 +53,9 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     models: dict[str, Any] = {**_inputs.read_models(options, triplets), **matrices}
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
+    by_model = measures[0] if len(measures) == 1 else dict(zip(models, measures, strict=False))
     found = compare(
-        models, triplets, measure=measures[0] if len(measures) == 1 else dict(zip(models, measures, strict=False)),
+        models, triplets, measure=None if options.measure is None else by_model,
         temperature=1.0 if temperature is None else temperature,
         ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=options.resampling(),
         correction=options.correction, choose_best=options.choose_best, progress=progress,

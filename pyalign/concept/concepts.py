@@ -123,7 +123,7 @@ def concepts(
     given = as_triplet_data(triplets)
     require_answers(given, "concepts")
     require_one_answer_each(given, "concepts")
-    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
     if not models:
         raise InputError("x must hold at least one of the embeddings; got none")
     plan = as_resampling(ci)

@@ -89,7 +89,8 @@ def consistency(
         >>> found.pairs[1].kappa, found.matrix().shape
         (1.0, (3, 3))
     """
-    rows, choices = _named(models), _named(model_choices)
+    rows = _checks.named_models({} if models is None else models)
+    choices = _checks.named_models({} if model_choices is None else model_choices, "model_choices", "choices")
     if len(rows) + len(choices) < 2:
         raise InputError(f"models must be at least two, with model_choices; got {len(rows) + len(choices)}")
     twice = next((name for name in choices if name in rows), None)
@@ -127,10 +128,3 @@ def consistency(
         notes=merged(found.notes),
         provenance=Provenance.now(inputs, options, found.backend, found.seed),
     )
-
-
-def _named(models: Mapping[str, object] | None) -> dict[str, object]:
-    if models is None:
-        return {}
-    _checks.named_models(models)
-    return {str(name): one for name, one in models.items()}

@@ -100,7 +100,7 @@ def hubs(x: object, *, k: int = 10, measure: str | Measure = "cosine", largest: 
         >>> found[0].largest[0].count, found[0].antihubs
         (2.0, 0.5)
     """
-    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
     _checks.whole_number(largest, "largest", 0)
     matched = match_rows(models)
     k, rows = checked_k(k, matched.n), matched.take()

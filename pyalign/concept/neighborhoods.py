@@ -94,9 +94,7 @@ def compare_neighbors(
         >>> found.chance == 5 / 59, found[0].overlap > 0.5, found[0].p_value, found.differences[0].p_value < 0.05
         (True, True, 0.001, True)
     """
-    models = dict(x) if isinstance(x, Mapping) else {"x": x}
-    _checks.named_models(models)
-    models = {str(name): one for name, one in models.items()}
+    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
     if not models or REFERENCE in models:
         raise InputError(f"x must hold at least one model, none called {REFERENCE!r}; got {list(models)}")
     ci = or_none(ci)

@@ -90,7 +90,7 @@ def predict_dimensions(
     seed = _checks.whole_number(seed, "seed", 0)
     if isinstance(x, Mapping) and not x:
         raise InputError("x must hold at least one model; got none")
-    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
     objects = objects_of(models, dimensions, labels, nan, missing)
     given = _checks.as_array(folds, "folds", "(n,)").ndim > 0
     fold = _folds(objects, folds, given, seed)

@@ -127,7 +127,7 @@ def neighbor_purity(
         >>> found[0].purity, round(found[0].chance, 3)
         (1.0, 0.333)
     """
-    models = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {"x": x}
+    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
     ci = or_none(ci)
     if ci is not None:
         _checks.one_of(ci, ("objects",), "ci")

@@ -158,7 +158,12 @@ def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Arra
     source, names = x.source or name, triplets.names
     assert names is not None
     if not triplets.numbered:
-        raise InputError(f"{source}: the triplets hold names; give the rows' names: load_embeddings(..., names=names)")
+        of_matrix = isinstance(x, Similarities)
+        if x.source is None:  # made in memory, not read
+            remedy = "Judgments(values, kind, names)" if of_matrix else "Embeddings(x, names)"
+        else:
+            remedy = f"load_{'judgments' if of_matrix else 'embeddings'}(..., names=names)"
+        raise InputError(f"{source}: the triplets hold names; give the rows' names: {remedy}")
     if len(x) != len(names):
         raise InputError(f"{source}: has {len(x)} rows and no names, {len(names)} items are named: which row is whose?")
     return triplets.values, (f"rows of {source} have no names: they are taken to be in the order of the named items",)

@@ -12,6 +12,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data.arrays import AsArray
+from pyalign.data.embeddings import as_embeddings, is_frame, rows_of_index
 from pyalign.data.names import match_names
 from pyalign.errors import InputError
 
@@ -27,7 +28,7 @@ class Judgments(AsArray):
     Attributes:
         values: (n, n) symmetric, or (p, n, n), one for each of p people; or condensed, (m,) or (p, m), the
             m = n (n - 1) / 2 pairs above the diagonal, row by row. Diagonals are not looked at. A square matrix is
-            taken for (n, n), never for p = m condensed ones.
+            taken for (n, n), never for p = m condensed ones. Of a DataFrame the labels put rows and columns in order.
         kind: "dissimilarity", larger is less alike, or "similarity". Nothing in the values says which.
         names: of the n objects, or None.
         people: names of the p people, or None.
@@ -56,6 +57,10 @@ class Judgments(AsArray):
         if isinstance(self.values, str | os.PathLike):
             raise InputError(f"human must be an array; got the path {os.fspath(self.values)!r}: read it with "
                              "load_judgments(path, kind=)")  # fmt: skip
+        if is_frame(self.values):
+            values, names = matrix_of_frame(self.values, "human")
+            object.__setattr__(self, "values", values)
+            object.__setattr__(self, "names", names if self.names is None else self.names)
         a = _checks.as_array(self.values, "human", "(n, n), (p, n, n) or condensed")
         if a.dtype.kind not in "biuf":
             raise InputError(f"human must hold real numbers; got dtype {a.dtype}")
@@ -212,7 +217,7 @@ def above(matrix: np.ndarray, out: np.ndarray) -> None:
 
 
 def as_judgments(human: object, kind: str | None = None, name: str = "human") -> Judgments:
-    """`human` with what it knows: a kind that is given must be its own; the index of a DataFrame names objects.
+    """`human` with what it knows: a kind that is given must be its own; a DataFrame is read by its labels.
 
     Raises:
         InputError: no kind, another kind, what `Judgments` refuses.
@@ -227,25 +232,41 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
         return human
     if kind is None:
         raise InputError(f"kind must say what {name} holds: 'dissimilarity' or 'similarity'; got None")
-    from pyalign.data.embeddings import as_embeddings, is_frame
-
     try:
-        if is_frame(human):
-            found = as_embeddings(human, name)
-            require_same_order(human, found.names, name)
-            return Judgments(np.asarray(found.values), kind, found.names)
         return Judgments(human, kind)  # type: ignore[arg-type]
     except InputError as error:
         raise about(name, error) from error
 
 
-def require_same_order(frame: Any, names: Sequence[str] | None, name: str) -> None:
-    """Raises where the columns of a DataFrame are the objects of its index in another order."""
-    columns = tuple(map(str, frame.columns))
-    if names is not None and columns != tuple(names) and sorted(columns) == sorted(names):
-        k = next(k for k, column in enumerate(columns) if column != names[k])
-        told = f"column {k} is {columns[k]!r}, row {k} {names[k]!r}"
-        raise InputError(f"{name} must have its columns in the order of its index; {told}")
+def matrix_of_frame(frame: Any, name: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """The matrix in a DataFrame with its columns in the order of its rows, and the names of the objects.
+
+    Labels are compared as text. An index of the numbers 0 to n - 1, in any order, puts the rows in the order of the
+    numbers and names no object. Where one side has these numbers in order, as pandas gives them to what has no labels,
+    the names are those of the other side.
+
+    Raises:
+        InputError: what `as_embeddings` refuses; other labels in the columns than in the index; labels that repeat.
+    """
+    values = np.asarray(as_embeddings(frame, name).values)
+    order, names = rows_of_index(frame.index, name)
+    numbers = tuple(map(str, range(len(values))))
+    labels, columns = names or numbers, tuple(map(str, frame.columns))
+    if columns == labels or len(columns) != len(labels):  # the latter is no square matrix
+        return values, names
+    other = set(labels).symmetric_difference(columns)
+    if other and columns == numbers:
+        return values, names
+    if other and order is None and names is None:
+        return values, columns
+    if other:
+        first = next(label for label in (*labels, *columns) if label in other)
+        raise InputError(f"{name} must have the same labels in its index and its columns; {first!r} is only in one")
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise InputError(f"{name} must have columns in its index's order, or labels that differ; got {twice!r} twice")
+    place = {label: k for k, label in enumerate(columns)}
+    return values[:, [place[label] for label in labels]], names
 
 
 def about(name: str, error: InputError) -> InputError:

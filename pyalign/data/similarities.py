@@ -92,7 +92,8 @@ def similarities_of(matrix: Any, kind: str | None) -> Any:
         return as_similarities(as_judgments(matrix, kind, "matrix"))
     if not matrix:
         raise InputError("matrix must hold at least one; got an empty mapping")
-    return with_similarities({str(name): as_judgments(one, kind, str(name)) for name, one in matrix.items()})
+    named = _checks.by_name(matrix, "matrix")
+    return with_similarities({name: as_judgments(one, kind, name) for name, one in named.items()})
 
 
 def diagonal_notes(values: np.ndarray, kind: str, name: str) -> tuple[str, ...]:

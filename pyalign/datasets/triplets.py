@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Literal, overload
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data import Categories, Provenance, as_embeddings
-from pyalign.data.embeddings import notes_on_values
+from pyalign.data import Categories, Embeddings, Provenance, as_embeddings
+from pyalign.data.embeddings import is_frame, notes_on_values
+from pyalign.data.judgments import matrix_of_frame
 from pyalign.datasets.simulate import (
     Chooser,
     different,
@@ -134,9 +135,10 @@ def draw_triplets(
     rng = generator(seed)
     if _checks.flag(soft, "soft") and temperature is None:
         raise InputError("temperature must be a number for soft=True, whose probabilities it divides; got None")
-    asked, given = measure, as_embeddings(x)
+    is_matrix = isinstance(measure, str) and measure in (PRECOMPUTED, DISSIMILARITY)
+    asked, given = measure, Embeddings(*matrix_of_frame(x, "x")) if is_matrix and is_frame(x) else as_embeddings(x)
     rows = _checks.as_rows(given.values)
-    if isinstance(measure, str) and measure in (PRECOMPUTED, DISSIMILARITY):
+    if is_matrix:
         chooser, notes = Chooser(_similarities(rows, str(measure)), None), given.notes
     else:
         chooser = Chooser(rows, get_measure(measure))

@@ -76,13 +76,12 @@ def cka(
         >>> found[0].calibrated[0][1] > 0.9, found[0].calibrated[0][2]
         (True, 0.0)
     """
-    _checks.named_models(models)
+    given = _checks.named_models(models)
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
     measures = measures_of(measure)
     count, level = checked_permutations(permutations, alpha)
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
-    given = {str(name): x for name, x in models.items()}
     matched = match_rows(given)
     rows = matched.take()
     notes = [*matched.notes, *filter(None, [too_few(count, level)])]

@@ -96,4 +96,4 @@ def _layers(models: Mapping[str, object], name: str) -> dict[str, object]:
         raise InputError(f"{name} must map names of layers to embeddings; got {type(models).__name__}")
     if not models:
         raise InputError(f"{name} must have at least one layer; got none")
-    return {str(layer): x for layer, x in models.items()}
+    return _checks.by_name(models, name)

@@ -68,7 +68,7 @@ def minibatch_cka(
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, object] = {}
     if isinstance(models, Mapping):
-        inputs = {str(name): x for name, x in models.items()}
+        inputs = _checks.by_name(models, "models")
         _names(inputs)
         batches, count, notes = _cut(inputs, size, seed)
     elif isinstance(models, Iterable) and not isinstance(models, np.ndarray):
@@ -116,8 +116,7 @@ def _cut(
 
 def _matched(batches: Iterable[Mapping[str, object]]) -> Iterator[dict[str, np.ndarray]]:
     for rows in batches:
-        _checks.named_models(rows)
-        yield match_rows({str(name): x for name, x in rows.items()}).take()
+        yield match_rows(_checks.named_models(rows)).take()
 
 
 def _names(rows: Mapping[str, object]) -> tuple[str, ...]:

@@ -106,7 +106,9 @@ def get_representation_measure(measure: str | RepresentationMeasure) -> Represen
     """
     if isinstance(measure, RepresentationMeasure):
         return measure
-    name, colon, text = str(measure).partition(":")
+    if not isinstance(measure, str):
+        raise InputError(f"measure must be one of {', '.join(REPRESENTATION_MEASURES)}; got {measure!r}")
+    name, colon, text = measure.partition(":")
     if name not in REPRESENTATION_MEASURES:
         hint = "; separate measures by spaces" if "," in name else nearest(name, REPRESENTATION_MEASURES)
         raise InputError(f"measure must be one of {', '.join(REPRESENTATION_MEASURES)}; got {name!r}{hint}")

@@ -108,11 +108,12 @@ def rsa(
         (True, 0.01, 66)
     """
     judged = as_judgments(human, kind)
-    given = x if isinstance(x, Mapping) else {"x": x}
-    models = {str(name): as_embeddings(one, str(name)) for name, one in given.items()}
+    given = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
+    models = {name: as_embeddings(one, name) for name, one in given.items()}
     if not isinstance(model_rdms, Mapping | None):
         raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
-    rdms = {str(name): as_judgments(one, "dissimilarity", str(name)) for name, one in (model_rdms or {}).items()}
+    given = _checks.by_name(model_rdms or {}, "model_rdms")
+    rdms = {name: as_judgments(one, "dissimilarity", name) for name, one in given.items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))

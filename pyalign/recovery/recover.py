@@ -117,8 +117,7 @@ def recover(
         >>> found.confusion, found.n_needed < 200
         (((1.0, 0.0), (0.0, 1.0)), True)
     """
-    _checks.named_models(models)
-    models = {str(name): x for name, x in models.items()}
+    models = _checks.named_models(models)
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
     asked = _asked(
@@ -183,8 +182,9 @@ def _by_name(given: Any, models: Mapping[str, object], what: str) -> dict[str, A
     """One for each model, from one for all or from a mapping."""
     if not isinstance(given, Mapping):
         return dict.fromkeys(models, given)
+    given = _checks.by_name(given, what)
     lacking = [name for name in models if name not in given]
-    unknown = [str(name) for name in given if name not in models]
+    unknown = [name for name in given if name not in models]
     if lacking or unknown:
         told = f"it lacks {lacking[0]!r}" if lacking else f"{unknown[0]!r} is no model"
         raise InputError(f"{what} must name each model; {told}")

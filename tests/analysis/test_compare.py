@@ -535,7 +535,8 @@ def test_each_model_has_its_own_measure(tmp_path):
         ({"a": "dot", "b": "dot", "bb": "dot"}, "measure names 'bb', which is none of the models; did you mean 'b'?"),
         ({"a": "dot", "b": "dod"}, "measure must be one of cosine, dot,"),
         ({}, "measure must be given for each model; got none for 'a'"),
-        (["dot", "cosine"], "measure must be one of cosine, dot,"),
+        (["dot", "cosine"], "measure must be one for all embeddings, or a mapping from their names; got ['dot', 'cos"),
+        (("dot", "cosine"), "measure must be one for all embeddings, or a mapping from their names; got ('dot', 'cos"),
     ],
 )
 def test_measures_of_other_models_are_refused(message_of, measure, expected):

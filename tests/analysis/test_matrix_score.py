@@ -125,6 +125,18 @@ def test_rows_are_matched_by_name(similarities, triplets):
     assert pyalign.score(matrix=frame, kind="similarity", triplets=named).accuracy == plain.accuracy
 
 
+def test_a_frame_of_a_matrix_in_another_order_of_numbers_scores_as_the_matrix(message_of):
+    pandas = pytest.importorskip("pandas")
+    line = np.abs(np.subtract.outer(np.arange(6.0), np.arange(6.0)))
+    frame = pandas.DataFrame(line).iloc[[5, 4, 3, 2, 1, 0], [5, 4, 3, 2, 1, 0]]
+    nearest = [[0, 1, 5], [4, 5, 0], [0, 2, 5], [3, 5, 0]]
+    found = pyalign.score(matrix=frame, kind="dissimilarity", triplets=nearest)
+    assert found.accuracy == 1.0 == pyalign.score(matrix=line, kind="dissimilarity", triplets=nearest).accuracy
+    other = frame.rename(columns={5: 6})
+    told = message_of(pyalign.score, matrix=other, kind="dissimilarity", triplets=nearest)
+    assert told == "matrix must have the same labels in its index and its columns; '5' is only in one"
+
+
 def test_several_matrices_give_a_score_each(similarities, triplets):
     matrices = {"a": similarities, "b": -similarities, "c": similarities**3}
     found = pyalign.score(matrix=matrices, kind="similarity", triplets=triplets, ci="objects")
@@ -244,6 +256,49 @@ def test_permutations_move_rows_and_columns_together(similarities, sparse, tripl
         assert scored.null_mean == found.null_mean and scored.notes == found.notes
 
 
+def in_blocks(size, blocks, t):
+    """Similarities with NaN between blocks of objects, and triplets within the blocks."""
+    rng = np.random.default_rng(0)
+    x, block = rng.normal(size=(size * blocks, 6)), np.arange(size * blocks) // size
+    matrix = np.where(block[:, None] == block, x @ x.T, np.nan)
+    return matrix, np.array([rng.permutation(size)[:3] + size * rng.integers(blocks) for _ in range(t)])
+
+
+@pytest.mark.parametrize(("size", "told"), [
+    (20, "300 ask about no NaN as the matrix is, 28 in the median of 99 orders, 19 at least"),
+    (3, "300 ask about no NaN as the matrix is, 0 in the median of 99 orders, 0 at least"),
+])  # fmt: skip
+def test_no_permutation_test_where_other_orders_leave_few_triplets(message_of, size, told):
+    matrix, within = in_blocks(size, 60 // size, 300)
+    rule = "matrix must leave about as many triplets in other orders for a permutation test; "
+    judged = Judgments(matrix, "similarity")
+    assert message_of(pyalign.permutation_test, judged, within, nan="omit", permutations=99) == rule + told
+    assert message_of(pyalign.score, matrix=judged, triplets=within, nan="omit", permutations=99) == rule + told
+    assert pyalign.score(matrix=judged, triplets=within, nan="omit").n_triplets == 300
+
+
+def test_no_permutation_test_where_other_orders_leave_more_triplets(message_of, similarities):
+    sparse = similarities.copy()
+    sparse[0, 1:13] = sparse[1:13, 0] = np.nan
+    about = np.array([[0, j, 14] for j in range(1, 13)] + [[j, j + 1, j + 2] for j in range(13, 21)])
+    told = message_of(pyalign.permutation_test, Judgments(sparse, "similarity"), about, nan="omit", permutations=99)
+    assert told.startswith("matrix must leave about as many triplets in other orders for a permutation test; 8 ask")
+
+
+@pytest.mark.parametrize("task", ["odd-one-out", "anchored"])
+def test_pairs_that_lack_a_value_at_random_permit_a_permutation_test(similarities, triplets, task):
+    sparse, upper = similarities.copy(), np.triu_indices(N, 1)
+    lacking = np.random.default_rng(3).random(len(upper[0])) < 0.2
+    i, j = (side[lacking] for side in upper)
+    sparse[i, j] = sparse[j, i] = np.nan
+    values = Triplets(triplets.values, task=task)
+    found = pyalign.permutation_test(Judgments(sparse, "similarity"), values, permutations=40, nan="omit")
+    assert found.n_triplets < (0.6 if task == "odd-one-out" else 0.7) * T and found.p_value == 1 / 41
+    if task == "odd-one-out":
+        expected = permuted_by_definition(sparse, triplets.values, 40, 0)
+        assert found.null_mean == pytest.approx(expected.mean(), rel=1e-12)
+
+
 # What is noted, and what is refused
 
 
@@ -259,6 +314,21 @@ def test_a_diagonal_that_contradicts_the_kind_is_noted(similarities, triplets, k
     assert not any("diagonal" in note for note in pyalign.score(matrix=condensed, kind=kind, triplets=triplets).notes)
     right = pyalign.score(matrix=given_as(similarities, kind), kind=kind, triplets=triplets)
     assert not any("diagonal" in note for note in right.notes)
+
+
+@pytest.mark.parametrize(("kind", "other"), [KINDS, KINDS[::-1]])
+def test_an_accuracy_clearly_below_chance_asks_whether_the_kind_is_right(similarities, triplets, kind, other):
+    condensed = squareform(given_as(similarities, other), checks=False)
+    asked = (
+        f"the accuracy is clearly below chance (33.333 %): is the kind of the matrix {other}, or the odd item in "
+        'another column (load_triplets(..., odd_column="first"))?'
+    )
+    found = pyalign.score(matrix=condensed, kind=kind, triplets=triplets)
+    assert asked in found.notes
+    of_two = pyalign.compare({"m": Judgments(condensed, kind), "n": Judgments(similarities, "similarity")}, triplets)
+    assert f"m: {asked}" in of_two.notes
+    rows = pyalign.score(np.random.default_rng(0).normal(size=(N, 6)), triplets.values[:, [2, 0, 1]])
+    assert any("below chance" in note for note in rows.notes) and "kind" not in "".join(rows.notes)
 
 
 def test_equal_similarities_are_noted(triplets):
@@ -313,6 +383,17 @@ def test_what_is_wrong_is_said_in_a_line(message_of, similarities, triplets, cha
     assert message_of(pyalign.score, **options).replace("; did", ": did").startswith(expected)
 
 
+def test_names_that_a_matrix_lacks_are_given_where_it_is_made(message_of, similarities):
+    named = [["cat", "dog", "car"]]
+    told = "the triplets hold names; give the rows' names: "
+    made = message_of(pyalign.score, matrix=similarities, kind="similarity", triplets=named)
+    assert made == f"matrix: {told}Judgments(values, kind, names)"
+    read = Judgments(similarities, "similarity", source="s.npy")
+    assert message_of(pyalign.score, matrix=read, triplets=named) == (
+        f"s.npy: {told}load_judgments(..., names=names)"
+    )  # fmt: skip
+
+
 def test_other_analyses_refuse_judged_pairs(message_of, similarities, triplets):
     judged = Judgments(similarities, "similarity")
     for run in (pyalign.calibrate, pyalign.agreement, pyalign.odd_one_out, pyalign.neighbors):
@@ -333,6 +414,14 @@ def test_matrices_are_compared_with_embeddings(x, similarities, triplets):
     assert [one.measure for one in found.models] == ["similarity matrix", "cosine"] and found.measure is None
     both = pyalign.compare({"a": Judgments(similarities, "similarity"), "b": Judgments(other, "similarity")}, triplets)
     assert both.measure == "similarity matrix"
+
+
+def test_a_comparison_of_matrices_alone_refuses_a_measure_as_their_score_does(message_of, similarities, triplets):
+    models = {name: Judgments(similarities, "similarity") for name in "ab"}
+    for measure in ("dot", "cosine"):
+        told = message_of(pyalign.compare, models, triplets, measure=measure)
+        assert told == f"measure is of embeddings; a matrix has its values already; got {measure!r}"
+    assert pyalign.compare(models, triplets).measure == "similarity matrix"
 
 
 def test_compare_leaves_out_the_pairs_that_some_model_has_no_value_for(x, sparse, triplets):

@@ -99,6 +99,14 @@ def test_names_match_rows_and_columns(command, similarities, triplets):
         assert row["accuracy"] == expected["accuracy"]
 
 
+def test_names_that_a_file_lacks_are_an_option(command, similarities):
+    with open("named.csv", "w") as file:
+        file.write("cat,dog,car\n")
+    for file, given in (("s.npy", ("--matrix", "s.npy", *KIND)), ("x.npy", ("x.npy",))):
+        told = command("score", *given, "-t", "named.csv").err
+        assert f"{file}: the triplets hold names; give the rows' names: --names FILE" in told
+
+
 def test_choices_probabilities_page_card_and_picture_are_written(command, similarities):
     outputs = ("--choices", "c.npy", "--probabilities", "p.npy", "--model-index", "card.yaml", "--json", "score.json")
     assert command("score", "--matrix", "d.npy", "--kind", "dissimilarity", "-t", "t.npy", *outputs).code == 0

@@ -121,9 +121,45 @@ def test_a_frame_names_its_objects():
     assert found.names == ("dog", "cat")
 
 
-def test_the_columns_of_a_frame_are_in_the_order_of_its_index(message_of):
+LINE = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))  # distances on a line
+
+
+@pytest.mark.parametrize(("labels", "names"), [
+    (range(4), None), (list("abcd"), tuple("abcd")), ([10, 20, 30, 40], ("10", "20", "30", "40")),
+], ids=["numbers", "text", "other numbers"])  # fmt: skip
+@pytest.mark.parametrize("make", [as_judgments, Judgments])
+@pytest.mark.parametrize("rows", [[3, 2, 1, 0], [1, 3, 0, 2], [0, 1, 2, 3]])
+@pytest.mark.parametrize("columns", [[3, 2, 1, 0], [1, 3, 0, 2], [0, 1, 2, 3]])
+def test_rows_and_columns_of_a_frame_are_put_in_order_by_their_labels(make, labels, names, rows, columns):
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(np.ones((3, 3)), list("abc"), list("abc"))
-    assert as_judgments(frame, "similarity").names == ("a", "b", "c")
-    told = message_of(as_judgments, frame[list("acb")], "similarity")
-    assert told == "human must have its columns in the order of its index; column 1 is 'c', row 1 'b'"
+    frame = pandas.DataFrame(LINE, labels, labels).iloc[rows, columns]
+    found = make(frame, "dissimilarity")
+    order = list(range(4)) if names is None else rows
+    assert found.names == (None if names is None else tuple(names[k] for k in rows))
+    np.testing.assert_array_equal(found.values, LINE[np.ix_(order, order)])
+
+
+def test_columns_that_were_read_as_text_are_the_numbers_of_the_index():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(LINE, range(4), list("0123")).iloc[[2, 0, 3, 1], [1, 3, 0, 2]]
+    np.testing.assert_array_equal(as_judgments(frame, "dissimilarity").values, LINE)
+
+
+def test_numbers_that_pandas_gives_to_one_side_of_a_frame_leave_the_names_to_the_other():
+    pandas = pytest.importorskip("pandas")
+    for frame in (pandas.DataFrame(LINE, index=list("abcd")), pandas.DataFrame(LINE, columns=list("abcd"))):
+        found = as_judgments(frame, "dissimilarity")
+        assert found.names == tuple("abcd")
+        np.testing.assert_array_equal(found.values, LINE)
+
+
+@pytest.mark.parametrize(("rows", "columns", "told"), [
+    ("abcd", "abce", "human must have the same labels in its index and its columns; 'd' is only in one"),
+    ([3, 1, 0, 2], "abcd", "human must have the same labels in its index and its columns; '0' is only in one"),
+    ([10, 20, 30, 40], [10, 20, 30, 50], "human must have the same labels in its index and its columns; '40' is only "
+     "in one"),
+    ("aacd", "acda", "human must have columns in its index's order, or labels that differ; got 'a' twice"),
+])  # fmt: skip
+def test_labels_of_a_frame_that_fit_no_order_are_refused(message_of, rows, columns, told):
+    pandas = pytest.importorskip("pandas")
+    assert message_of(as_judgments, pandas.DataFrame(LINE, list(rows), list(columns)), "dissimilarity") == told

@@ -376,3 +376,11 @@ def test_a_control_group_with_less_memory_than_the_system_decides(tmp_path):
     assert free_memory(str(tmp_path)) == 600e6
     (group.parent / "memory.max").unlink()
     assert free_memory(str(tmp_path)) == 8_000_000 * 1024
+
+
+def test_a_frame_of_similarities_in_another_order_of_numbers_is_put_in_order():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    s = similarity(np.random.default_rng(0).normal(size=(8, 3)))
+    frame = pandas.DataFrame(s).iloc[::-1, ::-1]
+    expected = sample_triplets(s, 50, measure="precomputed")
+    assert np.array_equal(sample_triplets(frame, 50, measure="precomputed"), expected)

@@ -14,6 +14,7 @@ from support import reals, seeds
 
 import pyalign
 from pyalign.errors import InputError
+from pyalign.measures import get_measure
 from pyalign.pairwise.representation import get_representation_measure
 
 # Our measure, the row of the file, and what its value is of ours.
@@ -244,6 +245,12 @@ def test_float32_and_float16_are_near_float64(measure):
     exact = score(x, y, measure)
     assert score(x.astype(np.float32), y.astype(np.float32), measure) == pytest.approx(exact, abs=1e-5)
     assert score(x.astype(np.float16), y.astype(np.float16), measure) == pytest.approx(exact, abs=2e-2)
+
+
+def test_several_measures_where_one_is_taken_are_refused_as_they_are(message_of):
+    for get in (get_representation_measure, get_measure):
+        told = message_of(get, ["dot", "cosine"])
+        assert told.endswith("; got ['dot', 'cosine']") and told.startswith("measure must be one of ")
 
 
 @pytest.mark.parametrize(("asked", "told"), [

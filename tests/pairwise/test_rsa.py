@@ -628,6 +628,15 @@ def test_progress_is_told():
     assert ("resamples", 130, 130) in told and ("permutations", 70, 70) in told
 
 
+def test_a_frame_of_judgments_in_another_order_of_numbers_is_put_in_order():
+    pandas = pytest.importorskip("pandas")
+    x, human = study()
+    order = np.random.default_rng(1).permutation(len(x))
+    frame = pandas.DataFrame(human).iloc[order, order]
+    found, expected = (rsa(x, one, kind="dissimilarity", ci=None)[0].value for one in (frame, human))
+    assert found == expected
+
+
 # Objects without a row
 
 
