@@ -96,7 +96,7 @@ def _refusal(
 ) -> str:  # fmt: skip
     assert triplets.names is not None
     row, many = int(np.argmax(stray)), int(stray.sum())
-    offered = ", ".join(triplets.names[number] for number in alternatives[row])
+    offered = ", ".join(repr(triplets.names[number]) for number in alternatives[row])
     what = "option" if triplets.task == ANCHORED else "item"
     does = "does" if many == 1 else "do"
     hint = '; unknown="omit" leaves these triplets out' if unknown == "raise" else ""

@@ -38,8 +38,8 @@ def test_of_two_names_that_become_the_same_the_exact_one_is_meant(message_of):
     assert score_choices(["ball", "ball"], TWINS).accuracy == 1.0
     said = message_of(score_choices, ["ball", "a bat"], TWINS)
     assert said.startswith(
-        "choices must each name an item of its triplet; 1 does not, row 1 is the first: 'a bat', not one of Bat, bat, "
-        "ball"
+        "choices must each name an item of its triplet; 1 does not, row 1 is the first: 'a bat', not one of 'Bat', "
+        "'bat', 'ball'"
     )
     assert score_choices(["ball", "a bat"], TWINS, unknown="omit").n_dropped == 1
 
@@ -53,7 +53,7 @@ def test_answers_that_name_none_of_the_three_are_counted_and_left_out_where_that
     answers = ["spider web", "I don't know", "dog"]
     assert message_of(score_choices, answers, ASKED) == (
         'choices must each name an item of its triplet; 2 do not, row 1 is the first: "I don\'t know", not one of '
-        'spider_web, dog, ice cream; unknown="omit" leaves these triplets out'
+        "'spider_web', 'dog', 'ice cream'; unknown=\"omit\" leaves these triplets out"
     )
     found = score_choices(answers, ASKED, unknown="omit")
     assert (found.accuracy, found.n_triplets, found.n_dropped) == (1.0, 1, 2)
@@ -61,8 +61,8 @@ def test_answers_that_name_none_of_the_three_are_counted_and_left_out_where_that
     assert found.provenance.options["unknown"] == "omit"
     none = message_of(score_choices, ["x", "y", "z"], ASKED, unknown="omit")
     assert none == (
-        "choices must each name an item of its triplet; 3 do not, row 0 is the first: 'x', not one of dog, car, "
-        "spider_web"
+        "choices must each name an item of its triplet; 3 do not, row 0 is the first: 'x', not one of 'dog', 'car', "
+        "'spider_web'"
     )
 
 
