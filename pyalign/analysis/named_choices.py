@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from unicodedata import normalize
 
 import numpy as np
 
@@ -37,11 +38,13 @@ class NamedChoices:
 def plain_name(name: str) -> str:
     """A name without what speakers leave to taste: underscores or blanks, case, a final period, an article.
 
+    Accents are composed with their letters.
+
     Example:
         >>> plain_name("The Spider_web."), plain_name("a spider  web"), plain_name("A")
         ('spider web', 'spider web', 'a')
     """
-    words = " ".join(name.replace("_", " ").casefold().split()).removesuffix(".").rstrip()
+    words = " ".join(normalize("NFC", name).replace("_", " ").casefold().split()).removesuffix(".").rstrip()
     return _ARTICLE.sub("", words, count=1)
 
 

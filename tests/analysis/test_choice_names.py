@@ -104,3 +104,11 @@ def test_of_several_models_and_of_errors_that_coincide_too(message_of):
     assert any(note.startswith("spoken: 20 of 200 choices name no item") for note in found.notes)
     beside = consistency({"x": reals(1, 6, 4)}, asked, model_choices={"spoken": spoken}, unknown="omit", ci=None)
     assert beside.n_dropped == 20
+
+
+def test_accents_may_be_composed_in_one_way_or_the_other(message_of):
+    asked = Triplets(np.array([[0, 1, 2]]), names=("dog", "car", "caf\u00e9"), numbered=True)
+    assert score_choices(["The cafe\u0301"], asked).accuracy == 1.0
+    both = Triplets(np.array([[0, 1, 2]]), names=("dog", "cafe\u0301", "caf\u00e9"), numbered=True)
+    assert score_choices(["caf\u00e9"], both).accuracy == 1.0
+    assert "row 0 is the first: 'Caf\u00e9'" in message_of(score_choices, ["Caf\u00e9"], both)
