@@ -112,3 +112,25 @@ def test_accents_may_be_composed_in_one_way_or_the_other(message_of):
     both = Triplets(np.array([[0, 1, 2]]), names=("dog", "cafe\u0301", "caf\u00e9"), numbered=True)
     assert score_choices(["caf\u00e9"], both).accuracy == 1.0
     assert "row 0 is the first: 'Caf\u00e9'" in message_of(score_choices, ["Caf\u00e9"], both)
+
+
+@pytest.mark.parametrize(
+    ("answer", "offered", "elsewhere"),
+    [
+        ("Cat", "a cat", "cat"),
+        ("CAT", "the cat.", "Cat"),
+        ("a Cat", "cat", "A cat"),
+        ("spider web.", "a spider_web", "spider_web"),
+        ("Spider web", "spider_web", "spider web"),
+    ],
+)
+def test_an_answer_is_the_name_that_it_is_nearest_to_wherever_that_occurs(message_of, answer, offered, elsewhere):
+    asked = Triplets(np.array([[0, 1, 2]]), names=("dog", "car", offered), numbered=True)
+    assert score_choices([answer], asked).accuracy == 1.0
+    asked = Triplets(np.array([[0, 1, 2]]), names=("dog", "car", offered, elsewhere), numbered=True)
+    assert f"row 0 is the first: {answer!r}" in message_of(score_choices, [answer], asked)
+
+
+def test_of_two_alternatives_the_nearest_is_meant():
+    asked = Triplets(np.array([[0, 1, 2], [1, 2, 0]]), names=("a cat", "dog", "cat"), numbered=True)
+    assert score_choices(["Cat", "A cat."], asked).accuracy == 1.0
