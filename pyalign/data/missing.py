@@ -5,7 +5,7 @@ This is done before anything else, so that what follows meets triplets and pairs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names,
 from pyalign.data.triplets import Subjects, Triplets, as_triplet_data
 from pyalign.errors import InputError
 
+HEADER = "is the first row a header (load_triplets(..., columns=names))?"
 SHOWN = 3  # names of objects in a note
 
 
@@ -127,7 +128,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
         values, items = used_items(ordered, ordered.names)
         asked = [ordered.names[item] for item in items]
         require_different(asked, "item")
-        there = has_row(asked, others, missing)
+        there = has_row(asked, others, missing, lambda: HEADER if _headed(ordered, values, asked, others) else OMIT)
         if not there.all():
             present = np.zeros(len(ordered.names), bool)
             present[items] = there
@@ -172,8 +173,30 @@ def _lacking(row_names: Iterable[tuple[str, ...] | None], items: tuple[str, ...]
     return [names for names in row_names if names is not None and names != items and not wanted.issubset(names)]
 
 
-def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: str) -> np.ndarray:
-    """(m,) mask of the items that have a row among each of these names; raises where one has not and must."""
+def _headed(
+    triplets: Triplets, values: np.ndarray, asked: Sequence[str], row_names: Iterable[Sequence[str]]
+) -> bool:  # fmt: skip
+    """Whether the first triplet of a file may be its header: it holds all items without a row, and no others."""
+    assert triplets.names is not None
+    first = {triplets.names[item] for item in values[0]}
+    rest = [name for name in asked if name not in first]
+    if triplets.source is None or triplets.numbered or not rest or np.isin(values[1:], values[0]).any():
+        return False
+    try:
+        for names in row_names:
+            match_names(rest, names)
+        return all(rows_of_some(sorted(first), names).max() < 0 for names in row_names)
+    except InputError:
+        return False
+
+
+def has_row(
+    asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: str, remedy: Callable[[], str] = lambda: OMIT
+) -> np.ndarray:
+    """(m,) mask of the items that have a row among each of these names; raises where one has not and must.
+
+    remedy: what an error proposes.
+    """
     there = np.ones(len(asked), bool)
     for names in row_names:
         if missing == "omit":
@@ -182,7 +205,7 @@ def has_row(asked: Sequence[str], row_names: Iterable[Sequence[str]], missing: s
         try:
             match_names(asked, names)
         except MissingRows as error:
-            raise InputError(f"{error}; {OMIT}") from error
+            raise InputError(f"{error}; {remedy()}") from error
     return there
 
 
