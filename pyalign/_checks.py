@@ -173,7 +173,7 @@ def may_omit_rows(names: Sequence[str] | None = None) -> Iterator[None]:
         yield
     except NotFiniteError as error:
         more = f" and {len(error.rows) - 3:,} more" if len(error.rows) > 3 else ""
-        called = "" if names is None else f": {', '.join(str(names[row]) for row in error.rows[:3])}{more}"
+        called = "" if names is None else f": {', '.join(repr(str(names[row])) for row in error.rows[:3])}{more}"
         raise InputError(f'{error}{called}; nan="omit" leaves them out') from error
 
 

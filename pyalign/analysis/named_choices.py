@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from unicodedata import normalize
 
 import numpy as np
 
@@ -34,21 +35,26 @@ class NamedChoices:
     notes: tuple[str, ...]
 
 
-def plain_name(name: str) -> str:
-    """A name without what speakers leave to taste: underscores or blanks, case, a final period, an article.
+def _composed(name: str) -> str:
+    return normalize("NFC", name)
 
-    Example:
-        >>> plain_name("The Spider_web."), plain_name("a spider  web"), plain_name("A")
-        ('spider web', 'spider web', 'a')
-    """
-    words = " ".join(name.replace("_", " ").casefold().split()).removesuffix(".").rstrip()
-    return _ARTICLE.sub("", words, count=1)
+
+def _without_punctuation(name: str) -> str:
+    return " ".join(name.replace("_", " ").split()).removesuffix(".").rstrip()
+
+
+def _without_article(name: str) -> str:
+    return _ARTICLE.sub("", name, count=1)
+
+
+# What speakers leave to taste, the least first: how accents are composed, case, blanks and a final period, an article.
+STEPS = (_composed, str.casefold, _without_punctuation, _without_article)
 
 
 def named_choices(answers: np.ndarray, triplets: Triplets, unknown: str) -> NamedChoices:
     """The alternatives that answers (t,) name: exactly, or else in another spelling that fits one of them alone.
 
-    An answer that is exactly the name of another item is no other spelling of an alternative.
+    An answer that is nearer to the name of another item, by `STEPS`, is no spelling of an alternative.
 
     Args:
         answers: (t,) texts, "" for no answer and "-1" for one that names none.
@@ -71,7 +77,7 @@ def named_choices(answers: np.ndarray, triplets: Triplets, unknown: str) -> Name
     at = alternatives == item[:, None]
     spelled = np.zeros(len(answers), bool)
     if not (at.any(axis=1) | empty | none).all():
-        alike = _same_plain_name(cells, codes, triplets.names, alternatives)
+        alike = _nearest(cells, codes, triplets.names, alternatives)
         spelled = (item < 0) & ~empty & ~none & (alike.sum(axis=1) == 1)
         at |= alike & spelled[:, None]
     stray = ~(at.any(axis=1) | empty | none)
@@ -82,13 +88,20 @@ def named_choices(answers: np.ndarray, triplets: Triplets, unknown: str) -> Name
     return NamedChoices(at, empty, none, stray, notes)
 
 
-def _same_plain_name(cells: np.ndarray, codes: np.ndarray, names: tuple[str, ...], items: np.ndarray) -> np.ndarray:
-    """(t, k) whether an answer and an alternative are spellings of one name."""
-    numbers: dict[str, int] = {}
-    of_names = np.array([numbers.setdefault(plain_name(name), len(numbers)) for name in names])
-    of_cells = np.array([numbers.get(plain_name(cell), -1) for cell in cells.tolist()])
-    same: np.ndarray = of_names[items] == of_cells[codes][:, None]
-    return same
+def _nearest(cells: np.ndarray, codes: np.ndarray, names: tuple[str, ...], items: np.ndarray) -> np.ndarray:
+    """(t, k) whether an alternative is called by the answer at the first of `STEPS` at which any item is."""
+    alike = np.zeros(items.shape, bool)
+    unread = np.ones(len(cells), bool)
+    plain_cells, plain_names = cells.tolist(), list(names)
+    for step in STEPS:
+        plain_cells, plain_names = list(map(step, plain_cells)), list(map(step, plain_names))
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(plain_names))}
+        of_names = np.array([numbers[name] for name in plain_names])
+        of_cells = np.array([numbers.get(cell, -1) for cell in plain_cells])
+        read = unread & (of_cells >= 0)
+        alike |= (of_names[items] == of_cells[codes][:, None]) & read[codes][:, None]
+        unread &= ~read
+    return alike
 
 
 def _refusal(
@@ -96,7 +109,7 @@ def _refusal(
 ) -> str:  # fmt: skip
     assert triplets.names is not None
     row, many = int(np.argmax(stray)), int(stray.sum())
-    offered = ", ".join(triplets.names[number] for number in alternatives[row])
+    offered = ", ".join(repr(triplets.names[number]) for number in alternatives[row])
     what = "option" if triplets.task == ANCHORED else "item"
     does = "does" if many == 1 else "do"
     hint = '; unknown="omit" leaves these triplets out' if unknown == "raise" else ""

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name, rest = _command_of(words)
     command = load(name)
     options = parse(make_parser(name, COMMANDS[name], command), command.options, rest)
-    in_words = Wording(options, COMMANDS)
+    in_words = Wording(options)
     try:
         fault = _run(name, command, options, in_words)
         sys.stdout.flush()

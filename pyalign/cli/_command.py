@@ -224,7 +224,11 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
             value = []
         if value is None and one.default is MISSING and not excused:
             unnamed = told.metavar or one.name.upper() if told.positional else "--" + one.name.replace("_", "-")
-            parser.error(f"the following arguments are required: {'/'.join(told.flags or (unnamed,))}")
+            flags = {other.name: flag_of(other, option) for other, option in declared(kind)}
+            others = [flags[name] for name in told.unless if name in flags]
+            wanted = ["/".join(told.flags or (unnamed,)), *others]
+            either = " or ".join([", ".join(wanted[:-1]), wanted[-1]] if others else wanted)
+            parser.error(f"the following arguments are required: {either}")
         values[one.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 

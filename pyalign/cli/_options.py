@@ -117,7 +117,7 @@ class Models:
     embeddings: tuple[str, ...] = option(
         "files of (n, d) embeddings, or folders of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, nargs="+", metavar="EMB", role="input", positional=True,
-        unless=("model_choices", "matrix"),
+        unless=("matrix", "model_choices"),
     )  # fmt: skip
     labels: tuple[str, ...] | None = option(
         "what the embeddings are called in tables (default: short forms of their names)", nargs="+", metavar="L"

@@ -3,20 +3,21 @@
 Messages and notes of the library name a remedy as Python spells it: an argument with a value, such as
 `columns=(0, 1, 2)`, with the function in front where it is another one than that which was called, such as
 `load_triplets(..., item_names=names)`. Here, and nowhere else, they become the flags of the command that is run.
+
+Names of files, labels and objects can look the same. What stands in quotes, or is a value of the command line, is data
+and stays as it is; and of the rest only those values are replaced that the library proposes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from typing import Any
 
 from pyalign.cli._command import Option, declared, flag_of
 
 # What is no argument of the same name: as Python spells it, and as the command line does.
 PHRASES = {
-    "x looks like ": "this looks like ",
     "score_choices(..., choice_base=1)": "--model-choice-base 1",
     'measure="precomputed"': "--similarities",
     'measure="precomputed_dissimilarity"': "--dissimilarities",
@@ -24,17 +25,30 @@ PHRASES = {
     'pyalign.score(matrix=x, kind="dissimilarity")': "pyalign score --matrix FILE --kind dissimilarity",
     "load_triplets(path)": "-t FILE",
     "pyalign.list_models()": "pyalign models list",
+    "(pyalign.calibrate)": "(pyalign calibrate)",
+    "must be of pyalign.compare or pyalign.score": "must be of pyalign compare or pyalign score",
     "load_dataset(..., folder=path)": "'pyalign datasets path NAME --folder DIR'",
 }
-_DATA_SET = re.compile(r'\b(remember|forget)_dataset\("([^"]*)"(?:, folder)?\)')
-_VALUE = r'"[^"]*"|\([^()]*\)|-?[\w.]*\w'
-_SETTING = re.compile(  # function(..., argument=value), argument=value, or object.argument("value")
+NUMBERED = ("choice_base", "choice_column")  # arguments that a message proposes with a number
+PLACEHOLDERS = ("names", "path", "folder", "column", "text", "matrices")  # stand for any value
+_QUOTED = (  # as repr() quotes; a long message may end within
+    r"""(?<!\w)'(?:[^'\\]|\\.)*(?:'(?!\w)|\.\.\.$)|(?<![\w=])"(?=[^"]*')(?:[^"\\]|\\.)*(?:"(?!\w)|\.\.\.$)"""
+)
+_DATA_SET = r'\b(?:(?P<remember>remember)|forget)_dataset\("(?P<set>[^"]*)"(?:, folder)?\)'
+_VALUE = r""""[^"]*"|'[^']*'|\(\w+(?:, \w+)*\)|\w+"""
+_SETTING = (  # function(..., argument=value), argument=value, or object.argument("value")
     rf"(?<![\w/.=-])(?:\w+\((?:\.\.\., )?(?P<inner>[a-z_]+)=(?P<held>{_VALUE})\)"
     rf"|(?P<argument>[a-z_]+)=(?P<value>{_VALUE})"
     r'|\w+\.(?P<method>[a-z_]+)\((?P<word>"\w+")\))(?!\w|/|=|\.\w)'
 )
-_FUNCTION = re.compile(r"\bpyalign\.([a-z_]+)(?![\w.(])")
-_X = re.compile(r"(^|: )x(?= must\b)|(\b(?:of|suits) )x(?=[ ;,]|$)")
+_X = (  # "x must ...", "x looks like ...", and the "rows of x"
+    r"(?:^|(?<=: ))x(?= must\b|(?P<likeness> looks like (?:a matrix|(?:dis)?similarities)\b))"
+    r"|(?:(?<=\bof )|(?<=\bsuits ))x(?=[ ;,]|$)"
+)
+_REMEDY = "|".join(
+    [rf"(?<!\w)(?P<phrase>{'|'.join(map(re.escape, PHRASES))})(?!\w)", _DATA_SET, f"(?P<x>{_X})", _SETTING]
+)
+_LIKE_PYTHON = re.compile(r"""[='"(]|\bx\b|\bpyalign\.""")
 
 
 @dataclass(frozen=True)
@@ -43,47 +57,52 @@ class Wording:
 
     Attributes:
         options: of the command that is run.
-        commands: the names of all.
     """
 
     options: Any
-    commands: Container[str]
 
     def __call__(self, message: str) -> str:
-        """A message or a note in these words; what has no option in the command stays as it is."""
-        for spelling, words in PHRASES.items():
-            message = message.replace(spelling, words)
-        message = _DATA_SET.sub(_of_data_set, message)
-        options = {one.name: (flag_of(one, told), told) for one, told in declared(type(self.options))}
+        """A message or a note in these words; data, and what has no option in the command, stay as they are."""
+        options = {one.name: (one, told) for one, told in declared(type(self.options))}
+        embeddings = "embeddings" in options and "x" not in self._values()
 
-        def flag(match: re.Match[str]) -> str:
+        def in_words(match: re.Match[str]) -> str:
+            if match["phrase"]:
+                return PHRASES[match[0]]
+            if match["set"]:
+                return f"'pyalign datasets path {match['set']} {'--folder DIR' if match['remember'] else '--forget'}'"
+            if match["x"]:
+                return "this" if match["likeness"] is not None else "embeddings" if embeddings else match[0]
             name = match["inner"] or match["argument"] or match["method"]
             value = match["held"] or match["value"] or match["word"]
-            return _setting(*options[name], value) if name in options else match[0]
+            return (name in options and _setting(*options[name], value)) or match[0]
 
-        def command(match: re.Match[str]) -> str:
-            return f"pyalign {match[1]}" if match[1] in self.commands else match[0]
+        values = sorted(filter(_LIKE_PYTHON.search, self._values() - {"x"}), key=len, reverse=True)
+        data = "|".join([*(rf"(?<!\w){re.escape(value)}(?!\w)" for value in values), _QUOTED])
+        return re.sub(f"{data}|{_REMEDY}", in_words, message)
 
-        message = _FUNCTION.sub(command, _SETTING.sub(flag, message))
-        return _X.sub(r"\1\2embeddings", message) if "embeddings" in options and not self._is_x() else message
-
-    def _is_x(self) -> bool:
-        """Whether a file of embeddings is called x."""
-        files = self.options.embeddings
-        return "x" in ((files,) if isinstance(files, str) else files or ())
-
-
-def _of_data_set(match: re.Match[str]) -> str:
-    """What remembers or forgets the folder of a data set."""
-    return f"'pyalign datasets path {match[2]} {'--folder DIR' if match[1] == 'remember' else '--forget'}'"
+    def _values(self) -> set[str]:
+        """The words of the command line that are values; and of FILE::KEY the file."""
+        values = [getattr(self.options, one.name) for one, _ in declared(type(self.options))]
+        words = (word for value in values for word in (value if isinstance(value, tuple) else (value,)))
+        texts = {word for word in words if isinstance(word, str)}
+        return texts | {text.rpartition("::")[0] for text in texts if "::" in text}
 
 
-def _setting(flag: str, told: Option, value: str) -> str:
-    """A flag with its value: a word without quotes, numbers with commas, or what stands for any value."""
-    if value in ("True", "None"):
-        return flag if value == "True" else f"{flag} none"
+def _setting(one: Field[Any], told: Option, value: str) -> str | None:
+    """A flag with its value: a word without quotes, numbers with commas, or what stands for any value.
+
+    None where this is no value that a message proposes.
+    """
+    flag = flag_of(one, told)
+    if value == "True":
+        return flag if one.default is False else None
+    if value == "None":
+        return f"{flag} none"
     if value.startswith("("):
         return f"{flag} {','.join(re.findall('[^ ,()]+', value))}"
-    if value.startswith('"'):
-        return f"{flag} {value[1:-1]}"
-    return f"{flag} {value}" if value[-1].isdigit() else f"{flag} {told.metavar or 'VALUE'}"
+    if value[0] in "'\"":
+        return f"{flag} {value[1:-1]}" if not told.choices or value[1:-1] in told.choices else None
+    if value.isdigit():
+        return f"{flag} {value}" if one.name in NUMBERED else None
+    return f"{flag} {told.metavar or 'VALUE'}" if value in PLACEHOLDERS else None

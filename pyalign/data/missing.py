@@ -5,7 +5,7 @@ This is done before anything else, so that what follows meets triplets and pairs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names,
 from pyalign.data.triplets import Subjects, Triplets, as_triplet_data
 from pyalign.errors import InputError
 
+HEADER = "is the first row a header (load_triplets(..., columns=names))?"
 SHOWN = 3  # names of objects in a note
 
 
@@ -137,7 +138,10 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
         values, items = used_items(ordered, ordered.names)
         asked = [ordered.names[item] for item in items]
         require_different(asked, "item")
-        found = rows_of_each(asked, others, missing, len(models) > 1)
+        found = rows_of_each(
+            asked, others, missing, len(models) > 1,
+            remedy=lambda: HEADER if _headed(ordered, values, asked, others.values()) else OMIT,
+        )  # fmt: skip
         there = _with_row(found)
         if not there.all():
             present = np.zeros(len(ordered.names), bool)
@@ -213,18 +217,20 @@ def _lacking(
 
 
 def rows_of_each(
-    asked: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str, several: bool
-) -> dict[str, np.ndarray]:
+    asked: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str, several: bool,
+    remedy: Callable[[], str] = lambda: OMIT,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """The row (m,) of each item in each model, -1 without one; raises where one has none and must.
 
     several: whether there are several models, so that an error has to say which it is about.
+    remedy: what an error about items without a row proposes.
     """
     found = {}
     for model, names in row_names.items():
         try:
             found[model] = rows_of_some(asked, names) if missing == "omit" else match_names(asked, names).rows
         except InputError as error:
-            hint = f"; {OMIT}" if isinstance(error, MissingRows) else ""
+            hint = f"; {remedy()}" if isinstance(error, MissingRows) else ""
             raise InputError(f"{model}: {error}{hint}" if several else f"{error}{hint}") from error
     return found
 
@@ -232,6 +238,23 @@ def rows_of_each(
 def numbers_lacking(found: Mapping[str, np.ndarray]) -> dict[str, int]:
     """How many items have no row in each model that lacks some."""
     return {model: lacking for model, rows in found.items() if (lacking := int((rows < 0).sum()))}
+
+
+def _headed(
+    triplets: Triplets, values: np.ndarray, asked: Sequence[str], row_names: Iterable[Sequence[str]]
+) -> bool:  # fmt: skip
+    """Whether the first triplet of a file may be its header: it holds all items without a row, and no others."""
+    assert triplets.names is not None
+    first = {triplets.names[item] for item in values[0]}
+    rest = [name for name in asked if name not in first]
+    if triplets.source is None or triplets.numbered or not rest or np.isin(values[1:], values[0]).any():
+        return False
+    try:
+        for names in row_names:
+            match_names(rest, names)
+        return all(rows_of_some(sorted(first), names).max() < 0 for names in row_names)
+    except InputError:
+        return False
 
 
 def _with_row(found: Mapping[str, np.ndarray]) -> np.ndarray:

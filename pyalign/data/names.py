@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 
 from pyalign.errors import InputError, nearest
 
 SEVERAL = 'x.per_object("mean") or x.per_object("first") makes one row of the images of an object'
+STEMS = "the stems of the rows' names"
 MISSING = ("raise", "omit")  # what becomes of items without a row
 OMIT = 'missing="omit" leaves them out'
 NEAR = 0.75  # how alike a name must be to one that no row has, to be proposed
@@ -39,7 +41,9 @@ class Match(NamedTuple):
 def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     """The row of each item: by its exact name, or else by the stems of rows that are called after files.
 
-    Names that are whole numbers, of all items and of all rows, are compared as numbers: `7` is the row of `007`.
+    Names that are whole numbers, of all items and of all rows, are compared as numbers: `7` is the row of `007`. Letters
+    may be composed with their accents or not, where that leaves one row for each item.
+
     `aardvark/aardvark_01b.jpg` is the row of `aardvark`, by the name of its file (without folder, extension and
     number) or of its folder, when that holds for all items and for one row each.
 
@@ -58,11 +62,12 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     missing = [name for name in item_names if name not in rows]
     if not missing:
         return Match(np.array([rows[name] for name in item_names], dtype=np.int32), None)
-    by_stem = _by_stem(item_names, row_names)
-    if by_stem is not None:
-        name = item_names[0]
-        example = f"{name!r} is {row_names[by_stem[0]]!r}"
-        return Match(by_stem, f"items are found by the stems of the rows' names: {example}")
+    for what, ways in (("names whose accents are composed in another way", (str,)), (STEMS, SHORTER)):
+        found = _by_one_way(item_names, row_names, ways)
+        if found is not None:
+            pairs = zip(item_names, (row_names[row] for row in found), strict=True)
+            name, row_name = next((one, other) for one, other in pairs if one != other)
+            return Match(found, f"items are found by {what}: {name!r} is {row_name!r}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
     candidates = _candidates(missing[0], row_names)
     if len(missing) == 1 and not candidates:  # misspelt perhaps
@@ -143,9 +148,16 @@ def _candidates(name: str, row_names: Sequence[str]) -> str:
     return ""
 
 
-def _by_stem(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray | None:
-    """The rows by one way of shortening their names that fits all items, or None."""
-    for shorten in SHORTER:
+def _by_one_way(
+    item_names: Sequence[str], row_names: Sequence[str], ways: Sequence[Callable[[str], str]]
+) -> np.ndarray | None:
+    """The rows by one way of shortening their names that fits all items, or None.
+
+    A letter and its accent may be one character or two, as in the names of files on macOS.
+    """
+    item_names = [normalize("NFC", name) for name in item_names]
+    row_names = [normalize("NFC", name) for name in row_names]
+    for shorten in ways:
         rows: dict[str, int] = {}
         doubled: set[str] = set()
         for row, name in enumerate(row_names):

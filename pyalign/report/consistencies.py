@@ -119,7 +119,7 @@ def _notes(found: ErrorConsistency, has_pairs: bool, verbose: bool) -> list[str]
     notes = [f"triplets: {one_line(found.triplets)}"] if found.triplets else []
     share = percent(found.n_missed / found.n_triplets)
     notes += [f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,} ({share})"]
-    notes += [f"{found.n_dropped:,} dropped (NaN)"] * bool(found.n_dropped)
+    notes += [f"{found.n_dropped:,} dropped (NaN, or a model without an answer)"] * bool(found.n_dropped)
     if not has_pairs:
         notes += [f"{len(found.pairs):,} pairs are not shown: {ELSEWHERE}", KAPPA]
     if found.ci_by is not None:

@@ -100,7 +100,7 @@ def _notes(scores: Scores) -> list[str]:
     notes = [f"triplets: {one_line(scores.triplets)}"] if scores.triplets else []
     dropped = {row.n_dropped for row in scores.results}
     if any(dropped):
-        notes.append(f"{'up to ' if len(dropped) > 1 else ''}{max(dropped):,} dropped (NaN)")
+        notes.append(f"{'up to ' if len(dropped) > 1 else ''}{max(dropped):,} dropped ({_why_dropped(scores.results)})")
     if first.ceiling is not None:
         notes.append(f"ceiling {100 * first.ceiling:.3f} % ({first.ceiling_name or GIVEN})")
     if first.ci is not None:
@@ -112,6 +112,15 @@ def _notes(scores: Scores) -> list[str]:
     notes += [chance_note(first.task), *told, f"ties {first.ties}"]
     notes += [nats_note(first.task)] if any(row.cross_entropy is not None for row in scores) or told else []
     return [*notes, f"backend {first.backend}"]
+
+
+def _why_dropped(rows: Sequence[Score]) -> str:
+    """What triplets without a score lack."""
+    if _what(rows) != "choices":
+        return "NaN"
+    if all(row.model_choices != "names" for row in rows):
+        return "no answer"
+    return "the answer names no item" if rows[0].nan == "raise" else "no answer, or one that names no item"
 
 
 def _groups(row: Score, width: int | None, verbose: bool) -> str:

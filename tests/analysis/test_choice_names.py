@@ -38,8 +38,8 @@ def test_of_two_names_that_become_the_same_the_exact_one_is_meant(message_of):
     assert score_choices(["ball", "ball"], TWINS).accuracy == 1.0
     said = message_of(score_choices, ["ball", "a bat"], TWINS)
     assert said.startswith(
-        "choices must each name an item of its triplet; 1 does not, row 1 is the first: 'a bat', not one of Bat, bat, "
-        "ball"
+        "choices must each name an item of its triplet; 1 does not, row 1 is the first: 'a bat', not one of 'Bat', "
+        "'bat', 'ball'"
     )
     assert score_choices(["ball", "a bat"], TWINS, unknown="omit").n_dropped == 1
 
@@ -53,7 +53,7 @@ def test_answers_that_name_none_of_the_three_are_counted_and_left_out_where_that
     answers = ["spider web", "I don't know", "dog"]
     assert message_of(score_choices, answers, ASKED) == (
         'choices must each name an item of its triplet; 2 do not, row 1 is the first: "I don\'t know", not one of '
-        'spider_web, dog, ice cream; unknown="omit" leaves these triplets out'
+        "'spider_web', 'dog', 'ice cream'; unknown=\"omit\" leaves these triplets out"
     )
     found = score_choices(answers, ASKED, unknown="omit")
     assert (found.accuracy, found.n_triplets, found.n_dropped) == (1.0, 1, 2)
@@ -61,8 +61,8 @@ def test_answers_that_name_none_of_the_three_are_counted_and_left_out_where_that
     assert found.provenance.options["unknown"] == "omit"
     none = message_of(score_choices, ["x", "y", "z"], ASKED, unknown="omit")
     assert none == (
-        "choices must each name an item of its triplet; 3 do not, row 0 is the first: 'x', not one of dog, car, "
-        "spider_web"
+        "choices must each name an item of its triplet; 3 do not, row 0 is the first: 'x', not one of 'dog', 'car', "
+        "'spider_web'"
     )
 
 
@@ -104,3 +104,33 @@ def test_of_several_models_and_of_errors_that_coincide_too(message_of):
     assert any(note.startswith("spoken: 20 of 200 choices name no item") for note in found.notes)
     beside = consistency({"x": reals(1, 6, 4)}, asked, model_choices={"spoken": spoken}, unknown="omit", ci=None)
     assert beside.n_dropped == 20
+
+
+def test_accents_may_be_composed_in_one_way_or_the_other(message_of):
+    asked = Triplets(np.array([[0, 1, 2]]), names=("dog", "car", "caf\u00e9"), numbered=True)
+    assert score_choices(["The cafe\u0301"], asked).accuracy == 1.0
+    both = Triplets(np.array([[0, 1, 2]]), names=("dog", "cafe\u0301", "caf\u00e9"), numbered=True)
+    assert score_choices(["caf\u00e9"], both).accuracy == 1.0
+    assert "row 0 is the first: 'Caf\u00e9'" in message_of(score_choices, ["Caf\u00e9"], both)
+
+
+@pytest.mark.parametrize(
+    ("answer", "offered", "elsewhere"),
+    [
+        ("Cat", "a cat", "cat"),
+        ("CAT", "the cat.", "Cat"),
+        ("a Cat", "cat", "A cat"),
+        ("spider web.", "a spider_web", "spider_web"),
+        ("Spider web", "spider_web", "spider web"),
+    ],
+)
+def test_an_answer_is_the_name_that_it_is_nearest_to_wherever_that_occurs(message_of, answer, offered, elsewhere):
+    asked = Triplets(np.array([[0, 1, 2]]), names=("dog", "car", offered), numbered=True)
+    assert score_choices([answer], asked).accuracy == 1.0
+    asked = Triplets(np.array([[0, 1, 2]]), names=("dog", "car", offered, elsewhere), numbered=True)
+    assert f"row 0 is the first: {answer!r}" in message_of(score_choices, [answer], asked)
+
+
+def test_of_two_alternatives_the_nearest_is_meant():
+    asked = Triplets(np.array([[0, 1, 2], [1, 2, 0]]), names=("a cat", "dog", "cat"), numbered=True)
+    assert score_choices(["Cat", "A cat."], asked).accuracy == 1.0

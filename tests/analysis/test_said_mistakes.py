@@ -74,7 +74,7 @@ def test_rows_with_nan_are_counted_named_and_left_out_where_that_is_asked_for(na
     assert said == f'{rule}, first row 3; nan="omit" leaves them out'
     with_names = Embeddings(HOLES, NAMES)
     said = message_of(WITH_ROWS[name], with_names, np.array(NAMES)[TRIPLETS])
-    assert said == f'{rule}, first row 3: item 3, item 7, item 9 and 1 more; nan="omit" leaves them out'
+    assert said == f"{rule}, first row 3: 'item 3', 'item 7', 'item 9' and 1 more; nan=\"omit\" leaves them out"
     try:
         WITH_ROWS[name](HOLES, TRIPLETS, nan="omit")
     except InputError as error:  # such as similarities that agree with nobody
@@ -84,7 +84,7 @@ def test_rows_with_nan_are_counted_named_and_left_out_where_that_is_asked_for(na
 def test_rows_with_nan_of_other_functions_that_can_leave_them_out(message_of):
     x = Embeddings(HOLES, NAMES)
     rule = "must be finite; 4 of 30 rows hold NaN or infinity, first row 3"
-    named = f'{rule}: item 3, item 7, item 9 and 1 more; nan="omit" leaves them out'
+    named = f"{rule}: 'item 3', 'item 7', 'item 9' and 1 more; nan=\"omit\" leaves them out"
     assert message_of(pyalign.neighbors, x, k=3) == f"x {named}"
     human = Embeddings(np.abs(X), NAMES)
     assert message_of(pyalign.predict_dimensions, x, human, folds=2) == f"x {named}"

@@ -258,11 +258,13 @@ OMIT = '; unknown="omit" leaves these triplets out'
 def test_names_of_no_item_of_the_triplet_are_refused(message_of):
     asked = Triplets(np.array(T3), names=("a", "b", "c", "d"), numbered=True)
     expected = (
-        "choices must each name an item of its triplet; 1 does not, row 0 is the first: 'd', not one of a, b, c" + OMIT
+        "choices must each name an item of its triplet; 1 does not, row 0 is the first: 'd', not one of 'a', 'b', 'c'"
+        + OMIT
     )
     assert message_of(score_choices, ["d", "a", "a"], asked) == expected
     expected = (
-        "choices must each name an option of its triplet; 1 does not, row 0 is the first: 'a', not one of b, c" + OMIT
+        "choices must each name an option of its triplet; 1 does not, row 0 is the first: 'a', not one of 'b', 'c'"
+        + OMIT
     )
     assert message_of(score_choices, ["a"], Triplets(asked.values[:1], names=asked.names, task="anchored")) == expected
     told = message_of(score_choices, np.array(["a", 3, "b"], object), asked)

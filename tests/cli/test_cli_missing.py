@@ -118,3 +118,12 @@ def test_500_of_the_1854_objects_of_things(command, data, tmp_path, monkeypatch)
     assert ran.code == 0 and "note: 1,354 of 1,854 objects have no row (" in ran.err
     found = json.loads(Path("doc.json").read_text())
     assert found["coverage"]["of_triplets"] == 127304 and 0.4 < found["results"][0]["accuracy"] < 0.6
+
+
+def test_a_first_row_that_may_be_a_header_is_asked_about(refused, command, folder, x, triplets):
+    (folder / "names.txt").write_text("".join(f"item_{k}\n" for k in range(len(x))))
+    rows = "".join(f"item_{a},item_{b},item_{c}\n" for a, b, c in triplets)
+    (folder / "headed.csv").write_text(f"Item A,Item B,Item C\n{rows}")
+    words = ("score", "x.npy", "--names", "names.txt", "-t", "headed.csv")
+    assert refused(*words).endswith("; is the first row a header (--columns I,J,K)?")
+    assert command(*words, "--columns", "Item A,Item B,Item C").code == 0

@@ -209,8 +209,13 @@ def test_the_same_file_twice_a_missing_one_and_a_base_without_choices(refused, f
 def test_embeddings_are_still_required_without_choices(command, folder):
     ran = command("score", "-t", "t.npy")
     assert ran.code == 2
-    assert "the following arguments are required: --embeddings" in ran.err
-    assert command("compare", "-t", "t.npy").code == 2
+    assert "the following arguments are required: --embeddings, --matrix or --model-choices\n" in ran.err
+    ran = command("compare", "-t", "t.npy")
+    assert ran.code == 2
+    assert "the following arguments are required: --embeddings or --matrix\n" in ran.err
+    assert "are required: --embeddings or --model-choices\n" in command("consistency", "-t", "t.npy").err
+    assert "are required: -t/--triplets or --predict\n" in command("concepts", "x.npy").err
+    assert "are required: --embeddings\n" in command("neighbors").err
 
 
 @pytest.fixture
@@ -236,6 +241,13 @@ def test_answers_in_words_are_matched_and_counted(command, refused, spoken):
     assert (row["accuracy"], row["n_dropped"]) == (1.0, 2)
     assert "note: gpt.txt: 398 of 400 choices are other spellings of items' names: 'Item " in ran.err
     assert '2 of 400 choices name no item of their triplet ("I don\'t know", ...) and are left out' in ran.err
+
+
+def test_what_was_dropped_is_said_below_the_table(command, spoken):
+    ran = command("score", "--model-choices", *spoken, "--unknown", "omit")
+    assert "2 dropped (the answer names no item)" in ran.out.replace("\n", " ")
+    ran = command("consistency", "x.npy", "--model-choices", *spoken, "--unknown", "omit")
+    assert "2 dropped (NaN, or a model without an answer)" in ran.out.replace("\n", " ")
 
 
 def test_unknown_answers_of_consistency_too(command, refused, spoken):

@@ -45,7 +45,7 @@ def test_rows_with_nan_are_counted_named_and_the_flag_is_named(refused, folder, 
     rule = "embeddings must be finite; 3 of 30 rows hold NaN or infinity, first row 3"
     assert refused(*words, "-t", "t.npy").endswith(f"{rule}; --nan omit leaves them out")
     said = refused(*words, "-t", "t.npy", "--names", "names.txt")
-    assert said.endswith(f"{rule}: obj3, obj7, obj9; --nan omit leaves them out")
+    assert said.endswith(f"{rule}: 'obj3', 'obj7', 'obj9'; --nan omit leaves them out")
 
 
 def test_compare_of_one_model_says_that_it_needs_two(refused, folder):

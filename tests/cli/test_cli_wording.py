@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import random
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from pyalign.cli import COMMANDS, load
+from pyalign.cli import COMMANDS, load, main
 from pyalign.cli._command import make_parser, parse
 from pyalign.cli._wording import Wording
 
 
 def wording(name, *words):
     command = load(name)
-    return Wording(parse(make_parser(name, COMMANDS[name], command), command.options, words), COMMANDS)
+    return Wording(parse(make_parser(name, COMMANDS[name], command), command.options, words))
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,7 @@ def wording(name, *words):
         ("from 1 (load_triplets(..., one_based=True))?", "from 1 (--one-based)?"),
         ("give load_triplets(..., item_names=names)", "give --item-names FILE"),
         ("choice_base=0 or choice_base=1", "--choice-base 0 or --choice-base 1"),
+        ("leave odd_column='first' out", "leave --odd-column first out"),
         ("ci=None leaves them out", "--ci none leaves them out"),
         ('x.per_object("mean") makes one', "--per-object mean makes one"),
         ("from 1 (score_choices(..., choice_base=1))?", "from 1 (--model-choice-base 1)?"),
@@ -44,10 +49,69 @@ def test_a_remedy_of_python_becomes_a_flag(message, said):
         "x: is empty",
         "the shape is 5 x 3",
         "got 'x'; got x.npy",
+        "seed=3: is empty; temperature=2 and backend=4 differ",
+        "got temperature=5.npy",
+        "no item is named pyalign.score",
+        """no row is named 'nan="omit"' or "it's ci=None of x ", 'it\\'s nan="omit"' or 'cut of x ; nan="omit"...""",
     ],
 )
 def test_paths_and_what_is_no_option_stay_as_they_are(message):
     assert wording("score", "e.npy", "-t", "t.npy")(message) == message
+
+
+def test_data_keep_their_spelling_beside_a_remedy():
+    said = wording("score", 'x looks like nan="omit" y.npy', "-t", "of x ", "--labels", "ci=None")
+    message = "{}: rows of {} and '{}' and the rows' names hold NaN; {}"
+    data = ('x looks like nan="omit" y.npy', "of x ", "ci=None")
+    assert said(message.format(*data, 'nan="omit" leaves')) == message.format(*data, "--nan omit leaves")
+
+
+HOSTILE = (
+    "seed=3", "temperature=5", "backend=4", "x looks like y", 'unknown="omit"', 'missing="omit"', "measure=1", "x must",
+    "pyalign.score", "(pyalign.calibrate)", "of x ;", "it's", "columns=(0, 1, 2)", "ci=None", "one_based=True",
+    ": ", " ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_names_of_files_labels_and_objects_come_unchanged(folder, capsys, x, triplets, seed):
+    draw = random.Random(seed)
+    models = ["".join(draw.choices(HOSTILE, k=3)).strip() + ".npy" for _ in range(2)]
+    file = "".join(draw.choices(HOSTILE, k=2)) + ".csv"
+    names = [f"{''.join(draw.choices(HOSTILE, k=2)).strip()}{row}" for row in range(len(x))]
+    for model in models:
+        np.save(model, x[1:])
+    Path("names.txt").write_text("\n".join(names[1:]))
+    for path, between in ((file, "|"), ("t.tsv", "\t")):
+        with open(path, "w", newline="") as out:
+            csv.writer(out, delimiter=between).writerows([names[item] for item in row] for row in triplets)
+    label = "".join(draw.choices(HOSTILE, k=2))
+
+    def said(*words):
+        assert main(["score", *words]) == 1
+        return capsys.readouterr().err
+
+    assert f"{file}: " in said(models[0], "-t", file)
+    message = said("--embeddings", *models, "-t", "t.tsv", "--names", "names.txt")
+    assert message.startswith(f"pyalign score: error: t.tsv: no row is named {names[0]!r} (")
+    assert message.endswith("; --missing omit leaves them out\n")
+    assert f"got {label!r} twice" in said("--embeddings", *models, "-t", "t.tsv", "--labels", label, label)
+    np.save(models[0], np.full_like(x[1:], np.nan))
+    message = said(models[0], "-t", "t.tsv", "--names", "names.txt", "--missing", "omit")
+    assert message.startswith(f"pyalign score: error: {models[0]}")
+    assert message.endswith(
+        f"row 0: {names[1]!r}, {names[2]!r}, {names[3]!r} and 26 more; --nan omit leaves them out\n"
+    )
+    assert f"got {models[0]} 2 times" in said("--embeddings", models[0], models[0], "-t", "t.tsv")
+
+
+@pytest.mark.parametrize("answer", HOSTILE[:-1])
+def test_answers_and_the_names_offered_come_unchanged(folder, capsys, answer):
+    Path("t.csv").write_text('first,second,odd\nmeasure=1,"unknown=""omit""",pyalign.score\n')
+    Path("a.txt").write_text(f"choice\nno {answer}\n")
+    assert main(["score", "--model-choices", "a.txt", "-t", "t.csv"]) == 1
+    offered = """not one of 'measure=1', 'unknown="omit"', 'pyalign.score'; --unknown omit leaves"""
+    assert f"{f'no {answer}'.strip()!r}, {offered}" in capsys.readouterr().err
 
 
 def test_a_file_that_is_called_x_keeps_its_name():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyalign import Embeddings, Judgments, Triplets
+from pyalign import Embeddings, Judgments, Triplets, load_triplets
 from pyalign.data import Categories, Subjects, align, align_models
 from pyalign.data.missing import Coverage, judged_with_rows, with_rows
 from pyalign.data.names import OMIT, rows_of_some
@@ -296,3 +296,26 @@ def test_judged_objects_without_a_row_are_refused_by_default(message_of):
     message = message_of(judged_with_rows, {"a": Embeddings(np.eye(2), ("x", "y"))}, {}, human, "omit")
     told = "human must hold pairs of at least 2 objects that have a row; got none: 5 of 5 objects have no row (ant, bee"
     assert message == f"{told}, cat and 2 more)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "asks"),
+    [
+        (["Item A,Item B,Item C", "cat,dog,car", "cat,car,dog"], True),
+        (["a,b,c", "cat,dog,car"], True),
+        (["a,b,cat", "cat,dog,car"], False),
+        (["a,b,c", "cat,dog,car", "dog,cat,a"], False),
+        (["a,b,c", "cat,dog,bat"], False),
+        (["a,b,c"], False),
+        (["a,b,several", "cat,dog,car"], False),
+    ],
+)
+def test_names_without_a_row_in_the_first_row_alone_may_be_a_header(message_of, tmp_path, rows, asks):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(rows))
+    x = Embeddings(np.eye(5), ("cat.jpg", "dog.jpg", "car.jpg", "several/1.jpg", "several/2.jpg"))
+    hint = "is the first row a header (load_triplets(..., columns=names))?" if asks else OMIT
+    assert message_of(with_rows, x, load_triplets(path), "raise").endswith(f"; {hint}")
+    if asks:
+        named = load_triplets(path, columns=tuple(rows[0].split(",")))
+        assert len(with_rows(x, named, "raise").triplets) == len(rows) - 1

@@ -82,3 +82,17 @@ def test_missing_names_are_counted_and_the_first_are_listed(message_of):
 )
 def test_rows_of_one_name_are_refused(message_of, rows, expected):
     assert message_of(match_names, ["cat"], rows) == expected
+
+
+def test_names_that_differ_in_how_accents_are_composed_are_the_same(message_of):
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    found = match_names(["dog", composed], [apart, "dog"])
+    assert found.rows.tolist() == [1, 0]
+    assert (
+        found.note == f"items are found by names whose accents are composed in another way: {composed!r} is {apart!r}"
+    )
+    assert match_names([apart], [f"{composed}/{composed}_01b.jpg"]).rows.tolist() == [0]
+    assert match_names([composed], [apart, composed]).note is None
+    assert "no row is named" in message_of(match_names, [composed, "x"], [apart, "dog"])
+    several = message_of(match_names, ["\u1ec7"], ["e\u0323\u0302", "\u1eb9\u0302"])
+    assert several.startswith("no row is named '\u1ec7' (1 of 1 items have no row)")

@@ -162,6 +162,22 @@ def test_dropped_triplets_are_said():
     assert "; up to 1,500 dropped (NaN);" in shown(ROW, dropped).replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("kind", "nan", "reason"),
+    [
+        ("positions", "omit", "no answer"),
+        ("probabilities", "omit", "no answer"),
+        ("names", "raise", "the answer names no item"),
+        ("names", "omit", "no answer, or one that names no item"),
+    ],
+)
+def test_dropped_answers_are_no_nan(kind, nan, reason):
+    row = replace(ROW, n_dropped=2, model_choices=kind, measure=None, temperature=None, nan=nan)
+    assert f"; 2 dropped ({reason});" in shown(row).replace("\n", " ")
+    exact = replace(row, n_dropped=0, model_choices="positions")
+    assert f"; up to 2 dropped ({reason});" in shown(exact, row).replace("\n", " ")
+
+
 @pytest.mark.parametrize("speed", [14_200.0, 470_000.0, 12_730_400.0, 490e6])
 def test_the_speed_of_a_short_run_is_not_shown_as_zero(speed):
     row = replace(ROW, seconds=ROW.n_triplets / speed)
