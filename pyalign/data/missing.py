@@ -244,7 +244,7 @@ def missing_in_words(asked: Sequence[str], there: np.ndarray, several: bool) -> 
     names = [name for name, has in zip(asked, there, strict=True) if not has]
     where = " in some model" if several else ""
     have = "has" if len(names) == 1 else "have"
-    return f"{len(names):,} of {len(asked):,} objects {have} no row{where} ({listing(names, SHOWN)})"
+    return f"{len(names):,} of {len(asked):,} objects {have} no row{where} ({listing(list(map(repr, names)), SHOWN)})"
 
 
 def _counts(coverage: Coverage) -> tuple[int, int, str]:
