@@ -223,7 +223,7 @@ def test_predictions_keep_the_places_of_all_objects():
     np.testing.assert_allclose(found[0].predictions[4:20], expected[0].predictions, rtol=1e-9)
     assert found.fold_of[4:20].tolist() == expected.fold_of.tolist()
     assert found.notes[0].startswith(
-        "8 of 24 objects have no row (item 0, item 1, item 2 and 5 more), and are left out"
+        "8 of 24 objects have no row ('item 0', 'item 1', 'item 2' and 5 more), and are left out"
     )
     assert "8 of 24 objects left out (no row)" in found.table()
 
@@ -241,7 +241,7 @@ def test_all_models_are_scored_on_the_triplets_that_all_have():
     kept = ((TRIPLETS.values >= 4) & (TRIPLETS.values < 20)).all(axis=1)
     assert [one.n_triplets for one in found] == [kept.sum()] * 2
     assert found.coverage == found[0].coverage == found[1].coverage
-    told = "8 of 24 objects have no row in some model (item 0, item 1, item 2 and 5 more; a lacks 4, b lacks 4): "
+    told = "8 of 24 objects have no row in some model ('item 0', 'item 1', 'item 2' and 5 more; 'a' lacks 4, 'b' lacks 4): "
     assert found.notes[0].startswith(told)
     assert pyalign.compare(models, TRIPLETS, missing="omit").n_triplets == kept.sum()
 

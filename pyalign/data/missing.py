@@ -312,10 +312,10 @@ def missing_in_words(asked: Sequence[str], there: np.ndarray, lacking: Mapping[s
     """How many items have no row in words, and how many each of several models lacks; None: there is one."""
     names = [name for name, has in zip(asked, there, strict=True) if not has]
     have = "has" if len(names) == 1 else "have"
-    where, which = "", listing(names, SHOWN)
+    where, which = "", listing(list(map(repr, names)), SHOWN)
     if lacking is not None:
         where = " in some model"
-        which += f"; {listing([f'{model} lacks {count:,}' for model, count in lacking.items()], SHOWN)}"
+        which += f"; {listing([f'{model!r} lacks {count:,}' for model, count in lacking.items()], SHOWN)}"
     return f"{len(names):,} of {len(asked):,} objects {have} no row{where} ({which})"
 
 

@@ -114,6 +114,13 @@ def test_answers_and_the_names_offered_come_unchanged(folder, capsys, answer):
     assert f"{f'no {answer}'.strip()!r}, {offered}" in capsys.readouterr().err
 
 
+def test_objects_without_a_row_come_unchanged(folder, capsys):
+    Path("t.csv").write_text('measure=1,pyalign.score,"missing=""omit"""\n')
+    Path("names.txt").write_text("".join(f"item_{row}\n" for row in range(30)))
+    assert main(["score", "x.npy", "-t", "t.csv", "--names", "names.txt", "--missing", "omit"]) == 1
+    assert """('measure=1', 'missing="omit"', 'pyalign.score')""" in capsys.readouterr().err
+
+
 def test_a_file_that_is_called_x_keeps_its_name():
     assert wording("score", "x", "-t", "t.npy")("rows of x are zero") == "rows of x are zero"
 

@@ -67,7 +67,7 @@ def test_triplets_of_items_without_a_row_are_left_out():
     found = with_rows(rows("dog", "cat", "ant"), numbered(), "omit")
     assert found.triplets.values.tolist() == [[0, 2, 3]] and found.kept.tolist() == [False, False, True, False]
     assert found.coverage == Coverage(n_objects=3, of_objects=5, n_triplets=1, of_triplets=4)
-    told = "2 of 5 objects have no row (bee, eel): 3 of 4 triplets are left out; 1 triplet of 3 objects remains"
+    told = "2 of 5 objects have no row ('bee', 'eel'): 3 of 4 triplets are left out; 1 triplet of 3 objects remains"
     assert found.triplets.notes == (told,)
     assert align(rows("dog", "cat", "ant"), found.triplets).index.tolist() == [[2, 1, 0]]
 
@@ -118,7 +118,7 @@ def test_of_several_models_all_must_have_the_rows():
     found = with_rows(models, numbered(), "omit")
     assert found.triplets.values.tolist() == [[0, 1, 2], [1, 2, 0]]
     assert found.triplets.notes[0].startswith(
-        "2 of 5 objects have no row in some model (dog, eel; a lacks 1, b lacks 1): 2 of 4 triplets"
+        "2 of 5 objects have no row in some model ('dog', 'eel'; 'a' lacks 1, 'b' lacks 1): 2 of 4 triplets"
     )
     assert align_models(models, found.triplets).models["b"][:, 0].tolist() == [0, 1, 2]
 
@@ -177,7 +177,7 @@ def test_an_object_with_several_rows_is_said_to_be_of_which_model(message_of):
 def test_no_triplet_left_is_an_error(message_of):
     message = message_of(with_rows, rows("ant", "eel"), numbered(), "omit")
     assert message == (
-        "triplets must hold one whose items all have a row; got none: 3 of 5 objects have no row (bee, cat, dog)"
+        "triplets must hold one whose items all have a row; got none: 3 of 5 objects have no row ('bee', 'cat', 'dog')"
     )
 
 
@@ -265,11 +265,8 @@ def test_judged_objects_without_a_row_are_left_out():
     found, coverage = judged_with_rows({"a": rows("eel", "bee", "dog"), "b": rows(*NAMES)}, {}, human, "omit")
     assert found.names == ("bee", "dog", "eel") and found.values.tolist() == human.take([1, 3, 4]).values.tolist()
     assert coverage == Coverage(n_objects=3, of_objects=5, n_pairs=3, of_pairs=10)
-    told = (
-        "2 of 5 objects have no row in some model (ant, cat; a lacks 2): 7 of 10 pairs are left out; 3 pairs of 3 "
-        "objects remain"
-    )
-    assert found.notes == (told,)
+    left = "7 of 10 pairs are left out; 3 pairs of 3 objects remain"
+    assert found.notes == (f"2 of 5 objects have no row in some model ('ant', 'cat'; 'a' lacks 2): {left}",)
 
 
 def test_matrices_of_models_count_too():
@@ -294,8 +291,8 @@ def test_judged_objects_without_a_row_are_refused_by_default(message_of):
     assert message == f"no row is named 'eel' (1 of 5 items have no row){HINT}"
     assert judged_with_rows({"a": rows(*NAMES)}, {}, human, "raise") == (human, None)
     message = message_of(judged_with_rows, {"a": Embeddings(np.eye(2), ("x", "y"))}, {}, human, "omit")
-    told = "human must hold pairs of at least 2 objects that have a row; got none: 5 of 5 objects have no row (ant, bee"
-    assert message == f"{told}, cat and 2 more)"
+    told = "human must hold pairs of at least 2 objects that have a row; got none: 5 of 5 objects have no row "
+    assert message == f"{told}('ant', 'bee', 'cat' and 2 more)"
 
 
 @pytest.mark.parametrize(
