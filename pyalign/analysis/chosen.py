@@ -153,7 +153,7 @@ def _by_pair(p: np.ndarray, triplets: Triplets) -> np.ndarray:
 
 
 def notes_on_chosen(chosen: Chosen, task: str) -> Iterator[str]:
-    """How answers were read, that some name none or were left out, and that probabilities are 0 where they must not be."""
+    """How answers were read, that some name none or were left out, and that some probabilities must not be 0."""
     yield from chosen.notes
     if chosen.n_none:
         each = "counts as a tie of all alternatives"

@@ -17,7 +17,8 @@ from pyalign.data.categories import Categories
 from pyalign.data.embeddings import as_embeddings
 from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
-from pyalign.data.triplets import Subjects, Triplets, as_triplet_data
+from pyalign.data.subjects import Subjects
+from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
 
 SHOWN = 3  # names of objects in a note
