@@ -55,9 +55,12 @@ def remembered() -> dict[str, str]:
 def _listed(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
-    held = read_json(path, largest=LARGEST)
-    if not isinstance(held, dict) or not all(isinstance(one, str) for one in held.values()):
-        raise bad(path, "must be an object of names and folders")
+    try:
+        held = read_json(path, largest=LARGEST)
+        if not isinstance(held, dict) or not all(isinstance(one, str) and os.path.isabs(one) for one in held.values()):
+            raise bad(path, "must be an object of names and absolute paths of folders")
+    except InputError as error:
+        raise InputError(f"{error}; mend this list of folders by hand, or remove it") from error
     return held
 
 

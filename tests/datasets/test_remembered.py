@@ -43,6 +43,20 @@ def test_a_folder_is_remembered_in_the_configuration_and_forgotten(home, levels,
     assert remembered() == {} and forget_dataset("levels") is None
 
 
+@pytest.mark.parametrize("text", [
+    "", "[]", '{"levels": 3}', '{"levels": ""}', '{"levels": "data/levels"}', "[" * 100_000, '{"a": ', "\0",
+    '{"levels": "/' + "x" * 1_100_000 + '"}',
+])  # fmt: skip
+def test_a_damaged_list_says_which_file_to_mend_or_remove(root, levels, text, message_of):
+    path = root / "folders.json"
+    root.mkdir()
+    path.write_text(text)
+    for call in (lambda: forget_dataset("levels"), lambda: remember_dataset("levels", levels), list_datasets):
+        told = message_of(call)
+        assert told.startswith(f"{path}: ") and told.endswith("; mend this list of folders by hand, or remove it")
+    assert path.read_text() == text
+
+
 def test_the_configuration_lies_at_home_where_nothing_says_otherwise(home, levels, monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setenv("HOME", str(home))
