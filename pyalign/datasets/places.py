@@ -198,16 +198,25 @@ def held_by(folder: Path) -> str:
     return listing(sorted(name for name in os.listdir(folder) if not is_hidden(name)), 5) or "nothing"
 
 
+def within(folder: Path, name: str, about: str) -> Path:
+    """A path in a folder that leads out of it nowhere, whether anything is there or not.
+
+    Raises:
+        InputError: it would.
+    """
+    path, whole = folder / name, os.path.realpath(folder)
+    if os.path.isabs(name) or os.path.commonpath([whole, os.path.realpath(path)]) != whole:
+        raise bad(about, f"{name!r} must be a path in {folder}, that leads out of it nowhere")
+    return path
+
+
 def inside(folder: Path, name: str, about: str) -> Path:
-    """A path in a folder that leads out of it nowhere.
+    """As `within`.
 
     Raises:
         InputError: it would, or nothing is there.
     """
-    path = folder / name
-    within = os.path.realpath(folder)
-    if os.path.isabs(name) or os.path.commonpath([within, os.path.realpath(path)]) != within:
-        raise bad(about, f"{name!r} must be a path in {folder}, that leads out of it nowhere")
+    path = within(folder, name, about)
     if not path.exists():
         raise bad(about, f"{name!r} is not there, in {folder}")
     return path
