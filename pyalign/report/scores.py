@@ -100,7 +100,8 @@ def _notes(scores: Scores) -> list[str]:
     notes = [f"triplets: {one_line(scores.triplets)}"] if scores.triplets else []
     dropped = {row.n_dropped for row in scores.results}
     if any(dropped):
-        notes.append(f"{'up to ' if len(dropped) > 1 else ''}{max(dropped):,} dropped (NaN)")
+        why = "no answer" if _what(scores.results) == "choices" else "NaN"
+        notes.append(f"{'up to ' if len(dropped) > 1 else ''}{max(dropped):,} dropped ({why})")
     if first.ceiling is not None:
         notes.append(f"ceiling {100 * first.ceiling:.3f} % ({first.ceiling_name or GIVEN})")
     if first.ci is not None:
