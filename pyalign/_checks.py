@@ -302,10 +302,7 @@ def may_be_triplets(values: Array, whole: bool | None = None) -> bool:
 
 def as_temperature(temperature: float) -> float:
     """A number in [1e-30, 1e30], so that its inverse is one in float32."""
-    try:
-        value = float(temperature)
-    except (TypeError, ValueError):
-        value = math.nan
+    value = math.nan if isinstance(temperature, bool | np.bool_) else plain_number(temperature)
     if not 1e-30 <= value <= 1e30:
         raise InputError(f"temperature must be a positive number (1e-30 to 1e30); got {temperature!r}")
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,13 +9,15 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "pyalign-kit"  # what pip calls it; the name pyalign belongs to another project on PyPI
 NAMESAKE = "pyalign"
+# What importlib.metadata and packaging raise: of a distribution that is not there, or of damaged metadata.
+UNREADABLE = (ImportError, ValueError, TypeError, AttributeError, KeyError, OSError)
 
 
 def pip_install(extra: str, package: str) -> str:
     """The command that installs a package of an extra, and whatever else of that extra is missing here.
 
     Args:
-        extra: an extra of ours; without metadata, as in a source tree, nothing is known of it but the package.
+        extra: an extra of ours; where metadata are missing, as in a source tree, or damaged, only the package is named.
         package: as PyPI calls it; a version bound that it has is the one that is printed.
 
     Example:
@@ -37,35 +38,37 @@ def pip_install(extra: str, package: str) -> str:
     return shlex.join(["pip", "install", *missing])
 
 
-def requirements(extra: str) -> Iterator[Requirement]:
-    """What an extra asks for in this environment, also by way of other extras; nothing where there are no metadata."""
-    from importlib.metadata import PackageNotFoundError, requires
+def requirements(extra: str) -> list[Requirement]:
+    """What an extra asks for in this environment, also by way of other extras; nothing where metadata can't be read."""
+    from importlib.metadata import requires
 
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
+    extras, found = [extra], []
     try:
         listed = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
-    except PackageNotFoundError:
-        return
-    for one in listed:
-        if one.marker is None or one.marker.evaluate({"extra": ""}) or not one.marker.evaluate({"extra": extra}):
-            continue
-        if canonicalize_name(one.name) == DISTRIBUTION:
-            for inner in sorted(one.extras):
-                yield from requirements(inner)
-        else:
-            one.marker = None
-            yield one
+        for name in extras:  # which grows
+            for one in listed:
+                if one.marker is None or one.marker.evaluate({"extra": ""}) or not one.marker.evaluate({"extra": name}):
+                    continue
+                one.marker = None
+                if canonicalize_name(one.name) == DISTRIBUTION:
+                    extras += sorted(one.extras - {*extras})
+                else:
+                    found.append(one)
+    except UNREADABLE:
+        return []
+    return found
 
 
 def note_of_namesake() -> str | None:
     """A sentence where the other project called pyalign is installed too: both install the folder pyalign."""
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import version
 
     try:
         number = version(NAMESAKE)
-    except PackageNotFoundError:
+    except UNREADABLE:
         return None
     return (
         f"the distribution {NAMESAKE} {number}, which is not {DISTRIBUTION}, installs a folder pyalign too: uninstall "
@@ -74,9 +77,9 @@ def note_of_namesake() -> str | None:
 
 
 def _is_satisfied(one: Requirement) -> bool:
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import version
 
     try:
         return one.specifier.contains(version(one.name), prereleases=True)
-    except PackageNotFoundError:
+    except UNREADABLE:
         return False

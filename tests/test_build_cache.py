@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -56,10 +57,20 @@ def test_what_was_stored_comes_back_as_it_was(cache, built, tmp_path):
     assert not cache.restore("1" * 64, tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "lose", "manifest", "no manifest", "list"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "lose", "manifest", "no manifest", "list", "empty", "partial",
+                                    "more", "deep", "elsewhere", "file link", "link"])  # fmt: skip
 def test_an_entry_that_is_damaged_is_removed_and_can_be_stored_again(cache, built, tmp_path, damage):
     cache.store(KEY, built, NAMES)
     entry = tmp_path / "cache" / "build" / KEY
+    whole = json.loads((entry / "manifest.json").read_text())
+
+    def write(manifest):
+        (entry / "manifest.json").write_text(json.dumps(manifest))
+
+    def move(path):
+        path.rename(tmp_path / "moved")
+        path.symlink_to(tmp_path / "moved")
+
     {
         "flip": lambda: (entry / "a.so").write_bytes(b"firsT"),
         "cut": lambda: (entry / "inner" / "check").write_bytes(b"sec"),
@@ -67,9 +78,17 @@ def test_an_entry_that_is_damaged_is_removed_and_can_be_stored_again(cache, buil
         "manifest": lambda: (entry / "manifest.json").write_bytes(b'{"a.so": '),
         "no manifest": lambda: (entry / "manifest.json").unlink(),
         "list": lambda: (entry / "manifest.json").write_bytes(b"[1]"),
+        "empty": lambda: write({}),
+        "partial": lambda: write({"a.so": whole["a.so"]}),
+        "more": lambda: write({**whole, "b.so": whole["a.so"]}),
+        "deep": lambda: (entry / "manifest.json").write_bytes(b"[" * 100_000),
+        "elsewhere": lambda: write({**whole, "../0/a.so": whole["a.so"]}),
+        "file link": lambda: move(entry / "a.so"),
+        "link": lambda: move(entry),
     }[damage]()
     assert not restored(cache, tmp_path / "target") and not [*(tmp_path / "target").iterdir()]
-    assert not entry.exists()
+    assert not os.path.lexists(entry)
+    assert [*entry.parent.iterdir()] == []
     cache.store(KEY, built, NAMES)
     assert restored(cache, tmp_path / "target")
 
@@ -160,9 +179,16 @@ def test_the_folder_is_that_of_the_variable_or_in_the_cache_of_the_user(tool, tm
     assert tool.folder_of_user() == tmp_path / ".cache" / "pyalign" / "build"
     monkeypatch.setenv("PYALIGN_BUILD_CACHE", str(tmp_path / "mine"))
     assert tool.folder_of_user() == tmp_path / "mine"
-    for off in ("", "off"):
+    for off in ("", "off", "OFF", "Off"):
         monkeypatch.setenv("PYALIGN_BUILD_CACHE", off)
         assert tool.folder_of_user() is None
+
+
+def test_the_home_of_nobody_is_no_folder(tool, monkeypatch, capsys):
+    monkeypatch.setenv("PYALIGN_BUILD_CACHE", "~no-such-user/x")
+    assert tool.folder_of_user() is None
+    told = "pyalign: PYALIGN_BUILD_CACHE must name a folder; got '~no-such-user/x', the home of nobody: nothing is kept"
+    assert capsys.readouterr().err == f"{told}\n"
 
 
 # Builds by setup.py, of a small project

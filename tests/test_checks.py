@@ -397,7 +397,7 @@ def test_what_is_no_table_of_triplets_is_refused_by_its_name(name, what, message
     "given,said",
     [
         ({"answers": np.ones((T, 3))}, "answers must be pyalign.Answers; got ndarray: triplets.with_answers(array)"),
-        ({"subjects": np.zeros(3)}, "subjects must be one for each of 120 triplets; got shape (3,)"),
+        ({"subjects": np.zeros(3)}, "subjects must have one entry per triplet, shape (120,); got (3,)"),
         ({"positions": np.zeros(2)}, "positions must have shape (3,) or (120, 3); got (2,)"),
         ({"names": 5}, "names must be a sequence of names; got 5"),
         ({"source": 5}, "source must be text or None; got 5"),

@@ -163,6 +163,45 @@ def test_without_metadata_the_package_itself_is_named(monkeypatch):
     assert message("a probe", "scipy", "probe").endswith(": pip install scipy")
 
 
+@pytest.mark.parametrize("lines", [
+    ["scipy>=1.8; extra == 'probe'", "scipy >=>= 1; extra == 'probe'"],
+    ["scipy; python_version =="],
+    ["scipy>=1.8; no_such_variable == 'x'"],
+    [f"{DISTRIBUTION}[report]; extra == 'probe'", f"{DISTRIBUTION}[probe]; extra == 'report'"],
+    [f"{DISTRIBUTION}[probe]; extra == 'probe'"],
+    [3],
+], ids=["version", "marker", "variable", "each other", "itself", "number"])  # fmt: skip
+def test_where_metadata_are_damaged_the_package_itself_is_named(monkeypatch, lines):
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: lines)
+    assert message("a probe", "scipy", "probe") == "a probe needs scipy, which is not installed: pip install scipy"
+
+
+NO_UTF_8 = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+
+@pytest.mark.parametrize("error", [NO_UTF_8, PermissionError(13)])
+def test_where_metadata_cannot_be_read_the_package_itself_is_named(monkeypatch, error):
+    def unreadable(name):
+        raise error
+
+    monkeypatch.setattr(importlib.metadata, "requires", unreadable)
+    assert message("a probe", "scipy>=1.8", "probe").endswith(": pip install 'scipy>=1.8'")
+
+
+def test_metadata_of_another_package_that_cannot_be_read_are_of_one_to_install(installed, monkeypatch):
+    installed()
+    version = importlib.metadata.version
+
+    def damaged(name):
+        if name in ("scipy", "pyalign"):
+            raise NO_UTF_8
+        return version(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", damaged)
+    assert pip_install("report", "altair") == "pip install 'altair>=5.5' 'scipy>=1.8' 'vl-convert-python>=1.6'"
+    assert note_of_namesake() is None
+
+
 def packages_of(extra):
     """All that an extra brings on any system, by the text of pyproject.toml."""
     for one in EXTRAS[extra]:

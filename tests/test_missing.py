@@ -203,7 +203,7 @@ def test_no_object_with_a_row_is_an_error(name, message_of):
 
 
 def test_arrays_keep_the_places_of_all_triplets():
-    """As with nan="omit": -1 and NaN stand where nothing was asked."""
+    """As with nan="omit": -2 and NaN stand where nothing was asked."""
     part, alone = Case(np.arange(16), alone=False), Case(np.arange(16), alone=True)
     found, expected = (
         pyalign.score(c.a, c.triplets, keep=["choices", "probabilities"], **c.options) for c in (part, alone)
@@ -211,7 +211,7 @@ def test_arrays_keep_the_places_of_all_triplets():
     assert len(found.choices) == len(found.probabilities) == T
     np.testing.assert_array_equal(found.choices[alone.rows], expected.choices)
     np.testing.assert_array_equal(found.probabilities[alone.rows], expected.probabilities)
-    assert (found.choices[~alone.rows] == -1).all() and np.isnan(found.probabilities[~alone.rows]).all()
+    assert (found.choices[~alone.rows] == -2).all() and np.isnan(found.probabilities[~alone.rows]).all()
 
 
 def test_predictions_keep_the_places_of_all_objects():
@@ -241,8 +241,8 @@ def test_all_models_are_scored_on_the_triplets_that_all_have():
     kept = ((TRIPLETS.values >= 4) & (TRIPLETS.values < 20)).all(axis=1)
     assert [one.n_triplets for one in found] == [kept.sum()] * 2
     assert found.coverage == found[0].coverage == found[1].coverage
-    told = "8 of 24 objects have no row in some model ('item 0', 'item 1', 'item 2' and 5 more; 'a' lacks 4, 'b' lacks 4): "
-    assert found.notes[0].startswith(told)
+    which = "('item 0', 'item 1', 'item 2' and 5 more; 'a' lacks 4, 'b' lacks 4): "
+    assert found.notes[0].startswith(f"8 of 24 objects have no row in some model {which}")
     assert pyalign.compare(models, TRIPLETS, missing="omit").n_triplets == kept.sum()
 
 

@@ -34,10 +34,15 @@ FOR_THIS_PROCESSOR = re.compile(r"-m(arch|cpu|tune)=native|-arch(itecture)?=nati
 
 
 def folder_of_user() -> Path | None:
-    """`$PYALIGN_BUILD_CACHE`, or pyalign/build in the user's cache; None where the variable is empty or "off"."""
+    """`$PYALIGN_BUILD_CACHE`, or pyalign/build in the user's cache; None where the variable is "", "off" or wrong."""
     asked = os.environ.get("PYALIGN_BUILD_CACHE")
     if asked is not None:
-        return None if asked in ("", "off") else Path(asked).expanduser().absolute()
+        try:
+            return None if asked.lower() in ("", "off") else Path(asked).expanduser().absolute()
+        except RuntimeError:
+            told = f"PYALIGN_BUILD_CACHE must name a folder; got {asked!r}, the home of nobody: nothing is kept"
+            print(f"pyalign: {told}", file=sys.stderr)
+            return None
     cache = os.environ.get("XDG_CACHE_HOME", "")
     try:
         return (Path(cache) if os.path.isabs(cache) else Path.home() / ".cache") / "pyalign" / "build"
@@ -99,15 +104,15 @@ class BuildCache:
 
     def restore(self, key: str, target: Path) -> bool:
         """Whether the files of an entry are in `target` now; an entry that is damaged is removed."""
-        if self._folder is None or not _is_private(self._folder) or not (entry := self._folder / key).is_dir():
+        if self._folder is None or not _is_private(self._folder) or not os.path.lexists(entry := self._folder / key):
             return False
         try:
             digests = json.loads((entry / MANIFEST).read_bytes())
-            if any(digest_of(entry / name) != digest for name, digest in digests.items()):
+            if not digests or digests != _digests_below(entry):
                 raise ValueError(entry)
             _copy(entry, target, digests)
             os.utime(entry)
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, RecursionError):
             _remove(entry)
             return False
         return True
@@ -118,10 +123,8 @@ class BuildCache:
             return
         try:
             with tempfile.TemporaryDirectory(prefix=".new-", dir=self._folder, ignore_cleanup_errors=True) as made:
-                names = [*names]
                 _copy(source, Path(made), names)
-                digests = {name: digest_of(Path(made, name)) for name in names}
-                Path(made, MANIFEST).write_text(json.dumps(digests), encoding="utf-8")
+                Path(made, MANIFEST).write_text(json.dumps(_digests_below(Path(made))), encoding="utf-8")
                 os.rename(made, self._folder / key)  # fails where another build has been faster
         except OSError:
             return
@@ -143,6 +146,19 @@ class BuildCache:
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digests_below(entry: Path) -> dict[str, str]:
+    """Of all files of an entry but its manifest, by their names.
+
+    Raises:
+        OSError: there is a link, which is not followed.
+    """
+    places = [entry, *entry.rglob("*")]
+    if any(place.is_symlink() for place in places):
+        raise OSError(entry)
+    files = {place.relative_to(entry).as_posix(): place for place in places if place.is_file()}
+    return {name: digest_of(path) for name, path in files.items() if name != MANIFEST}
 
 
 def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
@@ -189,4 +205,6 @@ def _remove(entry: Path) -> None:
         os.rename(entry, gone)
     except OSError:
         return
+    if gone.is_symlink():
+        gone.unlink()
     shutil.rmtree(gone, ignore_errors=True)

@@ -13,6 +13,7 @@ from pyalign.analysis.permuted import PermutationTest
 from pyalign.analysis.two_alternatives import run_anchored
 from pyalign.backends import Sums
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Overlap, alternatives_of, chance_of
+from pyalign.data.missing import in_places
 from pyalign.documents import Interval, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -65,7 +66,7 @@ class Score(OfTask, OnCards, Result):
         n_triplets: triplets that were scored.
         n_ties: triplets in which two or three pairs tie for the most similar.
         n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN
-            (``nan="omit"``).
+            (``nan="omit"``); of a model's own choices, because there is none.
         cross_entropy: nats per triplet, mean of -log p(human's choice); None as the accuracy, for choices without
             probabilities, and where the probability of some human's choice is 0.
         mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3, of two options log 2.
@@ -93,9 +94,10 @@ class Score(OfTask, OnCards, Result):
         model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
             similarities decided.
         task: of the triplets, ``"odd-one-out"`` or ``"anchored"``; `chance` follows from it.
-        choices: int8 (t,), the odd position, or that of the option which the model takes, -1 for a tie; by the
-            positions in the file. Kept on demand.
-        probabilities: (t, 3), that each position is odd, or (t, 2), that each option is chosen. Kept on demand.
+        choices: int8 (t,), the odd position, or that of the option which the model takes, by the positions in the file;
+            -1 for a tie, -2 for a triplet that was left out. Kept on demand.
+        probabilities: (t, 3), that each position is odd, or (t, 2), that each option is chosen; NaN for a triplet that
+            was left out. Kept on demand.
     """
 
     command: ClassVar[str] = "score"
@@ -198,7 +200,7 @@ def score_triplets(
 ) -> tuple[TripletResults, int]:
     """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
 
-    A dropped triplet has choice -1, probabilities NaN and similarities NaN.
+    A dropped triplet has choice -2, probabilities NaN and similarities NaN.
     """
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan, NAN, "nan")
@@ -312,14 +314,7 @@ def without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, An
 def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:
     """Arrays of the kept triplets in the places that they had among all; numpy arrays."""
     choices, probabilities, similarities = (
-        None if array is None else _placed(_checks.as_array(array, "result", "(t, ...)"), kept)
+        None if array is None else in_places(_checks.as_array(array, "result", "(t, ...)"), kept)
         for array in (results.choices, results.probabilities, results.similarities)
     )
     return replace(results, choices=choices, probabilities=probabilities, similarities=similarities)
-
-
-def _placed(array: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """-1 or NaN in the other places."""
-    everywhere = np.full((len(kept), *array.shape[1:]), np.nan if array.dtype.kind == "f" else -1, array.dtype)
-    everywhere[kept] = array
-    return everywhere

@@ -11,6 +11,7 @@ from pyalign import _checks
 from pyalign.analysis.named_choices import named_choices
 from pyalign.backends import HostBackend
 from pyalign.data import ANCHORED, Triplets, alternatives_of
+from pyalign.data.missing import LEFT_OUT
 from pyalign.errors import InputError
 from pyalign.stats.divergences import as_distributions, entropy
 
@@ -26,6 +27,7 @@ class Chosen:
         present: (t,) bool: whether there is an answer that counts.
         verdicts: int8 (t,), see `Outcomes`; of no meaning where there is none.
         n_none: answers of -1, which name none of the alternatives.
+        n_left_out: answers of -2, of triplets that were left out where the choices were made.
         empty: (t,) bool: whether there is no answer at all; None: wherever none counts.
         notes: how answers were read, a sentence each.
         cross_entropy: float64 (t,) nats, -log p(human's choice), which may be infinite; None without probabilities.
@@ -36,13 +38,19 @@ class Chosen:
     present: np.ndarray
     verdicts: np.ndarray
     n_none: int = 0
+    n_left_out: int = 0
     cross_entropy: np.ndarray | None = None
     entropy: np.ndarray | None = None
     empty: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
     def require_answers(self, nan: str) -> None:
-        """Raises where a triplet has no answer, unless `nan` is "omit" and others have one."""
+        """Raises where a triplet has no answer, unless `nan` is "omit" and others have one; where all were left out."""
+        t = len(self.present)
+        if self.n_left_out == t:
+            raise InputError(
+                f"choices must answer at least one triplet; all {t:,} were left out where they were made ({LEFT_OUT})"
+            )
         empty = ~self.present if self.empty is None else self.empty
         absent = int(empty.sum())
         if absent and (nan == "raise" or not self.present.any()):
@@ -96,8 +104,9 @@ def _verdicts(right: np.ndarray, none: np.ndarray, k: int) -> np.ndarray:
 
 def _of_positions(a: np.ndarray, triplets: Triplets, base: int) -> Chosen:
     k, human = alternatives_of(triplets.task), 0 if triplets.task == ANCHORED else 2
-    present = ~np.isnan(a) if a.dtype.kind == "f" else np.ones(len(a), bool)
-    none = a == NONE
+    empty = np.isnan(a) if a.dtype.kind == "f" else np.zeros(len(a), bool)
+    none, left_out = a == NONE, a == LEFT_OUT
+    present = ~(empty | left_out)
     known = none | ~present | np.isin(a, np.arange(base, base + k))
     if not known.all():
         row = int(np.argmin(known))
@@ -106,7 +115,8 @@ def _of_positions(a: np.ndarray, triplets: Triplets, base: int) -> Chosen:
         hint = "; do they count from 1 (score_choices(..., choice_base=1))?" if one_based else ""
         raise InputError(f"choices must be {allowed}, or -1 for none of them; row {row} is {a[row]:g}{hint}")
     right = a - base == _places(triplets)[..., human]
-    return Chosen("positions", present, _verdicts(right, none, k), int(none.sum()))
+    counted = int(none.sum()), int(left_out.sum())
+    return Chosen("positions", present, _verdicts(right, none, k), *counted, empty=empty)
 
 
 def _of_names(a: np.ndarray, triplets: Triplets, unknown: str) -> Chosen:
@@ -132,7 +142,7 @@ def _of_probabilities(a: np.ndarray, triplets: Triplets, host: HostBackend) -> C
     host.outcomes(by_pair, 1.0, verdicts, None, None, alternatives=k)
     with np.errstate(divide="ignore"):
         cross_entropy = -np.log(of_human[:, 0])
-    return Chosen("probabilities", present, verdicts, 0, np.abs(cross_entropy), entropy(shares))
+    return Chosen("probabilities", present, verdicts, cross_entropy=np.abs(cross_entropy), entropy=entropy(shares))
 
 
 def _by_pair(p: np.ndarray, triplets: Triplets) -> np.ndarray:
@@ -143,11 +153,15 @@ def _by_pair(p: np.ndarray, triplets: Triplets) -> np.ndarray:
 
 
 def notes_on_chosen(chosen: Chosen, task: str) -> Iterator[str]:
-    """How answers were read, that some name none, and that some probabilities are 0 where they must not be."""
+    """How answers were read, that some name none or were left out, and that some probabilities must not be 0."""
     yield from chosen.notes
     if chosen.n_none:
         each = "counts as a tie of all alternatives"
         yield f"{chosen.n_none:,} of {int(chosen.present.sum()):,} choices name none (-1): each {each}"
+    if chosen.n_left_out:
+        were = "was" if chosen.n_left_out == 1 else "were"
+        told = f"{were} left out where the choices were made ({LEFT_OUT})"
+        yield f"{chosen.n_left_out:,} of {len(chosen.present):,} triplets {told}"
     if chosen.cross_entropy is not None:
         impossible = int(np.isinf(chosen.cross_entropy[chosen.present]).sum())
         if impossible:

@@ -18,11 +18,11 @@ from pyalign.analysis.paired import compared
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
+from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
-from pyalign.stats.labels import checked_labels
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, Clusters, Resampling, as_resampling
 

@@ -13,9 +13,9 @@ from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
 from pyalign.analysis.repeats import find_repeats
 from pyalign.data import ANCHORED, Triplets, alternatives_of
+from pyalign.data.subjects import checked_labels
 from pyalign.documents import hidden
 from pyalign.errors import InputError
-from pyalign.stats.labels import checked_labels
 
 OTHER_LAST = np.array([[0, 2, 1], [0, 1, 2]])  # row p: the order that puts p, the option not chosen, last
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last

@@ -8,8 +8,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Aligned, Categories
+from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
-from pyalign.stats.labels import checked_labels
 
 
 def group_members(groups: object, aligned: Aligned, kept: np.ndarray | None) -> dict[str, np.ndarray]:

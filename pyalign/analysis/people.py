@@ -6,8 +6,8 @@ from typing import Any
 
 from pyalign.analysis.several import answered_triplets
 from pyalign.data import Subjects, Triplets
+from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
-from pyalign.stats.labels import checked_labels
 
 
 def with_people(triplets: object, answers: object, subjects: object, what: str) -> tuple[Triplets, Any]:

@@ -147,7 +147,8 @@ def score(
             columns of a matrix are permuted together.
         seed: of the permutations.
         transform: a map that the rows go through first. The result says whether its fit has seen these triplets.
-        keep: "choices", "probabilities": arrays to keep in the result.
+        keep: "choices", "probabilities": arrays to keep in the result, with a place for every triplet that was given;
+            those that are left out have choice -2 and probability NaN.
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:

@@ -71,12 +71,12 @@ def score_choices(
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
 
     Args:
-        choices: (t,) positions in the file of the items called odd, -1 for an answer that names none; or the names of
-            these items, where the triplets have names, "-1" and "" likewise: blanks and underscores, case, a final
-            period and an article (a, an, the) make no other name, which a note counts. Or (t, 3), the probability that
-            each position is odd. Of anchored triplets the numbers 0 and 1 of the options, in their order in the file,
-            their names, or (t, 2). NaN, an empty name, or a row of NaN: there is no answer. Or a mapping from names to
-            such: then the result is `Scores`.
+        choices: (t,) positions in the file of the items called odd, -1 for an answer that names none, -2 for a triplet
+            that was left out, which counts in `n_dropped`; or the names of these items, where the triplets have names,
+            "-1" and "" likewise: blanks and underscores, case, a final period and an article (a, an, the) make no other
+            name, which a note counts. Or (t, 3), the probability that each position is odd. Of anchored triplets the
+            numbers 0 and 1 of the options, in their order in the file, their names, or (t, 2). NaN, an empty name, or a
+            row of NaN: there is no answer. Or a mapping from names to such: then the result is `Scores`.
         triplets: (t, 3) integers >= 0, or names of items; the last column is the item that the person called odd.
         choice_base: from which positions, or options, count: 0 or 1.
         ties: what an answer that names none counts, and probabilities that tie for the largest. ``"fractional"``: 1/m

@@ -9,12 +9,12 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.data.subjects import checked_labels
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, standard_errors, with_weights
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
-from pyalign.stats.labels import checked_labels
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 
 FINEST = 32767  # steps between 0 and the largest cross-entropy

@@ -53,8 +53,8 @@ class ScoreOptions(
         group=BESIDES,
     )
     choices: str | None = option(
-        "write the odd position of each triplet, or that of the option taken, -1 for any tie", kind=_options.npy_file,
-        metavar="OUT.npy", role="output", group=_options.OUTPUT,
+        "write the odd position of each triplet, or that of the option taken, -1 for any tie, -2 where left out",
+        kind=_options.npy_file, metavar="OUT.npy", role="output", group=_options.OUTPUT,
     )  # fmt: skip
     probabilities: str | None = option(
         "write p(position is odd), three per triplet, or p(option is taken), two", kind=_options.npy_file,

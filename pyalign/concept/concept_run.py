@@ -17,8 +17,8 @@ from pyalign.concept.concepts_result import Concepts
 from pyalign.concept.groupings import Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
 from pyalign.data import AlignedModels, Transform
+from pyalign.data.subjects import checked_labels
 from pyalign.progress import Progress
-from pyalign.stats.labels import checked_labels
 from pyalign.stats.resampling import Clusters, Resampling
 
 

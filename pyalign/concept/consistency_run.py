@@ -19,11 +19,11 @@ from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, Miss
 from pyalign.concept.consistency_rows import error_pairs, missed_by_all, missed_concepts
 from pyalign.concept.groupings import groupings_of
 from pyalign.data import AlignedModels, Triplets, align_models
+from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.clustered import Dependence
-from pyalign.stats.labels import checked_labels
 from pyalign.stats.resampling import Clusters, Resampling
 
 

@@ -17,11 +17,13 @@ from pyalign.data.categories import Categories, require_names
 from pyalign.data.embeddings import as_embeddings
 from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
-from pyalign.data.triplets import Subjects, Triplets, as_triplet_data
+from pyalign.data.subjects import Subjects
+from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
 
 HEADER = "is the first row a header (load_triplets(..., columns=names))?"
 SHOWN = 3  # names of objects in a note
+LEFT_OUT = -2  # the choice of a triplet that was left out; that of a tie is -1
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,24 @@ class Present:
         return values.take(self.kept) if isinstance(values, Subjects) else array[self.kept]
 
     def among_all(self, array: np.ndarray | None) -> np.ndarray | None:
-        """An array of the triplets that remain, in their places among all; -1 or NaN in the others."""
-        if self.kept is None or array is None:
-            return array
-        everywhere = np.full((len(self.kept), *array.shape[1:]), np.nan if array.dtype.kind == "f" else -1, array.dtype)
-        everywhere[self.kept] = array
-        return everywhere
+        """Choices or probabilities of the triplets that remain, as `in_places` has them."""
+        return array if self.kept is None or array is None else in_places(array, self.kept)
 
     def rows_among_all(self, rows: np.ndarray) -> np.ndarray:
         """Numbers of triplets that remain, as numbers among all."""
         return rows if self.kept is None else np.flatnonzero(self.kept)[rows]
+
+
+def in_places(array: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Choices or numbers of the triplets that are kept, in their places among all; -2 or NaN in the others.
+
+    Example:
+        >>> in_places(np.array([2, -1], np.int8), np.array([True, False, True])).tolist()
+        [2, -2, -1]
+    """
+    everywhere = np.full((len(kept), *array.shape[1:]), np.nan if array.dtype.kind == "f" else LEFT_OUT, array.dtype)
+    everywhere[kept] = array
+    return everywhere
 
 
 def with_rows(x: object, triplets: object, missing: str, *, subjects: object = None) -> Present:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,19 +13,9 @@ from pyalign.backends import Array
 from pyalign.data.answers import Answers, as_answers
 from pyalign.data.arrays import AsArray
 from pyalign.data.embeddings import is_frame
+from pyalign.data.subjects import Subjects, checked_labels
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
 from pyalign.errors import InputError
-
-
-class Subjects(NamedTuple):
-    """Who gave each answer. codes: int32 (t,), indices into labels. labels: in order, by number or else as text."""
-
-    codes: np.ndarray
-    labels: tuple[str, ...]
-
-    def take(self, rows: Any) -> Subjects:
-        """Those of some triplets."""
-        return Subjects(self.codes[rows], self.labels)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,7 +39,7 @@ class Triplets(AsArray):
         answered: False where nobody has said which item is odd, or which option was chosen.
         answers: counts or shares of the three items, by the columns of `values`, or of the two options in columns 1 and
             2; None: one answer, as the columns have it.
-        subjects: who gave each answer, or None.
+        subjects: who gave each answer: (t,) numbers or strings, kept as `Subjects`; or None.
         source: where they came from, for messages.
         notes: what a reader noticed, a sentence each.
         task: "odd-one-out", or "anchored".
@@ -94,10 +84,9 @@ class Triplets(AsArray):
             if got != (len(self), width):
                 raise InputError(f"answers must have shape ({len(self)}, {width}) for task {self.task!r}; got {got}")
         if subjects is not None:
-            codes = subjects.codes if isinstance(subjects, Subjects) else subjects
-            shape = _checks.as_array(codes, "subjects", "(t,)").shape
-            if shape != (len(self),):
-                raise InputError(f"subjects must be one for each of {len(self)} triplets; got shape {shape}")
+            coded = isinstance(subjects, Subjects)
+            given = checked_labels(subjects.codes if coded else subjects, len(self))
+            object.__setattr__(self, "subjects", Subjects(given, subjects.labels) if coded else Subjects.of(given))
         if self.positions is not None:
             shape = _checks.as_array(self.positions, "positions", "(3,) or (t, 3)").shape
             if shape not in ((3,), (len(self), 3)):

@@ -122,14 +122,15 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
         return _of_row(DATASETS[name], Place(name, Path(__file__).parent / "sample"))
     home = DATASETS[name].home if name in DATASETS else None
     place = folder_of(name, home) if folder is None else Path(folder)
+    if folder is not None and not place.is_dir():
+        raise InputError(f"{PREFIX}{name}: {place} {'is no folder' if place.exists() else 'does not exist'}")
     readable = place.is_dir() if name in DATASETS else (place / DESCRIPTION).exists()
     known_as = remembered_as(name, home) if folder is None else None
     if known_as is not None and not readable:
         raise InputError(_gone(name, place, known_as))
     if name not in DATASETS and not (place / DESCRIPTION).exists():
         known = f"known are {', '.join(DATASETS)}, and folders with a {DESCRIPTION}, such as dataset:./mine"
-        lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
-        here = "" if folder is None else f", and {place} {lacks}"
+        here = "" if folder is None else f", and {place} has no {DESCRIPTION}"
         raise InputError(f"{PREFIX}{name}: there is no such data set{nearest(name, DATASETS)}{here}; {known}")
     if not place.is_dir():
         raise InputError(_not_here(name, place))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
-from pyalign.datasets.places import inside, lacking
+from pyalign.datasets.places import inside, lacking, within
 from pyalign.datasets.things_order import things_order
 from pyalign.errors import InputError, nearest
 from pyalign.io.categories import load_categories
@@ -126,10 +126,10 @@ class _Described:
         return self._openers[part](tables.get("", next(iter(tables.values()))) if key is None else tables[key])
 
     def lacking(self) -> tuple[str, ...]:
-        """The files that are not there, or cannot be read: a phrase each."""
+        """The files that are not there, or cannot be read: a phrase each; raises where one lies elsewhere."""
         named = [table[option] for tables in self.tables.values() for table in tables.values()
                  for option in FILES if option in table]  # fmt: skip
-        places = {name: self.folder / split_key(name)[0] for name in named}
+        places = {name: within(self.folder, split_key(name)[0], f"dataset:{self.name}") for name in named}
         return lacking({name: path if path.exists() else None for name, path in places.items()})
 
     def _path(self, name: str) -> tuple[Path, str | None]:

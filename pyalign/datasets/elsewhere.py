@@ -31,13 +31,12 @@ def remember_dataset(name: str, folder: str | os.PathLike[str]) -> DataSet:
     Example:
         >>> remember_dataset("levels", "/nowhere")
         Traceback (most recent call last):
-        pyalign.errors.InputError: dataset:levels: is not here, /nowhere is no folder; get it from ...
+        pyalign.errors.InputError: dataset:levels: /nowhere does not exist
     """
     place = os.path.abspath(checked_path(folder, "folder"))
     if name == "sample":
         raise InputError("dataset:sample: is part of pyalign, and is read from no other folder")
-    if os.sep in checked_path(name, "name"):
-        raise InputError(f"name must be one without {os.sep!r}, which a path has; got {name!r:.80}")
+    _require_name(name)
     found = load_dataset(name, place)
     lacking = found.lacking()
     with_it = [one.name for one in DATASETS.values() if found.row is not None and one.home == name]
@@ -48,6 +47,15 @@ def remember_dataset(name: str, folder: str | os.PathLike[str]) -> DataSet:
         _require_published(found.row, Place(name, found.folder))
     remember(name, place)
     return found
+
+
+def _require_name(name: str) -> None:
+    """Raises where ``dataset:NAME``, on a command line or in a list, would be something else."""
+    if os.sep in checked_path(name, "name"):
+        raise InputError(f"name must be one without {os.sep!r}, which a path has; got {name!r:.80}")
+    if name.strip() in ("", ".", "..") or name != name.strip() or "::" in name or not name.isprintable():
+        rule = "printable, without '::' or a blank at its ends, and other than '.' and '..'"
+        raise InputError(f"name must be {rule}; got {name!r:.80}")
 
 
 def _require_published(row: Row, place: Place) -> None:

@@ -97,12 +97,12 @@ def list_datasets() -> DataSetList:
         >>> [one.name for one in list_datasets().datasets if one.is_here and one.name == "sample"]
         ['sample']
     """
-    found = [KnownDataSet(row.name, tuple(row.parts), _is_here(row), row.what) for row in DATASETS.values()]
+    found = [KnownDataSet(row.name, tuple(row.parts), _is_here(row.name), row.what) for row in DATASETS.values()]
     for name, folder in remembered().items():
         if name not in DATASETS:
             held = _described(name)
             if isinstance(held, DataSet):
-                found.append(KnownDataSet(name, tuple(held.parts), not held.lacking(), f"in {folder}"))
+                found.append(KnownDataSet(name, tuple(held.parts), _is_here(name), f"in {folder}"))
             else:
                 found.append(KnownDataSet(name, (), False, held))
     return DataSetList(tuple(found))
@@ -123,7 +123,7 @@ def dataset_info(name: str) -> DataSetInfo:
         found = load_dataset(name)
         return DataSetInfo(found.name, f"described by its {DESCRIPTION}", found.parts, str(found.folder), True)
     return DataSetInfo(
-        name, row.what, row.parts, str(_folder(row)), _is_here(row), row.source, row.licence, row.citation, row.kind,
+        name, row.what, row.parts, str(_folder(row)), _is_here(name), row.source, row.licence, row.citation, row.kind,
         tuple(ExpectedFile(*one) for one in row.layout), HOW[row.checked], tuple(one.file for one in row.files),
         notes=(row.note,) if row.note else (),
     )  # fmt: skip
@@ -133,9 +133,9 @@ def _folder(row: Row) -> Path:
     return load_dataset(row.name).folder if row.checked == OURS else folder_of(row.name, row.home)
 
 
-def _is_here(row: Row) -> bool:
+def _is_here(name: str) -> bool:
     try:
-        return not load_dataset(row.name).lacking()
+        return not load_dataset(name).lacking()
     except (InputError, OSError):
         return False
 

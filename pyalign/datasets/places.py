@@ -55,9 +55,12 @@ def remembered() -> dict[str, str]:
 def _listed(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
-    held = read_json(path, largest=LARGEST)
-    if not isinstance(held, dict) or not all(isinstance(one, str) for one in held.values()):
-        raise bad(path, "must be an object of names and folders")
+    try:
+        held = read_json(path, largest=LARGEST)
+        if not isinstance(held, dict) or not all(isinstance(one, str) and os.path.isabs(one) for one in held.values()):
+            raise bad(path, "must be an object of names and absolute paths of folders")
+    except InputError as error:
+        raise InputError(f"{error}; mend this list of folders by hand, or remove it") from error
     return held
 
 
@@ -195,16 +198,25 @@ def held_by(folder: Path) -> str:
     return listing(sorted(name for name in os.listdir(folder) if not is_hidden(name)), 5) or "nothing"
 
 
+def within(folder: Path, name: str, about: str) -> Path:
+    """A path in a folder that leads out of it nowhere, whether anything is there or not.
+
+    Raises:
+        InputError: it would.
+    """
+    path, whole = folder / name, os.path.realpath(folder)
+    if os.path.isabs(name) or os.path.commonpath([whole, os.path.realpath(path)]) != whole:
+        raise bad(about, f"{name!r} must be a path in {folder}, that leads out of it nowhere")
+    return path
+
+
 def inside(folder: Path, name: str, about: str) -> Path:
-    """A path in a folder that leads out of it nowhere.
+    """As `within`.
 
     Raises:
         InputError: it would, or nothing is there.
     """
-    path = folder / name
-    within = os.path.realpath(folder)
-    if os.path.isabs(name) or os.path.commonpath([within, os.path.realpath(path)]) != within:
-        raise bad(about, f"{name!r} must be a path in {folder}, that leads out of it nowhere")
+    path = within(folder, name, about)
     if not path.exists():
         raise bad(about, f"{name!r} is not there, in {folder}")
     return path

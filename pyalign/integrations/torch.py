@@ -182,6 +182,7 @@ class TripletLoss(nn.Module):
             made = "torch.as_tensor(x) makes one"
             raise InputError(f"x must be a tensor, since an array takes no gradient ({made}); got {type(x).__name__}")
         divisor = self._current_temperature() if temperature is None else temperature
+        divisor = divisor if isinstance(divisor, Tensor) else _checks.as_temperature(divisor)
         op = torch.ops.pyalign.triplet_loss
         chosen = op.learned if isinstance(divisor, Tensor) else op.default
         index = triplets if isinstance(triplets, Tensor) else _beside(x, _checks.as_triplets(triplets))

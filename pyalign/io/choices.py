@@ -20,8 +20,9 @@ def read_choices(path: PathLike, *, key: str | None = None) -> Array:
 
     Args:
         path: a text file, one choice a line (also ``.csv``, ``.tsv``, ``.gz``), with or without a header such as
-            ``choice``; ``nan`` says that there is no answer, ``-1`` that it names none. Or columns of probabilities. Or
-            an array in any of the other formats of `load_embeddings`.
+            ``choice``; ``nan`` says that there is no answer, ``-1`` that it names none, ``-2``
+            that the triplet was left out. Or columns of probabilities. Or an array in any of the other formats of
+            `load_embeddings`.
         key: which array of a file that holds several.
 
     Returns:

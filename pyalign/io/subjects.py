@@ -74,9 +74,7 @@ def _code_numbers(path: PathLike, values: Array, noun: str) -> Subjects:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         row = int(np.isfinite(values).argmin())
         raise bad(path, f"row {row} (from 0) has no {noun}: {values[row]}")
-    numbers, codes = np.unique(values, return_inverse=True)
-    labels = tuple(str(int(number)) if number == int(number) else repr(number) for number in numbers.tolist())
-    return Subjects(codes.reshape(-1).astype(np.int32), labels)
+    return Subjects.of(values)
 
 
 def _lines(path: PathLike, suffix: str, noun: str) -> list[str]:

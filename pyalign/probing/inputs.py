@@ -21,12 +21,12 @@ from pyalign.data import (
     as_triplet_data,
 )
 from pyalign.data.missing import Coverage, with_rows
+from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.probing.algebra import Algebra, HostAlgebra, host_rows, host_triplets
 from pyalign.probing.answers import answer_weights
 from pyalign.probing.place import algebra_for
 from pyalign.probing.problem import finite_rows, valid_triplets
-from pyalign.stats.labels import checked_labels
 
 
 @dataclass(frozen=True, eq=False)

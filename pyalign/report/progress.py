@@ -40,7 +40,7 @@ class ProgressLog:
         now = self._clock()
         if now - self._last >= self._interval:
             self._last = now
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # also a stream that is closed, or has no such letters
                 print(f"progress after {(now - self._began) // 60:.0f} min: {text}", file=self._stream, flush=True)
 
 

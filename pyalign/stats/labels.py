@@ -6,27 +6,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Subjects
+from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
-
-
-def checked_labels(labels: object, t: int, name: str = "subjects", kinds: str = "iufUS") -> np.ndarray:
-    """`labels` as an array (t,) of finite numbers or strings; a column of pandas may hold its strings as objects."""
-    if isinstance(labels, Subjects):
-        labels = np.array(labels.labels)[labels.codes]
-    a = _checks.as_array(labels, name, "(t,)")
-    if a.shape != (t,):
-        raise InputError(f"{name} must have one entry per triplet, shape {(t,)}; got {a.shape}")
-    if a.dtype.kind == "O":
-        other = next((row for row, label in enumerate(a.tolist()) if not isinstance(label, str)), None)
-        if other is not None:
-            raise InputError(f"{name} must be numbers, or strings throughout; row {other} is {a[other]!r}")
-        a = a.astype(np.str_)
-    if a.dtype.kind not in kinds:
-        raise InputError(f"{name} must be numbers or strings; got dtype {a.dtype}")
-    if a.dtype.kind == "f" and not np.isfinite(a).all():
-        row = int(np.isfinite(a).argmin())
-        raise InputError(f"{name} must be finite; row {row} is {a[row]}")
-    return a
 
 
 def subject_codes(subjects: object, t: int) -> np.ndarray:

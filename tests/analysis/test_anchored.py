@@ -102,7 +102,7 @@ def test_left_out_triplets_keep_their_place(backend):
     alone = pyalign.score(np.nan_to_num(x), anchored(rows[kept]), backend=backend, keep="choices")
     assert (found.n_dropped, found.accuracy) == (int((~kept).sum()), alone.accuracy)
     np.testing.assert_array_equal(found.choices[kept], alone.choices)
-    assert (found.choices[~kept] == -1).all() and np.isnan(found.probabilities[~kept]).all()
+    assert (found.choices[~kept] == -2).all() and np.isnan(found.probabilities[~kept]).all()
 
 
 def test_intervals_groups_and_ceiling_are_of_two_options():

@@ -212,7 +212,7 @@ def test_omit_leaves_out_the_triplets_that_ask_about_a_pair_without_a_value(simi
     assert (found.n_triplets, found.n_dropped) == (kept.sum(), (~kept).sum())
     assert (found.accuracy, found.ci, found.groups) == (plain.accuracy, plain.ci, plain.groups)
     np.testing.assert_array_equal(found.choices[kept], plain.choices)
-    assert (found.choices[~kept] == -1).all()
+    assert (found.choices[~kept] == -2).all()
 
 
 def test_pairs_without_a_value_are_an_error_unless_left_out(message_of, sparse, triplets):

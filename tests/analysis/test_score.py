@@ -221,7 +221,7 @@ def test_omit_leaves_choices_and_probabilities_in_their_places(backend):
     plain, _ = score_triplets(x, triplets, choices=True, probabilities=True, backend=backend)
     ours, dropped = score_triplets(bad, triplets, choices=True, probabilities=True, nan="omit", backend=backend)
     assert dropped == (~kept).sum() and ours.choices.shape == (500,) and ours.probabilities.shape == (500, 3)
-    np.testing.assert_array_equal(ours.choices, np.where(kept, plain.choices, -1))
+    np.testing.assert_array_equal(ours.choices, np.where(kept, plain.choices, -2))
     np.testing.assert_allclose(ours.probabilities[kept], plain.probabilities[kept], rtol=1e-6)
     assert np.isnan(ours.probabilities[~kept]).all()
 

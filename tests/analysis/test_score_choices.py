@@ -294,3 +294,27 @@ def test_whole_number_embeddings_with_ties_agree_where_a_tie_counts_nothing():
     expected = score(x, triplets, measure="dot", ties="wrong", ci="objects", keep="choices")
     assert expected.n_ties > 50
     alike(score_choices(expected.choices, triplets, ties="wrong", ci="objects"), expected)
+
+
+def test_minus_two_is_a_triplet_that_was_left_out(case, message_of):
+    _, triplets, _ = case
+    choices = np.random.default_rng(0).integers(-1, 3, len(triplets)).astype(np.int8)
+    left = np.arange(len(triplets)) % 4 == 0
+    found = score_choices(np.where(left, -2, choices), triplets, ci="objects")
+    alike(found, score_choices(choices[~left], triplets[~left], ci="objects"), [n for n in SAME if n != "n_dropped"])
+    assert found.n_dropped == left.sum()
+    assert f"{left.sum()} of {len(triplets)} triplets were left out where the choices were made (-2)" in found.notes
+    assert message_of(score_choices, np.full(3, -2), [[0, 1, 2]] * 3) == (
+        "choices must answer at least one triplet; all 3 were left out where they were made (-2)"
+    )
+
+
+def test_minus_two_is_no_missing_answer(message_of):
+    triplets = [[0, 1, 2]] * 3
+    assert score_choices([2, -2, 0], triplets, choice_base=0).n_dropped == 1
+    assert score_choices([3, -2, 1], triplets, choice_base=1).accuracy == 0.5
+    assert message_of(score_choices, [2, -2, np.nan], triplets).startswith(
+        "choices must answer the triplets; 1 has no answer, row 2 is the first"
+    )
+    assert score_choices([2, -2, np.nan], triplets, nan="omit").n_dropped == 2
+    assert message_of(score_choices, [np.nan, -2], triplets[:2], nan="omit").startswith("choices must answer")

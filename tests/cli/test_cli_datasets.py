@@ -44,6 +44,13 @@ def test_a_remembered_folder_that_has_gone_is_answered_with_the_commands(command
     assert "'pyalign datasets path levels --forget' forgets it" in ran.err
 
 
+@pytest.mark.parametrize("name", ["levels", "mine"])
+def test_a_folder_that_is_not_there_is_not_answered_with_the_same_command(command, folder, monkeypatch, name):
+    monkeypatch.setenv("PYALIGN_DATA", str(folder))
+    ran = command("datasets", "path", name, "--folder", "none")
+    assert ran.code == 1 and ran.err.endswith(f"dataset:{name}: {folder / 'none'} does not exist\n")
+
+
 def test_list_has_a_row_for_each_and_says_what_is_here(command, tmp_path):
     ran = command("datasets", "list")
     assert (ran.code, ran.err) == (0, "")
@@ -98,8 +105,8 @@ def test_path_says_where_and_remembers_where(command, refused, mine, folder):
     assert "described by its dataset.toml" in command("datasets", "info", "mine").out
     told = refused("datasets", "path", "thing", "--folder", folder)
     assert f"there is no such data set; did you mean 'things'?, and {folder} has no dataset.toml" in told
-    told = refused("datasets", "path", "zzzzzz", "--folder", folder / "none")
-    assert f"there is no such data set, and {folder / 'none'} is no folder" in told
+    told = refused("datasets", "path", "zzzzzz", "--folder", folder)
+    assert f"there is no such data set, and {folder} has no dataset.toml" in told
 
 
 def test_a_wrong_folder_is_not_remembered_and_a_remembered_one_is_forgotten(command, refused, folder, tmp_path):

@@ -83,7 +83,7 @@ def test_choices_are_in_the_places_of_all_triplets(command, files):
     ran = command("score", "a.npz", *ON, "--missing", "omit", "--choices", "c.npy", "--probabilities", "p.npy")
     assert ran.code == 0
     kept = np.isin(np.load("t.npy"), np.arange(5, 25)).all(axis=1)
-    assert (np.load("c.npy")[~kept] == -1).all() and (np.load("c.npy")[kept] >= 0).all()
+    assert (np.load("c.npy")[~kept] == -2).all() and (np.load("c.npy")[kept] >= 0).all()
     np.testing.assert_array_equal(np.isnan(np.load("p.npy")), np.broadcast_to(~kept[:, None], (400, 3)))
 
 

@@ -258,3 +258,26 @@ def test_unknown_answers_of_consistency_too(command, refused, spoken):
     assert refused("consistency", "x.npy", "x.npy", "-t", "t.npy", "--unknown", "omit") == (
         "--unknown omit serves choices alone: add --model-choices"
     )
+
+
+@pytest.mark.parametrize("option", ["--missing", "--nan"])
+def test_triplets_that_were_left_out_are_left_out_again(command, written, choices, folder, x, triplets, option):
+    """-2 is no tie: the accuracy is that of the triplets that were scored, and a note counts the others."""
+    names, kept = np.array([letter * 3 for letter in "abcdefghijklmnopqrstuvwxyzåäöø"]), (triplets < 20).all(axis=1)
+    (folder / "t.csv").write_text("".join(",".join(row) + "\n" for row in names[triplets].tolist()))
+    n = 20 if option == "--missing" else 30
+    x[20:] = np.nan
+    np.save("x.npy", x[:n])
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names[:n]))
+    ran = command(
+        "score", "x.npy", "--names", "names.txt", "-t", "t.csv", option, "omit", "--ci", "objects",
+        "--choices", "c.npy", "--json", "--quiet",
+    )  # fmt: skip
+    assert (ran.code, ran.err) == (0, "")
+    expected = json.loads(ran.out)["results"][0]
+    (found,) = choices("c.npy", "--ci", "objects", on="t.csv")
+    same(found, expected, [name for name in SAME if name != "n_dropped"])
+    assert (found["n_triplets"], found["n_dropped"]) == (kept.sum(), (~kept).sum())
+    told = f"note: c.npy: {(~kept).sum()} of {len(triplets)} triplets were left out where the choices were made (-2)"
+    ran = command("score", "--model-choices", "c.npy", "-t", "t.csv")
+    assert told in ran.err and f"{(~kept).sum()} dropped (no answer)" in ran.out.replace("\n", " ")

@@ -124,7 +124,7 @@ def test_a_dropped_triplet_has_no_choice_and_no_probability(score, truth, folder
     kept = (triplets != 3).all(axis=1)
     expected = truth(np.nan_to_num(x), triplets[kept])
     np.testing.assert_array_equal(choices[kept], expected.choices)
-    assert (choices[~kept] == -1).all()
+    assert (choices[~kept] == -2).all()
     np.testing.assert_allclose(probabilities[kept], expected.probabilities, atol=1e-6)
     assert np.isnan(probabilities[~kept]).all()
 

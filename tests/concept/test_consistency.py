@@ -50,6 +50,15 @@ def test_choices_serve_besides_embeddings_and_in_their_place():
     assert (alone.measure, mixed.measure) == (None, "dot")
 
 
+def test_a_choice_of_minus_two_leaves_its_triplet_out():
+    chosen = {name: pyalign.odd_one_out(x, TRIPLETS, measure="dot") for name, x in X.items()}
+    left = np.arange(T) % 5 == 0
+    found = consistency(None, TRIPLETS, model_choices={**chosen, "a": np.where(left, -2, chosen["a"])}, ci=None)
+    part = consistency(None, TRIPLETS[~left], model_choices={k: one[~left] for k, one in chosen.items()}, ci=None)
+    assert (found.pairs, found.n_triplets, found.n_dropped) == (part.pairs, T - left.sum(), left.sum())
+    assert f"a: {left.sum()} of {T} triplets were left out where the choices were made (-2)" in found.notes
+
+
 def test_a_model_with_itself_has_kappa_one_and_one_that_is_always_right_has_none():
     x = X["a"]
     perfect = np.full(T, 2)

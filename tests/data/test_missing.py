@@ -108,7 +108,7 @@ def test_labels_given_for_all_triplets_go_in_step():
 
 def test_arrays_of_what_remains_take_their_places_among_all():
     found = with_rows(rows("ant", "bee", "cat"), numbered(), "omit")
-    assert found.among_all(np.array([1, 2], np.int8)).tolist() == [1, -1, -1, 2]
+    assert found.among_all(np.array([1, 2], np.int8)).tolist() == [1, -2, -2, 2]
     np.testing.assert_array_equal(found.among_all(np.eye(2, 3)), [[1, 0, 0], [np.nan] * 3, [np.nan] * 3, [0, 1, 0]])
     assert found.rows_among_all(np.array([1, 0])).tolist() == [3, 0] and found.among_all(None) is None
 

@@ -165,3 +165,42 @@ def test_many_answers_are_not_taken_for_the_last_item(message_of):
     assert message_of(pyalign.score, x, many) == f"score {expected}"
     assert message_of(pyalign.compare, {"a": x, "b": x}, many) == f"compare {expected}"
     assert message_of(pyalign.permutation_test, x, many) == f"permutation_test {expected}"
+
+
+# Who answered
+
+
+@pytest.mark.parametrize(("people", "labels", "codes"), [
+    (np.array([7, 10, 7, 9]), ("7", "9", "10"), [0, 2, 0, 1]),
+    (["b", "a", "b", "c"], ("a", "b", "c"), [1, 0, 1, 2]),
+    (np.array(["b", "a", "b", "c"], object), ("a", "b", "c"), [1, 0, 1, 2]),
+    (np.array([0.5, 2.0, 2.0, 0.5]), ("0.5", "2"), [0, 1, 1, 0]),
+    (Subjects(np.array([1, 0, 1, 0], np.int32), ("x", "y")), ("x", "y"), [1, 0, 1, 0]),
+    (Subjects([1, 0, 1, 0], ("x", "y")), ("x", "y"), [1, 0, 1, 0]),
+])  # fmt: skip
+def test_subjects_come_in_any_array_and_are_taken_with_their_triplets(people, labels, codes):
+    t = Triplets(draw_triplets(0, 5, 4), subjects=people)
+    assert (t.subjects.labels, t.subjects.codes.tolist()) == (labels, codes)
+    for rows in (slice(1, None), np.array([True, False, True, True]), [2, 0]):
+        assert t[rows].subjects.codes.tolist() == np.array(codes)[rows].tolist()
+
+
+@pytest.mark.parametrize(("people", "told"), [
+    ([1, 2, 3], "subjects must have one entry per triplet, shape (4,); got (3,)"),
+    (np.ones((4, 1)), "subjects must have one entry per triplet, shape (4,); got (4, 1)"),
+    ([1.0, np.nan, 2.0, 3.0], "subjects must be finite; row 1 is nan"),
+    ([True, False, True, False], "subjects must be numbers or strings; got dtype bool"),
+    (np.array(["a", None, "b", "c"], object), "subjects must be numbers, or strings throughout; row 1 is None"),
+])  # fmt: skip
+def test_subjects_that_are_no_labels_are_refused(people, told, message_of):
+    assert message_of(Triplets, draw_triplets(0, 5, 4), subjects=people).startswith(told)
+
+
+def test_triplets_with_an_array_of_subjects_are_scored_where_objects_have_no_row():
+    names, people = tuple("abcdef"), np.arange(200) % 5
+    values = draw_triplets(1, 6, 200)
+    asked = Triplets(values, names, True, subjects=people)
+    found = pyalign.score(pyalign.Embeddings(reals(2, 5, 3), names[:5]), asked, missing="omit", ci="subjects")
+    kept = (values < 5).all(axis=1)
+    assert (found.n_triplets, found.coverage.n_subjects) == (kept.sum(), 5)
+    assert found.ci == pyalign.score(reals(2, 5, 3), values[kept], ci="subjects", subjects=people[kept]).ci

@@ -43,6 +43,20 @@ def test_a_folder_is_remembered_in_the_configuration_and_forgotten(home, levels,
     assert remembered() == {} and forget_dataset("levels") is None
 
 
+@pytest.mark.parametrize("text", [
+    "", "[]", '{"levels": 3}', '{"levels": ""}', '{"levels": "data/levels"}', "[" * 100_000, '{"a": ', "\0",
+    '{"levels": "/' + "x" * 1_100_000 + '"}',
+])  # fmt: skip
+def test_a_damaged_list_says_which_file_to_mend_or_remove(root, levels, text, message_of):
+    path = root / "folders.json"
+    root.mkdir()
+    path.write_text(text)
+    for call in (lambda: forget_dataset("levels"), lambda: remember_dataset("levels", levels), list_datasets):
+        told = message_of(call)
+        assert told.startswith(f"{path}: ") and told.endswith("; mend this list of folders by hand, or remove it")
+    assert path.read_text() == text
+
+
 def test_the_configuration_lies_at_home_where_nothing_says_otherwise(home, levels, monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setenv("HOME", str(home))
@@ -66,7 +80,7 @@ def test_what_an_earlier_version_kept_in_the_cache_counts_and_is_moved(home, lev
 
 
 @pytest.mark.parametrize(("make", "told"), [
-    (lambda folder: None, "is no folder"),
+    (lambda folder: None, "wrong does not exist"),
     (lambda folder: folder.write_text("x"), "is no folder"),
     (lambda folder: folder.mkdir(), "lacks levels.npz; it holds nothing"),
     (lambda folder: (folder.mkdir(), (folder / "other.txt").write_text("x")), "lacks levels.npz; it holds other.txt"),
@@ -85,6 +99,37 @@ def test_a_name_that_nothing_could_find_again_is_refused(root, levels, message_o
     assert told == "name must be one without '/', which a path has; got './levels'"
     assert message_of(remember_dataset, "sample", levels).endswith("is read from no other folder")
     assert remembered() == {}
+
+
+@pytest.mark.parametrize("name", ["a::b", "..", ".", "", " ", " a", "a\n", "a\nb", "a\x1b[1m"])
+def test_a_name_that_a_path_cannot_hold_is_refused(root, tmp_path, message_of, name):
+    (tmp_path / "dataset.toml").write_text('names = "names.txt"\n')
+    (tmp_path / "names.txt").write_text("a\n")
+    told = message_of(remember_dataset, name, tmp_path)
+    assert told == (
+        f"name must be printable, without '::' or a blank at its ends, and other than '.' and '..'; got {name!r}"
+    )
+    assert remembered() == {}
+
+
+@pytest.mark.parametrize("table", ['triplets = "../t.npy"', '[triplets]\nfile = "t.npy"\nsubjects = "../t.npy::who"'])
+def test_a_description_that_leads_out_of_its_folder_is_refused(root, tmp_path, message_of, table):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for path in (tmp_path / "t.npy", folder / "t.npy"):
+        path.write_bytes(b"x")
+    (folder / "dataset.toml").write_text(table)
+    told = message_of(remember_dataset, "mine", folder)
+    assert told == f"dataset:mine: '../t.npy' must be a path in {folder}, that leads out of it nowhere"
+    assert remembered() == {}
+
+
+def test_a_list_with_a_renamed_file_that_has_gone_is_a_list(root, levels):
+    (levels / "levels.npz").rename(levels / "l.npz")
+    (levels / "dataset.toml").write_text('dataset = "levels"\nfiles = {"levels.npz" = "l.npz"}\n')
+    remember_dataset("mine", levels)
+    (levels / "l.npz").unlink()
+    assert [one.is_here for one in list_datasets().datasets if one.name == "mine"] == [False]
 
 
 def test_everything_that_is_missing_is_named(root, tmp_path, message_of):

@@ -410,3 +410,26 @@ for reduction in ("mean", "none"):
     done = run_python(code)
     assert done.returncode == 0, done.stderr
     assert max(map(float, done.stdout.split())) < 200, done.stdout
+
+
+@pytest.mark.parametrize("temperature", ["a", "1", True, False, [1.0, 2.0], 0, -1.0, float("nan"), 10**400, object])
+def test_a_temperature_of_a_call_that_is_no_positive_number_is_one_line(temperature, message_of):
+    x, index, *_ = problem(5)
+    told = message_of(TripletLoss(), x, index, temperature=temperature)
+    assert told == f"temperature must be a positive number (1e-30 to 1e30); got {temperature!r}"
+    assert told == message_of(TripletLoss, temperature=temperature)
+
+
+def test_a_temperature_of_a_call_may_be_any_number(message_of):
+    x, index, *_ = problem(5)
+    expected = TripletLoss(temperature=2.0)(x, index)
+    for temperature in (2, 2.0, np.float32(2), np.int64(2), np.array(2.0)):
+        assert TripletLoss()(x, index, temperature=temperature) == expected
+
+
+def test_a_number_as_the_temperature_of_a_call_is_compiled():
+    x, index, *_ = problem(5)
+    loss = TripletLoss()
+    compiled = torch.compile(lambda t: loss(x, index, temperature=t), fullgraph=True, backend="eager")
+    for temperature in (0.5, 2.0, 3.5):
+        assert compiled(temperature) == loss(x, index, temperature=temperature)

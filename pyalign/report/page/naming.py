@@ -115,7 +115,9 @@ def remarks_of(documents: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[str,
     for number, (path, document) in enumerate(documents, start=1):
         where = path or f"result {number}"
         versions.setdefault(str(document.get("version")), []).append(where)
-        named = {name for name, _ in names_of(document)} | {str(document.get("triplets"))}
+        named = {name for name, _ in names_of(document)}
+        if not _leaves_triplets_out(document):
+            named.add(str(document.get("triplets")))
         for one in _inputs(document):
             name, digest = one.get("source") or one.get("name"), one.get("sha256")
             if name in named and isinstance(digest, str):
@@ -125,6 +127,13 @@ def remarks_of(documents: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[str,
         told = ", ".join(f"{version} ({len(where)})" for version, where in sorted(versions.items()))
         remarks.append(f"The documents are of several versions of pyalign: {told}.")
     return tuple(remarks)
+
+
+def _leaves_triplets_out(document: Mapping[str, Any]) -> bool:
+    """Whether the triplets of a document are those of its file that have a row, as its coverage says."""
+    coverage = document.get("coverage")
+    held = coverage if isinstance(coverage, Mapping) else {}
+    return held.get("n_triplets") != held.get("of_triplets")
 
 
 def _other_values(name: str, found: Mapping[str, Sequence[str]]) -> str:

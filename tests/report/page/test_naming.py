@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from support import draw_triplets, reals
+
+import pyalign
+from pyalign.data import hashing
 from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.naming import names_of
 
@@ -94,3 +99,46 @@ def test_names_are_found_however_deep_they_stand_and_once_each():
             "notes": [{"model": "no"}], "embeddings": "c", "label": "C"}  # fmt: skip
     assert names_of(deep) == [("c", "C"), ("a", None), ("b", None), ("d", None)]
     assert names_of({**deep, "command": "extract"}) == []
+
+
+def on_triplets(digest, left=None, of=None):
+    document = {**score("clip.npy"), "triplets": "tn.csv"}
+    document["provenance"] = {"inputs": [{"name": "triplets", "source": "tn.csv", "sha256": digest}]}
+    if of is not None:
+        document["coverage"] = {"n_objects": 4, "of_objects": 9, "n_triplets": left, "of_triplets": of}
+    return document
+
+
+def test_triplets_of_which_some_are_left_out_are_no_other_file():
+    """Models of different objects are scored on different triplets of the same file, which the documents say."""
+    assert given(on_triplets("11111111", 9, 60), on_triplets("22222222", 26, 60)).remarks == ()
+    assert given(on_triplets("11111111", 9, 60), on_triplets("33333333")).remarks == ()
+    for whole in (on_triplets("22222222", 60, 60), on_triplets("22222222")):
+        (remark,) = given(on_triplets("11111111", 9, 60), whole, on_triplets("33333333")).remarks
+        assert remark.startswith("tn.csv is not the same in all documents") and "11111111" not in remark
+
+
+def test_a_coverage_that_is_damaged_or_of_pairs_says_nothing_of_triplets():
+    for coverage in (None, [], 3, {}, {"n_triplets": None, "of_triplets": None, "n_pairs": 3}):
+        documents = ({**on_triplets(digest), "coverage": coverage} for digest in ("11111111", "22222222"))
+        assert len(given(*documents).remarks) == 1
+
+
+def test_models_differ_whatever_is_left_out_of_the_triplets():
+    one, other = score("clip.npy", hashes=["1"]), score("clip.npy", hashes=["2"])
+    for document in (one, other):
+        document["coverage"] = {"n_triplets": 9, "of_triplets": 60}
+    assert len(given(one, other).remarks) == 1
+
+
+def test_scores_of_models_with_other_rows_have_no_remark():
+    x, names = reals(0, 8, 3), tuple("abcdefgh")
+    asked = pyalign.Triplets(draw_triplets(1, 8, 90), names, True, source="tn.csv")
+    with hashing():
+        found = [
+            pyalign.score({f"m{n}": pyalign.Embeddings(x[:n], names[:n])}, asked, missing="omit") for n in (5, 6, 8)
+        ]
+        documents = [json.loads(one.to_json()) for one in found]
+    digests = {one["sha256"] for document in documents for one in document["provenance"]["inputs"][-1:]}
+    assert len(digests) == 3 and None not in digests
+    assert given(*documents).remarks == ()
