@@ -41,8 +41,8 @@ class Match(NamedTuple):
 def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     """The row of each item: by its exact name, or else by the stems of rows that are called after files.
 
-    Names that are whole numbers, of all items and of all rows, are compared as numbers: `7` is the row of `007`. Letters
-    may be composed with their accents or not, where that leaves one row for each item.
+    Names that are whole numbers, of all items and of all rows, are compared as numbers: `7` is the row of `007`.
+    Letters may be composed with their accents or not, where that leaves one row for each item.
 
     `aardvark/aardvark_01b.jpg` is the row of `aardvark`, by the name of its file (without folder, extension and
     number) or of its folder, when that holds for all items and for one row each.
