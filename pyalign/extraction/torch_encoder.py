@@ -117,6 +117,7 @@ class TorchEncoder(Encoder):
 
     def run(self, prepared: Sequence[Any], layers: Sequence[Layer]) -> list[Any]:
         """See `Encoder`."""
+        self.module.eval()  # something else may have put it into training since, and dropout draws other rows each time
         batch = prepared if isinstance(prepared, torch.Tensor) else _stacked(prepared)
         poolings = {layer.name: layer.pooling for layer in layers if layer.module is not None}
         wanted = [layer.name for layer in layers if layer.module is None]

@@ -78,6 +78,7 @@ class TorchTexts(Encoder):
 
     def run(self, prepared: Sequence[Any], layers: Sequence[Layer]) -> list[npt.NDArray[Any]]:
         """See `Encoder`."""
+        self.module.eval()  # something else may have put it into training since, and dropout draws other rows each time
         batch, mask = self.collate(prepared)
         poolings = {layer.name: layer.pooling for layer in layers if layer.module is not None}
         found: dict[str, torch.Tensor] = {}

@@ -768,4 +768,4 @@ def test_ctrl_c_ends_the_command_with_130_and_says_how_to_go_on(pictures):
         running.send_signal(signal.SIGINT)
         assert running.wait() == 130
         said = running.stderr.read()
-    assert "are in e/.unfinished; go on with resume=True" in said and len(said.splitlines()) == 1
+    assert "are in e/.unfinished; go on with --resume" in said and len(said.splitlines()) == 1

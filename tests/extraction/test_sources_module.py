@@ -16,6 +16,7 @@ from torch import nn  # noqa: E402
 
 from pyalign.extraction._module import encoder_of  # noqa: E402
 from pyalign.extraction.encoder import Request  # noqa: E402
+from pyalign.extraction.extract import extract  # noqa: E402
 from pyalign.extraction.sources import load_encoder  # noqa: E402
 
 FILE = """
@@ -152,6 +153,16 @@ def test_a_module_of_python_stays_as_it_is():
     assert not [one for part in module.modules() for one in part._forward_pre_hooks]
     encoder.module[2].weight.zero_()
     assert module[2].weight.abs().max() > 0
+
+
+def test_a_model_that_was_put_into_training_meanwhile_draws_no_rows():
+    """torch.onnx.export does so to the modules inside of what it exports."""
+    module = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(3 * 16 * 16, 64), nn.ReLU(), nn.Linear(64, 2))
+    encoder = encoder_of(module, lambda image: convert(image)[:, :16, :16], name="mine", request=Request())
+    images = [Image.new("RGB", (16, 16), (k, 90, 200 - k)) for k in range(5)]
+    before = extract(encoder, images)["penultimate"].values
+    encoder.module.train()
+    np.testing.assert_array_equal(extract(encoder, images)["penultimate"].values, before)
 
 
 def test_a_module_needs_a_preprocessing(message_of):

@@ -111,7 +111,7 @@ def exported(sentences, mini_lm, tmp_path_factory):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Tokens(), (ones, ones, ones * 0), str(folder / "model.onnx"), input_names=inputs,
+            Tokens().eval(), (ones, ones, ones * 0), str(folder / "model.onnx"), input_names=inputs,
             output_names=["last_hidden_state"], dynamic_axes=free, dynamo=False,
         )  # fmt: skip
     return f"onnx:{folder / 'model.onnx'}"

@@ -73,6 +73,15 @@ def test_sentence_embeddings_are_those_of_encode_before_normalisation(sentences,
     require_same_alone(encoder, "penultimate")
 
 
+def test_a_model_that_was_put_into_training_meanwhile_draws_no_rows(sentences):
+    from pyalign.extraction.sources import load_encoder
+
+    encoder = load_encoder(f"sentence-transformers:{sentences('trained', 'mean')[0]}")
+    before = rows_of(encoder, TEXTS)
+    encoder.module.train()
+    np.testing.assert_array_equal(rows_of(encoder, TEXTS), before)
+
+
 def test_logits_are_what_dense_layers_make_of_the_pooled_tokens(sentences):
     from pyalign.extraction.sources import load_encoder
 
