@@ -93,7 +93,7 @@ def test_names_of_files_labels_and_objects_come_unchanged(folder, capsys, x, tri
 
     assert f"{file}: " in said(models[0], "-t", file)
     message = said("--embeddings", *models, "-t", "t.tsv", "--names", "names.txt")
-    assert message.startswith(f"pyalign score: error: t.tsv: no row is named {names[0]!r} (")
+    assert message.startswith(f"pyalign score: error: {models[0]}: no row is named {names[0]!r} (")
     assert message.endswith("; --missing omit leaves them out\n")
     assert f"got {label!r} twice" in said("--embeddings", *models, "-t", "t.tsv", "--labels", label, label)
     np.save(models[0], np.full_like(x[1:], np.nan))

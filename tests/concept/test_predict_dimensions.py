@@ -453,5 +453,6 @@ def test_objects_that_some_model_lacks_are_said_with_the_model():
     models = {"a": Embeddings(x, names), "b": Embeddings(x[:10], names[:10])}
     found = predict_dimensions(models, Embeddings(np.abs(x), names), folds=2, missing="omit")
     assert (
-        "2 of 12 objects have no row in some model (object 10, object 11; b lacks 2), and are left out" in found.notes
+        "2 of 12 objects have no row in some model ('object 10', 'object 11'; 'b' lacks 2), and are left out"
+        in found.notes
     )

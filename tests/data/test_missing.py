@@ -165,7 +165,7 @@ def test_an_item_with_several_rows_is_no_case_for_the_option(message_of):
 
 def test_which_model_lacks_how_many_is_said_of_the_first_three():
     models = {"all": rows(*NAMES)} | {name: rows("ant", "bee", "cat") for name in "wxyz"}
-    told = "2 of 5 objects have no row in some model (dog, eel; w lacks 2, x lacks 2, y lacks 2 and 1 more): "
+    told = "2 of 5 objects have no row in some model ('dog', 'eel'; 'w' lacks 2, 'x' lacks 2, 'y' lacks 2 and 1 more): "
     assert with_rows(models, numbered(), "omit").triplets.notes[0].startswith(told)
 
 
@@ -207,7 +207,7 @@ def test_rows_named_by_a_part_of_the_numbers_are_found_by_them(message_of, of):
     found = with_rows(part, TRIPLETS, "omit")
     assert found.kept.tolist() == [False, True, False, False] and found.coverage.n_triplets == 1
     assert found.triplets.notes == (
-        "1 of 5 objects has no row (0): 3 of 4 triplets are left out; 1 triplet of 3 objects remains",
+        "1 of 5 objects has no row ('0'): 3 of 4 triplets are left out; 1 triplet of 3 objects remains",
     )
     assert align(part, found.triplets).index.tolist() == [[1, 2, 3]]
     assert message_of(with_rows, part, TRIPLETS, "raise") == f"no row is named '0' (1 of 5 items have no row){HINT}"

@@ -648,7 +648,7 @@ def test_too_few_objects_with_a_row_are_an_error_that_says_how_many_have_none(me
         message = message_of(rsa, {"b": Embeddings(x[:2], names[:2])}, human, ci=ci, missing="omit")
         assert message == (
             "human must hold pairs of at least 3 objects that have a row; got 2: "
-            "10 of 12 objects have no row (object 2, object 3, object 4 and 7 more)"
+            "10 of 12 objects have no row ('object 2', 'object 3', 'object 4' and 7 more)"
         )
 
 
