@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from groups import COMMANDS as GROUPS
 
 from pyalign import cli
-from pyalign.cli._command import Command, Option, declared
+from pyalign.cli._command import Command, Option, declared, flag_of
 
 INTRODUCTION = """# Commands
 
@@ -35,8 +36,9 @@ def page_of(name: str, what: str, command: Command[Any], page: str) -> str:
     parts += [_prose(command.epilog)] if command.epilog else []
     parts.append(f"```{{program}} pyalign {name}\n```")
     groups: dict[str, list[str]] = {"": []}
+    flags_of = {one.name: flag_of(one, told) for one, told in declared(command.options)}
     for one, told in sorted(declared(command.options), key=lambda pair: _rank(*pair)):
-        groups.setdefault(told.group, []).append(_option(one, told))
+        groups.setdefault(told.group, []).append(_option(one, told, flags_of))
     for heading, options in groups.items():
         if not options:
             continue
@@ -61,14 +63,14 @@ def _rank(one: dataclasses.Field[Any], told: Option) -> int:
     return 0 if told.positional else 1 if one.default is dataclasses.MISSING else 2
 
 
-def _option(one: dataclasses.Field[Any], told: Option) -> str:
-    """A directive, which the index and links know."""
+def _option(one: dataclasses.Field[Any], told: Option, flags_of: Mapping[str, str]) -> str:
+    """A directive, which the index and links know; `flags_of` are those of the command's options, by name."""
     flags = told.flags or ("--" + one.name.replace("_", "-"),)
     value = _value(one, told)
     signature = ", ".join(f"{flag} {value}".strip() for flag in flags)
     if told.positional:
         signature = f"{value}, {signature}"
-    return f"```{{option}} {signature}\n{_sentence(_prose(told.help))}{_bound(one, told)}\n```"
+    return f"```{{option}} {signature}\n{_sentence(_prose(told.help))}{_bound(one, told, flags_of)}\n```"
 
 
 def _value(one: dataclasses.Field[Any], told: Option) -> str:
@@ -79,12 +81,12 @@ def _value(one: dataclasses.Field[Any], told: Option) -> str:
     return {"+": f"{name} ...", "*": f"[{name} ...]", "?": f"[{name}]"}.get(told.nargs or "", name)
 
 
-def _bound(one: dataclasses.Field[Any], told: Option) -> str:
+def _bound(one: dataclasses.Field[Any], told: Option, flags_of: Mapping[str, str]) -> str:
     """What the phrase does not say: whether it must be given, what it may be, what it is otherwise."""
     said = []
     if one.default is dataclasses.MISSING:
-        unless = f", unless there is `--{told.unless.replace('_', '-')}`" if told.unless else ""
-        said.append(f"Required{unless}.")
+        others = [f"`{flags_of[name]}`" for name in told.unless if name in flags_of]
+        said.append(f"Required, unless there is {' or '.join(others)}." if others else "Required.")
     if told.choices and told.metavar:
         said.append(f"One of {', '.join(f'`{word}`' for word in told.choices)}.")
     default = one.default
