@@ -1,13 +1,13 @@
-"""Views of results: plain tables, and progress on a terminal. A result finds its view here, by its class."""
+"""How results are shown: views state each as blocks, writers make text, HTML, LaTeX and pages of these."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-from pyalign.report.tables import one_line
+from pyalign.report.blocks import Block, Fact, Facts, Lines
 
-# The class of a result -> module and function that make its table: (result, width, verbose) -> text.
+# The class of a result -> module and function that state it: (result, verbose) -> blocks.
 VIEWS = {
     "Agreement": "agreements:agreement_table",
     "Agreements": "agreements:agreements_table",
@@ -15,7 +15,7 @@ VIEWS = {
     "Calibrations": "calibrations:calibrations_table",
     "Comparison": "comparisons:comparison_table",
     "Concepts": "concepts:concepts_table",
-    "ErrorConsistency": "consistencies:consistency_table",
+    "ErrorConsistency": "consistency:consistency_view",
     "DataSetInfo": "datasets:info_table",
     "DataSetList": "datasets:datasets_table",
     "DimensionPredictions": "predictions:predictions_table",
@@ -48,21 +48,31 @@ VIEWS = {
 }
 
 
-def table_of(result: Any, width: int | None = None, verbose: bool = False) -> str:
-    """The table of a result; of one without a view of its own its values, a line each."""
+def blocks_of(result: Any, verbose: bool = False) -> list[Block]:
+    """What a result says: by its view, or its values; at last which of its judgments were left out."""
+    blocks = _stated(result, verbose)
+    left_out = "" if result.coverage is None else result.coverage.left_out
+    return [*blocks, Lines((left_out,))] if left_out else blocks
+
+
+def _stated(result: Any, verbose: bool) -> list[Block]:
     for kind in type(result).__mro__:
         if kind.__name__ in VIEWS:
             module, _, name = VIEWS[kind.__name__].partition(":")
-            text: str = getattr(import_module(f"pyalign.report.{module}"), name)(result, width, verbose)
-            left_out = "" if result.coverage is None else result.coverage.left_out
-            return f"{text}\n{left_out}" if left_out else text
-    records = result.to_records()
-    return "\n".join(f"{name}: {one_line(str(value))}" for record in records for name, value in record.items())
+            view = getattr(import_module(f"pyalign.report.{module}"), name)
+            if name.endswith("_table"):  # not yet converted to blocks
+                return [Lines(tuple(view(result, None, verbose).splitlines()))]
+            blocks: list[Block] = view(result, verbose)
+            return blocks
+    values = (pair for record in result.to_records() for pair in record.items())
+    return [Facts(tuple(Fact(name, str(value)) for name, value in values))]
 
 
-def has_view(result: Any) -> bool:
-    """Whether a result has a table of its own."""
-    return any(kind.__name__ in VIEWS for kind in type(result).__mro__)
+def table_of(result: Any, width: int | None = None, verbose: bool = False) -> str:
+    """A result as text of at most so many columns; verbose: all of it, at any width."""
+    from pyalign.report.text import text_of
+
+    return text_of(blocks_of(result, verbose), width, verbose)
 
 
 def html_of(result: Any) -> str:

@@ -1,20 +1,14 @@
-"""Cells that tables share: plain numbers, counts and intervals, names of models and of pairs of them."""
+"""What views and sections share: names of models and of concepts, columns of pairs, words of headers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-from pyalign.report.tables import Column, one_line, short_labels, shortened
+from pyalign.report.blocks import TEXT, Column
+from pyalign.report.tables import one_line, short_labels, shortened
 
-
-def number(value: float | None, places: int = 4) -> str:
-    """A correlation or a share as people read it.
-
-    Example:
-        >>> number(0.51234), number(0.51234, 3), number(None), number(float("nan"))
-        ('0.5123', '0.512', '-', '-')
-    """
-    return "-" if value is None or value != value else f"{value:.{places}f}"
+CORRECTED = {"holm": "Holm", "benjamini-hochberg": "B.-H."}  # how p-values were corrected, in a header
+SINGULAR = {"dimensions": "dimension", "categories": "category", "levels": "level"}  # of what concepts are
 
 
 def counted(n: int, one: str, more: str = "") -> str:
@@ -27,31 +21,69 @@ def counted(n: int, one: str, more: str = "") -> str:
     return f"{n:,} {one if n == 1 else more or one + 's'}"
 
 
-def interval(ends: Iterable[float] | None, places: int = 4) -> str:
-    """Its ends.
+def number(value: float | None, places: int = 4) -> str:
+    """A correlation or a share as people read it, in a sentence.
 
     Example:
-        >>> interval((0.1, 0.2)), interval(None)
-        ('0.1000 to 0.2000', '-')
+        >>> number(0.51234), number(0.51234, 3), number(None), number(float("nan"))
+        ('0.5123', '0.512', '-', '-')
     """
-    return "-" if ends is None else " to ".join(number(end, places) for end in ends)
+    return "-" if value is None or value != value else f"{value:.{places}f}"
 
 
-def labels_of(names: Sequence[str], verbose: bool) -> dict[str, str]:
-    """What models are called in a table: short forms, or, verbose, their names in full.
+def interval_header(confidence: float | None) -> str:
+    """The header of a column of intervals.
 
     Example:
-        >>> labels_of(["out/clip.npy"], False), labels_of(["out/clip.npy"], True)
-        ({'out/clip.npy': 'clip'}, {'out/clip.npy': 'out/clip.npy'})
+        >>> interval_header(0.95), interval_header(None)
+        ('95 % interval', 'interval')
     """
-    return {name: one_line(name) for name in names} if verbose else short_labels(names)
+    return "interval" if confidence is None else f"{100 * confidence:g} % interval"
 
 
-def pairs_column(header: str, pairs: Sequence[tuple[str, str]], labels: dict[str, str]) -> Column:
-    """Both models of each pair, in half of the room each where it is narrow.
+def model_labels(
+    models: Sequence[tuple[str, str | None]], verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What models are called: their own labels, else short forms of their names; all different.
+
+    Args:
+        models: names, each with its own label or None.
+        verbose: names in full, but for those that have a label.
+        labels: of a page, which count before these; None: there are none.
 
     Example:
-        >>> pairs_column("difference", [("a", "b")], {"a": "clip", "b": "vgg"}).cells
+        >>> model_labels([("out/clip.npy", None), ("out/vgg.npy", "VGG")])
+        {'out/clip.npy': 'clip', 'out/vgg.npy': 'VGG'}
+        >>> model_labels([("out/clip.npy", None)], labels={"out/clip.npy": "CLIP"})
+        {'out/clip.npy': 'CLIP'}
+    """
+    names = list(dict.fromkeys(name for name, _ in models))
+    short = {name: one_line(name) for name in names} if verbose else short_labels(names)
+    own = {name: one_line(label) for name, label in models if label}
+    called = {name: (labels or {}).get(name) or own.get(name) or short[name] for name in names}
+    return dict(zip(names, different([called[name] for name in names]), strict=True))
+
+
+def different(names: Sequence[str]) -> list[str]:
+    """Names that differ: a second of the same name has its number behind it.
+
+    Example:
+        >>> different(["red", "round", "red"])
+        ['red', 'round', 'red (2)']
+    """
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return out
+
+
+def pairs_column(header: str, pairs: Sequence[tuple[str, str]], labels: Mapping[str, str]) -> Column:
+    """Both models of each pair in a text, in half of the room each where it is narrow.
+
+    Example:
+        >>> pairs_column("difference", [("a", "b")], {"a": "clip", "b": "vgg"}).values
         ('clip - vgg',)
     """
 
@@ -60,15 +92,15 @@ def pairs_column(header: str, pairs: Sequence[tuple[str, str]], labels: dict[str
         half = dict(zip(names, shortened(names, (room - 3) // 2), strict=True))
         return [f"{half[labels[a]]} - {half[labels[b]]}" for a, b in pairs]
 
-    return Column(header, tuple(f"{labels[a]} - {labels[b]}" for a, b in pairs), fit=fit)
+    return Column(header, tuple(f"{labels[a]} - {labels[b]}" for a, b in pairs), fit=fit, only=TEXT)
 
 
 def concepts_column(header: str, names: Sequence[str]) -> Column:
-    """Labels of concepts, whose beginnings are kept where it is narrow.
+    """Labels of concepts, whose beginnings are kept where a text is narrow.
 
     Example:
         >>> concepts_column("dimension", ["food-related"]).fit(6)
         ['food-…']
     """
-    told = tuple(names)
-    return Column(header, told, fit=lambda room: [n if len(n) <= room else n[: room - 1] + "…" for n in told])
+    lines = tuple(map(one_line, names))
+    return Column(header, lines, fit=lambda room: [n if len(n) <= room else n[: room - 1] + "…" for n in lines])

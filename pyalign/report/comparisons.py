@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from pyalign.analysis.comparison import BestModel, Comparison, PairResult
 from pyalign.data import ANCHORED
-from pyalign.report.cells import pairs_column
+from pyalign.report._old_cells import pairs_column
 from pyalign.report.tables import (
     ELSEWHERE,
     Column,

@@ -1,77 +1,58 @@
-"""The tables of results in HTML and LaTeX: the same columns, order, rounding and notes as in text.
-
-The view of a result runs as it does for a terminal, wide enough for all columns, while tables are kept in place of
-being drawn; what stands before a table is its title, what stands behind it says how to read it.
-"""
+"""The tables of results in HTML and LaTeX: the same columns, order, rounding and notes as in text, at any width."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from pyalign.errors import InputError
-from pyalign.report import has_view, table_of
+from pyalign.report import blocks_of
+from pyalign.report.blocks import Facts, Lines, Table
 from pyalign.report.latex_text import holds_rare_letters, latex_text
-from pyalign.report.tables import drawn_by, one_line
+from pyalign.report.tables import one_line
+from pyalign.report.text import shown_columns
 
-WIDE = 100_000  # characters: no column is left out for lack of room
 MOST_ROWS = 100  # of a table in a notebook
-MARK = re.compile("\0([0-9]+)\0")  # where a table stands; `one_line` lets no name hold it
 END = r"\end{tabular}"
 LABEL = re.compile(r"[A-Za-z0-9:._-]+")
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table. `title`: what stands before it, or ""; `header`, `rows`: cells as text."""
+    """A table as text. `title`: what stands before it, or ""; `header`, `rows`: its cells."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-def blocks_of(result: Any) -> list[Grid | str]:
-    """The tables of a result, and the lines between them."""
-    if not has_view(result):
-        records = result.to_records()
-        cells = tuple((name, one_line(str(value))) for record in records for name, value in record.items())
-        return [Grid("", ("field", "value"), cells)]
-    kept: list[tuple[Sequence[str], Sequence[Sequence[str]]]] = []
-
-    def keep(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        kept.append((header, rows))
-        return f"\0{len(kept) - 1}\0"
-
-    with drawn_by(keep):
-        text = table_of(result, WIDE, False)
-    blocks: list[Grid | str] = []
-    title = ""
-    for place, piece in enumerate(MARK.split(text)):
-        lines = [line.strip() for line in piece.splitlines() if line.strip()]
-        if place % 2:
-            header, rows = kept[int(piece)]
-            blocks.append(Grid(title, tuple(header), tuple(map(tuple, rows))))
-            title = ""
-        else:
-            before_table = place < 2 * len(MARK.findall(text))
-            title = lines.pop().removesuffix(":") if lines and before_table and _is_title(lines, blocks) else ""
-            blocks += lines
-    return blocks
-
-
-def _is_title(lines: Sequence[str], blocks: Sequence[Grid | str]) -> bool:
-    """Whether the last line before a table belongs to it: notes of the table before come first."""
-    return not blocks or len(lines) > 1
+def grids_of(result: Any) -> list[Grid | str]:
+    """The tables of a result with all columns that text may have, and the lines between them."""
+    pieces: list[Grid | str] = []
+    said: list[str] = []  # of columns, for the note below
+    for block in blocks_of(result):
+        if isinstance(block, Table):
+            columns, same = shown_columns(block)
+            cells = tuple(zip(*(column.cells for column in columns), strict=True))
+            pieces.append(Grid(block.title, tuple(column.header for column in columns), cells))
+            said += [*same, *(column.foot for column in columns if column.foot)]
+        elif isinstance(block, Lines):
+            pieces += [line.strip() for line in block.lines if line.strip()]
+        elif isinstance(block, Facts):
+            pieces.append(Grid("", ("field", "value"), tuple((one.name, one_line(one.value)) for one in block.facts)))
+        elif block.notes or said:
+            pieces.append("; ".join([*block.notes, *dict.fromkeys(said)]))
+            said = []
+    return pieces
 
 
 def html_of(result: Any) -> str:
     """Tables with captions and headers that are said to be such, everything escaped, at most 100 rows of each."""
     parts = []
     name = f"pyalign {result.command}" if result.command else type(result).__name__
-    for block in blocks_of(result):
+    for block in grids_of(result):
         if isinstance(block, str):
             parts.append(f"<p>{escape(block)}</p>")
             continue
@@ -114,7 +95,7 @@ def latex_of(result: Any, caption: str | None = None, label: str | None = None) 
     if label is not None and not LABEL.fullmatch(label):
         raise InputError(f"label must be of letters, digits and :._-; got {label!r:.60}")
     body = []
-    for block in blocks_of(result):
+    for block in grids_of(result):
         if isinstance(block, str):
             body.append(f"\\par\\smallskip{{\\footnotesize {latex_text(block)}\\par}}")
         else:

@@ -11,7 +11,7 @@ from pyalign.concept.neighbor_agreement import NeighborAgreement
 from pyalign.concept.neighbor_changes import NeighborChanges
 from pyalign.concept.prototypes import Prototypes
 from pyalign.concept.purity import NeighborPurity
-from pyalign.report.cells import counted, interval, labels_of, number
+from pyalign.report._old_cells import counted, interval, labels_of, number
 from pyalign.report.tables import ELSEWHERE, Column, Rows, fitted_table, noted, one_line, p_text
 
 MOST_CONCEPTS, MOST_PAIRS, SHOWN = 20, 20, 3

@@ -10,8 +10,8 @@ from pyalign.concept.predicted import (
     PredictedDimension,
     PredictedDimensions,
 )  # fmt: skip
-from pyalign.report.cells import counted, number
-from pyalign.report.cells import interval as interval_text
+from pyalign.report._old_cells import counted, number
+from pyalign.report._old_cells import interval as interval_text
 from pyalign.report.tables import (
     ELSEWHERE,
     Column,

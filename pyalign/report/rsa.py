@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyalign.pairwise.rsa_result import Rsa, RsaPair
-from pyalign.report.cells import counted, interval, labels_of, number
+from pyalign.report._old_cells import counted, interval, labels_of, number
 from pyalign.report.tables import ELSEWHERE, Column, Rows, fitted_table, noted, one_line, p_text, shortened
 
 CLOSED = "closed form"

@@ -7,11 +7,11 @@ import pytest
 
 import pyalign
 from pyalign.analysis.comparison import Comparison, ModelResult
+from pyalign.report.blocks import Figure, Table, Text
 from pyalign.report.charts import chart
-from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.metadata import metadata_columns, metadata_of
-from pyalign.report.page.parts import Figure, Table, Text
 from pyalign.report.page.sections.metadata import metadata
+from pyalign.report.page.sources import Loaded, Sources
 
 BAD = "<script>alert(1)</script>"
 Y = [0.41, 0.45, 0.47, 0.52, 0.56, 0.55]
@@ -42,7 +42,7 @@ def found(comparison):
 
 
 def given(*documents, metadata=None):
-    one = Given(tuple(Loaded(f"{k}.json", document) for k, document in enumerate(documents)), metadata)
+    one = Sources(tuple(Loaded(f"{k}.json", document) for k, document in enumerate(documents)), metadata)
     one.__dict__["labels"] = {"a.npy": "a", "b.npy": "b"}
     return one
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 import pyalign
-from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Figure, Fold, Table
+from pyalign.report.blocks import Figure, Fold, Table
 from pyalign.report.page.sections.cka import cka
 from pyalign.report.page.sections.consistency import consistency
 from pyalign.report.page.sections.probes import probes
 from pyalign.report.page.sections.reliability import reliability
 from pyalign.report.page.sections.rsa import rsa
+from pyalign.report.page.sources import Loaded, Sources
 
 from .test_matrix_charts import alike, pictures  # noqa: F401  fixtures
 from .test_model_charts import answered, calibrations, correlations, embeddings, probe  # noqa: F401  fixtures
@@ -22,7 +22,7 @@ pytest.importorskip("scipy", reason="scipy is not installed")
 
 def given(*results):
     """Documents as the page has them, models called by their names."""
-    found = Given(tuple(Loaded("", one if isinstance(one, dict) else one.to_dict()) for one in results))
+    found = Sources(tuple(Loaded("", one if isinstance(one, dict) else one.to_dict()) for one in results))
     found.__dict__["labels"] = {"near": "Near <i>"}
     return found
 

@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "map": ((), "maps:map_chart"),
 }
 # Kinds that show several documents together -> the commands whose documents may stand beside them.
+TYPED = ("consistency",)
 TOGETHER: dict[str, tuple[str, ...]] = {"accuracy": ("ceiling",), "before-after": (), "reliability": (), "rsa": ()}
 
 
@@ -96,8 +97,16 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
 
     documents = as_picture_documents(document)
     name = kind_of(documents, kind)
-    for one in documents:
-        require_sound(one, name)
+    if name in TYPED:
+        from pyalign.results import read_result
+
+        documents = [
+            one if hasattr(one, "to_dict") else read_result(as_picture_documents(one)[0], "the result")
+            for one in (document if isinstance(document, list | tuple) else [document])
+        ]
+    else:
+        for one in documents:
+            require_sound(one, name)
     if name == "gallery":
         options["images"] = images
     draw = drawing(name)

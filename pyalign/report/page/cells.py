@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 
+from pyalign.report.blocks import Column, Value
 from pyalign.report.page.html import shown
-from pyalign.report.page.parts import Column, Value
 from pyalign.report.tables import one_line
 
 MISSING = '<span class="missing" title="not in the result">\u2013</span>'

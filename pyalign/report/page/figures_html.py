@@ -7,9 +7,9 @@ import gzip
 from functools import cache
 from html import escape
 
+from pyalign.report.blocks import Figure, Fold
 from pyalign.report.page.heights import least_height
 from pyalign.report.page.html import Page, shown, written
-from pyalign.report.page.parts import Figure, Fold
 
 SNIPPET = "window.vegaEmbed = vegaEmbed"
 

@@ -14,19 +14,19 @@ from importlib.resources import files
 from typing import Any
 
 from pyalign._version import __version__
+from pyalign.report.blocks import Section
 from pyalign.report.page.columns import unpacked
-from pyalign.report.page.parts import Section
 from pyalign.report.tables import one_line
 
 # The class of a part -> module and function of this package that write it: (part, page) -> HTML.
 WRITERS: dict[str, str] = {
-    "Text": "text_html:text",
-    "Fold": "text_html:fold",
-    "Facts": "facts:facts_html",
-    "Code": "code:code_html",
+    "Text": "blocks_html:text_html",
+    "Fold": "blocks_html:fold_html",
+    "Facts": "blocks_html:facts_html",
+    "Code": "blocks_html:code_html",
     "Table": "tables_html:table",
     "Figure": "figures_html:figure",
-    "Tiles": "tiles_html:tiles",
+    "Tiles": "blocks_html:tiles_html",
     "Panels": "panels_html:panels",
     "Failures": "failures_html:failures",
 }

@@ -8,8 +8,8 @@ from typing import Any
 
 from pyalign.data.metadata import Metadata, Value, as_metadata
 from pyalign.io.metadata import load_metadata
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column
+from pyalign.report.blocks import Column
+from pyalign.report.page.sources import Sources
 
 HIDDEN = ("group", "seed")  # say which rows are one model
 
@@ -27,7 +27,7 @@ def metadata_of(given: Any) -> Metadata | None:
     return load_metadata(given) if isinstance(given, str | os.PathLike) else as_metadata(given)
 
 
-def metadata_columns(given: Given, models: Sequence[str]) -> list[Column]:
+def metadata_columns(given: Sources, models: Sequence[str]) -> list[Column]:
     """A column for each of the metadata that some of the models have, a value for each model, None where it has none.
 
     models: as documents call them. Columns of text filter.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from pyalign.report.blocks import Tile
 from pyalign.report.page.cells import MISSING, bare, figure
 from pyalign.report.page.html import Page, shown
-from pyalign.report.page.parts import Tile
 
 
 @dataclass(frozen=True)

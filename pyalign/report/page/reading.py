@@ -13,7 +13,7 @@ import numpy as np
 
 from pyalign.documents import require_letters
 from pyalign.errors import InputError
-from pyalign.report.page.given import Loaded
+from pyalign.report.page.sources import Loaded
 from pyalign.report.tables import one_line
 from pyalign.results import KINDS, SCHEMA, read_result
 
@@ -80,18 +80,16 @@ def _loaded(one: Any, where: str, unnamed: dict[str, str]) -> Loaded:
     from pyalign.io.documents import read_json
 
     if hasattr(one, "to_dict"):
-        return Loaded("", _plural(_shaped(one.to_dict(), where), unnamed))
+        return Loaded("", _plural(_shaped(one.to_dict(), where), unnamed), one)
     if isinstance(one, Mapping):
         document = _shaped(json.loads(_text(one, where)), where)
-        read_result(document, where)
-        return Loaded("", _plural(document, unnamed))
+        return Loaded("", _plural(document, unnamed), read_result(document, where))
     if not isinstance(one, str | os.PathLike):
         raise InputError(f"{where}: must be a result, a document, a .json file or a folder; got {type(one).__name__}")
     if os.path.isdir(one):
         raise InputError(f"{where}: is a folder without .json files")
     document = _shaped(read_json(one), where)
-    read_result(document, where)
-    return Loaded(where, _plural(document, unnamed))
+    return Loaded(where, _plural(document, unnamed), read_result(document, where))
 
 
 def _text(document: Mapping[str, Any], where: str) -> str:

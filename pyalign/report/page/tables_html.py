@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
+from pyalign.report.blocks import TEXT, Column, Table, Value
 from pyalign.report.page.cells import cell
 from pyalign.report.page.columns import packed
 from pyalign.report.page.html import Page, shown
-from pyalign.report.page.parts import Column, Table, Value
 
 BRIEF = 17  # letters of a text that is kept on one line even where the table is too wide
 SHORT = 36  # letters of a text that is kept on one line
@@ -19,6 +20,7 @@ STATIC = 30  # rows of a longer one that do; the script shows the others
 
 def table(part: Table, page: Page) -> str:
     """Tools, and the table in a frame that scrolls."""
+    part = replace(part, columns=tuple(one for one in part.columns if one.only != TEXT))
     name, order = escape(part.name), _order(part)
     page.keep(part.name, data(part))
     count = len(order)

@@ -15,11 +15,11 @@ from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
-from pyalign.report.page.given import Given, Loaded
+from pyalign.report.blocks import Section
 from pyalign.report.page.html import Page, body_of, render
-from pyalign.report.page.parts import Section
 from pyalign.report.page.reading import read_documents
 from pyalign.report.page.sections import SECTIONS
+from pyalign.report.page.sources import Loaded, Sources
 from pyalign.results import Result
 
 PAGES = (".html", ".htm")
@@ -99,7 +99,7 @@ def make_report(
     for one in documents:
         if one.path and os.path.exists(path) and os.path.samefile(one.path, path):
             raise InputError(f"path must not be that of a result; got {os.fspath(path)}")
-    given = Given(documents, _metadata(metadata), _images(images), faults)
+    given = Sources(documents, _metadata(metadata), _images(images), faults)
     page = Page(sprites=_sprites(given))
     sections, more = sections_of(given, progress)
     faults = (*faults, *more)
@@ -127,7 +127,7 @@ def _require_page(path: Any) -> None:
         raise InputError(f"path must end in {' or '.join(PAGES)}; got {text:.200}")
 
 
-def sections_of(given: Given, progress: Progress = silent) -> tuple[list[Section], list[str]]:
+def sections_of(given: Sources, progress: Progress = silent) -> tuple[list[Section], list[str]]:
     """The sections that there is something for, and what could not be shown, a line each."""
     found: list[Section] = []
     faults: list[str] = []
@@ -141,7 +141,7 @@ def sections_of(given: Given, progress: Progress = silent) -> tuple[list[Section
     return found, faults
 
 
-def _attempt(section: Any, given: Given) -> tuple[Section | None, list[str]]:
+def _attempt(section: Any, given: Sources) -> tuple[Section | None, list[str]]:
     """The section of all documents; where one of them is too strange for it, of the others."""
     try:
         return section(given), []
@@ -151,7 +151,7 @@ def _attempt(section: Any, given: Given) -> tuple[Section | None, list[str]]:
     told: list[str] = []
     for one in given.documents:
         try:
-            section(Given((one,), given.metadata, given.images))
+            section(Sources((one,), given.metadata, given.images))
         except STRANGE as error:
             told.append(f"{one.path or 'a result'}: {section.__name__}: {type(error).__name__}: {error}")
         else:
@@ -159,12 +159,12 @@ def _attempt(section: Any, given: Given) -> tuple[Section | None, list[str]]:
     if not told:
         return None, [f"{section.__name__}: {type(first).__name__}: {first}"]
     try:
-        return section(Given(tuple(kept), given.metadata, given.images)), told
+        return section(Sources(tuple(kept), given.metadata, given.images)), told
     except STRANGE as error:
         return None, [*told, f"{section.__name__}: {type(error).__name__}: {error}"]
 
 
-def _about(given: Given) -> Sequence[str]:
+def _about(given: Sources) -> Sequence[str]:
     """What the page is of, in a few phrases."""
     models = len(set(given.labels.values()))
     count = len(given.documents)
@@ -200,7 +200,7 @@ def _metadata(metadata: Any) -> Any:
     return metadata_of(metadata)
 
 
-def _of_metadata(given: Given) -> tuple[str, ...]:
+def _of_metadata(given: Sources) -> tuple[str, ...]:
     """A word where the metadata are of other models altogether."""
     if given.metadata is None or not given.labels:
         return ()
@@ -211,7 +211,7 @@ def _of_metadata(given: Given) -> tuple[str, ...]:
     return (f"No row of the metadata is of a model here: rows {listing(there, 3)}; models {listing(list(models), 3)}.",)
 
 
-def _sprites(given: Given) -> Any:
+def _sprites(given: Sources) -> Any:
     if given.images is None:
         return None
     from pyalign.report.page.sprites import Sprites

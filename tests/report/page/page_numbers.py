@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from html.parser import HTMLParser
 
-from pyalign.report.page.parts import Column
+from pyalign.report.blocks import Column
 
 TEXTS = ("documents-table", "inputs-table", "settings-table", "extraction-table", "extraction-layers", "study-missing")
 

@@ -10,9 +10,9 @@ import pytest
 
 import pyalign
 from pyalign.extraction.images import as_images
+from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text
 from pyalign.report.page.cells import figure
 from pyalign.report.page.html import Page, body_of, render
-from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text
 from pyalign.report.page.tables_html import STATIC
 from pyalign.report.page.write import make_report
 from pyalign.study.result import Study, StudyStep
@@ -43,7 +43,7 @@ def long_table():
         Column("Place", tuple(k / MANY for k in range(MANY)), "bar"),
         Column("Count", tuple(range(MANY)), "count"),
     )
-    return Table("long", "Many rows.", columns, ("Count", False), numbered=True)
+    return Table(columns, name="long", caption="Many rows.", sort=("Count", False), numbered=True)
 
 
 def chart(count=20):
@@ -62,13 +62,15 @@ def report(results):
 @pytest.fixture(scope="module")
 def parts_page():
     """Of parts: charts, one of them in a fold; a long table, and one of names that are no names."""
-    nasty = Table("nasty", "Names.", (Column("Name", NASTY), Column("N", tuple(range(len(NASTY))), "count")))
-    numbers = Table("numbers", "Numbers.", (
+    nasty = Table(
+        (Column("Name", NASTY), Column("N", tuple(range(len(NASTY))), "count")), name="nasty", caption="Names."
+    )
+    numbers = Table((
         Column("Shown", tuple(text for *_, text in FIGURES)),
         *(Column(f"{form} {places}", tuple(v if (f, p) == (form, places) else None for v, f, p, _ in FIGURES), form,
                  places=places) for form, places in dict.fromkeys((f, p) for _, f, p, _ in FIGURES)),
-    ))  # fmt: skip
-    data = Table("data", "Squares.", (Column("x", tuple(range(20)), "count"),))
+    ), name="numbers", caption="Numbers.")  # fmt: skip
+    data = Table((Column("x", tuple(range(20)), "count"),), name="data", caption="Squares.")
     sections = [
         Section("charts", "Charts", "", (
             Figure("squares", "Squares.", chart(), "They grow.", data),

@@ -8,9 +8,9 @@ import struct
 import numpy as np
 import pytest
 
+from pyalign.report.blocks import Column, Table
 from pyalign.report.page.columns import MANY, packed, unpacked
 from pyalign.report.page.html import Page, data_of, json_script
-from pyalign.report.page.parts import Column, Table
 from pyalign.report.page.tables_html import data, table
 
 STRANGE = (None, 0.1, -0.0, 5e-324, -1.7976931348623157e308, 1 / 3)
@@ -34,7 +34,7 @@ def bits(values):
 def test_values_come_back_as_they_were(values):
     is_text = isinstance(values[1], str)
     column = Column("x", values) if is_text else Column("x", values, "number", values, values[::-1])
-    part = Table("t", "T.", (column,))
+    part = Table((column,), name="t", caption="T.")
     page = Page()
     table(part, page)
     (column,) = data_of(json_script("t", page.data["t"]))["t"]["columns"]
@@ -54,6 +54,6 @@ def test_numbers_take_11_letters_and_words_stand_once():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_json_has_not_is_refused_in_long_columns_too(value):
-    told = data(Table("t", "T.", (Column("x", (*FLOATS, value), "number"),)))
+    told = data(Table((Column("x", (*FLOATS, value), "number"),), name="t", caption="T."))
     with pytest.raises(ValueError, match="JSON compliant"):
         json.dumps(told, allow_nan=False)

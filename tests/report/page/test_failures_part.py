@@ -12,9 +12,9 @@ from support import draw_triplets
 import pyalign
 from pyalign.report.page.failures_html import Failures, is_wrong
 from pyalign.report.page.failures_html import data as data_of
-from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.html import Page, json_script, written
 from pyalign.report.page.sections.failures import failures, most_of
+from pyalign.report.page.sources import Loaded, Sources
 
 N = 14
 NAMES = ("<script>alert(1)</script>", 'a "b" & c', "שלום", *(f"object {k}" for k in range(3, N)))
@@ -30,7 +30,7 @@ def document(families=("a", "b", "b"), **options):
 
 
 def section(*documents):
-    return failures(Given(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(documents))))
+    return failures(Sources(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(documents))))
 
 
 def browser(*documents):

@@ -75,7 +75,7 @@ def test_a_section_that_fails_on_all_documents_is_left_out(failing, held):
 
 
 def test_sound_documents_of_all_commands_have_no_fault(results):
-    given = pages.Given(pages.read_documents(list(results.values()))[0])
+    given = pages.Sources(pages.read_documents(list(results.values()))[0])
     sections, faults = sections_of(given)
     assert faults == []
     names = [one.name for one in sections]

@@ -9,12 +9,12 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign.data import hashing
-from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.naming import names_of
+from pyalign.report.page.sources import Loaded, Sources
 
 
 def given(*documents):
-    return Given(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(documents)))
+    return Sources(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(documents)))
 
 
 def score(*names, labels=(), hashes=()):

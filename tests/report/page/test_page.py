@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 import pytest
 
 from pyalign.report.page.cells import figure
-from pyalign.report.page.code import Code
-from pyalign.report.page.facts import Fact, Facts
+from pyalign.report.blocks import Code
+from pyalign.report.blocks import Fact, Facts
 from pyalign.report.page.figures_html import library
 from pyalign.report.page.html import Page, body_of, data_of, render, shown, written
-from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, Tile, Tiles
+from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text, Tile, Tiles
 from pyalign.report.page.tables_html import MOST, STATIC
 
 NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום",
@@ -60,7 +60,7 @@ def table(count=3, **options):
         Column("Name", tuple(f"row {k}" for k in range(count))),
         Column("Value", tuple(k / 7 for k in range(count)), "percent", filter=True),
     )
-    return Table("rows", "Rows.", columns, **options)
+    return Table(columns, name="rows", caption="Rows.", **options)
 
 
 def nasty_parts():
@@ -69,7 +69,7 @@ def nasty_parts():
         Column("N", tuple(range(len(NASTY))), "count"),
     )
     return (
-        Text(NASTY, "note"), Table("t", NASTY[0], columns), Facts((Fact(NASTY[0], NASTY[2], NASTY[1]),)),
+        Text(NASTY, "note"), Table(columns, name="t", caption=NASTY[0]), Facts((Fact(NASTY[0], NASTY[2], NASTY[1]),)),
         Code(NASTY[0], "\n".join(NASTY)), Fold(NASTY[0], (Text(NASTY),)),
         Tiles("tiles", NASTY[0], tuple((one, (Tile(one, NASTY[1]),)) for one in NASTY)),
     )  # fmt: skip
@@ -128,7 +128,7 @@ def test_what_is_missing_says_so_and_comes_last():
         Column("Name", ("a", "b", "c")),
         Column("Value", (None, 0.25, 0.5), "percent", (None, None, 0.4), (None, None, 0.6)),
     )
-    html = page_of(Table("t", "T.", columns, ("Value", False)))
+    html = page_of(Table(columns, name="t", caption="T.", sort=("Value", False)))
     assert re.search(r">b</th>.*>c</th>.*>a</th>.*title=\"not in the result\"", html, re.S)
     assert "40.0 to 60.0" in html and html.count('class="ends"') == 1
 
@@ -163,9 +163,9 @@ def test_a_page_without_charts_is_without_the_library():
 
 def test_columns_of_a_table_have_as_many_values_each():
     with pytest.raises(ValueError, match="columns of table 't' must have as many values each; got \\[1, 2\\]"):
-        Table("t", "T.", (Column("a", (1,)), Column("b", (1, 2))))
+        Table((Column("a", (1,)), Column("b", (1, 2))), name="t", caption="T.")
     with pytest.raises(ValueError, match="as many values"):
-        Table("t", "T.", (Column("a", (1, 2), "number", (0,), (2, 3)),))
+        Table((Column("a", (1, 2), "number", (0,), (2, 3)),), name="t", caption="T.")
 
 
 def test_two_parts_of_one_name_are_a_mistake():

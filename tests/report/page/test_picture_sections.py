@@ -9,13 +9,13 @@ import pytest
 from support import draw_triplets
 
 import pyalign
-from pyalign.report.page.given import Given, Loaded
+from pyalign.report.blocks import Figure, Fold, Table, Tiles
 from pyalign.report.page.html import Page, written
 from pyalign.report.page.panels_html import Panels
-from pyalign.report.page.parts import Figure, Fold, Table, Tiles
 from pyalign.report.page.sections.concepts import concepts
 from pyalign.report.page.sections.dimensions import dimensions
 from pyalign.report.page.sections.neighbors import neighbors
+from pyalign.report.page.sources import Loaded, Sources
 
 pytest.importorskip("altair", reason="altair is not installed")
 
@@ -37,7 +37,7 @@ def document(result):
 
 
 def given(*results):
-    return Given(tuple(Loaded(f"{k}.json", document(one)) for k, one in enumerate(results)))
+    return Sources(tuple(Loaded(f"{k}.json", document(one)) for k, one in enumerate(results)))
 
 
 def parts_of(section, kind):

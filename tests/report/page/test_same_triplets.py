@@ -10,13 +10,13 @@ import pytest
 from support import draw_triplets
 
 import pyalign
-from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Figure, Fold, Table
+from pyalign.report.blocks import Figure, Fold, Table
 from pyalign.report.page.reading import read_documents
 from pyalign.report.page.sections._triplets import triplet_sets
 from pyalign.report.page.sections.leaderboard import leaderboard
 from pyalign.report.page.sections.probes import probes
 from pyalign.report.page.sections.reliability import reliability
+from pyalign.report.page.sources import Loaded, Sources
 
 pytest.importorskip("altair", reason="altair is not installed")
 N = 30
@@ -48,7 +48,7 @@ def other(models):
 
 
 def given(*results):
-    return Given(read_documents(list(results))[0])
+    return Sources(read_documents(list(results))[0])
 
 
 def board(*results):
@@ -97,7 +97,7 @@ def test_documents_of_unknown_values_belong_where_they_came_from_unless_their_nu
 
     held = (document("t", "a", [9, 3]), document("t", None, [9, 3]), document("t", None, [8, 3]),
             document("u", "a", [9, 3]), document("t", None, None))  # fmt: skip
-    sets = triplet_sets(Given(held))
+    sets = triplet_sets(Sources(held))
     numbers = [sets.of(one) for one in held]
     assert numbers[0] == numbers[1] == numbers[3] != numbers[2]
     assert numbers[4] not in numbers[:4]  # it fits two

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign.report.blocks import Column, Figure, Table, Value
 from pyalign.report.charts.data import rows_of
-from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Column, Figure, Table, Value
+from pyalign.report.page.sources import Loaded, Sources
 
 
-def relabelled(loaded: Loaded, given: Given) -> dict[str, Any]:
+def relabelled(loaded: Loaded, given: Sources) -> dict[str, Any]:
     """The document with the page's labels for its models, where pictures look for them."""
     document = dict(loaded.document)
     if isinstance(document.get("embeddings"), str):
@@ -22,7 +22,7 @@ def relabelled(loaded: Loaded, given: Given) -> dict[str, Any]:
     return document
 
 
-def _labelled(row: dict[str, Any], key: str, given: Given) -> dict[str, Any]:
+def _labelled(row: dict[str, Any], key: str, given: Sources) -> dict[str, Any]:
     if isinstance(row.get(key), str):
         row["label"] = given.label(row[key])
     if isinstance(row.get("models"), Sequence):
@@ -35,7 +35,9 @@ def figure(name: str, caption: str, chart: Any, summary: str) -> Figure:
     rows = rows_of(chart)
     names = list(dict.fromkeys(key for row in rows for key in row))
     columns = tuple(_column(key, tuple(row.get(key) for row in rows)) for key in names)
-    return Figure(name, caption, chart, summary, Table(f"{name}-data", "What the figure shows, in numbers.", columns))
+    return Figure(
+        name, caption, chart, summary, Table(columns, name=f"{name}-data", caption="What the figure shows, in numbers.")
+    )
 
 
 def _column(name: str, values: tuple[Value, ...]) -> Column:
@@ -52,7 +54,7 @@ def column(
 ) -> Column:  # fmt: skip
     """A column of the values under a key, None where there is none; `ci`: under which key their intervals are."""
     low, high = (tuple(_end(row.get(ci), k) for row in rows) for k in (0, 1)) if ci else ((), ())
-    return Column(header, tuple(row.get(key) for row in rows), form, low, high, places, filter, note)
+    return Column(header, tuple(row.get(key) for row in rows), form, low, high, places, filter=filter, note=note)
 
 
 def _end(interval: Any, k: int) -> float | None:

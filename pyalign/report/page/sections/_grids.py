@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyalign.report.blocks import Column, Table
 from pyalign.report.charts.document import ends
-from pyalign.report.page.parts import Column, Table
 from pyalign.report.page.sections._rows import Row, plain
 
 FEW = 3  # models whose points are told apart at a glance
@@ -84,7 +84,7 @@ def wide(of: Grid, name: str, caption: str, more: Mapping[str, str] | None = Non
         columns.append(_figures(model, rows, of))
     for header, field in (more or {}).items():
         columns.append(Column(header, tuple(plain(row.get(field)) for row in of.rows[0]), "count"))
-    return Table(name, caption, tuple(columns), (of.models[0], True))
+    return Table(tuple(columns), name=name, caption=caption, sort=(of.models[0], True))
 
 
 def long(of: Grid, name: str, caption: str, more: Mapping[str, str] | None = None) -> Table:
@@ -97,7 +97,7 @@ def long(of: Grid, name: str, caption: str, more: Mapping[str, str] | None = Non
     ]
     for header, field in (more or {}).items():
         columns.append(Column(header, tuple(plain(row.get(field)) for row in rows), "count"))
-    return Table(name, caption, tuple(columns), (of.what, True))
+    return Table(tuple(columns), name=name, caption=caption, sort=(of.what, True))
 
 
 def _figures(header: str, rows: Sequence[Row], of: Grid) -> Column:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyalign.report.page.given import Given
+from pyalign.report.page.sources import Sources
 
 # What differs between calls that ask the same of other models.
 OF_A_CALL = ("version", "schema", "backend", "embeddings", "seconds", "n_dropped", "seed", "n_ties")
 
 
-def pooled(given: Given, command: str) -> list[dict[str, Any]]:
+def pooled(given: Sources, command: str) -> list[dict[str, Any]]:
     """The documents of a command; those that say the same of all but their models have their `results` together.
 
     Results have the labels of the page. Of the same model the first one counts.
 
     Example:
-        >>> from pyalign.report.page.given import Loaded
+        >>> from pyalign.report.page.sources import Loaded
         >>> one, other = ({"command": "hubs", "k": 3, "results": [{"embeddings": name}]} for name in ("a", "b"))
-        >>> [len(found["results"]) for found in pooled(Given((Loaded("1", one), Loaded("2", other))), "hubs")]
+        >>> [len(found["results"]) for found in pooled(Sources((Loaded("1", one), Loaded("2", other))), "hubs")]
         [2]
     """
     held: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.data.tasks import chance_of
+from pyalign.report.blocks import Column, Value
 from pyalign.report.charts.document import OVER, ends
-from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Column, Value
+from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.tables import one_line, says_file, short_labels
 
 Row = Mapping[str, Any]
@@ -92,13 +92,13 @@ def task_noun(row: Row) -> str:
     return f"{row.get('task') or 'odd-one-out'} triplets"
 
 
-def notes_of(given: Given, documents: Sequence[Loaded]) -> tuple[str, ...]:
+def notes_of(given: Sources, documents: Sequence[Loaded]) -> tuple[str, ...]:
     """The notes of documents, each once, as sentences that call models what the page calls them."""
     notes = dict.fromkeys(str(note) for one in documents for note in one.document.get("notes") or ())
     return tuple(dict.fromkeys(sentence(relabelled_text(given, note)) for note in notes))
 
 
-def relabelled_text(given: Given, text: str) -> str:
+def relabelled_text(given: Sources, text: str) -> str:
     """A text in which files of models are called what the page calls them."""
     files = [name for name in given.labels if says_file(name)]
     for name in sorted(files, key=len, reverse=True):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.report.charts.document import ends
-from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.sections._rows import chance, file_label, nested
 from pyalign.report.page.sections._triplets import TripletSets, triplet_sets
+from pyalign.report.page.sources import Loaded, Sources
 
 ZERO_SHOT, CHOICES = "zero-shot", "its own choices"
 PROBED = {  # by what the probe has not seen
@@ -68,7 +68,7 @@ class Scored:
         return ends(self.row, self.interval)
 
 
-def scored(given: Given, sets: TripletSets | None = None) -> list[Scored]:
+def scored(given: Sources, sets: TripletSets | None = None) -> list[Scored]:
     """All of them: of score, then of compare where score has not the same, then of probes."""
     sets = sets or triplet_sets(given)
     found: dict[tuple[Any, ...], Scored] = {}
@@ -82,7 +82,7 @@ def scored(given: Given, sets: TripletSets | None = None) -> list[Scored]:
     return list(found.values())
 
 
-def _scores(one: Loaded, given: Given, triplets: int) -> Iterator[Scored]:
+def _scores(one: Loaded, given: Sources, triplets: int) -> Iterator[Scored]:
     for row in one.document["results"]:
         name = str(row.get("embeddings") or "embeddings")
         how = ZERO_SHOT
@@ -98,7 +98,7 @@ def _scores(one: Loaded, given: Given, triplets: int) -> Iterator[Scored]:
         )  # fmt: skip
 
 
-def _compared(one: Loaded, given: Given, triplets: int) -> Iterator[Scored]:
+def _compared(one: Loaded, given: Sources, triplets: int) -> Iterator[Scored]:
     whole = one.document
     shared = {key: whole.get(key) for key in ("temperature", "ties", "n_dropped")}
     for row in whole["models"]:
@@ -109,7 +109,7 @@ def _compared(one: Loaded, given: Given, triplets: int) -> Iterator[Scored]:
         )  # fmt: skip
 
 
-def _probed(one: Loaded, given: Given, triplets: int) -> Iterator[Scored]:
+def _probed(one: Loaded, given: Sources, triplets: int) -> Iterator[Scored]:
     whole = one.document
     name = str(whole.get("embeddings") or "embeddings")
     folds = whole.get("folds") or ()

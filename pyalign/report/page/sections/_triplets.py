@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.data.tasks import ODD_ONE_OUT
-from pyalign.report.page.given import Given, Loaded
 from pyalign.report.page.sections._rows import file_label, nested
+from pyalign.report.page.sources import Loaded, Sources
 
 COMMANDS = ("score", "compare", "probe", "calibrate", "ceiling")
 
@@ -76,7 +76,7 @@ class TripletSets:
         return f"{name} (SHA-256 {digest[:8]})" if digest else f"{name} ({names[: number + 1].count(name)})"
 
 
-def triplet_sets(given: Given) -> TripletSets:
+def triplet_sets(given: Sources) -> TripletSets:
     """Documents whose values are known make sets; others join the one set that they fit, or make one of their own."""
     documents = given.of(*COMMANDS)
     found = {id(one): asked(one.document) for one in documents}

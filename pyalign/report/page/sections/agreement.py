@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyalign.report.blocks import Column, Fold, Section, Table, present
 from pyalign.report.charts.document import ends
-from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Column, Fold, Section, Table, present
 from pyalign.report.page.sections._rows import column as field
 from pyalign.report.page.sections._rows import confidence, file_label, filled, numbered
+from pyalign.report.page.sources import Loaded, Sources
 
 LEAD = (
     "No model can predict people better than people allow. The noise ceiling says how far that is; where many people "
@@ -21,7 +21,7 @@ CEILINGS = {
 }
 
 
-def agreement(given: Given) -> Section | None:
+def agreement(given: Sources) -> Section | None:
     """Ceilings, then models."""
     parts: list[Any] = [_ceilings(one, number) for number, one in enumerate(given.of("ceiling"))]
     for number, one in enumerate(given.of("agreement")):
@@ -48,10 +48,10 @@ def _ceilings(one: Loaded, number: int) -> Table:
         f"{confidence([row for _, row in held]) or 'no intervals'}; least cross-entropy of any model on these answers "
         f"{whole['least_cross_entropy']:.4f} nats."
     )
-    return Table(numbered("ceilings-table", number), caption, columns)
+    return Table(columns, name=numbered("ceilings-table", number), caption=caption)
 
 
-def _models(given: Given, one: Loaded, number: int) -> Table:
+def _models(given: Sources, one: Loaded, number: int) -> Table:
     rows = one.document["results"]
     first = rows[0]
     columns = [
@@ -74,10 +74,10 @@ def _models(given: Given, one: Loaded, number: int) -> Table:
         f"{first['n_answers']:,} answers; people's mean entropy {first['human_entropy']:.4f} nats, mean majority share "
         f"{100 * first['majority_share']:.1f} %. These figures have no intervals."
     )
-    return Table(numbered("agreement-table", number), caption, filled(columns), ("r of shares", True))
+    return Table(filled(columns), name=numbered("agreement-table", number), caption=caption, sort=("r of shares", True))
 
 
-def _by_agreement(given: Given, one: Loaded, number: int) -> Fold:
+def _by_agreement(given: Sources, one: Loaded, number: int) -> Fold:
     """The same by how far people agree: a row for each model and range."""
     rows = [(result, part) for result in one.document["results"] for part in result["bins"]]
     names = tuple(given.label(str(result.get("embeddings") or "embeddings")) for result, _ in rows)
@@ -94,4 +94,6 @@ def _by_agreement(given: Given, one: Loaded, number: int) -> Fold:
         field("p of majority", parts, "majority_probability", "percent", note="the model's, of what most people chose"),
     ]
     caption = "By the share of the majority: figures on triplets on which so many people agree."
-    return Fold("By how far people agree", (Table(numbered("agreement-bins", number), caption, filled(columns)),))
+    return Fold(
+        "By how far people agree", (Table(filled(columns), name=numbered("agreement-bins", number), caption=caption),)
+    )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pyalign._version import __version__
-from pyalign.report.page.code import Code
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Section, Text
+from pyalign.report.blocks import Code, Section, Text
+from pyalign.report.page.sources import Sources
 
 LEAD = "The toolkit, and the papers whose methods the sections of this page use."
 PYALIGN = f"""@software{{pyalign,
@@ -55,7 +54,7 @@ PAPERS = (
 )  # fmt: skip
 
 
-def cite(given: Given) -> Section | None:
+def cite(given: Sources) -> Section | None:
     """Entries for BibTeX: pyalign's, and those of papers behind what the documents hold."""
     if not given.documents:
         return None

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pyalign.report.blocks import Column, Figure, Section, Table
 from pyalign.report.cells import counted
 from pyalign.report.charts import chart
 from pyalign.report.charts.document import called, different
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column, Figure, Section, Table
 from pyalign.report.page.sections._drawn import column, figure, numbered, relabelled
+from pyalign.report.page.sources import Sources
 
 MOST_PAIRS = 1000  # in a table; the figure and the document have the others
 BESIDE = ("null_threshold", "calibrated", "p_value")
 Document = Mapping[str, Any]
 
 
-def cka(given: Given) -> Section | None:
+def cka(given: Sources) -> Section | None:
     """A matrix and a table for each measure of each document of `pyalign cka`; a matrix of layers for `layers`."""
     parts: list[Figure | Table] = []
     k = 0
@@ -83,8 +83,7 @@ def _table(document: Document, one: Document, names: list[str], places: list[tup
         ]  # fmt: skip
         told = f"Thresholds and p by {document['permutations']:,} permutations."
     which = "All pairs" if len(shown) == len(places) else f"The {len(shown):,} most similar of {len(places):,} pairs"
-    return Table(name, f"{which}, over {document['n_objects']:,} objects. {told}", tuple(columns),
-                 sort=(one["measure"], True))  # fmt: skip
+    return Table(tuple(columns), name=name, caption=f"{which}, over {document['n_objects']:,} objects. {told}", sort=(one["measure"], True))  # fmt: skip
 
 
 def _layers(document: Document, k: int) -> list[Figure | Table]:
@@ -100,4 +99,4 @@ def _layers(document: Document, k: int) -> list[Figure | Table]:
     columns = [Column("layer", tuple(map(str, first)))]
     columns += [Column(str(name), tuple(row[j] for row in values), "number", places=3, named=True)
                 for j, name in enumerate(second)]  # fmt: skip
-    return [drawn, Table(numbered("layers-table", k), caption, tuple(columns))]
+    return [drawn, Table(tuple(columns), name=numbered("layers-table", k), caption=caption)]

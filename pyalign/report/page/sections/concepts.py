@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text, Tile
 from pyalign.report.charts import chart
 from pyalign.report.charts.document import ends
 from pyalign.report.charts.heatmap import heatmap
-from pyalign.report.page.given import Given
 from pyalign.report.page.panels_html import Bar, Panel, Panels
-from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, Tile
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide
 from pyalign.report.page.sections._pooled import pooled
 from pyalign.report.page.sections._rows import Row, chance, confidence, file_label, numbered, task_noun
+from pyalign.report.page.sources import Sources
 
 SHOWN = 12  # panels that stand open
 NOUNS = {"dimensions": "dimension", "categories": "category", "levels": "level"}
 COUNTS = {"triplets": "n_triplets", "objects": "n_objects"}
 
 
-def concepts(given: Given) -> Section | None:
+def concepts(given: Sources) -> Section | None:
     """Parts for each document, and in it for each way of grouping triplets."""
     parts: list[Any] = []
     objects = top_objects(given)
@@ -38,7 +38,7 @@ def concepts(given: Given) -> Section | None:
     return Section("concepts", "Human concepts", lead, tuple(parts))
 
 
-def _parts(document: Row, by: str, given: Given, objects: Mapping[str, tuple[str, ...]], number: int) -> list[Any]:
+def _parts(document: Row, by: str, given: Sources, objects: Mapping[str, tuple[str, ...]], number: int) -> list[Any]:
     results = [one for one in document["results"] if one["by"] == by]
     found = grid(
         results, [one["label"] for one in results], "concepts", "concept", "accuracy", "accuracy", "accuracy", NOUNS[by]
@@ -87,7 +87,7 @@ def _unassigned(results: Sequence[Row]) -> list[Text]:
     return [Text((f"{count:,} of {held[0]['n_triplets']:,} triplets are of no concept, and in no row.",))]
 
 
-def _differences(document: Row, by: str, found: Grid, given: Given, number: int) -> Fold | None:
+def _differences(document: Row, by: str, found: Grid, given: Sources, number: int) -> Fold | None:
     rows = [row for row in document.get("differences") or () if row["by"] == by]
     if not rows:
         return None
@@ -104,7 +104,7 @@ def _differences(document: Row, by: str, found: Grid, given: Given, number: int)
     return Fold("Before and after the transform" if after else "Differences between models", (table,), after)
 
 
-def _all_differences(rows: Sequence[Row], found: Grid, given: Given, name: str, caption: str) -> Table:
+def _all_differences(rows: Sequence[Row], found: Grid, given: Sources, name: str, caption: str) -> Table:
     of = {
         (model, concept): row.get("accuracy")
         for model, held in zip(found.models, found.rows, strict=True)
@@ -115,7 +115,7 @@ def _all_differences(rows: Sequence[Row], found: Grid, given: Given, name: str, 
         tuple(of.get((pair[side], row["concept"])) for pair, row in zip(pairs, rows, strict=True)) for side in (0, 1)
     )
     both = [ends(row) for row in rows]
-    return Table(name, caption, (
+    return Table((
         Column(found.noun, tuple(row["concept"] for row in rows), filter=len(set(pairs)) > 1),
         Column("model", tuple(first for first, _ in pairs), filter=len(set(pairs)) > 1),
         Column("less", tuple(other for _, other in pairs), filter=len(set(pairs)) > 1),
@@ -126,10 +126,10 @@ def _all_differences(rows: Sequence[Row], found: Grid, given: Given, name: str, 
         Column("p", tuple(row.get("p_value") for row in rows), "p"),
         Column("p, corrected", tuple(row.get("p_adjusted") for row in rows), "p"),
         Column("triplets", tuple(row.get("n_triplets") for row in rows), "count"),
-    ), ("difference", True))  # fmt: skip
+    ), name=name, caption=caption, sort=("difference", True))  # fmt: skip
 
 
-def _by_pair(rows: Sequence[Row], found: Grid, given: Given, name: str, caption: str) -> Table:
+def _by_pair(rows: Sequence[Row], found: Grid, given: Sources, name: str, caption: str) -> Table:
     """How many concepts are better and worse; of very many pairs those with the best model."""
     held: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -141,17 +141,17 @@ def _by_pair(rows: Sequence[Row], found: Grid, given: Given, name: str, caption:
     sides = [[[row for row in of if (row.get("p_adjusted") or 1.0) < 0.05 and sign * row["difference"] > 0]
               for of in held.values()] for sign in (1, -1)]  # fmt: skip
     largest = [max(of, key=lambda row: abs(row.get("difference") or 0.0)) for of in held.values()]
-    return Table(name, told, (
+    return Table((
         Column("model", tuple(a for a, _ in held), filter=True),
         Column("less", tuple(b for _, b in held), filter=True),
         Column("better in", tuple(map(len, sides[0])), "count"),
         Column("worse in", tuple(map(len, sides[1])), "count"),
         Column("largest difference", tuple(row.get("difference") for row in largest), "percent"),
         Column("in", tuple(row["concept"] for row in largest)),
-    ), ("better in", True))  # fmt: skip
+    ), name=name, caption=told, sort=("better in", True))  # fmt: skip
 
 
-def top_objects(given: Given) -> dict[str, tuple[str, ...]]:
+def top_objects(given: Sources) -> dict[str, tuple[str, ...]]:
     """concept -> the names of its objects: of prototypes, else of the concepts' own documents."""
     found: dict[str, tuple[str, ...]] = {}
     lists = [one.document["concepts"] for one in given.of("prototypes")]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyalign.report.blocks import Column, Fold, Section, Table, Text, present
 from pyalign.report.charts.document import ends
-from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Column, Fold, Section, Table, Text, present
 from pyalign.report.page.sections._rows import column as field
 from pyalign.report.page.sections._rows import confidence, file_label, filled, numbered, plain, task_noun
+from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.tables import over_text
 
 LEAD = (
@@ -18,7 +18,7 @@ LEAD = (
 SHORT = {"holm": "Holm", "benjamini-hochberg": "Benjamini-Hochberg"}
 
 
-def differences(given: Given) -> Section | None:
+def differences(given: Sources) -> Section | None:
     """For each comparison its pairs and its ranks."""
     documents = given.of("compare")
     if not documents:
@@ -29,7 +29,7 @@ def differences(given: Given) -> Section | None:
     return Section("differences", "Differences between models", LEAD, present(parts))
 
 
-def _summary(given: Given, one: Loaded) -> Text:
+def _summary(given: Sources, one: Loaded) -> Text:
     """How many pairs are told apart; the widest of all differences."""
     pairs = one.document["pairs"]
     key = "p_adjusted"
@@ -43,7 +43,7 @@ def _summary(given: Given, one: Loaded) -> Text:
     return Text((told.strip(),))
 
 
-def _pairs(given: Given, one: Loaded, number: int) -> Table:
+def _pairs(given: Sources, one: Loaded, number: int) -> Table:
     whole, rows = one.document, one.document["pairs"]
     correction = SHORT.get(str(whole.get("correction")), str(whole.get("correction")))
     columns = [
@@ -63,7 +63,7 @@ def _pairs(given: Given, one: Loaded, number: int) -> Table:
     people = "" if whole.get("n_subjects") is None else f" and {whole['n_subjects']:,} people"
     over = f"{whole['n_triplets']:,} {task_noun(whole)} of {file_label(whole.get('triplets'))}"
     told = f"Differences in accuracy, {over}, {whole['n_objects']:,} objects{people}; {_how(whole)}"
-    return Table(numbered("differences-table", number), told, filled(columns), ("Difference", True))
+    return Table(filled(columns), name=numbered("differences-table", number), caption=told, sort=("Difference", True))
 
 
 def _how(whole: Any) -> str:
@@ -73,7 +73,7 @@ def _how(whole: Any) -> str:
     return f"{bars}, each by itself; {how}{by}." if bars else "no intervals in the document."
 
 
-def _ranks(given: Given, one: Loaded, number: int) -> Fold:
+def _ranks(given: Sources, one: Loaded, number: int) -> Fold:
     rows = one.document["models"]
     columns = [
         Column("Model", tuple(given.label(str(row["model"])) for row in rows)),
@@ -87,7 +87,9 @@ def _ranks(given: Given, one: Loaded, number: int) -> Fold:
         columns.insert(1, field("Measure", rows, "measure", "text"))
     told = confidence(rows, "rank_ci")
     caption = f"Ranks by accuracy; their {told}, for all models together." if told else "Ranks by accuracy."
-    return Fold("Ranks", (Table(numbered("ranks-table", number), caption, filled(columns), ("Rank", False)),))
+    return Fold(
+        "Ranks", (Table(filled(columns), name=numbered("ranks-table", number), caption=caption, sort=("Rank", False)),)
+    )
 
 
 def _interval(row: Any) -> str:
@@ -98,7 +100,7 @@ def _interval(row: Any) -> str:
     return f" ({100 * low:.1f} to {100 * high:.1f} %{f', {level}' if (level := confidence([row])) else ''})"
 
 
-def _best(given: Given, one: Loaded) -> Text | None:
+def _best(given: Sources, one: Loaded) -> Text | None:
     """The model that was chosen as the best, with a figure that is free of the choice."""
     best = one.document.get("best")
     if not best:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyalign.report.blocks import Column, Figure, Fold, Section, Table
 from pyalign.report.charts import chart
 from pyalign.report.charts.document import ends
 from pyalign.report.charts.heatmap import heatmap
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column, Figure, Fold, Section, Table
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, grid, long, summary, wide
 from pyalign.report.page.sections._pooled import pooled
 from pyalign.report.page.sections._rows import Row, column, confidence, filled, numbered
+from pyalign.report.page.sources import Sources
 
 
-def dimensions(given: Given) -> Section | None:
+def dimensions(given: Sources) -> Section | None:
     """Parts for each document."""
     parts: list[Any] = []
     for number, document in enumerate(pooled(given, "predict")):
@@ -46,7 +46,7 @@ def _models(document: Row, number: int) -> Table:
         column("within folds", rows, "accuracy_within_folds", "percent", note="triplets of three objects of one fold"),
         column("of the embeddings themselves", rows, "own_accuracy", "percent"),
     ])  # fmt: skip
-    return Table(numbered("dimensions-models", number), caption, columns, ("mean R²", True))
+    return Table(columns, name=numbered("dimensions-models", number), caption=caption, sort=("mean R²", True))
 
 
 def _figure(document: Row, number: int) -> Figure:
@@ -75,7 +75,7 @@ def _figure(document: Row, number: int) -> Figure:
     return Figure(name, told, drawn, summary(found), long(found, data, f"{told} Choose a model or a dimension."))
 
 
-def _differences(document: Row, given: Given, number: int) -> Fold | None:
+def _differences(document: Row, given: Sources, number: int) -> Fold | None:
     rows = list(document.get("differences") or ())
     if len(rows) > MOST_ROWS:
         rows = [row for row in rows if row.get("dimension") is None]
@@ -89,7 +89,7 @@ def _differences(document: Row, given: Given, number: int) -> Fold | None:
         f"R² of one model less that of the other, on the same objects and folds{f'; {level}' if level else ''}; "
         f"p-values corrected over all pairs and dimensions ({document.get('correction')}), of means over pairs alone."
     )
-    table = Table(numbered("dimensions-differences", number), caption, (
+    table = Table((
         Column("dimension", tuple(row["dimension"] or "mean over all" for row in rows), filter=True),
         Column("model", tuple(given.label(row["embeddings"]) for row in rows), filter=True),
         Column("less", tuple(given.label(row["other"]) for row in rows), filter=True),
@@ -97,5 +97,5 @@ def _differences(document: Row, given: Given, number: int) -> Fold | None:
                tuple(low for low, _ in both), tuple(high for _, high in both), 3),
         Column("p", tuple(row.get("p_value") for row in rows), "p"),
         Column("p, corrected", tuple(row.get("p_adjusted") for row in rows), "p"),
-    ), ("difference", True))  # fmt: skip
+    ), name=numbered("dimensions-differences", number), caption=caption, sort=("difference", True))  # fmt: skip
     return Fold("Differences between models", (table,))

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyalign.data import ANCHORED, ODD_ONE_OUT
+from pyalign.report.blocks import Column, Section, Table, Text
 from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Failure, Failures, Verdict
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column, Section, Table, Text
+from pyalign.report.page.sources import Sources
 
 MOST = 1000  # failures of a page
 LETTERS = 510_000  # that the verdicts of a page may take
 
 
-def failures(given: Given) -> Section | None:
+def failures(given: Sources) -> Section | None:
     """A browser for each document of failures."""
     held = [one.document for one in given.of("failures") if any(group["triplets"] for group in one.document["groups"])]
     if not held:
@@ -47,7 +47,7 @@ def most_of(models: int, documents: int) -> int:
     return max(1, min(MOST, LETTERS // (WIDTH * models + 60)) // documents)
 
 
-def browser(document: Mapping[str, Any], given: Given, number: int, first: int, most: int) -> Failures:
+def browser(document: Mapping[str, Any], given: Sources, number: int, first: int, most: int) -> Failures:
     """The failures of a document that the page has room for: of each group the clearest."""
     name = "failures" if number == 1 else f"failures-{number}"
     found = list(_first_of(document["groups"], most).values())
@@ -120,7 +120,7 @@ def _verdict(record: Mapping[str, Any], model: str) -> Verdict:
     return Verdict(TIE if choice < 0 else str(choice), None if choice < 0 else shares[choice], shares[2])
 
 
-def counts(document: Mapping[str, Any], given: Given, number: int) -> Table:
+def counts(document: Mapping[str, Any], given: Sources, number: int) -> Table:
     """How many of all triplets each model gets wrong."""
     models, wrong, n = document["models"], document["n_wrong"], document["n_triplets"]
     columns = [Column("model", tuple(given.label(model) for model in models))]
@@ -137,4 +137,6 @@ def counts(document: Mapping[str, Any], given: Given, number: int) -> Table:
     ]
     kind = "anchored triplets" if document.get("task") == ANCHORED else "triplets"
     caption = f"Triplets that each model gets wrong, of {n:,} {kind}, by {document['measure']}."
-    return Table("wrong" if number == 1 else f"wrong-{number}", caption, tuple(columns), ("share", False))
+    return Table(
+        tuple(columns), name="wrong" if number == 1 else f"wrong-{number}", caption=caption, sort=("share", False)
+    )

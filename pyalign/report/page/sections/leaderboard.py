@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyalign.report.page.facts import Fact, Facts
-from pyalign.report.page.given import Given, Loaded
+from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Section, Table, Text, present
 from pyalign.report.page.metadata import metadata_columns
-from pyalign.report.page.parts import Column, Figure, Fold, Section, Table, Text, present
 from pyalign.report.page.sections._rows import (
     confidence,
     filled,
@@ -20,6 +18,7 @@ from pyalign.report.page.sections._rows import (
 )  # fmt: skip
 from pyalign.report.page.sections._scored import ZERO_SHOT, Scored, scored
 from pyalign.report.page.sections._triplets import TripletSets, triplet_sets
+from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.tables import percent
 
 LEAD = (
@@ -30,7 +29,7 @@ Ceiling = tuple[float, str]  # a fraction, and which it is
 FROM = ("score", "compare", "probe", "calibrate", "ceiling")
 
 
-def leaderboard(given: Given) -> Section | None:
+def leaderboard(given: Sources) -> Section | None:
     """A table for each set of triplets, as figures of different triplets are not to be compared."""
     sets = triplet_sets(given)
     rows = scored(given, sets)
@@ -44,7 +43,7 @@ def leaderboard(given: Given) -> Section | None:
     return Section("leaderboard", "Leaderboard", LEAD, present([*parts, Text(notes, "note") if notes else None]))
 
 
-def _of_set(given: Given, sets: TripletSets, rows: Sequence[Scored], number: int) -> list[Any]:
+def _of_set(given: Sources, sets: TripletSets, rows: Sequence[Scored], number: int) -> list[Any]:
     shared = shared_ceiling(given, sets, rows)
     seen = [row for row in rows if row.in_sample]
     fair = [row for row in rows if not row.in_sample] or rows
@@ -58,7 +57,7 @@ def _of_set(given: Given, sets: TripletSets, rows: Sequence[Scored], number: int
     return parts
 
 
-def shared_ceiling(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> Ceiling | None:
+def shared_ceiling(given: Sources, sets: TripletSets, rows: Sequence[Scored]) -> Ceiling | None:
     """What people allow on these triplets: what all scores that say one were held against, else the estimate."""
     own = {one for one in map(_own_ceiling, rows) if one is not None}
     if len(own) == 1:
@@ -72,7 +71,7 @@ def _own_ceiling(row: Scored) -> Ceiling | None:
     return None if held is None else (float(held), str(row.row.get("ceiling_name") or "given"))
 
 
-def _ceilings(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> list[dict[str, Any]]:
+def _ceilings(given: Sources, sets: TripletSets, rows: Sequence[Scored]) -> list[dict[str, Any]]:
     """The documents of ceilings of the same triplets."""
     return [dict(one.document) for one in given.of("ceiling") if sets.of(one) == rows[0].triplets]
 
@@ -109,7 +108,7 @@ def _percent(share: float) -> str:
 
 
 def _table(
-    given: Given, sets: TripletSets, rows: Sequence[Scored], ceiling: Ceiling | None, name: str, label: str
+    given: Sources, sets: TripletSets, rows: Sequence[Scored], ceiling: Ceiling | None, name: str, label: str
 ) -> Table:
     ceilings = [_own_ceiling(row) or ceiling for row in rows]
     columns = [
@@ -133,7 +132,9 @@ def _table(
         Column("Triplets", tuple(row.n for row in rows), "count"),
         Column("From", tuple(where(row.source) for row in rows), filter=len({where(row.source) for row in rows}) > 1),
     ]  # fmt: skip
-    return Table(name, _caption(rows, ceilings, label), filled(columns), ("Accuracy", True), numbered=True)
+    return Table(
+        filled(columns), name=name, caption=_caption(rows, ceilings, label), sort=("Accuracy", True), numbered=True
+    )
 
 
 def _values(rows: Sequence[Scored], key: str) -> tuple[Any, ...]:
@@ -149,7 +150,7 @@ def _ends(rows: Sequence[Scored], entropy: bool = False) -> tuple[tuple[float | 
     return tuple(low for low, _ in pairs), tuple(high for _, high in pairs)
 
 
-def _ranks(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> Column | None:
+def _ranks(given: Sources, sets: TripletSets, rows: Sequence[Scored]) -> Column | None:
     """Ranks among the models that were compared, whose intervals hold for all of them together."""
     found: dict[Any, Any] = {}
     for one in given.of("compare"):
@@ -167,7 +168,7 @@ def _ranks(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> Column | 
                   note="among the models that were compared with each other")  # fmt: skip
 
 
-def _calibrated(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> list[Column]:
+def _calibrated(given: Sources, sets: TripletSets, rows: Sequence[Scored]) -> list[Column]:
     """The temperature that fits people best, and the cross-entropy there, on held-out triplets."""
     found: dict[Any, Any] = {}
     for one in given.of("calibrate"):
@@ -188,7 +189,7 @@ def _calibrated(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> list
     ]  # fmt: skip
 
 
-def _metadata(given: Given, names: Sequence[str]) -> Sequence[Column]:
+def _metadata(given: Sources, names: Sequence[str]) -> Sequence[Column]:
     """What is known of the models besides: a column each."""
     return () if given.metadata is None else metadata_columns(given, names)
 
@@ -213,7 +214,7 @@ def _caption(rows: Sequence[Scored], ceilings: Sequence[Ceiling | None], label: 
     return "; ".join(told) + "."
 
 
-def _figure(given: Given, sets: TripletSets, rows: Sequence[Scored], number: int, label: str) -> Figure | None:
+def _figure(given: Sources, sets: TripletSets, rows: Sequence[Scored], number: int, label: str) -> Figure | None:
     from pyalign.report.charts import KINDS, drawing
 
     documents = _documents(given, sets, rows)
@@ -234,7 +235,7 @@ def _figure(given: Given, sets: TripletSets, rows: Sequence[Scored], number: int
     )  # fmt: skip
 
 
-def _documents(given: Given, sets: TripletSets, rows: Sequence[Scored]) -> list[dict[str, Any]]:
+def _documents(given: Sources, sets: TripletSets, rows: Sequence[Scored]) -> list[dict[str, Any]]:
     """The documents that these rows are from, with the labels of the page, each accuracy once; and their ceiling."""
     found: list[dict[str, Any]] = []
     for source in dict.fromkeys(id(row.source) for row in rows):

@@ -12,11 +12,11 @@ from pyalign.analysis.metadata_result import MetadataGroup, MetadataRegression, 
 from pyalign.analysis.score import Scores
 from pyalign.documents import from_document
 from pyalign.errors import InputError
+from pyalign.report.blocks import Column, Figure, Section, Table, Text
 from pyalign.report.charts import chart
 from pyalign.report.metadata import over_names, per_text, rank_text, scaled_text, slope_text
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column, Figure, Section, Table, Text
 from pyalign.report.page.sections._rows import sentence
+from pyalign.report.page.sources import Sources
 from pyalign.report.tables import one_line, percent_interval, short_labels
 
 LEAD = (
@@ -27,7 +27,7 @@ LEAD = (
 MISSING = "No metadata of the models were given (--metadata models.csv), so that nothing can be set against them."
 
 
-def metadata(given: Given) -> Section | None:
+def metadata(given: Sources) -> Section | None:
     """Of documents of `pyalign metadata`; else of comparisons, or scores, with the metadata of the page."""
     ready = given.of("metadata")
     sources = ready or given.of("compare") or given.of("score")
@@ -47,7 +47,7 @@ def metadata(given: Given) -> Section | None:
     return Section("metadata", title, LEAD, tuple(parts))
 
 
-def _found(document: Mapping[str, Any], given: Given) -> MetadataRegressions:
+def _found(document: Mapping[str, Any], given: Sources) -> MetadataRegressions:
     if document["command"] == "metadata":
         return from_document(MetadataRegressions, document)
     kind: Any = Comparison if document["command"] == "compare" else Scores
@@ -144,7 +144,9 @@ def _table(found: MetadataRegressions, which: str) -> Table:
                places=3),
     ]  # fmt: skip
     return Table(
-        f"metadata{which}-slopes", f"Slopes and Spearman's rank correlations: {over_text(found)}.", tuple(columns)
+        tuple(columns),
+        name=f"metadata{which}-slopes",
+        caption=f"Slopes and Spearman's rank correlations: {over_text(found)}.",
     )
 
 
@@ -174,4 +176,4 @@ def _data(found: MetadataRegressions, column: str, name: str) -> Table:
         del columns[3]
     if all(len(point.members) == 1 for point in points):
         del columns[-3:]
-    return Table(name, f"Models and their accuracy: {over_text(found)}.", tuple(columns))
+    return Table(tuple(columns), name=name, caption=f"Models and their accuracy: {over_text(found)}.")

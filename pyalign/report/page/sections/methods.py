@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyalign._version import __version__
-from pyalign.report.page.code import Code
-from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Column, Fold, Section, Table, Text, present
+from pyalign.report.blocks import Code, Column, Fold, Section, Table, Text, present
 from pyalign.report.page.sections._rows import filled, nested, numbered, plain
+from pyalign.report.page.sources import Loaded, Sources
 
 LEAD = "What is needed to make these figures again: inputs with the SHA-256 of their values, settings, seeds, versions."
 LONGEST = 300  # letters of one setting
@@ -24,7 +23,7 @@ SAID = (
 )  # fmt: skip
 
 
-def methods(given: Given) -> Section | None:
+def methods(given: Sources) -> Section | None:
     """Documents, inputs, settings, manifests of extractions."""
     if not given.documents:
         return None
@@ -36,12 +35,12 @@ def _provenance(one: Loaded) -> Mapping[str, Any]:
     return nested(one.document, "provenance")
 
 
-def _called(given: Given) -> tuple[str, ...]:
+def _called(given: Sources) -> tuple[str, ...]:
     """Of each document: its file, or its command and number."""
     return tuple(one.path or f"{one.command} ({number})" for number, one in enumerate(given.documents, start=1))
 
 
-def _documents(given: Given) -> Table:
+def _documents(given: Sources) -> Table:
     held = [_provenance(one) for one in given.documents]
     columns = (
         Column("Document", _called(given)),
@@ -53,7 +52,7 @@ def _documents(given: Given) -> Table:
         Column("Seed", tuple(_seed(one, of) for one, of in zip(given.documents, held, strict=True)), "count",
                note="of what was drawn at random; missing where nothing was"),
     )  # fmt: skip
-    return Table("documents-table", f"Documents on this page, which pyalign {__version__} made.", columns)
+    return Table(columns, name="documents-table", caption=f"Documents on this page, which pyalign {__version__} made.")
 
 
 def _seed(one: Loaded, provenance: Mapping[str, Any]) -> Any:
@@ -61,7 +60,7 @@ def _seed(one: Loaded, provenance: Mapping[str, Any]) -> Any:
     return plain(one.document.get("seed") if seed is None else seed)
 
 
-def _inputs(given: Given) -> Table | None:
+def _inputs(given: Sources) -> Table | None:
     """Each array once: what it is called, and the documents that it went into."""
     found: dict[tuple[Any, ...], list[str]] = {}
     for name, one in zip(_called(given), given.documents, strict=True):
@@ -87,10 +86,10 @@ def _inputs(given: Given) -> Table | None:
         Column("SHA-256", tuple(key[4] for key in keys), note="of type, shape and values: pyalign.data.fingerprint"),
         Column("Documents", tuple(float(len(set(found[key]))) for key in keys), "count"),
     )
-    return Table("inputs-table", "What the figures were computed from.", filled(columns))
+    return Table(filled(columns), name="inputs-table", caption="What the figures were computed from.")
 
 
-def _settings(given: Given) -> Fold:
+def _settings(given: Sources) -> Fold:
     """All settings as they were asked for and as they were, and the command line; a row each."""
     rows = [(name, *setting) for name, one in zip(_called(given), given.documents, strict=True) for setting in _of(one)]
     columns = (
@@ -98,7 +97,7 @@ def _settings(given: Given) -> Fold:
         Column("Value", tuple(row[2] for row in rows)),
         Column("Document", tuple(row[0] for row in rows), filter=True),
     )
-    parts: list[Any] = [Table("settings-table", "Every setting of every document.", columns)]
+    parts: list[Any] = [Table(columns, name="settings-table", caption="Every setting of every document.")]
     lines = [line for one in given.documents if (line := command_line(one))]
     if lines:
         parts.append(Code("Command lines, by the options that were given", "\n".join(dict.fromkeys(lines))))
@@ -141,7 +140,7 @@ def command_line(one: Loaded) -> str:
     return shlex.join(words)
 
 
-def _extractions(given: Given) -> list[Any]:
+def _extractions(given: Sources) -> list[Any]:
     """A fold for each extraction: what its manifest says."""
     parts = []
     for number, one in enumerate(given.of("extract")):
@@ -150,21 +149,16 @@ def _extractions(given: Given) -> list[Any]:
             (name, _text(whole[name])) for name in whole if name not in ("layers", "failures", "provenance", "notes")
         ]
         layers = whole["layers"]
-        told = Table(
-            numbered("extraction-table", number), f"Embeddings by {whole['model']}: {whole['n_rows']:,} of "
-            f"{whole['n_items']:,} items.", (Column("Setting", tuple(row[0] for row in rows)),
-                                             Column("Value", tuple(row[1] for row in rows))),
-        )  # fmt: skip
-        held = Table(
-            numbered("extraction-layers", number), "Layers, and the SHA-256 of their files.",
-            tuple(Column(key, tuple(_text(layer[key]) if layer.get(key) is not None else None for layer in layers))
-                  for key in ("name", "what", "pooling", "shape", "dtype", "file", "sha256")),
-        )  # fmt: skip
+        told = Table((Column("Setting", tuple(row[0] for row in rows)),
+                                             Column("Value", tuple(row[1] for row in rows))), name=numbered("extraction-table", number), caption=(f"Embeddings by {whole['model']}: {whole['n_rows']:,} of "
+            f"{whole['n_items']:,} items."))  # fmt: skip
+        held = Table(tuple(Column(key, tuple(_text(layer[key]) if layer.get(key) is not None else None for layer in layers))
+                  for key in ("name", "what", "pooling", "shape", "dtype", "file", "sha256")), name=numbered("extraction-layers", number), caption="Layers, and the SHA-256 of their files.")  # fmt: skip
         parts.append(Fold(f"Extraction: {whole['model']}", (told, held)))
     return parts
 
 
-def _notes(given: Given) -> Fold | None:
+def _notes(given: Sources) -> Fold | None:
     """The notes of all documents, which sections may have shown already."""
     rows = [(name, str(note)) for name, one in zip(_called(given), given.documents, strict=True)
             for note in one.document.get("notes") or ()]  # fmt: skip

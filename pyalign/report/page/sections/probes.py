@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign.report.blocks import Column, Fold, Section, Table
 from pyalign.report.cells import counted
 from pyalign.report.charts import chart
 from pyalign.report.charts.before_after import probe_names
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column, Fold, Section, Table
 from pyalign.report.page.sections._drawn import column, figure, numbered, over, percent, relabelled
 from pyalign.report.page.sections._rows import confidence
 from pyalign.report.page.sections._triplets import triplet_sets
+from pyalign.report.page.sources import Sources
 
 Document = Mapping[str, Any]
 
 
-def probes(given: Given) -> Section | None:
+def probes(given: Sources) -> Section | None:
     """For each set of triplets a row for each cross-validated probe, a figure of all, and their folds."""
     sets = triplet_sets(given)
     found = given.of("probe")
@@ -90,7 +90,7 @@ def _table(documents: Sequence[Document], names: Sequence[str], name: str, capti
         column("triplets", rows, "n_test", "count"),
         column("chance", rows, "chance", "percent"),
     )  # fmt: skip
-    return Table(name, caption, columns, sort=("probed", True))
+    return Table(columns, name=name, caption=caption, sort=("probed", True))
 
 
 def _folds(documents: Sequence[Document], names: Sequence[str], name: str) -> Table:
@@ -110,4 +110,4 @@ def _folds(documents: Sequence[Document], names: Sequence[str], name: str) -> Ta
         column("training triplets", rows, "n_train", "count"),
         column("test triplets", rows, "n_test", "count"),
     )
-    return Table(name, "Each fold's figures are of its own held-out triplets.", columns)
+    return Table(columns, name=name, caption="Each fold's figures are of its own held-out triplets.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.parts import Column, Fold, Section, Table, Text, present
+from pyalign.report.blocks import Column, Fold, Section, Table, Text, present
 from pyalign.report.page.sections._rows import column as field
 from pyalign.report.page.sections._rows import confidence, file_label, filled, numbered, task_noun
 from pyalign.report.page.sections._rows import plain as value_of
+from pyalign.report.page.sources import Loaded, Sources
 
 LEAD = (
     "If one of the models had answered, would the analysis find it? Each model answers simulated triplets, and the "
@@ -16,7 +16,7 @@ LEAD = (
 )
 
 
-def recovery(given: Given) -> Section | None:
+def recovery(given: Sources) -> Section | None:
     """For each simulation its models, its confusions, and the rate along numbers of triplets."""
     parts: list[Any] = []
     for number, one in enumerate(given.of("recover")):
@@ -42,7 +42,7 @@ def _summary(one: Loaded) -> Text:
     return Text((told,))
 
 
-def _models(given: Given, one: Loaded, number: int) -> Table:
+def _models(given: Sources, one: Loaded, number: int) -> Table:
     whole, rows = one.document, one.document["by_model"]
     others = [row.get("mistaken_for") for row in rows]
     columns = [
@@ -60,17 +60,19 @@ def _models(given: Given, one: Loaded, number: int) -> Table:
         f"models to these triplets; refit: {whole.get('refit')}; temperatures "
         f"{whole.get('temperatures')}; seed {whole.get('seed')}."
     )
-    return Table(numbered("recovery-table", number), caption, filled(columns), ("Recovered", True))
+    return Table(filled(columns), name=numbered("recovery-table", number), caption=caption, sort=("Recovered", True))
 
 
-def _confusion(given: Given, one: Loaded, number: int) -> Table:
+def _confusion(given: Sources, one: Loaded, number: int) -> Table:
     names = [given.label(str(name)) for name in one.document["models"]]
     rows = one.document["confusion"]
     chosen = [
         Column(name, tuple(value_of(row[k]) for row in rows), "percent", named=True) for k, name in enumerate(names)
     ]
     caption = "A row for each model that answered, a column for each that was chosen; rows add up to 100 %."
-    return Table(numbered("recovery-confusion", number), caption, (Column("Answered", tuple(names)), *chosen))
+    return Table(
+        (Column("Answered", tuple(names)), *chosen), name=numbered("recovery-confusion", number), caption=caption
+    )
 
 
 def _curve(one: Loaded, number: int) -> Table:
@@ -81,4 +83,4 @@ def _curve(one: Loaded, number: int) -> Table:
         field("Drawn beyond the study", rows, "drawn", "count", note="further triplets of its objects, at random"),
     )
     caption = "Random subsets of the study; beyond it, further triplets of its objects."
-    return Table(numbered("recovery-curve", number), caption, columns)
+    return Table(columns, name=numbered("recovery-curve", number), caption=caption)

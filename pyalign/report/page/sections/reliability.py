@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign.report.blocks import Column, Figure, Section, Table
 from pyalign.report.cells import counted
 from pyalign.report.charts import chart
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.reliability import calibrations, names_of
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column, Figure, Section, Table
 from pyalign.report.page.sections._drawn import column, figure, numbered, over, relabelled
 from pyalign.report.page.sections._rows import confidence
 from pyalign.report.page.sections._triplets import triplet_sets
+from pyalign.report.page.sources import Sources
 
 Entry = Mapping[str, Any]
 
 
-def reliability(given: Given) -> Section | None:
+def reliability(given: Sources) -> Section | None:
     """A diagram for each document of `pyalign calibrate`, and a row for each model."""
     sets = triplet_sets(given)
     found = given.of("calibrate")
@@ -91,4 +91,4 @@ def _table(entries: Sequence[Entry], name: str, triplets: str) -> Table:
     caption = (
         f"Expected calibration error (ECE) of {counted(len(rows), 'model')}. {_caption(entries, triplets)}; {told}."
     )
-    return Table(name, caption, columns, sort=("ECE", False))
+    return Table(columns, name=name, caption=caption, sort=("ECE", False))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pyalign.report.blocks import Column, Fold, Section, Table, Text
 from pyalign.report.cells import counted
 from pyalign.report.charts import chart
 from pyalign.report.charts.document import called
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column, Fold, Section, Table, Text
 from pyalign.report.page.sections._drawn import column, figure, numbered, over, relabelled
+from pyalign.report.page.sources import Sources
 
 Document = Mapping[str, Any]
 CEILING = (
@@ -19,7 +19,7 @@ CEILING = (
 )
 
 
-def rsa(given: Given) -> Section | None:
+def rsa(given: Sources) -> Section | None:
     """A figure and a table for each document of `pyalign rsa`; differences of models, where there are intervals."""
     found = given.of("rsa")
     if not found:
@@ -100,7 +100,7 @@ def _table(document: Document, name: str, caption: str) -> Table:
         partial = [row.get("partial") or {} for row in rows]
         columns.append(column("partial", partial, "value", ci="ci", places=3))
     columns.append(column("pairs", rows, "n_pairs", "count"))
-    return Table(name, caption, tuple(columns), sort=(columns[3].header, True))
+    return Table(tuple(columns), name=name, caption=caption, sort=(columns[3].header, True))
 
 
 def _nested(row: Mapping[str, Any], key: str, **names: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _nested(row: Mapping[str, Any], key: str, **names: str) -> dict[str, Any]:
     return {new: held.get(old) for old, new in names.items()}
 
 
-def _pairs(document: Document, given: Given, name: str) -> Table:
+def _pairs(document: Document, given: Sources, name: str) -> Table:
     rows = [
         {**row, "a": given.label(row["a"]), "b": given.label(row["b"])} for row in document["pairs"]
     ]  # fmt: skip
@@ -121,10 +121,10 @@ def _pairs(document: Document, given: Given, name: str) -> Table:
         column("p", rows, "p_value", "p"), column("p, corrected", rows, "p_adjusted", "p"),
     )  # fmt: skip
     caption = f"Differences of correlations under the same resamples; p corrected by {document['correction']}."
-    return Table(name, caption, columns)
+    return Table(columns, name=name, caption=caption)
 
 
-def _weighted(row: Mapping[str, Any], given: Given) -> str:
+def _weighted(row: Mapping[str, Any], given: Sources) -> str:
     """The weighted sum in a sentence; keys are names, or names with a measure behind."""
     weights = ", ".join(f"{given.label(name)} {weight:.3f}" for name, weight in row["weights"].items())
     return (

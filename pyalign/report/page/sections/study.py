@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyalign.report.page.given import Given
-from pyalign.report.page.parts import Column, Section, Table
+from pyalign.report.blocks import Column, Section, Table
+from pyalign.report.page.sources import Sources
 
 
-def study(given: Given) -> Section | None:
+def study(given: Sources) -> Section | None:
     """The steps of a study, where some of them could not be done, or were not asked for."""
     steps: list[dict[str, Any]] = [dict(one) for loaded in given.of("study") for one in loaded.document["steps"]]
     missing = [one for one in steps if one["status"] != "finished"]
@@ -22,5 +22,5 @@ def study(given: Given) -> Section | None:
         Column("status", tuple(str(one["status"]) for one in missing), filter=True),
         Column("reason", tuple(one.get("reason") for one in missing)),
     )
-    table = Table("study-missing", "Steps that are missing, and why", columns)
+    table = Table(columns, name="study-missing", caption="Steps that are missing, and why")
     return Section("study", "What is missing", told, (table,))

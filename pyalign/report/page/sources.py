@@ -1,21 +1,24 @@
-"""What a page is made from: documents that were read, metadata of their models, images of their objects."""
+"""What a page is made from: results that were read, metadata of their models, images of their objects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from pyalign.report.page import naming
+
+Of = TypeVar("Of")
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A document. `path`: where it came from, "" for a result of this process; `document`: what it holds."""
+    """A result. `path`: where it came from, "" for one of this process; `document`: what its file holds."""
 
     path: str
     document: Mapping[str, Any]
+    result: Any = None
 
     @property
     def command(self) -> str:
@@ -24,7 +27,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Given:
+class Sources:
     """All that sections are made from.
 
     Attributes:
@@ -43,9 +46,13 @@ class Given:
         """The documents of these commands."""
         return tuple(one for one in self.documents if one.command in commands)
 
+    def results(self, kind: type[Of]) -> tuple[Of, ...]:
+        """The results of a class."""
+        return tuple(one.result for one in self.documents if isinstance(one.result, kind))
+
     @cached_property
     def labels(self) -> dict[str, str]:
-        """What models are called, by what documents call their embeddings; the same on the whole page."""
+        """What models are called, by what results call their embeddings; the same on the whole page."""
         return naming.labels_of([one.document for one in self.documents])
 
     @cached_property

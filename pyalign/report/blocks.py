@@ -1,0 +1,269 @@
+"""What results are shown as: tables of typed values, text, figures, sections. No block holds marks of any writer.
+
+The view of a result, ``view(result, verbose) -> list of blocks``, states it once. `pyalign.report.text` writes blocks
+for a terminal, `pyalign.report.markup` in HTML and LaTeX, `pyalign.report.page` in pages; each rounds, fits and escapes
+by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+Value = str | float | int | bool | None
+FORMS = ("text", "percent", "bar", "number", "count", "p")  # how values are written; bar: a percentage, drawn on pages
+TEXT, PAGE = "text", "page"  # writers that a column may be for only
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        header: above it.
+        values: one for each row, unrounded; None: there is none.
+        form: how values are written, one of `FORMS`.
+        low, high: ends of the interval of each value, None where it has none; () for a column without intervals.
+        places: digits after the point of "number", and on pages of "percent".
+        ends: the header of their own column in text, HTML and LaTeX; "": they are on pages only.
+        keep: how long it is kept where a text is too narrow: the lowest go first; 0 only in verbose text; 9 always.
+        keep_ends: the same of the column of the intervals.
+        same: how the note below a text says it where all cells are the same, such as "measure {}"; "" where the column
+            stays then.
+        foot: what the note below a text says of the column, where it is shown.
+        note: what a reader of a page should know of it.
+        filter: whether the rows of a page can be chosen by its values.
+        named: whether the header is a name, such as that of a model, and stands as it is on a page.
+        only: the writer that it is for, `TEXT` or `PAGE`; "" for all.
+        write: how text has a value that no form suits.
+        fit: the cells within so many characters each, of a first column that is too wide; None: shortened names.
+    """
+
+    header: str
+    values: tuple[Value, ...]
+    form: str = "text"
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    places: int = 1
+    ends: str = ""
+    keep: int = 9
+    keep_ends: int = 9
+    same: str = ""
+    foot: str = ""
+    note: str = ""
+    filter: bool = False
+    named: bool = False
+    only: str = ""
+    write: Callable[[Any], str] | None = None
+    fit: Callable[[int], Sequence[str]] | None = None
+
+    @property
+    def heading(self) -> str:
+        """The header as pages show it: words begin with a capital, names and signs such as p are as they are.
+
+        Example:
+            >>> [Column(header, ()).heading for header in ("zero-shot", "p, corrected", "imagenet_accuracy", "SHA-256")]
+            ['Zero-shot', 'p, corrected', 'imagenet_accuracy', 'SHA-256']
+        """
+        words = not self.named and re.match(r"[a-z]{2,}(?![^ ,-])", self.header)
+        return self.header[0].upper() + self.header[1:] if words else self.header
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Rows(Generic[Row]):
+    """What a table has a row for each of."""
+
+    of: Sequence[Row]
+
+    def column(
+        self, header: str, value: Callable[[Row], Value], form: str = "text", places: int = 1, *,
+        ci: Callable[[Row], Iterable[float] | None] | None = None, **options: Any,
+    ) -> Column:  # fmt: skip
+        """A column of what `value` gives for each, with the ends of what `ci` gives; see `Column` for the options.
+
+        Example:
+            >>> column = Rows([("clip", 0.5, (0.4, 0.6)), ("vgg", 0.3, None)]).column
+            >>> column("accuracy", lambda row: row[1], "percent", ci=lambda row: row[2]).low
+            (0.4, None)
+        """
+        low, high = ends_of([ci(row) for row in self.of]) if ci else ((), ())
+        return Column(header, tuple(map(value, self.of)), form, low, high, places, **options)
+
+
+def ends_of(
+    intervals: Sequence[Iterable[float] | None],
+) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+    """The low and the high ends of intervals, None for one that is not there or that is not known; () for no interval.
+
+    Example:
+        >>> ends_of([(0.4, 0.6), None]), ends_of([None])
+        (((0.4, None), (0.6, None)), ((), ()))
+    """
+    pairs = [_known(interval) for interval in intervals]
+    if all(low is None for low, _ in pairs):
+        return (), ()
+    return tuple(low for low, _ in pairs), tuple(high for _, high in pairs)
+
+
+def _known(interval: Iterable[float] | None) -> tuple[float | None, float | None]:
+    low, high = (None, None) if interval is None else interval
+    return (None, None) if low is None or high is None or low != low or high != high else (low, high)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table. On a page it sorts, filters, hides columns and copies itself as CSV.
+
+    Attributes:
+        columns: of as many values each; the first names the row.
+        title: a line before it, in text, HTML and LaTeX; "": none.
+        name: of letters, digits and hyphens: its anchor in a page, and the key of its data there.
+        caption: on a page: what the figures are of, and over what: how many objects, people, triplets; held out or not.
+        sort: the header that a page sorts rows by at first, and whether the largest come first; None: as they come.
+        numbered: whether a first column of a page counts the rows, as they stand.
+        room: the characters that text must have for it, or it shows `or_else` in its place; 0: columns are left out.
+    """
+
+    columns: tuple[Column, ...]
+    title: str = ""
+    name: str = ""
+    caption: str = ""
+    sort: tuple[str, bool] | None = None
+    numbered: bool = False
+    room: int = 0
+    or_else: str = ""
+
+    def __post_init__(self) -> None:
+        lengths = {len(one.values) for one in self.columns}
+        lengths |= {len(ends) for one in self.columns for ends in (one.low, one.high) if ends}
+        if len(lengths) > 1:
+            raise ValueError(f"columns of table {self.name!r} must have as many values each; got {sorted(lengths)}")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines that stand as they are in text."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Foot:
+    """How to read the tables before it: phrases, to which text adds what it says of columns.
+
+    `apart`: after a blank line.
+    """
+
+    notes: tuple[str, ...]
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """Plain text of a page, a paragraph each, no markup.
+
+    `kind`: "text"; "note" for what some readers will want to know, in small letters; "warning" for what all must see.
+    """
+
+    paragraphs: tuple[str, ...]
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart, with all that is said for those who don't see it.
+
+    Attributes:
+        name: as in `Table`.
+        caption: what it shows, and over what.
+        chart: of Altair.
+        summary: the text alternative: what can be seen there, in one or two sentences with numbers.
+        data: its numbers, behind the link "data"; a name of its own.
+    """
+
+    name: str
+    caption: str
+    chart: Any
+    summary: str
+    data: Table | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A figure that a reader should see at once: what it is, its value as text, and a few words more."""
+
+    name: str
+    value: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Figures next to each other."""
+
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text to copy. `caption`: what it is."""
+
+    caption: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An object: its picture where the page has one, else its name only. `mark`: "", or a class of the style sheet."""
+
+    name: str
+    caption: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Rows of pictures of objects, each under a heading."""
+
+    name: str
+    caption: str
+    rows: tuple[tuple[str, tuple[Tile, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Parts that are shown when their title is opened."""
+
+    title: str
+    parts: tuple[Any, ...]
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a page. `name`: its anchor; `title`: its heading; `lead`: what a reader learns here."""
+
+    name: str
+    title: str
+    lead: str
+    parts: tuple[Any, ...]
+
+
+Block = Table | Lines | Facts | Foot  # of views; pages have all
+
+
+def present(parts: Sequence[Any]) -> tuple[Any, ...]:
+    """Those parts that there are."""
+    return tuple(part for part in parts if part is not None)
+
+
+def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
+    """Those columns of which at least one row has a value; the first always."""
+    return tuple(
+        one for k, one in enumerate(columns) if one is not None and (k == 0 or any(v is not None for v in one.values))
+    )

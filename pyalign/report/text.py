@@ -1,0 +1,148 @@
+"""Blocks as plain text that fits the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pyalign.report.blocks import PAGE, Block, Column, Facts, Lines, Table, Value
+from pyalign.report.tables import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened
+from pyalign.report.widths import shown_width
+
+
+@dataclass(frozen=True)
+class Written:
+    """A column as text. `header`, `cells`: what stands there; the others as in `pyalign.report.blocks.Column`."""
+
+    header: str
+    cells: tuple[str, ...]
+    keep: int = 9
+    same: str = ""
+    foot: str = ""
+    fit: Callable[[int], Sequence[str]] | None = None
+
+
+def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = False) -> str:
+    """Blocks under each other; a table that others stand before comes after a blank line.
+
+    Example:
+        >>> table = Table((Column("model", ("clip", "vgg")), Column("accuracy", (0.5, None), "percent")))
+        >>> print(text_of([table, Foot(("chance 33.333 %",))]))
+        model  accuracy
+        clip   50.000 %
+        vgg           -
+        chance 33.333 %
+    """
+    limit = width or WIDTH
+    parts: list[str] = []
+    said: list[str] = []  # of columns, for the note below
+    for block in blocks:
+        if isinstance(block, Table):
+            table, more = table_text(block, width, verbose)
+            said += more
+            title = block.title if verbose else shorten_left(block.title, limit)
+            parts += [""] * bool(parts) + [title] * bool(title) + [table]
+        elif isinstance(block, Lines):
+            parts += block.lines
+        elif isinstance(block, Facts):
+            parts += [f"{fact.name}: {one_line(fact.value)}" for fact in block.facts]
+        else:
+            text = noted([*block.notes, *dict.fromkeys(said)], width, verbose)
+            parts += [""] * (block.apart and bool(parts and text)) + [text] * bool(text)
+            said = []
+    return "\n".join(parts)
+
+
+def table_text(table: Table, width: int | None = None, verbose: bool = False) -> tuple[str, list[str]]:
+    """A table within `width` characters, and what it leaves to the note below.
+
+    Columns that are the same in every row and have words for it are said there; then columns are left out, those first
+    that are kept least; then the names in the first are shortened. `verbose`: everything, at any width. The note also
+    has the foot of each column that is shown.
+
+    Example:
+        >>> columns = (Column("model", ("a", "b")), Column("measure", ("dot", "dot"), keep=3, same="measure {}"))
+        >>> table_text(Table(columns), 80)
+        ('model\\na\\nb', ['measure dot'])
+    """
+    shown, notes = shown_columns(table, verbose)
+    limit = width or WIDTH
+    if not verbose and table.room > limit:
+        return table.or_else, []
+    if not verbose:
+        while _width(shown) > limit and any(column.keep < 9 for column in shown):
+            shown.remove(min(shown, key=lambda column: column.keep))
+        over = _width(shown) - limit
+        if over > 0:
+            first = shown[0]
+            room = max(12, max(map(shown_width, (first.header, *first.cells))) - over)
+            cells = shortened(first.cells, room) if first.fit is None else first.fit(room)
+            shown[0] = replace(first, cells=tuple(cells))
+    notes += dict.fromkeys(column.foot for column in shown if column.foot)
+    return _aligned(shown), notes
+
+
+def shown_columns(table: Table, verbose: bool = False) -> tuple[list[Written], list[str]]:
+    """The columns of a table at any width, and what is said of those that are the same in all rows; verbose: none."""
+    columns = [one for column in table.columns if column.only != PAGE for one in _written(column)]
+    if verbose:
+        return columns, []
+    same = [one for one in columns if one.keep and one.same and len(set(one.cells)) == 1]
+    shown = [one for one in columns if one.keep and one not in same]
+    return shown, [one.same.format(one.cells[0]) for one in same]
+
+
+def _written(column: Column) -> Iterator[Written]:
+    """A column, and that of its intervals."""
+    cells = tuple(cell(value, column) for value in column.values)
+    yield Written(column.header, cells, column.keep, column.same, column.foot, column.fit)
+    if column.ends:
+        ends = zip(column.low, column.high, strict=True) if column.low else [(None, None)] * len(cells)
+        yield Written(column.ends, tuple(_ends(low, high, column) for low, high in ends), column.keep_ends)
+
+
+def cell(value: Value, column: Column) -> str:
+    """A value as text.
+
+    Example:
+        >>> forms = ("percent", 0.5), ("number", 0.25), ("count", 1200), ("count", 1.5), ("p", 1e-9), ("text", True)
+        >>> [cell(value, Column("", (), form, 2)) for form, value in forms]
+        ['50.000 %', '0.25', '1,200', '1.5', '<0.0001', 'yes']
+    """
+    if value is None or value != value:
+        return "-"
+    if column.write is not None:
+        return column.write(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column.form == "text" or isinstance(value, str):
+        return one_line(str(value))
+    if column.form in ("percent", "bar"):
+        return percent(value)
+    if column.form == "p":
+        return p_text(value)
+    if column.form == "count":
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return f"{value:.{column.places}f}"
+
+
+def _ends(low: float | None, high: float | None, column: Column) -> str:
+    """An interval: its ends, the unit once."""
+    return " to ".join((cell(low, column).removesuffix(" %"), cell(high, column))) if low is not None else "-"
+
+
+def _aligned(columns: Sequence[Written]) -> str:
+    """Rows under a header, the first column to the left and the others to the right."""
+    header = [column.header for column in columns]
+    rows = list(zip(*(column.cells for column in columns), strict=True))
+    widths = [max(map(shown_width, (column.header, *column.cells))) for column in columns]
+    lines = []
+    for cells in (header, *rows):
+        first = cells[0] + " " * (widths[0] - shown_width(cells[0]))
+        rest = [" " * (width - shown_width(cell)) + cell for cell, width in zip(cells[1:], widths[1:], strict=True)]
+        lines.append("  ".join((first, *rest)).rstrip())
+    return "\n".join(lines)
+
+
+def _width(columns: Sequence[Written]) -> int:
+    return sum(max(map(shown_width, (column.header, *column.cells))) + 2 for column in columns) - 2
