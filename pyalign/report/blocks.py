@@ -38,7 +38,9 @@ class Column:
         named: whether the header is a name, such as that of a model, and stands as it is on a page.
         only: the writer that it is for, `TEXT` or `PAGE`; "" for all.
         write: how text has a value that no form suits.
-        fit: the cells within so many characters each, of a first column that is too wide; None: shortened names.
+        fit: the cells within so many characters each, where a text is too narrow even without what can be left out; the
+            first column that has it is shortened, else the names in the first column.
+        left: whether text begins at the left, as in the first column.
     """
 
     header: str
@@ -58,6 +60,7 @@ class Column:
     only: str = ""
     write: Callable[[Any], str] | None = None
     fit: Callable[[int], Sequence[str]] | None = None
+    left: bool = False
 
     @property
     def heading(self) -> str:
@@ -150,6 +153,14 @@ class Lines:
     """Lines that stand as they are in text."""
 
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A text that is wrapped; lines after its first begin after so many spaces."""
+
+    text: str
+    indent: int = 0
 
 
 @dataclass(frozen=True)
@@ -254,7 +265,7 @@ class Section:
     parts: tuple[Any, ...]
 
 
-Block = Table | Lines | Facts | Foot  # of views; pages have all
+Block = Table | Lines | Paragraph | Facts | Foot  # of views; pages have all
 
 
 def present(parts: Sequence[Any]) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyalign.errors import InputError
 from pyalign.report import blocks_of
-from pyalign.report.blocks import Facts, Lines, Table
+from pyalign.report.blocks import Facts, Lines, Paragraph, Table
 from pyalign.report.latex_text import holds_rare_letters, latex_text
 from pyalign.report.tables import one_line
 from pyalign.report.text import shown_columns
@@ -40,6 +40,8 @@ def grids_of(result: Any) -> list[Grid | str]:
             said += [*same, *(column.foot for column in columns if column.foot)]
         elif isinstance(block, Lines):
             pieces += [line.strip() for line in block.lines if line.strip()]
+        elif isinstance(block, Paragraph):
+            pieces.append(block.text.strip())
         elif isinstance(block, Facts):
             pieces.append(Grid("", ("field", "value"), tuple((one.name, one_line(one.value)) for one in block.facts)))
         elif block.notes or said:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pyalign.report.blocks import PAGE, Block, Column, Facts, Lines, Table, Value
+from pyalign.report.blocks import PAGE, Block, Column, Facts, Foot, Lines, Paragraph, Table, Value
 from pyalign.report.tables import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened
 from pyalign.report.widths import shown_width
 
@@ -20,6 +21,7 @@ class Written:
     same: str = ""
     foot: str = ""
     fit: Callable[[int], Sequence[str]] | None = None
+    left: bool = False
 
 
 def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = False) -> str:
@@ -44,6 +46,10 @@ def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = F
             parts += [""] * bool(parts) + [title] * bool(title) + [table]
         elif isinstance(block, Lines):
             parts += block.lines
+        elif isinstance(block, Paragraph):
+            room = 10_000 if verbose else max(limit, 2 * block.indent)
+            parts += textwrap.wrap(block.text, room, subsequent_indent=" " * block.indent, break_long_words=False,
+                                   break_on_hyphens=False)  # fmt: skip
         elif isinstance(block, Facts):
             parts += [f"{fact.name}: {one_line(fact.value)}" for fact in block.facts]
         else:
@@ -74,10 +80,11 @@ def table_text(table: Table, width: int | None = None, verbose: bool = False) ->
             shown.remove(min(shown, key=lambda column: column.keep))
         over = _width(shown) - limit
         if over > 0:
-            first = shown[0]
-            room = max(12, max(map(shown_width, (first.header, *first.cells))) - over)
-            cells = shortened(first.cells, room) if first.fit is None else first.fit(room)
-            shown[0] = replace(first, cells=tuple(cells))
+            place = next((k for k, column in enumerate(shown) if column.fit is not None), 0)
+            long = shown[place]
+            room = max(12, max(map(shown_width, (long.header, *long.cells))) - over)
+            cells = shortened(long.cells, room) if long.fit is None else long.fit(room)
+            shown[place] = replace(long, cells=tuple(cells))
     notes += dict.fromkeys(column.foot for column in shown if column.foot)
     return _aligned(shown), notes
 
@@ -95,7 +102,7 @@ def shown_columns(table: Table, verbose: bool = False) -> tuple[list[Written], l
 def _written(column: Column) -> Iterator[Written]:
     """A column, and that of its intervals."""
     cells = tuple(cell(value, column) for value in column.values)
-    yield Written(column.header, cells, column.keep, column.same, column.foot, column.fit)
+    yield Written(column.header, cells, column.keep, column.same, column.foot, column.fit, column.left)
     if column.ends:
         ends = zip(column.low, column.high, strict=True) if column.low else [(None, None)] * len(cells)
         yield Written(column.ends, tuple(_ends(low, high, column) for low, high in ends), column.keep_ends)
@@ -132,15 +139,16 @@ def _ends(low: float | None, high: float | None, column: Column) -> str:
 
 
 def _aligned(columns: Sequence[Written]) -> str:
-    """Rows under a header, the first column to the left and the others to the right."""
+    """Rows under a header, the first column to the left and the others to the right, but for those that say so."""
     header = [column.header for column in columns]
     rows = list(zip(*(column.cells for column in columns), strict=True))
     widths = [max(map(shown_width, (column.header, *column.cells))) for column in columns]
     lines = []
+    at_left = [k == 0 or column.left for k, column in enumerate(columns)]
     for cells in (header, *rows):
-        first = cells[0] + " " * (widths[0] - shown_width(cells[0]))
-        rest = [" " * (width - shown_width(cell)) + cell for cell, width in zip(cells[1:], widths[1:], strict=True)]
-        lines.append("  ".join((first, *rest)).rstrip())
+        filling = [" " * (width - shown_width(cell)) for cell, width in zip(cells, widths, strict=True)]
+        aligned = zip(cells, filling, at_left, strict=True)
+        lines.append("  ".join(cell + fill if left else fill + cell for cell, fill, left in aligned).rstrip())
     return "\n".join(lines)
 
 
