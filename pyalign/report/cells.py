@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from pyalign.documents import Interval
 from pyalign.report.blocks import TEXT, Column
 from pyalign.report.tables import one_line, short_labels, shortened
 
@@ -41,6 +42,42 @@ def interval_header(confidence: float | None) -> str:
     return "interval" if confidence is None else f"{100 * confidence:g} % interval"
 
 
+def intervals_text(intervals: Iterable[Interval | None]) -> str:
+    """What intervals are; "" where there is none.
+
+    Example:
+        >>> intervals_text([Interval(0, 1, by="objects+subjects"), None, Interval(0, 1, by="objects", confidence=0.9)])
+        '95 % intervals over objects and people or 90 % intervals over objects'
+    """
+    said: dict[str, None] = {}
+    for interval in intervals:
+        if interval is not None and interval.low == interval.low:
+            level = f"{100 * interval.confidence:g} % intervals"
+            said[f"{level} over {over_words(interval.by)}" if interval.by else level] = None
+    return " or ".join(said)
+
+
+def over_words(by: str) -> str:
+    """What intervals are over, in a sentence.
+
+    Example:
+        >>> over_words("objects+subjects")
+        'objects and people'
+    """
+    return by.replace("subjects", "people").replace("+", " and ")
+
+
+def bars_text(intervals: Iterable[Interval | None]) -> str:
+    """The same for the bars of a chart.
+
+    Example:
+        >>> bars_text([Interval(0, 1, by="objects")]), bars_text([None])
+        ('Bars: 95 % intervals over objects.', '')
+    """
+    text = intervals_text(intervals)
+    return f"Bars: {text}." if text else ""
+
+
 def model_labels(
     models: Sequence[tuple[str, str | None]], verbose: bool = False, labels: Mapping[str, str] | None = None
 ) -> dict[str, str]:
@@ -62,6 +99,17 @@ def model_labels(
     own = {name: one_line(label) for name, label in models if label}
     called = {name: (labels or {}).get(name) or own.get(name) or short[name] for name in names}
     return dict(zip(names, different([called[name] for name in names]), strict=True))
+
+
+def called(models: Sequence[tuple[str, str | None]], labels: Mapping[str, str] | None = None) -> list[str]:
+    """What models are called, row by row: by labels of a page, by their own, or by short forms of their names.
+
+    Example:
+        >>> called([("out/clip.npy", None), ("out/vgg.npy", "VGG"), ("out/clip.npy", None)])
+        ['clip', 'VGG', 'clip']
+    """
+    short = short_labels([name for name, _ in models])
+    return [one_line((labels or {}).get(name) or label or short[name]) for name, label in models]
 
 
 def different(names: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pyalign.report.blocks import PAGE, Block, Column, Facts, Foot, Lines, Paragraph, Table, Value
+from pyalign.report.blocks import PAGE, Block, Column, Facts, Lines, Paragraph, Table, Value
 from pyalign.report.tables import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened
 from pyalign.report.widths import shown_width
 

@@ -12,6 +12,7 @@ from pyalign.report.page.sections.probes import probes
 from pyalign.report.page.sections.reliability import reliability
 from pyalign.report.page.sections.rsa import rsa
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.results import read_result
 
 from .test_matrix_charts import alike, pictures  # noqa: F401  fixtures
 from .test_model_charts import answered, calibrations, correlations, embeddings, probe  # noqa: F401  fixtures
@@ -21,8 +22,9 @@ pytest.importorskip("scipy", reason="scipy is not installed")
 
 
 def given(*results):
-    """Documents as the page has them, models called by their names."""
-    found = Sources(tuple(Loaded("", one if isinstance(one, dict) else one.to_dict()) for one in results))
+    """Results as the page has them, models called by their names."""
+    read = [read_result(one, "a result") if isinstance(one, dict) else one for one in results]
+    found = Sources(tuple(Loaded("", one.to_dict(), one) for one in read))
     found.__dict__["labels"] = {"near": "Near <i>"}
     return found
 
@@ -155,7 +157,7 @@ def test_kappa_with_bounds_and_missed_concepts(pictures, triplets, human):  # no
     keys = zip(values(table, "model"), values(table, "and"), strict=True)
     pairs = [held[key] for key in keys]
     for header, name in (("kappa", "kappa"), ("least", "kappa_min"), ("most", "kappa_max"), ("p", "p_value"),
-                         ("copy probability", "copy_probability")):  # fmt: skip
+                         ("copied", "copy_probability")):  # fmt: skip
         assert values(table, header) == tuple(pair[name] for pair in pairs)
     assert intervals(table, "kappa") == [pair["ci"] for pair in pairs] and len(pairs) == 6
     assert values(missed, "missed") == tuple(row["n_missed"] for row in document["missed"])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.errors import InputError
-from pyalign.report.charts.accuracy import MOST_ROWS, Scored, reference, scored
+from pyalign.report.charts._old_scored import Scored, reference, scored
+from pyalign.report.charts.accuracy import MOST_ROWS
 from pyalign.report.charts.document import called, different, ends, over
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of

@@ -6,19 +6,23 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.agreed import Agreement, Agreements
+from pyalign.analysis.calibrated import Calibration, Calibrations
+from pyalign.analysis.score import Scores
 from pyalign.documents import require_letters
 from pyalign.errors import InputError
 from pyalign.report.page.sources import Loaded
+from pyalign.report.scored import UNNAMED
 from pyalign.report.tables import one_line
 from pyalign.results import KINDS, SCHEMA, read_result
 
-SEVERAL = ("score", "calibrate", "agreement")  # whose result is of one model, or of several
-HEAD = ("command", "schema", "version", "triplets", "notes", "provenance")
 SHOWN = 3  # faults that the message has where nothing is sound
 
 
@@ -79,17 +83,21 @@ def _given(results: Any) -> Iterator[Any]:
 def _loaded(one: Any, where: str, unnamed: dict[str, str]) -> Loaded:
     from pyalign.io.documents import read_json
 
+    path = ""
     if hasattr(one, "to_dict"):
-        return Loaded("", _plural(_shaped(one.to_dict(), where), unnamed), one)
-    if isinstance(one, Mapping):
+        document, result = _shaped(one.to_dict(), where), one
+    elif isinstance(one, Mapping):
         document = _shaped(json.loads(_text(one, where)), where)
-        return Loaded("", _plural(document, unnamed), read_result(document, where))
-    if not isinstance(one, str | os.PathLike):
+        result = read_result(document, where)
+    elif not isinstance(one, str | os.PathLike):
         raise InputError(f"{where}: must be a result, a document, a .json file or a folder; got {type(one).__name__}")
-    if os.path.isdir(one):
+    elif os.path.isdir(one):
         raise InputError(f"{where}: is a folder without .json files")
-    document = _shaped(read_json(one), where)
-    return Loaded(where, _plural(document, unnamed), read_result(document, where))
+    else:
+        path, document = where, _shaped(read_json(one), where)
+        result = read_result(document, where)
+    named = _named(result, unnamed)
+    return Loaded(path, document if named is result else named.to_dict(), named)
 
 
 def _text(document: Mapping[str, Any], where: str) -> str:
@@ -118,21 +126,21 @@ def _shaped(document: Any, where: str) -> dict[str, Any]:
     return dict(document)
 
 
-def _plural(document: dict[str, Any], unnamed: dict[str, str]) -> dict[str, Any]:
-    """A result of one model as one of several, so that sections know one form.
+def _named(result: Any, unnamed: dict[str, str]) -> Any:
+    """A result of one model as one of several, so that sections know one form, and with a name for its embeddings.
 
     unnamed: what arrays without a name are called here, by their hash; it grows.
     """
-    if document["command"] not in SEVERAL or "results" in document:
-        return document
-    head = {key: document[key] for key in HEAD if key in document}
-    row = {key: value for key, value in document.items() if key not in ("command", "schema", "version", "notes")}
-    if not row.get("embeddings"):
-        inputs = (row.get("provenance") or {}).get("inputs") or [{}]
-        digest = str(inputs[0].get("sha256") or len(unnamed))
-        called = "embeddings" if not unnamed else f"embeddings {len(unnamed) + 1}"
-        row["embeddings"] = row.get("label") or unnamed.setdefault(digest, called)
-    return {**head, "results": [row]}
+    several: dict[type, Any] = {Score: Scores, Calibration: Calibrations, Agreement: Agreements}
+    kind = several.get(type(result))
+    if kind is None:
+        return result
+    if not result.embeddings:
+        inputs = () if result.provenance is None else result.provenance.inputs
+        digest = str(inputs[0].sha256 if inputs and inputs[0].sha256 else len(unnamed))
+        called = UNNAMED if not unnamed else f"{UNNAMED} {len(unnamed) + 1}"
+        result = replace(result, embeddings=result.label or unnamed.setdefault(digest, called))
+    return kind((result,), provenance=result.provenance)
 
 
 def _key(document: Mapping[str, Any]) -> str:

@@ -46,9 +46,13 @@ class Sources:
         """The documents of these commands."""
         return tuple(one for one in self.documents if one.command in commands)
 
+    def loaded(self, kind: type[Any]) -> tuple[Loaded, ...]:
+        """Those whose result is of a class, with where each came from."""
+        return tuple(one for one in self.documents if isinstance(one.result, kind))
+
     def results(self, kind: type[Of]) -> tuple[Of, ...]:
         """The results of a class."""
-        return tuple(one.result for one in self.documents if isinstance(one.result, kind))
+        return tuple(one.result for one in self.loaded(kind))
 
     @cached_property
     def labels(self) -> dict[str, str]:

@@ -134,8 +134,8 @@ def tables(documents):
             "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
-            "unbiased kappa": ("unbiased_kappa", None), "copy probability": ("copy_probability", "copy_ci"),
-            "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
+            "unbiased": ("unbiased_kappa", None), "copied": ("copy_probability", "copy_ci"),
+            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "recovery-table": (d["recover"]["by_model"], {
             "Temperature": ("temperature", None), "Recovered": ("recovery_rate", "ci"),
             "How often": ("mistaken_share", None), "Ties": ("n_ties", None)}),
@@ -169,7 +169,7 @@ def tables(documents):
     }  # fmt: skip
     missed = {"explained": ("explained", None), "triplets": ("n_triplets", None), "missed": ("n_missed", None),
               "all miss": ("missed", None), "ratio": ("ratio", None), "excess": ("excess", "ci"),
-              "p": ("p_value", None), "p, corrected": ("p_adjusted", None), "of misses": ("share", None)}  # fmt: skip
+              "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "of misses": ("share", None)}  # fmt: skip
     for k, (by, results) in enumerate(concepts.items()):
         end = "" if k == 0 else f"-{k + 1}"
         rows = flat(results, "concepts", embeddings="embeddings")

@@ -10,6 +10,7 @@ import pytest
 from support import draw_triplets
 
 import pyalign
+from pyalign.data.provenance import Input
 from pyalign.report.blocks import Figure, Fold, Table
 from pyalign.report.page.reading import read_documents
 from pyalign.report.page.sections._triplets import triplet_sets
@@ -90,15 +91,18 @@ def test_a_ceiling_is_that_of_the_same_triplets_alone(models, one, other):
     assert "no noise ceiling" in table.caption and "Chance to ceiling" not in [c.header for c in table.columns]
 
 
-def test_documents_of_unknown_values_belong_where_they_came_from_unless_their_number_differs():
-    def document(path, sha256, shape):
-        inputs = [{"name": "triplets", "sha256": sha256, "shape": shape}]
-        return Loaded("", {"command": "compare", "triplets": path, "provenance": {"inputs": inputs}})
+def test_results_of_unknown_values_belong_where_they_came_from_unless_their_number_differs(models, one):
+    compared = pyalign.compare(models, one)
 
-    held = (document("t", "a", [9, 3]), document("t", None, [9, 3]), document("t", None, [8, 3]),
-            document("u", "a", [9, 3]), document("t", None, None))  # fmt: skip
-    sets = triplet_sets(Sources(held))
-    numbers = [sets.of(one) for one in held]
+    def result(path, sha256, shape):
+        inputs = (Input("triplets", path, shape, "int64", sha256),)
+        return replace(compared, triplets=path, provenance=replace(compared.provenance, inputs=inputs))
+
+    results = (result("t", "a", (9, 3)), result("t", None, (9, 3)), result("t", None, (8, 3)),
+               result("u", "a", (9, 3)), result("t", None, ()))  # fmt: skip
+    loaded = tuple(Loaded("", made.to_dict(), made) for made in results)
+    sets = triplet_sets(Sources(loaded))
+    numbers = [sets.of(one) for one in loaded]
     assert numbers[0] == numbers[1] == numbers[3] != numbers[2]
     assert numbers[4] not in numbers[:4]  # it fits two
 

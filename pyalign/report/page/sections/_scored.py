@@ -1,4 +1,4 @@
-"""Every accuracy of a model that the documents have, as rows of one kind."""
+"""The accuracies of a page: of each model one for each question, with the result that it is from."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pyalign.report.charts.document import ends
-from pyalign.report.page.sections._rows import chance, file_label, nested
-from pyalign.report.page.sections._triplets import TripletSets, triplet_sets
+from pyalign.analysis.comparison import Comparison
+from pyalign.analysis.score import Scores
+from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.report.page.sections._rows import file_label
+from pyalign.report.page.sections._triplets import TripletSets
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.scored import Scored, scored_of
 
 ZERO_SHOT, CHOICES = "zero-shot", "its own choices"
 PROBED = {  # by what the probe has not seen
@@ -20,103 +23,54 @@ PROBED = {  # by what the probe has not seen
 
 
 @dataclass(frozen=True)
-class Scored:
-    """An accuracy.
+class Entry:
+    """An accuracy on a page.
 
     Attributes:
-        name: of the embeddings, as the document has it; label: on the page.
+        label: what the model is called there.
         how: "zero-shot", or after which map, and whether that had seen these triplets.
-        measure, task: by which, and what people said.
         triplets: the number of their set; see `TripletSets`.
-        row: accuracy and all that stands beside it; `interval`, `entropy_interval`: the fields of its intervals.
-        n: how many triplets.
-        chance: a fraction.
-        source: the document.
+        row: the accuracy and what is known of it.
+        source: the result; place: which of its accuracies it is.
     """
 
-    name: str
     label: str
     how: str
-    measure: str | None
     triplets: int
-    task: str
-    row: dict[str, Any]
-    interval: str
-    entropy_interval: str
-    n: int | None
-    chance: float
+    row: Scored
     source: Loaded
+    place: int
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What makes two of them the same figure."""
-        return self.label, self.how, self.measure, self.triplets, self.task
-
-    @property
-    def probed(self) -> bool:
-        """Whether it is of a probe's held-out parts."""
-        return self.source.command == "probe"
-
-    @property
-    def in_sample(self) -> bool:
-        """Whether a map was fitted to these objects."""
-        return bool(nested(self.row, "in_sample").get("objects"))
-
-    @property
-    def ends(self) -> tuple[float | None, float | None]:
-        """Of the interval of the accuracy."""
-        return ends(self.row, self.interval)
+        return self.label, self.how, self.row.measure, self.triplets, self.row.task
 
 
-def scored(given: Sources, sets: TripletSets | None = None) -> list[Scored]:
-    """All of them: of score, then of compare where score has not the same, then of probes."""
-    sets = sets or triplet_sets(given)
-    found: dict[tuple[Any, ...], Scored] = {}
-    for command, rows in (("score", _scores), ("compare", _compared), ("probe", _probed)):
-        for one in given.of(command):
-            for row in rows(one, given, sets.of(one)):
-                key = row.key
-                if key in found and found[key].row.get("accuracy") != row.row.get("accuracy"):
-                    key = (*key, id(one))  # the same question with another answer: both are shown
-                found.setdefault(key, row)
-    return list(found.values())
+def entries_of(sources: Sources, sets: TripletSets) -> list[Entry]:
+    """All of them: of scores, then of comparisons where no score has the same, then of probes."""
+    kept: dict[tuple[Any, ...], Entry] = {}
+    for kind in (Scores, Comparison, ProbeCrossValidation):
+        for source in sources.loaded(kind):
+            for entry in _of(source, sources, sets.of(source)):
+                key = entry.key
+                if key in kept and kept[key].row.accuracy != entry.row.accuracy:
+                    key = (*key, source.path, id(source))  # the same question with another answer: both are shown
+                kept.setdefault(key, entry)
+    return list(kept.values())
 
 
-def _scores(one: Loaded, given: Sources, triplets: int) -> Iterator[Scored]:
-    for row in one.document["results"]:
-        name = str(row.get("embeddings") or "embeddings")
-        how = ZERO_SHOT
-        if row.get("model_choices"):
-            how = CHOICES
-        elif row.get("transform") is not None:
-            seen = nested(row, "in_sample").get("objects")
-            how = f"after {file_label(row['transform'])}{', in-sample' if seen else ''}"
-        label = given.label(name) if row.get("embeddings") else str(row.get("label") or given.label(name))
-        yield Scored(
-            name, label, how, row.get("measure"), triplets, str(row.get("task") or "odd-one-out"),
-            dict(row), "ci", "cross_entropy_ci", row.get("n_triplets"), chance(row), one,
-        )  # fmt: skip
+def _of(source: Loaded, sources: Sources, triplets: int) -> Iterator[Entry]:
+    for place, row in enumerate(scored_of(source.result)):
+        label = sources.labels.get(row.name) or row.label or row.name
+        yield Entry(label, _how(row), triplets, row, source, place)
 
 
-def _compared(one: Loaded, given: Sources, triplets: int) -> Iterator[Scored]:
-    whole = one.document
-    shared = {key: whole.get(key) for key in ("temperature", "ties", "n_dropped")}
-    for row in whole["models"]:
-        yield Scored(
-            str(row["model"]), given.label(str(row["model"])), ZERO_SHOT, row.get("measure") or whole.get("measure"),
-            triplets, str(whole.get("task") or "odd-one-out"), {**shared, **row}, "ci", "cross_entropy_ci",
-            whole.get("n_triplets"), chance(whole), one,
-        )  # fmt: skip
-
-
-def _probed(one: Loaded, given: Sources, triplets: int) -> Iterator[Scored]:
-    whole = one.document
-    name = str(whole.get("embeddings") or "embeddings")
-    folds = whole.get("folds") or ()
-    split = str(whole.get("split") or "objects")
-    how = PROBED.get(split, f"probed, held-out {split}")
-    yield Scored(
-        name, given.label(name), how, nested(whole, "options").get("measure"), triplets,
-        str(whole.get("task") or "odd-one-out"), dict(whole), "accuracy_interval", "cross_entropy_interval",
-        sum(fold["n_test"] for fold in folds) if folds else None, chance(whole), one,
-    )  # fmt: skip
+def _how(row: Scored) -> str:
+    if row.held_out is not None:
+        return PROBED.get(row.held_out, f"probed, held-out {row.held_out}")
+    if row.model_choices:
+        return CHOICES
+    if row.transform is not None:
+        return f"after {file_label(row.transform)}{', in-sample' if row.in_sample else ''}"
+    return ZERO_SHOT

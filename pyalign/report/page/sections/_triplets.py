@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyalign.data.tasks import ODD_ONE_OUT
-from pyalign.report.page.sections._rows import file_label, nested
+from pyalign.data import ODD_ONE_OUT
+from pyalign.report.page.sections._rows import file_label
 from pyalign.report.page.sources import Loaded, Sources
 
 COMMANDS = ("score", "compare", "probe", "calibrate", "ceiling")
@@ -31,23 +31,16 @@ class Asked:
         return self.path == other.path and (None in (self.shape, other.shape) or self.shape == other.shape)
 
 
-def asked(document: Mapping[str, Any]) -> Asked:
-    """The triplets that a document is about.
-
-    Example:
-        >>> asked({"command": "compare", "triplets": "t.npy", "task": "odd-one-out"}).path
-        't.npy'
-    """
-    rows = document.get("results")
-    first: Mapping[str, Any] = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], Mapping) else {}
-    inputs = nested(document, "provenance").get("inputs") or nested(first, "provenance").get("inputs") or ()
-    held = next((one for one in inputs if isinstance(one, Mapping) and one.get("name") == "triplets"), {})
-    shape = held.get("shape")
-    path = document.get("triplets")
-    return Asked(
-        path if isinstance(path, str) else None, str(document.get("task") or first.get("task") or ODD_ONE_OUT),
-        held.get("sha256") or None, tuple(shape) if isinstance(shape, list) else None,
-    )  # fmt: skip
+def asked(result: Any) -> Asked:
+    """The triplets that a result is about."""
+    rows = getattr(result, "results", ())
+    provenance = result.provenance or (rows[0].provenance if rows else None)
+    inputs = () if provenance is None else provenance.inputs
+    triplets = next((one for one in inputs if one.name == "triplets"), None)
+    task = getattr(result, "task", None) or (rows[0].task if rows else ODD_ONE_OUT)
+    if triplets is None:
+        return Asked(result.triplets, task, None, None)
+    return Asked(result.triplets, task, triplets.sha256, triplets.shape or None)
 
 
 @dataclass(frozen=True)
@@ -79,7 +72,7 @@ class TripletSets:
 def triplet_sets(given: Sources) -> TripletSets:
     """Documents whose values are known make sets; others join the one set that they fit, or make one of their own."""
     documents = given.of(*COMMANDS)
-    found = {id(one): asked(one.document) for one in documents}
+    found = {id(one): asked(one.result) for one in documents}
     sets: list[list[Asked]] = []
     number: dict[int, int] = {}
     for known in (True, False):

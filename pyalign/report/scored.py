@@ -1,0 +1,86 @@
+"""Accuracies of models, wherever they stand: in scores, comparisons and cross-validated probes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyalign.analysis.accuracy import GroupScore, Score
+from pyalign.analysis.comparison import Comparison
+from pyalign.analysis.score import Scores
+from pyalign.documents import Interval
+from pyalign.probing.validated import ProbeCrossValidation
+
+UNNAMED = "embeddings"  # what a result of an array without a file calls its model
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An accuracy of a model, with what is known of it.
+
+    Attributes:
+        name: of the embeddings.
+        label: a shorter one that the result has, or None.
+        measure: by which, or None.
+        transform: the map that the rows went through first, or None.
+        triplets: where these came from, or None; task: what people were asked.
+        accuracy, ci, cross_entropy, cross_entropy_ci: as in `pyalign.analysis.accuracy.Score`.
+        n: how many triplets it is of, or None.
+        chance: the accuracy of a model that knows nothing.
+        temperature, n_ties, ceiling, ceiling_name, groups: of a score; None where the result has none.
+        model_choices: whether the model's own choices were scored.
+        in_sample: whether the map was fitted to some of these objects.
+        held_out: what a probe has not seen: "objects", "triplets", "subjects"; None of what is no probe.
+    """
+
+    name: str
+    label: str | None
+    measure: str | None
+    triplets: str | None
+    task: str
+    accuracy: float | None
+    ci: Interval | None
+    cross_entropy: float | None
+    cross_entropy_ci: Interval | None
+    n: int | None
+    chance: float
+    transform: str | None = None
+    temperature: float | None = None
+    n_ties: int | None = None
+    ceiling: float | None = None
+    ceiling_name: str | None = None
+    groups: tuple[GroupScore, ...] = field(default=())
+    model_choices: bool = False
+    in_sample: bool = False
+    held_out: str | None = None
+
+
+def scored_of(result: object) -> list[Scored]:
+    """The accuracies in a result, in its order; none in a result of another kind."""
+    if isinstance(result, Score):
+        result = Scores((result,))
+    if isinstance(result, Scores):
+        return [_of_score(row, result.triplets) for row in result]
+    if isinstance(result, Comparison):
+        return [
+            Scored(row.model, None, row.measure or result.measure, result.triplets, result.task, row.accuracy, row.ci,
+                   row.cross_entropy, row.cross_entropy_ci, result.n_triplets, result.chance,
+                   temperature=result.temperature, n_ties=row.n_ties)
+            for row in result.models
+        ]  # fmt: skip
+    if isinstance(result, ProbeCrossValidation):
+        n = sum(fold.n_test for fold in result.folds) or None
+        return [
+            Scored(result.embeddings or UNNAMED, None, result.options.measure, result.triplets, result.task,
+                   result.accuracy, result.accuracy_interval, result.cross_entropy, result.cross_entropy_interval, n,
+                   result.chance, held_out=result.split)
+        ]  # fmt: skip
+    return []
+
+
+def _of_score(row: Score, triplets: str | None) -> Scored:
+    return Scored(
+        row.embeddings or UNNAMED, row.label, row.measure, triplets, row.task, row.accuracy, row.ci, row.cross_entropy,
+        row.cross_entropy_ci, row.n_triplets, row.chance, row.transform, row.temperature, row.n_ties, row.ceiling,
+        row.ceiling_name, row.groups or (), row.model_choices is not None,
+        row.in_sample is not None and row.in_sample.objects > 0,
+    )  # fmt: skip
