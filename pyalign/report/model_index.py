@@ -11,11 +11,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.score import Scores
 from pyalign.data.metadata import stem_of
-from pyalign.documents import as_document
+from pyalign.documents import Interval, as_document
 from pyalign.errors import InputError
+from pyalign.pairwise.rsa_result import Rsa, RsaResult
+from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.tables import short_labels
 
 TASK_NAMES = {"odd-one-out": "Odd-one-out of three, as people choose", "anchored": "Which of two is more like a third"}
@@ -27,89 +32,97 @@ FLOAT = re.compile(r"-?\d+e[+-]\d+")  # which YAML 1.1 takes for text
 
 def model_index_of(result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
     """The YAML; see `pyalign.results.OnCards.to_model_index`."""
-    figures = {"score": _scores, "probe": _probe, "rsa": _rsa}[result.command]
-    of: dict[str, list[dict[str, Any]]] = {}
-    data = ""
-    for model, source, task_name, metrics in figures(result.to_dict()):
-        data = dataset or _called(source)
-        there = {"task": {"type": task, "name": task_name}, "dataset": {"type": data, "name": data}}
-        held = of.setdefault(model, [])
-        known = next((one for one in held if one["task"] == there["task"]), None)
-        if known is None:
-            held.append({**there, "metrics": list(metrics)})
+    entries: dict[str, list[dict[str, Any]]] = {}
+    for card in _cards(result):
+        data = dataset or _data_set(card.source)
+        head = {"task": {"type": task, "name": card.task}, "dataset": {"type": data, "name": data}}
+        of_model = entries.setdefault(card.model, [])
+        same_task = next((entry for entry in of_model if entry["task"] == head["task"]), None)
+        if same_task is None:
+            of_model.append({**head, "metrics": list(card.metrics)})
         else:
-            known["metrics"] += metrics
-    if not of:
+            same_task["metrics"] += card.metrics
+    if not entries:
         raise InputError("result must have a figure for the card of a model; got none")
-    if name is not None and len(of) > 1:
-        raise InputError(f"name must be left out where there are several models; got {name!r:.60} for {len(of)}")
-    labels = short_labels(list(of))
-    entries = [{"name": name or labels[model], "results": results} for model, results in of.items()]
-    return yaml_text({"model-index": entries})
+    if name is not None and len(entries) > 1:
+        raise InputError(f"name must be left out where there are several models; got {name!r:.60} for {len(entries)}")
+    labels = short_labels(list(entries))
+    index = [{"name": name or labels[model], "results": results} for model, results in entries.items()]
+    return yaml_text({"model-index": index})
 
 
-Figures = Iterator[tuple[str, "str | None", str, list[dict[str, Any]]]]
+@dataclass(frozen=True)
+class _Card:
+    """Figures of a model. `source`: the file of what people said, or None; `task`: what they were asked."""
+
+    model: str
+    source: str | None
+    task: str
+    metrics: tuple[dict[str, Any], ...]
 
 
-def _called(source: str | None) -> str:
+def _cards(result: Any) -> Iterator[_Card]:
+    if isinstance(result, Score):
+        result = Scores((result,))
+    if isinstance(result, Scores):
+        for row in result:
+            if row.accuracy is not None:
+                model = row.label or row.embeddings or "model"
+                yield _Card(model, result.triplets, TASK_NAMES[row.task], _of_score(row))
+    elif isinstance(result, ProbeCrossValidation):
+        yield _Card(result.embeddings or "model", result.triplets, TASK_NAMES[result.task], _of_probe(result))
+    elif isinstance(result, Rsa):
+        for model in result.results:
+            if model.value == model.value:
+                name = model.label or model.embeddings
+                yield _Card(name, result.human, RSA_NAME, (_of_correlation(model, result),))
+
+
+def _data_set(source: str | None) -> str:
     """A data set by the name of its file, or its own."""
     return stem_of(source.removeprefix("dataset:")) if source else UNKNOWN
 
 
-def _metric(kind: str, value: Any, name: str, row: Mapping[str, Any], interval: str, **args: Any) -> dict[str, Any]:
+def _metric(kind: str, value: float, name: str, interval: Interval | None, **args: Any) -> dict[str, Any]:
     """A figure with its interval and what that is over."""
-    ends, about = row.get(interval), (row.get("intervals") or {}).get(interval) or {}
-    if ends is not None and None not in ends:
-        args |= {"interval": list(ends), "confidence": about.get("confidence"), "over": about.get("by"),
-                 "standard_error": about.get("error")}  # fmt: skip
-    told = {key: one for key, one in args.items() if one is not None}
-    return {"type": kind, "value": value, "name": name, **({"args": told} if told else {})}
+    if interval is not None and interval.low == interval.low:
+        args |= {"interval": list(interval), "confidence": interval.confidence, "over": interval.by,
+                 "standard_error": interval.error}  # fmt: skip
+    known = {key: one for key, one in args.items() if one is not None}
+    return {"type": kind, "value": value, "name": name, **({"args": known} if known else {})}
 
 
-def _scores(document: Mapping[str, Any]) -> Figures:
-    for row in document.get("results") or [document]:
-        if row.get("accuracy") is None:
-            continue
-        by = f", {row['measure']}" if row.get("measure") else ""
-        more = {"measure": row.get("measure"), "transform": row.get("transform"), "ties": row.get("ties"),
-                "n_triplets": row.get("n_triplets"), "chance": row.get("chance")}  # fmt: skip
-        seen = row.get("in_sample") or {}
-        sample = ", in-sample" if seen.get("objects") else ""
-        metrics = [_metric("accuracy", row["accuracy"], f"Accuracy{by}{sample}", row, "ci", **more)]
-        if row.get("cross_entropy") is not None:
-            more = {**more, "temperature": row.get("temperature"), "unit": "nats"}
-            metrics.append(_metric("cross_entropy", row["cross_entropy"], f"Cross-entropy{by}{sample}", row,
-                                   "cross_entropy_ci", **{**more, "chance": None}))  # fmt: skip
-        model = str(row.get("label") or row.get("embeddings") or "model")
-        yield model, document.get("triplets"), TASK_NAMES[row.get("task", "odd-one-out")], metrics
+def _of_score(row: Score) -> tuple[dict[str, Any], ...]:
+    by = f", {row.measure}" if row.measure else ""
+    sample = ", in-sample" if row.in_sample is not None and row.in_sample.objects else ""
+    args = {"measure": row.measure, "transform": row.transform, "ties": row.ties, "n_triplets": row.n_triplets}
+    assert row.accuracy is not None
+    accuracy = _metric("accuracy", row.accuracy, f"Accuracy{by}{sample}", row.ci, **args, chance=row.chance)
+    if row.cross_entropy is None:
+        return (accuracy,)
+    more = {"temperature": row.temperature, "unit": "nats"}
+    name = f"Cross-entropy{by}{sample}"
+    return accuracy, _metric("cross_entropy", row.cross_entropy, name, row.cross_entropy_ci, **args, **more)
 
 
-def _probe(document: Mapping[str, Any]) -> Figures:
-    held_out = f"held-out {document['split']}"
-    more = {"held_out": document["split"], "folds": len(document["folds"]), "chance": document.get("chance")}
-    metrics = [
-        _metric("accuracy", document["accuracy"], f"Accuracy after a linear map, {held_out}", document,
-                "accuracy_interval", **more),
-        _metric("cross_entropy", document["cross_entropy"], f"Cross-entropy after a linear map, {held_out}", document,
-                "cross_entropy_interval", **{**more, "chance": None, "unit": "nats"}),
-        _metric("accuracy", document["zero_shot_accuracy"], "Accuracy as it is, the same triplets", document, "",
-                **more),
-    ]  # fmt: skip
-    task = TASK_NAMES[document.get("task", "odd-one-out")]
-    yield str(document.get("embeddings") or "model"), document.get("triplets"), task, metrics
+def _of_probe(result: ProbeCrossValidation) -> tuple[dict[str, Any], ...]:
+    held_out = f"held-out {result.split}"
+    args: dict[str, Any] = {"held_out": result.split, "folds": len(result.folds)}
+    return (
+        _metric("accuracy", result.accuracy, f"Accuracy after a linear map, {held_out}", result.accuracy_interval,
+                **args, chance=result.chance),
+        _metric("cross_entropy", result.cross_entropy, f"Cross-entropy after a linear map, {held_out}",
+                result.cross_entropy_interval, **args, unit="nats"),
+        _metric("accuracy", result.zero_shot_accuracy, "Accuracy as it is, the same triplets", None, **args,
+                chance=result.chance),
+    )  # fmt: skip
 
 
-def _rsa(document: Mapping[str, Any]) -> Figures:
-    for row in document["results"]:
-        if row.get("value") is None:
-            continue
-        kind = TYPES.get(row["correlation"], row["correlation"])
-        by = f", {row['measure']}" if row.get("measure") else ""
-        more = {"measure": row.get("measure"), "n_objects": row.get("n_objects"), "n_pairs": row.get("n_pairs"),
-                "n_people": document.get("n_people")}  # fmt: skip
-        name = f"RSA, {row['correlation']}{by}"
-        yield (str(row.get("label") or row["embeddings"]), document.get("human"), RSA_NAME,
-               [_metric(kind, row["value"], name, row, "ci", **more)])  # fmt: skip
+def _of_correlation(row: RsaResult, result: Rsa) -> dict[str, Any]:
+    by = f", {row.measure}" if row.measure else ""
+    kind = TYPES.get(row.correlation, row.correlation)
+    return _metric(kind, row.value, f"RSA, {row.correlation}{by}", row.ci, measure=row.measure,
+                   n_objects=row.n_objects, n_pairs=row.n_pairs, n_people=result.n_people)  # fmt: skip
 
 
 # YAML

@@ -94,7 +94,7 @@ def task_noun(row: Row) -> str:
 
 def notes_of(given: Sources, documents: Sequence[Loaded]) -> tuple[str, ...]:
     """The notes of documents, each once, as sentences that call models what the page calls them."""
-    notes = dict.fromkeys(str(note) for one in documents for note in one.document.get("notes") or ())
+    notes = dict.fromkeys(note for one in documents for note in one.result.notes)
     return tuple(dict.fromkeys(sentence(relabelled_text(given, note)) for note in notes))
 
 

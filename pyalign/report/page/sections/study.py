@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pyalign.report.blocks import Column, Section, Table
+from pyalign.report.blocks import Rows, Section, Table
 from pyalign.report.page.sources import Sources
 
 
-def study(given: Sources) -> Section | None:
+def study(sources: Sources) -> Section | None:
     """The steps of a study, where some of them could not be done, or were not asked for."""
-    steps: list[dict[str, Any]] = [dict(one) for loaded in given.of("study") for one in loaded.document["steps"]]
-    missing = [one for one in steps if one["status"] != "finished"]
+    steps = [step for one in sources.of("study") for step in one.result.steps]
+    missing = [step for step in steps if step.status != "finished"]
     if not missing:
         return None
-    names = ", ".join(str(one["name"]) for one in missing)
-    told = f"{len(missing)} of {len(steps)} steps of the study are missing on this page: {names}."
+    names = ", ".join(step.name for step in missing)
+    lead = f"{len(missing)} of {len(steps)} steps of the study are missing on this page: {names}."
+    column = Rows(missing).column
     columns = (
-        Column("step", tuple(str(one["name"]) for one in missing)),
-        Column("function", tuple(str(one["function"]) for one in missing)),
-        Column("status", tuple(str(one["status"]) for one in missing), filter=True),
-        Column("reason", tuple(one.get("reason") for one in missing)),
+        column("step", lambda step: step.name),
+        column("function", lambda step: step.function),
+        column("status", lambda step: step.status, filter=True),
+        column("reason", lambda step: step.reason),
     )
     table = Table(columns, name="study-missing", caption="Steps that are missing, and why")
-    return Section("study", "What is missing", told, (table,))
+    return Section("study", "What is missing", lead, (table,))
