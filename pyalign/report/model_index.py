@@ -72,10 +72,10 @@ def _cards(result: Any) -> Iterator[_Card]:
     elif isinstance(result, ProbeCrossValidation):
         yield _Card(result.embeddings or "model", result.triplets, TASK_NAMES[result.task], _of_probe(result))
     elif isinstance(result, Rsa):
-        for model in result.results:
-            if model.value == model.value:
-                name = model.label or model.embeddings
-                yield _Card(name, result.human, RSA_NAME, (_of_correlation(model, result),))
+        for one in result.results:
+            if one.value == one.value:
+                name = one.label or one.embeddings or "model"
+                yield _Card(name, result.human, RSA_NAME, (_of_correlation(one, result),))
 
 
 def _data_set(source: str | None) -> str:
@@ -95,14 +95,16 @@ def _metric(kind: str, value: float, name: str, interval: Interval | None, **arg
 def _of_score(row: Score) -> tuple[dict[str, Any], ...]:
     by = f", {row.measure}" if row.measure else ""
     sample = ", in-sample" if row.in_sample is not None and row.in_sample.objects else ""
-    args = {"measure": row.measure, "transform": row.transform, "ties": row.ties, "n_triplets": row.n_triplets}
+    args: dict[str, Any] = {
+        "measure": row.measure, "transform": row.transform, "ties": row.ties, "n_triplets": row.n_triplets
+    }  # fmt: skip
     assert row.accuracy is not None
     accuracy = _metric("accuracy", row.accuracy, f"Accuracy{by}{sample}", row.ci, **args, chance=row.chance)
     if row.cross_entropy is None:
         return (accuracy,)
-    more = {"temperature": row.temperature, "unit": "nats"}
+    args |= {"temperature": row.temperature, "unit": "nats"}
     name = f"Cross-entropy{by}{sample}"
-    return accuracy, _metric("cross_entropy", row.cross_entropy, name, row.cross_entropy_ci, **args, **more)
+    return accuracy, _metric("cross_entropy", row.cross_entropy, name, row.cross_entropy_ci, **args)
 
 
 def _of_probe(result: ProbeCrossValidation) -> tuple[dict[str, Any], ...]:
