@@ -24,7 +24,7 @@ pytest.importorskip("scipy", reason="scipy is not installed")
 def given(*results):
     """Results as the page has them, models called by their names."""
     read = [read_result(one, "a result") if isinstance(one, dict) else one for one in results]
-    found = Sources(tuple(Loaded("", one.to_dict(), one) for one in read))
+    found = Sources(tuple(Loaded("", one) for one in read))
     found.__dict__["labels"] = {"near": "Near <i>"}
     return found
 

@@ -53,15 +53,16 @@ def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
     for number, one in enumerate(_given(results), start=1):
         where = os.fspath(one) if isinstance(one, str | os.PathLike) else f"result {number}"
         try:
-            loaded = _loaded(one, where, unnamed)
-            key = _key(loaded.document)
+            document, result = _read(one, where)
+            key = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
             if key in seen:
                 raise InputError(f"{where}: is the same document as {seen[key]}")
         except (InputError, OSError) as error:
             faults.append(one_line(_told(error, where)))
         else:
             seen[key] = where
-            found.append(loaded)
+            path = where if isinstance(one, str | os.PathLike) else ""
+            found.append(Loaded(path, _named(result, unnamed), str(document.get("version"))))
     if not found:
         more = f", and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         told = f": {'; '.join(faults[:SHOWN])}{more}" if faults else "; got none"
@@ -80,24 +81,21 @@ def _given(results: Any) -> Iterator[Any]:
             yield one
 
 
-def _loaded(one: Any, where: str, unnamed: dict[str, str]) -> Loaded:
+def _read(one: Any, where: str) -> tuple[dict[str, Any], Any]:
+    """A document, and its result."""
     from pyalign.io.documents import read_json
 
-    path = ""
     if hasattr(one, "to_dict"):
-        document, result = _shaped(one.to_dict(), where), one
-    elif isinstance(one, Mapping):
+        return _shaped(one.to_dict(), where), one
+    if isinstance(one, Mapping):
         document = _shaped(json.loads(_text(one, where)), where)
-        result = read_result(document, where)
     elif not isinstance(one, str | os.PathLike):
         raise InputError(f"{where}: must be a result, a document, a .json file or a folder; got {type(one).__name__}")
     elif os.path.isdir(one):
         raise InputError(f"{where}: is a folder without .json files")
     else:
-        path, document = where, _shaped(read_json(one), where)
-        result = read_result(document, where)
-    named = _named(result, unnamed)
-    return Loaded(path, document if named is result else named.to_dict(), named)
+        document = _shaped(read_json(one), where)
+    return document, read_result(document, where)
 
 
 def _text(document: Mapping[str, Any], where: str) -> str:
@@ -141,10 +139,6 @@ def _named(result: Any, unnamed: dict[str, str]) -> Any:
         called = UNNAMED if not unnamed else f"{UNNAMED} {len(unnamed) + 1}"
         result = replace(result, embeddings=result.label or unnamed.setdefault(digest, called))
     return kind((result,), provenance=result.provenance)
-
-
-def _key(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _told(error: Exception, where: str) -> str:

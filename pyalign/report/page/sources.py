@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+from pyalign._version import __version__
 from pyalign.report.page import naming
 
 Of = TypeVar("Of")
@@ -14,16 +14,21 @@ Of = TypeVar("Of")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A result. `path`: where it came from, "" for one of this process; `document`: what its file holds."""
+    """A result. `path`: where it came from, "" for one of this process; `version`: of pyalign, which made it."""
 
     path: str
-    document: Mapping[str, Any]
-    result: Any = None
+    result: Any
+    version: str = __version__
 
     @property
     def command(self) -> str:
         """Of which command it is."""
-        return str(self.document["command"])
+        return str(self.result.command)
+
+    @property
+    def document(self) -> Any:
+        """For sections that are not yet made from results."""
+        return self.result.to_dict()
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,12 @@ class Sources:
     @cached_property
     def labels(self) -> dict[str, str]:
         """What models are called, by what results call their embeddings; the same on the whole page."""
-        return naming.labels_of([one.document for one in self.documents])
+        return naming.labels_of([one.result for one in self.documents])
 
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the page must know of its documents, a sentence each."""
-        return naming.remarks_of([(one.path, one.document) for one in self.documents])
+        return naming.remarks_of([(one.path, one.result, one.version) for one in self.documents])
 
     def label(self, name: str) -> str:
         """The label of one; its name where it is not known."""

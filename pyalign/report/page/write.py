@@ -168,7 +168,7 @@ def _about(given: Sources) -> Sequence[str]:
     """What the page is of, in a few phrases."""
     models = len(set(given.labels.values()))
     count = len(given.documents)
-    versions = sorted({str(one.document.get("version")) for one in given.documents})
+    versions = sorted({one.version for one in given.documents})
     told = [f"{count} {'document' if count == 1 else 'documents'}"]
     if models:
         told.insert(0, f"{models} {'model' if models == 1 else 'models'}")
@@ -179,9 +179,8 @@ def _about(given: Sources) -> Sequence[str]:
 
 
 def _time(one: Loaded) -> str:
-    provenance = one.document.get("provenance")
-    time = provenance.get("time") if isinstance(provenance, dict) else None
-    return time[:10] if isinstance(time, str) else ""
+    provenance = one.result.provenance
+    return "" if provenance is None else str(provenance.time)[:10]
 
 
 def _images(images: Any) -> Any:

@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
+from functools import cache
 
 import pytest
 from support import draw_triplets, reals
 
 import pyalign
 from pyalign.data import hashing
+from pyalign.data.missing import Coverage
+from pyalign.data.provenance import Input
+from pyalign.extraction.models import KnownModel, ModelList
 from pyalign.report.page.naming import names_of
 from pyalign.report.page.sources import Loaded, Sources
 
 
-def given(*documents):
-    return Sources(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(documents)))
+def given(*results, versions=()):
+    versions = versions or ["0.1.0"] * len(results)
+    loaded = (Loaded(f"{k}.json", one, version) for k, (one, version) in enumerate(zip(results, versions, strict=True)))
+    return Sources(tuple(loaded))
+
+
+@cache
+def made():
+    """Any scores, and any similarities of models, whose names the tests replace."""
+    scores = pyalign.score({"x": reals(0, 4, 3)}, draw_triplets(1, 4, 9))
+    return scores, pyalign.cka({"a": reals(0, 4, 3), "b": reals(1, 4, 3)}, permutations=0)
+
+
+def of_inputs(result, names, sources, hashes):
+    inputs = tuple(
+        Input(name, source, (4, 3), "float64", sha) for name, source, sha in zip(names, sources, hashes, strict=False)
+    )
+    return replace(result, provenance=replace(result.provenance, inputs=inputs))
 
 
 def score(*names, labels=(), hashes=()):
-    rows = [{"embeddings": name} for name in names]
-    for row, label in zip(rows, labels, strict=False):
-        row["label"] = label
-    inputs = [{"name": name, "source": name, "sha256": sha} for name, sha in zip(names, hashes, strict=False)]
-    return {"command": "score", "version": "0.1.0", "results": rows, "provenance": {"inputs": inputs}}
+    scores, _ = made()
+    rows = [replace(scores.results[0], embeddings=name, label=None) for name in names]
+    rows[: len(labels)] = [replace(row, label=label) for row, label in zip(rows, labels, strict=False)]
+    return of_inputs(replace(scores, results=tuple(rows)), names, names, hashes)
 
 
 def cka(*names, hashes=(), sources=()):
-    sources = sources or names
-    inputs = [{"name": n, "source": s, "sha256": sha} for n, s, sha in zip(names, sources, hashes, strict=False)]
-    return {
-        "command": "cka",
-        "version": "0.1.0",
-        "results": [{"models": list(names)}],
-        "provenance": {"inputs": inputs},
-    }
+    _, similarities = made()
+    return of_inputs(
+        replace(similarities, results=(replace(similarities.results[0], models=names),)),
+        names,
+        sources or names,
+        hashes,
+    )
 
 
 def test_labels_are_short_over_all_documents():
@@ -69,7 +87,7 @@ def test_unless_its_values_are_others():
 )
 def test_two_embeddings_never_share_a_label(documents):
     labels = given(*documents).labels
-    named = [row["embeddings"] for one in documents for row in one["results"] if "embeddings" in row]
+    named = [row.embeddings for one in documents for row in one.results if hasattr(row, "embeddings")]
     assert len({labels[name] for name in named}) == len(set(named))
 
 
@@ -81,32 +99,28 @@ def test_the_same_name_with_other_values_is_said():
 
 
 def test_versions_that_differ_are_said():
-    found = given(score("a.npy"), {**cka("a.npy"), "version": "0.2.0"})
+    found = given(score("a.npy"), cka("a.npy"), versions=["0.1.0", "0.2.0"])
     assert found.remarks == ("The documents are of several versions of pyalign: 0.1.0 (1), 0.2.0 (1).",)
     assert given(score("a.npy"), cka("a.npy")).remarks == ()
 
 
-def test_words_under_other_keys_are_no_models():
-    document = {
-        "command": "extract", "version": "0.1.0", "model": "timm:vit",
-        "results": [{"embeddings": "clip.npy", "label": "CLIP"}],
-    }  # fmt: skip
-    assert given(document).labels == {}
+def test_models_of_other_kinds_of_results_are_no_embeddings():
+    listed = ModelList((KnownModel("timm:vit", "timm"),))
+    assert given(listed).labels == {} and names_of(listed) == []
 
 
 def test_names_are_found_however_deep_they_stand_and_once_each():
-    deep = {"command": "score", "results": [{"rows": {"x": [{"models": ["a", "b"], "other": "a"}]}}, [{"a": "d"}], 3],
-            "notes": [{"model": "no"}], "embeddings": "c", "label": "C"}  # fmt: skip
-    assert names_of(deep) == [("c", "C"), ("a", None), ("b", None), ("d", None)]
-    assert names_of({**deep, "command": "extract"}) == []
+    x = {name: reals(k, 8, 3) for k, name in enumerate("ab")}
+    compared = pyalign.compare(x, draw_triplets(1, 8, 90))
+    assert names_of(compared) == [("a", None), ("b", None)]
+    assert names_of(score("c", "a", labels=["C"])) == [("c", "C"), ("a", None)]
+    agreed = pyalign.compare_neighbors(x, reals(3, 8, 3), k=2)
+    assert ("a", None) in names_of(agreed)
 
 
 def on_triplets(digest, left=None, of=None):
-    document = {**score("clip.npy"), "triplets": "tn.csv"}
-    document["provenance"] = {"inputs": [{"name": "triplets", "source": "tn.csv", "sha256": digest}]}
-    if of is not None:
-        document["coverage"] = {"n_objects": 4, "of_objects": 9, "n_triplets": left, "of_triplets": of}
-    return document
+    result = replace(of_inputs(score("clip.npy"), ["triplets"], ["tn.csv"], [digest]), triplets="tn.csv")
+    return replace(result, coverage=None if of is None else Coverage(4, 9, left, of))
 
 
 def test_triplets_of_which_some_are_left_out_are_no_other_file():
@@ -118,16 +132,14 @@ def test_triplets_of_which_some_are_left_out_are_no_other_file():
         assert remark.startswith("tn.csv is not the same in all documents") and "11111111" not in remark
 
 
-def test_a_coverage_that_is_damaged_or_of_pairs_says_nothing_of_triplets():
-    for coverage in (None, [], 3, {}, {"n_triplets": None, "of_triplets": None, "n_pairs": 3}):
-        documents = ({**on_triplets(digest), "coverage": coverage} for digest in ("11111111", "22222222"))
-        assert len(given(*documents).remarks) == 1
+def test_a_coverage_of_pairs_says_nothing_of_triplets():
+    for coverage in (None, Coverage(4, 9, n_pairs=3, of_pairs=8)):
+        results = (replace(on_triplets(digest), coverage=coverage) for digest in ("11111111", "22222222"))
+        assert len(given(*results).remarks) == 1
 
 
 def test_models_differ_whatever_is_left_out_of_the_triplets():
-    one, other = score("clip.npy", hashes=["1"]), score("clip.npy", hashes=["2"])
-    for document in (one, other):
-        document["coverage"] = {"n_triplets": 9, "of_triplets": 60}
+    one, other = (replace(score("clip.npy", hashes=[sha]), coverage=Coverage(4, 9, 9, 60)) for sha in "12")
     assert len(given(one, other).remarks) == 1
 
 
@@ -138,7 +150,6 @@ def test_scores_of_models_with_other_rows_have_no_remark():
         found = [
             pyalign.score({f"m{n}": pyalign.Embeddings(x[:n], names[:n])}, asked, missing="omit") for n in (5, 6, 8)
         ]
-        documents = [json.loads(one.to_json()) for one in found]
-    digests = {one["sha256"] for document in documents for one in document["provenance"]["inputs"][-1:]}
+        digests = {one.provenance.inputs[-1].sha256 for one in found}
     assert len(digests) == 3 and None not in digests
-    assert given(*documents).remarks == ()
+    assert given(*found).remarks == ()

@@ -10,12 +10,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pyalign.report.blocks import Code, Column, Fact, Facts, Figure, Fold, Section, Table, Text, Tile, Tiles
 from pyalign.report.page.cells import figure
-from pyalign.report.blocks import Code
-from pyalign.report.blocks import Fact, Facts
 from pyalign.report.page.figures_html import library
 from pyalign.report.page.html import Page, body_of, data_of, render, shown, written
-from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text, Tile, Tiles
 from pyalign.report.page.tables_html import MOST, STATIC
 
 NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום",

@@ -23,7 +23,7 @@ def commands(found):
 def test_results_documents_and_files_are_taken_together(results, held, documents):
     found, faults = read_documents([results["score"], held["cka"], documents / "compare.json"])
     assert (commands(found), faults) == (["score", "cka", "compare"], ())
-    assert found[0].document == results["score"].to_dict() and found[1].document == held["cka"]
+    assert found[0].result is results["score"] and found[1].result.to_dict() == held["cka"]
     assert [one.path for one in found] == ["", "", str(documents / "compare.json")]
 
 
@@ -50,8 +50,7 @@ def test_the_manifest_of_an_extraction_is_read_and_shown(tmp_path):
 def test_a_result_of_one_model_is_one_of_several(results):
     one = results["score"][0]
     found, _ = read_documents(pyalign.score([[1.0, 0], [0, 1], [1, 1]], [[0, 2, 1]]))
-    assert found[0].document["results"][0]["embeddings"] == "embeddings" and one.accuracy
-    assert "accuracy" not in found[0].document
+    assert found[0].result.results[0].embeddings == "embeddings" and one.accuracy
 
 
 FAULTY = {

@@ -100,7 +100,7 @@ def test_results_of_unknown_values_belong_where_they_came_from_unless_their_numb
 
     results = (result("t", "a", (9, 3)), result("t", None, (9, 3)), result("t", None, (8, 3)),
                result("u", "a", (9, 3)), result("t", None, ()))  # fmt: skip
-    loaded = tuple(Loaded("", made.to_dict(), made) for made in results)
+    loaded = tuple(Loaded("", made) for made in results)
     sets = triplet_sets(Sources(loaded))
     numbers = [sets.of(one) for one in loaded]
     assert numbers[0] == numbers[1] == numbers[3] != numbers[2]

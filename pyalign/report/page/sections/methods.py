@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from pyalign._version import __version__
-from pyalign.report.blocks import Code, Column, Fold, Section, Table, Text, present
-from pyalign.report.page.sections._rows import filled, nested, numbered, plain
+from pyalign.data.provenance import Provenance
+from pyalign.documents import as_document
+from pyalign.extraction.result import Extraction
+from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled, present
+from pyalign.report.page.sections._rows import numbered
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.results import SCHEMA
 
 LEAD = "What is needed to make these figures again: inputs with the SHA-256 of their values, settings, seeds, versions."
 LONGEST = 300  # letters of one setting
+APART = ("layers", "failures", "provenance", "notes")  # of an extraction, which are shown elsewhere
 # What a document says of itself, besides its results.
 SAID = (
     "measure", "temperature", "ties", "nan", "seed", "backend", "correction", "ci_by", "ci_method", "confidence",
@@ -23,93 +29,94 @@ SAID = (
 )  # fmt: skip
 
 
-def methods(given: Sources) -> Section | None:
+def methods(sources: Sources) -> Section | None:
     """Documents, inputs, settings, manifests of extractions."""
-    if not given.documents:
+    if not sources.documents:
         return None
-    parts = [_documents(given), _inputs(given), _settings(given), *_extractions(given), _notes(given)]
+    parts = [_documents(sources), _inputs(sources), _settings(sources), *_extractions(sources), _notes(sources)]
     return Section("methods", "Methods", LEAD, present(parts))
 
 
-def _provenance(one: Loaded) -> Mapping[str, Any]:
-    return nested(one.document, "provenance")
+def _called(sources: Sources) -> tuple[str, ...]:
+    """Of each result: its file, or its command and number."""
+    return tuple(one.path or f"{one.command} ({number})" for number, one in enumerate(sources.documents, start=1))
 
 
-def _called(given: Sources) -> tuple[str, ...]:
-    """Of each document: its file, or its command and number."""
-    return tuple(one.path or f"{one.command} ({number})" for number, one in enumerate(given.documents, start=1))
-
-
-def _documents(given: Sources) -> Table:
-    held = [_provenance(one) for one in given.documents]
+def _documents(sources: Sources) -> Table:
+    column = Rows([(one, one.result.provenance) for one in sources.documents]).column
     columns = (
-        Column("Document", _called(given)),
-        Column("Command", tuple(one.command for one in given.documents), filter=True),
-        Column("pyalign", tuple(str(one.document.get("version")) for one in given.documents), named=True),
-        Column("Schema", tuple(plain(one.document.get("schema")) for one in given.documents), "count"),
-        Column("Computed", tuple(plain(one.get("time")) for one in held)),
-        Column("Backend", tuple(plain(one.get("backend")) for one in held)),
-        Column("Seed", tuple(_seed(one, of) for one, of in zip(given.documents, held, strict=True)), "count",
+        Column("Document", _called(sources)),
+        column("Command", lambda row: row[0].command, filter=True),
+        column("pyalign", lambda row: row[0].version, named=True),
+        column("Schema", lambda row: SCHEMA, "count"),
+        column("Computed", lambda row: row[1] and row[1].time),
+        column("Backend", lambda row: row[1] and row[1].backend),
+        column("Seed", lambda row: _seed(*row), "count",
                note="of what was drawn at random; missing where nothing was"),
     )  # fmt: skip
-    return Table(columns, name="documents-table", caption=f"Documents on this page, which pyalign {__version__} made.")
+    caption = f"Documents on this page, which pyalign {__version__} made."
+    return Table(columns, name="documents-table", caption=caption)
 
 
-def _seed(one: Loaded, provenance: Mapping[str, Any]) -> Any:
-    seed = provenance.get("seed")
-    return plain(one.document.get("seed") if seed is None else seed)
+def _seed(one: Loaded, provenance: Provenance | None) -> int | None:
+    if provenance is not None and provenance.seed is not None:
+        return provenance.seed
+    seed: int | None = getattr(one.result, "seed", None)
+    return seed
 
 
-def _inputs(given: Sources) -> Table | None:
+def _inputs(sources: Sources) -> Table | None:
     """Each array once: what it is called, and the documents that it went into."""
-    found: dict[tuple[Any, ...], list[str]] = {}
-    for name, one in zip(_called(given), given.documents, strict=True):
-        for held in _provenance(one).get("inputs") or ():
-            shape = " x ".join(f"{axis:,}" for axis in held.get("shape") or ())
-            key = (
-                held.get("source") or held.get("name"),
-                held.get("name"),
-                shape,
-                held.get("dtype"),
-                held.get("sha256"),
-            )
-            found.setdefault(key, []).append(name)
-    if not found:
+    documents: dict[tuple[str, str, str, str, str | None], set[str]] = {}
+    for name, one in zip(_called(sources), sources.documents, strict=True):
+        provenance = one.result.provenance
+        for array in () if provenance is None else provenance.inputs:
+            shape = " x ".join(f"{axis:,}" for axis in array.shape)
+            key = array.source or array.name, array.name, shape, array.dtype, array.sha256
+            documents.setdefault(key, set()).add(name)
+    if not documents:
         return None
-    keys = list(found)
+    column = Rows(list(documents)).column
     columns = (
-        Column("File or array", tuple(key[0] for key in keys)),
-        Column("Input", tuple("embeddings" if key[0] == key[1] else key[1] for key in keys), filter=True),
-        Column("Model", tuple(given.labels.get(str(key[0])) for key in keys)),
-        Column("Shape", tuple(key[2] or None for key in keys)),
-        Column("Type", tuple(key[3] for key in keys)),
-        Column("SHA-256", tuple(key[4] for key in keys), note="of type, shape and values: pyalign.data.fingerprint"),
-        Column("Documents", tuple(float(len(set(found[key]))) for key in keys), "count"),
+        column("File or array", lambda key: key[0]),
+        column("Input", lambda key: "embeddings" if key[0] == key[1] else key[1], filter=True),
+        column("Model", lambda key: sources.labels.get(key[0])),
+        column("Shape", lambda key: key[2] or None),
+        column("Type", lambda key: key[3]),
+        column("SHA-256", lambda key: key[4], note="of type, shape and values: pyalign.data.fingerprint"),
+        column("Documents", lambda key: float(len(documents[key])), "count"),
     )
     return Table(filled(columns), name="inputs-table", caption="What the figures were computed from.")
 
 
-def _settings(given: Sources) -> Fold:
+def _settings(sources: Sources) -> Fold:
     """All settings as they were asked for and as they were, and the command line; a row each."""
-    rows = [(name, *setting) for name, one in zip(_called(given), given.documents, strict=True) for setting in _of(one)]
+    settings = [
+        (name, *setting)
+        for name, one in zip(_called(sources), sources.documents, strict=True)
+        for setting in _of(one.result)
+    ]
+    column = Rows(settings).column
     columns = (
-        Column("Setting", tuple(row[1] for row in rows)),
-        Column("Value", tuple(row[2] for row in rows)),
-        Column("Document", tuple(row[0] for row in rows), filter=True),
+        column("Setting", lambda row: row[1]),
+        column("Value", lambda row: row[2]),
+        column("Document", lambda row: row[0], filter=True),
     )
     parts: list[Any] = [Table(columns, name="settings-table", caption="Every setting of every document.")]
-    lines = [line for one in given.documents if (line := command_line(one))]
+    lines = [line for one in sources.documents if (line := command_line(one.result))]
     if lines:
         parts.append(Code("Command lines, by the options that were given", "\n".join(dict.fromkeys(lines))))
     return Fold("Settings", tuple(parts))
 
 
-def _of(one: Loaded) -> Iterator[tuple[str, str]]:
+def _of(result: Any) -> Iterator[tuple[str, str]]:
+    stated = {one.name for one in fields(result) if not one.metadata.get("hidden")} | {*result.derived}
     for name in SAID:
-        if one.document.get(name) is not None:
-            yield name, _text(one.document[name])
-    options = _provenance(one).get("options")
-    for name, value in (options or {}).items() if isinstance(options, Mapping) else ():
+        value = as_document(getattr(result, name)) if name in stated else None
+        if value is not None:
+            yield name, _text(value)
+    options = {} if result.provenance is None else result.provenance.options
+    for name, value in as_document(options).items():
         if name != "command_line":
             yield f"option {name}", _text(value)
 
@@ -119,49 +126,58 @@ def _text(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def command_line(one: Loaded) -> str:
-    """The command with the options that it was given, as far as the document says.
+def command_line(result: Any) -> str:
+    """The command with the options that it was given, as far as the result says.
 
     Example:
-        >>> given = {"command_line": {"embeddings": ["a b.npy"], "one_based": True, "triplets": "t.npy"}}
-        >>> command_line(Loaded("", {"command": "score", "provenance": {"options": given}}))
+        >>> import numpy as np, pyalign
+        >>> options = {"command_line": {"embeddings": ["a b.npy"], "one_based": True, "triplets": "t.npy"}}
+        >>> score = pyalign.score(np.eye(3), [[0, 1, 2]])
+        >>> command_line(replace(score, provenance=replace(score.provenance, options=options)))
         "pyalign score --embeddings 'a b.npy' --one-based --triplets t.npy"
     """
-    options = _provenance(one).get("options")
+    options = {} if result.provenance is None else result.provenance.options
     line = options.get("command_line") if isinstance(options, Mapping) else None
     if not isinstance(line, Mapping):
         return ""
-    words = ["pyalign", *one.command.split()]
+    words = ["pyalign", *result.command.split()]
     for name, value in sorted(line.items()):
         words.append("--" + str(name).replace("_", "-"))
         if value is not True:
-            comma = name == "columns" and isinstance(value, list)
-            words += [",".join(map(str, value))] if comma else map(str, value if isinstance(value, list) else [value])
+            values = value if isinstance(value, list | tuple) else [value]
+            comma = name == "columns" and isinstance(value, list | tuple)
+            words += [",".join(map(str, values))] if comma else map(str, values)
     return shlex.join(words)
 
 
-def _extractions(given: Sources) -> list[Any]:
+def _extractions(sources: Sources) -> list[Any]:
     """A fold for each extraction: what its manifest says."""
     parts = []
-    for number, one in enumerate(given.of("extract")):
-        whole = one.document
-        rows = [
-            (name, _text(whole[name])) for name in whole if name not in ("layers", "failures", "provenance", "notes")
-        ]
-        layers = whole["layers"]
-        told = Table((Column("Setting", tuple(row[0] for row in rows)),
-                                             Column("Value", tuple(row[1] for row in rows))), name=numbered("extraction-table", number), caption=(f"Embeddings by {whole['model']}: {whole['n_rows']:,} of "
-            f"{whole['n_items']:,} items."))  # fmt: skip
-        held = Table(tuple(Column(key, tuple(_text(layer[key]) if layer.get(key) is not None else None for layer in layers))
-                  for key in ("name", "what", "pooling", "shape", "dtype", "file", "sha256")), name=numbered("extraction-layers", number), caption="Layers, and the SHA-256 of their files.")  # fmt: skip
-        parts.append(Fold(f"Extraction: {whole['model']}", (told, held)))
+    for number, made in enumerate(sources.results(Extraction)):
+        manifest = made.to_dict()
+        column = Rows([(name, _text(value)) for name, value in manifest.items() if name not in APART]).column
+        settings = Table(
+            (column("Setting", lambda row: row[0]), column("Value", lambda row: row[1])),
+            name=numbered("extraction-table", number),
+            caption=f"Embeddings by {made.model}: {made.n_rows:,} of {made.n_items:,} items.",
+        )
+        layers = Table(
+            tuple(
+                Column(name, tuple(None if row.get(name) is None else _text(row[name]) for row in manifest["layers"]))
+                for name in ("name", "what", "pooling", "shape", "dtype", "file", "sha256")
+            ),
+            name=numbered("extraction-layers", number),
+            caption="Layers, and the SHA-256 of their files.",
+        )
+        parts.append(Fold(f"Extraction: {made.model}", (settings, layers)))
     return parts
 
 
-def _notes(given: Sources) -> Fold | None:
+def _notes(sources: Sources) -> Fold | None:
     """The notes of all documents, which sections may have shown already."""
-    rows = [(name, str(note)) for name, one in zip(_called(given), given.documents, strict=True)
-            for note in one.document.get("notes") or ()]  # fmt: skip
+    rows = [
+        (name, note) for name, one in zip(_called(sources), sources.documents, strict=True) for note in one.result.notes
+    ]
     if not rows:
         return None
     return Fold("Notes of the documents", tuple(Text((f"{name}: {note}",)) for name, note in dict.fromkeys(rows)))
