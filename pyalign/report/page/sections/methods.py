@@ -131,6 +131,7 @@ def command_line(result: Any) -> str:
 
     Example:
         >>> import numpy as np, pyalign
+        >>> from dataclasses import replace
         >>> options = {"command_line": {"embeddings": ["a b.npy"], "one_based": True, "triplets": "t.npy"}}
         >>> score = pyalign.score(np.eye(3), [[0, 1, 2]])
         >>> command_line(replace(score, provenance=replace(score.provenance, options=options)))
