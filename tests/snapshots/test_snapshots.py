@@ -1,0 +1,117 @@
+"""What is shown of results stays as it is: tables, LaTeX, CSV, documents, pages and charts, of every kind of result."""
+
+from __future__ import annotations
+
+import difflib
+
+import pytest
+
+import pyalign.report
+from pyalign.report.charts import KINDS as CHARTS
+from pyalign.report.page.sections import SECTIONS
+from pyalign.results import KINDS, read_result
+
+from .examples import documents_of, real_results, sample_results, small_results
+from .files import TOGETHER, VERSION, differences, read_documents, read_shown
+from .shown import tables_of, texts_of
+from .together import texts_together
+
+DOCUMENTS = {name: one for held in read_documents().values() for name, one in held.items()}
+PACKAGES = {"tables": (), "charts": ("altair", "scipy"), "page": ("altair", "scipy", "vl_convert")}
+PACKAGES[""] = PACKAGES["page"]
+REWRITE = "`python -m tests.snapshots --write` writes snapshots anew"
+
+
+def result_of(name):
+    return read_result(DOCUMENTS[name], name)
+
+
+def check(kind, name, part, texts):
+    """Each text is that of the snapshot, and the snapshot has no others. `part`: "" for all of its parts."""
+    for package in PACKAGES[part]:
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    texts, start = texts(), f"{name} / "
+    before = {
+        title.removeprefix(start): text
+        for title, text in read_shown()[kind].items()
+        if title.startswith(start) and part in ("", part_of(title.removeprefix(start)))
+    }
+    assert list(texts) == list(before), REWRITE
+    for title, text in texts.items():
+        if text != before[title]:
+            lines = difflib.unified_diff(before[title].split("\n"), text.split("\n"), "before", "now", lineterm="", n=1)
+            told = [f"{start}{title}; {REWRITE}", *lines]
+            pytest.fail("\n".join(line[:300] for line in told[:40]), pytrace=False)
+
+
+def part_of(title):
+    return "charts" if title.startswith("chart") else "page" if title.startswith("page") else "tables"
+
+
+@pytest.mark.parametrize("part", ["tables", "charts", "page"])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_is_shown_of_a_result(name, part):
+    check(DOCUMENTS[name]["command"], name, part, texts_of(name, DOCUMENTS[name])[part])
+
+
+@pytest.mark.parametrize("title", texts_together(DOCUMENTS))
+def test_what_is_shown_of_several_results(title):
+    check(TOGETHER, title, "", texts_together(DOCUMENTS)[title])
+
+
+# Documents
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_is_written_as_it_was_read(name):
+    assert differences(DOCUMENTS[name], result_of(name).to_dict() | {"version": VERSION}, name, within=1e-12) == []
+
+
+def check_computed(results, folder):
+    """Results have the committed documents, and what is shown of them is what is shown of their documents."""
+    assert results
+    for name, document in documents_of(results, folder).items():
+        assert differences(DOCUMENTS[name], document, name) == []
+    for name, one in results.items():
+        back = read_result(one.to_dict(), name)
+        assert tables_of(one) == tables_of(back), name
+
+
+def test_results_of_all_kinds_have_the_committed_documents(tmp_path):
+    check_computed(small_results(tmp_path), tmp_path)
+
+
+def test_results_of_the_sample_have_the_committed_documents(tmp_path):
+    check_computed(sample_results(tmp_path), tmp_path)
+
+
+def test_results_of_real_data_have_the_committed_documents(data):
+    check_computed(real_results(data), data)
+
+
+# Nothing is left out
+
+
+def test_every_kind_of_result_has_a_snapshot():
+    assert {one["command"] for one in DOCUMENTS.values()} == {*KINDS} == {*read_documents()}
+    assert {*read_shown()} == {*KINDS, TOGETHER}
+    assert {kind: names_shown(kind) for kind in KINDS} == {kind: {*held} for kind, held in read_documents().items()}
+    assert names_shown(TOGETHER) == {*texts_together(DOCUMENTS)}
+
+
+def names_shown(kind):
+    return {title.partition(" / ")[0] for title in read_shown()[kind]}
+
+
+def test_every_view_has_a_snapshot():
+    views = {type(result_of(name)).__name__ for name in DOCUMENTS}
+    assert {*pyalign.report.VIEWS} - views == set()
+
+
+def test_every_kind_of_chart_and_every_section_of_the_page_has_a_snapshot():
+    shown = {title: text for texts in read_shown().values() for title, text in texts.items()}
+    of_more = {kind for kind, (commands, _) in CHARTS.items() if not commands}
+    drawn = {title.partition(" / chart, ")[2] for title in shown if " / chart, " in title}
+    assert drawn == {*CHARTS} - of_more and of_more == {"cards", "map"}
+    sections = {one for title, text in shown.items() if title.endswith(" / page, sections") for one in text.split()}
+    assert sections == {*SECTIONS}
