@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +16,6 @@ from typing import Generic, TypeVar
 from pyalign.data import alternatives_of, chance_of
 from pyalign.io.formats import FORMATS
 from pyalign.io.paths import suffix_of
-from pyalign.report.widths import beginning, ending, shown_width
 
 TRANSFORMED = " (transformed)"  # behind the name of what a transform made of embeddings
 WIDTH = 80  # where no terminal says otherwise
@@ -159,6 +159,38 @@ def terminal_width() -> int | None:
         return os.get_terminal_size(sys.stdout.fileno()).columns
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def shown_width(text: str) -> int:
+    """The columns of a terminal that a text takes: two for wide characters, none for combining ones.
+
+    Example:
+        >>> shown_width("name"), shown_width("日本語"), shown_width("e\\u0301")
+        (4, 6, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def ending(text: str, width: int) -> str:
+    """The end of a text, with "…" before it where it is longer."""
+    if shown_width(text) <= width:
+        return text
+    start = max(0, len(text) - width + 1)
+    while shown_width(text[start:]) > width - 1:
+        start += 1
+    return "…" + text[start:]
+
+
+def beginning(text: str, width: int) -> str:
+    """The beginning of a text, with "…" behind it where it is longer."""
+    if shown_width(text) <= width:
+        return text
+    end = width - 1
+    while shown_width(text[:end]) > width - 1:
+        end -= 1
+    return text[:end] + "…"
 
 
 def shorten_left(text: str, width: int) -> str:

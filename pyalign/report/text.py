@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pyalign.report.blocks import PAGE, Block, Column, Facts, Lines, Paragraph, Table, Value
-from pyalign.report.tables import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened
-from pyalign.report.widths import shown_width
+from pyalign.report.tables import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened, shown_width
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.report.latex_text import latex_text
+from pyalign.report.markup import latex_text
 from pyalign.report.model_index import yaml_text
 
 yaml = pytest.importorskip("yaml")

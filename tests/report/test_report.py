@@ -18,8 +18,16 @@ import pyalign
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import Scores
 from pyalign.report.progress import ProgressLine
-from pyalign.report.tables import Column, columns_table, fitted_table, noted, short_labels, shorten_left, shortened
-from pyalign.report.widths import shown_width
+from pyalign.report.tables import (
+    Column,
+    columns_table,
+    fitted_table,
+    noted,
+    short_labels,
+    shorten_left,
+    shortened,
+    shown_width,
+)
 
 ROW = Score(
     accuracy=0.504693, n_triplets=127304, n_ties=1234, n_dropped=0, cross_entropy=1.07558, mean_entropy=1.0970512,

@@ -138,7 +138,8 @@ def _named(result: Any, unnamed: dict[str, str]) -> Any:
         digest = str(inputs[0].sha256 if inputs and inputs[0].sha256 else len(unnamed))
         called = UNNAMED if not unnamed else f"{UNNAMED} {len(unnamed) + 1}"
         result = replace(result, embeddings=result.label or unnamed.setdefault(digest, called))
-    return kind((result,), provenance=result.provenance)
+    triplets = getattr(result, "triplets", None)
+    return kind((result,), triplets, notes=result.notes, coverage=result.coverage, provenance=result.provenance)
 
 
 def _told(error: Exception, where: str) -> str:

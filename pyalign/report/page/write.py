@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -24,8 +25,6 @@ from pyalign.results import Result
 
 PAGES = (".html", ".htm")
 TITLE = "Agreement with human similarity judgments"
-# What a document of a kind that was read, and holds something that nobody thought of, makes of a section.
-STRANGE = (InputError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -99,19 +98,19 @@ def make_report(
     for one in documents:
         if one.path and os.path.exists(path) and os.path.samefile(one.path, path):
             raise InputError(f"path must not be that of a result; got {os.fspath(path)}")
-    given = Sources(documents, _metadata(metadata), _images(images), faults)
-    page = Page(sprites=_sprites(given))
-    sections, more = sections_of(given, progress)
+    sources = Sources(documents, _metadata(metadata), _images(images), faults)
+    page = Page(sprites=_sprites(sources))
+    sections, more = sections_of(sources, progress)
     faults = (*faults, *more)
     heading = title or TITLE
     body = body_of(sections, page)
     remarks = (
-        *given.remarks,
-        *_of_metadata(given),
+        *sources.remarks,
+        *_of_metadata(sources),
         *(page.sprites.finish(page.keep, progress) if page.sprites else ()),
     )
     warnings = (*(f"Left out: {one}" for one in faults), *remarks)
-    html = render(heading, _about(given), warnings, sections, body, page)
+    html = render(heading, _about(sources), warnings, sections, body, page)
     names = tuple(one.name for one in sections)
     text = os.fspath(path)
     digest = {text: hashlib.sha256(html.encode()).hexdigest()}
@@ -127,52 +126,46 @@ def _require_page(path: Any) -> None:
         raise InputError(f"path must end in {' or '.join(PAGES)}; got {text:.200}")
 
 
-def sections_of(given: Sources, progress: Progress = silent) -> tuple[list[Section], list[str]]:
+def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Section], list[str]]:
     """The sections that there is something for, and what could not be shown, a line each."""
-    found: list[Section] = []
+    made: list[Section] = []
     faults: list[str] = []
     for number, place in enumerate(SECTIONS.values()):
         module, _, name = place.partition(":")
         progress("sections", number, len(SECTIONS))
-        made, told = _attempt(getattr(import_module(f"pyalign.report.page.sections.{module}"), name), given)
-        faults += told
-        if made is not None:
-            found.append(made)
-    return found, faults
+        section, refused = _attempt(getattr(import_module(f"pyalign.report.page.sections.{module}"), name), sources)
+        faults += refused
+        if section is not None:
+            made.append(section)
+    return made, faults
 
 
-def _attempt(section: Any, given: Sources) -> tuple[Section | None, list[str]]:
-    """The section of all documents; where one of them is too strange for it, of the others."""
-    try:
-        return section(given), []
-    except STRANGE as error:
-        first = error
-    kept: list[Loaded] = []
-    told: list[str] = []
-    for one in given.documents:
+def _attempt(section: Callable[[Sources], Section | None], sources: Sources) -> tuple[Section | None, list[str]]:
+    """The section of all results, or of those that it does not refuse; any error but an `InputError` is a defect."""
+    with suppress(InputError):
+        return section(sources), []
+    kept, refused = [], []
+    for one in sources.documents:
         try:
-            section(Sources((one,), given.metadata, given.images))
-        except STRANGE as error:
-            told.append(f"{one.path or 'a result'}: {section.__name__}: {type(error).__name__}: {error}")
-        else:
+            section(replace(sources, documents=(one,)))
             kept.append(one)
-    if not told:
-        return None, [f"{section.__name__}: {type(first).__name__}: {first}"]
+        except InputError as error:
+            refused.append(f"{one.path or 'a result'}: {section.__name__}: {error}")
     try:
-        return section(Sources(tuple(kept), given.metadata, given.images)), told
-    except STRANGE as error:
-        return None, [*told, f"{section.__name__}: {type(error).__name__}: {error}"]
+        return section(replace(sources, documents=tuple(kept))), refused
+    except InputError as error:
+        return None, [*refused, f"{section.__name__}: {error}"]
 
 
-def _about(given: Sources) -> Sequence[str]:
+def _about(sources: Sources) -> Sequence[str]:
     """What the page is of, in a few phrases."""
-    models = len(set(given.labels.values()))
-    count = len(given.documents)
-    versions = sorted({one.version for one in given.documents})
+    models = len(set(sources.labels.values()))
+    count = len(sources.documents)
+    versions = sorted({one.version for one in sources.documents})
     told = [f"{count} {'document' if count == 1 else 'documents'}"]
     if models:
         told.insert(0, f"{models} {'model' if models == 1 else 'models'}")
-    times = sorted(filter(None, (_time(one) for one in given.documents)))
+    times = sorted(filter(None, (_time(one) for one in sources.documents)))
     if times:
         told.append(times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}")
     return [*told, f"computed by pyalign {', '.join(versions)}"]
@@ -199,20 +192,20 @@ def _metadata(metadata: Any) -> Any:
     return metadata_of(metadata)
 
 
-def _of_metadata(given: Sources) -> tuple[str, ...]:
+def _of_metadata(sources: Sources) -> tuple[str, ...]:
     """A word where the metadata are of other models altogether."""
-    if given.metadata is None or not given.labels:
+    if sources.metadata is None or not sources.labels:
         return ()
-    rows = given.metadata.matched(list(given.labels), given.labels).rows
+    rows = sources.metadata.matched(list(sources.labels), sources.labels).rows
     if any(row is not None for row in rows):
         return ()
-    models, there = dict.fromkeys(given.labels.values()), given.metadata.models
+    models, there = dict.fromkeys(sources.labels.values()), sources.metadata.models
     return (f"No row of the metadata is of a model here: rows {listing(there, 3)}; models {listing(list(models), 3)}.",)
 
 
-def _sprites(given: Sources) -> Any:
-    if given.images is None:
+def _sprites(sources: Sources) -> Any:
+    if sources.images is None:
         return None
     from pyalign.report.page.sprites import Sprites
 
-    return Sprites(given.images)
+    return Sprites(sources.images)
