@@ -9,8 +9,8 @@ from pyalign.report.blocks import Block, Fact, Facts, Lines
 
 # The class of a result -> module and function that state it: (result, verbose) -> blocks.
 VIEWS = {
-    "Agreement": "agreements:agreement_table",
-    "Agreements": "agreements:agreements_table",
+    "Agreement": "agreement:agreement_view",
+    "Agreements": "agreement:agreement_view",
     "Calibration": "calibrations:calibration_table",
     "Calibrations": "calibrations:calibrations_table",
     "Comparison": "comparisons:comparison_table",
@@ -34,14 +34,14 @@ VIEWS = {
     "NeighborAgreement": "neighborhoods:agreement_table",
     "NeighborChanges": "neighborhoods:changes_table",
     "NeighborPurity": "neighborhoods:purity_table",
-    "NoiseCeiling": "ceilings:ceiling_table",
+    "NoiseCeiling": "ceiling:ceiling_view",
     "ProbeCrossValidation": "probes:probe_table",
     "ProbeFit": "probes:fit_table",
     "Prototypes": "neighborhoods:prototypes_table",
     "RecipeCrossValidation": "probes:recipe_table",
     "ReportFile": "listings:page_view",
     "Rsa": "rsa:rsa_table",
-    "Recovery": "recoveries:recovery_table",
+    "Recovery": "recovery:recovery_view",
     "Score": "score:score_view",
     "Scores": "score:score_view",
     "Study": "listings:study_view",

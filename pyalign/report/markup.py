@@ -55,7 +55,7 @@ def grids_of(result: Any) -> list[Grid | str]:
         if isinstance(block, Table):
             columns, same = shown_columns(block)
             cells = tuple(zip(*(column.cells for column in columns), strict=True))
-            pieces.append(Grid(block.title, tuple(column.header for column in columns), cells))
+            pieces.append(Grid(block.title.removesuffix(":"), tuple(column.header for column in columns), cells))
             said += [*same, *(column.foot for column in columns if column.foot)]
         elif isinstance(block, Lines):
             pieces += [line.strip() for line in block.lines if line.strip()]

@@ -2,98 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from pyalign.report.blocks import Column, Fold, Section, Table, present
-from pyalign.report.charts.document import ends
-from pyalign.report.page.sections._rows import column as field
-from pyalign.report.page.sections._rows import confidence, file_label, filled, numbered
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.analysis.agreed import Agreements
+from pyalign.analysis.ceilings import NoiseCeiling
+from pyalign.documents import Interval
+from pyalign.report.agreement import bins_table, labels_of, models_table
+from pyalign.report.blocks import Fold, Rows, Section, Table, present
+from pyalign.report.cells import intervals_text
+from pyalign.report.page.sections._rows import file_label, numbered
+from pyalign.report.page.sources import Sources
 
 LEAD = (
     "No model can predict people better than people allow. The noise ceiling says how far that is; where many people "
     "answered the same triplets, a model's probabilities are held against the shares of their answers."
 )
-CEILINGS = {
-    "upper": ("Majority share", "too high on average: the majority is found in the same answers"),
-    "estimate": ("Likely choices", "right on average from about five answers on"),
-    "lower": ("Leave one person out", "too low on average: a few others are a poor guide"),
-}
 
 
-def agreement(given: Sources) -> Section | None:
+def agreement(sources: Sources) -> Section | None:
     """Ceilings, then models."""
-    parts: list[Any] = [_ceilings(one, number) for number, one in enumerate(given.of("ceiling"))]
-    for number, one in enumerate(given.of("agreement")):
-        parts += [_models(given, one, number), _by_agreement(given, one, number)]
+    parts: list[Any] = [_ceilings(people, number) for number, people in enumerate(sources.results(NoiseCeiling))]
+    for number, models in enumerate(sources.results(Agreements)):
+        labels = labels_of(models, labels=sources.labels)
+        parts += [_models(models, labels, number), _by_agreement(models, labels, number)]
     return Section("agreement", "Agreement among people", LEAD, present(parts)) if parts else None
 
 
-def _ceilings(one: Loaded, number: int) -> Table:
-    whole = one.document
-    held = [(name, whole["ceilings"][name]) for name in CEILINGS]
-    values = [row["value"] for _, row in held] + [whole.get("guessing"), whole.get("best_accuracy")]
-    pairs = [ends(row) for _, row in held] + [(None, None)] * 2
+def _ceilings(people: NoiseCeiling, number: int) -> Table:
+    upper, estimate, lower = people.ceilings.upper, people.ceilings.estimate, people.ceilings.lower
+    rows: list[tuple[str, float, Interval | None, str]] = [
+        ("Majority share", upper.value, upper.ci, "too high on average: the majority is found in the same answers"),
+        ("Likely choices", estimate.value, estimate.ci, "right on average from about five answers on"),
+        ("Leave one person out", lower.value, lower.ci, "too low on average: a few others are a poor guide"),
+        ("Majority share of pure guessing", people.guessing, None, "what the first would be if everybody guessed"),
+        ("Best of any model, in-sample", people.best_accuracy, None, "above what any model can have on other answers"),
+    ]
+    column = Rows(rows).column
     columns = (
-        Column("Ceiling", (*(CEILINGS[name][0] for name, _ in held), "Majority share of pure guessing",
-                           "Best of any model, in-sample")),
-        Column("Accuracy", tuple(values), "percent", tuple(low for low, _ in pairs), tuple(high for _, high in pairs)),
-        Column("On average", (*(CEILINGS[name][1] for name, _ in held), "what the first would be if everybody guessed",
-                              "above what any model can have on other answers")),
-    )  # fmt: skip
-    people = "people not known" if whole.get("n_persons") is None else f"{whole['n_persons']:,} people"
+        column("Ceiling", lambda row: row[0]),
+        column("Accuracy", lambda row: row[1], "percent", ci=lambda row: row[2]),
+        column("On average", lambda row: row[3]),
+    )
+    persons = "people not known" if people.n_persons is None else f"{people.n_persons:,} people"
+    intervals = intervals_text(row[2] for row in rows) or "no intervals"
     caption = (
-        f"How well people predict people on {file_label(whole.get('triplets'))}: {whole['n_distinct']:,} triplets "
-        f"answered at least twice, {whole['n_answers']:,} answers, {people}; "
-        f"{confidence([row for _, row in held]) or 'no intervals'}; least cross-entropy of any model on these answers "
-        f"{whole['least_cross_entropy']:.4f} nats."
+        f"How well people predict people on {file_label(people.triplets)}: {people.n_distinct:,} triplets "
+        f"answered at least twice, {people.n_answers:,} answers, {persons}; "
+        f"{intervals}; least cross-entropy of any model on these answers {people.least_cross_entropy:.4f} nats."
     )
     return Table(columns, name=numbered("ceilings-table", number), caption=caption)
 
 
-def _models(given: Sources, one: Loaded, number: int) -> Table:
-    rows = one.document["results"]
-    first = rows[0]
-    columns = [
-        Column("Model", tuple(given.label(str(row.get("embeddings") or "embeddings")) for row in rows)),
-        field("Measure", rows, "measure", "text", filter=len({row.get("measure") for row in rows}) > 1),
-        field("r of shares", rows, "share_pearson", places=3, note="Pearson, of probabilities with shares of answers"),
-        field("r of entropies", rows, "entropy_pearson", places=3),
-        field("rho of entropies", rows, "entropy_spearman", places=3, note="Spearman"),
-        field("Entropy", rows, "model_entropy", places=4, note="nats, mean over triplets"),
-        field(
-            "KL", rows, "kl", places=4, note="nats, of people's shares from the model's probabilities; less is better"
-        ),
-        field("JS distance", rows, "js_distance", places=4, note="root of nats; less is better"),
-        field("Accuracy", rows, "accuracy", "percent", note="on all answers"),
-        field("Of majority", rows, "majority_accuracy", "percent", note="of choosing what most people chose"),
-        field("Temperature", rows, "temperature", places=3),
-    ]
+def _models(models: Agreements, labels: Sequence[str], number: int) -> Table:
+    first = models[0]
     caption = (
-        f"Models against many people on {file_label(one.document.get('triplets'))}: {first['n_distinct']:,} triplets, "
-        f"{first['n_answers']:,} answers; people's mean entropy {first['human_entropy']:.4f} nats, mean majority share "
-        f"{100 * first['majority_share']:.1f} %. These figures have no intervals."
+        f"Models against many people on {file_label(models.triplets)}: {first.n_distinct:,} triplets, "
+        f"{first.n_answers:,} answers; people's mean entropy {first.human_entropy:.4f} nats, mean majority share "
+        f"{100 * first.majority_share:.1f} %. These figures have no intervals."
     )
-    return Table(filled(columns), name=numbered("agreement-table", number), caption=caption, sort=("r of shares", True))
+    table = models_table(models, labels)
+    return replace(table, name=numbered("agreement-table", number), caption=caption, sort=("r shares", True))
 
 
-def _by_agreement(given: Sources, one: Loaded, number: int) -> Fold:
+def _by_agreement(models: Agreements, labels: Sequence[str], number: int) -> Fold:
     """The same by how far people agree: a row for each model and range."""
-    rows = [(result, part) for result in one.document["results"] for part in result["bins"]]
-    names = tuple(given.label(str(result.get("embeddings") or "embeddings")) for result, _ in rows)
-    parts = [part for _, part in rows]
-    columns = [
-        Column("Model", names, filter=len(set(names)) > 1),
-        Column("Measure", tuple(result.get("measure") for result, _ in rows)),
-        field("From", parts, "low", "percent", places=0, note="share of the majority"),
-        field("To", parts, "high", "percent", places=0),
-        field("Triplets", parts, "n_distinct", "count"),
-        field("Majority share", parts, "majority_share", "percent", note="mean"),
-        field("Accuracy", parts, "accuracy", "percent"),
-        field("Of majority", parts, "majority_accuracy", "percent"),
-        field("p of majority", parts, "majority_probability", "percent", note="the model's, of what most people chose"),
-    ]
+    rows = [(label, row, part) for label, row in zip(labels, models, strict=True) for part in row.bins]
     caption = "By the share of the majority: figures on triplets on which so many people agree."
-    return Fold(
-        "By how far people agree", (Table(filled(columns), name=numbered("agreement-bins", number), caption=caption),)
-    )
+    table = replace(bins_table(rows), name=numbered("agreement-bins", number), caption=caption)
+    return Fold("By how far people agree", (table,))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from pyalign.recovery.recovered import Recovery
 from pyalign.report.blocks import Column, Fold, Section, Table, Text, present
-from pyalign.report.page.sections._rows import column as field
-from pyalign.report.page.sections._rows import confidence, file_label, filled, numbered, task_noun
-from pyalign.report.page.sections._rows import plain as value_of
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.cells import intervals_text, model_labels
+from pyalign.report.page.sections._rows import file_label, numbered
+from pyalign.report.page.sources import Sources
+from pyalign.report.recovery import curve_table, models_table
 
 LEAD = (
     "If one of the models had answered, would the analysis find it? Each model answers simulated triplets, and the "
@@ -16,71 +19,53 @@ LEAD = (
 )
 
 
-def recovery(given: Sources) -> Section | None:
+def recovery(sources: Sources) -> Section | None:
     """For each simulation its models, its confusions, and the rate along numbers of triplets."""
     parts: list[Any] = []
-    for number, one in enumerate(given.of("recover")):
+    for number, found in enumerate(sources.results(Recovery)):
+        labels = model_labels([(name, None) for name in found.models], labels=sources.labels)
         parts += [
-            _summary(one),
-            _models(given, one, number),
-            Fold("Which model was chosen", (_confusion(given, one, number),)),
-            Fold("By number of triplets", (_curve(one, number),)) if one.document["curve"] else None,
+            _summary(found),
+            _models(found, labels, number),
+            Fold("Which model was chosen", (_confusion(found, labels, number),)),
+            Fold("By number of triplets", (_curve(found, number),)) if found.curve else None,
         ]
     return Section("recovery", "Model recovery", LEAD, present(parts)) if parts else None
 
 
-def _summary(one: Loaded) -> Text:
-    whole = one.document
-    told = (
-        f"With {whole['n_triplets']:,} triplets the right model is found in {100 * whole['recovery_rate']:.1f} % of "
-        f"{whole['simulations']:,} simulations of each model; by chance in {100 * whole['chance']:.1f} %."
+def _summary(found: Recovery) -> Text:
+    text = (
+        f"With {found.n_triplets:,} triplets the right model is found in {100 * found.recovery_rate:.1f} % of "
+        f"{found.simulations:,} simulations of each model; by chance in {100 * found.chance:.1f} %."
     )
-    if whole.get("n_needed") is not None:
-        told += f" {100 * whole['target']:g} % are reached with about {whole['n_needed']:,} triplets."
+    if found.n_needed is not None:
+        text += f" {100 * found.target:g} % are reached with about {found.n_needed:,} triplets."
     else:
-        told += f" {100 * whole['target']:g} % are not reached with the numbers that were tried."
-    return Text((told,))
+        text += f" {100 * found.target:g} % are not reached with the numbers that were tried."
+    return Text((text,))
 
 
-def _models(given: Sources, one: Loaded, number: int) -> Table:
-    whole, rows = one.document, one.document["by_model"]
-    others = [row.get("mistaken_for") for row in rows]
-    columns = [
-        Column("Model", tuple(given.label(str(row["model"])) for row in rows)),
-        field("Measure", rows, "measure", "text"),
-        field("Temperature", rows, "temperature", places=4),
-        field("Recovered", rows, "recovery_rate", "percent", "ci"),
-        Column("Mistaken most for", tuple(None if other is None else given.label(str(other)) for other in others)),
-        field("How often", rows, "mistaken_share", "percent"),
-        field("Ties", rows, "n_ties", "count"),
-    ]
+def _models(found: Recovery, labels: Mapping[str, str], number: int) -> Table:
     caption = (
-        f"Models as those that answered {whole['n_triplets']:,} {task_noun(whole)} of "
-        f"{file_label(whole.get('triplets'))}; {confidence(rows)}: other answers of these "
-        f"models to these triplets; refit: {whole.get('refit')}; temperatures "
-        f"{whole.get('temperatures')}; seed {whole.get('seed')}."
+        f"Models as those that answered {found.n_triplets:,} {found.task} triplets of {file_label(found.triplets)}; "
+        f"{intervals_text(row.ci for row in found.by_model)}: other answers of these models to these triplets; refit: "
+        f"{found.refit}; temperatures {found.temperatures}; seed {found.seed}."
     )
-    return Table(filled(columns), name=numbered("recovery-table", number), caption=caption, sort=("Recovered", True))
+    table = models_table(found, labels)
+    return replace(table, name=numbered("recovery-table", number), caption=caption, sort=("recovered", True))
 
 
-def _confusion(given: Sources, one: Loaded, number: int) -> Table:
-    names = [given.label(str(name)) for name in one.document["models"]]
-    rows = one.document["confusion"]
+def _confusion(found: Recovery, labels: Mapping[str, str], number: int) -> Table:
+    names = [labels[name] for name in found.models]
     chosen = [
-        Column(name, tuple(value_of(row[k]) for row in rows), "percent", named=True) for k, name in enumerate(names)
+        Column(name, tuple(row[k] for row in found.confusion), "percent", named=True) for k, name in enumerate(names)
     ]
     caption = "A row for each model that answered, a column for each that was chosen; rows add up to 100 %."
-    return Table(
-        (Column("Answered", tuple(names)), *chosen), name=numbered("recovery-confusion", number), caption=caption
-    )
+    columns = (Column("Answered", tuple(names)), *chosen)
+    return Table(columns, name=numbered("recovery-confusion", number), caption=caption)
 
 
-def _curve(one: Loaded, number: int) -> Table:
-    rows = one.document["curve"]
-    columns = (
-        field("Triplets", rows, "n_triplets", "count"),
-        field("Recovered", rows, "recovery_rate", "percent", "ci"),
-        field("Drawn beyond the study", rows, "drawn", "count", note="further triplets of its objects, at random"),
-    )
+def _curve(found: Recovery, number: int) -> Table:
     caption = "Random subsets of the study; beyond it, further triplets of its objects."
-    return Table(columns, name=numbered("recovery-curve", number), caption=caption)
+    table = curve_table(found.curve, found.confidence)
+    return replace(table, name=numbered("recovery-curve", number), caption=caption)
