@@ -13,7 +13,7 @@ VIEWS = {
     "Agreements": "agreements:agreements_table",
     "Calibration": "calibrations:calibration_table",
     "Calibrations": "calibrations:calibrations_table",
-    "Comparison": "comparisons:comparison_table",
+    "Comparison": "comparison:comparison_view",
     "Concepts": "concepts:concepts_table",
     "ErrorConsistency": "consistency:consistency_view",
     "DataSetInfo": "datasets:info_table",

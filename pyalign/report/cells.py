@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from pyalign.documents import Interval
 from pyalign.report.blocks import TEXT, Column
 from pyalign.report.tables import one_line, short_labels, shortened
 
@@ -39,6 +40,21 @@ def interval_header(confidence: float | None) -> str:
         ('95 % interval', 'interval')
     """
     return "interval" if confidence is None else f"{100 * confidence:g} % interval"
+
+
+def intervals_over(intervals: Iterable[Interval | None]) -> str:
+    """What intervals are over, and how often they hold; "" where there is none.
+
+    Example:
+        >>> intervals_over([Interval(0, 1, by="objects+subjects"), None, Interval(0, 1, by="objects", confidence=0.9)])
+        '95 % intervals over objects and people or 90 % intervals over objects'
+    """
+    words = []
+    for one in intervals:
+        if one is not None and one.low == one.low and one.high == one.high:
+            by = (one.by or "").replace("subjects", "people").replace("+", " and ")
+            words.append(f"{100 * one.confidence:g} % intervals{f' over {by}' if by else ''}")
+    return " or ".join(dict.fromkeys(words))
 
 
 def model_labels(
