@@ -13,7 +13,7 @@ VIEWS = {
     "Agreements": "agreement:agreement_view",
     "Calibration": "calibrations:calibration_table",
     "Calibrations": "calibrations:calibrations_table",
-    "Comparison": "comparisons:comparison_table",
+    "Comparison": "comparison:comparison_view",
     "Concepts": "concepts:concepts_table",
     "ErrorConsistency": "consistency:consistency_view",
     "DataSetInfo": "listings:dataset_info_view",

@@ -276,5 +276,6 @@ def present(parts: Sequence[Any]) -> tuple[Any, ...]:
 def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
     """Those columns of which at least one row has a value; the first always."""
     return tuple(
-        one for k, one in enumerate(columns) if one is not None and (k == 0 or any(v is not None for v in one.values))
-    )
+        one for k, one in enumerate(columns)
+        if one is not None and (k == 0 or any(value is not None and value == value for value in one.values))
+    )  # fmt: skip

@@ -42,19 +42,19 @@ def interval_header(confidence: float | None) -> str:
     return "interval" if confidence is None else f"{100 * confidence:g} % interval"
 
 
-def intervals_text(intervals: Iterable[Interval | None]) -> str:
-    """What intervals are; "" where there is none.
+def intervals_over(intervals: Iterable[Interval | None]) -> str:
+    """What intervals are over, and how often they hold; "" where there is none.
 
     Example:
-        >>> intervals_text([Interval(0, 1, by="objects+subjects"), None, Interval(0, 1, by="objects", confidence=0.9)])
+        >>> intervals_over([Interval(0, 1, by="objects+subjects"), None, Interval(0, 1, by="objects", confidence=0.9)])
         '95 % intervals over objects and people or 90 % intervals over objects'
     """
-    said: dict[str, None] = {}
-    for interval in intervals:
-        if interval is not None and interval.low == interval.low:
-            level = f"{100 * interval.confidence:g} % intervals"
-            said[f"{level} over {over_words(interval.by)}" if interval.by else level] = None
-    return " or ".join(said)
+    words = []
+    for one in intervals:
+        if one is not None and one.low == one.low and one.high == one.high:
+            level = f"{100 * one.confidence:g} % intervals"
+            words.append(f"{level} over {over_words(one.by)}" if one.by else level)
+    return " or ".join(dict.fromkeys(words))
 
 
 def over_words(by: str) -> str:
@@ -74,7 +74,7 @@ def bars_text(intervals: Iterable[Interval | None]) -> str:
         >>> bars_text([Interval(0, 1, by="objects")]), bars_text([None])
         ('Bars: 95 % intervals over objects.', '')
     """
-    text = intervals_text(intervals)
+    text = intervals_over(intervals)
     return f"Bars: {text}." if text else ""
 
 

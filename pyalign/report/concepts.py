@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.report._old_cells import concepts_column
-from pyalign.report.comparisons import SHORT
+from pyalign.report.cells import CORRECTED as SHORT
 from pyalign.report.tables import (
     TRANSFORMED,
     Column,

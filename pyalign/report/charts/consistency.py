@@ -51,7 +51,7 @@ def consistency_chart(
     told = [
         f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,}. Kappa: 0 independent errors, 1 "
         "the same.",
-        _intervals_text(found),
+        _intervals_over(found),
         order_told(sort, len(kept), len(names)),
         *names_told(cells, points),
     ]
@@ -73,7 +73,7 @@ def _figure(pair: ErrorPair | None, name: str) -> float | None:
     return value
 
 
-def _intervals_text(found: ErrorConsistency) -> str:
+def _intervals_over(found: ErrorConsistency) -> str:
     if found.ci_by is None:
         return "No intervals."
     people_and_objects = found.ci_by.replace("subjects", "people").replace("+", " and ")

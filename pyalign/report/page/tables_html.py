@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
+from math import isfinite
 from typing import Any
 
 from pyalign.report.blocks import TEXT, Column, Table, Value
@@ -20,7 +21,7 @@ STATIC = 30  # rows of a longer one that do; the script shows the others
 
 def table(part: Table, page: Page) -> str:
     """Tools, and the table in a frame that scrolls."""
-    part = replace(part, columns=tuple(one for one in part.columns if one.only != TEXT))
+    part = replace(part, columns=tuple(map(_finite, (one for one in part.columns if one.only != TEXT))))
     name, order = escape(part.name), _order(part)
     page.keep(part.name, data(part))
     count = len(order)
@@ -34,6 +35,16 @@ def table(part: Table, page: Page) -> str:
 <div class="scroll" tabindex="0" role="region" aria-labelledby="{name}-caption">
 <table aria-labelledby="{name}-caption"><thead><tr>{_headers(part)}</tr></thead>
 <tbody>{rows}</tbody></table></div>{more}</div>"""
+
+
+def _finite(column: Column) -> Column:
+    """Without what is no number, which JSON has no form for."""
+    values, low, high = (tuple(map(_known, held)) for held in (column.values, column.low, column.high))
+    return replace(column, values=values, low=low, high=high)
+
+
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def data(part: Table) -> dict[str, Any]:

@@ -86,13 +86,13 @@ def tables(documents):
             "Cross-entropy there": ("fit.test.cross_entropy", None), "Ties": ("n_ties", None),
             "Triplets": ("n_triplets", None)}),
         "differences-table": (d["compare"]["pairs"], {
-            "Difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None),
-            "p (max-t)": ("p_max_t", None), "Cross-entropy": ("cross_entropy_difference", "cross_entropy_ci"),
-            "Both wrong": ("both_wrong", None), "If independent": ("both_wrong_expected", None),
-            "Kappa": ("error_consistency", None)}),
+            "accuracy": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None),
+            "p (max-t)": ("p_max_t", None), "cross-entropy": ("cross_entropy_difference", "cross_entropy_ci"),
+            "both wrong": ("both_wrong", None), "if independent": ("both_wrong_expected", None),
+            "kappa": ("error_consistency", None)}),
         "ranks-table": (d["compare"]["models"], {
-            "Rank": ("rank", "rank_ci"), "Accuracy": ("accuracy", "ci"), "Standard error": ("standard_error", None),
-            "Cross-entropy": ("cross_entropy", "cross_entropy_ci"), "Ties": ("n_ties", None)}),
+            "rank": ("rank", "rank_ci"), "accuracy": ("accuracy", "ci"), "s.e.": ("standard_error", None),
+            "cross-entropy": ("cross_entropy", "cross_entropy_ci"), "ties": ("n_ties", None)}),
         "metadata-slopes": (d["metadata"]["results"], {
             "models": ("n_models", None), "families": ("n_families", None),
             "rank correlation, over objects and people": ("rank_correlation", "rank_ci"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_fitted_temperatures_are_those_of_calibrate(data, held):
 
 def test_differences_are_those_of_compare(data, held):
     rows, table = held["compare"]["pairs"], data["differences-table"]
-    assert column(table, "Difference") == with_ends(rows, "difference", "ci")
+    assert column(table, "Accuracy") == with_ends(rows, "difference", "ci")
     for header, key in (("p", "p_value"), ("p (Holm)", "p_adjusted"), ("Kappa", "error_consistency")):
         assert [value for value, *_ in column(table, header)] == [row[key] for row in rows]
 
@@ -132,3 +133,16 @@ def test_the_same_input_gives_the_same_bytes(results, page):
 
 def test_the_page_is_small(page):
     assert page.bytes < 2_000_000 and page.bytes == len(page.html.encode())
+
+
+def test_what_is_no_number_is_missing_on_the_page(results):
+    first, *others = results["compare"].models
+    odd = replace(first, cross_entropy=math.inf, cross_entropy_ci=None)
+    compared = replace(results["compare"], models=(odd, *others))
+    html = make_report(compared, "report.html").html
+    assert [value for value, *_ in column(data_of(html)["ranks-table"], "Cross-entropy")] == [
+        None, *(one.cross_entropy for one in others),
+    ]  # fmt: skip
+    none = replace(compared, models=tuple(replace(one, cross_entropy=math.nan) for one in compared.models))
+    table = data_of(make_report(none, "report.html").html)["ranks-table"]
+    assert "Cross-entropy" not in [one["header"] for one in table["columns"]]

@@ -11,7 +11,7 @@ from pyalign.analysis.ceilings import NoiseCeiling
 from pyalign.documents import Interval
 from pyalign.report.agreement import bins_table, labels_of, models_table
 from pyalign.report.blocks import Fold, Rows, Section, Table, present
-from pyalign.report.cells import intervals_text
+from pyalign.report.cells import intervals_over
 from pyalign.report.page.sections._rows import file_label, numbered
 from pyalign.report.page.sources import Sources
 
@@ -46,7 +46,7 @@ def _ceilings(people: NoiseCeiling, number: int) -> Table:
         column("On average", lambda row: row[3]),
     )
     persons = "people not known" if people.n_persons is None else f"{people.n_persons:,} people"
-    intervals = intervals_text(row[2] for row in rows) or "no intervals"
+    intervals = intervals_over(row[2] for row in rows) or "no intervals"
     caption = (
         f"How well people predict people on {file_label(people.triplets)}: {people.n_distinct:,} triplets "
         f"answered at least twice, {people.n_answers:,} answers, {persons}; "

@@ -12,7 +12,7 @@ from pyalign.analysis.comparison import Comparison
 from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled, present
-from pyalign.report.cells import intervals_text
+from pyalign.report.cells import intervals_over
 from pyalign.report.charts.accuracy import accuracy_chart
 from pyalign.report.page.metadata import metadata_columns
 from pyalign.report.page.sections._rows import notes_of, numbered, where
@@ -177,7 +177,7 @@ def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label
     counts = sorted({entry.row.n for entry in entries if entry.row.n is not None})
     many = f"{counts[0]:,} " if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} " if counts else ""
     told = [f"Accuracy on {many}{entries[0].row.task} triplets of {label}"]
-    bars = list(dict.fromkeys(filter(None, (intervals_text([entry.row.ci]) for entry in entries))))
+    bars = list(dict.fromkeys(filter(None, (intervals_over([entry.row.ci]) for entry in entries))))
     told.append(
         f"{', or '.join(bars)}; a row without one has none in its document" if bars else "no intervals in the documents"
     )

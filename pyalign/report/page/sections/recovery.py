@@ -8,7 +8,7 @@ from typing import Any
 
 from pyalign.recovery.recovered import Recovery
 from pyalign.report.blocks import Column, Fold, Section, Table, Text, present
-from pyalign.report.cells import intervals_text, model_labels
+from pyalign.report.cells import intervals_over, model_labels
 from pyalign.report.page.sections._rows import file_label, numbered
 from pyalign.report.page.sources import Sources
 from pyalign.report.recovery import curve_table, models_table
@@ -48,7 +48,7 @@ def _summary(found: Recovery) -> Text:
 def _models(found: Recovery, labels: Mapping[str, str], number: int) -> Table:
     caption = (
         f"Models as those that answered {found.n_triplets:,} {found.task} triplets of {file_label(found.triplets)}; "
-        f"{intervals_text(row.ci for row in found.by_model)}: other answers of these models to these triplets; refit: "
+        f"{intervals_over(row.ci for row in found.by_model)}: other answers of these models to these triplets; refit: "
         f"{found.refit}; temperatures {found.temperatures}; seed {found.seed}."
     )
     table = models_table(found, labels)
