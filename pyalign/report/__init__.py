@@ -20,7 +20,7 @@ VIEWS = {
     "DataSetList": "listings:datasets_view",
     "DimensionPredictions": "predictions:predictions_table",
     "Extraction": "listings:extraction_view",
-    "Failures": "failures:failures_table",
+    "Failures": "failures:failures_view",
     "Fetched": "listings:fetched_view",
     "FileDescription": "listings:description_view",
     "Hubs": "neighborhoods:hubs_table",

@@ -58,7 +58,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Failures:
+class Browser:
     """Failures that a reader filters and opens.
 
     Attributes:
@@ -134,7 +134,7 @@ def _verdict(letters: str) -> Verdict:
     return Verdict(CHOICES[choice], *shares)
 
 
-def data(part: Failures, page: Page) -> dict[str, Any]:
+def data(part: Browser, page: Page) -> dict[str, Any]:
     """What the script reads: names once, all else by number."""
     names = list(dict.fromkeys(name for one in part.failures for name in one.items))
     number = {name: k for k, name in enumerate(names)}
@@ -156,7 +156,7 @@ def data(part: Failures, page: Page) -> dict[str, Any]:
     return found
 
 
-def failures(part: Failures, page: Page) -> str:
+def failures(part: Browser, page: Page) -> str:
     """The place of the browser, and the first failures as a list."""
     page.keep(part.name, data(part, page))
     name = escape(part.name)
@@ -167,7 +167,7 @@ def failures(part: Failures, page: Page) -> str:
 <noscript><ol class="failure-list" start="{part.first}">{listed}</ol>{more}</noscript></div>"""
 
 
-def _line(one: Failure, part: Failures) -> str:
+def _line(one: Failure, part: Browser) -> str:
     first, second, last = map(shown, one.items)
     wrong = sum(is_wrong(verdict.choice, part.ties_are_wrong) for verdict in one.verdicts)
     share = "" if one.share is None else f", {100 * one.share:.0f}\u00a0% of people"

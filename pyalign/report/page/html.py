@@ -28,7 +28,7 @@ WRITERS: dict[str, str] = {
     "Figure": "figures_html:figure",
     "Tiles": "blocks_html:tiles_html",
     "Panels": "panels_html:panels",
-    "Failures": "failures_html:failures",
+    "Browser": "failures_html:failures",
 }
 THEMES = ("system", "light", "dark")
 

@@ -10,11 +10,12 @@ import pytest
 from support import draw_triplets
 
 import pyalign
-from pyalign.report.page.failures_html import Failures, is_wrong
+from pyalign.report.page.failures_html import Browser, is_wrong
 from pyalign.report.page.failures_html import data as data_of
 from pyalign.report.page.html import Page, json_script, written
 from pyalign.report.page.sections.failures import failures, most_of
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.results import read_result
 
 N = 14
 NAMES = ("<script>alert(1)</script>", 'a "b" & c', "שלום", *(f"object {k}" for k in range(3, N)))
@@ -30,11 +31,12 @@ def document(families=("a", "b", "b"), **options):
 
 
 def section(*documents):
-    return failures(Sources(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(documents))))
+    loaded = (Loaded(f"{k}.json", read_result(one, f"{k}.json")) for k, one in enumerate(documents))
+    return failures(Sources(tuple(loaded)))
 
 
 def browser(*documents):
-    return [part for part in section(*documents).parts if isinstance(part, Failures)]
+    return [part for part in section(*documents).parts if isinstance(part, Browser)]
 
 
 def test_every_number_is_that_of_the_document():

@@ -10,7 +10,7 @@ from pyalign.analysis.agreed import Agreements
 from pyalign.analysis.ceilings import NoiseCeiling
 from pyalign.documents import Interval
 from pyalign.report.agreement import bins_table, labels_of, models_table
-from pyalign.report.blocks import Fold, Rows, Section, Table, present
+from pyalign.report.blocks import Fold, Rows, Section, Table, filled, present
 from pyalign.report.cells import intervals_over
 from pyalign.report.page.sections._rows import file_label, numbered
 from pyalign.report.page.sources import Sources
@@ -62,8 +62,8 @@ def _models(models: Agreements, labels: Sequence[str], number: int) -> Table:
         f"{first.n_answers:,} answers; people's mean entropy {first.human_entropy:.4f} nats, mean majority share "
         f"{100 * first.majority_share:.1f} %. These figures have no intervals."
     )
-    table = models_table(models, labels)
-    return replace(table, name=numbered("agreement-table", number), caption=caption, sort=("r shares", True))
+    columns = filled(models_table(models, labels).columns)
+    return Table(columns, name=numbered("agreement-table", number), caption=caption, sort=("r shares", True))
 
 
 def _by_agreement(models: Agreements, labels: Sequence[str], number: int) -> Fold:

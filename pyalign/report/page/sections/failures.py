@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pyalign.data import ANCHORED, ODD_ONE_OUT
-from pyalign.report.blocks import Column, Section, Table, Text
-from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Failure, Failures, Verdict
+from pyalign.analysis.failures import Failures
+from pyalign.data import ANCHORED
+from pyalign.report.blocks import Section, Table, Text
+from pyalign.report.failures import labels_of, models_table
+from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
+from pyalign.report.page.sections._rows import numbered
 from pyalign.report.page.sources import Sources
 
 MOST = 1000  # failures of a page
 LETTERS = 510_000  # that the verdicts of a page may take
 
 
-def failures(given: Sources) -> Section | None:
-    """A browser for each document of failures."""
-    held = [one.document for one in given.of("failures") if any(group["triplets"] for group in one.document["groups"])]
-    if not held:
+def failures(sources: Sources) -> Section | None:
+    """A browser for each result of failures."""
+    results = [found for found in sources.results(Failures) if any(len(group.rows) for group in found.groups)]
+    if not results:
         return None
     parts: list[Any] = []
     first = 1
-    for number, document in enumerate(held, start=1):
-        most = most_of(len(document["models"]), len(held))
-        part = browser(document, given, number, first, most)
+    for number, found in enumerate(results):
+        labels = labels_of(found, sources.labels)
+        part = browser(found, labels, number, first, most_of(len(found.models), len(results)))
         first += len(part.failures)
-        parts += [counts(document, given, number), part]
-        if all(verdict.chosen is None for one in part.failures for verdict in one.verdicts):
+        parts += [counts(found, labels, number), part]
+        if all(verdict.chosen is None for failure in part.failures for verdict in failure.verdicts):
             parts.append(
                 Text(("The document does not say what models choose: it was made before documents did.",), "note")
             )
@@ -47,59 +51,55 @@ def most_of(models: int, documents: int) -> int:
     return max(1, min(MOST, LETTERS // (WIDTH * models + 60)) // documents)
 
 
-def browser(document: Mapping[str, Any], given: Sources, number: int, first: int, most: int) -> Failures:
-    """The failures of a document that the page has room for: of each group the clearest."""
-    name = "failures" if number == 1 else f"failures-{number}"
-    found = list(_first_of(document["groups"], most).values())
-    models = document["models"]
-    shown = tuple(_failure(record, groups, models) for record, groups in found)
-    n, listed = document["n_triplets"], sum(len(group["triplets"]) for group in document["groups"])
-    told = f"{len(shown):,} failures among {n:,} triplets that all {len(models)} models were asked"
+def browser(found: Failures, labels: Sequence[str], number: int, first: int, most: int) -> Browser:
+    """The failures that the page has room for: of each group the clearest."""
+    rows = _first_of([list(found.records(group)) for group in found.groups], most)
+    shown = tuple(_failure(record, groups, found.models) for record, groups in rows)
+    listed = sum(len(group.rows) for group in found.groups)
+    caption = f"{len(shown):,} failures among {found.n_triplets:,} triplets that all {len(labels)} models were asked"
     if len(shown) < listed:
-        told += f"; the document lists {listed:,}, of which these are the clearest"
-    told += (
+        caption += f"; the document lists {listed:,}, of which these are the clearest"
+    caption += (
         ". Framed: the option that people choose; below each: how many models choose it"
-        if document.get("task") == ANCHORED
+        if found.task == ANCHORED
         else ". Framed: the item that people call odd; below each: how many models call it odd"
     )
-    temperature = document.get("temperature")
-    if temperature is not None:
-        told += f". Probabilities: softmax of the similarities ({document['measure']}) at temperature {temperature:g}"
-    return Failures(
-        name, f"{told}.", tuple(given.label(model) for model in models), _groups(document), shown, first,
-        document.get("task", ODD_ONE_OUT), document["ties"] == "wrong",
+    if found.temperature is not None:
+        at = f"at temperature {found.temperature:g}"
+        caption += f". Probabilities: softmax of the similarities ({found.measure}) {at}"
+    return Browser(
+        numbered("failures", number), f"{caption}.", tuple(labels), _groups(found), shown, first, found.task,
+        found.ties == "wrong",
     )  # fmt: skip
 
 
-def _first_of(groups: list[Any], most: int) -> dict[Any, tuple[Mapping[str, Any], list[int]]]:
-    """row -> its record and its groups: first those that are the clearest of their groups, then the second ones."""
-    found: dict[Any, tuple[Mapping[str, Any], list[int]]] = {}
-    for rank in range(max(len(group["triplets"]) for group in groups)):
-        for k, group in enumerate(groups):
-            if rank >= len(group["triplets"]):
+def _first_of(groups: Sequence[Sequence[dict[str, Any]]], most: int) -> list[tuple[dict[str, Any], list[int]]]:
+    """Records and their groups: first those that are the clearest of their groups, then the second ones."""
+    rows: dict[int, tuple[dict[str, Any], list[int]]] = {}
+    for rank in range(max(map(len, groups))):
+        for k, records in enumerate(groups):
+            if rank >= len(records):
                 continue
-            record = group["triplets"][rank]
-            if record["row"] in found:
-                found[record["row"]][1].append(k)
-            elif len(found) < most:
-                found[record["row"]] = record, [k]
-        if len(found) >= most and len(groups) == 1:
+            record = records[rank]
+            if record["row"] in rows:
+                rows[record["row"]][1].append(k)
+            elif len(rows) < most:
+                rows[record["row"]] = record, [k]
+        if len(rows) >= most and len(groups) == 1:
             break
-    return found
+    return list(rows.values())
 
 
-def _groups(document: Mapping[str, Any]) -> tuple[str, ...]:
-    least = document.get("at_least")
-    every = "wrong for every model" if least is None else f"wrong for at least {least} models"
+def _groups(found: Failures) -> tuple[str, ...]:
+    every = "wrong for every model" if found.at_least is None else f"wrong for at least {found.at_least} models"
     return tuple(
-        every if group["wrong"] is None else f"right for {group['right']}, wrong for {group['wrong']}"
-        for group in document["groups"]
+        every if group.wrong is None else f"right for {group.right}, wrong for {group.wrong}" for group in found.groups
     )
 
 
-def _failure(record: Mapping[str, Any], groups: list[int], models: list[str]) -> Failure:
+def _failure(record: Mapping[str, Any], groups: list[int], models: Sequence[str]) -> Failure:
     first, second, third = record["names"] or [f"item {item}" for item in record["items"]]
-    subject = record.get("subject")
+    subject = record["subject"]
     verdicts = tuple(_verdict(record, model) for model in models)
     return Failure(
         record["row"], (str(first), str(second), str(third)), verdicts, tuple(groups), record["human_share"],
@@ -108,11 +108,12 @@ def _failure(record: Mapping[str, Any], groups: list[int], models: list[str]) ->
 
 
 def _verdict(record: Mapping[str, Any], model: str) -> Verdict:
+    """What a model makes of a triplet; a result that was read from an older document has margins only."""
     choice = record.get("choices", {}).get(model)
     shares = record.get("probabilities", {}).get(model)
     if choice is None:
         margin = record["margins"].get(model)
-        if margin is None:
+        if margin is None or margin != margin:
             return Verdict(UNKNOWN)
         return Verdict(TIE if margin == 0 else RIGHT if margin > 0 else WRONG)
     if shares is None:
@@ -120,23 +121,8 @@ def _verdict(record: Mapping[str, Any], model: str) -> Verdict:
     return Verdict(TIE if choice < 0 else str(choice), None if choice < 0 else shares[choice], shares[2])
 
 
-def counts(document: Mapping[str, Any], given: Sources, number: int) -> Table:
+def counts(found: Failures, labels: Sequence[str], number: int) -> Table:
     """How many of all triplets each model gets wrong."""
-    models, wrong, n = document["models"], document["n_wrong"], document["n_triplets"]
-    columns = [Column("model", tuple(given.label(model) for model in models))]
-    if document.get("families"):
-        columns.append(Column("family", tuple(document["families"]), filter=True))
-    columns += [
-        Column("wrong", tuple(wrong), "count"),
-        Column(
-            "share",
-            tuple(one / n for one in wrong),
-            "percent",
-            note="of all triplets; a tie is neither right nor wrong",
-        ),
-    ]
-    kind = "anchored triplets" if document.get("task") == ANCHORED else "triplets"
-    caption = f"Triplets that each model gets wrong, of {n:,} {kind}, by {document['measure']}."
-    return Table(
-        tuple(columns), name="wrong" if number == 1 else f"wrong-{number}", caption=caption, sort=("share", False)
-    )
+    kind = "anchored triplets" if found.task == ANCHORED else "triplets"
+    caption = f"Triplets that each model gets wrong, of {found.n_triplets:,} {kind}, by {found.measure}."
+    return replace(models_table(found, labels), name=numbered("wrong", number), caption=caption, sort=("share", False))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyalign.recovery.recovered import Recovery
-from pyalign.report.blocks import Column, Fold, Section, Table, Text, present
+from pyalign.report.blocks import Column, Fold, Section, Table, Text, filled, present
 from pyalign.report.cells import intervals_over, model_labels
 from pyalign.report.page.sections._rows import file_label, numbered
 from pyalign.report.page.sources import Sources
@@ -51,8 +51,8 @@ def _models(found: Recovery, labels: Mapping[str, str], number: int) -> Table:
         f"{intervals_over(row.ci for row in found.by_model)}: other answers of these models to these triplets; refit: "
         f"{found.refit}; temperatures {found.temperatures}; seed {found.seed}."
     )
-    table = models_table(found, labels)
-    return replace(table, name=numbered("recovery-table", number), caption=caption, sort=("recovered", True))
+    columns = filled(models_table(found, labels).columns)
+    return Table(columns, name=numbered("recovery-table", number), caption=caption, sort=("recovered", True))
 
 
 def _confusion(found: Recovery, labels: Mapping[str, str], number: int) -> Table:
