@@ -58,13 +58,14 @@ def _groups(found: Failures, verbose: bool) -> Table:
 
 
 def _examples(found: Failures, group: FailureGroup, labels: Sequence[str], verbose: bool) -> Table:
-    column = Rows(_first(found, group)).column
+    records = _first(found, group)
+    column = Rows(records).column
     header = "anchor, chosen | other" if found.task == ANCHORED else "pair | odd one of people"
     columns = [column(header, lambda record: _items(record, verbose)), column("row", lambda r: str(r["row"]), keep=7)]
     shares = column("people", lambda r: r["human_share"], keep=8, write=lambda share: f"{100 * share:.1f} %")
     columns += [shares] if any(value is not None for value in shares.values) else []
     for k, (model, label) in enumerate(zip(found.models, labels, strict=True)):
-        margins = tuple(record["margins"][model] for record in _first(found, group))
+        margins = tuple(record["margins"][model] for record in records)
         keep = max(1, 6 - k)
         header = f"margin {label if verbose else k + 1}"
         columns.append(Column(header, margins, keep=keep, write=lambda margin: f"{margin:.4g}"))
