@@ -95,6 +95,29 @@ def test_a_link_among_the_files_of_a_study_is_not_followed(folder, name):
     assert Path("victim").read_text() == "precious" and not Path("small/steps").exists()
 
 
+@pytest.mark.parametrize("name", ["steps/score.json", "journal.json", "study.json", "manifest.json", "report.html"])
+def test_a_link_that_is_put_into_a_study_while_it_runs_is_not_written_through(folder, name):
+    Path("victim").write_text("precious")
+
+    def put_link(*_):
+        if not Path("small", name).is_symlink():
+            Path("small", name).unlink(missing_ok=True)
+            Path("small", name).symlink_to(Path("victim").absolute())
+
+    study = pyalign.run_study("small.toml", only="score", watch=put_link)
+    assert study.steps[0].status == "finished" and Path("victim").read_text() == "precious"
+
+
+def test_a_document_that_was_replaced_by_a_link_is_made_again_in_its_place(folder):
+    Path("victim").write_text("precious")
+    pyalign.run_study("small.toml", only="score")
+    Path("small/steps/score.json").unlink()
+    Path("small/steps/score.json").symlink_to(Path("victim").absolute())
+    (step,) = [one for one in pyalign.run_study("small.toml", only="score").steps if one.name == "score"]
+    assert step.how == "made" and not Path("small/steps/score.json").is_symlink()
+    assert Path("victim").read_text() == "precious"
+
+
 def test_a_study_runs_where_the_file_system_has_no_locks(folder, monkeypatch):
     def no_locks(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
