@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.notes import notes_on_similarities
 from pyalign.concept.members import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.embeddings import notes_on_values
@@ -113,7 +114,8 @@ def prototypes(
             )
         )
     return Prototypes(
-        tuple(found), concepts.kind, str(measure), len(rows), notes=(*given.notes, *notes_on_values(given, "x")),
+        tuple(found), concepts.kind, str(measure), len(rows),
+        notes=(*given.notes, *notes_on_values(given, "x"), *notes_on_similarities(rows, None, measure)),
         provenance=Provenance.now([("x", given)], {"measure": str(measure), "top": top}, backend, None),
     )  # fmt: skip
 

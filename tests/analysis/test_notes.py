@@ -303,16 +303,36 @@ def test_notes_are_in_the_document():
 
 @pytest.mark.parametrize("offset", [1e3, 1e4, 1e5])
 @pytest.mark.parametrize("name", ["score", "compare", "agreement", "failures", "consistency", "concepts",
-                                  "recover"])  # fmt: skip
+                                  "recover", "permutation_test", "prototypes"])  # fmt: skip
 def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
     told = (
         "all similarities of m by cosine lie within float32 rounding of each other: rounding and ties decide, not the "
         "model; take the mean off each feature, or give float64"
     )
     far = X + offset
+    if name in ("permutation_test", "prototypes"):
+        told = told.replace("of m by", "of x by")
     assert told in CALLS[name](far.astype(np.float32), MIXED).notes
     for sound in (far, X.astype(np.float32), (far - far.mean(axis=0)).astype(np.float32)):
         assert not [note for note in CALLS[name](sound, MIXED).notes if "rounding" in note]
+
+
+@pytest.mark.parametrize("in_tiles", [False, True])
+def test_similarities_of_rsa_that_rounding_decides_are_noted(monkeypatch, in_tiles):
+    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10 if in_tiles else 10_000)
+    x = reals(1, 300, 20, dtype=np.float64)
+    human = 1 - pyalign.similarity(x + reals(2, 300, 20), measure="cosine")
+
+    def told(x, measure):
+        found = pyalign.rsa({"m": x}, human, kind="dissimilarity", measure=measure, ci=None)
+        return found.results[0].value, [note for note in found.notes if "float32 rounding" in note]
+
+    far = (x + 5000).astype(np.float32)
+    exact, nothing = told(far.astype(np.float64), "cosine")
+    value, notes = told(far, "cosine")
+    assert abs(value - exact) > 0.1 and len(notes) == 1 and not nothing
+    assert notes[0].startswith("all similarities of m by cosine lie within float32 rounding of each other: ")
+    assert not told(far, "pearson")[1] and not told(x.astype(np.float32), "cosine")[1]
 
 
 def test_a_calibration_of_similarities_that_rounding_decides_is_noted():
