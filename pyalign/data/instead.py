@@ -111,7 +111,7 @@ def may_be_triplets(values: Array, whole: bool | None = None) -> bool:
     if not ("int" in str(values.dtype) if whole is None else whole) or values.shape[1:] not in ((3,), (4,)):
         return False
     first = values[:FIRST_ROWS]
-    return bool(first.min() >= 0 and first.max() > 1)
+    return bool(len(first) and first.min() >= 0 and first.max() > 1)
 
 
 def may_be_triplets_of_floats(values: Array) -> bool:

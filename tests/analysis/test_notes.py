@@ -179,6 +179,13 @@ def test_every_function_that_reads_embeddings_says_so(name):
     assert not [note for note in CALLS[name](reals(1, 20, 20), t).notes if "looks like" in note]
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+@pytest.mark.parametrize("name", ["score", "compare_neighbors", "hubs", "rsa", "cka"])
+def test_embeddings_without_a_row_are_refused_in_one_line(name, dtype):
+    with pytest.raises(pyalign.InputError):
+        CALLS[name](np.zeros((0, 3), dtype), EVERY)
+
+
 def test_whole_numbers_in_memory_that_could_be_triplets_are_asked_about():
     told = "m holds whole numbers in 3 columns, taken for features: are they triplets?"
     items = np.random.default_rng(0).integers(0, 500, (40, 3))
