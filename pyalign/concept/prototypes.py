@@ -113,9 +113,9 @@ def prototypes(
                 label, len(members), middle[0] if middle else None, first if weights is not None else middle[:top]
             )
         )
+    notes = (*notes_on_values(given, "x"), *concepts.notes, *notes_on_similarities(rows, None, measure))
     return Prototypes(
-        tuple(found), concepts.kind, str(measure), len(rows),
-        notes=(*given.notes, *notes_on_values(given, "x"), *notes_on_similarities(rows, None, measure)),
+        tuple(found), concepts.kind, str(measure), len(rows), notes=(*given.notes, *notes),
         provenance=Provenance.now([("x", given)], {"measure": str(measure), "top": top}, backend, None),
     )  # fmt: skip
 
