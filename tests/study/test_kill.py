@@ -118,11 +118,13 @@ def test_a_document_that_was_replaced_by_a_link_is_made_again_in_its_place(folde
     assert Path("victim").read_text() == "precious"
 
 
-def test_a_study_runs_where_the_file_system_has_no_locks(folder, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+@pytest.mark.parametrize("locks", ["fail", "everybody has them"])
+def test_a_study_runs_where_locks_tell_nothing(folder, monkeypatch, locks):
+    def flock(*_):
+        if locks == "fail":
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr(fcntl, "flock", flock)
     assert not pyalign.run_study("small.toml", only="score").failed
 
 
