@@ -17,7 +17,7 @@ from pyalign._version import __version__
 from pyalign.data.missing import Coverage
 from pyalign.data.provenance import Provenance
 from pyalign.data.tasks import chance_of
-from pyalign.documents import as_document, csv_of, flat, from_document, require_letters
+from pyalign.documents import as_document, csv_of, flat, from_document, require_letters, without_halves
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
 
@@ -135,7 +135,7 @@ class Result:
 
     def to_json(self) -> str:
         """The document as text. `load_result` reads it back."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        return without_halves(json.dumps(self.to_dict(), indent=2, allow_nan=False))
 
     def to_records(self) -> list[dict[str, Any]]:
         """The rows of the result, flat: an interval as two columns, nested values by dotted names."""

@@ -377,6 +377,20 @@ def test_text_that_no_page_can_hold_is_refused_when_it_is_read(refused):
         assert refused({**document, where[0]: where[1]}).startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("caf\udce9.npy", r"caf\udce9.npy"), ("\udcff\udcfe", r"\udcff\udcfe"), ("\ud83d", r"\ud83d"), ("😀", "😀"),
+     (r"a\udcff", r"a\udcff"), ("\\\udcff", r"\\udcff"), ("é\ud83d😀\ude00", "é\\ud83d😀\\ude00")],
+)  # fmt: skip
+def test_names_of_files_that_are_no_unicode_are_written_so_that_they_can_be_read(tmp_path, name, kept):
+    found = pyalign.score({name: X}, TRIPLETS)
+    near = pyalign.neighbors(Embeddings(X, source=name), k=2)
+    for result, called in ((found, "embeddings"), (near, "embeddings")):
+        (tmp_path / "r.json").write_text(result.to_json())
+        back = pyalign.load_result(tmp_path / "r.json")
+        assert getattr(back[0] if result is found else back, called) == kept
+
+
 # Intervals
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyalign import _checks
 from pyalign.analysis.describe_rows import count_repeated_rows, count_with_repeats
+from pyalign.data.instead import kind_of_matrix, shape_of_pairs
 from pyalign.errors import InputError
 
 CHUNK_ELEMENTS = 1 << 22
@@ -179,7 +179,7 @@ def _kind_of_pairs(a: np.ndarray) -> str | None:
 
     Where neither end of each row stands on the diagonal, zeros there are the distances of objects from themselves.
     """
-    kind = _checks.kind_of_matrix(a)
+    kind = kind_of_matrix(a)
     if kind is None and np.allclose(a, a.T, rtol=1e-3, atol=0, equal_nan=True):
         kind = "similarities" if a.diagonal().any() else "dissimilarities"
     return kind
@@ -229,6 +229,8 @@ def _remarks(
         remarks.append("whole numbers stored as floats: they are read as integers")
     if kind == "dissimilarities":
         remarks.append("nothing is smaller than the diagonal: these seem dissimilarities, where larger is less alike")
+    if kind == "embeddings" and shape_of_pairs(a) == "triangular":
+        remarks.append("zero on one side of the diagonal: one half of a matrix of pairs? add its transpose")
     if kind == "answers":
         remarks.append("answers to triplets, which are another table: how often each of three items was called odd")
     if repeated:

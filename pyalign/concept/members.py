@@ -20,11 +20,13 @@ class Members:
         kind: "categories" or "dimensions".
         labels: of the g concepts.
         of: bool (n, g).
+        notes: what was assumed of the order of objects, a sentence.
     """
 
     kind: str
     labels: tuple[str, ...]
     of: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 def members_of(
@@ -43,15 +45,34 @@ def members_of(
         raise InputError("categories and dimensions are two ways to say concepts: give one; got both")
     if dimensions is not None:
         weights = matched_dimensions(dimensions, n, names)
+        notes = notes_on_order("dimensions", as_embeddings(dimensions, "dimensions").names, names)
         called = labels_of(labels, weights.shape[1])
         top = weights.argmax(axis=1)[:, None] == np.arange(weights.shape[1])
-        return Members("dimensions", called, top & (weights > 0))
+        return Members("dimensions", called, top & (weights > 0), notes)
     if labels is not None:
         raise InputError("dimension_labels are those of dimensions; got none")
     if categories is None:
         return None
     given = Categories.of(categories)
-    return Members("categories", given.labels, given.of_rows(n, names))
+    return Members(
+        "categories", given.labels, given.of_rows(n, names), notes_on_order("categories", given.names, names)
+    )
+
+
+def notes_on_order(kind: str, own: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
+    """What is assumed where concepts or the rows of embeddings have no names.
+
+    Args:
+        kind: "categories" or "dimensions".
+        own: names of the objects of the concepts, or None.
+        names: those of the rows, or None.
+
+    Example:
+        >>> notes_on_order("categories", None, None), notes_on_order("categories", ("cat",), ("cat",))
+        (('the categories and the rows have no names: row i is taken for object i',), ())
+    """
+    without = [what for what, known in ((f"the {kind}", own), ("the rows", names)) if known is None]
+    return (f"{' and '.join(without)} have no names: row i is taken for object i",) if without else ()
 
 
 def matched_dimensions(dimensions: object, n: int, names: Sequence[str] | None) -> np.ndarray:

@@ -114,7 +114,7 @@ def compare_neighbors(
     drawn = study.halved(resamples, progress) if ci is not None and enough else None
     null = study.nulls(permutations, progress) if permutations else None
     results = tuple(result_of(study, m, drawn, null, confidence, correction, matched.names) for m in range(len(models)))
-    notes = [*matched.notes, *notes_on_lists(rows, lists, k)]
+    notes = [*matched.notes, *(() if concepts is None else concepts.notes), *notes_on_lists(rows, lists, k)]
     if ci is not None and not enough:
         notes.append(f"no intervals: half of {matched.n:,} objects holds no {k} neighbours of each")
     small = [] if concepts is None else [c.concept for c in results[0].concepts or () if c.n_objects < LEAST]

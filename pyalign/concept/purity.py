@@ -10,6 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.concept.halves import LEAST, interval_of
+from pyalign.concept.members import notes_on_order
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
 from pyalign.concept.neighborhoods import PERMUTATIONS, RESAMPLES, notes_on_lists
 from pyalign.concept.purity_figures import chance_of, null_purities, purities, purity_errors
@@ -155,7 +156,11 @@ def neighbor_purity(
             errors = purity_errors(lists, members, k, resamples, seed)
         null = null_purities(lists[:, :k], members, permutations, seed, progress) if permutations else None
         results.append(_result(name, given.labels, members, found, errors, null, confidence))
-    notes = [*matched.notes, *notes_on_lists(rows, found_lists, k)]
+    notes = [
+        *matched.notes,
+        *notes_on_order("categories", given.names, matched.names),
+        *notes_on_lists(rows, found_lists, k),
+    ]
     if ci is not None and not enough:
         notes.append(f"no intervals: half of {n:,} objects holds no {k} neighbours of each")
     if ci is not None and enough:

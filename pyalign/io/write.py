@@ -29,17 +29,17 @@ def write_array(path: PathLike, array: npt.ArrayLike) -> None:
     write_files([(path, np.asarray(array))])
 
 
-def write_text(path: PathLike, text: str) -> None:
+def write_text(path: PathLike, text: str, follow_links: bool = True) -> None:
     """Write a UTF-8 text file, in the same way."""
-    write_files([(path, text)])
+    write_files([(path, text)], follow_links)
 
 
-def write_files(files: Iterable[tuple[PathLike, Content]]) -> None:
+def write_files(files: Iterable[tuple[PathLike, Content]], follow_links: bool = True) -> None:
     """Write several files (an array as ``.npy``): all beside their places first, and moved there when all are whole.
 
-    A pipe or a device is written into last, and never replaced.
+    A pipe or a device is written into last, and never replaced; see `Files`.
     """
-    with Files() as pending:
+    with Files(follow_links) as pending:
         for path, content in files:
             pending.add(path, content)
         pending.commit()
@@ -52,6 +52,10 @@ class Files:
     run go first, all but the one that the first replaces: whenever a process is killed, files of two runs never stand
     together. Folders that are missing are made, and removed again where no file is written into them.
 
+    Args:
+        follow_links: whether a link stays and the file that it points to is replaced, as users of an output expect.
+            What a run keeps for itself is written without: the link is replaced, and the file that it points to stays.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder, Files() as pending:
@@ -62,7 +66,8 @@ class Files:
         (False, ['a.txt'], 'ca978112')
     """
 
-    def __init__(self) -> None:
+    def __init__(self, follow_links: bool = True) -> None:
+        self._follow_links = follow_links
         self._moves: list[tuple[PathLike, IO[bytes], str]] = []
         self._streams: list[tuple[PathLike, Content]] = []
         self._swept: set[str] = set()
@@ -74,10 +79,11 @@ class Files:
             raise InputError(f"{checked_path(path)}: Python objects (dtype {content.dtype}) are not written")
         checked_path(path)
         with _named(path):
-            if _is_stream(path):
+            if self._follow_links and _is_stream(path):
                 self._streams.append((path, content))
                 return None
-            target = os.path.realpath(path)  # a link stays a link
+            folder, name = os.path.split(path)
+            target = os.path.realpath(path) if self._follow_links else os.path.join(os.path.realpath(folder), name)
             self._make(os.path.dirname(target))
             handle = temporaries.create(target)
             self._moves.append((path, handle, target))

@@ -128,6 +128,8 @@ def index_of(space: Space, factory: str, rows: Embeddings | None = None) -> Neig
 
 
 def _trained(faiss: Any, space: Space, factory: str) -> Any:
+    if not factory.isascii():
+        raise InputError(f"index must be a factory string of faiss; got {factory!r}")
     rows = np.ascontiguousarray(space.search[:, :-1]) if space.distance else space.search
     metric = faiss.METRIC_L2 if space.distance else faiss.METRIC_INNER_PRODUCT
     try:

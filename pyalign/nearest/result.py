@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign.documents import LAST, from_fields, hidden
+from pyalign.documents import LAST, from_fields, hidden, without_halves
 from pyalign.errors import InputError
 from pyalign.results import Result
 
@@ -120,7 +120,7 @@ class Neighbors(Result):
         encode = json.JSONEncoder(allow_nan=False).encode
         head = json.dumps(document, indent=2, allow_nan=False)[:-2]
         lines = ",\n    ".join(map(encode, records))
-        return f'{head},\n  "query_rows": {encode(rows)},\n  "results": [\n    {lines}\n  ]\n}}'
+        return without_halves(f'{head},\n  "query_rows": {encode(rows)},\n  "results": [\n    {lines}\n  ]\n}}')
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Neighbors:

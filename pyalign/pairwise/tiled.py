@@ -19,7 +19,7 @@ from pyalign.pairwise.streamed import (
     tiles_of_rows,
     without_holes_of,
 )
-from pyalign.pairwise.study import aligned_rows, assumed_of, finite_rows, left_out, rdm_in_order
+from pyalign.pairwise.study import aligned_rows, assumed_of, finite_rows, left_out, of_rounding, rdm_in_order
 from pyalign.progress import Progress
 
 
@@ -45,7 +45,7 @@ def in_tiles(
             results.append(RsaResult(name, measure, one.name, value, None, None, None, None, judged.n, pairs,
                                      judged.n_pairs - pairs))  # fmt: skip
     told = (*assumed_of(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs, bool(rdms)))
-    return tuple(results), (*notes, *told)
+    return tuple(results), (*notes, *of_rounding(rows, measures), *told)
 
 
 def _named(name: str, tiles: Tiles) -> Tiles:

@@ -157,7 +157,7 @@ class _Run:
         files: dict[str, bytes | str] = {STUDY: file, RESULT: found.to_json() + "\n"}
         from pyalign.io.write import Files
 
-        with Files() as pending:
+        with Files(follow_links=False) as pending:
             told = {name: pending.add(self.folder.path / name, text, hashed=True) for name, text in files.items()}
             units = [*(unit.name for unit in self.units if self.done[unit.name].status == FINISHED), REPORT]
             text = manifest_of(self.study, self.time, {**told, **self._files(units)})

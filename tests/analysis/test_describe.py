@@ -190,6 +190,13 @@ def test_rounding_on_the_diagonal_does_not_make_dissimilarities_similarities(n, 
     assert describe(reals(2, n, n)).kind == "embeddings"
 
 
+def test_one_half_of_a_matrix_of_pairs_is_asked_about():
+    x = reals(1, 30, 12, dtype=np.float64)
+    told = "zero on one side of the diagonal: one half of a matrix of pairs? add its transpose"
+    assert told in describe(np.triu(x @ x.T, 1)).remarks and told in describe(np.tril(x @ x.T)).remarks
+    assert told not in describe(x[:, :12][:12]).remarks and told not in describe(np.eye(30)).remarks
+
+
 def test_facts_without_a_meaning_are_left_out():
     found = describe(np.array(["dog", "cat", "dog"]))
     assert (found.shape, found.dtype, found.first_row) == ((3,), "str", ("dog", "cat", "dog"))

@@ -202,6 +202,7 @@ def test_an_index_that_faiss_does_not_take_is_one_line(message_of):
     told = message_of(neighbors, X, k=3, index="HNWS32")
     assert told.startswith("index must be a factory string of faiss that suits x; got 'HNWS32'")
     assert "index must be" in message_of(neighbors, X, k=3, index="IVF5000,Flat")
+    assert message_of(neighbors, X, k=3, index="\ud800") == "index must be a factory string of faiss; got '\\ud800'"
 
 
 @faiss_alone
