@@ -26,7 +26,7 @@ LINES = (
     "table fieldset a"
 ).split()
 DIGITS = 12
-ALIKE = ("chart", "page, methods", "page, cite", "to_model_index")
+ALIKE = ("HTML", "LaTeX", "chart", "page, methods", "page, cite", "to_model_index")
 
 
 def texts_of(name, document):
