@@ -73,8 +73,8 @@ def check_computed(results, folder):
     for name, document in documents_of(results, folder).items():
         assert differences(DOCUMENTS[name], document, name) == []
     for name, one in results.items():
-        back = read_result(one.to_dict(), name)
-        assert tables_of(one) == tables_of(back), name
+        if one.command != "study":  # whose table says more of what has just run
+            assert tables_of(one) == tables_of(read_result(one.to_dict(), name)), name
 
 
 def test_results_of_all_kinds_have_the_committed_documents(tmp_path):
