@@ -38,10 +38,12 @@ from pyalign.backends import Rows
 from pyalign.backends._triton_close import MEND_BLOCK, mend_close
 from pyalign.backends._triton_epilogue import finish
 from pyalign.backends._triton_float_pair import two_of
-from pyalign.backends._triton_launch import INTERPRETED, blocks, capability_of, launch, unused
+from pyalign.backends._triton_launch import INTERPRETED, VERSION, blocks, capability_of, launch, unused
 from pyalign.backends._triton_pair import CLOSE_SHARE, CLOSE_TF32, NUMBERS
 from pyalign.backends._triton_schedule import GROUP, scheduled, scheduled_tiles, tile_count
 from pyalign.backends._triton_tiles import DESCRIBED, PLAIN, TUNING, Tile, programs_at_once, tile_for
+
+DESCRIBED_KINDS = ("half", "tf32") if VERSION >= (3, 7) else ("half",)  # descriptors of 3.6 do not round to TF32
 
 
 @triton.jit
@@ -133,7 +135,7 @@ def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
     marks = torch.zeros(down * across if x.kernel.distance else 0, dtype=torch.int8, device=out.device)
     strides = x.values.stride(0), right.values.stride(0)
     last = *two_of(x.gamma), NUMBERS[x.pair], int(y is None)
-    described = kind != "exact" and can_describe(x.values) and can_describe(right.values)
+    described = kind in DESCRIBED_KINDS and can_describe(x.values) and can_describe(right.values)
     narrow = kind == "half" and not (described or (loads_are_wide(x.values) and loads_are_wide(right.values)))
     tiles = (DESCRIBED if described else PLAIN)["narrow" if narrow else kind]
     kernel, grid, tile, options = _chosen(tiles, described, n, m, y is None, out.device)
@@ -164,7 +166,8 @@ def loads_are_wide(x: torch.Tensor) -> bool:
 
 
 def _described(x: torch.Tensor, rows: int, tile: Tile, kind: str) -> TensorDescriptor:
-    return TensorDescriptor.from_tensor(x, [rows, tile.depth], round_f32_to_tf32=kind == "tf32")
+    rounding = {"round_f32_to_tf32": True} if kind == "tf32" else {}
+    return TensorDescriptor.from_tensor(x, [rows, tile.depth], **rounding)
 
 
 def _chosen(
