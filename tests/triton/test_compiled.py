@@ -22,6 +22,7 @@ from pyalign.backends import (  # noqa: E402
     _triton_choice_similarity,
     _triton_close,
     _triton_gradient,
+    _triton_last_step,
     _triton_similarity,
     _triton_tiles,
     _triton_topk,
@@ -32,7 +33,8 @@ from pyalign.backends._triton_launch import Launch, recorded  # noqa: E402
 from pyalign.backends._triton_similarity import DESCRIBED_KINDS  # noqa: E402
 
 MODULES = (
-    _triton_choice_similarity, _triton_close, _triton_gradient, _triton_similarity, _triton_topk, _triton_triplets,
+    _triton_choice_similarity, _triton_close, _triton_gradient, _triton_last_step, _triton_similarity, _triton_topk,
+    _triton_triplets,
 )  # fmt: skip
 ARCHES = 80, 90, 100
 TENSOR_CORES = r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b"
