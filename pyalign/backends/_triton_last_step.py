@@ -19,7 +19,7 @@ from pyalign.backends._triton_epilogue import finish_part, wanted_of
 from pyalign.backends._triton_launch import launch
 from pyalign.backends._triton_schedule import GROUP, scheduled, tile_count
 
-HEIGHT, WIDTH = 32, 64
+HEIGHT, WIDTH, WARPS = 32, 64, 8
 
 
 @triton.jit(do_not_specialize=["n", "m", "out_stride", "pair", "symmetric"])
@@ -46,5 +46,5 @@ def last_step(
     grid = (tile_count(n, m, bool(last[-1]), HEIGHT, WIDTH),)
     launch(
         last_step_kernel, grid, *terms, out, marks, n, m, out.stride(0), *last, GROUP=GROUP, HEIGHT=HEIGHT,
-        WIDTH=WIDTH, **constants,
+        WIDTH=WIDTH, num_warps=WARPS, **constants,
     )  # fmt: skip
