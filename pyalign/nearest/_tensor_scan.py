@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pyalign.backends import Place, get_backend
+from pyalign.backends._gpu_routes import route
 from pyalign.backends._tensor_kernels import current_device
 from pyalign.nearest._tensor_space import DeviceSpace, in_one_order, without_tf32
 from pyalign.nearest.exact import Scan
@@ -47,8 +48,12 @@ def operations_scan(space: DeviceSpace, backend: str) -> Scan:
         with without_tf32():
             for part in parts(len(queries), len(rows), SCORES):
                 block = similarity(queries[part], rows, measure="dot", backend=backend)
-                near = torch.as_tensor(topk(block, k, backend=backend)).long()
-                scores[part], found[part] = torch.as_tensor(block).gather(1, near).cpu().numpy(), near.cpu().numpy()
+                if route("topk") == "torch":  # the order of candidates does not matter, nor which of equal ones
+                    best, near = torch.as_tensor(block).topk(k, dim=1)
+                else:
+                    near = torch.as_tensor(topk(block, k, backend=backend)).long()
+                    best = torch.as_tensor(block).gather(1, near)
+                scores[part], found[part] = best.cpu().numpy(), near.cpu().numpy()
         return scores, found
 
     return scan

@@ -67,7 +67,7 @@ print(native.instruction_sets(), native.instruction_set(), native.num_threads())
 
 @pytest.mark.parametrize(
     ("spoil", "why"),
-    [("del triton.jit", ""), ("triton.__version__ = '3.6.1'", "Triton 3.7 or later is needed; got 3.6.1)")],
+    [("del triton.jit", ""), ("triton.__version__ = '3.5.1'", "Triton 3.6 or later is needed; got 3.5.1)")],
 )
 def test_a_package_that_raises_anything_takes_no_other_backend_with_it(spoil, why):
     """As a release of Triton does that lacks what the kernels use, or is too old."""

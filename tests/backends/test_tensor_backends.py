@@ -158,7 +158,7 @@ counts = module.counts()
 assert counts["launches"] >= 1 and counts["synchronisations"] == 0, counts
 assert not any(module.counts().values())
 try:
-    module.gradient_workspace(0, 4, 2, (0, 0))
+    module.gradient_workspace(0, 4, 2, 0, (0, 0))
 except ValueError as error:
     print(error)
 """
