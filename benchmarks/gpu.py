@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase
+from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase, title
 from benchmarks.results import commit, version_of, write_csv
 from benchmarks.table import significant
 from benchmarks.timing import median_ratio, quantiles
@@ -208,11 +208,6 @@ def profile(case: GpuCase, clock: Any, failures: list[str]) -> None:
             part()
             call()
             print(f"profiled {name}", flush=True)
-
-
-def title(case: GpuCase) -> str:
-    """The case in a line."""
-    return f"{case.op}: {case.case.label} {case.dtype}"
 
 
 def chosen(part: str | None) -> list[GpuCase]:
