@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ call="{name} $*"
 echo "$call" >> "$CALLS"
 echo "$call was called" >&2
 for word in $FAILS; do case $call in *"$word"*) echo "no $word today"; exit 3;; esac; done
+trap 'echo "engine cuda: 2 passed until then"; exit 4' INT
 for word in $HANGS; do case $call in *"$word"*) sleep 297.5 & wait;; esac; done
 """
 CMAKE = """
@@ -87,6 +89,15 @@ def counted(path, rows):
         )
     ]
     path.write_text("\n".join(lines) + "\n")
+
+
+def wheel(path):
+    """A wheel with one module, made by hand."""
+    with zipfile.ZipFile(path / "carried-1.0-py3-none-any.whl", "w") as file:
+        file.writestr("carried.py", "")
+        file.writestr("carried-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carried\nVersion: 1.0\n")
+        file.writestr("carried-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("carried-1.0.dist-info/RECORD", "carried.py,,\n")
 
 
 @pytest.fixture
@@ -201,7 +212,7 @@ def test_a_step_that_fails_is_named_with_its_last_line_and_keeps_the_others_runn
     assert "install: failed with status 3 (no install.py today)" in (tmp_path / "out" / "summary.md").read_text()
 
 
-@pytest.mark.parametrize(("words", "part"), [("TENSOR_BACKENDS", "check"), ("pytest", "tests")])
+@pytest.mark.parametrize(("words", "part"), [("TENSOR_BACKENDS", "check"), ("cacheprovider", "tests")])
 def test_an_engine_that_cannot_run_fails(machine, words, part):
     assert machine(part)[0] == 0
     assert machine(part, fails=words)[0] == 1
@@ -223,6 +234,11 @@ def test_a_part_ends_within_its_seconds_with_what_its_steps_have_started(machine
     assert "initcheck-normal, synccheck-normal, configure-low: not begun: the time was over" in page
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert not any(line.startswith("sleep 297.5") for line in left.splitlines())
+
+
+def test_a_step_that_is_stopped_may_say_what_it_has_come_to(machine, tmp_path):
+    assert machine("tests", hangs="cacheprovider", seconds=4)[1]["tests"]["tests"] == "stopped: the time was over"
+    assert "- engine cuda: 2 passed until then" in (tmp_path / "out" / "summary.md").read_text()
 
 
 def test_profiles_go_on_with_the_cases_that_were_not_reached_and_begin_anew_when_all_are_done(machine, tmp_path, cases):
@@ -265,6 +281,33 @@ def test_seconds_must_be_some(first_light, capsys, seconds):
     assert f"--seconds must be 1 or more; got {seconds}" in capsys.readouterr().err
 
 
+def test_pyalign_is_installed_without_a_network_apart_from_the_sources_and_once(first_light, tmp_path, monkeypatch):
+    installer = importlib.import_module("first_light_install")
+    site, commands = tmp_path / "site", []
+
+    def run(command, check, env=None):
+        commands.append((command, env))
+        site.mkdir(exist_ok=True)
+        if str(command[-1]).startswith("/") and not command[-1].endswith(".whl"):
+            assert (Path(command[-1]) / "csrc" / "cuda" / "topk.cu").exists() and Path(command[-1]) != ROOT
+            assert not list(Path(command[-1]).rglob("*.so"))
+
+    wheel(tmp_path)
+    monkeypatch.setattr(installer.subprocess, "run", run)
+    monkeypatch.setattr(sys, "argv", ["first_light_install.py", str(site), str(tmp_path)])
+    installer.main()
+    (wheels, _), (sources, environment) = commands
+    assert wheels[-1].endswith("carried-1.0-py3-none-any.whl")
+    assert {"--no-index", "--no-deps", "--target", str(site)} <= set(wheels) & set(sources)
+    assert "--no-build-isolation" in sources
+    assert "-DPYALIGN_CUDA=ON -DPYALIGN_CUDA_ARCHITECTURES=native" in environment["PYALIGN_CMAKE_ARGS"]
+    installer.main()
+    assert len(commands) == 2, "these sources are there"
+    (site / "sources").write_text("others")
+    installer.main()
+    assert len(commands) == 4
+
+
 # The summary
 
 
@@ -287,7 +330,7 @@ def test_the_summary_says_what_was_predicted_what_was_measured_and_the_ratio(mac
     assert memory == "23.3 GB, 20 GB, 0.86" and l2 == "30.8 GB, 30 GB, 0.97"
     assert issued == "`from_rows<false, float>`: 845 M, 1.69 G, 2.00" and light == "61 %, 83 %"
     assert cells(page, DECISIONS, "triton")[3] == ""
-    assert len(page.splitlines()) < 100, "one page"
+    assert len(page.splitlines()) < 120, "one page"
 
 
 def test_archives_of_several_calls_make_one_summary(machine, tmp_path, first_light, capsys):
@@ -320,3 +363,88 @@ def test_shellcheck_finds_nothing():
     scripts = [SCRIPT, ROOT / "tools" / "demo.sh", ROOT / ".ci" / "run"]
     done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, env=os.environ)
     assert done.returncode == 0, done.stdout
+
+
+# A rehearsal: without a device, and without a network
+
+COUNTED = """#!/bin/bash
+while [ "$1" != --log-file ]; do shift; done
+cp {counts} "$2"
+shift 2
+exec "$@"
+"""
+cuts_the_network = pytest.mark.skipif(
+    not shutil.which("unshare") or subprocess.run(["unshare", "-rn", "true"], check=False).returncode != 0,
+    reason="No network namespaces for this user.",
+)
+
+
+@pytest.fixture(scope="module")
+def rehearse(tmp_path_factory):
+    """Runs parts with the network cut: exit status, output and the summary. The emulated kernels are built already."""
+    for package in ("torch", "triton", "pybind11"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    from emulated_builds import Build
+
+    folder = tmp_path_factory.mktemp("rehearsal")
+    emulated = Build(tmp_path_factory)
+    for target in ("check_cuda", "_cuda_emulated"):
+        emulated.build(target)
+    (folder / "emulated").symlink_to(emulated.folder)
+    wheel(folder)
+    counted(folder / "counts.csv", [("spin_kernel", *"999999"), ("kernel", *"123456")])
+    (folder / "ncu").write_text(COUNTED.format(counts=folder / "counts.csv"))
+    (folder / "ncu").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHON": INTERPRETER}
+    environment.pop("PYTHONPATH", None)
+
+    def run(*parts):
+        command = ["unshare", "-rn", "bash", SCRIPT, "--rehearse", "--seconds", "600", "--out", folder / "out"]
+        command += ["--build", folder, "--wheels", folder]
+        command += [word for part in parts for word in ("--part", part)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr, (folder / "out" / "summary.md").read_text(encoding="utf-8")
+
+    run.site = folder / "site"
+    return run
+
+
+@pytest.fixture(scope="module")
+def rehearsed(rehearse):
+    """The parts that a rehearsal has programs for."""
+    return rehearse("check", "benchmarks", "tests", "ncu")
+
+
+@cuts_the_network
+@pytest.mark.slow
+@pytest.mark.suite("kernels")
+class TestRehearsal:
+    def test_it_installs_checks_and_runs_every_engine_without_a_network(self, rehearse, rehearsed):
+        status, output, page = rehearsed
+        assert status == 0, output
+        assert "check: nvidia-smi: not rehearsed: no nvidia-smi" in output or shutil.which("nvidia-smi")
+        assert (rehearse.site / "carried.py").exists(), "the wheel is installed"
+        for engine in ("cuda", "triton", "torch"):
+            assert f"- engine {engine}: runs" in page and f"- engine {engine}: 1 passed" in page
+
+    def test_no_figure_of_it_counts_as_measured(self, rehearsed, cases):
+        page = rehearsed[2]
+        assert "Rehearsed on the CPU: check, benchmarks, tests, ncu. No figure of these parts is measured." in page
+        for title in cases.values():
+            _, *engines, peer = cells(page, title)
+            assert "not measured" in engines and set(engines) <= {"", "not measured"}
+            assert peer == "" or peer.endswith(": not measured")
+        figures = cells(page, cases["ncu-01"], "cuda")
+        assert [cell.rpartition(", ")[2] for cell in figures if cell] == 4 * ["not measured"]
+
+    def test_an_engine_that_is_made_to_fail_fails_it(self, rehearse, rehearsed):
+        module = rehearse.site / "pyalign" / "backends" / "_cuda.py"
+        before = module.read_text()
+        module.write_text("raise ImportError('made to fail')\n")
+        try:
+            status, output, page = rehearse("tests")
+        finally:
+            module.write_text(before)
+        assert status == 1
+        assert "- engine cuda: 1 error" in page and "- engine triton: 1 passed" in page
+        assert "tests: tests: failed with status 1" in output

@@ -29,6 +29,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -43,7 +44,7 @@ from first_light_summary import COUNTS, PARTS  # noqa: E402
 SECONDS = 540
 PASSED, NOT_HERE = "passed", "not rehearsed"
 CUDA = Path("/usr/local/cuda/bin")  # after what PATH has
-RESERVED = 0.03  # of a part's seconds, for its archive and the summary
+RESERVED = 15  # of a part's seconds, at most a quarter, for the end of its last step, its archive and the summary
 SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
 # Sections by which speed of light and memory are judged, and the counts that are predicted.
 NCU = (
@@ -191,7 +192,7 @@ class Setting:
         """CMake's configuration, once, and the build of the checks; in a rehearsal of the module for Python too."""
         folder, low = str(self._folder(limits)), "ON" if limits == "low" else "OFF"
         device = ("-DPYALIGN_CUDA=ON", "-DPYALIGN_CUDA_ARCHITECTURES=native", "-DPYALIGN_PYTHON=OFF")
-        host = ("-DPYALIGN_CUDA=OFF", f"-DPython_EXECUTABLE={self.python}")
+        host = ("-DPYALIGN_CUDA=OFF", f"-DPython_EXECUTABLE={self.python}", *pybind11_of_python())
         options = ("-DPYALIGN_CUDA_EMULATION=ON", f"-DPYALIGN_LOW_LIMITS={low}", *(host if self.rehearse else device))
         targets = ("check_cuda", "_cuda_emulated") if self.rehearse else ("check_cuda_device",)
         configure = Step(f"configure-{limits}", ("cmake", "-S", str(ROOT), "-B", folder, "-G", "Ninja", *options))
@@ -206,6 +207,15 @@ class Setting:
         # Errors of calls are not reported: the checks provoke one, a device that does not exist.
         command = ("compute-sanitizer", "--tool", tool, "--error-exitcode", "9", "--report-api-errors", "no")
         return Step(f"{tool}-{limits}", (*command, self._program(limits), "--quick"), f"build-{limits}")
+
+
+def pybind11_of_python() -> tuple[str, ...]:
+    """Where CMake finds that of this Python; () where there is none."""
+    try:
+        import pybind11
+    except ImportError:
+        return ()
+    return (f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",)
 
 
 # ---------------------------------------------------------------- running them
@@ -227,7 +237,9 @@ def run_part(part: str, setting: Setting, seconds: float, device: str, out: Path
                 continue
             started = time.monotonic()
             report.steps.append(done := Done(step.name, "stopped here"))
-            done.outcome = run_step(step, report.steps, setting, folder, begin + seconds * (1 - RESERVED) - started)
+            done.outcome = run_step(
+                step, report.steps, setting, folder, begin + seconds - min(RESERVED, seconds / 4) - started
+            )
             done.seconds = round(time.monotonic() - started, 1)
             print(f"{part}: {step.name}: {done.outcome} ({done.seconds:g} s)", flush=True)
     finally:
@@ -272,15 +284,15 @@ def run_step(step: Step, before: list[Done], setting: Setting, folder: Path, sec
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """The process, if it still runs, and what it has started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, number)
-        try:
-            process.wait(3)
-        except subprocess.TimeoutExpired:
-            continue
+    """The process, if it still runs, which may say what it has come to, and then whatever it has started."""
+    for number, seconds in ((signal.SIGINT, 5), (signal.SIGTERM, 2)):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def archive(folder: Path, path: Path) -> None:

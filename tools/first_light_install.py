@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +22,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 from build_cache import key_of, sources_below  # noqa: E402
 
 STAMP = "sources"
+SOURCES = (
+    "csrc",
+    "pyalign",
+    "CMakeLists.txt",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+    "setup.py",
+    "tools/build_cache.py",
+)
 PIP = (sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--upgrade", "--target")
 OPTIONS = {False: "-DPYALIGN_CUDA=ON -DPYALIGN_CUDA_ARCHITECTURES=native", True: "-DPYALIGN_CUDA=OFF"}
 EMULATED = """from importlib.util import module_from_spec, spec_from_file_location
@@ -33,12 +44,15 @@ spec.loader.exec_module(modules[__name__])
 """
 
 
+def sources() -> dict[str, Path]:
+    """The files that are installed, and those that the installation needs, by their names."""
+    found = sources_below(ROOT, *SOURCES)
+    return {name: path for name, path in found.items() if "__pycache__" not in name and path.suffix != ".so"}
+
+
 def key(rehearse: bool) -> str:
     """What names these sources, this Python and how they are compiled."""
-    files = sources_below(ROOT, "csrc", "pyalign", "CMakeLists.txt", "pyproject.toml", "setup.py")
-    made_later = ("__pycache__", ".so")
-    sources = {name: path for name, path in files.items() if not any(word in name for word in made_later)}
-    return key_of(sources, [sys.version, OPTIONS[rehearse]])
+    return key_of(sources(), [sys.version, OPTIONS[rehearse]])
 
 
 def install(site: Path, wheels: Path, rehearse: bool) -> None:
@@ -48,9 +62,14 @@ def install(site: Path, wheels: Path, rehearse: bool) -> None:
     if needed:
         subprocess.run([*PIP, str(site), *needed], check=True)
     options = f"{OPTIONS[rehearse]} {os.environ.get('PYALIGN_CMAKE_ARGS', '')}"
-    environment = {**os.environ, "PYALIGN_CMAKE_ARGS": options, "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count())}
-    command = [*PIP, str(site), "--no-build-isolation", "--verbose", str(ROOT)]
-    subprocess.run(command, env=environment, check=True)
+    with tempfile.TemporaryDirectory(
+        prefix="pyalign-sources-"
+    ) as folder:  # an earlier one that was killed is no matter
+        for name, path in sources().items():
+            Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, Path(folder, name))
+        command = [*PIP, str(site), "--no-build-isolation", "--verbose", folder]
+        subprocess.run(command, env={**os.environ, "PYALIGN_CMAKE_ARGS": options}, check=True)
     if rehearse:
         module = EMULATED.format(folder=str(site.resolve().parent / "emulated"))
         (site / "pyalign" / "backends" / "_cuda.py").write_text(module)
