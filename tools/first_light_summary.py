@@ -91,9 +91,8 @@ def read_archives(folder: Path) -> dict[str, Part]:
 
 def read_ncu(text: str) -> list[Kernel]:
     """The launches in `ncu --csv --page raw`: a line of names, one of units, and a line for each launch."""
-    lines = text.splitlines()
-    start = next((number for number, line in enumerate(lines) if line.startswith('"ID"')), len(lines))
-    units, *launches = csv.DictReader(lines[start:]) if start < len(lines) else [{}]
+    lines = [line for line in text.splitlines() if line.startswith('"')]  # others are what ncu says of its work
+    units, *launches = list(csv.DictReader(lines)) or [{}]
     return [
         Kernel(launch["Kernel Name"], {name: number(launch[name], units[name]) for name in launch if "__" in name})
         for launch in launches
