@@ -28,7 +28,7 @@ from benchmarks.timing import median_ratio, quantiles
 
 FLUSH_BYTES = 256 << 20
 QUEUED_CYCLES = 20_000_000  # about 11 ms of an H100, in which all launches of a call queue up
-KERNELS_OF_OURS = ("pyalign", "pyalign cuda", "pyalign triton")  # not those of torch's that its backend calls
+OF_TORCH = "pyalign torch"  # our contender that calls torch's kernels
 UNSCALED = "product alone"  # the contender whose results have another scale
 Call = Callable[[], Any]
 Attempt = Callable[[str, Call], Any]
@@ -202,12 +202,17 @@ class Clock:
 def profile(case: GpuCase, clock: Any, failures: list[str]) -> None:
     """Each call of pyalign's own kernels once, warm, for a profiler; their names are printed in order."""
     attempt = partial(_attempt, failures, title(case))
-    calls = _agreeing(case, _made(case, attempt, lambda name: name in KERNELS_OF_OURS), attempt)
+    calls = _agreeing(case, _made(case, attempt, has_kernels_of_ours), attempt)
     with clock.profiled() as part:
         for name, call in calls.items():
             part()
             call()
             print(f"profiled {name}", flush=True)
+
+
+def has_kernels_of_ours(contender: str) -> bool:
+    """Whether a profiler is to look at it."""
+    return contender.startswith("pyalign") and not contender.startswith(OF_TORCH)
 
 
 def chosen(part: str | None) -> list[GpuCase]:

@@ -21,7 +21,7 @@ from pyalign.backends import Place, get_backend
 
 Call = Callable[[], Any]
 NAME = "rehearsal"  # in the place of the device's
-MOST_ITEMS, MOST_FEATURES, MOST_TRIPLETS = 24, 8, 100
+MOST_ITEMS, MOST_FEATURES, MOST_TRIPLETS = 40, 8, 100
 
 
 class OnTheHost(TorchFunctionMode):

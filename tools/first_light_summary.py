@@ -178,18 +178,23 @@ def times_table(part: Part) -> list[str]:
     for row in csv.DictReader(io.StringIO(part.texts.get("gpu.csv", ""))):
         times = float(row["median"]), float(row["graph"])
         found.setdefault((row["op"], row["case"], row["dtype"]), {})[row["backend"]] = times
-    rows = [("Case", "Predicted", *ENGINES, "Fastest peer")]
+    rows = [("Case", "Predicted", *ENGINES, "Other routes", "Fastest peer")]
     for case in GPU_CASES:
         contenders = found.get((case.op, case.case.name, case.dtype), {})
         bound = case.seconds(part.card)
+
+        def cell(name: str, times: tuple[float, float], bound: float = bound) -> str:
+            return f"{name}: {timed(times, bound, part.rehearsal)}"
+
         # The loss chooses its engine itself: the first that can.
         ours = {name.removeprefix("pyalign").strip() or ENGINES[0]: times for name, times in contenders.items()
                 if name.startswith("pyalign")}  # fmt: skip
         peers = {name: times for name, times in contenders.items() if not name.startswith("pyalign")}
+        others = "; ".join(cell(name, times) for name, times in ours.items() if name not in ENGINES)
         fastest = min(peers, key=lambda name: peers[name][0], default="")
-        cells = [timed(ours.get(name), bound, part.rehearsal) for name in ENGINES]
-        peer = f"{fastest}: {timed(peers[fastest], bound, part.rehearsal)}" if fastest else ""
-        rows.append((title(case), time_text(bound), *cells, peer))
+        engines = [timed(ours.get(name), bound, part.rehearsal) for name in ENGINES]
+        peer = cell(fastest, peers[fastest]) if fastest else ""
+        rows.append((title(case), time_text(bound), *engines, others, peer))
     return table(rows)
 
 
