@@ -95,6 +95,11 @@ class GpuCase:
         return min(self.gathered, held * self.table + (1.0 - held) * self.gathered)
 
 
+def title(case: GpuCase) -> str:
+    """The case in a line."""
+    return f"{case.op}: {case.case.label} {case.dtype}"
+
+
 def _triplets(case: Case) -> int:
     """Bytes of the triplets."""
     return 3 * np.dtype(case.index).itemsize * case.t
