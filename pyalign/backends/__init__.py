@@ -13,14 +13,13 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, nearest
 from pyalign.measures import PAIR_KERNELS, PairKernel
 
-# In the order in which "auto" tries them; `reference` is for tests and is never chosen by itself.
-HOST_BACKENDS = ("native", "numpy", "reference")
+# In the order in which "auto" tries them.
+HOST_BACKENDS = ("native", "numpy")
 TENSOR_BACKENDS = ("cuda", "triton", "torch")
 BACKENDS = HOST_BACKENDS + TENSOR_BACKENDS
-AUTOMATIC = ("native", "numpy")
 
 LANES = 64  # resamples that a kernel takes side by side
 
@@ -384,8 +383,9 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
     Raises:
         InputError: unknown name, or no backend can run; with the reason of each.
     """
-    if not isinstance(name, str) or (name != "auto" and name not in BACKENDS):
-        raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}")
+    if not isinstance(name, str) or name not in ("auto", *BACKENDS, *_of_tests):
+        near = nearest(name, BACKENDS) if isinstance(name, str) else ""
+        raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}{near}")
     reasons = []
     for candidate in preferred(place) if name == "auto" else (name,):
         backend = _load(candidate)
@@ -416,7 +416,7 @@ def preferred(place: Place) -> tuple[str, ...]:
         (('cuda', 'triton', 'torch'), ('native', 'numpy'))
     """
     if place.on_host:
-        return AUTOMATIC
+        return HOST_BACKENDS
     large = place.elements >= WARP_GROUP_ELEMENTS and place.dtype in ("float16", "bfloat16", "float32")
     if large and has_warp_groups(place.device) and (place.dtype != "float32" or _tf32_allowed()):
         return ("triton", "cuda", "torch")
@@ -446,6 +446,11 @@ def backend_reasons() -> dict[str, str | None]:
     return {name: _load(name).why_not() for name in BACKENDS}
 
 
+_of_tests: dict[str, Backend] = {}  # by names that no message and no help mentions
+
+
 def _load(name: str) -> Backend:
+    if name in _of_tests:
+        return _of_tests[name]
     backend: Backend = import_module(f"pyalign.backends.{name}").BACKEND
     return backend

@@ -7,14 +7,14 @@ import pytest
 from support import draw_triplets, reals, run_python, whole
 
 import pyalign
-from pyalign.backends import AUTOMATIC, BACKENDS, HOST_BACKENDS, backend_reasons, get_backend, native
+from pyalign.backends import BACKENDS, HOST_BACKENDS, backend_reasons, get_backend, native
 
 
 def test_the_compiled_module_is_there():
     """Without it every other test of the native backend would be one of nothing."""
     reasons = backend_reasons()
     assert list(reasons) == list(BACKENDS)
-    assert [reasons[name] for name in HOST_BACKENDS] == [None, None, None]
+    assert [reasons[name] for name in HOST_BACKENDS] == [None, None]
     assert get_backend("auto").name == "native"
     assert get_backend().why_not() is None
 
@@ -29,10 +29,12 @@ def test_a_name_insists(name, message_of):
     assert pyalign.score(np.eye(3), [[0, 1, 2]], backend=name).backend == name
 
 
-@pytest.mark.parametrize("name", ["gpu", "", "Native", None, 3])
-def test_refuses_an_unknown_name(name, message_of):
-    known = "native, numpy, reference, cuda, triton, torch"
-    assert message_of(get_backend, name) == f"backend must be 'auto' or one of {known}; got {name!r}"
+@pytest.mark.parametrize(("name", "near"), [("gpu", ""), ("", ""), ("Native", "native"), ("nunpy", "numpy"), (None, ""),
+                                           (3, ""), (["numpy"], "")])  # fmt: skip
+def test_refuses_an_unknown_name(name, near, message_of):
+    known = "native, numpy, cuda, triton, torch"
+    told = f"backend must be 'auto' or one of {known}; got {name!r}"
+    assert message_of(get_backend, name) == told + (f"; did you mean {near!r}?" if near else "")
 
 
 def test_auto_goes_on_to_the_next_and_a_name_says_why_not(monkeypatch, message_of):
@@ -42,10 +44,24 @@ def test_auto_goes_on_to_the_next_and_a_name_says_why_not(monkeypatch, message_o
     assert backend_reasons()["native"] == "the library is missing"
 
 
-def test_auto_never_chooses_the_reference(monkeypatch, message_of):
-    for name in AUTOMATIC:
+def test_auto_chooses_no_backend_but_these_two_on_the_host(monkeypatch, message_of):
+    for name in HOST_BACKENDS:
         monkeypatch.setattr(type(get_backend(name)), "why_not", lambda self, place: "no")
     assert message_of(get_backend) == "no backend can take this input: native: no; numpy: no"
+
+
+def test_the_reference_is_there_in_these_tests_only():
+    done = run_python("""
+import importlib.util, pyalign
+print(importlib.util.find_spec("pyalign.backends.reference"))
+try:
+    pyalign.score([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], [[0, 1, 2]], backend="reference")
+except pyalign.InputError as error:
+    print(error)
+""")
+    known = "native, numpy, cuda, triton, torch"
+    assert get_backend("reference").name == "reference" and "reference" not in backend_reasons()
+    assert done.stdout.splitlines() == ["None", f"backend must be 'auto' or one of {known}; got 'reference'"]
 
 
 def test_works_without_the_compiled_module():
