@@ -6,6 +6,7 @@ and says why it can't. Host backends work on numpy arrays, tensor backends on to
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -13,7 +14,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from pyalign.errors import InputError, nearest
+from pyalign.errors import InputError, SlowWarning, nearest
 from pyalign.measures import PAIR_KERNELS, PairKernel
 
 # In the order in which "auto" tries them.
@@ -386,19 +387,49 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
     if not isinstance(name, str) or name not in ("auto", *BACKENDS, *_of_tests):
         near = nearest(name, BACKENDS) if isinstance(name, str) else ""
         raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}{near}")
-    reasons = []
+    reasons: dict[str, str] = {}
     for candidate in preferred(place) if name == "auto" else (name,):
         backend = _load(candidate)
         reason = backend.why_not(place)
         if reason is None:
+            if reasons and place.on_host:
+                _warn_that_it_is_slow(reasons[HOST_BACKENDS[0]])
             return backend
-        reasons.append(f"{candidate}: {reason}")
-    raise InputError(f"no backend can take this input: {'; '.join(reasons)}")
+        reasons[candidate] = reason
+    told = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
+    raise InputError(f"no backend can take this input: {told}")
 
 
 def get_host_backend(name: str = "auto") -> HostBackend:
     """The host backend of that name; for the name of a tensor backend the one that "auto" chooses on the host."""
     return cast(HostBackend, get_backend("auto" if isinstance(name, str) and name in TENSOR_BACKENDS else name))
+
+
+_slow = False  # whether numpy has computed in this process because the kernels can't
+
+
+def _warn_that_it_is_slow(reason: str) -> None:
+    """Warns once in a process that "auto" has come to numpy."""
+    global _slow
+    if not _slow:
+        _slow = True
+        warnings.warn(slow_because(reason), SlowWarning, stacklevel=3)
+
+
+def slow_because(reason: str) -> str:
+    """The sentence for people whose computations fall to numpy for that reason.
+
+    Example:
+        >>> slow_because("the kernels are not compiled")
+        'numpy computes, many times slower than the compiled kernels: the kernels are not compiled'
+    """
+    return f"numpy computes, many times slower than the compiled kernels: {reason}"
+
+
+def note_on_speed() -> str | None:
+    """That sentence where numpy has computed in this process in place of the compiled kernels, else None."""
+    reason = _load("native").why_not() if _slow else None
+    return None if reason is None else slow_because(reason)
 
 
 WARP_GROUP_ELEMENTS = 1 << 21
