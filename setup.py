@@ -102,7 +102,7 @@ class CMakeBuild(build_ext):
 
 
 class PureBuild(build_py):
-    """The files of Python alone; says so, and removes what an installation in place has compiled among them."""
+    """Only the Python files; says so, and removes what an installation in place has compiled among the sources."""
 
     def run(self) -> None:
         super().run()

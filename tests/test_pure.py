@@ -46,9 +46,9 @@ class Sources:
     def setup(self, *words, **environment):
         """What setup.py does in an environment of these variables."""
         kept = {"HOME": str(self.folder.parent), "PATH": str(self.path), "CALLED": str(self.folder / "called.txt")}
-        given = {name: str(value) for name, value in (kept | environment).items()}
+        variables = {name: str(value) for name, value in (kept | environment).items()}
         command = [sys.executable, "setup.py", *map(str, words)]
-        return subprocess.run(command, cwd=self.folder, env=given, capture_output=True, text=True)
+        return subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True)
 
     def wheel(self, **environment):
         """The names of the wheel, and what was said meanwhile."""
@@ -132,11 +132,11 @@ def test_an_installation_in_place_without_kernels_has_none_of_an_earlier_one(sou
     assert [place.exists() for place in places] == [not pure] * 2 and other.exists()
 
 
-def test_what_setuptools_needs_is_enough_for_it(sources):
+def test_setuptools_is_enough_for_it(sources):
     """Where pip builds without isolation, pybind11 may be missing."""
     code = "import sys; sys.modules['pybind11'] = None; sys.argv[1:] = ['bdist_wheel', '--dist-dir', 'dist']"
-    (sources.folder / "alone.py").write_text(f"{code}\nexec(open('setup.py').read())\n")
+    (sources.folder / "without_pybind11.py").write_text(f"{code}\nexec(open('setup.py').read())\n")
     environment = {"HOME": str(sources.folder), "PATH": os.devnull}
-    command = [sys.executable, "alone.py"]
+    command = [sys.executable, "without_pybind11.py"]
     done = subprocess.run(command, cwd=sources.folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -73,7 +73,7 @@ def run(pure, *words, cwd):
     return done.stdout, done.stderr
 
 
-def test_pip_installs_python_alone_and_says_so(pure, tmp_path):
+def test_pip_installs_nothing_compiled_and_says_so(pure, tmp_path):
     assert "pyalign: nothing is compiled (no C++ compiler is on PATH): " in pure.said
     installed = pure.site / "pyalign"
     assert (installed / "backends" / "numpy.py").exists() and not [*installed.rglob("*.so")]
@@ -104,13 +104,13 @@ triplets = np.load(sys.argv[1])[:, :3]
 for line in sys.stdin.read().splitlines():
     path, measure = json.loads(line)
     x = np.loadtxt(path) if path.endswith(".txt") else np.load(path)
-    found = pyalign.score(x, triplets, measure=measure)
-    print(json.dumps([found.backend, found.accuracy, found.n_ties, found.cross_entropy]))
+    score = pyalign.score(x, triplets, measure=measure)
+    print(json.dumps([score.backend, score.accuracy, score.n_ties, score.cross_entropy]))
 """
 
 
 def test_golden_figures_are_those_of_the_compiled_kernels(pure, data, tmp_path):
-    """By both ways from rows to decisions is a matter of test_golden.py; here "auto" takes its own."""
+    """The same decisions and ties, and cross-entropies to a few roundings of float32."""
     things = data / "things"
     asked = [(things / file, measure) for file, measure, *_ in FIGURES.values()]
     lines = "\n".join(json.dumps([str(path), measure]) for path, measure in asked)
@@ -119,9 +119,9 @@ def test_golden_figures_are_those_of_the_compiled_kernels(pure, data, tmp_path):
         [str(word) for word in command], input=lines, cwd=tmp_path, env=pure.variables, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    scores = [json.loads(line) for line in done.stdout.splitlines()]
     triplets = pyalign.load_triplets(things / "human_triplets_127304.npy", columns=(0, 1, 2))
-    for (backend, accuracy, ties, nats), (path, measure), figures in zip(found, asked, FIGURES.values(), strict=True):
+    for (backend, accuracy, ties, nats), (path, measure), figures in zip(scores, asked, FIGURES.values(), strict=True):
         compiled = pyalign.score(pyalign.load_embeddings(path), triplets, measure=measure)
         assert (backend, compiled.backend) == ("numpy", "native")
         assert (accuracy, ties) == (compiled.accuracy, compiled.n_ties)

@@ -396,8 +396,8 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
                 _warn_that_it_is_slow(reasons[HOST_BACKENDS[0]])
             return backend
         reasons[candidate] = reason
-    told = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
-    raise InputError(f"no backend can take this input: {told}")
+    listed = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
+    raise InputError(f"no backend can take this input: {listed}")
 
 
 def get_host_backend(name: str = "auto") -> HostBackend:

@@ -34,8 +34,8 @@ def test_a_name_insists(name, message_of):
                                            (3, ""), (["numpy"], "")])  # fmt: skip
 def test_refuses_an_unknown_name(name, near, message_of):
     known = "native, numpy, cuda, triton, torch"
-    told = f"backend must be 'auto' or one of {known}; got {name!r}"
-    assert message_of(get_backend, name) == told + (f"; did you mean {near!r}?" if near else "")
+    expected = f"backend must be 'auto' or one of {known}; got {name!r}"
+    assert message_of(get_backend, name) == expected + (f"; did you mean {near!r}?" if near else "")
 
 
 def test_auto_goes_on_to_the_next_and_a_name_says_why_not(monkeypatch, message_of):
