@@ -41,7 +41,7 @@ from .data.triplets import Triplets
 from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
 from .documents import Interval
-from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError
+from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError, SlowWarning
 from .extraction.extract import extract
 from .extraction.images import as_images
 from .extraction.listing import list_models
@@ -131,6 +131,7 @@ __all__ = [
     "Score",
     "Scores",
     "SimilarityMatrix",
+    "SlowWarning",
     "Study",
     "StudyStep",
     "Transform",

@@ -6,6 +6,7 @@ and says why it can't. Host backends work on numpy arrays, tensor backends on to
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -13,14 +14,13 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, SlowWarning, nearest
 from pyalign.measures import PAIR_KERNELS, PairKernel
 
-# In the order in which "auto" tries them; `reference` is for tests and is never chosen by itself.
-HOST_BACKENDS = ("native", "numpy", "reference")
+# In the order in which "auto" tries them.
+HOST_BACKENDS = ("native", "numpy")
 TENSOR_BACKENDS = ("cuda", "triton", "torch")
 BACKENDS = HOST_BACKENDS + TENSOR_BACKENDS
-AUTOMATIC = ("native", "numpy")
 
 LANES = 64  # resamples that a kernel takes side by side
 
@@ -384,21 +384,52 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
     Raises:
         InputError: unknown name, or no backend can run; with the reason of each.
     """
-    if not isinstance(name, str) or (name != "auto" and name not in BACKENDS):
-        raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}")
-    reasons = []
+    if not isinstance(name, str) or name not in ("auto", *BACKENDS, *_of_tests):
+        near = nearest(name, BACKENDS) if isinstance(name, str) else ""
+        raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}{near}")
+    reasons: dict[str, str] = {}
     for candidate in preferred(place) if name == "auto" else (name,):
         backend = _load(candidate)
         reason = backend.why_not(place)
         if reason is None:
+            if reasons and place.on_host:
+                _warn_that_it_is_slow(reasons[HOST_BACKENDS[0]])
             return backend
-        reasons.append(f"{candidate}: {reason}")
-    raise InputError(f"no backend can take this input: {'; '.join(reasons)}")
+        reasons[candidate] = reason
+    listed = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
+    raise InputError(f"no backend can take this input: {listed}")
 
 
 def get_host_backend(name: str = "auto") -> HostBackend:
     """The host backend of that name; for the name of a tensor backend the one that "auto" chooses on the host."""
     return cast(HostBackend, get_backend("auto" if isinstance(name, str) and name in TENSOR_BACKENDS else name))
+
+
+_slow = False  # whether numpy has computed in this process because the kernels can't
+
+
+def _warn_that_it_is_slow(reason: str) -> None:
+    """Warns once in a process that "auto" has come to numpy."""
+    global _slow
+    if not _slow:
+        _slow = True
+        warnings.warn(slow_because(reason), SlowWarning, stacklevel=3)
+
+
+def slow_because(reason: str) -> str:
+    """The sentence for people whose computations fall to numpy for that reason.
+
+    Example:
+        >>> slow_because("the kernels are not compiled")
+        'numpy computes, many times slower than the compiled kernels: the kernels are not compiled'
+    """
+    return f"numpy computes, many times slower than the compiled kernels: {reason}"
+
+
+def note_on_speed() -> str | None:
+    """That sentence where numpy has computed in this process in place of the compiled kernels, else None."""
+    reason = _load("native").why_not() if _slow else None
+    return None if reason is None else slow_because(reason)
 
 
 WARP_GROUP_ELEMENTS = 1 << 21
@@ -416,7 +447,7 @@ def preferred(place: Place) -> tuple[str, ...]:
         (('cuda', 'triton', 'torch'), ('native', 'numpy'))
     """
     if place.on_host:
-        return AUTOMATIC
+        return HOST_BACKENDS
     large = place.elements >= WARP_GROUP_ELEMENTS and place.dtype in ("float16", "bfloat16", "float32")
     if large and has_warp_groups(place.device) and (place.dtype != "float32" or _tf32_allowed()):
         return ("triton", "cuda", "torch")
@@ -446,6 +477,11 @@ def backend_reasons() -> dict[str, str | None]:
     return {name: _load(name).why_not() for name in BACKENDS}
 
 
+_of_tests: dict[str, Backend] = {}  # by names that no message and no help mentions
+
+
 def _load(name: str) -> Backend:
+    if name in _of_tests:
+        return _of_tests[name]
     backend: Backend = import_module(f"pyalign.backends.{name}").BACKEND
     return backend

@@ -28,7 +28,8 @@ class Neighbors(Result):
         measure: see `pyalign.similarity`.
         kind: "similarity", or "negated distance" for measures that are distances; larger is nearer for both.
         units: of the numbers, in words.
-        backend: what searched: "native", "faiss", or on a device one of "cuda", "triton" and "torch".
+        backend: what searched: "native", or "numpy" where that is not compiled; "faiss"; on a device one of "cuda",
+            "triton" and "torch".
         index: "flat", or the factory string of faiss.
         exact: whether all rows were looked at, so that these are the nearest without doubt.
         recall: of an approximate index the share of the true neighbours that it found, over `recall_queries` queries

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.backends import TENSOR_BACKENDS, Place, get_backend
+from pyalign.backends import TENSOR_BACKENDS, Place, get_backend, get_host_backend
 from pyalign.measures import Measure
 from pyalign.nearest.exact import Scan
 from pyalign.nearest.scan import flat_scan, native_scan
@@ -41,7 +41,9 @@ def space_and_scan(x: Any, queries: Any, measure: Measure, backend: str) -> tupl
     """The space of rows, what searches it exactly, and the name of that."""
     if isinstance(x, np.ndarray):
         space = make_space(x, queries, measure)
-        return (space, flat_scan(space), "faiss") if backend == "faiss" else (space, native_scan(space), "native")
+        if backend == "faiss":
+            return space, flat_scan(space), "faiss"
+        return space, native_scan(space), get_host_backend(backend).name
     from pyalign.nearest import _tensor_scan  # loads torch
     from pyalign.nearest._tensor_space import device_space
 

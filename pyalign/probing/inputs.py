@@ -122,7 +122,7 @@ def _host_for_two(on: Algebra, backend: str) -> Algebra:
     if isinstance(on, HostAlgebra):
         return on
     if backend != "auto":
-        told = "native, numpy or reference, on the host, for anchored triplets"
+        told = "native or numpy, on the host, for anchored triplets"
         raise InputError(f"backend must be {told}; got {backend!r}")
     return algebra_for()
 

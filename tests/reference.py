@@ -1,5 +1,6 @@
-"""The definitions as plain loops in float64: slow, and what every other backend is tested against.
+"""The definitions as plain loops in float64: slow, and what every backend is tested against.
 
+In the tests it is a backend called "reference" (`conftest.py`), which nothing else can choose.
 A similarity is computed in float64 and rounded once to the rows' dtype; everything after it stays in float64.
 """
 
@@ -10,10 +11,10 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
+from reference_ranks import ReferenceRanks
 
 from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
-from pyalign.backends._reference_ranks import ReferenceRanks
 
 
 def inner_product(x: np.ndarray, y: np.ndarray) -> float:
@@ -315,4 +316,4 @@ def _run(similarity_of: Callable[[int, int], float], triplets: np.ndarray, n: in
     return Sums((right[0], right[1], right[2]), (ties[0], ties[1]), cross_entropy, entropy) if want.sums else None
 
 
-BACKEND = ReferenceBackend()
+REFERENCE = ReferenceBackend()
