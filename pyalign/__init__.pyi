@@ -44,10 +44,9 @@ from .documents import Interval
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError
 from .extraction.extract import extract
 from .extraction.images import as_images
-from .extraction.listing import list_models
 from .extraction.merge import merge_extractions
 from .extraction.result import Extraction
-from .extraction.sources import load_encoder
+from .extraction.sources import list_models, load_encoder
 from .io.embeddings import load_embeddings
 from .io.export import write_embeddings
 from .io.judgments import load_judgments

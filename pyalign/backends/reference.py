@@ -11,8 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
-from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
+from pyalign.backends._interface import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._reference_ranks import ReferenceRanks
 
 

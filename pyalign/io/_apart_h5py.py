@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io._apart import Desk, give_rows
-from pyalign.io.entries import strings, type_name
+from pyalign.io._apart_desk import Desk, give_rows
+from pyalign.io.arrays import strings, type_name
 from pyalign.io.packages import needed
 from pyalign.io.paths import Array, bad
 

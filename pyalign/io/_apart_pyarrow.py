@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io._apart import Desk
+from pyalign.io._apart_desk import Desk
 from pyalign.io._pyarrow_images import picture_names, picture_rows, pictures
 from pyalign.io.layout import HEAD
 from pyalign.io.numbers import EXACT

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pyalign.data.names import listing
-from pyalign.io._apart import Desk, give_rows
+from pyalign.io._apart_desk import Desk, give_rows
 from pyalign.io.packages import needed
 from pyalign.io.paths import bad
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Embeddings, as_embeddings
+from pyalign.io.arrays import text_array
 from pyalign.io.embeddings import check_matrix
-from pyalign.io.entries import text_array
 from pyalign.io.lines import LONGEST_LINE
 from pyalign.io.packages import needed
 from pyalign.io.paths import Array, PathLike, bad, shorten, suffix_of

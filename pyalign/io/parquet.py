@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from pyalign.io.apart import ask
+from pyalign.io.arrays import Wanted
 from pyalign.io.bounds import check_expansion
-from pyalign.io.formats import Wanted
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.tables import Columns, Table, Texts
 

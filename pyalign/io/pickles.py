@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io.entries import Entry
+from pyalign.io.arrays import Entry
 from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
 
 DEEPEST = 4  # source / model / module, and one to spare

@@ -6,8 +6,8 @@ import os
 from functools import partial
 
 from pyalign.io.apart import ask
+from pyalign.io.arrays import Entry, text_array
 from pyalign.io.bounds import check_expansion
-from pyalign.io.entries import Entry, text_array
 from pyalign.io.paths import Array, PathLike
 
 

@@ -19,7 +19,7 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure, median_distance, with_sigma
 from pyalign.ops.ranks import MOST, double_ranks
 from pyalign.ops.similarity import similarity
-from pyalign.pairwise.correlations import ratio
+from pyalign.pairwise.moments import ratio
 from pyalign.pairwise.ranked import rank_correlation
 from pyalign.pairwise.study import EXTREME, as_dissimilarity
 from pyalign.progress import Progress, silent

@@ -1,4 +1,4 @@
-"""Files that hold several arrays: list them, choose one, find the row names beside it."""
+"""The arrays of a file: list them, choose the one that is wanted, find the row names beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign.data.names import listing
 from pyalign.io.bounds import SMALL
+from pyalign.io.headers import HeaderRule, embedding_header, triplet_header
 from pyalign.io.paths import Array, PathLike, bad, no_key
 
 # A 1-D array of strings under one of these keys names the rows of the array beside it.
@@ -121,3 +122,36 @@ def type_name(dtype: object) -> str:
     """numpy's name of a dtype, with every width of text called ``str`` or ``bytes``."""
     kind, name = getattr(dtype, "kind", ""), str(getattr(dtype, "name", dtype))
     return {"U": "str", "S": "bytes"}.get(kind, name)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for in a file.
+
+    Attributes:
+        what: what messages call it.
+        likely: which of several arrays it is.
+        has_header: whether the first row of a text table is a header.
+        preferred: the name of the array that it is, where there is one.
+        short_header: whether a header may lack its first cell, as R writes it.
+        folder: whether a folder of `pyalign extract` may hold it.
+    """
+
+    what: str
+    likely: Callable[[Entry], bool]
+    has_header: HeaderRule
+    preferred: str | None = None
+    short_header: bool = False
+    folder: bool = False
+
+
+# Where nothing else is said, thingsvision's HDF5 files hold the matrix as "features".
+EMBEDDINGS = Wanted("embeddings", is_float_matrix, embedding_header, "features", True, folder=True)
+TRIPLETS = Wanted("triplets", is_integer_table, triplet_header)
+ANSWERS = Wanted("answers", lambda entry: len(entry.shape) == 2 and entry.shape[1] == 3, embedding_header)
+NAMES = Wanted(
+    "names", lambda entry: len(entry.shape) == 1 and entry.dtype in ("str", "bytes"), embedding_header, folder=True
+)
+CHOICES = Wanted("choices", lambda entry: len(entry.shape) == 1 or entry.shape[-1] in (2, 3), embedding_header)
+SUBJECTS = Wanted("subjects", lambda entry: len(entry.shape) == 1, embedding_header)
+JUDGMENTS = Wanted("judgments", is_square_or_stack, embedding_header)

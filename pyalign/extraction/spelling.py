@@ -1,4 +1,4 @@
-"""What models there are, and what a misspelt name was meant to be.
+"""What a misspelt name of a model was meant to be.
 
 A name is known under other spellings: `ViT-B/32`, `vit_b_32` and `vit_base_patch32_224` have words in common once `b`
 is `base` and `patch` is nothing. What has all words of a name, and the fewest others, is what was meant.
@@ -7,16 +7,10 @@ is `base` and `patch` is nothing. What has all words of a name, and the fewest o
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
-
-from pyalign import _checks
-from pyalign.errors import InputError, MissingExtraError
-from pyalign.extraction.known import Known, known_names
-from pyalign.extraction.sources import SOURCES
 
 NEAR, MOST = 0.6, 3  # of difflib, from which on a name is proposed; how many are
 LONG = {
@@ -42,45 +36,11 @@ FAMILIES = {
 }
 
 
-def list_models(pattern: str | None = None, source: str | None = None) -> list[str]:
-    """The models that installed sources know, as SOURCE:NAME, in plain string order within a source.
+class Known(NamedTuple):
+    """The names of a source in its order; `first`: those that stand for an architecture without a tag."""
 
-    Args:
-        pattern: that the name must contain, or match where it has * or ?; letters of either case.
-        source: one source; None: all that are installed.
-
-    Raises:
-        InputError: no such source.
-        MissingExtraError: a package of the one source is not installed.
-
-    Example:
-        >>> list_models("pixels*")
-        ['pixels:64']
-    """
-    found = [f"{name}:{one}" for name, known in _sources(source).items() for one in sorted(known.names)]
-    if pattern is not None and not isinstance(pattern, str):
-        raise InputError(f"pattern must be text; got {pattern!r}")
-    return found if pattern is None else [one for one in found if _fits(one, pattern)]
-
-
-def _sources(source: str | None = None) -> dict[str, Known]:
-    if source is not None:
-        _checks.one_of(source, tuple(SOURCES), "source")
-        return {source: known_names(source)}
-    found = {}
-    for name in SOURCES:
-        try:
-            found[name] = known_names(name)
-        except MissingExtraError:
-            continue
-    return found
-
-
-def _fits(spec: str, pattern: str) -> bool:
-    low, wanted = spec.lower(), pattern.lower()
-    if any(sign in wanted for sign in "*?["):
-        return fnmatch.fnmatchcase(low, wanted) or fnmatch.fnmatchcase(low.partition(":")[2], wanted)
-    return wanted in low
+    names: tuple[str, ...]
+    first: frozenset[str] = frozenset()
 
 
 def plain(name: str) -> str:
@@ -109,14 +69,14 @@ class Entry(NamedTuple):
     rank: int
 
 
-def closest(name: str, known: Iterable[str] | None = None) -> list[str]:
+def closest(name: str, known: Iterable[str] | Mapping[str, Known]) -> list[str]:
     """The names that a misspelt one was probably meant to be, best first; at most three.
 
     An architecture stands before its tags, and its default tag before the others.
 
     Args:
         name: as it was written, with or without a source.
-        known: the names; None: those of all sources that are installed, with their source.
+        known: the names; or those of several sources, which are proposed with their source.
 
     Example:
         >>> closest("ViT-B-32", ["resnet50", "vit_b_32", "vit_b_16"])[0]
@@ -124,7 +84,7 @@ def closest(name: str, known: Iterable[str] | None = None) -> list[str]:
         >>> closest("resnet-50", ["resnet50.a1_in1k", "resnet50.a2_in1k", "resnet51q.ra2_in1k"])
         ['resnet50', 'resnet50.a1_in1k', 'resnet50.a2_in1k']
     """
-    entries = _entries({"": Known(tuple(known))} if known is not None else _sources())
+    entries = _entries(known if isinstance(known, Mapping) else {"": Known(tuple(known))})
     wanted = name.partition(":")[2] or name
     architectures = _architectures(entries)
     found = [*_of_family(wanted, entries, architectures), *_by_words(wanted, entries, architectures)]
