@@ -21,8 +21,8 @@ from benchmarks.resample_peers import OBJECTS, multiplicities, values
 from pyalign.backends import TENSOR_BACKENDS, Place, Rows, get_backend
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.errors import InputError
-from pyalign.probing.objective import TripletTerm
-from pyalign.probing.place import algebra_for
+from pyalign.fitting.objective import TripletTerm
+from pyalign.fitting.place import algebra_for
 
 Call = Callable[[], Any]
 

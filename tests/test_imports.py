@@ -32,7 +32,7 @@ OF_FRAMEWORKS = {
         "integrations/_*",
         "ops/_tensor_door.py",
         "nearest/_tensor_*",
-        "probing/_tensor_*",
+        "fitting/_tensor_*",
         "extraction/_*",
         "extraction/layers.py",
         "extraction/torch_encoder.py",

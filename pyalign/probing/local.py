@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from pyalign.backends import Array
-from pyalign.probing.algebra import Algebra, through_norms
-from pyalign.probing.objective import Slope
-from pyalign.probing.place import algebra_for
+from pyalign.fitting.algebra import Algebra, through_norms
+from pyalign.fitting.objective import Slope
+from pyalign.fitting.place import algebra_for
 
 KEPT_BYTES = 1 << 30  # of teachers; those of further batches are computed again at each pass
 

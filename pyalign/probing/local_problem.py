@@ -19,10 +19,10 @@ from pyalign import _checks
 from pyalign.analysis.neighbors import neighbor_overlap
 from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
-from pyalign.probing.algebra import Algebra
+from pyalign.fitting.algebra import Algebra
+from pyalign.fitting.objective import Slope
 from pyalign.probing.basis import Basis, own_basis, principal_basis
 from pyalign.probing.local import LocalTerm, other_batches
-from pyalign.probing.objective import Slope
 from pyalign.probing.options import FEWEST_OTHERS, LocalOptions, ProbeOptions
 from pyalign.probing.problem import Map, Problem, finite_rows
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyalign.probing.certificate import Curvature, curvature
+from pyalign.fitting.certificate import Curvature, curvature
 from pyalign.probing.parameters import Diagonal, Factored, Form, Full
 from pyalign.probing.problem import Map, Problem
 from pyalign.probing.solve import minimise
@@ -169,7 +169,9 @@ class Search:
         if weights.shape[1] == 0:
             weights, bias = np.zeros((problem.directions, 1)), np.zeros(1)
         strength = self._trace_strength(at)
-        return curvature(problem.term, problem.basis, weights, bias, strength, problem.options.rank == "diagonal")
+        return curvature(
+            problem.term, problem.basis.stretch, weights, bias, strength, problem.options.rank == "diagonal"
+        )
 
     def objective(self, at: Map, found: Curvature) -> float:
         """In float64, in nats."""

@@ -1,4 +1,4 @@
-"""The loss of a probe and its derivatives: the definition, finite differences, and torch's autograd."""
+"""The loss of triplets and its derivatives: the definition, finite differences, and torch's autograd."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import draw_triplets, reals, seeds
+from support import draw_triplets, numeric, reals, seeds
 
 from pyalign.backends import get_backend
-from pyalign.probing.basis import own_basis, principal_basis, standardization
-from pyalign.probing.objective import TripletTerm
-from pyalign.probing.parameters import Diagonal, Factored, Full
-from pyalign.probing.products import gram, product
+from pyalign.fitting.objective import TripletTerm
+from pyalign.fitting.place import gram, product
 
 MEASURES = ("dot", "cosine")
 
@@ -32,17 +30,6 @@ def by_definition(x, triplets, weights, bias, measure, temperature):
 def case(seed, n=9, k=5, r=3, t=40, dtype=np.float64):
     x, triplets = reals(seed, n, k, dtype=dtype), draw_triplets(seed, n, t, np.int32)
     return x, triplets, reals(seed + 1, k, r, dtype=np.float64), reals(seed + 2, r, dtype=np.float64)
-
-
-def numeric(function, at, step=1e-6):
-    """The derivative by central differences."""
-    slope = np.empty_like(at)
-    for place in np.ndindex(at.shape):
-        moved = [at.copy(), at.copy()]
-        moved[0][place] += step
-        moved[1][place] -= step
-        slope[place] = (function(moved[0]) - function(moved[1])) / (2 * step)
-    return slope
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -104,66 +91,6 @@ def test_derivative_by_the_gram_matrix_agrees_with_finite_differences_along_a_ne
     assert value == pytest.approx(-np.log(p[:, 2]).mean())
 
 
-FORMS = {
-    "squared": lambda b: Full(b, 3, "squared"),
-    "frobenius": lambda b: Full(b, 3, "frobenius"),
-    "identity": lambda b: Full(b, 5, "identity"),
-    "relative": lambda b: Full(b, 5, "identity", relative=True),
-    "nuclear": lambda b: Factored(b, 3),
-}
-NORMS = {
-    "squared": lambda w: (w**2).sum(),
-    "frobenius": lambda w: np.linalg.norm(w),
-    "identity": lambda w: np.linalg.norm(w - np.eye(5) * w.diagonal().mean()) ** 2,
-    "relative": lambda w: np.linalg.norm(w / w.diagonal().mean() - np.eye(5)) ** 2,
-    "nuclear": lambda w: np.linalg.svd(w, compute_uv=False).sum(),
-}
-
-
-@pytest.mark.parametrize("kind", FORMS)
-def test_a_penalty_is_the_norm_of_the_weights_in_the_features_own_axes(kind):
-    basis = principal_basis(reals(1, 9, 5, dtype=np.float64), np.float64, complete=True)
-    form = FORMS[kind](basis)
-    theta = form.start(reals(2, 5, 5 if kind in ("identity", "relative") else 3, dtype=np.float64))
-    weights = basis.weights(form.weights(theta))
-    assert form.penalty(theta)[0] == pytest.approx(NORMS[kind](weights), rel=1e-6)
-
-
-@pytest.mark.parametrize("kind", FORMS)
-def test_a_penalty_and_its_form_agree_with_finite_differences(kind):
-    basis = principal_basis(reals(1, 9, 5, dtype=np.float64), np.float64, complete=True)
-    form, by_weights = FORMS[kind](basis), None
-    theta = reals(3, form.size, dtype=np.float64)
-    np.testing.assert_allclose(
-        form.penalty(theta)[1], numeric(lambda t: form.penalty(t)[0], theta), rtol=1e-5, atol=1e-5
-    )
-    by_weights = reals(4, *form.weights(theta).shape, dtype=np.float64)
-    expected = numeric(lambda t: (form.weights(t) * by_weights).sum(), theta)
-    np.testing.assert_allclose(form.pull_back(theta, by_weights), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("kind", ["squared", "frobenius", "identity", "relative", "nuclear"])
-def test_a_diagonal_form_agrees_with_finite_differences(kind):
-    basis, relative = own_basis(reals(1, 9, 5, dtype=np.float64), np.float64), kind == "relative"
-    form = Diagonal(basis, "identity" if relative else kind, relative)
-    theta, by_weights = reals(3, 5, dtype=np.float64), reals(4, 5, 5, dtype=np.float64)
-    np.testing.assert_allclose(
-        form.penalty(theta)[1], numeric(lambda t: form.penalty(t)[0], theta), rtol=1e-5, atol=1e-5
-    )
-    expected = numeric(lambda t: (form.weights(t) * by_weights).sum(), theta)
-    np.testing.assert_allclose(form.pull_back(theta, by_weights), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize(("n", "d"), [(9, 5), (5, 9), (6, 6)])
-@pytest.mark.parametrize("complete", [False, True])
-def test_rows_times_weights_are_the_same_in_every_basis(n, d, complete):
-    x = reals(1, n, d, dtype=np.float64)
-    for basis in (principal_basis(x, np.float64, complete=complete), own_basis(x, np.float64)):
-        v = reals(2, len(basis.stretch), 3, dtype=np.float64)
-        np.testing.assert_allclose(basis.rows @ v, x @ basis.weights(v), atol=1e-10)
-        np.testing.assert_allclose(basis.coordinates(basis.weights(v)), v, atol=1e-10)
-
-
 def test_products_are_those_of_numpy_and_do_not_depend_on_the_number_of_threads(set_threads):
     a, b = reals(1, 130, 70), reals(2, 70, 33)
     results = set()
@@ -173,12 +100,3 @@ def test_products_are_those_of_numpy_and_do_not_depend_on_the_number_of_threads(
     assert len(results) == 1
     np.testing.assert_allclose(product(get_backend(), a, b), a @ b, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(gram(get_backend(), a), a @ a.T, rtol=1e-4, atol=1e-4)
-
-
-def test_standardisations_are_of_all_numbers_or_of_each_feature():
-    x = reals(1, 20, 4) * [1, 2, 3, 0] + 5
-    flat, each = standardization(x, "global").apply(x), standardization(x, "features").apply(x)
-    assert (flat.mean(), flat.std()) == pytest.approx((0, 1), abs=1e-9)
-    np.testing.assert_allclose(each.mean(axis=0), 0, atol=1e-9)
-    np.testing.assert_allclose(each.std(axis=0), [1, 1, 1, 0], atol=1e-9)
-    np.testing.assert_array_equal(standardization(x, "none").apply(x), x)

@@ -2,7 +2,7 @@
 
 With Z = X V + b and S = Z Z^T, one pass over the triplets adds the softmax residuals into G (n, n); then
 dZ = (G + G^T) Z and dV = X^T dZ. No array of (t, d) is ever made. Products and residuals have the rows' dtype (float32
-unless the rows are float64), losses are summed in float64. `pyalign.probing.algebra` says where.
+unless the rows are float64), losses are summed in float64. `pyalign.fitting.algebra` says where.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from pyalign.analysis.two_alternatives import option_probabilities
 from pyalign.backends import Array, Wanted
 from pyalign.data import ODD_ONE_OUT, alternatives_of
-from pyalign.probing.algebra import Algebra, through_norms
-from pyalign.probing.place import algebra_for
+from pyalign.fitting.algebra import Algebra, through_norms
+from pyalign.fitting.place import algebra_for
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyalign.probing.basis import Basis
-from pyalign.probing.objective import TripletTerm
+from pyalign.fitting.objective import TripletTerm
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,16 @@ class Curvature:
 
 
 def curvature(
-    term: TripletTerm, basis: Basis, weights: np.ndarray, bias: np.ndarray, strength: float, diagonal: bool = False
-) -> Curvature:
+    term: TripletTerm, stretch: np.ndarray, weights: np.ndarray, bias: np.ndarray, strength: float,
+    diagonal: bool = False,
+) -> Curvature:  # fmt: skip
     """The derivative by M at weights V (k, r); everything in float64.
 
+    stretch: (k,), by which the rows of the term are stretched along each direction: X is rows / stretch.
     strength: of the penalty on trace(M).
     """
     loss, by_gram, probabilities = term.by_gram(weights, bias)
-    slope = term.between_directions(by_gram, basis.stretch)
+    slope = term.between_directions(by_gram, stretch)
     if diagonal:
         values, vectors = slope.diagonal(), np.empty((len(slope), 0))
     else:
@@ -53,14 +54,14 @@ def curvature(
     falling = vectors[:, values < -strength * (1 + 1e-9)] if not diagonal else vectors
     share = 1.0 if least >= -strength else strength / -least
     entropy = term.mean_entropy(share, probabilities)
-    return Curvature(least + strength, falling / basis.stretch[:, None], loss, entropy)
+    return Curvature(least + strength, falling / stretch[:, None], loss, entropy)
 
 
-def steepest_strength(term: TripletTerm, basis: Basis, diagonal: bool = False) -> float:
+def steepest_strength(term: TripletTerm, stretch: np.ndarray, diagonal: bool = False) -> float:
     """The penalty strength from which on the best map is zero.
 
     At M = 0 all answers have probability 1/3, or 1/2 of two; the penalty outweighs the loss in every direction from
     there on.
     """
-    zero = np.zeros((basis.rows.shape[1], 1))
-    return max(-curvature(term, basis, zero, np.zeros(1), 0.0, diagonal).least, 0.0)
+    zero = np.zeros((len(stretch), 1))
+    return max(-curvature(term, stretch, zero, np.zeros(1), 0.0, diagonal).least, 0.0)

@@ -7,16 +7,13 @@ neither depends on the number of rows or triplets. The solver itself, and what p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Array, Backend, HostBackend
+from pyalign.backends import Array, Backend
 from pyalign.ops._door import Door
-from pyalign.ops.plan import TripletPlan
-from pyalign.probing.products import gram, product
 
 SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count as 0
 
@@ -128,71 +125,6 @@ class Algebra(ABC):
     @abstractmethod
     def for_scoring(self, rows: np.ndarray) -> Array:
         """Mapped rows for `pyalign.score` and its like, which are to compute in the same place."""
-
-
-class HostAlgebra(Algebra):
-    """Products of the compiled kernels, or of another backend on the host; sums of products without their array."""
-
-    @cached_property
-    def xp(self) -> Any:
-        import array_api_compat.numpy  # slow to import
-
-        return array_api_compat.numpy
-
-    @property
-    def backend(self) -> HostBackend:
-        return cast(HostBackend, self.door.backend)
-
-    def widened(self) -> HostAlgebra:
-        return self
-
-    def plan(
-        self, triplets: np.ndarray, n: int, answers: np.ndarray | None, sort: bool | None, alternatives: int = 3
-    ) -> TripletPlan:
-        sort = sort if self.backend.name == "native" else False
-        return TripletPlan(triplets, n, answers=answers, sort=sort, alternatives=alternatives)
-
-    def gradient(
-        self, plan: TripletPlan, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
-    ) -> float:
-        return plan.run(self.backend, similarities, temperature, scale, gradient)
-
-    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return product(self.backend, a, b)
-
-    def gram(self, z: np.ndarray) -> np.ndarray:
-        return gram(self.backend, z)
-
-    def transposed(self, a: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(a.T)
-
-    def with_transpose(self, a: np.ndarray) -> np.ndarray:
-        self.backend.add_transpose(a)
-        return a
-
-    def norms(self, z: np.ndarray) -> np.ndarray:
-        return cast(np.ndarray, np.sqrt(np.einsum("ij,ij->i", z, z, dtype=np.float64))[:, None])
-
-    def dots(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return cast(np.ndarray, np.einsum("ij,ij->i", a, b))
-
-    def inner(self, a: np.ndarray, b: np.ndarray) -> float:
-        return float(np.einsum("ij,ij->", a, b, dtype=np.float64))
-
-    def fill_diagonal(self, a: np.ndarray, value: float) -> None:
-        np.fill_diagonal(a, value)
-
-    def reduce_diagonal(self, a: np.ndarray, by: np.ndarray) -> None:
-        a[np.diag_indices_from(a)] -= by
-
-    def fetched(self, array: np.ndarray) -> np.ndarray:
-        return array
-
-    def fetched_slope(self, by_weights: np.ndarray, by_bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return by_weights.astype(np.float64, copy=False), by_bias
-
-    def for_scoring(self, rows: np.ndarray) -> np.ndarray:
-        return rows
 
 
 def host_rows(on: Algebra, x: object, name: str = "x") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""`Algebra` on torch tensors of one device; see `pyalign.probing.algebra`.
+"""`Algebra` on torch tensors of one device; see `pyalign.fitting.algebra`.
 
 Products are torch's, the sums over triplets those of a tensor backend. Where that takes no float64 and a fit asks for
 it, plain torch stands in.
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from pyalign.backends import Place, get_backend
+from pyalign.fitting.algebra import Algebra
 from pyalign.ops._tensor_door import TensorDoor
 from pyalign.ops.plan import pays
-from pyalign.probing.algebra import Algebra
 
 
 class TensorAlgebra(Algebra):
