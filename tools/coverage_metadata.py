@@ -17,7 +17,7 @@ from coverage_cases import NOTHING, Case, Found, answered, drawn_triplets, model
 
 import pyalign
 from pyalign.analysis.comparison import Comparison, ModelResult
-from pyalign.stats.correlation import spearman
+from pyalign.stats.regression import spearman
 
 HELD = {"slope": (0.92, 0.98), "rank correlation": (0.92, 0.99)}
 OBJECTS = {"slope": (0.93, 0.97), "rank correlation": (0.92, 0.99)}

@@ -22,8 +22,8 @@ from pyalign.measures import Measure
 from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
-from pyalign.stats.correlation import pearson, spearman
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
+from pyalign.stats.regression import pearson, spearman
 
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 

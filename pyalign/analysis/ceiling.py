@@ -19,9 +19,8 @@ from pyalign.analysis.uncertainty import without_interval
 from pyalign.data import Provenance, alternatives_of
 from pyalign.errors import InputError
 from pyalign.stats.divergences import entropy
-from pyalign.stats.labels import subject_codes
 from pyalign.stats.mixture import fit_mixture
-from pyalign.stats.resampling import Resampling
+from pyalign.stats.resampling import Resampling, subject_codes
 
 MOST_EXACT = 300
 FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known

@@ -13,7 +13,7 @@ from pyalign.data import Aligned, Answers, Triplets
 from pyalign.errors import InputError
 from pyalign.ops._door import Door, open_door
 from pyalign.ops.triplets import checked_triplets
-from pyalign.stats.labels import codes_of
+from pyalign.stats.resampling import codes_of
 from pyalign.stats.splits import TripletHoldOut
 
 

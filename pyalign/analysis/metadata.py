@@ -17,9 +17,8 @@ from pyalign.data.metadata import as_metadata
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.stats.correlation import spearman
 from pyalign.stats.paired import ranks_of
-from pyalign.stats.regression import Line, fisher, jackknife
+from pyalign.stats.regression import Line, fisher, jackknife, spearman
 from pyalign.stats.student import quantile
 
 DRAWS = 4000  # of the accuracies, for rank correlations

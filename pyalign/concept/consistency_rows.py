@@ -13,8 +13,7 @@ from pyalign.concept.consistency_result import ErrorPair, MissedConcept
 from pyalign.concept.grouping import Grouping
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
-from pyalign.stats.joint import Joint, joints, pair_counts
-from pyalign.stats.joint_figures import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA
+from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, joints, pair_counts
 from pyalign.stats.kappa import of_counts
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling

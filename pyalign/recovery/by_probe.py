@@ -21,8 +21,7 @@ from pyalign.probing.options import ProbeOptions, as_strengths
 from pyalign.probing.problem import Problem, finite_rows
 from pyalign.probing.scoring import held_out_score
 from pyalign.progress import Progress, silent
-from pyalign.recovery.answers import answered
-from pyalign.recovery.pool import Pool
+from pyalign.recovery.pool import Pool, answered
 from pyalign.stats.splits import Fold, TripletKFold
 
 
