@@ -21,8 +21,8 @@ from .concept.concepts_result import Concepts
 from .concept.consistency import consistency
 from .concept.consistency_result import ErrorConsistency
 from .concept.duplicates import NearDuplicates, near_duplicates
+from .concept.groupings import levels
 from .concept.hubs import Hubs, hubs
-from .concept.levels import levels
 from .concept.neighbor_agreement import NeighborAgreement
 from .concept.neighbor_changes import NeighborChanges, neighbor_changes
 from .concept.neighborhoods import compare_neighbors

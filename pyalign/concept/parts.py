@@ -13,7 +13,7 @@ from pyalign.analysis.notes import used_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.analysis.paired_intervals import ClosedForm, Intervals, Resampled
 from pyalign.analysis.uncertainty import without_interval
-from pyalign.concept.grouping import Grouping
+from pyalign.concept.groupings import Grouping
 from pyalign.progress import Progress
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.resampling import Clusters, Resampling, means_of, resampled_sums

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.fitting.threads import one_blas_thread
-from pyalign.probing.local_problem import LocalFigures, LocalProblem
+from pyalign.probing.local import LocalFigures, LocalProblem
 from pyalign.probing.options import ProbeOptions
 from pyalign.probing.problem import Map, Problem
 from pyalign.probing.search import ROUNDS, Search
