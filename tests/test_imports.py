@@ -282,7 +282,7 @@ def named_to_import(source):
 
 
 # Where modules of other packages are imported whose names are not written there.
-OTHERS = ("extraction/_efficientnet_lite.py", "extraction/_module.py", "io/packages.py")
+OTHERS = ("extraction/_efficientnet_lite.py", "extraction/_module.py", "io/paths.py")
 
 
 def test_one_module_imports_modules_of_pyalign_by_their_names():

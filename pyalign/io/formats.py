@@ -22,8 +22,8 @@ class Reader(NamedTuple):
     table: bool = False
 
 
-_HDF5 = Reader("pyalign.io.hdf5:hdf5_entries")
-_TORCH = Reader("pyalign.io.torch_files:torch_entries")
+_HDF5 = Reader("pyalign.io.apart_formats:hdf5_entries")
+_TORCH = Reader("pyalign.io.apart_formats:torch_entries")
 _PICKLE = Reader("pyalign.io.pickles:pickle_entries")
 _TEXT = Reader("pyalign.io.text:text_table", table=True)
 
@@ -36,7 +36,7 @@ FORMATS: dict[str, Reader] = {
     ".csv.gz": _TEXT,
     ".tsv.gz": _TEXT,
     ".txt.gz": _TEXT,
-    ".parquet": Reader("pyalign.io.parquet:parquet_table", table=True),
+    ".parquet": Reader("pyalign.io.apart_formats:parquet_table", table=True),
     ".mat": Reader("pyalign.io.mat:mat_entries"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,

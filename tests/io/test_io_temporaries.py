@@ -11,10 +11,9 @@ import re
 import numpy as np
 import pytest
 
-from pyalign.io import temporaries, write_files, write_text
+from pyalign.io import write, write_files, write_text
 from pyalign.io.own_files import host_name
-from pyalign.io.temporaries import AWAY, create, sweep
-from pyalign.io.write import Files
+from pyalign.io.write import AWAY, Files, create_temporary, sweep_temporaries
 
 NAME = "x.json.pyalign-{}-123-0123abcd.tmp"
 
@@ -39,7 +38,7 @@ def test_what_a_killed_run_has_left_goes_when_the_next_one_writes_there(tmp_path
 
 
 def test_what_a_live_run_writes_is_left_alone(tmp_path):
-    handle = create(str(tmp_path / "x.json"))
+    handle = create_temporary(str(tmp_path / "x.json"))
     for _ in range(2):
         write_text(tmp_path / "x.json", "{}")
         assert os.path.exists(handle.name)
@@ -68,26 +67,26 @@ def test_a_file_of_any_other_name_or_kind_is_left_alone(tmp_path, left):
     (tmp_path / NAME.format("a")).symlink_to("target")
     (tmp_path / NAME.format("b")).mkdir()
     before = set(os.listdir(tmp_path))
-    sweep(str(tmp_path), 1e12)
+    sweep_temporaries(str(tmp_path), 1e12)
     assert set(os.listdir(tmp_path)) == before
 
 
 def test_one_that_is_taken_for_stale_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
-    real, taken = temporaries.try_lock, []
+    real, taken = write.try_lock, []
 
     def late(descriptor):
         if not taken:
             taken.extend(tmp_path.iterdir())
-            sweep(str(tmp_path), 0.0)
+            sweep_temporaries(str(tmp_path), 0.0)
         return real(descriptor)
 
-    monkeypatch.setattr(temporaries, "try_lock", late)
-    with create(str(tmp_path / "x.json")) as handle:
+    monkeypatch.setattr(write, "try_lock", late)
+    with create_temporary(str(tmp_path / "x.json")) as handle:
         assert os.listdir(tmp_path) == [os.path.basename(handle.name)] != [taken[0].name]
 
 
 def test_it_is_named_by_host_and_process_and_follows_the_umask(tmp_path):
-    with create(str(tmp_path / "x.json")) as handle:
+    with create_temporary(str(tmp_path / "x.json")) as handle:
         name = os.path.basename(handle.name)
     assert re.fullmatch(rf"x\.json\.pyalign-{host_name()}-{os.getpid()}-[0-9a-f]{{8}}\.tmp", name)
 
