@@ -16,7 +16,7 @@ import numpy as np
 from coverage_cases import NOTHING, Case, Found, answered, drawn_triplets, model, objects
 
 import pyalign
-from pyalign.analysis.comparison import Comparison, ModelResult
+from pyalign.analysis.comparison.result import Comparison, ModelResult
 from pyalign.stats.regression import spearman
 
 HELD = {"slope": (0.92, 0.98), "rank correlation": (0.92, 0.99)}

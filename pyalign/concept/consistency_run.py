@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.chosen import Chosen, as_chosen, notes_on_chosen
-from pyalign.analysis.ledger import common_triplets, open_ledger
+from pyalign.analysis.choices import Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.comparison.outcome_table import common_triplets, open_outcome_table
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.analysis.uncertainty import without_interval
 from pyalign.backends import get_host_backend
@@ -155,12 +155,12 @@ class Run:
         backend = get_host_backend(self.backend).name
         if self.models:
             models = {name: aligned.models[name] for name in self.models}
-            ledger = open_ledger(
+            outcomes = open_outcome_table(
                 models, index, measure=self.measure, temperature=1.0, ties="wrong", nan=self.nan, backend=self.backend,
                 task=task, progress=self.progress, names=aligned.names,
             )  # fmt: skip
-            backend, right = ledger.scores[0].backend, list(ledger.right)
-            ties = [score.n_ties for score in ledger.scores]
+            backend, right = outcomes.scores[0].backend, list(outcomes.right)
+            ties = [score.n_ties for score in outcomes.scores]
             found += [_alone(name, bits, n, len(index)) for name, bits, n in zip(models, right, ties, strict=True)]
             notes += [notes_on_rows(x, index, name, task) for name, x in models.items()]
             notes += [notes_on_similarities(x, index, self.measure, name) for name, x in models.items()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.groups import rows_of_categories
+from pyalign.analysis.scored_intervals import rows_of_categories
 from pyalign.concept.assign import assigned
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Categories, as_triplet_data

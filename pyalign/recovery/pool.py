@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.answered import AnsweredSimilarities
-from pyalign.analysis.temperature import minimise
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimise
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import ANCHORED, alternatives_of
 from pyalign.datasets.simulate import put_odd_last, random_triplets

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pyalign.analysis.named_ceiling import ceiling_of
+from pyalign.analysis.ceiling.result import ceiling_of
 from pyalign.data.provenance import hashing
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.disk import on_disk

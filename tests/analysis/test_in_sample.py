@@ -7,7 +7,7 @@ import pytest
 from support import draw_triplets, reals
 
 from pyalign import Embeddings, Transform, read_transform, score, write_transform
-from pyalign.analysis.in_sample import choice_model
+from pyalign.analysis.score import choice_model
 from pyalign.data import Overlap, TrainedOn
 from pyalign.data.transform import triplet_hashes
 
