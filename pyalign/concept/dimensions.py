@@ -1,4 +1,4 @@
-"""Human dimensions as they are given: their numbers, and what they are called."""
+"""Human dimensions, their numbers and names; and which objects belong to which dimension or category."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """Predictions of human dimensions for objects that the fit has not seen: folds over objects, ridge inside.
 
-Ridge regression of many targets at once: one decomposition serves all penalties and all targets.
-
-With rows centred, X = U S V', the fit at penalty a is mean(y) + U S^2 / (S^2 + a) U'y. A row's residual when it is left
-out is its residual e over 1 - h, h the diagonal of that map (Allen 1974), so no fit is made anew. What a row that was
-not fitted is predicted as needs its products with the fitted rows alone.
+One decomposition serves all penalties and all targets. With rows centred, X = U S V', the fit at penalty a is mean(y) +
+U S^2 / (S^2 + a) U'y. A row's residual when it is left out is its residual e over 1 - h, h the diagonal of that map
+(Allen 1974), so no fit is made anew. What a row that was not fitted is predicted as needs its products with the fitted
+rows alone.
 
 Source: Rifkin and Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2007-025.
 """

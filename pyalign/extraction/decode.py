@@ -1,7 +1,6 @@
 """`decode`: RGB pixels from the bytes of an image file, an array or a Pillow image, by stated rules.
 
-Pillow's warnings and log, kept from the user while this thread decodes; other threads and other code keep theirs.
-
+Pillow's warnings and log are kept from the user while this thread decodes; other threads and other code keep theirs.
 `warnings.catch_warnings` swaps a list that all threads share, so two threads that leave it in the wrong order undo each
 other's filters. Here one filter stands in that list for good and matches in a thread that has asked for it alone.
 """

@@ -1,14 +1,12 @@
 """An extraction while it runs: batch after batch through the model, rows to the sink, failures listed.
 
-What the last digits of rows depend on besides the model: the processor's instructions, and how many threads it runs.
+The last digits of rows depend on the processor besides the model: libraries choose their kernels by the instructions of
+the processor, and divide sums among threads. Both are written down with the rows, and equal bytes are promised where
+both are equal.
 
-Libraries choose their kernels by the instructions of the processor, and divide sums among threads. Both are written
-down with the rows, and equal bytes are promised where both are equal.
-
-Memory that is freed and taken again and again: kept by the process while a model runs.
-
-The outputs of layers are of megabytes, and glibc gives blocks of that size back to the system at once. Each pass then
-waits until the system has cleared their pages anew, which takes a convolutional network more than half of its time.
+Memory that is freed and taken again and again is kept by the process while a model runs: the outputs of layers are of
+megabytes, and glibc gives blocks of that size back to the system at once. Each pass then waits until the system has
+cleared their pages anew, which takes a convolutional network more than half of its time.
 """
 
 from __future__ import annotations

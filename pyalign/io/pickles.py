@@ -1,13 +1,11 @@
 """Pickles of ``features[source][model][module] -> ndarray``, read without running anything that they name.
 
-A pickle is a program. This one may call five functions, and they are stand-ins written here: numpy's own
-constructors never see what the file says, so a hostile array state cannot reach them either.
+A pickle is a program. This one may call five functions, and they are stand-ins written here: numpy's own constructors
+never see what the file says, so a hostile array state cannot reach them either.
 
-Python's own unpickler, held to what dicts of arrays need.
-
-The one in C keeps what it may refer to in an array as long as the highest number in the file, and hashes whatever is
-called a key. The one in Python keeps a dict; here it also counts, checks lengths before it takes memory for them, and
-knows no instruction for objects.
+The unpickler is Python's own, held to what dicts of arrays need. The one in C keeps what it may refer to in an array as
+long as the highest number in the file, and hashes whatever is called a key. The one in Python keeps a dict; here it
+also counts, checks lengths before it takes memory for them, and knows no instruction for objects.
 """
 
 from __future__ import annotations

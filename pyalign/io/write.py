@@ -1,7 +1,6 @@
 """Writing: all the files or none, never half of one, in folders that are made where they are missing.
 
-Files beside their places while they are written: named by host and process, and locked as long as the run lives.
-
+While they are written, files lie next to their places, named by host and process, and locked as long as the run lives.
 A run that is killed leaves them; the next one that writes to the folder knows by the lock that nobody writes them.
 """
 

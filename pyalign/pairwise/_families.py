@@ -1,11 +1,8 @@
 """The families of representation measures, and models made ready for one.
 
-Measures of who is near whom: mutual k-nearest neighbours and CKNNA, of rows compared by their cosines.
-
-A permutation moves both ends of a pair of neighbours, so that the null of n k pairs is n k look-ups.
-
-Measures by singular values of a product of features: orthogonal Procrustes, CCA, SVCCA and PWCCA. In float64.
-
+Those of symmetric matrices are `_matrices`; two stand here. Mutual k-nearest neighbours and CKNNA say who is near whom,
+of rows compared by their cosines: a permutation moves both ends of a pair of neighbours, so that the null of n k pairs
+is n k look-ups. Orthogonal Procrustes, CCA, SVCCA and PWCCA are singular values of a product of features, in float64.
 The features of a model are turned to their principal components once; a permutation of the items moves the rows of one
 of the two, so that a null is a product and the singular values of a small matrix.
 """

@@ -1,6 +1,6 @@
 """A study by one correlation: values prepared once, correlated as they are or under resamples of objects and people.
 
-Correlations of similarity matrices when the objects of one are relabelled: what chance gives.
+What chance gives is the same with the objects of one matrix relabelled.
 
 Source: Mantel, "The detection of disease clustering and a generalized regression approach", 1967.
 """

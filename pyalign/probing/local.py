@@ -7,11 +7,9 @@ Source: Muttenthaler et al., "Improving neural network representations using hum
 equation 5. There by SGD; the published code also leaves the other embeddings unstandardized when it trains, not when it
 applies the map. Here both are standardized, and the teacher is the embeddings as they came.
 
-How well a linear map keeps who is near whom among other embeddings: gLocal's local loss, and its gradient.
-
-In a batch every row has a distribution over the others, softmax(cosine / tau). The teacher's is of the rows
-as they came, the map's of the rows that it gives. Products and distributions have the rows' dtype, losses are summed in
-float64.
+The local loss says how well a map keeps who is near whom. In a batch every row has a distribution over the others,
+softmax(cosine / tau). The teacher's is of the rows as they came, the map's of the rows that it gives. Products and
+distributions have the rows' dtype, losses are summed in float64.
 """
 
 from __future__ import annotations

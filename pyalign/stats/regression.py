@@ -1,4 +1,4 @@
-"""A line through few points that hang together in clusters, and rank correlation: with errors that hold for few.
+"""A line through few points that hang together in clusters, and correlation: with errors that hold for few.
 
 The points are models; what they vary over are models like these. Models of one family err together, so that a family is
 drawn as a whole: residuals of one cluster may depend on each other in any way, those of two are independent.

@@ -1,4 +1,7 @@
-"""What `pyalign.calibrate` finds."""
+"""What `pyalign.calibrate` finds: temperatures, and whether probabilities are what they say.
+
+Reliability holds confidence against accuracy, in bins; the expected calibration error is the mean of their distance.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""The temperature that minimises cross-entropy: a convex problem in its inverse.
+"""The temperature that minimises cross-entropy, which is a convex problem in its inverse, and its standard error.
 
 With beta = 1 / T, similarities s of a triplet's three pairs and target probabilities q of the pairs, a triplet costs
 ``f(beta) = log sum exp(beta s) - beta sum q s`` nats. Its derivatives are ``E_p[s] - sum q s`` and ``Var_p[s] >= 0``.
 
-By how much a fitted temperature would move with other objects, other people: its standard error.
-
-At the best beta = 1 / T the mean over answers of f', the derivative of the loss, is 0. Its standard error takes answers
-to triplets that share an object (or a person) for dependent, see `pyalign.stats.clustered`; divided by the mean of f''
-it is that of beta. An answer counts the same whether it is a row of its own or one of many in a row of counts.
+The error says by how much a fitted temperature would move with other objects, or other people. At the best beta the
+mean over answers of f', the derivative of the loss, is 0. Its standard error takes answers to triplets that share an
+object (or a person) for dependent, see `pyalign.stats.clustered`; divided by the mean of f'' it is that of beta. An
+answer counts the same whether it is a row of its own or one of many in a row of counts.
 
 Source: Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967.
 """

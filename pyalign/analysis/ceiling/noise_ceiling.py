@@ -1,11 +1,10 @@
 """The noise ceiling: how well the answers of people predict those of other people.
 
-Standard errors of ceilings: over other objects, and over other people where they are known.
-
-A ceiling is a (weighted) mean over sets of three items, so with psi of each set it has an error over objects, see
-`pyalign.stats.clustered`. People enter by what changes without them: with c of each entry, a person's answers to a set,
-the variance over people is the sum over persons of (sum of c)^2. What the two have in common, the same within each
-person by objects, is taken off once:
+Its standard errors are over other objects, and over other people where they are known. A ceiling is a (weighted) mean
+over sets of three items, so with psi of each set it has an error over objects, see `pyalign.stats.clustered`. People
+enter by what changes without them: with c of each entry, a person's answers to a set, the variance over people is the
+sum over persons of (sum of c)^2. What the two have in common, the same within each person by objects, is taken off
+once:
 
     V = V_objects + (V_people - V_both) W^2 / (W^2 - sum W_p^2)
 

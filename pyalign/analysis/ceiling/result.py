@@ -1,4 +1,4 @@
-"""What `pyalign.noise_ceiling` finds."""
+"""What `pyalign.noise_ceiling` finds, and which of its ceilings a score is held against."""
 
 from __future__ import annotations
 
