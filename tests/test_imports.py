@@ -301,6 +301,19 @@ def test_that_rule_sees_names_in_texts(source):
     assert all("pyalign" in text for text in named_to_import(source))
 
 
+WORDS = {"views": "pyalign.report", "kinds": "pyalign.kinds", "datasets": "pyalign.datasets.dataset"}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_a_higher_layer_registers_is_imported_when_it_is_first_asked_for(word):
+    code = f"""
+import sys, pyalign, pyalign.results, pyalign.io.named
+from pyalign._registry import registered
+print({WORDS[word]!r} in sys.modules, registered({word!r}) is not None, {WORDS[word]!r} in sys.modules)
+"""
+    assert run_python(code).stdout.split() == ["False", "True", "True"]
+
+
 # Modules and public names
 
 
