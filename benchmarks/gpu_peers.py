@@ -23,8 +23,8 @@ from pyalign.backends import TENSOR_BACKENDS, Place, Rows, get_backend
 from pyalign.backends._gpu_routes import routes
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.errors import InputError
-from pyalign.probing.objective import TripletTerm
-from pyalign.probing.place import algebra_for
+from pyalign.fitting.objective import TripletTerm
+from pyalign.fitting.place import algebra_for
 
 Call = Callable[[], Any]
 

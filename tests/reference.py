@@ -13,8 +13,8 @@ from itertools import combinations
 import numpy as np
 from reference_ranks import ReferenceRanks
 
-from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._host import HostRows
+from pyalign.backends._interface import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 
 
 def inner_product(x: np.ndarray, y: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from pyalign.backends._gpu_routes import FIXED_BYTES, routes
 from pyalign.backends._tensor_rows import ready_rows
 from pyalign.backends._tensors import TensorGradient
 from pyalign.measures import get_measure
-from pyalign.nearest import _tensor_scan, _tensor_space
+from pyalign.nearest import _tensor_space
 from pyalign.nearest.exact import Search
 
 DTYPES = {"cuda": ("float32", "float64", "float16", "bfloat16"), "triton": ("float32", "float16", "bfloat16")}
@@ -122,7 +122,7 @@ def check_neighbours(name):
             before, found = plain.calls, {}
             for setting in ("", "topk=torch"):
                 with routes(setting):
-                    search = Search(space, _tensor_scan.operations_scan(space, name))
+                    search = Search(space, _tensor_space.operations_scan(space, name))
                     found[setting] = search.nearest(space.values, k, np.arange(60))
             assert plain.calls > before
             for first, second in zip(*found.values(), strict=True):

@@ -5,14 +5,15 @@ csrc/include/pyalign_cuda.h says what each kernel does.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pyalign.backends import Place, Rows, _torch_kernels
+from pyalign._registry import load
+from pyalign.backends import _torch_kernels
 from pyalign.backends._gpu_routes import FIXED_BYTES, multiply, route
+from pyalign.backends._interface import Place, Rows
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
 from pyalign.backends._tensor_rows import TRANSFORMS, Prepared
 
@@ -22,7 +23,7 @@ OLDEST = (8, 0)
 INDEX_TYPES = {torch.int16: 0, torch.int32: 2, torch.int64: 3}
 
 try:
-    _cuda: Any = import_module("pyalign.backends._cuda")
+    _cuda: Any = load("pyalign.backends._cuda")
 except ImportError as error:
     _cuda, _missing = None, str(error)
 

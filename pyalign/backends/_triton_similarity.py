@@ -34,8 +34,8 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from pyalign.backends import Rows
 from pyalign.backends._gpu_routes import multiply, route
+from pyalign.backends._interface import Rows
 from pyalign.backends._triton_close import MEND_BLOCK, mend_close
 from pyalign.backends._triton_epilogue import finish
 from pyalign.backends._triton_float_pair import two_of

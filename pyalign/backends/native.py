@@ -5,14 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from pyalign._process import is_forked_child
-from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, RankOrder, Rows, Sums, TripletCheck, Wanted
+from pyalign._registry import load
 from pyalign.backends._host import HostRows
+from pyalign.backends._interface import (
+    HOST,
+    InvalidTripletsError,
+    LossSums,
+    Place,
+    RankOrder,
+    Rows,
+    Sums,
+    TripletCheck,
+    Wanted,
+)
 from pyalign.errors import InputError
 
 NOT_COMPILED = (
@@ -57,7 +67,7 @@ def _load() -> Any:
     if not said:
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
     try:
-        return import_module("pyalign.backends._native")
+        return load("pyalign.backends._native")
     finally:
         if not said:
             del os.environ["GOMP_SPINCOUNT"]

@@ -10,9 +10,9 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
+from pyalign import _registry
 from pyalign._version import __version__
 from pyalign.cli._command import Command, Outcome, Parser, declared, given_options, make_parser, parse, paths
 from pyalign.cli._streams import drop, open_streams, say
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_ARGCOMPLETE" in os.environ:
         from pyalign.cli._completion import complete
 
-        complete()
+        complete(COMMANDS, load)
     name, rest = _command_of(words)
     command = load(name)
     options = parse(make_parser(name, COMMANDS[name], command), command.options, rest)
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def load(name: str) -> Command[Any]:
     """The command of that name."""
-    command: Command[Any] = import_module("pyalign.cli." + name.replace(" ", "_")).COMMAND
+    command: Command[Any] = _registry.load(f"pyalign.cli.{name.replace(' ', '_')}:COMMAND")
     return command
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.notes import notes_on_similarities
-from pyalign.concept.members import matched_dimensions, members_of
+from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.embeddings import notes_on_values
 from pyalign.errors import InputError

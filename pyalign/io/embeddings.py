@@ -11,9 +11,9 @@ import numpy as np
 from pyalign.data import Embeddings
 from pyalign.data.instead import may_be_triplets
 from pyalign.errors import InputError
-from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
+from pyalign.io.arrays import EMBEDDINGS, NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.folder import choose_layer, folder_notes
-from pyalign.io.formats import EMBEDDINGS, open_file
+from pyalign.io.formats import open_file
 from pyalign.io.headers import always
 from pyalign.io.named import is_named, open_named
 from pyalign.io.numbers import check_exact

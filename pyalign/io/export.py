@@ -13,11 +13,10 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Embeddings, as_embeddings
 from pyalign.data.instead import may_be_triplets
+from pyalign.io.arrays import text_array
 from pyalign.io.embeddings import check_matrix
-from pyalign.io.entries import text_array
 from pyalign.io.lines import LONGEST_LINE
-from pyalign.io.packages import needed
-from pyalign.io.paths import Array, PathLike, bad, shorten, suffix_of
+from pyalign.io.paths import Array, PathLike, bad, needed, shorten, suffix_of
 from pyalign.io.safetensors import DTYPES, LONGEST_HEADER, MOST_VALUES
 from pyalign.io.write import Content, write_files
 

@@ -1,9 +1,15 @@
-"""Writing: all the files or none, never half of one, in folders that are made where they are missing."""
+"""Writing: all the files or none, never half of one, in folders that are made where they are missing.
+
+While they are written, files lie next to their places, named by their run, and locked as long as it lives. A run that
+is killed leaves them. The next one that writes to the folder removes those of processes of this machine that have
+ended; of other machines it can't know that, and removes what nobody has locked or written for an hour.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,11 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError
-from pyalign.io import temporaries
+from pyalign.io.own_files import has_ended, run_name, try_lock
 from pyalign.io.paths import PathLike, checked_path
 
 Content: TypeAlias = "npt.NDArray[Any] | str | bytes | Iterable[bytes]"  # pieces are taken once
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, also where that is a plain file
+MARK = re.compile(r"\.pyalign-(?P<run>\w*-\d+-[0-9a-f]{8,16})\.tmp$")
+AWAY = 3600.0  # seconds without a write, after which one is stale whose process this machine may not see
+LONGEST = 180  # bytes of the name that is kept: a file system takes 255 in all
 
 
 def write_array(path: PathLike, array: npt.ArrayLike) -> None:
@@ -85,7 +94,7 @@ class Files:
             folder, name = os.path.split(path)
             target = os.path.realpath(path) if self._follow_links else os.path.join(os.path.realpath(folder), name)
             self._make(os.path.dirname(target))
-            handle = temporaries.create(target)
+            handle = create_temporary(target)
             self._moves.append((path, handle, target))
             self._sweep(os.path.dirname(target), os.fstat(handle.fileno()).st_mtime)
             digest = _sha256() if hashed else None
@@ -105,7 +114,7 @@ class Files:
     def _sweep(self, folder: str, now: float) -> None:
         if folder not in self._swept:
             self._swept.add(folder)
-            temporaries.sweep(folder, now)
+            sweep_temporaries(folder, now)
 
     def commit(self) -> None:
         """Moves the files to their places as soon as all of them are on the disk, then writes into streams."""
@@ -207,3 +216,37 @@ def _named(path: PathLike) -> Iterator[None]:
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def create_temporary(target: str) -> IO[bytes]:
+    """A new file beside `target`, open and, where the file system has locks, locked until it is closed."""
+    folder, name = os.path.split(target)
+    kept = os.fsdecode(os.fsencode(name)[:LONGEST])
+    # "x": never another's file; permissions follow the umask, which tempfile's would not
+    handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "xb")  # noqa: SIM115
+    try_lock(handle.fileno())
+    return handle
+
+
+def sweep_temporaries(folder: str, now: float) -> None:
+    """Removes what killed runs have left in a folder; what a live one writes stays, also one of another machine.
+
+    now: of the clock that gives the folder's files their times.
+    """
+    found = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        found = [(entry.path, mark["run"]) for entry in entries if (mark := MARK.search(entry.name))]
+    for path, run in found:
+        with suppress(OSError):  # gone meanwhile, or another user's
+            _remove_stale(path, has_ended(run), now)
+
+
+def _remove_stale(path: str, ended: bool, now: float) -> None:
+    """Locks don't reach other machines on every file system, some have none, and some give them to everybody."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        there, locked = os.fstat(descriptor), try_lock(descriptor)
+        if stat.S_ISREG(there.st_mode) and locked is not False and (ended or now - there.st_mtime > AWAY):
+            os.unlink(path)
+    finally:
+        os.close(descriptor)

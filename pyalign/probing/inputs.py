@@ -23,9 +23,9 @@ from pyalign.data import (
 from pyalign.data.missing import Coverage, with_rows
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
-from pyalign.probing.algebra import Algebra, HostAlgebra, host_rows, host_triplets
+from pyalign.fitting.algebra import Algebra, host_rows, host_triplets
+from pyalign.fitting.place import HostAlgebra, algebra_for
 from pyalign.probing.answers import answer_weights
-from pyalign.probing.place import algebra_for
 from pyalign.probing.problem import finite_rows, valid_triplets
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pyalign.analysis.agreed import Agreement, AgreementBin, Agreements
+from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
 from pyalign.report.tables import Column, Rows, columns_table, fitted_table, noted, one_line, percent
 from pyalign.report.tables import short_labels as short
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyalign.analysis.ceilings import Ceiling, NoiseCeiling
+from pyalign.analysis.ceiling.result import Ceiling, NoiseCeiling
 from pyalign.report.tables import (
     Column,
     chance_note,

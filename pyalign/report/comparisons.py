@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pyalign.analysis.comparison import BestModel, Comparison, PairResult
+from pyalign.analysis.comparison.result import BestModel, Comparison, PairResult
 from pyalign.data import ANCHORED
 from pyalign.report.cells import pairs_column
 from pyalign.report.tables import (

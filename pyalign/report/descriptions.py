@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyalign.analysis.describe import Description
-from pyalign.analysis.describe_file import FileDescription
+from pyalign.analysis.describe.array import Description
+from pyalign.analysis.describe.file import FileDescription
 from pyalign.report.tables import one_line
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyalign.analysis.failure_groups import FailureGroup
-from pyalign.analysis.failures import Failures
+from pyalign.analysis.failures.failures import Failures
+from pyalign.analysis.failures.groups import FailureGroup
 from pyalign.data import ANCHORED
 from pyalign.report.tables import Column, fitted_table, noted, one_line, percent, short_labels
 

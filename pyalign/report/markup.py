@@ -13,9 +13,9 @@ from html import escape
 from typing import Any
 
 from pyalign.errors import InputError
-from pyalign.report import has_view, table_of
 from pyalign.report.latex_text import holds_rare_letters, latex_text
 from pyalign.report.tables import drawn_by, one_line
+from pyalign.report.views import has_view, table_of
 
 WIDE = 100_000  # characters: no column is left out for lack of room
 MOST_ROWS = 100  # of a table in a notebook

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals, whole
 
 import pyalign
-from pyalign.analysis import describe as module
-from pyalign.analysis.describe import describe
+from pyalign.analysis.describe import array as module
+from pyalign.analysis.describe.array import describe
 from pyalign.documents import as_document
 
 

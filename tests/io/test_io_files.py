@@ -18,7 +18,7 @@ import pyalign
 import pyalign.datasets
 import pyalign.datasets.sample
 import pyalign.io
-from pyalign.analysis.describe_file import describe_file
+from pyalign.analysis.describe.file import describe_file
 from pyalign.data import match_names
 from pyalign.errors import InputError
 from pyalign.integrations import human_alignment
@@ -318,7 +318,7 @@ PATHS = {
     "pyalign.datasets.sample.write_sample folder": pyalign.datasets.sample.write_sample,
     "pyalign.integrations.human_alignment.read_temperatures path": human_alignment.read_temperatures,
     "pyalign.integrations.human_alignment.find_temperature path": lambda p: human_alignment.find_temperature(p, "a/b"),
-    "pyalign.analysis.describe_file.describe_file spec": describe_file,
+    "pyalign.analysis.describe.file.describe_file spec": describe_file,
     "pyalign.study.file.read_study path": read_study,
     "pyalign.study.draft.draft_study folder": draft_study,
     "pyalign.study.draft.draft_study beside": lambda p: draft_study(".", p),

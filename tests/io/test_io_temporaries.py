@@ -14,8 +14,7 @@ import pytest
 
 from pyalign.io import write_files, write_text
 from pyalign.io.own_files import host_name, run_name
-from pyalign.io.temporaries import AWAY, create, sweep
-from pyalign.io.write import Files
+from pyalign.io.write import AWAY, Files, create_temporary, sweep_temporaries
 
 NAME = "x.json.pyalign-{}.tmp"
 
@@ -62,7 +61,7 @@ def test_what_a_killed_run_has_left_goes_when_the_next_one_writes_there(tmp_path
 @pytest.mark.parametrize("locks", ["work", "fail", "everybody has them"])
 def test_what_a_live_run_writes_is_left_alone(tmp_path, locks, monkeypatch):
     locks_of(locks, monkeypatch)
-    with create(str(tmp_path / "x.json")) as handle:
+    with create_temporary(str(tmp_path / "x.json")) as handle:
         for _ in range(2):
             write_text(tmp_path / "x.json", "{}")
             assert os.path.exists(handle.name)
@@ -92,12 +91,12 @@ def test_a_file_of_any_other_name_or_kind_is_left_alone(tmp_path, left):
     (tmp_path / NAME.format("a-1-0123abcd")).symlink_to("target")
     (tmp_path / NAME.format("b-1-0123abcd")).mkdir()
     before = set(os.listdir(tmp_path))
-    sweep(str(tmp_path), 1e12)
+    sweep_temporaries(str(tmp_path), 1e12)
     assert set(os.listdir(tmp_path)) == before
 
 
 def test_it_is_named_by_host_and_process_and_follows_the_umask(tmp_path):
-    with create(str(tmp_path / "x.json")) as handle:
+    with create_temporary(str(tmp_path / "x.json")) as handle:
         name = os.path.basename(handle.name)
     assert re.fullmatch(rf"x\.json\.pyalign-{host_name()}-{os.getpid()}-[0-9a-f]{{16}}\.tmp", name)
 

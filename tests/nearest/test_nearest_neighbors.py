@@ -16,7 +16,7 @@ from support import reals
 from pyalign import Embeddings, MissingExtraError, build_index, load_index, neighbors
 from pyalign.documents import from_document
 from pyalign.nearest import packages
-from pyalign.nearest.choose import cells_index, choose_index
+from pyalign.nearest.index import cells_index, choose_index
 
 faiss_alone = pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
 X = reals(1, 40, 5)

@@ -16,13 +16,13 @@ from pyalign import backends, cross_validate_probe, fit_probe
 from pyalign.backends import Place
 from pyalign.data import Transform
 from pyalign.datasets.simulate import random_embeddings, simulate
+from pyalign.fitting.objective import TripletTerm
+from pyalign.fitting.place import algebra_for
 from pyalign.journal import Journal
 from pyalign.probing import scoring
 from pyalign.probing.fit import fit_path
 from pyalign.probing.local import LocalTerm, other_batches
-from pyalign.probing.objective import TripletTerm
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.place import algebra_for
 from pyalign.probing.problem import Problem
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -32,8 +32,8 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from pyalign.backends._tensors import TensorBackend  # noqa: E402
 from pyalign.backends._torch_kernels import PIECE, TorchKernels  # noqa: E402
+from pyalign.fitting._tensor_algebra import TensorAlgebra, by_first_pair  # noqa: E402
 from pyalign.ops._tensor_door import TensorDoor  # noqa: E402
-from pyalign.probing._tensor_algebra import TensorAlgebra, by_first_pair  # noqa: E402
 
 MEASURES = ("dot", "cosine")
 T = 3000

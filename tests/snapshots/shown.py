@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pyalign
 from pyalign.errors import InputError
 from pyalign.report.charts import KINDS, chart
-from pyalign.report.page.html import data_of
+from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report
 from pyalign.results import read_result
 

@@ -7,9 +7,10 @@ import difflib
 import pytest
 
 import pyalign.report
+from pyalign.kinds import KINDS
 from pyalign.report.charts import KINDS as CHARTS
 from pyalign.report.page.sections import SECTIONS
-from pyalign.results import KINDS, read_result
+from pyalign.results import read_result
 
 from .examples import documents_of, real_results, sample_results, small_results
 from .files import TOGETHER, VERSION, differences, read_documents, read_shown

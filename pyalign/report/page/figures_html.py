@@ -8,7 +8,7 @@ from functools import cache
 from html import escape
 
 from pyalign.report.page.heights import least_height
-from pyalign.report.page.html import Page, shown, written
+from pyalign.report.page.html import Page, shown
 from pyalign.report.page.parts import Figure, Fold
 
 SNIPPET = "window.vegaEmbed = vegaEmbed"
@@ -20,7 +20,7 @@ def figure(part: Figure, page: Page) -> str:
     spec = part.chart.to_dict()
     page.keep(part.name, spec)
     page.drawn = True
-    data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
+    data = "" if part.data is None else page.written(Fold("Data", (part.data,)))
     return f"""<figure class="chart" id="{name}">
 <div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0"
 style="--least:{least_height(spec)}px">

@@ -15,7 +15,7 @@ from pyalign.documents import require_letters
 from pyalign.errors import InputError
 from pyalign.report.page.given import Loaded
 from pyalign.report.tables import one_line
-from pyalign.results import KINDS, SCHEMA, read_result
+from pyalign.results import SCHEMA, kinds, read_result
 
 SEVERAL = ("score", "calibrate", "agreement")  # whose result is of one model, or of several
 HEAD = ("command", "schema", "version", "triplets", "notes", "provenance")
@@ -111,7 +111,7 @@ def _shaped(document: Any, where: str) -> dict[str, Any]:
     if schema > SCHEMA:
         newer = f"made by pyalign {document.get('version')!s:.20}, "
         raise InputError(f"{where}: has schema {schema}, {newer}of which this version knows {SCHEMA}")
-    if command not in KINDS:
+    if command not in kinds():
         raise InputError(f"{where}: is a result of {command!r:.60}, which is no command that this version knows")
     try:
         require_letters(document)  # also of keys that no result has: they stand in the page

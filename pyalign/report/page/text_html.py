@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyalign.report.page.html import Page, shown, written
+from pyalign.report.page.html import Page, shown
 from pyalign.report.page.parts import Fold, Text
 
 
@@ -14,6 +14,6 @@ def text(part: Text, page: Page) -> str:
 
 def fold(part: Fold, page: Page) -> str:
     """What opens when its title is chosen; a printed page shows it."""
-    inside = "\n".join(written(one, page) for one in part.parts)
+    inside = "\n".join(page.written(one) for one in part.parts)
     return f"""<details class="fold"{" open" if part.open else ""}><summary>{shown(part.title)}</summary>
 <div class="folded">{inside}</div></details>"""

@@ -6,9 +6,9 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, ClassVar
 
+from pyalign._registry import load
 from pyalign.data.names import listing
 from pyalign.documents import hidden
 from pyalign.errors import InputError
@@ -16,10 +16,11 @@ from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
 from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.html import Page, body_of, render
+from pyalign.report.page.html import Page
 from pyalign.report.page.parts import Section
 from pyalign.report.page.reading import read_documents
 from pyalign.report.page.sections import SECTIONS
+from pyalign.report.page.whole import body_of, render
 from pyalign.results import Result
 
 PAGES = (".html", ".htm")
@@ -132,9 +133,8 @@ def sections_of(given: Given, progress: Progress = silent) -> tuple[list[Section
     found: list[Section] = []
     faults: list[str] = []
     for number, place in enumerate(SECTIONS.values()):
-        module, _, name = place.partition(":")
         progress("sections", number, len(SECTIONS))
-        made, told = _attempt(getattr(import_module(f"pyalign.report.page.sections.{module}"), name), given)
+        made, told = _attempt(load(f"pyalign.report.page.sections.{place}"), given)
         faults += told
         if made is not None:
             found.append(made)

@@ -13,8 +13,9 @@ import pyalign
 from pyalign.report.page.failures_html import Failures, is_wrong
 from pyalign.report.page.failures_html import data as data_of
 from pyalign.report.page.given import Given, Loaded
-from pyalign.report.page.html import Page, json_script, written
+from pyalign.report.page.html import Page, json_script
 from pyalign.report.page.sections.failures import failures, most_of
+from pyalign.report.page.whole import written
 
 N = 14
 NAMES = ("<script>alert(1)</script>", 'a "b" & c', "שלום", *(f"object {k}" for k in range(3, N)))
